@@ -1,0 +1,78 @@
+//! DQN's hyperparameters, by the names of Stable-Baselines3 where it has them.
+
+use crate::nn::Activation;
+
+crate::config_enum! {
+    /// What is minimized over the TD error δ.
+    pub enum Loss {
+        /// ½δ² up to |δ| = 1 and |δ| − ½ beyond: gradients of outliers are clipped (Mnih et al. 2015).
+        Huber = "huber",
+        /// δ².
+        Mse = "mse",
+    }
+}
+
+crate::config! {
+    /// Deep Q-network (Mnih et al. 2015), with Double Q-learning (van Hasselt et al. 2016) and n-step returns.
+    /// Defaults are those of Stable-Baselines3's DQN, but for double_q and net_arch's 64-64.
+    pub struct DqnConfig in "dqn" {
+        /// Adam's step size.
+        learning_rate: f64 = 1e-4, positive;
+        /// Adam's epsilon.
+        adam_eps: f64 = 1e-8, positive;
+        /// Transitions that replay holds, over all environments.
+        buffer_size: usize = 1_000_000, at_least(1);
+        /// Environment steps with random actions before the first update.
+        learning_starts: u64 = 100;
+        /// Transitions in an update.
+        batch_size: usize = 32, at_least(1);
+        /// Share of the way that the target network moves at each target update: 1 copies, less is Polyak averaging.
+        tau: f64 = 1.0, within(0.0, 1.0);
+        /// Discount of future rewards.
+        gamma: f64 = 0.99, within(0.0, 1.0);
+        /// Environment steps, over all environments, between updates. Rounded up to a whole step of all environments.
+        train_freq: u64 = 4, at_least(1);
+        /// Gradient steps at each update; -1 for as many as there were environment steps.
+        gradient_steps: i64 = 1, at_least(-1);
+        /// Environment steps between target updates. An update of many gradient steps spreads its environment
+        /// steps evenly over them, so 1 with train_freq = gradient_steps moves the target at each gradient step.
+        target_update_interval: u64 = 10_000, at_least(1);
+        /// Rewards summed before bootstrapping. Returns stop early at the end of an episode.
+        n_steps: usize = 1, at_least(1);
+        /// The online network chooses the next action and the target network values it.
+        double_q: bool = true;
+        /// Share of total_timesteps over which exploration falls.
+        exploration_fraction: f64 = 0.1, within(0.0, 1.0);
+        /// Chance of a random action at the beginning.
+        exploration_initial_eps: f64 = 1.0, within(0.0, 1.0);
+        /// Chance of a random action after the fall.
+        exploration_final_eps: f64 = 0.05, within(0.0, 1.0);
+        /// Gradients are scaled down to this global norm; 0 for no clipping.
+        max_grad_norm: f64 = 10.0, non_negative;
+        /// What is minimized: "huber" or "mse".
+        loss: Loss = Loss::Huber;
+        /// Rewards are multiplied by this in replay, for learning only.
+        reward_scale: f64 = 1.0, positive;
+        /// Units of each hidden layer.
+        net_arch: Vec<usize> = vec![64, 64], non_empty;
+        /// What follows each hidden layer: "relu" or "tanh".
+        activation_fn: Activation = Activation::Relu;
+    }
+}
+
+impl DqnConfig {
+    /// The chance of a random action once `steps` of `total` environment steps are done.
+    pub fn epsilon(&self, steps: u64, total: u64) -> f64 {
+        if steps < self.learning_starts {
+            return 1.0;
+        }
+        let fall = (self.exploration_fraction * total as f64).max(1.0);
+        let share = (steps as f64 / fall).min(1.0);
+        self.exploration_initial_eps + share * (self.exploration_final_eps - self.exploration_initial_eps)
+    }
+
+    /// The norm that gradients are clipped to, infinite for none.
+    pub fn clip(&self) -> f32 {
+        if self.max_grad_norm > 0.0 { self.max_grad_norm as f32 } else { f32::INFINITY }
+    }
+}

@@ -1,0 +1,18 @@
+//! Deep Q-network.
+//!
+//! The action values Q(s, a) of a network are regressed onto what was earned and what the target network
+//! believes can still be earned, on transitions drawn from replay:
+//!
+//! y = Σₖ γᵏ rₖ + γⁿ (1 − terminated) Q'(s', argmaxₐ Q(s', a))
+//!
+//! - Mnih et al. 2015, *Human-level control through deep reinforcement learning* (the target network, replay);
+//! - van Hasselt et al. 2016, *Deep reinforcement learning with double Q-learning* (who chooses the argmax);
+//! - Sutton 1988 and Hessel et al. 2018 (n-step returns).
+//!
+//! Reference implementations: `stable_baselines3/dqn/dqn.py`, `cleanrl/dqn.py`.
+
+mod config;
+mod update;
+
+pub use config::{DqnConfig, Loss};
+pub use update::{Batch, Dqn, UpdateStats};

@@ -1,0 +1,254 @@
+//! The CPU's form: the whole network as one operation with a hand-written backward pass on dfdx's tape.
+//!
+//! dfdx's own operations spend most of a small network's time in allocation and index arithmetic; one
+//! operation over one flat parameter tensor is about four times faster (docs/benchmarks.md) and keeps dfdx's
+//! tape, gradients and Adam.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use dfdx::prelude::*;
+use dfdx::tensor_ops::AdamConfig;
+
+use super::matmul::vectorized;
+use super::mlp::{Activations, Mlp};
+use super::value_network::{Loss, Net, Optimizer, StepStats, TrainingState, ValueNetwork};
+use super::{DeviceError, NnError};
+
+type Buffer = <Cpu as Storage<f32>>::Vec;
+
+/// See the module's documentation.
+pub struct Fused {
+    mlp: Arc<Mlp>,
+    device: Cpu,
+    /// What dfdx's Adam updates.
+    parameters: Tensor<(usize,), f32, Cpu>,
+    /// The same numbers where kernels can read them: dfdx does not lend a tensor's data.
+    host: Arc<Vec<f32>>,
+    target: Vec<f32>,
+    first_moment: Buffer,
+    second_moment: Buffer,
+    steps: i32,
+    /// Reused between steps; taken while a tape holds it.
+    gradients: Option<Gradients<f32, Cpu>>,
+    inference: Activations,
+    training: Arc<Mutex<Activations>>,
+}
+
+impl Fused {
+    /// A network that starts from `state`.
+    ///
+    /// # Errors
+    /// If the state is of another size.
+    pub fn new(mlp: Mlp, state: &TrainingState) -> Result<Self, NnError> {
+        let device = Cpu::default();
+        let n = mlp.flat_len();
+        let mut network = Self {
+            parameters: device.tensor_from_vec(vec![0.0; n], (n,)),
+            host: Arc::new(vec![0.0; n]),
+            target: vec![0.0; n],
+            first_moment: device.try_alloc_len(n).map_err(DeviceError::new)?,
+            second_moment: device.try_alloc_len(n).map_err(DeviceError::new)?,
+            steps: 0,
+            gradients: None,
+            inference: Activations::default(),
+            training: Arc::default(),
+            mlp: Arc::new(mlp),
+            device,
+        };
+        network.restore(state)?;
+        Ok(network)
+    }
+
+    /// The network's outputs `[batch, stride]` as a tensor that remembers how it came about.
+    fn traced_forward(
+        &self,
+        x: &[f32],
+        batch: usize,
+        mut tape: OwnedTape<f32, Cpu>,
+    ) -> Tensor<(usize, usize), f32, Cpu, OwnedTape<f32, Cpu>> {
+        // The tape keeps this scratch until the backward pass; a second forward on one tape gets its own.
+        let mut scratch = std::mem::take(&mut *lock(&self.training));
+        let outputs = self.mlp.forward(&self.host, x, batch, &mut scratch).to_vec();
+        let outputs = self.device.tensor_from_vec(outputs, (batch, self.mlp.output_stride()));
+        let (y, parameters) = (outputs.clone(), self.parameters.clone());
+        let (mlp, host, pool, x) = (self.mlp.clone(), self.host.clone(), self.training.clone(), x.to_vec());
+        tape.add_backward_op(move |gradients| {
+            let dy = take_gradient(gradients, &y)?;
+            mlp.backward(&host, &x, batch, &mut scratch, &dy, gradients.get_or_alloc_mut(&parameters)?);
+            *lock(&pool) = scratch;
+            Ok(())
+        });
+        outputs.put_tape(tape)
+    }
+}
+
+impl ValueNetwork for Fused {
+    fn mlp(&self) -> &Mlp {
+        &self.mlp
+    }
+
+    fn forward(&mut self, net: Net, x: &[f32], batch: usize) -> Result<&[f32], DeviceError> {
+        let parameters = match net {
+            Net::Online => &*self.host,
+            Net::Target => &self.target,
+        };
+        Ok(self.mlp.forward(parameters, x, batch, &mut self.inference))
+    }
+
+    fn step(
+        &mut self,
+        x: &[f32],
+        batch: usize,
+        optimizer: &Optimizer,
+        loss: Loss<'_>,
+    ) -> Result<StepStats, DeviceError> {
+        let gradients = match self.gradients.take() {
+            Some(gradients) => gradients,
+            None => leaf_gradients(&self.parameters)?,
+        };
+        let tape = tape_over(&self.device, gradients);
+        let outputs = self.traced_forward(x, batch, tape);
+        let loss = host_loss(outputs, loss)?;
+        let value = loss.array();
+        let mut gradients = loss.try_backward().map_err(DeviceError::new)?;
+
+        let isa = self.mlp.isa();
+        let gradient = gradients.get_or_alloc_mut(&self.parameters).map_err(DeviceError::new)?;
+        let grad_norm = square_sum(isa, gradient).sqrt();
+        if grad_norm > optimizer.max_grad_norm {
+            scale(isa, gradient, optimizer.max_grad_norm / (grad_norm + 1e-6));
+        }
+        self.steps += 1;
+        adam(optimizer)
+            .try_update(self.steps, &mut self.parameters, &mut self.first_moment, &mut self.second_moment, gradient)
+            .map_err(DeviceError::new)?;
+        gradient.fill(0.0);
+        self.gradients = Some(gradients);
+        self.parameters.copy_into(Arc::make_mut(&mut self.host).as_mut_slice());
+        Ok(StepStats { loss: value, grad_norm })
+    }
+
+    fn update_target(&mut self, tau: f32) -> Result<(), DeviceError> {
+        if tau >= 1.0 {
+            self.target.copy_from_slice(&self.host);
+        } else {
+            move_towards(self.mlp.isa(), &mut self.target, &self.host, tau);
+        }
+        Ok(())
+    }
+
+    fn parameters(&self) -> &[f32] {
+        &self.host
+    }
+
+    fn state(&self) -> Result<TrainingState, DeviceError> {
+        Ok(TrainingState {
+            online: self.host.to_vec(),
+            target: self.target.clone(),
+            first_moment: self.first_moment.to_vec(),
+            second_moment: self.second_moment.to_vec(),
+            steps: self.steps,
+        })
+    }
+
+    fn restore(&mut self, state: &TrainingState) -> Result<(), NnError> {
+        state.check(&self.mlp)?;
+        self.parameters.copy_from(&state.online);
+        Arc::make_mut(&mut self.host).copy_from_slice(&state.online);
+        self.target.copy_from_slice(&state.target);
+        self.first_moment.copy_from_slice(&state.first_moment);
+        self.second_moment.copy_from_slice(&state.second_moment);
+        self.steps = state.steps;
+        Ok(())
+    }
+}
+
+/// dfdx's Adam with our settings.
+pub(super) fn adam(optimizer: &Optimizer) -> AdamConfig {
+    AdamConfig { lr: optimizer.learning_rate, eps: optimizer.eps, ..Default::default() }
+}
+
+/// Gradients that keep only the parameters' entry from one backward pass to the next.
+pub(super) fn leaf_gradients<D: dfdx::tensor_ops::Device<f32>>(
+    parameters: &Tensor<(usize,), f32, D>,
+) -> Result<Gradients<f32, D>, DeviceError> {
+    let mut gradients = Gradients::leaky();
+    gradients.try_alloc_for(parameters).map_err(DeviceError::new)?;
+    // dfdx tells a tensor's id only through its list of tensors that an optimizer missed.
+    let mut ids = dfdx::optim::UnusedTensors::default();
+    ids.add(parameters);
+    gradients.retain_leafs(&ids.ids);
+    Ok(gradients)
+}
+
+/// A tape over existing gradients, which dfdx makes only by way of a traced tensor.
+fn tape_over(device: &Cpu, gradients: Gradients<f32, Cpu>) -> OwnedTape<f32, Cpu> {
+    let scalar: Tensor<Rank0, f32, Cpu> = device.zeros();
+    scalar.traced(gradients).split_tape().1
+}
+
+/// The loss as a scalar on the tape, its gradient by the outputs already known.
+fn host_loss(
+    outputs: Tensor<(usize, usize), f32, Cpu, OwnedTape<f32, Cpu>>,
+    loss: Loss<'_>,
+) -> Result<Tensor<Rank0, f32, Cpu, OwnedTape<f32, Cpu>>, DeviceError> {
+    let (outputs, mut tape) = outputs.split_tape();
+    let mut values = vec![0.0; outputs.shape().num_elements()];
+    outputs.copy_into(&mut values);
+    let mut slope = vec![0.0; values.len()];
+    let value = loss(&values, &mut slope);
+    let scalar = outputs.device().tensor(value);
+    let s = scalar.clone();
+    tape.add_backward_op(move |gradients| {
+        let scale = gradients.get_or_alloc_mut(&s)?[0];
+        for (g, slope) in gradients.get_or_alloc_mut(&outputs)?.iter_mut().zip(&slope) {
+            *g += scale * slope;
+        }
+        Ok(())
+    });
+    Ok(scalar.put_tape(tape))
+}
+
+/// Takes a tensor's gradient out without copying it.
+fn take_gradient<S: Shape>(
+    gradients: &mut Gradients<f32, Cpu>,
+    tensor: &Tensor<S, f32, Cpu>,
+) -> Result<Buffer, CpuError> {
+    let nothing = tensor.device().try_alloc_len(0)?;
+    Ok(std::mem::replace(gradients.get_or_alloc_mut(tensor)?, nothing))
+}
+
+fn lock(pool: &Mutex<Activations>) -> std::sync::MutexGuard<'_, Activations> {
+    // Scratch space has no invariant that a panic could break.
+    pool.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+vectorized! {
+    /// Σ x², in sixteen partial sums.
+    fn square_sum(values: &[f32]) -> f32 {
+        let mut sums = [0.0f32; 16];
+        let (chunks, rest) = values.as_chunks::<16>();
+        for chunk in chunks {
+            for (sum, x) in sums.iter_mut().zip(chunk) {
+                *sum += x * x;
+            }
+        }
+        sums.iter().sum::<f32>() + rest.iter().map(|x| x * x).sum::<f32>()
+    }
+}
+
+vectorized! {
+    fn scale(values: &mut [f32], factor: f32) {
+        for x in values {
+            *x *= factor;
+        }
+    }
+}
+
+vectorized! {
+    fn move_towards(values: &mut [f32], goal: &[f32], share: f32) {
+        for (x, goal) in values.iter_mut().zip(goal) {
+            *x += share * (goal - *x);
+        }
+    }
+}

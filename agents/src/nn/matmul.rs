@@ -1,0 +1,379 @@
+//! The one matrix product that networks are made of, and the loops that vectorize by themselves.
+//!
+//! `C[m, n] = A[m, k] · B[k, n]`, with B and C row-major and n a multiple of [`PAD`], A with any strides (so
+//! that a transposed A needs no copy). Each element of C is a sum over k in rising order, whatever tile it
+//! falls in: a row's result does not depend on how many rows come with it, which is what lets one actor or
+//! four give the same bits.
+
+#![allow(unsafe_code, reason = "kernels built for an instruction set that is looked for at run time")]
+
+use super::simd::{Isa, Simd};
+
+/// Row lengths of B and C are multiples of this: the widest vector.
+pub(super) const PAD: usize = 16;
+
+/// `n` rounded up to a multiple of [`PAD`].
+pub(super) const fn pad(n: usize) -> usize {
+    n.div_ceil(PAD) * PAD
+}
+
+/// A read-only matrix with a row and a column stride, in floats.
+#[derive(Clone, Copy)]
+pub(super) struct Strided<'a> {
+    data: &'a [f32],
+    row: usize,
+    column: usize,
+}
+
+impl<'a> Strided<'a> {
+    /// Rows of `width` one after the other.
+    pub(super) fn rows(data: &'a [f32], width: usize) -> Self {
+        Self { data, row: width, column: 1 }
+    }
+
+    /// Rows of `width`, of which only the first columns are used: the caller's `k` says how many.
+    pub(super) fn transposed(data: &'a [f32], width: usize) -> Self {
+        Self { data, row: 1, column: width }
+    }
+}
+
+/// What a sum begins with and what becomes of it.
+#[derive(Clone, Copy)]
+pub(super) enum Epilogue<'a> {
+    /// C = A·B
+    Zero,
+    /// C += A·B
+    Accumulate,
+    /// C = A·B + bias
+    Bias(&'a [f32]),
+    /// C = max(A·B + bias, 0)
+    BiasRelu(&'a [f32]),
+}
+
+/// Writes `A · B` with its [`Epilogue`] to the first `m · n` floats of `c`.
+///
+/// # Panics
+/// If a slice is shorter than its shape says or `n` is no multiple of [`PAD`].
+#[allow(clippy::too_many_arguments, reason = "three matrices, three sizes")]
+pub(super) fn matmul(
+    isa: Isa,
+    m: usize,
+    n: usize,
+    k: usize,
+    a: Strided<'_>,
+    b: &[f32],
+    c: &mut [f32],
+    epilogue: Epilogue<'_>,
+) {
+    if m == 0 || n == 0 {
+        return;
+    }
+    assert!(n.is_multiple_of(PAD) && c.len() >= m * n && b.len() >= k * n, "a product's B or C is too small");
+    assert!(k == 0 || a.data.len() > (m - 1) * a.row + (k - 1) * a.column, "a product's A is too small");
+    if let Epilogue::Bias(bias) | Epilogue::BiasRelu(bias) = epilogue {
+        assert!(bias.len() >= n, "a product's bias is too small");
+    }
+    // SAFETY: the slices hold what the tiles touch (checked above), and `Isa` values come from detection.
+    unsafe {
+        match isa {
+            Isa::Portable => product::<[f32; 4]>(m, n, k, a, b, c, epilogue),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => product_avx2(m, n, k, a, b, c, epilogue),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => product_avx512(m, n, k, a, b, c, epilogue),
+            #[cfg(not(target_arch = "x86_64"))]
+            Isa::Avx2 | Isa::Avx512 => unreachable!("these sets are x86's"),
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+unsafe fn product_avx2(m: usize, n: usize, k: usize, a: Strided<'_>, b: &[f32], c: &mut [f32], epilogue: Epilogue<'_>) {
+    // SAFETY: the caller's.
+    unsafe { product::<std::arch::x86_64::__m256>(m, n, k, a, b, c, epilogue) }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx2,fma")]
+unsafe fn product_avx512(
+    m: usize,
+    n: usize,
+    k: usize,
+    a: Strided<'_>,
+    b: &[f32],
+    c: &mut [f32],
+    epilogue: Epilogue<'_>,
+) {
+    // SAFETY: the caller's.
+    unsafe { product::<std::arch::x86_64::__m512>(m, n, k, a, b, c, epilogue) }
+}
+
+/// Splits C into register tiles: two vectors wide where that fits, `TILE_ROWS` rows high, then what is left.
+///
+/// # Safety
+/// The instruction set of `S`, and the sizes that [`matmul`] checks.
+#[inline(always)]
+unsafe fn product<S: Simd>(
+    m: usize,
+    n: usize,
+    k: usize,
+    a: Strided<'_>,
+    b: &[f32],
+    c: &mut [f32],
+    epilogue: Epilogue<'_>,
+) {
+    let mut j = 0;
+    // With a row or two (an actor's few environments) wide tiles hide the latency that tall ones would.
+    if m < 4 {
+        while j + 4 * S::LANES <= n {
+            // SAFETY: columns j.. of the checked shape.
+            unsafe { column_of_tiles::<S, 4>(m, n, k, a, b, c, epilogue, j) };
+            j += 4 * S::LANES;
+        }
+    }
+    while j + 2 * S::LANES <= n {
+        // SAFETY: as above.
+        unsafe { column_of_tiles::<S, 2>(m, n, k, a, b, c, epilogue, j) };
+        j += 2 * S::LANES;
+    }
+    while j + S::LANES <= n {
+        // SAFETY: as above.
+        unsafe { column_of_tiles::<S, 1>(m, n, k, a, b, c, epilogue, j) };
+        j += S::LANES;
+    }
+}
+
+/// All rows of the `V` vectors of columns from `j` on.
+#[allow(clippy::too_many_arguments, reason = "inlined into `product`")]
+#[inline(always)]
+unsafe fn column_of_tiles<S: Simd, const V: usize>(
+    m: usize,
+    n: usize,
+    k: usize,
+    a: Strided<'_>,
+    b: &[f32],
+    c: &mut [f32],
+    epilogue: Epilogue<'_>,
+    j: usize,
+) {
+    let mut i = 0;
+    macro_rules! tiles {
+        ($rows:literal) => {
+            for _ in 0..(m - i) / $rows {
+                // SAFETY: rows i.. and columns j.. of the checked shape.
+                unsafe { tile::<S, $rows, V>(n, k, a, b, c, epilogue, i, j) };
+                i += $rows;
+            }
+        };
+    }
+    if V <= 2 && S::TILE_ROWS >= 8 {
+        tiles!(8);
+    }
+    if V <= 2 && S::TILE_ROWS == 6 {
+        tiles!(6);
+    }
+    if V <= 2 {
+        tiles!(4);
+    }
+    tiles!(1);
+}
+
+/// One register tile: `R` rows by `V` vectors, accumulated over all of k without touching memory.
+#[allow(clippy::too_many_arguments, reason = "inlined into `column_of_tiles`")]
+#[allow(clippy::needless_range_loop, reason = "indices unroll into registers")]
+#[inline(always)]
+unsafe fn tile<S: Simd, const R: usize, const V: usize>(
+    n: usize,
+    k: usize,
+    a: Strided<'_>,
+    b: &[f32],
+    c: &mut [f32],
+    epilogue: Epilogue<'_>,
+    i: usize,
+    j: usize,
+) {
+    // SAFETY: `matmul` checked that A, B, C and the bias hold every element addressed here.
+    unsafe {
+        let c = c.as_mut_ptr().add(i * n + j);
+        let mut sums = [[S::splat(0.0); V]; R];
+        match epilogue {
+            Epilogue::Zero => {}
+            Epilogue::Accumulate => {
+                for r in 0..R {
+                    for v in 0..V {
+                        sums[r][v] = S::load(c.add(r * n + v * S::LANES));
+                    }
+                }
+            }
+            Epilogue::Bias(bias) | Epilogue::BiasRelu(bias) => {
+                for v in 0..V {
+                    let bias = S::load(bias.as_ptr().add(j + v * S::LANES));
+                    for r in 0..R {
+                        sums[r][v] = bias;
+                    }
+                }
+            }
+        }
+        let (a_rows, b) = (a.data.as_ptr().add(i * a.row), b.as_ptr().add(j));
+        for step in 0..k {
+            let mut row = [S::splat(0.0); V];
+            for v in 0..V {
+                row[v] = S::load(b.add(step * n + v * S::LANES));
+            }
+            for r in 0..R {
+                let x = S::splat(*a_rows.add(r * a.row + step * a.column));
+                for v in 0..V {
+                    sums[r][v] = x.mul_add(row[v], sums[r][v]);
+                }
+            }
+        }
+        let relu = matches!(epilogue, Epilogue::BiasRelu(_));
+        for r in 0..R {
+            for v in 0..V {
+                let sum = if relu { sums[r][v].max(S::splat(0.0)) } else { sums[r][v] };
+                sum.store(c.add(r * n + v * S::LANES));
+            }
+        }
+    }
+}
+
+/// Declares a safe function whose body is compiled for each instruction set and picked at run time: for
+/// plain loops that the compiler turns into vectors.
+macro_rules! vectorized {
+    ($(#[$doc:meta])* $visibility:vis fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block) => {
+        $(#[$doc])*
+        #[allow(unsafe_code, reason = "calls the build for an instruction set that `isa` says is there")]
+        $visibility fn $name(isa: $crate::nn::Isa, $($argument: $type),*) $(-> $result)? {
+            #[inline(always)]
+            fn body($($argument: $type),*) $(-> $result)? $body
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma")]
+            unsafe fn avx2($($argument: $type),*) $(-> $result)? { body($($argument),*) }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx2,fma")]
+            unsafe fn avx512($($argument: $type),*) $(-> $result)? { body($($argument),*) }
+            match isa {
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: `Isa` values come from detection.
+                $crate::nn::Isa::Avx2 => unsafe { avx2($($argument),*) },
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: as above.
+                $crate::nn::Isa::Avx512 => unsafe { avx512($($argument),*) },
+                _ => body($($argument),*),
+            }
+        }
+    };
+}
+pub(super) use vectorized;
+
+vectorized! {
+    /// `to[c, r] = from[r, c]`, both row-major without gaps.
+    pub(super) fn transpose(from: &[f32], rows: usize, columns: usize, to: &mut [f32]) {
+        // Blocks of 16 × 16 keep both sides in cache lines that are used whole.
+        const BLOCK: usize = 16;
+        for r0 in (0..rows).step_by(BLOCK) {
+            for c0 in (0..columns).step_by(BLOCK) {
+                for c in c0..(c0 + BLOCK).min(columns) {
+                    let to = &mut to[c * rows + r0..c * rows + (r0 + BLOCK).min(rows)];
+                    for (r, to) in to.iter_mut().enumerate() {
+                        *to = from[(r0 + r) * columns + c];
+                    }
+                }
+            }
+        }
+    }
+}
+
+vectorized! {
+    /// Adds the sum over the rows of `matrix` to `sums`, one float a column.
+    pub(super) fn add_column_sums(matrix: &[f32], sums: &mut [f32]) {
+        for row in matrix.chunks_exact(sums.len()) {
+            for (sum, x) in sums.iter_mut().zip(row) {
+                *sum += *x;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cartwheel_envs::Generator;
+
+    fn random(rng: &mut Generator, n: usize) -> Vec<f32> {
+        (0..n).map(|_| rng.uniform(-1.0, 1.0) as f32).collect()
+    }
+
+    /// Every instruction set, shape and epilogue against a plain triple loop.
+    #[test]
+    fn products_agree_with_a_plain_loop() {
+        let mut rng = Generator::new(1);
+        for isa in Isa::available() {
+            for (m, n, k) in [(1, 16, 3), (2, 64, 5), (3, 128, 7), (5, 32, 1), (13, 48, 64), (64, 80, 17), (9, 16, 0)] {
+                let (a, b, bias) = (random(&mut rng, m * k), random(&mut rng, k * n), random(&mut rng, n));
+                let before = random(&mut rng, m * n);
+                for (epilogue, transposed) in [
+                    (Epilogue::Zero, false),
+                    (Epilogue::Accumulate, true),
+                    (Epilogue::Bias(&bias), false),
+                    (Epilogue::BiasRelu(&bias), true),
+                ] {
+                    let a_matrix = if transposed { Strided::transposed(&a, m) } else { Strided::rows(&a, k) };
+                    let mut c = before.clone();
+                    matmul(isa, m, n, k, a_matrix, &b, &mut c, epilogue);
+                    for i in 0..m {
+                        for j in 0..n {
+                            let product: f64 = (0..k)
+                                .map(|s| {
+                                    let x = if transposed { a[s * m + i] } else { a[i * k + s] };
+                                    f64::from(x) * f64::from(b[s * n + j])
+                                })
+                                .sum();
+                            let expected = match epilogue {
+                                Epilogue::Zero => product,
+                                Epilogue::Accumulate => product + f64::from(before[i * n + j]),
+                                Epilogue::Bias(bias) => product + f64::from(bias[j]),
+                                Epilogue::BiasRelu(bias) => (product + f64::from(bias[j])).max(0.0),
+                            };
+                            let found = f64::from(c[i * n + j]);
+                            assert!(
+                                (found - expected).abs() < 1e-5,
+                                "{isa} {m}×{n}×{k} at {i},{j}: {found} for {expected}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// What lets any number of actors give the same bits: a row does not know its neighbours.
+    #[test]
+    fn a_rows_result_does_not_depend_on_the_batch() {
+        let mut rng = Generator::new(2);
+        let (n, k) = (48, 33);
+        let (a, b, bias) = (random(&mut rng, 13 * k), random(&mut rng, k * n), random(&mut rng, n));
+        for isa in Isa::available() {
+            let mut whole = vec![0.0; 13 * n];
+            matmul(isa, 13, n, k, Strided::rows(&a, k), &b, &mut whole, Epilogue::Bias(&bias));
+            for i in 0..13 {
+                let mut one = vec![0.0; n];
+                matmul(isa, 1, n, k, Strided::rows(&a[i * k..], k), &b, &mut one, Epilogue::Bias(&bias));
+                assert_eq!(one, whole[i * n..(i + 1) * n], "{isa} row {i}");
+            }
+        }
+    }
+
+    #[test]
+    fn transposing_twice_is_the_identity() {
+        let mut rng = Generator::new(3);
+        let (rows, columns) = (19, 37);
+        let matrix = random(&mut rng, rows * columns);
+        let (mut there, mut back) = (vec![0.0; matrix.len()], vec![0.0; matrix.len()]);
+        transpose(Isa::detect(), &matrix, rows, columns, &mut there);
+        assert_eq!(there[5 * rows + 3], matrix[3 * columns + 5]);
+        transpose(Isa::detect(), &there, columns, rows, &mut back);
+        assert_eq!(back, matrix);
+    }
+}

@@ -1,0 +1,143 @@
+//! Networks and how they are trained: the only place that knows dfdx.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `simd`, `matmul`, `activation` | kernels, written once for AVX-512, AVX2 and any other machine |
+//! | `mlp` | the multilayer perceptron over one flat buffer; what actors run |
+//! | `value_network` | what training a network means: forward, step, target |
+//! | `fused`, `stock` | its two forms: one operation on dfdx's CPU tape; dfdx's own operations on any device |
+//! | `device` | where to train, and preparing threads |
+//! | `weights` | safetensors on disk |
+
+mod activation;
+mod device;
+mod fused;
+mod matmul;
+mod mlp;
+mod simd;
+mod stock;
+mod value_network;
+mod weights;
+
+pub use activation::Activation;
+pub use device::{Device, Placement, prepare_thread};
+pub use fused::Fused;
+pub use mlp::{Activations, Mlp, NamedTensor, TensorMismatch};
+pub use simd::Isa;
+pub use stock::Stock;
+pub use value_network::{Loss, Net, Optimizer, StepStats, TrainingState, ValueNetwork};
+pub use weights::{WeightsError, read_weights, weights_bytes};
+
+/// dfdx, for tests and benchmarks that compare with its own operations.
+pub use dfdx::tensor::Cpu;
+
+/// A device that failed: out of memory, lost, or a kernel error.
+#[derive(Debug, thiserror::Error)]
+#[error("the training device failed: {0}")]
+pub struct DeviceError(String);
+
+impl DeviceError {
+    pub(crate) fn new(error: impl std::fmt::Debug) -> Self {
+        Self(format!("{error:?}"))
+    }
+}
+
+/// What can go wrong in building or restoring a network.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NnError {
+    /// The device failed.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// A GPU was asked for from a build without CUDA.
+    #[error(
+        "device cuda:{number} was asked for, but this build has no CUDA: build with `--features cuda` (docs/cuda.md) or use `--device cpu`"
+    )]
+    NoCuda {
+        /// The GPU's number.
+        number: usize,
+    },
+    /// A state of a network of another size.
+    #[error(
+        "the saved training state has {found} numbers where this network has {expected}: the configuration's net_arch does not fit the checkpoint"
+    )]
+    StateSize {
+        /// The network's flat length.
+        expected: usize,
+        /// The state's.
+        found: usize,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cartwheel_envs::Generator;
+
+    /// Fifty steps of both forms from one start on the same batches stay together, as do their targets.
+    #[test]
+    fn the_fused_form_agrees_with_dfdxs_own_operations() {
+        for activation in [Activation::Relu, Activation::Tanh] {
+            let mlp = Mlp::new(4, &[48, 20], 3, activation);
+            let mut rng = Generator::new(5);
+            let state = TrainingState::new(mlp.init(&mut rng));
+            let mut fused = Fused::new(mlp.clone(), &state).expect("a state of this size");
+            let mut stock = Stock::new(mlp.clone(), Cpu::default(), &state).expect("a state of this size");
+            let optimizer = Optimizer { learning_rate: 1e-3, eps: 1e-5, max_grad_norm: 0.5 };
+            let (batch, stride) = (32, mlp.output_stride());
+            for _ in 0..50 {
+                let x: Vec<f32> = (0..batch * 4).map(|_| rng.uniform(-1.0, 1.0) as f32).collect();
+                let goals: Vec<f32> = (0..batch).map(|_| rng.uniform(-2.0, 2.0) as f32).collect();
+                let mut loss = |y: &[f32], slope: &mut [f32]| {
+                    let mut sum = 0.0;
+                    for (b, goal) in goals.iter().enumerate() {
+                        let error = y[b * stride + b % 3] - goal;
+                        slope[b * stride + b % 3] = 2.0 * error / batch as f32;
+                        sum += error * error / batch as f32;
+                    }
+                    sum
+                };
+                let a = fused.step(&x, batch, &optimizer, &mut loss).expect("the processor works");
+                let b = stock.step(&x, batch, &optimizer, &mut loss).expect("the processor works");
+                assert!((a.loss - b.loss).abs() < 1e-4 * b.loss.max(1.0), "{a:?} {b:?}");
+                assert!((a.grad_norm - b.grad_norm).abs() < 1e-3 * b.grad_norm.max(1.0), "{a:?} {b:?}");
+                fused.update_target(0.05).expect("the processor works");
+                stock.update_target(0.05).expect("the processor works");
+            }
+            let (a, b) = (fused.state().expect("on the host"), stock.state().expect("on the host"));
+            for (name, a, b) in [
+                ("online", &a.online, &b.online),
+                ("target", &a.target, &b.target),
+                ("first moment", &a.first_moment, &b.first_moment),
+                ("second moment", &a.second_moment, &b.second_moment),
+            ] {
+                let worst = a.iter().zip(b.iter()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(worst < 2e-4, "{activation}: {name} drifted by {worst}");
+            }
+            assert!(a.online.iter().zip(&state.online).any(|(a, b)| (a - b).abs() > 1e-2), "nothing was learnt");
+        }
+    }
+
+    /// A restored network goes on bit for bit.
+    #[test]
+    fn a_restored_network_goes_on_as_if_it_had_not_stopped() {
+        let mlp = Mlp::new(2, &[16], 2, Activation::Relu);
+        let mut rng = Generator::new(9);
+        let mut whole = Fused::new(mlp.clone(), &TrainingState::new(mlp.init(&mut rng))).expect("a fitting state");
+        let optimizer = Optimizer { learning_rate: 1e-2, eps: 1e-8, max_grad_norm: 10.0 };
+        let x: Vec<f32> = (0..16).map(|_| rng.uniform(-1.0, 1.0) as f32).collect();
+        let mut loss = |y: &[f32], slope: &mut [f32]| {
+            slope.iter_mut().zip(y).for_each(|(s, y)| *s = *y - 1.0);
+            0.0
+        };
+        let mut step = |network: &mut Fused| network.step(&x, 8, &optimizer, &mut loss).expect("the processor works");
+        for _ in 0..5 {
+            step(&mut whole);
+        }
+        let mut resumed = Fused::new(mlp, &whole.state().expect("on the host")).expect("a fitting state");
+        for _ in 0..5 {
+            assert_eq!(step(&mut whole), step(&mut resumed));
+        }
+        assert_eq!(whole.state().expect("on the host"), resumed.state().expect("on the host"));
+    }
+}

@@ -1,0 +1,149 @@
+//! The vector operations that the matrix kernels are written in, for each instruction set they run on.
+//!
+//! A kernel is written once, generic over [`Simd`], and instantiated for AVX-512, AVX2 with FMA, and plain
+//! arrays. [`Isa::detect`] picks the best of them at run time, so that one binary runs everywhere. The sets
+//! differ in the last bits of a result (a fused multiply-add rounds once), so a run records the one it used.
+
+#![allow(unsafe_code, reason = "intrinsics of an instruction set that is looked for at run time")]
+
+use std::fmt;
+use std::sync::LazyLock;
+
+/// An instruction set that the kernels are built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Isa {
+    /// Arrays of four, which every compiler target turns into its own short vectors.
+    Portable,
+    /// 256-bit vectors with fused multiply-add (x86-64 from 2013 on).
+    Avx2,
+    /// 512-bit vectors.
+    Avx512,
+}
+
+impl Isa {
+    /// The best set of this machine, looked up once.
+    pub fn detect() -> Self {
+        static BEST: LazyLock<Isa> = LazyLock::new(|| Isa::available().last().copied().unwrap_or(Isa::Portable));
+        *BEST
+    }
+
+    /// Every set this machine can run, slowest first.
+    pub fn available() -> Vec<Self> {
+        let mut sets = vec![Isa::Portable];
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                sets.push(Isa::Avx2);
+            }
+            let wide = is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512vl")
+                && is_x86_feature_detected!("avx512dq");
+            if wide && sets.contains(&Isa::Avx2) {
+                sets.push(Isa::Avx512);
+            }
+        }
+        sets
+    }
+}
+
+impl fmt::Display for Isa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Isa::Portable => "portable",
+            Isa::Avx2 => "avx2",
+            Isa::Avx512 => "avx512",
+        })
+    }
+}
+
+/// A vector of [`Simd::LANES`] floats.
+///
+/// # Safety
+/// Every method needs the instruction set of the implementer; `load` and `store` need `LANES` valid floats
+/// at the pointer.
+pub(super) trait Simd: Copy {
+    /// Floats in a vector.
+    const LANES: usize;
+    /// Rows of the register tile of a matrix product: as many accumulators as the set has registers for.
+    const TILE_ROWS: usize;
+    /// `x` in every lane.
+    unsafe fn splat(x: f32) -> Self;
+    /// The `LANES` floats at `from`.
+    unsafe fn load(from: *const f32) -> Self;
+    /// Writes the lanes to `to`.
+    unsafe fn store(self, to: *mut f32);
+    /// `self * b + c`.
+    unsafe fn mul_add(self, b: Self, c: Self) -> Self;
+    /// The larger of each pair of lanes.
+    unsafe fn max(self, other: Self) -> Self;
+}
+
+impl Simd for [f32; 4] {
+    const LANES: usize = 4;
+    const TILE_ROWS: usize = 4;
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        [x; 4]
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller vouches for four floats; an array of floats has their alignment.
+        unsafe { *from.cast() }
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: as in `load`.
+        unsafe { *to.cast() = self }
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+        // Not `f32::mul_add`: without the FMA instruction that is a slow library call.
+        std::array::from_fn(|i| self[i] * b[i] + c[i])
+    }
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        std::array::from_fn(|i| self[i].max(other[i]))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::Simd;
+    use std::arch::x86_64::*;
+
+    macro_rules! simd {
+        ($vector:ty, $lanes:literal, $rows:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $max:ident) => {
+            impl Simd for $vector {
+                const LANES: usize = $lanes;
+                const TILE_ROWS: usize = $rows;
+                #[inline(always)]
+                unsafe fn splat(x: f32) -> Self {
+                    // SAFETY: the trait's contract: the set is there.
+                    unsafe { $splat(x) }
+                }
+                #[inline(always)]
+                unsafe fn load(from: *const f32) -> Self {
+                    // SAFETY: the trait's contract: the set and the floats are there; no alignment is asked.
+                    unsafe { $load(from) }
+                }
+                #[inline(always)]
+                unsafe fn store(self, to: *mut f32) {
+                    // SAFETY: as in `load`.
+                    unsafe { $store(to, self) }
+                }
+                #[inline(always)]
+                unsafe fn mul_add(self, b: Self, c: Self) -> Self {
+                    // SAFETY: the trait's contract.
+                    unsafe { $fma(self, b, c) }
+                }
+                #[inline(always)]
+                unsafe fn max(self, other: Self) -> Self {
+                    // SAFETY: the trait's contract.
+                    unsafe { $max(self, other) }
+                }
+            }
+        };
+    }
+    simd!(__m256, 8, 6, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps, _mm256_max_ps);
+    simd!(__m512, 16, 8, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps, _mm512_max_ps);
+}

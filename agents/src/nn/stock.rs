@@ -1,0 +1,187 @@
+//! The network from dfdx's own operations, on any device that dfdx has: the CUDA form, and the reference that
+//! the fused CPU form is tested against.
+
+use dfdx::prelude::*;
+use dfdx::tensor_ops::Device;
+
+use super::activation::Activation;
+use super::fused::{adam, leaf_gradients};
+use super::mlp::Mlp;
+use super::value_network::{Loss, Net, Optimizer, StepStats, TrainingState, ValueNetwork};
+use super::{DeviceError, NnError};
+
+type Flat<D> = Tensor<(usize,), f32, D>;
+type Matrix<D, T = NoneTape> = Tensor<(usize, usize), f32, D, T>;
+
+/// See the module's documentation.
+pub struct Stock<D: Device<f32>> {
+    mlp: Mlp,
+    device: D,
+    online: Flat<D>,
+    target: Flat<D>,
+    /// Both keyed by `online`.
+    first_moment: Gradients<f32, D>,
+    second_moment: Gradients<f32, D>,
+    steps: i32,
+    /// Parameters and outputs on the host, as the last step or forward pass left them.
+    host: Vec<f32>,
+    outputs: Vec<f32>,
+}
+
+impl<D: Device<f32>> Stock<D> {
+    /// A network on `device` that starts from `state`.
+    ///
+    /// # Errors
+    /// If the state is of another size or the device fails.
+    pub fn new(mlp: Mlp, device: D, state: &TrainingState) -> Result<Self, NnError> {
+        let zeros = device.try_zeros_like(&(mlp.flat_len(),)).map_err(DeviceError::new)?;
+        let mut network = Self {
+            mlp,
+            online: zeros.clone(),
+            target: zeros,
+            first_moment: Gradients::leaky(),
+            second_moment: Gradients::leaky(),
+            steps: 0,
+            host: Vec::new(),
+            outputs: Vec::new(),
+            device,
+        };
+        network.restore(state)?;
+        Ok(network)
+    }
+
+    fn upload(&self, values: &[f32]) -> Result<Flat<D>, DeviceError> {
+        self.device.try_tensor_from_vec(values.to_vec(), (values.len(),)).map_err(DeviceError::new)
+    }
+
+    /// The layers one after the other, each a slice of the flat parameters.
+    fn layers<T: Tape<f32, D>>(
+        &self,
+        parameters: Tensor<(usize,), f32, D, T>,
+        x: Matrix<D>,
+    ) -> Result<Matrix<D, T>, D::Err> {
+        let batch = x.shape().0;
+        let (parameters, tape) = parameters.split_tape();
+        let mut x = x.put_tape(tape);
+        let last = self.mlp.flat_layers().count() - 1;
+        for (l, layer) in self.mlp.flat_layers().enumerate() {
+            let (i, o) = (layer.inputs, layer.outputs);
+            let weight = parameters.retaped::<T>().try_slice((layer.weight..layer.weight + i * o,))?;
+            let bias = parameters.retaped::<T>().try_slice((layer.bias..layer.bias + o,))?;
+            x = x.try_matmul(weight.try_reshape_like(&(i, o))?)?;
+            x = x.try_add(bias.try_broadcast_like::<_, Axis<0>>(&(batch, o))?)?;
+            if l < last {
+                x = match self.mlp.activation() {
+                    Activation::Relu => x.try_relu()?,
+                    Activation::Tanh => x.try_tanh()?,
+                };
+            }
+        }
+        Ok(x)
+    }
+
+    fn input(&self, x: &[f32], batch: usize) -> Result<Matrix<D>, DeviceError> {
+        let n = batch * self.mlp.inputs();
+        self.device.try_tensor_from_vec(x[..n].to_vec(), (batch, self.mlp.inputs())).map_err(DeviceError::new)
+    }
+
+    /// Gradients whose entry for `online` is `values`, by way of a sum whose slope they are: dfdx has no
+    /// other public way to write a gradient on any device.
+    fn as_gradients(&self, values: &[f32]) -> Result<Gradients<f32, D>, DeviceError> {
+        let product = self.online.clone().leaky_traced().try_mul(self.upload(values)?).map_err(DeviceError::new)?;
+        let gradients = product.try_sum::<Rank0, _>().and_then(|sum| sum.try_backward()).map_err(DeviceError::new)?;
+        let mut kept = leaf_gradients(&self.online)?;
+        std::mem::swap(
+            kept.get_or_alloc_mut(&self.online).map_err(DeviceError::new)?,
+            { gradients }.get_or_alloc_mut(&self.online).map_err(DeviceError::new)?,
+        );
+        Ok(kept)
+    }
+}
+
+impl<D: Device<f32>> ValueNetwork for Stock<D> {
+    fn mlp(&self) -> &Mlp {
+        &self.mlp
+    }
+
+    fn forward(&mut self, net: Net, x: &[f32], batch: usize) -> Result<&[f32], DeviceError> {
+        let parameters = match net {
+            Net::Online => &self.online,
+            Net::Target => &self.target,
+        };
+        let outputs = self.layers(parameters.clone(), self.input(x, batch)?).map_err(DeviceError::new)?;
+        self.outputs = outputs.as_vec();
+        Ok(&self.outputs)
+    }
+
+    fn step(
+        &mut self,
+        x: &[f32],
+        batch: usize,
+        optimizer: &Optimizer,
+        loss: Loss<'_>,
+    ) -> Result<StepStats, DeviceError> {
+        let gradients = leaf_gradients(&self.online)?;
+        let outputs =
+            self.layers(self.online.clone().traced(gradients), self.input(x, batch)?).map_err(DeviceError::new)?;
+        let mut slope = vec![0.0; outputs.shape().num_elements()];
+        let value = loss(&outputs.as_vec(), &mut slope);
+        let slope = self.device.try_tensor_from_vec(slope, *outputs.shape()).map_err(DeviceError::new)?;
+        let surrogate = outputs.try_mul(slope).and_then(|product| product.try_sum::<Rank0, _>());
+        let mut gradients = surrogate.and_then(|sum| sum.try_backward()).map_err(DeviceError::new)?;
+
+        let square = gradients.get(&self.online).try_square().and_then(|g| g.try_sum::<Rank0, _>());
+        let grad_norm = square.map_err(DeviceError::new)?.as_vec()[0].sqrt();
+        if grad_norm > optimizer.max_grad_norm {
+            let factor = optimizer.max_grad_norm / (grad_norm + 1e-6);
+            let clipped = gradients.get(&self.online).try_mul(factor).map_err(DeviceError::new)?.as_vec();
+            gradients = self.as_gradients(&clipped)?;
+        }
+        self.steps += 1;
+        let parameters = self.online.clone();
+        let first = self.first_moment.get_or_alloc_mut(&parameters).map_err(DeviceError::new)?;
+        let second = self.second_moment.get_or_alloc_mut(&parameters).map_err(DeviceError::new)?;
+        let gradient = gradients.get_or_alloc_mut(&parameters).map_err(DeviceError::new)?;
+        drop(parameters);
+        adam(optimizer).try_update(self.steps, &mut self.online, first, second, gradient).map_err(DeviceError::new)?;
+        self.host = self.online.as_vec();
+        Ok(StepStats { loss: value, grad_norm })
+    }
+
+    fn update_target(&mut self, tau: f32) -> Result<(), DeviceError> {
+        // A copy with an id of its own.
+        let online = self.online.clone().try_mul(tau).map_err(DeviceError::new)?;
+        self.target = match tau >= 1.0 {
+            true => online,
+            false => {
+                self.target.clone().try_mul(1.0 - tau).and_then(|t| t.try_add(online)).map_err(DeviceError::new)?
+            }
+        };
+        Ok(())
+    }
+
+    fn parameters(&self) -> &[f32] {
+        &self.host
+    }
+
+    fn state(&self) -> Result<TrainingState, DeviceError> {
+        Ok(TrainingState {
+            online: self.host.clone(),
+            target: self.target.as_vec(),
+            first_moment: self.first_moment.get(&self.online).as_vec(),
+            second_moment: self.second_moment.get(&self.online).as_vec(),
+            steps: self.steps,
+        })
+    }
+
+    fn restore(&mut self, state: &TrainingState) -> Result<(), NnError> {
+        state.check(&self.mlp)?;
+        self.online = self.upload(&state.online)?;
+        self.target = self.upload(&state.target)?;
+        self.first_moment = self.as_gradients(&state.first_moment)?;
+        self.second_moment = self.as_gradients(&state.second_moment)?;
+        self.steps = state.steps;
+        self.host.clone_from(&state.online);
+        Ok(())
+    }
+}

@@ -1,0 +1,128 @@
+//! A network that is trained, with its slowly following target: what value-based agents learn with.
+//!
+//! [`ValueNetwork`] has two forms that a test holds to each other: [`Fused`](super::fused::Fused), one
+//! operation on dfdx's CPU tape, and [`Stock`](super::stock::Stock), dfdx's own operations on any of its
+//! devices. The loss is a function of the outputs on the host: at a batch of a few hundred rows of a few
+//! actions that costs less than the launch of one GPU kernel, and it is the same code for both.
+
+use serde::{Deserialize, Serialize};
+
+use super::mlp::Mlp;
+use super::{DeviceError, NnError};
+
+/// Which parameters a forward pass uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Net {
+    /// The parameters that are trained.
+    Online,
+    /// The slowly following copy.
+    Target,
+}
+
+/// Adam's settings (Kingma & Ba 2015) and the clipping before it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Optimizer {
+    /// Step size.
+    pub learning_rate: f64,
+    /// Added to the root of the second moment.
+    pub eps: f64,
+    /// The gradient is scaled down to this Euclidean norm; infinite for no clipping.
+    pub max_grad_norm: f32,
+}
+
+/// What a gradient step reports.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepStats {
+    /// The loss before the step.
+    pub loss: f32,
+    /// The gradient's norm before clipping.
+    pub grad_norm: f32,
+}
+
+/// Everything a network needs to go on training as if it had not stopped.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainingState {
+    /// The trained parameters, flat.
+    pub online: Vec<f32>,
+    /// The target's, flat.
+    pub target: Vec<f32>,
+    /// Adam's first moment.
+    pub first_moment: Vec<f32>,
+    /// Adam's second moment.
+    pub second_moment: Vec<f32>,
+    /// Gradient steps taken.
+    pub steps: i32,
+}
+
+/// A loss on the host: reads the outputs (`[batch, stride]`), writes the gradient of the mean loss by them
+/// (given zeroed, same layout), returns the loss.
+pub type Loss<'a> = &'a mut dyn FnMut(&[f32], &mut [f32]) -> f32;
+
+/// A trained network and its target. It stays on the thread that made it: CUDA's streams cannot be sent.
+pub trait ValueNetwork {
+    /// The network's shape.
+    fn mlp(&self) -> &Mlp;
+
+    /// Output rows for `batch` input rows, [`Mlp::output_stride`] apart.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn forward(&mut self, net: Net, x: &[f32], batch: usize) -> Result<&[f32], DeviceError>;
+
+    /// One step down the gradient of `loss` on the outputs for `x`.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn step(
+        &mut self,
+        x: &[f32],
+        batch: usize,
+        optimizer: &Optimizer,
+        loss: Loss<'_>,
+    ) -> Result<StepStats, DeviceError>;
+
+    /// Moves the target by the share `tau` of its distance to the trained parameters; 1 copies them.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn update_target(&mut self, tau: f32) -> Result<(), DeviceError>;
+
+    /// The trained parameters, flat, on the host.
+    fn parameters(&self) -> &[f32];
+
+    /// What a checkpoint keeps.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn state(&self) -> Result<TrainingState, DeviceError>;
+
+    /// Goes on from `state`.
+    ///
+    /// # Errors
+    /// If the state is of a network of another size or the device fails.
+    fn restore(&mut self, state: &TrainingState) -> Result<(), NnError>;
+}
+
+impl TrainingState {
+    /// A network's beginning: target and trained parameters the same, no steps taken.
+    pub fn new(parameters: Vec<f32>) -> Self {
+        let zeros = vec![0.0; parameters.len()];
+        Self {
+            target: parameters.clone(),
+            online: parameters,
+            first_moment: zeros.clone(),
+            second_moment: zeros,
+            steps: 0,
+        }
+    }
+
+    /// Refuses a state whose buffers are not all as long as `mlp`'s.
+    pub(super) fn check(&self, mlp: &Mlp) -> Result<(), NnError> {
+        for buffer in [&self.online, &self.target, &self.first_moment, &self.second_moment] {
+            if buffer.len() != mlp.flat_len() {
+                return Err(NnError::StateSize { expected: mlp.flat_len(), found: buffer.len() });
+            }
+        }
+        Ok(())
+    }
+}

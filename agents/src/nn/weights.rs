@@ -1,0 +1,90 @@
+//! Weights on disk: safetensors with PyTorch's names and layout, readable from Python as they are.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+
+use super::mlp::{NamedTensor, TensorMismatch};
+
+/// What can be wrong with a weights file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WeightsError {
+    /// It could not be read.
+    #[error("cannot read the weights {}: {source}", file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is no whole safetensors file.
+    #[error("{} is no whole safetensors file ({reason}): it was cut off or is something else", file.display())]
+    Malformed {
+        /// The file.
+        file: PathBuf,
+        /// What the reader said.
+        reason: String,
+    },
+    /// A tensor does not fit the network.
+    #[error("{}: {source}", file.display())]
+    Mismatch {
+        /// The file.
+        file: PathBuf,
+        /// Which tensor and how.
+        source: TensorMismatch,
+    },
+}
+
+/// A safetensors file with `tensors` as f32 and `metadata` in its header.
+pub fn weights_bytes(tensors: &[NamedTensor], metadata: HashMap<String, String>) -> Vec<u8> {
+    let views = tensors.iter().map(|t| {
+        let bytes = bytemuck::cast_slice(&t.values);
+        let view = TensorView::new(Dtype::F32, t.shape.clone(), bytes);
+        (t.name.as_str(), view.expect("a shape's product is the number of its values"))
+    });
+    safetensors::serialize(views, Some(metadata)).expect("serializing to memory does not fail")
+}
+
+/// The f32 tensors and the header's metadata of the safetensors file at `path`.
+///
+/// # Errors
+/// If the file cannot be read or is cut off.
+pub fn read_weights(path: &Path) -> Result<(Vec<NamedTensor>, HashMap<String, String>), WeightsError> {
+    let bytes = std::fs::read(path).map_err(|source| WeightsError::Read { file: path.into(), source })?;
+    let malformed =
+        |e: safetensors::SafeTensorError| WeightsError::Malformed { file: path.into(), reason: e.to_string() };
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(malformed)?;
+    let file = SafeTensors::deserialize(&bytes).map_err(malformed)?;
+    let mut tensors = Vec::new();
+    for (name, view) in file.tensors() {
+        if view.dtype() == Dtype::F32 {
+            let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+            tensors.push(NamedTensor { name, shape: view.shape().to_vec(), values });
+        }
+    }
+    tensors.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok((tensors, header.metadata().clone().unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_cut_off_anywhere_is_refused() {
+        let tensors = vec![NamedTensor { name: "0.weight".into(), shape: vec![2, 3], values: vec![1.5; 6] }];
+        let metadata = HashMap::from([("policy".to_string(), "{}".to_string())]);
+        let bytes = weights_bytes(&tensors, metadata.clone());
+        let path = std::env::temp_dir().join(format!("cartwheel-weights-{}.safetensors", std::process::id()));
+        for cut in 0..bytes.len() {
+            std::fs::write(&path, &bytes[..cut]).expect("a temporary file");
+            let error = read_weights(&path).expect_err("cut off");
+            assert!(matches!(error, WeightsError::Malformed { .. }), "{cut}: {error}");
+        }
+        std::fs::write(&path, &bytes).expect("a temporary file");
+        assert_eq!(read_weights(&path).expect("a whole file"), (tensors, metadata));
+        std::fs::remove_file(&path).expect("a temporary file");
+    }
+}

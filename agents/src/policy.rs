@@ -1,0 +1,201 @@
+//! A trained policy: what acts, in an actor, in evaluation or in somebody's program.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use cartwheel_envs::{Row, Space};
+use serde::{Deserialize, Serialize};
+
+use crate::features::Features;
+use crate::nn::{Activation, Activations, Mlp, WeightsError, read_weights, weights_bytes};
+
+/// The index of the largest value, the first of equals.
+#[inline]
+pub fn argmax(values: &[f32]) -> usize {
+    let mut best = 0;
+    for (i, value) in values.iter().enumerate() {
+        if *value > values[best] {
+            best = i;
+        }
+    }
+    best
+}
+
+/// A policy that takes the action of the highest value.
+///
+/// ```no_run
+/// use cartwheel_agents::GreedyPolicy;
+/// let mut policy = GreedyPolicy::load("runs/my-run/checkpoints/best.safetensors".as_ref())?;
+/// let action = policy.act(cartwheel_envs::Row::F32(&[0.0, 0.1, -0.02, 0.3]));
+/// # Ok::<(), cartwheel_agents::PolicyError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct GreedyPolicy {
+    description: Description,
+    features: Features,
+    mlp: Mlp,
+    parameters: Vec<f32>,
+    scratch: Activations,
+    input: Vec<f32>,
+}
+
+/// What a weights file says of its network, so that it can be used without anything beside it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Description {
+    observation_space: Space,
+    action_space: Space,
+    net_arch: Vec<usize>,
+    activation_fn: String,
+}
+
+/// Why a policy could not be made or loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyError {
+    /// The file.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// The file is safetensors, but not a policy's.
+    #[error("{file} holds no Cartwheel policy: {reason}")]
+    NotAPolicy {
+        /// The file.
+        file: String,
+        /// What is missing.
+        reason: String,
+    },
+    /// A space that no network here takes.
+    #[error("DQN takes Box or Discrete observations and Discrete actions, not {0}")]
+    Space(String),
+}
+
+impl GreedyPolicy {
+    /// A policy over these spaces with the network that `net_arch` and `activation_fn` describe.
+    ///
+    /// # Errors
+    /// If a space does not fit.
+    pub fn new(
+        observation_space: &Space,
+        action_space: &Space,
+        net_arch: &[usize],
+        activation_fn: Activation,
+        parameters: Vec<f32>,
+    ) -> Result<Self, PolicyError> {
+        let features = Features::new(observation_space).map_err(PolicyError::Space)?;
+        let Space::Discrete { n, .. } = action_space else {
+            return Err(PolicyError::Space(action_space.to_string()));
+        };
+        let mlp = Mlp::new(features.width(), net_arch, *n as usize, activation_fn);
+        let description = Description {
+            observation_space: observation_space.clone(),
+            action_space: action_space.clone(),
+            net_arch: net_arch.to_vec(),
+            activation_fn: activation_fn.to_string(),
+        };
+        Ok(Self { description, input: Vec::new(), features, mlp, parameters, scratch: Activations::default() })
+    }
+
+    /// The policy in a weights file of a run, such as `checkpoints/best.safetensors`.
+    ///
+    /// # Errors
+    /// If the file is missing, cut off, or not of a policy.
+    pub fn load(path: &Path) -> Result<Self, PolicyError> {
+        let (tensors, metadata) = read_weights(path)?;
+        let refuse = |reason: String| PolicyError::NotAPolicy { file: path.display().to_string(), reason };
+        let text = metadata.get("policy").ok_or_else(|| refuse("its header has no `policy`".into()))?;
+        let description: Description =
+            serde_json::from_str(text).map_err(|e| refuse(format!("its header's `policy`: {e}")))?;
+        let activation = description.activation_fn.parse().map_err(|e| refuse(format!("activation_fn: {e}")))?;
+        let mut policy = Self::new(
+            &description.observation_space,
+            &description.action_space,
+            &description.net_arch,
+            activation,
+            Vec::new(),
+        )?;
+        let find = |name: &str| tensors.iter().find(|t| t.name == format!("q_net.{name}")).cloned();
+        policy.parameters =
+            policy.mlp.flatten(find).map_err(|source| WeightsError::Mismatch { file: path.into(), source })?;
+        Ok(policy)
+    }
+
+    /// The weights file that [`load`](Self::load) reads.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut tensors = self.mlp.tensors(&self.parameters);
+        tensors.iter_mut().for_each(|t| t.name = format!("q_net.{}", t.name));
+        let description = serde_json::to_string(&self.description).unwrap_or_default();
+        weights_bytes(&tensors, HashMap::from([("policy".to_string(), description)]))
+    }
+
+    /// The greedy action for one observation, as the environment counts it.
+    pub fn act(&mut self, observation: Row<'_>) -> i32 {
+        let mut action = [0];
+        self.act_batch(std::iter::once(observation), &mut action);
+        action[0]
+    }
+
+    /// Greedy actions for as many observations as `actions` has room for.
+    pub fn act_batch<'r>(&mut self, observations: impl IntoIterator<Item = Row<'r>>, actions: &mut [i32]) {
+        let width = self.features.width();
+        self.input.resize(actions.len() * width, 0.0);
+        for (row, observation) in self.input.chunks_exact_mut(width).zip(observations) {
+            self.features.encode(observation, row);
+        }
+        let start = self.first_action();
+        let (n, stride) = (self.mlp.outputs(), self.mlp.output_stride());
+        let q = self.mlp.forward(&self.parameters, &self.input, actions.len(), &mut self.scratch);
+        for (action, q) in actions.iter_mut().zip(q.chunks_exact(stride)) {
+            *action = start + argmax(&q[..n]) as i32;
+        }
+    }
+
+    /// The values of each action for one observation.
+    pub fn q_values(&mut self, observation: Row<'_>) -> &[f32] {
+        self.input.resize(self.features.width(), 0.0);
+        self.features.encode(observation, &mut self.input);
+        let n = self.mlp.outputs();
+        &self.mlp.forward(&self.parameters, &self.input, 1, &mut self.scratch)[..n]
+    }
+
+    /// Replaces the parameters by others of the same network.
+    ///
+    /// # Panics
+    /// If they are of another length.
+    pub fn set_parameters(&mut self, parameters: &[f32]) {
+        assert_eq!(parameters.len(), self.mlp.flat_len(), "parameters of another network");
+        self.parameters.clear();
+        self.parameters.extend_from_slice(parameters);
+    }
+
+    /// The parameters, flat.
+    pub fn parameters(&self) -> &[f32] {
+        &self.parameters
+    }
+
+    /// The network's shape.
+    pub fn mlp(&self) -> &Mlp {
+        &self.mlp
+    }
+
+    /// What the network sees of observations.
+    pub fn features(&self) -> &Features {
+        &self.features
+    }
+
+    /// What it takes.
+    pub fn observation_space(&self) -> &Space {
+        &self.description.observation_space
+    }
+
+    /// What it answers.
+    pub fn action_space(&self) -> &Space {
+        &self.description.action_space
+    }
+
+    /// The number of the first action.
+    pub fn first_action(&self) -> i32 {
+        match self.description.action_space {
+            Space::Discrete { start, .. } => start,
+            _ => 0,
+        }
+    }
+}

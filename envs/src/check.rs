@@ -1,0 +1,229 @@
+//! What every environment must satisfy, to be run on an environment of one's own.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::error::panic_message;
+use crate::{Action, Dtype, Env, Generator, RowMut, Rows, Scene, Space, Step};
+
+/// Long enough for a few episodes of most environments.
+const STEPS: usize = 300;
+
+/// A promise of [`Env`] that an environment breaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Which promise, in a word or two.
+    pub rule: &'static str,
+    /// What was seen and what to do about it.
+    pub message: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.rule, self.message)
+    }
+}
+
+/// Runs `env` for some hundred random steps and returns what it does against its contract: each rule
+/// once, with the first thing seen. Empty if all is well.
+pub fn check_env(env: &mut dyn Env) -> Vec<Violation> {
+    let mut found = Vec::new();
+    check_space("observation space", &env.observation_space(), &mut found);
+    check_space("action space", &env.action_space(), &mut found);
+    if found.is_empty() {
+        let outcome = catch_unwind(AssertUnwindSafe(|| check_behavior(env, &mut found)));
+        if let Err(panic) = outcome {
+            let advice = "return an EnvError, and write observations that agree with observation_space()";
+            report(&mut found, "panic", format!("it panicked: {}; {advice}", panic_message(panic)));
+        }
+    }
+    found
+}
+
+fn report(found: &mut Vec<Violation>, rule: &'static str, message: String) {
+    if !found.iter().any(|violation| violation.rule == rule) {
+        found.push(Violation { rule, message });
+    }
+}
+
+fn check_space(rule: &'static str, space: &Space, found: &mut Vec<Violation>) {
+    let problem = match space {
+        Space::Discrete { n, .. } if *n < 1 => Some(format!("Discrete({n}) has no element; n must be at least 1")),
+        Space::Discrete { n, start } if start.checked_add(n - 1).is_none() => {
+            Some(format!("Discrete({n}, start={start}) goes past i32::MAX; lower start"))
+        }
+        Space::Discrete { .. } => None,
+        Space::Box { low, high, shape, dtype } => {
+            let width = shape.iter().product();
+            if width == 0 {
+                Some(format!("shape {shape:?} has no element; every axis must have a length"))
+            } else if [low.len(), high.len()] != [width; 2] {
+                let lengths = format!("{} low and {} high bounds", low.len(), high.len());
+                Some(format!("shape {shape:?} has {width} elements but {lengths}; give one of each for each element"))
+            } else if let Some(i) = (0..width).find(|&i| low[i].is_nan() || high[i].is_nan() || low[i] > high[i]) {
+                Some(format!("element {i} lies between {} and {}; make low at most high", low[i], high[i]))
+            } else if *dtype == Dtype::I32 {
+                Some("a Box of int32; use float32 or uint8".to_owned())
+            } else {
+                None
+            }
+        }
+    };
+    if let Some(problem) = problem {
+        report(found, rule, problem);
+    }
+}
+
+/// What was seen at a reset (no step) or a step.
+struct Moment {
+    observation: Rows,
+    step: Option<Step>,
+}
+
+fn check_behavior(env: &mut dyn Env, found: &mut Vec<Violation>) {
+    let observed = env.observation_space();
+    let seeded = || (Generator::new(7), Generator::new(8));
+    let (mut rng, mut choices) = seeded();
+    let Some(first) = run(env, &mut rng, &mut choices, Start::Reset, Fill::Low, found) else { return };
+    let (mut rng, mut choices) = seeded();
+    let Some(second) = run(env, &mut rng, &mut choices, Start::Reset, Fill::High, found) else { return };
+    if let Some(at) = difference(&first, &second) {
+        let advice = "draw random numbers from the generator passed in alone, let reset forget the last episode, \
+                      and write every element of the observation";
+        report(found, "determinism", format!("the same seed and actions gave another {at}; {advice}"));
+    }
+    if env.observation_space() != observed {
+        let message = "the observation space changed while it ran; decide on it at construction".to_owned();
+        report(found, "observation space", message);
+    }
+
+    // Where the run stopped is as good a place as any: mostly the middle of an episode.
+    let Some(saved) = env.save() else { return };
+    let (mut rng_again, mut choices_again) = (rng.clone(), choices.clone());
+    let Some(onward) = run(env, &mut rng, &mut choices, Start::Continue, Fill::Low, found) else { return };
+    if let Err(error) = env.restore(&saved) {
+        report(found, "save and restore", format!("restore failed on what save returned: {error}"));
+        return;
+    }
+    let again = run(env, &mut rng_again, &mut choices_again, Start::Continue, Fill::Low, found);
+    let Some(again) = again else { return };
+    if let Some(at) = difference(&onward, &again) {
+        let advice = "save everything that changes between steps";
+        report(found, "save and restore", format!("after restore, the same actions gave another {at}; {advice}"));
+    }
+}
+
+#[derive(PartialEq)]
+enum Start {
+    Reset,
+    Continue,
+}
+
+/// What is in the row before the environment writes to it: what it leaves out shows as a difference.
+#[derive(Clone, Copy)]
+enum Fill {
+    Low,
+    High,
+}
+
+/// Some hundred steps with random actions from `choices`, resetting at the end of each episode, and
+/// stopping short of a reset. `None` if the environment failed.
+fn run(
+    env: &mut dyn Env,
+    rng: &mut Generator,
+    choices: &mut Generator,
+    start: Start,
+    fill: Fill,
+    found: &mut Vec<Violation>,
+) -> Option<Vec<Moment>> {
+    let (space, action_space) = (env.observation_space(), env.action_space());
+    let mut row = Rows::for_space(&space, 1);
+    let mut action = Rows::for_space(&action_space, 1);
+    let mut moments = Vec::new();
+    let mut ended = start == Start::Reset;
+    while moments.len() < STEPS || ended {
+        prefill(row.row_mut(0), fill);
+        let outcome = if ended {
+            env.reset(rng, row.row_mut(0)).map(|()| None)
+        } else {
+            action_space.sample(choices, action.row_mut(0));
+            let action = match (action.as_f32(), action.as_i32()) {
+                (Some(values), _) => Action::Continuous(values),
+                (_, Some(&[value])) => Action::Discrete(value),
+                _ => {
+                    let message = format!("{action_space} is not of floats; use Discrete or a float32 Box");
+                    report(found, "action space", message);
+                    return None;
+                }
+            };
+            env.step(action, rng, row.row_mut(0)).map(Some)
+        };
+        let step = match outcome {
+            Ok(step) => step,
+            Err(error) => {
+                let method = if ended { "reset" } else { "step with an action of the action space" };
+                report(found, "failure", format!("{method} failed after {} steps: {error}", moments.len()));
+                return None;
+            }
+        };
+        check_moment(env, &space, &row, step, found);
+        ended = step.is_some_and(|step| step.terminated || step.truncated);
+        moments.push(Moment { observation: row.clone(), step });
+    }
+    Some(moments)
+}
+
+fn prefill(row: RowMut<'_>, fill: Fill) {
+    match row {
+        RowMut::F32(row) => row.fill(f32::NAN),
+        RowMut::U8(row) => row.fill(if let Fill::Low = fill { u8::MIN } else { u8::MAX }),
+        RowMut::I32(row) => row.fill(if let Fill::Low = fill { i32::MIN } else { i32::MAX }),
+    }
+}
+
+fn check_moment(env: &dyn Env, space: &Space, row: &Rows, step: Option<Step>, found: &mut Vec<Violation>) {
+    if !space.contains(row.row(0)) {
+        let method = if step.is_some() { "step" } else { "reset" };
+        let row = format!("{:?}", row.row(0));
+        let shown: String = row.chars().take(200).collect();
+        let message = format!(
+            "{method} wrote {shown}, which is not in {space}; widen the space or write every element (NaN may be \
+             one left out)"
+        );
+        report(found, "observation", message);
+    }
+    if let Some(step) = step
+        && !step.reward.is_finite()
+    {
+        report(found, "reward", format!("a step's reward is {}; make it a finite number", step.reward));
+    }
+    let mut scene = Scene::default();
+    env.draw(&mut scene);
+    if !scene.is_finite() {
+        let message = "draw gave empty bounds or a number that is not finite; check divisions and bounds".to_owned();
+        report(found, "draw", message);
+    }
+}
+
+/// Whether two observations are equal, where NaN, a violation of its own, equals NaN.
+fn same(a: &Rows, b: &Rows) -> bool {
+    a == b || format!("{a:?}") == format!("{b:?}")
+}
+
+/// Names the first thing in which two runs differ.
+fn difference(a: &[Moment], b: &[Moment]) -> Option<String> {
+    let index = (0..a.len().max(b.len())).find(|&i| match (a.get(i), b.get(i)) {
+        (Some(a), Some(b)) => a.step != b.step || !same(&a.observation, &b.observation),
+        _ => true,
+    })?;
+    let what = match (a.get(index), b.get(index)) {
+        (Some(a), Some(b)) if a.step == b.step => "observation",
+        (Some(a), Some(b)) if a.step.is_some() && b.step.is_some() => "reward or flag",
+        _ => "length of an episode",
+    };
+    Some(format!("{what} at step {index}"))
+}
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

@@ -1,0 +1,15 @@
+//! Environments for testing trainers: quick to solve, or doing exactly what they are told.
+
+mod bandit;
+mod identity;
+mod scripted;
+
+pub use bandit::BanditEnv;
+pub use identity::{IdentityConfig, IdentityEnv};
+pub use scripted::{ScriptedConfig, ScriptedEnd, ScriptedEnv};
+
+use crate::EnvSpec;
+
+pub(crate) fn specs() -> [EnvSpec; 3] {
+    [bandit::spec(), identity::spec(), scripted::spec()]
+}

@@ -1,0 +1,144 @@
+//! The environment contract: what an author writes.
+
+use crate::{Action, EnvError, Generator, Result, RowMut, Scene, Space};
+
+/// Named values beside the observation, such as `action_mask`.
+pub type Info = serde_json::Map<String, serde_json::Value>;
+
+/// What a step led to. Its observation is in the row that was passed to `step`.
+///
+/// The two flags are independent, and both may be true. They decide what a learner may assume of the
+/// future: the value of the state after the step is
+///
+/// | terminated | truncated | value to bootstrap from |
+/// |---|---|---|
+/// | false | false | V(next observation) |
+/// | false | true | V(final observation): the episode would have gone on |
+/// | true | either | 0: there is no future |
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Step {
+    /// The reward of this step.
+    pub reward: f64,
+    /// The task itself ended: a terminal state was reached.
+    pub terminated: bool,
+    /// The episode was cut short from outside the task, as by a time limit.
+    pub truncated: bool,
+}
+
+/// An environment, as its author writes it: two spaces and two methods.
+///
+/// It holds only its own state. Randomness comes from the generator that it is given, so that an
+/// episode is repeated by repeating the generator's state and the actions. Register it with
+/// [`register`](crate::register), and run [`check_env`](crate::check_env) on it.
+///
+/// ```
+/// use cartwheel_envs::*;
+///
+/// /// A walk on a line from 0; right is good, and it ends at 5 steps to either side.
+/// #[derive(Default)]
+/// struct Walk(f32);
+///
+/// impl Env for Walk {
+///     fn observation_space(&self) -> Space {
+///         Space::box_f32(vec![-5.0], vec![5.0])
+///     }
+///
+///     fn action_space(&self) -> Space {
+///         Space::discrete(2)
+///     }
+///
+///     fn reset(&mut self, _rng: &mut Generator, mut observation: RowMut<'_>) -> Result<()> {
+///         self.0 = 0.0;
+///         observation.write(&[self.0]);
+///         Ok(())
+///     }
+///
+///     fn step(&mut self, action: Action<'_>, _rng: &mut Generator, mut observation: RowMut<'_>) -> Result<Step> {
+///         let direction = if action == Action::Discrete(1) { 1.0 } else { -1.0 };
+///         self.0 += direction;
+///         observation.write(&[self.0]);
+///         Ok(Step { reward: direction.into(), terminated: self.0.abs() >= 5.0, truncated: false })
+///     }
+/// }
+/// assert!(check_env(&mut Walk::default()).is_empty());
+/// ```
+pub trait Env: Send {
+    /// What observations look like. It does not change.
+    fn observation_space(&self) -> Space;
+
+    /// What actions look like. It does not change.
+    fn action_space(&self) -> Space;
+
+    /// Begins an episode and writes its first observation. Called before the first `step` and after
+    /// each step that terminated or truncated; it may also cut an episode short.
+    ///
+    /// # Errors
+    /// [`EnvError::Failed`] if the environment cannot begin.
+    fn reset(&mut self, rng: &mut Generator, observation: RowMut<'_>) -> Result<()>;
+
+    /// Takes one step and writes the observation after it, also when that ends the episode.
+    ///
+    /// # Errors
+    /// [`EnvError::InvalidAction`] if `action` is not in the action space, [`EnvError::Failed`] if the
+    /// environment cannot go on.
+    fn step(&mut self, action: Action<'_>, rng: &mut Generator, observation: RowMut<'_>) -> Result<Step>;
+
+    /// Adds what the present state looks like to `scene`, which is empty. Nothing, if not written.
+    fn draw(&self, scene: &mut Scene) {
+        let _ = scene;
+    }
+
+    /// Named values about the present state. Asked for only when wanted, so that stepping pays nothing.
+    fn info(&self) -> Info {
+        Info::new()
+    }
+
+    /// The state as bytes, for [`Self::restore`]. `None`, if not written: then an episode is restored by
+    /// replaying it from its generator and actions.
+    fn save(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Takes up a saved state, to go on from there exactly as before.
+    ///
+    /// # Errors
+    /// [`EnvError::SaveUnsupported`], if not written; [`EnvError::BadState`] for bytes that are no state.
+    fn restore(&mut self, state: &[u8]) -> Result<()> {
+        let _ = state;
+        Err(EnvError::SaveUnsupported)
+    }
+}
+
+impl<E: Env + ?Sized> Env for Box<E> {
+    fn observation_space(&self) -> Space {
+        (**self).observation_space()
+    }
+
+    fn action_space(&self) -> Space {
+        (**self).action_space()
+    }
+
+    fn reset(&mut self, rng: &mut Generator, observation: RowMut<'_>) -> Result<()> {
+        (**self).reset(rng, observation)
+    }
+
+    fn step(&mut self, action: Action<'_>, rng: &mut Generator, observation: RowMut<'_>) -> Result<Step> {
+        (**self).step(action, rng, observation)
+    }
+
+    fn draw(&self, scene: &mut Scene) {
+        (**self).draw(scene);
+    }
+
+    fn info(&self) -> Info {
+        (**self).info()
+    }
+
+    fn save(&self) -> Option<Vec<u8>> {
+        (**self).save()
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<()> {
+        (**self).restore(state)
+    }
+}

@@ -1,0 +1,167 @@
+//! One environment with its generator and observation: Gymnasium's object.
+
+use crate::{Action, Env, EnvError, EnvSpec, Generator, Info, Result, Row, Rows, Scene, Space, Step};
+
+/// What [`make`](crate::make) returns: an environment, its random stream and its last observation.
+///
+/// Until it is first seeded, its generator is that of seed 0.
+pub struct Environment {
+    env: Box<dyn Env>,
+    spec: EnvSpec,
+    observation_space: Space,
+    action_space: Space,
+    generator: Generator,
+    observation: Rows,
+    /// Whether an episode has begun and not ended.
+    running: bool,
+}
+
+impl Environment {
+    /// An environment of one's own under `spec`'s name. `env` must apply the spec's time limit itself.
+    pub fn new(spec: EnvSpec, env: Box<dyn Env>) -> Self {
+        let observation_space = env.observation_space();
+        Self {
+            action_space: env.action_space(),
+            generator: Generator::new(0),
+            observation: Rows::for_space(&observation_space, 1),
+            running: false,
+            observation_space,
+            spec,
+            env,
+        }
+    }
+
+    /// Begins an episode and returns its first observation. With a seed, the generator starts afresh
+    /// from it; without, it runs on.
+    ///
+    /// # Errors
+    /// The environment's own.
+    pub fn reset(&mut self, seed: Option<u64>) -> Result<Row<'_>> {
+        if let Some(seed) = seed {
+            self.generator = Generator::new(seed);
+        }
+        self.running = false;
+        self.env.reset(&mut self.generator, self.observation.row_mut(0))?;
+        self.running = true;
+        Ok(self.observation.row(0))
+    }
+
+    /// Takes one step; its observation is [`Self::observation`].
+    ///
+    /// # Errors
+    /// [`EnvError::ResetNeeded`] before the first reset and after the episode's end,
+    /// [`EnvError::InvalidAction`] for an action that the action space does not accept, and the
+    /// environment's own.
+    #[inline]
+    pub fn step<'a>(&mut self, action: impl Into<Action<'a>>) -> Result<Step> {
+        let action = action.into();
+        if !self.running {
+            return Err(EnvError::ResetNeeded);
+        }
+        if !self.action_space.accepts(action) {
+            return Err(EnvError::InvalidAction {
+                found: format!("{action:?}"),
+                expected: format!("of {}", self.action_space),
+            });
+        }
+        // Not running while the environment steps, so that it stays so if the step fails.
+        self.running = false;
+        let step = self.env.step(action, &mut self.generator, self.observation.row_mut(0))?;
+        self.running = !(step.terminated || step.truncated);
+        Ok(step)
+    }
+
+    /// The last observation; zeros before the first reset.
+    pub fn observation(&self) -> Row<'_> {
+        self.observation.row(0)
+    }
+
+    /// Named values about the present state.
+    pub fn info(&self) -> Info {
+        self.env.info()
+    }
+
+    /// What the present state looks like.
+    pub fn draw(&self) -> Scene {
+        let mut scene = Scene::default();
+        self.env.draw(&mut scene);
+        scene
+    }
+
+    /// What observations look like.
+    pub fn observation_space(&self) -> &Space {
+        &self.observation_space
+    }
+
+    /// What actions look like.
+    pub fn action_space(&self) -> &Space {
+        &self.action_space
+    }
+
+    /// Id, time limit and reward threshold.
+    pub fn spec(&self) -> &EnvSpec {
+        &self.spec
+    }
+
+    /// The random stream where it is now.
+    pub fn generator(&self) -> &Generator {
+        &self.generator
+    }
+
+    /// Replaces the random stream. To show a recorded episode again, set the generator it was reset
+    /// from, `reset(None)`, and repeat its actions.
+    pub fn set_generator(&mut self, generator: Generator) {
+        self.generator = generator;
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::make;
+
+    #[test]
+    fn steps_outside_an_episode_are_refused() {
+        let mut env = make("CartPole-v1").unwrap();
+        assert_eq!(env.step(0), Err(EnvError::ResetNeeded));
+        env.reset(Some(0)).unwrap();
+        while !env.step(0).unwrap().terminated {}
+        assert_eq!(env.step(0), Err(EnvError::ResetNeeded));
+        env.reset(None).unwrap();
+        assert!(env.step(1).is_ok());
+    }
+
+    #[test]
+    fn invalid_actions_change_nothing() {
+        let mut env = make("CartPole-v1").unwrap();
+        env.reset(Some(0)).unwrap();
+        assert!(matches!(env.step(2), Err(EnvError::InvalidAction { .. })));
+        assert!(matches!(env.step(&[0.0_f32][..]), Err(EnvError::InvalidAction { .. })));
+        env.step(0).unwrap();
+        let mut other = make("CartPole-v1").unwrap();
+        other.reset(Some(0)).unwrap();
+        other.step(0).unwrap();
+        assert_eq!(env.observation(), other.observation());
+    }
+
+    #[test]
+    fn an_episode_is_repeated_from_its_generator() {
+        let mut env = make("CartPole-v1").unwrap();
+        env.reset(Some(9)).unwrap();
+        let generator = env.generator().clone();
+        let first = env.reset(None).unwrap().to_owned_f32();
+        env.step(1).unwrap();
+        let second = env.observation().to_owned_f32();
+        env.set_generator(generator);
+        assert_eq!(env.reset(None).unwrap().to_owned_f32(), first);
+        env.step(1).unwrap();
+        assert_eq!(env.observation().to_owned_f32(), second);
+    }
+
+    impl Row<'_> {
+        fn to_owned_f32(self) -> Vec<f32> {
+            if let Row::F32(row) = self { row.to_vec() } else { panic!("{self:?}") }
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! What can go wrong with an environment, and how names are suggested for mistyped ones.
+
+use std::any::Any;
+use std::fmt;
+
+/// The result of everything here that can fail.
+pub type Result<T, E = EnvError> = std::result::Result<T, E>;
+
+/// What went wrong, where, and what to do about it.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EnvError {
+    // === Registry ===
+    /// No environment is registered under this id.
+    #[error("there is no environment `{id}`{}; `cartwheel env list` names them all", DidYouMean(.nearest))]
+    UnknownEnv {
+        /// The id asked for.
+        id: String,
+        /// Registered ids that look like it, best first.
+        nearest: Vec<String>,
+    },
+    /// The id to be registered is taken.
+    #[error("an environment `{id}` is already registered; choose another id or version")]
+    AlreadyRegistered {
+        /// The id asked for.
+        id: String,
+    },
+    /// The environment has no keyword argument of this name.
+    #[error("{env} has no argument `{argument}`{}", DidYouMean(.nearest))]
+    UnknownArgument {
+        /// Id of the environment.
+        env: String,
+        /// The argument's name as given.
+        argument: String,
+        /// Arguments of the environment that look like it, best first.
+        nearest: Vec<String>,
+    },
+    /// A keyword argument has a value of the wrong type or outside its range.
+    #[error("{env}: argument `{argument}` is {found}; it must be {expected}")]
+    BadArgument {
+        /// Id of the environment.
+        env: String,
+        /// The argument's name.
+        argument: String,
+        /// The value given, as JSON.
+        found: String,
+        /// What it should be.
+        expected: String,
+    },
+
+    // === Stepping ===
+    /// An action that is no element of the action space.
+    #[error("the action is {found}; it must be {expected}")]
+    InvalidAction {
+        /// The action given.
+        found: String,
+        /// What the action space takes.
+        expected: String,
+    },
+    /// A step before the first reset, or after the episode ended, or after an error.
+    #[error("the environment has no episode to step: call reset first")]
+    ResetNeeded,
+    /// A failure of the environment itself.
+    #[error("the environment failed: {message}")]
+    Failed {
+        /// The environment's own words.
+        message: String,
+    },
+    /// The environment panicked; it must be reset or restored before it is stepped again.
+    #[error("environment {index} panicked: {message}")]
+    Panicked {
+        /// Which environment of the batch.
+        index: usize,
+        /// The panic's message.
+        message: String,
+    },
+    /// An error of one environment of a batch.
+    #[error("environment {index}: {source}")]
+    AtIndex {
+        /// Which environment of the batch.
+        index: usize,
+        /// What went wrong there.
+        source: Box<EnvError>,
+    },
+
+    // === Saving ===
+    /// The environment does not implement `save` and `restore`.
+    #[error("the environment cannot be saved; replay its episode from its generator and actions instead")]
+    SaveUnsupported,
+    /// A saved state that cannot be read.
+    #[error("the saved state cannot be read: {message}")]
+    BadState {
+        /// What is wrong with it.
+        message: String,
+    },
+
+    // === Files ===
+    /// A recorded episode that is not in the format of `generate.py`.
+    #[error("{place}: {problem}")]
+    BadRecording {
+        /// `file:line`.
+        place: String,
+        /// What was found and what was expected.
+        problem: String,
+    },
+    /// A file that cannot be read or written.
+    #[error("{path}: {message}")]
+    File {
+        /// The file.
+        path: String,
+        /// The system's words.
+        message: String,
+    },
+}
+
+impl EnvError {
+    /// A failure of the environment itself, in its own words.
+    pub fn failed(message: impl fmt::Display) -> Self {
+        Self::Failed { message: message.to_string() }
+    }
+
+    pub(crate) fn bad_state(message: impl fmt::Display) -> Self {
+        Self::BadState { message: message.to_string() }
+    }
+
+    pub(crate) fn at(self, index: usize) -> Self {
+        Self::AtIndex { index, source: Box::new(self) }
+    }
+}
+
+/// `; did you mean a or b?`, or nothing.
+struct DidYouMean<'a>(&'a [String]);
+
+impl fmt::Display for DidYouMean<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { Ok(()) } else { write!(f, "; did you mean {}?", self.0.join(" or ")) }
+    }
+}
+
+/// The (at most three) candidates that `name` could be a slip of, best first.
+pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let name = name.to_lowercase();
+    let mut scored: Vec<_> = candidates
+        .map(|candidate| (strsim::jaro_winkler(&name, &candidate.to_lowercase()), candidate))
+        .filter(|(score, _)| *score > 0.75)
+        .collect();
+    scored.sort_by(|a, b| b.0.total_cmp(&a.0));
+    scored.truncate(3);
+    scored.into_iter().map(|(_, candidate)| candidate.to_owned()).collect()
+}
+
+/// What a caught panic said.
+pub(crate) fn panic_message(panic: Box<dyn Any + Send>) -> String {
+    match panic.downcast::<String>() {
+        Ok(message) => *message,
+        Err(panic) => panic.downcast_ref::<&str>().map_or_else(|| "no message".to_owned(), ToString::to_string),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slips_are_recognised_and_strangers_are_not() {
+        let known = ["CartPole-v1", "Pendulum-v1", "Acrobot-v1"];
+        assert_eq!(nearest("cartpol-v1", known.into_iter())[0], "CartPole-v1");
+        assert!(nearest("quux", known.into_iter()).is_empty());
+    }
+
+    #[test]
+    fn messages_say_what_to_do() {
+        let error = EnvError::UnknownEnv { id: "X".into(), nearest: vec!["A".into(), "B".into()] };
+        assert_eq!(
+            error.to_string(),
+            "there is no environment `X`; did you mean A or B?; `cartwheel env list` names them all"
+        );
+        let error = EnvError::ResetNeeded.at(3);
+        assert!(error.to_string().starts_with("environment 3: the environment has no episode"));
+    }
+}

@@ -1,0 +1,64 @@
+//! Reinforcement-learning environments: Gymnasium's contract, its classic tasks bit for bit, and what
+//! works on any environment.
+//!
+//! ```
+//! use cartwheel_envs::make;
+//!
+//! let mut env = make("CartPole-v1")?;
+//! env.reset(Some(42))?;
+//! let mut episode_return = 0.0;
+//! loop {
+//!     let step = env.step(1)?;
+//!     episode_return += step.reward;
+//!     if step.terminated || step.truncated {
+//!         break;
+//!     }
+//! }
+//! assert_eq!(episode_return, 10.0);
+//! # Ok::<(), cartwheel_envs::EnvError>(())
+//! ```
+//!
+//! - To write an environment, implement [`Env`], try it with [`check_env`], and [`register`] it.
+//! - To use one, [`make`] it: an [`Environment`], stepped by hand.
+//! - To train on many, [`make_vec`] them: a [`VectorEnv`], with same-step autoreset.
+//! - To look at one, draw its [`Scene`]; a [`Rasterizer`] makes pixels of it.
+//! - To compare one with Gymnasium's, replay recorded episodes with [`verify_file`].
+//!
+//! Observations are written into rows ([`Rows`], [`Row`], [`RowMut`]) that the caller owns, so stepping
+//! allocates nothing. Random numbers come from a [`Generator`] that equals NumPy's: the same seed gives
+//! the same episode as in Gymnasium.
+
+mod action;
+mod check;
+mod classic;
+mod debug;
+mod env;
+mod environment;
+mod error;
+mod font;
+mod raster;
+mod registry;
+mod rows;
+mod scene;
+mod seeding;
+mod space;
+mod vector;
+mod verify;
+mod wrappers;
+
+pub use action::{Action, Actions};
+pub use check::{Violation, check_env};
+pub use classic::{CartPole, CartPoleConfig, CartPoleState, CartPoleVector};
+pub use debug::{BanditEnv, IdentityConfig, IdentityEnv, ScriptedConfig, ScriptedEnd, ScriptedEnv};
+pub use env::{Env, Info, Step};
+pub use environment::Environment;
+pub use error::{EnvError, Result};
+pub use raster::{Frame, Rasterizer};
+pub use registry::{EnvSpec, Kwarg, Kwargs, list, make, make_vec, make_with, register, spec};
+pub use rows::{Dtype, Element, Row, RowMut, Rows};
+pub use scene::{Fit, Point, Rgba, Scene, Shape, Style};
+pub use seeding::Generator;
+pub use space::Space;
+pub use vector::{SyncVectorEnv, VectorEnv, VectorStep};
+pub use verify::{EpisodeCheck, FileCheck, Mismatch, verify_file, verify_line};
+pub use wrappers::TimeLimit;

@@ -1,0 +1,281 @@
+//! NumPy's random streams: `SeedSequence` entropy mixing and the PCG64 generator, bit for bit.
+//!
+//! An environment seeded here draws what Gymnasium's draws under the same seed. NumPy's sources are
+//! `numpy/random/bit_generator.pyx` (SeedSequence) and `numpy/random/src/pcg64` (XSL-RR 128/64).
+
+use std::convert::Infallible;
+
+use rand::TryRng;
+use serde::{Deserialize, Serialize};
+
+const MULTIPLIER: u128 = 0x2360_ed05_1fc6_5da4_4385_df64_9fcc_f645;
+
+/// `np.random.default_rng(seed)`: the same seed gives the same bits, doubles and uniforms as NumPy.
+///
+/// It is also a [`rand::Rng`], so that the distributions of the `rand` crates work with it.
+///
+/// ```
+/// use cartwheel_envs::Generator;
+/// // >>> np.random.default_rng(42).random()
+/// assert_eq!(Generator::new(42).random(), 0.7739560485559633);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "[u64; 4]", into = "[u64; 4]")]
+pub struct Generator {
+    state: u128,
+    /// Which of PCG64's streams this is; odd.
+    increment: u128,
+}
+
+impl Generator {
+    /// `np.random.default_rng(seed)`.
+    pub fn new(seed: u64) -> Self {
+        Self::from_entropy(&[seed])
+    }
+
+    /// `np.random.default_rng([a, b, ...])`: one stream for each sequence of integers.
+    ///
+    /// This is how streams are derived from, say, (run seed, environment index, purpose): unlike sums
+    /// of seeds, different sequences do not collide.
+    pub fn from_entropy(entropy: &[u64]) -> Self {
+        let [a, b, c, d] = seed_sequence(entropy);
+        Self::seeded(wide(a, b), wide(c, d))
+    }
+
+    /// PCG64's own seeding: two steps, the initial state added in between.
+    fn seeded(state: u128, stream: u128) -> Self {
+        let increment = (stream << 1) | 1;
+        let mut generator = Self { state: increment.wrapping_add(state), increment };
+        generator.advance();
+        generator
+    }
+
+    /// The position in the stream: state then increment, each high word first. See [`Self::from_state`].
+    #[inline]
+    pub fn state(&self) -> [u64; 4] {
+        let [a, b] = narrow(self.state);
+        let [c, d] = narrow(self.increment);
+        [a, b, c, d]
+    }
+
+    /// The generator that [`Self::state`] was taken from.
+    #[inline]
+    pub fn from_state([a, b, c, d]: [u64; 4]) -> Self {
+        Self { state: wide(a, b), increment: wide(c, d) | 1 }
+    }
+
+    #[inline]
+    fn advance(&mut self) {
+        self.state = self.state.wrapping_mul(MULTIPLIER).wrapping_add(self.increment);
+    }
+
+    /// 64 random bits (`bit_generator.random_raw()`).
+    #[inline]
+    pub fn next_u64(&mut self) -> u64 {
+        self.advance();
+        let [high, low] = narrow(self.state);
+        (high ^ low).rotate_right((self.state >> 122) as u32)
+    }
+
+    /// Uniform in `[0, 1)`, a multiple of 2^-53 (`rng.random()`).
+    #[inline]
+    pub fn random(&mut self) -> f64 {
+        const SCALE: f64 = 1.0 / (1_u64 << 53) as f64;
+        (self.next_u64() >> 11) as f64 * SCALE
+    }
+
+    /// Uniform in `[low, high)` (`rng.uniform(low, high)`).
+    #[inline]
+    pub fn uniform(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.random()
+    }
+
+    /// Uniform in `0..n`, by one multiplication of one draw; 0 when `n` is 0.
+    ///
+    /// Not NumPy's `integers`, which rejects and buffers half-words: use it where no Gymnasium stream is
+    /// to be matched. The bias is below `n / 2^64`.
+    #[inline]
+    pub fn below(&mut self, n: u64) -> u64 {
+        ((u128::from(self.next_u64()) * u128::from(n)) >> 64) as u64
+    }
+}
+
+impl From<[u64; 4]> for Generator {
+    fn from(state: [u64; 4]) -> Self {
+        Self::from_state(state)
+    }
+}
+
+impl From<Generator> for [u64; 4] {
+    fn from(generator: Generator) -> Self {
+        generator.state()
+    }
+}
+
+impl TryRng for Generator {
+    type Error = Infallible;
+
+    #[inline]
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok((self.next_u64() >> 32) as u32)
+    }
+
+    #[inline]
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(self.next_u64())
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        for chunk in bytes.chunks_mut(8) {
+            chunk.copy_from_slice(&self.next_u64().to_le_bytes()[..chunk.len()]);
+        }
+        Ok(())
+    }
+}
+
+#[inline]
+fn wide(high: u64, low: u64) -> u128 {
+    u128::from(high) << 64 | u128::from(low)
+}
+
+#[inline]
+fn narrow(x: u128) -> [u64; 2] {
+    [(x >> 64) as u64, x as u64]
+}
+
+/// NumPy's `SeedSequence(entropy).generate_state(4, np.uint64)`.
+fn seed_sequence(entropy: &[u64]) -> [u64; 4] {
+    let mut words = Vec::with_capacity(2 * entropy.len());
+    for &integer in entropy {
+        // As few 32-bit words as hold the integer, low word first; zero still takes one.
+        words.push(integer as u32);
+        if integer >> 32 != 0 {
+            words.push((integer >> 32) as u32);
+        }
+    }
+
+    let mut hash = Hash { constant: 0x43b0_d7e5, multiplier: 0x931e_8875 };
+    let mut pool: [u32; 4] = std::array::from_fn(|i| hash.next(words.get(i).copied().unwrap_or(0)));
+    for source in 0..4 {
+        for target in 0..4 {
+            if source != target {
+                pool[target] = mix(pool[target], hash.next(pool[source]));
+            }
+        }
+    }
+    for &word in words.iter().skip(4) {
+        for target in &mut pool {
+            *target = mix(*target, hash.next(word));
+        }
+    }
+
+    let mut hash = Hash { constant: 0x8b51_f9dd, multiplier: 0x58f3_8ded };
+    let out: [u32; 8] = std::array::from_fn(|i| hash.next(pool[i % 4]));
+    std::array::from_fn(|i| u64::from(out[2 * i]) | u64::from(out[2 * i + 1]) << 32)
+}
+
+/// SeedSequence's hash, whose constant moves on with every word.
+struct Hash {
+    constant: u32,
+    multiplier: u32,
+}
+
+impl Hash {
+    fn next(&mut self, word: u32) -> u32 {
+        let mixed = word ^ self.constant;
+        self.constant = self.constant.wrapping_mul(self.multiplier);
+        let mixed = mixed.wrapping_mul(self.constant);
+        mixed ^ mixed >> 16
+    }
+}
+
+fn mix(x: u32, y: u32) -> u32 {
+    let mixed = x.wrapping_mul(0xca01_f9dd).wrapping_sub(y.wrapping_mul(0x4973_f715));
+    mixed ^ mixed >> 16
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use rand::{Rng as _, RngExt as _};
+
+    use super::*;
+
+    #[test]
+    fn bits_are_numpys() {
+        // NumPy 2.4.6: [hex(x) for x in np.random.default_rng(entropy).bit_generator.random_raw(3)]
+        let known: [(&[u64], [u64; 3]); 7] = [
+            (&[0], [0xa30febcfd9c2825f, 0x4510bdf882d9d721, 0x0a7d3da94ecde8b8]),
+            (&[42], [0xc621fbcd16d92688, 0x705a5661a791ffc1, 0xdbcd12c26eda1624]),
+            (&[(1 << 40) + 7], [0xd46e9e2034de21aa, 0x415badc99c087675, 0x275ed40f045acb84]),
+            (&[u64::MAX], [0xae163a7a8c47568f, 0xd86659f5f3382359, 0x01e52b195bc2d24a]),
+            (&[1, 2, 3], [0xaba411f8f6c9b990, 0x1c6b7489df5024fb, 0x82f2425c7e3229b3]),
+            (&[(1 << 40) + 7, 0, 5], [0xa18e7a2903f3eaa5, 0xf5264f9c423b7d5f, 0x04a93c98566f3909]),
+            (&[7, 1, 2, 3, 4, 5, 6], [0xb087fd714a03271f, 0xf1bfb2336d044faf, 0x2f9d89d7c7acf59c]),
+        ];
+        for (entropy, expected) in known {
+            let mut generator = Generator::from_entropy(entropy);
+            let found: [u64; 3] = std::array::from_fn(|_| generator.next_u64());
+            assert_eq!(found, expected, "entropy {entropy:?}");
+        }
+    }
+
+    #[test]
+    fn state_is_numpys() {
+        // np.random.default_rng(0).bit_generator.state["state"]
+        let state = Generator::new(0);
+        assert_eq!(state.state, 35399562948360463058890781895381311971);
+        assert_eq!(state.increment, 87136372517582989555478159403783844777);
+    }
+
+    #[test]
+    fn uniforms_are_numpys() {
+        // g = np.random.default_rng(0); [g.uniform(-0.05, 0.05) for _ in range(2)]
+        let mut generator = Generator::new(0);
+        assert_eq!(generator.uniform(-0.05, 0.05), 0.013696168732145436);
+        assert_eq!(generator.uniform(-0.05, 0.05), -0.02302132862361297);
+        // np.random.default_rng(2**64 - 1).random() after three raw draws
+        let mut generator = Generator::new(u64::MAX);
+        (0..3).for_each(|_| {
+            generator.next_u64();
+        });
+        assert_eq!(generator.random(), 0.8945681264391473);
+    }
+
+    #[test]
+    fn stream_is_rand_pcgs() {
+        let (state, stream) = (0x0123_4567_89ab_cdef_u128 << 50, 0xfedc_ba98_7654_3210_u128 << 61 | 5);
+        let mut theirs = rand_pcg::Pcg64::new(state, stream);
+        let mut ours = Generator::seeded(state, stream);
+        (0..1000).for_each(|_| assert_eq!(ours.next_u64(), theirs.next_u64()));
+    }
+
+    #[test]
+    fn state_round_trips() {
+        let mut generator = Generator::from_entropy(&[3, 1 << 63]);
+        generator.next_u64();
+        assert_eq!(Generator::from_state(generator.state()), generator);
+        let text = serde_json::to_string(&generator).unwrap();
+        let mut again: Generator = serde_json::from_str(&text).unwrap();
+        assert_eq!(again.next_u64(), generator.next_u64());
+    }
+
+    #[test]
+    fn below_covers_its_range_evenly() {
+        let mut generator = Generator::new(1);
+        let mut counts = [0_u32; 6];
+        (0..60_000).for_each(|_| counts[generator.below(6) as usize] += 1);
+        // Standard deviation of each count: sqrt(60000 * 5/36) = 91.
+        assert!(counts.iter().all(|&c| c.abs_diff(10_000) < 500), "{counts:?}");
+        assert_eq!(generator.below(0), 0);
+    }
+
+    #[test]
+    fn rand_distributions_work() {
+        let mut generator = Generator::new(5);
+        let mut bytes = [0; 11];
+        generator.fill_bytes(&mut bytes);
+        assert!((0..100).all(|_| (3..9).contains(&generator.random_range(3..9))));
+        assert_ne!(bytes, [0; 11]);
+    }
+}

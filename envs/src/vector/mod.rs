@@ -1,0 +1,124 @@
+//! Batches of environments as one object.
+
+mod sync;
+
+pub use sync::SyncVectorEnv;
+
+use crate::{Actions, EnvError, Generator, Info, Result, RowMut, Rows, Scene, Space};
+
+/// `num_envs` environments stepped together, with same-step autoreset: an environment whose episode
+/// ends is reset within the same call, and its true last observation is kept apart.
+///
+/// Until first seeded, environment `i` has the generator of seed `i`.
+pub trait VectorEnv: Send {
+    /// How many environments.
+    fn num_envs(&self) -> usize;
+
+    /// What one environment's observations look like.
+    fn single_observation_space(&self) -> &Space;
+
+    /// What one environment's actions look like.
+    fn single_action_space(&self) -> &Space;
+
+    /// Begins an episode in every environment and writes the first observations. Environment `i` is
+    /// seeded `seed + i`, as Gymnasium's; `None` lets every generator run on.
+    ///
+    /// # Errors
+    /// An environment's own, naming the environment.
+    fn reset(&mut self, seed: Option<u64>, observations: &mut Rows) -> Result<()>;
+
+    /// Takes one step in every environment.
+    ///
+    /// # Errors
+    /// [`EnvError::ResetNeeded`] before the first reset and after a failed step;
+    /// [`EnvError::InvalidAction`], before anything has changed, for actions that are not one element of
+    /// the action space for each environment; and an environment's own, naming the environment.
+    ///
+    /// # Panics
+    /// If `out` was not made for this batch.
+    fn step(&mut self, actions: Actions<'_>, out: &mut VectorStep) -> Result<()>;
+
+    /// The generator as it was just before environment `i`'s current episode was reset: with it and the
+    /// actions the episode can be shown again.
+    fn episode_generator(&self, i: usize) -> Generator;
+
+    /// Adds what environment `i` looks like now to `scene`.
+    fn draw(&self, i: usize, scene: &mut Scene);
+
+    /// Named values about environment `i`'s present state.
+    fn info(&self, i: usize) -> Info;
+
+    /// Everything needed for environment `i` to go on bit for bit: generators, episode start and state.
+    /// `None` before the first reset, and if the environment cannot be saved.
+    fn save(&self, i: usize) -> Option<Vec<u8>>;
+
+    /// Makes environment `i` of a batch that was reset go on from a saved state, of whatever place in whatever
+    /// batch of the same environments, and rewrites its current observation.
+    ///
+    /// # Errors
+    /// [`EnvError::ResetNeeded`] before the first reset; [`EnvError::BadState`] for bytes that are no such
+    /// state: the batch must then be reset.
+    fn restore(&mut self, i: usize, state: &[u8], observation: RowMut<'_>) -> Result<()>;
+}
+
+/// What a step of a batch led to, one element or row for each environment. Made once and reused.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VectorStep {
+    /// What the next actions are to be chosen from: after autoreset.
+    pub observations: Rows,
+    /// The rewards of this step.
+    pub rewards: Vec<f32>,
+    /// See [`Step::terminated`](crate::Step::terminated).
+    pub terminated: Vec<bool>,
+    /// See [`Step::truncated`](crate::Step::truncated).
+    pub truncated: Vec<bool>,
+    /// The last observation of each episode that ended in this step. Row `i` means something only where
+    /// `terminated[i] || truncated[i]`; elsewhere the step led to row `i` of `observations`.
+    pub final_observations: Rows,
+}
+
+impl VectorStep {
+    /// Room for the steps of `num_envs` environments with this observation space.
+    pub fn new(observation_space: &Space, num_envs: usize) -> Self {
+        let observations = Rows::for_space(observation_space, num_envs);
+        Self {
+            final_observations: observations.clone(),
+            observations,
+            rewards: vec![0.0; num_envs],
+            terminated: vec![false; num_envs],
+            truncated: vec![false; num_envs],
+        }
+    }
+}
+
+/// The discrete actions of a batch, checked to be one for each environment and all in the space.
+pub(crate) fn discrete_actions<'a>(actions: Actions<'a>, space: &Space, num_envs: usize) -> Result<&'a [i32]> {
+    let invalid = |found: String| EnvError::InvalidAction { found, expected: format!("{num_envs} of {space}") };
+    let (Actions::Discrete(actions), Space::Discrete { n, start }) = (actions, space) else {
+        return Err(invalid("of another kind".to_owned()));
+    };
+    if actions.len() != num_envs {
+        return Err(invalid(format!("a batch of {}", actions.len())));
+    }
+    // One pass without branches, so that it vectorises; the culprit is looked for only if there is one.
+    let outside = |&action: &i32| action.wrapping_sub(*start) as u32 >= *n as u32;
+    if actions.iter().fold(false, |any, action| any | outside(action)) {
+        let index = actions.iter().position(outside).unwrap_or_default();
+        return Err(
+            EnvError::InvalidAction { found: actions[index].to_string(), expected: format!("of {space}") }.at(index)
+        );
+    }
+    Ok(actions)
+}
+
+/// Checks a batch of actions against the action space. Continuous values are taken as they come.
+fn check_actions(actions: Actions<'_>, space: &Space, num_envs: usize) -> Result<()> {
+    match (actions, space) {
+        (Actions::Continuous(values), Space::Box { .. }) if values.len() == num_envs * space.width() => Ok(()),
+        (Actions::Continuous(values), _) => Err(EnvError::InvalidAction {
+            found: format!("{} floats", values.len()),
+            expected: format!("{num_envs} of {space}"),
+        }),
+        (Actions::Discrete(_), _) => discrete_actions(actions, space, num_envs).map(drop),
+    }
+}

@@ -1,0 +1,233 @@
+//! Any environments, one after the other in the caller's thread.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde::{Deserialize, Serialize};
+
+use super::{VectorEnv, VectorStep, check_actions};
+use crate::error::panic_message;
+use crate::{Actions, Env, EnvError, Generator, Info, Result, RowMut, Rows, Scene, Space};
+
+/// A loop over environments, all with the same spaces.
+///
+/// A panic in one is caught and returned as [`EnvError::Panicked`]; the batch must then be reset.
+pub struct SyncVectorEnv {
+    envs: Vec<Box<dyn Env>>,
+    generators: Vec<Generator>,
+    /// Each generator just before its environment's current episode was reset.
+    episodes: Vec<Generator>,
+    /// A copy of the current observations, which a saved state must hold.
+    observations: Rows,
+    observation_space: Space,
+    action_space: Space,
+    /// Whether every environment is within an episode.
+    running: bool,
+}
+
+/// What [`VectorEnv::save`] writes of an environment, in postcard: exact for every float.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    generator: Generator,
+    episode: Generator,
+    observation: Rows,
+    state: Vec<u8>,
+}
+
+impl SyncVectorEnv {
+    /// A batch of these environments.
+    ///
+    /// # Errors
+    /// [`EnvError::Failed`] if there are none, or their spaces differ.
+    pub fn new(envs: Vec<Box<dyn Env>>) -> Result<Self> {
+        let first = envs.first().ok_or_else(|| EnvError::failed("a batch has at least one environment"))?;
+        let spaces = |env: &dyn Env| (env.observation_space(), env.action_space());
+        let expected = spaces(first.as_ref());
+        if let Some(index) = envs.iter().position(|env| spaces(env.as_ref()) != expected) {
+            return Err(EnvError::failed("its spaces differ from those of environment 0").at(index));
+        }
+        let (observation_space, action_space) = expected;
+        let generators: Vec<_> = (0..envs.len() as u64).map(Generator::new).collect();
+        Ok(Self {
+            episodes: generators.clone(),
+            generators,
+            observations: Rows::for_space(&observation_space, envs.len()),
+            observation_space,
+            action_space,
+            running: false,
+            envs,
+        })
+    }
+
+    /// Runs `each` on every environment in order, naming the one that fails or panics.
+    ///
+    /// One `catch_unwind` serves the whole batch: a step pays for it once, not once an environment.
+    fn for_each(&mut self, mut each: impl FnMut(&mut Self, usize) -> Result<()>) -> Result<()> {
+        self.running = false;
+        let mut index = 0;
+        // Unwind safety: after a panic nothing is used before a reset or restore has rewritten it.
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            while index < self.envs.len() {
+                each(self, index)?;
+                index += 1;
+            }
+            Ok(())
+        }));
+        match outcome {
+            Ok(Ok(())) => {
+                self.running = true;
+                Ok(())
+            }
+            Ok(Err(error)) => Err(EnvError::at(error, index)),
+            Err(panic) => Err(EnvError::Panicked { index, message: panic_message(panic) }),
+        }
+    }
+
+    fn reset_one(&mut self, i: usize) -> Result<()> {
+        self.episodes[i].clone_from(&self.generators[i]);
+        self.envs[i].reset(&mut self.generators[i], self.observations.row_mut(i))
+    }
+}
+
+impl VectorEnv for SyncVectorEnv {
+    fn num_envs(&self) -> usize {
+        self.envs.len()
+    }
+
+    fn single_observation_space(&self) -> &Space {
+        &self.observation_space
+    }
+
+    fn single_action_space(&self) -> &Space {
+        &self.action_space
+    }
+
+    fn reset(&mut self, seed: Option<u64>, observations: &mut Rows) -> Result<()> {
+        if let Some(seed) = seed {
+            for (generator, i) in self.generators.iter_mut().zip(0..) {
+                *generator = Generator::new(seed.wrapping_add(i));
+            }
+        }
+        self.for_each(|this, i| {
+            this.reset_one(i)?;
+            observations.copy_row(i, &this.observations, i);
+            Ok(())
+        })
+    }
+
+    fn step(&mut self, actions: Actions<'_>, out: &mut VectorStep) -> Result<()> {
+        if !self.running {
+            return Err(EnvError::ResetNeeded);
+        }
+        check_actions(actions, &self.action_space, self.num_envs())?;
+        let width = self.action_space.width();
+        self.for_each(|this, i| {
+            let observation = this.observations.row_mut(i);
+            let step = this.envs[i].step(actions.get(i, width), &mut this.generators[i], observation)?;
+            out.rewards[i] = step.reward as f32;
+            out.terminated[i] = step.terminated;
+            out.truncated[i] = step.truncated;
+            if step.terminated || step.truncated {
+                out.final_observations.copy_row(i, &this.observations, i);
+                this.reset_one(i)?;
+            }
+            out.observations.copy_row(i, &this.observations, i);
+            Ok(())
+        })
+    }
+
+    fn episode_generator(&self, i: usize) -> Generator {
+        self.episodes[i].clone()
+    }
+
+    fn draw(&self, i: usize, scene: &mut Scene) {
+        self.envs[i].draw(scene);
+    }
+
+    fn info(&self, i: usize) -> Info {
+        self.envs[i].info()
+    }
+
+    fn save(&self, i: usize) -> Option<Vec<u8>> {
+        if !self.running {
+            return None;
+        }
+        let mut observation = Rows::for_space(&self.observation_space, 1);
+        observation.copy_row(0, &self.observations, i);
+        let (generator, episode) = (self.generators[i].clone(), self.episodes[i].clone());
+        let saved = Saved { generator, episode, observation, state: self.envs[i].save()? };
+        postcard::to_stdvec(&saved).ok()
+    }
+
+    fn restore(&mut self, i: usize, state: &[u8], mut observation: RowMut<'_>) -> Result<()> {
+        if !std::mem::take(&mut self.running) {
+            return Err(EnvError::ResetNeeded);
+        }
+        let saved: Saved = postcard::from_bytes(state).map_err(EnvError::bad_state)?;
+        let (rows, space) = (&saved.observation, &self.observation_space);
+        if (rows.len(), rows.width(), rows.dtype()) != (1, space.width(), space.dtype()) {
+            return Err(EnvError::bad_state("it is of an environment with other observations").at(i));
+        }
+        self.envs[i].restore(&saved.state).map_err(|error| error.at(i))?;
+        self.generators[i] = saved.generator;
+        self.episodes[i] = saved.episode;
+        self.observations.copy_row(i, rows, 0);
+        observation.copy_from(rows.row(0));
+        self.running = true;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::{Action, RowMut, Step, make};
+
+    /// Fails at its second step, and cannot be saved.
+    struct Faulty(u32);
+
+    impl Env for Faulty {
+        fn observation_space(&self) -> Space {
+            Space::discrete(1)
+        }
+
+        fn action_space(&self) -> Space {
+            Space::box_f32(vec![-1.0; 2], vec![1.0; 2])
+        }
+
+        fn reset(&mut self, _rng: &mut Generator, mut observation: RowMut<'_>) -> Result<()> {
+            observation.write(&[0]);
+            Ok(())
+        }
+
+        /// The reward is the second element of the action.
+        fn step(&mut self, action: Action<'_>, _rng: &mut Generator, _observation: RowMut<'_>) -> Result<Step> {
+            self.0 += 1;
+            let Action::Continuous(&[_, reward]) = action else { panic!("{action:?}") };
+            if self.0 == 2 {
+                return Err(EnvError::failed("worn out"));
+            }
+            Ok(Step { reward: reward.into(), terminated: false, truncated: false })
+        }
+    }
+
+    #[test]
+    fn failures_name_the_environment() {
+        let mut env = SyncVectorEnv::new(vec![Box::new(Faulty(9)), Box::new(Faulty(0))]).unwrap();
+        let mut out = VectorStep::new(env.single_observation_space(), 2);
+        env.reset(None, &mut out.observations).unwrap();
+        assert_eq!(env.save(0), None);
+        let actions = Actions::Continuous(&[0.0, 1.0, 2.0, 3.0]);
+        env.step(actions, &mut out).unwrap();
+        assert_eq!(out.rewards, [1.0, 3.0]);
+        assert_eq!(env.step(actions, &mut out), Err(EnvError::failed("worn out").at(1)));
+        assert_eq!(env.step(actions, &mut out), Err(EnvError::ResetNeeded));
+    }
+
+    #[test]
+    fn environments_must_be_alike() {
+        let of = |id: &str| make(id).unwrap().spec().build(&crate::Kwargs::new()).unwrap();
+        let error = SyncVectorEnv::new(vec![of("CartPole-v1"), of("CartPole-v0"), of("Bandit-v0")]).err().unwrap();
+        assert!(matches!(error, EnvError::AtIndex { index: 2, .. }), "{error}");
+    }
+}

@@ -1,0 +1,92 @@
+//! Cuts episodes that go on for too long.
+
+use crate::{Action, Env, EnvError, Generator, Info, Result, RowMut, Scene, Space, Step};
+
+/// Truncates the episode with its `max_episode_steps`-th step (Gymnasium's `TimeLimit`).
+///
+/// The limit is checked after the step and whatever the step led to: a step that reaches a terminal
+/// state just at the limit is both terminated and truncated.
+#[derive(Clone, Debug)]
+pub struct TimeLimit<E> {
+    env: E,
+    max_episode_steps: u32,
+    elapsed: u32,
+}
+
+impl<E: Env> TimeLimit<E> {
+    /// `env` with episodes of at most `max_episode_steps` steps.
+    pub fn new(env: E, max_episode_steps: u32) -> Self {
+        Self { env, max_episode_steps, elapsed: 0 }
+    }
+}
+
+impl<E: Env> Env for TimeLimit<E> {
+    fn observation_space(&self) -> Space {
+        self.env.observation_space()
+    }
+
+    fn action_space(&self) -> Space {
+        self.env.action_space()
+    }
+
+    #[inline]
+    fn reset(&mut self, rng: &mut Generator, observation: RowMut<'_>) -> Result<()> {
+        self.elapsed = 0;
+        self.env.reset(rng, observation)
+    }
+
+    #[inline]
+    fn step(&mut self, action: Action<'_>, rng: &mut Generator, observation: RowMut<'_>) -> Result<Step> {
+        let mut step = self.env.step(action, rng, observation)?;
+        self.elapsed = self.elapsed.saturating_add(1);
+        step.truncated |= self.elapsed >= self.max_episode_steps;
+        Ok(step)
+    }
+
+    fn draw(&self, scene: &mut Scene) {
+        self.env.draw(scene);
+    }
+
+    fn info(&self) -> Info {
+        self.env.info()
+    }
+
+    /// Steps elapsed, little-endian, then the inner state.
+    fn save(&self) -> Option<Vec<u8>> {
+        let inner = self.env.save()?;
+        Some([&self.elapsed.to_le_bytes()[..], &inner].concat())
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<()> {
+        let (elapsed, inner) = state
+            .split_first_chunk()
+            .ok_or_else(|| EnvError::bad_state("too short for the time limit's step count"))?;
+        self.env.restore(inner)?;
+        self.elapsed = u32::from_le_bytes(*elapsed);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::{IdentityConfig, IdentityEnv, Rows};
+
+    #[test]
+    fn the_count_is_saved() {
+        let mut env = TimeLimit::new(IdentityEnv::new(IdentityConfig::default()), 3);
+        let mut rng = Generator::new(0);
+        let mut row = Rows::for_space(&env.observation_space(), 1);
+        let mut truncated = |env: &mut TimeLimit<_>| {
+            let action = Action::Discrete(0);
+            env.step(action, &mut rng, row.row_mut(0)).unwrap().truncated
+        };
+        assert!(!truncated(&mut env));
+        let saved = env.save().unwrap();
+        assert_eq!([truncated(&mut env), truncated(&mut env)], [false, true]);
+        env.restore(&saved).unwrap();
+        assert_eq!([truncated(&mut env), truncated(&mut env)], [false, true]);
+        assert!(matches!(env.restore(&saved[..3]), Err(EnvError::BadState { .. })));
+    }
+}

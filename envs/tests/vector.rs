@@ -1,0 +1,254 @@
+//! What every batch of environments promises, for random sizes, seeds and actions.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use cartwheel_envs::{
+    Actions, EnvError, Generator, Kwargs, Row, Rows, SyncVectorEnv, VectorEnv, VectorStep, make_vec, make_with, spec,
+};
+use proptest::prelude::*;
+use serde_json::json;
+
+fn kwargs(value: serde_json::Value) -> Kwargs {
+    serde_json::from_value(value).unwrap()
+}
+
+fn scripted(n: usize, value: serde_json::Value) -> Box<dyn VectorEnv> {
+    make_vec("Scripted-v0", n, &kwargs(value)).unwrap()
+}
+
+fn sync(id: &str, n: usize, kwargs: &Kwargs) -> SyncVectorEnv {
+    let spec = spec(id).unwrap();
+    SyncVectorEnv::new((0..n).map(|_| spec.build(kwargs).unwrap()).collect()).unwrap()
+}
+
+fn started(env: &mut dyn VectorEnv, seed: u64) -> VectorStep {
+    let mut out = VectorStep::new(env.single_observation_space(), env.num_envs());
+    env.reset(Some(seed), &mut out.observations).unwrap();
+    out
+}
+
+fn random_actions(rng: &mut Generator, n: usize) -> Vec<i32> {
+    (0..n).map(|_| rng.below(2) as i32).collect()
+}
+
+/// What a step led to, with NaN in the rows of `final_observations` that mean nothing. Compared as text,
+/// in which every bit of a float shows and NaN is NaN.
+fn seen(out: &VectorStep) -> String {
+    let mut out = out.clone();
+    for i in 0..out.rewards.len() {
+        if !(out.terminated[i] || out.truncated[i]) {
+            let nothing = vec![f32::NAN; out.observations.width()];
+            out.final_observations.set(i, Row::F32(&nothing));
+        }
+    }
+    format!("{out:?}")
+}
+
+#[test]
+fn native_batch_equals_single_environments_bit_for_bit() {
+    // Sizes around the eight lanes of a chunk, and long enough to pass v0's time limit now and then.
+    for (n, sutton) in [(1, false), (7, true), (8, false), (9, false), (31, true), (64, false)] {
+        let kwargs = kwargs(json!({"sutton_barto_reward": sutton}));
+        let mut native = make_vec("CartPole-v0", n, &kwargs).unwrap();
+        let mut single = sync("CartPole-v0", n, &kwargs);
+        let (mut a, mut b) = (started(native.as_mut(), 5), started(&mut single, 5));
+        let mut rng = Generator::new(n as u64);
+        let (mut falls, mut limits) = (0, 0);
+        for t in 0..5000 {
+            // A steady hand in every other environment, so that some reach the limit.
+            let mut actions = random_actions(&mut rng, n);
+            for (i, row) in a.observations.as_f32().unwrap().chunks(4).enumerate().step_by(2) {
+                actions[i] = i32::from(row[2] + 0.3 * row[3] + 0.03 * row[0] + 0.1 * row[1] > 0.0);
+            }
+            native.step(Actions::Discrete(&actions), &mut a).unwrap();
+            single.step(Actions::Discrete(&actions), &mut b).unwrap();
+            assert_eq!(seen(&a), seen(&b), "{n} environments, step {t}");
+            falls += a.terminated.iter().filter(|x| **x).count();
+            limits += a.truncated.iter().filter(|x| **x).count();
+            if t % 100 == 0 {
+                assert!((0..n).all(|i| native.episode_generator(i) == single.episode_generator(i)));
+            }
+        }
+        assert!(limits > 0 && (n == 1 || falls > 100), "{n}: {falls} falls, {limits} at the limit");
+    }
+}
+
+#[test]
+fn an_episode_is_shown_again_from_its_generator() {
+    let mut env = make_vec("CartPole-v1", 3, &Kwargs::new()).unwrap();
+    let mut out = started(env.as_mut(), 11);
+    let mut rng = Generator::new(0);
+    let mut taken = Vec::new();
+    // Into the middle of some episode of environment 1 that is not its first.
+    let mut episodes = 0;
+    while episodes < 3 || taken.len() < 5 {
+        let actions = random_actions(&mut rng, 3);
+        env.step(Actions::Discrete(&actions), &mut out).unwrap();
+        taken.push(actions[1]);
+        if out.terminated[1] || out.truncated[1] {
+            episodes += 1;
+            taken.clear();
+        }
+    }
+    let mut again = make_with("CartPole-v1", &Kwargs::new()).unwrap();
+    again.set_generator(env.episode_generator(1));
+    again.reset(None).unwrap();
+    for action in taken {
+        again.step(action).unwrap();
+    }
+    assert_eq!(again.observation(), out.observations.row(1));
+}
+
+proptest! {
+    #[test]
+    fn a_reset_observation_is_never_a_final_one(
+        n in 1_usize..6, length in 1_u32..7, ends in prop::sample::select(vec!["terminated", "truncated", "both"]),
+        seed: u64,
+    ) {
+        let mut env = scripted(n, json!({"length": length, "ends": ends}));
+        let mut out = started(env.as_mut(), seed);
+        let parity = |rows: &Rows, i: usize| rows.as_f32().unwrap()[2 * i + 1];
+        let mut current: Vec<_> = (0..n).map(|i| parity(&out.observations, i)).collect();
+        for t in 0..4 * length {
+            env.step(Actions::Discrete(&vec![0; n]), &mut out).unwrap();
+            let step = t % length + 1;
+            let ended = step == length;
+            for (i, current) in current.iter_mut().enumerate() {
+                prop_assert_eq!(out.rewards[i], step as f32);
+                prop_assert_eq!(out.terminated[i], ended && ends != "truncated");
+                prop_assert_eq!(out.truncated[i], ended && ends != "terminated");
+                if ended {
+                    prop_assert_eq!(out.final_observations.row(i), Row::F32(&[1.0, *current]));
+                    *current = 1.0 - *current;
+                }
+                let progress = if ended { 0.0 } else { step as f32 / length as f32 };
+                prop_assert_eq!(out.observations.row(i), Row::F32(&[progress, *current]));
+            }
+        }
+    }
+
+    #[test]
+    fn a_saved_batch_goes_on_bit_for_bit(
+        id in prop::sample::select(vec!["CartPole-v1", "Scripted-v0", "Identity-v0", "Bandit-v0"]),
+        native: bool, n in 1_usize..20, before in 0_usize..60, seed: u64,
+    ) {
+        let make = || match native {
+            true => make_vec(id, n, &Kwargs::new()).unwrap(),
+            false => Box::new(sync(id, n, &Kwargs::new())),
+        };
+        let mut env = make();
+        let mut out = started(env.as_mut(), seed);
+        let mut rng = Generator::new(seed);
+        for _ in 0..before {
+            env.step(Actions::Discrete(&random_actions(&mut rng, n)), &mut out).unwrap();
+        }
+        let mut other = make();
+        let mut again = started(other.as_mut(), seed + 1);
+        for i in 0..n {
+            other.restore(i, &env.save(i).unwrap(), again.observations.row_mut(i)).unwrap();
+        }
+        prop_assert_eq!(&again.observations, &out.observations);
+        for i in 0..n {
+            prop_assert_eq!(env.episode_generator(i), other.episode_generator(i));
+        }
+        for _ in 0..80 {
+            let actions = random_actions(&mut rng, n);
+            env.step(Actions::Discrete(&actions), &mut out).unwrap();
+            other.step(Actions::Discrete(&actions), &mut again).unwrap();
+            prop_assert_eq!(&out.rewards, &again.rewards);
+            prop_assert_eq!(&out.observations, &again.observations);
+            prop_assert_eq!((&out.terminated, &out.truncated), (&again.terminated, &again.truncated));
+        }
+        for i in 0..n {
+            prop_assert_eq!(env.save(i), other.save(i));
+        }
+    }
+}
+
+#[test]
+fn environment_i_is_seeded_seed_plus_i() {
+    for id in ["CartPole-v1", "Identity-v0"] {
+        let mut env = make_vec(id, 3, &Kwargs::new()).unwrap();
+        let out = started(env.as_mut(), 40);
+        let mut alone = make_with(id, &Kwargs::new()).unwrap();
+        assert_eq!(alone.reset(Some(42)).unwrap(), out.observations.row(2), "{id}");
+        let mut next = out.clone();
+        env.reset(None, &mut next.observations).unwrap();
+        assert_eq!(alone.reset(None).unwrap(), next.observations.row(2), "{id}: the generators run on");
+    }
+}
+
+#[test]
+fn a_panic_is_caught_and_named() {
+    let spec = spec("Scripted-v0").unwrap();
+    let mut envs: Vec<_> = (0..3).map(|_| spec.build(&Kwargs::new()).unwrap()).collect();
+    envs[1] = spec.build(&kwargs(json!({"panic_at": 2}))).unwrap();
+    let mut env = SyncVectorEnv::new(envs).unwrap();
+    let mut out = started(&mut env, 0);
+    env.step(Actions::Discrete(&[0; 3]), &mut out).unwrap();
+    let error = env.step(Actions::Discrete(&[0; 3]), &mut out).unwrap_err();
+    assert_eq!(error, EnvError::Panicked { index: 1, message: "scripted to panic at step 2".to_owned() });
+    assert_eq!(env.step(Actions::Discrete(&[0; 3]), &mut out), Err(EnvError::ResetNeeded));
+    assert_eq!(env.save(0), None);
+    env.reset(None, &mut out.observations).unwrap();
+    assert!(env.step(Actions::Discrete(&[0; 3]), &mut out).is_ok());
+}
+
+#[test]
+fn bad_actions_change_nothing() {
+    for id in ["CartPole-v1", "Scripted-v0"] {
+        let mut env = make_vec(id, 9, &Kwargs::new()).unwrap();
+        let mut out = VectorStep::new(env.single_observation_space(), 9);
+        assert_eq!(env.step(Actions::Discrete(&[0; 9]), &mut out), Err(EnvError::ResetNeeded), "{id}");
+        env.reset(Some(0), &mut out.observations).unwrap();
+        let before = env.save(8);
+        for wrong in [-1, 2, i32::MAX, i32::MIN] {
+            let mut actions = [1; 9];
+            actions[8] = wrong;
+            let error = env.step(Actions::Discrete(&actions), &mut out).unwrap_err();
+            assert!(error.to_string().starts_with(&format!("environment 8: the action is {wrong};")), "{id}: {error}");
+        }
+        for wrong in [Actions::Discrete(&[0; 8]), Actions::Discrete(&[0; 10]), Actions::Continuous(&[0.0; 9])] {
+            assert!(matches!(env.step(wrong, &mut out), Err(EnvError::InvalidAction { .. })), "{id}");
+        }
+        assert_eq!(env.save(8), before, "{id}");
+        assert!(env.step(Actions::Discrete(&[1; 9]), &mut out).is_ok());
+    }
+}
+
+#[test]
+fn what_is_no_state_is_refused() {
+    for id in ["CartPole-v1", "Scripted-v0"] {
+        let mut env = make_vec(id, 2, &Kwargs::new()).unwrap();
+        let mut observations = started(env.as_mut(), 0).observations;
+        let saved = env.save(0).unwrap();
+        for state in [&saved[..9], &[]] {
+            env.reset(None, &mut observations).unwrap();
+            let error = env.restore(1, state, observations.row_mut(1)).unwrap_err();
+            assert!(matches!(error, EnvError::BadState { .. }), "{id}: {error}");
+            assert_eq!(env.restore(1, &saved, observations.row_mut(1)), Err(EnvError::ResetNeeded), "{id}");
+        }
+    }
+}
+
+#[test]
+fn a_scripted_nan_is_seen_once() {
+    let mut env = scripted(1, json!({"nan_at": 3}));
+    let mut out = started(env.as_mut(), 0);
+    let nan: Vec<_> = (1..=30)
+        .filter(|_| {
+            env.step(Actions::Discrete(&[0]), &mut out).unwrap();
+            out.observations.as_f32().unwrap()[0].is_nan()
+        })
+        .collect();
+    assert_eq!(nan, [3]);
+}
+
+#[test]
+fn slowed_steps_take_their_time() {
+    let mut env = scripted(2, json!({"step_us": 500}));
+    let mut out = started(env.as_mut(), 0);
+    let start = std::time::Instant::now();
+    env.step(Actions::Discrete(&[0; 2]), &mut out).unwrap();
+    assert!(start.elapsed().as_micros() >= 1000);
+}

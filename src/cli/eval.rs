@@ -1,0 +1,75 @@
+//! `cartwheel eval`
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use cartwheel::agents::GreedyPolicy;
+use cartwheel::trainer::run::RunDir;
+use cartwheel::trainer::{Evaluator, Settings, TrainError};
+use serde_json::json;
+
+use super::Result;
+use super::output::{Failure, Output};
+use super::signals::Signals;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The run's folder.
+    run: PathBuf,
+    /// Episodes to play.
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    episodes: u32,
+    /// Episode i is reset with seed + i.
+    #[arg(long, default_value_t = 1_000_000, value_name = "S")]
+    seed: u64,
+    /// Which weights: best, latest, or a safetensors file.
+    #[arg(long, default_value = "best", value_name = "best|latest|PATH")]
+    checkpoint: String,
+}
+
+pub(crate) fn run(args: &Args, output: Output) -> Result {
+    let signals = Signals::listen().map_err(Failure::failed)?;
+    let run = RunDir::open(&args.run).map_err(TrainError::Run)?;
+    let settings = Settings::from_file(&run.config())?;
+    let weights = match args.checkpoint.as_str() {
+        "best" => run.best_weights(),
+        "latest" => run.latest_weights(),
+        path => PathBuf::from(path),
+    };
+    let mut policy =
+        GreedyPolicy::load(&weights).map_err(|error| Failure::failed(format!("{error}{}", another(&run, &weights))))?;
+    let env = &settings.env;
+    let mut evaluator = Evaluator::new(&env.id, &env.args, args.episodes as usize, settings.eval.max_episode_steps)
+        .map_err(TrainError::Env)?;
+    let stop = || signals.exit_code().is_some();
+    let Some(evaluation) = evaluator
+        .evaluate(&mut policy, args.seed, &stop)
+        .map_err(|error| Failure::failed(format!("{}: {error}", env.id)))?
+    else {
+        return Err(Failure { code: signals.exit_code().unwrap_or(130), message: "stopped".into() });
+    };
+    let (mean, std) = (evaluation.mean(), evaluation.std());
+    let value = json!({
+        "run": run.path(), "checkpoint": weights, "env": env.id, "seed": args.seed, "episodes": args.episodes,
+        "mean": mean, "std": std, "returns": evaluation.returns, "lengths": evaluation.lengths,
+    });
+    output.print(&value, || {
+        let least = evaluation.returns.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = evaluation.returns.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        format!(
+            "{}: greedy return {mean:.1} ± {std:.1} over {} episodes (from {least:.1} to {most:.1})",
+            env.id, args.episodes
+        )
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Names weights of the run that can be used instead.
+fn another(run: &RunDir, broken: &Path) -> String {
+    let names = [("best", run.best_weights()), ("latest", run.latest_weights())];
+    let good = names.into_iter().find(|(_, file)| file != broken && GreedyPolicy::load(file).is_ok());
+    match good {
+        Some((name, file)) => format!("; {} is whole: use --checkpoint {name}", file.display()),
+        None => "; the run has no other weights: train it again, or go on with it (cartwheel train --resume)".into(),
+    }
+}

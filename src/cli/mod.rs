@@ -1,0 +1,75 @@
+//! The command line: parses, calls the library, and prints. One file a subcommand.
+
+mod algos;
+mod env;
+mod eval;
+mod output;
+mod progress;
+mod runs;
+mod signals;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use output::{Failure, Output};
+
+/// Reinforcement learning in Rust: environments, agents and a trainer.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Print one JSON document on stdout; progress and logs stay on stderr.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train an agent on an environment.
+    Train(Box<train::Args>),
+    /// Play greedy episodes with a trained policy.
+    Eval(eval::Args),
+    /// List the runs in a folder.
+    Runs(runs::Args),
+    /// List, check and verify environments.
+    #[command(subcommand)]
+    Env(env::Command),
+    /// List the algorithms.
+    Algos,
+}
+
+/// Runs the command line of this process.
+pub(crate) fn run() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::from_env("CARTWHEEL_LOG").add_directive(tracing::Level::WARN.into()),
+        )
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_target(false)
+        .init();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // clap knows nothing of --json where it could not parse.
+        Err(error) => return output::usage(&error, std::env::args().any(|arg| arg == "--json")),
+    };
+    let output = Output { json: cli.json };
+    let result = match cli.command {
+        Command::Train(args) => train::run(*args, output),
+        Command::Eval(args) => eval::run(&args, output),
+        Command::Runs(args) => runs::run(&args, output),
+        Command::Env(command) => env::run(&command, output),
+        Command::Algos => algos::run(output),
+    };
+    match result {
+        Ok(code) => code,
+        Err(failure) => output.fail(&failure),
+    }
+}
+
+/// What a subcommand answers.
+type Result = std::result::Result<ExitCode, Failure>;

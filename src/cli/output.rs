@@ -1,0 +1,83 @@
+//! How results and failures reach people and scripts.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use cartwheel::trainer::TrainError;
+use serde::Serialize;
+use serde_json::json;
+
+/// Exit code of what was asked wrongly.
+pub(crate) const USAGE: u8 = 2;
+/// Exit code of what failed.
+pub(crate) const FAILURE: u8 = 1;
+
+/// Where results go: text for people, or one JSON document.
+#[derive(Clone, Copy)]
+pub(crate) struct Output {
+    pub(crate) json: bool,
+}
+
+/// A message and the exit code that goes with it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) code: u8,
+    pub(crate) message: String,
+}
+
+impl Failure {
+    /// What was asked is wrong.
+    pub(crate) fn usage(error: impl ToString) -> Self {
+        Self { code: USAGE, message: error.to_string() }
+    }
+
+    /// Something failed.
+    pub(crate) fn failed(error: impl ToString) -> Self {
+        Self { code: FAILURE, message: error.to_string() }
+    }
+}
+
+impl From<TrainError> for Failure {
+    fn from(error: TrainError) -> Self {
+        if error.is_usage() { Self::usage(error) } else { Self::failed(error) }
+    }
+}
+
+impl Output {
+    /// Prints `value` as JSON, or `text` for people.
+    pub(crate) fn print(self, value: &impl Serialize, text: impl FnOnce() -> String) {
+        let text = match self.json {
+            true => serde_json::to_string_pretty(value)
+                .unwrap_or_else(|error| json!({"error": error.to_string()}).to_string()),
+            false => text(),
+        };
+        // A reader that went away, such as `head`, is no failure.
+        let _ = writeln!(io::stdout(), "{}", text.trim_end());
+    }
+
+    /// Tells of a failure.
+    pub(crate) fn fail(self, failure: &Failure) -> ExitCode {
+        let _ = writeln!(io::stderr(), "error: {}", failure.message);
+        if self.json {
+            self.print(&json!({"error": failure.message, "exit_code": failure.code}), String::new);
+        }
+        ExitCode::from(failure.code)
+    }
+}
+
+/// Tells what clap could not parse, or shows the help that was asked for.
+pub(crate) fn usage(error: &clap::Error, as_json: bool) -> ExitCode {
+    let code = error.exit_code();
+    if as_json {
+        let text = error.render().to_string();
+        if code != 0 {
+            let _ = write!(io::stderr(), "{text}");
+        }
+        let value =
+            if code == 0 { json!({"help": text}) } else { json!({"error": text.trim_end(), "exit_code": code}) };
+        Output { json: true }.print(&value, String::new);
+    } else {
+        let _ = error.print();
+    }
+    ExitCode::from(u8::try_from(code).unwrap_or(USAGE))
+}

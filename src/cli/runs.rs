@@ -1,0 +1,76 @@
+//! `cartwheel runs`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use cartwheel::trainer::TrainError;
+use cartwheel::trainer::run::{Outcome, RunDir, RunSummary};
+use serde_json::{Value, json};
+
+use super::Result;
+use super::output::Output;
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Folder of all runs.
+    #[arg(long, default_value = "runs", value_name = "DIR")]
+    runs_dir: PathBuf,
+}
+
+pub(crate) fn run(args: &Args, output: Output) -> Result {
+    let runs = RunDir::list(&args.runs_dir).map_err(TrainError::Run)?;
+    let values: Vec<Value> = runs.iter().map(value).collect();
+    output.print(&values, || {
+        if runs.is_empty() {
+            return format!("no runs in {}: `cartwheel train CartPole-v1` makes one", args.runs_dir.display());
+        }
+        let rows = values.iter().map(|run| {
+            ["name", "env", "algo", "seed", "status", "return", "steps", "started"].map(|column| match &run[column] {
+                Value::Null => "–".to_string(),
+                Value::String(text) => text.clone(),
+                Value::Number(number) if number.is_f64() => format!("{:.1}", number.as_f64().unwrap_or_default()),
+                other => other.to_string(),
+            })
+        });
+        table(["RUN", "ENVIRONMENT", "ALGO", "SEED", "STATUS", "RETURN", "STEPS", "STARTED"], rows)
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+fn value(run: &RunSummary) -> Value {
+    let manifest = match &run.manifest {
+        Ok(manifest) => manifest,
+        Err(error) => {
+            return json!({"name": run.name, "path": run.path, "status": "broken", "problem": error.to_string()});
+        }
+    };
+    let locked = RunDir::open(&run.path).is_ok_and(|dir| dir.is_locked());
+    let result = manifest.result.as_ref();
+    let solved = result.and_then(|r| r["solved"].as_bool());
+    let status = match (&manifest.outcome, solved) {
+        (Outcome::Running, _) if locked => "running",
+        (Outcome::Running, _) => "killed",
+        (Outcome::Finished, Some(true)) => "solved",
+        (Outcome::Finished, _) => "finished",
+        (Outcome::Interrupted, _) => "interrupted",
+        (Outcome::Failed { .. }, _) => "failed",
+    };
+    json!({
+        "name": run.name, "path": run.path, "env": manifest.env, "algo": manifest.algo, "seed": manifest.seed,
+        "status": status, "solved": solved,
+        "return": result.and_then(|r| r["greedy_return"]["mean"].as_f64()),
+        "steps": result.and_then(|r| r["steps"].as_u64()),
+        "started": manifest.started, "ended": manifest.ended,
+    })
+}
+
+/// Columns as wide as their widest cell.
+fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+    let rows: Vec<[String; N]> = std::iter::once(head.map(str::to_string)).chain(rows).collect();
+    let widths: [usize; N] = std::array::from_fn(|c| rows.iter().map(|row| row[c].chars().count()).max().unwrap_or(0));
+    let line = |row: &[String; N]| {
+        let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        cells.join("  ").trim_end().to_string()
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,238 @@
+//! `cartwheel train`
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use cartwheel::agents::nn::Device;
+use cartwheel::trainer::{ActorCount, Aggregate, Algo, Clock, Experiment, Settings, Summary, TrainError, train_seeds};
+use serde_json::json;
+
+use super::Result;
+use super::output::{Failure, Output};
+use super::progress::Display;
+use super::signals::Signals;
+
+/// The git revision this was built from.
+const REVISION: Option<&str> = option_env!("CARTWHEEL_GIT_REVISION");
+
+#[derive(clap::Args)]
+#[command(after_help = "Settings come from, each over the one before: defaults, the tuned file shipped for the \
+    algorithm and environment, --config, --set, and the other flags. --print-config shows the result.")]
+pub(crate) struct Args {
+    /// The environment's id, such as CartPole-v1 (`cartwheel env list`).
+    env: Option<String>,
+    /// The algorithm (`cartwheel algos`).
+    #[arg(long, value_name = "NAME")]
+    algo: Option<Algo>,
+    /// Everything random in the run follows from it.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Train this many seeds, from --seed on, and aggregate them.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    seeds: Option<u64>,
+    /// Environment steps to train for.
+    #[arg(long, value_name = "N")]
+    steps: Option<u64>,
+    /// Copies of the environment that are stepped together.
+    #[arg(long, value_name = "N")]
+    n_envs: Option<usize>,
+    /// Threads that step environments, or "auto" to measure what pays.
+    #[arg(long, value_name = "N|auto")]
+    actors: Option<ActorCount>,
+    /// In step with the learner (same seed, same bits) or running free.
+    #[arg(long, value_name = "sync|async")]
+    clock: Option<Clock>,
+    /// A keyword argument of the environment; repeatable.
+    #[arg(long = "env-arg", value_name = "KEY=VALUE")]
+    env_args: Vec<String>,
+    /// Where the network is trained: auto, cpu, cuda or cuda:N.
+    #[arg(long, value_name = "DEVICE")]
+    device: Option<Device>,
+    /// Folder of all runs.
+    #[arg(long, value_name = "DIR")]
+    runs_dir: Option<PathBuf>,
+    /// Name of the run's folder in it.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Environment steps between checkpoints.
+    #[arg(long, value_name = "STEPS")]
+    checkpoint_every: Option<u64>,
+    /// A TOML file of settings.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Any setting, such as dqn.learning_rate=1e-3; repeatable.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Start from the best weights of another run.
+    #[arg(long, value_name = "RUN")]
+    init_from: Option<PathBuf>,
+    /// Go on with a run from its last checkpoint.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["env", "algo", "seed", "seeds", "steps", "n_envs", "clock", "env_args",
+        "runs_dir", "name", "checkpoint_every", "config", "set", "init_from", "print_config"])]
+    resume: Option<PathBuf>,
+    /// Print the resolved settings with a comment on each key, and stop.
+    #[arg(long)]
+    print_config: bool,
+}
+
+pub(crate) fn run(args: Args, output: Output) -> Result {
+    let signals = Signals::listen().map_err(Failure::failed)?;
+    if let Some(run) = &args.resume {
+        let mut experiment = Experiment::resume(run)?;
+        if let Some(actors) = args.actors {
+            experiment.settings_mut().train.actors = actors;
+        }
+        if let Some(device) = args.device {
+            experiment.settings_mut().train.device = device;
+        }
+        return one(experiment, &signals, output);
+    }
+    let settings = args.settings()?;
+    if args.print_config {
+        let toml = settings.to_toml(true);
+        output.print(&json!({"config": toml}), || toml.clone());
+        return Ok(ExitCode::SUCCESS);
+    }
+    match args.seeds {
+        None => one(Experiment::new(settings), &signals, output),
+        Some(count) => several(&settings, count, &signals, output),
+    }
+}
+
+impl Args {
+    /// The settings that the flags and files come to.
+    fn settings(&self) -> std::result::Result<Settings, Failure> {
+        let mut named = Settings::default();
+        if let Some(file) = &self.config {
+            named.load_file(file)?;
+        } else if self.env.is_none() {
+            return Err(Failure::usage(
+                "which environment? For example `cartwheel train CartPole-v1`, or --config FILE with env.id (`cartwheel env list` names them all)",
+            ));
+        }
+        let errors = |error| Failure::from(TrainError::Config(error));
+        for assignment in &self.set {
+            named.set(assignment).map_err(errors)?;
+        }
+        let env = self.env.as_ref().unwrap_or(&named.env.id);
+        let mut settings = Settings::shipped(self.algo.unwrap_or(named.train.algo), env).map_err(errors)?;
+        if let Some(file) = &self.config {
+            settings.load_file(file)?;
+        }
+        for assignment in &self.set {
+            settings.set(assignment).map_err(errors)?;
+        }
+        for argument in &self.env_args {
+            settings.set(&format!("env.args.{argument}")).map_err(errors)?;
+        }
+        settings.env.id.clone_from(env);
+        let text = |path: &PathBuf| path.display().to_string();
+        put(&mut settings.train.algo, self.algo);
+        put(&mut settings.train.seed, self.seed);
+        put(&mut settings.train.total_timesteps, self.steps);
+        put(&mut settings.env.n_envs, self.n_envs);
+        put(&mut settings.train.actors, self.actors);
+        put(&mut settings.train.clock, self.clock);
+        put(&mut settings.train.device, self.device);
+        put(&mut settings.run.dir, self.runs_dir.as_ref().map(text));
+        put(&mut settings.run.name, self.name.clone().map(Some));
+        put(&mut settings.run.checkpoint_every, self.checkpoint_every);
+        put(&mut settings.train.init_from, self.init_from.as_ref().map(|path| Some(text(path))));
+        settings.check()?;
+        Ok(settings)
+    }
+}
+
+fn put<T>(setting: &mut T, flag: Option<T>) {
+    if let Some(value) = flag {
+        *setting = value;
+    }
+}
+
+/// Trains one run and prints its summary.
+fn one(experiment: Experiment<'_>, signals: &Signals, output: Output) -> Result {
+    let experiment = experiment.callback(Display::new()).stop_when(signals.stop.clone()).git_revision(REVISION);
+    let summary = experiment.run()?;
+    output.print(&summary, || describe(&summary));
+    Ok(signals.exit_code().filter(|_| summary.interrupted).map_or(ExitCode::SUCCESS, ExitCode::from))
+}
+
+/// Trains several seeds and prints what they came to together.
+fn several(settings: &Settings, count: u64, signals: &Signals, output: Output) -> Result {
+    let ended = |result: &std::result::Result<Summary, TrainError>| match result {
+        Ok(summary) => eprintln!("seed {}: {}", summary.seed, headline(summary)),
+        Err(error) => eprintln!("error: {error}"),
+    };
+    let results = train_seeds(settings, count, &signals.stop, REVISION, &ended);
+    let (mut summaries, mut errors) = (Vec::new(), Vec::new());
+    for result in results {
+        match result {
+            Ok(summary) => summaries.push(summary),
+            Err(error) => errors.push(Failure::from(error)),
+        }
+    }
+    if let (Some(first), true) = (errors.first(), summaries.is_empty()) {
+        return Err(Failure { code: first.code, message: first.message.clone() });
+    }
+    let aggregate = Aggregate::of(&summaries);
+    let messages: Vec<_> = errors.iter().map(|failure| &failure.message).collect();
+    output.print(&json!({"seeds": summaries, "aggregate": aggregate, "errors": messages}), || match aggregate {
+        None => "stopped before any evaluation".into(),
+        Some(a) => format!(
+            "{} seeds: mean {:.1}, median {:.1}, IQM {:.1} (95 % interval {:.1} to {:.1}), solved {:.0} %",
+            summaries.len(),
+            a.mean,
+            a.median,
+            a.iqm,
+            a.ci95.0,
+            a.ci95.1,
+            a.solved * 100.0
+        ),
+    });
+    let failed = errors.first().map(|failure| failure.code);
+    Ok(ExitCode::from(signals.exit_code().or(failed).unwrap_or(0)))
+}
+
+/// One line on how it went.
+fn headline(summary: &Summary) -> String {
+    let verdict = match (summary.solved, summary.interrupted) {
+        (true, _) => "solved",
+        (false, true) => "stopped",
+        (false, false) => "not solved",
+    };
+    let returns = summary.greedy_return.map_or("no evaluation".into(), |r| {
+        format!("greedy return {:.1} ± {:.1} over {} episodes", r.mean, r.std, r.episodes)
+    });
+    format!("{verdict}, {returns}, {} steps, {} updates, {:.3} s", summary.steps, summary.updates, summary.wall_s)
+}
+
+/// The summary for people, and what to do next.
+fn describe(summary: &Summary) -> String {
+    let run = quoted(&summary.run);
+    let mut text = format!("{}\nsaved in {run}", headline(summary));
+    let costs = summary.checkpoints;
+    if costs.written > 0 {
+        text += &format!(
+            " ({} checkpoint{}, {:.1} MiB; writing {:.1} ms, fsync {:.1} ms)",
+            costs.written,
+            if costs.written == 1 { "" } else { "s" },
+            costs.bytes as f64 / f64::from(1 << 20),
+            costs.write_s * 1e3,
+            costs.fsync_s * 1e3
+        );
+    }
+    if summary.interrupted {
+        text += &format!("\n\n  go on with it      cartwheel train --resume {run}");
+    }
+    text += &format!(
+        "\n\n  evaluate it       cartwheel eval {run} --episodes 100\n  its curves        {run}/learning_curve.svg, or tensorboard --logdir {run}\n  all runs          cartwheel runs"
+    );
+    text
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = text.chars().all(|c| c.is_alphanumeric() || "/-_.,:+@".contains(c));
+    if plain { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}

@@ -1,0 +1,17 @@
+//! Cartwheel: reinforcement learning in Rust.
+//!
+//! This crate gathers the parts: [`envs`] (worlds), [`agents`] (what decides and learns) and [`trainer`] (how
+//! things learn). The `cartwheel` command does nothing that these do not.
+//!
+//! ```no_run
+//! use cartwheel::trainer::{Algo, Experiment, Settings};
+//!
+//! let settings = Settings::shipped(Algo::Dqn, "CartPole-v1")?;
+//! let summary = Experiment::new(settings).run()?;
+//! println!("solved: {}, kept in {}", summary.solved, summary.run.display());
+//! # Ok::<(), cartwheel::trainer::TrainError>(())
+//! ```
+
+pub use cartwheel_agents as agents;
+pub use cartwheel_envs as envs;
+pub use cartwheel_trainer as trainer;

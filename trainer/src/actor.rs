@@ -1,0 +1,335 @@
+//! An actor: a share of the run's environments, the policy that steps them, and their random streams.
+//!
+//! Everything random is drawn from a stream of one environment, so that a run with one actor and a run with
+//! four give the same episodes.
+
+use cartwheel_agents::nn::{Activations, Mlp};
+use cartwheel_agents::{Features, argmax};
+use cartwheel_envs::{Actions, EnvError, Generator, Rows, Space, VectorEnv, VectorStep};
+use serde::{Deserialize, Serialize};
+
+use crate::error::EnvFault;
+use crate::replay::Replay;
+use crate::rollout::{FinishedEpisode, Rollout};
+use crate::run::{ActionLog, EpisodeRecord};
+
+/// A network's parameters as actors see them: immutable and numbered.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Weights {
+    /// Counts up with each publication.
+    pub version: u64,
+    /// Flat.
+    pub parameters: Vec<f32>,
+}
+
+/// The chance of a random action, linear in the run's environment steps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EpsilonSchedule {
+    /// Steps of pure chance before learning.
+    pub random_steps: u64,
+    /// The chance at step 0, and after the fall.
+    pub initial: f64,
+    /// The chance after the fall.
+    pub last: f64,
+    /// Steps that the fall takes.
+    pub fall: f64,
+}
+
+impl EpsilonSchedule {
+    /// The chance once `steps` environment steps are done.
+    #[inline]
+    pub fn at(&self, steps: u64) -> f64 {
+        if steps < self.random_steps {
+            return 1.0;
+        }
+        self.initial + (steps as f64 / self.fall.max(1.0)).min(1.0) * (self.last - self.initial)
+    }
+}
+
+/// What all actors of a run have in common.
+#[derive(Clone, Debug)]
+pub struct ActorSpec {
+    /// The environment's id, for messages.
+    pub env_id: String,
+    /// The run's seed, for messages and random streams.
+    pub seed: u64,
+    /// Environments over all actors.
+    pub total_envs: usize,
+    /// The network's shape.
+    pub mlp: Mlp,
+    /// What it sees.
+    pub features: Features,
+    /// Its exploration.
+    pub epsilon: EpsilonSchedule,
+    /// Whether finished episodes keep their actions.
+    pub record_episodes: bool,
+}
+
+/// See the module's documentation.
+pub struct Actor {
+    spec: ActorSpec,
+    first_env: usize,
+    envs: Box<dyn VectorEnv>,
+    first_action: i32,
+    observations: Rows,
+    step: VectorStep,
+    /// Exploration's stream of each environment.
+    streams: Vec<Generator>,
+    episodes: Vec<Episode>,
+    input: Vec<f32>,
+    actions: Vec<i32>,
+    scratch: Activations,
+}
+
+/// The running episode of an environment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Episode {
+    number: u64,
+    start_step: u64,
+    generator: [u64; 4],
+    policy_version: u64,
+    length: u64,
+    return_: f64,
+    actions: Vec<i32>,
+}
+
+/// What a checkpoint keeps of one environment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EnvState {
+    #[serde(with = "serde_bytes")]
+    env: Vec<u8>,
+    stream: Generator,
+    episode: Episode,
+}
+
+/// Streams that belong to an environment but not to its dynamics are keyed apart from Gymnasium's `seed + i`.
+const EXPLORATION: u64 = 1;
+
+impl Actor {
+    /// An actor for `envs`, the run's environments from `first_env` on. The run's environment `i` is reset with
+    /// `reset_seed + i`, as Gymnasium's vector environments are.
+    ///
+    /// # Errors
+    /// If an environment fails.
+    pub fn new(
+        spec: ActorSpec,
+        first_env: usize,
+        mut envs: Box<dyn VectorEnv>,
+        reset_seed: u64,
+    ) -> Result<Self, EnvFault> {
+        let n = envs.num_envs();
+        let space = envs.single_observation_space().clone();
+        let first_action = match envs.single_action_space() {
+            Space::Discrete { start, .. } => *start,
+            _ => 0,
+        };
+        let mut observations = Rows::for_space(&space, n);
+        let reset = envs.reset(Some(reset_seed.wrapping_add(first_env as u64)), &mut observations);
+        let actor = Self {
+            first_env,
+            first_action,
+            step: VectorStep::new(&space, n),
+            observations,
+            streams: (first_env..first_env + n)
+                .map(|env| Generator::from_entropy(&[spec.seed, env as u64, EXPLORATION]))
+                .collect(),
+            episodes: (0..n).map(|e| Episode::begin(0, 0, 0, envs.episode_generator(e).state())).collect(),
+            input: vec![0.0; n * spec.features.width()],
+            actions: vec![0; n],
+            scratch: Activations::default(),
+            envs,
+            spec,
+        };
+        reset.map_err(|error| actor.fault(error, 0))?;
+        actor.check_finite(0)?;
+        Ok(actor)
+    }
+
+    /// Environments of this actor.
+    pub fn num_envs(&self) -> usize {
+        self.envs.num_envs()
+    }
+
+    /// An empty rollout of the right shape.
+    pub fn rollout(&self, capacity: usize) -> Rollout {
+        Rollout::new(self.envs.single_observation_space(), self.first_env, self.num_envs(), capacity)
+    }
+
+    /// Fills `out` with its capacity of steps under `weights`; `steps` is how many environment steps the run
+    /// has done before.
+    ///
+    /// # Errors
+    /// If an environment fails or answers with something that is not a number.
+    pub fn collect(&mut self, weights: &Weights, steps: u64, out: &mut Rollout) -> Result<(), EnvFault> {
+        let n = self.num_envs();
+        (out.version, out.steps, out.finals) = (weights.version, 0, 0);
+        out.episodes.clear();
+        for t in 0..out.capacity() {
+            let now = steps + (t * self.spec.total_envs) as u64;
+            self.choose(weights, self.spec.epsilon.at(now));
+            for e in 0..n {
+                out.observations.copy_row(t * n + e, &self.observations, e);
+            }
+            let rows = t * n..(t + 1) * n;
+            for (kept, action) in out.actions[rows.clone()].iter_mut().zip(&self.actions) {
+                *kept = *action - self.first_action;
+            }
+            self.envs.step(Actions::Discrete(&self.actions), &mut self.step).map_err(|error| self.fault(error, now))?;
+            std::mem::swap(&mut self.observations, &mut self.step.observations);
+            self.check_finite(now)?;
+            out.rewards[rows.clone()].copy_from_slice(&self.step.rewards);
+            out.terminated[rows.clone()].copy_from_slice(&self.step.terminated);
+            out.truncated[rows].copy_from_slice(&self.step.truncated);
+            for e in 0..n {
+                self.follow_episode(e, t, now, weights.version, out);
+            }
+            out.steps = t + 1;
+        }
+        for e in 0..n {
+            out.observations.copy_row(out.steps * n + e, &self.observations, e);
+        }
+        Ok(())
+    }
+
+    /// Chooses each environment's action: the greedy one, or with chance `epsilon` any. Each environment
+    /// tosses its own coin.
+    fn choose(&mut self, weights: &Weights, epsilon: f64) {
+        let actions = self.spec.mlp.outputs();
+        if epsilon < 1.0 {
+            let width = self.spec.features.width();
+            for (e, row) in self.input.chunks_exact_mut(width).enumerate() {
+                self.spec.features.encode(self.observations.row(e), row);
+            }
+            let stride = self.spec.mlp.output_stride();
+            let q = self.spec.mlp.forward(&weights.parameters, &self.input, self.actions.len(), &mut self.scratch);
+            for (action, q) in self.actions.iter_mut().zip(q.chunks_exact(stride)) {
+                *action = self.first_action + argmax(&q[..actions]) as i32;
+            }
+        }
+        for (action, stream) in self.actions.iter_mut().zip(&mut self.streams) {
+            if stream.random() < epsilon {
+                *action = self.first_action + stream.below(actions as u64) as i32;
+            }
+        }
+    }
+
+    /// Keeps the books of environment `e`'s episode after step `t` of a rollout.
+    #[inline]
+    fn follow_episode(&mut self, e: usize, t: usize, now: u64, version: u64, out: &mut Rollout) {
+        let episode = &mut self.episodes[e];
+        episode.length += 1;
+        episode.return_ += f64::from(self.step.rewards[e]);
+        if self.spec.record_episodes {
+            episode.actions.push(self.actions[e]);
+        }
+        let (terminated, truncated) = (self.step.terminated[e], self.step.truncated[e]);
+        if !(terminated || truncated) {
+            return;
+        }
+        out.final_observations.copy_row(out.finals, &self.step.final_observations, e);
+        out.finals += 1;
+        let start = now + self.spec.total_envs as u64;
+        let next = Episode::begin(episode.number + 1, start, version, self.envs.episode_generator(e).state());
+        let ended = std::mem::replace(episode, next);
+        let record = EpisodeRecord {
+            env: (self.first_env + e) as u32,
+            episode: ended.number,
+            start_step: ended.start_step,
+            generator: ended.generator,
+            policy_version: ended.policy_version,
+            return_: ended.return_,
+            terminated,
+            truncated,
+            actions: ActionLog::Discrete(ended.actions),
+        };
+        out.episodes.push(FinishedEpisode { step: t, record, length: ended.length });
+    }
+
+    /// Refuses observations and rewards that are not numbers: ReLU would hide a NaN from the loss.
+    fn check_finite(&self, now: u64) -> Result<(), EnvFault> {
+        let finite = |values: &[f32]| values.iter().fold(0.0, |sum, x| sum + x * 0.0) == 0.0;
+        if !self.observations.as_f32().is_none_or(finite) {
+            let width = self.observations.width();
+            let values = self.observations.as_f32().unwrap_or_default();
+            let at = values.iter().position(|x| !x.is_finite()).unwrap_or_default();
+            let what = format!("observation[{}] is {}", at % width, values[at]);
+            return Err(self.fault_of(at / width, now, what));
+        }
+        let finals = self.step.final_observations.as_f32().unwrap_or_default();
+        let width = self.observations.width();
+        for e in 0..self.num_envs() {
+            let ended = self.step.terminated[e] || self.step.truncated[e];
+            if ended && !finals.is_empty() && !finite(&finals[e * width..(e + 1) * width]) {
+                return Err(self.fault_of(e, now, "the final observation is not finite".into()));
+            }
+        }
+        if !finite(&self.step.rewards) {
+            let e = self.step.rewards.iter().position(|x| !x.is_finite()).unwrap_or_default();
+            return Err(self.fault_of(e, now, format!("the reward is {}", self.step.rewards[e])));
+        }
+        Ok(())
+    }
+
+    fn fault_of(&self, e: usize, now: u64, what: String) -> EnvFault {
+        EnvFault {
+            env_id: self.spec.env_id.clone(),
+            env: Some(self.first_env + e),
+            seed: self.spec.seed,
+            step: now,
+            episode_step: self.episodes.get(e).map(|episode| episode.length),
+            what,
+        }
+    }
+
+    fn fault(&self, error: EnvError, now: u64) -> EnvFault {
+        match error {
+            EnvError::AtIndex { index, source } => self.fault_of(index, now, source.to_string()),
+            EnvError::Panicked { index, message } => self.fault_of(index, now, format!("it panicked: {message}")),
+            other => EnvFault { env: None, episode_step: None, ..self.fault_of(0, now, other.to_string()) },
+        }
+    }
+
+    /// What a checkpoint keeps of each environment, or nothing if one cannot save its state.
+    pub fn env_states(&self) -> Option<Vec<EnvState>> {
+        let state = |e: usize| {
+            let (stream, episode) = (self.streams[e].clone(), self.episodes[e].clone());
+            Some(EnvState { env: self.envs.save(e)?, stream, episode })
+        };
+        (0..self.num_envs()).map(state).collect()
+    }
+
+    /// Goes on from the states of this actor's environments.
+    ///
+    /// # Errors
+    /// If an environment refuses its state.
+    pub fn restore(&mut self, states: &[EnvState]) -> Result<(), EnvFault> {
+        for (e, state) in states.iter().enumerate() {
+            let restored = self.envs.restore(e, &state.env, self.observations.row_mut(e));
+            restored.map_err(|error| self.fault_of(e, 0, error.to_string()))?;
+            self.streams[e].clone_from(&state.stream);
+            self.episodes[e].clone_from(&state.episode);
+        }
+        Ok(())
+    }
+
+    /// Begins the present episodes in `replay`, which holds the ones before.
+    pub fn begin_in(&self, replay: &mut Replay) {
+        for e in 0..self.num_envs() {
+            replay.begin(self.first_env + e, self.observations.row(e));
+        }
+    }
+
+    /// The fault that a panic while collecting was.
+    pub fn panicked(&self, panic: &(dyn std::any::Any + Send), now: u64) -> EnvFault {
+        let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+        let text =
+            text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".into());
+        EnvFault { env: None, episode_step: None, ..self.fault_of(0, now, format!("an actor panicked: {text}")) }
+    }
+}
+
+impl Episode {
+    fn begin(number: u64, start_step: u64, policy_version: u64, generator: [u64; 4]) -> Self {
+        Self { number, start_step, generator, policy_version, length: 0, return_: 0.0, actions: Vec::new() }
+    }
+}

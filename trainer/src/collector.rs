@@ -1,0 +1,297 @@
+//! Collecting transitions with one or several actors, in step with the learner or running free.
+//!
+//! In step (`sync`): the learner asks for a rollout of each actor and waits; its own thread is the first
+//! actor, so that one actor needs no second thread. Running free (`async`): every actor has a thread and
+//! fills rollouts for as long as it finds empty ones; how many there are bounds how far the weights it acts
+//! with can be behind. Weights are picked up between rollouts and never waited for.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::{Scope, ScopedJoinHandle};
+
+use arc_swap::ArcSwap;
+use crossbeam::channel::{Receiver, Sender, bounded};
+
+use crate::actor::{Actor, EnvState, Weights};
+use crate::cpu_time::thread_cpu_time;
+use crate::error::EnvFault;
+use crate::rollout::Rollout;
+
+type Filled = Result<Rollout, EnvFault>;
+
+/// See the module's documentation.
+pub enum Collector<'scope> {
+    /// In step with the learner.
+    Sync(InStep<'scope>),
+    /// Running free.
+    Async(Free<'scope>),
+}
+
+/// Actors in step with the learner.
+pub struct InStep<'scope> {
+    first: Box<Actor>,
+    workers: Vec<Worker<'scope>>,
+    rollouts: Vec<Rollout>,
+}
+
+/// An actor on a thread of its own that answers one request at a time.
+struct Worker<'scope> {
+    requests: Sender<Request>,
+    answers: Receiver<Filled>,
+    thread: ScopedJoinHandle<'scope, (Actor, f64)>,
+}
+
+#[allow(clippy::large_enum_variant, reason = "moved once an update; a box would be allocated each time")]
+enum Request {
+    /// Fill this rollout under these weights, after so many environment steps.
+    Collect(Arc<Weights>, u64, Rollout),
+    /// Answer with the states of the environments.
+    EnvStates(Sender<Option<Vec<EnvState>>>),
+}
+
+/// Actors that run free.
+pub struct Free<'scope> {
+    weights: Arc<ArcSwap<Weights>>,
+    filled: Receiver<(usize, Filled)>,
+    /// For each actor, where its empty rollouts go.
+    empty: Vec<Sender<Rollout>>,
+    /// For each actor, rollouts that the learner has taken.
+    consumed: Vec<u64>,
+    /// Rollouts of each actor.
+    each: u64,
+    /// Empty rollouts of actors that are ahead of the others.
+    held: Vec<(usize, Rollout)>,
+    /// The rollout that the learner works on, and whose it is.
+    current: Vec<Rollout>,
+    owner: usize,
+    threads: Vec<ScopedJoinHandle<'scope, (Actor, f64)>>,
+}
+
+/// What actors leave behind.
+pub struct Finished {
+    /// The state of each environment in the run's order; nothing if one cannot save it.
+    pub envs: Option<Vec<EnvState>>,
+    /// CPU seconds of the actors' own threads.
+    pub cpu_s: f64,
+}
+
+impl<'scope> Collector<'scope> {
+    /// Actors in step with the learner, each filling rollouts of `steps`.
+    pub fn sync<'env>(scope: &'scope Scope<'scope, 'env>, mut actors: Vec<Actor>, steps: usize) -> Self {
+        let rollouts = actors.iter().map(|a| a.rollout(steps)).collect();
+        let others = actors.split_off(1);
+        let workers = others.into_iter().map(|actor| Worker::spawn(scope, actor)).collect();
+        Self::Sync(InStep { first: Box::new(actors.remove(0)), workers, rollouts })
+    }
+
+    /// Actors that run free from `weights` on, filling rollouts of `steps`, none of which reaches the learner
+    /// more than `max_policy_lag` publications late. `done` is how many environment steps the run has done.
+    pub fn free<'env>(
+        scope: &'scope Scope<'scope, 'env>,
+        actors: Vec<Actor>,
+        steps: usize,
+        max_policy_lag: usize,
+        weights: Arc<Weights>,
+        done: u64,
+    ) -> Self {
+        let count = actors.len();
+        let each = rollouts_each(count, max_policy_lag);
+        let shared = Arc::new(ArcSwap::new(weights));
+        let started = Arc::new(AtomicU64::new(done));
+        let (send, filled) = bounded(each * count);
+        let (mut empties, mut threads) = (Vec::new(), Vec::new());
+        for (i, actor) in actors.into_iter().enumerate() {
+            let (empty, take) = bounded(each);
+            for _ in 0..each {
+                drop(empty.send(actor.rollout(steps)));
+            }
+            empties.push(empty);
+            let (weights, started, send) = (shared.clone(), started.clone(), send.clone());
+            threads.push(scope.spawn(move || run_free(actor, i, &take, &send, &weights, &started)));
+        }
+        Self::Async(Free {
+            weights: shared,
+            filled,
+            empty: empties,
+            consumed: vec![0; count],
+            each: each as u64,
+            held: Vec::new(),
+            current: Vec::new(),
+            owner: 0,
+            threads,
+        })
+    }
+
+    /// The next rollouts in the order of their environments: with the sync clock one of each actor, all
+    /// under `weights`; with the async clock the next that is ready, while actors pick `weights` up for those
+    /// to come. `steps` is how many environment steps the run has done.
+    ///
+    /// # Errors
+    /// If an environment failed or an actor panicked.
+    pub fn collect(&mut self, weights: &Arc<Weights>, steps: u64) -> Result<&[Rollout], EnvFault> {
+        match self {
+            Self::Sync(actors) => actors.collect(weights, steps),
+            Self::Async(actors) => actors.collect(weights),
+        }
+    }
+
+    /// The state of each environment, where that can be had without stopping actors that run free.
+    pub fn env_states(&mut self) -> Option<Vec<EnvState>> {
+        match self {
+            Self::Sync(actors) => actors.env_states(),
+            Self::Async(_) => None,
+        }
+    }
+
+    /// Stops all actors.
+    pub fn finish(self) -> Finished {
+        // Hanging up on the threads is what ends them; only then can they be joined.
+        let (mut actors, threads): (Vec<_>, Vec<_>) = match self {
+            Self::Sync(InStep { first, workers, .. }) => {
+                (vec![*first], workers.into_iter().map(Worker::hang_up).collect())
+            }
+            Self::Async(Free { threads, empty, filled, .. }) => {
+                drop((empty, filled));
+                (Vec::new(), threads)
+            }
+        };
+        let (mut cpu_s, mut whole) = (0.0, true);
+        for thread in threads {
+            // A thread that panicked said so when it did.
+            match thread.join() {
+                Ok((actor, seconds)) => {
+                    actors.push(actor);
+                    cpu_s += seconds;
+                }
+                Err(_) => whole = false,
+            }
+        }
+        let states = actors.iter().map(Actor::env_states).collect::<Option<Vec<_>>>();
+        Finished { envs: states.filter(|_| whole).map(|states| states.into_iter().flatten().collect()), cpu_s }
+    }
+}
+
+/// How many rollouts each of `actors` may have under way so that none is more than `max_policy_lag`
+/// publications late. An actor gets an empty one back only while the learner has taken fewer than that many
+/// more from it than from the slowest. So while a rollout is under way, each other actor can hand in
+/// 3·each − 2 of its own, and this one each − 1 earlier ones; every one taken is followed by one publication.
+fn rollouts_each(actors: usize, max_policy_lag: usize) -> usize {
+    let lag = |each: usize| (actors - 1) * (3 * each - 2) + each - 1;
+    (1..).take_while(|&each| lag(each) <= max_policy_lag).last().unwrap_or(1)
+}
+
+impl<'scope> Worker<'scope> {
+    fn spawn<'env>(scope: &'scope Scope<'scope, 'env>, mut actor: Actor) -> Self {
+        let (requests, inbox) = bounded(1);
+        let (answer, answers) = bounded(1);
+        let thread = scope.spawn(move || {
+            cartwheel_agents::nn::prepare_thread();
+            for request in inbox {
+                match request {
+                    Request::Collect(weights, steps, mut rollout) => {
+                        let result = guarded_collect(&mut actor, &weights, steps, &mut rollout);
+                        drop(answer.send(result.map(|()| rollout)));
+                    }
+                    Request::EnvStates(reply) => drop(reply.send(actor.env_states())),
+                }
+            }
+            (actor, thread_cpu_time())
+        });
+        Self { requests, answers, thread }
+    }
+
+    fn hang_up(self) -> ScopedJoinHandle<'scope, (Actor, f64)> {
+        self.thread
+    }
+}
+
+impl InStep<'_> {
+    fn collect(&mut self, weights: &Arc<Weights>, steps: u64) -> Result<&[Rollout], EnvFault> {
+        let mut rollouts = std::mem::take(&mut self.rollouts);
+        for (worker, rollout) in self.workers.iter().zip(rollouts.drain(1..)) {
+            // A worker that is gone is noticed when it does not answer.
+            drop(worker.requests.send(Request::Collect(weights.clone(), steps, rollout)));
+        }
+        let mut result = match rollouts.first_mut() {
+            Some(own) => guarded_collect(&mut self.first, weights, steps, own),
+            None => Err(EnvFault::lost_actor()),
+        };
+        self.rollouts = rollouts;
+        for worker in &self.workers {
+            match worker.answers.recv().unwrap_or_else(|_| Err(EnvFault::lost_actor())) {
+                Ok(rollout) => self.rollouts.push(rollout),
+                Err(fault) => result = result.and(Err(fault)),
+            }
+        }
+        result.map(|()| self.rollouts.as_slice())
+    }
+
+    fn env_states(&mut self) -> Option<Vec<EnvState>> {
+        let mut states = self.first.env_states()?;
+        for worker in &self.workers {
+            let (reply, answer) = bounded(1);
+            worker.requests.send(Request::EnvStates(reply)).ok()?;
+            states.extend(answer.recv().ok()??);
+        }
+        Some(states)
+    }
+}
+
+/// Fills a rollout; a panic becomes the fault of whatever the actor ran.
+fn guarded_collect(actor: &mut Actor, weights: &Weights, steps: u64, rollout: &mut Rollout) -> Result<(), EnvFault> {
+    // After a panic the actor is only asked for nothing more: a broken state cannot be seen.
+    catch_unwind(AssertUnwindSafe(|| actor.collect(weights, steps, rollout)))
+        .unwrap_or_else(|panic| Err(actor.panicked(panic.as_ref(), steps)))
+}
+
+/// An actor's life on the async clock: empty rollouts in, filled ones out, until either side hangs up.
+fn run_free(
+    mut actor: Actor,
+    index: usize,
+    empty: &Receiver<Rollout>,
+    filled: &Sender<(usize, Filled)>,
+    weights: &ArcSwap<Weights>,
+    started: &AtomicU64,
+) -> (Actor, f64) {
+    cartwheel_agents::nn::prepare_thread();
+    for mut rollout in empty {
+        let steps = started.fetch_add((rollout.capacity() * rollout.envs) as u64, Ordering::Relaxed);
+        let result = guarded_collect(&mut actor, &weights.load(), steps, &mut rollout);
+        let failed = result.is_err();
+        if filled.send((index, result.map(|()| rollout))).is_err() || failed {
+            break;
+        }
+    }
+    (actor, thread_cpu_time())
+}
+
+impl Free<'_> {
+    fn collect(&mut self, weights: &Arc<Weights>) -> Result<&[Rollout], EnvFault> {
+        self.weights.store(weights.clone());
+        if let Some(rollout) = self.current.pop() {
+            self.consumed[self.owner] += 1;
+            self.held.push((self.owner, rollout));
+        }
+        let slowest = self.consumed.iter().min().copied().unwrap_or_default();
+        for (actor, rollout) in self.held.extract_if(.., |(actor, _)| self.consumed[*actor] - slowest < self.each) {
+            drop(self.empty[actor].send(rollout));
+        }
+        let (owner, filled) = self.filled.recv().unwrap_or_else(|_| (0, Err(EnvFault::lost_actor())));
+        self.owner = owner;
+        self.current.push(filled?);
+        Ok(&self.current)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_lag_allows_more_rollouts_under_way() {
+        assert_eq!([0, 1, 4].map(|lag| rollouts_each(1, lag)), [1, 2, 5]);
+        assert_eq!([1, 4, 5, 9].map(|lag| rollouts_each(2, lag)), [1, 1, 2, 3]);
+        assert_eq!(rollouts_each(4, 3), 1);
+    }
+}

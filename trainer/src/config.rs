@@ -1,0 +1,326 @@
+//! The settings of a run, section by section, and where they come from.
+
+use std::fmt;
+use std::path::Path;
+
+use cartwheel_agents::config::{ConfigError, ConfigErrors, Problem, Section, SetError, Value, serde_json, toml_edit};
+use cartwheel_agents::dqn::DqnConfig;
+use cartwheel_agents::nn::Device;
+use cartwheel_agents::{config, config_enum};
+
+config_enum! {
+    /// How collecting and learning take turns.
+    pub enum Clock {
+        /// In a fixed order: the same seed gives the same bits, whatever the number of actors.
+        Sync = "sync",
+        /// Actors and learner run free, within the bound of train.max_policy_lag.
+        Async = "async",
+    }
+}
+
+config_enum! {
+    /// The learning algorithm.
+    pub enum Algo {
+        /// Deep Q-network.
+        Dqn = "dqn",
+    }
+}
+
+/// A number of actor threads, or `auto`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ActorCount {
+    /// As many as measurements say pay.
+    Auto,
+    /// Exactly so many.
+    Exactly(usize),
+}
+
+impl std::str::FromStr for ActorCount {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.parse()) {
+            ("auto", _) => Ok(Self::Auto),
+            (_, Ok(n)) if n > 0 => Ok(Self::Exactly(n)),
+            _ => Err("\"auto\" or a number of 1 or more".into()),
+        }
+    }
+}
+
+impl fmt::Display for ActorCount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Exactly(n) => write!(f, "{n}"),
+        }
+    }
+}
+
+impl Value for ActorCount {
+    fn from_toml(value: &toml_edit::Value) -> Result<Self, String> {
+        value.as_str().map_or_else(|| value.to_string().trim().to_string(), str::to_string).parse()
+    }
+    fn to_toml(&self) -> toml_edit::Value {
+        match self {
+            Self::Auto => "auto".into(),
+            Self::Exactly(n) => (*n as i64).into(),
+        }
+    }
+}
+
+config! {
+    /// The environment that is trained on.
+    pub struct EnvConfig in "env" {
+        /// Its id, as `cartwheel env list` names it.
+        id: String = "CartPole-v1".into(), non_empty;
+        /// Copies of it that are stepped together. Part of the experiment: --actors only spreads them over threads.
+        n_envs: usize = 1, at_least(1);
+        /// Its keyword arguments, as gymnasium.make takes them.
+        args: serde_json::Map<String, serde_json::Value> = serde_json::Map::new();
+    }
+}
+
+config! {
+    /// The training loop.
+    pub struct TrainConfig in "train" {
+        /// The learning algorithm.
+        algo: Algo = Algo::Dqn;
+        /// Everything random in the run follows from it.
+        seed: u64 = 1;
+        /// Environment steps to train for, over all environments.
+        total_timesteps: u64 = 100_000, at_least(1);
+        /// Stop as soon as the task counts as solved (eval.solved_at).
+        stop_when_solved: bool = true;
+        /// Threads that step environments: a number, or "auto" to measure what pays.
+        actors: ActorCount = ActorCount::Auto;
+        /// How collecting and learning take turns.
+        clock: Clock = Clock::Sync;
+        /// With the async clock: by how many publications of weights (one after each update) a transition may be
+        /// late when it reaches replay. At least the number of actors less one.
+        max_policy_lag: usize = 4;
+        /// Where the network is trained: "auto", "cpu", "cuda" or "cuda:N".
+        device: Device = Device::Auto;
+        /// Environment steps between rows of metrics.
+        log_interval: u64 = 1000, at_least(1);
+        /// A run whose best weights this one starts from, or "none".
+        init_from: Option<String> = None;
+    }
+}
+
+config! {
+    /// Evaluation: greedy episodes on environments of their own, with seeds of their own.
+    pub struct EvalConfig in "eval" {
+        /// Environment steps between evaluations; 0 for one at the end only.
+        eval_freq: u64 = 10_000;
+        /// Episodes of an evaluation.
+        n_eval_episodes: usize = 100, at_least(1);
+        /// Steps after which an evaluation gives up on an episode and counts what was earned.
+        max_episode_steps: u64 = 100_000, at_least(1);
+        /// Mean return from which the task counts as solved, if a second evaluation on fresh episodes reaches
+        /// confirmed_at. "none" for the environment's own reward threshold.
+        solved_at: Option<f64> = None;
+        /// Mean return that the second evaluation must reach; "none" for the same as solved_at.
+        confirmed_at: Option<f64> = None;
+    }
+}
+
+config! {
+    /// What is kept on disk.
+    pub struct RunConfig in "run" {
+        /// Folder of all runs.
+        dir: String = "runs".into(), non_empty;
+        /// Name of this run's folder in it; "none" for one made of environment, algorithm, seed and time.
+        name: Option<String> = None;
+        /// Environment steps between checkpoints; 0 for one at the end only.
+        checkpoint_every: u64 = 100_000;
+        /// Checkpoints that are kept, newest first.
+        keep_checkpoints: usize = 1, at_least(1);
+        /// Whether checkpoints hold replay. Without it a resumed run first fills a new one.
+        checkpoint_replay: bool = true;
+        /// Whether each episode's actions are kept, so that it can be shown again.
+        record_episodes: bool = true;
+        /// Whether metrics are also written for TensorBoard.
+        tensorboard: bool = true;
+    }
+}
+
+/// All settings of a run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Settings {
+    /// The environment.
+    pub env: EnvConfig,
+    /// The loop.
+    pub train: TrainConfig,
+    /// DQN's hyperparameters.
+    pub dqn: DqnConfig,
+    /// Evaluation.
+    pub eval: EvalConfig,
+    /// Disk.
+    pub run: RunConfig,
+}
+
+/// Tuned settings that are shipped, by algorithm and environment.
+const SHIPPED: &[(Algo, &str, &str)] = &[(Algo::Dqn, "CartPole-v1", include_str!("../configs/dqn/CartPole-v1.toml"))];
+
+impl Settings {
+    /// The settings for `algo` on `env_id`: the defaults, and over them the shipped file if there is one.
+    ///
+    /// # Errors
+    /// Never for a released build: a test loads every shipped file.
+    pub fn shipped(algo: Algo, env_id: &str) -> Result<Self, ConfigErrors> {
+        let mut settings = Self::default();
+        if let Some((_, _, text)) = SHIPPED.iter().find(|(a, id, _)| *a == algo && *id == env_id) {
+            settings.load(text, &format!("the shipped {algo}/{env_id}.toml"))?;
+        }
+        settings.env.id = env_id.into();
+        settings.train.algo = algo;
+        Ok(settings)
+    }
+
+    /// The environments that have a shipped file for `algo`.
+    pub fn tuned(algo: Algo) -> impl Iterator<Item = &'static str> {
+        SHIPPED.iter().filter(move |(a, _, _)| *a == algo).map(|(_, id, _)| *id)
+    }
+
+    /// The settings in a file, over the defaults: what `runs/<id>/config.toml` holds.
+    ///
+    /// # Errors
+    /// Every problem with its line, or why the file cannot be read.
+    pub fn from_file(path: &Path) -> Result<Self, crate::TrainError> {
+        let mut settings = Self::default();
+        settings.load_file(path)?;
+        Ok(settings)
+    }
+
+    /// Reads a file over these settings.
+    ///
+    /// # Errors
+    /// Every problem with its line, or why the file cannot be read.
+    pub fn load_file(&mut self, path: &Path) -> Result<(), crate::TrainError> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| crate::TrainError::Unfit(format!("cannot read the configuration {name}: {e}")))?;
+        Ok(self.load(&text, &name)?)
+    }
+
+    /// Reads TOML over these settings; `file` names it in messages.
+    ///
+    /// # Errors
+    /// Every problem with its line.
+    pub fn load(&mut self, text: &str, file: &str) -> Result<(), ConfigErrors> {
+        config::load(&mut self.sections_mut(), text, file)
+    }
+
+    /// Applies one `section.key=value`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn set(&mut self, assignment: &str) -> Result<(), ConfigErrors> {
+        config::set(&mut self.sections_mut(), assignment)
+    }
+
+    /// The settings as TOML, with a comment on each key or without.
+    pub fn to_toml(&self, comments: bool) -> String {
+        config::render(&self.sections(), comments)
+    }
+
+    /// The settings as a Markdown reference: docs/configuration.md.
+    pub fn reference(&self) -> String {
+        config::render_reference(&self.sections())
+    }
+
+    fn sections(&self) -> [&dyn Section; 5] {
+        [&self.env, &self.train, &self.dqn, &self.eval, &self.run]
+    }
+
+    fn sections_mut(&mut self) -> [&mut dyn Section; 5] {
+        [&mut self.env, &mut self.train, &mut self.dqn, &mut self.eval, &mut self.run]
+    }
+
+    /// Refuses values out of their range: fields can be set without the checks that files go through.
+    ///
+    /// # Errors
+    /// Every value that is out of range.
+    pub fn validate(&self) -> Result<(), ConfigErrors> {
+        let mut errors = Vec::new();
+        for section in self.clone().sections_mut() {
+            for key in section.keys() {
+                let Some(value) = section.get(key.name) else { continue };
+                if let Err(SetError::Expected(expected)) = section.set(key.name, &value) {
+                    let at = format!("{}.{}", section.name(), key.name);
+                    errors.push(ConfigError { at, problem: Problem::Value { expected, found: value.to_string() } });
+                }
+            }
+        }
+        if errors.is_empty() { Ok(()) } else { Err(ConfigErrors(errors)) }
+    }
+
+    /// Environment steps that every environment makes between two updates.
+    pub fn rollout_steps(&self) -> usize {
+        (self.dqn.train_freq as usize).div_ceil(self.env.n_envs)
+    }
+
+    /// Environment steps between two updates.
+    pub fn phase_steps(&self) -> u64 {
+        (self.rollout_steps() * self.env.n_envs) as u64
+    }
+
+    /// Gradient steps of an update.
+    pub fn phase_updates(&self) -> u64 {
+        u64::try_from(self.dqn.gradient_steps).unwrap_or_else(|_| self.phase_steps())
+    }
+
+    /// Refuses settings that are each fine but do not go together.
+    ///
+    /// # Errors
+    /// What does not fit and what to change.
+    pub fn check(&self) -> Result<(), crate::TrainError> {
+        self.validate()?;
+        let unfit = |message: String| Err(crate::TrainError::Unfit(message));
+        if let ActorCount::Exactly(actors) = self.train.actors {
+            if actors > self.env.n_envs {
+                return unfit(format!(
+                    "train.actors = {actors} needs at least as many environments: set env.n_envs to {actors} or more (it is {})",
+                    self.env.n_envs
+                ));
+            }
+            if self.train.clock == Clock::Async && self.train.max_policy_lag + 1 < actors {
+                return unfit(format!(
+                    "train.max_policy_lag = {} is too small for train.actors = {actors}: each other actor may hand in a rollout meanwhile; set it to {} or more",
+                    self.train.max_policy_lag,
+                    actors - 1
+                ));
+            }
+        }
+        if self.dqn.gradient_steps == 0 {
+            return unfit("dqn.gradient_steps = 0 never learns: use -1 or a number of 1 or more".into());
+        }
+        let threshold = (self.eval.solved_at, self.eval.confirmed_at);
+        if let (None, Some(_)) = threshold {
+            return unfit("eval.confirmed_at is set without eval.solved_at: set both".into());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shipped_file_loads_and_fits() {
+        for (algo, env, _) in SHIPPED {
+            let settings = Settings::shipped(*algo, env).expect("a shipped file has no errors");
+            settings.check().expect("a shipped file fits");
+            let mut again = Settings::default();
+            again.load(&settings.to_toml(true), "the same").expect("what is written can be read");
+            assert_eq!(again, settings);
+        }
+    }
+
+    #[test]
+    fn rollouts_are_whole_steps_of_all_environments() {
+        let mut settings = Settings::default();
+        (settings.dqn.train_freq, settings.env.n_envs, settings.dqn.gradient_steps) = (10, 4, -1);
+        assert_eq!((settings.rollout_steps(), settings.phase_steps(), settings.phase_updates()), (3, 12, 12));
+    }
+}

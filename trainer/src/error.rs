@@ -1,0 +1,122 @@
+//! What can stop a run.
+
+use std::fmt;
+
+use cartwheel_agents::PolicyError;
+use cartwheel_agents::config::ConfigErrors;
+use cartwheel_agents::nn::{DeviceError, NnError};
+use cartwheel_envs::EnvError;
+
+use crate::run::RunError;
+
+/// An environment that failed, panicked, or answered with something that is not a number.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EnvFault {
+    /// The environment's id.
+    pub env_id: String,
+    /// The run's number of the environment, where one is to blame.
+    pub env: Option<usize>,
+    /// The run's seed.
+    pub seed: u64,
+    /// Environment steps of the run before it.
+    pub step: u64,
+    /// Steps of its episode before it.
+    pub episode_step: Option<u64>,
+    /// What happened.
+    pub what: String,
+}
+
+impl EnvFault {
+    /// An actor that answers no more; what ended it was reported when it did.
+    pub(crate) fn lost_actor() -> Self {
+        Self {
+            env_id: "an actor".into(),
+            env: None,
+            seed: 0,
+            step: 0,
+            episode_step: None,
+            what: "its thread is gone".into(),
+        }
+    }
+}
+
+impl fmt::Display for EnvFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.env_id)?;
+        if let Some(env) = self.env {
+            write!(f, ", environment {env}")?;
+        }
+        write!(f, " (seed {}, at environment step {}", self.seed, self.step)?;
+        if let Some(step) = self.episode_step {
+            write!(f, ", step {step} of its episode")?;
+        }
+        write!(f, "): {}", self.what)
+    }
+}
+
+/// Why training could not start or go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    // === before anything is trained ===
+    /// Settings that are wrong in themselves.
+    #[error("{0}")]
+    Config(#[from] ConfigErrors),
+    /// Settings that do not fit each other, the environment or the machine.
+    #[error("{0}")]
+    Unfit(String),
+    /// The environment cannot be made.
+    #[error(transparent)]
+    Env(#[from] EnvError),
+    /// The run directory, or a file in it.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// Weights that cannot be loaded.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The network cannot be built or restored.
+    #[error(transparent)]
+    Network(#[from] NnError),
+
+    // === while training; a checkpoint was written if the run has got anywhere ===
+    /// An environment failed.
+    #[error("{0}")]
+    EnvFault(EnvFault),
+    /// The loss or a gradient is no longer a number.
+    #[error(
+        "{what} became {value} at update {update} (environment step {step}, seed {seed}): learning diverged; a smaller dqn.learning_rate, a smaller dqn.reward_scale or a slower target often helps"
+    )]
+    NotFinite {
+        /// `the loss` or `the gradient's norm`.
+        what: &'static str,
+        /// Its value.
+        value: f32,
+        /// The gradient step.
+        update: u64,
+        /// Environment steps of the run.
+        step: u64,
+        /// The run's seed.
+        seed: u64,
+    },
+    /// The training device failed.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+}
+
+impl TrainError {
+    /// Whether what was asked for is wrong (exit code 2), rather than something that failed on the way (1).
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Config(_) | Self::Unfit(_) | Self::Env(_) => true,
+            Self::Run(error) => matches!(error, RunError::Exists { .. }),
+            Self::Network(error) => matches!(error, NnError::NoCuda { .. }),
+            _ => false,
+        }
+    }
+}
+
+impl From<EnvFault> for TrainError {
+    fn from(fault: EnvFault) -> Self {
+        Self::EnvFault(fault)
+    }
+}

@@ -1,0 +1,298 @@
+//! An experiment: settings that become a run on disk. The library's front door.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::SystemTime;
+
+use cartwheel_agents::nn::{Isa, prepare_thread};
+use cartwheel_agents::{Features, GreedyPolicy, PolicyError};
+use cartwheel_envs::{Space, make_vec, spec};
+use serde::{Deserialize, Serialize};
+
+use crate::TrainError;
+use crate::config::Settings;
+use crate::events::{Callback, Event};
+use crate::replay::Replay;
+use crate::run::{Checkpoints, Manifest, Outcome, RunDir, RunLock, default_name, write_atomic};
+use crate::session::{Plan, Session, in_mib};
+
+/// What a run came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Whether a second evaluation confirmed that the task is solved.
+    pub solved: bool,
+    /// The kept network on fresh episodes; none for a run that was stopped before any evaluation.
+    pub greedy_return: Option<GreedyReturn>,
+    /// Environment steps.
+    pub steps: u64,
+    /// Gradient steps.
+    pub updates: u64,
+    /// Finished training episodes.
+    pub episodes: u64,
+    /// Seconds of training, evaluations excluded.
+    pub wall_s: f64,
+    /// CPU seconds of the same, over all its threads.
+    pub cpu_s: f64,
+    /// The run's folder.
+    pub run: PathBuf,
+    /// The seed.
+    pub seed: u64,
+    /// Whether it was stopped on demand and can be resumed.
+    pub interrupted: bool,
+    /// What checkpoints cost.
+    pub checkpoints: CheckpointCosts,
+}
+
+/// Returns of greedy evaluation episodes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GreedyReturn {
+    /// Mean over the episodes.
+    pub mean: f64,
+    /// Their standard deviation.
+    pub std: f64,
+    /// How many.
+    pub episodes: usize,
+}
+
+/// What a run's checkpoints cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CheckpointCosts {
+    /// Checkpoints written.
+    pub written: u64,
+    /// Bytes of the last one.
+    pub bytes: u64,
+    /// Seconds spent writing all of them.
+    pub write_s: f64,
+    /// Seconds spent waiting until they were on the disk.
+    pub fsync_s: f64,
+}
+
+/// Settings, and who listens to the run that they become.
+///
+/// ```no_run
+/// use cartwheel_trainer::{Algo, Experiment, Settings};
+///
+/// let mut settings = Settings::shipped(Algo::Dqn, "CartPole-v1")?;
+/// settings.train.seed = 7;
+/// let summary = Experiment::new(settings).run()?;
+/// println!("solved: {}, in {}", summary.solved, summary.run.display());
+/// # Ok::<(), cartwheel_trainer::TrainError>(())
+/// ```
+pub struct Experiment<'a> {
+    settings: Settings,
+    resume: Option<RunDir>,
+    callbacks: Vec<Box<dyn Callback + 'a>>,
+    stop: Arc<AtomicBool>,
+    git_revision: Option<String>,
+}
+
+impl<'a> Experiment<'a> {
+    /// A new run with `settings`.
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, resume: None, callbacks: Vec::new(), stop: Arc::default(), git_revision: None }
+    }
+
+    /// The run in the folder `path`, gone on with from its last checkpoint: from its first step if it has
+    /// none; a finished run is left as it is.
+    ///
+    /// # Errors
+    /// If the folder is not a run's or its configuration cannot be read.
+    pub fn resume(path: &Path) -> Result<Self, TrainError> {
+        let run = RunDir::open(path)?;
+        let settings = Settings::from_file(&run.config())?;
+        Ok(Self { resume: Some(run), ..Self::new(settings) })
+    }
+
+    /// The settings, to be changed before the run.
+    pub fn settings_mut(&mut self) -> &mut Settings {
+        &mut self.settings
+    }
+
+    /// Adds a listener.
+    #[must_use]
+    pub fn callback(mut self, callback: impl Callback + 'a) -> Self {
+        self.callbacks.push(Box::new(callback));
+        self
+    }
+
+    /// Ends the run in order (with a checkpoint) soon after `stop` becomes true.
+    #[must_use]
+    pub fn stop_when(mut self, stop: Arc<AtomicBool>) -> Self {
+        self.stop = stop;
+        self
+    }
+
+    /// Notes in run.json which git revision was built.
+    #[must_use]
+    pub fn git_revision(mut self, revision: Option<&str>) -> Self {
+        self.git_revision = revision.map(str::to_string);
+        self
+    }
+
+    /// Trains. When training has got anywhere before it fails, a checkpoint is written before the error is
+    /// returned.
+    ///
+    /// # Errors
+    /// Settings that do not fit, before anything is written; later, what stopped training.
+    pub fn run(mut self) -> Result<Summary, TrainError> {
+        prepare_thread();
+        let plan = self.plan()?;
+        let (run, _lock, mut manifest) = match self.resume.take() {
+            None => self.create()?,
+            Some(run) => {
+                let lock = run.lock()?;
+                let manifest = Manifest::load(&run.manifest())?;
+                if let (Outcome::Finished, Some(result)) = (&manifest.outcome, &manifest.result) {
+                    return Ok(finished(&run, result)?);
+                }
+                (run, lock, manifest)
+            }
+        };
+        let checkpoints = Checkpoints::new(run.checkpoints(), self.settings.run.keep_checkpoints);
+        let checkpoint = checkpoints.load_latest()?;
+        if checkpoint.is_some() || manifest.outcome != Outcome::Running {
+            manifest.resume();
+            manifest.save(&run.manifest())?;
+        }
+        let mut callbacks = std::mem::take(&mut self.callbacks);
+        let warned = self.warn_of_another_machine(&manifest, &mut callbacks);
+        let session = Session::new(
+            &self.settings,
+            plan,
+            run.clone(),
+            checkpoints,
+            checkpoint.map(|(_, c)| c),
+            callbacks,
+            self.stop.clone(),
+        );
+        let result = warned.and(session).and_then(Session::train);
+        let outcome = match &result {
+            Ok(summary) if summary.interrupted => Outcome::Interrupted,
+            Ok(_) => Outcome::Finished,
+            Err(error) => Outcome::Failed { message: error.to_string() },
+        };
+        manifest.end(outcome, result.as_ref().ok().and_then(|summary| serde_json::to_value(summary).ok()));
+        if let Err(error) = manifest.save(&run.manifest()) {
+            // The run itself is complete; what it came to must still be told.
+            tracing::warn!("{error}");
+        }
+        result
+    }
+
+    /// Refuses what cannot work before anything is written, and gathers what training needs to know.
+    fn plan(&self) -> Result<Plan, TrainError> {
+        let settings = &self.settings;
+        settings.check()?;
+        let spec = spec(&settings.env.id)?;
+        let envs = make_vec(&settings.env.id, settings.env.n_envs, &settings.env.args)?;
+        let observation_space = envs.single_observation_space().clone();
+        let action_space = envs.single_action_space().clone();
+        let features =
+            Features::new(&observation_space).map_err(|space| TrainError::Policy(PolicyError::Space(space)))?;
+        let Space::Discrete { n: actions, .. } = action_space else {
+            return Err(PolicyError::Space(action_space.to_string()).into());
+        };
+        let replay_bytes = Replay::bytes_needed(&observation_space, settings.env.n_envs, settings.dqn.buffer_size);
+        let memory = memory_bytes();
+        if replay_bytes > memory {
+            return Err(TrainError::Unfit(format!(
+                "a replay of dqn.buffer_size = {} transitions of {} needs {}, and this machine has {}: lower dqn.buffer_size to {} or less",
+                settings.dqn.buffer_size,
+                settings.env.id,
+                in_mib(replay_bytes),
+                in_mib(memory),
+                (settings.dqn.buffer_size as u128 * u128::from(memory) / 2 / u128::from(replay_bytes)).max(1),
+            )));
+        }
+        let mlp = cartwheel_agents::dqn::Dqn::network(&settings.dqn, features.width(), actions as usize);
+        let placement = settings.train.device.resolve(mlp.num_parameters(), settings.dqn.batch_size)?;
+        let init = settings.train.init_from.as_deref().map(|path| initial_weights(Path::new(path))).transpose()?;
+        if let Some(init) = &init
+            && (init.mlp() != &mlp
+                || init.observation_space() != &observation_space
+                || init.action_space() != &action_space)
+        {
+            return Err(TrainError::Unfit(format!(
+                "the weights of train.init_from = {} are of another network or other spaces: dqn.net_arch, dqn.activation_fn and the environment must be the same",
+                settings.train.init_from.as_deref().unwrap_or_default()
+            )));
+        }
+        let solved_at = settings.eval.solved_at.or(spec.reward_threshold);
+        Ok(Plan {
+            placement,
+            solved_at,
+            confirmed_at: settings.eval.confirmed_at.or(solved_at),
+            replay_bytes,
+            initial_weights: init.map(|policy| policy.parameters().to_vec()),
+            observation_space,
+            action_space,
+            actions: actions as usize,
+        })
+    }
+
+    /// Makes the run's folder with its configuration.
+    fn create(&self) -> Result<(RunDir, RunLock, Manifest), TrainError> {
+        let settings = &self.settings;
+        let runs = Path::new(&settings.run.dir);
+        let (env, algo, seed) = (&settings.env.id, settings.train.algo.to_string(), settings.train.seed);
+        let run = match &settings.run.name {
+            Some(name) => RunDir::create(runs, name)?,
+            None => RunDir::create_unique(runs, &default_name(env, &algo, seed, SystemTime::now()))?,
+        };
+        let lock = run.lock()?;
+        let mut manifest = Manifest::start(env, &algo, seed, &Isa::detect().to_string());
+        manifest.git_revision.clone_from(&self.git_revision);
+        manifest.save(&run.manifest())?;
+        let config = settings.to_toml(true);
+        write_atomic(&run.config(), |file| std::io::Write::write_all(file, config.as_bytes()))
+            .map_err(crate::run::RunError::io("write", &run.config()))?;
+        Ok((run, lock, manifest))
+    }
+
+    /// Bits depend on the instruction set: a run that goes on elsewhere says so.
+    fn warn_of_another_machine(
+        &self,
+        manifest: &Manifest,
+        callbacks: &mut [Box<dyn Callback + 'a>],
+    ) -> Result<(), TrainError> {
+        let here = Isa::detect().to_string();
+        if manifest.machine.simd != here {
+            let notice = format!(
+                "this machine computes with {here}, the run began with {}: results go on, but not bit for bit",
+                manifest.machine.simd
+            );
+            for callback in callbacks {
+                let _ = callback.on_event(&Event::Notice(&notice));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a finished run said when it finished, at the place where it is now.
+fn finished(run: &RunDir, result: &serde_json::Value) -> Result<Summary, crate::run::RunError> {
+    let mut summary: Summary = serde_json::from_value(result.clone()).map_err(|error| {
+        crate::run::RunError::Malformed { file: run.manifest(), problem: format!("its result: {error}") }
+    })?;
+    summary.run = run.path().to_owned();
+    Ok(summary)
+}
+
+/// The policy of a run's folder, or of a weights file.
+pub fn initial_weights(path: &Path) -> Result<GreedyPolicy, TrainError> {
+    if path.is_dir() {
+        let run = RunDir::open(path)?;
+        return Ok(GreedyPolicy::load(&run.best_weights())?);
+    }
+    Ok(GreedyPolicy::load(path)?)
+}
+
+/// This machine's memory.
+fn memory_bytes() -> u64 {
+    // A system that does not tell is taken at its word when memory runs out.
+    sysinfo::System::new().map_or(u64::MAX, |mut system| {
+        system.refresh_memory();
+        system.total_memory()
+    })
+}

@@ -1,0 +1,52 @@
+//! How agents learn: actors, replay, the training loop, evaluation, and runs on disk.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `config` | the settings of a run, and the tuned ones that are shipped |
+//! | `experiment` | the front door: settings in, a run on disk and its summary out |
+//! | `session` | the loop of a run: collect, learn, look, checkpoint |
+//! | `collector`, `actor`, `rollout` | threads that step environments, and what they hand over |
+//! | `replay` | transitions, and how batches are drawn from them |
+//! | `evaluation` | greedy episodes |
+//! | `run` | files: configuration, metrics, TensorBoard, episodes, checkpoints |
+//! | `statistics`, `plot` | numbers and pictures over runs |
+//!
+//! ```no_run
+//! use cartwheel_trainer::{Algo, Experiment, Settings};
+//!
+//! let settings = Settings::shipped(Algo::Dqn, "CartPole-v1")?;
+//! let summary = Experiment::new(settings).run()?;
+//! println!("solved: {}", summary.solved);
+//! # Ok::<(), cartwheel_trainer::TrainError>(())
+//! ```
+
+pub mod plot;
+pub mod run;
+pub mod statistics;
+
+mod actor;
+mod collector;
+mod config;
+mod cpu_time;
+mod error;
+mod evaluation;
+mod events;
+mod experiment;
+mod placement;
+mod progress;
+mod replay;
+mod rollout;
+mod seeds;
+mod session;
+
+pub use actor::{Actor, ActorSpec, EnvState, EpsilonSchedule, Weights};
+pub use collector::{Collector, Finished};
+pub use config::{ActorCount, Algo, Clock, EnvConfig, EvalConfig, RunConfig, Settings, TrainConfig};
+pub use cpu_time::thread_cpu_time;
+pub use error::{EnvFault, TrainError};
+pub use evaluation::{Evaluation, Evaluator};
+pub use events::{Callback, Event, Progress};
+pub use experiment::{CheckpointCosts, Experiment, GreedyReturn, Summary, initial_weights};
+pub use replay::{Replay, ReplayState, ReplayView, Returns};
+pub use rollout::{FinishedEpisode, Rollout};
+pub use seeds::{Aggregate, train_seeds};

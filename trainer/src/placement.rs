@@ -1,0 +1,124 @@
+//! How many actors pay.
+//!
+//! A phase of training collects for C seconds and learns for U. More actors divide C, but handing work to
+//! another thread costs its wake-up. Where acting is a small part of a phase (CartPole with a small network:
+//! 1 ms of 27) more threads can only lose; where an environment is slow every core gains.
+
+use std::time::{Duration, Instant};
+
+use cartwheel_agents::dqn::{Batch, Dqn};
+use cartwheel_envs::Generator;
+
+use crate::actor::{Actor, Weights};
+use crate::config::Clock;
+use crate::error::EnvFault;
+
+/// What waking another thread and waiting for its answer costs a phase, measured (docs/benchmarks.md).
+const HANDOFF: Duration = Duration::from_micros(20);
+/// Measuring stops after so long, or after one step of the environments if that takes longer.
+const BUDGET: Duration = Duration::from_micros(500);
+/// More threads must save at least this share of a phase.
+const WORTHWHILE: f64 = 0.05;
+
+/// What was measured, for one phase of training.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Costs {
+    /// Stepping and inference on one thread.
+    pub(crate) collect: Duration,
+    /// All gradient steps.
+    pub(crate) update: Duration,
+}
+
+/// Measures a phase of `rollout_steps` steps of all of `actor`'s environments and `updates` gradient steps.
+/// Both are throw-away copies: the run's own random streams are not touched.
+pub(crate) fn measure(
+    mut actor: Actor,
+    mut dqn: Dqn,
+    rollout_steps: usize,
+    updates: u64,
+    batch_size: usize,
+) -> Result<Costs, EnvFault> {
+    let weights = Weights { version: 0, parameters: dqn.parameters().to_vec() };
+    let mut rollout = actor.rollout(1);
+    // The first step pays for cold caches.
+    actor.collect(&weights, u64::MAX, &mut rollout)?;
+    let (begin, mut steps) = (Instant::now(), 0);
+    while steps == 0 || begin.elapsed() < BUDGET {
+        actor.collect(&weights, u64::MAX, &mut rollout)?;
+        steps += 1;
+    }
+    let collect = begin.elapsed().mul_f64(rollout_steps as f64 / f64::from(steps));
+
+    let mut batch = Batch::default();
+    batch.resize(batch_size, dqn.mlp().inputs());
+    let mut rng = Generator::new(0);
+    batch.observations.iter_mut().chain(&mut batch.next_observations).for_each(|x| *x = rng.uniform(-1.0, 1.0) as f32);
+    let (mut begin, mut done) = (Instant::now(), 0);
+    while done <= 1 || begin.elapsed() < BUDGET {
+        if done == 1 {
+            begin = Instant::now();
+        }
+        // A device that fails here fails again when training begins, and is reported then.
+        if dqn.update(&batch, 0).is_err() {
+            break;
+        }
+        done += 1;
+    }
+    let update = begin.elapsed().mul_f64(updates as f64 / (f64::from(done) - 1.0).max(1.0));
+    Ok(Costs { collect, update })
+}
+
+/// The smallest number of actors that is within 5 % of the best, and why.
+pub(crate) fn choose_actors(costs: Costs, clock: Clock, n_envs: usize, cores: usize) -> (usize, String) {
+    let phase = |actors: usize| {
+        let collect = costs.collect.div_f64(actors as f64);
+        match clock {
+            Clock::Sync if actors == 1 => collect + costs.update,
+            Clock::Sync => collect + costs.update + HANDOFF,
+            // The learner has a thread of its own and the slower side sets the pace.
+            Clock::Async => collect.max(costs.update),
+        }
+    };
+    let most = match clock {
+        Clock::Sync => cores,
+        Clock::Async => cores.saturating_sub(1),
+    };
+    let choices = 1..=most.min(n_envs).max(1);
+    let best = choices.clone().map(phase).min().unwrap_or_default();
+    let worthwhile = |actors: &usize| phase(*actors).as_secs_f64() <= best.as_secs_f64() * (1.0 + WORTHWHILE);
+    let actors = choices.clone().find(worthwhile).unwrap_or(1);
+    let share = costs.collect.as_secs_f64() / (costs.collect + costs.update).as_secs_f64().max(1e-12);
+    let measured = format!(
+        "stepping and inference take {:.0} µs of a phase on one thread, the update {:.0} µs ({:.0} % of both is acting)",
+        costs.collect.as_secs_f64() * 1e6,
+        costs.update.as_secs_f64() * 1e6,
+        share * 100.0
+    );
+    let verdict = match actors {
+        1 if *choices.end() == 1 => format!("there is room for only one ({n_envs} environments, {cores} cores)"),
+        1 => "more threads would not pay".into(),
+        _ => format!("a phase should take {:.0} µs with them", phase(actors).as_secs_f64() * 1e6),
+    };
+    (actors, format!("actors: {actors}: {measured}; {verdict}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn choose(collect_us: u64, update_us: u64, clock: Clock, n_envs: usize, cores: usize) -> usize {
+        let costs = Costs { collect: Duration::from_micros(collect_us), update: Duration::from_micros(update_us) };
+        choose_actors(costs, clock, n_envs, cores).0
+    }
+
+    #[test]
+    fn threads_are_added_where_acting_is_what_takes_the_time() {
+        assert_eq!(choose(50, 2000, Clock::Sync, 8, 8), 1, "acting is a trifle");
+        assert_eq!(choose(20_000, 500, Clock::Sync, 8, 8), 8, "a slow environment");
+        assert_eq!(choose(20_000, 500, Clock::Sync, 3, 8), 3, "no more than environments");
+        assert_eq!(choose(20_000, 500, Clock::Sync, 8, 2), 2, "no more than cores");
+        assert_eq!(choose(30, 10, Clock::Sync, 8, 8), 1, "handing work over costs more than it saves");
+        assert_eq!(choose(3000, 1000, Clock::Async, 8, 8), 3, "enough to keep the learner busy");
+        assert_eq!(choose(3000, 1000, Clock::Async, 8, 2), 1, "the learner needs a core");
+    }
+}

@@ -1,0 +1,120 @@
+//! A run's books: what is counted and averaged, kept in checkpoints so that a resumed run writes the same rows.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use cartwheel_agents::dqn::UpdateStats;
+use serde::{Deserialize, Serialize};
+
+use crate::evaluation::Evaluation;
+use crate::run::MetricsRow;
+
+/// Episodes that rollout metrics average over, as in Stable-Baselines3.
+const WINDOW: usize = 100;
+
+/// See the module's documentation.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Books {
+    /// Environment steps.
+    pub(crate) steps: u64,
+    /// Gradient steps.
+    pub(crate) updates: u64,
+    /// Finished episodes.
+    pub(crate) episodes: u64,
+    /// Evaluations played: each has seeds of its own.
+    pub(crate) evaluations: u64,
+    /// Publications of weights.
+    pub(crate) version: u64,
+    /// Transitions collected that gradient steps are still owed for, times gradient steps of an update.
+    pub(crate) owed: u64,
+    /// Seconds trained, evaluations excluded, and CPU seconds of it.
+    pub(crate) wall_s: f64,
+    pub(crate) cpu_s: f64,
+    /// The best weights by evaluation.
+    pub(crate) best: Option<Best>,
+    /// Whether they solved the task.
+    pub(crate) solved: bool,
+    /// Return and length of the last episodes.
+    recent: VecDeque<(f64, u64)>,
+    /// Sums since the last row of metrics.
+    sums: BTreeMap<String, (f64, u64)>,
+}
+
+/// The weights that did best in evaluation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Best {
+    pub(crate) evaluation: Evaluation,
+    pub(crate) steps: u64,
+    pub(crate) parameters: Vec<f32>,
+}
+
+impl Books {
+    /// Counts a finished episode.
+    pub(crate) fn episode(&mut self, return_: f64, length: u64) {
+        self.episodes += 1;
+        self.recent.push_back((return_, length));
+        if self.recent.len() > WINDOW {
+            self.recent.pop_front();
+        }
+    }
+
+    /// Mean return of the last episodes.
+    pub(crate) fn mean_return(&self) -> Option<f64> {
+        let sum: f64 = self.recent.iter().map(|(return_, _)| return_).sum();
+        (!self.recent.is_empty()).then(|| sum / self.recent.len() as f64)
+    }
+
+    fn mean_length(&self) -> f64 {
+        self.recent.iter().map(|(_, length)| *length as f64).sum::<f64>() / self.recent.len() as f64
+    }
+
+    /// Counts `value` into the mean of `metric` for the next row.
+    pub(crate) fn average(&mut self, metric: &'static str, value: f64) {
+        if let Some((sum, count)) = self.sums.get_mut(metric) {
+            *sum += value;
+            *count += 1;
+        } else {
+            self.sums.insert(metric.into(), (value, 1));
+        }
+    }
+
+    /// Counts an update.
+    pub(crate) fn update(&mut self, stats: &UpdateStats) {
+        self.updates += 1;
+        self.average("train/loss", f64::from(stats.loss));
+        self.average("train/grad_norm", f64::from(stats.grad_norm));
+        self.average("train/mean_q", f64::from(stats.mean_q));
+        self.average("train/mean_td_error", f64::from(stats.mean_td_error));
+    }
+
+    /// The row of metrics up to now; sums begin anew.
+    pub(crate) fn row(&mut self, epsilon: f64) -> MetricsRow {
+        let mut metrics: BTreeMap<String, f64> =
+            std::mem::take(&mut self.sums).into_iter().map(|(name, (sum, count))| (name, sum / count as f64)).collect();
+        if let Some(mean) = self.mean_return() {
+            metrics.insert("rollout/ep_rew_mean".into(), mean);
+            metrics.insert("rollout/ep_len_mean".into(), self.mean_length());
+        }
+        metrics.insert("rollout/exploration_rate".into(), epsilon);
+        metrics.insert("time/fps".into(), self.steps as f64 / self.wall_s.max(1e-9));
+        metrics.insert("train/update_ratio".into(), self.updates as f64 / self.steps.max(1) as f64);
+        self.with(metrics)
+    }
+
+    /// The row of an evaluation.
+    pub(crate) fn evaluation_row(&self, evaluation: &Evaluation) -> MetricsRow {
+        self.with(BTreeMap::from([
+            ("eval/mean_reward".into(), evaluation.mean()),
+            ("eval/std_reward".into(), evaluation.std()),
+            ("eval/mean_ep_length".into(), evaluation.mean_length()),
+        ]))
+    }
+
+    fn with(&self, metrics: BTreeMap<String, f64>) -> MetricsRow {
+        MetricsRow { step: self.steps, updates: self.updates, episodes: self.episodes, wall_s: self.wall_s, metrics }
+    }
+}
+
+/// Whether counting from `before` to `after` passed a multiple of `interval`; never for 0.
+pub(crate) fn passed(before: u64, after: u64, interval: u64) -> bool {
+    interval > 0 && before / interval != after / interval
+}

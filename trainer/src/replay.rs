@@ -1,0 +1,304 @@
+//! Replay: the transitions that a learner draws from.
+//!
+//! Each environment has a ring of its own, so that the order of transitions does not depend on which thread
+//! stepped it. An observation is stored once, in the environment's dtype: the next observation of a row is
+//! the row after it. An episode's end takes a row of its own for the final observation, marked as no
+//! transition, so that a reset observation can never be mistaken for a next one. N-step returns are summed
+//! when a row is drawn. Prioritized sampling (Agents) needs only weights over the same rows.
+
+use cartwheel_agents::{Features, dqn::Batch};
+use cartwheel_envs::{Generator, Row, Rows, Space};
+use serde::{Deserialize, Serialize};
+
+use crate::rollout::Rollout;
+
+/// The row's step ended its episode for good.
+const TERMINATED: u8 = 1;
+/// The row's step ended its episode for a reason outside the task.
+const TRUNCATED: u8 = 2;
+/// The row is an observation without a step: a final one, or the newest of its ring.
+const NO_STEP: u8 = 4;
+
+/// How returns are summed when a row is drawn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Returns {
+    /// Rewards summed before bootstrapping.
+    pub n_steps: usize,
+    /// Discount a step.
+    pub gamma: f32,
+    /// What rewards are multiplied by.
+    pub reward_scale: f32,
+}
+
+/// See the module's documentation.
+#[derive(Clone, Debug)]
+pub struct Replay {
+    features: Features,
+    observations: Rows,
+    actions: Vec<i32>,
+    rewards: Vec<f32>,
+    flags: Vec<u8>,
+    rings: Vec<Ring>,
+    /// Rows in each ring.
+    capacity: usize,
+}
+
+/// Where a ring stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Ring {
+    /// Position of the newest row.
+    head: usize,
+    /// Rows filled.
+    len: usize,
+}
+
+/// What a checkpoint keeps of a replay: everything but its shape.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ReplayState {
+    rings: Vec<Ring>,
+    observations: Rows,
+    #[serde(with = "le_bytes")]
+    actions: Vec<i32>,
+    #[serde(with = "le_bytes")]
+    rewards: Vec<f32>,
+    #[serde(with = "serde_bytes")]
+    flags: Vec<u8>,
+}
+
+/// The same borrowed from a replay, so that writing gigabytes does not copy them first.
+#[derive(Debug, Serialize)]
+pub struct ReplayView<'a> {
+    rings: &'a [Ring],
+    observations: &'a Rows,
+    #[serde(with = "le_bytes")]
+    actions: &'a [i32],
+    #[serde(with = "le_bytes")]
+    rewards: &'a [f32],
+    #[serde(with = "serde_bytes")]
+    flags: &'a [u8],
+}
+
+impl Replay {
+    /// Room for about `buffer_size` transitions of `envs` environments: each final observation takes the room
+    /// of one.
+    ///
+    /// # Errors
+    /// The space in words, if networks cannot see it.
+    pub fn new(space: &Space, envs: usize, buffer_size: usize) -> Result<Self, String> {
+        let capacity = Self::ring_capacity(envs, buffer_size);
+        let rows = envs * capacity;
+        Ok(Self {
+            features: Features::new(space)?,
+            observations: Rows::for_space(space, rows),
+            actions: vec![0; rows],
+            rewards: vec![0.0; rows],
+            flags: vec![NO_STEP; rows],
+            rings: vec![Ring::default(); envs],
+            capacity,
+        })
+    }
+
+    /// At least three rows, so that a transition with its next observation always fits beside the newest.
+    fn ring_capacity(envs: usize, buffer_size: usize) -> usize {
+        buffer_size.div_ceil(envs).max(2) + 1
+    }
+
+    /// Bytes that such a replay takes, known before it is built.
+    pub fn bytes_needed(space: &Space, envs: usize, buffer_size: usize) -> u64 {
+        let row = space.width() as u64 * space.dtype().size() as u64 + 4 + 4 + 1;
+        row * (envs as u64) * (Self::ring_capacity(envs, buffer_size) as u64)
+    }
+
+    /// Starts an episode of environment `env` with `observation`.
+    #[inline]
+    pub fn begin(&mut self, env: usize, observation: Row<'_>) {
+        let row = self.advance(env);
+        self.observations.set(row, observation);
+        self.flags[row] = NO_STEP;
+    }
+
+    /// Adds the step that environment `env` made from its newest observation. `next_observation` is what the
+    /// step led to, also where it ended the episode; then [`begin`](Self::begin) follows.
+    #[inline]
+    pub fn push(
+        &mut self,
+        env: usize,
+        action: i32,
+        reward: f32,
+        terminated: bool,
+        truncated: bool,
+        next_observation: Row<'_>,
+    ) {
+        let row = env * self.capacity + self.rings[env].head;
+        self.actions[row] = action;
+        self.rewards[row] = reward;
+        self.flags[row] = (u8::from(terminated) * TERMINATED) | (u8::from(truncated) * TRUNCATED);
+        self.begin(env, next_observation);
+    }
+
+    /// Moves a ring's head on and returns the row there.
+    #[inline]
+    fn advance(&mut self, env: usize) -> usize {
+        let ring = &mut self.rings[env];
+        if ring.len > 0 {
+            ring.head = if ring.head + 1 == self.capacity { 0 } else { ring.head + 1 };
+        }
+        ring.len = (ring.len + 1).min(self.capacity);
+        env * self.capacity + ring.head
+    }
+
+    /// Adds the steps of `rollout`.
+    pub fn extend(&mut self, rollout: &Rollout) {
+        let mut finals = 0;
+        for t in 0..rollout.steps {
+            for e in 0..rollout.envs {
+                let (env, at) = (rollout.first_env + e, t * rollout.envs + e);
+                if self.rings[env].len == 0 {
+                    self.begin(env, rollout.observations.row(at));
+                }
+                let (terminated, truncated) = (rollout.terminated[at], rollout.truncated[at]);
+                let after = rollout.observations.row(at + rollout.envs);
+                let (action, reward) = (rollout.actions[at], rollout.rewards[at]);
+                if terminated || truncated {
+                    let last = rollout.final_observations.row(finals);
+                    finals += 1;
+                    self.push(env, action, reward, terminated, truncated, last);
+                    self.begin(env, after);
+                } else {
+                    self.push(env, action, reward, false, false, after);
+                }
+            }
+        }
+    }
+
+    /// Rows filled, final observations included.
+    pub fn len(&self) -> usize {
+        self.rings.iter().map(|r| r.len).sum()
+    }
+
+    /// Whether no row is filled.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes that the rows take.
+    pub fn bytes(&self) -> u64 {
+        self.observations.bytes() as u64 + self.flags.len() as u64 * 9
+    }
+
+    /// Whether there is a transition to draw.
+    pub fn has_transitions(&self) -> bool {
+        self.rings.iter().any(|r| r.len >= 2)
+    }
+
+    /// Fills `batch` with `n` transitions drawn uniformly with replacement.
+    ///
+    /// # Panics
+    /// If there is no transition yet.
+    pub fn sample(&self, n: usize, returns: Returns, rng: &mut Generator, batch: &mut Batch) {
+        assert!(self.has_transitions(), "sampled from a replay without transitions");
+        batch.resize(n, self.features.width());
+        let filled = self.len() as u64;
+        for slot in 0..n {
+            let row = loop {
+                let row = self.nth_row(rng.below(filled) as usize);
+                if self.flags[row] & NO_STEP == 0 {
+                    break row;
+                }
+            };
+            self.gather(row, returns, batch, slot);
+        }
+    }
+
+    /// The `n`th filled row, ring by ring.
+    #[inline]
+    fn nth_row(&self, mut n: usize) -> usize {
+        for (env, ring) in self.rings.iter().enumerate() {
+            if n < ring.len {
+                return env * self.capacity + n;
+            }
+            n -= ring.len;
+        }
+        unreachable!("n is below the number of filled rows")
+    }
+
+    /// Writes the n-step transition that starts at `row` to `slot` of `batch`.
+    #[inline]
+    fn gather(&self, row: usize, returns: Returns, batch: &mut Batch, slot: usize) {
+        let ring = row - row % self.capacity;
+        let after = |row: usize| if row + 1 == ring + self.capacity { ring } else { row + 1 };
+        let (mut sum, mut discount, mut at, mut next) = (0.0, 1.0, row, after(row));
+        for step in 1..=returns.n_steps {
+            sum += discount * self.rewards[at];
+            discount *= returns.gamma;
+            if self.flags[at] & TERMINATED != 0 {
+                discount = 0.0;
+            }
+            // An episode's end ends the sum, and so does the newest observation, whose step is not known yet.
+            if step == returns.n_steps || self.flags[at] != 0 || self.flags[next] & NO_STEP != 0 {
+                break;
+            }
+            (at, next) = (next, after(next));
+        }
+        let width = self.features.width();
+        let columns = slot * width..(slot + 1) * width;
+        self.features.encode(self.observations.row(row), &mut batch.observations[columns.clone()]);
+        self.features.encode(self.observations.row(next), &mut batch.next_observations[columns]);
+        batch.actions[slot] = self.actions[row];
+        batch.returns[slot] = sum * returns.reward_scale;
+        batch.discounts[slot] = discount;
+    }
+
+    /// What a checkpoint keeps.
+    pub fn view(&self) -> ReplayView<'_> {
+        ReplayView {
+            rings: &self.rings,
+            observations: &self.observations,
+            actions: &self.actions,
+            rewards: &self.rewards,
+            flags: &self.flags,
+        }
+    }
+
+    /// Goes on from `state`; false if it is of another shape.
+    #[must_use]
+    pub fn restore(&mut self, state: ReplayState) -> bool {
+        let fits = state.rings.len() == self.rings.len()
+            && state.flags.len() == self.flags.len()
+            && state.actions.len() == self.actions.len()
+            && state.rewards.len() == self.rewards.len()
+            && state.observations.len() == self.observations.len()
+            && state.observations.width() == self.observations.width()
+            && state.observations.dtype() == self.observations.dtype()
+            && state.rings.iter().all(|r| r.len <= self.capacity && r.head < self.capacity);
+        if fits {
+            (self.rings, self.observations, self.actions) = (state.rings, state.observations, state.actions);
+            (self.rewards, self.flags) = (state.rewards, state.flags);
+        }
+        fits
+    }
+}
+
+/// Numbers as the bytes they are in memory on a little-endian machine: a checkpoint of gigabytes is copied,
+/// not encoded number by number.
+mod le_bytes {
+    use bytemuck::{AnyBitPattern, NoUninit};
+    use serde::{Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<T: NoUninit, S: Serializer>(values: &[T], serializer: S) -> Result<S::Ok, S::Error> {
+        serde_bytes::serialize(bytemuck::cast_slice::<T, u8>(values), serializer)
+    }
+
+    pub(super) fn deserialize<'de, T: AnyBitPattern + NoUninit, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<T>, D::Error> {
+        let bytes: Vec<u8> = serde_bytes::deserialize(deserializer)?;
+        if !bytes.len().is_multiple_of(size_of::<T>()) {
+            return Err(D::Error::custom("a number is cut off"));
+        }
+        Ok(bytes.chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests;

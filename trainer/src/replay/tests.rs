@@ -1,0 +1,171 @@
+//! Replay against plain lists of episodes.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use super::*;
+use proptest::prelude::*;
+
+/// One step of a scripted episode. Observations are numbered so that any mix-up shows.
+#[derive(Clone, Copy, Debug)]
+struct Scripted {
+    reward: f32,
+    terminated: bool,
+    truncated: bool,
+}
+
+fn space() -> Space {
+    Space::box_f32(vec![f32::NEG_INFINITY], vec![f32::INFINITY])
+}
+
+/// An observation and the step made from it, if one was.
+type Seen = (f32, Option<Scripted>);
+
+/// Everything that may be drawn for the transition starting at an observation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Expected {
+    observation: f32,
+    return_: f32,
+    next: f32,
+    discount: f32,
+}
+
+/// Plays `script` on one environment; answers the replay and the observations of each episode.
+fn play(script: &[Scripted], capacity: usize) -> (Replay, Vec<Vec<Seen>>) {
+    let mut replay = Replay::new(&space(), 1, capacity).unwrap();
+    let mut episodes = vec![vec![]];
+    let mut number = 0.0;
+    let mut fresh = || {
+        number += 1.0;
+        number
+    };
+    let mut now = fresh();
+    replay.begin(0, Row::F32(&[now]));
+    for step in script {
+        let next = fresh();
+        replay.push(0, 0, step.reward, step.terminated, step.truncated, Row::F32(&[next]));
+        let episode = episodes.last_mut().unwrap();
+        episode.push((now, Some(*step)));
+        now = next;
+        if step.terminated || step.truncated {
+            episode.push((now, None));
+            episodes.push(vec![]);
+            now = fresh();
+            replay.begin(0, Row::F32(&[now]));
+        }
+    }
+    // The newest observation, whose step is not known.
+    episodes.last_mut().unwrap().push((now, None));
+    (replay, episodes)
+}
+
+/// The n-step transition from `from`, summed the slow way.
+fn expected(episode: &[Seen], from: usize, returns: Returns) -> Expected {
+    let (mut return_, mut discount, mut at) = (0.0, 1.0, from);
+    for _ in 0..returns.n_steps {
+        let Some(step) = episode[at].1 else { break };
+        return_ += discount * step.reward;
+        discount *= returns.gamma;
+        at += 1;
+        if step.terminated {
+            discount = 0.0;
+        }
+        if step.terminated || step.truncated {
+            break;
+        }
+    }
+    Expected { observation: episode[from].0, return_: return_ * returns.reward_scale, next: episode[at].0, discount }
+}
+
+fn draw(replay: &Replay, n: usize, returns: Returns) -> Vec<Expected> {
+    let mut batch = Batch::default();
+    replay.sample(n, returns, &mut Generator::new(1), &mut batch);
+    (0..n)
+        .map(|i| Expected {
+            observation: batch.observations[i],
+            return_: batch.returns[i],
+            next: batch.next_observations[i],
+            discount: batch.discounts[i],
+        })
+        .collect()
+}
+
+fn step(terminated: bool, truncated: bool) -> Scripted {
+    Scripted { reward: 1.0, terminated, truncated }
+}
+
+const ONE_STEP: Returns = Returns { n_steps: 1, gamma: 0.5, reward_scale: 1.0 };
+
+#[test]
+fn truncation_bootstraps_termination_does_not_and_both_terminate() {
+    for (terminated, truncated, discount) in [(true, false, 0.0), (false, true, 0.5), (true, true, 0.0)] {
+        let (replay, _) = play(&[step(terminated, truncated)], 10);
+        for drawn in draw(&replay, 20, ONE_STEP) {
+            assert_eq!(drawn, Expected { observation: 1.0, return_: 1.0, next: 2.0, discount });
+        }
+    }
+}
+
+#[test]
+fn every_transition_is_drawn_about_equally_often() {
+    let script: Vec<_> = (0..40).map(|i| step(i % 7 == 6, false)).collect();
+    let (replay, _) = play(&script, 100);
+    let mut counts = std::collections::BTreeMap::new();
+    for drawn in draw(&replay, 40_000, ONE_STEP) {
+        *counts.entry(drawn.observation as i32).or_insert(0) += 1;
+    }
+    assert_eq!(counts.len(), 40, "each once");
+    assert!(counts.values().all(|&count| (850..1150).contains(&count)), "{counts:?}");
+}
+
+#[test]
+fn memory_is_what_was_announced() {
+    for (envs, size) in [(1, 1000), (8, 50_000), (3, 10)] {
+        let space = Space::box_f32(vec![0.0; 4], vec![1.0; 4]);
+        let replay = Replay::new(&space, envs, size).unwrap();
+        assert_eq!(replay.bytes(), Replay::bytes_needed(&space, envs, size));
+    }
+}
+
+#[test]
+fn a_replay_goes_on_from_its_state() {
+    let script: Vec<_> = (0..100).map(|i| step(i % 9 == 8, i % 5 == 4)).collect();
+    let (mut replay, _) = play(&script, 60);
+    let bytes = postcard::to_stdvec(&replay.view()).unwrap();
+    let mut restored = Replay::new(&space(), 1, 60).unwrap();
+    assert!(restored.restore(postcard::from_bytes(&bytes).unwrap()));
+    for replay in [&mut replay, &mut restored] {
+        replay.push(0, 1, 7.0, false, false, Row::F32(&[-1.0]));
+    }
+    assert_eq!(draw(&replay, 500, ONE_STEP), draw(&restored, 500, ONE_STEP));
+    let mut other = Replay::new(&space(), 1, 61).unwrap();
+    assert!(!other.restore(postcard::from_bytes(&bytes).unwrap()), "another shape is refused");
+}
+
+proptest! {
+    /// Any script, any ring size, any n: what is drawn is one of the true n-step transitions of the episodes,
+    /// so no observation of one episode is ever the next one of another, and no window leaks over an end.
+    #[test]
+    fn what_is_drawn_really_happened(
+        script in prop::collection::vec((-5i8..5, 0u8..8), 1..120),
+        capacity in 3usize..80,
+        n_steps in 1usize..6,
+    ) {
+        let script: Vec<_> = script.iter().map(|(reward, end)| Scripted {
+            reward: f32::from(*reward),
+            terminated: *end == 0 || *end == 2,
+            truncated: *end == 1 || *end == 2,
+        }).collect();
+        let returns = Returns { n_steps, gamma: 0.5, reward_scale: 0.25 };
+        let (replay, episodes) = play(&script, capacity);
+        prop_assume!(replay.has_transitions() && replay.flags.iter().any(|f| f & NO_STEP == 0));
+        let truth: Vec<Expected> = episodes.iter()
+            .flat_map(|episode| (0..episode.len()).filter(|&i| episode[i].1.is_some()).map(|i| expected(episode, i, returns)))
+            .collect();
+        for drawn in draw(&replay, 64, returns) {
+            prop_assert!(truth.contains(&drawn), "{drawn:?} never happened");
+        }
+        // And what is still in the ring can be drawn: the newest transition always is.
+        let newest = truth.last().unwrap();
+        prop_assert!(draw(&replay, 4000, returns).contains(newest));
+    }
+}

@@ -1,0 +1,77 @@
+//! What an actor hands over: consecutive steps of its environments, time-major.
+
+use cartwheel_envs::{Rows, Space};
+
+use crate::run::EpisodeRecord;
+
+/// Up to a fixed number of consecutive steps of a few environments. Row `t * envs + e` is environment `e` at
+/// step `t`. Rollouts travel between actors and the learner and are filled again: nothing is allocated.
+#[derive(Clone, Debug)]
+pub struct Rollout {
+    /// The run's number of the first environment.
+    pub first_env: usize,
+    /// Environments.
+    pub envs: usize,
+    /// Steps filled in.
+    pub steps: usize,
+    /// The version of the weights that chose the actions.
+    pub version: u64,
+    /// The observation before each step, and after the last.
+    pub observations: Rows,
+    /// Actions, counted from 0.
+    pub actions: Vec<i32>,
+    /// Rewards as the environment gave them.
+    pub rewards: Vec<f32>,
+    /// Whether the step ended its episode for good: nothing can be earned after it.
+    pub terminated: Vec<bool>,
+    /// Whether the step ended its episode for a reason outside the task, such as a time limit.
+    pub truncated: Vec<bool>,
+    /// The last observations of episodes that ended, in the order of their steps.
+    pub final_observations: Rows,
+    /// How many final observations there are.
+    pub finals: usize,
+    /// Episodes that ended, in the order of their last steps.
+    pub episodes: Vec<FinishedEpisode>,
+}
+
+/// An episode that ended within a rollout.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FinishedEpisode {
+    /// Its last step within the rollout.
+    pub step: usize,
+    /// What the run keeps of it. Its actions are empty where episodes are not recorded.
+    pub record: EpisodeRecord,
+    /// Steps it took.
+    pub length: u64,
+}
+
+impl Rollout {
+    /// Room for `capacity` steps of `envs` environments from the run's number `first_env` on.
+    pub fn new(space: &Space, first_env: usize, envs: usize, capacity: usize) -> Self {
+        let n = envs * capacity;
+        Self {
+            first_env,
+            envs,
+            steps: 0,
+            version: 0,
+            observations: Rows::for_space(space, n + envs),
+            actions: vec![0; n],
+            rewards: vec![0.0; n],
+            terminated: vec![false; n],
+            truncated: vec![false; n],
+            final_observations: Rows::for_space(space, n),
+            finals: 0,
+            episodes: Vec::new(),
+        }
+    }
+
+    /// Steps it has room for.
+    pub fn capacity(&self) -> usize {
+        self.actions.len() / self.envs
+    }
+
+    /// Environment steps in it.
+    pub fn transitions(&self) -> usize {
+        self.steps * self.envs
+    }
+}

@@ -1,0 +1,50 @@
+//! A run on disk.
+//!
+//! ```text
+//! runs/
+//! └── CartPole-v1-dqn-s1-20261123-191500/     RunDir
+//!     ├── config.toml                         everything resolved, enough to repeat the run
+//!     ├── run.json                            Manifest: version, machine, command line, outcome
+//!     ├── lock                                RunLock: one process at a time
+//!     ├── watch.json                          while live: where a viewer finds it
+//!     ├── metrics.jsonl                       MetricsLog    ┐
+//!     ├── events.out.tfevents.<time>.<host>   TensorBoard   ├ appended to by RunWriter's thread
+//!     ├── episodes.bin, episodes.idx          EpisodeLog    ┘ (read by Episodes)
+//!     └── checkpoints/                        Checkpoints
+//!         ├── step-000000012000.state         all that resuming needs (write_state, read_state)
+//!         ├── latest.safetensors              the weights at the last checkpoint
+//!         └── best.safetensors                the weights that did best in evaluation
+//! ```
+//!
+//! Files are written whole under a hidden name and then renamed ([`write_atomic`]), so a run that is killed at any
+//! moment leaves the old file or the new one. The logs only grow: a torn end is left out when they are read, and what
+//! they say past a checkpoint is cut when a run resumes from it ([`LogPositions`]).
+
+mod append;
+mod atomic;
+mod checkpoint;
+mod clock;
+mod dir;
+mod episode_reader;
+mod episodes;
+mod error;
+mod lock;
+mod manifest;
+mod metrics;
+mod state;
+mod tensorboard;
+mod writer;
+
+pub use atomic::{WriteCost, write_atomic};
+pub use checkpoint::Checkpoints;
+pub use clock::rfc3339;
+pub use dir::{RunDir, RunSummary, default_name};
+pub use episode_reader::Episodes;
+pub use episodes::{ActionLog, EpisodeEntry, EpisodeLog, EpisodeRecord};
+pub use error::RunError;
+pub use lock::RunLock;
+pub use manifest::{Machine, Manifest, Outcome};
+pub use metrics::{MetricsLog, MetricsRow};
+pub use state::{read_state, verify_state, write_state};
+pub use tensorboard::TensorBoard;
+pub use writer::{LogPositions, RunWriter};

@@ -1,0 +1,87 @@
+//! The same experiment with several seeds: one seed says little in reinforcement learning.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+use crate::statistics::{bootstrap_ci, iqm, mean_std, median};
+use crate::{ActorCount, Clock, Experiment, Settings, Summary, TrainError};
+
+/// What several seeds came to, over their final greedy returns.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Aggregate {
+    /// Mean.
+    pub mean: f64,
+    /// Median.
+    pub median: f64,
+    /// Interquartile mean (Agarwal et al. 2021).
+    pub iqm: f64,
+    /// 95 % percentile bootstrap interval of the interquartile mean.
+    pub ci95: (f64, f64),
+    /// Share of the seeds that solved the task.
+    pub solved: f64,
+}
+
+impl Aggregate {
+    /// Over `summaries`; nothing without a final evaluation.
+    pub fn of(summaries: &[Summary]) -> Option<Self> {
+        let returns: Vec<f64> = summaries.iter().filter_map(|s| s.greedy_return.map(|r| r.mean)).collect();
+        (!returns.is_empty()).then(|| Self {
+            mean: mean_std(&returns).0,
+            median: median(&returns),
+            iqm: iqm(&returns),
+            ci95: bootstrap_ci(&returns, iqm, 0.95, 10_000, 0),
+            solved: summaries.iter().filter(|s| s.solved).count() as f64 / summaries.len() as f64,
+        })
+    }
+}
+
+/// Trains `settings` with `count` seeds from `settings.train.seed` on, as many at a time as there are cores.
+/// Each becomes a run of its own; a name gets the seed appended. Answers in the order of the seeds; `ended` is
+/// told of each as it ends.
+pub fn train_seeds(
+    settings: &Settings,
+    count: u64,
+    stop: &Arc<AtomicBool>,
+    git_revision: Option<&str>,
+    ended: &(dyn Fn(&Result<Summary, TrainError>) + Sync),
+) -> Vec<Result<Summary, TrainError>> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = match (settings.train.clock, settings.train.actors) {
+        (Clock::Sync, ActorCount::Exactly(actors)) => actors,
+        (Clock::Async, ActorCount::Exactly(actors)) => actors + 1,
+        (Clock::Sync, ActorCount::Auto) => 1,
+        (Clock::Async, ActorCount::Auto) => 2,
+    };
+    let next = AtomicUsize::new(0);
+    let results: Vec<Mutex<Option<Result<Summary, TrainError>>>> = (0..count).map(|_| Mutex::new(None)).collect();
+    std::thread::scope(|scope| {
+        for _ in 0..(cores / threads).clamp(1, count as usize) {
+            scope.spawn(|| {
+                loop {
+                    let i = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(slot) = results.get(i) else { break };
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let mut settings = settings.clone();
+                    settings.train.seed += i as u64;
+                    // The seeds themselves fill the cores.
+                    if settings.train.actors == ActorCount::Auto {
+                        settings.train.actors = ActorCount::Exactly(1);
+                    }
+                    settings.run.name = settings.run.name.map(|name| format!("{name}-s{}", settings.train.seed));
+                    let experiment = Experiment::new(settings).stop_when(stop.clone()).git_revision(git_revision);
+                    let result = experiment.run();
+                    ended(&result);
+                    *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+                }
+            });
+        }
+    });
+    let taken = |slot: Mutex<Option<_>>| slot.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.into_iter().filter_map(taken).collect()
+}

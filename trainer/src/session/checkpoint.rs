@@ -1,0 +1,117 @@
+//! Checkpoints of a run: everything that the next step depends on.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use cartwheel_agents::nn::TrainingState;
+use cartwheel_envs::Generator;
+use serde::{Deserialize, Serialize};
+
+use super::Session;
+use crate::TrainError;
+use crate::actor::EnvState;
+use crate::events::Event;
+use crate::progress::Books;
+use crate::replay::{ReplayState, ReplayView};
+use crate::run::{LogPositions, RunError, WriteCost, write_atomic};
+
+/// A checkpoint as it is read.
+#[derive(Deserialize)]
+pub(crate) struct Checkpoint {
+    pub(super) books: Books,
+    pub(super) logs: LogPositions,
+    pub(super) sampler: Generator,
+    pub(super) network: TrainingState,
+    pub(super) envs: Option<Vec<EnvState>>,
+    pub(super) replay: Option<ReplayState>,
+}
+
+/// The same as it is written: field for field, with what is large borrowed.
+#[derive(Serialize)]
+struct CheckpointView<'a> {
+    books: &'a Books,
+    logs: LogPositions,
+    sampler: &'a Generator,
+    network: TrainingState,
+    envs: Option<Vec<EnvState>>,
+    replay: Option<ReplayView<'a>>,
+}
+
+impl Session<'_> {
+    /// Goes on from `checkpoint`; answers the states of the environments, which their actors take up.
+    pub(super) fn restore(&mut self, checkpoint: Checkpoint) -> Result<Option<Vec<EnvState>>, TrainError> {
+        let Checkpoint { books, sampler, network, envs, replay, .. } = checkpoint;
+        self.dqn.restore(&network, books.updates, books.steps)?;
+        let fits = replay.is_none_or(|replay| self.replay.restore(replay));
+        let envs_fit = envs.as_ref().is_none_or(|envs| envs.len() == self.settings.env.n_envs);
+        if !fits || !envs_fit {
+            return Err(RunError::Mismatch {
+                file: self.checkpoints.path(books.steps),
+                problem: "its replay or its environments are of another shape than config.toml's".into(),
+            }
+            .into());
+        }
+        if envs.is_none() {
+            self.tell(&Event::Notice("the checkpoint holds no environment states: episodes begin anew, so the run does not go on bit for bit"));
+        }
+        (self.books, self.sampler) = (books, sampler);
+        Ok(envs)
+    }
+
+    /// Bytes that a checkpoint will take, about.
+    pub(super) fn checkpoint_bytes(&self) -> u64 {
+        let network = 4 * self.dqn.mlp().flat_len() as u64;
+        let replay = if self.settings.run.checkpoint_replay { self.replay.bytes() } else { 0 };
+        // Trained, target, two moments, the best.
+        5 * network + replay
+    }
+
+    /// Writes a checkpoint and the weights. A disk that refuses does not stop training: what was saved
+    /// before stays, and the next checkpoint tries again.
+    pub(super) fn checkpoint(&mut self, envs: Option<Vec<EnvState>>) {
+        match self.try_checkpoint(envs) {
+            Ok(cost) => {
+                self.costs.written += 1;
+                self.costs.bytes = cost.bytes;
+                self.costs.write_s += cost.write.as_secs_f64();
+                self.costs.fsync_s += cost.fsync.as_secs_f64();
+                self.tell(&Event::Checkpoint { steps: self.books.steps, cost });
+            }
+            Err(error) => {
+                let kept = self.checkpoints.list().ok().and_then(|list| list.last().map(|(step, _)| *step));
+                let kept =
+                    kept.map_or("there is none before it".into(), |step| format!("the one at step {step} is kept"));
+                let notice = format!(
+                    "the checkpoint at step {} could not be written: {error}; {kept}; training goes on",
+                    self.books.steps
+                );
+                self.tell(&Event::Warning(&notice));
+            }
+        }
+    }
+
+    fn try_checkpoint(&mut self, envs: Option<Vec<EnvState>>) -> Result<WriteCost, TrainError> {
+        let logs = self.writer.sync()?;
+        let state = CheckpointView {
+            books: &self.books,
+            logs,
+            sampler: &self.sampler,
+            network: self.dqn.state()?,
+            envs,
+            replay: self.settings.run.checkpoint_replay.then(|| self.replay.view()),
+        };
+        let cost = self.checkpoints.save(self.books.steps, &state)?;
+        self.policy.set_parameters(self.dqn.parameters());
+        write_weights(&self.run.latest_weights(), &self.policy.to_bytes())?;
+        if let Some(best) = &self.books.best {
+            self.policy.set_parameters(&best.parameters);
+        }
+        // Before the first evaluation the newest weights are the best there are.
+        write_weights(&self.run.best_weights(), &self.policy.to_bytes())?;
+        Ok(cost)
+    }
+}
+
+fn write_weights(path: &Path, bytes: &[u8]) -> Result<(), RunError> {
+    write_atomic(path, |file| file.write_all(bytes)).map(drop).map_err(RunError::io("write", path))
+}

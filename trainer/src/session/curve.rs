@@ -1,0 +1,30 @@
+//! The picture that a run leaves of itself.
+
+use std::io::Write as _;
+
+use crate::plot::{Series, learning_curve_svg};
+use crate::run::{MetricsLog, RunDir, RunError, write_atomic};
+
+/// Draws `learning_curve.svg` from the run's metrics.
+///
+/// # Errors
+/// If the metrics cannot be read or the picture not written.
+pub(crate) fn draw(run: &RunDir, title: &str, threshold: Option<f64>) -> Result<(), RunError> {
+    let rows = MetricsLog::read(&run.metrics())?;
+    let points = |metric: &str| -> Vec<(f64, f64)> {
+        rows.iter()
+            .filter_map(|row| Some((row.step as f64, *row.metrics.get(metric)?)))
+            .filter(|(_, y)| y.is_finite())
+            .collect()
+    };
+    let series: Vec<Series> =
+        [("training, exploring", "rollout/ep_rew_mean"), ("evaluation, greedy", "eval/mean_reward")]
+            .into_iter()
+            .map(|(name, metric)| Series { name: name.into(), points: points(metric), band: None })
+            .filter(|series| !series.points.is_empty())
+            .collect();
+    let file = run.path().join("learning_curve.svg");
+    let svg = learning_curve_svg(&series, title, "environment steps", "return", threshold)
+        .map_err(|error| RunError::io("draw", &file)(std::io::Error::other(error)))?;
+    write_atomic(&file, |out| out.write_all(svg.as_bytes())).map(drop).map_err(RunError::io("write", &file))
+}

@@ -1,0 +1,133 @@
+//! The loop of a run, and its update.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use super::{End, Session};
+use crate::TrainError;
+use crate::collector::Collector;
+use crate::cpu_time::thread_cpu_time;
+use crate::events::Event;
+use crate::progress::{Books, passed};
+use crate::replay::Returns;
+
+/// Times the learner's thread.
+struct Lap {
+    wall: Instant,
+    cpu: f64,
+}
+
+impl Lap {
+    fn begin() -> Self {
+        Self { wall: Instant::now(), cpu: thread_cpu_time() }
+    }
+
+    fn end(&self, books: &mut Books) {
+        books.wall_s += self.wall.elapsed().as_secs_f64();
+        books.cpu_s += thread_cpu_time() - self.cpu;
+    }
+}
+
+impl Session<'_> {
+    /// The loop: collect, learn, look, until done.
+    pub(super) fn learn(&mut self, collector: &mut Collector<'_>) -> Result<End, TrainError> {
+        let settings = self.settings;
+        let total = settings.train.total_timesteps;
+        let mut lap = Lap::begin();
+        while self.books.steps < total {
+            let before = self.books.steps;
+            for rollout in collector.collect(&self.weights, before)? {
+                self.replay.extend(rollout);
+                self.books.steps += rollout.transitions() as u64;
+                self.books.average("time/policy_lag", (self.weights.version - rollout.version) as f64);
+                self.arrived.extend(rollout.episodes.iter().cloned());
+            }
+            self.end_episodes();
+            self.update(before)?;
+            lap.end(&mut self.books);
+
+            let after = self.books.steps;
+            if passed(before, after, settings.train.log_interval) {
+                let row = self.books.row(self.epsilon.at(after));
+                self.write_row(row);
+            }
+            let progress = self.progress();
+            self.tell(&Event::Progress(progress));
+            let due = self.books.updates > 0 && passed(before, after, settings.eval.eval_freq);
+            if due && self.evaluate()? && settings.train.stop_when_solved {
+                return Ok(End::Solved);
+            }
+            if self.broken || self.stop.load(Ordering::Relaxed) {
+                return Ok(End::Stopped);
+            }
+            if passed(before, after, settings.run.checkpoint_every) {
+                let states = collector.env_states();
+                self.checkpoint(states);
+            }
+            lap = Lap::begin();
+        }
+        Ok(End::Completed)
+    }
+
+    /// The gradient steps that are owed for what was collected since `before`.
+    fn update(&mut self, before: u64) -> Result<(), TrainError> {
+        let (settings, collected) = (self.settings, self.books.steps - before);
+        let starts = settings.dqn.learning_starts;
+        // A replay that was not in the checkpoint is first filled again.
+        if self.books.steps < starts
+            || (self.replay.len() as u64) < starts.min(settings.dqn.buffer_size as u64)
+            || !self.replay.has_transitions()
+        {
+            return Ok(());
+        }
+        self.books.owed += collected * settings.phase_updates();
+        let updates = self.books.owed / settings.phase_steps();
+        self.books.owed %= settings.phase_steps();
+        let returns = Returns {
+            n_steps: settings.dqn.n_steps,
+            gamma: settings.dqn.gamma as f32,
+            reward_scale: settings.dqn.reward_scale as f32,
+        };
+        for k in 1..=updates {
+            self.replay.sample(settings.dqn.batch_size, returns, &mut self.sampler, &mut self.batch);
+            let stats = self.dqn.update(&self.batch, before + collected * k / updates)?;
+            self.books.update(&stats);
+            for (what, value) in [("the loss", stats.loss), ("the gradient's norm", stats.grad_norm)] {
+                if !value.is_finite() {
+                    let (update, step, seed) = (self.books.updates, self.books.steps, settings.train.seed);
+                    return Err(TrainError::NotFinite { what, value, update, step, seed });
+                }
+            }
+        }
+        if updates > 0 {
+            self.publish();
+        }
+        Ok(())
+    }
+
+    /// Makes the learner's parameters the ones that actors pick up next.
+    pub(super) fn publish(&mut self) {
+        self.books.version += 1;
+        // The buffer of the version before is used again once no actor holds it.
+        let mut weights = Arc::try_unwrap(std::mem::take(&mut self.weights)).unwrap_or_default();
+        weights.version = self.books.version;
+        weights.parameters.clear();
+        weights.parameters.extend_from_slice(self.dqn.parameters());
+        self.weights = Arc::new(weights);
+    }
+
+    /// Counts, keeps and tells of the episodes that ended, in the order of (step, environment).
+    fn end_episodes(&mut self) {
+        let mut arrived = std::mem::take(&mut self.arrived);
+        arrived.sort_by_key(|episode| (episode.step, episode.record.env));
+        for episode in arrived.drain(..) {
+            self.books.episode(episode.record.return_, episode.length);
+            self.tell(&Event::EpisodeEnd(&episode.record));
+            if self.settings.run.record_episodes {
+                self.writer.episode(episode.record);
+            }
+        }
+        self.arrived = arrived;
+    }
+}

@@ -1,0 +1,267 @@
+//! A run being trained: the loop.
+
+mod checkpoint;
+mod curve;
+mod evaluate;
+mod learn;
+mod report;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use cartwheel_agents::dqn::{Batch, Dqn};
+use cartwheel_agents::nn::Placement;
+use cartwheel_agents::{Features, GreedyPolicy, PolicyError};
+use cartwheel_envs::{Generator, Space, make_vec};
+
+use crate::TrainError;
+use crate::actor::{Actor, ActorSpec, EnvState, EpsilonSchedule, Weights};
+use crate::collector::Collector;
+use crate::config::{ActorCount, Clock, Settings};
+use crate::evaluation::Evaluator;
+use crate::events::{Callback, Event};
+use crate::experiment::{CheckpointCosts, Summary};
+use crate::placement::{choose_actors, measure};
+use crate::progress::Books;
+use crate::replay::Replay;
+use crate::rollout::FinishedEpisode;
+use crate::run::{Checkpoints, RunDir, RunWriter};
+pub(crate) use checkpoint::Checkpoint;
+pub(crate) use report::in_mib;
+
+/// What is known about a run before it begins.
+pub(crate) struct Plan {
+    pub(crate) placement: Placement,
+    pub(crate) solved_at: Option<f64>,
+    pub(crate) confirmed_at: Option<f64>,
+    pub(crate) replay_bytes: u64,
+    pub(crate) initial_weights: Option<Vec<f32>>,
+    pub(crate) observation_space: Space,
+    pub(crate) action_space: Space,
+    /// How many there are to choose from.
+    pub(crate) actions: usize,
+}
+
+/// Random streams that belong to no environment, keyed apart.
+mod stream {
+    pub(super) const SAMPLING: u64 = 2;
+    pub(super) const INITIALIZATION: u64 = 3;
+    pub(super) const EVALUATION: u64 = 4;
+    pub(super) const RESTART: u64 = 5;
+}
+
+/// See the module's documentation.
+pub(crate) struct Session<'a> {
+    settings: &'a Settings,
+    plan: Plan,
+    run: RunDir,
+    writer: RunWriter,
+    checkpoints: Checkpoints,
+    costs: CheckpointCosts,
+    books: Books,
+    dqn: Dqn,
+    replay: Replay,
+    sampler: Generator,
+    /// Acts in evaluations and says how weights are saved.
+    policy: GreedyPolicy,
+    evaluator: Evaluator,
+    epsilon: EpsilonSchedule,
+    /// States of the environments to go on from.
+    env_states: Option<Vec<EnvState>>,
+    batch: Batch,
+    /// Episodes that ended since the last update.
+    arrived: Vec<FinishedEpisode>,
+    weights: Arc<Weights>,
+    callbacks: Vec<Box<dyn Callback + 'a>>,
+    stop: Arc<AtomicBool>,
+    /// Whether a callback asked to stop.
+    broken: bool,
+}
+
+/// Why the loop ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// All steps done.
+    Completed,
+    Solved,
+    /// Asked to stop.
+    Stopped,
+}
+
+impl<'a> Session<'a> {
+    /// A session from the beginning, or from `checkpoint`.
+    pub(crate) fn new(
+        settings: &'a Settings,
+        mut plan: Plan,
+        run: RunDir,
+        checkpoints: Checkpoints,
+        checkpoint: Option<Checkpoint>,
+        callbacks: Vec<Box<dyn Callback + 'a>>,
+        stop: Arc<AtomicBool>,
+    ) -> Result<Self, TrainError> {
+        let (dqn_config, seed) = (&settings.dqn, settings.train.seed);
+        let features = Features::new(&plan.observation_space).map_err(PolicyError::Space)?;
+        let actions = plan.actions;
+        let mut init = Generator::from_entropy(&[seed, stream::INITIALIZATION]);
+        let mut dqn = Dqn::new(dqn_config.clone(), features.width(), actions, plan.placement.device, &mut init)?;
+        if let Some(parameters) = plan.initial_weights.take() {
+            dqn.restore(&cartwheel_agents::nn::TrainingState::new(parameters), 0, 0)?;
+        }
+        let policy = GreedyPolicy::new(
+            &plan.observation_space,
+            &plan.action_space,
+            &dqn_config.net_arch,
+            dqn_config.activation_fn,
+            dqn.parameters().to_vec(),
+        )?;
+        let replay = Replay::new(&plan.observation_space, settings.env.n_envs, dqn_config.buffer_size);
+        let eval = &settings.eval;
+        let mut session = Self {
+            writer: match &checkpoint {
+                None => RunWriter::start(&run)?,
+                Some(checkpoint) => RunWriter::resume(&run, checkpoint.books.steps, checkpoint.logs)?,
+            },
+            evaluator: Evaluator::new(
+                &settings.env.id,
+                &settings.env.args,
+                eval.n_eval_episodes,
+                eval.max_episode_steps,
+            )?,
+            epsilon: EpsilonSchedule {
+                random_steps: dqn_config.learning_starts,
+                initial: dqn_config.exploration_initial_eps,
+                last: dqn_config.exploration_final_eps,
+                fall: dqn_config.exploration_fraction * settings.train.total_timesteps as f64,
+            },
+            replay: replay.map_err(PolicyError::Space)?,
+            sampler: Generator::from_entropy(&[seed, stream::SAMPLING]),
+            weights: Arc::default(),
+            books: Books::default(),
+            costs: CheckpointCosts::default(),
+            batch: Batch::default(),
+            arrived: Vec::new(),
+            env_states: None,
+            settings,
+            plan,
+            run,
+            checkpoints,
+            dqn,
+            policy,
+            callbacks,
+            stop,
+            broken: false,
+        };
+        if let Some(checkpoint) = checkpoint {
+            session.env_states = session.restore(checkpoint)?;
+        }
+        session.publish();
+        Ok(session)
+    }
+
+    /// Trains to the end, leaves the last checkpoint, and says what it came to.
+    pub(crate) fn train(mut self) -> Result<Summary, TrainError> {
+        let (run, total) = (self.run.path().to_owned(), self.settings.train.total_timesteps);
+        let steps = self.books.steps;
+        self.tell(&Event::Started { run: &run, steps, total_timesteps: total });
+        self.announce();
+        let actors = self.actors()?;
+        let (result, finished) = std::thread::scope(|scope| {
+            let lag = self.settings.train.max_policy_lag;
+            let rollout_steps = self.settings.rollout_steps();
+            let mut collector = match self.settings.train.clock {
+                Clock::Sync => Collector::sync(scope, actors, rollout_steps),
+                Clock::Async => Collector::free(scope, actors, rollout_steps, lag, self.weights.clone(), steps),
+            };
+            let result = self.learn(&mut collector);
+            (result, collector.finish())
+        });
+        self.books.cpu_s += finished.cpu_s;
+        match result {
+            Ok(end) => {
+                let final_evaluation = match end {
+                    End::Stopped => None,
+                    _ => self.final_evaluation()?,
+                };
+                let row = self.books.row(self.epsilon.at(self.books.steps));
+                self.write_row(row);
+                self.checkpoint(finished.envs);
+                self.summary(end, final_evaluation)
+            }
+            Err(error) => {
+                // Environments that failed, or were left between two steps, begin anew on resume.
+                if self.books.steps > 0 {
+                    self.checkpoint(None);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The actors, with the run's environments spread over them in order.
+    fn actors(&mut self) -> Result<Vec<Actor>, TrainError> {
+        let n_envs = self.settings.env.n_envs;
+        let count = match self.settings.train.actors {
+            ActorCount::Exactly(count) => count,
+            ActorCount::Auto => self.measured_actors()?,
+        };
+        // Environments that cannot go on where they were begin with other episodes than the run began with.
+        let seed = match (&self.env_states, self.books.steps) {
+            (None, steps) if steps > 0 => {
+                Generator::from_entropy(&[self.settings.train.seed, steps, stream::RESTART]).next_u64() >> 16
+            }
+            _ => self.settings.train.seed,
+        };
+        let mut actors = Vec::with_capacity(count);
+        let mut first = 0;
+        for i in 0..count {
+            let share = n_envs / count + usize::from(i < n_envs % count);
+            let mut actor = self.actor(first, share, seed)?;
+            match &self.env_states {
+                Some(states) => actor.restore(&states[first..first + share])?,
+                None if self.books.steps > 0 => actor.begin_in(&mut self.replay),
+                None => {}
+            }
+            first += share;
+            actors.push(actor);
+        }
+        self.env_states = None;
+        Ok(actors)
+    }
+
+    /// An actor for `share` environments from the run's number `first` on.
+    fn actor(&self, first: usize, share: usize, reset_seed: u64) -> Result<Actor, TrainError> {
+        let spec = ActorSpec {
+            env_id: self.settings.env.id.clone(),
+            seed: self.settings.train.seed,
+            total_envs: self.settings.env.n_envs,
+            mlp: self.dqn.mlp().clone(),
+            features: self.policy.features().clone(),
+            epsilon: self.epsilon,
+            record_episodes: self.settings.run.record_episodes,
+        };
+        let envs = make_vec(&self.settings.env.id, share, &self.settings.env.args)?;
+        Ok(Actor::new(spec, first, envs, reset_seed)?)
+    }
+
+    /// As many actors as measurements on copies say pay.
+    fn measured_actors(&mut self) -> Result<usize, TrainError> {
+        let settings = self.settings;
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let mut dqn = Dqn::new(
+            settings.dqn.clone(),
+            self.dqn.mlp().inputs(),
+            self.plan.actions,
+            self.plan.placement.device,
+            &mut Generator::new(0),
+        )?;
+        dqn.restore(&self.dqn.state()?, 0, 0)?;
+        let actor = self.actor(0, settings.env.n_envs, settings.train.seed)?;
+        let costs = measure(actor, dqn, settings.rollout_steps(), settings.phase_updates(), settings.dqn.batch_size)?;
+        let (mut count, reason) = choose_actors(costs, settings.train.clock, settings.env.n_envs, cores);
+        if settings.train.clock == Clock::Async {
+            count = count.min(settings.train.max_policy_lag + 1);
+        }
+        self.tell(&Event::Notice(&reason));
+        Ok(count)
+    }
+}

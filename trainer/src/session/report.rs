@@ -1,0 +1,90 @@
+//! What a run tells: events, rows of metrics, and its summary.
+
+use std::time::Duration;
+
+use super::{End, Session, curve};
+use crate::TrainError;
+use crate::config::Settings;
+use crate::evaluation::Evaluation;
+use crate::events::{Event, Progress};
+use crate::experiment::{GreedyReturn, Summary};
+use crate::run::MetricsRow;
+
+impl Session<'_> {
+    /// Tells all callbacks. One that breaks ends the run at its next update.
+    pub(super) fn tell(&mut self, event: &Event<'_>) {
+        for callback in &mut self.callbacks {
+            self.broken |= callback.on_event(event).is_break();
+        }
+    }
+
+    /// Says what was decided before training and what it will take.
+    pub(super) fn announce(&mut self) {
+        let placement = &self.plan.placement;
+        let device = format!("device: {}: {}", placement.device, placement.reason);
+        let Settings { dqn, run, .. } = self.settings;
+        let replay = format!("replay: {} for {} transitions", in_mib(self.plan.replay_bytes), dqn.buffer_size);
+        let state = in_mib(self.checkpoint_bytes());
+        let every = match run.checkpoint_every {
+            0 => "at the end".to_string(),
+            every => format!("every {every} steps and at the end"),
+        };
+        let with = if run.checkpoint_replay { "with" } else { "without" };
+        let checkpoints =
+            format!("checkpoints: {every}, the last {} kept, about {state} each, {with} replay", run.keep_checkpoints);
+        for notice in [device, replay, checkpoints] {
+            self.tell(&Event::Notice(&notice));
+        }
+    }
+
+    pub(super) fn progress(&self) -> Progress {
+        Progress {
+            steps: self.books.steps,
+            updates: self.books.updates,
+            episodes: self.books.episodes,
+            epsilon: self.epsilon.at(self.books.steps),
+            mean_return: self.books.mean_return(),
+            elapsed: Duration::from_secs_f64(self.books.wall_s),
+        }
+    }
+
+    pub(super) fn write_row(&mut self, row: MetricsRow) {
+        self.tell(&Event::Metrics(&row));
+        self.writer.metrics(row);
+    }
+
+    /// What the run came to; ends its log files.
+    pub(super) fn summary(mut self, end: End, evaluation: Option<Evaluation>) -> Result<Summary, TrainError> {
+        let greedy_return =
+            evaluation.map(|e| GreedyReturn { mean: e.mean(), std: e.std(), episodes: e.returns.len() });
+        let summary = Summary {
+            solved: self.books.solved,
+            greedy_return,
+            steps: self.books.steps,
+            updates: self.books.updates,
+            episodes: self.books.episodes,
+            wall_s: self.books.wall_s,
+            cpu_s: self.books.cpu_s,
+            run: self.run.path().to_owned(),
+            seed: self.settings.train.seed,
+            interrupted: end == End::Stopped,
+            checkpoints: self.costs,
+        };
+        self.tell(&Event::Ended(&summary));
+        // Training is done and its weights are safe: what logs or pictures lost is told, no more.
+        if let Err(error) = self.writer.finish() {
+            tracing::warn!("{error}");
+        }
+        let title = format!("{} · {} · seed {}", self.settings.env.id, self.settings.train.algo, summary.seed);
+        if let Err(error) = curve::draw(&self.run, &title, self.plan.solved_at) {
+            tracing::warn!("{error}");
+        }
+        Ok(summary)
+    }
+}
+
+/// `1.5 MiB`, `2.0 GiB`
+pub(crate) fn in_mib(bytes: u64) -> String {
+    let mib = bytes as f64 / f64::from(1 << 20);
+    if mib < 1024.0 { format!("{mib:.1} MiB") } else { format!("{:.1} GiB", mib / 1024.0) }
+}
