@@ -150,6 +150,11 @@ impl Actor {
         self.envs.num_envs()
     }
 
+    /// Length of the parameters that it acts with.
+    pub fn weights_len(&self) -> usize {
+        self.spec.mlp.flat_len()
+    }
+
     /// An empty rollout of the right shape.
     pub fn rollout(&self, capacity: usize) -> Rollout {
         Rollout::new(self.envs.single_observation_space(), self.first_env, self.num_envs(), capacity)

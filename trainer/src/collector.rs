@@ -285,8 +285,71 @@ impl Free<'_> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
+    use crate::actor::{ActorSpec, EpsilonSchedule};
+    use cartwheel_agents::{Features, nn::Activation, nn::Mlp};
+    use cartwheel_envs::{Kwargs, make_vec};
+
+    /// An actor whose environments take `step_us` a step.
+    fn actor(first_env: usize, step_us: u64) -> Actor {
+        let args = Kwargs::from_iter([("step_us".to_string(), step_us.into())]);
+        let envs = make_vec("Scripted-v0", 1, &args).unwrap();
+        let features = Features::new(envs.single_observation_space()).unwrap();
+        let spec = ActorSpec {
+            env_id: "Scripted-v0".into(),
+            seed: 0,
+            total_envs: 3,
+            mlp: Mlp::new(features.width(), &[16], 2, Activation::Relu),
+            features,
+            epsilon: EpsilonSchedule { random_steps: 0, initial: 1.0, last: 1.0, fall: 1.0 },
+            record_episodes: false,
+        };
+        Actor::new(spec, first_env, envs, 0).unwrap()
+    }
+
+    fn version(version: u64) -> Arc<Weights> {
+        Arc::new(Weights { version, parameters: vec![0.0; actor(0, 0).weights_len()] })
+    }
+
+    /// Slow and fast actors together: the fast ones must not run away from the slow one's weights.
+    #[test]
+    fn no_transition_comes_later_than_the_bound() {
+        for bound in [2, 8, 20] {
+            let actors = vec![actor(0, 0), actor(1, 300), actor(2, 0)];
+            let (mut worst, mut taken) = (0, [0; 3]);
+            std::thread::scope(|scope| {
+                let mut collector = Collector::free(scope, actors, 2, bound, version(0), 0);
+                for now in 0..200 {
+                    let weights = version(now);
+                    for rollout in collector.collect(&weights, 0).unwrap() {
+                        worst = worst.max(now - rollout.version);
+                        taken[rollout.first_env] += 1;
+                    }
+                }
+                assert!(collector.finish().envs.is_some_and(|envs| envs.len() == 3));
+            });
+            assert!(worst <= bound as u64, "bound {bound}: {worst}");
+            assert!(taken.iter().all(|&n| n > 50), "everybody is heard: {taken:?}");
+        }
+    }
+
+    #[test]
+    fn rollouts_come_in_the_order_of_their_environments() {
+        std::thread::scope(|scope| {
+            let mut collector = Collector::sync(scope, vec![actor(0, 300), actor(1, 0), actor(2, 50)], 4);
+            for _ in 0..20 {
+                let rollouts = collector.collect(&version(7), 0).unwrap();
+                assert_eq!(
+                    rollouts.iter().map(|r| (r.first_env, r.steps, r.version)).collect::<Vec<_>>(),
+                    [(0, 4, 7), (1, 4, 7), (2, 4, 7)]
+                );
+            }
+            assert_eq!(collector.env_states().unwrap().len(), 3);
+            collector.finish();
+        });
+    }
 
     #[test]
     fn more_lag_allows_more_rollouts_under_way() {

@@ -133,13 +133,11 @@ config! {
         /// Environment steps between checkpoints; 0 for one at the end only.
         checkpoint_every: u64 = 100_000;
         /// Checkpoints that are kept, newest first.
-        keep_checkpoints: usize = 1, at_least(1);
+        keep_checkpoints: usize = 2, at_least(1);
         /// Whether checkpoints hold replay. Without it a resumed run first fills a new one.
         checkpoint_replay: bool = true;
         /// Whether each episode's actions are kept, so that it can be shown again.
         record_episodes: bool = true;
-        /// Whether metrics are also written for TensorBoard.
-        tensorboard: bool = true;
     }
 }
 
@@ -314,6 +312,25 @@ mod tests {
             let mut again = Settings::default();
             again.load(&settings.to_toml(true), "the same").expect("what is written can be read");
             assert_eq!(again, settings);
+        }
+    }
+
+    /// docs/configuration.md is made from the settings; `UPDATE_DOCS=1 cargo test` writes it anew.
+    #[test]
+    fn the_reference_in_the_docs_is_up_to_date() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md");
+        let page = std::fs::read_to_string(path).expect("the page is there");
+        let (before, rest) = page.split_once("<!-- reference -->").expect("a marker where the reference begins");
+        let (_, after) = rest.split_once("<!-- /reference -->").expect("a marker where it ends");
+        let reference = Settings::default().reference();
+        let expected = format!("{before}<!-- reference -->\n\n{}\n\n<!-- /reference -->{after}", reference.trim());
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(path, expected).expect("the page can be written");
+        } else {
+            assert!(
+                page == expected,
+                "docs/configuration.md is out of date: run UPDATE_DOCS=1 cargo test --release -p cartwheel-trainer"
+            );
         }
     }
 

@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(choose(20_000, 500, Clock::Sync, 8, 8), 8, "a slow environment");
         assert_eq!(choose(20_000, 500, Clock::Sync, 3, 8), 3, "no more than environments");
         assert_eq!(choose(20_000, 500, Clock::Sync, 8, 2), 2, "no more than cores");
-        assert_eq!(choose(30, 10, Clock::Sync, 8, 8), 1, "handing work over costs more than it saves");
+        assert_eq!(choose(15, 10, Clock::Sync, 8, 8), 1, "handing work over costs more than it saves");
         assert_eq!(choose(3000, 1000, Clock::Async, 8, 8), 3, "enough to keep the learner busy");
         assert_eq!(choose(3000, 1000, Clock::Async, 8, 2), 1, "the learner needs a core");
     }

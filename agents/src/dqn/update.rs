@@ -151,6 +151,11 @@ impl Dqn {
         })
     }
 
+    /// y of each transition of the last batch.
+    pub fn targets(&self) -> &[f32] {
+        &self.targets
+    }
+
     /// Gradient steps taken.
     pub fn updates(&self) -> u64 {
         self.updates

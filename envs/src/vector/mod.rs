@@ -49,7 +49,8 @@ pub trait VectorEnv: Send {
     fn info(&self, i: usize) -> Info;
 
     /// Everything needed for environment `i` to go on bit for bit: generators, episode start and state.
-    /// `None` before the first reset, and if the environment cannot be saved.
+    /// `None` before the first reset, and if the environment cannot be saved. ([`SyncVectorEnv`] saves one that
+    /// has no [`save`](crate::Env::save) by the actions of its episode.)
     fn save(&self, i: usize) -> Option<Vec<u8>>;
 
     /// Makes environment `i` of a batch that was reset go on from a saved state, of whatever place in whatever

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{VectorEnv, VectorStep, check_actions};
 use crate::error::panic_message;
-use crate::{Actions, Env, EnvError, Generator, Info, Result, RowMut, Rows, Scene, Space};
+use crate::{Action, Actions, Env, EnvError, Generator, Info, Result, RowMut, Rows, Scene, Space};
 
 /// A loop over environments, all with the same spaces.
 ///
@@ -20,8 +20,18 @@ pub struct SyncVectorEnv {
     observations: Rows,
     observation_space: Space,
     action_space: Space,
+    /// For each environment that cannot save its state, the actions of its current episode: repeated from
+    /// the generator, they lead to the same state.
+    episode_actions: Vec<Option<ActionLog>>,
     /// Whether every environment is within an episode.
     running: bool,
+}
+
+/// Actions of one kind, one after the other.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct ActionLog {
+    discrete: Vec<i32>,
+    continuous: Vec<f32>,
 }
 
 /// What [`VectorEnv::save`] writes of an environment, in postcard: exact for every float.
@@ -30,7 +40,14 @@ struct Saved {
     generator: Generator,
     episode: Generator,
     observation: Rows,
-    state: Vec<u8>,
+    state: SavedEnv,
+}
+
+/// An environment's own state, or how it came to it.
+#[derive(Serialize, Deserialize)]
+enum SavedEnv {
+    State(Vec<u8>),
+    Actions(ActionLog),
 }
 
 impl SyncVectorEnv {
@@ -53,6 +70,7 @@ impl SyncVectorEnv {
             observations: Rows::for_space(&observation_space, envs.len()),
             observation_space,
             action_space,
+            episode_actions: vec![None; envs.len()],
             running: false,
             envs,
         })
@@ -84,7 +102,28 @@ impl SyncVectorEnv {
 
     fn reset_one(&mut self, i: usize) -> Result<()> {
         self.episodes[i].clone_from(&self.generators[i]);
+        if let Some(actions) = &mut self.episode_actions[i] {
+            actions.discrete.clear();
+            actions.continuous.clear();
+        }
         self.envs[i].reset(&mut self.generators[i], self.observations.row_mut(i))
+    }
+
+    /// Brings environment `i` to where `actions` lead from the start of the saved episode.
+    fn replay(&mut self, i: usize, saved: &Saved, actions: &ActionLog) -> Result<()> {
+        self.generators[i].clone_from(&saved.episode);
+        self.reset_one(i)?;
+        let width = self.action_space.width();
+        let discrete = actions.discrete.iter().map(|action| Action::Discrete(*action));
+        let continuous = actions.continuous.chunks_exact(width).map(Action::Continuous);
+        for action in discrete.chain(continuous) {
+            self.envs[i].step(action, &mut self.generators[i], self.observations.row_mut(i))?;
+        }
+        self.episode_actions[i] = Some(actions.clone());
+        if self.generators[i] != saved.generator || self.observations.row(i) != saved.observation.row(0) {
+            return Err(EnvError::bad_state("its actions lead elsewhere now: the environment is not deterministic"));
+        }
+        Ok(())
     }
 }
 
@@ -109,6 +148,7 @@ impl VectorEnv for SyncVectorEnv {
         }
         self.for_each(|this, i| {
             this.reset_one(i)?;
+            this.episode_actions[i] = this.envs[i].save().is_none().then(ActionLog::default);
             observations.copy_row(i, &this.observations, i);
             Ok(())
         })
@@ -121,6 +161,12 @@ impl VectorEnv for SyncVectorEnv {
         check_actions(actions, &self.action_space, self.num_envs())?;
         let width = self.action_space.width();
         self.for_each(|this, i| {
+            if let Some(log) = &mut this.episode_actions[i] {
+                match actions.get(i, width) {
+                    Action::Discrete(action) => log.discrete.push(action),
+                    Action::Continuous(values) => log.continuous.extend_from_slice(values),
+                }
+            }
             let observation = this.observations.row_mut(i);
             let step = this.envs[i].step(actions.get(i, width), &mut this.generators[i], observation)?;
             out.rewards[i] = step.reward as f32;
@@ -154,7 +200,11 @@ impl VectorEnv for SyncVectorEnv {
         let mut observation = Rows::for_space(&self.observation_space, 1);
         observation.copy_row(0, &self.observations, i);
         let (generator, episode) = (self.generators[i].clone(), self.episodes[i].clone());
-        let saved = Saved { generator, episode, observation, state: self.envs[i].save()? };
+        let state = match &self.episode_actions[i] {
+            Some(actions) => SavedEnv::Actions(actions.clone()),
+            None => SavedEnv::State(self.envs[i].save()?),
+        };
+        let saved = Saved { generator, episode, observation, state };
         postcard::to_stdvec(&saved).ok()
     }
 
@@ -167,7 +217,11 @@ impl VectorEnv for SyncVectorEnv {
         if (rows.len(), rows.width(), rows.dtype()) != (1, space.width(), space.dtype()) {
             return Err(EnvError::bad_state("it is of an environment with other observations").at(i));
         }
-        self.envs[i].restore(&saved.state).map_err(|error| error.at(i))?;
+        let restored = match &saved.state {
+            SavedEnv::State(state) => self.envs[i].restore(state),
+            SavedEnv::Actions(actions) => self.replay(i, &saved, actions),
+        };
+        restored.map_err(|error| error.at(i))?;
         self.generators[i] = saved.generator;
         self.episodes[i] = saved.episode;
         self.observations.copy_row(i, rows, 0);
@@ -216,12 +270,64 @@ mod tests {
         let mut env = SyncVectorEnv::new(vec![Box::new(Faulty(9)), Box::new(Faulty(0))]).unwrap();
         let mut out = VectorStep::new(env.single_observation_space(), 2);
         env.reset(None, &mut out.observations).unwrap();
-        assert_eq!(env.save(0), None);
         let actions = Actions::Continuous(&[0.0, 1.0, 2.0, 3.0]);
         env.step(actions, &mut out).unwrap();
         assert_eq!(out.rewards, [1.0, 3.0]);
         assert_eq!(env.step(actions, &mut out), Err(EnvError::failed("worn out").at(1)));
         assert_eq!(env.step(actions, &mut out), Err(EnvError::ResetNeeded));
+    }
+
+    /// A random walk that cannot save itself; the counter shows whether it is the same one.
+    struct Walk {
+        position: f32,
+        jitter: f64,
+    }
+
+    impl Env for Walk {
+        fn observation_space(&self) -> Space {
+            Space::box_f32(vec![f32::NEG_INFINITY], vec![f32::INFINITY])
+        }
+
+        fn action_space(&self) -> Space {
+            Space::discrete(3)
+        }
+
+        fn reset(&mut self, rng: &mut Generator, mut observation: RowMut<'_>) -> Result<()> {
+            self.position = rng.uniform(-1.0, 1.0) as f32;
+            observation.write(&[self.position]);
+            Ok(())
+        }
+
+        fn step(&mut self, action: Action<'_>, rng: &mut Generator, mut observation: RowMut<'_>) -> Result<Step> {
+            let Action::Discrete(action) = action else { panic!("{action:?}") };
+            self.position += (action - 1) as f32 + (rng.random() + self.jitter) as f32;
+            observation.write(&[self.position]);
+            Ok(Step { reward: 0.0, terminated: self.position > 20.0, truncated: false })
+        }
+    }
+
+    #[test]
+    fn an_environment_that_cannot_save_itself_is_brought_back_by_its_actions() {
+        let walks = |jitter| SyncVectorEnv::new(vec![Box::new(Walk { position: 0.0, jitter })]).unwrap();
+        let (mut env, mut other, mut impostor) = (walks(0.0), walks(0.0), walks(0.5));
+        let mut out = VectorStep::new(env.single_observation_space(), 1);
+        let mut again = out.clone();
+        env.reset(Some(1), &mut out.observations).unwrap();
+        for t in 0..100 {
+            env.step(Actions::Discrete(&[t % 3]), &mut out).unwrap();
+        }
+        let saved = env.save(0).unwrap();
+        other.reset(Some(2), &mut again.observations).unwrap();
+        other.restore(0, &saved, again.observations.row_mut(0)).unwrap();
+        assert_eq!(again.observations, out.observations);
+        for t in 0..100 {
+            env.step(Actions::Discrete(&[t % 2]), &mut out).unwrap();
+            other.step(Actions::Discrete(&[t % 2]), &mut again).unwrap();
+            assert_eq!(again.observations, out.observations, "{t}");
+        }
+        impostor.reset(Some(2), &mut again.observations).unwrap();
+        let error = impostor.restore(0, &saved, again.observations.row_mut(0)).unwrap_err();
+        assert!(error.to_string().contains("lead elsewhere"), "{error}");
     }
 
     #[test]

@@ -149,7 +149,7 @@ fn holder(pid: Option<u32>) -> String {
 
 fn way_out(last_good: Option<&Path>) -> String {
     match last_good {
-        Some(file) => format!("resume from {}, the newest sound one", file.display()),
+        Some(file) => format!("delete it to resume from {}, the newest sound one", file.display()),
         None => "restore it from a copy, or start the run again".to_owned(),
     }
 }

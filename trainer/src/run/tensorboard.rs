@@ -237,19 +237,4 @@ mod tests {
         assert_eq!((events[1].step, events[1].session_log.clone()), (101, Some(SessionLog { status: START })));
         assert_eq!(events[2].step, 150);
     }
-
-    /// Leaves event files for TensorBoard itself to read, in the folder that the variable names: it should show the
-    /// steps 0, 50, ... 400, each once, with and without `--load_fast=false`.
-    #[test]
-    #[ignore = "for looking at with TensorBoard"]
-    fn leaves_files_for_tensorboard() {
-        let Some(folder) = std::env::var_os("CARTWHEEL_TEST_TENSORBOARD") else { return };
-        let folder = PathBuf::from(folder);
-        let mut board = TensorBoard::open(&folder, None).unwrap();
-        (0..=10).for_each(|i| board.append(&row(i * 50)).unwrap());
-        board.sync().unwrap();
-        let mut board = TensorBoard::open(&folder, Some(300)).unwrap();
-        (7..=8).for_each(|i| board.append(&row(i * 50)).unwrap());
-        board.sync().unwrap();
-    }
 }

@@ -1,0 +1,104 @@
+//! One DQN update against PyTorch's, recorded by tests/data/dqn/generate.py, and against the sum written out.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use cartwheel_agents::dqn::{Batch, Dqn, DqnConfig};
+use cartwheel_agents::nn::{Device, Mlp, NamedTensor, TrainingState};
+use cartwheel_envs::Generator;
+use serde_json::Value;
+
+fn floats(value: &Value) -> Vec<f32> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(floats).collect(),
+        number => vec![number.as_f64().unwrap() as f32],
+    }
+}
+
+fn shape(value: &Value) -> Vec<usize> {
+    match value {
+        Value::Array(items) => [vec![items.len()], shape(&items[0])].concat(),
+        _ => vec![],
+    }
+}
+
+fn flat(mlp: &Mlp, state: &Value) -> Vec<f32> {
+    let find = |name: &str| {
+        let value = &state[name];
+        Some(NamedTensor { name: name.into(), shape: shape(value), values: floats(value) })
+    };
+    mlp.flatten(find).unwrap()
+}
+
+fn close(found: &[f32], expected: &[f32], tolerance: f32, what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!((found - expected).abs() <= tolerance * expected.abs().max(1.0), "{what}: {found} for {expected}");
+    }
+}
+
+#[test]
+fn an_update_is_pytorchs() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/dqn/double_dqn.json");
+    let cases: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    assert_eq!(cases.len(), 4, "single and double, Huber and MSE");
+    for case in cases {
+        let what = format!("double {}, {}", case["double_q"], case["loss_name"]);
+        let config = DqnConfig {
+            double_q: case["double_q"].as_bool().unwrap(),
+            loss: case["loss_name"].as_str().unwrap().parse().unwrap(),
+            learning_rate: case["learning_rate"].as_f64().unwrap(),
+            adam_eps: case["eps"].as_f64().unwrap(),
+            max_grad_norm: case["max_grad_norm"].as_f64().unwrap(),
+            net_arch: floats(&case["net_arch"]).iter().map(|n| *n as usize).collect(),
+            ..DqnConfig::default()
+        };
+        let mut dqn = Dqn::new(config, 3, 4, Device::Cpu, &mut Generator::new(0)).unwrap();
+        let mlp = dqn.mlp().clone();
+        let online = flat(&mlp, &case["online"]);
+        let state = TrainingState { target: flat(&mlp, &case["target"]), ..TrainingState::new(online) };
+        dqn.restore(&state, 0, 0).unwrap();
+
+        let gamma = case["gamma"].as_f64().unwrap() as f32;
+        let mut batch = Batch::default();
+        batch.resize(6, 3);
+        batch.observations = floats(&case["observations"]);
+        batch.next_observations = floats(&case["next_observations"]);
+        batch.actions = floats(&case["actions"]).iter().map(|a| *a as i32).collect();
+        batch.returns = floats(&case["rewards"]);
+        batch.discounts = floats(&case["terminated"]).iter().map(|t| gamma * (1.0 - t)).collect();
+        let stats = dqn.update(&batch, 1).unwrap();
+
+        close(dqn.targets(), &floats(&case["targets"]), 1e-6, &format!("{what}: targets"));
+        close(&[stats.loss], &floats(&case["loss"]), 1e-6, &format!("{what}: loss"));
+        close(&[stats.grad_norm], &floats(&case["grad_norm"]), 1e-5, &format!("{what}: gradient norm"));
+        close(dqn.parameters(), &flat(&mlp, &case["after"]), 1e-6, &format!("{what}: weights after a step"));
+        let moved = dqn.parameters().iter().zip(&state.online).any(|(a, b)| (a - b).abs() > 1e-3);
+        assert!(moved, "{what}: nothing was learnt");
+    }
+}
+
+#[test]
+fn the_target_follows_when_its_interval_has_passed() {
+    let config = DqnConfig { net_arch: vec![8], target_update_interval: 10, ..DqnConfig::default() };
+    let batch = |dqn: &Dqn| {
+        let mut batch = Batch::default();
+        batch.resize(4, dqn.mlp().inputs());
+        batch.observations.fill(0.5);
+        batch.returns.fill(1.0);
+        batch
+    };
+    for (tau, follows) in [(1.0, true), (0.25, false)] {
+        let mut dqn = Dqn::new(DqnConfig { tau, ..config.clone() }, 2, 2, Device::Cpu, &mut Generator::new(0)).unwrap();
+        let batch = batch(&dqn);
+        let before = dqn.state().unwrap().target;
+        for steps in 1..10 {
+            dqn.update(&batch, steps).unwrap();
+            assert_eq!(dqn.state().unwrap().target, before, "it stays until step 10");
+        }
+        dqn.update(&batch, 10).unwrap();
+        let state = dqn.state().unwrap();
+        assert_eq!(state.target == state.online, follows);
+        let expected: Vec<f32> = before.iter().zip(&state.online).map(|(t, o)| t + tau as f32 * (o - t)).collect();
+        close(&state.target, &expected, 1e-6, "the share tau of the way");
+    }
+}

@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""Record PyTorch's answer to one DQN batch: targets, loss, gradient norm and the weights after one Adam step.
+
+The rule is that of Stable-Baselines3's DQN.train (Huber loss, gradient clipping, Adam), with Double Q-learning
+where said. Two of the transitions are terminal and one is truncated: the truncated one bootstraps.
+
+    pip install torch==2.15.0 numpy
+    python generate.py > double_dqn.json
+"""
+
+import json
+
+import torch
+from torch import nn
+
+GAMMA, LEARNING_RATE, EPS, MAX_GRAD_NORM = 0.97, 3e-3, 1e-8, 0.05
+OBSERVATIONS, HIDDEN, ACTIONS, BATCH = 3, (7, 5), 4, 6
+
+
+def network(seed):
+    torch.manual_seed(seed)
+    sizes = (OBSERVATIONS, *HIDDEN, ACTIONS)
+    layers = []
+    for inputs, outputs in zip(sizes, sizes[1:]):
+        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
+
+
+def plain(state):
+    return {name: tensor.tolist() for name, tensor in state.items()}
+
+
+def case(double, loss_name):
+    online, target = network(1), network(2)
+    torch.manual_seed(3)
+    observations = torch.randn(BATCH, OBSERVATIONS)
+    next_observations = torch.randn(BATCH, OBSERVATIONS)
+    actions = torch.tensor([0, 3, 1, 2, 3, 0])
+    rewards = torch.tensor([1.0, -2.0, 0.5, 4.0, 0.0, -0.25])
+    # dones as Stable-Baselines3 stores them: a truncated episode is not done.
+    terminated = torch.tensor([0.0, 1.0, 0.0, 0.0, 1.0, 0.0])
+    with torch.no_grad():
+        values = target(next_observations)
+        chooser = online(next_observations) if double else values
+        best = values.gather(1, chooser.argmax(1, keepdim=True)).squeeze(1)
+        targets = rewards + GAMMA * (1 - terminated) * best
+    before = plain(online.state_dict())
+    q = online(observations).gather(1, actions[:, None]).squeeze(1)
+    loss = nn.functional.smooth_l1_loss(q, targets) if loss_name == "huber" else nn.functional.mse_loss(q, targets)
+    optimizer = torch.optim.Adam(online.parameters(), lr=LEARNING_RATE, eps=EPS)
+    optimizer.zero_grad()
+    loss.backward()
+    norm = nn.utils.clip_grad_norm_(online.parameters(), MAX_GRAD_NORM)
+    optimizer.step()
+    return {
+        "double_q": double, "loss_name": loss_name, "gamma": GAMMA, "learning_rate": LEARNING_RATE, "eps": EPS,
+        "max_grad_norm": MAX_GRAD_NORM, "net_arch": list(HIDDEN),
+        "online": before, "target": plain(target.state_dict()),
+        "observations": observations.tolist(), "next_observations": next_observations.tolist(),
+        "actions": actions.tolist(), "rewards": rewards.tolist(), "terminated": terminated.tolist(),
+        "targets": targets.tolist(), "loss": loss.item(), "grad_norm": norm.item(), "after": plain(online.state_dict()),
+    }
+
+
+print(json.dumps([case(double, loss) for double in (False, True) for loss in ("huber", "mse")]))
