@@ -44,6 +44,23 @@ enum Command {
 
 /// Runs the command line of this process.
 pub(crate) fn run() -> ExitCode {
+    // A panic in an environment is caught where it is run and told as one message: the default hook would print
+    // a backtrace before it. One that nothing caught is a bug, and is told here.
+    std::panic::set_hook(Box::new(|_| {}));
+    std::panic::catch_unwind(dispatch).unwrap_or_else(|panic| {
+        let message = panic.downcast_ref::<&str>().map(ToString::to_string);
+        let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+        let message = format!("a bug in Cartwheel: {message}; please report it with the command line");
+        Output { json: json_wanted() }.fail(&Failure::failed(message))
+    })
+}
+
+/// Whether --json is among the arguments, for where they could not be parsed.
+fn json_wanted() -> bool {
+    std::env::args().any(|arg| arg == "--json")
+}
+
+fn dispatch() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::from_env("CARTWHEEL_LOG").add_directive(tracing::Level::WARN.into()),
@@ -54,8 +71,7 @@ pub(crate) fn run() -> ExitCode {
         .init();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        // clap knows nothing of --json where it could not parse.
-        Err(error) => return output::usage(&error, std::env::args().any(|arg| arg == "--json")),
+        Err(error) => return output::usage(&error, json_wanted()),
     };
     let output = Output { json: cli.json };
     let result = match cli.command {

@@ -129,7 +129,7 @@ impl<'scope> Collector<'scope> {
     ///
     /// # Errors
     /// If an environment failed or an actor panicked.
-    pub fn collect(&mut self, weights: &Arc<Weights>, steps: u64) -> Result<&[Rollout], EnvFault> {
+    pub fn collect(&mut self, weights: &Arc<Weights>, steps: u64) -> Result<&mut [Rollout], EnvFault> {
         match self {
             Self::Sync(actors) => actors.collect(weights, steps),
             Self::Async(actors) => actors.collect(weights),
@@ -207,7 +207,7 @@ impl<'scope> Worker<'scope> {
 }
 
 impl InStep<'_> {
-    fn collect(&mut self, weights: &Arc<Weights>, steps: u64) -> Result<&[Rollout], EnvFault> {
+    fn collect(&mut self, weights: &Arc<Weights>, steps: u64) -> Result<&mut [Rollout], EnvFault> {
         let mut rollouts = std::mem::take(&mut self.rollouts);
         for (worker, rollout) in self.workers.iter().zip(rollouts.drain(1..)) {
             // A worker that is gone is noticed when it does not answer.
@@ -224,7 +224,7 @@ impl InStep<'_> {
                 Err(fault) => result = result.and(Err(fault)),
             }
         }
-        result.map(|()| self.rollouts.as_slice())
+        result.map(|()| self.rollouts.as_mut_slice())
     }
 
     fn env_states(&mut self) -> Option<Vec<EnvState>> {
@@ -267,7 +267,7 @@ fn run_free(
 }
 
 impl Free<'_> {
-    fn collect(&mut self, weights: &Arc<Weights>) -> Result<&[Rollout], EnvFault> {
+    fn collect(&mut self, weights: &Arc<Weights>) -> Result<&mut [Rollout], EnvFault> {
         self.weights.store(weights.clone());
         if let Some(rollout) = self.current.pop() {
             self.consumed[self.owner] += 1;
@@ -280,7 +280,7 @@ impl Free<'_> {
         let (owner, filled) = self.filled.recv().unwrap_or_else(|_| (0, Err(EnvFault::lost_actor())));
         self.owner = owner;
         self.current.push(filled?);
-        Ok(&self.current)
+        Ok(&mut self.current)
     }
 }
 

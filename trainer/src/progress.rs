@@ -22,6 +22,8 @@ pub(crate) struct Books {
     pub(crate) episodes: u64,
     /// Evaluations played: each has seeds of its own.
     pub(crate) evaluations: u64,
+    /// Whether an evaluation was begun and not finished.
+    pub(crate) evaluation_due: bool,
     /// Publications of weights.
     pub(crate) version: u64,
     /// Transitions collected that gradient steps are still owed for, times gradient steps of an update.

@@ -4,8 +4,9 @@ use std::sync::atomic::Ordering;
 
 use cartwheel_envs::Generator;
 
-use super::{Session, stream};
+use super::{End, Session, stream};
 use crate::TrainError;
+use crate::error::EnvFault;
 use crate::evaluation::Evaluation;
 use crate::events::Event;
 use crate::progress::Best;
@@ -14,38 +15,61 @@ impl Session<'_> {
     /// Evaluates the newest weights and keeps them if they are the best. True once they solve the task: they
     /// reach one threshold, and on fresh episodes another. A first hit alone flatters: of 300 runs that
     /// stopped at it, 18 failed a longer second look.
-    pub(super) fn evaluate(&mut self) -> Result<bool, TrainError> {
+    ///
+    /// Nothing if asked to stop meanwhile: then nothing is counted or written.
+    fn evaluate(&mut self) -> Result<Option<bool>, TrainError> {
         self.policy.set_parameters(self.dqn.parameters());
-        let Some(evaluation) = self.fresh_evaluation()? else { return Ok(false) };
-        let mean = evaluation.mean();
+        let Some(first) = self.play(0)? else { return Ok(None) };
+        let mean = first.mean();
+        let mut second = None;
         if self.plan.solved_at.is_some_and(|threshold| mean >= threshold) {
-            let Some(second) = self.fresh_evaluation()? else { return Ok(false) };
-            if self.plan.confirmed_at.is_some_and(|threshold| second.mean() >= threshold) {
-                self.keep(second);
-                self.books.solved = true;
-                return Ok(true);
+            second = self.play(1)?;
+            if second.is_none() {
+                return Ok(None);
             }
         }
-        // Weights that solved the task stay the kept ones until better ones solve it too.
+        self.report(&first);
+        if let Some(second) = second {
+            self.report(&second);
+            if self.plan.confirmed_at.is_some_and(|threshold| second.mean() >= threshold) {
+                self.books.solved = true;
+                self.keep(second);
+                return Ok(Some(true));
+            }
+        }
+        // Weights that solved the task stay the kept ones until others solve it too.
         let better = self.books.best.as_ref().is_none_or(|best| mean > best.evaluation.mean());
         if better && !self.books.solved {
-            self.keep(evaluation);
+            self.keep(first);
         }
-        Ok(false)
+        Ok(Some(false))
     }
 
-    /// The kept weights on fresh episodes. Those that solved the task were looked at twice already.
+    /// The evaluation that is due within training: why the run ends with it, if it does. One that is interrupted
+    /// is done by the resumed run before anything else.
+    pub(super) fn evaluate_now(&mut self) -> Result<Option<End>, TrainError> {
+        self.books.evaluation_due = true;
+        let Some(solved) = self.evaluate()? else { return Ok(Some(End::Stopped)) };
+        self.books.evaluation_due = false;
+        Ok((solved && self.settings.train.stop_when_solved).then_some(End::Solved))
+    }
+
+    /// The kept weights on fresh episodes; nothing if asked to stop. Those that solved the task were looked at
+    /// twice already.
     pub(super) fn final_evaluation(&mut self) -> Result<Option<Evaluation>, TrainError> {
-        if let Some(best) = self.books.best.as_ref().filter(|_| self.books.solved) {
-            return Ok(Some(best.evaluation.clone()));
+        if !self.books.solved && self.evaluate()?.is_none() {
+            return Ok(None);
         }
-        if self.evaluate()? {
-            return Ok(self.books.best.as_ref().map(|best| best.evaluation.clone()));
+        let Some(best) = self.books.best.clone() else { return Ok(None) };
+        if self.books.solved {
+            return Ok(Some(best.evaluation));
         }
-        if let Some(best) = &self.books.best {
-            self.policy.set_parameters(&best.parameters);
+        self.policy.set_parameters(&best.parameters);
+        let evaluation = self.play(0)?;
+        if let Some(evaluation) = &evaluation {
+            self.report(evaluation);
         }
-        self.fresh_evaluation()
+        Ok(evaluation)
     }
 
     fn keep(&mut self, evaluation: Evaluation) {
@@ -53,19 +77,24 @@ impl Session<'_> {
         self.books.best = Some(Best { evaluation, steps: self.books.steps, parameters });
     }
 
-    /// Evaluates the policy on episodes that no evaluation before had; nothing if asked to stop meanwhile.
-    fn fresh_evaluation(&mut self) -> Result<Option<Evaluation>, TrainError> {
-        let seed = Generator::from_entropy(&[self.settings.train.seed, self.books.evaluations, stream::EVALUATION])
-            .next_u64()
-            >> 16;
-        self.books.evaluations += 1;
+    /// The policy on the episodes of the evaluation that comes `ahead` after the next; nothing if asked to stop.
+    fn play(&mut self, ahead: u64) -> Result<Option<Evaluation>, TrainError> {
+        let keys = [self.settings.train.seed, self.books.evaluations + ahead, stream::EVALUATION];
+        let seed = Generator::from_entropy(&keys).next_u64() >> 16;
         let stop = self.stop.clone();
-        let evaluation = self.evaluator.evaluate(&mut self.policy, seed, &|| stop.load(Ordering::Relaxed))?;
-        if let Some(evaluation) = &evaluation {
-            let row = self.books.evaluation_row(evaluation);
-            self.write_row(row);
-            self.tell(&Event::Evaluation { steps: self.books.steps, evaluation });
-        }
-        Ok(evaluation)
+        let result = self.evaluator.evaluate(&mut self.policy, seed, &|| stop.load(Ordering::Relaxed));
+        result.map_err(|error| {
+            let what = format!("in an evaluation from seed {seed}: {error}");
+            let (env_id, step) = (self.settings.env.id.clone(), self.books.steps);
+            EnvFault { env_id, env: None, seed: self.settings.train.seed, step, episode_step: None, what }.into()
+        })
+    }
+
+    /// Counts and tells of an evaluation.
+    fn report(&mut self, evaluation: &Evaluation) {
+        self.books.evaluations += 1;
+        let row = self.books.evaluation_row(evaluation);
+        self.write_row(row);
+        self.tell(&Event::Evaluation { steps: self.books.steps, evaluation });
     }
 }

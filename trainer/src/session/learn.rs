@@ -34,6 +34,11 @@ impl Session<'_> {
     pub(super) fn learn(&mut self, collector: &mut Collector<'_>) -> Result<End, TrainError> {
         let settings = self.settings;
         let total = settings.train.total_timesteps;
+        if self.books.evaluation_due
+            && let Some(end) = self.evaluate_now()?
+        {
+            return Ok(end);
+        }
         let mut lap = Lap::begin();
         while self.books.steps < total {
             let before = self.books.steps;
@@ -41,7 +46,7 @@ impl Session<'_> {
                 self.replay.extend(rollout);
                 self.books.steps += rollout.transitions() as u64;
                 self.books.average("time/policy_lag", (self.weights.version - rollout.version) as f64);
-                self.arrived.extend(rollout.episodes.iter().cloned());
+                self.arrived.append(&mut rollout.episodes);
             }
             self.end_episodes();
             self.update(before)?;
@@ -55,8 +60,8 @@ impl Session<'_> {
             let progress = self.progress();
             self.tell(&Event::Progress(progress));
             let due = self.books.updates > 0 && passed(before, after, settings.eval.eval_freq);
-            if due && self.evaluate()? && settings.train.stop_when_solved {
-                return Ok(End::Solved);
+            if due && let Some(end) = self.evaluate_now()? {
+                return Ok(end);
             }
             if self.broken || self.stop.load(Ordering::Relaxed) {
                 return Ok(End::Stopped);
@@ -101,6 +106,7 @@ impl Session<'_> {
             }
         }
         if updates > 0 {
+            self.books.version += 1;
             self.publish();
         }
         Ok(())
@@ -108,7 +114,6 @@ impl Session<'_> {
 
     /// Makes the learner's parameters the ones that actors pick up next.
     pub(super) fn publish(&mut self) {
-        self.books.version += 1;
         // The buffer of the version before is used again once no actor holds it.
         let mut weights = Arc::try_unwrap(std::mem::take(&mut self.weights)).unwrap_or_default();
         weights.version = self.books.version;

@@ -177,15 +177,19 @@ impl<'a> Session<'a> {
         });
         self.books.cpu_s += finished.cpu_s;
         match result {
-            Ok(end) => {
-                let final_evaluation = match end {
+            Ok(mut end) => {
+                let evaluation = match end {
                     End::Stopped => None,
-                    _ => self.final_evaluation()?,
+                    End::Completed | End::Solved => self.final_evaluation()?,
                 };
-                let row = self.books.row(self.epsilon.at(self.books.steps));
-                self.write_row(row);
+                if evaluation.is_none() {
+                    end = End::Stopped;
+                } else {
+                    let row = self.books.row(self.epsilon.at(self.books.steps));
+                    self.write_row(row);
+                }
                 self.checkpoint(finished.envs);
-                self.summary(end, final_evaluation)
+                self.summary(end, evaluation)
             }
             Err(error) => {
                 // Environments that failed, or were left between two steps, begin anew on resume.
@@ -256,7 +260,11 @@ impl<'a> Session<'a> {
         )?;
         dqn.restore(&self.dqn.state()?, 0, 0)?;
         let actor = self.actor(0, settings.env.n_envs, settings.train.seed)?;
-        let costs = measure(actor, dqn, settings.rollout_steps(), settings.phase_updates(), settings.dqn.batch_size)?;
+        let updates = settings.phase_updates();
+        // An environment that fails fails again in the run, which then knows at which step.
+        let Ok(costs) = measure(actor, dqn, settings.rollout_steps(), updates, settings.dqn.batch_size) else {
+            return Ok(1);
+        };
         let (mut count, reason) = choose_actors(costs, settings.train.clock, settings.env.n_envs, cores);
         if settings.train.clock == Clock::Async {
             count = count.min(settings.train.max_policy_lag + 1);
