@@ -1,4 +1,4 @@
-//! Expected: DQN reaches a greedy return of 0.96, the best possible, in about a second, building excluded.
+//! Expected: DQN reaches a greedy return of 0.96, the best possible, in under a second, building excluded.
 //!
 //! An environment of your own: written, checked, registered under a name, and trained on by that name.
 //! docs/add-an-environment.md walks through it. `cargo run --release --example custom_env`.

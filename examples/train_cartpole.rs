@@ -1,4 +1,4 @@
-//! Expected: a greedy return of 490 or more over 100 episodes (500 is perfect) after about a second, building excluded.
+//! Expected: a greedy return of 490 or more over 100 episodes (500 is perfect) in under a second, building excluded.
 //!
 //! Trains DQN on CartPole-v1 with the settings that Cartwheel ships, and prints each evaluation as it comes.
 //! The run is kept in `runs/`, as with the command: `cargo run --release --example train_cartpole`.

@@ -123,6 +123,11 @@ impl Args {
             settings.set(assignment).map_err(errors)?;
         }
         for argument in &self.env_args {
+            if !argument.contains('=') {
+                return Err(Failure::usage(format!(
+                    "--env-arg {argument}: expected KEY=VALUE (`cartwheel env info {env}` names the keys)"
+                )));
+            }
             settings.set(&format!("env.args.{argument}")).map_err(errors)?;
         }
         settings.env.id.clone_from(env);
@@ -209,6 +214,9 @@ fn headline(summary: &Summary) -> String {
 /// The summary for people, and what to do next.
 fn describe(summary: &Summary) -> String {
     let run = quoted(&summary.run);
+    // As this process was called, so that what is printed can be pasted.
+    let cartwheel = quoted(Path::new(&std::env::args_os().next().unwrap_or_else(|| "cartwheel".into())));
+    let runs = quoted(summary.run.parent().unwrap_or(Path::new("runs")));
     let mut text = format!("{}\nsaved in {run}", headline(summary));
     let costs = summary.checkpoints;
     if costs.written > 0 {
@@ -222,10 +230,10 @@ fn describe(summary: &Summary) -> String {
         );
     }
     if summary.interrupted {
-        text += &format!("\n\n  go on with it      cartwheel train --resume {run}");
+        text += &format!("\n\n  go on with it     {cartwheel} train --resume {run}");
     }
     text += &format!(
-        "\n\n  evaluate it       cartwheel eval {run} --episodes 100\n  its curves        {run}/learning_curve.svg, or tensorboard --logdir {run}\n  all runs          cartwheel runs"
+        "\n\n  evaluate it       {cartwheel} eval {run} --episodes 100\n  its curves        {run}/learning_curve.svg, or tensorboard --logdir {run}\n  all runs          {cartwheel} runs --runs-dir {runs}"
     );
     text
 }

@@ -108,7 +108,9 @@ impl TrainError {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Config(_) | Self::Unfit(_) | Self::Env(_) => true,
-            Self::Run(error) => matches!(error, RunError::Exists { .. }),
+            Self::Run(error) => {
+                matches!(error, RunError::Exists { .. } | RunError::BadName { .. } | RunError::NotARun { .. })
+            }
             Self::Network(error) => matches!(error, NnError::NoCuda { .. }),
             _ => false,
         }

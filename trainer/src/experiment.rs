@@ -14,7 +14,7 @@ use crate::TrainError;
 use crate::config::Settings;
 use crate::events::{Callback, Event};
 use crate::replay::Replay;
-use crate::run::{Checkpoints, Manifest, Outcome, RunDir, RunLock, default_name, write_atomic};
+use crate::run::{Checkpoints, Manifest, Outcome, RunDir, RunError, RunLock, default_name, write_atomic};
 use crate::session::{Plan, Session, in_mib};
 
 /// What a run came to.
@@ -141,11 +141,11 @@ impl<'a> Experiment<'a> {
         let (run, _lock, mut manifest) = match self.resume.take() {
             None => self.create()?,
             Some(run) => {
+                if let Some(summary) = finished(&run)? {
+                    return Ok(summary);
+                }
                 let lock = run.lock()?;
                 let manifest = Manifest::load(&run.manifest())?;
-                if let (Outcome::Finished, Some(result)) = (&manifest.outcome, &manifest.result) {
-                    return Ok(finished(&run, result)?);
-                }
                 (run, lock, manifest)
             }
         };
@@ -185,7 +185,7 @@ impl<'a> Experiment<'a> {
         let settings = &self.settings;
         settings.check()?;
         let spec = spec(&settings.env.id)?;
-        let envs = make_vec(&settings.env.id, settings.env.n_envs, &settings.env.args)?;
+        let envs = make_vec(&settings.env.id, 1, &settings.env.args)?;
         let observation_space = envs.single_observation_space().clone();
         let action_space = envs.single_action_space().clone();
         let features =
@@ -193,21 +193,13 @@ impl<'a> Experiment<'a> {
         let Space::Discrete { n: actions, .. } = action_space else {
             return Err(PolicyError::Space(action_space.to_string()).into());
         };
-        let replay_bytes = Replay::bytes_needed(&observation_space, settings.env.n_envs, settings.dqn.buffer_size);
-        let memory = memory_bytes();
-        if replay_bytes > memory {
-            return Err(TrainError::Unfit(format!(
-                "a replay of dqn.buffer_size = {} transitions of {} needs {}, and this machine has {}: lower dqn.buffer_size to {} or less",
-                settings.dqn.buffer_size,
-                settings.env.id,
-                in_mib(replay_bytes),
-                in_mib(memory),
-                (settings.dqn.buffer_size as u128 * u128::from(memory) / 2 / u128::from(replay_bytes)).max(1),
-            )));
-        }
+        let replay_bytes = self.replay_bytes(&observation_space)?;
         let mlp = cartwheel_agents::dqn::Dqn::network(&settings.dqn, features.width(), actions as usize);
         let placement = settings.train.device.resolve(mlp.num_parameters(), settings.dqn.batch_size)?;
-        let init = settings.train.init_from.as_deref().map(|path| initial_weights(Path::new(path))).transpose()?;
+        // A run that goes on has its weights in its checkpoint.
+        let init_from = settings.train.init_from.as_deref().filter(|_| !self.has_checkpoint());
+        let init = init_from.map(|path| initial_weights(Path::new(path))).transpose();
+        let init = init.map_err(|error| TrainError::Unfit(format!("train.init_from: {error}")))?;
         if let Some(init) = &init
             && (init.mlp() != &mlp
                 || init.observation_space() != &observation_space
@@ -231,6 +223,36 @@ impl<'a> Experiment<'a> {
         })
     }
 
+    /// Whether this goes on with a run that has come to a checkpoint.
+    fn has_checkpoint(&self) -> bool {
+        self.resume
+            .as_ref()
+            .is_some_and(|run| Checkpoints::new(run.checkpoints(), 1).list().is_ok_and(|l| !l.is_empty()))
+    }
+
+    /// What replay will take, if that is there.
+    fn replay_bytes(&self, space: &Space) -> Result<u64, TrainError> {
+        let (n_envs, buffer_size) = (self.settings.env.n_envs, self.settings.dqn.buffer_size);
+        let needed = Replay::bytes_needed(space, n_envs, buffer_size);
+        let memory = u128::from(memory_bytes());
+        if needed <= memory {
+            return Ok(needed as u64);
+        }
+        let (has, needs) = (in_mib(memory), in_mib(needed));
+        let half = |setting: usize| (setting as u128 * memory / 2 / needed).max(1);
+        Err(TrainError::Unfit(if Replay::bytes_needed(space, n_envs, 1) > memory / 2 {
+            let fits = half(n_envs);
+            format!(
+                "replay for env.n_envs = {n_envs} needs at least {needs}, and this machine has {has}: lower env.n_envs to {fits} or less"
+            )
+        } else {
+            let (env, fits) = (&self.settings.env.id, half(buffer_size));
+            format!(
+                "a replay of dqn.buffer_size = {buffer_size} transitions of {env} needs {needs}, and this machine has {has}: lower dqn.buffer_size to {fits} or less"
+            )
+        }))
+    }
+
     /// Makes the run's folder with its configuration.
     fn create(&self) -> Result<(RunDir, RunLock, Manifest), TrainError> {
         let settings = &self.settings;
@@ -246,7 +268,7 @@ impl<'a> Experiment<'a> {
         manifest.save(&run.manifest())?;
         let config = settings.to_toml(true);
         write_atomic(&run.config(), |file| std::io::Write::write_all(file, config.as_bytes()))
-            .map_err(crate::run::RunError::io("write", &run.config()))?;
+            .map_err(RunError::io("write", &run.config()))?;
         Ok((run, lock, manifest))
     }
 
@@ -270,13 +292,14 @@ impl<'a> Experiment<'a> {
     }
 }
 
-/// What a finished run said when it finished, at the place where it is now.
-fn finished(run: &RunDir, result: &serde_json::Value) -> Result<Summary, crate::run::RunError> {
-    let mut summary: Summary = serde_json::from_value(result.clone()).map_err(|error| {
-        crate::run::RunError::Malformed { file: run.manifest(), problem: format!("its result: {error}") }
-    })?;
+/// What a finished run said when it finished, at the place where it is now; nothing if it is not finished.
+fn finished(run: &RunDir) -> Result<Option<Summary>, RunError> {
+    let manifest = Manifest::load(&run.manifest())?;
+    let (Outcome::Finished, Some(result)) = (manifest.outcome, manifest.result) else { return Ok(None) };
+    let mut summary: Summary = serde_json::from_value(result)
+        .map_err(|error| RunError::Malformed { file: run.manifest(), problem: format!("its result: {error}") })?;
     summary.run = run.path().to_owned();
-    Ok(summary)
+    Ok(Some(summary))
 }
 
 /// The policy of a run's folder, or of a weights file.

@@ -103,10 +103,11 @@ impl Replay {
         buffer_size.div_ceil(envs).max(2) + 1
     }
 
-    /// Bytes that such a replay takes, known before it is built.
-    pub fn bytes_needed(space: &Space, envs: usize, buffer_size: usize) -> u64 {
-        let row = space.width() as u64 * space.dtype().size() as u64 + 4 + 4 + 1;
-        row * (envs as u64) * (Self::ring_capacity(envs, buffer_size) as u64)
+    /// Bytes that such a replay takes, known before it is built; in more bits than any machine's memory needs,
+    /// so that a slip of the pen does not overflow.
+    pub fn bytes_needed(space: &Space, envs: usize, buffer_size: usize) -> u128 {
+        let row = space.width() * space.dtype().size() + size_of::<i32>() + size_of::<f32>() + size_of::<u8>();
+        row as u128 * envs as u128 * Self::ring_capacity(envs, buffer_size) as u128
     }
 
     /// Starts an episode of environment `env` with `observation`.

@@ -122,7 +122,7 @@ fn memory_is_what_was_announced() {
     for (envs, size) in [(1, 1000), (8, 50_000), (3, 10)] {
         let space = Space::box_f32(vec![0.0; 4], vec![1.0; 4]);
         let replay = Replay::new(&space, envs, size).unwrap();
-        assert_eq!(replay.bytes(), Replay::bytes_needed(&space, envs, size));
+        assert_eq!(u128::from(replay.bytes()), Replay::bytes_needed(&space, envs, size));
     }
 }
 

@@ -91,16 +91,7 @@ impl Session<'_> {
     }
 
     fn try_checkpoint(&mut self, envs: Option<Vec<EnvState>>) -> Result<WriteCost, TrainError> {
-        let logs = self.writer.sync()?;
-        let state = CheckpointView {
-            books: &self.books,
-            logs,
-            sampler: &self.sampler,
-            network: self.dqn.state()?,
-            envs,
-            replay: self.settings.run.checkpoint_replay.then(|| self.replay.view()),
-        };
-        let cost = self.checkpoints.save(self.books.steps, &state)?;
+        // The weights first: they are small, and a disk that is too full for the state may still take them.
         self.policy.set_parameters(self.dqn.parameters());
         write_weights(&self.run.latest_weights(), &self.policy.to_bytes())?;
         if let Some(best) = &self.books.best {
@@ -108,7 +99,15 @@ impl Session<'_> {
         }
         // Before the first evaluation the newest weights are the best there are.
         write_weights(&self.run.best_weights(), &self.policy.to_bytes())?;
-        Ok(cost)
+        let state = CheckpointView {
+            books: &self.books,
+            logs: self.writer.sync()?,
+            sampler: &self.sampler,
+            network: self.dqn.state()?,
+            envs,
+            replay: self.settings.run.checkpoint_replay.then(|| self.replay.view()),
+        };
+        Ok(self.checkpoints.save(self.books.steps, &state)?)
     }
 }
 

@@ -176,25 +176,24 @@ impl<'a> Session<'a> {
             (result, collector.finish())
         });
         self.books.cpu_s += finished.cpu_s;
-        match result {
-            Ok(mut end) => {
-                let evaluation = match end {
-                    End::Stopped => None,
-                    End::Completed | End::Solved => self.final_evaluation()?,
-                };
-                if evaluation.is_none() {
-                    end = End::Stopped;
-                } else {
+        let evaluated = result.and_then(|end| match end {
+            End::Stopped => Ok((end, None)),
+            End::Completed | End::Solved => Ok((end, self.final_evaluation()?)),
+        });
+        match evaluated {
+            Ok((end, evaluation)) => {
+                if evaluation.is_some() {
                     let row = self.books.row(self.epsilon.at(self.books.steps));
                     self.write_row(row);
                 }
                 self.checkpoint(finished.envs);
+                let end = if evaluation.is_none() { End::Stopped } else { end };
                 self.summary(end, evaluation)
             }
             Err(error) => {
                 // Environments that failed, or were left between two steps, begin anew on resume.
                 if self.books.steps > 0 {
-                    self.checkpoint(None);
+                    self.checkpoint(finished.envs.filter(|_| !matches!(error, TrainError::EnvFault(_))));
                 }
                 Err(error)
             }

@@ -20,6 +20,12 @@ impl Session<'_> {
 
     /// Says what was decided before training and what it will take.
     pub(super) fn announce(&mut self) {
+        let (algo, env) = (self.settings.train.algo, self.settings.env.id.as_str());
+        if !Settings::tuned(algo).any(|id| id == env) {
+            self.tell(&Event::Notice(&format!(
+                "settings: none are tuned for {algo} on {env}: what was not set is Stable-Baselines3's default"
+            )));
+        }
         let placement = &self.plan.placement;
         let device = format!("device: {}: {}", placement.device, placement.reason);
         let Settings { dqn, run, .. } = self.settings;
@@ -84,7 +90,8 @@ impl Session<'_> {
 }
 
 /// `1.5 MiB`, `2.0 GiB`
-pub(crate) fn in_mib(bytes: u64) -> String {
+pub(crate) fn in_mib(bytes: impl Into<u128>) -> String {
+    let bytes = bytes.into();
     let mib = bytes as f64 / f64::from(1 << 20);
     if mib < 1024.0 { format!("{mib:.1} MiB") } else { format!("{:.1} GiB", mib / 1024.0) }
 }

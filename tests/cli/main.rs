@@ -1,0 +1,27 @@
+//! The `cartwheel` command as people and scripts use it: every test runs the real binary in a folder of its own.
+//!
+//! Where a new test goes:
+//!
+//! | module | holds |
+//! |---|---|
+//! | `train` | what `train` promises when all goes well: flags, summary, files |
+//! | `determinism` | the same seed gives the same bytes, whatever the number of actors |
+//! | `resume` | runs that were killed, interrupted or finished, and gone on with |
+//! | `config` | where settings come from, and `--print-config` |
+//! | `env`, `eval`, `runs` | the other subcommands, and `--json` over all of them |
+//! | `bad_input` | what was asked wrongly: the message names it and says what to do |
+//! | `faults` | what breaks on the way: environments, numbers, disks, files |
+//! | `support` | the folder that tests run commands in, and readers of what a run leaves |
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod bad_input;
+mod config;
+mod determinism;
+mod env;
+mod eval;
+mod faults;
+mod resume;
+mod runs;
+mod support;
+mod train;
