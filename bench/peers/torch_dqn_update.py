@@ -83,7 +83,12 @@ def main() -> None:
     torch.set_num_threads(1)
 
     results = {}
-    forms = {"eager": (False, False), "eager_fused_adam": (False, True), "compiled": (True, False), "compiled_fused_adam": (True, True)}
+    forms = {
+        "eager": (False, False),
+        "eager_fused_adam": (False, True),
+        "compiled": (True, False),
+        "compiled_fused_adam": (True, True),
+    }
     for name, (compiled, fused) in forms.items():
         try:
             results[name] = measure(updater(args.hidden, args.batch_size, compiled, fused), args.blocks, args.block)

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use cartwheel::agents::nn::Device;
-use cartwheel::trainer::{ActorCount, Aggregate, Algo, Clock, Experiment, Settings, Summary, TrainError, train_seeds};
+use cartwheel::trainer::{
+    ActorCount, Aggregate, Algo, Clock, Event, Experiment, Settings, Summary, TrainError, train_seeds,
+};
 use serde_json::json;
 
 use super::Result;
@@ -164,16 +166,20 @@ fn one(experiment: Experiment<'_>, signals: &Signals, output: Output) -> Result 
 
 /// Trains several seeds and prints what they came to together.
 fn several(settings: &Settings, count: u64, signals: &Signals, output: Output) -> Result {
-    let ended = |result: &std::result::Result<Summary, TrainError>| match result {
-        Ok(summary) => eprintln!("seed {}: {}", summary.seed, headline(summary)),
-        Err(error) => eprintln!("error: {error}"),
+    let listen = |seed: u64, event: &Event<'_>| match event {
+        Event::Warning(text) => eprintln!("seed {seed}: warning: {text}"),
+        Event::Ended(summary) => eprintln!("seed {seed}: {}", headline(summary)),
+        _ => {}
     };
-    let results = train_seeds(settings, count, &signals.stop, REVISION, &ended);
+    let results = train_seeds(settings, count, &signals.stop, REVISION, &listen);
     let (mut summaries, mut errors) = (Vec::new(), Vec::new());
     for result in results {
         match result {
             Ok(summary) => summaries.push(summary),
-            Err(error) => errors.push(Failure::from(error)),
+            Err(error) => {
+                eprintln!("error: {error}");
+                errors.push(Failure::from(error));
+            }
         }
     }
     if let (Some(first), true) = (errors.first(), summaries.is_empty()) {

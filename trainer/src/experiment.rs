@@ -142,6 +142,8 @@ impl<'a> Experiment<'a> {
             None => self.create()?,
             Some(run) => {
                 if let Some(summary) = finished(&run)? {
+                    let notice = "this run is finished, and is left as it is: to train its weights further, start a run with --init-from";
+                    tell(&mut self.callbacks, &Event::Notice(notice));
                     return Ok(summary);
                 }
                 let lock = run.lock()?;
@@ -156,7 +158,7 @@ impl<'a> Experiment<'a> {
             manifest.save(&run.manifest())?;
         }
         let mut callbacks = std::mem::take(&mut self.callbacks);
-        let warned = self.warn_of_another_machine(&manifest, &mut callbacks);
+        self.warn_of_another_machine(&manifest, &mut callbacks);
         let session = Session::new(
             &self.settings,
             plan,
@@ -166,7 +168,7 @@ impl<'a> Experiment<'a> {
             callbacks,
             self.stop.clone(),
         );
-        let result = warned.and(session).and_then(Session::train);
+        let result = session.and_then(Session::train);
         let outcome = match &result {
             Ok(summary) if summary.interrupted => Outcome::Interrupted,
             Ok(_) => Outcome::Finished,
@@ -273,22 +275,22 @@ impl<'a> Experiment<'a> {
     }
 
     /// Bits depend on the instruction set: a run that goes on elsewhere says so.
-    fn warn_of_another_machine(
-        &self,
-        manifest: &Manifest,
-        callbacks: &mut [Box<dyn Callback + 'a>],
-    ) -> Result<(), TrainError> {
-        let here = Isa::detect().to_string();
-        if manifest.machine.simd != here {
-            let notice = format!(
-                "this machine computes with {here}, the run began with {}: results go on, but not bit for bit",
-                manifest.machine.simd
+    fn warn_of_another_machine(&self, manifest: &Manifest, callbacks: &mut [Box<dyn Callback + 'a>]) {
+        let (here, there) = (Isa::detect().to_string(), &manifest.machine.simd);
+        if *there != here {
+            let warning = format!(
+                "this machine computes with {here}, the run began with {there}: it goes on, but not bit for bit"
             );
-            for callback in callbacks {
-                let _ = callback.on_event(&Event::Notice(&notice));
-            }
+            tell(callbacks, &Event::Warning(&warning));
         }
-        Ok(())
+    }
+}
+
+/// Tells callbacks before there is a session that does.
+fn tell(callbacks: &mut [Box<dyn Callback + '_>], event: &Event<'_>) {
+    for callback in callbacks {
+        // There is nothing to end yet.
+        let _ = callback.on_event(event);
     }
 }
 

@@ -89,7 +89,7 @@ pub(crate) fn choose_actors(costs: Costs, clock: Clock, n_envs: usize, cores: us
     let actors = choices.clone().find(worthwhile).unwrap_or(1);
     let share = costs.collect.as_secs_f64() / (costs.collect + costs.update).as_secs_f64().max(1e-12);
     let measured = format!(
-        "stepping and inference take {:.0} µs of a phase on one thread, the update {:.0} µs ({:.0} % of both is acting)",
+        "between two updates, stepping and inference take {:.0} µs on one thread, an update {:.0} µs ({:.0} % of both is acting)",
         costs.collect.as_secs_f64() * 1e6,
         costs.update.as_secs_f64() * 1e6,
         share * 100.0
@@ -97,7 +97,7 @@ pub(crate) fn choose_actors(costs: Costs, clock: Clock, n_envs: usize, cores: us
     let verdict = match actors {
         1 if *choices.end() == 1 => format!("there is room for only one ({n_envs} environments, {cores} cores)"),
         1 => "more threads would not pay".into(),
-        _ => format!("a phase should take {:.0} µs with them", phase(actors).as_secs_f64() * 1e6),
+        _ => format!("with them, both should take {:.0} µs", phase(actors).as_secs_f64() * 1e6),
     };
     (actors, format!("actors: {actors}: {measured}; {verdict}"))
 }

@@ -129,22 +129,16 @@ fn draw(
     }
     for (series, colour) in series.iter().zip(COLOURS.iter().cycle()) {
         let line = LineSeries::new(series.points.iter().copied(), colour.stroke_width(2));
-        let colour = *colour;
-        chart
-            .draw_series(line)?
-            .label(&series.name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(3)));
+        chart.draw_series(line)?;
     }
-    // Curves that learn rise to the right: below them is room.
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
-        .background_style(WHITE.mix(0.85))
-        .border_style(TRANSPARENT)
-        .label_font((FONT, 13).into_font().color(&INK))
-        .legend_area_size(26)
-        .margin(4)
-        .draw()?;
+    // The legend stands beside the title, where no curve can run under it.
+    let (width, _) = root.dim_in_pixel();
+    for (i, (series, colour)) in series.iter().zip(COLOURS.iter().cycle()).enumerate() {
+        let (x, y) = (width as i32 - 190, 20 + 18 * i as i32);
+        root.draw(&PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(3)))?;
+        let written = (FONT, 13).into_font().color(&INK).pos(Pos::new(HPos::Left, VPos::Center));
+        root.draw(&Text::new(series.name.as_str(), (x + 26, y), written))?;
+    }
     root.present()
 }
 

@@ -1,5 +1,6 @@
 //! The same experiment with several seeds: one seed says little in reinforcement learning.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -8,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use serde::{Deserialize, Serialize};
 
 use crate::statistics::{bootstrap_ci, iqm, mean_std, median};
-use crate::{ActorCount, Clock, Experiment, Settings, Summary, TrainError};
+use crate::{ActorCount, Clock, Event, Experiment, Settings, Summary, TrainError};
 
 /// What several seeds came to, over their final greedy returns.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,14 +41,14 @@ impl Aggregate {
 }
 
 /// Trains `settings` with `count` seeds from `settings.train.seed` on, as many at a time as there are cores.
-/// Each becomes a run of its own; a name gets the seed appended. Answers in the order of the seeds; `ended` is
-/// told of each as it ends.
+/// Each becomes a run of its own; a name gets the seed appended. Answers in the order of the seeds; `listen` is
+/// told of the events of each seed, from several threads.
 pub fn train_seeds(
     settings: &Settings,
     count: u64,
     stop: &Arc<AtomicBool>,
     git_revision: Option<&str>,
-    ended: &(dyn Fn(&Result<Summary, TrainError>) + Sync),
+    listen: &(dyn Fn(u64, &Event<'_>) + Sync),
 ) -> Vec<Result<Summary, TrainError>> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let threads = match (settings.train.clock, settings.train.actors) {
@@ -74,9 +75,13 @@ pub fn train_seeds(
                         settings.train.actors = ActorCount::Exactly(1);
                     }
                     settings.run.name = settings.run.name.map(|name| format!("{name}-s{}", settings.train.seed));
+                    let seed = settings.train.seed;
+                    let callback = |event: &Event<'_>| {
+                        listen(seed, event);
+                        ControlFlow::Continue(())
+                    };
                     let experiment = Experiment::new(settings).stop_when(stop.clone()).git_revision(git_revision);
-                    let result = experiment.run();
-                    ended(&result);
+                    let result = experiment.callback(callback).run();
                     *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
                 }
             });
