@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`nn`] | networks, their kernels, devices and weights: the only place that knows dfdx |
 //! | [`dqn`] | deep Q-network: its hyperparameters and its update rule |
-//! | [`config`] | how settings are declared once and then read, checked, printed and documented |
+//! | [`mod@config`] | how settings are declared once and then read, checked, printed and documented |
 //!
 //! A [`GreedyPolicy`] acts with a trained network:
 //!

@@ -1,0 +1,41 @@
+//! The examples do what their first lines say.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Runs an example, which `cargo test` has built, in `folder`; answers what it printed.
+fn run(example: &str, arguments: &[&Path], folder: &Path) -> String {
+    // .../release/deps/examples-<hash> beside .../release/examples/<name>
+    let deps = std::env::current_exe().unwrap();
+    let program: PathBuf = deps.ancestors().nth(2).unwrap().join("examples").join(example);
+    let output = Command::new(&program).args(arguments).current_dir(folder).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    assert!(output.status.success(), "{example}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// The folder of the run that an example says it saved.
+fn saved_in(printed: &str, folder: &Path) -> PathBuf {
+    folder.join(printed.lines().find_map(|line| line.strip_prefix("saved in ")).unwrap())
+}
+
+#[test]
+fn a_policy_is_trained_and_loaded() {
+    let folder = tempfile::tempdir().unwrap();
+    let printed = run("train_cartpole", &[], folder.path());
+    assert!(printed.contains("\nsolved after "), "{printed}");
+    let run_folder = saved_in(&printed, folder.path());
+    let printed = run("load_policy", &[&run_folder], folder.path());
+    let return_ = printed.strip_prefix("CartPole-v1: return ").and_then(|rest| rest.split(' ').next()).unwrap();
+    assert!(return_.parse::<f64>().unwrap() >= 400.0, "{printed}");
+}
+
+#[test]
+fn an_environment_of_ones_own_is_solved() {
+    let folder = tempfile::tempdir().unwrap();
+    let printed = run("custom_env", &[], folder.path());
+    assert!(printed.contains("solved: true, greedy return 0.96"), "{printed}");
+    assert!(saved_in(&printed, folder.path()).join("run.json").is_file());
+}
