@@ -41,6 +41,8 @@ pub struct Replay {
     rings: Vec<Ring>,
     /// Rows in each ring.
     capacity: usize,
+    /// Rows that can be drawn.
+    transitions: usize,
 }
 
 /// Where a ring stands.
@@ -95,6 +97,7 @@ impl Replay {
             flags: vec![NO_STEP; rows],
             rings: vec![Ring::default(); envs],
             capacity,
+            transitions: 0,
         })
     }
 
@@ -115,6 +118,8 @@ impl Replay {
     pub fn begin(&mut self, env: usize, observation: Row<'_>) {
         let row = self.advance(env);
         self.observations.set(row, observation);
+        // The oldest row of a full ring goes.
+        self.transitions -= usize::from(self.flags[row] & NO_STEP == 0);
         self.flags[row] = NO_STEP;
     }
 
@@ -134,6 +139,7 @@ impl Replay {
         self.actions[row] = action;
         self.rewards[row] = reward;
         self.flags[row] = (u8::from(terminated) * TERMINATED) | (u8::from(truncated) * TRUNCATED);
+        self.transitions += 1;
         self.begin(env, next_observation);
     }
 
@@ -189,7 +195,7 @@ impl Replay {
 
     /// Whether there is a transition to draw.
     pub fn has_transitions(&self) -> bool {
-        self.rings.iter().any(|r| r.len >= 2)
+        self.transitions > 0
     }
 
     /// Fills `batch` with `n` transitions drawn uniformly with replacement.
@@ -275,6 +281,7 @@ impl Replay {
         if fits {
             (self.rings, self.observations, self.actions) = (state.rings, state.observations, state.actions);
             (self.rewards, self.flags) = (state.rewards, state.flags);
+            self.transitions = self.flags.iter().filter(|flags| *flags & NO_STEP == 0).count();
         }
         fits
     }
