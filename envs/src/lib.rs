@@ -28,6 +28,8 @@
 //! allocates nothing. Random numbers come from a [`Generator`] that equals NumPy's: the same seed gives
 //! the same episode as in Gymnasium.
 
+pub mod as_bytes;
+
 mod action;
 mod check;
 mod classic;

@@ -184,29 +184,9 @@ pub struct Rows {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Data {
-    F32(#[serde(with = "as_bytes")] Vec<f32>),
+    F32(#[serde(with = "crate::as_bytes")] Vec<f32>),
     U8(#[serde(with = "serde_bytes")] Vec<u8>),
-    I32(#[serde(with = "as_bytes")] Vec<i32>),
-}
-
-/// Numbers as the bytes they are in memory: replay of gigabytes is copied to disk, not encoded number by number.
-mod as_bytes {
-    use bytemuck::{AnyBitPattern, NoUninit};
-    use serde::{Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<T: NoUninit, S: Serializer>(values: &[T], serializer: S) -> Result<S::Ok, S::Error> {
-        serde_bytes::serialize(bytemuck::cast_slice::<T, u8>(values), serializer)
-    }
-
-    pub(super) fn deserialize<'de, T: AnyBitPattern, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Vec<T>, D::Error> {
-        let bytes: Vec<u8> = serde_bytes::deserialize(deserializer)?;
-        if !bytes.len().is_multiple_of(size_of::<T>()) {
-            return Err(D::Error::custom("a number is cut off"));
-        }
-        Ok(bytes.chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned).collect())
-    }
+    I32(#[serde(with = "crate::as_bytes")] Vec<i32>),
 }
 
 impl Rows {

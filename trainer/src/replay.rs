@@ -59,9 +59,9 @@ struct Ring {
 pub struct ReplayState {
     rings: Vec<Ring>,
     observations: Rows,
-    #[serde(with = "le_bytes")]
+    #[serde(with = "cartwheel_envs::as_bytes")]
     actions: Vec<i32>,
-    #[serde(with = "le_bytes")]
+    #[serde(with = "cartwheel_envs::as_bytes")]
     rewards: Vec<f32>,
     #[serde(with = "serde_bytes")]
     flags: Vec<u8>,
@@ -72,9 +72,9 @@ pub struct ReplayState {
 pub struct ReplayView<'a> {
     rings: &'a [Ring],
     observations: &'a Rows,
-    #[serde(with = "le_bytes")]
+    #[serde(with = "cartwheel_envs::as_bytes")]
     actions: &'a [i32],
-    #[serde(with = "le_bytes")]
+    #[serde(with = "cartwheel_envs::as_bytes")]
     rewards: &'a [f32],
     #[serde(with = "serde_bytes")]
     flags: &'a [u8],
@@ -284,27 +284,6 @@ impl Replay {
             self.transitions = self.flags.iter().filter(|flags| *flags & NO_STEP == 0).count();
         }
         fits
-    }
-}
-
-/// Numbers as the bytes they are in memory on a little-endian machine: a checkpoint of gigabytes is copied,
-/// not encoded number by number.
-mod le_bytes {
-    use bytemuck::{AnyBitPattern, NoUninit};
-    use serde::{Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<T: NoUninit, S: Serializer>(values: &[T], serializer: S) -> Result<S::Ok, S::Error> {
-        serde_bytes::serialize(bytemuck::cast_slice::<T, u8>(values), serializer)
-    }
-
-    pub(super) fn deserialize<'de, T: AnyBitPattern + NoUninit, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Vec<T>, D::Error> {
-        let bytes: Vec<u8> = serde_bytes::deserialize(deserializer)?;
-        if !bytes.len().is_multiple_of(size_of::<T>()) {
-            return Err(D::Error::custom("a number is cut off"));
-        }
-        Ok(bytes.chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned).collect())
     }
 }
 
