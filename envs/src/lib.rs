@@ -38,6 +38,7 @@ mod env;
 mod environment;
 mod error;
 mod font;
+mod gif;
 mod raster;
 mod registry;
 mod rows;
@@ -55,6 +56,7 @@ pub use debug::{BanditEnv, IdentityConfig, IdentityEnv, ScriptedConfig, Scripted
 pub use env::{Env, Info, Step};
 pub use environment::Environment;
 pub use error::{EnvError, Result};
+pub use gif::GifWriter;
 pub use raster::{Frame, Rasterizer};
 pub use registry::{EnvSpec, Kwarg, Kwargs, list, make, make_vec, make_with, register, spec};
 pub use rows::{Dtype, Element, Row, RowMut, Rows};

@@ -5,6 +5,7 @@ mod env;
 mod eval;
 mod output;
 mod progress;
+mod record;
 mod runs;
 mod signals;
 mod train;
@@ -33,6 +34,8 @@ enum Command {
     Train(Box<train::Args>),
     /// Play greedy episodes with a trained policy.
     Eval(eval::Args),
+    /// Record episodes as a GIF.
+    Record(record::Args),
     /// List the runs in a folder.
     Runs(runs::Args),
     /// List, check and verify environments.
@@ -77,6 +80,7 @@ fn dispatch() -> ExitCode {
     let result = match cli.command {
         Command::Train(args) => train::run(*args, output),
         Command::Eval(args) => eval::run(&args, output),
+        Command::Record(args) => record::run(&args, output),
         Command::Runs(args) => runs::run(&args, output),
         Command::Env(command) => env::run(&command, output),
         Command::Algos => algos::run(output),

@@ -8,7 +8,7 @@
 //! | `determinism` | the same seed gives the same bytes, whatever the number of actors |
 //! | `resume` | runs that were killed, interrupted or finished, and gone on with |
 //! | `config` | where settings come from, and `--print-config` |
-//! | `env`, `eval`, `runs` | the other subcommands, and `--json` over all of them |
+//! | `env`, `eval`, `record`, `runs` | the other subcommands, and `--json` over all of them |
 //! | `bad_input` | what was asked wrongly: the message names it and says what to do |
 //! | `faults` | what breaks on the way: environments, numbers, disks, files |
 //! | `support` | the folder that tests run commands in, and readers of what a run leaves |
@@ -21,6 +21,7 @@ mod determinism;
 mod env;
 mod eval;
 mod faults;
+mod record;
 mod resume;
 mod runs;
 mod support;

@@ -1,0 +1,43 @@
+//! `cartwheel record`
+
+use std::fs;
+
+use crate::support::{CART_POLE, Folder};
+
+#[test]
+fn an_episode_of_a_random_policy_is_recorded() {
+    let folder = Folder::new();
+    let json = folder.ok("record CartPole-v1 --out a.gif --width 60 --episodes 2 --seed 3 --json").json;
+    assert_eq!((&json["env"], json["returns"].as_array().unwrap().len()), (&"CartPole-v1".into(), 2));
+    let gif = fs::read(folder.path("a.gif")).unwrap();
+    assert!(gif.starts_with(b"GIF89a") && gif.ends_with(b";"));
+    // Each frame has a control block: one for the reset and one a step.
+    let steps: f64 = json["returns"].as_array().unwrap().iter().map(|r| r.as_f64().unwrap()).sum();
+    let frames = gif.windows(4).filter(|bytes| *bytes == [0x21, 0xf9, 4, 4]).count();
+    assert_eq!(frames as f64, steps + 2.0);
+    folder.ok("record CartPole-v1 --out b.gif --width 60 --episodes 2 --seed 3 --json");
+    assert_eq!(gif, fs::read(folder.path("b.gif")).unwrap(), "the same seed, the same picture");
+}
+
+#[test]
+fn a_run_is_recorded_with_its_best_policy() {
+    let folder = Folder::new();
+    folder.ok(&format!("{CART_POLE} --steps 1500 --name a"));
+    let of_run = folder.ok("record runs/a --out a.gif --width 60 --json").json;
+    let of_env = folder.ok("record CartPole-v1 --policy runs/a --out b.gif --width 60 --json").json;
+    assert_eq!(of_run["returns"], of_env["returns"]);
+    assert_eq!(fs::read(folder.path("a.gif")).unwrap(), fs::read(folder.path("b.gif")).unwrap());
+}
+
+#[test]
+fn what_cannot_be_recorded_is_told() {
+    let folder = Folder::new();
+    folder.refused("record CartPole-v1 --out a.mp4 --json", 2, &["a.mp4", ".gif"]);
+    folder.refused("record CartPole-v9 --out a.gif --json", 2, &["CartPole-v9", "CartPole-v1"]);
+    folder.refused("record Bandit-v0 --out a.gif --json", 2, &["Bandit-v0", "draws nothing"]);
+    folder.refused("record CartPole-v1 --policy none --out a.gif --json", 2, &["none", "is not a run"]);
+    folder.refused("record CartPole-v1 --out none/a.gif --json", 1, &["none/a.gif"]);
+    folder.ok(&format!("{CART_POLE} --steps 200 --name a"));
+    folder.refused("record Scripted-v0 --policy runs/a --out a.gif --json", 2, &["runs/a", "other spaces", "Scripted-v0"]);
+    assert!(!folder.path("a.gif").exists());
+}
