@@ -38,6 +38,10 @@ fn what_cannot_be_recorded_is_told() {
     folder.refused("record CartPole-v1 --policy none --out a.gif --json", 2, &["none", "is not a run"]);
     folder.refused("record CartPole-v1 --out none/a.gif --json", 1, &["none/a.gif"]);
     folder.ok(&format!("{CART_POLE} --steps 200 --name a"));
-    folder.refused("record Scripted-v0 --policy runs/a --out a.gif --json", 2, &["runs/a", "other spaces", "Scripted-v0"]);
+    folder.refused(
+        "record Scripted-v0 --policy runs/a --out a.gif --json",
+        2,
+        &["runs/a", "other spaces", "Scripted-v0"],
+    );
     assert!(!folder.path("a.gif").exists());
 }

@@ -260,17 +260,20 @@ impl<'a> Experiment<'a> {
         let settings = &self.settings;
         let runs = Path::new(&settings.run.dir);
         let (env, algo, seed) = (&settings.env.id, settings.train.algo.to_string(), settings.train.seed);
-        let run = match &settings.run.name {
-            Some(name) => RunDir::create(runs, name)?,
-            None => RunDir::create_unique(runs, &default_name(env, &algo, seed, SystemTime::now()))?,
-        };
-        let lock = run.lock()?;
         let mut manifest = Manifest::start(env, &algo, seed, &Isa::detect().to_string());
         manifest.git_revision.clone_from(&self.git_revision);
-        manifest.save(&run.manifest())?;
         let config = settings.to_toml(true);
-        write_atomic(&run.config(), |file| std::io::Write::write_all(file, config.as_bytes()))
-            .map_err(RunError::io("write", &run.config()))?;
+        let fill = |run: &RunDir| {
+            manifest.save(&run.manifest())?;
+            write_atomic(&run.config(), |file| std::io::Write::write_all(file, config.as_bytes()))
+                .map(drop)
+                .map_err(RunError::io("write", &run.config()))
+        };
+        let run = match &settings.run.name {
+            Some(name) => RunDir::create(runs, name, &fill)?,
+            None => RunDir::create_unique(runs, &default_name(env, &algo, seed, SystemTime::now()), &fill)?,
+        };
+        let lock = run.lock()?;
         Ok((run, lock, manifest))
     }
 

@@ -3,7 +3,11 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
+
+use rustix::fs::{CWD, RenameFlags};
+use rustix::io::Errno;
 
 use super::atomic::sync_folder;
 use super::clock::compact;
@@ -31,33 +35,65 @@ pub struct RunSummary {
     pub manifest: Result<Manifest, RunError>,
 }
 
+/// Writes the files that a new run begins with.
+pub type Fill<'a> = &'a dyn Fn(&RunDir) -> Result<(), RunError>;
+
+/// Renames a folder to a name that nothing has.
+fn rename_new(from: &Path, to: &Path) -> Result<(), RunError> {
+    match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(()),
+        // Some network file systems cannot refuse by themselves.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) if !to.exists() => {
+            fs::rename(from, to).map_err(RunError::io("create", to))
+        }
+        Err(Errno::EXIST | Errno::NOTEMPTY | Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {
+            Err(RunError::Exists { path: to.to_owned() })
+        }
+        Err(other) => Err(RunError::io("create", to)(other.into())),
+    }
+}
+
 impl RunDir {
-    /// Makes the folder of a new run, and `runs_dir` where it is not there yet. A name that is taken is refused.
-    pub fn create(runs_dir: &Path, name: &str) -> Result<Self, RunError> {
+    /// Makes the folder of a new run, and `runs_dir` where it is not there yet, with what `fill` writes into it. The
+    /// folder appears whole or not at all: a process that is killed meanwhile leaves the name free. A name that is taken
+    /// is refused.
+    pub fn create(runs_dir: &Path, name: &str, fill: Fill<'_>) -> Result<Self, RunError> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
         if !is_plain(name) {
             return Err(RunError::BadName { name: name.to_owned() });
         }
-        fs::create_dir_all(runs_dir).map_err(RunError::io("create the folder", runs_dir))?;
         let run = Self { path: runs_dir.join(name) };
-        // Making a folder fails where there is one: of two processes with the same name, one gets it.
-        fs::create_dir(&run.path).map_err(|cause| match cause.kind() {
-            ErrorKind::AlreadyExists => RunError::Exists { path: run.path.clone() },
-            _ => RunError::io("create a run in", runs_dir)(cause),
-        })?;
-        let checkpoints = run.checkpoints();
-        fs::create_dir(&checkpoints).map_err(RunError::io("create the folder", &checkpoints))?;
-        sync_folder(&run.path).map_err(RunError::io("sync the folder", &run.path))?;
+        if run.path.exists() {
+            return Err(RunError::Exists { path: run.path });
+        }
+        fs::create_dir_all(runs_dir).map_err(RunError::io("create the folder", runs_dir))?;
+        let hidden = format!(".{name}.{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let staged = Self { path: runs_dir.join(hidden) };
+        let made = staged.make(runs_dir, fill).and_then(|()| rename_new(&staged.path, &run.path));
+        if made.is_err() {
+            // What is wrong with the disk is told already.
+            let _ = fs::remove_dir_all(&staged.path);
+        }
+        made?;
         sync_folder(runs_dir).map_err(RunError::io("sync the folder", runs_dir))?;
         Ok(run)
     }
 
+    fn make(&self, runs_dir: &Path, fill: Fill<'_>) -> Result<(), RunError> {
+        fs::create_dir(&self.path).map_err(RunError::io("create a run in", runs_dir))?;
+        let checkpoints = self.checkpoints();
+        fs::create_dir(&checkpoints).map_err(RunError::io("create the folder", &checkpoints))?;
+        fill(self)?;
+        sync_folder(&self.path).map_err(RunError::io("sync the folder", &self.path))
+    }
+
     /// As [`RunDir::create`], but a name that is taken gets `-2`, `-3`, ... at its end.
-    pub fn create_unique(runs_dir: &Path, name: &str) -> Result<Self, RunError> {
-        let mut tried = Self::create(runs_dir, name);
+    pub fn create_unique(runs_dir: &Path, name: &str, fill: Fill<'_>) -> Result<Self, RunError> {
+        let mut tried = Self::create(runs_dir, name, fill);
         for number in 2_u64.. {
             match tried {
                 Err(RunError::Exists { .. }) => {
-                    tried = Self::create(runs_dir, &format!("{name}-{number}"));
+                    tried = Self::create(runs_dir, &format!("{name}-{number}"), fill);
                 }
                 other => return other,
             }
@@ -189,32 +225,35 @@ mod tests {
     fn a_name_is_taken_once() {
         let runs = tempfile::tempdir().unwrap();
         let runs = runs.path().join("not/there/yet");
-        let run = RunDir::create(&runs, "a").unwrap();
+        let run = RunDir::create(&runs, "a", &|_| Ok(())).unwrap();
         assert!(run.checkpoints().is_dir());
-        assert!(matches!(RunDir::create(&runs, "a"), Err(RunError::Exists { .. })));
-        assert_eq!(RunDir::create_unique(&runs, "a").unwrap().name(), "a-2");
-        assert_eq!(RunDir::create_unique(&runs, "a").unwrap().name(), "a-3");
-        assert_eq!(RunDir::create_unique(&runs, "b").unwrap().name(), "b");
+        assert!(matches!(RunDir::create(&runs, "a", &|_| Ok(())), Err(RunError::Exists { .. })));
+        assert_eq!(RunDir::create_unique(&runs, "a", &|_| Ok(())).unwrap().name(), "a-2");
+        assert_eq!(RunDir::create_unique(&runs, "a", &|_| Ok(())).unwrap().name(), "a-3");
+        assert_eq!(RunDir::create_unique(&runs, "b", &|_| Ok(())).unwrap().name(), "b");
     }
 
     #[test]
     fn a_name_stays_inside_the_folder() {
         let runs = tempfile::tempdir().unwrap();
         for name in ["", ".", "..", ".hidden", "a/b", "../a", "a b", "a\n"] {
-            assert!(matches!(RunDir::create(runs.path(), name), Err(RunError::BadName { .. })), "{name:?}");
+            assert!(
+                matches!(RunDir::create(runs.path(), name, &|_| Ok(())), Err(RunError::BadName { .. })),
+                "{name:?}"
+            );
         }
     }
 
     #[test]
     fn an_unusable_folder_is_named() {
-        let error = RunDir::create(Path::new("/proc/runs"), "a").unwrap_err();
+        let error = RunDir::create(Path::new("/proc/runs"), "a", &|_| Ok(())).unwrap_err();
         assert!(error.to_string().contains("/proc/runs"), "{error}");
     }
 
     #[test]
     fn open_says_what_is_missing() {
         let runs = tempfile::tempdir().unwrap();
-        let run = RunDir::create(runs.path(), "a").unwrap();
+        let run = RunDir::create(runs.path(), "a", &|_| Ok(())).unwrap();
         let error = RunDir::open(run.path()).unwrap_err();
         assert!(error.to_string().contains("no config.toml and no run.json"), "{error}");
         fs::write(run.config(), "").unwrap();
@@ -229,17 +268,17 @@ mod tests {
         let runs = tempfile::tempdir().unwrap();
         assert!(RunDir::list(&runs.path().join("none")).unwrap().is_empty());
         for (name, started) in [("late", "2026-02-01T00:00:00Z"), ("early", "2026-01-01T00:00:00Z")] {
-            let run = RunDir::create(runs.path(), name).unwrap();
+            let run = RunDir::create(runs.path(), name, &|_| Ok(())).unwrap();
             fs::write(run.config(), "").unwrap();
             let mut manifest = Manifest::start("CartPole-v1", "dqn", 1, "none");
             manifest.started = started.to_owned();
             manifest.end(Outcome::Finished, None);
             manifest.save(&run.manifest()).unwrap();
         }
-        let torn = RunDir::create(runs.path(), "a-torn").unwrap();
+        let torn = RunDir::create(runs.path(), "a-torn", &|_| Ok(())).unwrap();
         fs::write(torn.config(), "").unwrap();
         fs::write(torn.manifest(), "{\"format").unwrap();
-        RunDir::create(runs.path(), "a-bare").unwrap();
+        RunDir::create(runs.path(), "a-bare", &|_| Ok(())).unwrap();
         fs::write(runs.path().join("notes.txt"), "").unwrap();
 
         let list = RunDir::list(runs.path()).unwrap();

@@ -38,7 +38,7 @@ mod writer;
 pub use atomic::{WriteCost, write_atomic};
 pub use checkpoint::Checkpoints;
 pub use clock::rfc3339;
-pub use dir::{RunDir, RunSummary, default_name};
+pub use dir::{Fill, RunDir, RunSummary, default_name};
 pub use episode_reader::Episodes;
 pub use episodes::{ActionLog, EpisodeEntry, EpisodeLog, EpisodeRecord};
 pub use error::RunError;

@@ -224,7 +224,7 @@ mod tests {
 
     fn run() -> (tempfile::TempDir, RunDir) {
         let runs = tempfile::tempdir().unwrap();
-        let run = RunDir::create(runs.path(), "a").unwrap();
+        let run = RunDir::create(runs.path(), "a", &|_| Ok(())).unwrap();
         (runs, run)
     }
 
