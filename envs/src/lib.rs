@@ -48,7 +48,9 @@ mod wrappers;
 
 pub use action::{Action, Actions};
 pub use check::{Violation, check_env};
-pub use classic::{CartPole, CartPoleConfig, CartPoleState, CartPoleVector};
+pub use classic::{
+    CartPole, CartPoleConfig, CartPoleState, CartPoleVector, MountainCar, MountainCarConfig, MountainCarState,
+};
 pub use debug::{BanditEnv, IdentityConfig, IdentityEnv, ScriptedConfig, ScriptedEnd, ScriptedEnv};
 pub use env::{Env, Info, Step};
 pub use environment::Environment;

@@ -1,11 +1,16 @@
 //! Gymnasium's classic control: small physical systems.
 
 mod cart_pole;
+mod mountain_car;
+mod trig;
 
 pub use cart_pole::{CartPole, CartPoleConfig, CartPoleState, CartPoleVector};
+pub use mountain_car::{MountainCar, MountainCarConfig, MountainCarState};
 
 use crate::EnvSpec;
 
 pub(crate) fn specs() -> Vec<EnvSpec> {
-    cart_pole::specs()
+    let mut specs = cart_pole::specs();
+    specs.extend([mountain_car::spec()]);
+    specs
 }
