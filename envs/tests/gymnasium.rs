@@ -8,7 +8,7 @@
 use std::fs;
 
 use cartwheel_envs::{
-    Action, CartPole, CartPoleConfig, Env, Generator, MountainCar, Rows, TimeLimit, spec, verify_file,
+    Action, CartPole, CartPoleConfig, Env, Generator, MountainCar, Pendulum, Rows, TimeLimit, spec, verify_file,
 };
 use serde_json::{Value, json};
 
@@ -16,7 +16,8 @@ const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/gymnasium
 
 #[test]
 fn recorded_episodes_are_reproduced() {
-    let recordings = [("CartPole-v0", 58, 2654), ("CartPole-v1", 52, 2663), ("MountainCar-v0", 25, 4002)];
+    let recordings =
+        [("CartPole-v0", 58, 2654), ("CartPole-v1", 52, 2663), ("MountainCar-v0", 25, 4002), ("Pendulum-v1", 20, 4000)];
     for (id, episodes, steps) in recordings {
         let check = verify_file(format!("{DATA}/{id}.jsonl")).unwrap();
         assert_eq!(check.mismatches, [], "{id}");
@@ -41,6 +42,9 @@ fn exact_states_are_reproduced() {
                 "MountainCar-v0" => replay(run, MountainCar::new(Default::default()), |env| {
                     vec![env.state().position, env.state().velocity]
                 }),
+                "Pendulum-v1" => {
+                    replay(run, Pendulum::new(Default::default()), |env| vec![env.state().theta, env.state().theta_dot])
+                }
                 _ => panic!("{id} has recorded states that are not looked at"),
             }
         }

@@ -2,15 +2,17 @@
 
 mod cart_pole;
 mod mountain_car;
+mod pendulum;
 mod trig;
 
 pub use cart_pole::{CartPole, CartPoleConfig, CartPoleState, CartPoleVector};
 pub use mountain_car::{MountainCar, MountainCarConfig, MountainCarState};
+pub use pendulum::{Pendulum, PendulumConfig, PendulumState};
 
 use crate::EnvSpec;
 
 pub(crate) fn specs() -> Vec<EnvSpec> {
     let mut specs = cart_pole::specs();
-    specs.extend([mountain_car::spec()]);
+    specs.extend([mountain_car::spec(), pendulum::spec()]);
     specs
 }
