@@ -49,8 +49,8 @@ mod wrappers;
 pub use action::{Action, Actions};
 pub use check::{Violation, check_env};
 pub use classic::{
-    CartPole, CartPoleConfig, CartPoleState, CartPoleVector, MountainCar, MountainCarConfig, MountainCarState,
-    Pendulum, PendulumConfig, PendulumState,
+    Acrobot, AcrobotState, CartPole, CartPoleConfig, CartPoleState, CartPoleVector, MountainCar, MountainCarConfig,
+    MountainCarState, Pendulum, PendulumConfig, PendulumState,
 };
 pub use debug::{BanditEnv, IdentityConfig, IdentityEnv, ScriptedConfig, ScriptedEnd, ScriptedEnv};
 pub use env::{Env, Info, Step};

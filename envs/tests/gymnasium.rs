@@ -8,7 +8,8 @@
 use std::fs;
 
 use cartwheel_envs::{
-    Action, CartPole, CartPoleConfig, Env, Generator, MountainCar, Pendulum, Rows, TimeLimit, spec, verify_file,
+    Acrobot, Action, CartPole, CartPoleConfig, Env, Generator, MountainCar, Pendulum, Rows, TimeLimit, spec,
+    verify_file,
 };
 use serde_json::{Value, json};
 
@@ -16,8 +17,13 @@ const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/gymnasium
 
 #[test]
 fn recorded_episodes_are_reproduced() {
-    let recordings =
-        [("CartPole-v0", 58, 2654), ("CartPole-v1", 52, 2663), ("MountainCar-v0", 25, 4002), ("Pendulum-v1", 20, 4000)];
+    let recordings = [
+        ("Acrobot-v1", 15, 2368),
+        ("CartPole-v0", 58, 2654),
+        ("CartPole-v1", 52, 2663),
+        ("MountainCar-v0", 25, 4002),
+        ("Pendulum-v1", 20, 4000),
+    ];
     for (id, episodes, steps) in recordings {
         let check = verify_file(format!("{DATA}/{id}.jsonl")).unwrap();
         assert_eq!(check.mismatches, [], "{id}");
@@ -35,6 +41,10 @@ fn exact_states_are_reproduced() {
         assert_eq!(golden["reward_threshold"].as_f64(), spec.reward_threshold, "{id}");
         for run in golden["runs"].as_array().unwrap() {
             match id.as_str() {
+                "Acrobot-v1" => replay(run, Acrobot::new(), |env| {
+                    let state = env.state();
+                    vec![state.theta1, state.theta2, state.theta1_dot, state.theta2_dot]
+                }),
                 "CartPole-v0" | "CartPole-v1" => replay(run, CartPole::new(Default::default()), |env| {
                     let state = env.state();
                     vec![state.x, state.x_dot, state.theta, state.theta_dot]

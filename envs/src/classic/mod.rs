@@ -1,10 +1,12 @@
 //! Gymnasium's classic control: small physical systems.
 
+mod acrobot;
 mod cart_pole;
 mod mountain_car;
 mod pendulum;
 mod trig;
 
+pub use acrobot::{Acrobot, AcrobotState};
 pub use cart_pole::{CartPole, CartPoleConfig, CartPoleState, CartPoleVector};
 pub use mountain_car::{MountainCar, MountainCarConfig, MountainCarState};
 pub use pendulum::{Pendulum, PendulumConfig, PendulumState};
@@ -13,6 +15,6 @@ use crate::EnvSpec;
 
 pub(crate) fn specs() -> Vec<EnvSpec> {
     let mut specs = cart_pole::specs();
-    specs.extend([mountain_car::spec(), pendulum::spec()]);
+    specs.extend([acrobot::spec(), mountain_car::spec(), pendulum::spec()]);
     specs
 }
