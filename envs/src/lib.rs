@@ -50,7 +50,8 @@ pub use action::{Action, Actions};
 pub use check::{Violation, check_env};
 pub use classic::{
     Acrobot, AcrobotState, CartPole, CartPoleConfig, CartPoleState, CartPoleVector, MountainCar, MountainCarConfig,
-    MountainCarState, Pendulum, PendulumConfig, PendulumState,
+    MountainCarContinuous, MountainCarContinuousConfig, MountainCarContinuousState, MountainCarState, Pendulum,
+    PendulumConfig, PendulumState,
 };
 pub use debug::{BanditEnv, IdentityConfig, IdentityEnv, ScriptedConfig, ScriptedEnd, ScriptedEnv};
 pub use env::{Env, Info, Step};

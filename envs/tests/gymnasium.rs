@@ -8,8 +8,8 @@
 use std::fs;
 
 use cartwheel_envs::{
-    Acrobot, Action, CartPole, CartPoleConfig, Env, Generator, MountainCar, Pendulum, Rows, TimeLimit, spec,
-    verify_file,
+    Acrobot, Action, CartPole, CartPoleConfig, Env, Generator, MountainCar, MountainCarContinuous, Pendulum, Rows,
+    TimeLimit, spec, verify_file,
 };
 use serde_json::{Value, json};
 
@@ -22,6 +22,7 @@ fn recorded_episodes_are_reproduced() {
         ("CartPole-v0", 58, 2654),
         ("CartPole-v1", 52, 2663),
         ("MountainCar-v0", 25, 4002),
+        ("MountainCarContinuous-v0", 29, 3797),
         ("Pendulum-v1", 20, 4000),
     ];
     for (id, episodes, steps) in recordings {
@@ -51,6 +52,9 @@ fn exact_states_are_reproduced() {
                 }),
                 "MountainCar-v0" => replay(run, MountainCar::new(Default::default()), |env| {
                     vec![env.state().position, env.state().velocity]
+                }),
+                "MountainCarContinuous-v0" => replay(run, MountainCarContinuous::new(Default::default()), |env| {
+                    vec![env.state().position(), env.state().velocity()]
                 }),
                 "Pendulum-v1" => {
                     replay(run, Pendulum::new(Default::default()), |env| vec![env.state().theta, env.state().theta_dot])

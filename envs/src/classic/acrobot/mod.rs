@@ -29,10 +29,10 @@ pub struct Acrobot {
     state: AcrobotState,
 }
 
-/// There are no keyword arguments.
+/// It has no keyword arguments.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct NoArguments {}
+struct NoConfig {}
 
 impl Acrobot {
     /// Both links hanging at rest, until it is reset.
@@ -97,7 +97,7 @@ impl Env for Acrobot {
 }
 
 pub(super) fn spec() -> EnvSpec {
-    EnvSpec::new("Acrobot-v1", "Swing two links above a bar", |NoArguments {}| Ok(Acrobot::new()))
+    EnvSpec::new("Acrobot-v1", "Swing two links above a bar", |NoConfig {}| Ok(Acrobot::new()))
         .max_episode_steps(500)
         .reward_threshold(-100.0)
 }

@@ -19,6 +19,7 @@ mod dynamics;
 pub(super) mod scene;
 
 pub use dynamics::MountainCarState;
+pub(super) use dynamics::{MAX_SPEED, POSITION_LIMITS};
 use serde::{Deserialize, Serialize};
 
 use crate::{Action, Env, EnvError, EnvSpec, Generator, Result, RowMut, Scene, Space, Step};
