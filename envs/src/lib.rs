@@ -51,7 +51,11 @@ mod wrappers;
 
 pub use action::{Action, Actions};
 pub use check::{Violation, check_env};
-pub use classic::{CartPole, CartPoleConfig, CartPoleState, CartPoleVector};
+pub use classic::{
+    Acrobot, AcrobotState, CartPole, CartPoleConfig, CartPoleState, CartPoleVector, MountainCar, MountainCarConfig,
+    MountainCarContinuous, MountainCarContinuousConfig, MountainCarContinuousState, MountainCarState, Pendulum,
+    PendulumConfig, PendulumState,
+};
 pub use debug::{BanditEnv, IdentityConfig, IdentityEnv, ScriptedConfig, ScriptedEnd, ScriptedEnv};
 pub use env::{Env, Info, Step};
 pub use environment::Environment;

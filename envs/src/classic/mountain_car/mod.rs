@@ -1,0 +1,109 @@
+//! MountainCar: rock a weak car out of a valley, to the flag on the right hill.
+//!
+//! The problem of Moore, "Efficient memory-based learning for robot control" (1990), as Gymnasium 1.4 computes it.
+//!
+//! | | |
+//! |---|---|
+//! | Action | `Discrete(3)`: accelerate to the left, not at all, to the right, by 0.001 |
+//! | Observation | f32 \[2\]: position, velocity; the state itself is f64 |
+//! | Observation bounds | \[-1.2, 0.6\], ±0.07 |
+//! | Reward | -1 for every step, the last included |
+//! | Start | position uniform in \[-0.6, -0.4), at rest |
+//! | Terminated | position at least 0.5 and velocity at least `goal_velocity` |
+//! | Truncated | after 200 steps |
+//! | Solved | mean return of -110 |
+//!
+//! The wall at the left stops the car; at the right the position is held at 0.6 and the velocity kept.
+
+mod dynamics;
+pub(super) mod scene;
+
+pub use dynamics::MountainCarState;
+pub(super) use dynamics::{MAX_SPEED, POSITION_LIMITS};
+use serde::{Deserialize, Serialize};
+
+use crate::{Action, Env, EnvError, EnvSpec, Generator, Result, RowMut, Scene, Space, Step};
+
+/// MountainCar's keyword arguments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MountainCarConfig {
+    /// The least velocity with which the flag counts as reached.
+    pub goal_velocity: f64,
+}
+
+/// A car in a valley; see the module's table in the source, or `MountainCar-v0` in Gymnasium's documentation.
+#[derive(Clone, Debug, Default)]
+pub struct MountainCar {
+    config: MountainCarConfig,
+    state: MountainCarState,
+}
+
+impl MountainCar {
+    /// A car at rest at position 0, until it is reset.
+    pub fn new(config: MountainCarConfig) -> Self {
+        Self { config, state: MountainCarState::default() }
+    }
+
+    /// The exact state, of which the observation is the f32 image.
+    pub fn state(&self) -> MountainCarState {
+        self.state
+    }
+}
+
+/// Of this MountainCar and of the continuous one.
+pub(super) fn observation_space() -> Space {
+    let (position, speed) = (dynamics::POSITION_LIMITS, dynamics::MAX_SPEED as f32);
+    Space::box_f32(vec![position[0] as f32, -speed], vec![position[1] as f32, speed])
+}
+
+impl Env for MountainCar {
+    fn observation_space(&self) -> Space {
+        observation_space()
+    }
+
+    fn action_space(&self) -> Space {
+        Space::discrete(3)
+    }
+
+    #[inline]
+    fn reset(&mut self, rng: &mut Generator, mut observation: RowMut<'_>) -> Result<()> {
+        self.state = MountainCarState::random(rng);
+        observation.write(&self.state.observation());
+        Ok(())
+    }
+
+    #[inline]
+    fn step(&mut self, action: Action<'_>, _rng: &mut Generator, mut observation: RowMut<'_>) -> Result<Step> {
+        let Action::Discrete(action @ 0..=2) = action else {
+            return Err(EnvError::InvalidAction {
+                found: format!("{action:?}"),
+                expected: "0 (left), 1 (neither) or 2 (right)".to_owned(),
+            });
+        };
+        self.state = self.state.after(action);
+        observation.write(&self.state.observation());
+        let terminated = self.state.is_terminal(self.config.goal_velocity);
+        Ok(Step { reward: -1.0, terminated, truncated: false })
+    }
+
+    fn draw(&self, scene: &mut Scene) {
+        scene::draw(self.state.position, dynamics::GOAL, scene);
+    }
+
+    fn save(&self) -> Option<Vec<u8>> {
+        postcard::to_stdvec(&self.state).ok()
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<()> {
+        self.state = postcard::from_bytes(state).map_err(EnvError::bad_state)?;
+        Ok(())
+    }
+}
+
+pub(super) fn spec() -> EnvSpec {
+    EnvSpec::new("MountainCar-v0", "Rock a weak car out of a valley", |config| Ok(MountainCar::new(config)))
+        .max_episode_steps(200)
+        .reward_threshold(-110.0)
+        .kwarg("goal_velocity", 0.0, "the least velocity with which the flag counts as reached")
+}

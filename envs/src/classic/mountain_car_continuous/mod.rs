@@ -1,0 +1,110 @@
+//! MountainCarContinuous: MountainCar with a throttle, paid for by the effort.
+//!
+//! As Gymnasium 1.4 computes it.
+//!
+//! | | |
+//! |---|---|
+//! | Action | `Box(-1, 1, (1,))`: throttle, to the right if positive; clipped to the bounds and times 0.0015 |
+//! | Observation | f32 \[2\]: position, velocity; the state itself is f64 after a reset and f32 after a step |
+//! | Observation bounds | \[-1.2, 0.6\], ±0.07 |
+//! | Reward | -0.1 throttle², of the throttle before clipping; 100 more for a terminating step |
+//! | Start | position uniform in \[-0.6, -0.4), at rest |
+//! | Terminated | position at least 0.45 and velocity at least `goal_velocity` |
+//! | Truncated | after 999 steps |
+//! | Solved | mean return of 90 |
+//!
+//! The wall at the left stops the car; at the right the position is held at 0.6 and the velocity kept.
+
+mod dynamics;
+
+pub use dynamics::MountainCarContinuousState;
+use serde::{Deserialize, Serialize};
+
+use super::mountain_car::{observation_space, scene};
+use crate::{Action, Env, EnvError, EnvSpec, Generator, Result, RowMut, Scene, Space, Step};
+
+/// MountainCarContinuous's keyword arguments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MountainCarContinuousConfig {
+    /// The least velocity with which the flag counts as reached.
+    pub goal_velocity: f64,
+}
+
+/// A car with a throttle in a valley; see the module's table in the source, or `MountainCarContinuous-v0` in
+/// Gymnasium's documentation.
+#[derive(Clone, Debug, Default)]
+pub struct MountainCarContinuous {
+    config: MountainCarContinuousConfig,
+    state: MountainCarContinuousState,
+}
+
+impl MountainCarContinuous {
+    /// A car at rest at position 0, until it is reset.
+    pub fn new(config: MountainCarContinuousConfig) -> Self {
+        Self { config, state: MountainCarContinuousState::default() }
+    }
+
+    /// The exact state, of which the observation is the f32 image.
+    pub fn state(&self) -> MountainCarContinuousState {
+        self.state
+    }
+}
+
+impl Env for MountainCarContinuous {
+    fn observation_space(&self) -> Space {
+        observation_space()
+    }
+
+    fn action_space(&self) -> Space {
+        Space::box_f32(vec![-1.0], vec![1.0])
+    }
+
+    #[inline]
+    fn reset(&mut self, rng: &mut Generator, mut observation: RowMut<'_>) -> Result<()> {
+        self.state = MountainCarContinuousState::random(rng);
+        observation.write(&self.state.observation());
+        Ok(())
+    }
+
+    #[inline]
+    fn step(&mut self, action: Action<'_>, _rng: &mut Generator, mut observation: RowMut<'_>) -> Result<Step> {
+        let throttle = match action {
+            Action::Continuous(&[throttle]) if !throttle.is_nan() => throttle,
+            _ => {
+                return Err(EnvError::InvalidAction {
+                    found: format!("{action:?}"),
+                    expected: "one throttle, from -1 to 1".to_owned(),
+                });
+            }
+        };
+        let (state, terminated) = self.state.after(throttle, self.config.goal_velocity);
+        self.state = state;
+        observation.write(&state.observation());
+        let reached = if terminated { 100.0 } else { 0.0 };
+        let effort = f64::from(throttle) * f64::from(throttle);
+        Ok(Step { reward: reached - effort * 0.1, terminated, truncated: false })
+    }
+
+    fn draw(&self, scene: &mut Scene) {
+        scene::draw(self.state.position(), dynamics::GOAL, scene);
+    }
+
+    fn save(&self) -> Option<Vec<u8>> {
+        postcard::to_stdvec(&self.state).ok()
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<()> {
+        self.state = postcard::from_bytes(state).map_err(EnvError::bad_state)?;
+        Ok(())
+    }
+}
+
+pub(super) fn spec() -> EnvSpec {
+    EnvSpec::new("MountainCarContinuous-v0", "Throttle a weak car out of a valley with little effort", |config| {
+        Ok(MountainCarContinuous::new(config))
+    })
+    .max_episode_steps(999)
+    .reward_threshold(90.0)
+    .kwarg("goal_velocity", 0.0, "the least velocity with which the flag counts as reached")
+}
