@@ -120,6 +120,11 @@ fn a_gpu_needs_a_build_that_has_it() {
 }
 
 #[test]
+fn an_environment_that_the_algorithm_does_not_take_is_told() {
+    refused("train Pendulum-v1", &["DQN takes", "Discrete actions", "Box(-2.0, 2.0, (1,), float32)"]);
+}
+
+#[test]
 fn a_replay_larger_than_memory_is_told_with_the_sizes() {
     let line = "train CartPole-v1 --set dqn.buffer_size=10_000_000_000_000";
     refused(
