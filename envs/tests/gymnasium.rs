@@ -24,6 +24,9 @@ fn recorded_episodes_are_reproduced() {
         ("MountainCar-v0", 25, 4002),
         ("MountainCarContinuous-v0", 29, 3797),
         ("Pendulum-v1", 20, 4000),
+        // See generate_unstable.py.
+        ("unstable-Acrobot-v1", 2, 1000),
+        ("unstable-Pendulum-v1", 3, 600),
     ];
     for (id, episodes, steps) in recordings {
         let check = verify_file(format!("{DATA}/{id}.jsonl")).unwrap();
