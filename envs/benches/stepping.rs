@@ -5,8 +5,8 @@
 use std::hint::black_box;
 
 use cartwheel_envs::{
-    Action, Actions, CartPole, CartPoleConfig, CartPoleVector, Env, Generator, Rows, Space, SyncVectorEnv, TimeLimit,
-    VectorEnv, VectorStep,
+    Acrobot, Action, Actions, CartPole, CartPoleConfig, CartPoleVector, Env, Generator, MountainCar,
+    MountainCarContinuous, Pendulum, Row, Rows, Space, SyncVectorEnv, TimeLimit, VectorEnv, VectorStep,
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -18,18 +18,38 @@ fn random_actions() -> Vec<i32> {
 
 fn single(c: &mut Criterion) {
     let mut group = c.benchmark_group("single");
-    let actions = random_actions();
+    bench_single(&mut group, "CartPole-v1", TimeLimit::new(CartPole::new(CartPoleConfig::default()), 500));
+    bench_single(&mut group, "Acrobot-v1", TimeLimit::new(Acrobot::new(), 500));
+    bench_single(&mut group, "MountainCar-v0", TimeLimit::new(MountainCar::default(), 200));
+    bench_single(&mut group, "MountainCarContinuous-v0", TimeLimit::new(MountainCarContinuous::default(), 999));
+    bench_single(&mut group, "Pendulum-v1", TimeLimit::new(Pendulum::default(), 200));
+}
+
+fn bench_single(
+    group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>,
+    name: &str,
+    mut env: impl Env,
+) {
+    let space = env.action_space();
+    let mut rows = Rows::for_space(&space, 1 << 16);
+    let mut rng = Generator::new(1);
+    (0..rows.len()).for_each(|i| space.sample(&mut rng, rows.row_mut(i)));
+    let action = |i| match rows.row(i) {
+        Row::I32(action) => Action::Discrete(action[0]),
+        Row::F32(action) => Action::Continuous(action),
+        Row::U8(_) => unreachable!("actions are no bytes"),
+    };
+    let actions: Vec<_> = (0..rows.len()).map(action).collect();
     group.throughput(Throughput::Elements(actions.len() as u64));
-    group.bench_function("CartPole-v1", |bencher| {
-        let mut env = TimeLimit::new(CartPole::new(CartPoleConfig::default()), 500);
+    group.bench_function(name, |bencher| {
         let mut rng = Generator::new(0);
         let mut observation = Rows::for_space(&env.observation_space(), 1);
-        env.reset(&mut rng, observation.row_mut(0)).expect("CartPole resets");
+        env.reset(&mut rng, observation.row_mut(0)).expect("it resets");
         bencher.iter(|| {
             for &action in &actions {
-                let step = env.step(Action::Discrete(action), &mut rng, observation.row_mut(0)).expect("valid actions");
+                let step = env.step(action, &mut rng, observation.row_mut(0)).expect("valid actions");
                 if step.terminated || step.truncated {
-                    env.reset(&mut rng, observation.row_mut(0)).expect("CartPole resets");
+                    env.reset(&mut rng, observation.row_mut(0)).expect("it resets");
                 }
                 black_box((&step, &observation));
             }

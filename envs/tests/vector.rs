@@ -217,6 +217,36 @@ fn bad_actions_change_nothing() {
 }
 
 #[test]
+fn continuous_actions_reach_their_environments() {
+    let mut env = make_vec("Pendulum-v1", 3, &Kwargs::new()).unwrap();
+    let mut out = started(env.as_mut(), 5);
+    let mut alone: Vec<_> = (0..3).map(|_| make_with("Pendulum-v1", &Kwargs::new()).unwrap()).collect();
+    for (env, seed) in alone.iter_mut().zip(5..) {
+        env.reset(Some(seed)).unwrap();
+    }
+    let mut rng = Generator::new(0);
+    // Past the time limit, so that autoreset is seen too.
+    for t in 1..=250 {
+        let torques: Vec<_> = (0..3).map(|_| rng.uniform(-3.0, 3.0) as f32).collect();
+        env.step(Actions::Continuous(&torques), &mut out).unwrap();
+        for (i, alone) in alone.iter_mut().enumerate() {
+            let step = alone.step(&torques[i..=i]).unwrap();
+            assert_eq!((step.reward as f32, step.truncated), (out.rewards[i], out.truncated[i]), "step {t}");
+            if step.truncated {
+                assert_eq!((alone.observation(), t), (out.final_observations.row(i), 200));
+                alone.reset(None).unwrap();
+            }
+            assert_eq!(alone.observation(), out.observations.row(i), "step {t}");
+        }
+    }
+    for wrong in [Actions::Continuous(&[0.0; 2]), Actions::Continuous(&[0.0; 4]), Actions::Discrete(&[0; 3])] {
+        assert!(matches!(env.step(wrong, &mut out), Err(EnvError::InvalidAction { .. })));
+    }
+    let error = env.step(Actions::Continuous(&[0.0, f32::NAN, 0.0]), &mut out).unwrap_err();
+    assert!(error.to_string().starts_with("environment 1: the action is"), "{error}");
+}
+
+#[test]
 fn what_is_no_state_is_refused() {
     for id in ["CartPole-v1", "Scripted-v0"] {
         let mut env = make_vec(id, 2, &Kwargs::new()).unwrap();

@@ -10,7 +10,6 @@ use std::f64::consts::{FRAC_PI_2, PI, TAU};
 use serde::{Deserialize, Serialize};
 
 use crate::Generator;
-use crate::classic::trig;
 
 /// The greatest angular speeds of the two links, in rad/s.
 pub(super) const MAX_SPEEDS: [f64; 2] = [4.0 * PI, 9.0 * PI];
@@ -68,7 +67,7 @@ impl AcrobotState {
     /// Whether the tip is above the bar.
     #[inline]
     pub(super) fn is_terminal(self) -> bool {
-        -cos(self.theta1) - cos(self.theta2 + self.theta1) > 1.0
+        -self.theta1.cos() - (self.theta2 + self.theta1).cos() > 1.0
     }
 
     /// Whether a step can lead here: false also where something is NaN.
@@ -82,26 +81,22 @@ impl AcrobotState {
     /// Cosines and sines of the angles and the velocities, rounded to f32.
     #[inline]
     pub(super) fn observation(self) -> [f32; 6] {
-        let (sin1, cos1) = trig::sin_cos(self.theta1);
-        let (sin2, cos2) = trig::sin_cos(self.theta2);
+        let (sin1, cos1) = self.theta1.sin_cos();
+        let (sin2, cos2) = self.theta2.sin_cos();
         [cos1, sin1, cos2, sin2, self.theta1_dot, self.theta2_dot].map(|x| x as f32)
     }
-}
-
-fn cos(angle: f64) -> f64 {
-    trig::sin_cos(angle).1
 }
 
 /// How fast angles and velocities change.
 #[inline]
 fn derivative([theta1, theta2, theta1_dot, theta2_dot]: [f64; 4], torque: f64) -> [f64; 4] {
-    let (sin2, cos2) = trig::sin_cos(theta2);
+    let (sin2, cos2) = theta2.sin_cos();
     // Names as in the book.
     let d1 = CENTER * CENTER + (1.0 + CENTER * CENTER + cos2) + INERTIA + INERTIA;
     let d2 = CENTER * CENTER + CENTER * cos2 + INERTIA;
-    let phi2 = CENTER * GRAVITY * cos(theta1 + theta2 - FRAC_PI_2);
+    let phi2 = CENTER * GRAVITY * (theta1 + theta2 - FRAC_PI_2).cos();
     let phi1 = -CENTER * (theta2_dot * theta2_dot) * sin2 - theta2_dot * theta1_dot * sin2
-        + (CENTER + 1.0) * GRAVITY * cos(theta1 - FRAC_PI_2)
+        + (CENTER + 1.0) * GRAVITY * (theta1 - FRAC_PI_2).cos()
         + phi2;
     let theta2_acc = (torque + d2 / d1 * phi1 - CENTER * (theta1_dot * theta1_dot) * sin2 - phi2)
         / (CENTER * CENTER + INERTIA - d2 * d2 / d1);

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Generator;
-use crate::classic::trig;
 
 /// Where the valley ends, left and right.
 pub(in crate::classic) const POSITION_LIMITS: [f64; 2] = [-1.2, 0.6];
@@ -35,7 +34,7 @@ impl MountainCarState {
     #[inline]
     pub(super) fn after(self, action: i32) -> Self {
         let [left, right] = POSITION_LIMITS;
-        let slope = trig::sin_cos(3.0 * self.position).1;
+        let slope = (3.0 * self.position).cos();
         let velocity = self.velocity + (f64::from(action - 1) * FORCE + slope * -GRAVITY);
         let velocity = velocity.clamp(-MAX_SPEED, MAX_SPEED);
         let position = (self.position + velocity).clamp(left, right);

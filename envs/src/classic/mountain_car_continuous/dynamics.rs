@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::Generator;
 use crate::classic::mountain_car::{MAX_SPEED, MountainCarState, POSITION_LIMITS};
-use crate::classic::trig;
 
 /// Where the flag stands.
 pub(super) const GOAL: f64 = 0.45;
@@ -100,7 +99,7 @@ impl MountainCarContinuousState {
 /// What throttle and slope add to the velocity: computed in f32 if the throttle is one, which it is unless clipped.
 #[inline]
 fn push(throttle: f32, triple_position: f64) -> f64 {
-    let slope = GRAVITY * trig::sin_cos(triple_position).1;
+    let slope = GRAVITY * triple_position.cos();
     if throttle.abs() > 1.0 {
         POWER.copysign(throttle.into()) - slope
     } else {

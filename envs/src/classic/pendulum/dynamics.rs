@@ -7,7 +7,6 @@ use std::f64::consts::{PI, TAU};
 use serde::{Deserialize, Serialize};
 
 use crate::Generator;
-use crate::classic::trig;
 
 /// The greatest angular speed, in rad/s.
 pub(super) const MAX_SPEED: f64 = 8.0;
@@ -47,8 +46,7 @@ impl PendulumState {
     /// The state one time step after, by semi-implicit Euler; `torque` is within its limits.
     #[inline]
     pub(super) fn after(self, torque: f32, g: f64) -> Self {
-        let sin = trig::sin_cos(self.theta).0;
-        let acceleration = 3.0 * g / 2.0 * sin + f64::from(TORQUE_FACTOR * torque);
+        let acceleration = 3.0 * g / 2.0 * self.theta.sin() + f64::from(TORQUE_FACTOR * torque);
         let theta_dot = (self.theta_dot + acceleration * TIME_STEP).clamp(-MAX_SPEED, MAX_SPEED);
         Self { theta: self.theta + theta_dot * TIME_STEP, theta_dot }
     }
@@ -56,7 +54,7 @@ impl PendulumState {
     /// Cosine and sine of the angle and the velocity, rounded to f32.
     #[inline]
     pub(super) fn observation(self) -> [f32; 3] {
-        let (sin, cos) = trig::sin_cos(self.theta);
+        let (sin, cos) = self.theta.sin_cos();
         [cos as f32, sin as f32, self.theta_dot as f32]
     }
 }
