@@ -36,7 +36,10 @@ impl Features {
             Row::U8(bytes) => to.iter_mut().zip(bytes).for_each(|(to, byte)| *to = f32::from(*byte) / 255.0),
             Row::I32(index) => {
                 to.fill(0.0);
-                to[(index[0] - self.start) as usize] = 1.0;
+                // One outside the space is nothing that the network knows; actors refuse it by name.
+                if let Some(hot) = to.get_mut(index[0].wrapping_sub(self.start) as usize) {
+                    *hot = 1.0;
+                }
             }
         }
     }

@@ -13,6 +13,8 @@ mod train;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tracing::Level;
+use tracing_subscriber::EnvFilter;
 
 use output::{Failure, Output};
 
@@ -60,13 +62,16 @@ pub(crate) fn run() -> ExitCode {
 
 /// Whether --json is among the arguments, for where they could not be parsed.
 fn json_wanted() -> bool {
-    std::env::args().any(|arg| arg == "--json")
+    std::env::args_os().any(|arg| arg == "--json")
 }
 
 fn dispatch() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(
-            tracing_subscriber::EnvFilter::from_env("CARTWHEEL_LOG").add_directive(tracing::Level::WARN.into()),
+            EnvFilter::builder()
+                .with_default_directive(Level::WARN.into())
+                .with_env_var("CARTWHEEL_LOG")
+                .from_env_lossy(),
         )
         .with_writer(std::io::stderr)
         .without_time()

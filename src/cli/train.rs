@@ -166,6 +166,12 @@ fn one(experiment: Experiment<'_>, signals: &Signals, output: Output) -> Result 
 
 /// Trains several seeds and prints what they came to together.
 fn several(settings: &Settings, count: u64, signals: &Signals, output: Output) -> Result {
+    if settings.train.seed.checked_add(count - 1).is_none() {
+        return Err(Failure::usage(format!(
+            "--seed {} has not {count} seeds after it: use a smaller one",
+            settings.train.seed
+        )));
+    }
     let listen = |seed: u64, event: &Event<'_>| match event {
         Event::Warning(text) => eprintln!("seed {seed}: warning: {text}"),
         Event::Ended(summary) => eprintln!("seed {seed}: {}", headline(summary)),

@@ -75,7 +75,9 @@ fn interrupted_it_leaves_a_checkpoint_and_goes_on() {
         let steps = output.json["steps"].as_u64().unwrap();
         assert!(steps < 48_000, "it was too late to be interrupted");
         assert!(run.file(&format!("checkpoints/step-{steps:012}.state")).is_file());
-        assert_eq!(folder.ok("runs --json").json.as_array().unwrap().last().unwrap()["status"], "interrupted");
+        let runs = folder.ok("runs --json").json;
+        let listed = runs.as_array().unwrap().iter().find(|run| run["name"] == signal).unwrap();
+        assert_eq!(listed["status"], "interrupted");
 
         let summary = folder.ok(&format!("train --resume runs/{signal} --actors 2 --json")).json;
         assert_eq!((&summary["interrupted"], &summary["steps"]), (&false.into(), &48_000.into()));
@@ -237,4 +239,27 @@ fn without_replay_in_the_checkpoint_it_fills_a_new_one() {
     assert_eq!(folder.cartwheel(&line).code, 1);
     let summary = folder.ok("train --resume runs/a --json").json;
     assert_eq!(summary["steps"], 500);
+}
+
+/// The target network moves when an interval of steps has passed since the last update: a checkpoint from before the
+/// first update must not count as one.
+#[test]
+fn stopped_before_learning_starts_it_comes_to_the_same() {
+    let folder = Folder::new();
+    let line = format!("{CART_POLE} --steps 2048 --seed 3 --checkpoint-every 960");
+    folder.ok(&format!("{line} --name whole"));
+    let whole = folder.run("whole");
+    let run = folder.run("a");
+    // As if it had been killed between step 960 and the next checkpoint.
+    folder.ok(&format!("{line} --set run.keep_checkpoints=9 --name a"));
+    for state in run.states() {
+        if !state.ends_with("step-000000000960.state") {
+            std::fs::remove_file(folder.path("runs/a/checkpoints").join(state.file_name().unwrap())).unwrap();
+        }
+    }
+    let manifest = run.file("run.json");
+    let text = std::fs::read_to_string(&manifest).unwrap().replace("\"finished\"", "\"interrupted\"");
+    std::fs::write(&manifest, text).unwrap();
+    folder.ok("train --resume runs/a");
+    run.is_as(&whole);
 }

@@ -5,7 +5,7 @@
 
 use cartwheel_agents::nn::{Activations, Mlp};
 use cartwheel_agents::{Features, argmax};
-use cartwheel_envs::{Actions, EnvError, Generator, Rows, Space, VectorEnv, VectorStep};
+use cartwheel_envs::{Actions, EnvError, Generator, Row, Rows, Space, VectorEnv, VectorStep};
 use serde::{Deserialize, Serialize};
 
 use crate::error::EnvFault;
@@ -250,7 +250,8 @@ impl Actor {
         out.episodes.push(FinishedEpisode { step: t, record, length: ended.length });
     }
 
-    /// Refuses observations and rewards that are not numbers: ReLU would hide a NaN from the loss.
+    /// Refuses observations and rewards that are not numbers (ReLU would hide a NaN from the loss), and discrete
+    /// observations outside their space.
     fn check_finite(&self, now: u64) -> Result<(), EnvFault> {
         let finite = |values: &[f32]| values.iter().fold(0.0, |sum, x| sum + x * 0.0) == 0.0;
         if !self.observations.as_f32().is_none_or(finite) {
@@ -266,6 +267,18 @@ impl Actor {
             let ended = self.step.terminated[e] || self.step.truncated[e];
             if ended && !finals.is_empty() && !finite(&finals[e * width..(e + 1) * width]) {
                 return Err(self.fault_of(e, now, "the final observation is not finite".into()));
+            }
+        }
+        if let (Some(now_seen), Some(finals)) = (self.observations.as_i32(), self.step.final_observations.as_i32()) {
+            for e in 0..self.num_envs() {
+                let ended = self.step.terminated[e] || self.step.truncated[e];
+                let seen = [Some(now_seen[e * width]), ended.then(|| finals[e * width])];
+                for value in seen.into_iter().flatten() {
+                    if !self.envs.single_observation_space().contains(Row::I32(&[value])) && width == 1 {
+                        let space = self.envs.single_observation_space();
+                        return Err(self.fault_of(e, now, format!("the observation {value} is not in {space}")));
+                    }
+                }
             }
         }
         if !finite(&self.step.rewards) {

@@ -86,8 +86,8 @@ config! {
         algo: Algo = Algo::Dqn;
         /// Everything random in the run follows from it.
         seed: u64 = 1;
-        /// Environment steps to train for, over all environments; the last update is finished, so up to
-        /// dqn.train_freq more are made. Exploration falls over a share of them.
+        /// Environment steps to train for, over all environments, rounded up to whole rollouts (dqn.train_freq steps,
+        /// rounded up to whole steps of all environments). Exploration falls over a share of them.
         total_timesteps: u64 = 100_000, at_least(1);
         /// Stop as soon as the task counts as solved (eval.solved_at).
         stop_when_solved: bool = true;
@@ -97,12 +97,12 @@ config! {
         clock: Clock = Clock::Sync;
         /// With the async clock: by how many publications of weights (one after each update) a transition may be
         /// late when it reaches replay. At least the number of actors less one.
-        max_policy_lag: usize = 4;
+        max_policy_lag: usize = 4, at_most(1000);
         /// Where the network is trained: "auto", "cpu", "cuda" or "cuda:N".
         device: Device = Device::Auto;
         /// Environment steps between rows of metrics.
         log_interval: u64 = 1000, at_least(1);
-        /// A run whose best weights this one starts from, or "none".
+        /// A run whose best weights this one starts from, or a weights file, or "none".
         init_from: Option<String> = None;
     }
 }
@@ -113,7 +113,7 @@ config! {
         /// Environment steps between evaluations; 0 for one at the end only.
         eval_freq: u64 = 10_000;
         /// Episodes of an evaluation.
-        n_eval_episodes: usize = 100, at_least(1);
+        n_eval_episodes: usize = 100, within(1, 100_000);
         /// Steps after which an evaluation gives up on an episode and counts what was earned.
         max_episode_steps: u64 = 100_000, at_least(1);
         /// Mean return from which the task counts as solved, if a second evaluation on fresh episodes reaches

@@ -41,10 +41,10 @@ pub(crate) fn measure(
     let weights = Weights { version: 0, parameters: dqn.parameters().to_vec() };
     let mut rollout = actor.rollout(1);
     // The first step pays for cold caches.
-    actor.collect(&weights, u64::MAX, &mut rollout)?;
+    actor.collect(&weights, u64::MAX / 2, &mut rollout)?;
     let (begin, mut steps) = (Instant::now(), 0);
     while steps == 0 || begin.elapsed() < BUDGET {
-        actor.collect(&weights, u64::MAX, &mut rollout)?;
+        actor.collect(&weights, u64::MAX / 2, &mut rollout)?;
         steps += 1;
     }
     let collect = begin.elapsed().mul_f64(rollout_steps as f64 / f64::from(steps));

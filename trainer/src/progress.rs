@@ -18,6 +18,8 @@ pub(crate) struct Books {
     pub(crate) steps: u64,
     /// Gradient steps.
     pub(crate) updates: u64,
+    /// Environment steps at the last gradient step.
+    pub(crate) updated_at: u64,
     /// Finished episodes.
     pub(crate) episodes: u64,
     /// Evaluations played: each has seeds of its own.

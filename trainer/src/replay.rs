@@ -103,7 +103,7 @@ impl Replay {
 
     /// At least three rows, so that a transition with its next observation always fits beside the newest.
     fn ring_capacity(envs: usize, buffer_size: usize) -> usize {
-        buffer_size.div_ceil(envs).max(2) + 1
+        buffer_size.div_ceil(envs).max(2).saturating_add(1)
     }
 
     /// Bytes that such a replay takes, known before it is built; in more bits than any machine's memory needs,

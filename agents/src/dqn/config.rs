@@ -25,15 +25,15 @@ crate::config! {
         /// Environment steps with random actions before the first update.
         learning_starts: u64 = 100;
         /// Transitions in an update.
-        batch_size: usize = 32, at_least(1);
+        batch_size: usize = 32, within(1, 1_000_000);
         /// Share of the way that the target network moves at each target update: 1 copies, less is Polyak averaging.
         tau: f64 = 1.0, within(0.0, 1.0);
         /// Discount of future rewards.
         gamma: f64 = 0.99, within(0.0, 1.0);
         /// Environment steps, over all environments, between updates. Rounded up to a whole step of all environments.
-        train_freq: u64 = 4, at_least(1);
+        train_freq: u64 = 4, within(1, 1_000_000);
         /// Gradient steps at each update; -1 for as many as there were environment steps.
-        gradient_steps: i64 = 1, at_least(-1);
+        gradient_steps: i64 = 1, within(-1, 1_000_000);
         /// Environment steps between target updates. An update of many gradient steps spreads its environment
         /// steps evenly over them, so 1 with train_freq = gradient_steps moves the target at each gradient step.
         target_update_interval: u64 = 10_000, at_least(1);
@@ -54,25 +54,22 @@ crate::config! {
         /// Rewards are multiplied by this in replay, for learning only.
         reward_scale: f64 = 1.0, positive;
         /// Units of each hidden layer.
-        net_arch: Vec<usize> = vec![64, 64], non_empty;
+        net_arch: Vec<usize> = vec![64, 64], layers;
         /// What follows each hidden layer: "relu" or "tanh".
         activation_fn: Activation = Activation::Relu;
     }
 }
 
 impl DqnConfig {
-    /// The chance of a random action once `steps` of `total` environment steps are done.
-    pub fn epsilon(&self, steps: u64, total: u64) -> f64 {
-        if steps < self.learning_starts {
-            return 1.0;
-        }
-        let fall = (self.exploration_fraction * total as f64).max(1.0);
-        let share = (steps as f64 / fall).min(1.0);
-        self.exploration_initial_eps + share * (self.exploration_final_eps - self.exploration_initial_eps)
-    }
-
     /// The norm that gradients are clipped to, infinite for none.
     pub fn clip(&self) -> f32 {
         if self.max_grad_norm > 0.0 { self.max_grad_norm as f32 } else { f32::INFINITY }
     }
+}
+
+/// One hidden layer or more, none of them empty or absurd.
+fn layers(net_arch: &Vec<usize>) -> Result<(), String> {
+    use crate::config::checks::{each, non_empty, within};
+    non_empty(net_arch)?;
+    each(within(1, 16_384))(net_arch)
 }

@@ -179,7 +179,7 @@ impl Dqn {
         self.network.state()
     }
 
-    /// Goes on from `state` after `updates` gradient steps and `steps` environment steps.
+    /// Goes on from `state` after `updates` gradient steps, the last of them at `steps` environment steps.
     ///
     /// # Errors
     /// If the state is of another network.

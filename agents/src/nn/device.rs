@@ -52,7 +52,7 @@ impl Device {
             Device::Auto => Ok(Placement {
                 device: Device::Cpu,
                 reason: format!(
-                    "{parameters} parameters at batch {batch_size}: a step is too small to be worth a GPU's kernel launches"
+                    "the crossover to a GPU is not measured yet ({parameters} parameters, batch {batch_size}); small networks are faster here"
                 ),
             }),
         }

@@ -115,10 +115,15 @@ impl ValueNetwork for Fused {
         let isa = self.mlp.isa();
         let gradient = gradients.get_or_alloc_mut(&self.parameters).map_err(DeviceError::new)?;
         let grad_norm = square_sum(isa, gradient).sqrt();
+        if !(value.is_finite() && grad_norm.is_finite()) {
+            gradient.fill(0.0);
+            self.gradients = Some(gradients);
+            return Ok(StepStats { loss: value, grad_norm });
+        }
         if grad_norm > optimizer.max_grad_norm {
             scale(isa, gradient, optimizer.max_grad_norm / (grad_norm + 1e-6));
         }
-        self.steps += 1;
+        self.steps = self.steps.saturating_add(1);
         adam(optimizer)
             .try_update(self.steps, &mut self.parameters, &mut self.first_moment, &mut self.second_moment, gradient)
             .map_err(DeviceError::new)?;

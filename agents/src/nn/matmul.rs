@@ -68,8 +68,12 @@ pub(super) fn matmul(
     if m == 0 || n == 0 {
         return;
     }
-    assert!(n.is_multiple_of(PAD) && c.len() >= m * n && b.len() >= k * n, "a product's B or C is too small");
-    assert!(k == 0 || a.data.len() > (m - 1) * a.row + (k - 1) * a.column, "a product's A is too small");
+    // Sizes that overflow are as wrong as slices that are too short.
+    let fits = |slice: &[f32], rows: usize| rows.checked_mul(n).is_some_and(|size| slice.len() >= size);
+    assert!(n.is_multiple_of(PAD) && fits(c, m) && fits(b, k), "a product's B or C is too small");
+    let last = |count: usize, stride: usize| (count - 1).checked_mul(stride);
+    let reach = |m: usize, k: usize| last(m, a.row)?.checked_add(last(k, a.column)?);
+    assert!(k == 0 || reach(m, k).is_some_and(|reach| a.data.len() > reach), "a product's A is too small");
     if let Epilogue::Bias(bias) | Epilogue::BiasRelu(bias) = epilogue {
         assert!(bias.len() >= n, "a product's bias is too small");
     }
@@ -215,7 +219,8 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize>(
                 }
             }
         }
-        let (a_rows, b) = (a.data.as_ptr().add(i * a.row), b.as_ptr().add(j));
+        // With k = 0 nothing is read, and there may be nothing to point into.
+        let (a_rows, b) = (a.data.as_ptr().wrapping_add(i * a.row), b.as_ptr().wrapping_add(j));
         for step in 0..k {
             let mut row = [S::splat(0.0); V];
             for v in 0..V {

@@ -132,12 +132,15 @@ impl<D: Device<f32>> ValueNetwork for Stock<D> {
 
         let square = gradients.get(&self.online).try_square().and_then(|g| g.try_sum::<Rank0, _>());
         let grad_norm = square.map_err(DeviceError::new)?.as_vec()[0].sqrt();
+        if !(value.is_finite() && grad_norm.is_finite()) {
+            return Ok(StepStats { loss: value, grad_norm });
+        }
         if grad_norm > optimizer.max_grad_norm {
             let factor = optimizer.max_grad_norm / (grad_norm + 1e-6);
             let clipped = gradients.get(&self.online).try_mul(factor).map_err(DeviceError::new)?.as_vec();
             gradients = self.as_gradients(&clipped)?;
         }
-        self.steps += 1;
+        self.steps = self.steps.saturating_add(1);
         let parameters = self.online.clone();
         let first = self.first_moment.get_or_alloc_mut(&parameters).map_err(DeviceError::new)?;
         let second = self.second_moment.get_or_alloc_mut(&parameters).map_err(DeviceError::new)?;

@@ -69,7 +69,8 @@ pub trait ValueNetwork {
     /// If the device fails.
     fn forward(&mut self, net: Net, x: &[f32], batch: usize) -> Result<&[f32], DeviceError>;
 
-    /// One step down the gradient of `loss` on the outputs for `x`.
+    /// One step down the gradient of `loss` on the outputs for `x`. A loss or a gradient that is not finite is
+    /// reported and changes nothing: the parameters before it are still worth keeping.
     ///
     /// # Errors
     /// If the device fails.

@@ -41,7 +41,7 @@ impl Session<'_> {
     /// Goes on from `checkpoint`; answers the states of the environments, which their actors take up.
     pub(super) fn restore(&mut self, checkpoint: Checkpoint) -> Result<Option<Vec<EnvState>>, TrainError> {
         let Checkpoint { books, sampler, network, envs, replay, .. } = checkpoint;
-        self.dqn.restore(&network, books.updates, books.steps)?;
+        self.dqn.restore(&network, books.updates, books.updated_at)?;
         let fits = replay.is_none_or(|replay| self.replay.restore(replay));
         let envs_fit = envs.as_ref().is_none_or(|envs| envs.len() == self.settings.env.n_envs);
         if !fits || !envs_fit {

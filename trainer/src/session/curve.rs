@@ -24,6 +24,10 @@ pub(crate) fn draw(run: &RunDir, title: &str, threshold: Option<f64>) -> Result<
             .filter(|series| !series.points.is_empty())
             .collect();
     let file = run.path().join("learning_curve.svg");
+    if series.is_empty() {
+        // Stopped before there was anything to draw.
+        return Ok(());
+    }
     let svg = learning_curve_svg(&series, title, "environment steps", "return", threshold)
         .map_err(|error| RunError::io("draw", &file)(std::io::Error::other(error)))?;
     write_atomic(&file, |out| out.write_all(svg.as_bytes())).map(drop).map_err(RunError::io("write", &file))

@@ -39,6 +39,9 @@ impl Session<'_> {
         {
             return Ok(end);
         }
+        if self.books.solved && settings.train.stop_when_solved {
+            return Ok(End::Solved);
+        }
         let mut lap = Lap::begin();
         while self.books.steps < total {
             let before = self.books.steps;
@@ -96,7 +99,8 @@ impl Session<'_> {
         };
         for k in 1..=updates {
             self.replay.sample(settings.dqn.batch_size, returns, &mut self.sampler, &mut self.batch);
-            let stats = self.dqn.update(&self.batch, before + collected * k / updates)?;
+            self.books.updated_at = before + collected * k / updates;
+            let stats = self.dqn.update(&self.batch, self.books.updated_at)?;
             self.books.update(&stats);
             for (what, value) in [("the loss", stats.loss), ("the gradient's norm", stats.grad_norm)] {
                 if !value.is_finite() {

@@ -220,7 +220,13 @@ impl<'a> Session<'a> {
             let share = n_envs / count + usize::from(i < n_envs % count);
             let mut actor = self.actor(first, share, seed)?;
             match &self.env_states {
-                Some(states) => actor.restore(&states[first..first + share])?,
+                Some(states) => {
+                    actor.restore(&states[first..first + share])?;
+                    // Actors that run free were ahead of replay when they stopped: what lay between is lost.
+                    if self.settings.train.clock == Clock::Async {
+                        actor.begin_in(&mut self.replay);
+                    }
+                }
                 None if self.books.steps > 0 => actor.begin_in(&mut self.replay),
                 None => {}
             }
