@@ -1,0 +1,13 @@
+//! Gymnasium's toy text: small tasks with states that can be counted.
+
+mod frozen_lake;
+mod tabular;
+
+pub use frozen_lake::{FrozenLake, FrozenLakeConfig, FrozenLakeMap, FrozenLakeMapName};
+pub use tabular::Probability;
+
+use crate::EnvSpec;
+
+pub(crate) fn specs() -> Vec<EnvSpec> {
+    frozen_lake::specs().into()
+}
