@@ -60,7 +60,9 @@ pub use rows::{Dtype, Element, Row, RowMut, Rows};
 pub use scene::{Fit, Point, Rgba, Scene, Shape, Style};
 pub use seeding::Generator;
 pub use space::Space;
-pub use toy_text::{FrozenLake, FrozenLakeConfig, FrozenLakeMap, FrozenLakeMapName, Probability};
+pub use toy_text::{
+    CliffWalking, CliffWalkingConfig, FrozenLake, FrozenLakeConfig, FrozenLakeMap, FrozenLakeMapName, Probability,
+};
 pub use vector::{SyncVectorEnv, VectorEnv, VectorStep};
 pub use verify::{EpisodeCheck, FileCheck, Mismatch, verify_file, verify_line};
 pub use wrappers::TimeLimit;

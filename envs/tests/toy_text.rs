@@ -13,7 +13,8 @@ fn kwargs(value: Value) -> Kwargs {
 
 #[test]
 fn recorded_episodes_are_reproduced() {
-    let recordings = [("FrozenLake-v1", 192), ("FrozenLake8x8-v1", 77)];
+    let recordings =
+        [("FrozenLake-v1", 192), ("FrozenLake8x8-v1", 77), ("CliffWalking-v1", 26), ("CliffWalkingSlippery-v1", 14)];
     for (id, episodes) in recordings {
         let check = verify_file(format!("{DATA}/{id}.jsonl")).unwrap();
         assert_eq!(check.mismatches, [], "{id}");
@@ -23,7 +24,12 @@ fn recorded_episodes_are_reproduced() {
 
 #[test]
 fn limits_and_thresholds_are_gymnasiums() {
-    let registered = [("FrozenLake-v1", Some(100), Some(0.70)), ("FrozenLake8x8-v1", Some(200), Some(0.85))];
+    let registered = [
+        ("FrozenLake-v1", Some(100), Some(0.70)),
+        ("FrozenLake8x8-v1", Some(200), Some(0.85)),
+        ("CliffWalking-v1", None, None),
+        ("CliffWalkingSlippery-v1", None, None),
+    ];
     for (id, limit, threshold) in registered {
         let spec = spec(id).unwrap();
         assert_eq!((spec.max_episode_steps, spec.reward_threshold), (limit, threshold), "{id}");

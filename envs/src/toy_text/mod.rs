@@ -1,13 +1,15 @@
 //! Gymnasium's toy text: small tasks with states that can be counted.
 
+mod cliff_walking;
 mod frozen_lake;
 mod tabular;
 
+pub use cliff_walking::{CliffWalking, CliffWalkingConfig};
 pub use frozen_lake::{FrozenLake, FrozenLakeConfig, FrozenLakeMap, FrozenLakeMapName};
 pub use tabular::Probability;
 
 use crate::EnvSpec;
 
 pub(crate) fn specs() -> Vec<EnvSpec> {
-    frozen_lake::specs().into()
+    frozen_lake::specs().into_iter().chain(cliff_walking::specs()).collect()
 }
