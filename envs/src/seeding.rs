@@ -25,6 +25,8 @@ pub struct Generator {
     state: u128,
     /// Which of PCG64's streams this is; odd.
     increment: u128,
+    /// Whether [`Self::integer`] has used half of the last word alone, and its next draw takes the other.
+    half_waits: bool,
 }
 
 impl Generator {
@@ -45,23 +47,26 @@ impl Generator {
     /// PCG64's own seeding: two steps, the initial state added in between.
     fn seeded(state: u128, stream: u128) -> Self {
         let increment = (stream << 1) | 1;
-        let mut generator = Self { state: increment.wrapping_add(state), increment };
+        let mut generator = Self { state: increment.wrapping_add(state), increment, half_waits: false };
         generator.advance();
         generator
     }
 
     /// The position in the stream: state then increment, each high word first. See [`Self::from_state`].
+    ///
+    /// The increment is odd, so its last bit is free to tell whether half a word waits for
+    /// [`Self::integer`]: then it is 0. The half itself follows from the state.
     #[inline]
     pub fn state(&self) -> [u64; 4] {
         let [a, b] = narrow(self.state);
         let [c, d] = narrow(self.increment);
-        [a, b, c, d]
+        [a, b, c, d ^ u64::from(self.half_waits)]
     }
 
     /// The generator that [`Self::state`] was taken from.
     #[inline]
     pub fn from_state([a, b, c, d]: [u64; 4]) -> Self {
-        Self { state: wide(a, b), increment: wide(c, d) | 1 }
+        Self { state: wide(a, b), increment: wide(c, d) | 1, half_waits: d & 1 == 0 }
     }
 
     #[inline]
@@ -73,8 +78,25 @@ impl Generator {
     #[inline]
     pub fn next_u64(&mut self) -> u64 {
         self.advance();
+        self.half_waits = false;
+        self.word()
+    }
+
+    /// The word that the present state stands for: the last one drawn.
+    #[inline]
+    fn word(&self) -> u64 {
         let [high, low] = narrow(self.state);
         (high ^ low).rotate_right((self.state >> 122) as u32)
+    }
+
+    /// Half a word: the low one of a new word, then the high one of the same.
+    fn next_half(&mut self) -> u32 {
+        if std::mem::take(&mut self.half_waits) {
+            return (self.word() >> 32) as u32;
+        }
+        let word = self.next_u64();
+        self.half_waits = true;
+        word as u32
     }
 
     /// Uniform in `[0, 1)`, a multiple of 2^-53 (`rng.random()`).
@@ -90,10 +112,29 @@ impl Generator {
         low + (high - low) * self.random()
     }
 
+    /// Uniform in `0..n`, exactly (`rng.integers(n)`, and the index that `rng.choice` takes); 0 when `n` is
+    /// at most 1, without a draw.
+    ///
+    /// Two calls share a word, half each. Any other draw in between forgets the second half, where NumPy
+    /// would keep it for later: so the four words of [`Self::state`] say all there is to say.
+    pub fn integer(&mut self, n: u32) -> u32 {
+        if n <= 1 {
+            return 0;
+        }
+        // Lemire's method: the product's high half is the number; the few low halves that would favor
+        // some numbers are drawn again.
+        let unfair = n.wrapping_neg() % n;
+        loop {
+            let product = u64::from(self.next_half()) * u64::from(n);
+            if product as u32 >= unfair {
+                return (product >> 32) as u32;
+            }
+        }
+    }
+
     /// Uniform in `0..n`, by one multiplication of one draw; 0 when `n` is 0.
     ///
-    /// Not NumPy's `integers`, which rejects and buffers half-words: use it where no Gymnasium stream is
-    /// to be matched. The bias is below `n / 2^64`.
+    /// Not NumPy's `integers`, which is [`Self::integer`]: use it where no Gymnasium stream is to be matched. The bias is below `n / 2^64`.
     #[inline]
     pub fn below(&mut self, n: u64) -> u64 {
         ((u128::from(self.next_u64()) * u128::from(n)) >> 64) as u64
@@ -240,6 +281,36 @@ mod tests {
             generator.next_u64();
         });
         assert_eq!(generator.random(), 0.8945681264391473);
+    }
+
+    #[test]
+    fn integers_are_numpys() {
+        // g = np.random.default_rng(0); [g.integers(13) for _ in range(5)]
+        let mut generator = Generator::new(0);
+        assert_eq!([(); 5].map(|()| generator.integer(13)), [11, 8, 6, 3, 4]);
+        // Many are drawn again: g = np.random.default_rng(3); [g.integers(2**31 + 1) for _ in range(8)]
+        let mut generator = Generator::new(3);
+        let known = [1742692732, 183930185, 385346042, 508546690, 1866662802, 713397379, 930133021, 1334076657];
+        assert_eq!([(); 8].map(|()| generator.integer((1 << 31) + 1)), known);
+        // One of one takes no draw.
+        let before = generator.clone();
+        assert_eq!((generator.integer(1), generator), (0, before));
+    }
+
+    #[test]
+    fn half_a_word_waits_through_a_save_but_not_through_another_draw() {
+        let mut generator = Generator::new(0);
+        generator.integer(13);
+        let mut saved = Generator::from_state(generator.state());
+        assert_eq!(saved, generator);
+        assert_eq!(saved.integer(13), 8, "the half that waited");
+        assert_eq!(saved.integer(13), 6, "and then a new word");
+
+        let mut other = Generator::new(0);
+        other.next_u64();
+        other.next_u64();
+        generator.next_u64();
+        assert_eq!(generator, other);
     }
 
     #[test]

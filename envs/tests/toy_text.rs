@@ -13,8 +13,13 @@ fn kwargs(value: Value) -> Kwargs {
 
 #[test]
 fn recorded_episodes_are_reproduced() {
-    let recordings =
-        [("FrozenLake-v1", 192), ("FrozenLake8x8-v1", 77), ("CliffWalking-v1", 26), ("CliffWalkingSlippery-v1", 14)];
+    let recordings = [
+        ("FrozenLake-v1", 192),
+        ("FrozenLake8x8-v1", 77),
+        ("CliffWalking-v1", 26),
+        ("CliffWalkingSlippery-v1", 14),
+        ("Taxi-v4", 87),
+    ];
     for (id, episodes) in recordings {
         let check = verify_file(format!("{DATA}/{id}.jsonl")).unwrap();
         assert_eq!(check.mismatches, [], "{id}");

@@ -3,13 +3,15 @@
 mod cliff_walking;
 mod frozen_lake;
 mod tabular;
+mod taxi;
 
 pub use cliff_walking::{CliffWalking, CliffWalkingConfig};
 pub use frozen_lake::{FrozenLake, FrozenLakeConfig, FrozenLakeMap, FrozenLakeMapName};
 pub use tabular::Probability;
+pub use taxi::{Taxi, TaxiConfig};
 
 use crate::EnvSpec;
 
 pub(crate) fn specs() -> Vec<EnvSpec> {
-    frozen_lake::specs().into_iter().chain(cliff_walking::specs()).collect()
+    frozen_lake::specs().into_iter().chain(cliff_walking::specs()).chain([taxi::spec()]).collect()
 }

@@ -15,16 +15,14 @@ const FACE: Rgba = Rgba::rgb(240, 205, 170);
 
 pub(super) fn draw(state: i32, scene: &mut Scene) {
     scene.bounds([-0.1, -0.1], [GRID.columns as f32 + 0.1, GRID.rows as f32 + 0.1]);
-    for cell in 0..GRID.len() {
+    for cell in (0..GRID.len()).filter(|cell| !is_cliff(*cell)) {
         let [x, y] = GRID.center(cell);
-        let (min, max) = ([x - 0.5, y - 0.5], [x + 0.5, y + 0.5]);
-        if is_cliff(cell) {
-            scene.rect(min, max, Style::fill(ABYSS));
-            scene.rect([min[0], max[1] - 0.15], max, Style::fill(ROCK));
-        } else {
-            scene.rect(min, max, Style { stroke: Some((0.04, SEAM)), ..Style::fill(GRASS) });
-        }
+        let style = Style { stroke: Some((0.04, SEAM)), ..Style::fill(GRASS) };
+        scene.rect([x - 0.5, y - 0.5], [x + 0.5, y + 0.5], style);
     }
+    let right = GRID.columns as f32 - 1.0;
+    scene.rect([1.0, 0.0], [right, 1.0], Style::fill(ABYSS));
+    scene.rect([1.0, 0.85], [right, 1.0], Style::fill(ROCK));
     let start = GRID.center(START);
     scene.label(start, 0.5, "S", INK);
     let [x, y] = GRID.center(GOAL);
