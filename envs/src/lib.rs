@@ -61,8 +61,8 @@ pub use scene::{Fit, Point, Rgba, Scene, Shape, Style};
 pub use seeding::Generator;
 pub use space::Space;
 pub use toy_text::{
-    CliffWalking, CliffWalkingConfig, FrozenLake, FrozenLakeConfig, FrozenLakeMap, FrozenLakeMapName, Probability,
-    Taxi, TaxiConfig,
+    Blackjack, BlackjackConfig, CliffWalking, CliffWalkingConfig, FrozenLake, FrozenLakeConfig, FrozenLakeMap,
+    FrozenLakeMapName, Probability, Taxi, TaxiConfig,
 };
 pub use vector::{SyncVectorEnv, VectorEnv, VectorStep};
 pub use verify::{EpisodeCheck, FileCheck, Mismatch, verify_file, verify_line};
