@@ -53,6 +53,14 @@ fn check_space(rule: &'static str, space: &Space, found: &mut Vec<Violation>) {
             Some(format!("Discrete({n}, start={start}) goes past i32::MAX; lower start"))
         }
         Space::Discrete { .. } => None,
+        Space::Tuple(parts) => {
+            parts
+                .iter()
+                .filter(|part| matches!(part, Space::Discrete { .. }))
+                .for_each(|part| check_space(rule, part, found));
+            let discrete = !parts.is_empty() && parts.iter().all(|part| matches!(part, Space::Discrete { .. }));
+            (!discrete).then(|| format!("{space} is not of Discrete parts, at least one; make it so, or use a Box"))
+        }
         Space::Box { low, high, shape, dtype } => {
             let width = shape.iter().product();
             if width == 0 {

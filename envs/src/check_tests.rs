@@ -14,6 +14,8 @@ impl Env for Broken {
         match self.flaw {
             "bounds" => Space::box_f32(vec![1.0], vec![0.0]),
             "shape" => Space::Box { low: vec![0.0], high: vec![1.0], shape: vec![2], dtype: Dtype::F32 },
+            "tuple of a box" => Space::Tuple(vec![Space::discrete(2), Space::image_u8(&[1])]),
+            "empty tuple" => Space::Tuple(Vec::new()),
             "changing space" if self.elapsed > 0.0 => Space::box_f32(vec![0.0], vec![200.0]),
             _ => Space::box_f32(vec![0.0], vec![100.0]),
         }
@@ -80,6 +82,8 @@ fn every_broken_promise_is_found() {
     let flaws = [
         ("bounds", "observation space"),
         ("shape", "observation space"),
+        ("tuple of a box", "observation space"),
+        ("empty tuple", "observation space"),
         ("changing space", "observation space"),
         ("actions", "action space"),
         ("memory", "determinism"),

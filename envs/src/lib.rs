@@ -45,6 +45,7 @@ mod rows;
 mod scene;
 mod seeding;
 mod space;
+mod toy_text;
 mod vector;
 mod verify;
 mod wrappers;
@@ -67,6 +68,10 @@ pub use rows::{Dtype, Element, Row, RowMut, Rows};
 pub use scene::{Fit, Point, Rgba, Scene, Shape, Style};
 pub use seeding::Generator;
 pub use space::Space;
+pub use toy_text::{
+    Blackjack, BlackjackConfig, CliffWalking, CliffWalkingConfig, FrozenLake, FrozenLakeConfig, FrozenLakeMap,
+    FrozenLakeMapName, Probability, Taxi, TaxiConfig,
+};
 pub use vector::{SyncVectorEnv, VectorEnv, VectorStep};
 pub use verify::{EpisodeCheck, FileCheck, Mismatch, verify_file, verify_line};
 pub use wrappers::TimeLimit;

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::error::nearest;
-use crate::{Env, EnvError, Environment, Result, SyncVectorEnv, TimeLimit, VectorEnv, classic, debug};
+use crate::{Env, EnvError, Environment, Result, SyncVectorEnv, TimeLimit, VectorEnv, classic, debug, toy_text};
 
 /// Keyword arguments of an environment, as in `gym.make(id, **kwargs)`.
 pub type Kwargs = serde_json::Map<String, Value>;
@@ -58,7 +58,8 @@ pub struct EnvSpec {
 
 impl EnvSpec {
     /// An environment made by `construct` from its keyword arguments, which `C` reads: a struct with
-    /// `#[serde(default, deny_unknown_fields)]`. Each is also to be named with [`Self::kwarg`].
+    /// `#[serde(default, deny_unknown_fields)]`. Each is also to be named with [`Self::kwarg`], whose
+    /// default is what `C` reads when it is not given.
     pub fn new<C, E>(id: &str, description: &str, construct: impl Fn(C) -> Result<E> + Send + Sync + 'static) -> Self
     where
         C: DeserializeOwned,
@@ -148,7 +149,9 @@ impl EnvSpec {
                 });
             }
         }
-        parse(kwargs.clone()).map_err(|error| EnvError::failed(format!("{}: its arguments: {error}", self.id)))
+        let defaults = self.kwargs.iter().map(|kwarg| (kwarg.name.clone(), kwarg.default.clone()));
+        parse(defaults.chain(kwargs.clone()).collect())
+            .map_err(|error| EnvError::failed(format!("{}: its arguments: {error}", self.id)))
     }
 }
 
@@ -164,7 +167,7 @@ impl fmt::Debug for EnvSpec {
 }
 
 static REGISTRY: LazyLock<RwLock<BTreeMap<String, EnvSpec>>> = LazyLock::new(|| {
-    let specs = classic::specs().into_iter().chain(debug::specs());
+    let specs = classic::specs().into_iter().chain(toy_text::specs()).chain(debug::specs());
     RwLock::new(specs.map(|spec| (spec.id.clone(), spec)).collect())
 });
 

@@ -25,6 +25,8 @@ pub struct Generator {
     state: u128,
     /// Which of PCG64's streams this is; odd.
     increment: u128,
+    /// Whether [`Self::integer`] has used half of the last word alone, and its next draw takes the other.
+    half_waits: bool,
 }
 
 impl Generator {
@@ -45,23 +47,26 @@ impl Generator {
     /// PCG64's own seeding: two steps, the initial state added in between.
     fn seeded(state: u128, stream: u128) -> Self {
         let increment = (stream << 1) | 1;
-        let mut generator = Self { state: increment.wrapping_add(state), increment };
+        let mut generator = Self { state: increment.wrapping_add(state), increment, half_waits: false };
         generator.advance();
         generator
     }
 
     /// The position in the stream: state then increment, each high word first. See [`Self::from_state`].
+    ///
+    /// The increment is odd, so its last bit is free to tell whether half a word waits for
+    /// [`Self::integer`]: then it is 0. The half itself follows from the state.
     #[inline]
     pub fn state(&self) -> [u64; 4] {
         let [a, b] = narrow(self.state);
         let [c, d] = narrow(self.increment);
-        [a, b, c, d]
+        [a, b, c, d ^ u64::from(self.half_waits)]
     }
 
     /// The generator that [`Self::state`] was taken from.
     #[inline]
     pub fn from_state([a, b, c, d]: [u64; 4]) -> Self {
-        Self { state: wide(a, b), increment: wide(c, d) | 1 }
+        Self { state: wide(a, b), increment: wide(c, d) | 1, half_waits: d & 1 == 0 }
     }
 
     #[inline]
@@ -73,8 +78,25 @@ impl Generator {
     #[inline]
     pub fn next_u64(&mut self) -> u64 {
         self.advance();
+        self.half_waits = false;
+        self.word()
+    }
+
+    /// The word that the present state stands for: the last one drawn.
+    #[inline]
+    fn word(&self) -> u64 {
         let [high, low] = narrow(self.state);
         (high ^ low).rotate_right((self.state >> 122) as u32)
+    }
+
+    /// Half a word: the low one of a new word, then the high one of the same.
+    fn next_half(&mut self) -> u32 {
+        if std::mem::take(&mut self.half_waits) {
+            return (self.word() >> 32) as u32;
+        }
+        let word = self.next_u64();
+        self.half_waits = true;
+        word as u32
     }
 
     /// Uniform in `[0, 1)`, a multiple of 2^-53 (`rng.random()`).
@@ -90,10 +112,29 @@ impl Generator {
         low + (high - low) * self.random()
     }
 
+    /// Uniform in `0..n`, exactly (`rng.integers(n)`, and the index that `rng.choice` takes); 0 when `n` is
+    /// at most 1, without a draw.
+    ///
+    /// Two calls share a word, half each. Any other draw in between forgets the second half, where NumPy
+    /// would keep it for later: so the four words of [`Self::state`] say all there is to say.
+    pub fn integer(&mut self, n: u32) -> u32 {
+        if n <= 1 {
+            return 0;
+        }
+        // Lemire's method: the product's high half is the number; the few low halves that would favor
+        // some numbers are drawn again.
+        let unfair = n.wrapping_neg() % n;
+        loop {
+            let product = u64::from(self.next_half()) * u64::from(n);
+            if product as u32 >= unfair {
+                return (product >> 32) as u32;
+            }
+        }
+    }
+
     /// Uniform in `0..n`, by one multiplication of one draw; 0 when `n` is 0.
     ///
-    /// Not NumPy's `integers`, which rejects and buffers half-words: use it where no Gymnasium stream is
-    /// to be matched. The bias is below `n / 2^64`.
+    /// Not NumPy's `integers`, which is [`Self::integer`]: use it where no Gymnasium stream is to be matched. The bias is below `n / 2^64`.
     #[inline]
     pub fn below(&mut self, n: u64) -> u64 {
         ((u128::from(self.next_u64()) * u128::from(n)) >> 64) as u64
@@ -195,87 +236,5 @@ fn mix(x: u32, y: u32) -> u32 {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-mod tests {
-    use rand::{Rng as _, RngExt as _};
-
-    use super::*;
-
-    #[test]
-    fn bits_are_numpys() {
-        // NumPy 2.4.6: [hex(x) for x in np.random.default_rng(entropy).bit_generator.random_raw(3)]
-        let known: [(&[u64], [u64; 3]); 7] = [
-            (&[0], [0xa30febcfd9c2825f, 0x4510bdf882d9d721, 0x0a7d3da94ecde8b8]),
-            (&[42], [0xc621fbcd16d92688, 0x705a5661a791ffc1, 0xdbcd12c26eda1624]),
-            (&[(1 << 40) + 7], [0xd46e9e2034de21aa, 0x415badc99c087675, 0x275ed40f045acb84]),
-            (&[u64::MAX], [0xae163a7a8c47568f, 0xd86659f5f3382359, 0x01e52b195bc2d24a]),
-            (&[1, 2, 3], [0xaba411f8f6c9b990, 0x1c6b7489df5024fb, 0x82f2425c7e3229b3]),
-            (&[(1 << 40) + 7, 0, 5], [0xa18e7a2903f3eaa5, 0xf5264f9c423b7d5f, 0x04a93c98566f3909]),
-            (&[7, 1, 2, 3, 4, 5, 6], [0xb087fd714a03271f, 0xf1bfb2336d044faf, 0x2f9d89d7c7acf59c]),
-        ];
-        for (entropy, expected) in known {
-            let mut generator = Generator::from_entropy(entropy);
-            let found: [u64; 3] = std::array::from_fn(|_| generator.next_u64());
-            assert_eq!(found, expected, "entropy {entropy:?}");
-        }
-    }
-
-    #[test]
-    fn state_is_numpys() {
-        // np.random.default_rng(0).bit_generator.state["state"]
-        let state = Generator::new(0);
-        assert_eq!(state.state, 35399562948360463058890781895381311971);
-        assert_eq!(state.increment, 87136372517582989555478159403783844777);
-    }
-
-    #[test]
-    fn uniforms_are_numpys() {
-        // g = np.random.default_rng(0); [g.uniform(-0.05, 0.05) for _ in range(2)]
-        let mut generator = Generator::new(0);
-        assert_eq!(generator.uniform(-0.05, 0.05), 0.013696168732145436);
-        assert_eq!(generator.uniform(-0.05, 0.05), -0.02302132862361297);
-        // np.random.default_rng(2**64 - 1).random() after three raw draws
-        let mut generator = Generator::new(u64::MAX);
-        (0..3).for_each(|_| {
-            generator.next_u64();
-        });
-        assert_eq!(generator.random(), 0.8945681264391473);
-    }
-
-    #[test]
-    fn stream_is_rand_pcgs() {
-        let (state, stream) = (0x0123_4567_89ab_cdef_u128 << 50, 0xfedc_ba98_7654_3210_u128 << 61 | 5);
-        let mut theirs = rand_pcg::Pcg64::new(state, stream);
-        let mut ours = Generator::seeded(state, stream);
-        (0..1000).for_each(|_| assert_eq!(ours.next_u64(), theirs.next_u64()));
-    }
-
-    #[test]
-    fn state_round_trips() {
-        let mut generator = Generator::from_entropy(&[3, 1 << 63]);
-        generator.next_u64();
-        assert_eq!(Generator::from_state(generator.state()), generator);
-        let text = serde_json::to_string(&generator).unwrap();
-        let mut again: Generator = serde_json::from_str(&text).unwrap();
-        assert_eq!(again.next_u64(), generator.next_u64());
-    }
-
-    #[test]
-    fn below_covers_its_range_evenly() {
-        let mut generator = Generator::new(1);
-        let mut counts = [0_u32; 6];
-        (0..60_000).for_each(|_| counts[generator.below(6) as usize] += 1);
-        // Standard deviation of each count: sqrt(60000 * 5/36) = 91.
-        assert!(counts.iter().all(|&c| c.abs_diff(10_000) < 500), "{counts:?}");
-        assert_eq!(generator.below(0), 0);
-    }
-
-    #[test]
-    fn rand_distributions_work() {
-        let mut generator = Generator::new(5);
-        let mut bytes = [0; 11];
-        generator.fill_bytes(&mut bytes);
-        assert!((0..100).all(|_| (3..9).contains(&generator.random_range(3..9))));
-        assert_ne!(bytes, [0; 11]);
-    }
-}
+#[path = "seeding_tests.rs"]
+mod tests;

@@ -30,6 +30,8 @@ pub enum Space {
         /// The least of them.
         start: i32,
     },
+    /// An element of each of several [`Space::Discrete`] (`spaces.Tuple`): one `i32` for each, in order.
+    Tuple(Vec<Space>),
 }
 
 impl Space {
@@ -57,21 +59,24 @@ impl Space {
     pub fn dtype(&self) -> Dtype {
         match self {
             Self::Box { dtype, .. } => *dtype,
-            Self::Discrete { .. } => Dtype::I32,
+            Self::Discrete { .. } | Self::Tuple(_) => Dtype::I32,
         }
     }
 
-    /// Length along each axis; empty for a discrete space, as in Gymnasium.
+    /// Length along each axis; empty for a discrete space and for a tuple, which has none in Gymnasium.
     pub fn shape(&self) -> &[usize] {
         match self {
             Self::Box { shape, .. } => shape,
-            Self::Discrete { .. } => &[],
+            Self::Discrete { .. } | Self::Tuple(_) => &[],
         }
     }
 
-    /// Numbers in a row: the product of the shape.
+    /// Numbers in a row: the product of the shape, or a tuple's length.
     pub fn width(&self) -> usize {
-        self.shape().iter().product()
+        match self {
+            Self::Tuple(parts) => parts.len(),
+            Self::Box { .. } | Self::Discrete { .. } => self.shape().iter().product(),
+        }
     }
 
     /// Whether `row` is an element: type, length and bounds. NaN never is.
@@ -84,6 +89,9 @@ impl Space {
                 row.len() == low.len() && within(row.iter().map(|&x| f32::from(x)), low, high)
             }
             (Self::Discrete { n, start }, Row::I32(&[i])) => discrete_contains(*n, *start, i),
+            (Self::Tuple(parts), Row::I32(row)) => {
+                row.len() == parts.len() && parts.iter().zip(row.chunks(1)).all(|(part, i)| part.contains(Row::I32(i)))
+            }
             _ => false,
         }
     }
@@ -123,6 +131,11 @@ impl Space {
             }
             (Self::Discrete { n, start }, RowMut::I32([x])) => {
                 *x = start + rng.below(u64::from(n.unsigned_abs())) as i32;
+            }
+            (Self::Tuple(parts), RowMut::I32(row)) if row.len() == parts.len() => {
+                for (part, x) in parts.iter().zip(row.chunks_mut(1)) {
+                    part.sample(rng, RowMut::I32(x));
+                }
             }
             _ => panic!("a row of {} {} is no element of {self}", row.as_row().len(), row.as_row().dtype()),
         }
@@ -172,6 +185,10 @@ impl fmt::Display for Space {
             }
             Self::Discrete { n, start: 0 } => write!(f, "Discrete({n})"),
             Self::Discrete { n, start } => write!(f, "Discrete({n}, start={start})"),
+            Self::Tuple(parts) => {
+                let parts: Vec<_> = parts.iter().map(Self::to_string).collect();
+                write!(f, "Tuple({})", parts.join(", "))
+            }
         }
     }
 }
@@ -221,10 +238,14 @@ mod tests {
         Space::box_f32(vec![-1.0, 0.0, -INF, -INF], vec![1.0, INF, 0.0, INF])
     }
 
+    fn pair() -> Space {
+        Space::Tuple(vec![Space::discrete(2), Space::Discrete { n: 3, start: -1 }])
+    }
+
     #[test]
     fn samples_are_elements_and_vary() {
-        let spaces =
-            [mixed(), Space::image_u8(&[2, 3]), Space::discrete(3), Space::Discrete { n: 2, start: i32::MAX - 1 }];
+        let late = Space::Discrete { n: 2, start: i32::MAX - 1 };
+        let spaces = [mixed(), Space::image_u8(&[2, 3]), Space::discrete(3), late, pair()];
         let mut rng = Generator::new(0);
         for space in spaces {
             let mut rows = Rows::for_space(&space, 50);
@@ -241,6 +262,8 @@ mod tests {
         assert!(!mixed().contains(Row::F32(&[0.0, 0.0, 0.0, f32::NAN])));
         assert!(!mixed().contains(Row::U8(&[0; 4])));
         assert!(!Space::discrete(2).contains(Row::I32(&[2])));
+        assert!(!pair().contains(Row::I32(&[2, 0])) && !pair().contains(Row::I32(&[0, 2])));
+        assert!(!pair().contains(Row::I32(&[0])) && pair().contains(Row::I32(&[1, -1])));
         assert!(!Space::discrete(2).accepts(Action::Discrete(-1)));
         assert!(!Space::discrete(2).accepts(Action::Continuous(&[0.0])));
         assert!(Space::box_f32(vec![-1.0], vec![1.0]).accepts(Action::Continuous(&[3.0])));
@@ -255,13 +278,16 @@ mod tests {
         assert_eq!(Space::box_f32(vec![-1.0], vec![1.0]).to_string(), "Box(-1.0, 1.0, (1,), float32)");
         assert_eq!(Space::image_u8(&[84, 84]).to_string(), "Box(0, 255, (84, 84), uint8)");
         assert_eq!(Space::Discrete { n: 3, start: 1 }.to_string(), "Discrete(3, start=1)");
+        assert_eq!(pair().to_string(), "Tuple(Discrete(2), Discrete(3, start=-1))");
     }
 
     #[test]
-    fn json_keeps_infinite_bounds() {
-        let text = serde_json::to_string(&mixed()).unwrap();
-        assert_eq!(serde_json::from_str::<Space>(&text).unwrap(), mixed());
-        let bytes = postcard::to_stdvec(&mixed()).unwrap();
-        assert_eq!(postcard::from_bytes::<Space>(&bytes).unwrap(), mixed());
+    fn spaces_are_kept_with_infinite_bounds() {
+        for space in [mixed(), pair()] {
+            let text = serde_json::to_string(&space).unwrap();
+            assert_eq!(serde_json::from_str::<Space>(&text).unwrap(), space);
+            let bytes = postcard::to_stdvec(&space).unwrap();
+            assert_eq!(postcard::from_bytes::<Space>(&bytes).unwrap(), space);
+        }
     }
 }

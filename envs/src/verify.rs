@@ -156,6 +156,7 @@ fn parse_action(action: &Value, space: &Space) -> Option<OwnedAction> {
     let action = match space {
         Space::Discrete { .. } => OwnedAction::Discrete(action.as_i64()?.try_into().ok()?),
         Space::Box { .. } => OwnedAction::Continuous(numbers(action)?.into_iter().map(|x| x as f32).collect()),
+        Space::Tuple(_) => return None,
     };
     space.accepts(action.borrow()).then_some(action)
 }

@@ -269,15 +269,15 @@ impl Actor {
                 return Err(self.fault_of(e, now, "the final observation is not finite".into()));
             }
         }
-        if let (Some(now_seen), Some(finals)) = (self.observations.as_i32(), self.step.final_observations.as_i32()) {
-            for e in 0..self.num_envs() {
-                let ended = self.step.terminated[e] || self.step.truncated[e];
-                let seen = [Some(now_seen[e * width]), ended.then(|| finals[e * width])];
-                for value in seen.into_iter().flatten() {
-                    if !self.envs.single_observation_space().contains(Row::I32(&[value])) && width == 1 {
-                        let space = self.envs.single_observation_space();
-                        return Err(self.fault_of(e, now, format!("the observation {value} is not in {space}")));
-                    }
+        let space = self.envs.single_observation_space();
+        for e in 0..self.num_envs() {
+            let ended = self.step.terminated[e] || self.step.truncated[e];
+            let last = ended.then(|| self.step.final_observations.row(e));
+            for seen in [Some(self.observations.row(e)), last].into_iter().flatten() {
+                if let Row::I32(numbers) = seen
+                    && !space.contains(seen)
+                {
+                    return Err(self.fault_of(e, now, format!("the observation {numbers:?} is not in {space}")));
                 }
             }
         }

@@ -1,0 +1,149 @@
+//! Taxi: fetch the passenger and bring it to its destination, in a town with walls.
+//!
+//! From T. G. Dietterich, "Hierarchical reinforcement learning with the MAXQ value function decomposition"
+//! (2000), as Gymnasium 1.4 computes it.
+//!
+//! | | |
+//! |---|---|
+//! | Action | `Discrete(6)`: 0 goes south, 1 north, 2 east, 3 west; 4 picks up, 5 drops off |
+//! | Observation | `Discrete(500)`: ((row · 5 + column) · 5 + passenger) · 4 + destination; stops are 0 red, 1 green, 2 yellow, 3 blue, and passenger 4 is in the taxi |
+//! | Chance | none; if rainy, a move that is not blocked goes ahead with `rainy_probability`, else to either side; a fickle passenger chooses another destination with the first move with it aboard, in a share `fickle_probability` of the episodes |
+//! | Reward | -1; 20 for the delivery; -10 for picking up or dropping off where it cannot be done |
+//! | Start | uniform over the 300 states in which the passenger waits, and not at its destination |
+//! | Terminated | when delivered; leaving the passenger at another stop is a step like any other |
+//! | Truncated | after 200 steps |
+//! | Info | `prob`: the probability of the last transition; `action_mask`: 1 for each action that changes the state |
+//!
+//! A fickle passenger's choice is the one draw here of half a word. NumPy keeps the other half for the
+//! choice of a later episode, past all draws in between; the [`Generator`] does not
+//! (see [`Generator::integer`]). So episodes are Gymnasium's from each seed up to the second such choice.
+
+mod dynamics;
+mod scene;
+
+use dynamics::{ACTIONS, IN_TAXI, STATES, STOPS, Town};
+use serde::{Deserialize, Serialize};
+
+use crate::toy_text::tabular::{Position, Probability, categorical, discrete};
+use crate::{Action, Env, EnvError, EnvSpec, Generator, Info, Result, RowMut, Scene, Space, Step};
+
+/// Taxi's keyword arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TaxiConfig {
+    /// Whether moves may drift to either side.
+    pub is_rainy: bool,
+    /// Whether the passenger may choose another destination on the way.
+    pub fickle_passenger: bool,
+    /// The probability of a move in the rain going ahead.
+    pub rainy_probability: Probability,
+    /// The share of episodes in which a fickle passenger changes its mind.
+    pub fickle_probability: Probability,
+}
+
+impl Default for TaxiConfig {
+    fn default() -> Self {
+        Self {
+            is_rainy: false,
+            fickle_passenger: false,
+            rainy_probability: Probability(0.8),
+            fickle_probability: Probability(0.3),
+        }
+    }
+}
+
+/// A taxi in a town of 25 cells; see the module's table in the source, or `Taxi-v4` in Gymnasium's
+/// documentation.
+#[derive(Clone, Debug)]
+pub struct Taxi {
+    config: TaxiConfig,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct State {
+    position: Position,
+    /// Whether the passenger will choose another destination with its first move.
+    is_fickle: bool,
+}
+
+impl Taxi {
+    /// In the upper left, until it is reset.
+    pub fn new(config: TaxiConfig) -> Self {
+        Self { config, state: State { position: Position::start(0), is_fickle: false } }
+    }
+
+    fn town(&self) -> Town {
+        Town::decode(self.state.position.state)
+    }
+
+    /// Another destination than that of `town`, each with the same probability.
+    fn other_destination(town: Town, rng: &mut Generator) -> i32 {
+        let choice = rng.integer(STOPS.len() as u32 - 1) as i32;
+        if choice < town.destination { choice } else { choice + 1 }
+    }
+}
+
+impl Env for Taxi {
+    fn observation_space(&self) -> Space {
+        Space::discrete(STATES)
+    }
+
+    fn action_space(&self) -> Space {
+        Space::discrete(ACTIONS as i32)
+    }
+
+    fn reset(&mut self, rng: &mut Generator, mut observation: RowMut<'_>) -> Result<()> {
+        let probability = |state| if Town::decode(state).is_start() { 1.0 / 300.0 } else { 0.0 };
+        let start = categorical((0..STATES).map(probability), rng) as i32;
+        let is_fickle = self.config.fickle_passenger && rng.random() < self.config.fickle_probability.get();
+        self.state = State { position: Position::start(start), is_fickle };
+        observation.write(&[start]);
+        Ok(())
+    }
+
+    fn step(&mut self, action: Action<'_>, rng: &mut Generator, mut observation: RowMut<'_>) -> Result<Step> {
+        let expected = "0 (south), 1 (north), 2 (east), 3 (west), 4 (pick up) or 5 (drop off)";
+        let action = discrete(action, ACTIONS, expected)?;
+        let before = self.town();
+        let step = self.state.position.follow(before.transitions(&self.config, action).sample(rng));
+        let after = self.town();
+        if self.state.is_fickle && before.passenger == IN_TAXI && after.taxi != before.taxi {
+            self.state.is_fickle = false;
+            let destination = Self::other_destination(before, rng);
+            self.state.position.state = Town { destination, ..after }.encode();
+        }
+        observation.write(&[self.state.position.state]);
+        Ok(step)
+    }
+
+    fn draw(&self, scene: &mut Scene) {
+        scene::draw(self.town(), scene);
+    }
+
+    fn info(&self) -> Info {
+        let mut info = self.state.position.info();
+        info.insert("action_mask".to_owned(), self.town().action_mask().to_vec().into());
+        info
+    }
+
+    fn save(&self) -> Option<Vec<u8>> {
+        postcard::to_stdvec(&self.state).ok()
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<()> {
+        let State { position, is_fickle } = postcard::from_bytes(state).map_err(EnvError::bad_state)?;
+        self.state = State { position: position.checked(STATES)?, is_fickle };
+        Ok(())
+    }
+}
+
+pub(super) fn spec() -> EnvSpec {
+    EnvSpec::new("Taxi-v4", "Fetch a passenger and bring it to its destination", |config| Ok(Taxi::new(config)))
+        .max_episode_steps(200)
+        .reward_threshold(8.0)
+        .kwarg("is_rainy", false, "moves may go to either side of where they should")
+        .kwarg("fickle_passenger", false, "the passenger may choose another destination on the way")
+        .kwarg("rainy_probability", 0.8, "the probability of a move in the rain going ahead")
+        .kwarg("fickle_probability", 0.3, "the share of episodes in which a fickle passenger changes its mind")
+}
