@@ -4,7 +4,7 @@ mod sync;
 
 pub use sync::SyncVectorEnv;
 
-use crate::{Actions, EnvError, Generator, Info, Result, RowMut, Rows, Scene, Space};
+use crate::{Action, Actions, EnvError, Generator, Info, Result, RowMut, Rows, Scene, Space, Statistics};
 
 /// `num_envs` environments stepped together, with same-step autoreset: an environment whose episode
 /// ends is reset within the same call, and its true last observation is kept apart.
@@ -47,6 +47,16 @@ pub trait VectorEnv: Send {
 
     /// Named values about environment `i`'s present state.
     fn info(&self, i: usize) -> Info;
+
+    /// Shows the running statistics of environment `i`'s wrappers: see [`Env::statistics`](crate::Env::statistics).
+    fn statistics(&self, i: usize, visit: &mut dyn FnMut(&Statistics)) {
+        let _ = (i, visit);
+    }
+
+    /// As [`Self::statistics`], to replace or to freeze them.
+    fn statistics_mut(&mut self, i: usize, visit: &mut dyn FnMut(&mut Statistics)) {
+        let _ = (i, visit);
+    }
 
     /// Everything needed for environment `i` to go on bit for bit: generators, episode start and state.
     /// `None` before the first reset, and if the environment cannot be saved. ([`SyncVectorEnv`] saves one that
@@ -114,10 +124,24 @@ pub(crate) fn discrete_actions<'a>(actions: Actions<'a>, space: &Space, num_envs
 
 /// Checks a batch of actions against the action space. Continuous values are taken as they come.
 fn check_actions(actions: Actions<'_>, space: &Space, num_envs: usize) -> Result<()> {
+    let numbers = num_envs * space.width();
     match (actions, space) {
-        (Actions::Continuous(values), Space::Box { .. }) if values.len() == num_envs * space.width() => Ok(()),
+        (Actions::Continuous(values), Space::Box { .. }) if values.len() == numbers => Ok(()),
+        (Actions::Multi(values), Space::MultiDiscrete { .. } | Space::MultiBinary { .. })
+            if values.len() == numbers =>
+        {
+            let rows = values.chunks_exact(space.width()).map(Action::Multi);
+            match rows.enumerate().find(|(_, row)| !space.accepts(*row)) {
+                Some((index, row)) => Err(EnvError::invalid_action(row, space).at(index)),
+                None => Ok(()),
+            }
+        }
         (Actions::Continuous(values), _) => Err(EnvError::InvalidAction {
             found: format!("{} floats", values.len()),
+            expected: format!("{num_envs} of {space}"),
+        }),
+        (Actions::Multi(values), _) => Err(EnvError::InvalidAction {
+            found: format!("{} integers in rows", values.len()),
             expected: format!("{num_envs} of {space}"),
         }),
         (Actions::Discrete(_), _) => discrete_actions(actions, space, num_envs).map(drop),
