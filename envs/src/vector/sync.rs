@@ -117,8 +117,7 @@ impl SyncVectorEnv {
     /// Brings environment `i` to where `log` leads from the start of the saved episode.
     fn replay(&mut self, i: usize, saved: &Saved, log: &EpisodeLog) -> Result<()> {
         self.generators[i].clone_from(&saved.episode);
-        let mut statistics = log.statistics.iter();
-        self.envs[i].statistics_mut(&mut |own| own.clone_from(statistics.next().unwrap_or(&own.clone())));
+        self.envs[i].statistics_mut(&mut Statistics::put(&log.statistics));
         self.reset_one(i)?;
         let width = self.action_space.width();
         let single = matches!(self.action_space, Space::Discrete { .. });
@@ -180,6 +179,10 @@ impl VectorEnv for SyncVectorEnv {
             let observation = this.observations.row_mut(i);
             let step = this.envs[i].step(actions.get(i, width), &mut this.generators[i], observation)?;
             out.rewards[i] = step.reward as f32;
+            if let Some(raw) = this.envs[i].raw_reward() {
+                out.monitored.resize(this.envs.len(), 0.0);
+                out.monitored[i] = raw as f32;
+            }
             out.terminated[i] = step.terminated;
             out.truncated[i] = step.truncated;
             if step.terminated || step.truncated {
