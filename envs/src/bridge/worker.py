@@ -115,8 +115,8 @@ class Channel:
 def load(request):
     """Imports what the environments need, and answers a function that makes one."""
     try:
-        import numpy
         import gymnasium
+        import numpy
     except ImportError as error:
         package = (error.name or "gymnasium").split(".")[0]
         raise Failure(
