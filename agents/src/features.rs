@@ -1,15 +1,23 @@
 //! What a network sees of an observation.
 
-use cartwheel_envs::{Row, Space};
+use cartwheel_envs::{Dtype, Row, Space};
 
 /// Turns observations of a space into rows of floats: boxes of floats as they are, bytes divided by 255,
-/// discrete observations as one-hot rows, tuples of them as one such row after the other. This is
-/// `preprocess_obs` of Stable-Baselines3.
+/// discrete observations as one-hot rows, several integers as one such row after the other, zeros and ones as they
+/// are, and composites part by part. This is `preprocess_obs` of Stable-Baselines3, with the parts of a `Dict` in one row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Features {
     width: usize,
-    /// Of each discrete part, the place of the one that stands for 0: outside the row if it starts elsewhere.
-    zeros: Vec<i64>,
+    parts: Vec<Part>,
+}
+
+/// Some numbers of an observation, and what is done with them.
+#[derive(Clone, Debug, PartialEq)]
+enum Part {
+    /// So many of them are divided by this.
+    Scaled(usize, f32),
+    /// One of them is the place of a 1 among `n` zeros, where `start` is the first.
+    OneHot { n: usize, start: i64 },
 }
 
 impl Features {
@@ -18,18 +26,24 @@ impl Features {
     /// # Errors
     /// The space in words, if it has no encoding yet.
     pub fn new(space: &Space) -> Result<Self, String> {
-        let parts = match space {
-            Space::Box { .. } => return Ok(Self { width: space.width(), zeros: Vec::new() }),
-            Space::Tuple(parts) => parts.as_slice(),
-            other => std::slice::from_ref(other),
-        };
-        let mut features = Self { width: 0, zeros: Vec::new() };
-        for part in parts {
-            let Space::Discrete { n, start } = part else { return Err(space.to_string()) };
-            features.zeros.push(features.width as i64 - i64::from(*start));
-            features.width += *n as usize;
+        let mut parts = Vec::new();
+        let one_hot = |n: i32, start: i32| Part::OneHot { n: n as usize, start: start.into() };
+        for leaf in space.leaves() {
+            match leaf.space {
+                Space::Box { dtype: Dtype::U8, .. } => parts.push(Part::Scaled(leaf.range.len(), 255.0)),
+                Space::Box { .. } | Space::MultiBinary { .. } => parts.push(Part::Scaled(leaf.range.len(), 1.0)),
+                Space::Discrete { n, start } => parts.push(one_hot(*n, *start)),
+                Space::MultiDiscrete { nvec, start } => {
+                    parts.extend(nvec.iter().zip(start).map(|(n, start)| one_hot(*n, *start)));
+                }
+                _ => return Err(space.to_string()),
+            }
         }
-        Ok(features)
+        let width = |part: &Part| match part {
+            Part::Scaled(len, _) => *len,
+            Part::OneHot { n, .. } => *n,
+        };
+        Ok(Self { width: parts.iter().map(width).sum(), parts })
     }
 
     /// Floats in a row.
@@ -40,18 +54,41 @@ impl Features {
     /// Writes what the network sees of `observation` to `to`, [`width`](Self::width) floats.
     #[inline]
     pub fn encode(&self, observation: Row<'_>, to: &mut [f32]) {
-        match observation {
-            Row::F32(values) => to.copy_from_slice(values),
-            Row::U8(bytes) => to.iter_mut().zip(bytes).for_each(|(to, byte)| *to = f32::from(*byte) / 255.0),
-            Row::I32(numbers) => {
-                to.fill(0.0);
+        match (observation, self.parts.as_slice()) {
+            (Row::F32(values), [Part::Scaled(..)]) => to.copy_from_slice(values),
+            (Row::F32(values), parts) => encode_parts(parts, values, to, |x| x, |x| x as i64),
+            (Row::U8(values), parts) => encode_parts(parts, values, to, f32::from, i64::from),
+            (Row::I32(values), parts) => encode_parts(parts, values, to, |x| x as f32, i64::from),
+        }
+    }
+}
+
+#[inline]
+fn encode_parts<T: Copy>(
+    parts: &[Part],
+    values: &[T],
+    to: &mut [f32],
+    float: impl Fn(T) -> f32,
+    integer: impl Fn(T) -> i64,
+) {
+    let (mut values, mut to) = (values, to);
+    for part in parts {
+        match *part {
+            Part::Scaled(len, divisor) => {
+                let (own, rest) = values.split_at(len);
+                let (place, after) = to.split_at_mut(len);
+                place.iter_mut().zip(own).for_each(|(to, value)| *to = float(*value) / divisor);
+                (values, to) = (rest, after);
+            }
+            Part::OneHot { n, start } => {
+                let (place, after) = to.split_at_mut(n);
+                place.fill(0.0);
                 // One outside the space is nothing that the network knows; actors refuse it by name.
-                for (number, zero) in numbers.iter().zip(&self.zeros) {
-                    let place = usize::try_from(zero + i64::from(*number)).ok();
-                    if let Some(hot) = place.and_then(|place| to.get_mut(place)) {
-                        *hot = 1.0;
-                    }
+                let hot = usize::try_from(integer(values[0]) - start).ok();
+                if let Some(hot) = hot.and_then(|hot| place.get_mut(hot)) {
+                    *hot = 1.0;
                 }
+                (values, to) = (&values[1..], after);
             }
         }
     }
@@ -76,5 +113,25 @@ mod tests {
         let image = Features::new(&Space::image_u8(&[1, 3])).expect("a known space");
         image.encode(Row::U8(&[0, 51, 255]), &mut row);
         assert_eq!(row, [0.0, 0.2, 1.0]);
+    }
+
+    #[test]
+    fn composites_are_encoded_part_by_part() {
+        let space = Space::dict([
+            ("facing", Space::discrete(3)),
+            ("flags", Space::multi_binary(2)),
+            ("moves", Space::MultiDiscrete { nvec: vec![2, 2], start: vec![0, 1] }),
+            ("view", Space::image_u8(&[2])),
+        ]);
+        let features = Features::new(&space).expect("a known space");
+        let mut row = [9.0; 11];
+        assert_eq!(features.width(), row.len());
+        features.encode(Row::U8(&[2, 1, 0, 0, 2, 51, 255]), &mut row);
+        assert_eq!(row, [0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 51.0 / 255.0, 1.0]);
+        let mixed = Space::dict([("speed", Space::box_f32(vec![-1.0], vec![1.0])), ("gear", Space::discrete(2))]);
+        let features = Features::new(&mixed).expect("a known space");
+        let mut row = [9.0; 3];
+        features.encode(Row::F32(&[1.0, -0.5]), &mut row);
+        assert_eq!(row, [0.0, 1.0, -0.5]);
     }
 }

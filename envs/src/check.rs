@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::error::panic_message;
-use crate::{Action, Dtype, Env, Generator, RowMut, Rows, Scene, Space, Step};
+use crate::{Dtype, Env, Generator, RowMut, Rows, Scene, Space, Step};
 
 /// Long enough for a few episodes of most environments.
 const STEPS: usize = 300;
@@ -53,13 +53,26 @@ fn check_space(rule: &'static str, space: &Space, found: &mut Vec<Violation>) {
             Some(format!("Discrete({n}, start={start}) goes past i32::MAX; lower start"))
         }
         Space::Discrete { .. } => None,
-        Space::Tuple(parts) => {
-            parts
-                .iter()
-                .filter(|part| matches!(part, Space::Discrete { .. }))
-                .for_each(|part| check_space(rule, part, found));
-            let discrete = !parts.is_empty() && parts.iter().all(|part| matches!(part, Space::Discrete { .. }));
-            (!discrete).then(|| format!("{space} is not of Discrete parts, at least one; make it so, or use a Box"))
+        Space::MultiDiscrete { nvec, start } => {
+            if nvec.is_empty() || nvec.len() != start.len() {
+                let lengths = format!("{} numbers of choices and {} starts", nvec.len(), start.len());
+                Some(format!("a MultiDiscrete of {lengths}; give one of each for each part, at least one"))
+            } else {
+                nvec.iter().zip(start).for_each(|(n, start)| {
+                    check_space(rule, &Space::Discrete { n: *n, start: *start }, found);
+                });
+                None
+            }
+        }
+        Space::MultiBinary { n: 0 } => Some("a MultiBinary of no element; n must be at least 1".to_owned()),
+        Space::MultiBinary { .. } => None,
+        Space::Tuple(parts) => check_parts(rule, space, parts.iter(), found),
+        Space::Dict(parts) => {
+            let twice = parts.iter().enumerate().find(|(i, (name, _))| parts[..*i].iter().any(|(n, _)| n == name));
+            match twice {
+                Some((_, (name, _))) => Some(format!("{space} has two parts named '{name}'; rename one")),
+                None => check_parts(rule, space, parts.iter().map(|(_, part)| part), found),
+            }
         }
         Space::Box { low, high, shape, dtype } => {
             let width = shape.iter().product();
@@ -80,6 +93,20 @@ fn check_space(rule: &'static str, space: &Space, found: &mut Vec<Violation>) {
     if let Some(problem) = problem {
         report(found, rule, problem);
     }
+}
+
+/// Checks each part of a composite, of which there must be one.
+fn check_parts<'a>(
+    rule: &'static str,
+    space: &Space,
+    parts: impl ExactSizeIterator<Item = &'a Space>,
+    found: &mut Vec<Violation>,
+) -> Option<String> {
+    if parts.len() == 0 {
+        return Some(format!("{space} has no part; give it one, or leave it out"));
+    }
+    parts.for_each(|part| check_space(rule, part, found));
+    None
 }
 
 /// What was seen at a reset (no step) or a step.
@@ -155,14 +182,13 @@ fn run(
             env.reset(rng, row.row_mut(0)).map(|()| None)
         } else {
             action_space.sample(choices, action.row_mut(0));
-            let action = match (action.as_f32(), action.as_i32()) {
-                (Some(values), _) => Action::Continuous(values),
-                (_, Some(&[value])) => Action::Discrete(value),
-                _ => {
-                    let message = format!("{action_space} is not of floats; use Discrete or a float32 Box");
-                    report(found, "action space", message);
-                    return None;
-                }
+            let Some(action) = action_space.action(action.row(0)) else {
+                let message = format!(
+                    "environments take no actions from {action_space}; use Discrete, MultiDiscrete, MultiBinary or a \
+                     float32 Box"
+                );
+                report(found, "action space", message);
+                return None;
             };
             env.step(action, rng, row.row_mut(0)).map(Some)
         };

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{EnvError, Result, list};
+use crate::{Action, EnvError, Result, list};
 
 /// A counter that can be told to break each promise.
 #[derive(Clone, Copy, Default)]
@@ -14,7 +14,9 @@ impl Env for Broken {
         match self.flaw {
             "bounds" => Space::box_f32(vec![1.0], vec![0.0]),
             "shape" => Space::Box { low: vec![0.0], high: vec![1.0], shape: vec![2], dtype: Dtype::F32 },
-            "tuple of a box" => Space::Tuple(vec![Space::discrete(2), Space::image_u8(&[1])]),
+            "part" => Space::Tuple(vec![Space::discrete(2), Space::box_f32(vec![1.0], vec![0.0])]),
+            "twice" => Space::dict([("a", Space::discrete(2)), ("a", Space::discrete(3))]),
+            "no choice" => Space::multi_discrete(vec![2, 0]),
             "empty tuple" => Space::Tuple(Vec::new()),
             "changing space" if self.elapsed > 0.0 => Space::box_f32(vec![0.0], vec![200.0]),
             _ => Space::box_f32(vec![0.0], vec![100.0]),
@@ -82,7 +84,9 @@ fn every_broken_promise_is_found() {
     let flaws = [
         ("bounds", "observation space"),
         ("shape", "observation space"),
-        ("tuple of a box", "observation space"),
+        ("part", "observation space"),
+        ("twice", "observation space"),
+        ("no choice", "observation space"),
         ("empty tuple", "observation space"),
         ("changing space", "observation space"),
         ("actions", "action space"),

@@ -1,6 +1,6 @@
 //! The environment contract: what an author writes.
 
-use crate::{Action, EnvError, Generator, Result, RowMut, Scene, Space};
+use crate::{Action, EnvError, Generator, KeyBindings, Result, Row, RowMut, Scene, Space, Statistics};
 
 /// Named values beside the observation, such as `action_mask`.
 pub type Info = serde_json::Map<String, serde_json::Value>;
@@ -83,20 +83,64 @@ pub trait Env: Send {
     /// environment cannot go on.
     fn step(&mut self, action: Action<'_>, rng: &mut Generator, observation: RowMut<'_>) -> Result<Step>;
 
+    /// The environment inside, for a wrapper: what the methods below do if the wrapper does not write them is asked of
+    /// it. `None` for an environment that is no wrapper.
+    fn inner(&self) -> Option<&dyn Env> {
+        None
+    }
+
+    /// As [`Self::inner`]; a wrapper writes both.
+    fn inner_mut(&mut self) -> Option<&mut dyn Env> {
+        None
+    }
+
     /// Adds what the present state looks like to `scene`, which is empty. Nothing, if not written.
     fn draw(&self, scene: &mut Scene) {
-        let _ = scene;
+        if let Some(env) = self.inner() {
+            env.draw(scene);
+        }
     }
 
     /// Named values about the present state. Asked for only when wanted, so that stepping pays nothing.
     fn info(&self) -> Info {
-        Info::new()
+        self.inner().map(Env::info).unwrap_or_default()
+    }
+
+    /// The keys with which a person plays it. None, if not written.
+    fn key_bindings(&self) -> KeyBindings {
+        self.inner().map(Env::key_bindings).unwrap_or_default()
+    }
+
+    /// The reward of a step to where `achieved_goal` is reached when `desired_goal` was asked for: rows of those two
+    /// parts of a `Dict` observation, as of Gymnasium-Robotics' `GoalEnv`. `None` for an environment without goals.
+    fn compute_reward(&self, achieved_goal: Row<'_>, desired_goal: Row<'_>) -> Option<f64> {
+        self.inner()?.compute_reward(achieved_goal, desired_goal)
+    }
+
+    /// What the environment itself paid since this was last asked, where a [`Monitor`](crate::Monitor) is inside
+    /// wrappers: returns are told in the environment's own rewards, whatever a learner is shown.
+    fn raw_reward(&mut self) -> Option<f64> {
+        self.inner_mut()?.raw_reward()
+    }
+
+    /// Shows each wrapper's running statistics, the outermost wrapper's first.
+    fn statistics(&self, visit: &mut dyn FnMut(&Statistics)) {
+        if let Some(env) = self.inner() {
+            env.statistics(visit);
+        }
+    }
+
+    /// As [`Self::statistics`], to replace or to freeze them.
+    fn statistics_mut(&mut self, visit: &mut dyn FnMut(&mut Statistics)) {
+        if let Some(env) = self.inner_mut() {
+            env.statistics_mut(visit);
+        }
     }
 
     /// The state as bytes, for [`Self::restore`]. `None`, if not written: then an episode is restored by
-    /// replaying it from its generator and actions.
+    /// replaying it from its generator and actions. A wrapper that holds nothing that changes needs no own.
     fn save(&self) -> Option<Vec<u8>> {
-        None
+        self.inner()?.save()
     }
 
     /// Takes up a saved state, to go on from there exactly as before.
@@ -104,12 +148,12 @@ pub trait Env: Send {
     /// # Errors
     /// [`EnvError::SaveUnsupported`], if not written; [`EnvError::BadState`] for bytes that are no state.
     fn restore(&mut self, state: &[u8]) -> Result<()> {
-        let _ = state;
-        Err(EnvError::SaveUnsupported)
+        self.inner_mut().ok_or(EnvError::SaveUnsupported)?.restore(state)
     }
 }
 
-impl<E: Env + ?Sized> Env for Box<E> {
+/// A box is its contents.
+impl Env for Box<dyn Env> {
     fn observation_space(&self) -> Space {
         (**self).observation_space()
     }
@@ -126,19 +170,11 @@ impl<E: Env + ?Sized> Env for Box<E> {
         (**self).step(action, rng, observation)
     }
 
-    fn draw(&self, scene: &mut Scene) {
-        (**self).draw(scene);
+    fn inner(&self) -> Option<&dyn Env> {
+        Some(&**self)
     }
 
-    fn info(&self) -> Info {
-        (**self).info()
-    }
-
-    fn save(&self) -> Option<Vec<u8>> {
-        (**self).save()
-    }
-
-    fn restore(&mut self, state: &[u8]) -> Result<()> {
-        (**self).restore(state)
+    fn inner_mut(&mut self) -> Option<&mut dyn Env> {
+        Some(&mut **self)
     }
 }

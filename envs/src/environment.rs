@@ -1,6 +1,8 @@
 //! One environment with its generator and observation: Gymnasium's object.
 
-use crate::{Action, Env, EnvError, EnvSpec, Generator, Info, Result, Row, Rows, Scene, Space, Step};
+use crate::{
+    Action, Env, EnvError, EnvSpec, Generator, Info, KeyBindings, Result, Row, Rows, Scene, Space, Statistics, Step,
+};
 
 /// What [`make`](crate::make) returns: an environment, its random stream and its last observation.
 ///
@@ -59,10 +61,7 @@ impl Environment {
             return Err(EnvError::ResetNeeded);
         }
         if !self.action_space.accepts(action) {
-            return Err(EnvError::InvalidAction {
-                found: format!("{action:?}"),
-                expected: format!("of {}", self.action_space),
-            });
+            return Err(EnvError::invalid_action(action, &self.action_space));
         }
         // Not running while the environment steps, so that it stays so if the step fails.
         self.running = false;
@@ -86,6 +85,21 @@ impl Environment {
         let mut scene = Scene::default();
         self.env.draw(&mut scene);
         scene
+    }
+
+    /// The keys with which a person plays it.
+    pub fn key_bindings(&self) -> KeyBindings {
+        self.env.key_bindings()
+    }
+
+    /// See [`Env::compute_reward`].
+    pub fn compute_reward(&self, achieved_goal: Row<'_>, desired_goal: Row<'_>) -> Option<f64> {
+        self.env.compute_reward(achieved_goal, desired_goal)
+    }
+
+    /// The wrappers' running statistics, to look at, to replace or to freeze: see [`Env::statistics_mut`].
+    pub fn statistics_mut(&mut self, visit: &mut dyn FnMut(&mut Statistics)) {
+        self.env.statistics_mut(visit);
     }
 
     /// What observations look like.

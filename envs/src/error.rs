@@ -119,6 +119,11 @@ impl EnvError {
         Self::Failed { message: message.to_string() }
     }
 
+    /// An action that `space` does not take.
+    pub(crate) fn invalid_action(action: crate::Action<'_>, space: &crate::Space) -> Self {
+        Self::InvalidAction { found: format!("{action:?}"), expected: format!("of {space}") }
+    }
+
     pub(crate) fn bad_state(message: impl fmt::Display) -> Self {
         Self::BadState { message: message.to_string() }
     }

@@ -21,6 +21,7 @@
 //! - To write an environment, implement [`Env`], try it with [`check_env`], and [`register`] it.
 //! - To use one, [`make`] it: an [`Environment`], stepped by hand.
 //! - To train on many, [`make_vec`] them: a [`VectorEnv`], with same-step autoreset.
+//! - An [`EnvBuilder`] does both, with all that can be asked for.
 //! - To look at one, draw its [`Scene`]; a [`Rasterizer`] makes pixels of it.
 //! - To compare one with Gymnasium's, replay recorded episodes with [`verify_file`].
 //!
@@ -31,6 +32,7 @@
 pub mod as_bytes;
 
 mod action;
+mod builder;
 mod check;
 mod classic;
 mod debug;
@@ -39,18 +41,21 @@ mod environment;
 mod error;
 mod font;
 mod gif;
+mod key_bindings;
 mod raster;
 mod registry;
 mod rows;
 mod scene;
 mod seeding;
 mod space;
+mod statistics;
 mod toy_text;
 mod vector;
 mod verify;
 mod wrappers;
 
-pub use action::{Action, Actions};
+pub use action::{Action, Actions, OwnedAction};
+pub use builder::EnvBuilder;
 pub use check::{Violation, check_env};
 pub use classic::{
     Acrobot, AcrobotState, CartPole, CartPoleConfig, CartPoleState, CartPoleVector, MountainCar, MountainCarConfig,
@@ -62,16 +67,18 @@ pub use env::{Env, Info, Step};
 pub use environment::Environment;
 pub use error::{EnvError, Result};
 pub use gif::GifWriter;
+pub use key_bindings::{Key, KeyBindings, Pace};
 pub use raster::{Frame, Rasterizer};
 pub use registry::{EnvSpec, Kwarg, Kwargs, list, make, make_vec, make_with, register, spec};
 pub use rows::{Dtype, Element, Row, RowMut, Rows};
 pub use scene::{Fit, Point, Rgba, Scene, Shape, Style};
 pub use seeding::Generator;
-pub use space::Space;
+pub use space::{Leaf, Space};
+pub use statistics::{RunningMeanStd, Statistics};
 pub use toy_text::{
     Blackjack, BlackjackConfig, CliffWalking, CliffWalkingConfig, FrozenLake, FrozenLakeConfig, FrozenLakeMap,
     FrozenLakeMapName, Probability, Taxi, TaxiConfig,
 };
 pub use vector::{SyncVectorEnv, VectorEnv, VectorStep};
 pub use verify::{EpisodeCheck, FileCheck, Mismatch, verify_file, verify_line};
-pub use wrappers::TimeLimit;
+pub use wrappers::{Monitor, TimeLimit};

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::error::nearest;
-use crate::{Env, EnvError, Environment, Result, SyncVectorEnv, TimeLimit, VectorEnv, classic, debug, toy_text};
+use crate::{Env, EnvBuilder, EnvError, Environment, Result, TimeLimit, VectorEnv, classic, debug, toy_text};
 
 /// Keyword arguments of an environment, as in `gym.make(id, **kwargs)`.
 pub type Kwargs = serde_json::Map<String, Value>;
@@ -126,6 +126,11 @@ impl EnvSpec {
         (self.construct)(self, kwargs)
     }
 
+    /// The native batch, if there is one.
+    pub(crate) fn build_batch(&self, kwargs: &Kwargs, num_envs: usize) -> Option<Result<Box<dyn VectorEnv>>> {
+        self.construct_batch.as_ref().map(|construct| construct(self, kwargs, num_envs))
+    }
+
     /// Parses the keyword arguments, naming the one that is wrong.
     fn config<C: DeserializeOwned>(&self, kwargs: &Kwargs) -> Result<C> {
         let parse = |kwargs: Kwargs| serde_json::from_value::<C>(Value::Object(kwargs));
@@ -217,25 +222,15 @@ pub fn make(id: &str) -> Result<Environment> {
 /// [`EnvError::UnknownEnv`], [`EnvError::UnknownArgument`], [`EnvError::BadArgument`], and the
 /// constructor's own.
 pub fn make_with(id: &str, kwargs: &Kwargs) -> Result<Environment> {
-    let spec = spec(id)?;
-    let env = spec.build(kwargs)?;
-    Ok(Environment::new(spec, env))
+    EnvBuilder::new(id).kwargs(kwargs.clone()).make()
 }
 
-/// Makes a batch of environments (`gym.make_vec(id, num_envs)`): the native batch if there is one, else
-/// a [`SyncVectorEnv`].
+/// Makes a batch of environments (`gym.make_vec(id, num_envs)`): see [`EnvBuilder::make_vec`].
 ///
 /// # Errors
 /// As [`make_with`], and [`EnvError::Failed`] for a batch of none.
 pub fn make_vec(id: &str, num_envs: usize, kwargs: &Kwargs) -> Result<Box<dyn VectorEnv>> {
-    let spec = spec(id)?;
-    match &spec.construct_batch {
-        Some(construct) => construct(&spec, kwargs, num_envs),
-        None => {
-            let envs = (0..num_envs).map(|_| spec.build(kwargs)).collect::<Result<_>>()?;
-            Ok(Box::new(SyncVectorEnv::new(envs)?))
-        }
-    }
+    EnvBuilder::new(id).kwargs(kwargs.clone()).make_vec(num_envs)
 }
 
 #[cfg(test)]

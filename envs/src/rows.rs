@@ -71,6 +71,28 @@ impl Row<'_> {
         self.len() == 0
     }
 
+    /// Number `i`, whatever its type.
+    ///
+    /// # Panics
+    /// If there is no such number.
+    #[inline]
+    pub fn number(self, i: usize) -> f64 {
+        each!(Row, self, row => f64::from(row[i]))
+    }
+
+    /// Some of the numbers.
+    ///
+    /// # Panics
+    /// If the range is not within the row.
+    #[inline]
+    pub fn part(self, range: std::ops::Range<usize>) -> Self {
+        match self {
+            Self::F32(row) => Self::F32(&row[range]),
+            Self::U8(row) => Self::U8(&row[range]),
+            Self::I32(row) => Self::I32(&row[range]),
+        }
+    }
+
     /// The number type.
     pub fn dtype(self) -> Dtype {
         match self {
@@ -114,6 +136,19 @@ impl RowMut<'_> {
             row.len(),
             row.dtype()
         )
+    }
+
+    /// Sets number `i`, rounded to the row's type.
+    ///
+    /// # Panics
+    /// If there is no such number.
+    #[inline]
+    pub fn set_number(&mut self, i: usize, number: f64) {
+        match self {
+            Self::F32(row) => row[i] = number as f32,
+            Self::U8(row) => row[i] = number as u8,
+            Self::I32(row) => row[i] = number as i32,
+        }
     }
 
     /// The row to read.

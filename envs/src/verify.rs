@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{Action, EnvError, Environment, Kwargs, Result, Row, Space, Step, make_with};
+use crate::{EnvError, Environment, Kwargs, OwnedAction, Result, Row, Space, Step, make_with};
 
 /// Observations are f32, and sines differ by a unit in the last place between libraries: floats agree
 /// when they differ by at most this, relative and absolute each.
@@ -147,27 +147,16 @@ impl Recording {
     }
 }
 
-enum OwnedAction {
-    Discrete(i32),
-    Continuous(Vec<f32>),
-}
-
 fn parse_action(action: &Value, space: &Space) -> Option<OwnedAction> {
     let action = match space {
         Space::Discrete { .. } => OwnedAction::Discrete(action.as_i64()?.try_into().ok()?),
         Space::Box { .. } => OwnedAction::Continuous(numbers(action)?.into_iter().map(|x| x as f32).collect()),
-        Space::Tuple(_) => return None,
-    };
-    space.accepts(action.borrow()).then_some(action)
-}
-
-impl OwnedAction {
-    fn borrow(&self) -> Action<'_> {
-        match self {
-            Self::Discrete(action) => Action::Discrete(*action),
-            Self::Continuous(action) => Action::Continuous(action),
+        Space::MultiDiscrete { .. } | Space::MultiBinary { .. } => {
+            OwnedAction::Multi(numbers(action)?.into_iter().map(|x| x as i32).collect())
         }
-    }
+        Space::Tuple(_) | Space::Dict(_) => return None,
+    };
+    space.accepts(action.as_action()).then_some(action)
 }
 
 /// The numbers of a number or of a nested list of numbers, in order.
@@ -192,7 +181,7 @@ impl Replay {
         self.compare_mask("reset_action_mask", recording.reset_action_mask.as_ref());
         for (step, action) in actions.iter().enumerate() {
             self.step = Some(step);
-            let found = match self.env.step(action.borrow()) {
+            let found = match self.env.step(action.as_action()) {
                 Ok(found) => found,
                 Err(EnvError::ResetNeeded) => {
                     self.mismatch("actions", "a step", "the episode has ended");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use cartwheel::agents::GreedyPolicy;
-use cartwheel::envs::{Action, EnvError, Environment, Generator, GifWriter, Kwargs, Rasterizer, Row, Rows, make_with};
+use cartwheel::envs::{Action, EnvError, Environment, Generator, GifWriter, Kwargs, Rasterizer, Rows, make_with};
 use cartwheel::trainer::run::{RunDir, write_atomic};
 use cartwheel::trainer::{Settings, TrainError};
 use serde_json::json;
@@ -116,11 +116,8 @@ fn record<W: io::Write>(
             Actor::Greedy(policy) => Action::Discrete(policy.act(env.observation())),
             Actor::Random(rng) => {
                 env.action_space().sample(rng, sampled.row_mut(0));
-                match sampled.row(0) {
-                    Row::I32(values) => Action::Discrete(values[0]),
-                    Row::F32(values) => Action::Continuous(values),
-                    Row::U8(_) => unreachable!("no action is an image"),
-                }
+                let action = env.action_space().action(sampled.row(0));
+                action.ok_or_else(|| EnvError::failed(format!("no random actions of {}", env.action_space())))?
             }
         };
         let step = env.step(action)?;

@@ -4,7 +4,7 @@ mod sync;
 
 pub use sync::SyncVectorEnv;
 
-use crate::{Actions, EnvError, Generator, Info, Result, RowMut, Rows, Scene, Space};
+use crate::{Action, Actions, EnvError, Generator, Info, Result, RowMut, Rows, Scene, Space, Statistics};
 
 /// `num_envs` environments stepped together, with same-step autoreset: an environment whose episode
 /// ends is reset within the same call, and its true last observation is kept apart.
@@ -48,6 +48,16 @@ pub trait VectorEnv: Send {
     /// Named values about environment `i`'s present state.
     fn info(&self, i: usize) -> Info;
 
+    /// Shows the running statistics of environment `i`'s wrappers: see [`Env::statistics`](crate::Env::statistics).
+    fn statistics(&self, i: usize, visit: &mut dyn FnMut(&Statistics)) {
+        let _ = (i, visit);
+    }
+
+    /// As [`Self::statistics`], to replace or to freeze them.
+    fn statistics_mut(&mut self, i: usize, visit: &mut dyn FnMut(&mut Statistics)) {
+        let _ = (i, visit);
+    }
+
     /// Everything needed for environment `i` to go on bit for bit: generators, episode start and state.
     /// `None` before the first reset, and if the environment cannot be saved. ([`SyncVectorEnv`] saves one that
     /// has no [`save`](crate::Env::save) by the actions of its episode.)
@@ -69,6 +79,9 @@ pub struct VectorStep {
     pub observations: Rows,
     /// The rewards of this step.
     pub rewards: Vec<f32>,
+    /// What the environments themselves paid, where wrappers change rewards; else empty. See
+    /// [`Self::raw_rewards`].
+    pub monitored: Vec<f32>,
     /// See [`Step::terminated`](crate::Step::terminated).
     pub terminated: Vec<bool>,
     /// See [`Step::truncated`](crate::Step::truncated).
@@ -86,9 +99,17 @@ impl VectorStep {
             final_observations: observations.clone(),
             observations,
             rewards: vec![0.0; num_envs],
+            monitored: Vec::new(),
             terminated: vec![false; num_envs],
             truncated: vec![false; num_envs],
         }
+    }
+
+    /// The rewards of this step in the environments' own terms: returns are summed from these, whatever wrappers make
+    /// of rewards for the learner.
+    #[inline]
+    pub fn raw_rewards(&self) -> &[f32] {
+        if self.monitored.is_empty() { &self.rewards } else { &self.monitored }
     }
 }
 
@@ -114,10 +135,24 @@ pub(crate) fn discrete_actions<'a>(actions: Actions<'a>, space: &Space, num_envs
 
 /// Checks a batch of actions against the action space. Continuous values are taken as they come.
 fn check_actions(actions: Actions<'_>, space: &Space, num_envs: usize) -> Result<()> {
+    let numbers = num_envs * space.width();
     match (actions, space) {
-        (Actions::Continuous(values), Space::Box { .. }) if values.len() == num_envs * space.width() => Ok(()),
+        (Actions::Continuous(values), Space::Box { .. }) if values.len() == numbers => Ok(()),
+        (Actions::Multi(values), Space::MultiDiscrete { .. } | Space::MultiBinary { .. })
+            if values.len() == numbers =>
+        {
+            let rows = values.chunks_exact(space.width()).map(Action::Multi);
+            match rows.enumerate().find(|(_, row)| !space.accepts(*row)) {
+                Some((index, row)) => Err(EnvError::invalid_action(row, space).at(index)),
+                None => Ok(()),
+            }
+        }
         (Actions::Continuous(values), _) => Err(EnvError::InvalidAction {
             found: format!("{} floats", values.len()),
+            expected: format!("{num_envs} of {space}"),
+        }),
+        (Actions::Multi(values), _) => Err(EnvError::InvalidAction {
+            found: format!("{} integers in rows", values.len()),
             expected: format!("{num_envs} of {space}"),
         }),
         (Actions::Discrete(_), _) => discrete_actions(actions, space, num_envs).map(drop),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{VectorEnv, VectorStep, check_actions};
 use crate::error::panic_message;
-use crate::{Action, Actions, Env, EnvError, Generator, Info, Result, RowMut, Rows, Scene, Space};
+use crate::{Action, Actions, Env, EnvError, Generator, Info, Result, RowMut, Rows, Scene, Space, Statistics};
 
 /// A loop over environments, all with the same spaces.
 ///
@@ -20,17 +20,20 @@ pub struct SyncVectorEnv {
     observations: Rows,
     observation_space: Space,
     action_space: Space,
-    /// For each environment that cannot save its state, the actions of its current episode: repeated from
-    /// the generator, they lead to the same state.
-    episode_actions: Vec<Option<ActionLog>>,
+    /// For each environment that cannot save its state, what its current episode did: repeated from the generator, it
+    /// leads to the same state.
+    episode_logs: Vec<Option<EpisodeLog>>,
     /// Whether every environment is within an episode.
     running: bool,
 }
 
-/// Actions of one kind, one after the other.
+/// An episode so far.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct ActionLog {
-    discrete: Vec<i32>,
+struct EpisodeLog {
+    /// Of the environment's wrappers, as they were before the reset: they outlive episodes.
+    statistics: Vec<Statistics>,
+    /// Of discrete and of several integers.
+    integers: Vec<i32>,
     continuous: Vec<f32>,
 }
 
@@ -47,7 +50,7 @@ struct Saved {
 #[derive(Serialize, Deserialize)]
 enum SavedEnv {
     State(Vec<u8>),
-    Actions(ActionLog),
+    Episode(EpisodeLog),
 }
 
 impl SyncVectorEnv {
@@ -70,7 +73,7 @@ impl SyncVectorEnv {
             observations: Rows::for_space(&observation_space, envs.len()),
             observation_space,
             action_space,
-            episode_actions: vec![None; envs.len()],
+            episode_logs: vec![None; envs.len()],
             running: false,
             envs,
         })
@@ -102,24 +105,29 @@ impl SyncVectorEnv {
 
     fn reset_one(&mut self, i: usize) -> Result<()> {
         self.episodes[i].clone_from(&self.generators[i]);
-        if let Some(actions) = &mut self.episode_actions[i] {
-            actions.discrete.clear();
-            actions.continuous.clear();
+        if let Some(log) = &mut self.episode_logs[i] {
+            log.integers.clear();
+            log.continuous.clear();
+            log.statistics.clear();
+            self.envs[i].statistics(&mut |statistics| log.statistics.push(statistics.clone()));
         }
         self.envs[i].reset(&mut self.generators[i], self.observations.row_mut(i))
     }
 
-    /// Brings environment `i` to where `actions` lead from the start of the saved episode.
-    fn replay(&mut self, i: usize, saved: &Saved, actions: &ActionLog) -> Result<()> {
+    /// Brings environment `i` to where `log` leads from the start of the saved episode.
+    fn replay(&mut self, i: usize, saved: &Saved, log: &EpisodeLog) -> Result<()> {
         self.generators[i].clone_from(&saved.episode);
+        self.envs[i].statistics_mut(&mut Statistics::put(&log.statistics));
         self.reset_one(i)?;
         let width = self.action_space.width();
-        let discrete = actions.discrete.iter().map(|action| Action::Discrete(*action));
-        let continuous = actions.continuous.chunks_exact(width).map(Action::Continuous);
-        for action in discrete.chain(continuous) {
+        let single = matches!(self.action_space, Space::Discrete { .. });
+        let integers = log.integers.chunks_exact(width);
+        let integers = integers.map(|row| if single { Action::Discrete(row[0]) } else { Action::Multi(row) });
+        let continuous = log.continuous.chunks_exact(width).map(Action::Continuous);
+        for action in integers.chain(continuous) {
             self.envs[i].step(action, &mut self.generators[i], self.observations.row_mut(i))?;
         }
-        self.episode_actions[i] = Some(actions.clone());
+        self.episode_logs[i] = Some(log.clone());
         if self.generators[i] != saved.generator || self.observations.row(i) != saved.observation.row(0) {
             return Err(EnvError::bad_state("its actions lead elsewhere now: the environment is not deterministic"));
         }
@@ -147,8 +155,8 @@ impl VectorEnv for SyncVectorEnv {
             }
         }
         self.for_each(|this, i| {
+            this.episode_logs[i] = this.envs[i].save().is_none().then(EpisodeLog::default);
             this.reset_one(i)?;
-            this.episode_actions[i] = this.envs[i].save().is_none().then(ActionLog::default);
             observations.copy_row(i, &this.observations, i);
             Ok(())
         })
@@ -161,15 +169,20 @@ impl VectorEnv for SyncVectorEnv {
         check_actions(actions, &self.action_space, self.num_envs())?;
         let width = self.action_space.width();
         self.for_each(|this, i| {
-            if let Some(log) = &mut this.episode_actions[i] {
+            if let Some(log) = &mut this.episode_logs[i] {
                 match actions.get(i, width) {
-                    Action::Discrete(action) => log.discrete.push(action),
+                    Action::Discrete(action) => log.integers.push(action),
+                    Action::Multi(values) => log.integers.extend_from_slice(values),
                     Action::Continuous(values) => log.continuous.extend_from_slice(values),
                 }
             }
             let observation = this.observations.row_mut(i);
             let step = this.envs[i].step(actions.get(i, width), &mut this.generators[i], observation)?;
             out.rewards[i] = step.reward as f32;
+            if let Some(raw) = this.envs[i].raw_reward() {
+                out.monitored.resize(this.envs.len(), 0.0);
+                out.monitored[i] = raw as f32;
+            }
             out.terminated[i] = step.terminated;
             out.truncated[i] = step.truncated;
             if step.terminated || step.truncated {
@@ -193,6 +206,14 @@ impl VectorEnv for SyncVectorEnv {
         self.envs[i].info()
     }
 
+    fn statistics(&self, i: usize, visit: &mut dyn FnMut(&Statistics)) {
+        self.envs[i].statistics(visit);
+    }
+
+    fn statistics_mut(&mut self, i: usize, visit: &mut dyn FnMut(&mut Statistics)) {
+        self.envs[i].statistics_mut(visit);
+    }
+
     fn save(&self, i: usize) -> Option<Vec<u8>> {
         if !self.running {
             return None;
@@ -200,8 +221,8 @@ impl VectorEnv for SyncVectorEnv {
         let mut observation = Rows::for_space(&self.observation_space, 1);
         observation.copy_row(0, &self.observations, i);
         let (generator, episode) = (self.generators[i].clone(), self.episodes[i].clone());
-        let state = match &self.episode_actions[i] {
-            Some(actions) => SavedEnv::Actions(actions.clone()),
+        let state = match &self.episode_logs[i] {
+            Some(log) => SavedEnv::Episode(log.clone()),
             None => SavedEnv::State(self.envs[i].save()?),
         };
         let saved = Saved { generator, episode, observation, state };
@@ -219,7 +240,7 @@ impl VectorEnv for SyncVectorEnv {
         }
         let restored = match &saved.state {
             SavedEnv::State(state) => self.envs[i].restore(state),
-            SavedEnv::Actions(actions) => self.replay(i, &saved, actions),
+            SavedEnv::Episode(log) => self.replay(i, &saved, log),
         };
         restored.map_err(|error| error.at(i))?;
         self.generators[i] = saved.generator;

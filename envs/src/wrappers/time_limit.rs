@@ -1,6 +1,6 @@
 //! Cuts episodes that go on for too long.
 
-use crate::{Action, Env, EnvError, Generator, Info, Result, RowMut, Scene, Space, Step};
+use crate::{Action, Env, EnvError, Generator, Result, RowMut, Space, Step};
 
 /// Truncates the episode with its `max_episode_steps`-th step (Gymnasium's `TimeLimit`).
 ///
@@ -43,12 +43,12 @@ impl<E: Env> Env for TimeLimit<E> {
         Ok(step)
     }
 
-    fn draw(&self, scene: &mut Scene) {
-        self.env.draw(scene);
+    fn inner(&self) -> Option<&dyn Env> {
+        Some(&self.env)
     }
 
-    fn info(&self) -> Info {
-        self.env.info()
+    fn inner_mut(&mut self) -> Option<&mut dyn Env> {
+        Some(&mut self.env)
     }
 
     /// Steps elapsed, little-endian, then the inner state.
