@@ -106,6 +106,7 @@ impl<E: TheirEnv<O, A> + Send, O: Member, A: Member> Env for FromGymnasiumRs<E, 
     fn step(&mut self, action: Action<'_>, _rng: &mut Generator, observation: RowMut<'_>) -> Result<Step> {
         let accepted = self.action_space.accepts(action).then(|| match &action {
             Action::Discrete(i) => A::read(Row::I32(std::slice::from_ref(i))),
+            Action::Multi(row) => A::read(Row::I32(row)),
             Action::Continuous(row) => A::read(Row::F32(row)),
         });
         let action = accepted.flatten().ok_or_else(|| EnvError::InvalidAction {

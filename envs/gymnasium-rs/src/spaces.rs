@@ -70,13 +70,20 @@ mod tests {
     #[test]
     fn what_cannot_be_carried_is_named() {
         let message = |space| to_theirs::<i32>("its action space", &space).unwrap_err().to_string();
-        let tuple = Space::Tuple(vec![Space::discrete(2), Space::discrete(3)]);
-        for space in [Space::image_u8(&[2, 3]), Space::Discrete { n: 2, start: 1 }, tuple] {
+        let matrix = Space::Box { low: vec![0.0; 4], high: vec![1.0; 4], shape: vec![2, 2], dtype: Dtype::F32 };
+        let pair = vec![Space::discrete(2), Space::discrete(3)];
+        for space in [
+            matrix,
+            Space::image_u8(&[2, 3]),
+            Space::Discrete { n: 2, start: 1 },
+            Space::multi_discrete(vec![2, 3]),
+            Space::multi_binary(2),
+            Space::dict([("a", pair[0].clone())]),
+            Space::Tuple(pair),
+        ] {
             let expected = format!("its action space is {space}, and gymnasium_rs has only Discrete from 0");
             assert!(message(space.clone()).contains(&expected), "{}", message(space));
         }
-        let matrix = Space::Box { low: vec![0.0; 4], high: vec![1.0; 4], shape: vec![2, 2], dtype: Dtype::F32 };
-        assert!(message(matrix).contains("Box(0.0, 1.0, (2, 2), float32), and gymnasium_rs has only"));
         let floats = message(Space::box_f32(vec![0.0], vec![1.0]));
         assert!(floats.contains("Box(0.0, 1.0, (1,), float32), whose members are no i32;"), "{floats}");
         let ragged = TheirSpace::Box { low: array![0.0], high: array![1.0, 1.0] };

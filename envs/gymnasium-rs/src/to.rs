@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use cartwheel_envs::{Action, Environment, Rasterizer, Result, Row, Rows};
+use cartwheel_envs::{Environment, Rasterizer, Result, Rows};
 use gymnasium_rs::core::{Env as TheirEnv, Info as TheirInfo, Options, Reward, Space as TheirSpace};
 use ndarray::Array3;
 
@@ -95,10 +95,8 @@ impl<O: Member, A: Member> TheirEnv<O, A> for ToGymnasiumRs<O, A> {
         if action.write(self.action.row_mut(0)).is_none() {
             self.refuse(format!("the action is of another type or length; it must be of {space}"));
         }
-        let action = match self.action.row(0) {
-            Row::I32([i]) => Action::Discrete(*i),
-            Row::F32(row) => Action::Continuous(row),
-            _ => self.refuse(format!("{space} is no space of gymnasium_rs")),
+        let Some(action) = space.action(self.action.row(0)) else {
+            self.refuse(format!("no action can be taken from {space}"));
         };
         match self.env.step(action) {
             Ok(step) => {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use cartwheel_envs::{Action, Env, EnvSpec, Environment, Generator, Info, Kwargs, Row, Rows, Space, Step, make, spec};
+use cartwheel_envs::{Env, EnvSpec, Environment, Generator, Info, Kwargs, Row, Rows, Space, Step, make, spec};
 use cartwheel_gymnasium_rs::{FromGymnasiumRs, Member, ToGymnasiumRs, episode_seed};
 use gymnasium_rs::core::{Env as TheirEnv, Options};
 use gymnasium_rs::envs::cartpole::CartPole as TheirCartPole;
@@ -32,12 +32,7 @@ fn run_here(env: &mut Environment, seeds: Seeds<'_>) -> Vec<String> {
             seen.push(moment(env.observation(), None, env.info()));
         }
         action_space.sample(&mut choices, action.row_mut(0));
-        let action = match action.row(0) {
-            Row::I32(row) => Action::Discrete(row[0]),
-            Row::F32(row) => Action::Continuous(row),
-            Row::U8(_) => panic!("no action space is of bytes"),
-        };
-        let step = env.step(action).unwrap();
+        let step = env.step(action_space.action(action.row(0)).unwrap()).unwrap();
         seen.push(moment(env.observation(), Some(step), env.info()));
         ended = step.terminated || step.truncated;
     }
