@@ -2,7 +2,7 @@
 
 use crate::bridge::{Recipe, is_python};
 use crate::registry::registered;
-use crate::{BridgeOptions, Env, EnvSpec, Environment, Kwargs, Result, SyncVectorEnv, VectorEnv};
+use crate::{BridgeOptions, Env, EnvSpec, Environment, Kwargs, Monitor, Result, SyncVectorEnv, VectorEnv, WrapperSpec};
 
 /// An environment to be made, once or many times over.
 ///
@@ -14,12 +14,16 @@ use crate::{BridgeOptions, Env, EnvSpec, Environment, Kwargs, Result, SyncVector
 /// env.reset(Some(0))?;
 /// assert_eq!(env.step(1)?.reward, 0.0);
 /// assert_eq!(builder.make_vec(8)?.num_envs(), 8);
+///
+/// let stacked = builder.wrapper("FrameStackObservation(4)")?.make()?;
+/// assert_eq!(stacked.observation_space().shape(), [4, 4]);
 /// # Ok::<(), cartwheel_envs::EnvError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct EnvBuilder {
     id: String,
     kwargs: Kwargs,
+    wrappers: Vec<WrapperSpec>,
     bridge: BridgeOptions,
     drawable: bool,
 }
@@ -30,7 +34,13 @@ impl EnvBuilder {
     /// Behind `py:` stands an id of Gymnasium's, with a module to import first if the environment is not Gymnasium's
     /// own: `py:ale_py:ALE/Pong-v5`. See [`Self::bridge`].
     pub fn new(id: &str) -> Self {
-        Self { id: id.to_owned(), kwargs: Kwargs::new(), bridge: BridgeOptions::default(), drawable: false }
+        Self {
+            id: id.to_owned(),
+            kwargs: Kwargs::new(),
+            wrappers: Vec::new(),
+            bridge: BridgeOptions::default(),
+            drawable: false,
+        }
     }
 
     /// A keyword argument.
@@ -44,6 +54,23 @@ impl EnvBuilder {
     #[must_use]
     pub fn kwargs(mut self, kwargs: Kwargs) -> Self {
         self.kwargs.extend(kwargs);
+        self
+    }
+
+    /// A wrapper around it and its time limit, and around the wrappers before: see [`WrapperSpec`].
+    ///
+    /// # Errors
+    /// [`EnvError::UnknownWrapper`](crate::EnvError::UnknownWrapper), [`EnvError::BadWrapper`](crate::EnvError::BadWrapper)
+    /// and [`EnvError::BadArgument`](crate::EnvError::BadArgument).
+    pub fn wrapper(mut self, wrapper: &str) -> Result<Self> {
+        self.wrappers.push(wrapper.parse()?);
+        Ok(self)
+    }
+
+    /// Wrappers, the innermost first.
+    #[must_use]
+    pub fn wrappers(mut self, wrappers: Vec<WrapperSpec>) -> Self {
+        self.wrappers.extend(wrappers);
         self
     }
 
@@ -67,6 +94,7 @@ impl EnvBuilder {
         is_python(&self.id).then(|| Recipe {
             id: self.id.clone(),
             kwargs: self.kwargs.clone(),
+            wrappers: self.wrappers.clone(),
             options: self.bridge.clone(),
             draw: self.drawable,
         })
@@ -83,11 +111,12 @@ impl EnvBuilder {
         }
     }
 
-    /// One environment, to be given a generator and rows (`gym.make(id).unwrapped`, with its time limit).
+    /// One environment with its time limit and wrappers, to be given a generator and rows.
     ///
     /// # Errors
     /// [`EnvError::UnknownEnv`](crate::EnvError::UnknownEnv), [`EnvError::UnknownArgument`](crate::EnvError::UnknownArgument),
-    /// [`EnvError::BadArgument`](crate::EnvError::BadArgument), and the constructor's own; as all that follow.
+    /// [`EnvError::BadArgument`](crate::EnvError::BadArgument), [`EnvError::UnfitWrapper`](crate::EnvError::UnfitWrapper),
+    /// and the constructor's own; as all that follow.
     pub fn build(&self) -> Result<Box<dyn Env>> {
         Ok(self.parts()?.1)
     }
@@ -98,7 +127,12 @@ impl EnvBuilder {
         }
         let spec = registered(&self.id)?;
         let env = spec.build(&self.kwargs)?;
-        Ok((spec, env))
+        if self.wrappers.is_empty() {
+            return Ok((spec, env));
+        }
+        // Whatever wrappers make of rewards, returns are told in the environment's own.
+        let env: Box<dyn Env> = Box::new(Monitor::new(env));
+        Ok((spec, self.wrappers.iter().try_fold(env, |env, wrapper| wrapper.wrap(env))?))
     }
 
     /// One environment, to be stepped by hand (`gym.make(id, **kwargs)`).
@@ -110,8 +144,8 @@ impl EnvBuilder {
         Ok(Environment::new(spec, env))
     }
 
-    /// A batch (`gym.make_vec(id, num_envs)`): the native one if there is one, worker processes
-    /// for an environment of Python, else a [`SyncVectorEnv`].
+    /// A batch (`gym.make_vec(id, num_envs)`): worker processes for an environment of Python; the native one if there
+    /// is one and no wrapper; else a [`SyncVectorEnv`].
     ///
     /// # Errors
     /// As [`Self::build`], and [`EnvError::Failed`](crate::EnvError::Failed) for a batch of none.
@@ -119,11 +153,12 @@ impl EnvBuilder {
         if let Some(python) = self.recipe() {
             return python.build_batch(num_envs);
         }
-        let spec = registered(&self.id)?;
-        if let Some(native) = spec.build_batch(&self.kwargs, num_envs) {
+        if self.wrappers.is_empty()
+            && let Some(native) = registered(&self.id)?.build_batch(&self.kwargs, num_envs)
+        {
             return native;
         }
-        let envs = (0..num_envs).map(|_| spec.build(&self.kwargs)).collect::<Result<_>>()?;
+        let envs = (0..num_envs).map(|_| self.build()).collect::<Result<_>>()?;
         Ok(Box::new(SyncVectorEnv::new(envs)?))
     }
 }

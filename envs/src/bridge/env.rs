@@ -4,9 +4,9 @@ use std::cell::RefCell;
 
 use super::bounds::Bounds;
 use super::seeds::{next_seed, seeded};
-use super::worker::{Hello, Kept, Trouble, Worker};
+use super::worker::{Hello, Kept, Trouble, When, Worker};
 use super::{OnWorkerDeath, picture, spaces_of};
-use crate::{Action, Env, EnvError, Generator, Info, Result, RowMut, Rows, Scene, Space, Step};
+use crate::{Action, Env, EnvError, Generator, Info, Result, RowMut, Rows, Scene, Space, Statistics, Step};
 
 /// A worker process with a single environment.
 pub(super) struct BridgeEnv {
@@ -18,7 +18,11 @@ pub(super) struct BridgeEnv {
     observation: Rows,
     /// Steps of this episode.
     steps: u64,
+    /// Paid inside of the wrappers, for [`Env::raw_reward`].
+    unread_reward: f64,
     draws: bool,
+    /// Whether wrappers have running statistics.
+    learns: bool,
     answer: RefCell<Vec<u8>>,
 }
 
@@ -34,7 +38,9 @@ impl BridgeEnv {
             observation_space,
             action_space,
             steps: 0,
+            unread_reward: 0.0,
             draws: hello.draws,
+            learns: hello.learns,
             answer: RefCell::default(),
         })
     }
@@ -45,6 +51,13 @@ impl BridgeEnv {
         row.copy_from(self.observation.row(0));
         let checked = self.bounds.as_ref().map_or(Ok(()), |bounds| bounds.check(&self.observation_space, row.as_row()));
         checked.map_err(|problem| self.worker.outside(0, self.steps, problem))
+    }
+
+    fn ask_statistics(&self) -> Vec<Statistics> {
+        if !self.learns {
+            return Vec::new();
+        }
+        self.worker.statistics(0, When::Now, &mut self.answer.borrow_mut()).unwrap_or_default()
     }
 
     fn lost(&mut self, trouble: Trouble) -> EnvError {
@@ -68,7 +81,7 @@ impl Env for BridgeEnv {
             self.worker.hello()?;
             self.worker.map(&self.observation_space, &self.action_space)?;
         }
-        self.steps = 0;
+        (self.steps, self.unread_reward) = (0, 0.0);
         let outcome = self.worker.reset_one(0, next_seed(rng), self.answer.get_mut());
         outcome.map_err(|trouble| self.lost(trouble))?;
         self.observe(observation)
@@ -76,7 +89,7 @@ impl Env for BridgeEnv {
 
     fn step(&mut self, action: Action<'_>, _rng: &mut Generator, mut observation: RowMut<'_>) -> Result<Step> {
         self.steps += 1;
-        let (reward, terminated, truncated) = match self.worker.step_one(0, action, self.answer.get_mut()) {
+        let (step, raw_reward) = match self.worker.step_one(0, action, self.answer.get_mut()) {
             Ok(outcome) => outcome,
             Err(trouble) => {
                 let restart = matches!(trouble, Trouble::Lost(_)) && self.worker.on_death() == OnWorkerDeath::Restart;
@@ -89,12 +102,30 @@ impl Env for BridgeEnv {
                 return Ok(Step { reward: 0.0, terminated: false, truncated: true });
             }
         };
+        self.unread_reward += raw_reward;
         self.observe(observation)?;
-        Ok(Step { reward, terminated, truncated })
+        Ok(step)
     }
 
     fn seeded(&self, seed: u64) -> Generator {
         seeded(seed)
+    }
+
+    fn raw_reward(&mut self) -> Option<f64> {
+        (!self.worker.recipe().wrappers.is_empty()).then(|| std::mem::take(&mut self.unread_reward))
+    }
+
+    fn statistics(&self, visit: &mut dyn FnMut(&Statistics)) {
+        self.ask_statistics().iter().for_each(visit);
+    }
+
+    fn statistics_mut(&mut self, visit: &mut dyn FnMut(&mut Statistics)) {
+        let mut statistics = self.ask_statistics();
+        if !statistics.is_empty() {
+            statistics.iter_mut().for_each(visit);
+            // A worker that does not answer is dead, which the next step will tell.
+            let _ = self.worker.put_statistics(0, &statistics, self.answer.get_mut());
+        }
     }
 
     fn draw(&self, scene: &mut Scene) {

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Env, EnvError, EnvSpec, Kwargs, Result, Scene, Space, VectorEnv};
+use crate::{Env, EnvError, EnvSpec, Kwargs, Result, Scene, Space, VectorEnv, WrapperSpec};
 use env::BridgeEnv;
 use vector::BridgeVectorEnv;
 use worker::{Hello, Worker, body};
@@ -71,6 +71,8 @@ pub(crate) struct Recipe {
     /// The id with `py:` in front.
     pub(crate) id: String,
     pub(crate) kwargs: Kwargs,
+    /// Applied in Python, with Gymnasium's own classes of these names; the innermost first.
+    pub(crate) wrappers: Vec<WrapperSpec>,
     pub(crate) options: BridgeOptions,
     /// Whether it is going to be drawn, which environments must know when they are made.
     pub(crate) draw: bool,

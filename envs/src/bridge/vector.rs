@@ -6,10 +6,12 @@ use std::thread::available_parallelism;
 
 use super::bounds::Bounds;
 use super::seeds::{next_seed, seeded};
-use super::worker::{Kept, Loss, Trouble, Worker, begin_message, body};
+use super::worker::{Kept, Loss, Outcomes, Trouble, When, Worker, begin_message, body};
 use super::{OnWorkerDeath, Recipe, picture, spaces_of};
 use crate::vector::{EpisodeLog, Saved, SavedEnv, check_actions};
-use crate::{Actions, EnvError, Generator, Info, Result, RowMut, Rows, Scene, Space, VectorEnv, VectorStep};
+use crate::{
+    Actions, EnvError, Generator, Info, Result, RowMut, Rows, Scene, Space, Statistics, VectorEnv, VectorStep,
+};
 
 /// A worker is given up if it dies this often...
 const DEATHS: u32 = 5;
@@ -23,6 +25,10 @@ pub(super) struct BridgeVectorEnv {
     action_space: Space,
     bounds: Option<Bounds>,
     draws: bool,
+    /// Whether wrappers have running statistics.
+    learns: bool,
+    /// Whether there are wrappers, which may change rewards.
+    is_monitored: bool,
     /// The seeds of each environment's episodes.
     generators: Vec<Generator>,
     /// Each generator just before its environment's current episode was reset.
@@ -72,6 +78,8 @@ impl BridgeVectorEnv {
             places: workers.into_iter().map(|worker| Place { worker, deaths: 0, steps: 0 }).collect(),
             bounds: Bounds::new(&observation_space),
             draws: hellos[0].draws,
+            learns: hellos[0].learns,
+            is_monitored: !recipe.wrappers.is_empty(),
             episodes: generators.clone(),
             generators,
             logs: vec![EpisodeLog::default(); num_envs],
@@ -165,15 +173,17 @@ impl BridgeVectorEnv {
             return if restart { self.replace(w, error, out) } else { Err(error) };
         }
         let buffer = self.buffer.take();
-        let (rewards, flags) = body(&buffer).split_at(8 * envs.len());
-        let (terminated, truncated) = flags.split_at(envs.len());
+        let outcomes = Outcomes::of(body(&buffer), envs.len());
         let worker = &self.places[w].worker;
         worker.read(Kept::Present, envs.clone(), &mut out.observations, envs.start).map_err(EnvError::failed)?;
         for (local, i) in envs.clone().enumerate() {
-            let reward = rewards[8 * local..][..8].try_into().unwrap_or_default();
-            out.rewards[i] = f64::from_le_bytes(reward) as f32;
-            out.terminated[i] = terminated[local] != 0;
-            out.truncated[i] = truncated[local] != 0;
+            let step = outcomes.step(local);
+            (out.rewards[i], out.terminated[i], out.truncated[i]) =
+                (step.reward as f32, step.terminated, step.truncated);
+            if self.is_monitored {
+                out.monitored.resize(self.generators.len(), 0.0);
+                out.monitored[i] = outcomes.raw_reward(local) as f32;
+            }
             if out.terminated[i] || out.truncated[i] {
                 let read = self.places[w].worker.read(Kept::Final, i..i + 1, &mut out.final_observations, i);
                 read.map_err(EnvError::failed)?;
@@ -196,6 +206,9 @@ impl BridgeVectorEnv {
         let envs = self.places[w].worker.envs();
         for i in envs.clone() {
             (out.rewards[i], out.terminated[i], out.truncated[i]) = (0.0, false, true);
+            if let Some(raw_reward) = out.monitored.get_mut(i) {
+                *raw_reward = 0.0;
+            }
             if let Some(last) = &self.last {
                 out.final_observations.copy_row(i, last, i);
             }
@@ -235,6 +248,9 @@ impl BridgeVectorEnv {
         let w = self.places.iter().position(|place| place.worker.envs().contains(&i)).unwrap_or_default();
         let worker = &self.places[w].worker;
         let mut play = || {
+            if self.learns {
+                worker.put_statistics(i, &log.statistics, &mut buffer)?;
+            }
             worker.reset_one(i, seed, &mut buffer)?;
             log.actions(&self.action_space).try_for_each(|action| worker.step_one(i, action, &mut buffer).map(drop))
         };
@@ -242,6 +258,15 @@ impl BridgeVectorEnv {
         self.buffer.replace(buffer);
         self.logs[i].clone_from(log);
         saved.check(&self.generators[i], self.observation(i)?.row(0))
+    }
+
+    /// The statistics of environment `i`'s wrappers; none if there are none, or its worker does not answer, which the
+    /// next step will tell.
+    fn ask_statistics(&self, i: usize, when: When) -> Vec<Statistics> {
+        if !self.learns {
+            return Vec::new();
+        }
+        self.worker_of(i).statistics(i, when, &mut self.buffer.borrow_mut()).unwrap_or_default()
     }
 
     /// The present observation of environment `i`.
@@ -338,6 +363,19 @@ impl VectorEnv for BridgeVectorEnv {
         self.worker_of(i).info(i, &mut self.buffer.borrow_mut())
     }
 
+    fn statistics(&self, i: usize, visit: &mut dyn FnMut(&Statistics)) {
+        self.ask_statistics(i, When::Now).iter().for_each(visit);
+    }
+
+    fn statistics_mut(&mut self, i: usize, visit: &mut dyn FnMut(&mut Statistics)) {
+        let mut statistics = self.ask_statistics(i, When::Now);
+        if !statistics.is_empty() {
+            statistics.iter_mut().for_each(visit);
+            // One that does not answer is dead, which the next step will tell.
+            let _ = self.worker_of(i).put_statistics(i, &statistics, &mut self.buffer.borrow_mut());
+        }
+    }
+
     fn worker_restarts(&self) -> u64 {
         self.restarts
     }
@@ -346,11 +384,13 @@ impl VectorEnv for BridgeVectorEnv {
         if !self.running {
             return None;
         }
+        let mut log = self.logs[i].clone();
+        log.statistics = self.ask_statistics(i, When::BeforeEpisode);
         let saved = Saved {
             generator: self.generators[i].clone(),
             episode: self.episodes[i].clone(),
             observation: self.observation(i).ok()?,
-            state: SavedEnv::Episode(self.logs[i].clone()),
+            state: SavedEnv::Episode(log),
         };
         postcard::to_stdvec(&saved).ok()
     }

@@ -5,8 +5,10 @@ Messages are a length (u32), a kind (one byte) and a body; every message is answ
 travel: they are written into the shared memory, which Cartwheel reads. Needs gymnasium and numpy, nothing else.
 """
 
+import ast
 import difflib
 import importlib
+import inspect
 import json
 import math
 import mmap
@@ -36,6 +38,13 @@ PACKAGES = {
     "Adroit": ("gymnasium-robotics", "gymnasium_robotics"),
     "highway-": ("highway-env", "highway_env"),
 }
+# The functions that expressions may use, by their names in numpy.
+FUNCTIONS = {
+    "abs": "abs", "acos": "arccos", "asin": "arcsin", "atan": "arctan", "cbrt": "cbrt", "ceil": "ceil", "cos": "cos",
+    "cosh": "cosh", "exp": "exp", "floor": "floor", "ln": "log", "log": "log", "log10": "log10", "log2": "log2",
+    "round": "round", "signum": "sign", "sin": "sin", "sinh": "sinh", "sqrt": "sqrt", "tan": "tan", "tanh": "tanh",
+    "trunc": "trunc",
+}  # fmt: skip
 
 
 class Failure(Exception):
@@ -144,9 +153,99 @@ def load(request):
             package = (error.name or str(error)).split(".")[0]
             advice = f"`{sys.executable} -m pip install {package}`"
             raise Failure(f"making it needs `{package}`, which is not installed", advice) from None
-        return env
+        paid = Paid()
+        if request["wrappers"]:
+            env = gymnasium.wrappers.TransformReward(env, paid.note)
+        for wrapper in request["wrappers"]:
+            env = wrap(env, wrapper)
+        return env, paid
 
     return make
+
+
+# === Wrappers ===
+
+
+class Paid:
+    """What an environment pays inside of its wrappers: returns are told in its own rewards, whatever is made of them."""
+
+    def __init__(self):
+        self.total = 0.0
+
+    def note(self, reward):
+        self.total += float(reward)
+        return reward
+
+
+def wrap(env, text):
+    """`env` in the wrapper that `text` constructs, such as "FrameStackObservation(4)"."""
+    text = text.strip()
+    call = ast.parse(text, mode="eval").body
+    name = ast.unparse(call.func if isinstance(call, ast.Call) else call)
+    args = [argument(node, text) for node in call.args] if isinstance(call, ast.Call) else []
+    kwargs = {word.arg: argument(word.value, text) for word in call.keywords} if isinstance(call, ast.Call) else {}
+    try:
+        wrapper = getattr(gymnasium.wrappers, name)
+        functions = [param for param in inspect.signature(wrapper).parameters if param == "func"]
+        if functions and args:
+            args[0] = function(args[0])
+        elif functions and "func" in kwargs:
+            kwargs["func"] = function(kwargs["func"])
+        return wrapper(env, *args, **kwargs)
+    except Exception as error:
+        advice = "check its arguments and what it wraps: `cartwheel env wrappers` lists them"
+        raise Failure(f"the wrapper {text} cannot be put around {env}: {error!r}", advice) from None
+
+
+def argument(node, text):
+    """A literal's value; of anything else its text, which is that of a function."""
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return ast.get_source_segment(text, node)
+
+
+def running(env):
+    """The wrappers with running statistics around an environment, the outermost first."""
+    wrappers = []
+    while isinstance(env, gymnasium.Wrapper):
+        if isinstance(env, (gymnasium.wrappers.NormalizeObservation, gymnasium.wrappers.NormalizeReward)):
+            wrappers.append(env)
+        env = env.env
+    return wrappers
+
+
+def moments(wrapper):
+    """A wrapper's `RunningMeanStd`."""
+    return wrapper.obs_rms if hasattr(wrapper, "obs_rms") else wrapper.return_rms
+
+
+def statistics(wrapper):
+    """A wrapper's running statistics, as Cartwheel writes them."""
+    rms = moments(wrapper)
+    flat = {"mean": np.ravel(rms.mean).tolist(), "var": np.ravel(rms.var).tolist(), "count": float(rms.count)}
+    discounted = float(np.sum(getattr(wrapper, "discounted_reward", 0.0)))
+    return {"moments": flat, "discounted_return": discounted, "update_running_mean": wrapper.update_running_mean}
+
+
+def put_statistics(wrapper, value):
+    rms, new = moments(wrapper), value["moments"]
+    # In their own type, which is that of the observations.
+    shape, dtype = np.shape(rms.mean), rms.mean.dtype
+    rms.mean, rms.var = (np.array(new[key], dtype).reshape(shape) for key in ("mean", "var"))
+    rms.count = new["count"]
+    if hasattr(wrapper, "discounted_reward"):
+        wrapper.discounted_reward = np.array([value["discounted_return"]])
+    wrapper.update_running_mean = value["update_running_mean"]
+
+
+def function(text):
+    """The function of one variable that an expression is, in the words that native wrappers take too."""
+    if not text.startswith("lambda"):
+        names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)} - set(FUNCTIONS)
+        text = f"lambda {names.pop() if names else '_'}: {text}"
+    # `^` is a power there.
+    return eval(text.replace("^", "**"), {name: getattr(np, ours) for name, ours in FUNCTIONS.items()})
 
 
 def import_module(name):
@@ -346,12 +445,17 @@ class Worker:
         self.first, self.count = request["first"], request["count"]
         # What is under way, for messages: the method, the environment (of the batch), and the step of its episode.
         self.doing, self.at, self.steps = "make", self.first, [0] * self.count
-        self.envs, self.infos = [], [{} for _ in range(self.count)]
-        self.channel, self.memory = channel, memory
+        self.envs, self.paid, self.running, self.infos = [], [], [], [{} for _ in range(self.count)]
+        # The running statistics of wrappers before each episode.
+        self.before = [[] for _ in range(self.count)]
+        self.channel, self.memory, self.wrapped = channel, memory, bool(request["wrappers"])
 
     def make(self, make):
         for self.at in range(self.first, self.first + self.count):
-            self.envs.append(make())
+            env, paid = make()
+            self.envs.append(env)
+            self.paid.append(paid)
+            self.running.append(running(env))
         env, spec = self.envs[0], self.envs[0].spec
         spaces = [describe(env.observation_space), describe(env.action_space)]
         for self.at, other in enumerate(self.envs, self.first):
@@ -364,6 +468,7 @@ class Worker:
             "reward_threshold": spec.reward_threshold,
             "entry_point": str(spec.entry_point),
             "draws": env.render_mode == "rgb_array",
+            "learns": bool(self.running[0]),
         }
 
     def map(self, layout):
@@ -391,15 +496,18 @@ class Worker:
         self.seed = lambda i: struct.unpack_from("<Q", buffer, seeds_at + 8 * i)[0]
         one = np.frombuffer(buffer, action, layout["action_width"], 9).reshape(1, -1)
         self.one_action = bind_actions(env.action_space, one)
-        # And its answer: rewards, terminated, truncated.
-        self.answer = bytearray(struct.pack("<IB", 10 * count, ord("k"))) + bytearray(10 * count)
+        # And its answer: rewards, what was paid inside of wrappers, terminated, truncated.
+        self.answer = bytearray(struct.pack("<IB", 18 * count, ord("k"))) + bytearray(18 * count)
         self.rewards = np.frombuffer(self.answer, "<f8", count, 5)
-        self.terminated = np.frombuffer(self.answer, np.bool_, count, 5 + 8 * count)
-        self.truncated = np.frombuffer(self.answer, np.bool_, count, 5 + 9 * count)
+        self.raw_rewards = np.frombuffer(self.answer, "<f8", count, 5 + 8 * count)
+        self.terminated = np.frombuffer(self.answer, np.bool_, count, 5 + 16 * count)
+        self.truncated = np.frombuffer(self.answer, np.bool_, count, 5 + 17 * count)
 
     def reset(self, i, seed):
         self.doing, self.steps[i] = "reset", 0
         self.at = self.progress[0] = self.first + i
+        self.before[i] = [statistics(wrapper) for wrapper in self.running[i]]
+        self.paid[i].total = 0.0
         outcome = self.envs[i].reset(seed=seed)
         if not isinstance(outcome, tuple) or len(outcome) != 2:
             raise Failure(f"reset returned {brief(outcome)}", "return (observation, info)")
@@ -429,6 +537,8 @@ class Worker:
         for i in range(self.count):
             observation, reward, terminated, truncated = self.step(i, actions[i])
             self.rewards[i], self.terminated[i], self.truncated[i] = reward, terminated, truncated
+            if self.wrapped:
+                self.raw_rewards[i] = self.take_paid(i)
             if terminated or truncated:
                 self.write_final[i](observation)
                 self.reset(i, self.seed(i))
@@ -441,7 +551,11 @@ class Worker:
         (i,) = struct.unpack_from("<I", self.channel.buffer, 5)
         observation, reward, terminated, truncated = self.step(i, self.one_action()[0])
         self.write[i](observation)
-        self.channel.send("k", struct.pack("<d??", reward, terminated, truncated))
+        self.channel.send("k", struct.pack("<dd??", reward, self.take_paid(i), terminated, truncated))
+
+    def take_paid(self, i):
+        paid, self.paid[i].total = self.paid[i].total, 0.0
+        return paid
 
     def reset_some(self, length):
         for i, seed in struct.iter_unpack("<IQ", self.channel.body(length)):
@@ -461,6 +575,16 @@ class Worker:
         (i,) = struct.unpack_from("<I", self.channel.buffer, 5)
         self.channel.send_json("k", plain(self.infos[i]))
 
+    def tell_statistics(self, before):
+        (i,) = struct.unpack_from("<I", self.channel.buffer, 5)
+        self.channel.send_json("k", self.before[i] if before else [statistics(wrapper) for wrapper in self.running[i]])
+
+    def take_statistics(self, length):
+        request = json.loads(self.channel.body(length))
+        for wrapper, value in zip(self.running[request["environment"]], request["statistics"]):
+            put_statistics(wrapper, value)
+        self.channel.send("k")
+
     def serve(self):
         while True:
             kind, length = self.channel.receive()
@@ -474,6 +598,10 @@ class Worker:
                 self.draw()
             elif kind == "i":
                 self.info()
+            elif kind in "nb":
+                self.tell_statistics(before=kind == "b")
+            elif kind == "p":
+                self.take_statistics(length)
 
     def close(self):
         for env in self.envs:

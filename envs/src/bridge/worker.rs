@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::spaces::Description;
 use super::{OnWorkerDeath, Recipe};
-use crate::{Action, EnvError, Info, Result, Rows, Space};
+use crate::{Action, EnvError, Info, Result, Rows, Space, Statistics, Step};
 
 /// What each worker runs.
 const SOURCE: &str = include_str!("worker.py");
@@ -40,6 +40,8 @@ pub(super) struct Hello {
     pub(super) entry_point: String,
     /// Whether they can be drawn.
     pub(super) draws: bool,
+    /// Whether they have wrappers with running statistics.
+    pub(super) learns: bool,
 }
 
 /// A failure in Python that the worker has lived to tell.
@@ -78,6 +80,46 @@ pub(super) enum Loss {
 pub(super) enum Kept {
     Present,
     Final,
+}
+
+/// Which running statistics.
+#[derive(Clone, Copy)]
+#[repr(u8)]
+pub(super) enum When {
+    Now = b'n',
+    BeforeEpisode = b'b',
+}
+
+/// What steps of `count` environments led to, as the worker writes it.
+#[derive(Clone, Copy)]
+pub(super) struct Outcomes<'a> {
+    rewards: &'a [u8],
+    raw_rewards: &'a [u8],
+    terminated: &'a [u8],
+    truncated: &'a [u8],
+}
+
+impl<'a> Outcomes<'a> {
+    /// Rewards, what the environments paid inside of their wrappers, and the two flags, one sort after the other.
+    pub(super) fn of(body: &'a [u8], count: usize) -> Self {
+        let (rewards, rest) = body.split_at(8 * count);
+        let (raw_rewards, flags) = rest.split_at(8 * count);
+        let (terminated, truncated) = flags.split_at(count);
+        Self { rewards, raw_rewards, terminated, truncated }
+    }
+
+    pub(super) fn step(self, i: usize) -> Step {
+        Step { reward: number(self.rewards, i), terminated: self.terminated[i] != 0, truncated: self.truncated[i] != 0 }
+    }
+
+    pub(super) fn raw_reward(self, i: usize) -> f64 {
+        number(self.raw_rewards, i)
+    }
+}
+
+/// Float `i`; floats in messages are not aligned.
+fn number(bytes: &[u8], i: usize) -> f64 {
+    f64::from_le_bytes(bytes[8 * i..][..8].try_into().unwrap_or_default())
 }
 
 /// A process with the environments `envs` of a batch.
@@ -127,6 +169,7 @@ impl Worker {
         let (module, id) = recipe.module_and_id();
         let request = json!({
             "id": id, "module": module, "kwargs": recipe.kwargs, "draw": recipe.draw,
+            "wrappers": recipe.wrappers,
             "first": envs.start, "count": envs.len(),
         });
         let mut worker = Self { envs, child, control, memory, row: 0, gone: false, recipe: recipe.clone() };
@@ -215,13 +258,8 @@ impl Worker {
         self.receive(answer)
     }
 
-    /// Steps one environment, without autoreset: reward, terminated, truncated.
-    pub(super) fn step_one(
-        &self,
-        i: usize,
-        action: Action<'_>,
-        answer: &mut Vec<u8>,
-    ) -> Result<(f64, bool, bool), Trouble> {
+    /// Steps one environment, without autoreset. Also answers what it paid inside of its wrappers.
+    pub(super) fn step_one(&self, i: usize, action: Action<'_>, answer: &mut Vec<u8>) -> Result<(Step, f64), Trouble> {
         let discrete;
         let action = match action {
             Action::Discrete(action) => {
@@ -237,12 +275,8 @@ impl Worker {
         answer.extend_from_slice(action);
         self.send(answer)?;
         self.receive(answer)?;
-        match answer[HEADER..] {
-            [ref reward @ .., terminated, truncated] => {
-                Ok((f64::from_le_bytes(reward.try_into().unwrap_or_default()), terminated != 0, truncated != 0))
-            }
-            _ => Err(Trouble::Lost(Loss::Closed)),
-        }
+        let outcome = Outcomes::of(body(answer), 1);
+        Ok((outcome.step(0), outcome.raw_reward(0)))
     }
 
     /// Reads the observations of some of its environments into as many rows of `into`, the first of which is `first`.
@@ -278,6 +312,24 @@ impl Worker {
             Ok(()) => serde_json::from_slice(body(answer)).unwrap_or_default(),
             Err(_) => Info::new(),
         }
+    }
+
+    /// The running statistics of environment `i`'s wrappers, as they are now or as they were before its episode.
+    pub(super) fn statistics(&self, i: usize, when: When, answer: &mut Vec<u8>) -> Result<Vec<Statistics>, Trouble> {
+        self.ask(when as u8, i, answer)?;
+        serde_json::from_slice(body(answer)).map_err(|_| Trouble::Lost(Loss::Closed))
+    }
+
+    /// Replaces them.
+    pub(super) fn put_statistics(
+        &self,
+        i: usize,
+        statistics: &[Statistics],
+        answer: &mut Vec<u8>,
+    ) -> Result<(), Trouble> {
+        let request = json!({"environment": i - self.envs.start, "statistics": statistics});
+        self.send(&message(b'p', request.to_string().as_bytes()))?;
+        self.receive(answer)
     }
 
     /// Whether it is known to be dead.

@@ -5,6 +5,7 @@
 mod episodes;
 mod faults;
 mod workers;
+mod wrappers;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
