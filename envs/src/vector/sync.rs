@@ -214,7 +214,7 @@ impl VectorEnv for SyncVectorEnv {
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
-    use crate::{Action, RowMut, Step, make};
+    use crate::{Action, NormalizeObservation, RowMut, Step, make};
 
     /// Fails at its second step, and cannot be saved.
     struct Faulty(u32);
@@ -287,7 +287,13 @@ mod tests {
 
     #[test]
     fn an_environment_that_cannot_save_itself_is_brought_back_by_its_actions() {
-        let walks = |jitter| SyncVectorEnv::new(vec![Box::new(Walk { position: 0.0, jitter })]).unwrap();
+        brought_back(|walk| Box::new(walk));
+        // The wrapper's statistics are of all episodes, not of the one that is repeated.
+        brought_back(|walk| Box::new(NormalizeObservation::new(walk, 1e-8).unwrap()));
+    }
+
+    fn brought_back(wrapped: impl Fn(Walk) -> Box<dyn Env>) {
+        let walks = |jitter| SyncVectorEnv::new(vec![wrapped(Walk { position: 0.0, jitter })]).unwrap();
         let (mut env, mut other, mut impostor) = (walks(0.0), walks(0.0), walks(0.5));
         let mut out = VectorStep::new(env.single_observation_space(), 1);
         let mut again = out.clone();
