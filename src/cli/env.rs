@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use cartwheel::envs::{self, EnvSpec, Kwargs, check_env, list, make, verify_file};
+use cartwheel::envs::{self, EnvBuilder, EnvSpec, check_env, list, verify_file};
 use serde_json::{Value, json};
 
 use super::Result;
+use super::env_args::EnvArgs;
 use super::output::{FAILURE, Failure, Output};
 
 #[derive(clap::Subcommand)]
@@ -15,15 +16,19 @@ pub(crate) enum Command {
     List,
     /// Show an environment's spaces, limits and arguments.
     Info {
-        /// Its id.
+        /// Its id; one of Python begins with `py:`.
         env: String,
+        #[command(flatten)]
+        args: EnvArgs,
     },
     /// List the wrappers that go around environments.
     Wrappers,
     /// Check that environments keep their contract; all of them without an id.
     Check {
-        /// Ids.
+        /// Ids; those of Python begin with `py:`.
         envs: Vec<String>,
+        #[command(flatten)]
+        args: EnvArgs,
     },
     /// Replay episodes recorded from Gymnasium and report every difference.
     Verify {
@@ -36,9 +41,9 @@ pub(crate) enum Command {
 pub(crate) fn run(command: &Command, output: Output) -> Result {
     match command {
         Command::List => all(output),
-        Command::Info { env } => info(env, output),
+        Command::Info { env, args } => info(&args.builder(env)?, output),
         Command::Wrappers => wrappers(output),
-        Command::Check { envs } => check(envs, output),
+        Command::Check { envs, args } => check(envs, args, output),
         Command::Verify { files } => verify(files, output),
     }
 }
@@ -65,8 +70,8 @@ fn all(output: Output) -> Result {
     Ok(ExitCode::SUCCESS)
 }
 
-fn info(id: &str, output: Output) -> Result {
-    let env = make(id).map_err(Failure::usage)?;
+fn info(env: &EnvBuilder, output: Output) -> Result {
+    let env = env.make().map_err(Failure::usage)?;
     let spec = env.spec();
     let (observations, actions) = (env.observation_space().to_string(), env.action_space().to_string());
     let mut json = value(spec);
@@ -118,13 +123,13 @@ fn wrappers(output: Output) -> Result {
     Ok(ExitCode::SUCCESS)
 }
 
-fn check(ids: &[String], output: Output) -> Result {
+fn check(ids: &[String], args: &EnvArgs, output: Output) -> Result {
     let ids = if ids.is_empty() { list().into_iter().map(|spec| spec.id).collect() } else { ids.to_vec() };
     let mut reports = Vec::new();
     let mut text = String::new();
     let mut sound = true;
     for id in &ids {
-        let mut env = envs::spec(id).and_then(|spec| spec.build(&Kwargs::new())).map_err(Failure::usage)?;
+        let mut env = args.builder(id)?.build().map_err(Failure::usage)?;
         let violations: Vec<_> = check_env(env.as_mut()).iter().map(ToString::to_string).collect();
         text += &format!(
             "{id}: {}\n",

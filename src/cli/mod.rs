@@ -5,6 +5,7 @@
 
 mod algos;
 mod env;
+mod env_args;
 mod eval;
 mod output;
 mod progress;

@@ -5,18 +5,21 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use cartwheel::agents::GreedyPolicy;
-use cartwheel::envs::{Action, EnvError, Environment, Generator, GifWriter, Kwargs, Rasterizer, Rows, make_with};
+use cartwheel::envs::{Action, EnvError, Environment, Generator, GifWriter, Rasterizer, Rows};
 use cartwheel::trainer::run::{RunDir, write_atomic};
 use cartwheel::trainer::{Settings, TrainError};
 use serde_json::json;
 
 use super::Result;
+use super::env_args::EnvArgs;
 use super::output::{Failure, Output};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// A run's folder, whose best policy acts, or an environment's id.
     what: String,
+    #[command(flatten)]
+    env: EnvArgs,
     /// Who acts: "random", or a run's folder.
     #[arg(long, value_name = "random|RUN")]
     policy: Option<String>,
@@ -78,21 +81,21 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
 fn players(args: &Args) -> std::result::Result<(Environment, Actor), Failure> {
     let of_run = Path::new(&args.what).is_dir();
     let policy = args.policy.as_deref().unwrap_or(if of_run { &args.what } else { "random" });
-    let (id, kwargs) = if of_run {
+    let builder = if of_run {
         let run = RunDir::open(&args.what).map_err(TrainError::Run)?;
-        let env = Settings::from_file(&run.config())?.env;
-        (env.id, env.args)
+        args.env.builder_of(Settings::from_file(&run.config())?)?
     } else {
-        (args.what.clone(), Kwargs::new())
+        args.env.builder(&args.what)?
     };
-    let env = make_with(&id, &kwargs).map_err(Failure::usage)?;
+    let env = builder.drawable().make().map_err(Failure::usage)?;
     if policy == "random" {
         return Ok((env, Actor::Random(Generator::from_entropy(&[args.seed, 1]))));
     }
     let run = RunDir::open(policy).map_err(TrainError::Run)?;
     let policy = GreedyPolicy::load(&run.best_weights()).map_err(Failure::failed)?;
     if (policy.observation_space(), policy.action_space()) != (env.observation_space(), env.action_space()) {
-        return Err(Failure::usage(format!("the policy of {} is for other spaces than {id}'s", run.path().display())));
+        let message = format!("the policy of {} is for other spaces than {}'s", run.path().display(), env.spec().id);
+        return Err(Failure::usage(message));
     }
     Ok((env, Actor::Greedy(Box::new(policy))))
 }
