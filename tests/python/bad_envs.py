@@ -1,6 +1,7 @@
 """Environments that misbehave, each in its own way, for the tests of the bridge to Python.
 
-`Bad-v0` counts its steps: its observation is [steps, 0], its reward 1, and its episodes end after `length` steps. At
+`Bad-v0` counts its steps: its observation is [steps, 0, ...], its reward 1 plus half its action, and its episodes end after
+`length` steps. At
 step 3 it does what `fault` says.
 """
 
@@ -19,9 +20,9 @@ FAULTY_STEP = 3
 class Bad(gymnasium.Env):
     metadata = {"render_modes": ["rgb_array"], "render_fps": 10}
 
-    def __init__(self, fault="none", length=10, mark=None, render_mode=None):
+    def __init__(self, fault="none", length=10, size=2, mark=None, render_mode=None):
         self.fault, self.length, self.mark, self.render_mode = fault, length, mark, render_mode
-        self.observation_space = spaces.Box(np.float32([0, 0]), np.float32([100, 1]))
+        self.observation_space = spaces.Box(np.zeros(size, np.float32), np.float32([100] + [1] * (size - 1)))
         self.action_space = spaces.Discrete(2)
         if fault == "make raises":
             raise RuntimeError("no license")
@@ -48,11 +49,13 @@ class Bad(gymnasium.Env):
             return self.steps
         if isinstance(self.observation_space, spaces.Dict):
             return {"a": 0, "b": 1}
-        return np.array([self.steps, 0], np.float32)
+        observation = np.zeros(self.observation_space.shape, np.float32)
+        observation[0] = self.steps
+        return observation
 
     def step(self, action):
         self.steps += 1
-        observation, reward = self.observe(), 1.0
+        observation, reward = self.observe(), 1.0 + 0.5 * action
         if self.steps == FAULTY_STEP and self.is_my_turn():
             observation, reward = self.misbehave(observation, reward)
         return observation, reward, self.steps >= self.length, False, {"pid": os.getpid(), "steps": self.steps}
@@ -71,6 +74,8 @@ class Bad(gymnasium.Env):
         match self.fault:
             case "step raises":
                 raise ValueError("the wheel came off")
+            case "end of file":
+                raise EOFError("the simulator hung up")
             case "exits":
                 sys.exit(3)
             case "wrong shape":

@@ -129,7 +129,8 @@ impl Worker {
     /// Waits for the answer, whose body begins at [`HEADER`] of `answer`.
     pub(super) fn receive(&self, answer: &mut Vec<u8>) -> Result<(), Trouble> {
         let (mut have, mut need) = (0, HEADER);
-        answer.resize(answer.capacity().max(256), 0);
+        // Room for most answers in one read.
+        answer.resize(4096, 0);
         while have < need {
             answer.resize(answer.len().max(need), 0);
             match (&self.control).read(&mut answer[have..]) {

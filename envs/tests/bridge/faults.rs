@@ -30,6 +30,7 @@ fn refused(builder: &EnvBuilder) -> String {
 fn faults_of_a_step_are_named() {
     let cases = [
         ("step raises", "step raised ValueError: the wheel came off"),
+        ("end of file", "step raised EOFError: the simulator hung up"),
         ("exits", "step raised SystemExit: 3"),
         ("wrong shape", "observation is of shape (3,); observation_space says Box("),
         ("wrong dtype", "observation is of dtype float64; observation_space says Box("),

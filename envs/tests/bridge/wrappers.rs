@@ -2,7 +2,9 @@
 
 use cartwheel_envs::{Actions, EnvBuilder, Statistics, VectorEnv, VectorStep};
 
-use super::{builder, numbers, room};
+use serde_json::json;
+
+use super::{bad, builder, numbers, room};
 
 fn wrapped(builder: EnvBuilder, wrappers: &[&str]) -> EnvBuilder {
     wrappers.iter().fold(builder, |builder, wrapper| builder.wrapper(wrapper).unwrap())
@@ -89,6 +91,20 @@ fn statistics_are_replaced_and_frozen() {
         learnt.iter().map(|one| &one.moments).collect::<Vec<_>>()
     );
     assert!(!frozen[0].update_running_mean);
+}
+
+#[test]
+fn statistics_of_large_observations_do_no_harm() {
+    // As a message they are longer than any other.
+    let mut env = wrapped(bad(json!({"size": 20_000})), &["NormalizeObservation()"]).make_vec(1).unwrap();
+    let mut out = room(env.as_ref());
+    env.reset(Some(0), &mut out.observations).unwrap();
+    env.statistics_mut(0, &mut |own| own.moments.var.fill(4.0));
+    assert_eq!(statistics(env.as_ref(), 0)[0].moments.var, [4.0; 20_000]);
+    for action in [1, 0, 1] {
+        env.step(Actions::Discrete(&[action]), &mut out).unwrap();
+        assert_eq!(out.rewards[0], 1.0 + 0.5 * action as f32);
+    }
 }
 
 #[test]

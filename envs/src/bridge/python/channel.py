@@ -30,6 +30,10 @@ class Failure(Exception):
         self.problem, self.advice = problem, advice
 
 
+class Closed(Exception):
+    """Cartwheel is gone, or has hung up."""
+
+
 def take_over():
     """Takes the socket and the memory from standard input and output, which then are as user code expects them."""
     control, memory = socket.socket(fileno=os.dup(0)), os.dup(1)
@@ -54,37 +58,45 @@ def die_with_parent(control):
 
 
 class Channel:
-    """Messages over the socket, read into one buffer."""
+    """Messages over the socket, read into one buffer, which what looks at it may rely on."""
 
     def __init__(self, control):
         self.control = control
-        self.buffer = bytearray(1 << 16)
+        self.message = self.buffer = bytearray(1 << 16)
 
     def receive(self):
-        """The next message's kind and length; its body begins at byte 5 of the buffer. Ends with the socket."""
-        have, need = 0, 5
+        """The next message's kind and length. Unless it is longer than the buffer, its body begins at byte 5 there."""
+        have, need, message = 0, 5, self.buffer
         while have < need:
-            count = self.control.recv_into(memoryview(self.buffer)[have:])
+            try:
+                count = self.control.recv_into(memoryview(message)[have:])
+            except ConnectionError:
+                count = 0
             if count == 0:
-                raise EOFError
+                raise Closed
             have += count
             if have >= 5:
-                need = 5 + int.from_bytes(self.buffer[:4], "little")
-                if need > len(self.buffer):
-                    # A new one: what looks at the old one stays with the old one. See Worker.map, which makes it large
-                    # enough for all that follows.
-                    self.buffer = self.buffer[:have] + bytearray(need - have)
-        return chr(self.buffer[4]), need - 5
+                need = 5 + int.from_bytes(message[:4], "little")
+                if need > len(message):
+                    message = message[:have] + bytearray(need - have)
+        self.message = message
+        return chr(message[4]), need - 5
 
     def body(self, length):
-        return bytes(memoryview(self.buffer)[5 : 5 + length])
+        return bytes(memoryview(self.message)[5 : 5 + length])
 
     def json(self):
         """The next message, which is JSON."""
         return json.loads(self.body(self.receive()[1]))
 
+    def send_whole(self, message):
+        try:
+            self.control.sendall(message)
+        except ConnectionError:
+            raise Closed from None
+
     def send(self, kind, body=b""):
-        self.control.sendall(struct.pack("<IB", len(body), ord(kind)) + body)
+        self.send_whole(struct.pack("<IB", len(body), ord(kind)) + body)
 
     def send_json(self, kind, value):
         self.send(kind, json.dumps(value).encode())

@@ -60,10 +60,8 @@ class Worker:
         action = np.dtype(layout["action_dtype"])
         numbers = count * layout["action_width"]
         seeds_at = 5 + numbers * action.itemsize
-        # All others are shorter, or at least that of resets: 12 bytes an environment.
-        need = seeds_at + 12 * count
-        if len(self.channel.buffer) < need:
-            self.channel.buffer = bytearray(need)
+        if len(self.channel.buffer) < seeds_at + 8 * count:
+            self.channel.buffer = bytearray(seeds_at + 8 * count)
         buffer = self.channel.buffer
         self.actions = bind_actions(env.action_space, np.frombuffer(buffer, action, numbers, 5).reshape(count, -1))
         # Seeds are not aligned.
@@ -118,7 +116,7 @@ class Worker:
                 self.reset(i, self.seed(i))
             else:
                 self.write[i](observation)
-        self.channel.control.sendall(self.answer)
+        self.channel.send_whole(self.answer)
 
     def step_one(self):
         """A step of one environment, which is not reset after it."""
@@ -239,7 +237,7 @@ def main():
         channel.send_json("k", worker.make(make))
         worker.map(channel.json())
         channel.send("k")
-    except EOFError:
+    except Closed:
         return
     except BaseException as error:
         channel.send_json("!", report(error, worker, request))
@@ -247,14 +245,18 @@ def main():
     while True:
         try:
             worker.serve()
-        except (EOFError, ConnectionError):
+        except Closed:
             break
+        # Also what is no `Exception`: user code may call sys.exit.
         except BaseException as error:
             channel.send_json("!", report(error, worker, request))
     worker.close()
 
 
-main()
+try:
+    main()
+except Closed:
+    pass
 # Without waiting for what threads and exit handlers of user code may still do.
 sys.stdout.flush()
 os._exit(0)
