@@ -1,7 +1,7 @@
 //! Making environments: what `gymnasium.make` and `make_vec` take.
 
 use crate::registry::spec;
-use crate::{Env, EnvSpec, Environment, Kwargs, Result, SyncVectorEnv, VectorEnv, WrapperSpec};
+use crate::{Env, EnvSpec, Environment, Kwargs, Monitor, Result, SyncVectorEnv, VectorEnv, WrapperSpec};
 
 /// An environment to be made, once or many times over.
 ///
@@ -70,7 +70,7 @@ impl EnvBuilder {
         spec(&self.id)
     }
 
-    /// One environment with its time limit and wrappers, to be given a generator and rows.
+    /// One environment with its time limit and wrappers, and a [`Monitor`] inside of these, to be given a generator and rows.
     ///
     /// # Errors
     /// [`EnvError::UnknownEnv`](crate::EnvError::UnknownEnv), [`EnvError::UnknownArgument`](crate::EnvError::UnknownArgument),
@@ -78,6 +78,10 @@ impl EnvBuilder {
     /// and the constructor's own; as all that follow.
     pub fn build(&self) -> Result<Box<dyn Env>> {
         let env = self.spec()?.build(&self.kwargs)?;
+        if self.wrappers.is_empty() {
+            return Ok(env);
+        }
+        let env: Box<dyn Env> = Box::new(Monitor::new(env));
         self.wrappers.iter().try_fold(env, |env, wrapper| wrapper.wrap(env))
     }
 

@@ -83,7 +83,7 @@ pub use vector::{SyncVectorEnv, VectorEnv, VectorStep};
 pub use verify::{EpisodeCheck, FileCheck, Mismatch, verify_file, verify_line};
 pub use wrappers::{
     ActionMap, ActionWrapper, Bounds, ClipAction, ClipReward, EpisodeStatistics, FlattenObservation,
-    FrameStackObservation, Memory, NormalizeObservation, NormalizeReward, ObservationMap, ObservationWrapper, Padding,
-    RecordEpisodeStatistics, RescaleAction, RescaleObservation, RewardMap, RewardWrapper, TimeLimit, TransformReward,
-    WrapperInfo, WrapperParam, WrapperSpec, wrappers,
+    FrameStackObservation, Memory, Monitor, NormalizeObservation, NormalizeReward, ObservationMap, ObservationWrapper,
+    Padding, RecordEpisodeStatistics, RescaleAction, RescaleObservation, RewardMap, RewardWrapper, TimeLimit,
+    TransformReward, WrapperInfo, WrapperParam, WrapperSpec, wrappers,
 };

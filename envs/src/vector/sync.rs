@@ -23,6 +23,8 @@ pub struct SyncVectorEnv {
     /// For each environment that cannot save its state, what its current episode did: repeated from the generator, it
     /// leads to the same state.
     episode_logs: Vec<Option<EpisodeLog>>,
+    /// Whether environments tell what they pay beside what wrappers make of it: see [`Env::raw_reward`].
+    is_monitored: bool,
     /// Whether every environment is within an episode.
     running: bool,
 }
@@ -58,7 +60,7 @@ impl SyncVectorEnv {
     ///
     /// # Errors
     /// [`EnvError::Failed`] if there are none, or their spaces differ.
-    pub fn new(envs: Vec<Box<dyn Env>>) -> Result<Self> {
+    pub fn new(mut envs: Vec<Box<dyn Env>>) -> Result<Self> {
         let first = envs.first().ok_or_else(|| EnvError::failed("a batch has at least one environment"))?;
         let spaces = |env: &dyn Env| (env.observation_space(), env.action_space());
         let expected = spaces(first.as_ref());
@@ -75,6 +77,7 @@ impl SyncVectorEnv {
             action_space,
             episode_logs: vec![None; envs.len()],
             running: false,
+            is_monitored: envs.iter_mut().any(|env| env.raw_reward().is_some()),
             envs,
         })
     }
@@ -117,8 +120,7 @@ impl SyncVectorEnv {
     /// Brings environment `i` to where `log` leads from the start of the saved episode.
     fn replay(&mut self, i: usize, saved: &Saved, log: &EpisodeLog) -> Result<()> {
         self.generators[i].clone_from(&saved.episode);
-        let mut statistics = log.statistics.iter();
-        self.envs[i].statistics_mut(&mut |own| own.clone_from(statistics.next().unwrap_or(&own.clone())));
+        self.envs[i].statistics_mut(&mut Statistics::put(&log.statistics));
         self.reset_one(i)?;
         let width = self.action_space.width();
         let single = matches!(self.action_space, Space::Discrete { .. });
@@ -180,6 +182,10 @@ impl VectorEnv for SyncVectorEnv {
             let observation = this.observations.row_mut(i);
             let step = this.envs[i].step(actions.get(i, width), &mut this.generators[i], observation)?;
             out.rewards[i] = step.reward as f32;
+            if this.is_monitored {
+                out.monitored.resize(this.envs.len(), 0.0);
+                out.monitored[i] = this.envs[i].raw_reward().unwrap_or(step.reward) as f32;
+            }
             out.terminated[i] = step.terminated;
             out.truncated[i] = step.truncated;
             if step.terminated || step.truncated {

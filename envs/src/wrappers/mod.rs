@@ -9,6 +9,7 @@
 
 mod action;
 mod memory;
+mod monitor;
 mod observation;
 mod record_episode_statistics;
 mod rescale;
@@ -19,6 +20,7 @@ mod time_limit;
 
 pub use action::{ActionMap, ActionWrapper, ClipAction, RescaleAction};
 pub use memory::Memory;
+pub use monitor::Monitor;
 pub use observation::{
     FlattenObservation, FrameStackObservation, NormalizeObservation, ObservationMap, ObservationWrapper, Padding,
     RescaleObservation,
