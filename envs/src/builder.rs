@@ -70,7 +70,7 @@ impl EnvBuilder {
         spec(&self.id)
     }
 
-    /// One environment with its time limit and wrappers, and a [`Monitor`] inside of these, to be given a generator and rows.
+    /// One environment with its time limit and wrappers, to be given a generator and rows.
     ///
     /// # Errors
     /// [`EnvError::UnknownEnv`](crate::EnvError::UnknownEnv), [`EnvError::UnknownArgument`](crate::EnvError::UnknownArgument),
@@ -81,6 +81,7 @@ impl EnvBuilder {
         if self.wrappers.is_empty() {
             return Ok(env);
         }
+        // Whatever wrappers make of rewards, returns are told in the environment's own.
         let env: Box<dyn Env> = Box::new(Monitor::new(env));
         self.wrappers.iter().try_fold(env, |env, wrapper| wrapper.wrap(env))
     }

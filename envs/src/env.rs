@@ -117,15 +117,15 @@ pub trait Env: Send {
         self.inner()?.compute_reward(achieved_goal, desired_goal)
     }
 
-    /// After how many steps a [`TimeLimit`](crate::TimeLimit) cuts episodes off; `None` without one.
-    fn max_episode_steps(&self) -> Option<u32> {
-        self.inner()?.max_episode_steps()
-    }
-
     /// What the environment itself paid since this was last asked, where a [`Monitor`](crate::Monitor) is inside
     /// wrappers: returns are told in the environment's own rewards, whatever a learner is shown.
     fn raw_reward(&mut self) -> Option<f64> {
         self.inner_mut()?.raw_reward()
+    }
+
+    /// After how many steps a [`TimeLimit`](crate::TimeLimit) cuts episodes off; `None` without one.
+    fn max_episode_steps(&self) -> Option<u32> {
+        self.inner()?.max_episode_steps()
     }
 
     /// Shows each wrapper's running statistics, the outermost wrapper's first.
