@@ -62,7 +62,9 @@ pub use classic::{
     MountainCarContinuous, MountainCarContinuousConfig, MountainCarContinuousState, MountainCarState, Pendulum,
     PendulumConfig, PendulumState,
 };
-pub use debug::{BanditEnv, IdentityConfig, IdentityEnv, ScriptedConfig, ScriptedEnd, ScriptedEnv};
+pub use debug::{
+    BanditEnv, FramesConfig, FramesEnv, IdentityConfig, IdentityEnv, ScriptedConfig, ScriptedEnd, ScriptedEnv,
+};
 pub use env::{Env, Info, Step};
 pub use environment::Environment;
 pub use error::{EnvError, Result};
@@ -82,8 +84,11 @@ pub use toy_text::{
 pub use vector::{SyncVectorEnv, VectorEnv, VectorStep};
 pub use verify::{EpisodeCheck, FileCheck, Mismatch, verify_file, verify_line};
 pub use wrappers::{
-    ActionMap, ActionWrapper, Bounds, ClipAction, ClipReward, EpisodeStatistics, FlattenObservation,
-    FrameStackObservation, Memory, Monitor, NormalizeObservation, NormalizeReward, ObservationMap, ObservationWrapper,
-    Padding, RecordEpisodeStatistics, RescaleAction, RescaleObservation, RewardMap, RewardWrapper, TimeLimit,
-    TransformReward, WrapperInfo, WrapperParam, WrapperSpec, wrappers,
+    ActionMap, ActionWrapper, AtariPreprocessing, AtariPreprocessingConfig, Bins, Bounds, ClipAction, ClipReward,
+    DelayObservation, DiscretizeAction, DiscretizeObservation, DtypeObservation, EpisodeStatistics, FilterObservation,
+    FlattenObservation, FrameStackObservation, GrayscaleObservation, MaxAndSkipObservation, Memory, Monitor,
+    NormalizeObservation, NormalizeReward, ObservationMap, ObservationWrapper, Padding, RecordEpisodeStatistics,
+    RecordVideo, RecordVideoConfig, RepeatAction, RescaleAction, RescaleObservation, ReshapeObservation,
+    ResizeObservation, RewardMap, RewardWrapper, StickyAction, TimeAwareObservation, TimeLimit, TransformAction,
+    TransformObservation, TransformReward, Trigger, WrapperInfo, WrapperParam, WrapperSpec, wrappers,
 };
