@@ -32,6 +32,7 @@
 pub mod as_bytes;
 
 mod action;
+mod bridge;
 mod builder;
 mod check;
 mod classic;
@@ -55,6 +56,7 @@ mod verify;
 mod wrappers;
 
 pub use action::{Action, Actions, OwnedAction};
+pub use bridge::{BridgeOptions, OnWorkerDeath};
 pub use builder::EnvBuilder;
 pub use check::{Violation, check_env};
 pub use classic::{
