@@ -94,12 +94,7 @@ impl MinAtarGame for Freeway {
     const ACTIONS: &'static [MinAtarAction] = &[MinAtarAction::Noop, MinAtarAction::Up, MinAtarAction::Down];
 
     fn reset(&mut self, rng: &mut Generator) {
-        *self = Self {
-            row: START_ROW,
-            cars: Default::default(),
-            move_timer: MOVE_INTERVAL,
-            frames_left: MOST_FRAMES,
-        };
+        *self = Self { row: START_ROW, cars: Default::default(), move_timer: MOVE_INTERVAL, frames_left: MOST_FRAMES };
         self.randomize_cars(rng);
     }
 

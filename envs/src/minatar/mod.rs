@@ -175,7 +175,3 @@ fn spec_pair<G: MinAtarGame + 'static>(name: &str, description: &str) -> Vec<Env
     };
     vec![spec(0, false), spec(1, true)]
 }
-
-#[cfg(test)]
-#[path = "tests.rs"]
-mod tests;

@@ -9,7 +9,8 @@ const EMPTY: Rgba = Rgba::rgb(16, 18, 28);
 pub(super) fn draw(planes: &[u8], colors: &[Rgba], scene: &mut Scene) {
     let size = [f32::from(SIDE); 2];
     let pixel = |cell: &[u8]| {
-        let Rgba([red, green, blue, _]) = cell.iter().rposition(|set| *set == 1).map_or(EMPTY, |channel| colors[channel]);
+        let Rgba([red, green, blue, _]) =
+            cell.iter().rposition(|set| *set == 1).map_or(EMPTY, |channel| colors[channel]);
         [red, green, blue]
     };
     let rgb = planes.chunks_exact(colors.len()).flat_map(pixel).collect();

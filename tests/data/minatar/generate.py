@@ -9,9 +9,11 @@ MinAtar draws from NumPy's old RandomState. Here it is given another source with
 same methods that draws from `np.random.default_rng(seed)`, as Cartwheel's environments
 do, so that both see the same draws.
 
-Half of the episodes act at random. The others try each action on a copy of the game,
-play on for a few frames, and take the one that went best, so that games last and
-become harder.
+Half of the episodes act at random, for as long as they last. The others try each
+action on a copy of the game, play on for a few frames, and take the one that went
+best, so that games last and become harder; in Breakout they see where the ball will
+come down. Some of them in Space Invaders do not shoot, so that aliens
+arrive.
 
     pip install minatar==1.0.15 gymnasium==1.4.0
     python generate.py --out .
@@ -27,12 +29,13 @@ import gymnasium as gym
 import minatar.gym
 import numpy as np
 
-# Each game is recorded with these, by both kinds of policy.
+# Each game is recorded with these, by both kinds of policy: version, arguments, and at most how many steps.
+# Freeway ends with step 2501.
 SETTINGS = [
-    ("v1", {}),
-    ("v1", {"sticky_action_prob": 0.0}),
-    ("v1", {"sticky_action_prob": 0.5, "difficulty_ramping": False}),
-    ("v0", {}),
+    ("v1", {}, 2700),
+    ("v1", {"sticky_action_prob": 0.0}, 700),
+    ("v1", {"sticky_action_prob": 0.5, "difficulty_ramping": False}, 300),
+    ("v0", {}, 300),
 ]
 GAMES = ["Asterix", "Breakout", "Freeway", "Seaquest", "SpaceInvaders"]
 
@@ -71,9 +74,19 @@ def progress(name, game):
             return -0.3 * env.sub_y
         distances = [abs(d[0] - env.sub_x) + abs(d[1] - env.sub_y) for d in env.divers]
         return 2 * env.diver_count - 0.05 * min(distances, default=9) - 0.2 * (env.sub_y == 0)
-    if name == "Breakout":
-        return -0.05 * abs(game.env.pos - game.env.ball_x)
     return 0.0
+
+
+def landing(game):
+    """The column where the ball comes down if the paddle stays."""
+    trial = copy.deepcopy(game)
+    trial.sticky_action_prob = 0.0
+    for _ in range(20):
+        was_falling = trial.env.ball_dir >= 2
+        _, ended = trial.act(0)
+        if ended or (was_falling and trial.env.ball_dir < 2 and trial.env.ball_y > 5):
+            break
+    return trial.env.ball_x
 
 
 def random_policy(env, name, rng):
@@ -92,7 +105,9 @@ def random_policy(env, name, rng):
 def good_policy(env, name, rng):
     """The action after which a few frames at random go best, now and then disturbed."""
     game, actions = env.unwrapped.game, env.unwrapped.action_set
-    frames, trials = {"Freeway": (4, 1), "Breakout": (6, 2)}.get(name, (8, 3))
+    frames, trials = (4, 1) if name == "Freeway" else (8, 3)
+    if name == "SpaceInvaders" and rng.random() < 0.3:
+        actions = [action for action in actions if action != 5]
 
     def try_action(action):
         best = -np.inf
@@ -108,6 +123,9 @@ def good_policy(env, name, rng):
         return best + 0.01 * rng.random()
 
     def act():
+        if name == "Breakout" and rng.random() < 0.97:
+            aim = landing(game) - game.env.pos
+            return actions.index(0 if aim == 0 else 1 if aim < 0 else 3)
         if name == "Freeway" and rng.random() < 0.8:
             return actions.index(2)
         if rng.random() < 0.02:
@@ -146,8 +164,7 @@ def record(name, version, kwargs, seed, policy_name, most_steps):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed-base", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=600, help="at least so many steps for each setting and policy")
-    parser.add_argument("--most-steps", type=int, default=3000, help="at most so many steps in an episode")
+    parser.add_argument("--steps", type=int, default=200, help="at least so many random steps for each setting")
     parser.add_argument("--games", nargs="*", default=GAMES)
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("."))
     args = parser.parse_args()
@@ -155,11 +172,12 @@ def main():
     minatar.gym.register_envs()
     for name in args.games:
         lines, seed, summary = [], args.seed_base, []
-        for version, kwargs in SETTINGS:
+        for version, kwargs, most in SETTINGS:
             for policy_name in ("random", "good"):
                 steps, episodes, best, most_ramps = 0, 0, 0, 0
-                while steps < args.steps:
-                    episode, ramps = record(name, version, kwargs, seed, policy_name, args.most_steps)
+                least, limit = (min(5 * args.steps, most), most) if policy_name == "good" else (args.steps, args.steps)
+                while steps < least:
+                    episode, ramps = record(name, version, kwargs, seed, policy_name, limit)
                     lines.append(json.dumps(episode, separators=(",", ":")))
                     steps += len(episode["actions"])
                     episodes += 1
