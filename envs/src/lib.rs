@@ -43,6 +43,7 @@ mod error;
 mod font;
 mod gif;
 mod key_bindings;
+mod minatar;
 mod raster;
 mod registry;
 mod rows;
@@ -72,6 +73,9 @@ pub use environment::Environment;
 pub use error::{EnvError, Result};
 pub use gif::GifWriter;
 pub use key_bindings::{Key, KeyBindings, Pace};
+pub use minatar::{
+    Asterix, Breakout, Freeway, MinAtar, MinAtarAction, MinAtarConfig, MinAtarGame, Planes, Seaquest, SpaceInvaders,
+};
 pub use raster::{Frame, Rasterizer};
 pub use registry::{EnvSpec, Kwarg, Kwargs, list, make, make_vec, make_with, register, spec};
 pub use rows::{Dtype, Element, Row, RowMut, Rows};
