@@ -53,7 +53,8 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
     }
     let episodes = args.episodes as usize;
     let mut evaluator =
-        Evaluator::new(&env.builder(), episodes, episodes, settings.eval.max_episode_steps).map_err(TrainError::Env)?;
+        Evaluator::new(&env.builder(), episodes, env.evaluation_envs(episodes), settings.eval.max_episode_steps)
+            .map_err(TrainError::Env)?;
     let stop = || signals.exit_code().is_some();
     let Some(evaluation) = evaluator
         .evaluate(&mut policy, args.seed, &stop)

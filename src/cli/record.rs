@@ -63,7 +63,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
             let seed = args.seed.wrapping_add(episode);
             returns.push(record(&mut env, &mut actor, seed, args.max_steps, size, &mut gif).map_err(io::Error::other)?);
         }
-        gif.finish().map_err(io::Error::other)
+        gif.finish().map(drop).map_err(io::Error::other)
     });
     written.map_err(|error| Failure::failed(format!("could not write {}: {error}", args.out.display())))?;
     let value = json!({"out": args.out, "env": env.spec().id, "returns": returns});

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use cartwheel::agents::nn::Device;
 use cartwheel::envs::WrapperSpec;
 use cartwheel::trainer::{
-    ActorCount, Aggregate, Algo, Clock, Event, Experiment, Settings, Summary, TrainError, train_seeds,
+    ActorCount, Aggregate, Algo, Clock, Event, Experiment, OnWorkerDeath, Settings, Summary, TrainError, train_seeds,
 };
 use serde_json::json;
 
@@ -51,6 +51,12 @@ pub(crate) struct Args {
     /// A wrapper around the environment and those before, such as "FrameStackObservation(4)"; repeatable.
     #[arg(long = "wrapper", value_name = "WRAPPER")]
     wrappers: Vec<WrapperSpec>,
+    /// The Python that has an environment behind py:.
+    #[arg(long, value_name = "PATH")]
+    python: Option<String>,
+    /// What follows when a worker process of Python environments dies: stop or restart.
+    #[arg(long, value_name = "stop|restart")]
+    on_worker_death: Option<OnWorkerDeath>,
     /// Where the network is trained: auto, cpu, cuda or cuda:N.
     #[arg(long, value_name = "DEVICE")]
     device: Option<Device>,
@@ -73,7 +79,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "RUN")]
     init_from: Option<PathBuf>,
     /// Go on with a run from its last checkpoint.
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["env", "algo", "seed", "seeds", "steps", "n_envs", "clock", "env_args", "wrappers",
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["env", "algo", "seed", "seeds", "steps", "n_envs", "clock", "env_args", "wrappers", "on_worker_death",
         "runs_dir", "name", "checkpoint_every", "config", "set", "init_from", "print_config"])]
     resume: Option<PathBuf>,
     /// Print the resolved settings with a comment on each key, and stop.
@@ -87,6 +93,9 @@ pub(crate) fn run(args: Args, output: Output) -> Result {
         let mut experiment = Experiment::resume(run)?;
         if let Some(actors) = args.actors {
             experiment.settings_mut().train.actors = actors;
+        }
+        if let Some(python) = args.python {
+            experiment.settings_mut().env.python = python;
         }
         if let Some(device) = args.device {
             experiment.settings_mut().train.device = device;
@@ -139,6 +148,8 @@ impl Args {
         settings.env.id.clone_from(env);
         settings.env.wrappers.extend(self.wrappers.iter().cloned());
         let text = |path: &PathBuf| path.display().to_string();
+        put(&mut settings.env.python, self.python.clone());
+        put(&mut settings.env.on_worker_death, self.on_worker_death);
         put(&mut settings.train.algo, self.algo);
         put(&mut settings.train.seed, self.seed);
         put(&mut settings.train.total_timesteps, self.steps);
