@@ -22,6 +22,7 @@
 //! - To use one, [`make`] it: an [`Environment`], stepped by hand.
 //! - To train on many, [`make_vec`] them: a [`VectorEnv`], with same-step autoreset.
 //! - An [`EnvBuilder`] does both, with all that can be asked for.
+//! - To play one, hand keys to a [`Game`].
 //! - To look at one, draw its [`Scene`]; a [`Rasterizer`] makes pixels of it.
 //! - To compare one with Gymnasium's, replay recorded episodes with [`verify_file`].
 //!
@@ -42,6 +43,7 @@ mod error;
 mod font;
 mod gif;
 mod key_bindings;
+mod play;
 mod raster;
 mod registry;
 mod rows;
@@ -58,9 +60,9 @@ pub use action::{Action, Actions, OwnedAction};
 pub use builder::EnvBuilder;
 pub use check::{Violation, check_env};
 pub use classic::{
-    Acrobot, AcrobotState, CartPole, CartPoleConfig, CartPoleState, CartPoleVector, MountainCar, MountainCarConfig,
-    MountainCarContinuous, MountainCarContinuousConfig, MountainCarContinuousState, MountainCarState, Pendulum,
-    PendulumConfig, PendulumState,
+    Acrobot, AcrobotState, CartPole, CartPoleConfig, CartPoleState, CartPoleVector, MountainCar,
+    MountainCarConfig, MountainCarContinuous, MountainCarContinuousConfig, MountainCarContinuousState,
+    MountainCarState, Pendulum, PendulumConfig, PendulumState,
 };
 pub use debug::{BanditEnv, IdentityConfig, IdentityEnv, ScriptedConfig, ScriptedEnd, ScriptedEnv};
 pub use env::{Env, Info, Step};
@@ -68,6 +70,7 @@ pub use environment::Environment;
 pub use error::{EnvError, Result};
 pub use gif::GifWriter;
 pub use key_bindings::{Key, KeyBindings, Pace};
+pub use play::{Game, HumanPlayer, Phase, PlayedEpisode};
 pub use raster::{Frame, Rasterizer};
 pub use registry::{EnvSpec, Kwarg, Kwargs, list, make, make_vec, make_with, register, spec};
 pub use rows::{Dtype, Element, Row, RowMut, Rows};
