@@ -42,6 +42,7 @@ mod environment;
 mod error;
 mod font;
 mod gif;
+mod goal;
 mod key_bindings;
 mod play;
 mod raster;
@@ -60,7 +61,7 @@ pub use action::{Action, Actions, OwnedAction};
 pub use builder::EnvBuilder;
 pub use check::{Violation, check_env};
 pub use classic::{
-    Acrobot, AcrobotState, CartPole, CartPoleConfig, CartPoleState, CartPoleVector, MountainCar,
+    Acrobot, AcrobotState, CartPole, CartPoleConfig, CartPoleState, CartPoleVector, MaskedCartPole, MountainCar,
     MountainCarConfig, MountainCarContinuous, MountainCarContinuousConfig, MountainCarContinuousState,
     MountainCarState, Pendulum, PendulumConfig, PendulumState,
 };
@@ -69,6 +70,7 @@ pub use env::{Env, Info, Step};
 pub use environment::Environment;
 pub use error::{EnvError, Result};
 pub use gif::GifWriter;
+pub use goal::{BitFlip, BitFlipConfig, Reacher2D, Reacher2DConfig, Reacher2DState, RewardType};
 pub use key_bindings::{Key, KeyBindings, Pace};
 pub use play::{Game, HumanPlayer, Phase, PlayedEpisode};
 pub use raster::{Frame, Rasterizer};

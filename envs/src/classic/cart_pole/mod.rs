@@ -21,6 +21,7 @@ mod scene;
 mod vector;
 
 pub use dynamics::CartPoleState;
+pub(super) use dynamics::{ANGLE_LIMIT, POSITION_LIMIT};
 use serde::{Deserialize, Serialize};
 pub use vector::CartPoleVector;
 
