@@ -10,6 +10,7 @@ use cartwheel::trainer::{
 use serde_json::json;
 
 use super::Result;
+use super::env_args::EnvArgs;
 use super::output::{Failure, Output};
 use super::progress::Display;
 use super::signals::Signals;
@@ -44,9 +45,8 @@ pub(crate) struct Args {
     /// In step with the learner (same seed, same bits) or running free.
     #[arg(long, value_name = "sync|async")]
     clock: Option<Clock>,
-    /// A keyword argument of the environment; repeatable.
-    #[arg(long = "env-arg", value_name = "KEY=VALUE")]
-    env_args: Vec<String>,
+    #[command(flatten)]
+    env_args: EnvArgs,
     /// Where the network is trained: auto, cpu, cuda or cuda:N.
     #[arg(long, value_name = "DEVICE")]
     device: Option<Device>,
@@ -124,14 +124,7 @@ impl Args {
         for assignment in &self.set {
             settings.set(assignment).map_err(errors)?;
         }
-        for argument in &self.env_args {
-            if !argument.contains('=') {
-                return Err(Failure::usage(format!(
-                    "--env-arg {argument}: expected KEY=VALUE (`cartwheel env info {env}` names the keys)"
-                )));
-            }
-            settings.set(&format!("env.args.{argument}")).map_err(errors)?;
-        }
+        settings.env.args.extend(self.env_args.kwargs()?);
         settings.env.id.clone_from(env);
         let text = |path: &PathBuf| path.display().to_string();
         put(&mut settings.train.algo, self.algo);
