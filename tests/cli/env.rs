@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use crate::support::Folder;
 
-/// Recordings from Gymnasium, in one command line.
+/// Recordings from Gymnasium and MinAtar, in one command line.
 fn recordings() -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/gymnasium");
-    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let folders = ["gymnasium", "minatar"].map(|name| fs::read_dir(data.join(name)).unwrap());
+    let paths = folders.into_iter().flatten().map(|entry| entry.unwrap().path());
     let mut files: Vec<_> = paths.filter(|path| path.extension().is_some_and(|e| e == "jsonl")).collect();
     files.sort();
     assert!(!files.is_empty());
@@ -65,7 +66,7 @@ fn every_environment_keeps_the_contract() {
 }
 
 #[test]
-fn gymnasiums_episodes_are_repeated_to_the_last_digit() {
+fn recorded_episodes_are_repeated_to_the_last_digit() {
     let json = Folder::new().ok(&format!("env verify {} --json", recordings())).json;
     let number = |key: &str| json[key].as_u64().unwrap_or_else(|| panic!("{key} is no whole number: {json}"));
     assert_eq!(number("mismatches"), 0);
