@@ -1,7 +1,8 @@
 //! Making environments: what `gymnasium.make` and `make_vec` take.
 
-use crate::registry::spec;
-use crate::{Env, EnvSpec, Environment, Kwargs, Result, SyncVectorEnv, VectorEnv};
+use crate::bridge::{Recipe, is_python};
+use crate::registry::registered;
+use crate::{BridgeOptions, Env, EnvSpec, Environment, Kwargs, Monitor, Result, SyncVectorEnv, VectorEnv, WrapperSpec};
 
 /// An environment to be made, once or many times over.
 ///
@@ -13,18 +14,33 @@ use crate::{Env, EnvSpec, Environment, Kwargs, Result, SyncVectorEnv, VectorEnv}
 /// env.reset(Some(0))?;
 /// assert_eq!(env.step(1)?.reward, 0.0);
 /// assert_eq!(builder.make_vec(8)?.num_envs(), 8);
+///
+/// let stacked = builder.wrapper("FrameStackObservation(4)")?.make()?;
+/// assert_eq!(stacked.observation_space().shape(), [4, 4]);
 /// # Ok::<(), cartwheel_envs::EnvError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct EnvBuilder {
     id: String,
     kwargs: Kwargs,
+    wrappers: Vec<WrapperSpec>,
+    bridge: BridgeOptions,
+    drawable: bool,
 }
 
 impl EnvBuilder {
-    /// The environment registered under `id`, with its default arguments.
+    /// The environment registered under `id`, or one of Python if it begins with `py:`, with its default arguments.
+    ///
+    /// Behind `py:` stands an id of Gymnasium's, with a module to import first if the environment is not Gymnasium's
+    /// own: `py:ale_py:ALE/Pong-v5`. See [`Self::bridge`].
     pub fn new(id: &str) -> Self {
-        Self { id: id.to_owned(), kwargs: Kwargs::new() }
+        Self {
+            id: id.to_owned(),
+            kwargs: Kwargs::new(),
+            wrappers: Vec::new(),
+            bridge: BridgeOptions::default(),
+            drawable: false,
+        }
     }
 
     /// A keyword argument.
@@ -41,21 +57,82 @@ impl EnvBuilder {
         self
     }
 
-    /// What is registered of it.
+    /// A wrapper around it and its time limit, and around the wrappers before: see [`WrapperSpec`].
     ///
     /// # Errors
-    /// [`EnvError::UnknownEnv`](crate::EnvError::UnknownEnv).
-    pub fn spec(&self) -> Result<EnvSpec> {
-        spec(&self.id)
+    /// [`EnvError::UnknownWrapper`](crate::EnvError::UnknownWrapper), [`EnvError::BadWrapper`](crate::EnvError::BadWrapper)
+    /// and [`EnvError::BadArgument`](crate::EnvError::BadArgument).
+    pub fn wrapper(mut self, wrapper: &str) -> Result<Self> {
+        self.wrappers.push(wrapper.parse()?);
+        Ok(self)
     }
 
-    /// One environment, to be given a generator and rows (`gym.make(id).unwrapped`, with its time limit).
+    /// Wrappers, the innermost first.
+    #[must_use]
+    pub fn wrappers(mut self, wrappers: Vec<WrapperSpec>) -> Self {
+        self.wrappers.extend(wrappers);
+        self
+    }
+
+    /// How it is run if it is one of Python.
+    #[must_use]
+    pub fn bridge(mut self, options: BridgeOptions) -> Self {
+        self.bridge = options;
+        self
+    }
+
+    /// Asks for an environment that can be drawn. One of Python must know when it is made: it then has
+    /// `render_mode="rgb_array"`, if it knows that mode. Others can always be drawn.
+    #[must_use]
+    pub fn drawable(mut self) -> Self {
+        self.drawable = true;
+        self
+    }
+
+    /// How to make it in Python, if it is an environment of Python.
+    fn recipe(&self) -> Option<Recipe> {
+        is_python(&self.id).then(|| Recipe {
+            id: self.id.clone(),
+            kwargs: self.kwargs.clone(),
+            wrappers: self.wrappers.clone(),
+            options: self.bridge.clone(),
+            draw: self.drawable,
+        })
+    }
+
+    /// What is registered of it, or what Python says of it, for which it is made once.
+    ///
+    /// # Errors
+    /// [`EnvError::UnknownEnv`](crate::EnvError::UnknownEnv), [`EnvError::PythonStart`](crate::EnvError::PythonStart).
+    pub fn spec(&self) -> Result<EnvSpec> {
+        match self.recipe() {
+            Some(python) => python.spec(),
+            None => registered(&self.id),
+        }
+    }
+
+    /// One environment with its time limit and wrappers, to be given a generator and rows.
     ///
     /// # Errors
     /// [`EnvError::UnknownEnv`](crate::EnvError::UnknownEnv), [`EnvError::UnknownArgument`](crate::EnvError::UnknownArgument),
-    /// [`EnvError::BadArgument`](crate::EnvError::BadArgument), and the constructor's own; as all that follow.
+    /// [`EnvError::BadArgument`](crate::EnvError::BadArgument), [`EnvError::UnfitWrapper`](crate::EnvError::UnfitWrapper),
+    /// and the constructor's own; as all that follow.
     pub fn build(&self) -> Result<Box<dyn Env>> {
-        self.spec()?.build(&self.kwargs)
+        Ok(self.parts()?.1)
+    }
+
+    fn parts(&self) -> Result<(EnvSpec, Box<dyn Env>)> {
+        if let Some(python) = self.recipe() {
+            return python.build();
+        }
+        let spec = registered(&self.id)?;
+        let env = spec.build(&self.kwargs)?;
+        if self.wrappers.is_empty() {
+            return Ok((spec, env));
+        }
+        // Whatever wrappers make of rewards, returns are told in the environment's own.
+        let env: Box<dyn Env> = Box::new(Monitor::new(env));
+        Ok((spec, self.wrappers.iter().try_fold(env, |env, wrapper| wrapper.wrap(env))?))
     }
 
     /// One environment, to be stepped by hand (`gym.make(id, **kwargs)`).
@@ -63,21 +140,25 @@ impl EnvBuilder {
     /// # Errors
     /// As [`Self::build`].
     pub fn make(&self) -> Result<Environment> {
-        let spec = self.spec()?;
-        let env = spec.build(&self.kwargs)?;
+        let (spec, env) = self.parts()?;
         Ok(Environment::new(spec, env))
     }
 
-    /// A batch (`gym.make_vec(id, num_envs)`): the native one if there is one, else a [`SyncVectorEnv`].
+    /// A batch (`gym.make_vec(id, num_envs)`): worker processes for an environment of Python; the native one if there
+    /// is one and no wrapper; else a [`SyncVectorEnv`].
     ///
     /// # Errors
     /// As [`Self::build`], and [`EnvError::Failed`](crate::EnvError::Failed) for a batch of none.
     pub fn make_vec(&self, num_envs: usize) -> Result<Box<dyn VectorEnv>> {
-        let spec = self.spec()?;
-        if let Some(native) = spec.build_batch(&self.kwargs, num_envs) {
+        if let Some(python) = self.recipe() {
+            return python.build_batch(num_envs);
+        }
+        if self.wrappers.is_empty()
+            && let Some(native) = registered(&self.id)?.build_batch(&self.kwargs, num_envs)
+        {
             return native;
         }
-        let envs = (0..num_envs).map(|_| spec.build(&self.kwargs)).collect::<Result<_>>()?;
+        let envs = (0..num_envs).map(|_| self.build()).collect::<Result<_>>()?;
         Ok(Box::new(SyncVectorEnv::new(envs)?))
     }
 }

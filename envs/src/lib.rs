@@ -28,10 +28,15 @@
 //! Observations are written into rows ([`Rows`], [`Row`], [`RowMut`]) that the caller owns, so stepping
 //! allocates nothing. Random numbers come from a [`Generator`] that equals NumPy's: the same seed gives
 //! the same episode as in Gymnasium.
+//!
+//! Families: Gymnasium's classic control and toy text, the same from the same seeds; MinAtar's five games
+//! (`MinAtar/Breakout-v1` and so on), frame for frame those of its `minatar` package under the same draws; and small ones
+//! for tests. [`list`](list()) names them all.
 
 pub mod as_bytes;
 
 mod action;
+mod bridge;
 mod builder;
 mod check;
 mod classic;
@@ -56,6 +61,7 @@ mod verify;
 mod wrappers;
 
 pub use action::{Action, Actions, OwnedAction};
+pub use bridge::{BridgeOptions, OnWorkerDeath};
 pub use builder::EnvBuilder;
 pub use check::{Violation, check_env};
 pub use classic::{
@@ -63,7 +69,9 @@ pub use classic::{
     MountainCarContinuous, MountainCarContinuousConfig, MountainCarContinuousState, MountainCarState, Pendulum,
     PendulumConfig, PendulumState,
 };
-pub use debug::{BanditEnv, IdentityConfig, IdentityEnv, ScriptedConfig, ScriptedEnd, ScriptedEnv};
+pub use debug::{
+    BanditEnv, FramesConfig, FramesEnv, IdentityConfig, IdentityEnv, ScriptedConfig, ScriptedEnd, ScriptedEnv,
+};
 pub use env::{Env, Info, Step};
 pub use environment::Environment;
 pub use error::{EnvError, Result};
@@ -85,4 +93,12 @@ pub use toy_text::{
 };
 pub use vector::{SyncVectorEnv, VectorEnv, VectorStep};
 pub use verify::{EpisodeCheck, FileCheck, Mismatch, verify_file, verify_line};
-pub use wrappers::{Monitor, TimeLimit};
+pub use wrappers::{
+    ActionMap, ActionWrapper, AtariPreprocessing, AtariPreprocessingConfig, Bins, Bounds, ClipAction, ClipReward,
+    DelayObservation, DiscretizeAction, DiscretizeObservation, DtypeObservation, EpisodeStatistics, FilterObservation,
+    FlattenObservation, FrameStackObservation, GrayscaleObservation, MaxAndSkipObservation, Memory, Monitor,
+    NormalizeObservation, NormalizeReward, ObservationMap, ObservationWrapper, Padding, RecordEpisodeStatistics,
+    RecordVideo, RecordVideoConfig, RepeatAction, RescaleAction, RescaleObservation, ReshapeObservation,
+    ResizeObservation, RewardMap, RewardWrapper, StickyAction, TimeAwareObservation, TimeLimit, TransformAction,
+    TransformObservation, TransformReward, Trigger, WrapperInfo, WrapperParam, WrapperSpec, wrappers,
+};

@@ -118,6 +118,23 @@ impl EnvSpec {
         self
     }
 
+    /// An environment that is made elsewhere, from whatever keyword arguments.
+    pub(crate) fn elsewhere(
+        id: &str,
+        description: &str,
+        construct: impl Fn(&Kwargs) -> Result<Box<dyn Env>> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            id: id.to_owned(),
+            description: description.to_owned(),
+            max_episode_steps: None,
+            reward_threshold: None,
+            kwargs: Vec::new(),
+            construct: Arc::new(move |_, kwargs| construct(kwargs)),
+            construct_batch: None,
+        }
+    }
+
     /// The environment by itself, with its time limit.
     ///
     /// # Errors
@@ -190,11 +207,15 @@ pub fn register(spec: EnvSpec) -> Result<()> {
     Ok(())
 }
 
-/// The environment registered under `id`.
+/// The environment registered under `id`, or the one of Python that it names: see [`EnvBuilder::spec`].
 ///
 /// # Errors
-/// [`EnvError::UnknownEnv`].
+/// [`EnvError::UnknownEnv`], [`EnvError::PythonStart`].
 pub fn spec(id: &str) -> Result<EnvSpec> {
+    EnvBuilder::new(id).spec()
+}
+
+pub(crate) fn registered(id: &str) -> Result<EnvSpec> {
     let registry = REGISTRY.read().unwrap_or_else(PoisonError::into_inner);
     registry.get(id).cloned().ok_or_else(|| EnvError::UnknownEnv {
         id: id.to_owned(),

@@ -177,6 +177,45 @@ impl RowMut<'_> {
     pub fn copy_from(&mut self, row: Row<'_>) {
         each!(Row, row, row => self.write(row));
     }
+
+    /// Copies `row` in, whatever its type: each number is rounded to this row's.
+    ///
+    /// # Panics
+    /// If it is of another length.
+    #[inline]
+    pub fn convert_from(&mut self, row: Row<'_>) {
+        if self.as_row().dtype() == row.dtype() {
+            return self.copy_from(row);
+        }
+        assert_eq!(self.as_row().len(), row.len(), "a row of another length");
+        (0..row.len()).for_each(|i| self.set_number(i, row.number(i)));
+    }
+
+    /// Raises each number that is less than that of `row`.
+    ///
+    /// # Panics
+    /// If that is of another number type.
+    pub fn max_with(&mut self, row: Row<'_>) {
+        match (self, row) {
+            (Self::F32(own), Row::F32(row)) => own.iter_mut().zip(row).for_each(|(own, x)| *own = own.max(*x)),
+            (Self::U8(own), Row::U8(row)) => own.iter_mut().zip(row).for_each(|(own, x)| *own = (*own).max(*x)),
+            (Self::I32(own), Row::I32(row)) => own.iter_mut().zip(row).for_each(|(own, x)| *own = (*own).max(*x)),
+            (own, row) => own.mismatch(row.dtype(), row.len()),
+        }
+    }
+
+    /// Some of the numbers, to write.
+    ///
+    /// # Panics
+    /// If the range is not within the row.
+    #[inline]
+    pub fn part(&mut self, range: std::ops::Range<usize>) -> RowMut<'_> {
+        match self {
+            Self::F32(row) => RowMut::F32(&mut row[range]),
+            Self::U8(row) => RowMut::U8(&mut row[range]),
+            Self::I32(row) => RowMut::I32(&mut row[range]),
+        }
+    }
 }
 
 /// A number an observation can be made of: `f32`, `u8` or `i32`.
@@ -270,6 +309,11 @@ impl Rows {
         }
     }
 
+    /// Sets every number to zero.
+    pub fn clear(&mut self) {
+        each!(Data, &mut self.data, data => data.fill(Default::default()));
+    }
+
     /// Copies `row` into row `i`; panics if it is of another type or width.
     #[inline]
     pub fn set(&mut self, i: usize, row: Row<'_>) {
@@ -324,6 +368,12 @@ impl Rows {
     /// See [`Self::as_f32`].
     pub fn as_i32(&self) -> Option<&[i32]> {
         if let Data::I32(data) = &self.data { Some(data) } else { None }
+    }
+
+    /// Some of the rows as they are in memory.
+    pub(crate) fn bytes_mut(&mut self, rows: std::ops::Range<usize>) -> &mut [u8] {
+        let range = rows.start * self.width..rows.end * self.width;
+        each!(Data, &mut self.data, data => bytemuck::cast_slice_mut(&mut data[range]))
     }
 
     /// Memory taken by the numbers, in bytes.

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{EnvError, Environment, Kwargs, OwnedAction, Result, Row, Space, Step, make_with};
+use crate::{EnvBuilder, EnvError, Environment, Kwargs, OwnedAction, Result, Row, Space, Step, WrapperSpec};
 
 /// Observations are f32, and sines differ by a unit in the last place between libraries: floats agree
 /// when they differ by at most this, relative and absolute each.
@@ -66,7 +66,7 @@ impl fmt::Display for Mismatch {
 /// Replays one recorded episode, a line of a recording.
 ///
 /// # Errors
-/// [`EnvError::BadRecording`] if the line is not of the format, and what [`make_with`] returns.
+/// [`EnvError::BadRecording`] if the line is not of the format, and what [`EnvBuilder::make`] returns.
 pub fn verify_line(line: &str) -> Result<EpisodeCheck> {
     verify_at(line, 1, "the recording")
 }
@@ -98,7 +98,8 @@ fn verify_at(line: &str, number: usize, file: &str) -> Result<EpisodeCheck> {
     let recording: Recording = serde_json::from_str(line)
         .map_err(|error| bad(format!("{error}; expected one episode as written by generate.py")))?;
     recording.check_lengths().map_err(bad)?;
-    let env = make_with(&recording.env, &recording.kwargs)?;
+    let builder = EnvBuilder::new(&recording.env).kwargs(recording.kwargs.clone());
+    let env = builder.wrappers(recording.wrappers.clone()).make()?;
     let actions = recording
         .actions
         .iter()
@@ -118,6 +119,12 @@ fn verify_at(line: &str, number: usize, file: &str) -> Result<EpisodeCheck> {
 struct Recording {
     env: String,
     kwargs: Kwargs,
+    /// Around the environment, the innermost first.
+    #[serde(default)]
+    wrappers: Vec<WrapperSpec>,
+    /// The spaces as wrappers leave them.
+    observation_space: Option<String>,
+    action_space: Option<String>,
     seed: u64,
     reset_obs: Value,
     actions: Vec<Value>,
@@ -177,6 +184,15 @@ struct Replay {
 
 impl Replay {
     fn run(&mut self, recording: &Recording, actions: &[OwnedAction]) -> Result<usize> {
+        let spaces = [
+            ("observation_space", &recording.observation_space, self.env.observation_space().to_string()),
+            ("action_space", &recording.action_space, self.env.action_space().to_string()),
+        ];
+        for (field, expected, found) in spaces {
+            if let Some(expected) = expected.as_ref().filter(|expected| **expected != found) {
+                self.mismatch(field, expected, found);
+            }
+        }
         self.env.reset(Some(recording.seed))?;
         self.compare_observation("reset_obs", &recording.reset_obs);
         self.compare_mask("reset_action_mask", recording.reset_action_mask.as_ref());

@@ -7,11 +7,11 @@ use serde_json::Value;
 
 use crate::support::Folder;
 
-/// Recordings from Gymnasium and MinAtar, in one command line.
+/// Recordings from Gymnasium, of environments alone and in wrappers, and from MinAtar, in one command line.
 fn recordings() -> String {
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
-    let folders = ["gymnasium", "minatar"].map(|name| fs::read_dir(data.join(name)).unwrap());
-    let paths = folders.into_iter().flatten().map(|entry| entry.unwrap().path());
+    let folders = ["gymnasium", "wrappers", "minatar"]
+        .map(|name| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name));
+    let paths = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path());
     let mut files: Vec<_> = paths.filter(|path| path.extension().is_some_and(|e| e == "jsonl")).collect();
     files.sort();
     assert!(!files.is_empty());
