@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use cartwheel_envs::{
-    Acrobot, Action, Actions, CartPole, CartPoleConfig, CartPoleVector, Env, Generator, MountainCar,
+    Acrobot, Action, Actions, CartPole, CartPoleConfig, CartPoleVector, Env, EnvBuilder, Generator, MountainCar,
     MountainCarContinuous, Pendulum, Row, Rows, Space, SyncVectorEnv, TimeLimit, VectorEnv, VectorStep,
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -23,6 +23,10 @@ fn single(c: &mut Criterion) {
     bench_single(&mut group, "MountainCar-v0", TimeLimit::new(MountainCar::default(), 200));
     bench_single(&mut group, "MountainCarContinuous-v0", TimeLimit::new(MountainCarContinuous::default(), 999));
     bench_single(&mut group, "Pendulum-v1", TimeLimit::new(Pendulum::default(), 200));
+    for game in ["Asterix", "Breakout", "Freeway", "Seaquest", "SpaceInvaders"] {
+        let id = format!("MinAtar/{game}-v1");
+        bench_single(&mut group, &id, EnvBuilder::new(&id).build().expect("it is registered"));
+    }
 }
 
 fn bench_single(

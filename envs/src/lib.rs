@@ -29,6 +29,10 @@
 //! Observations are written into rows ([`Rows`], [`Row`], [`RowMut`]) that the caller owns, so stepping
 //! allocates nothing. Random numbers come from a [`Generator`] that equals NumPy's: the same seed gives
 //! the same episode as in Gymnasium.
+//!
+//! Families: Gymnasium's classic control and toy text, the same from the same seeds; MinAtar's five games
+//! (`MinAtar/Breakout-v1` and so on), frame for frame those of its `minatar` package under the same draws; and small ones
+//! for tests. [`list`](list()) names them all.
 
 pub mod as_bytes;
 

@@ -336,6 +336,25 @@ mod tests {
     }
 
     #[test]
+    fn images_are_compared_by_their_digest() {
+        // The hash of "a" in the tables of its authors.
+        assert_eq!(digest(b"a"), "e40c292c");
+        let mut env = crate::make("MinAtar/Breakout-v1").unwrap();
+        let Row::U8(image) = env.reset(Some(3)).unwrap() else { panic!("bytes") };
+        let first = digest(image);
+        let mut recording = json!({
+            "env": "MinAtar/Breakout-v1", "kwargs": {}, "seed": 3, "reset_obs": first, "actions": [], "obs": [],
+            "rewards": [], "terminated": [], "truncated": [],
+        });
+        let Row::U8(image) = env.reset(None).unwrap() else { panic!("bytes") };
+        recording["second_reset_obs"] = digest(image).into();
+        assert_eq!(verify_line(&recording.to_string()).unwrap().mismatches, []);
+        recording["reset_obs"] = "e40c292c".into();
+        let found = verify_line(&recording.to_string()).unwrap().mismatches;
+        assert!(matches!(&found[..], [one] if one.field == "reset_obs" && one.found == first), "{found:?}");
+    }
+
+    #[test]
     fn an_episode_that_ends_early_is_reported() {
         let found = changed("/kwargs/length", json!(1)).unwrap().mismatches;
         assert!(found.iter().any(|mismatch| mismatch.field == "actions"), "{found:?}");

@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use crate::support::Folder;
 
-/// Recordings from Gymnasium, of environments alone and in wrappers, in one command line.
+/// Recordings from Gymnasium, of environments alone and in wrappers, and from MinAtar, in one command line.
 fn recordings() -> String {
-    let folders =
-        ["gymnasium", "wrappers"].map(|name| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name));
+    let folders = ["gymnasium", "wrappers", "minatar"]
+        .map(|name| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name));
     let paths = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path());
     let mut files: Vec<_> = paths.filter(|path| path.extension().is_some_and(|e| e == "jsonl")).collect();
     files.sort();
@@ -95,7 +95,7 @@ fn every_environment_keeps_the_contract() {
 }
 
 #[test]
-fn gymnasiums_episodes_are_repeated_to_the_last_digit() {
+fn recorded_episodes_are_repeated_to_the_last_digit() {
     let json = Folder::new().ok(&format!("env verify {} --json", recordings())).json;
     let number = |key: &str| json[key].as_u64().unwrap_or_else(|| panic!("{key} is no whole number: {json}"));
     assert_eq!(number("mismatches"), 0);

@@ -60,7 +60,7 @@ impl Board {
     pub(super) const fn rectangle(columns: Range<u32>, rows: Range<u32>) -> Self {
         let row = (1 << columns.end) - (1 << columns.start);
         let rows = (1 << (10 * rows.end)) - (1 << (10 * rows.start));
-        Self(Self::LEFT_COLUMN * row & rows)
+        Self((Self::LEFT_COLUMN * row) & rows)
     }
 
     fn bit(x: i8, y: i8) -> u128 {

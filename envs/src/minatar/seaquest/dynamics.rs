@@ -269,8 +269,72 @@ impl Seaquest {
         self.ramps += 1;
     }
 
-    /// Cells of the oxygen gauge that are full; -1 when oxygen has fallen below 0.
+    /// Cells of the oxygen gauge that are full.
     pub(super) fn oxygen_cells(&self) -> i8 {
-        (self.oxygen * i16::from(SIDE)).div_euclid(TANK) as i8
+        (self.oxygen * i16::from(SIDE) / TANK) as i8
+    }
+}
+
+/// What recorded episodes come upon too rarely; the package does the same.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::minatar::board::Planes;
+    use crate::minatar::game::MinAtarGame;
+
+    /// A submerged player in column 4 of row 3 that heads left.
+    fn sea() -> Seaquest {
+        let mut sea = Seaquest::default();
+        sea.reset(&mut Generator::new(0));
+        sea.player = at(4);
+        sea.is_surfaced = false;
+        sea
+    }
+
+    fn at(x: i8) -> Body {
+        Body { x, y: 3, heading: Heading::Left }
+    }
+
+    fn swimmer(x: i8, move_timer: u8, shot_timer: u8) -> Swimmer {
+        Swimmer { body: at(x), move_timer, shot_timer }
+    }
+
+    #[test]
+    fn the_last_breath_leaves_an_empty_gauge() {
+        let mut sea = sea();
+        sea.oxygen = 1;
+        let noop = |sea: &mut Seaquest| sea.step(MinAtarAction::Noop, true, &mut Generator::new(0)).terminated;
+        assert_eq!([noop(&mut sea), noop(&mut sea)], [false, true]);
+        let mut cells = [0; 1000];
+        sea.observe(&mut Planes::cleared(&mut cells, 10));
+        assert!(sea.oxygen < 0 && cells.chunks(10).all(|cell| cell[super::super::OXYGEN] == 0));
+    }
+
+    #[test]
+    fn a_submarine_shoots_as_it_sinks() {
+        let mut sea = sea();
+        sea.bullets.push(at(7));
+        sea.submarines.push(swimmer(8, 0, 0));
+        assert_eq!(sea.move_submarines(), (1.0, false));
+        assert_eq!((sea.submarines.len(), sea.bullets.len(), &sea.enemy_bullets[..]), (0, 0, &[at(7)][..]));
+    }
+
+    #[test]
+    fn a_bullet_hits_where_it_was_and_where_it_goes() {
+        for (x, hits) in [(4, true), (5, true), (6, false)] {
+            let mut sea = sea();
+            sea.enemy_bullets.push(at(x));
+            assert_eq!(sea.move_enemy_bullets(), hits, "from column {x}");
+        }
+    }
+
+    #[test]
+    fn one_bullet_takes_the_oldest_fish_before_a_submarine() {
+        let mut sea = sea();
+        sea.submarines.push(swimmer(2, 1, 1));
+        sea.fish.extend([swimmer(2, 4, 0), swimmer(2, 3, 0)]);
+        sea.bullets.push(at(3));
+        assert_eq!(sea.move_bullets(), 1.0);
+        assert_eq!((sea.submarines.len(), &sea.fish[..]), (1, &[swimmer(2, 3, 0)][..]));
     }
 }

@@ -21,7 +21,7 @@ mod dynamics;
 use serde::{Deserialize, Serialize};
 
 use self::dynamics::{Body, Swimmer};
-use super::board::{LAST, Planes, SIDE, on_grid};
+use super::board::{LAST, Planes, on_grid};
 use super::game::{Heading, MinAtarAction, MinAtarGame};
 use crate::{Generator, Rgba, Step};
 
@@ -118,9 +118,7 @@ impl MinAtarGame for Seaquest {
     fn observe(&self, planes: &mut Planes<'_>) {
         planes.set(FRONT, self.player.x, self.player.y);
         planes.set(BACK, self.player.behind(), self.player.y);
-        // Where oxygen has fallen below 0, the package counts cells from the end of the row.
-        let full = self.oxygen_cells();
-        (0..if full < 0 { SIDE + full } else { full }).for_each(|x| planes.set(OXYGEN, x, LAST));
+        (0..self.oxygen_cells()).for_each(|x| planes.set(OXYGEN, x, LAST));
         (LAST - self.aboard.max(0) as i8..LAST).for_each(|x| planes.set(DIVERS, x, LAST));
         self.bullets.iter().for_each(|bullet| planes.set(BULLET, bullet.x, bullet.y));
         self.enemy_bullets.iter().for_each(|bullet| planes.set(ENEMY_BULLET, bullet.x, bullet.y));
