@@ -136,7 +136,7 @@ impl<E: Env> AtariPreprocessing<E> {
         }
         for (gray, [red, green, blue]) in gray.iter_mut().zip(inner.as_chunks().0) {
             let [red, green, blue] = [red, green, blue].map(|x| f64::from(*x));
-            *gray = (red * 0.2989 + green * 0.5870 + blue * 0.1140).round() as u8;
+            *gray = (red * 0.2989 + green * 0.5870 + blue * 0.1140 + 0.5) as u8;
         }
     }
 

@@ -123,6 +123,8 @@ fn functions_are_expressions_of_one_variable() {
         assert_eq!(rewards(wrapper), [-0.5, 0.0], "{wrapper}");
     }
     assert_eq!(rewards("TransformReward(-(r^2))"), [-1.0, -4.0]);
+    assert_eq!(rewards("TransformReward(lambda r: np.sqrt(r ** 4) + 1)"), [2.0, 5.0]);
+    assert_eq!(rewards("TransformReward(max(min(r, 1.5), signum(r)) - abs(r))"), [0.0, -0.5]);
     assert_eq!(rewards("TransformReward(7)"), [7.0, 7.0]);
     for (wrapper, expected) in [
         ("TransformReward(a * b)", "`a * b` has the variables a and b; a function here has one"),
