@@ -32,6 +32,7 @@
 pub mod as_bytes;
 
 mod action;
+mod bridge;
 mod builder;
 mod check;
 mod classic;
@@ -42,6 +43,7 @@ mod error;
 mod font;
 mod gif;
 mod key_bindings;
+mod minatar;
 mod raster;
 mod registry;
 mod rows;
@@ -55,6 +57,7 @@ mod verify;
 mod wrappers;
 
 pub use action::{Action, Actions, OwnedAction};
+pub use bridge::{BridgeOptions, OnWorkerDeath};
 pub use builder::EnvBuilder;
 pub use check::{Violation, check_env};
 pub use classic::{
@@ -70,6 +73,9 @@ pub use environment::Environment;
 pub use error::{EnvError, Result};
 pub use gif::GifWriter;
 pub use key_bindings::{Key, KeyBindings, Pace};
+pub use minatar::{
+    Asterix, Breakout, Freeway, MinAtar, MinAtarAction, MinAtarConfig, MinAtarGame, Planes, Seaquest, SpaceInvaders,
+};
 pub use raster::{Frame, Rasterizer};
 pub use registry::{EnvSpec, Kwarg, Kwargs, list, make, make_vec, make_with, register, spec};
 pub use rows::{Dtype, Element, Row, RowMut, Rows};

@@ -370,6 +370,12 @@ impl Rows {
         if let Data::I32(data) = &self.data { Some(data) } else { None }
     }
 
+    /// Some of the rows as they are in memory.
+    pub(crate) fn bytes_mut(&mut self, rows: std::ops::Range<usize>) -> &mut [u8] {
+        let range = rows.start * self.width..rows.end * self.width;
+        each!(Data, &mut self.data, data => bytemuck::cast_slice_mut(&mut data[range]))
+    }
+
     /// Memory taken by the numbers, in bytes.
     pub fn bytes(&self) -> usize {
         each!(Data, &self.data, data => size_of_val(data.as_slice()))

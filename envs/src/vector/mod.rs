@@ -1,7 +1,9 @@
 //! Batches of environments as one object.
 
+mod episode_log;
 mod sync;
 
+pub(crate) use episode_log::{EpisodeLog, Saved, SavedEnv};
 pub use sync::SyncVectorEnv;
 
 use crate::{Action, Actions, EnvError, Generator, Info, Result, RowMut, Rows, Scene, Space, Statistics};
@@ -56,6 +58,11 @@ pub trait VectorEnv: Send {
     /// As [`Self::statistics`], to replace or to freeze them.
     fn statistics_mut(&mut self, i: usize, visit: &mut dyn FnMut(&mut Statistics)) {
         let _ = (i, visit);
+    }
+
+    /// How many worker processes had to be replaced so far: see [`OnWorkerDeath`](crate::OnWorkerDeath).
+    fn worker_restarts(&self) -> u64 {
+        0
     }
 
     /// Everything needed for environment `i` to go on bit for bit: generators, episode start and state.
@@ -134,7 +141,7 @@ pub(crate) fn discrete_actions<'a>(actions: Actions<'a>, space: &Space, num_envs
 }
 
 /// Checks a batch of actions against the action space. Continuous values are taken as they come.
-fn check_actions(actions: Actions<'_>, space: &Space, num_envs: usize) -> Result<()> {
+pub(crate) fn check_actions(actions: Actions<'_>, space: &Space, num_envs: usize) -> Result<()> {
     let numbers = num_envs * space.width();
     match (actions, space) {
         (Actions::Continuous(values), Space::Box { .. }) if values.len() == numbers => Ok(()),
