@@ -47,7 +47,7 @@ fn people_read_the_same_lists() {
     assert!(folder.ok("env list").stdout.contains("CartPole-v1  "));
     assert!(folder.ok("algos").stdout.starts_with("dqn  "));
     let wrappers = folder.ok("env wrappers").stdout;
-    let entry = "ClipReward(min_reward=None, max_reward=None): clip rewards to bounds\n    min_reward: the least reward; a number or None";
+    let entry = "ClipReward(min_reward=None, max_reward=None): clip rewards to bounds\n    min_reward: the least reward (a number or None)";
     assert!(wrappers.contains(entry), "{wrappers}");
     let info = folder.ok("env info CartPole-v1").stdout;
     assert!(info.contains("Discrete(2)") && info.contains("500") && info.contains("475"), "{info}");

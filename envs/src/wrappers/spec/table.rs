@@ -148,7 +148,7 @@ static WRAPPERS: &[WrapperInfo] = &[
         name: "DelayObservation",
         description: "show each observation some steps late",
         params: &[required("delay", Kind::INTEGER, "how many steps")],
-        build: |env, args| boxed(DelayObservation::new(env, args.get("delay")?)),
+        build: |env, args| boxed(DelayObservation::new(env, args.get("delay")?)?),
     },
     WrapperInfo {
         name: "DiscretizeAction",
