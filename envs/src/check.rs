@@ -81,10 +81,9 @@ fn check_space(rule: &'static str, space: &Space, found: &mut Vec<Violation>) {
             } else if [low.len(), high.len()] != [width; 2] {
                 let lengths = format!("{} low and {} high bounds", low.len(), high.len());
                 Some(format!("shape {shape:?} has {width} elements but {lengths}; give one of each for each element"))
-            } else if let Some(i) = (0..width).find(|&i| low[i].is_nan() || high[i].is_nan() || low[i] > high[i]) {
-                Some(format!("element {i} lies between {} and {}; make low at most high", low[i], high[i]))
             } else {
-                None
+                let wrong = (0..width).find(|&i| low[i].is_nan() || high[i].is_nan() || low[i] > high[i]);
+                wrong.map(|i| format!("element {i} lies between {} and {}; make low at most high", low[i], high[i]))
             }
         }
     };

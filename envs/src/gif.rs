@@ -64,12 +64,12 @@ impl<W: Write> GifWriter<W> {
         Ok(())
     }
 
-    /// Writes what is left, and returns what it was written to.
+    /// Writes what is left, and flushes the output.
     ///
     /// # Errors
     /// [`EnvError::Failed`] if the output fails.
-    pub fn finish(self) -> Result<W> {
-        self.encoder.into_inner().map_err(EnvError::failed)
+    pub fn finish(self) -> Result<()> {
+        self.encoder.into_inner().map_err(EnvError::failed)?.flush().map_err(EnvError::failed)
     }
 }
 

@@ -51,6 +51,14 @@ fn every_wrapper_is_recorded() {
 }
 
 #[test]
+fn every_wrapper_is_documented() {
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/wrappers.md")).unwrap();
+    for info in wrappers() {
+        assert!(page.contains(&format!("| `{}` | ", info.signature())), "{}", info.signature());
+    }
+}
+
+#[test]
 fn wrapped_environments_keep_the_contract() {
     let mut seen = BTreeSet::new();
     for recording in recorded() {

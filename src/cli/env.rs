@@ -157,7 +157,7 @@ fn wrappers(output: Output) -> Result {
         for wrapper in envs::wrappers() {
             text += &format!("{}: {}\n", wrapper.signature(), wrapper.description);
             for param in wrapper.params {
-                text += &format!("    {}: {}; {}\n", param.name, param.description, param.expects());
+                text += &format!("    {}: {} ({})\n", param.name, param.description, param.expects());
             }
         }
         text.trim_end().to_owned()

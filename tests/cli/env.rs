@@ -37,6 +37,8 @@ fn the_lists_are_arrays_with_names() {
         assert!(envs.contains(&env.to_string()), "{env}");
     }
     assert_eq!(names("algos --json"), ["dqn"]);
+    let wrappers = names("env wrappers --json");
+    assert!(wrappers.is_sorted() && wrappers.contains(&"FrameStackObservation".to_string()), "{wrappers:?}");
 }
 
 #[test]
@@ -44,6 +46,9 @@ fn people_read_the_same_lists() {
     let folder = Folder::new();
     assert!(folder.ok("env list").stdout.contains("CartPole-v1  "));
     assert!(folder.ok("algos").stdout.starts_with("dqn  "));
+    let wrappers = folder.ok("env wrappers").stdout;
+    let entry = "ClipReward(min_reward=None, max_reward=None): clip rewards to bounds\n    min_reward: the least reward (a number or None)";
+    assert!(wrappers.contains(entry), "{wrappers}");
     let info = folder.ok("env info CartPole-v1").stdout;
     assert!(info.contains("Discrete(2)") && info.contains("500") && info.contains("475"), "{info}");
 }

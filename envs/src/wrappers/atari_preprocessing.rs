@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::image::{Image, Resizer};
-use super::state;
+use super::{check_size, state};
 use crate::{Action, Dtype, Env, EnvError, Generator, Result, Row, RowMut, Rows, Space, Step};
 
 /// [`AtariPreprocessing`]'s arguments, with Gymnasium's defaults.
@@ -104,6 +104,8 @@ impl<E: Env> AtariPreprocessing<E> {
                 "of at least 1 each",
             ));
         }
+        let size = format!("({width}, {height})");
+        check_size(NAME, "screen_size", size, width.checked_mul(height).and_then(|pixels| pixels.checked_mul(3)))?;
         let seen = Image { channels: if config.grayscale_obs { 1 } else { 3 }, ..image };
         let shape = match (config.grayscale_obs, config.grayscale_newaxis) {
             (true, false) => vec![height, width],
@@ -136,7 +138,7 @@ impl<E: Env> AtariPreprocessing<E> {
         }
         for (gray, [red, green, blue]) in gray.iter_mut().zip(inner.as_chunks().0) {
             let [red, green, blue] = [red, green, blue].map(|x| f64::from(*x));
-            *gray = (red * 0.2989 + green * 0.5870 + blue * 0.1140).round() as u8;
+            *gray = (red * 0.2989 + green * 0.5870 + blue * 0.1140 + 0.5) as u8;
         }
     }
 

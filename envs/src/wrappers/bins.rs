@@ -1,5 +1,6 @@
 //! Intervals cut into equal bins, as Gymnasium's discretizing wrappers do with NumPy's `linspace`.
 
+use super::check_size;
 use crate::{EnvError, Result, Space};
 
 /// One number of bins for all elements, or one for each.
@@ -58,6 +59,8 @@ impl BinsOfAxes {
             let fewer = "fewer: all combinations must be below 2^31; or set multidiscrete=True".to_owned();
             Space::discrete(all.ok_or_else(|| bad(format!("{bins:?}"), fewer))?)
         };
+        let edges = bins.iter().try_fold(0, |all: usize, n| all.checked_add(*n as usize + 1));
+        check_size(wrapper, "bins", format!("{bins:?}"), edges)?;
         let edges = (0..low.len()).map(|i| linspace(low[i], high[i], bins[i])).collect();
         Ok((Self { edges, multidiscrete }, space))
     }

@@ -61,6 +61,17 @@ fn continuous_actions(wrapper: &'static str, env: &impl Env) -> Result<(Vec<f32>
     }
 }
 
+/// The most numbers that a wrapper keeps: a gibibyte of floats. More are taken for a slip, before memory runs out.
+const MOST_NUMBERS: usize = 1 << 28;
+
+/// Refuses an argument of `wrapper` for which it would keep too many numbers, or more than can be counted.
+fn check_size(wrapper: &str, argument: &str, found: impl std::fmt::Display, numbers: Option<usize>) -> Result<()> {
+    match numbers {
+        Some(numbers) if numbers <= MOST_NUMBERS => Ok(()),
+        _ => Err(EnvError::bad_argument(wrapper, argument, found, "smaller: it would take more than 2^28 numbers")),
+    }
+}
+
 /// The element of `space` that is nearest to zero (Gymnasium's `create_zero_array`).
 fn nearest_to_zero(space: &Space) -> Rows {
     let mut zero = Rows::for_space(space, 1);

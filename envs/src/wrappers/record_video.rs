@@ -1,7 +1,7 @@
 //! Episodes as GIFs.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Write as _};
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use super::state;
@@ -85,7 +85,7 @@ impl Video {
     }
 
     fn finish(self) -> Result<()> {
-        self.writer.finish()?.flush().map_err(|error| file_error(&self.partial, &error))?;
+        self.writer.finish()?;
         fs::rename(&self.partial, &self.path).map_err(|error| file_error(&self.path, &error))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{ObservationMap, ObservationWrapper};
 use crate::wrappers::memory::Memory;
-use crate::wrappers::{nearest_to_zero, state};
+use crate::wrappers::{check_size, nearest_to_zero, state};
 use crate::{Env, Result, Row, RowMut, Rows};
 
 /// Shows each observation `delay` steps late, and until then zeros, or what is nearest to them (Gymnasium's
@@ -21,10 +21,15 @@ pub struct Delay {
 
 impl<E: Env> DelayObservation<E> {
     /// `env` observed `delay` steps late.
-    pub fn new(env: E, delay: usize) -> Self {
+    ///
+    /// # Errors
+    /// [`EnvError::BadArgument`](crate::EnvError::BadArgument) if `delay` takes too much memory.
+    pub fn new(env: E, delay: usize) -> Result<Self> {
         let space = env.observation_space();
+        let numbers = delay.checked_add(1).and_then(|rows| rows.checked_mul(space.width()));
+        check_size("DelayObservation", "delay", delay, numbers)?;
         let delay = Delay { zero: nearest_to_zero(&space), waiting: Rows::for_space(&space, delay + 1), seen: 0 };
-        Self::around(env, delay, space)
+        Ok(Self::around(env, delay, space))
     }
 }
 

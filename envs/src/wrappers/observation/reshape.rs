@@ -19,7 +19,9 @@ impl<E: Env> ReshapeObservation<E> {
     /// number of elements.
     pub fn new(env: E, shape: &[usize]) -> Result<Self> {
         match env.observation_space() {
-            Space::Box { low, high, dtype, .. } if shape.iter().product::<usize>() == low.len() => {
+            Space::Box { low, high, dtype, .. }
+                if shape.iter().try_fold(1, |all: usize, n| all.checked_mul(*n)) == Some(low.len()) =>
+            {
                 Ok(Self::around(env, Same, Space::Box { low, high, dtype, shape: shape.to_vec() }))
             }
             Space::Box { low, shape: found, .. } => {

@@ -1,6 +1,7 @@
 //! Images of another size.
 
 use super::{ObservationMap, ObservationWrapper};
+use crate::wrappers::check_size;
 use crate::wrappers::image::{Image, Resizer};
 use crate::wrappers::memory::Memory;
 use crate::{Env, EnvError, Result, Row, RowMut, Space};
@@ -24,6 +25,8 @@ impl<E: Env> ResizeObservation<E> {
             let found = format!("({height}, {width})");
             return Err(EnvError::bad_argument("ResizeObservation", "shape", found, "two integers of at least 1"));
         }
+        let numbers = height.checked_mul(width).and_then(|pixels| pixels.checked_mul(image.channels));
+        check_size("ResizeObservation", "shape", format!("({height}, {width})"), numbers)?;
         let resized = Space::image_u8(&[&shape[..], &space.shape()[2..]].concat());
         Ok(Self::around(env, Resizer::new(image, height, width), resized))
     }

@@ -44,7 +44,7 @@ impl Kind {
     };
     pub(super) const FUNCTION: Self = Self {
         expects: "an expression of one variable, such as 0.01 * x",
-        read: |text| Expression::read(unquoted(text).unwrap_or(text)).map(|function| Some(Literal::Function(function))),
+        read: |text| Expression::read(unquoted(text).unwrap_or(text)).map(|f| Some(Literal::Function(Box::new(f)))),
     };
 }
 

@@ -16,11 +16,14 @@ pub(super) enum Literal {
     /// A space: no literal of Python's, as the next.
     Space(Space),
     /// A function: no literal of Python's, but an argument.
-    Function(Expression),
+    Function(Box<Expression>),
 }
 
-/// Splits `Name(a, b=c)` into the name and the arguments' texts with their keywords; an error is what is wrong.
-pub(super) fn call(text: &str) -> Result<(&str, Vec<(Option<&str>, &str)>), String> {
+/// A call: its name, and its arguments' texts with their keywords.
+pub(super) type Call<'a> = (&'a str, Vec<(Option<&'a str>, &'a str)>);
+
+/// Splits `Name(a, b=c)`; an error is what is wrong.
+pub(super) fn call(text: &str) -> Result<Call<'_>, String> {
     let Some((name, rest)) = text.split_once('(') else { return Ok((text, Vec::new())) };
     let inside = rest.strip_suffix(')').ok_or("it must end with `)`")?;
     let args = split(inside)?.into_iter().map(|arg| match keyword(arg) {
@@ -162,7 +165,7 @@ impl FromLiteral for String {
 
 impl FromLiteral for Expression {
     fn from_literal(literal: &Literal) -> Option<Self> {
-        if let Literal::Function(x) = literal { Some(x.clone()) } else { None }
+        if let Literal::Function(x) = literal { Some((**x).clone()) } else { None }
     }
 }
 

@@ -134,5 +134,5 @@ impl From<WrapperSpec> for String {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;

@@ -22,8 +22,11 @@ pub struct WrapperInfo {
     pub description: &'static str,
     /// What it takes beside the environment, in order.
     pub params: &'static [WrapperParam],
-    pub(super) build: fn(Box<dyn Env>, &WrapperSpec) -> Result<Box<dyn Env>>,
+    pub(super) build: Build,
 }
+
+/// What constructs a wrapper around an environment, by the arguments of a spec.
+type Build = fn(Box<dyn Env>, &WrapperSpec) -> Result<Box<dyn Env>>;
 
 /// A parameter of a wrapper.
 #[derive(Debug)]
@@ -145,7 +148,7 @@ static WRAPPERS: &[WrapperInfo] = &[
         name: "DelayObservation",
         description: "show each observation some steps late",
         params: &[required("delay", Kind::INTEGER, "how many steps")],
-        build: |env, args| boxed(DelayObservation::new(env, args.get("delay")?)),
+        build: |env, args| boxed(DelayObservation::new(env, args.get("delay")?)?),
     },
     WrapperInfo {
         name: "DiscretizeAction",

@@ -123,6 +123,8 @@ fn functions_are_expressions_of_one_variable() {
         assert_eq!(rewards(wrapper), [-0.5, 0.0], "{wrapper}");
     }
     assert_eq!(rewards("TransformReward(-(r^2))"), [-1.0, -4.0]);
+    assert_eq!(rewards("TransformReward(lambda r: np.sqrt(r ** 4) + 1)"), [2.0, 5.0]);
+    assert_eq!(rewards("TransformReward(max(min(r, 1.5), signum(r)) - abs(r))"), [0.0, -0.5]);
     assert_eq!(rewards("TransformReward(7)"), [7.0, 7.0]);
     for (wrapper, expected) in [
         ("TransformReward(a * b)", "`a * b` has the variables a and b; a function here has one"),
@@ -215,6 +217,21 @@ fn what_does_not_fit_is_refused() {
             "TimeAwareObservation",
             "TimeAwareObservation needs a time limit: put TimeLimit(...) inside of it",
         ),
+        (
+            "CartPole-v1",
+            "FrameStackObservation(4000000000)",
+            "`stack_size` is 4000000000; it must be smaller: it would",
+        ),
+        (
+            "CartPole-v1",
+            "DelayObservation(4000000000)",
+            "`delay` is 4000000000; it must be smaller: it would take more than",
+        ),
+        ("CartPole-v1", "RecordEpisodeStatistics(4000000000)", "`buffer_length` is 4000000000; it must be smaller"),
+        ("CartPole-v1", "ReshapeObservation((9223372036854775807, 2))", "it must be a shape of 4 elements"),
+        ("Pendulum-v1", "DiscretizeAction(2000000000, True)", "`bins` is [2000000000]; it must be smaller"),
+        ("Frames-v0", "ResizeObservation((90000, 90000))", "`shape` is (90000, 90000); it must be smaller"),
+        ("Frames-v0", "AtariPreprocessing(screen_size=90000)", "`screen_size` is (90000, 90000); it must be smaller"),
         ("Frames-v0", "AtariPreprocessing(frame_skip=0)", "`frame_skip` is 0; it must be at least 1"),
         (
             "Frames-v0",
