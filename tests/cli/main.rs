@@ -11,6 +11,7 @@
 //! | `config` | where settings come from, and `--print-config` |
 //! | `env`, `eval`, `record`, `runs` | the other subcommands, and `--json` over all of them |
 //! | `wrappers` | training in wrapped environments, and wrappers that do not fit |
+//! | `python` | environments that live in Python |
 //! | `bad_input` | what was asked wrongly: the message names it and says what to do |
 //! | `faults` | what breaks on the way: environments, numbers, disks, files |
 //! | `support` | the folder that tests run commands in, and readers of what a run leaves |
@@ -24,6 +25,7 @@ mod env;
 mod eval;
 mod faults;
 mod play;
+mod python;
 mod record;
 mod resume;
 mod runs;

@@ -40,6 +40,14 @@ pub(crate) struct Output {
     pub(crate) json: Value,
 }
 
+/// The Python with the packages of `tests/python/requirements.txt`.
+pub(crate) fn python() -> String {
+    let venv = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python-venv/bin/python");
+    let python = std::env::var_os("CARTWHEEL_TEST_PYTHON").map_or(venv, PathBuf::from);
+    assert!(python.exists(), "there is no {}: run tests/python/setup.sh", python.display());
+    python.display().to_string()
+}
+
 impl Folder {
     pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
@@ -83,6 +91,13 @@ impl Folder {
     /// Starts `cartwheel <line>`.
     pub(crate) fn spawn(&self, line: &str) -> Running {
         self.start(Command::new(env!("CARGO_BIN_EXE_cartwheel")).args(line.split_whitespace()), line)
+    }
+
+    /// Starts it where `python3` is the Python of the tests.
+    pub(crate) fn with_python(&self, line: &str) -> Running {
+        let folders = [Path::new(&python()).parent().unwrap().to_path_buf(), PathBuf::from("/usr/bin"), "/bin".into()];
+        let path = std::env::join_paths(folders).unwrap();
+        self.start(Command::new(env!("CARGO_BIN_EXE_cartwheel")).args(line.split_whitespace()).env("PATH", path), line)
     }
 
     /// Starts it under a limit on the size of files, past which writes fail as on a full disk.

@@ -3,8 +3,9 @@
 use std::cell::RefCell;
 
 use super::bounds::Bounds;
+use super::messages::{Hello, Trouble, When};
 use super::seeds::{next_seed, seeded};
-use super::worker::{Hello, Kept, Trouble, When, Worker};
+use super::worker::{Kept, Worker};
 use super::{OnWorkerDeath, picture, spaces_of};
 use crate::{Action, Env, EnvError, Generator, Info, Result, RowMut, Rows, Scene, Space, Statistics, Step};
 

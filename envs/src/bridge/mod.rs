@@ -10,6 +10,7 @@
 
 mod bounds;
 mod env;
+mod messages;
 mod seeds;
 mod spaces;
 mod vector;
@@ -24,8 +25,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Env, EnvError, EnvSpec, Kwargs, Result, Scene, Space, VectorEnv, WrapperSpec};
 use env::BridgeEnv;
+use messages::{Hello, body};
 use vector::BridgeVectorEnv;
-use worker::{Hello, Worker, body};
+use worker::Worker;
 
 /// How environments of Python are run: see [`EnvBuilder::bridge`](crate::EnvBuilder::bridge).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use super::bounds::Bounds;
+use super::messages::{Loss, Outcomes, Trouble, When, begin_message, body};
 use super::seeds::{next_seed, seeded};
-use super::worker::{Kept, Loss, Outcomes, Trouble, When, Worker, begin_message, body};
+use super::worker::{Kept, Worker};
 use super::{OnWorkerDeath, Recipe, picture, spaces_of};
 use crate::vector::{EpisodeLog, Saved, SavedEnv, check_actions};
 use crate::{

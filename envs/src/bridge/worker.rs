@@ -12,114 +12,31 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use serde::Deserialize;
 use serde_json::json;
 
-use super::spaces::Description;
+use super::messages::{HEADER, Hello, Loss, Outcomes, Report, Trouble, When, begin_message, body, message};
 use super::{OnWorkerDeath, Recipe};
 use crate::{Action, EnvError, Info, Result, Rows, Space, Statistics, Step};
 
-/// What each worker runs.
-const SOURCE: &str = include_str!("worker.py");
+/// What each worker runs: one program in several files.
+const SOURCE: &str = concat!(
+    include_str!("python/channel.py"),
+    include_str!("python/make.py"),
+    include_str!("python/wrappers.py"),
+    include_str!("python/spaces.py"),
+    include_str!("python/worker.py"),
+);
 /// Imports and construction: a cold disk and a large simulator take minutes.
 const START_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long an ended worker may take to close its environments.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
-/// Where rows begin in shared memory: `ROWS` of worker.py. Before it stands the index of the environment at work.
+/// Where rows begin in shared memory: `ROWS` of python/worker.py. Before it stands the index of the environment at work.
 const ROWS: u64 = 64;
-/// A message's length and kind.
-const HEADER: usize = 5;
-
-/// What a worker says of its environments once they are made.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-pub(super) struct Hello {
-    pub(super) observation_space: Description,
-    pub(super) action_space: Description,
-    pub(super) max_episode_steps: Option<u32>,
-    pub(super) reward_threshold: Option<f64>,
-    pub(super) entry_point: String,
-    /// Whether they can be drawn.
-    pub(super) draws: bool,
-    /// Whether they have wrappers with running statistics.
-    pub(super) learns: bool,
-}
-
-/// A failure in Python that the worker has lived to tell.
-#[derive(Debug, Deserialize)]
-pub(super) struct Report {
-    /// The environment's place in the batch.
-    index: usize,
-    /// The step of its episode; 0 for its reset.
-    step: u64,
-    /// Whether it was being made.
-    making: bool,
-    problem: String,
-    advice: String,
-    /// The last lines of the traceback, each after a line break; empty if there was no exception.
-    trace: String,
-}
-
-/// Why there is no answer.
-#[derive(Debug)]
-pub(super) enum Trouble {
-    /// Python failed; the worker goes on.
-    Reported(Report),
-    /// The worker is dead, or as good as that.
-    Lost(Loss),
-}
-
-/// In what way a worker was lost.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Loss {
-    Closed,
-    Silent(Duration),
-}
-
 /// Which rows of shared memory: an environment's present observation, or that at the end of its last episode.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kept {
     Present,
     Final,
-}
-
-/// Which running statistics.
-#[derive(Clone, Copy)]
-#[repr(u8)]
-pub(super) enum When {
-    Now = b'n',
-    BeforeEpisode = b'b',
-}
-
-/// What steps of `count` environments led to, as the worker writes it.
-#[derive(Clone, Copy)]
-pub(super) struct Outcomes<'a> {
-    rewards: &'a [u8],
-    raw_rewards: &'a [u8],
-    terminated: &'a [u8],
-    truncated: &'a [u8],
-}
-
-impl<'a> Outcomes<'a> {
-    /// Rewards, what the environments paid inside of their wrappers, and the two flags, one sort after the other.
-    pub(super) fn of(body: &'a [u8], count: usize) -> Self {
-        let (rewards, rest) = body.split_at(8 * count);
-        let (raw_rewards, flags) = rest.split_at(8 * count);
-        let (terminated, truncated) = flags.split_at(count);
-        Self { rewards, raw_rewards, terminated, truncated }
-    }
-
-    pub(super) fn step(self, i: usize) -> Step {
-        Step { reward: number(self.rewards, i), terminated: self.terminated[i] != 0, truncated: self.truncated[i] != 0 }
-    }
-
-    pub(super) fn raw_reward(self, i: usize) -> f64 {
-        number(self.raw_rewards, i)
-    }
-}
-
-/// Float `i`; floats in messages are not aligned.
-fn number(bytes: &[u8], i: usize) -> f64 {
-    f64::from_le_bytes(bytes[8 * i..][..8].try_into().unwrap_or_default())
 }
 
 /// A process with the environments `envs` of a batch.
@@ -457,38 +374,6 @@ impl Drop for Worker {
             self.kill();
         }
     }
-}
-
-impl Loss {
-    fn advice(self) -> &'static str {
-        match self {
-            Self::Closed => {
-                "see above for what it printed; a process killed by signal 9 is mostly out of memory, which fewer environments need less of"
-            }
-            Self::Silent(_) => {
-                "look for an endless loop in the environment, or raise the timeout if a step takes that long"
-            }
-        }
-    }
-}
-
-/// A message with this body.
-pub(super) fn message(kind: u8, body: &[u8]) -> Vec<u8> {
-    let mut message = Vec::with_capacity(HEADER + body.len());
-    begin_message(&mut message, kind, body.len());
-    message.extend_from_slice(body);
-    message
-}
-
-/// Appends the header of a message.
-pub(super) fn begin_message(message: &mut Vec<u8>, kind: u8, length: usize) {
-    message.extend_from_slice(&(length as u32).to_le_bytes());
-    message.push(kind);
-}
-
-/// The body of an answer.
-pub(super) fn body(answer: &[u8]) -> &[u8] {
-    answer.get(HEADER..).unwrap_or_default()
 }
 
 /// Memory without a name: it ends with those who have it open, however they end.

@@ -1,0 +1,93 @@
+//! Environments of Python, behind `py:`. `tests/python/setup.sh` installs what they need.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::{Folder, python};
+
+/// CartPole of Python, in two environments.
+const CART_POLE: &str = "train py:CartPole-v1 --n-envs 2 --actors 1 --seed 5 --set train.stop_when_solved=false \
+    --set dqn.learning_starts=200 --set eval.eval_freq=3000 --set eval.n_eval_episodes=4";
+
+#[test]
+fn what_gymnasium_says_of_them_is_shown() {
+    let folder = Folder::new();
+    let json = folder.ok(&format!("env info py:CartPole-v1 --python {} --json", python())).json;
+    assert_eq!((&json["name"], &json["max_episode_steps"]), (&json!("py:CartPole-v1"), &json!(500)));
+    assert_eq!(json["observation_space"], folder.ok("env info CartPole-v1 --json").json["observation_space"]);
+    let line = format!("env info py:ale_py:ALE/Pong-v5 --env-arg obs_type=ram --python {} --json", python());
+    assert_eq!(folder.ok(&line).json["observation_space"], "Box(0, 255, (128,), uint8)");
+    let json = folder.ok(&format!("env check py:MountainCar-v0 --python {} --json", python())).json;
+    assert_eq!(json, json!([{"name": "py:MountainCar-v0", "violations": []}]));
+}
+
+#[test]
+fn they_are_recorded() {
+    let folder = Folder::new();
+    let line =
+        format!("record py:ale_py:ALE/Pong-v5 --python {} --out a.gif --width 60 --max-steps 20 --json", python());
+    folder.ok(&line);
+    let gif = fs::read(folder.path("a.gif")).unwrap();
+    let frames = gif.windows(4).filter(|bytes| *bytes == [0x21, 0xf9, 4, 4]).count();
+    assert_eq!(frames, 21);
+}
+
+#[test]
+fn mistakes_are_named() {
+    let folder = Folder::new();
+    let line = |id: &str| format!("env info {id} --python {} --json", python());
+    folder.refused(&line("py:CartPol-v1"), 2, &["`CartPol-v1`", "did you mean CartPole-v1"]);
+    folder.refused(&line("py:ALE/Pong-v5"), 2, &["write py:ale_py:ALE/Pong-v5", "pip install ale-py"]);
+    folder.refused(&line("py:CartPole-v1 --env-arg gravity=1"), 2, &["py:CartPole-v1", "gravity"]);
+    folder.refused("env info py:CartPole-v1 --python /no/python --json", 2, &["`/no/python`", "--python"]);
+}
+
+#[test]
+fn a_killed_run_comes_to_the_same() {
+    let folder = Folder::new();
+    let whole = folder.with_python(&format!("{CART_POLE} --steps 6000 --name whole")).wait();
+    assert_eq!(whole.code, 0, "{}", whole.stderr);
+    let run = folder.run("a");
+    let mut running = folder.with_python(&format!("{CART_POLE} --steps 6000 --checkpoint-every 700 --name a"));
+    assert!(running.until(|| run.states().len() > 1));
+    assert!(running.kill(), "it was too quick to be killed");
+    let resumed = folder.with_python("train --resume runs/a").wait();
+    assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+    run.is_as(&folder.run("whole"));
+    // And its policy plays there.
+    let evaluated = folder.with_python("eval runs/a --episodes 2 --json").wait();
+    assert_eq!(evaluated.json["returns"].as_array().unwrap().len(), 2, "{}", evaluated.stderr);
+}
+
+/// The processes whose parent is `pid`.
+fn children(pid: u32) -> Vec<u32> {
+    let entries = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    entries
+        .filter(|child: &u32| {
+            let stat = fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
+            // After the name in brackets: state, parent.
+            let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1)?.parse().ok());
+            parent == Some(pid)
+        })
+        .collect()
+}
+
+#[test]
+fn an_interrupted_run_leaves_no_worker_behind() {
+    let folder = Folder::new();
+    let mut running = folder.with_python(&format!("{CART_POLE} --steps 1000000 --name a"));
+    let run = folder.run("a");
+    assert!(running.until(|| run.file("metrics.jsonl").metadata().is_ok_and(|file| file.len() > 0)));
+    let workers = children(running.pid());
+    assert!(!workers.is_empty());
+    running.signal("INT");
+    assert_eq!(running.wait().code, 130);
+    let start = Instant::now();
+    while workers.iter().any(|pid| Path::new(&format!("/proc/{pid}")).exists()) {
+        assert!(start.elapsed() < Duration::from_secs(20), "{workers:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
