@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use cartwheel_envs::{
-    Acrobot, Action, Actions, CartPole, CartPoleConfig, CartPoleVector, Env, Generator, MountainCar,
+    Acrobot, Action, Actions, CartPole, CartPoleConfig, CartPoleVector, Env, EnvBuilder, Generator, MountainCar,
     MountainCarContinuous, Pendulum, Row, Rows, Space, SyncVectorEnv, TimeLimit, VectorEnv, VectorStep,
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -23,6 +23,53 @@ fn single(c: &mut Criterion) {
     bench_single(&mut group, "MountainCar-v0", TimeLimit::new(MountainCar::default(), 200));
     bench_single(&mut group, "MountainCarContinuous-v0", TimeLimit::new(MountainCarContinuous::default(), 999));
     bench_single(&mut group, "Pendulum-v1", TimeLimit::new(Pendulum::default(), 200));
+    for game in ["Asterix", "Breakout", "Freeway", "Seaquest", "SpaceInvaders"] {
+        let id = format!("MinAtar/{game}-v1");
+        bench_single(&mut group, &id, EnvBuilder::new(&id).build().expect("it is registered"));
+    }
+}
+
+/// A wrapper each, around what it is for.
+fn wrapped(c: &mut Criterion) {
+    let mut group = c.benchmark_group("wrapped");
+    let cases = [
+        ("CartPole-v1", "FrameStackObservation(4)"),
+        ("CartPole-v1", "NormalizeObservation"),
+        ("CartPole-v1", "NormalizeReward"),
+        ("CartPole-v1", "ClipReward(-1, 1)"),
+        ("CartPole-v1", "TransformReward(0.01 * r)"),
+        ("CartPole-v1", "FlattenObservation"),
+        ("CartPole-v1", "TimeAwareObservation"),
+    ];
+    for (id, wrapper) in cases {
+        let builder = EnvBuilder::new(id).wrapper(wrapper).expect("a wrapper");
+        bench_single(&mut group, wrapper, builder.build().expect("it fits"));
+    }
+    // A screen of Atari's size; most of the time is that of its images.
+    group.sample_size(10);
+    let screen = EnvBuilder::new("Frames-v0").kwarg("height", 210).kwarg("width", 160);
+    for wrapper in
+        ["TimeLimit(100)", "GrayscaleObservation", "ResizeObservation((84, 84))", "AtariPreprocessing(frame_skip=1)"]
+    {
+        let builder = screen.clone().wrapper(wrapper).expect("a wrapper");
+        bench_screen(&mut group, wrapper, builder.build().expect("it fits"));
+    }
+}
+
+fn bench_screen(
+    group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>,
+    name: &str,
+    mut env: impl Env,
+) {
+    let mut rng = Generator::new(0);
+    let mut observation = Rows::for_space(&env.observation_space(), 1);
+    env.reset(&mut rng, observation.row_mut(0)).expect("it resets");
+    group.throughput(Throughput::Elements(1));
+    group.bench_function(format!("210x160 {name}"), |bencher| {
+        bencher.iter(|| {
+            black_box(env.step(Action::Discrete(1), &mut rng, observation.row_mut(0)).expect("a valid action"));
+        });
+    });
 }
 
 fn bench_single(
@@ -89,5 +136,5 @@ fn bench_batch(
     });
 }
 
-criterion_group!(benches, single, batched);
+criterion_group!(benches, single, wrapped, batched);
 criterion_main!(benches);

@@ -22,12 +22,17 @@
 //! - To use one, [`make`] it: an [`Environment`], stepped by hand.
 //! - To train on many, [`make_vec`] them: a [`VectorEnv`], with same-step autoreset.
 //! - An [`EnvBuilder`] does both, with all that can be asked for.
+//! - To play one, hand keys to a [`Game`].
 //! - To look at one, draw its [`Scene`]; a [`Rasterizer`] makes pixels of it.
 //! - To compare one with Gymnasium's, replay recorded episodes with [`verify_file`].
 //!
 //! Observations are written into rows ([`Rows`], [`Row`], [`RowMut`]) that the caller owns, so stepping
 //! allocates nothing. Random numbers come from a [`Generator`] that equals NumPy's: the same seed gives
 //! the same episode as in Gymnasium.
+//!
+//! Families: Gymnasium's classic control and toy text, the same from the same seeds; MinAtar's five games
+//! (`MinAtar/Breakout-v1` and so on), frame for frame those of its `minatar` package under the same draws; and small ones
+//! for tests. [`list`](list()) names them all.
 
 pub mod as_bytes;
 
@@ -42,7 +47,10 @@ mod environment;
 mod error;
 mod font;
 mod gif;
+mod goal;
 mod key_bindings;
+mod minatar;
+mod play;
 mod raster;
 mod registry;
 mod rows;
@@ -60,16 +68,23 @@ pub use bridge::{BridgeOptions, OnWorkerDeath};
 pub use builder::EnvBuilder;
 pub use check::{Violation, check_env};
 pub use classic::{
-    Acrobot, AcrobotState, CartPole, CartPoleConfig, CartPoleState, CartPoleVector, MountainCar, MountainCarConfig,
-    MountainCarContinuous, MountainCarContinuousConfig, MountainCarContinuousState, MountainCarState, Pendulum,
-    PendulumConfig, PendulumState,
+    Acrobot, AcrobotState, CartPole, CartPoleConfig, CartPoleState, CartPoleVector, MaskedCartPole, MountainCar,
+    MountainCarConfig, MountainCarContinuous, MountainCarContinuousConfig, MountainCarContinuousState,
+    MountainCarState, Pendulum, PendulumConfig, PendulumState,
 };
-pub use debug::{BanditEnv, IdentityConfig, IdentityEnv, ScriptedConfig, ScriptedEnd, ScriptedEnv};
+pub use debug::{
+    BanditEnv, FramesConfig, FramesEnv, IdentityConfig, IdentityEnv, ScriptedConfig, ScriptedEnd, ScriptedEnv,
+};
 pub use env::{Env, Info, Step};
 pub use environment::Environment;
 pub use error::{EnvError, Result};
 pub use gif::GifWriter;
+pub use goal::{BitFlip, BitFlipConfig, Reacher2D, Reacher2DConfig, Reacher2DState, RewardType};
 pub use key_bindings::{Key, KeyBindings, Pace};
+pub use minatar::{
+    Asterix, Breakout, Freeway, MinAtar, MinAtarAction, MinAtarConfig, MinAtarGame, Planes, Seaquest, SpaceInvaders,
+};
+pub use play::{Game, HumanPlayer, Phase, PlayedEpisode};
 pub use raster::{Frame, Rasterizer};
 pub use registry::{EnvSpec, Kwarg, Kwargs, list, make, make_vec, make_with, register, spec};
 pub use rows::{Dtype, Element, Row, RowMut, Rows};
@@ -84,8 +99,11 @@ pub use toy_text::{
 pub use vector::{SyncVectorEnv, VectorEnv, VectorStep};
 pub use verify::{EpisodeCheck, FileCheck, Mismatch, verify_file, verify_line};
 pub use wrappers::{
-    ActionMap, ActionWrapper, Bounds, ClipAction, ClipReward, EpisodeStatistics, FlattenObservation,
-    FrameStackObservation, Memory, Monitor, NormalizeObservation, NormalizeReward, ObservationMap, ObservationWrapper,
-    Padding, RecordEpisodeStatistics, RescaleAction, RescaleObservation, RewardMap, RewardWrapper, TimeLimit,
-    TransformReward, WrapperInfo, WrapperParam, WrapperSpec, wrappers,
+    ActionMap, ActionWrapper, AtariPreprocessing, AtariPreprocessingConfig, Bins, Bounds, ClipAction, ClipReward,
+    DelayObservation, DiscretizeAction, DiscretizeObservation, DtypeObservation, EpisodeStatistics, FilterObservation,
+    FlattenObservation, FrameStackObservation, GrayscaleObservation, MaxAndSkipObservation, Memory, Monitor,
+    NormalizeObservation, NormalizeReward, ObservationMap, ObservationWrapper, Padding, RecordEpisodeStatistics,
+    RecordVideo, RecordVideoConfig, RepeatAction, RescaleAction, RescaleObservation, ReshapeObservation,
+    ResizeObservation, RewardMap, RewardWrapper, StickyAction, TimeAwareObservation, TimeLimit, TransformAction,
+    TransformObservation, TransformReward, Trigger, WrapperInfo, WrapperParam, WrapperSpec, wrappers,
 };

@@ -191,6 +191,19 @@ impl RowMut<'_> {
         (0..row.len()).for_each(|i| self.set_number(i, row.number(i)));
     }
 
+    /// Raises each number that is less than that of `row`.
+    ///
+    /// # Panics
+    /// If that is of another number type.
+    pub fn max_with(&mut self, row: Row<'_>) {
+        match (self, row) {
+            (Self::F32(own), Row::F32(row)) => own.iter_mut().zip(row).for_each(|(own, x)| *own = own.max(*x)),
+            (Self::U8(own), Row::U8(row)) => own.iter_mut().zip(row).for_each(|(own, x)| *own = (*own).max(*x)),
+            (Self::I32(own), Row::I32(row)) => own.iter_mut().zip(row).for_each(|(own, x)| *own = (*own).max(*x)),
+            (own, row) => own.mismatch(row.dtype(), row.len()),
+        }
+    }
+
     /// Some of the numbers, to write.
     ///
     /// # Panics
@@ -294,6 +307,11 @@ impl Rows {
             Data::U8(data) => RowMut::U8(&mut data[range]),
             Data::I32(data) => RowMut::I32(&mut data[range]),
         }
+    }
+
+    /// Sets every number to zero.
+    pub fn clear(&mut self) {
+        each!(Data, &mut self.data, data => data.fill(Default::default()));
     }
 
     /// Copies `row` into row `i`; panics if it is of another type or width.

@@ -1,42 +1,47 @@
-//! Which environment, for commands that make one: arguments, and the Python of one that lives there.
+//! The flags of every subcommand that makes environments.
 
-use std::path::PathBuf;
-
-use cartwheel::envs::{BridgeOptions, EnvBuilder};
-use cartwheel::trainer::{Settings, TrainError};
+use cartwheel::envs::{EnvBuilder, WrapperSpec};
+use cartwheel::trainer::{EnvConfig, Settings, TrainError};
 
 use super::output::Failure;
 
 #[derive(clap::Args)]
 pub(crate) struct EnvArgs {
-    /// An argument of the environment; repeatable.
+    /// A keyword argument of the environment; repeatable.
     #[arg(long = "env-arg", value_name = "KEY=VALUE")]
     env_args: Vec<String>,
-    /// The Python that runs a `py:` environment; without it, `python3`.
+    /// A wrapper around the environment and those before, such as "FrameStackObservation(4)"; repeatable.
+    #[arg(long = "wrapper", value_name = "WRAPPER")]
+    wrappers: Vec<WrapperSpec>,
+    /// The Python that has an environment behind py:.
     #[arg(long, value_name = "PATH")]
-    python: Option<PathBuf>,
+    pub(crate) python: Option<String>,
 }
 
 impl EnvArgs {
-    /// The environment of this id.
-    pub(crate) fn builder(&self, id: &str) -> Result<EnvBuilder, Failure> {
+    /// Puts what was asked for over `env`.
+    pub(crate) fn apply(&self, env: &mut EnvConfig) -> Result<(), Failure> {
         let mut settings = Settings::default();
-        settings.env.id = id.to_owned();
-        self.builder_of(settings)
-    }
-
-    /// The environment of a run with these settings.
-    pub(crate) fn builder_of(&self, mut settings: Settings) -> Result<EnvBuilder, Failure> {
         for argument in &self.env_args {
             if !argument.contains('=') {
-                return Err(Failure::usage(format!("--env-arg {argument}: expected KEY=VALUE")));
+                return Err(Failure::usage(format!(
+                    "--env-arg {argument}: expected KEY=VALUE (`cartwheel env info ENV` names the keys)"
+                )));
             }
-            settings.set(&format!("env.args.{argument}")).map_err(TrainError::Config)?;
+            settings.set(&format!("env.args.{argument}")).map_err(|error| Failure::from(TrainError::Config(error)))?;
         }
-        let builder = settings.env.builder();
-        Ok(match &self.python {
-            Some(python) => builder.bridge(BridgeOptions { python: python.clone(), ..BridgeOptions::default() }),
-            None => builder,
-        })
+        env.args.extend(settings.env.args);
+        env.wrappers.extend(self.wrappers.iter().cloned());
+        if let Some(python) = &self.python {
+            env.python.clone_from(python);
+        }
+        Ok(())
+    }
+
+    /// The environment of this id, with what was asked for.
+    pub(crate) fn builder(&self, id: &str) -> Result<EnvBuilder, Failure> {
+        let mut env = EnvConfig { id: id.into(), ..EnvConfig::default() };
+        self.apply(&mut env)?;
+        Ok(env.builder())
     }
 }

@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use crate::support::Folder;
 
-/// Recordings from Gymnasium, in one command line.
+/// Recordings from Gymnasium, of environments alone and in wrappers, and from MinAtar, in one command line.
 fn recordings() -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/gymnasium");
-    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let folders = ["gymnasium", "wrappers", "minatar"]
+        .map(|name| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name));
+    let paths = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path());
     let mut files: Vec<_> = paths.filter(|path| path.extension().is_some_and(|e| e == "jsonl")).collect();
     files.sort();
     assert!(!files.is_empty());
@@ -36,6 +37,8 @@ fn the_lists_are_arrays_with_names() {
         assert!(envs.contains(&env.to_string()), "{env}");
     }
     assert_eq!(names("algos --json"), ["dqn"]);
+    let wrappers = names("env wrappers --json");
+    assert!(wrappers.is_sorted() && wrappers.contains(&"FrameStackObservation".to_string()), "{wrappers:?}");
 }
 
 #[test]
@@ -43,6 +46,9 @@ fn people_read_the_same_lists() {
     let folder = Folder::new();
     assert!(folder.ok("env list").stdout.contains("CartPole-v1  "));
     assert!(folder.ok("algos").stdout.starts_with("dqn  "));
+    let wrappers = folder.ok("env wrappers").stdout;
+    let entry = "ClipReward(min_reward=None, max_reward=None): clip rewards to bounds\n    min_reward: the least reward (a number or None)";
+    assert!(wrappers.contains(entry), "{wrappers}");
     let info = folder.ok("env info CartPole-v1").stdout;
     assert!(info.contains("Discrete(2)") && info.contains("500") && info.contains("475"), "{info}");
 }
@@ -56,6 +62,35 @@ fn info_shows_spaces_and_arguments() {
 }
 
 #[test]
+fn info_names_the_parts_of_an_observation_and_the_keys() {
+    let folder = Folder::new();
+    let json = folder.ok("env info BitFlip-v0 --env-arg n_bits=3 --json").json;
+    let goal = serde_json::json!({"name": "desired_goal", "space": "MultiBinary(3)", "start": 3, "end": 6});
+    assert_eq!(json["observation_parts"][1], goal);
+    assert_eq!(json["keys"][2], serde_json::json!({"key": "2", "action": 2, "meaning": "bit 2"}));
+    let text = folder.ok("env info Reacher2D-v0").stdout;
+    for told in
+        ["desired_goal    Box(-1.0, 1.0, (2,), float32), numbers 2 to 3", "← shoulder left", "10 steps a second"]
+    {
+        assert!(text.contains(told), "{told} is not in:\n{text}");
+    }
+    assert!(folder.ok("env info Identity-v0 --env-arg n=50").stdout.contains("keys              none"));
+}
+
+#[test]
+fn arguments_reach_the_environment_that_is_checked() {
+    let folder = Folder::new();
+    let output = folder.cartwheel("env check Scripted-v0 --env-arg panic_at=5 --json");
+    assert_eq!(output.code, 1, "{}", output.stdout);
+    assert!(output.json[0]["violations"][0].as_str().unwrap().starts_with("panic"), "{}", output.stdout);
+    for line in ["env info CartPole-v1", "env check CartPole-v1", "record CartPole-v1 --out a.gif", "play CartPole-v1"]
+    {
+        folder.refused(&format!("{line} --env-arg speed --json"), 2, &["--env-arg speed", "KEY=VALUE"]);
+        folder.refused(&format!("{line} --env-arg speed=3 --json"), 2, &["CartPole-v1", "no argument `speed`"]);
+    }
+}
+
+#[test]
 fn every_environment_keeps_the_contract() {
     let json = Folder::new().ok("env check --json").json;
     let reports = json.as_array().unwrap();
@@ -65,7 +100,7 @@ fn every_environment_keeps_the_contract() {
 }
 
 #[test]
-fn gymnasiums_episodes_are_repeated_to_the_last_digit() {
+fn recorded_episodes_are_repeated_to_the_last_digit() {
     let json = Folder::new().ok(&format!("env verify {} --json", recordings())).json;
     let number = |key: &str| json[key].as_u64().unwrap_or_else(|| panic!("{key} is no whole number: {json}"));
     assert_eq!(number("mismatches"), 0);

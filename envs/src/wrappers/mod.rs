@@ -8,24 +8,38 @@
 //! | `spec` | all of them by name, for configurations |
 
 mod action;
+mod atari_preprocessing;
+mod bins;
+mod image;
+mod max_and_skip;
 mod memory;
 mod monitor;
 mod observation;
 mod record_episode_statistics;
+mod record_video;
+mod repeat_action;
 mod rescale;
 mod reward;
 mod spec;
 mod state;
 mod time_limit;
 
-pub use action::{ActionMap, ActionWrapper, ClipAction, RescaleAction};
+pub use action::{
+    ActionMap, ActionWrapper, ClipAction, DiscretizeAction, RescaleAction, StickyAction, TransformAction,
+};
+pub use atari_preprocessing::{AtariPreprocessing, AtariPreprocessingConfig};
+pub use bins::Bins;
+pub use max_and_skip::MaxAndSkipObservation;
 pub use memory::Memory;
 pub use monitor::Monitor;
 pub use observation::{
-    FlattenObservation, FrameStackObservation, NormalizeObservation, ObservationMap, ObservationWrapper, Padding,
-    RescaleObservation,
+    DelayObservation, DiscretizeObservation, DtypeObservation, FilterObservation, FlattenObservation,
+    FrameStackObservation, GrayscaleObservation, NormalizeObservation, ObservationMap, ObservationWrapper, Padding,
+    RescaleObservation, ReshapeObservation, ResizeObservation, TimeAwareObservation, TransformObservation,
 };
 pub use record_episode_statistics::{EpisodeStatistics, RecordEpisodeStatistics};
+pub use record_video::{RecordVideo, RecordVideoConfig, Trigger};
+pub use repeat_action::RepeatAction;
 pub use rescale::Bounds;
 pub use reward::{ClipReward, NormalizeReward, RewardMap, RewardWrapper, TransformReward};
 pub use spec::{WrapperInfo, WrapperParam, WrapperSpec, wrappers};
@@ -44,6 +58,17 @@ fn continuous_actions(wrapper: &'static str, env: &impl Env) -> Result<(Vec<f32>
             space: space.to_string(),
             advice: "leave it out",
         }),
+    }
+}
+
+/// The most numbers that a wrapper keeps: a gibibyte of floats. More are taken for a slip, before memory runs out.
+const MOST_NUMBERS: usize = 1 << 28;
+
+/// Refuses an argument of `wrapper` for which it would keep too many numbers, or more than can be counted.
+fn check_size(wrapper: &str, argument: &str, found: impl std::fmt::Display, numbers: Option<usize>) -> Result<()> {
+    match numbers {
+        Some(numbers) if numbers <= MOST_NUMBERS => Ok(()),
+        _ => Err(EnvError::bad_argument(wrapper, argument, found, "smaller: it would take more than 2^28 numbers")),
     }
 }
 

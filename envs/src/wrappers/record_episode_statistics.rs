@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::state;
+use super::{check_size, state};
 use crate::{Action, Env, EnvError, Generator, Info, Result, RowMut, Space, Step};
 
 /// Keeps each episode's return, length and time (Gymnasium's `RecordEpisodeStatistics`).
@@ -47,12 +47,14 @@ impl<E: Env> RecordEpisodeStatistics<E> {
     /// Gymnasium's defaults are a `buffer_length` of 100 and a `stats_key` of `"episode"`.
     ///
     /// # Errors
-    /// [`EnvError::BadArgument`] if `stats_key` is empty.
+    /// [`EnvError::BadArgument`] if `stats_key` is empty, or the buffer takes too much memory.
     pub fn new(env: E, buffer_length: usize, stats_key: &str) -> Result<Self> {
         if stats_key.is_empty() {
             let expected = "the name under which info has the statistics";
             return Err(EnvError::bad_argument("RecordEpisodeStatistics", "stats_key", "''", expected));
         }
+        // Three numbers of eight bytes each.
+        check_size("RecordEpisodeStatistics", "buffer_length", buffer_length, buffer_length.checked_mul(6))?;
         let books = Books { last: VecDeque::with_capacity(buffer_length), ..Books::default() };
         Ok(Self { env, buffer_length, stats_key: stats_key.to_owned(), books, started: Instant::now() })
     }

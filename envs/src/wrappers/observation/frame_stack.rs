@@ -2,7 +2,7 @@
 
 use super::{ObservationMap, ObservationWrapper};
 use crate::wrappers::memory::Memory;
-use crate::wrappers::{nearest_to_zero, state};
+use crate::wrappers::{check_size, nearest_to_zero, state};
 use crate::{Dtype, Env, EnvError, Result, Row, RowMut, Rows, Space};
 use std::ops::Range;
 
@@ -49,6 +49,7 @@ impl<E: Env> FrameStackObservation<E> {
             let expected = "an integer of at least 1";
             return Err(EnvError::bad_argument("FrameStackObservation", "stack_size", stack_size, expected));
         }
+        check_size("FrameStackObservation", "stack_size", stack_size, space.width().checked_mul(stack_size))?;
         let mut before = nearest_to_zero(&space);
         if let Padding::Custom(numbers) = &padding_type {
             if numbers.len() == space.width() {

@@ -1,14 +1,32 @@
 //! Wrappers that change what is observed.
 
+mod delay;
+mod discretize;
+mod dtype;
+mod filter;
 mod flatten;
 mod frame_stack;
+mod grayscale;
 mod normalize;
 mod rescale;
+mod reshape;
+mod resize;
+mod time_aware;
+mod transform;
 
+pub use delay::DelayObservation;
+pub use discretize::DiscretizeObservation;
+pub use dtype::DtypeObservation;
+pub use filter::FilterObservation;
 pub use flatten::FlattenObservation;
 pub use frame_stack::{FrameStackObservation, Padding};
+pub use grayscale::GrayscaleObservation;
 pub use normalize::NormalizeObservation;
 pub use rescale::RescaleObservation;
+pub use reshape::ReshapeObservation;
+pub use resize::ResizeObservation;
+pub use time_aware::TimeAwareObservation;
+pub use transform::TransformObservation;
 
 use super::memory::{Memory, forward_memory};
 use crate::{Action, Env, Generator, Result, Row, RowMut, Rows, Space, Statistics, Step};
@@ -26,7 +44,39 @@ pub trait ObservationMap: Memory {
 
 /// An environment whose observations go through `M` (Gymnasium's `ObservationWrapper`).
 ///
-/// A wrapper of one's own is an [`ObservationMap`], [around](Self::around) an environment.
+/// A wrapper of one's own is an [`ObservationMap`], [around](Self::around) an environment:
+///
+/// ```
+/// use cartwheel_envs::*;
+///
+/// /// Shows how much each number changed since the step before.
+/// struct Difference(Vec<f32>);
+///
+/// impl Memory for Difference {}
+///
+/// impl ObservationMap for Difference {
+///     fn first(&mut self, inner: Row<'_>, observation: RowMut<'_>) {
+///         self.0.fill(0.0);
+///         self.next(inner, observation);
+///     }
+///
+///     fn next(&mut self, inner: Row<'_>, observation: RowMut<'_>) {
+///         let (Row::F32(inner), RowMut::F32(observation)) = (inner, observation) else { return };
+///         for ((change, last), x) in observation.iter_mut().zip(&mut self.0).zip(inner) {
+///             *change = x - std::mem::replace(last, *x);
+///         }
+///     }
+/// }
+///
+/// let env = EnvBuilder::new("Pendulum-v1").build()?;
+/// let any = Space::box_f32(vec![f32::NEG_INFINITY; 3], vec![f32::INFINITY; 3]);
+/// let mut env = ObservationWrapper::around(env, Difference(vec![0.0; 3]), any);
+/// let problems = check_env(&mut env);
+/// // It must also save what it remembers: see `Memory`.
+/// assert_eq!(problems.len(), 1);
+/// assert_eq!(problems[0].rule, "save and restore");
+/// # Ok::<(), EnvError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ObservationWrapper<E, M> {
     env: E,

@@ -36,7 +36,7 @@ impl<E: Env> NormalizeObservation<E> {
                 advice,
             ));
         }
-        if !(epsilon > 0.0) {
+        if epsilon.is_nan() || epsilon <= 0.0 {
             return Err(EnvError::bad_argument("NormalizeObservation", "epsilon", epsilon, "a number above 0"));
         }
         let width = space.width();

@@ -30,8 +30,7 @@ impl<E: Env> ClipReward<E> {
                 "a number where max_reward is None",
             ));
         }
-        // Not `low > high`: NaN is no bound either.
-        if !(low <= high) {
+        if low.is_nan() || high.is_nan() || low > high {
             let expected = format!("a number of at most max_reward, which is {high}");
             return Err(EnvError::bad_argument("ClipReward", "min_reward", low, expected));
         }

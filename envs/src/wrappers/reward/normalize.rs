@@ -29,7 +29,7 @@ impl<E: Env> NormalizeReward<E> {
         if !(0.0..=1.0).contains(&gamma) {
             return Err(EnvError::bad_argument("NormalizeReward", "gamma", gamma, "a number from 0 to 1"));
         }
-        if !(epsilon > 0.0) {
+        if epsilon.is_nan() || epsilon <= 0.0 {
             return Err(EnvError::bad_argument("NormalizeReward", "epsilon", epsilon, "a number above 0"));
         }
         Ok(Self::around(env, Normalize { gamma, epsilon, statistics: Statistics::new(1) }))

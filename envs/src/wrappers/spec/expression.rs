@@ -2,8 +2,8 @@
 
 use exmex::{Express as _, FlatEx};
 
-/// A function that a configuration gives, in the language of the `exmex` crate: `+ - * / ^`, brackets, and functions
-/// such as `abs`, `exp`, `ln`, `signum`, `sqrt` and `tanh`.
+/// A function that a configuration gives, in the language of the `exmex` crate: `+ - * / ^`, brackets, `min(a, b)`,
+/// `max(a, b)`, and functions such as `abs`, `exp`, `ln`, `signum`, `sqrt` and `tanh`.
 #[derive(Clone, Debug)]
 pub(super) struct Expression {
     text: String,
@@ -18,8 +18,10 @@ impl Expression {
             Some((_, body)) => body.trim(),
             None => text,
         };
+        // Python's power, and NumPy's functions.
+        let body = body.replace("**", "^").replace("np.", "");
         let tree: FlatEx<f64> =
-            exmex::parse(body).map_err(|error| format!("`{text}` is no expression such as `0.01 * x`: {error}"))?;
+            exmex::parse(&body).map_err(|error| format!("`{text}` is no expression such as `0.01 * x`: {error}"))?;
         match tree.var_names() {
             [] | [_] => Ok(Self { text: text.to_owned(), tree }),
             names => Err(format!("`{text}` has the variables {}; a function here has one", names.join(" and "))),

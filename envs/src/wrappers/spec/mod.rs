@@ -1,6 +1,7 @@
 //! Wrappers by name, as configurations give them: `"FrameStackObservation(4)"`.
 
 mod expression;
+mod kind;
 mod literal;
 mod table;
 
@@ -133,5 +134,5 @@ impl From<WrapperSpec> for String {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;
