@@ -1,7 +1,7 @@
 //! Making environments: what `gymnasium.make` and `make_vec` take.
 
 use crate::registry::spec;
-use crate::{Env, EnvSpec, Environment, Kwargs, Result, SyncVectorEnv, VectorEnv};
+use crate::{AutoresetMode, Env, EnvSpec, Environment, Kwargs, Result, SyncVectorEnv, VectorEnv};
 
 /// An environment to be made, once or many times over.
 ///
@@ -19,12 +19,20 @@ use crate::{Env, EnvSpec, Environment, Kwargs, Result, SyncVectorEnv, VectorEnv}
 pub struct EnvBuilder {
     id: String,
     kwargs: Kwargs,
+    /// In place of the registered one, if it is given.
+    max_episode_steps: Option<Option<u32>>,
+    autoreset_mode: AutoresetMode,
 }
 
 impl EnvBuilder {
     /// The environment registered under `id`, with its default arguments.
     pub fn new(id: &str) -> Self {
-        Self { id: id.to_owned(), kwargs: Kwargs::new() }
+        Self {
+            id: id.to_owned(),
+            kwargs: Kwargs::new(),
+            max_episode_steps: None,
+            autoreset_mode: AutoresetMode::default(),
+        }
     }
 
     /// A keyword argument.
@@ -41,12 +49,30 @@ impl EnvBuilder {
         self
     }
 
-    /// What is registered of it.
+    /// Another time limit than the registered one, or none.
+    #[must_use]
+    pub fn max_episode_steps(mut self, steps: Option<u32>) -> Self {
+        self.max_episode_steps = Some(steps);
+        self
+    }
+
+    /// When a batch resets environments whose episodes ended.
+    #[must_use]
+    pub fn autoreset_mode(mut self, mode: AutoresetMode) -> Self {
+        self.autoreset_mode = mode;
+        self
+    }
+
+    /// What is registered of it, with the time limit that it gets.
     ///
     /// # Errors
     /// [`EnvError::UnknownEnv`](crate::EnvError::UnknownEnv).
     pub fn spec(&self) -> Result<EnvSpec> {
-        spec(&self.id)
+        let mut spec = spec(&self.id)?;
+        if let Some(steps) = self.max_episode_steps {
+            spec.max_episode_steps = steps;
+        }
+        Ok(spec)
     }
 
     /// One environment, to be given a generator and rows (`gym.make(id).unwrapped`, with its time limit).
@@ -68,16 +94,22 @@ impl EnvBuilder {
         Ok(Environment::new(spec, env))
     }
 
-    /// A batch (`gym.make_vec(id, num_envs)`): the native one if there is one, else a [`SyncVectorEnv`].
+    /// A batch (`gym.make_vec(id, num_envs)`): the native one if there is one that knows the autoreset mode, else a
+    /// [`SyncVectorEnv`].
     ///
     /// # Errors
     /// As [`Self::build`], and [`EnvError::Failed`](crate::EnvError::Failed) for a batch of none.
     pub fn make_vec(&self, num_envs: usize) -> Result<Box<dyn VectorEnv>> {
         let spec = self.spec()?;
         if let Some(native) = spec.build_batch(&self.kwargs, num_envs) {
-            return native;
+            let mut native = native?;
+            if native.set_autoreset_mode(self.autoreset_mode) {
+                return Ok(native);
+            }
         }
         let envs = (0..num_envs).map(|_| spec.build(&self.kwargs)).collect::<Result<_>>()?;
-        Ok(Box::new(SyncVectorEnv::new(envs)?))
+        let mut envs = SyncVectorEnv::new(envs)?;
+        envs.set_autoreset_mode(self.autoreset_mode);
+        Ok(Box::new(envs))
     }
 }

@@ -79,6 +79,6 @@ pub use toy_text::{
     Blackjack, BlackjackConfig, CliffWalking, CliffWalkingConfig, FrozenLake, FrozenLakeConfig, FrozenLakeMap,
     FrozenLakeMapName, Probability, Taxi, TaxiConfig,
 };
-pub use vector::{SyncVectorEnv, VectorEnv, VectorStep};
+pub use vector::{AutoresetMode, SyncVectorEnv, VectorEnv, VectorStep};
 pub use verify::{EpisodeCheck, FileCheck, Mismatch, verify_file, verify_line};
 pub use wrappers::TimeLimit;

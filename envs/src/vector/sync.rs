@@ -1,10 +1,11 @@
 //! Any environments, one after the other in the caller's thread.
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::{Deserialize, Serialize};
 
-use super::{VectorEnv, VectorStep, check_actions};
+use super::{AutoresetMode, VectorEnv, VectorStep, check_actions};
 use crate::error::panic_message;
 use crate::{Action, Actions, Env, EnvError, Generator, Info, Result, RowMut, Rows, Scene, Space, Statistics};
 
@@ -23,7 +24,10 @@ pub struct SyncVectorEnv {
     /// For each environment that cannot save its state, what its current episode did: repeated from the generator, it
     /// leads to the same state.
     episode_logs: Vec<Option<EpisodeLog>>,
-    /// Whether every environment is within an episode.
+    autoreset_mode: AutoresetMode,
+    /// Which environments' episodes are over and wait for their reset; none with same-step autoreset.
+    ended: Vec<bool>,
+    /// Whether the batch may be stepped.
     running: bool,
 }
 
@@ -74,20 +78,31 @@ impl SyncVectorEnv {
             observation_space,
             action_space,
             episode_logs: vec![None; envs.len()],
+            autoreset_mode: AutoresetMode::default(),
+            ended: vec![false; envs.len()],
             running: false,
             envs,
         })
     }
 
-    /// Runs `each` on every environment in order, naming the one that fails or panics.
+    /// Runs `each` on every environment in order: see [`Self::for_each_in`].
+    fn for_each(&mut self, each: impl FnMut(&mut Self, usize) -> Result<()>) -> Result<()> {
+        self.for_each_in(0..self.envs.len(), each)
+    }
+
+    /// Runs `each` on some environments in order, naming the one that fails or panics.
     ///
     /// One `catch_unwind` serves the whole batch: a step pays for it once, not once an environment.
-    fn for_each(&mut self, mut each: impl FnMut(&mut Self, usize) -> Result<()>) -> Result<()> {
+    fn for_each_in(
+        &mut self,
+        envs: Range<usize>,
+        mut each: impl FnMut(&mut Self, usize) -> Result<()>,
+    ) -> Result<()> {
         self.running = false;
-        let mut index = 0;
+        let mut index = envs.start;
         // Unwind safety: after a panic nothing is used before a reset or restore has rewritten it.
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            while index < self.envs.len() {
+            while index < envs.end {
                 each(self, index)?;
                 index += 1;
             }
@@ -104,6 +119,7 @@ impl SyncVectorEnv {
     }
 
     fn reset_one(&mut self, i: usize) -> Result<()> {
+        self.ended[i] = false;
         self.episodes[i].clone_from(&self.generators[i]);
         if let Some(log) = &mut self.episode_logs[i] {
             log.integers.clear();
@@ -163,13 +179,44 @@ impl VectorEnv for SyncVectorEnv {
         })
     }
 
+    fn reset_at(&mut self, i: usize, seed: Option<u64>, mut observation: RowMut<'_>) -> Result<()> {
+        if !self.running {
+            return Err(EnvError::ResetNeeded);
+        }
+        if let Some(seed) = seed {
+            self.generators[i] = Generator::new(seed);
+        }
+        self.for_each_in(i..i + 1, |this, i| {
+            this.reset_one(i)?;
+            observation.copy_from(this.observations.row(i));
+            Ok(())
+        })
+    }
+
+    fn set_autoreset_mode(&mut self, mode: AutoresetMode) -> bool {
+        self.autoreset_mode = mode;
+        self.running = false;
+        true
+    }
+
     fn step(&mut self, actions: Actions<'_>, out: &mut VectorStep) -> Result<()> {
         if !self.running {
             return Err(EnvError::ResetNeeded);
         }
+        if self.autoreset_mode == AutoresetMode::Disabled
+            && let Some(i) = self.ended.iter().position(|ended| *ended)
+        {
+            return Err(EnvError::ResetNeeded.at(i));
+        }
         check_actions(actions, &self.action_space, self.num_envs())?;
         let width = self.action_space.width();
         self.for_each(|this, i| {
+            if this.ended[i] {
+                this.reset_one(i)?;
+                (out.rewards[i], out.terminated[i], out.truncated[i]) = (0.0, false, false);
+                out.observations.copy_row(i, &this.observations, i);
+                return Ok(());
+            }
             if let Some(log) = &mut this.episode_logs[i] {
                 match actions.get(i, width) {
                     Action::Discrete(action) => log.integers.push(action),
@@ -182,8 +229,12 @@ impl VectorEnv for SyncVectorEnv {
             out.rewards[i] = step.reward as f32;
             out.terminated[i] = step.terminated;
             out.truncated[i] = step.truncated;
-            if step.terminated || step.truncated {
+            this.ended[i] = step.terminated || step.truncated;
+            if this.ended[i] && this.autoreset_mode == AutoresetMode::SameStep {
                 out.final_observations.copy_row(i, &this.observations, i);
+                if let Some(infos) = &mut out.final_infos {
+                    infos[i] = this.envs[i].info();
+                }
                 this.reset_one(i)?;
             }
             out.observations.copy_row(i, &this.observations, i);
@@ -212,7 +263,7 @@ impl VectorEnv for SyncVectorEnv {
     }
 
     fn save(&self, i: usize) -> Option<Vec<u8>> {
-        if !self.running {
+        if !self.running || self.ended[i] {
             return None;
         }
         let mut observation = Rows::for_space(&self.observation_space, 1);
@@ -242,6 +293,7 @@ impl VectorEnv for SyncVectorEnv {
         restored.map_err(|error| error.at(i))?;
         self.generators[i] = saved.generator;
         self.episodes[i] = saved.episode;
+        self.ended[i] = false;
         self.observations.copy_row(i, rows, 0);
         observation.copy_from(rows.row(0));
         self.running = true;

@@ -280,6 +280,21 @@ impl VectorEnv for CartPoleVector {
         Ok(())
     }
 
+    fn reset_at(&mut self, i: usize, seed: Option<u64>, mut observation: RowMut<'_>) -> Result<()> {
+        if !self.running {
+            return Err(EnvError::ResetNeeded);
+        }
+        let stream = &mut self.streams[i];
+        if let Some(seed) = seed {
+            stream.now = Generator::new(seed);
+        }
+        let (state, chunk) = (stream.reset(), &mut self.chunks[i / LANES]);
+        chunk.set(i % LANES, state);
+        chunk.elapsed[i % LANES] = 0;
+        observation.write(&state.observation());
+        Ok(())
+    }
+
     fn step(&mut self, actions: Actions<'_>, out: &mut VectorStep) -> Result<()> {
         if !self.running {
             return Err(EnvError::ResetNeeded);
@@ -311,6 +326,10 @@ impl VectorEnv for CartPoleVector {
 
     fn info(&self, _i: usize) -> Info {
         Info::new()
+    }
+
+    fn has_info(&self) -> bool {
+        false
     }
 
     fn save(&self, i: usize) -> Option<Vec<u8>> {
