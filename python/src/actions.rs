@@ -84,19 +84,23 @@ fn fill(array: &Bound<'_, PyUntypedArray>, to: &mut Vec<f32>, refused: &dyn Fn()
 
 /// Copies an array of integers.
 fn fill_integers(array: &Bound<'_, PyUntypedArray>, to: &mut Vec<i32>, refused: &dyn Fn() -> PyErr) -> PyResult<()> {
-    // One beyond i32 is in no space: the nearest i32 is not, either.
-    let narrow = |x: i64| x.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
-    if let Ok(array) = array.cast::<PyArrayDyn<i64>>() {
-        copy(array, to, narrow);
-    } else if let Ok(array) = array.cast::<PyArrayDyn<i32>>() {
+    if let Ok(array) = array.cast::<PyArrayDyn<i32>>() {
         copy(array, to, |x| x);
-    } else if matches!(array.dtype().kind(), b'i' | b'u' | b'b') {
-        let array = array.call_method1("astype", ("int64",))?;
-        copy(array.cast::<PyArrayDyn<i64>>().map_err(|_| refused())?, to, narrow);
-    } else {
-        return Err(refused());
+        return Ok(());
     }
-    Ok(())
+    let converted;
+    let array = match array.cast::<PyArrayDyn<i64>>() {
+        Ok(array) => array,
+        Err(_) if matches!(array.dtype().kind(), b'i' | b'u' | b'b') => {
+            converted = array.call_method1("astype", ("int64",))?;
+            converted.cast::<PyArrayDyn<i64>>().map_err(|_| refused())?
+        }
+        Err(_) => return Err(refused()),
+    };
+    copy(array, to, |x| x as i32);
+    // A pass of its own, and arithmetic in place of comparisons: together they vectorise badly.
+    let high_bits = |x: &i64| (*x as u64).wrapping_add(1 << 31) >> 32;
+    if array.readonly().as_array().iter().fold(0, |any, x| any | high_bits(x)) != 0 { Err(refused()) } else { Ok(()) }
 }
 
 fn copy<T: numpy::Element + Copy, U>(array: &Bound<'_, PyArrayDyn<T>>, to: &mut Vec<U>, convert: impl Fn(T) -> U) {

@@ -10,6 +10,7 @@ use pyo3::types::PyDict;
 
 use crate::actions::ActionBuffer;
 use crate::error::env_error;
+use crate::infos::FinalObservations;
 use crate::observations::Observations;
 use crate::{infos, spaces, values};
 
@@ -29,6 +30,7 @@ pub(crate) struct NativeVectorEnv {
     /// The observations that are handed out again and again, if they are not copied.
     shared: Option<Py<PyAny>>,
     copy: bool,
+    last: FinalObservations,
 }
 
 /// Seeds of a reset.
@@ -93,7 +95,16 @@ impl NativeVectorEnv {
         if mode == AutoresetMode::SameStep && env.has_info() {
             step = step.with_final_infos();
         }
-        Ok(Self { step, env: Mutex::new(env), space, mode, actions: ActionBuffer::default(), shared: None, copy })
+        Ok(Self {
+            step,
+            env: Mutex::new(env),
+            space,
+            mode,
+            actions: ActionBuffer::default(),
+            shared: None,
+            copy,
+            last: FinalObservations::default(),
+        })
     }
 
     #[getter]
@@ -151,7 +162,7 @@ impl NativeVectorEnv {
         outcome.map_err(env_error)?;
         let infos = infos::of_states(py, env, |_| true)?;
         if self.mode == AutoresetMode::SameStep {
-            infos::add_final(&infos, env, step)?;
+            infos::add_final(&infos, &mut self.last, &self.space, step)?;
         }
         let rewards = PyArray1::from_slice(py, &step.rewards);
         let terminated = PyArray1::from_slice(py, &step.terminated);
