@@ -7,7 +7,7 @@ use std::error::Error;
 use std::path::Path;
 
 use cartwheel::agents::GreedyPolicy;
-use cartwheel::envs::make_with;
+use cartwheel::envs::Statistics;
 use cartwheel::trainer::Settings;
 use cartwheel::trainer::run::RunDir;
 
@@ -19,7 +19,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     // The weights file says what its network looks like; the run's settings say which environment it was for.
     let mut policy = GreedyPolicy::load(&run.best_weights())?;
     let settings = Settings::from_file(&run.config())?;
-    let mut env = make_with(&settings.env.id, &settings.env.args)?;
+    let mut env = settings.env.builder().make()?;
+    // Wrappers that normalize do so with what they had learnt by then.
+    env.statistics_mut(&mut Statistics::put(policy.statistics()));
 
     let mut action = policy.act(env.reset(Some(7))?);
     let (mut episode_return, mut steps) = (0.0, 0);

@@ -1,7 +1,8 @@
 //! Cartwheel: reinforcement learning in Rust.
 //!
 //! This crate gathers the parts: [`envs`] (worlds), [`agents`] (what decides and learns) and [`trainer`] (how
-//! things learn). The `cartwheel` command does nothing that these do not.
+//! things learn). The `cartwheel` command does nothing that these do not; [`cli`] puts it into a program of your own,
+//! with environments of your own in it.
 //!
 //! ```no_run
 //! use cartwheel::trainer::{Algo, Experiment, Settings};
@@ -11,6 +12,11 @@
 //! println!("solved: {}, kept in {}", summary.solved, summary.run.display());
 //! # Ok::<(), cartwheel::trainer::TrainError>(())
 //! ```
+
+// The command's files name the library as its users do.
+extern crate self as cartwheel;
+
+pub mod cli;
 
 pub use cartwheel_agents as agents;
 pub use cartwheel_envs as envs;

@@ -1,7 +1,5 @@
 //! The `cartwheel` command.
 
-mod cli;
-
 fn main() -> std::process::ExitCode {
-    cli::run()
+    cartwheel::cli::run()
 }

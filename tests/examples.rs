@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Runs an example, which `cargo test` has built, in `folder`; answers what it printed.
-fn run(example: &str, arguments: &[&Path], folder: &Path) -> String {
+fn run(example: &str, arguments: &[&str], folder: &Path) -> String {
     // .../release/deps/examples-<hash> beside .../release/examples/<name>
     let deps = std::env::current_exe().unwrap();
     let program: PathBuf = deps.ancestors().nth(2).unwrap().join("examples").join(example);
@@ -27,7 +27,7 @@ fn a_policy_is_trained_and_loaded() {
     let printed = run("train_cartpole", &[], folder.path());
     assert!(printed.contains("\nsolved after "), "{printed}");
     let run_folder = saved_in(&printed, folder.path());
-    let printed = run("load_policy", &[&run_folder], folder.path());
+    let printed = run("load_policy", &[run_folder.to_str().unwrap()], folder.path());
     let return_ = printed.strip_prefix("CartPole-v1: return ").and_then(|rest| rest.split(' ').next()).unwrap();
     assert!(return_.parse::<f64>().unwrap() >= 400.0, "{printed}");
 }
@@ -38,4 +38,10 @@ fn an_environment_of_ones_own_is_solved() {
     let printed = run("custom_env", &[], folder.path());
     assert!(printed.contains("solved: true, greedy return 0.96"), "{printed}");
     assert!(saved_in(&printed, folder.path()).join("run.json").is_file());
+
+    let printed = run("custom_env", &["env", "check", "Corridor-v0"], folder.path());
+    assert!(printed.contains("Corridor-v0: keeps the contract"), "{printed}");
+    let short = ["train", "Corridor-v0", "--steps", "500", "--name", "mine"];
+    run("custom_env", &short, folder.path());
+    assert!(folder.path().join("runs/mine/run.json").is_file());
 }

@@ -2,7 +2,8 @@
 
 use cartwheel_envs::{Dtype, Row, Space};
 
-/// Turns observations of a space into rows of floats: boxes of floats as they are, bytes divided by 255,
+/// Turns observations of a space into rows of floats: boxes of floats as they are, bytes divided by their
+/// highest bound (255 of an image, 1 of planes),
 /// discrete observations as one-hot rows, several integers as one such row after the other, zeros and ones as they
 /// are, and composites part by part. This is `preprocess_obs` of Stable-Baselines3, with the parts of a `Dict` in one row.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,7 +31,10 @@ impl Features {
         let one_hot = |n: i32, start: i32| Part::OneHot { n: n as usize, start: start.into() };
         for leaf in space.leaves() {
             match leaf.space {
-                Space::Box { dtype: Dtype::U8, .. } => parts.push(Part::Scaled(leaf.range.len(), 255.0)),
+                Space::Box { dtype: Dtype::U8, high, .. } => {
+                    let highest = high.iter().copied().fold(1.0, f32::max);
+                    parts.push(Part::Scaled(leaf.range.len(), highest));
+                }
                 Space::Box { .. } | Space::MultiBinary { .. } => parts.push(Part::Scaled(leaf.range.len(), 1.0)),
                 Space::Discrete { n, start } => parts.push(one_hot(*n, *start)),
                 Space::MultiDiscrete { nvec, start } => {
@@ -113,6 +117,10 @@ mod tests {
         let image = Features::new(&Space::image_u8(&[1, 3])).expect("a known space");
         image.encode(Row::U8(&[0, 51, 255]), &mut row);
         assert_eq!(row, [0.0, 0.2, 1.0]);
+        let shape = vec![3];
+        let planes = Space::Box { low: vec![0.0; 3], high: vec![1.0; 3], shape, dtype: Dtype::U8 };
+        Features::new(&planes).expect("a known space").encode(Row::U8(&[0, 1, 1]), &mut row);
+        assert_eq!(row, [0.0, 1.0, 1.0]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use cartwheel_envs::{Row, Space};
+use cartwheel_envs::{Row, Space, Statistics};
 use serde::{Deserialize, Serialize};
 
 use crate::features::Features;
@@ -46,6 +46,8 @@ struct Description {
     action_space: Space,
     net_arch: Vec<usize>,
     activation_fn: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    statistics: Vec<Statistics>,
 }
 
 /// Why a policy could not be made or loaded.
@@ -90,6 +92,7 @@ impl GreedyPolicy {
             action_space: action_space.clone(),
             net_arch: net_arch.to_vec(),
             activation_fn: activation_fn.to_string(),
+            statistics: Vec::new(),
         };
         Ok(Self { description, input: Vec::new(), features, mlp, parameters, scratch: Activations::default() })
     }
@@ -112,6 +115,7 @@ impl GreedyPolicy {
             activation,
             Vec::new(),
         )?;
+        policy.set_statistics(description.statistics);
         let find = |name: &str| tensors.iter().find(|t| t.name == format!("q_net.{name}")).cloned();
         policy.parameters =
             policy.mlp.flatten(find).map_err(|source| WeightsError::Mismatch { file: path.into(), source })?;
@@ -164,6 +168,17 @@ impl GreedyPolicy {
         assert_eq!(parameters.len(), self.mlp.flat_len(), "parameters of another network");
         self.parameters.clear();
         self.parameters.extend_from_slice(parameters);
+    }
+
+    /// What the wrappers of the environment had learnt of the stream when the policy was trained (means and variances
+    /// of observations): it takes observations that were normalized with these. They are saved with it.
+    pub fn statistics(&self) -> &[Statistics] {
+        &self.description.statistics
+    }
+
+    /// Replaces them.
+    pub fn set_statistics(&mut self, statistics: Vec<Statistics>) {
+        self.description.statistics = statistics;
     }
 
     /// The parameters, flat.

@@ -117,6 +117,12 @@ pub trait Env: Send {
         self.inner()?.compute_reward(achieved_goal, desired_goal)
     }
 
+    /// What the environment itself paid since this was last asked, where a [`Monitor`](crate::Monitor) is inside
+    /// wrappers: returns are told in the environment's own rewards, whatever a learner is shown.
+    fn raw_reward(&mut self) -> Option<f64> {
+        self.inner_mut()?.raw_reward()
+    }
+
     /// Shows each wrapper's running statistics, the outermost wrapper's first.
     fn statistics(&self, visit: &mut dyn FnMut(&Statistics)) {
         if let Some(env) = self.inner() {

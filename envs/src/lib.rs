@@ -81,4 +81,4 @@ pub use toy_text::{
 };
 pub use vector::{AutoresetMode, SyncVectorEnv, VectorEnv, VectorStep};
 pub use verify::{EpisodeCheck, FileCheck, Mismatch, verify_file, verify_line};
-pub use wrappers::TimeLimit;
+pub use wrappers::{Monitor, TimeLimit};

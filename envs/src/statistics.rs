@@ -73,6 +73,17 @@ impl Statistics {
         Self { moments: RunningMeanStd::new(width), discounted_return: 0.0, update_running_mean: true }
     }
 
+    /// Puts `from`, in order, in the place of those that a visit shows: for
+    /// [`Env::statistics_mut`](crate::Env::statistics_mut).
+    pub fn put(from: &[Self]) -> impl FnMut(&mut Self) {
+        let mut from = from.iter();
+        move |own| {
+            if let Some(statistics) = from.next() {
+                own.clone_from(statistics);
+            }
+        }
+    }
+
     /// One for several environments, from the statistics of each of them, all of wrappers in the same order. It is
     /// frozen: for acting, not for learning from.
     ///

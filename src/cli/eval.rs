@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use cartwheel::agents::GreedyPolicy;
-use cartwheel::envs::make_with;
 use cartwheel::trainer::run::RunDir;
 use cartwheel::trainer::{Evaluator, Settings, TrainError};
 use serde_json::json;
@@ -40,7 +39,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
     let mut policy =
         GreedyPolicy::load(&weights).map_err(|error| Failure::failed(format!("{error}{}", another(&run, &weights))))?;
     let env = &settings.env;
-    let world = make_with(&env.id, &env.args).map_err(Failure::usage)?;
+    let world = env.builder().make().map_err(Failure::usage)?;
     if (policy.observation_space(), policy.action_space()) != (world.observation_space(), world.action_space()) {
         return Err(Failure::usage(format!(
             "the weights {} take {} and answer {}; {} has {} and {}: give weights that were trained on it",
@@ -52,8 +51,9 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
             world.action_space()
         )));
     }
-    let mut evaluator = Evaluator::new(&env.id, &env.args, args.episodes as usize, settings.eval.max_episode_steps)
-        .map_err(TrainError::Env)?;
+    let episodes = args.episodes as usize;
+    let mut evaluator =
+        Evaluator::new(&env.builder(), episodes, episodes, settings.eval.max_episode_steps).map_err(TrainError::Env)?;
     let stop = || signals.exit_code().is_some();
     let Some(evaluation) = evaluator
         .evaluate(&mut policy, args.seed, &stop)

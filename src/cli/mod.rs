@@ -1,4 +1,7 @@
 //! The command line: parses, calls the library, and prints. One file a subcommand.
+//!
+//! A program that registers environments and then calls [`run`] is a `cartwheel` command that knows them:
+//! `examples/custom_env.rs`.
 
 mod algos;
 mod env;
@@ -47,8 +50,8 @@ enum Command {
     Algos,
 }
 
-/// Runs the command line of this process.
-pub(crate) fn run() -> ExitCode {
+/// Runs the command line of this process, and answers its exit code: 0, 1 for what failed, 2 for what was asked wrongly.
+pub fn run() -> ExitCode {
     // A panic in an environment is caught where it is run and told as one message: the default hook would print
     // a backtrace before it. One that nothing caught is a bug, and is told here.
     std::panic::set_hook(Box::new(|_| {}));

@@ -5,7 +5,7 @@
 
 use cartwheel_agents::nn::{Activations, Mlp};
 use cartwheel_agents::{Features, argmax};
-use cartwheel_envs::{Actions, EnvError, Generator, Row, Rows, Space, VectorEnv, VectorStep};
+use cartwheel_envs::{Actions, EnvError, Generator, Row, Rows, Space, Statistics, VectorEnv, VectorStep};
 use serde::{Deserialize, Serialize};
 
 use crate::error::EnvFault;
@@ -157,7 +157,20 @@ impl Actor {
 
     /// An empty rollout of the right shape.
     pub fn rollout(&self, capacity: usize) -> Rollout {
-        Rollout::new(self.envs.single_observation_space(), self.first_env, self.num_envs(), capacity)
+        let mut rollout = Rollout::new(self.envs.single_observation_space(), self.first_env, self.num_envs(), capacity);
+        rollout.statistics = self.statistics();
+        rollout
+    }
+
+    /// The running statistics of each environment's wrappers; empty where none keeps any.
+    pub fn statistics(&self) -> Vec<Vec<Statistics>> {
+        let of = |e: usize| {
+            let mut statistics = Vec::new();
+            self.envs.statistics(e, &mut |own| statistics.push(own.clone()));
+            statistics
+        };
+        let of_each: Vec<_> = (0..self.num_envs()).map(of).collect();
+        if of_each.iter().all(Vec::is_empty) { Vec::new() } else { of_each }
     }
 
     /// Fills `out` with its capacity of steps under `weights`; `steps` is how many environment steps the run
@@ -193,6 +206,14 @@ impl Actor {
         for e in 0..n {
             out.observations.copy_row(out.steps * n + e, &self.observations, e);
         }
+        for (e, kept) in out.statistics.iter_mut().enumerate() {
+            let mut kept = kept.iter_mut();
+            self.envs.statistics(e, &mut |own| {
+                if let Some(kept) = kept.next() {
+                    kept.clone_from(own);
+                }
+            });
+        }
         Ok(())
     }
 
@@ -223,7 +244,7 @@ impl Actor {
     fn follow_episode(&mut self, e: usize, t: usize, now: u64, version: u64, out: &mut Rollout) {
         let episode = &mut self.episodes[e];
         episode.length += 1;
-        episode.return_ += f64::from(self.step.rewards[e]);
+        episode.return_ += f64::from(self.step.raw_rewards()[e]);
         if self.spec.record_episodes {
             episode.actions.push(self.actions[e]);
         }

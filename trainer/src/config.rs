@@ -7,6 +7,7 @@ use cartwheel_agents::config::{ConfigError, ConfigErrors, Problem, Section, SetE
 use cartwheel_agents::dqn::DqnConfig;
 use cartwheel_agents::nn::Device;
 use cartwheel_agents::{config, config_enum};
+use cartwheel_envs::EnvBuilder;
 
 config_enum! {
     /// How collecting and learning take turns.
@@ -76,6 +77,13 @@ config! {
         n_envs: usize = 1, at_least(1);
         /// Its keyword arguments, as gymnasium.make takes them.
         args: serde_json::Map<String, serde_json::Value> = serde_json::Map::new();
+    }
+}
+
+impl EnvConfig {
+    /// The environment, to be made.
+    pub fn builder(&self) -> EnvBuilder {
+        EnvBuilder::new(&self.id).kwargs(self.args.clone())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Evaluation: greedy episodes on environments and seeds of their own.
 
 use cartwheel_agents::GreedyPolicy;
-use cartwheel_envs::{Actions, EnvError, Kwargs, Rows, VectorEnv, VectorStep, make_vec};
+use cartwheel_envs::{Actions, EnvBuilder, EnvError, Rows, Statistics, VectorEnv, VectorStep};
 use serde::{Deserialize, Serialize};
 
 use crate::statistics::mean_std;
@@ -32,10 +32,12 @@ impl Evaluation {
     }
 }
 
-/// Plays one greedy episode on each of a batch of environments: every seed counts once, so that short
-/// episodes are not counted more often than long ones.
+/// Plays one greedy episode from each of so many seeds, on a batch of environments: every seed counts once, so that
+/// short episodes are not counted more often than long ones. Returns are in the environment's own rewards, and
+/// statistics of wrappers are those that are given, not updated.
 pub struct Evaluator {
     envs: Box<dyn VectorEnv>,
+    episodes: usize,
     observations: Rows,
     step: VectorStep,
     max_episode_steps: u64,
@@ -46,22 +48,35 @@ pub struct Evaluator {
 }
 
 impl Evaluator {
-    /// An evaluator that plays `episodes` at a time.
+    /// An evaluator that plays `episodes`, `n_envs` of them at a time.
     ///
     /// # Errors
     /// If the environment cannot be made.
-    pub fn new(env_id: &str, args: &Kwargs, episodes: usize, max_episode_steps: u64) -> Result<Self, EnvError> {
-        let envs = make_vec(env_id, episodes, args)?;
+    pub fn new(env: &EnvBuilder, episodes: usize, n_envs: usize, max_episode_steps: u64) -> Result<Self, EnvError> {
+        let n_envs = n_envs.min(episodes);
+        let mut envs = env.make_vec(n_envs)?;
+        for e in 0..n_envs {
+            envs.statistics_mut(e, &mut |own| own.update_running_mean = false);
+        }
         let space = envs.single_observation_space().clone();
         Ok(Self {
-            observations: Rows::for_space(&space, episodes),
-            step: VectorStep::new(&space, episodes),
-            actions: vec![0; episodes],
-            running: Vec::with_capacity(episodes),
-            chosen: vec![0; episodes],
+            observations: Rows::for_space(&space, n_envs),
+            step: VectorStep::new(&space, n_envs),
+            actions: vec![0; n_envs],
+            running: Vec::with_capacity(n_envs),
+            chosen: vec![0; n_envs],
+            episodes,
             max_episode_steps,
             envs,
         })
+    }
+
+    /// Takes the policy's statistics for those of the wrappers, as they are.
+    fn set_statistics(&mut self, statistics: &[Statistics]) {
+        for e in 0..self.envs.num_envs() {
+            self.envs.statistics_mut(e, &mut |own| own.update_running_mean = false);
+            self.envs.statistics_mut(e, &mut Statistics::put(statistics));
+        }
     }
 
     /// Plays an episode from each of the seeds `seed`, `seed + 1`, ... `stop` is asked between steps; if it
@@ -75,16 +90,34 @@ impl Evaluator {
         seed: u64,
         stop: &dyn Fn() -> bool,
     ) -> Result<Option<Evaluation>, EnvError> {
-        let n = self.envs.num_envs();
+        self.set_statistics(policy.statistics());
+        let n = self.episodes;
         let mut result = Evaluation { returns: vec![0.0; n], lengths: vec![0; n] };
-        self.envs.reset(Some(seed), &mut self.observations)?;
+        for first in (0..n).step_by(self.envs.num_envs()) {
+            if !self.play(policy, seed, first, stop, &mut result)? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(result))
+    }
+
+    /// Plays the episodes from number `first` on, one on each environment. False if asked to stop.
+    fn play(
+        &mut self,
+        policy: &mut GreedyPolicy,
+        seed: u64,
+        first: usize,
+        stop: &dyn Fn() -> bool,
+        result: &mut Evaluation,
+    ) -> Result<bool, EnvError> {
+        self.envs.reset(Some(seed.wrapping_add(first as u64)), &mut self.observations)?;
         self.running.clear();
-        self.running.extend(0..n);
+        self.running.extend(0..self.envs.num_envs().min(self.episodes - first));
         self.actions.fill(policy.first_action());
         let mut steps = 0;
         while !self.running.is_empty() && steps < self.max_episode_steps {
             if stop() {
-                return Ok(None);
+                return Ok(false);
             }
             let chosen = &mut self.chosen[..self.running.len()];
             policy.act_batch(self.running.iter().map(|&e| self.observations.row(e)), chosen);
@@ -95,12 +128,12 @@ impl Evaluator {
             std::mem::swap(&mut self.observations, &mut self.step.observations);
             let step = &self.step;
             self.running.retain(|&e| {
-                result.returns[e] += f64::from(step.rewards[e]);
-                result.lengths[e] += 1;
+                result.returns[first + e] += f64::from(step.raw_rewards()[e]);
+                result.lengths[first + e] += 1;
                 !(step.terminated[e] || step.truncated[e])
             });
             steps += 1;
         }
-        Ok(Some(result))
+        Ok(true)
     }
 }

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use cartwheel_agents::nn::{Isa, prepare_thread};
 use cartwheel_agents::{Features, GreedyPolicy, PolicyError};
-use cartwheel_envs::{Space, make_vec, spec};
+use cartwheel_envs::Space;
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
@@ -186,10 +186,8 @@ impl<'a> Experiment<'a> {
     fn plan(&self) -> Result<Plan, TrainError> {
         let settings = &self.settings;
         settings.check()?;
-        let spec = spec(&settings.env.id)?;
-        let envs = make_vec(&settings.env.id, 1, &settings.env.args)?;
-        let observation_space = envs.single_observation_space().clone();
-        let action_space = envs.single_action_space().clone();
+        let env = settings.env.builder().make()?;
+        let (observation_space, action_space) = (env.observation_space().clone(), env.action_space().clone());
         let features =
             Features::new(&observation_space).map_err(|space| TrainError::Policy(PolicyError::Space(space)))?;
         let Space::Discrete { n: actions, .. } = action_space else {
@@ -212,7 +210,7 @@ impl<'a> Experiment<'a> {
                 settings.train.init_from.as_deref().unwrap_or_default()
             )));
         }
-        let solved_at = settings.eval.solved_at.or(spec.reward_threshold);
+        let solved_at = settings.eval.solved_at.or(env.spec().reward_threshold);
         Ok(Plan {
             placement,
             solved_at,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use cartwheel_agents::dqn::UpdateStats;
+use cartwheel_envs::Statistics;
 use serde::{Deserialize, Serialize};
 
 use crate::evaluation::Evaluation;
@@ -49,6 +50,8 @@ pub(crate) struct Best {
     pub(crate) evaluation: Evaluation,
     pub(crate) steps: u64,
     pub(crate) parameters: Vec<f32>,
+    /// Of the wrappers, merged over the environments and frozen.
+    pub(crate) statistics: Vec<Statistics>,
 }
 
 impl Books {

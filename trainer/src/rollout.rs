@@ -1,6 +1,6 @@
 //! What an actor hands over: consecutive steps of its environments, time-major.
 
-use cartwheel_envs::{Rows, Space};
+use cartwheel_envs::{Rows, Space, Statistics};
 
 use crate::run::EpisodeRecord;
 
@@ -32,6 +32,8 @@ pub struct Rollout {
     pub finals: usize,
     /// Episodes that ended, in the order of their last steps.
     pub episodes: Vec<FinishedEpisode>,
+    /// The running statistics of each environment's wrappers after the last step; empty where none keeps any.
+    pub statistics: Vec<Vec<Statistics>>,
 }
 
 /// An episode that ended within a rollout.
@@ -62,6 +64,7 @@ impl Rollout {
             final_observations: Rows::for_space(space, n),
             finals: 0,
             episodes: Vec::new(),
+            statistics: Vec::new(),
         }
     }
 

@@ -111,6 +111,9 @@ pub struct VectorStep {
     pub observations: Rows,
     /// The rewards of this step.
     pub rewards: Vec<f32>,
+    /// What the environments themselves paid, where wrappers change rewards; else empty. See
+    /// [`Self::raw_rewards`].
+    pub monitored: Vec<f32>,
     /// See [`Step::terminated`](crate::Step::terminated).
     pub terminated: Vec<bool>,
     /// See [`Step::truncated`](crate::Step::truncated).
@@ -130,6 +133,7 @@ impl VectorStep {
             final_observations: observations.clone(),
             observations,
             rewards: vec![0.0; num_envs],
+            monitored: Vec::new(),
             terminated: vec![false; num_envs],
             truncated: vec![false; num_envs],
             final_infos: None,
@@ -141,6 +145,13 @@ impl VectorStep {
     pub fn with_final_infos(mut self) -> Self {
         self.final_infos = Some(vec![Info::new(); self.rewards.len()]);
         self
+    }
+
+    /// The rewards of this step in the environments' own terms: returns are summed from these, whatever wrappers make
+    /// of rewards for the learner.
+    #[inline]
+    pub fn raw_rewards(&self) -> &[f32] {
+        if self.monitored.is_empty() { &self.rewards } else { &self.monitored }
     }
 }
 

@@ -27,6 +27,8 @@ pub struct SyncVectorEnv {
     autoreset_mode: AutoresetMode,
     /// Which environments' episodes are over and wait for their reset; none with same-step autoreset.
     ended: Vec<bool>,
+    /// Whether environments tell what they pay beside what wrappers make of it: see [`Env::raw_reward`].
+    is_monitored: bool,
     /// Whether the batch may be stepped.
     running: bool,
 }
@@ -62,7 +64,7 @@ impl SyncVectorEnv {
     ///
     /// # Errors
     /// [`EnvError::Failed`] if there are none, or their spaces differ.
-    pub fn new(envs: Vec<Box<dyn Env>>) -> Result<Self> {
+    pub fn new(mut envs: Vec<Box<dyn Env>>) -> Result<Self> {
         let first = envs.first().ok_or_else(|| EnvError::failed("a batch has at least one environment"))?;
         let spaces = |env: &dyn Env| (env.observation_space(), env.action_space());
         let expected = spaces(first.as_ref());
@@ -81,6 +83,7 @@ impl SyncVectorEnv {
             autoreset_mode: AutoresetMode::default(),
             ended: vec![false; envs.len()],
             running: false,
+            is_monitored: envs.iter_mut().any(|env| env.raw_reward().is_some()),
             envs,
         })
     }
@@ -133,8 +136,7 @@ impl SyncVectorEnv {
     /// Brings environment `i` to where `log` leads from the start of the saved episode.
     fn replay(&mut self, i: usize, saved: &Saved, log: &EpisodeLog) -> Result<()> {
         self.generators[i].clone_from(&saved.episode);
-        let mut statistics = log.statistics.iter();
-        self.envs[i].statistics_mut(&mut |own| own.clone_from(statistics.next().unwrap_or(&own.clone())));
+        self.envs[i].statistics_mut(&mut Statistics::put(&log.statistics));
         self.reset_one(i)?;
         let width = self.action_space.width();
         let single = matches!(self.action_space, Space::Discrete { .. });
@@ -214,6 +216,10 @@ impl VectorEnv for SyncVectorEnv {
             if this.ended[i] {
                 this.reset_one(i)?;
                 (out.rewards[i], out.terminated[i], out.truncated[i]) = (0.0, false, false);
+                if this.is_monitored {
+                    out.monitored.resize(this.envs.len(), 0.0);
+                    out.monitored[i] = 0.0;
+                }
                 out.observations.copy_row(i, &this.observations, i);
                 return Ok(());
             }
@@ -227,6 +233,10 @@ impl VectorEnv for SyncVectorEnv {
             let observation = this.observations.row_mut(i);
             let step = this.envs[i].step(actions.get(i, width), &mut this.generators[i], observation)?;
             out.rewards[i] = step.reward as f32;
+            if this.is_monitored {
+                out.monitored.resize(this.envs.len(), 0.0);
+                out.monitored[i] = this.envs[i].raw_reward().unwrap_or(step.reward) as f32;
+            }
             out.terminated[i] = step.terminated;
             out.truncated[i] = step.truncated;
             this.ended[i] = step.terminated || step.truncated;

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use cartwheel_agents::nn::TrainingState;
-use cartwheel_envs::Generator;
+use cartwheel_envs::{Generator, Statistics};
 use serde::{Deserialize, Serialize};
 
 use super::Session;
@@ -93,9 +93,11 @@ impl Session<'_> {
     fn try_checkpoint(&mut self, envs: Option<Vec<EnvState>>) -> Result<WriteCost, TrainError> {
         // The weights first: they are small, and a disk that is too full for the state may still take them.
         self.policy.set_parameters(self.dqn.parameters());
+        self.policy.set_statistics(Statistics::merged(&self.statistics));
         write_weights(&self.run.latest_weights(), &self.policy.to_bytes())?;
         if let Some(best) = &self.books.best {
             self.policy.set_parameters(&best.parameters);
+            self.policy.set_statistics(best.statistics.clone());
         }
         // Before the first evaluation the newest weights are the best there are.
         write_weights(&self.run.best_weights(), &self.policy.to_bytes())?;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use cartwheel_envs::Generator;
+use cartwheel_envs::{Generator, Statistics};
 
 use super::{End, Session, stream};
 use crate::TrainError;
@@ -19,6 +19,7 @@ impl Session<'_> {
     /// Nothing if asked to stop meanwhile: then nothing is counted or written.
     fn evaluate(&mut self) -> Result<Option<bool>, TrainError> {
         self.policy.set_parameters(self.dqn.parameters());
+        self.policy.set_statistics(Statistics::merged(&self.statistics));
         let Some(first) = self.play(0)? else { return Ok(None) };
         let mean = first.mean();
         let mut second = None;
@@ -65,6 +66,7 @@ impl Session<'_> {
             return Ok(Some(best.evaluation));
         }
         self.policy.set_parameters(&best.parameters);
+        self.policy.set_statistics(best.statistics);
         let evaluation = self.play(0)?;
         if let Some(evaluation) = &evaluation {
             self.report(evaluation);
@@ -74,7 +76,8 @@ impl Session<'_> {
 
     fn keep(&mut self, evaluation: Evaluation) {
         let parameters = self.dqn.parameters().to_vec();
-        self.books.best = Some(Best { evaluation, steps: self.books.steps, parameters });
+        let statistics = Statistics::merged(&self.statistics);
+        self.books.best = Some(Best { evaluation, steps: self.books.steps, parameters, statistics });
     }
 
     /// The policy on the episodes of the evaluation that comes `ahead` after the next; nothing if asked to stop.

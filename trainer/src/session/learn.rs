@@ -50,6 +50,9 @@ impl Session<'_> {
                 self.books.steps += rollout.transitions() as u64;
                 self.books.average("time/policy_lag", (self.weights.version - rollout.version) as f64);
                 self.arrived.append(&mut rollout.episodes);
+                for (e, statistics) in rollout.statistics.iter().enumerate() {
+                    self.statistics[rollout.first_env + e].clone_from(statistics);
+                }
             }
             self.end_episodes();
             self.update(before)?;

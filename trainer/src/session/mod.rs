@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicBool;
 use cartwheel_agents::dqn::{Batch, Dqn};
 use cartwheel_agents::nn::Placement;
 use cartwheel_agents::{Features, GreedyPolicy, PolicyError};
-use cartwheel_envs::{Generator, Space, make_vec};
+use cartwheel_envs::{Generator, Space, Statistics};
 
 use crate::TrainError;
 use crate::actor::{Actor, ActorSpec, EnvState, EpsilonSchedule, Weights};
@@ -69,6 +69,8 @@ pub(crate) struct Session<'a> {
     /// States of the environments to go on from.
     env_states: Option<Vec<EnvState>>,
     batch: Batch,
+    /// Of each environment's wrappers, as of its last rollout.
+    statistics: Vec<Vec<Statistics>>,
     /// Episodes that ended since the last update.
     arrived: Vec<FinishedEpisode>,
     weights: Arc<Weights>,
@@ -122,8 +124,8 @@ impl<'a> Session<'a> {
                 Some(checkpoint) => RunWriter::resume(&run, checkpoint.books.steps, checkpoint.logs)?,
             },
             evaluator: Evaluator::new(
-                &settings.env.id,
-                &settings.env.args,
+                &settings.env.builder(),
+                eval.n_eval_episodes,
                 eval.n_eval_episodes,
                 eval.max_episode_steps,
             )?,
@@ -140,6 +142,7 @@ impl<'a> Session<'a> {
             costs: CheckpointCosts::default(),
             batch: Batch::default(),
             arrived: Vec::new(),
+            statistics: vec![Vec::new(); settings.env.n_envs],
             env_states: None,
             settings,
             plan,
@@ -230,6 +233,9 @@ impl<'a> Session<'a> {
                 None if self.books.steps > 0 => actor.begin_in(&mut self.replay),
                 None => {}
             }
+            for (e, statistics) in actor.statistics().into_iter().enumerate() {
+                self.statistics[first + e] = statistics;
+            }
             first += share;
             actors.push(actor);
         }
@@ -248,7 +254,7 @@ impl<'a> Session<'a> {
             epsilon: self.epsilon,
             record_episodes: self.settings.run.record_episodes,
         };
-        let envs = make_vec(&self.settings.env.id, share, &self.settings.env.args)?;
+        let envs = self.settings.env.builder().make_vec(share)?;
         Ok(Actor::new(spec, first, envs, reset_seed)?)
     }
 
