@@ -1,7 +1,7 @@
 //! Making environments: what `gymnasium.make` and `make_vec` take.
 
 use crate::registry::spec;
-use crate::{AutoresetMode, Env, EnvSpec, Environment, Kwargs, Result, SyncVectorEnv, VectorEnv};
+use crate::{AutoresetMode, Env, EnvSpec, Environment, Kwargs, Monitor, Result, SyncVectorEnv, VectorEnv, WrapperSpec};
 
 /// An environment to be made, once or many times over.
 ///
@@ -13,12 +13,16 @@ use crate::{AutoresetMode, Env, EnvSpec, Environment, Kwargs, Result, SyncVector
 /// env.reset(Some(0))?;
 /// assert_eq!(env.step(1)?.reward, 0.0);
 /// assert_eq!(builder.make_vec(8)?.num_envs(), 8);
+///
+/// let stacked = builder.wrapper("FrameStackObservation(4)")?.make()?;
+/// assert_eq!(stacked.observation_space().shape(), [4, 4]);
 /// # Ok::<(), cartwheel_envs::EnvError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct EnvBuilder {
     id: String,
     kwargs: Kwargs,
+    wrappers: Vec<WrapperSpec>,
     /// In place of the registered one, if it is given.
     max_episode_steps: Option<Option<u32>>,
     autoreset_mode: AutoresetMode,
@@ -30,6 +34,7 @@ impl EnvBuilder {
         Self {
             id: id.to_owned(),
             kwargs: Kwargs::new(),
+            wrappers: Vec::new(),
             max_episode_steps: None,
             autoreset_mode: AutoresetMode::default(),
         }
@@ -63,6 +68,23 @@ impl EnvBuilder {
         self
     }
 
+    /// A wrapper around it and its time limit, and around the wrappers before: see [`WrapperSpec`].
+    ///
+    /// # Errors
+    /// [`EnvError::UnknownWrapper`](crate::EnvError::UnknownWrapper), [`EnvError::BadWrapper`](crate::EnvError::BadWrapper)
+    /// and [`EnvError::BadArgument`](crate::EnvError::BadArgument).
+    pub fn wrapper(mut self, wrapper: &str) -> Result<Self> {
+        self.wrappers.push(wrapper.parse()?);
+        Ok(self)
+    }
+
+    /// Wrappers, the innermost first.
+    #[must_use]
+    pub fn wrappers(mut self, wrappers: Vec<WrapperSpec>) -> Self {
+        self.wrappers.extend(wrappers);
+        self
+    }
+
     /// What is registered of it, with the time limit that it gets.
     ///
     /// # Errors
@@ -75,13 +97,20 @@ impl EnvBuilder {
         Ok(spec)
     }
 
-    /// One environment, to be given a generator and rows (`gym.make(id).unwrapped`, with its time limit).
+    /// One environment with its time limit and wrappers, to be given a generator and rows.
     ///
     /// # Errors
     /// [`EnvError::UnknownEnv`](crate::EnvError::UnknownEnv), [`EnvError::UnknownArgument`](crate::EnvError::UnknownArgument),
-    /// [`EnvError::BadArgument`](crate::EnvError::BadArgument), and the constructor's own; as all that follow.
+    /// [`EnvError::BadArgument`](crate::EnvError::BadArgument), [`EnvError::UnfitWrapper`](crate::EnvError::UnfitWrapper),
+    /// and the constructor's own; as all that follow.
     pub fn build(&self) -> Result<Box<dyn Env>> {
-        self.spec()?.build(&self.kwargs)
+        let env = self.spec()?.build(&self.kwargs)?;
+        if self.wrappers.is_empty() {
+            return Ok(env);
+        }
+        // Whatever wrappers make of rewards, returns are told in the environment's own.
+        let env: Box<dyn Env> = Box::new(Monitor::new(env));
+        self.wrappers.iter().try_fold(env, |env, wrapper| wrapper.wrap(env))
     }
 
     /// One environment, to be stepped by hand (`gym.make(id, **kwargs)`).
@@ -89,25 +118,24 @@ impl EnvBuilder {
     /// # Errors
     /// As [`Self::build`].
     pub fn make(&self) -> Result<Environment> {
-        let spec = self.spec()?;
-        let env = spec.build(&self.kwargs)?;
-        Ok(Environment::new(spec, env))
+        Ok(Environment::new(self.spec()?, self.build()?))
     }
 
-    /// A batch (`gym.make_vec(id, num_envs)`): the native one if there is one that knows the autoreset mode, else a
-    /// [`SyncVectorEnv`].
+    /// A batch (`gym.make_vec(id, num_envs)`): the native one if there is one that knows the autoreset mode, and no
+    /// wrapper, else a [`SyncVectorEnv`].
     ///
     /// # Errors
     /// As [`Self::build`], and [`EnvError::Failed`](crate::EnvError::Failed) for a batch of none.
     pub fn make_vec(&self, num_envs: usize) -> Result<Box<dyn VectorEnv>> {
-        let spec = self.spec()?;
-        if let Some(native) = spec.build_batch(&self.kwargs, num_envs) {
+        if self.wrappers.is_empty()
+            && let Some(native) = self.spec()?.build_batch(&self.kwargs, num_envs)
+        {
             let mut native = native?;
             if native.set_autoreset_mode(self.autoreset_mode) {
                 return Ok(native);
             }
         }
-        let envs = (0..num_envs).map(|_| spec.build(&self.kwargs)).collect::<Result<_>>()?;
+        let envs = (0..num_envs).map(|_| self.build()).collect::<Result<_>>()?;
         let mut envs = SyncVectorEnv::new(envs)?;
         envs.set_autoreset_mode(self.autoreset_mode);
         Ok(Box::new(envs))

@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::error::panic_message;
-use crate::{Dtype, Env, Generator, RowMut, Rows, Scene, Space, Step};
+use crate::{Env, Generator, RowMut, Rows, Scene, Space, Step};
 
 /// Long enough for a few episodes of most environments.
 const STEPS: usize = 300;
@@ -74,7 +74,7 @@ fn check_space(rule: &'static str, space: &Space, found: &mut Vec<Violation>) {
                 None => check_parts(rule, space, parts.iter().map(|(_, part)| part), found),
             }
         }
-        Space::Box { low, high, shape, dtype } => {
+        Space::Box { low, high, shape, .. } => {
             let width = shape.iter().product();
             if width == 0 {
                 Some(format!("shape {shape:?} has no element; every axis must have a length"))
@@ -83,8 +83,6 @@ fn check_space(rule: &'static str, space: &Space, found: &mut Vec<Violation>) {
                 Some(format!("shape {shape:?} has {width} elements but {lengths}; give one of each for each element"))
             } else if let Some(i) = (0..width).find(|&i| low[i].is_nan() || high[i].is_nan() || low[i] > high[i]) {
                 Some(format!("element {i} lies between {} and {}; make low at most high", low[i], high[i]))
-            } else if *dtype == Dtype::I32 {
-                Some("a Box of int32; use float32 or uint8".to_owned())
             } else {
                 None
             }
@@ -118,8 +116,13 @@ struct Moment {
 fn check_behavior(env: &mut dyn Env, found: &mut Vec<Violation>) {
     let observed = env.observation_space();
     let seeded = || (Generator::new(7), Generator::new(8));
+    // They outlive episodes, so the second run starts from those of the first.
+    let mut statistics = Vec::new();
+    env.statistics(&mut |own| statistics.push(own.clone()));
     let (mut rng, mut choices) = seeded();
     let Some(first) = run(env, &mut rng, &mut choices, Start::Reset, Fill::Low, found) else { return };
+    let mut statistics = statistics.into_iter();
+    env.statistics_mut(&mut |own| own.clone_from(&statistics.next().unwrap_or_else(|| own.clone())));
     let (mut rng, mut choices) = seeded();
     let Some(second) = run(env, &mut rng, &mut choices, Start::Reset, Fill::High, found) else { return };
     if let Some(at) = difference(&first, &second) {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Action, EnvError, Result, list};
+use crate::{Action, Dtype, EnvError, Result, list};
 
 /// A counter that can be told to break each promise.
 #[derive(Clone, Copy, Default)]

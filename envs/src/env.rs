@@ -123,6 +123,11 @@ pub trait Env: Send {
         self.inner_mut()?.raw_reward()
     }
 
+    /// After how many steps a [`TimeLimit`](crate::TimeLimit) cuts episodes off; `None` without one.
+    fn max_episode_steps(&self) -> Option<u32> {
+        self.inner()?.max_episode_steps()
+    }
+
     /// Shows each wrapper's running statistics, the outermost wrapper's first.
     fn statistics(&self, visit: &mut dyn FnMut(&Statistics)) {
         if let Some(env) = self.inner() {

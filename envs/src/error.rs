@@ -28,24 +28,56 @@ pub enum EnvError {
     /// The environment has no keyword argument of this name.
     #[error("{env} has no argument `{argument}`{}", DidYouMean(.nearest))]
     UnknownArgument {
-        /// Id of the environment.
+        /// Id of the environment, or name of the wrapper.
         env: String,
         /// The argument's name as given.
         argument: String,
-        /// Arguments of the environment that look like it, best first.
+        /// Its arguments that look like it, best first.
         nearest: Vec<String>,
     },
     /// A keyword argument has a value of the wrong type or outside its range.
     #[error("{env}: argument `{argument}` is {found}; it must be {expected}")]
     BadArgument {
-        /// Id of the environment.
+        /// Id of the environment, or name of the wrapper.
         env: String,
         /// The argument's name.
         argument: String,
-        /// The value given, as JSON.
+        /// The value given, as JSON, or as a Python literal.
         found: String,
         /// What it should be.
         expected: String,
+    },
+
+    // === Wrappers ===
+    /// There is no wrapper of this name.
+    #[error("there is no wrapper `{name}`{}; `cartwheel env wrappers` names them all", DidYouMean(.nearest))]
+    UnknownWrapper {
+        /// The name asked for.
+        name: String,
+        /// Wrappers that look like it, best first.
+        nearest: Vec<String>,
+    },
+    /// A wrapper's text that cannot be read.
+    #[error("the wrapper `{text}`: {problem}")]
+    BadWrapper {
+        /// The text.
+        text: String,
+        /// What is wrong with it, and how it would be right.
+        problem: String,
+    },
+    /// A wrapper around an environment that it does not fit.
+    #[error("{wrapper} needs {needs}, but the {which} space is {space}; {advice}")]
+    UnfitWrapper {
+        /// The wrapper.
+        wrapper: &'static str,
+        /// What it needs.
+        needs: &'static str,
+        /// `observation` or `action`.
+        which: &'static str,
+        /// The space found.
+        space: String,
+        /// What to do.
+        advice: &'static str,
     },
 
     // === Stepping ===
@@ -122,6 +154,31 @@ impl EnvError {
     /// An action that `space` does not take.
     pub(crate) fn invalid_action(action: crate::Action<'_>, space: &crate::Space) -> Self {
         Self::InvalidAction { found: format!("{action:?}"), expected: format!("of {space}") }
+    }
+
+    /// An argument of an environment or wrapper that it cannot be made with.
+    pub(crate) fn bad_argument(
+        env: &str,
+        argument: &str,
+        found: impl fmt::Display,
+        expected: impl fmt::Display,
+    ) -> Self {
+        Self::BadArgument {
+            env: env.to_owned(),
+            argument: argument.to_owned(),
+            found: found.to_string(),
+            expected: expected.to_string(),
+        }
+    }
+
+    /// A wrapper around an environment with observations that it cannot take.
+    pub(crate) fn unfit_observation(
+        wrapper: &'static str,
+        needs: &'static str,
+        space: &crate::Space,
+        advice: &'static str,
+    ) -> Self {
+        Self::UnfitWrapper { wrapper, needs, which: "observation", space: space.to_string(), advice }
     }
 
     pub(crate) fn bad_state(message: impl fmt::Display) -> Self {

@@ -81,4 +81,9 @@ pub use toy_text::{
 };
 pub use vector::{AutoresetMode, SyncVectorEnv, VectorEnv, VectorStep};
 pub use verify::{EpisodeCheck, FileCheck, Mismatch, verify_file, verify_line};
-pub use wrappers::{Monitor, TimeLimit};
+pub use wrappers::{
+    ActionMap, ActionWrapper, Bounds, ClipAction, ClipReward, EpisodeStatistics, FlattenObservation,
+    FrameStackObservation, Memory, Monitor, NormalizeObservation, NormalizeReward, ObservationMap, ObservationWrapper,
+    Padding, RecordEpisodeStatistics, RescaleAction, RescaleObservation, RewardMap, RewardWrapper, TimeLimit,
+    TransformReward, WrapperInfo, WrapperParam, WrapperSpec, wrappers,
+};

@@ -177,6 +177,32 @@ impl RowMut<'_> {
     pub fn copy_from(&mut self, row: Row<'_>) {
         each!(Row, row, row => self.write(row));
     }
+
+    /// Copies `row` in, whatever its type: each number is rounded to this row's.
+    ///
+    /// # Panics
+    /// If it is of another length.
+    #[inline]
+    pub fn convert_from(&mut self, row: Row<'_>) {
+        if self.as_row().dtype() == row.dtype() {
+            return self.copy_from(row);
+        }
+        assert_eq!(self.as_row().len(), row.len(), "a row of another length");
+        (0..row.len()).for_each(|i| self.set_number(i, row.number(i)));
+    }
+
+    /// Some of the numbers, to write.
+    ///
+    /// # Panics
+    /// If the range is not within the row.
+    #[inline]
+    pub fn part(&mut self, range: std::ops::Range<usize>) -> RowMut<'_> {
+        match self {
+            Self::F32(row) => RowMut::F32(&mut row[range]),
+            Self::U8(row) => RowMut::U8(&mut row[range]),
+            Self::I32(row) => RowMut::I32(&mut row[range]),
+        }
+    }
 }
 
 /// A number an observation can be made of: `f32`, `u8` or `i32`.

@@ -33,6 +33,23 @@ impl RunningMeanStd {
         self.count = total;
     }
 
+    /// As [`Self::update`], in the arithmetic of f32: what NumPy does with vectors of f32.
+    ///
+    /// # Panics
+    /// If it has another number of elements.
+    #[inline]
+    pub fn update_f32(&mut self, vector: &[f32]) {
+        assert_eq!(vector.len(), self.mean.len(), "a vector of another length");
+        let total = self.count + 1.0;
+        let (old, new) = (self.count as f32, total as f32);
+        for ((x, mean), var) in vector.iter().zip(&mut self.mean).zip(&mut self.var) {
+            let delta = x - *mean as f32;
+            *mean = f64::from(*mean as f32 + delta / new);
+            *var = f64::from((*var as f32 * old + delta * delta * old / new) / new);
+        }
+        self.count = total;
+    }
+
     /// Takes in what `other` has seen (Chan et al. 1979, `update_mean_var_count_from_moments` of Gymnasium).
     ///
     /// # Panics

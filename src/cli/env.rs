@@ -1,4 +1,4 @@
-//! `cartwheel env list | info | check | verify`
+//! `cartwheel env list | info | wrappers | check | verify`
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,6 +18,8 @@ pub(crate) enum Command {
         /// Its id.
         env: String,
     },
+    /// List the wrappers that go around environments.
+    Wrappers,
     /// Check that environments keep their contract; all of them without an id.
     Check {
         /// Ids.
@@ -35,6 +37,7 @@ pub(crate) fn run(command: &Command, output: Output) -> Result {
     match command {
         Command::List => all(output),
         Command::Info { env } => info(env, output),
+        Command::Wrappers => wrappers(output),
         Command::Check { envs } => check(envs, output),
         Command::Verify { files } => verify(files, output),
     }
@@ -82,6 +85,35 @@ fn info(id: &str, output: Output) -> Result {
             text += &format!("\n  --env-arg {}={}  {}", kwarg.name, kwarg.default, kwarg.description);
         }
         text
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+fn wrappers(output: Output) -> Result {
+    let values: Vec<_> = envs::wrappers()
+        .iter()
+        .map(|wrapper| {
+            let params = wrapper.params.iter().map(|param| {
+                json!({
+                    "name": param.name, "default": param.default, "expects": param.expects(),
+                    "description": param.description,
+                })
+            });
+            json!({
+                "name": wrapper.name, "description": wrapper.description, "signature": wrapper.signature(),
+                "params": params.collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    output.print(&values, || {
+        let mut text = String::new();
+        for wrapper in envs::wrappers() {
+            text += &format!("{}: {}\n", wrapper.signature(), wrapper.description);
+            for param in wrapper.params {
+                text += &format!("    {}: {}; {}\n", param.name, param.description, param.expects());
+            }
+        }
+        text.trim_end().to_owned()
     });
     Ok(ExitCode::SUCCESS)
 }

@@ -27,7 +27,7 @@ pub enum Space {
         high: Vec<f32>,
         /// Length along each axis.
         shape: Vec<usize>,
-        /// [`Dtype::F32`] or [`Dtype::U8`].
+        /// The number type.
         dtype: Dtype,
     },
     /// The integers `start..start + n` (`spaces.Discrete`): one `i32`.
@@ -127,7 +127,8 @@ impl Space {
     fn fits_bytes(&self) -> bool {
         let fits = |n: i32, start: i32| start >= 0 && i64::from(start) + i64::from(n) <= 256;
         match self {
-            Self::Box { dtype, .. } => *dtype == Dtype::U8,
+            Self::Box { dtype: Dtype::F32, .. } => false,
+            Self::Box { low, high, .. } => low.iter().all(|x| *x >= 0.0) && high.iter().all(|x| *x <= 255.0),
             Self::Discrete { n, start } => fits(*n, *start),
             Self::MultiDiscrete { nvec, start } => nvec.iter().zip(start).all(|(n, start)| fits(*n, *start)),
             Self::MultiBinary { .. } => true,

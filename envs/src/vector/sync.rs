@@ -96,11 +96,7 @@ impl SyncVectorEnv {
     /// Runs `each` on some environments in order, naming the one that fails or panics.
     ///
     /// One `catch_unwind` serves the whole batch: a step pays for it once, not once an environment.
-    fn for_each_in(
-        &mut self,
-        envs: Range<usize>,
-        mut each: impl FnMut(&mut Self, usize) -> Result<()>,
-    ) -> Result<()> {
+    fn for_each_in(&mut self, envs: Range<usize>, mut each: impl FnMut(&mut Self, usize) -> Result<()>) -> Result<()> {
         self.running = false;
         let mut index = envs.start;
         // Unwind safety: after a panic nothing is used before a reset or restore has rewritten it.

@@ -1,6 +1,7 @@
 //! Cuts episodes that go on for too long.
 
-use crate::{Action, Env, EnvError, Generator, Result, RowMut, Space, Step};
+use super::state;
+use crate::{Action, Env, Generator, Result, RowMut, Space, Step};
 
 /// Truncates the episode with its `max_episode_steps`-th step (Gymnasium's `TimeLimit`).
 ///
@@ -51,18 +52,16 @@ impl<E: Env> Env for TimeLimit<E> {
         Some(&mut self.env)
     }
 
-    /// Steps elapsed, little-endian, then the inner state.
+    fn max_episode_steps(&self) -> Option<u32> {
+        Some(self.max_episode_steps)
+    }
+
     fn save(&self) -> Option<Vec<u8>> {
-        let inner = self.env.save()?;
-        Some([&self.elapsed.to_le_bytes()[..], &inner].concat())
+        state::save(&self.elapsed, &self.env)
     }
 
     fn restore(&mut self, state: &[u8]) -> Result<()> {
-        let (elapsed, inner) = state
-            .split_first_chunk()
-            .ok_or_else(|| EnvError::bad_state("too short for the time limit's step count"))?;
-        self.env.restore(inner)?;
-        self.elapsed = u32::from_le_bytes(*elapsed);
+        self.elapsed = state::restore(state, &mut self.env)?;
         Ok(())
     }
 }
@@ -71,7 +70,7 @@ impl<E: Env> Env for TimeLimit<E> {
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
-    use crate::{IdentityConfig, IdentityEnv, Rows};
+    use crate::{EnvError, IdentityConfig, IdentityEnv, Rows};
 
     #[test]
     fn the_count_is_saved() {
@@ -87,6 +86,6 @@ mod tests {
         assert_eq!([truncated(&mut env), truncated(&mut env)], [false, true]);
         env.restore(&saved).unwrap();
         assert_eq!([truncated(&mut env), truncated(&mut env)], [false, true]);
-        assert!(matches!(env.restore(&saved[..3]), Err(EnvError::BadState { .. })));
+        assert!(matches!(env.restore(&saved[..1]), Err(EnvError::BadState { .. })));
     }
 }
