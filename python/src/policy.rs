@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use cartwheel_agents::GreedyPolicy;
 use numpy::ndarray::{ArrayD, IxDyn};
-use numpy::{IntoPyArray as _, PyArrayDyn};
+use numpy::{IntoPyArray as _, PyArray1, PyArrayDyn, ToPyArray as _};
 use pyo3::exceptions::{PyFileNotFoundError, PyValueError};
 use pyo3::prelude::*;
 
@@ -45,6 +45,7 @@ fn weights_of_run(run: &Path) -> PyResult<PathBuf> {
 }
 
 type Array<'py, T> = Bound<'py, PyArrayDyn<T>>;
+type Moments<'py> = (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>);
 
 #[pymethods]
 impl Policy {
@@ -58,6 +59,15 @@ impl Policy {
     #[getter]
     fn action_space<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         spaces::to_python(py, self.policy.action_space())
+    }
+
+    /// What normalizing wrappers had learnt of observations when the policy was trained, the outermost wrapper's first:
+    /// a mean and a variance, each an array. The policy takes observations that were normalized with these; an empty list
+    /// if it was trained without such wrappers.
+    #[getter]
+    fn statistics<'py>(&self, py: Python<'py>) -> Vec<Moments<'py>> {
+        let moments = self.policy.statistics().iter().map(|statistics| &statistics.moments);
+        moments.map(|moments| (moments.mean.to_pyarray(py), moments.var.to_pyarray(py))).collect()
     }
 
     /// Chooses the action for an observation, or for each of a batch, as Stable-Baselines3's ``predict``.

@@ -19,7 +19,9 @@ DISCRETE = {"Discrete": {"n": 3, "start": 5}}
 PAIR = {"Tuple": [{"Discrete": {"n": 2, "start": 0}}, {"Discrete": {"n": 3, "start": -1}}]}
 
 
-def write_policy(file: Path, observation_space: dict, inputs: int, action_space: dict) -> list[np.ndarray]:
+def write_policy(
+    file: Path, observation_space: dict, inputs: int, action_space: dict, **more: object
+) -> list[np.ndarray]:
     """Writes a policy with random weights, 16 hidden units and ReLU, and returns its tensors."""
     rng = np.random.default_rng(1)
     actions = action_space["Discrete"]["n"]
@@ -30,6 +32,7 @@ def write_policy(file: Path, observation_space: dict, inputs: int, action_space:
         "action_space": action_space,
         "net_arch": [16],
         "activation_fn": "relu",
+        **more,
     }
     header, at = {"__metadata__": {"policy": json.dumps(policy)}}, 0
     for name, tensor in tensors.items():
@@ -93,6 +96,16 @@ def test_spaces(box):
     assert policy.action_space == gymnasium.spaces.Discrete(2)
     assert policy.observation_space.shape == (4,) and policy.observation_space.dtype == np.float32
     assert policy.observation_space.high[1] == np.inf
+
+
+def test_what_normalized_observations_are_normalized_with(box, tmp_path):
+    assert box[0].statistics == []
+    moments = {"mean": [1.0, 2.0, 3.0, 4.0], "var": [0.5, 1.0, 1.5, 2.0], "count": 9.0}
+    statistics = [{"moments": moments, "discounted_return": 0.0, "update_running_mean": False}]
+    write_policy(tmp_path / "n.safetensors", BOX, 4, {"Discrete": {"n": 2, "start": 0}}, statistics=statistics)
+    [(mean, var)] = cartwheel.load_policy(tmp_path / "n.safetensors").statistics
+    np.testing.assert_array_equal(mean, moments["mean"])
+    np.testing.assert_array_equal(var, moments["var"])
 
 
 @pytest.mark.parametrize("observation", [np.zeros(3), np.zeros((2, 3)), np.zeros((2, 2, 4)), 0.0, "text", [[1.0], [2.0, 3.0]]])

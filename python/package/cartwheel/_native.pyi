@@ -34,6 +34,14 @@ class Policy:
     def action_space(self) -> gymnasium.spaces.Discrete:
         """What it answers."""
 
+    @property
+    def statistics(self) -> list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
+        """What normalizing wrappers had learnt of observations when the policy was trained, the outermost's first.
+
+        A mean and a variance, each an array. The policy takes observations that were normalized with these; an empty
+        list if it was trained without such wrappers.
+        """
+
     def predict(
         self,
         observation: Any,
