@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use cartwheel::agents::nn::Device;
+use cartwheel::envs::WrapperSpec;
 use cartwheel::trainer::{
     ActorCount, Aggregate, Algo, Clock, Event, Experiment, Settings, Summary, TrainError, train_seeds,
 };
@@ -47,6 +48,9 @@ pub(crate) struct Args {
     /// A keyword argument of the environment; repeatable.
     #[arg(long = "env-arg", value_name = "KEY=VALUE")]
     env_args: Vec<String>,
+    /// A wrapper around the environment and those before, such as "FrameStackObservation(4)"; repeatable.
+    #[arg(long = "wrapper", value_name = "WRAPPER")]
+    wrappers: Vec<WrapperSpec>,
     /// Where the network is trained: auto, cpu, cuda or cuda:N.
     #[arg(long, value_name = "DEVICE")]
     device: Option<Device>,
@@ -69,7 +73,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "RUN")]
     init_from: Option<PathBuf>,
     /// Go on with a run from its last checkpoint.
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["env", "algo", "seed", "seeds", "steps", "n_envs", "clock", "env_args",
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["env", "algo", "seed", "seeds", "steps", "n_envs", "clock", "env_args", "wrappers",
         "runs_dir", "name", "checkpoint_every", "config", "set", "init_from", "print_config"])]
     resume: Option<PathBuf>,
     /// Print the resolved settings with a comment on each key, and stop.
@@ -133,6 +137,7 @@ impl Args {
             settings.set(&format!("env.args.{argument}")).map_err(errors)?;
         }
         settings.env.id.clone_from(env);
+        settings.env.wrappers.extend(self.wrappers.iter().cloned());
         let text = |path: &PathBuf| path.display().to_string();
         put(&mut settings.train.algo, self.algo);
         put(&mut settings.train.seed, self.seed);

@@ -7,7 +7,7 @@ use cartwheel_agents::config::{ConfigError, ConfigErrors, Problem, Section, SetE
 use cartwheel_agents::dqn::DqnConfig;
 use cartwheel_agents::nn::Device;
 use cartwheel_agents::{config, config_enum};
-use cartwheel_envs::EnvBuilder;
+use cartwheel_envs::{EnvBuilder, WrapperSpec};
 
 config_enum! {
     /// How collecting and learning take turns.
@@ -77,13 +77,16 @@ config! {
         n_envs: usize = 1, at_least(1);
         /// Its keyword arguments, as gymnasium.make takes them.
         args: serde_json::Map<String, serde_json::Value> = serde_json::Map::new();
+        /// Wrappers around it, the innermost first, as in ["NormalizeObservation", "FrameStackObservation(4)"]
+        /// (`cartwheel env wrappers` lists them).
+        wrappers: Vec<WrapperSpec> = Vec::new();
     }
 }
 
 impl EnvConfig {
     /// The environment, to be made.
     pub fn builder(&self) -> EnvBuilder {
-        EnvBuilder::new(&self.id).kwargs(self.args.clone())
+        EnvBuilder::new(&self.id).kwargs(self.args.clone()).wrappers(self.wrappers.clone())
     }
 }
 

@@ -1,5 +1,7 @@
 //! The types that a key may have.
 
+use cartwheel_envs::WrapperSpec;
+
 use super::serde_json::{self, Map};
 use super::toml_edit;
 
@@ -158,6 +160,19 @@ impl<T: Value> Value for Vec<T> {
 
     fn to_toml(&self) -> toml_edit::Value {
         self.iter().map(T::to_toml).collect::<toml_edit::Array>().into()
+    }
+}
+
+/// A wrapper, as text: `"FrameStackObservation(4)"`.
+impl Value for WrapperSpec {
+    fn from_toml(value: &toml_edit::Value) -> Result<Self, String> {
+        let example = "a wrapper in quotes, such as \"FrameStackObservation(4)\"";
+        let text = value.as_str().ok_or(example)?;
+        text.parse().map_err(|error| format!("{example} ({error})"))
+    }
+
+    fn to_toml(&self) -> toml_edit::Value {
+        self.to_string().into()
     }
 }
 
