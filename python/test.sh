@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
 # Builds the wheel and tests it. Arguments go to pytest.
 #
-# Everything lies under python/target: a virtual environment with pinned packages, and what cargo builds. Nothing is
-# shared with ../target: the wheel's dependencies need other features of some crates that nearly all others use, so that
-# next to nothing could be used by both.
+# A virtual environment with pinned packages lies under python/target. Cargo builds into ../target, beside the command: what
+# the two have in common with the same features is compiled once (all but what depends on serde: pyo3 asks for more of syn).
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -16,13 +15,13 @@ if ! cmp -s requirements.txt $venv/installed.txt; then
 fi
 
 rm -rf target/wheels
-export PYO3_PYTHON="$PWD/$venv/bin/python"
+export PYO3_PYTHON="$PWD/$venv/bin/python" CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/../target}"
 $venv/bin/maturin build --release --locked --out target/wheels
 $venv/bin/pip install --quiet --disable-pip-version-check --force-reinstall --no-deps --no-index target/wheels/*.whl
 
 # Where the command has been built, policies that it trains are tested too.
-command=../target/release/cartwheel
-if [ -z "${CARTWHEEL:-}" ] && [ -x $command ]; then
-    export CARTWHEEL="$PWD/$command"
+command=$CARGO_TARGET_DIR/release/cartwheel
+if [ -z "${CARTWHEEL:-}" ] && [ -x "$command" ]; then
+    export CARTWHEEL="$command"
 fi
 exec $venv/bin/pytest --quiet "$@"

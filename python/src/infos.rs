@@ -28,8 +28,10 @@ pub(crate) fn of_states<'py>(
 pub(crate) struct FinalObservations {
     /// The array of an earlier step, and where it is not `None`. Filling thousands of places with `None` takes nearly as
     /// long as stepping as many environments, so an array that nobody has kept is used again.
-    earlier: Option<(Py<PyArray1<Py<PyAny>>>, Vec<usize>)>,
+    earlier: Option<(Py<Objects>, Vec<usize>)>,
 }
+
+type Objects = PyArray1<Py<PyAny>>;
 
 impl FinalObservations {
     fn of<'py>(
@@ -38,7 +40,7 @@ impl FinalObservations {
         space: &Space,
         step: &VectorStep,
         ended: &[usize],
-    ) -> PyResult<Bound<'py, PyArray1<Py<PyAny>>>> {
+    ) -> PyResult<Bound<'py, Objects>> {
         let (array, mut places) = match self.earlier.take() {
             #[allow(deprecated, reason = "what is to replace it is unsafe")]
             Some((array, places)) if array.get_refcnt(py) == 1 => (array.into_bound(py), places),
