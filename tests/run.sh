@@ -31,5 +31,8 @@ cargo check --release -p cartwheel-agents --features cuda-check
 step "bans, licences and sources (advisories need a network: cargo deny check advisories)"
 cargo deny check bans licenses sources
 
+step "a Python with environments for the bridge to them"
+bash tests/python/setup.sh
+
 step "tests"
 cargo test --release --workspace "$@"

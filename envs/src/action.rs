@@ -67,6 +67,22 @@ impl From<Vec<f32>> for OwnedAction {
 }
 
 impl OwnedAction {
+    /// Becomes a copy of `action`; numbers go where there were numbers.
+    pub fn copy_from(&mut self, action: Action<'_>) {
+        match (self, action) {
+            (Self::Discrete(own), Action::Discrete(action)) => *own = action,
+            (Self::Multi(own), Action::Multi(values)) => {
+                own.clear();
+                own.extend_from_slice(values);
+            }
+            (Self::Continuous(own), Action::Continuous(values)) => {
+                own.clear();
+                own.extend_from_slice(values);
+            }
+            (own, action) => *own = action.to_owned(),
+        }
+    }
+
     /// The action to step with.
     pub fn as_action(&self) -> Action<'_> {
         match self {

@@ -1,7 +1,11 @@
 //! Making environments: what `gymnasium.make` and `make_vec` take.
 
-use crate::registry::spec;
-use crate::{AutoresetMode, Env, EnvSpec, Environment, Kwargs, Monitor, Result, SyncVectorEnv, VectorEnv, WrapperSpec};
+use crate::bridge::{Recipe, is_python};
+use crate::registry::registered;
+use crate::{
+    AutoresetMode, BridgeOptions, Env, EnvError, EnvSpec, Environment, Kwargs, Monitor, Result, SyncVectorEnv,
+    VectorEnv, WrapperSpec,
+};
 
 /// An environment to be made, once or many times over.
 ///
@@ -23,18 +27,25 @@ pub struct EnvBuilder {
     id: String,
     kwargs: Kwargs,
     wrappers: Vec<WrapperSpec>,
+    bridge: BridgeOptions,
+    drawable: bool,
     /// In place of the registered one, if it is given.
     max_episode_steps: Option<Option<u32>>,
     autoreset_mode: AutoresetMode,
 }
 
 impl EnvBuilder {
-    /// The environment registered under `id`, with its default arguments.
+    /// The environment registered under `id`, or one of Python if it begins with `py:`, with its default arguments.
+    ///
+    /// Behind `py:` stands an id of Gymnasium's, with a module to import first if the environment is not Gymnasium's
+    /// own: `py:ale_py:ALE/Pong-v5`. See [`Self::bridge`].
     pub fn new(id: &str) -> Self {
         Self {
             id: id.to_owned(),
             kwargs: Kwargs::new(),
             wrappers: Vec::new(),
+            bridge: BridgeOptions::default(),
+            drawable: false,
             max_episode_steps: None,
             autoreset_mode: AutoresetMode::default(),
         }
@@ -51,20 +62,6 @@ impl EnvBuilder {
     #[must_use]
     pub fn kwargs(mut self, kwargs: Kwargs) -> Self {
         self.kwargs.extend(kwargs);
-        self
-    }
-
-    /// Another time limit than the registered one, or none.
-    #[must_use]
-    pub fn max_episode_steps(mut self, steps: Option<u32>) -> Self {
-        self.max_episode_steps = Some(steps);
-        self
-    }
-
-    /// When a batch resets environments whose episodes ended.
-    #[must_use]
-    pub fn autoreset_mode(mut self, mode: AutoresetMode) -> Self {
-        self.autoreset_mode = mode;
         self
     }
 
@@ -85,16 +82,64 @@ impl EnvBuilder {
         self
     }
 
+    /// How it is run if it is one of Python.
+    #[must_use]
+    pub fn bridge(mut self, options: BridgeOptions) -> Self {
+        self.bridge = options;
+        self
+    }
+
+    /// Asks for an environment that can be drawn. One of Python must know when it is made: it then has
+    /// `render_mode="rgb_array"`, if it knows that mode. Others can always be drawn.
+    #[must_use]
+    pub fn drawable(mut self) -> Self {
+        self.drawable = true;
+        self
+    }
+
+    /// Another time limit than the registered one, or none. An environment of Python keeps its own.
+    #[must_use]
+    pub fn max_episode_steps(mut self, steps: Option<u32>) -> Self {
+        self.max_episode_steps = Some(steps);
+        self
+    }
+
+    /// When a batch resets environments whose episodes ended.
+    #[must_use]
+    pub fn autoreset_mode(mut self, mode: AutoresetMode) -> Self {
+        self.autoreset_mode = mode;
+        self
+    }
+
     /// What is registered of it, with the time limit that it gets.
-    ///
-    /// # Errors
-    /// [`EnvError::UnknownEnv`](crate::EnvError::UnknownEnv).
-    pub fn spec(&self) -> Result<EnvSpec> {
-        let mut spec = spec(&self.id)?;
+    fn registered(&self) -> Result<EnvSpec> {
+        let mut spec = registered(&self.id)?;
         if let Some(steps) = self.max_episode_steps {
             spec.max_episode_steps = steps;
         }
         Ok(spec)
+    }
+
+    /// How to make it in Python, if it is an environment of Python.
+    fn recipe(&self) -> Option<Recipe> {
+        is_python(&self.id).then(|| Recipe {
+            id: self.id.clone(),
+            kwargs: self.kwargs.clone(),
+            wrappers: self.wrappers.clone(),
+            options: self.bridge.clone(),
+            draw: self.drawable,
+        })
+    }
+
+    /// What is registered of it, or what Python says of it, for which it is made once.
+    ///
+    /// # Errors
+    /// [`EnvError::UnknownEnv`](crate::EnvError::UnknownEnv), [`EnvError::PythonStart`](crate::EnvError::PythonStart).
+    pub fn spec(&self) -> Result<EnvSpec> {
+        match self.recipe() {
+            Some(python) => python.spec(),
+            None => self.registered(),
+        }
     }
 
     /// One environment with its time limit and wrappers, to be given a generator and rows.
@@ -104,13 +149,21 @@ impl EnvBuilder {
     /// [`EnvError::BadArgument`](crate::EnvError::BadArgument), [`EnvError::UnfitWrapper`](crate::EnvError::UnfitWrapper),
     /// and the constructor's own; as all that follow.
     pub fn build(&self) -> Result<Box<dyn Env>> {
-        let env = self.spec()?.build(&self.kwargs)?;
+        Ok(self.parts()?.1)
+    }
+
+    fn parts(&self) -> Result<(EnvSpec, Box<dyn Env>)> {
+        if let Some(python) = self.recipe() {
+            return python.build();
+        }
+        let spec = self.registered()?;
+        let env = spec.build(&self.kwargs)?;
         if self.wrappers.is_empty() {
-            return Ok(env);
+            return Ok((spec, env));
         }
         // Whatever wrappers make of rewards, returns are told in the environment's own.
         let env: Box<dyn Env> = Box::new(Monitor::new(env));
-        self.wrappers.iter().try_fold(env, |env, wrapper| wrapper.wrap(env))
+        Ok((spec, self.wrappers.iter().try_fold(env, |env, wrapper| wrapper.wrap(env))?))
     }
 
     /// One environment, to be stepped by hand (`gym.make(id, **kwargs)`).
@@ -118,17 +171,26 @@ impl EnvBuilder {
     /// # Errors
     /// As [`Self::build`].
     pub fn make(&self) -> Result<Environment> {
-        Ok(Environment::new(self.spec()?, self.build()?))
+        let (spec, env) = self.parts()?;
+        Ok(Environment::new(spec, env))
     }
 
-    /// A batch (`gym.make_vec(id, num_envs)`): the native one if there is one that knows the autoreset mode, and no
-    /// wrapper, else a [`SyncVectorEnv`].
+    /// A batch (`gym.make_vec(id, num_envs)`): worker processes for an environment of Python; the native one if there
+    /// is one that knows the autoreset mode, and no wrapper; else a [`SyncVectorEnv`].
     ///
     /// # Errors
-    /// As [`Self::build`], and [`EnvError::Failed`](crate::EnvError::Failed) for a batch of none.
+    /// As [`Self::build`], and [`EnvError::Failed`] for a batch of none and for one of Python in an autoreset mode that
+    /// it does not know.
     pub fn make_vec(&self, num_envs: usize) -> Result<Box<dyn VectorEnv>> {
+        if let Some(python) = self.recipe() {
+            let mut batch = python.build_batch(num_envs)?;
+            if !batch.set_autoreset_mode(self.autoreset_mode) {
+                return Err(EnvError::failed("a batch of environments of Python knows same-step autoreset only"));
+            }
+            return Ok(batch);
+        }
         if self.wrappers.is_empty()
-            && let Some(native) = self.spec()?.build_batch(&self.kwargs, num_envs)
+            && let Some(native) = self.registered()?.build_batch(&self.kwargs, num_envs)
         {
             let mut native = native?;
             if native.set_autoreset_mode(self.autoreset_mode) {

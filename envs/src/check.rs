@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::error::panic_message;
-use crate::{Env, Generator, RowMut, Rows, Scene, Space, Step};
+use crate::{Env, Generator, RowMut, Rows, Scene, Space, Statistics, Step};
 
 /// Long enough for a few episodes of most environments.
 const STEPS: usize = 300;
@@ -121,8 +121,7 @@ fn check_behavior(env: &mut dyn Env, found: &mut Vec<Violation>) {
     env.statistics(&mut |own| statistics.push(own.clone()));
     let (mut rng, mut choices) = seeded();
     let Some(first) = run(env, &mut rng, &mut choices, Start::Reset, Fill::Low, found) else { return };
-    let mut statistics = statistics.into_iter();
-    env.statistics_mut(&mut |own| own.clone_from(&statistics.next().unwrap_or_else(|| own.clone())));
+    env.statistics_mut(&mut Statistics::put(&statistics));
     let (mut rng, mut choices) = seeded();
     let Some(second) = run(env, &mut rng, &mut choices, Start::Reset, Fill::High, found) else { return };
     if let Some(at) = difference(&first, &second) {

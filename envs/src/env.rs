@@ -83,6 +83,12 @@ pub trait Env: Send {
     /// environment cannot go on.
     fn step(&mut self, action: Action<'_>, rng: &mut Generator, observation: RowMut<'_>) -> Result<Step>;
 
+    /// The generator that `reset(Some(seed))` begins with: NumPy's of that seed. An environment whose randomness lies
+    /// elsewhere gives one that tells it the seed.
+    fn seeded(&self, seed: u64) -> Generator {
+        self.inner().map_or_else(|| Generator::new(seed), |env| env.seeded(seed))
+    }
+
     /// The environment inside, for a wrapper: what the methods below do if the wrapper does not write them is asked of
     /// it. `None` for an environment that is no wrapper.
     fn inner(&self) -> Option<&dyn Env> {

@@ -24,7 +24,7 @@ impl Environment {
         let observation_space = env.observation_space();
         Self {
             action_space: env.action_space(),
-            generator: Generator::new(0),
+            generator: env.seeded(0),
             observation: Rows::for_space(&observation_space, 1),
             running: false,
             observation_space,
@@ -40,7 +40,7 @@ impl Environment {
     /// The environment's own.
     pub fn reset(&mut self, seed: Option<u64>) -> Result<Row<'_>> {
         if let Some(seed) = seed {
-            self.generator = Generator::new(seed);
+            self.generator = self.env.seeded(seed);
         }
         self.running = false;
         self.env.reset(&mut self.generator, self.observation.row_mut(0))?;

@@ -115,6 +115,36 @@ pub enum EnvError {
         source: Box<EnvError>,
     },
 
+    // === Environments of Python ===
+    /// An environment of Python that cannot be made.
+    #[error("{env}: {problem}; {advice}{trace}")]
+    PythonStart {
+        /// Its id.
+        env: String,
+        /// What is wrong.
+        problem: String,
+        /// What to do about it.
+        advice: String,
+        /// The traceback's last lines, each after a line break; empty if there was no exception.
+        trace: String,
+    },
+    /// A failure of an environment of Python, or of its process.
+    #[error("{env}: environment {index}, step {step} of its episode: {problem}; {advice}{trace}")]
+    PythonEnv {
+        /// Its id.
+        env: String,
+        /// Which environment of the batch.
+        index: usize,
+        /// The step of its episode in which it failed; 0 for its reset.
+        step: u64,
+        /// What is wrong.
+        problem: String,
+        /// What to do about it.
+        advice: String,
+        /// See [`Self::PythonStart`].
+        trace: String,
+    },
+
     // === Saving ===
     /// The environment does not implement `save` and `restore`.
     #[error("the environment cannot be saved; replay its episode from its generator and actions instead")]

@@ -52,11 +52,11 @@ impl<W: Write> GifWriter<W> {
         self.encoder.write_frame(&encoded).map_err(EnvError::failed)
     }
 
-    /// Writes what is left.
+    /// Writes what is left, and returns what it was written to.
     ///
     /// # Errors
     /// [`EnvError::Failed`] if the output fails.
-    pub fn finish(self) -> Result<()> {
-        self.encoder.into_inner().map(drop).map_err(EnvError::failed)
+    pub fn finish(self) -> Result<W> {
+        self.encoder.into_inner().map_err(EnvError::failed)
     }
 }

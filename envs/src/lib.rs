@@ -32,6 +32,7 @@
 pub mod as_bytes;
 
 mod action;
+mod bridge;
 mod builder;
 mod check;
 mod classic;
@@ -42,6 +43,7 @@ mod error;
 mod font;
 mod gif;
 mod key_bindings;
+mod minatar;
 mod raster;
 mod registry;
 mod rows;
@@ -55,6 +57,7 @@ mod verify;
 mod wrappers;
 
 pub use action::{Action, Actions, OwnedAction};
+pub use bridge::{BridgeOptions, OnWorkerDeath};
 pub use builder::EnvBuilder;
 pub use check::{Violation, check_env};
 pub use classic::{
@@ -62,12 +65,17 @@ pub use classic::{
     MountainCarContinuous, MountainCarContinuousConfig, MountainCarContinuousState, MountainCarState, Pendulum,
     PendulumConfig, PendulumState,
 };
-pub use debug::{BanditEnv, IdentityConfig, IdentityEnv, ScriptedConfig, ScriptedEnd, ScriptedEnv};
+pub use debug::{
+    BanditEnv, FramesConfig, FramesEnv, IdentityConfig, IdentityEnv, ScriptedConfig, ScriptedEnd, ScriptedEnv,
+};
 pub use env::{Env, Info, Step};
 pub use environment::Environment;
 pub use error::{EnvError, Result};
 pub use gif::GifWriter;
 pub use key_bindings::{Key, KeyBindings, Pace};
+pub use minatar::{
+    Asterix, Breakout, Freeway, MinAtar, MinAtarAction, MinAtarConfig, MinAtarGame, Planes, Seaquest, SpaceInvaders,
+};
 pub use raster::{Frame, Rasterizer};
 pub use registry::{EnvSpec, Kwarg, Kwargs, list, make, make_vec, make_with, register, spec};
 pub use rows::{Dtype, Element, Row, RowMut, Rows};
@@ -82,8 +90,11 @@ pub use toy_text::{
 pub use vector::{AutoresetMode, SyncVectorEnv, VectorEnv, VectorStep};
 pub use verify::{EpisodeCheck, FileCheck, Mismatch, verify_file, verify_line};
 pub use wrappers::{
-    ActionMap, ActionWrapper, Bounds, ClipAction, ClipReward, EpisodeStatistics, FlattenObservation,
-    FrameStackObservation, Memory, Monitor, NormalizeObservation, NormalizeReward, ObservationMap, ObservationWrapper,
-    Padding, RecordEpisodeStatistics, RescaleAction, RescaleObservation, RewardMap, RewardWrapper, TimeLimit,
-    TransformReward, WrapperInfo, WrapperParam, WrapperSpec, wrappers,
+    ActionMap, ActionWrapper, AtariPreprocessing, AtariPreprocessingConfig, Bins, Bounds, ClipAction, ClipReward,
+    DelayObservation, DiscretizeAction, DiscretizeObservation, DtypeObservation, EpisodeStatistics, FilterObservation,
+    FlattenObservation, FrameStackObservation, GrayscaleObservation, MaxAndSkipObservation, Memory, Monitor,
+    NormalizeObservation, NormalizeReward, ObservationMap, ObservationWrapper, Padding, RecordEpisodeStatistics,
+    RecordVideo, RecordVideoConfig, RepeatAction, RescaleAction, RescaleObservation, ReshapeObservation,
+    ResizeObservation, RewardMap, RewardWrapper, StickyAction, TimeAwareObservation, TimeLimit, TransformAction,
+    TransformObservation, TransformReward, Trigger, WrapperInfo, WrapperParam, WrapperSpec, wrappers,
 };

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::error::nearest;
-use crate::{Env, EnvBuilder, EnvError, Environment, Result, TimeLimit, VectorEnv, classic, debug, toy_text};
+use crate::{Env, EnvBuilder, EnvError, Environment, Result, TimeLimit, VectorEnv, classic, debug, minatar, toy_text};
 
 /// Keyword arguments of an environment, as in `gym.make(id, **kwargs)`.
 pub type Kwargs = serde_json::Map<String, Value>;
@@ -118,6 +118,23 @@ impl EnvSpec {
         self
     }
 
+    /// An environment that is made elsewhere, from whatever keyword arguments.
+    pub(crate) fn elsewhere(
+        id: &str,
+        description: &str,
+        construct: impl Fn(&Kwargs) -> Result<Box<dyn Env>> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            id: id.to_owned(),
+            description: description.to_owned(),
+            max_episode_steps: None,
+            reward_threshold: None,
+            kwargs: Vec::new(),
+            construct: Arc::new(move |_, kwargs| construct(kwargs)),
+            construct_batch: None,
+        }
+    }
+
     /// The environment by itself, with its time limit.
     ///
     /// # Errors
@@ -172,7 +189,7 @@ impl fmt::Debug for EnvSpec {
 }
 
 static REGISTRY: LazyLock<RwLock<BTreeMap<String, EnvSpec>>> = LazyLock::new(|| {
-    let specs = classic::specs().into_iter().chain(toy_text::specs()).chain(debug::specs());
+    let specs = classic::specs().into_iter().chain(toy_text::specs()).chain(minatar::specs()).chain(debug::specs());
     RwLock::new(specs.map(|spec| (spec.id.clone(), spec)).collect())
 });
 
@@ -190,11 +207,15 @@ pub fn register(spec: EnvSpec) -> Result<()> {
     Ok(())
 }
 
-/// The environment registered under `id`.
+/// The environment registered under `id`, or the one of Python that it names: see [`EnvBuilder::spec`].
 ///
 /// # Errors
-/// [`EnvError::UnknownEnv`].
+/// [`EnvError::UnknownEnv`], [`EnvError::PythonStart`].
 pub fn spec(id: &str) -> Result<EnvSpec> {
+    EnvBuilder::new(id).spec()
+}
+
+pub(crate) fn registered(id: &str) -> Result<EnvSpec> {
     let registry = REGISTRY.read().unwrap_or_else(PoisonError::into_inner);
     registry.get(id).cloned().ok_or_else(|| EnvError::UnknownEnv {
         id: id.to_owned(),

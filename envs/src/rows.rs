@@ -191,6 +191,19 @@ impl RowMut<'_> {
         (0..row.len()).for_each(|i| self.set_number(i, row.number(i)));
     }
 
+    /// Raises each number that is less than that of `row`.
+    ///
+    /// # Panics
+    /// If that is of another number type.
+    pub fn max_with(&mut self, row: Row<'_>) {
+        match (self, row) {
+            (Self::F32(own), Row::F32(row)) => own.iter_mut().zip(row).for_each(|(own, x)| *own = own.max(*x)),
+            (Self::U8(own), Row::U8(row)) => own.iter_mut().zip(row).for_each(|(own, x)| *own = (*own).max(*x)),
+            (Self::I32(own), Row::I32(row)) => own.iter_mut().zip(row).for_each(|(own, x)| *own = (*own).max(*x)),
+            (own, row) => own.mismatch(row.dtype(), row.len()),
+        }
+    }
+
     /// Some of the numbers, to write.
     ///
     /// # Panics
@@ -296,6 +309,11 @@ impl Rows {
         }
     }
 
+    /// Sets every number to zero.
+    pub fn clear(&mut self) {
+        each!(Data, &mut self.data, data => data.fill(Default::default()));
+    }
+
     /// Copies `row` into row `i`; panics if it is of another type or width.
     #[inline]
     pub fn set(&mut self, i: usize, row: Row<'_>) {
@@ -350,6 +368,12 @@ impl Rows {
     /// See [`Self::as_f32`].
     pub fn as_i32(&self) -> Option<&[i32]> {
         if let Data::I32(data) = &self.data { Some(data) } else { None }
+    }
+
+    /// Some of the rows as they are in memory.
+    pub(crate) fn bytes_mut(&mut self, rows: std::ops::Range<usize>) -> &mut [u8] {
+        let range = rows.start * self.width..rows.end * self.width;
+        each!(Data, &mut self.data, data => bytemuck::cast_slice_mut(&mut data[range]))
     }
 
     /// Memory taken by the numbers, in bytes.

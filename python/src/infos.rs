@@ -26,9 +26,10 @@ pub(crate) fn of_states<'py>(
 /// `final_obs`: for each environment its last observation, or `None` if its episode goes on.
 #[derive(Default)]
 pub(crate) struct FinalObservations {
-    /// The array of an earlier step, and where it is not `None`. Filling thousands of places with `None` takes nearly as
-    /// long as stepping as many environments, so an array that nobody has kept is used again.
-    earlier: Option<(Py<Objects>, Vec<usize>)>,
+    /// Arrays of earlier steps, and where they are not `None`. Filling thousands of places with `None` takes nearly as
+    /// long as stepping as many environments, so an array that nobody has kept is used again. Two, since a loop mostly
+    /// holds the infos of one step until it has those of the next.
+    earlier: Vec<(Py<Objects>, Vec<usize>)>,
 }
 
 type Objects = PyArray1<Py<PyAny>>;
@@ -41,11 +42,13 @@ impl FinalObservations {
         step: &VectorStep,
         ended: &[usize],
     ) -> PyResult<Bound<'py, Objects>> {
-        let (array, mut places) = match self.earlier.take() {
-            #[allow(deprecated, reason = "what is to replace it is unsafe")]
-            Some((array, places)) if array.get_refcnt(py) == 1 => (array.into_bound(py), places),
-            _ => (PyArray1::from_vec(py, step.rewards.iter().map(|_| py.None()).collect()), Vec::new()),
+        #[allow(deprecated, reason = "what is to replace it is unsafe")]
+        let unused = self.earlier.iter().position(|(array, _)| array.get_refcnt(py) == 1);
+        let (array, mut places) = match unused {
+            Some(i) => self.earlier.swap_remove(i),
+            None => (PyArray1::from_vec(py, step.rewards.iter().map(|_| py.None()).collect()).unbind(), Vec::new()),
         };
+        let array = array.into_bound(py);
         {
             let mut array = array.readwrite();
             let array = array.as_slice_mut()?;
@@ -53,7 +56,8 @@ impl FinalObservations {
             places.extend_from_slice(ended);
             last_observations(py, space, &step.final_observations, ended, |i, observation| array[i] = observation)?;
         }
-        self.earlier = Some((array.clone().unbind(), places));
+        self.earlier.insert(0, (array.clone().unbind(), places));
+        self.earlier.truncate(2);
         Ok(array)
     }
 }

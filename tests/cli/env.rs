@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use crate::support::Folder;
 
-/// Recordings from Gymnasium, in one command line.
+/// Recordings from Gymnasium, of environments alone and in wrappers, in one command line.
 fn recordings() -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/gymnasium");
-    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let folders =
+        ["gymnasium", "wrappers"].map(|name| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name));
+    let paths = folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path());
     let mut files: Vec<_> = paths.filter(|path| path.extension().is_some_and(|e| e == "jsonl")).collect();
     files.sort();
     assert!(!files.is_empty());

@@ -9,6 +9,7 @@
 //! | `resume` | runs that were killed, interrupted or finished, and gone on with |
 //! | `config` | where settings come from, and `--print-config` |
 //! | `env`, `eval`, `record`, `runs` | the other subcommands, and `--json` over all of them |
+//! | `wrappers` | training in wrapped environments, and wrappers that do not fit |
 //! | `bad_input` | what was asked wrongly: the message names it and says what to do |
 //! | `faults` | what breaks on the way: environments, numbers, disks, files |
 //! | `support` | the folder that tests run commands in, and readers of what a run leaves |
@@ -26,3 +27,4 @@ mod resume;
 mod runs;
 mod support;
 mod train;
+mod wrappers;

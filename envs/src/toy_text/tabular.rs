@@ -132,7 +132,7 @@ pub(super) fn discrete(action: Action<'_>, n: usize, expected: &str) -> Result<u
 /// A number from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "f64", into = "f64")]
-pub struct Probability(pub(super) f64);
+pub struct Probability(pub(crate) f64);
 
 impl Probability {
     /// The probability `p`; `None` unless it is from 0 to 1.

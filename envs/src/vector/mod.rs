@@ -1,7 +1,9 @@
 //! Batches of environments as one object.
 
+mod episode_log;
 mod sync;
 
+pub(crate) use episode_log::{EpisodeLog, Saved, SavedEnv};
 pub use sync::SyncVectorEnv;
 
 use crate::{Action, Actions, EnvError, Generator, Info, Result, RowMut, Rows, Scene, Space, Statistics};
@@ -44,8 +46,12 @@ pub trait VectorEnv: Send {
     /// seed, its generator starts afresh from it; without, it runs on.
     ///
     /// # Errors
-    /// [`EnvError::ResetNeeded`] before the first reset and after a failed step, and the environment's own.
-    fn reset_at(&mut self, i: usize, seed: Option<u64>, observation: RowMut<'_>) -> Result<()>;
+    /// [`EnvError::ResetNeeded`] before the first reset and after a failed step, [`EnvError::Failed`] if the batch has
+    /// no means to, as those of Python's environments, and the environment's own.
+    fn reset_at(&mut self, i: usize, seed: Option<u64>, observation: RowMut<'_>) -> Result<()> {
+        let _ = (seed, observation);
+        Err(EnvError::failed("this batch cannot reset an environment alone: reset all").at(i))
+    }
 
     /// Chooses when environments are reset, from the next [`reset`](Self::reset) on. Whether this batch can do so: a
     /// native one need know no other mode than the one that training uses, a [`SyncVectorEnv`] knows them all.
@@ -88,6 +94,11 @@ pub trait VectorEnv: Send {
     /// As [`Self::statistics`], to replace or to freeze them.
     fn statistics_mut(&mut self, i: usize, visit: &mut dyn FnMut(&mut Statistics)) {
         let _ = (i, visit);
+    }
+
+    /// How many worker processes had to be replaced so far: see [`OnWorkerDeath`](crate::OnWorkerDeath).
+    fn worker_restarts(&self) -> u64 {
+        0
     }
 
     /// Everything needed for environment `i` to go on bit for bit: generators, episode start and state.
@@ -176,7 +187,7 @@ pub(crate) fn discrete_actions<'a>(actions: Actions<'a>, space: &Space, num_envs
 }
 
 /// Checks a batch of actions against the action space. Continuous values are taken as they come.
-fn check_actions(actions: Actions<'_>, space: &Space, num_envs: usize) -> Result<()> {
+pub(crate) fn check_actions(actions: Actions<'_>, space: &Space, num_envs: usize) -> Result<()> {
     let numbers = num_envs * space.width();
     match (actions, space) {
         (Actions::Continuous(values), Space::Box { .. }) if values.len() == numbers => Ok(()),

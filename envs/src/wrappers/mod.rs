@@ -8,24 +8,38 @@
 //! | `spec` | all of them by name, for configurations |
 
 mod action;
+mod atari_preprocessing;
+mod bins;
+mod image;
+mod max_and_skip;
 mod memory;
 mod monitor;
 mod observation;
 mod record_episode_statistics;
+mod record_video;
+mod repeat_action;
 mod rescale;
 mod reward;
 mod spec;
 mod state;
 mod time_limit;
 
-pub use action::{ActionMap, ActionWrapper, ClipAction, RescaleAction};
+pub use action::{
+    ActionMap, ActionWrapper, ClipAction, DiscretizeAction, RescaleAction, StickyAction, TransformAction,
+};
+pub use atari_preprocessing::{AtariPreprocessing, AtariPreprocessingConfig};
+pub use bins::Bins;
+pub use max_and_skip::MaxAndSkipObservation;
 pub use memory::Memory;
 pub use monitor::Monitor;
 pub use observation::{
-    FlattenObservation, FrameStackObservation, NormalizeObservation, ObservationMap, ObservationWrapper, Padding,
-    RescaleObservation,
+    DelayObservation, DiscretizeObservation, DtypeObservation, FilterObservation, FlattenObservation,
+    FrameStackObservation, GrayscaleObservation, NormalizeObservation, ObservationMap, ObservationWrapper, Padding,
+    RescaleObservation, ReshapeObservation, ResizeObservation, TimeAwareObservation, TransformObservation,
 };
 pub use record_episode_statistics::{EpisodeStatistics, RecordEpisodeStatistics};
+pub use record_video::{RecordVideo, RecordVideoConfig, Trigger};
+pub use repeat_action::RepeatAction;
 pub use rescale::Bounds;
 pub use reward::{ClipReward, NormalizeReward, RewardMap, RewardWrapper, TransformReward};
 pub use spec::{WrapperInfo, WrapperParam, WrapperSpec, wrappers};

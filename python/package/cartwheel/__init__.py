@@ -23,7 +23,8 @@ __version__ = importlib.metadata.version("cartwheel-rl")
 
 for _env_id, _max_episode_steps, _reward_threshold in specs():
     gymnasium.register(
-        f"cartwheel/{_env_id}",
+        # Gymnasium's ids have one slash: MinAtar/Breakout-v1 becomes cartwheel/MinAtar-Breakout-v1.
+        f"cartwheel/{_env_id.replace('/', '-')}",
         entry_point="cartwheel:CartwheelEnv",
         vector_entry_point="cartwheel:CartwheelVectorEnv",
         max_episode_steps=_max_episode_steps,

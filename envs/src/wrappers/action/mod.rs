@@ -1,10 +1,16 @@
 //! Wrappers that change what is done.
 
 mod clip;
+mod discretize;
 mod rescale;
+mod sticky;
+mod transform;
 
 pub use clip::ClipAction;
+pub use discretize::DiscretizeAction;
 pub use rescale::RescaleAction;
+pub use sticky::StickyAction;
+pub use transform::TransformAction;
 
 use super::memory::{Memory, forward_memory};
 use crate::{Action, Env, Generator, Result, RowMut, Space, Statistics, Step};

@@ -1,14 +1,32 @@
 //! Wrappers that change what is observed.
 
+mod delay;
+mod discretize;
+mod dtype;
+mod filter;
 mod flatten;
 mod frame_stack;
+mod grayscale;
 mod normalize;
 mod rescale;
+mod reshape;
+mod resize;
+mod time_aware;
+mod transform;
 
+pub use delay::DelayObservation;
+pub use discretize::DiscretizeObservation;
+pub use dtype::DtypeObservation;
+pub use filter::FilterObservation;
 pub use flatten::FlattenObservation;
 pub use frame_stack::{FrameStackObservation, Padding};
+pub use grayscale::GrayscaleObservation;
 pub use normalize::NormalizeObservation;
 pub use rescale::RescaleObservation;
+pub use reshape::ReshapeObservation;
+pub use resize::ResizeObservation;
+pub use time_aware::TimeAwareObservation;
+pub use transform::TransformObservation;
 
 use super::memory::{Memory, forward_memory};
 use crate::{Action, Env, Generator, Result, Row, RowMut, Rows, Space, Statistics, Step};

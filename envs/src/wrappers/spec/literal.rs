@@ -1,7 +1,7 @@
 //! Python's literals and calls, as far as wrappers are written in them.
 
 use super::expression::Expression;
-use crate::{Bounds, Padding};
+use crate::{Bins, Bounds, Dtype, Padding, Space};
 
 /// The value of an argument.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,6 +13,8 @@ pub(super) enum Literal {
     Text(String),
     /// A list or a tuple.
     List(Vec<Literal>),
+    /// A space: no literal of Python's, as the next.
+    Space(Space),
     /// A function: no literal of Python's, but an argument.
     Function(Expression),
 }
@@ -173,6 +175,53 @@ impl<T: FromLiteral> FromLiteral for Option<T> {
 impl<T: FromLiteral> FromLiteral for Vec<T> {
     fn from_literal(literal: &Literal) -> Option<Self> {
         if let Literal::List(list) = literal { list.iter().map(T::from_literal).collect() } else { None }
+    }
+}
+
+impl<T: FromLiteral> FromLiteral for (T, T) {
+    fn from_literal(literal: &Literal) -> Option<Self> {
+        let Literal::List(list) = literal else { return None };
+        if let [a, b] = &list[..] { Some((T::from_literal(a)?, T::from_literal(b)?)) } else { None }
+    }
+}
+
+/// Two integers, or one for both.
+pub(super) struct Pair(pub(super) [u32; 2]);
+
+impl FromLiteral for Pair {
+    fn from_literal(literal: &Literal) -> Option<Self> {
+        let both = u32::from_literal(literal).map(|one| (one, one));
+        both.or_else(|| FromLiteral::from_literal(literal)).map(|(a, b)| Self([a, b]))
+    }
+}
+
+/// Names, or places as text.
+pub(super) struct FilterKeys(pub(super) Vec<String>);
+
+impl FromLiteral for FilterKeys {
+    fn from_literal(literal: &Literal) -> Option<Self> {
+        let Literal::List(list) = literal else { return None };
+        let key = |key: &Literal| usize::from_literal(key).map(|i| i.to_string()).or_else(|| String::from_literal(key));
+        list.iter().map(key).collect::<Option<_>>().map(Self)
+    }
+}
+
+impl FromLiteral for Dtype {
+    fn from_literal(literal: &Literal) -> Option<Self> {
+        let Literal::Text(name) = literal else { return None };
+        [Self::F32, Self::U8, Self::I32].into_iter().find(|dtype| dtype.to_string() == *name)
+    }
+}
+
+impl FromLiteral for Space {
+    fn from_literal(literal: &Literal) -> Option<Self> {
+        if let Literal::Space(space) = literal { Some(space.clone()) } else { None }
+    }
+}
+
+impl FromLiteral for Bins {
+    fn from_literal(literal: &Literal) -> Option<Self> {
+        u32::from_literal(literal).map(Self::All).or_else(|| Vec::from_literal(literal).map(Self::Each))
     }
 }
 

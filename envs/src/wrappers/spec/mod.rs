@@ -1,6 +1,7 @@
 //! Wrappers by name, as configurations give them: `"FrameStackObservation(4)"`.
 
 mod expression;
+mod kind;
 mod literal;
 mod table;
 

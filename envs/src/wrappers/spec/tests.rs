@@ -1,10 +1,14 @@
 use super::*;
 use crate::{EnvBuilder, Kwargs, spec};
 
-fn error(wrapper: &str) -> String {
-    let env = spec("CartPole-v1").unwrap().build(&Kwargs::new()).unwrap();
+fn error_around(id: &str, wrapper: &str) -> String {
+    let env = spec(id).unwrap().build(&Kwargs::new()).unwrap();
     let error = wrapper.parse::<WrapperSpec>().and_then(|spec| spec.wrap(env).map(drop));
     error.expect_err(wrapper).to_string()
+}
+
+fn error(wrapper: &str) -> String {
+    error_around("CartPole-v1", wrapper)
 }
 
 #[test]
@@ -126,4 +130,105 @@ fn functions_are_expressions_of_one_variable() {
     ] {
         assert!(error(wrapper).contains(expected), "{}", error(wrapper));
     }
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let cases = [
+        (
+            "CartPole-v1",
+            "GrayscaleObservation",
+            "GrayscaleObservation needs color images, a Box(0, 255, (height, width, 3)",
+        ),
+        ("CartPole-v1", "ResizeObservation((4, 4))", "ResizeObservation needs images"),
+        ("CartPole-v1", "AtariPreprocessing", "AtariPreprocessing needs images"),
+        (
+            "CartPole-v1",
+            "DiscretizeObservation(4)",
+            "DiscretizeObservation needs floats between finite bounds, but the obs",
+        ),
+        ("CartPole-v1", "FilterObservation(['obs'])", "FilterObservation needs observations of several parts"),
+        ("CartPole-v1", "DiscretizeAction(4)", "DiscretizeAction needs continuous actions"),
+        ("CartPole-v1", "RescaleAction(-1, 1)", "RescaleAction needs continuous actions"),
+        ("CartPole-v1", "RescaleObservation(0, 1)", "`min_obs` is 0; it must be -inf where the space's bound is -inf"),
+        (
+            "CartPole-v1",
+            "DtypeObservation('uint8')",
+            "`dtype` is uint8; it must be a type that holds the bound -4.8 of Box(",
+        ),
+        (
+            "CartPole-v1",
+            "DtypeObservation('float64')",
+            "`dtype` is 'float64'; it must be 'float32', 'int32' or 'uint8'",
+        ),
+        (
+            "CartPole-v1",
+            "ReshapeObservation((3, 2))",
+            "`shape` is [3, 2]; it must be a shape of 4 elements, as [4] has",
+        ),
+        ("CartPole-v1", "MaxAndSkipObservation(1)", "`skip` is 1; it must be at least 2"),
+        ("CartPole-v1", "RepeatAction(0)", "`num_repeats` is 0; it must be at least 1"),
+        ("CartPole-v1", "TimeLimit(0)", "`max_episode_steps` is 0; it must be at least 1"),
+        ("CartPole-v1", "StickyAction(1)", "`repeat_action_probability` is 1; it must be at least 0 and below 1"),
+        (
+            "CartPole-v1",
+            "StickyAction(0.5, (3, 2))",
+            "`repeat_action_duration` is (3, 2); it must be at least 1, and in",
+        ),
+        (
+            "CartPole-v1",
+            "TransformObservation(x, Discrete(3))",
+            "`observation_space` is Discrete(3); it must be of 4 numbers",
+        ),
+        ("CartPole-v1", "RecordVideo('videos', fps=60)", "`fps` is 60; it must be from 1 to 50"),
+        ("CartPole-v1", "RecordVideo('videos', name_prefix='a/b')", "`name_prefix` is 'a/b'; it must be what a file's"),
+        (
+            "CartPole-v1",
+            "RecordVideo('videos', episode_trigger=0)",
+            "`episode_trigger` is 0; it must be at least 1, or No",
+        ),
+        ("CartPole-v1", "RecordEpisodeStatistics(stats_key='')", "`stats_key` is ''; it must be the name"),
+        ("Pendulum-v1", "RescaleAction(1, -1)", "`min_action` is 1; it must be at most max_action, which is -1"),
+        ("Pendulum-v1", "RescaleAction(1, 1)", "`min_action` is 1; it must be below max_action, which is 1"),
+        ("Pendulum-v1", "RescaleAction([1, 2], 3)", "`min_action` is 2 numbers; it must be a number, or 1 numbers"),
+        ("Pendulum-v1", "DiscretizeAction((3, 4))", "`bins` is 2 integers; it must be an integer, or 1 integers"),
+        ("Pendulum-v1", "DiscretizeObservation(0)", "`bins` is [0, 0, 0]; it must be of at least 1 each"),
+        ("Pendulum-v1", "DiscretizeObservation(2000)", "`bins` is [2000, 2000, 2000]; it must be fewer"),
+        (
+            "Blackjack-v1",
+            "NormalizeObservation",
+            "NormalizeObservation needs observations of one shape, but the observation",
+        ),
+        ("Blackjack-v1", "MaxAndSkipObservation", "MaxAndSkipObservation needs observations of one shape"),
+        ("Blackjack-v1", "DtypeObservation('float32')", "DtypeObservation needs observations of one type"),
+        ("Blackjack-v1", "ReshapeObservation((3,))", "ReshapeObservation needs observations of one Box"),
+        ("Blackjack-v1", "RescaleObservation(0, 1)", "RescaleObservation needs a Box of float32"),
+        (
+            "Blackjack-v1",
+            "FilterObservation([0, 3])",
+            "`filter_keys` is '3', not there; it must be some of these, once each: 0",
+        ),
+        ("Blackjack-v1", "FilterObservation([0, 0])", "`filter_keys` is '0', twice"),
+        ("Blackjack-v1", "FilterObservation([])", "`filter_keys` is empty; it must be at least one part"),
+        (
+            "Blackjack-v1",
+            "TimeAwareObservation",
+            "TimeAwareObservation needs a time limit: put TimeLimit(...) inside of it",
+        ),
+        ("Frames-v0", "AtariPreprocessing(frame_skip=0)", "`frame_skip` is 0; it must be at least 1"),
+        (
+            "Frames-v0",
+            "AtariPreprocessing(screen_size=(0, 4))",
+            "`screen_size` is (0, 4); it must be of at least 1 each",
+        ),
+        ("Frames-v0", "ResizeObservation((0, 4))", "`shape` is (0, 4); it must be two integers of at least 1"),
+    ];
+    for (id, wrapper, expected) in cases {
+        let found = error_around(id, wrapper);
+        assert!(found.contains(expected), "{wrapper}: {found}");
+    }
+    let timed = "TimeAwareObservation(False)".parse::<WrapperSpec>().unwrap();
+    let env = timed.wrap(spec("CartPole-v1").unwrap().build(&Kwargs::new()).unwrap()).unwrap();
+    let error = timed.wrap(env).map(drop).unwrap_err().to_string();
+    assert!(error.contains("`dict_time_key` is 'time'; it must be a name that is no part"), "{error}");
 }

@@ -1,0 +1,59 @@
+//! One action for several steps.
+
+use crate::{Action, Env, EnvError, Generator, Result, RowMut, Space, Step};
+
+/// Repeats each action for `num_repeats` steps, or until the episode ends, and adds up the rewards (Gymnasium's
+/// `RepeatAction`).
+#[derive(Clone, Debug)]
+pub struct RepeatAction<E> {
+    env: E,
+    num_repeats: u32,
+}
+
+impl<E: Env> RepeatAction<E> {
+    /// `env`, stepped `num_repeats` times a step.
+    ///
+    /// # Errors
+    /// [`EnvError::BadArgument`] if `num_repeats` is 0.
+    pub fn new(env: E, num_repeats: u32) -> Result<Self> {
+        if num_repeats == 0 {
+            return Err(EnvError::bad_argument("RepeatAction", "num_repeats", 0, "at least 1"));
+        }
+        Ok(Self { env, num_repeats })
+    }
+}
+
+impl<E: Env> Env for RepeatAction<E> {
+    fn observation_space(&self) -> Space {
+        self.env.observation_space()
+    }
+
+    fn action_space(&self) -> Space {
+        self.env.action_space()
+    }
+
+    #[inline]
+    fn reset(&mut self, rng: &mut Generator, observation: RowMut<'_>) -> Result<()> {
+        self.env.reset(rng, observation)
+    }
+
+    fn step(&mut self, action: Action<'_>, rng: &mut Generator, mut observation: RowMut<'_>) -> Result<Step> {
+        let mut all = Step { reward: 0.0, terminated: false, truncated: false };
+        for _ in 0..self.num_repeats {
+            let step = self.env.step(action, rng, observation.reborrow())?;
+            all = Step { reward: all.reward + step.reward, ..step };
+            if step.terminated || step.truncated {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    fn inner(&self) -> Option<&dyn Env> {
+        Some(&self.env)
+    }
+
+    fn inner_mut(&mut self) -> Option<&mut dyn Env> {
+        Some(&mut self.env)
+    }
+}
