@@ -120,9 +120,14 @@ impl EnvBuilder {
         Ok(spec)
     }
 
+    /// Whether it lives in Python, in worker processes of its own.
+    pub fn is_python(&self) -> bool {
+        is_python(&self.id)
+    }
+
     /// How to make it in Python, if it is an environment of Python.
     fn recipe(&self) -> Option<Recipe> {
-        is_python(&self.id).then(|| Recipe {
+        self.is_python().then(|| Recipe {
             id: self.id.clone(),
             kwargs: self.kwargs.clone(),
             wrappers: self.wrappers.clone(),

@@ -22,6 +22,7 @@
 //! - To use one, [`make`] it: an [`Environment`], stepped by hand.
 //! - To train on many, [`make_vec`] them: a [`VectorEnv`], with same-step autoreset.
 //! - An [`EnvBuilder`] does both, with all that can be asked for.
+//! - To play one, hand keys to a [`Game`].
 //! - To look at one, draw its [`Scene`]; a [`Rasterizer`] makes pixels of it.
 //! - To compare one with Gymnasium's, replay recorded episodes with [`verify_file`].
 //!
@@ -42,8 +43,10 @@ mod environment;
 mod error;
 mod font;
 mod gif;
+mod goal;
 mod key_bindings;
 mod minatar;
+mod play;
 mod raster;
 mod registry;
 mod rows;
@@ -61,9 +64,9 @@ pub use bridge::{BridgeOptions, OnWorkerDeath};
 pub use builder::EnvBuilder;
 pub use check::{Violation, check_env};
 pub use classic::{
-    Acrobot, AcrobotState, CartPole, CartPoleConfig, CartPoleState, CartPoleVector, MountainCar, MountainCarConfig,
-    MountainCarContinuous, MountainCarContinuousConfig, MountainCarContinuousState, MountainCarState, Pendulum,
-    PendulumConfig, PendulumState,
+    Acrobot, AcrobotState, CartPole, CartPoleConfig, CartPoleState, CartPoleVector, MaskedCartPole, MountainCar,
+    MountainCarConfig, MountainCarContinuous, MountainCarContinuousConfig, MountainCarContinuousState,
+    MountainCarState, Pendulum, PendulumConfig, PendulumState,
 };
 pub use debug::{
     BanditEnv, FramesConfig, FramesEnv, IdentityConfig, IdentityEnv, ScriptedConfig, ScriptedEnd, ScriptedEnv,
@@ -72,10 +75,12 @@ pub use env::{Env, Info, Step};
 pub use environment::Environment;
 pub use error::{EnvError, Result};
 pub use gif::GifWriter;
+pub use goal::{BitFlip, BitFlipConfig, Reacher2D, Reacher2DConfig, Reacher2DState, RewardType};
 pub use key_bindings::{Key, KeyBindings, Pace};
 pub use minatar::{
     Asterix, Breakout, Freeway, MinAtar, MinAtarAction, MinAtarConfig, MinAtarGame, Planes, Seaquest, SpaceInvaders,
 };
+pub use play::{Game, HumanPlayer, Phase, PlayedEpisode};
 pub use raster::{Frame, Rasterizer};
 pub use registry::{EnvSpec, Kwarg, Kwargs, list, make, make_vec, make_with, register, spec};
 pub use rows::{Dtype, Element, Row, RowMut, Rows};

@@ -8,7 +8,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::error::nearest;
-use crate::{Env, EnvBuilder, EnvError, Environment, Result, TimeLimit, VectorEnv, classic, debug, minatar, toy_text};
+use crate::{
+    Env, EnvBuilder, EnvError, Environment, Result, TimeLimit, VectorEnv, classic, debug, goal, minatar, toy_text,
+};
 
 /// Keyword arguments of an environment, as in `gym.make(id, **kwargs)`.
 pub type Kwargs = serde_json::Map<String, Value>;
@@ -189,7 +191,8 @@ impl fmt::Debug for EnvSpec {
 }
 
 static REGISTRY: LazyLock<RwLock<BTreeMap<String, EnvSpec>>> = LazyLock::new(|| {
-    let specs = classic::specs().into_iter().chain(toy_text::specs()).chain(minatar::specs()).chain(debug::specs());
+    let specs = classic::specs().into_iter().chain(toy_text::specs()).chain(minatar::specs()).chain(goal::specs());
+    let specs = specs.chain(debug::specs());
     RwLock::new(specs.map(|spec| (spec.id.clone(), spec)).collect())
 });
 

@@ -1,22 +1,26 @@
 //! `cartwheel env list | info | wrappers | check | verify`
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use cartwheel::envs::{self, EnvSpec, Kwargs, check_env, list, make, verify_file};
+use cartwheel::envs::{self, EnvSpec, KeyBindings, Leaf, OwnedAction, Pace, Space, check_env, list, verify_file};
 use serde_json::{Value, json};
 
 use super::Result;
+use super::env_args::EnvArgs;
 use super::output::{FAILURE, Failure, Output};
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
     /// List the environments.
     List,
-    /// Show an environment's spaces, limits and arguments.
+    /// Show an environment's spaces, limits, arguments and keys.
     Info {
         /// Its id.
         env: String,
+        #[command(flatten)]
+        env_args: EnvArgs,
     },
     /// List the wrappers that go around environments.
     Wrappers,
@@ -24,6 +28,8 @@ pub(crate) enum Command {
     Check {
         /// Ids.
         envs: Vec<String>,
+        #[command(flatten)]
+        env_args: EnvArgs,
     },
     /// Replay episodes recorded from Gymnasium and report every difference.
     Verify {
@@ -36,9 +42,9 @@ pub(crate) enum Command {
 pub(crate) fn run(command: &Command, output: Output) -> Result {
     match command {
         Command::List => all(output),
-        Command::Info { env } => info(env, output),
+        Command::Info { env, env_args } => info(env, env_args, output),
         Command::Wrappers => wrappers(output),
-        Command::Check { envs } => check(envs, output),
+        Command::Check { envs, env_args } => check(envs, env_args, output),
         Command::Verify { files } => verify(files, output),
     }
 }
@@ -65,28 +71,69 @@ fn all(output: Output) -> Result {
     Ok(ExitCode::SUCCESS)
 }
 
-fn info(id: &str, output: Output) -> Result {
-    let env = make(id).map_err(Failure::usage)?;
+fn info(id: &str, env_args: &EnvArgs, output: Output) -> Result {
+    let env = env_args.builder(id)?.make().map_err(Failure::usage)?;
     let spec = env.spec();
-    let (observations, actions) = (env.observation_space().to_string(), env.action_space().to_string());
+    let (observations, actions) = (env.observation_space(), env.action_space());
+    let bindings = env.key_bindings();
     let mut json = value(spec);
-    json["observation_space"] = json!(observations);
-    json["action_space"] = json!(actions);
+    json["observation_space"] = json!(observations.to_string());
+    json["observation_parts"] = parts(observations)
+        .iter()
+        .map(|leaf| json!({"name": leaf.name, "space": leaf.space.to_string(), "start": leaf.range.start, "end": leaf.range.end}))
+        .collect();
+    json["action_space"] = json!(actions.to_string());
+    json["keys"] = bindings
+        .keys
+        .iter()
+        .map(|(key, action, meaning)| json!({"key": key.to_string(), "action": numbers(action), "meaning": meaning}))
+        .collect();
     output.print(&json, || {
         let or_none = |value: Option<String>| value.unwrap_or_else(|| "none".into());
-        let mut text = format!(
-            "{}: {}\n\nobservations      {observations}\nactions           {actions}\ntime limit        {}\nreward threshold  {}",
-            spec.id,
-            spec.description,
-            or_none(spec.max_episode_steps.map(|n| n.to_string())),
-            or_none(spec.reward_threshold.map(|r| r.to_string())),
-        );
-        for kwarg in &spec.kwargs {
-            text += &format!("\n  --env-arg {}={}  {}", kwarg.name, kwarg.default, kwarg.description);
+        let mut lines = vec![format!("{}: {}\n", spec.id, spec.description)];
+        let mut line = |name: &str, value: String| lines.push(format!("{name:18}{value}"));
+        let parts = parts(observations);
+        let whole = observations.to_string();
+        // The parts say the rest.
+        let kind = whole.split('(').next().filter(|_| !parts.is_empty());
+        line("observations", kind.unwrap_or(&whole).to_owned());
+        for leaf in parts {
+            let Range { start, end } = leaf.range;
+            line(&format!("  {}", leaf.name), format!("{}, numbers {start} to {}", leaf.space, end - 1));
         }
-        text
+        line("actions", actions.to_string());
+        line("time limit", or_none(spec.max_episode_steps.map(|n| n.to_string())));
+        line("reward threshold", or_none(spec.reward_threshold.map(|r| r.to_string())));
+        line("keys", keys(&bindings));
+        lines.extend(spec.kwargs.iter().map(|k| format!("  --env-arg {}={}  {}", k.name, k.default, k.description)));
+        lines.join("\n")
     });
     Ok(ExitCode::SUCCESS)
+}
+
+/// The parts of a composite; none of any other space.
+fn parts(space: &Space) -> Vec<Leaf<'_>> {
+    let is_composite = matches!(space, Space::Tuple(_) | Space::Dict(_));
+    if is_composite { space.leaves() } else { Vec::new() }
+}
+
+/// The action as JSON would have it.
+fn numbers(action: &OwnedAction) -> Value {
+    match action {
+        OwnedAction::Discrete(number) => json!(number),
+        OwnedAction::Multi(numbers) => json!(numbers),
+        OwnedAction::Continuous(numbers) => json!(numbers),
+    }
+}
+
+/// The keys in a line.
+fn keys(bindings: &KeyBindings) -> String {
+    let keys: Vec<_> = bindings.keys.iter().map(|(key, _, meaning)| format!("{key} {meaning}")).collect();
+    match &bindings.pace {
+        _ if keys.is_empty() => "none".to_owned(),
+        Pace::TurnBased => keys.join(", "),
+        Pace::RealTime { fps, .. } => format!("{}; {fps} steps a second", keys.join(", ")),
+    }
 }
 
 fn wrappers(output: Output) -> Result {
@@ -118,13 +165,13 @@ fn wrappers(output: Output) -> Result {
     Ok(ExitCode::SUCCESS)
 }
 
-fn check(ids: &[String], output: Output) -> Result {
+fn check(ids: &[String], env_args: &EnvArgs, output: Output) -> Result {
     let ids = if ids.is_empty() { list().into_iter().map(|spec| spec.id).collect() } else { ids.to_vec() };
     let mut reports = Vec::new();
     let mut text = String::new();
     let mut sound = true;
     for id in &ids {
-        let mut env = envs::spec(id).and_then(|spec| spec.build(&Kwargs::new())).map_err(Failure::usage)?;
+        let mut env = env_args.builder(id)?.build().map_err(Failure::usage)?;
         let violations: Vec<_> = check_env(env.as_mut()).iter().map(ToString::to_string).collect();
         text += &format!(
             "{id}: {}\n",

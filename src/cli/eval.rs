@@ -25,12 +25,18 @@ pub(crate) struct Args {
     /// Which weights: best, latest, or a safetensors file.
     #[arg(long, default_value = "best", value_name = "best|latest|PATH")]
     checkpoint: String,
+    /// The Python that has an environment behind py:, if it is not the one that trained.
+    #[arg(long, value_name = "PATH")]
+    python: Option<String>,
 }
 
 pub(crate) fn run(args: &Args, output: Output) -> Result {
     let signals = Signals::listen().map_err(Failure::failed)?;
     let run = RunDir::open(&args.run).map_err(TrainError::Run)?;
-    let settings = Settings::from_file(&run.config())?;
+    let mut settings = Settings::from_file(&run.config())?;
+    if let Some(python) = &args.python {
+        settings.env.python.clone_from(python);
+    }
     let weights = match args.checkpoint.as_str() {
         "best" => run.best_weights(),
         "latest" => run.latest_weights(),
@@ -53,7 +59,8 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
     }
     let episodes = args.episodes as usize;
     let mut evaluator =
-        Evaluator::new(&env.builder(), episodes, episodes, settings.eval.max_episode_steps).map_err(TrainError::Env)?;
+        Evaluator::new(&env.builder(), episodes, env.evaluation_envs(episodes), settings.eval.max_episode_steps)
+            .map_err(TrainError::Env)?;
     let stop = || signals.exit_code().is_some();
     let Some(evaluation) = evaluator
         .evaluate(&mut policy, args.seed, &stop)

@@ -5,8 +5,11 @@
 
 mod algos;
 mod env;
+mod env_args;
 mod eval;
+mod film;
 mod output;
+mod play;
 mod progress;
 mod record;
 mod runs;
@@ -39,6 +42,8 @@ enum Command {
     Train(Box<train::Args>),
     /// Play greedy episodes with a trained policy.
     Eval(eval::Args),
+    /// Play an environment yourself, in the terminal.
+    Play(play::Args),
     /// Record episodes as a GIF.
     Record(record::Args),
     /// List the runs in a folder.
@@ -88,6 +93,7 @@ fn dispatch() -> ExitCode {
     let result = match cli.command {
         Command::Train(args) => train::run(*args, output),
         Command::Eval(args) => eval::run(&args, output),
+        Command::Play(args) => play::run(&args, output),
         Command::Record(args) => record::run(&args, output),
         Command::Runs(args) => runs::run(&args, output),
         Command::Env(command) => env::run(&command, output),

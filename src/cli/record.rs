@@ -1,22 +1,25 @@
 //! `cartwheel record`
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use cartwheel::agents::GreedyPolicy;
-use cartwheel::envs::{Action, EnvError, Environment, Generator, GifWriter, Kwargs, Rasterizer, Rows, make_with};
-use cartwheel::trainer::run::{RunDir, write_atomic};
-use cartwheel::trainer::{Settings, TrainError};
+use cartwheel::envs::{Action, EnvError, Environment, Generator, Rows, Statistics};
+use cartwheel::trainer::run::RunDir;
+use cartwheel::trainer::{EnvConfig, Settings, TrainError};
 use serde_json::json;
 
 use super::Result;
+use super::env_args::EnvArgs;
+use super::film::{self, Film};
 use super::output::{Failure, Output};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// A run's folder, whose best policy acts, or an environment's id.
     what: String,
+    #[command(flatten)]
+    env_args: EnvArgs,
     /// Who acts: "random", or a run's folder.
     #[arg(long, value_name = "random|RUN")]
     policy: Option<String>,
@@ -47,25 +50,15 @@ enum Actor {
 }
 
 pub(crate) fn run(args: &Args, output: Output) -> Result {
-    if args.out.extension().is_none_or(|extension| extension != "gif") {
-        return Err(Failure::usage(format!("--out {} is no .gif file: only GIFs can be written", args.out.display())));
-    }
     let (mut env, mut actor) = players(args)?;
     env.reset(Some(args.seed)).map_err(Failure::failed)?;
-    if env.draw().shapes.is_empty() {
-        return Err(Failure::usage(format!("{} draws nothing: give it a `draw` to record it", env.spec().id)));
-    }
-    let mut returns = Vec::new();
-    let size = (args.width, args.width * 2 / 3);
-    let written = write_atomic(&args.out, |file| {
-        let mut gif = GifWriter::new(file, size.0, size.1, args.fps).map_err(io::Error::other)?;
-        for episode in 0..args.episodes {
-            let seed = args.seed.wrapping_add(episode);
-            returns.push(record(&mut env, &mut actor, seed, args.max_steps, size, &mut gif).map_err(io::Error::other)?);
-        }
-        gif.finish().map_err(io::Error::other)
-    });
-    written.map_err(|error| Failure::failed(format!("could not write {}: {error}", args.out.display())))?;
+    film::check("--out", &args.out, &env)?;
+    let returns = film::write(&args.out, args.width, args.fps, |film| {
+        let seeds = (0..args.episodes).map(|episode| args.seed.wrapping_add(episode));
+        seeds
+            .map(|seed| record(&mut env, &mut actor, seed, args.max_steps, film))
+            .collect::<std::result::Result<Vec<_>, _>>()
+    })?;
     let value = json!({"out": args.out, "env": env.spec().id, "returns": returns});
     output.print(&value, || {
         let list: Vec<_> = returns.iter().map(|r| format!("{r:.1}")).collect();
@@ -78,39 +71,41 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
 fn players(args: &Args) -> std::result::Result<(Environment, Actor), Failure> {
     let of_run = Path::new(&args.what).is_dir();
     let policy = args.policy.as_deref().unwrap_or(if of_run { &args.what } else { "random" });
-    let (id, kwargs) = if of_run {
+    let mut config = EnvConfig { id: args.what.clone(), ..EnvConfig::default() };
+    if of_run {
         let run = RunDir::open(&args.what).map_err(TrainError::Run)?;
-        let env = Settings::from_file(&run.config())?.env;
-        (env.id, env.args)
-    } else {
-        (args.what.clone(), Kwargs::new())
-    };
-    let env = make_with(&id, &kwargs).map_err(Failure::usage)?;
+        config = Settings::from_file(&run.config())?.env;
+    }
+    args.env_args.apply(&mut config)?;
+    let mut env = config.builder().drawable().make().map_err(Failure::usage)?;
     if policy == "random" {
         return Ok((env, Actor::Random(Generator::from_entropy(&[args.seed, 1]))));
     }
     let run = RunDir::open(policy).map_err(TrainError::Run)?;
     let policy = GreedyPolicy::load(&run.best_weights()).map_err(Failure::failed)?;
     if (policy.observation_space(), policy.action_space()) != (env.observation_space(), env.action_space()) {
-        return Err(Failure::usage(format!("the policy of {} is for other spaces than {id}'s", run.path().display())));
+        return Err(Failure::usage(format!(
+            "the policy of {} is for other spaces than {}'s",
+            run.path().display(),
+            config.id
+        )));
     }
+    env.statistics_mut(&mut Statistics::put(policy.statistics()));
     Ok((env, Actor::Greedy(Box::new(policy))))
 }
 
 /// Plays an episode, adds a frame for each step, and answers the return.
-fn record<W: io::Write>(
+fn record(
     env: &mut Environment,
     actor: &mut Actor,
     seed: u64,
     max_steps: u64,
-    size: (u32, u32),
-    gif: &mut GifWriter<W>,
+    film: &mut Film<'_>,
 ) -> std::result::Result<f64, EnvError> {
-    let mut rasterizer = Rasterizer::new(size.0, size.1)?;
     let mut sampled = Rows::for_space(env.action_space(), 1);
     let mut episode_return = 0.0;
     env.reset(Some(seed))?;
-    gif.add(&rasterizer.draw(&env.draw()))?;
+    film.add(env)?;
     for _ in 0..max_steps {
         let action = match actor {
             Actor::Greedy(policy) => Action::Discrete(policy.act(env.observation())),
@@ -122,7 +117,7 @@ fn record<W: io::Write>(
         };
         let step = env.step(action)?;
         episode_return += step.reward;
-        gif.add(&rasterizer.draw(&env.draw()))?;
+        film.add(env)?;
         if step.terminated || step.truncated {
             break;
         }

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::flag;
 
 /// What the process was asked to do.
@@ -24,6 +24,16 @@ impl Signals {
             flag::register_conditional_shutdown(signal, 128 + signal, signals.stop.clone())?;
             flag::register_usize(signal, signals.number.clone(), signal as usize)?;
             flag::register(signal, signals.stop.clone())?;
+        }
+        Ok(signals)
+    }
+
+    /// Listens from now on, and never ends the process: for a caller with a terminal to put in order, who asks for
+    /// [`Self::exit_code`] all the time.
+    pub(crate) fn watch() -> io::Result<Self> {
+        let signals = Self::default();
+        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
+            flag::register_usize(signal, signals.number.clone(), signal as usize)?;
         }
         Ok(signals)
     }

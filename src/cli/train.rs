@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use cartwheel::agents::nn::Device;
-use cartwheel::envs::WrapperSpec;
 use cartwheel::trainer::{
-    ActorCount, Aggregate, Algo, Clock, Event, Experiment, Settings, Summary, TrainError, train_seeds,
+    ActorCount, Aggregate, Algo, Clock, Event, Experiment, OnWorkerDeath, Settings, Summary, TrainError, train_seeds,
 };
 use serde_json::json;
 
 use super::Result;
+use super::env_args::EnvArgs;
 use super::output::{Failure, Output};
 use super::progress::Display;
 use super::signals::Signals;
@@ -45,12 +45,11 @@ pub(crate) struct Args {
     /// In step with the learner (same seed, same bits) or running free.
     #[arg(long, value_name = "sync|async")]
     clock: Option<Clock>,
-    /// A keyword argument of the environment; repeatable.
-    #[arg(long = "env-arg", value_name = "KEY=VALUE")]
-    env_args: Vec<String>,
-    /// A wrapper around the environment and those before, such as "FrameStackObservation(4)"; repeatable.
-    #[arg(long = "wrapper", value_name = "WRAPPER")]
-    wrappers: Vec<WrapperSpec>,
+    #[command(flatten)]
+    env_args: EnvArgs,
+    /// What follows when a worker process of Python environments dies: stop or restart.
+    #[arg(long, value_name = "stop|restart")]
+    on_worker_death: Option<OnWorkerDeath>,
     /// Where the network is trained: auto, cpu, cuda or cuda:N.
     #[arg(long, value_name = "DEVICE")]
     device: Option<Device>,
@@ -73,7 +72,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "RUN")]
     init_from: Option<PathBuf>,
     /// Go on with a run from its last checkpoint.
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["env", "algo", "seed", "seeds", "steps", "n_envs", "clock", "env_args", "wrappers",
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["env", "algo", "seed", "seeds", "steps", "n_envs", "clock", "env_args", "wrappers", "on_worker_death",
         "runs_dir", "name", "checkpoint_every", "config", "set", "init_from", "print_config"])]
     resume: Option<PathBuf>,
     /// Print the resolved settings with a comment on each key, and stop.
@@ -87,6 +86,9 @@ pub(crate) fn run(args: Args, output: Output) -> Result {
         let mut experiment = Experiment::resume(run)?;
         if let Some(actors) = args.actors {
             experiment.settings_mut().train.actors = actors;
+        }
+        if let Some(python) = args.env_args.python {
+            experiment.settings_mut().env.python = python;
         }
         if let Some(device) = args.device {
             experiment.settings_mut().train.device = device;
@@ -128,17 +130,10 @@ impl Args {
         for assignment in &self.set {
             settings.set(assignment).map_err(errors)?;
         }
-        for argument in &self.env_args {
-            if !argument.contains('=') {
-                return Err(Failure::usage(format!(
-                    "--env-arg {argument}: expected KEY=VALUE (`cartwheel env info {env}` names the keys)"
-                )));
-            }
-            settings.set(&format!("env.args.{argument}")).map_err(errors)?;
-        }
+        self.env_args.apply(&mut settings.env)?;
         settings.env.id.clone_from(env);
-        settings.env.wrappers.extend(self.wrappers.iter().cloned());
         let text = |path: &PathBuf| path.display().to_string();
+        put(&mut settings.env.on_worker_death, self.on_worker_death);
         put(&mut settings.train.algo, self.algo);
         put(&mut settings.train.seed, self.seed);
         put(&mut settings.train.total_timesteps, self.steps);

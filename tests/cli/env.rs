@@ -57,6 +57,35 @@ fn info_shows_spaces_and_arguments() {
 }
 
 #[test]
+fn info_names_the_parts_of_an_observation_and_the_keys() {
+    let folder = Folder::new();
+    let json = folder.ok("env info BitFlip-v0 --env-arg n_bits=3 --json").json;
+    let goal = serde_json::json!({"name": "desired_goal", "space": "MultiBinary(3)", "start": 3, "end": 6});
+    assert_eq!(json["observation_parts"][1], goal);
+    assert_eq!(json["keys"][2], serde_json::json!({"key": "2", "action": 2, "meaning": "bit 2"}));
+    let text = folder.ok("env info Reacher2D-v0").stdout;
+    for told in
+        ["desired_goal    Box(-1.0, 1.0, (2,), float32), numbers 2 to 3", "← shoulder left", "10 steps a second"]
+    {
+        assert!(text.contains(told), "{told} is not in:\n{text}");
+    }
+    assert!(folder.ok("env info Identity-v0 --env-arg n=50").stdout.contains("keys              none"));
+}
+
+#[test]
+fn arguments_reach_the_environment_that_is_checked() {
+    let folder = Folder::new();
+    let output = folder.cartwheel("env check Scripted-v0 --env-arg panic_at=5 --json");
+    assert_eq!(output.code, 1, "{}", output.stdout);
+    assert!(output.json[0]["violations"][0].as_str().unwrap().starts_with("panic"), "{}", output.stdout);
+    for line in ["env info CartPole-v1", "env check CartPole-v1", "record CartPole-v1 --out a.gif", "play CartPole-v1"]
+    {
+        folder.refused(&format!("{line} --env-arg speed --json"), 2, &["--env-arg speed", "KEY=VALUE"]);
+        folder.refused(&format!("{line} --env-arg speed=3 --json"), 2, &["CartPole-v1", "no argument `speed`"]);
+    }
+}
+
+#[test]
 fn every_environment_keeps_the_contract() {
     let json = Folder::new().ok("env check --json").json;
     let reports = json.as_array().unwrap();

@@ -7,6 +7,7 @@
 //! | `train` | what `train` promises when all goes well: flags, summary, files |
 //! | `determinism` | the same seed gives the same bytes, whatever the number of actors |
 //! | `resume` | runs that were killed, interrupted or finished, and gone on with |
+//! | `play` | games under a pseudo terminal: keys, pictures, and the terminal put back |
 //! | `config` | where settings come from, and `--print-config` |
 //! | `env`, `eval`, `record`, `runs` | the other subcommands, and `--json` over all of them |
 //! | `wrappers` | training in wrapped environments, and wrappers that do not fit |
@@ -22,6 +23,7 @@ mod determinism;
 mod env;
 mod eval;
 mod faults;
+mod play;
 mod record;
 mod resume;
 mod runs;

@@ -30,6 +30,12 @@ fn a_run_is_recorded_with_its_best_policy() {
 }
 
 #[test]
+fn arguments_reach_the_environment_that_is_recorded() {
+    let json = Folder::new().ok("record BitFlip-v0 --env-arg max_steps=3 --out a.gif --width 60 --json").json;
+    assert_eq!(json["returns"], serde_json::json!([-3.0]));
+}
+
+#[test]
 fn what_cannot_be_recorded_is_told() {
     let folder = Folder::new();
     folder.refused("record CartPole-v1 --out a.mp4 --json", 2, &["a.mp4", ".gif"]);

@@ -102,8 +102,19 @@ impl Folder {
     }
 
     fn start(&self, command: &mut Command, line: &str) -> Running {
+        self.start_on(command, line, Stdio::null(), Stdio::piped())
+    }
+
+    /// Starts it with these for stdin and stderr.
+    pub(crate) fn start_on(
+        &self,
+        command: &mut Command,
+        line: &str,
+        stdin: impl Into<Stdio>,
+        stderr: impl Into<Stdio>,
+    ) -> Running {
         let command = command.current_dir(self.folder.path()).env_remove("CARTWHEEL_LOG").env("RUST_BACKTRACE", "1");
-        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let child = command.stdin(stdin).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         Running { child: Some(child), line: line.into() }
     }
 }

@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::path::Path;
+use std::time::Duration;
 
 use cartwheel_agents::config::{ConfigError, ConfigErrors, Problem, Section, SetError, Value, serde_json, toml_edit};
 use cartwheel_agents::dqn::DqnConfig;
 use cartwheel_agents::nn::Device;
 use cartwheel_agents::{config, config_enum};
-use cartwheel_envs::{EnvBuilder, WrapperSpec};
+use cartwheel_envs::{BridgeOptions, EnvBuilder, WrapperSpec};
 
 config_enum! {
     /// How collecting and learning take turns.
@@ -16,6 +17,16 @@ config_enum! {
         Sync = "sync",
         /// Actors and learner run free, within the bound of train.max_policy_lag.
         Async = "async",
+    }
+}
+
+config_enum! {
+    /// What follows when a worker process of Python environments dies, or hangs and is killed.
+    pub enum OnWorkerDeath {
+        /// The run ends in order, naming the worker and how it ended.
+        Stop = "stop",
+        /// A fresh worker takes its place; the interrupted episodes count as truncated.
+        Restart = "restart",
     }
 }
 
@@ -80,13 +91,35 @@ config! {
         /// Wrappers around it, the innermost first, as in ["NormalizeObservation", "FrameStackObservation(4)"]
         /// (`cartwheel env wrappers` lists them).
         wrappers: Vec<WrapperSpec> = Vec::new();
+        /// Of an environment behind py: the Python that has it.
+        python: String = "python3".into(), non_empty;
+        /// Of an environment behind py: worker processes over which its copies are spread; "none" for one a core.
+        python_workers: Option<usize> = None, if_some(at_least(1));
+        /// Of an environment behind py: seconds that a worker may take for a step of all its environments.
+        python_timeout: f64 = 60.0, within(0.001, 1e6);
+        /// Of an environment behind py: what follows when a worker dies, or hangs and is killed.
+        on_worker_death: OnWorkerDeath = OnWorkerDeath::Stop;
     }
 }
 
 impl EnvConfig {
     /// The environment, to be made.
     pub fn builder(&self) -> EnvBuilder {
-        EnvBuilder::new(&self.id).kwargs(self.args.clone()).wrappers(self.wrappers.clone())
+        let bridge = BridgeOptions {
+            python: self.python.clone().into(),
+            workers: self.python_workers,
+            timeout: Duration::from_secs_f64(self.python_timeout),
+            on_worker_death: match self.on_worker_death {
+                OnWorkerDeath::Stop => cartwheel_envs::OnWorkerDeath::Stop,
+                OnWorkerDeath::Restart => cartwheel_envs::OnWorkerDeath::Restart,
+            },
+        };
+        EnvBuilder::new(&self.id).kwargs(self.args.clone()).wrappers(self.wrappers.clone()).bridge(bridge)
+    }
+
+    /// How many environments play the `episodes` of an evaluation: one each, but no more of Python than train.
+    pub fn evaluation_envs(&self, episodes: usize) -> usize {
+        if self.builder().is_python() { self.n_envs.min(episodes) } else { episodes }
     }
 }
 

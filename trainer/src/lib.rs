@@ -41,7 +41,7 @@ mod session;
 
 pub use actor::{Actor, ActorSpec, EnvState, EpsilonSchedule, Weights};
 pub use collector::{Collector, Finished};
-pub use config::{ActorCount, Algo, Clock, EnvConfig, EvalConfig, RunConfig, Settings, TrainConfig};
+pub use config::{ActorCount, Algo, Clock, EnvConfig, EvalConfig, OnWorkerDeath, RunConfig, Settings, TrainConfig};
 pub use cpu_time::thread_cpu_time;
 pub use error::{EnvFault, TrainError};
 pub use evaluation::{Evaluation, Evaluator};

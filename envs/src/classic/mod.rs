@@ -1,4 +1,4 @@
-//! Gymnasium's classic control: small physical systems.
+//! Gymnasium's classic control, and a variant with less to see: small physical systems.
 //!
 //! Pendulum, Acrobot and the mountain cars take sines from the platform's library, as NumPy does, so that they equal
 //! Gymnasium to the last bit of an observation on the same platform. That is needed: where a pendulum is held
@@ -7,12 +7,14 @@
 
 mod acrobot;
 mod cart_pole;
+mod masked_cart_pole;
 mod mountain_car;
 mod mountain_car_continuous;
 mod pendulum;
 
 pub use acrobot::{Acrobot, AcrobotState};
 pub use cart_pole::{CartPole, CartPoleConfig, CartPoleState, CartPoleVector};
+pub use masked_cart_pole::MaskedCartPole;
 pub use mountain_car::{MountainCar, MountainCarConfig, MountainCarState};
 pub use mountain_car_continuous::{MountainCarContinuous, MountainCarContinuousConfig, MountainCarContinuousState};
 pub use pendulum::{Pendulum, PendulumConfig, PendulumState};
@@ -21,6 +23,12 @@ use crate::EnvSpec;
 
 pub(crate) fn specs() -> Vec<EnvSpec> {
     let mut specs = cart_pole::specs();
-    specs.extend([acrobot::spec(), mountain_car::spec(), mountain_car_continuous::spec(), pendulum::spec()]);
+    specs.extend([
+        acrobot::spec(),
+        masked_cart_pole::spec(),
+        mountain_car::spec(),
+        mountain_car_continuous::spec(),
+        pendulum::spec(),
+    ]);
     specs
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Env, EnvSpec, Generator, Result, RowMut, Space, Step};
+use crate::{Action, Env, EnvSpec, Generator, Key, KeyBindings, Result, RowMut, Space, Step};
 
 /// A two-armed bandit: the smallest environment with random rewards, whose optimal values are known.
 ///
@@ -41,6 +41,10 @@ impl Env for BanditEnv {
         observation.write(&OBSERVATION);
         let pays = rng.random() < probability;
         Ok(Step { reward: f64::from(u8::from(pays)), terminated: true, truncated: false })
+    }
+
+    fn key_bindings(&self) -> KeyBindings {
+        KeyBindings::turn_based().key(Key::Left, 0, "left arm").key(Key::Right, 1, "right arm")
     }
 
     /// There is no state.

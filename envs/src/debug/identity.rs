@@ -4,7 +4,7 @@ use std::num::{NonZeroU16, NonZeroU32};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Env, EnvError, EnvSpec, Generator, Result, Rgba, RowMut, Scene, Space, Step, Style};
+use crate::{Action, Env, EnvError, EnvSpec, Generator, KeyBindings, Result, Rgba, RowMut, Scene, Space, Step, Style};
 
 const INK: Rgba = Rgba::rgb(38, 50, 70);
 
@@ -95,6 +95,10 @@ impl Env for IdentityEnv {
             let style = if i == self.state.shown { Style::fill(INK) } else { Style::stroke(0.05, INK) };
             scene.circle([i as f32, 0.0], 0.4, style);
         }
+    }
+
+    fn key_bindings(&self) -> KeyBindings {
+        KeyBindings::digits(self.config.n.get().into(), |i| i.to_string())
     }
 
     fn save(&self) -> Option<Vec<u8>> {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Env, EnvError, EnvSpec, Generator, Result, RowMut, Space, Step};
+use crate::{Action, Env, EnvError, EnvSpec, Generator, KeyBindings, Result, RowMut, Space, Step};
 
 /// [`ScriptedEnv`]'s keyword arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,6 +129,10 @@ impl Env for ScriptedEnv {
             terminated: ended && ends != ScriptedEnd::Truncated,
             truncated: ended && ends != ScriptedEnd::Terminated,
         })
+    }
+
+    fn key_bindings(&self) -> KeyBindings {
+        KeyBindings::digits(2, |i| i.to_string())
     }
 
     fn save(&self) -> Option<Vec<u8>> {

@@ -126,7 +126,7 @@ impl<'a> Session<'a> {
             evaluator: Evaluator::new(
                 &settings.env.builder(),
                 eval.n_eval_episodes,
-                eval.n_eval_episodes,
+                settings.env.evaluation_envs(eval.n_eval_episodes),
                 eval.max_episode_steps,
             )?,
             epsilon: EpsilonSchedule {
@@ -261,6 +261,10 @@ impl<'a> Session<'a> {
     /// As many actors as measurements on copies say pay.
     fn measured_actors(&mut self) -> Result<usize, TrainError> {
         let settings = self.settings;
+        if settings.env.builder().is_python() {
+            self.tell(&Event::Notice("actors: 1: environments of Python are stepped by worker processes of their own"));
+            return Ok(1);
+        }
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let mut dqn = Dqn::new(
             settings.dqn.clone(),

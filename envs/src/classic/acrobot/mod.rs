@@ -20,7 +20,7 @@ mod scene;
 pub use dynamics::AcrobotState;
 use serde::Deserialize;
 
-use crate::{Action, Env, EnvError, EnvSpec, Generator, Result, RowMut, Scene, Space, Step};
+use crate::{Action, Env, EnvError, EnvSpec, Generator, Key, KeyBindings, Result, RowMut, Scene, Space, Step};
 
 /// Two links, the upper one hanging from a bar; see the module's table in the source, or `Acrobot-v1` in
 /// Gymnasium's documentation.
@@ -80,6 +80,15 @@ impl Env for Acrobot {
 
     fn draw(&self, scene: &mut Scene) {
         scene::draw(&self.state, scene);
+    }
+
+    /// Twice its own speed: five states a second are a slide show.
+    fn key_bindings(&self) -> KeyBindings {
+        KeyBindings::real_time(10, 1).key(Key::Left, 0, "turn left").key(Key::Right, 2, "turn right").key(
+            Key::Down,
+            1,
+            "let it swing",
+        )
     }
 
     fn save(&self) -> Option<Vec<u8>> {

@@ -21,10 +21,11 @@ mod scene;
 mod vector;
 
 pub use dynamics::CartPoleState;
+pub(super) use dynamics::{ANGLE_LIMIT, POSITION_LIMIT};
 use serde::{Deserialize, Serialize};
 pub use vector::CartPoleVector;
 
-use crate::{Action, Env, EnvError, EnvSpec, Generator, Result, RowMut, Scene, Space, Step};
+use crate::{Action, Env, EnvError, EnvSpec, Generator, Key, KeyBindings, Result, RowMut, Scene, Space, Step};
 
 /// CartPole's keyword arguments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,6 +103,12 @@ impl Env for CartPole {
 
     fn draw(&self, scene: &mut Scene) {
         scene::draw(&self.state, scene);
+    }
+
+    /// A fifth of its own speed. Who sees what was a quarter of a second ago and changes keys eight times a second holds
+    /// the pole for 500 steps at 10 steps a second, for 64 at 20, and for 10 at 50, which is its own.
+    fn key_bindings(&self) -> KeyBindings {
+        KeyBindings::held(10).key(Key::Left, 0, "push left").key(Key::Right, 1, "push right")
     }
 
     fn save(&self) -> Option<Vec<u8>> {

@@ -22,7 +22,7 @@ pub use dynamics::MountainCarState;
 pub(super) use dynamics::{MAX_SPEED, POSITION_LIMITS};
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Env, EnvError, EnvSpec, Generator, Result, RowMut, Scene, Space, Step};
+use crate::{Action, Env, EnvError, EnvSpec, Generator, Key, KeyBindings, Result, RowMut, Scene, Space, Step};
 
 /// MountainCar's keyword arguments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -89,6 +89,10 @@ impl Env for MountainCar {
 
     fn draw(&self, scene: &mut Scene) {
         scene::draw(self.state.position, dynamics::GOAL, scene);
+    }
+
+    fn key_bindings(&self) -> KeyBindings {
+        KeyBindings::real_time(30, 1).key(Key::Left, 0, "left").key(Key::Right, 2, "right").key(Key::Down, 1, "coast")
     }
 
     fn save(&self) -> Option<Vec<u8>> {

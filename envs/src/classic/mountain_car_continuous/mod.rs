@@ -21,7 +21,7 @@ pub use dynamics::MountainCarContinuousState;
 use serde::{Deserialize, Serialize};
 
 use super::mountain_car::{observation_space, scene};
-use crate::{Action, Env, EnvError, EnvSpec, Generator, Result, RowMut, Scene, Space, Step};
+use crate::{Action, Env, EnvError, EnvSpec, Generator, Key, KeyBindings, Result, RowMut, Scene, Space, Step};
 
 /// MountainCarContinuous's keyword arguments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -88,6 +88,15 @@ impl Env for MountainCarContinuous {
 
     fn draw(&self, scene: &mut Scene) {
         scene::draw(self.state.position(), dynamics::GOAL, scene);
+    }
+
+    fn key_bindings(&self) -> KeyBindings {
+        let throttle = |throttle: f32| vec![throttle];
+        KeyBindings::real_time(30, throttle(0.0)).key(Key::Left, throttle(-1.0), "left").key(
+            Key::Right,
+            throttle(1.0),
+            "right",
+        )
     }
 
     fn save(&self) -> Option<Vec<u8>> {

@@ -19,7 +19,7 @@ mod scene;
 pub use dynamics::PendulumState;
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Env, EnvError, EnvSpec, Generator, Result, RowMut, Scene, Space, Step};
+use crate::{Action, Env, EnvError, EnvSpec, Generator, Key, KeyBindings, Result, RowMut, Scene, Space, Step};
 
 /// Pendulum's keyword arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -94,6 +94,16 @@ impl Env for Pendulum {
 
     fn draw(&self, scene: &mut Scene) {
         scene::draw(&self.state, self.torque, scene);
+    }
+
+    /// At its own speed.
+    fn key_bindings(&self) -> KeyBindings {
+        let torque = |part: f32| vec![part * dynamics::MAX_TORQUE];
+        KeyBindings::real_time(20, torque(0.0)).key(Key::Left, torque(1.0), "turn left").key(
+            Key::Right,
+            torque(-1.0),
+            "turn right",
+        )
     }
 
     fn save(&self) -> Option<Vec<u8>> {

@@ -20,7 +20,7 @@ use dynamics::Hand;
 use serde::{Deserialize, Serialize};
 
 use crate::toy_text::tabular::discrete;
-use crate::{Action, Env, EnvError, EnvSpec, Generator, Result, RowMut, Scene, Space, Step};
+use crate::{Action, Env, EnvError, EnvSpec, Generator, Key, KeyBindings, Result, RowMut, Scene, Space, Step};
 
 /// Blackjack's keyword arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +108,10 @@ impl Env for Blackjack {
 
     fn draw(&self, scene: &mut Scene) {
         scene::draw(&self.state, scene);
+    }
+
+    fn key_bindings(&self) -> KeyBindings {
+        KeyBindings::turn_based().key(Key::Char('s'), 0, "stick").key(Key::Char('h'), 1, "hit")
     }
 
     fn save(&self) -> Option<Vec<u8>> {

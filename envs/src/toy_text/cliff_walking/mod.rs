@@ -20,7 +20,7 @@ mod scene;
 use serde::{Deserialize, Serialize};
 
 use crate::toy_text::tabular::{Position, categorical, discrete};
-use crate::{Action, Env, EnvError, EnvSpec, Generator, Info, Result, RowMut, Scene, Space, Step};
+use crate::{Action, Env, EnvError, EnvSpec, Generator, Info, Key, KeyBindings, Result, RowMut, Scene, Space, Step};
 
 /// CliffWalking's keyword arguments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +76,14 @@ impl Env for CliffWalking {
 
     fn info(&self) -> Info {
         self.position.info()
+    }
+
+    fn key_bindings(&self) -> KeyBindings {
+        KeyBindings::turn_based().key(Key::Left, 3, "left").key(Key::Down, 2, "down").key(Key::Right, 1, "right").key(
+            Key::Up,
+            0,
+            "up",
+        )
     }
 
     fn save(&self) -> Option<Vec<u8>> {

@@ -20,7 +20,7 @@ pub use dynamics::{FrozenLakeMap, FrozenLakeMapName};
 use serde::{Deserialize, Serialize};
 
 use crate::toy_text::tabular::{Position, Probability, discrete};
-use crate::{Action, Env, EnvError, EnvSpec, Generator, Info, Result, RowMut, Scene, Space, Step};
+use crate::{Action, Env, EnvError, EnvSpec, Generator, Info, Key, KeyBindings, Result, RowMut, Scene, Space, Step};
 
 /// FrozenLake's keyword arguments.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -97,6 +97,14 @@ impl Env for FrozenLake {
 
     fn info(&self) -> Info {
         self.position.info()
+    }
+
+    fn key_bindings(&self) -> KeyBindings {
+        KeyBindings::turn_based().key(Key::Left, 0, "left").key(Key::Down, 1, "down").key(Key::Right, 2, "right").key(
+            Key::Up,
+            3,
+            "up",
+        )
     }
 
     fn save(&self) -> Option<Vec<u8>> {

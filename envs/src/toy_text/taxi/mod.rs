@@ -25,7 +25,7 @@ use dynamics::{ACTIONS, IN_TAXI, STATES, STOPS, Town};
 use serde::{Deserialize, Serialize};
 
 use crate::toy_text::tabular::{Position, Probability, categorical, discrete};
-use crate::{Action, Env, EnvError, EnvSpec, Generator, Info, Result, RowMut, Scene, Space, Step};
+use crate::{Action, Env, EnvError, EnvSpec, Generator, Info, Key, KeyBindings, Result, RowMut, Scene, Space, Step};
 
 /// Taxi's keyword arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -125,6 +125,16 @@ impl Env for Taxi {
         let mut info = self.state.position.info();
         info.insert("action_mask".to_owned(), self.town().action_mask().to_vec().into());
         info
+    }
+
+    fn key_bindings(&self) -> KeyBindings {
+        KeyBindings::turn_based()
+            .key(Key::Down, 0, "south")
+            .key(Key::Up, 1, "north")
+            .key(Key::Right, 2, "east")
+            .key(Key::Left, 3, "west")
+            .key(Key::Char('p'), 4, "pick up")
+            .key(Key::Char('d'), 5, "drop off")
     }
 
     fn save(&self) -> Option<Vec<u8>> {

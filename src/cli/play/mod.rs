@@ -1,0 +1,184 @@
+//! `cartwheel play`
+
+mod picture;
+mod screen;
+mod terminal;
+
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant, SystemTime};
+
+use cartwheel::envs::{EnvError, Game, Key, Pace, Phase};
+use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use serde_json::json;
+
+use super::Result;
+use super::env_args::EnvArgs;
+use super::film::{self, Film};
+use super::output::{Failure, Output};
+use super::signals::Signals;
+use terminal::Terminal;
+
+/// How long it sleeps where nothing is due: signals are seen after no longer than this.
+const NAP: Duration = Duration::from_millis(50);
+/// Width of a recording in pixels: what `record` makes unless told otherwise.
+const FILM_WIDTH: u32 = 480;
+/// Steps a second in the recording of a game that knows no time.
+const TURN_BASED_FPS: u32 = 4;
+
+#[derive(clap::Args)]
+#[command(after_help = "The keys are shown below the picture, and by `cartwheel env info`. Besides: space or p for a \
+    pause, r for another episode, q or Esc to quit, unless they are actions.")]
+pub(crate) struct Args {
+    /// The environment's id (`cartwheel env list`).
+    env: String,
+    #[command(flatten)]
+    env_args: EnvArgs,
+    /// Steps a second, for environments that go by the clock.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    fps: Option<u32>,
+    /// Episode i is reset with seed + i; from the clock, if not given.
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// A picture of what was played: a .gif file.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &Args, output: Output) -> Result {
+    let env = args.env_args.builder(&args.env)?.drawable().make().map_err(Failure::usage)?;
+    let id = env.spec().id.clone();
+    let mut bindings = env.key_bindings();
+    if bindings.keys.is_empty() {
+        return Err(Failure::usage(format!("{id} has no keys to play it with: give it `key_bindings`")));
+    }
+    let film_fps = match (&mut bindings.pace, args.fps) {
+        (Pace::RealTime { fps, .. }, wanted) => {
+            *fps = wanted.unwrap_or(*fps);
+            (*fps).min(50)
+        }
+        (Pace::TurnBased, None) => TURN_BASED_FPS,
+        (Pace::TurnBased, Some(_)) => {
+            return Err(Failure::usage(format!("{id} is stepped with each key, not by the clock: leave out --fps")));
+        }
+    };
+    // Reproducible, and short enough to be typed again.
+    let clock = || SystemTime::UNIX_EPOCH.elapsed().map_or(0, |time| u64::from(time.subsec_micros()));
+    let seed = args.seed.unwrap_or_else(clock);
+    let mut game = Game::new(env, bindings, seed).map_err(Failure::failed)?;
+    if let Some(out) = &args.record {
+        film::check("--record", out, game.env())?;
+    }
+    // Pictures go to stderr: stdout is for the result.
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Err(Failure::usage(
+            "play reads keys from a terminal and draws on it: run it in one, with neither stdin nor stderr redirected",
+        ));
+    }
+    let signals = Signals::watch().map_err(Failure::failed)?;
+    let ending = match &args.record {
+        None => play(&mut game, None, &signals).map_err(|error| Failure::failed(format!("{id}: {error}")))?,
+        Some(out) => film::write(out, FILM_WIDTH, film_fps, |film| play(&mut game, Some(film), &signals))?,
+    };
+    report(&id, seed, &game, args, output);
+    Ok(ending)
+}
+
+/// Plays until it is enough.
+fn play(
+    game: &mut Game,
+    mut film: Option<&mut Film<'_>>,
+    signals: &Signals,
+) -> std::result::Result<ExitCode, EnvError> {
+    let mut terminal = Terminal::open().map_err(EnvError::failed)?;
+    let start = Instant::now();
+    let mut shoot = |game: &Game| film.as_mut().map_or(Ok(()), |film| film.add(game.env()));
+    shoot(game)?;
+    loop {
+        terminal.show(&screen::lines(game, terminal.size(), terminal.colors())).map_err(EnvError::failed)?;
+        let mut idle = true;
+        while idle {
+            if let Some(code) = signals.exit_code() {
+                return Ok(ExitCode::from(code));
+            }
+            let wait = game.time_left(start.elapsed()).unwrap_or(NAP).min(NAP);
+            if let Some(event) = terminal.event(wait).map_err(EnvError::failed)? {
+                idle = false;
+                match meaning(&event, game, start.elapsed()) {
+                    Some(Command::Quit(code)) => return Ok(code),
+                    Some(Command::Restart) => {
+                        game.restart()?;
+                        shoot(game)?;
+                    }
+                    Some(Command::Pause) => game.toggle_pause(start.elapsed()),
+                    None => {}
+                }
+            }
+            if game.advance(start.elapsed())?.is_some() {
+                shoot(game)?;
+                idle = false;
+            }
+        }
+    }
+}
+
+/// What keys can ask for beside actions.
+enum Command {
+    Quit(ExitCode),
+    Restart,
+    Pause,
+}
+
+/// Hands the game its keys, and answers what is asked for with another.
+fn meaning(event: &Event, game: &mut Game, now: Duration) -> Option<Command> {
+    let Event::Key(KeyEvent { code, modifiers, kind, .. }) = event else { return None };
+    let key = match code {
+        KeyCode::Left => Some(Key::Left),
+        KeyCode::Right => Some(Key::Right),
+        KeyCode::Up => Some(Key::Up),
+        KeyCode::Down => Some(Key::Down),
+        KeyCode::Char(letter) => Some(Key::Char(letter.to_ascii_lowercase())),
+        _ => None,
+    };
+    if *kind == KeyEventKind::Release {
+        key.into_iter().for_each(|key| game.release(key));
+        return None;
+    }
+    if modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) {
+        // In raw mode Ctrl-C is a key like any other.
+        let interrupted = key == Some(Key::Char('c')) && modifiers.contains(KeyModifiers::CONTROL);
+        return interrupted.then_some(Command::Quit(ExitCode::from(130)));
+    }
+    if key.is_some_and(|key| game.press(key, now)) {
+        return None;
+    }
+    let over = matches!(game.phase(), Phase::Over(_));
+    match code {
+        // Held keys are repeated, and one that was held to the end must not begin the next episode.
+        _ if *kind == KeyEventKind::Repeat => None,
+        KeyCode::Esc | KeyCode::Char('q') => Some(Command::Quit(ExitCode::SUCCESS)),
+        KeyCode::Char('r') => Some(Command::Restart),
+        KeyCode::Enter | KeyCode::Char(' ') if over => Some(Command::Restart),
+        KeyCode::Char(' ' | 'p') if game.bindings().pace != Pace::TurnBased => Some(Command::Pause),
+        _ => None,
+    }
+}
+
+/// Prints the returns.
+fn report(id: &str, seed: u64, game: &Game, args: &Args, output: Output) {
+    let (returns, lengths): (Vec<_>, Vec<_>) =
+        game.episodes().iter().map(|episode| (episode.episode_return, episode.length)).unzip();
+    let value = json!({"env": id, "seed": seed, "returns": returns, "lengths": lengths, "record": args.record});
+    output.print(&value, || {
+        let list = returns.iter().map(|r| format!("{r:.1}")).collect::<Vec<_>>().join(", ");
+        let mean = returns.iter().sum::<f64>() / returns.len() as f64;
+        let played = match returns.len() {
+            0 => "no episode was played to its end".to_owned(),
+            1 => format!("return {list}"),
+            n => format!("{n} episodes, mean return {mean:.1}: {list}"),
+        };
+        let film = args.record.as_ref().map_or(String::new(), |out| format!(", in {}", out.display()));
+        format!("{id}: {played} (seed {seed}){film}")
+    });
+}
