@@ -2,7 +2,10 @@
 
 use crate::bridge::{Recipe, is_python};
 use crate::registry::registered;
-use crate::{BridgeOptions, Env, EnvSpec, Environment, Kwargs, Monitor, Result, SyncVectorEnv, VectorEnv, WrapperSpec};
+use crate::{
+    AutoresetMode, BridgeOptions, Env, EnvError, EnvSpec, Environment, Kwargs, Monitor, Result, SyncVectorEnv,
+    VectorEnv, WrapperSpec,
+};
 
 /// An environment to be made, once or many times over.
 ///
@@ -26,6 +29,9 @@ pub struct EnvBuilder {
     wrappers: Vec<WrapperSpec>,
     bridge: BridgeOptions,
     drawable: bool,
+    /// In place of the registered one, if it is given.
+    max_episode_steps: Option<Option<u32>>,
+    autoreset_mode: AutoresetMode,
 }
 
 impl EnvBuilder {
@@ -40,6 +46,8 @@ impl EnvBuilder {
             wrappers: Vec::new(),
             bridge: BridgeOptions::default(),
             drawable: false,
+            max_episode_steps: None,
+            autoreset_mode: AutoresetMode::default(),
         }
     }
 
@@ -89,6 +97,29 @@ impl EnvBuilder {
         self
     }
 
+    /// Another time limit than the registered one, or none. An environment of Python keeps its own.
+    #[must_use]
+    pub fn max_episode_steps(mut self, steps: Option<u32>) -> Self {
+        self.max_episode_steps = Some(steps);
+        self
+    }
+
+    /// When a batch resets environments whose episodes ended.
+    #[must_use]
+    pub fn autoreset_mode(mut self, mode: AutoresetMode) -> Self {
+        self.autoreset_mode = mode;
+        self
+    }
+
+    /// What is registered of it, with the time limit that it gets.
+    fn registered(&self) -> Result<EnvSpec> {
+        let mut spec = registered(&self.id)?;
+        if let Some(steps) = self.max_episode_steps {
+            spec.max_episode_steps = steps;
+        }
+        Ok(spec)
+    }
+
     /// Whether it lives in Python, in worker processes of its own.
     pub fn is_python(&self) -> bool {
         is_python(&self.id)
@@ -112,7 +143,7 @@ impl EnvBuilder {
     pub fn spec(&self) -> Result<EnvSpec> {
         match self.recipe() {
             Some(python) => python.spec(),
-            None => registered(&self.id),
+            None => self.registered(),
         }
     }
 
@@ -130,7 +161,7 @@ impl EnvBuilder {
         if let Some(python) = self.recipe() {
             return python.build();
         }
-        let spec = registered(&self.id)?;
+        let spec = self.registered()?;
         let env = spec.build(&self.kwargs)?;
         if self.wrappers.is_empty() {
             return Ok((spec, env));
@@ -150,20 +181,30 @@ impl EnvBuilder {
     }
 
     /// A batch (`gym.make_vec(id, num_envs)`): worker processes for an environment of Python; the native one if there
-    /// is one and no wrapper; else a [`SyncVectorEnv`].
+    /// is one that knows the autoreset mode, and no wrapper; else a [`SyncVectorEnv`].
     ///
     /// # Errors
-    /// As [`Self::build`], and [`EnvError::Failed`](crate::EnvError::Failed) for a batch of none.
+    /// As [`Self::build`], and [`EnvError::Failed`] for a batch of none and for one of Python in an autoreset mode that
+    /// it does not know.
     pub fn make_vec(&self, num_envs: usize) -> Result<Box<dyn VectorEnv>> {
         if let Some(python) = self.recipe() {
-            return python.build_batch(num_envs);
+            let mut batch = python.build_batch(num_envs)?;
+            if !batch.set_autoreset_mode(self.autoreset_mode) {
+                return Err(EnvError::failed("a batch of environments of Python knows same-step autoreset only"));
+            }
+            return Ok(batch);
         }
         if self.wrappers.is_empty()
-            && let Some(native) = registered(&self.id)?.build_batch(&self.kwargs, num_envs)
+            && let Some(native) = self.registered()?.build_batch(&self.kwargs, num_envs)
         {
-            return native;
+            let mut native = native?;
+            if native.set_autoreset_mode(self.autoreset_mode) {
+                return Ok(native);
+            }
         }
         let envs = (0..num_envs).map(|_| self.build()).collect::<Result<_>>()?;
-        Ok(Box::new(SyncVectorEnv::new(envs)?))
+        let mut envs = SyncVectorEnv::new(envs)?;
+        envs.set_autoreset_mode(self.autoreset_mode);
+        Ok(Box::new(envs))
     }
 }

@@ -96,7 +96,7 @@ pub use toy_text::{
     Blackjack, BlackjackConfig, CliffWalking, CliffWalkingConfig, FrozenLake, FrozenLakeConfig, FrozenLakeMap,
     FrozenLakeMapName, Probability, Taxi, TaxiConfig,
 };
-pub use vector::{SyncVectorEnv, VectorEnv, VectorStep};
+pub use vector::{AutoresetMode, SyncVectorEnv, VectorEnv, VectorStep};
 pub use verify::{EpisodeCheck, FileCheck, Mismatch, verify_file, verify_line};
 pub use wrappers::{
     ActionMap, ActionWrapper, AtariPreprocessing, AtariPreprocessingConfig, Bins, Bounds, ClipAction, ClipReward,

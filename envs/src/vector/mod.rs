@@ -8,8 +8,21 @@ pub use sync::SyncVectorEnv;
 
 use crate::{Action, Actions, EnvError, Generator, Info, Result, RowMut, Rows, Scene, Space, Statistics};
 
+/// When an environment of a batch is reset whose episode ended (Gymnasium's `AutoresetMode`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AutoresetMode {
+    /// Within the step that ends the episode. What it led to is in [`VectorStep::final_observations`].
+    #[default]
+    SameStep,
+    /// By the next step, which ignores its action: reward 0, neither terminated nor truncated.
+    NextStep,
+    /// By [`VectorEnv::reset_at`] alone. Until then the batch is not stepped.
+    Disabled,
+}
+
 /// `num_envs` environments stepped together, with same-step autoreset: an environment whose episode
-/// ends is reset within the same call, and its true last observation is kept apart.
+/// ends is reset within the same call, and its true last observation is kept apart. Some batches know
+/// the other modes too: see [`Self::set_autoreset_mode`].
 ///
 /// Until first seeded, environment `i` has the generator of seed `i`.
 pub trait VectorEnv: Send {
@@ -29,10 +42,28 @@ pub trait VectorEnv: Send {
     /// An environment's own, naming the environment.
     fn reset(&mut self, seed: Option<u64>, observations: &mut Rows) -> Result<()>;
 
+    /// Begins an episode in environment `i` of a batch that was reset, and writes its first observation. With a
+    /// seed, its generator starts afresh from it; without, it runs on.
+    ///
+    /// # Errors
+    /// [`EnvError::ResetNeeded`] before the first reset and after a failed step, [`EnvError::Failed`] if the batch has
+    /// no means to, as those of Python's environments, and the environment's own.
+    fn reset_at(&mut self, i: usize, seed: Option<u64>, observation: RowMut<'_>) -> Result<()> {
+        let _ = (seed, observation);
+        Err(EnvError::failed("this batch cannot reset an environment alone: reset all").at(i))
+    }
+
+    /// Chooses when environments are reset, from the next [`reset`](Self::reset) on. Whether this batch can do so: a
+    /// native one need know no other mode than the one that training uses, a [`SyncVectorEnv`] knows them all.
+    fn set_autoreset_mode(&mut self, mode: AutoresetMode) -> bool {
+        mode == AutoresetMode::SameStep
+    }
+
     /// Takes one step in every environment.
     ///
     /// # Errors
-    /// [`EnvError::ResetNeeded`] before the first reset and after a failed step;
+    /// [`EnvError::ResetNeeded`] before the first reset, after a failed step, and without autoreset while an
+    /// environment's episode is over;
     /// [`EnvError::InvalidAction`], before anything has changed, for actions that are not one element of
     /// the action space for each environment; and an environment's own, naming the environment.
     ///
@@ -50,6 +81,11 @@ pub trait VectorEnv: Send {
     /// Named values about environment `i`'s present state.
     fn info(&self, i: usize) -> Info;
 
+    /// Whether [`info`](Self::info) may name anything: asking thousands of environments for nothing takes time.
+    fn has_info(&self) -> bool {
+        true
+    }
+
     /// Shows the running statistics of environment `i`'s wrappers: see [`Env::statistics`](crate::Env::statistics).
     fn statistics(&self, i: usize, visit: &mut dyn FnMut(&Statistics)) {
         let _ = (i, visit);
@@ -66,7 +102,7 @@ pub trait VectorEnv: Send {
     }
 
     /// Everything needed for environment `i` to go on bit for bit: generators, episode start and state.
-    /// `None` before the first reset, and if the environment cannot be saved. ([`SyncVectorEnv`] saves one that
+    /// `None` outside of an episode, and if the environment cannot be saved. ([`SyncVectorEnv`] saves one that
     /// has no [`save`](crate::Env::save) by the actions of its episode.)
     fn save(&self, i: usize) -> Option<Vec<u8>>;
 
@@ -96,6 +132,8 @@ pub struct VectorStep {
     /// The last observation of each episode that ended in this step. Row `i` means something only where
     /// `terminated[i] || truncated[i]`; elsewhere the step led to row `i` of `observations`.
     pub final_observations: Rows,
+    /// The [`info`](VectorEnv::info) of the same states, if it is wanted: see [`Self::with_final_infos`].
+    pub final_infos: Option<Vec<Info>>,
 }
 
 impl VectorStep {
@@ -109,7 +147,15 @@ impl VectorStep {
             monitored: Vec::new(),
             terminated: vec![false; num_envs],
             truncated: vec![false; num_envs],
+            final_infos: None,
         }
+    }
+
+    /// The same, with room for the last infos of episodes. Steps that end one allocate then.
+    #[must_use]
+    pub fn with_final_infos(mut self) -> Self {
+        self.final_infos = Some(vec![Info::new(); self.rewards.len()]);
+        self
     }
 
     /// The rewards of this step in the environments' own terms: returns are summed from these, whatever wrappers make

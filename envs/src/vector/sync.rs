@@ -1,9 +1,10 @@
 //! Any environments, one after the other in the caller's thread.
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::episode_log::{EpisodeLog, Saved, SavedEnv};
-use super::{VectorEnv, VectorStep, check_actions};
+use super::{AutoresetMode, VectorEnv, VectorStep, check_actions};
 use crate::error::panic_message;
 use crate::{Actions, Env, EnvError, Generator, Info, Result, RowMut, Rows, Scene, Space, Statistics};
 
@@ -22,9 +23,12 @@ pub struct SyncVectorEnv {
     /// For each environment that cannot save its state, what its current episode did: repeated from the generator, it
     /// leads to the same state.
     episode_logs: Vec<Option<EpisodeLog>>,
+    autoreset_mode: AutoresetMode,
+    /// Which environments' episodes are over and wait for their reset; none with same-step autoreset.
+    ended: Vec<bool>,
     /// Whether environments tell what they pay beside what wrappers make of it: see [`Env::raw_reward`].
     is_monitored: bool,
-    /// Whether every environment is within an episode.
+    /// Whether the batch may be stepped.
     running: bool,
 }
 
@@ -49,21 +53,28 @@ impl SyncVectorEnv {
             observation_space,
             action_space,
             episode_logs: vec![None; envs.len()],
+            autoreset_mode: AutoresetMode::default(),
+            ended: vec![false; envs.len()],
             running: false,
             is_monitored: envs.iter_mut().any(|env| env.raw_reward().is_some()),
             envs,
         })
     }
 
-    /// Runs `each` on every environment in order, naming the one that fails or panics.
+    /// Runs `each` on every environment in order: see [`Self::for_each_in`].
+    fn for_each(&mut self, each: impl FnMut(&mut Self, usize) -> Result<()>) -> Result<()> {
+        self.for_each_in(0..self.envs.len(), each)
+    }
+
+    /// Runs `each` on some environments in order, naming the one that fails or panics.
     ///
     /// One `catch_unwind` serves the whole batch: a step pays for it once, not once an environment.
-    fn for_each(&mut self, mut each: impl FnMut(&mut Self, usize) -> Result<()>) -> Result<()> {
+    fn for_each_in(&mut self, envs: Range<usize>, mut each: impl FnMut(&mut Self, usize) -> Result<()>) -> Result<()> {
         self.running = false;
-        let mut index = 0;
+        let mut index = envs.start;
         // Unwind safety: after a panic nothing is used before a reset or restore has rewritten it.
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            while index < self.envs.len() {
+            while index < envs.end {
                 each(self, index)?;
                 index += 1;
             }
@@ -80,6 +91,7 @@ impl SyncVectorEnv {
     }
 
     fn reset_one(&mut self, i: usize) -> Result<()> {
+        self.ended[i] = false;
         self.episodes[i].clone_from(&self.generators[i]);
         if let Some(log) = &mut self.episode_logs[i] {
             log.clear();
@@ -128,13 +140,48 @@ impl VectorEnv for SyncVectorEnv {
         })
     }
 
+    fn reset_at(&mut self, i: usize, seed: Option<u64>, mut observation: RowMut<'_>) -> Result<()> {
+        if !self.running {
+            return Err(EnvError::ResetNeeded);
+        }
+        if let Some(seed) = seed {
+            self.generators[i] = self.envs[i].seeded(seed);
+        }
+        self.for_each_in(i..i + 1, |this, i| {
+            this.reset_one(i)?;
+            observation.copy_from(this.observations.row(i));
+            Ok(())
+        })
+    }
+
+    fn set_autoreset_mode(&mut self, mode: AutoresetMode) -> bool {
+        self.autoreset_mode = mode;
+        self.running = false;
+        true
+    }
+
     fn step(&mut self, actions: Actions<'_>, out: &mut VectorStep) -> Result<()> {
         if !self.running {
             return Err(EnvError::ResetNeeded);
         }
+        if self.autoreset_mode == AutoresetMode::Disabled
+            && let Some(i) = self.ended.iter().position(|ended| *ended)
+        {
+            return Err(EnvError::ResetNeeded.at(i));
+        }
         check_actions(actions, &self.action_space, self.num_envs())?;
         let width = self.action_space.width();
         self.for_each(|this, i| {
+            if this.ended[i] {
+                this.reset_one(i)?;
+                (out.rewards[i], out.terminated[i], out.truncated[i]) = (0.0, false, false);
+                if this.is_monitored {
+                    out.monitored.resize(this.envs.len(), 0.0);
+                    out.monitored[i] = 0.0;
+                }
+                out.observations.copy_row(i, &this.observations, i);
+                return Ok(());
+            }
             if let Some(log) = &mut this.episode_logs[i] {
                 log.push(actions.get(i, width));
             }
@@ -147,8 +194,12 @@ impl VectorEnv for SyncVectorEnv {
             }
             out.terminated[i] = step.terminated;
             out.truncated[i] = step.truncated;
-            if step.terminated || step.truncated {
+            this.ended[i] = step.terminated || step.truncated;
+            if this.ended[i] && this.autoreset_mode == AutoresetMode::SameStep {
                 out.final_observations.copy_row(i, &this.observations, i);
+                if let Some(infos) = &mut out.final_infos {
+                    infos[i] = this.envs[i].info();
+                }
                 this.reset_one(i)?;
             }
             out.observations.copy_row(i, &this.observations, i);
@@ -177,7 +228,7 @@ impl VectorEnv for SyncVectorEnv {
     }
 
     fn save(&self, i: usize) -> Option<Vec<u8>> {
-        if !self.running {
+        if !self.running || self.ended[i] {
             return None;
         }
         let mut observation = Rows::for_space(&self.observation_space, 1);
@@ -203,6 +254,7 @@ impl VectorEnv for SyncVectorEnv {
         restored.map_err(|error| error.at(i))?;
         self.generators[i] = saved.generator;
         self.episodes[i] = saved.episode;
+        self.ended[i] = false;
         self.observations.copy_row(i, &saved.observation, 0);
         observation.copy_from(saved.observation.row(0));
         self.running = true;

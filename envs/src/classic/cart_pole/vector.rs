@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::dynamics::{ANGLE_LIMIT, CartPoleState};
 use super::{CartPoleConfig, observation_space, scene};
 use crate::vector::discrete_actions;
-use crate::{Actions, EnvError, Generator, Info, Result, RowMut, Rows, Scene, Space, VectorEnv, VectorStep};
+use crate::{
+    Actions, AutoresetMode, EnvError, Generator, Info, Result, RowMut, Rows, Scene, Space, VectorEnv, VectorStep,
+};
 
 /// One AVX-512 register of f64. Narrower machines take a chunk in two or four parts.
 const LANES: usize = 8;
@@ -25,6 +27,9 @@ pub struct CartPoleVector {
     /// Structure of arrays within a chunk. Lanes past `num_envs` rest at zero between steps.
     chunks: Vec<Chunk>,
     streams: Vec<Stream>,
+    autoreset_mode: AutoresetMode,
+    /// Which environments' episodes are over and wait for their reset; none with same-step autoreset.
+    ended: Vec<bool>,
     running: bool,
 }
 
@@ -82,6 +87,8 @@ impl CartPoleVector {
             instructions: Instructions::detect(),
             chunks: vec![Chunk::default(); num_envs.div_ceil(LANES)],
             streams: (0..num_envs as u64).map(stream).collect(),
+            autoreset_mode: AutoresetMode::default(),
+            ended: vec![false; num_envs],
             running: false,
         })
     }
@@ -157,6 +164,8 @@ struct Work<'a> {
     truncated: &'a mut [bool],
     reward: [f32; 2],
     time_limit: u32,
+    autoreset_mode: AutoresetMode,
+    ended: &'a mut [bool],
 }
 
 impl Work<'_> {
@@ -213,13 +222,30 @@ impl Work<'_> {
         self.truncated[envs.clone()].copy_from_slice(&truncated[..lanes]);
         self.observations[envs.clone()].copy_from_slice(&observations[..lanes]);
 
+        // For which lanes this step is, or ends with, a reset.
+        let mut reset = [false; LANES];
+        for lane in 0..LANES {
+            reset[lane] = terminated[lane] | truncated[lane];
+        }
+        if self.autoreset_mode != AutoresetMode::SameStep {
+            let ended = &mut self.ended[envs.clone()];
+            let mut waiting = [false; LANES];
+            waiting[..lanes].copy_from_slice(ended);
+            ended.copy_from_slice(&reset[..lanes]);
+            reset = waiting;
+        }
         for (lane, env) in envs.enumerate() {
-            if terminated[lane] | truncated[lane] {
-                self.final_observations[env] = observations[lane];
+            if reset[lane] {
                 let state = self.streams[env].reset();
                 chunk.set(lane, state);
                 chunk.elapsed[lane] = 0;
                 self.observations[env] = state.observation();
+                if self.autoreset_mode == AutoresetMode::SameStep {
+                    self.final_observations[env] = observations[lane];
+                } else {
+                    (self.rewards[env], self.terminated[env], self.truncated[env]) = (0.0, false, false);
+                    self.ended[env] = false;
+                }
             }
         }
     }
@@ -275,14 +301,42 @@ impl VectorEnv for CartPoleVector {
             chunk.set(i % LANES, stream.reset());
             chunk.elapsed[i % LANES] = 0;
         }
+        self.ended.fill(false);
         self.running = true;
         self.write_observations(observations);
         Ok(())
     }
 
+    fn reset_at(&mut self, i: usize, seed: Option<u64>, mut observation: RowMut<'_>) -> Result<()> {
+        if !self.running {
+            return Err(EnvError::ResetNeeded);
+        }
+        let stream = &mut self.streams[i];
+        if let Some(seed) = seed {
+            stream.now = Generator::new(seed);
+        }
+        let (state, chunk) = (stream.reset(), &mut self.chunks[i / LANES]);
+        chunk.set(i % LANES, state);
+        chunk.elapsed[i % LANES] = 0;
+        self.ended[i] = false;
+        observation.write(&state.observation());
+        Ok(())
+    }
+
+    fn set_autoreset_mode(&mut self, mode: AutoresetMode) -> bool {
+        self.autoreset_mode = mode;
+        self.running = false;
+        true
+    }
+
     fn step(&mut self, actions: Actions<'_>, out: &mut VectorStep) -> Result<()> {
         if !self.running {
             return Err(EnvError::ResetNeeded);
+        }
+        if self.autoreset_mode == AutoresetMode::Disabled
+            && let Some(i) = self.ended.iter().position(|ended| *ended)
+        {
+            return Err(EnvError::ResetNeeded.at(i));
         }
         let actions = discrete_actions(actions, &self.action_space, self.num_envs)?;
         let mut work = Work {
@@ -296,6 +350,8 @@ impl VectorEnv for CartPoleVector {
             truncated: &mut out.truncated,
             reward: self.rewards,
             time_limit: self.time_limit,
+            autoreset_mode: self.autoreset_mode,
+            ended: &mut self.ended,
         };
         work.run_with(self.instructions);
         Ok(())
@@ -313,8 +369,12 @@ impl VectorEnv for CartPoleVector {
         Info::new()
     }
 
+    fn has_info(&self) -> bool {
+        false
+    }
+
     fn save(&self, i: usize) -> Option<Vec<u8>> {
-        if !self.running {
+        if !self.running || self.ended[i] {
             return None;
         }
         let elapsed = self.chunks[i / LANES].elapsed[i % LANES];
@@ -334,6 +394,7 @@ impl VectorEnv for CartPoleVector {
         chunk.set(i % LANES, saved.state);
         chunk.elapsed[i % LANES] = saved.elapsed;
         self.streams[i] = saved.stream;
+        self.ended[i] = false;
         self.running = true;
         observation.write(&self.state(i).observation());
         Ok(())

@@ -1,0 +1,76 @@
+//! One environment.
+
+use std::sync::{Mutex, PoisonError};
+
+use cartwheel_envs::{EnvBuilder, Environment, Rasterizer, list};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::actions::ActionBuffer;
+use crate::error::env_error;
+use crate::observations::Observations;
+use crate::{spaces, values};
+
+/// Every registered environment: its id, time limit and reward threshold.
+#[pyfunction]
+pub(crate) fn specs() -> Vec<(String, Option<u32>, Option<f64>)> {
+    list().into_iter().map(|spec| (spec.id, spec.max_episode_steps, spec.reward_threshold)).collect()
+}
+
+/// An environment without a time limit: that one is Gymnasium's to apply.
+#[pyclass(module = "cartwheel._native")]
+pub(crate) struct NativeEnv {
+    /// Never locked: Python's borrow of the object is exclusive already. It makes a type that can be shared of one that
+    /// can only be sent.
+    env: Mutex<Environment>,
+    actions: ActionBuffer,
+}
+
+impl NativeEnv {
+    fn env(&mut self) -> &mut Environment {
+        self.env.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+type Reset<'py> = (Bound<'py, PyAny>, Bound<'py, PyDict>);
+type Step<'py> = (Bound<'py, PyAny>, f64, bool, bool, Bound<'py, PyDict>);
+
+#[pymethods]
+impl NativeEnv {
+    #[new]
+    #[pyo3(signature = (env_id, kwargs=None))]
+    fn new(env_id: &str, kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+        let builder = EnvBuilder::new(env_id).kwargs(values::kwargs(kwargs)?).max_episode_steps(None);
+        Ok(Self { env: Mutex::new(builder.make().map_err(env_error)?), actions: ActionBuffer::default() })
+    }
+
+    #[getter]
+    fn observation_space<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        spaces::to_python(py, self.env().observation_space())
+    }
+
+    #[getter]
+    fn action_space<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        spaces::to_python(py, self.env().action_space())
+    }
+
+    fn reset<'py>(&mut self, py: Python<'py>, seed: Option<u64>) -> PyResult<Reset<'py>> {
+        let env = self.env();
+        env.reset(seed).map_err(env_error)?;
+        let observation = Observations::one(env.observation()).to_python(py, env.observation_space())?;
+        Ok((observation, values::info(py, &env.info())?))
+    }
+
+    fn step<'py>(&mut self, py: Python<'py>, action: &Bound<'py, PyAny>) -> PyResult<Step<'py>> {
+        let env = self.env.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let action = self.actions.read_one(action, env.action_space())?;
+        let step = env.step(action).map_err(env_error)?;
+        let observation = Observations::one(env.observation()).to_python(py, env.observation_space())?;
+        Ok((observation, step.reward, step.terminated, step.truncated, values::info(py, &env.info())?))
+    }
+
+    fn render<'py>(&mut self, py: Python<'py>, width: u32, height: u32) -> PyResult<Bound<'py, PyAny>> {
+        let mut rasterizer = Rasterizer::new(width, height).map_err(env_error)?;
+        values::frame(py, rasterizer.draw(&self.env().draw()))
+    }
+}

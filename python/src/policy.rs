@@ -1,0 +1,124 @@
+//! Trained policies.
+
+use std::path::{Path, PathBuf};
+
+use cartwheel_agents::GreedyPolicy;
+use numpy::ndarray::{ArrayD, IxDyn};
+use numpy::{IntoPyArray as _, PyArray1, PyArrayDyn, ToPyArray as _};
+use pyo3::exceptions::{PyFileNotFoundError, PyValueError};
+use pyo3::prelude::*;
+
+use crate::error::policy_error;
+use crate::{observations, spaces};
+
+/// A trained policy, which takes the action of the highest value.
+#[pyclass(module = "cartwheel")]
+pub(crate) struct Policy {
+    policy: GreedyPolicy,
+}
+
+/// Loads a trained policy.
+///
+/// Args:
+///     path: A weights file of a run, as ``runs/my-run/checkpoints/best.safetensors``, or the run's folder: then the
+///         weights that did best in evaluation, or the latest if there was no evaluation.
+///
+/// Raises:
+///     FileNotFoundError: There is no such file, or no weights in the folder.
+///     ValueError: The file holds no policy.
+#[pyfunction]
+pub(crate) fn load_policy(path: PathBuf) -> PyResult<Policy> {
+    let file = if path.is_dir() { weights_of_run(&path)? } else { path };
+    Ok(Policy { policy: GreedyPolicy::load(&file).map_err(policy_error)? })
+}
+
+fn weights_of_run(run: &Path) -> PyResult<PathBuf> {
+    let candidates = ["best", "latest"].map(|name| run.join("checkpoints").join(format!("{name}.safetensors")));
+    let found = candidates.iter().find(|file| file.is_file()).cloned();
+    found.ok_or_else(|| {
+        PyFileNotFoundError::new_err(format!(
+            "{} has no checkpoints/best.safetensors and no checkpoints/latest.safetensors: give a run's folder or a \
+             weights file",
+            run.display()
+        ))
+    })
+}
+
+type Array<'py, T> = Bound<'py, PyArrayDyn<T>>;
+type Moments<'py> = (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>);
+
+#[pymethods]
+impl Policy {
+    /// What it takes.
+    #[getter]
+    fn observation_space<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        spaces::to_python(py, self.policy.observation_space())
+    }
+
+    /// What it answers.
+    #[getter]
+    fn action_space<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        spaces::to_python(py, self.policy.action_space())
+    }
+
+    /// What normalizing wrappers had learnt of observations when the policy was trained, the outermost wrapper's first:
+    /// a mean and a variance, each an array. The policy takes observations that were normalized with these; an empty list
+    /// if it was trained without such wrappers.
+    #[getter]
+    fn statistics<'py>(&self, py: Python<'py>) -> Vec<Moments<'py>> {
+        let moments = self.policy.statistics().iter().map(|statistics| &statistics.moments);
+        moments.map(|moments| (moments.mean.to_pyarray(py), moments.var.to_pyarray(py))).collect()
+    }
+
+    /// Chooses the action for an observation, or for each of a batch, as Stable-Baselines3's ``predict``.
+    ///
+    /// Args:
+    ///     observation: An observation of ``observation_space``, or a batch of them.
+    ///     state: Not used: the policy remembers nothing.
+    ///     episode_start: Not used.
+    ///     deterministic: Must be true: the policy is greedy and has no exploration of its own.
+    ///
+    /// Returns:
+    ///     The action, an int64 array of shape () or (batch,), and ``None`` in place of a state.
+    ///
+    /// Raises:
+    ///     ValueError: The observation does not fit ``observation_space``.
+    #[pyo3(signature = (observation, state=None, episode_start=None, deterministic=true))]
+    #[allow(unused_variables, reason = "Stable-Baselines3's signature")]
+    fn predict<'py>(
+        &mut self,
+        py: Python<'py>,
+        observation: &Bound<'py, PyAny>,
+        state: Option<&Bound<'py, PyAny>>,
+        episode_start: Option<&Bound<'py, PyAny>>,
+        deterministic: bool,
+    ) -> PyResult<(Array<'py, i64>, Option<Bound<'py, PyAny>>)> {
+        if !deterministic {
+            return Err(PyValueError::new_err(
+                "this policy is greedy and has nothing to draw from: use deterministic=True, and explore outside of it",
+            ));
+        }
+        let (rows, batched) = observations::from_python(observation, self.policy.observation_space())?;
+        let mut actions = vec![0; rows.len()];
+        self.policy.act_batch((0..rows.len()).map(|i| rows.row(i)), &mut actions);
+        let shape: &[usize] = if batched { &[actions.len()] } else { &[] };
+        Ok((array(py, shape, actions.into_iter().map(i64::from).collect())?, None))
+    }
+
+    /// The values of all actions: float32 of shape (actions,), or (batch, actions) for a batch.
+    fn q_values<'py>(&mut self, py: Python<'py>, observation: &Bound<'py, PyAny>) -> PyResult<Array<'py, f32>> {
+        let (rows, batched) = observations::from_python(observation, self.policy.observation_space())?;
+        let actions = self.policy.mlp().outputs();
+        let mut values = Vec::with_capacity(rows.len() * actions);
+        for i in 0..rows.len() {
+            values.extend_from_slice(self.policy.q_values(rows.row(i)));
+        }
+        let shape: &[usize] = if batched { &[rows.len(), actions] } else { &[actions] };
+        array(py, shape, values)
+    }
+}
+
+fn array<'py, T: numpy::Element>(py: Python<'py>, shape: &[usize], numbers: Vec<T>) -> PyResult<Array<'py, T>> {
+    let array = ArrayD::from_shape_vec(IxDyn(shape), numbers);
+    Ok(array.map_err(|error| PyValueError::new_err(error.to_string()))?.into_pyarray(py))
+}
