@@ -5,7 +5,7 @@ import threading
 import gymnasium
 import numpy as np
 import pytest
-from conftest import assert_same
+from conftest import IDS, assert_same
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 MODES = list(AutoresetMode)
@@ -70,6 +70,24 @@ def as_float(reset):
         return observation, {**info, "prob": float(info["prob"])}
 
     return wrapped
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("name", IDS)
+def test_every_batch_is_gymnasiums_batch_of_our_single_environments(name, mode):
+    ours = gymnasium.make_vec(name, num_envs=3, autoreset_mode=mode)
+    theirs = SyncVectorEnv([lambda: gymnasium.make(name)] * 3, autoreset_mode=mode)
+    assert ours.observation_space == theirs.observation_space
+    theirs.action_space.seed(4)
+    assert_same(ours.reset(seed=5), theirs.reset(seed=5))
+    for _ in range(60):
+        actions = theirs.action_space.sample()
+        ours_now, theirs_now = ours.step(actions), theirs.step(actions)
+        assert_same(ours_now, theirs_now, 1e-6)
+        ended = theirs_now[2] | theirs_now[3]
+        if mode is AutoresetMode.DISABLED and ended.any():
+            options = [{"reset_mask": ended} for _ in range(2)]
+            assert_same(ours.reset(options=options[0]), theirs.reset(options=options[1]))
 
 
 @pytest.mark.parametrize("mode", MODES)

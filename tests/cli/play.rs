@@ -131,7 +131,7 @@ fn a_game_of_turns_is_played_to_its_end_and_again() {
     }
     player.press(DOWN, "The episode has ended: return -13.0. Enter plays again, q quits.");
     // Keys that were meant for the last episode begin no other.
-    player.press(&format!("{LEFT}\r"), "episode 2 · step 0");
+    player.press(&format!("{LEFT} {UP}\r"), "episode 2 · step 0");
     player.press(RIGHT, "step 1 · return -100.0");
     player.press("r", "episode 2 · step 0 · return 0.0");
     let (output, written) = player.leave("q");

@@ -150,3 +150,19 @@ impl MinAtarGame for SpaceInvaders {
             && self.move_interval > 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As in the package, whose last observation has them in the first row.
+    #[test]
+    fn aliens_that_arrive_come_round() {
+        let mut game = SpaceInvaders::default();
+        game.reset(&mut Generator::new(0));
+        game.aliens = Board::rectangle(0..1, 8..10);
+        game.move_timer = 0;
+        assert!(game.step(MinAtarAction::Noop, true, &mut Generator::new(0)).terminated);
+        assert!(game.aliens.contains(0, 0) && game.aliens.contains(0, 9) && game.aliens.count() == 2);
+    }
+}

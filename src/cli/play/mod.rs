@@ -159,7 +159,7 @@ fn meaning(event: &Event, game: &mut Game, now: Duration) -> Option<Command> {
         _ if *kind == KeyEventKind::Repeat => None,
         KeyCode::Esc | KeyCode::Char('q') => Some(Command::Quit(ExitCode::SUCCESS)),
         KeyCode::Char('r') => Some(Command::Restart),
-        KeyCode::Enter | KeyCode::Char(' ') if over => Some(Command::Restart),
+        KeyCode::Enter if over => Some(Command::Restart),
         KeyCode::Char(' ' | 'p') if game.bindings().pace != Pace::TurnBased => Some(Command::Pause),
         _ => None,
     }
