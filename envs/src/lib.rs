@@ -61,7 +61,7 @@ pub use bridge::{BridgeOptions, OnWorkerDeath};
 pub use builder::EnvBuilder;
 pub use check::{Violation, check_env};
 pub use classic::{
-    Acrobot, AcrobotState, CartPole, CartPoleConfig, CartPoleState, CartPoleVector, MountainCar, MountainCarConfig,
+    Acrobot, AcrobotState, CartPole, CartPoleConfig, CartPoleState, MountainCar, MountainCarConfig,
     MountainCarContinuous, MountainCarContinuousConfig, MountainCarContinuousState, MountainCarState, Pendulum,
     PendulumConfig, PendulumState,
 };

@@ -10,9 +10,10 @@ mod cart_pole;
 mod mountain_car;
 mod mountain_car_continuous;
 mod pendulum;
+mod sine;
 
 pub use acrobot::{Acrobot, AcrobotState};
-pub use cart_pole::{CartPole, CartPoleConfig, CartPoleState, CartPoleVector};
+pub use cart_pole::{CartPole, CartPoleConfig, CartPoleState};
 pub use mountain_car::{MountainCar, MountainCarConfig, MountainCarState};
 pub use mountain_car_continuous::{MountainCarContinuous, MountainCarContinuousConfig, MountainCarContinuousState};
 pub use pendulum::{Pendulum, PendulumConfig, PendulumState};
