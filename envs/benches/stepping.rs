@@ -1,140 +1,136 @@
-//! Steps a second on one core, resets included, under random actions.
+//! Million steps per second of CPU time on one core, resets included, under random actions: a table of what
+//! `bench/peers/gymnasium_stepping.py` measures of others.
 //!
-//! `cargo bench -p cartwheel-envs`
+//! `cargo bench -p cartwheel-envs -- [ENVIRONMENT ...]`; all of Gymnasium's, if none is named.
 
 use std::hint::black_box;
+use std::time::Duration;
 
 use cartwheel_envs::{
-    Acrobot, Action, Actions, CartPole, CartPoleConfig, CartPoleVector, Env, EnvBuilder, Generator, MountainCar,
-    MountainCarContinuous, Pendulum, Row, Rows, Space, SyncVectorEnv, TimeLimit, VectorEnv, VectorStep,
+    Action, Actions, Environment, Generator, Kwargs, Row, Rows, Space, SyncVectorEnv, VectorEnv, VectorStep, make,
+    make_vec, spec,
 };
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use rustix::time::{ClockId, clock_gettime};
 
-/// Batches of actions are taken from here, each from another place.
-fn random_actions() -> Vec<i32> {
-    let mut rng = Generator::new(1);
-    (0..1 << 16).map(|_| rng.below(2) as i32).collect()
-}
+const IDS: [&str; 11] = [
+    "CartPole-v1",
+    "Acrobot-v1",
+    "MountainCar-v0",
+    "MountainCarContinuous-v0",
+    "Pendulum-v1",
+    "FrozenLake-v1",
+    "FrozenLake8x8-v1",
+    "CliffWalking-v1",
+    "CliffWalkingSlippery-v1",
+    "Taxi-v4",
+    "Blackjack-v1",
+];
+const SIZES: [usize; 4] = [8, 64, 1024, 8192];
+/// How often each is measured, and for how long at least. The median counts.
+const REPEATS: usize = 7;
+const SHORTEST: Duration = Duration::from_millis(60);
 
-fn single(c: &mut Criterion) {
-    let mut group = c.benchmark_group("single");
-    bench_single(&mut group, "CartPole-v1", TimeLimit::new(CartPole::new(CartPoleConfig::default()), 500));
-    bench_single(&mut group, "Acrobot-v1", TimeLimit::new(Acrobot::new(), 500));
-    bench_single(&mut group, "MountainCar-v0", TimeLimit::new(MountainCar::default(), 200));
-    bench_single(&mut group, "MountainCarContinuous-v0", TimeLimit::new(MountainCarContinuous::default(), 999));
-    bench_single(&mut group, "Pendulum-v1", TimeLimit::new(Pendulum::default(), 200));
-    for game in ["Asterix", "Breakout", "Freeway", "Seaquest", "SpaceInvaders"] {
-        let id = format!("MinAtar/{game}-v1");
-        bench_single(&mut group, &id, EnvBuilder::new(&id).build().expect("it is registered"));
+fn main() {
+    // Cargo passes arguments of its own.
+    let named: Vec<_> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let ids: Vec<_> = if named.is_empty() { IDS.map(str::to_owned).into() } else { named };
+    let row = |cells: Vec<String>| println!("| {} |", cells.join(" | "));
+    row(["million steps a second, environments:", "form"].map(str::to_owned).into_iter().chain(sizes()).collect());
+    row(vec!["---".to_owned(); 3 + SIZES.len()]);
+    for id in ids {
+        let mut env = make(&id).expect("a registered environment");
+        let alone = format!("{:.1}", single(&mut env) / 1e6);
+        let batch =
+            |make: &dyn Fn(usize) -> Box<dyn VectorEnv>| SIZES.map(|n| format!("{:.1}", batched(make(n)) / 1e6));
+        let native = batch(&|n| make_vec(&id, n, &Kwargs::new()).expect("a batch"));
+        let looped = batch(&|n| Box::new(boxed(&id, n)));
+        row([&[id.clone(), "batch".to_owned(), String::new()][..], &native].concat());
+        row([&[id.clone(), "loop over boxes".to_owned(), alone][..], &looped].concat());
     }
 }
 
-/// A wrapper each, around what it is for.
-fn wrapped(c: &mut Criterion) {
-    let mut group = c.benchmark_group("wrapped");
-    let cases = [
-        ("CartPole-v1", "FrameStackObservation(4)"),
-        ("CartPole-v1", "NormalizeObservation"),
-        ("CartPole-v1", "NormalizeReward"),
-        ("CartPole-v1", "ClipReward(-1, 1)"),
-        ("CartPole-v1", "TransformReward(0.01 * r)"),
-        ("CartPole-v1", "FlattenObservation"),
-        ("CartPole-v1", "TimeAwareObservation"),
-    ];
-    for (id, wrapper) in cases {
-        let builder = EnvBuilder::new(id).wrapper(wrapper).expect("a wrapper");
-        bench_single(&mut group, wrapper, builder.build().expect("it fits"));
-    }
-    // A screen of Atari's size; most of the time is that of its images.
-    group.sample_size(10);
-    let screen = EnvBuilder::new("Frames-v0").kwarg("height", 210).kwarg("width", 160);
-    for wrapper in
-        ["TimeLimit(100)", "GrayscaleObservation", "ResizeObservation((84, 84))", "AtariPreprocessing(frame_skip=1)"]
-    {
-        let builder = screen.clone().wrapper(wrapper).expect("a wrapper");
-        bench_screen(&mut group, wrapper, builder.build().expect("it fits"));
-    }
+fn sizes() -> impl Iterator<Item = String> {
+    std::iter::once(1).chain(SIZES).map(|n| n.to_string())
 }
 
-fn bench_screen(
-    group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>,
-    name: &str,
-    mut env: impl Env,
-) {
-    let mut rng = Generator::new(0);
-    let mut observation = Rows::for_space(&env.observation_space(), 1);
-    env.reset(&mut rng, observation.row_mut(0)).expect("it resets");
-    group.throughput(Throughput::Elements(1));
-    group.bench_function(format!("210x160 {name}"), |bencher| {
-        bencher.iter(|| {
-            black_box(env.step(Action::Discrete(1), &mut rng, observation.row_mut(0)).expect("a valid action"));
-        });
-    });
+/// The environments one by one, behind pointers, as a batch of any environments is.
+fn boxed(id: &str, n: usize) -> SyncVectorEnv {
+    let spec = spec(id).expect("a registered environment");
+    let envs = (0..n).map(|_| spec.build(&Kwargs::new()).expect("an environment")).collect();
+    SyncVectorEnv::new(envs).expect("a batch")
 }
 
-fn bench_single(
-    group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>,
-    name: &str,
-    mut env: impl Env,
-) {
-    let space = env.action_space();
-    let mut rows = Rows::for_space(&space, 1 << 16);
+/// Actions are taken from here, batches each from another place.
+fn random_actions(space: &Space) -> Rows {
+    let mut rows = Rows::for_space(space, 1 << 16);
     let mut rng = Generator::new(1);
     (0..rows.len()).for_each(|i| space.sample(&mut rng, rows.row_mut(i)));
-    let action = |i| match rows.row(i) {
-        Row::I32(action) => Action::Discrete(action[0]),
-        Row::F32(action) => Action::Continuous(action),
-        Row::U8(_) => unreachable!("actions are no bytes"),
-    };
-    let actions: Vec<_> = (0..rows.len()).map(action).collect();
-    group.throughput(Throughput::Elements(actions.len() as u64));
-    group.bench_function(name, |bencher| {
-        let mut rng = Generator::new(0);
-        let mut observation = Rows::for_space(&env.observation_space(), 1);
-        env.reset(&mut rng, observation.row_mut(0)).expect("it resets");
-        bencher.iter(|| {
-            for &action in &actions {
-                let step = env.step(action, &mut rng, observation.row_mut(0)).expect("valid actions");
-                if step.terminated || step.truncated {
-                    env.reset(&mut rng, observation.row_mut(0)).expect("it resets");
-                }
-                black_box((&step, &observation));
-            }
-        });
-    });
+    rows
 }
 
-fn batched(c: &mut Criterion) {
-    let mut group = c.benchmark_group("batched");
-    for n in [8, 64, 1024, 8192] {
-        let native = CartPoleVector::new(CartPoleConfig::default(), n, Some(500)).expect("a batch");
-        bench_batch(&mut group, "native", native);
-        let boxed = |_| -> Box<dyn Env> { Box::new(TimeLimit::new(CartPole::new(CartPoleConfig::default()), 500)) };
-        let sync = SyncVectorEnv::new((0..n).map(boxed).collect()).expect("a batch");
-        bench_batch(&mut group, "SyncVectorEnv", sync);
-    }
-}
-
-fn bench_batch(
-    group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>,
-    name: &str,
-    mut env: impl VectorEnv,
-) {
-    let n = env.num_envs();
-    let space: Space = env.single_observation_space().clone();
-    let mut out = VectorStep::new(&space, n);
-    env.reset(Some(0), &mut out.observations).expect("CartPole resets");
-    let actions = random_actions();
+fn single(env: &mut Environment) -> f64 {
+    let actions = random_actions(env.action_space());
+    env.reset(Some(0)).expect("it resets");
     let mut at = 0;
-    group.throughput(Throughput::Elements(n as u64));
-    group.bench_function(BenchmarkId::new(name, n), |bencher| {
-        bencher.iter(|| {
-            at = (at + n) % (actions.len() - n);
-            env.step(Actions::Discrete(&actions[at..at + n]), &mut out).expect("valid actions");
-            black_box(&out);
-        });
-    });
+    steps_per_second(|| {
+        for _ in 0..1024 {
+            at = (at + 1) % actions.len();
+            let action = match actions.row(at) {
+                Row::I32(action) => Action::Discrete(action[0]),
+                Row::F32(action) => Action::Continuous(action),
+                Row::U8(_) => unreachable!("actions are no bytes"),
+            };
+            let step = env.step(action).expect("valid actions");
+            if step.terminated || step.truncated {
+                env.reset(None).expect("it resets");
+            }
+            black_box((&step, env.observation()));
+        }
+        1024
+    })
 }
 
-criterion_group!(benches, single, wrapped, batched);
-criterion_main!(benches);
+fn batched(mut env: Box<dyn VectorEnv>) -> f64 {
+    let n = env.num_envs();
+    let actions = random_actions(env.single_action_space());
+    let width = actions.width();
+    let mut out = VectorStep::new(env.single_observation_space(), n);
+    env.reset(Some(0), &mut out.observations).expect("it resets");
+    let mut at = 0;
+    steps_per_second(|| {
+        at = (at + n) % (actions.len() - n);
+        let here = at * width..(at + n) * width;
+        let actions = match (actions.as_i32(), actions.as_f32()) {
+            (Some(integers), _) => Actions::Discrete(&integers[here]),
+            (_, Some(floats)) => Actions::Continuous(&floats[here]),
+            _ => unreachable!("actions are no bytes"),
+        };
+        env.step(actions, &mut out).expect("valid actions");
+        black_box(&out);
+        n
+    })
+}
+
+/// The median of how many steps a second of CPU time `take` takes; it returns how many it took.
+fn steps_per_second(mut take: impl FnMut() -> usize) -> f64 {
+    let mut rates: Vec<f64> = (0..=REPEATS)
+        .map(|_| {
+            let (start, mut spent, mut steps) = (cpu_time(), Duration::ZERO, 0);
+            while spent < SHORTEST {
+                // Reading the clock takes as long as some steps.
+                (0..64).for_each(|_| steps += take());
+                spent = cpu_time() - start;
+            }
+            steps as f64 / spent.as_secs_f64()
+        })
+        .skip(1) // It warms up.
+        .collect();
+    rates.sort_by(f64::total_cmp);
+    rates[REPEATS / 2]
+}
+
+/// What this thread has had of the processor.
+fn cpu_time() -> Duration {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+}

@@ -68,9 +68,9 @@ pub use bridge::{BridgeOptions, OnWorkerDeath};
 pub use builder::EnvBuilder;
 pub use check::{Violation, check_env};
 pub use classic::{
-    Acrobot, AcrobotState, CartPole, CartPoleConfig, CartPoleState, CartPoleVector, MaskedCartPole, MountainCar,
-    MountainCarConfig, MountainCarContinuous, MountainCarContinuousConfig, MountainCarContinuousState,
-    MountainCarState, Pendulum, PendulumConfig, PendulumState,
+    Acrobot, AcrobotState, CartPole, CartPoleConfig, CartPoleState, MaskedCartPole, MountainCar, MountainCarConfig,
+    MountainCarContinuous, MountainCarContinuousConfig, MountainCarContinuousState, MountainCarState, Pendulum,
+    PendulumConfig, PendulumState,
 };
 pub use debug::{
     BanditEnv, FramesConfig, FramesEnv, IdentityConfig, IdentityEnv, ScriptedConfig, ScriptedEnd, ScriptedEnv,

@@ -376,6 +376,11 @@ impl Rows {
         each!(Data, &mut self.data, data => bytemuck::cast_slice_mut(&mut data[range]))
     }
 
+    /// See [`Self::as_f32`].
+    pub fn as_i32_mut(&mut self) -> Option<&mut [i32]> {
+        if let Data::I32(data) = &mut self.data { Some(data) } else { None }
+    }
+
     /// Memory taken by the numbers, in bytes.
     pub fn bytes(&self) -> usize {
         each!(Data, &self.data, data => size_of_val(data.as_slice()))

@@ -90,6 +90,7 @@ impl Generator {
     }
 
     /// Half a word: the low one of a new word, then the high one of the same.
+    #[inline]
     fn next_half(&mut self) -> u32 {
         if std::mem::take(&mut self.half_waits) {
             return (self.word() >> 32) as u32;
@@ -117,6 +118,7 @@ impl Generator {
     ///
     /// Two calls share a word, half each. Any other draw in between forgets the second half, where NumPy
     /// would keep it for later: so the four words of [`Self::state`] say all there is to say.
+    #[inline]
     pub fn integer(&mut self, n: u32) -> u32 {
         if n <= 1 {
             return 0;

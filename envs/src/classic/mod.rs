@@ -11,9 +11,10 @@ mod masked_cart_pole;
 mod mountain_car;
 mod mountain_car_continuous;
 mod pendulum;
+mod sine;
 
 pub use acrobot::{Acrobot, AcrobotState};
-pub use cart_pole::{CartPole, CartPoleConfig, CartPoleState, CartPoleVector};
+pub use cart_pole::{CartPole, CartPoleConfig, CartPoleState};
 pub use masked_cart_pole::MaskedCartPole;
 pub use mountain_car::{MountainCar, MountainCarConfig, MountainCarState};
 pub use mountain_car_continuous::{MountainCarContinuous, MountainCarContinuousConfig, MountainCarContinuousState};

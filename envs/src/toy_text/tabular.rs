@@ -26,11 +26,13 @@ impl Grid {
     }
 
     /// Row and column of a cell.
+    #[inline]
     pub(super) fn place(self, cell: i32) -> [i32; 2] {
         [cell / self.columns, cell % self.columns]
     }
 
     /// The cell next to `cell`; at the edge, the cell itself.
+    #[inline]
     pub(super) fn neighbor(self, cell: i32, [down, right]: Direction) -> i32 {
         let [row, column] = self.place(cell);
         (row + down).clamp(0, self.rows - 1) * self.columns + (column + right).clamp(0, self.columns - 1)
@@ -43,31 +45,13 @@ impl Grid {
     }
 }
 
-/// One thing that a step may lead to, as in the lists of Gymnasium's `P[state][action]`.
+/// What a step led to, as in the lists of Gymnasium's `P[state][action]`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Transition {
     pub(super) probability: f64,
     pub(super) state: i32,
     pub(super) reward: f64,
     pub(super) terminated: bool,
-}
-
-/// Everything that a step may lead to.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Transitions {
-    Certain(Transition),
-    OneOf([Transition; 3]),
-}
-
-impl Transitions {
-    /// Draws one. A certain one takes a draw too, as in Gymnasium.
-    pub(super) fn sample(&self, rng: &mut Generator) -> Transition {
-        let list = match self {
-            Self::Certain(transition) => std::slice::from_ref(transition),
-            Self::OneOf(transitions) => transitions,
-        };
-        list[categorical(list.iter().map(|transition| transition.probability), rng)]
-    }
 }
 
 /// `categorical_sample` of Gymnasium: one draw, and the first index at which the cumulative sum exceeds
@@ -82,25 +66,44 @@ pub(super) fn categorical(probabilities: impl Iterator<Item = f64>, rng: &mut Ge
     probabilities.map(exceeds).position(|exceeds| exceeds).unwrap_or(0)
 }
 
-/// An outcome for an intended direction and the two across it, of directions numbered around the compass.
-pub(super) fn slips(action: usize) -> [usize; 3] {
-    [(action + 3) % 4, action, (action + 1) % 4]
+/// [`categorical`] of three, without a branch to guess.
+#[inline]
+pub(super) fn one_of_three([a, b, c]: [f64; 3], rng: &mut Generator) -> usize {
+    let draw = rng.random();
+    let exceeded = usize::from(a <= draw) + usize::from(a + b <= draw) + usize::from(a + b + c <= draw);
+    exceeded % 3
+}
+
+/// What is certain takes a draw too, as in Gymnasium.
+#[inline]
+pub(super) fn certain(rng: &mut Generator) {
+    rng.random();
+}
+
+/// The direction taken where one meant to go to `action`, of four numbered around the compass, and how probable it was:
+/// that one with `success`, those across it with `across` each.
+#[inline]
+pub(super) fn slip(action: usize, success: f64, across: f64, rng: &mut Generator) -> (usize, f64) {
+    let turn = one_of_three([across, success, across], rng);
+    ((action + 3 + turn) % 4, if turn == 1 { success } else { across })
 }
 
 /// Where an environment with one numbered state is, and how likely it was to come there.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Position {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Position {
     pub(super) state: i32,
     pub(super) probability: f64,
 }
 
 impl Position {
     /// Where an episode starts. Gymnasium gives every start the probability 1.
+    #[inline]
     pub(super) fn start(state: i32) -> Self {
         Self { state, probability: 1.0 }
     }
 
     /// Follows a transition.
+    #[inline]
     pub(super) fn follow(&mut self, transition: Transition) -> Step {
         *self = Self { state: transition.state, probability: transition.probability };
         Step { reward: transition.reward, terminated: transition.terminated, truncated: false }
@@ -122,6 +125,7 @@ impl Position {
 }
 
 /// The number of an action of `Discrete(n)`, or an error that lists them.
+#[inline]
 pub(super) fn discrete(action: Action<'_>, n: usize, expected: &str) -> Result<usize> {
     match action {
         Action::Discrete(i) if (0..n as i32).contains(&i) => Ok(i as usize),
@@ -173,6 +177,20 @@ mod tests {
         // Standard deviation: sqrt(100000 * 0.2 * 0.8) = 126.
         assert!(counts[0].abs_diff(20_000) < 600, "{counts:?}");
         assert_eq!(categorical([0.0, 0.0].into_iter(), &mut rng), 0, "argmax of nothing true");
+    }
+
+    #[test]
+    fn three_are_drawn_as_any_number_is() {
+        let (mut one, mut other) = (Generator::new(4), Generator::new(4));
+        for weights in [[0.2, 0.0, 0.8], [1.0 / 3.0; 3], [0.0, 1.0, 0.0], [0.1, 0.2, 0.3], [0.0; 3]] {
+            for _ in 0..1000 {
+                assert_eq!(
+                    one_of_three(weights, &mut one),
+                    categorical(weights.into_iter(), &mut other),
+                    "{weights:?}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -1,9 +1,14 @@
 //! Batches of environments as one object.
 
 mod episode_log;
+mod instructions;
+mod lanes;
+mod native;
 mod sync;
 
 pub(crate) use episode_log::{EpisodeLog, Saved, SavedEnv};
+pub(crate) use lanes::{Lanes, lanes, narrow, rows};
+pub(crate) use native::{Native, NativeVector, Outcome};
 pub use sync::SyncVectorEnv;
 
 use crate::{Action, Actions, EnvError, Generator, Info, Result, RowMut, Rows, Scene, Space, Statistics};

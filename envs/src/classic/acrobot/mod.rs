@@ -16,10 +16,12 @@
 
 mod dynamics;
 mod scene;
+mod vector;
 
 pub use dynamics::AcrobotState;
 use serde::Deserialize;
 
+use crate::vector::NativeVector;
 use crate::{Action, Env, EnvError, EnvSpec, Generator, Key, KeyBindings, Result, RowMut, Scene, Space, Step};
 
 /// Two links, the upper one hanging from a bar; see the module's table in the source, or `Acrobot-v1` in
@@ -107,6 +109,7 @@ impl Env for Acrobot {
 
 pub(super) fn spec() -> EnvSpec {
     EnvSpec::new("Acrobot-v1", "Swing two links above a bar", |NoConfig {}| Ok(Acrobot::new()))
+        .batch(|NoConfig {}, n, limit| NativeVector::new(Acrobot::new(), n, limit))
         .max_episode_steps(500)
         .reward_threshold(-100.0)
 }

@@ -23,8 +23,8 @@ mod vector;
 pub use dynamics::CartPoleState;
 pub(super) use dynamics::{ANGLE_LIMIT, POSITION_LIMIT};
 use serde::{Deserialize, Serialize};
-pub use vector::CartPoleVector;
 
+use crate::vector::NativeVector;
 use crate::{Action, Env, EnvError, EnvSpec, Generator, Key, KeyBindings, Result, RowMut, Scene, Space, Step};
 
 /// CartPole's keyword arguments.
@@ -123,11 +123,9 @@ impl Env for CartPole {
 
 pub(super) fn specs() -> Vec<EnvSpec> {
     let spec = |id, description| {
-        EnvSpec::new(id, description, |config| Ok(CartPole::new(config))).batch(CartPoleVector::new).kwarg(
-            "sutton_barto_reward",
-            false,
-            "reward 0, and -1 on termination, in place of 1 for every step",
-        )
+        EnvSpec::new(id, description, |config| Ok(CartPole::new(config)))
+            .batch(|config, n, limit| NativeVector::new(CartPole::new(config), n, limit))
+            .kwarg("sutton_barto_reward", false, "reward 0, and -1 on termination, in place of 1 for every step")
     };
     vec![
         spec("CartPole-v0", "Balance a pole on a cart for 200 steps").max_episode_steps(200).reward_threshold(195.0),

@@ -17,11 +17,13 @@
 
 mod dynamics;
 pub(super) mod scene;
+mod vector;
 
 pub use dynamics::MountainCarState;
 pub(super) use dynamics::{MAX_SPEED, POSITION_LIMITS};
 use serde::{Deserialize, Serialize};
 
+use crate::vector::NativeVector;
 use crate::{Action, Env, EnvError, EnvSpec, Generator, Key, KeyBindings, Result, RowMut, Scene, Space, Step};
 
 /// MountainCar's keyword arguments.
@@ -81,7 +83,8 @@ impl Env for MountainCar {
                 expected: "0 (left), 1 (neither) or 2 (right)".to_owned(),
             });
         };
-        self.state = self.state.after(action);
+        let slope = (3.0 * self.state.position).cos();
+        self.state = self.state.after(action, slope);
         observation.write(&self.state.observation());
         let terminated = self.state.is_terminal(self.config.goal_velocity);
         Ok(Step { reward: -1.0, terminated, truncated: false })
@@ -107,6 +110,7 @@ impl Env for MountainCar {
 
 pub(super) fn spec() -> EnvSpec {
     EnvSpec::new("MountainCar-v0", "Rock a weak car out of a valley", |config| Ok(MountainCar::new(config)))
+        .batch(|config, n, limit| NativeVector::new(MountainCar::new(config), n, limit))
         .max_episode_steps(200)
         .reward_threshold(-110.0)
         .kwarg("goal_velocity", 0.0, "the least velocity with which the flag counts as reached")

@@ -54,36 +54,24 @@ impl MountainCarContinuousState {
         Self::Reset([position, velocity])
     }
 
-    /// The state one step after, and whether the episode terminates there.
+    /// Three times the position: the angle whose cosine is the slope.
     #[inline]
-    pub(super) fn after(self, throttle: f32, goal_velocity: f64) -> (Self, bool) {
+    pub(super) fn slope_angle(self) -> f64 {
         match self {
-            Self::Reset([position, velocity]) => {
-                let velocity = velocity + push(throttle, 3.0 * position);
-                let velocity = velocity.clamp(-MAX_SPEED, MAX_SPEED);
-                let [left, right] = POSITION_LIMITS;
-                let position = (position + velocity).clamp(left, right);
-                let into_wall = (position == left) & (velocity < 0.0);
-                let velocity = if into_wall { 0.0 } else { velocity };
-                let terminated = (position >= GOAL) & (velocity >= goal_velocity);
-                (Self::Stepped([position as f32, velocity as f32]), terminated)
-            }
-            Self::Stepped([position, velocity]) => {
-                let max_speed = MAX_SPEED as f32;
-                let free = velocity + push(throttle, f64::from(3.0 * position)) as f32;
-                let velocity = free.clamp(-max_speed, max_speed);
-                let [left, right] = POSITION_LIMITS.map(|x| x as f32);
-                let position = (position + velocity).clamp(left, right);
-                let into_wall = (position == left) & (velocity < 0.0);
-                let velocity = if into_wall { 0.0 } else { velocity };
-                let fast_enough = if free.abs() > max_speed {
-                    MAX_SPEED.copysign(free.into()) >= goal_velocity
-                } else {
-                    velocity >= goal_velocity as f32
-                };
-                (Self::Stepped([position, velocity]), (position >= GOAL as f32) & fast_enough)
-            }
+            Self::Reset([position, _]) => 3.0 * position,
+            Self::Stepped([position, _]) => (3.0 * position).into(),
         }
+    }
+
+    /// The state one step after, and whether the episode terminates there, given the cosine of the slope's angle.
+    #[inline]
+    pub(super) fn after(self, throttle: f32, slope: f64, goal_velocity: f64) -> (Self, bool) {
+        let push = push(throttle, slope);
+        let (state, terminated) = match self {
+            Self::Reset(state) => after_reset(state, push, goal_velocity),
+            Self::Stepped(state) => after_step(state, push, goal_velocity),
+        };
+        (Self::Stepped(state), terminated)
     }
 
     /// The state rounded to f32.
@@ -96,13 +84,46 @@ impl MountainCarContinuousState {
     }
 }
 
+/// The first step of an episode, in f64.
+#[inline(always)]
+pub(super) fn after_reset([position, velocity]: [f64; 2], push: f64, goal_velocity: f64) -> ([f32; 2], bool) {
+    let velocity = (velocity + push).clamp(-MAX_SPEED, MAX_SPEED);
+    let [left, right] = POSITION_LIMITS;
+    let position = (position + velocity).clamp(left, right);
+    let into_wall = (position == left) & (velocity < 0.0);
+    let velocity = if into_wall { 0.0 } else { velocity };
+    ([position as f32, velocity as f32], (position >= GOAL) & (velocity >= goal_velocity))
+}
+
+/// Any other step, in f32.
+#[inline(always)]
+pub(super) fn after_step([position, velocity]: [f32; 2], push: f64, goal_velocity: f64) -> ([f32; 2], bool) {
+    let max_speed = MAX_SPEED as f32;
+    let free = velocity + push as f32;
+    let velocity = free.clamp(-max_speed, max_speed);
+    let [left, right] = POSITION_LIMITS.map(|x| x as f32);
+    let position = (position + velocity).clamp(left, right);
+    let into_wall = (position == left) & (velocity < 0.0);
+    let velocity = if into_wall { 0.0 } else { velocity };
+    let is_clipped = free.abs() > max_speed;
+    let fast_enough = (is_clipped & (MAX_SPEED.copysign(free.into()) >= goal_velocity))
+        | (!is_clipped & (velocity >= goal_velocity as f32));
+    ([position, velocity], (position >= GOAL as f32) & fast_enough)
+}
+
 /// What throttle and slope add to the velocity: computed in f32 if the throttle is one, which it is unless clipped.
-#[inline]
-fn push(throttle: f32, triple_position: f64) -> f64 {
-    let slope = GRAVITY * triple_position.cos();
-    if throttle.abs() > 1.0 {
-        POWER.copysign(throttle.into()) - slope
-    } else {
-        (throttle * POWER as f32 - slope as f32).into()
-    }
+#[inline(always)]
+pub(super) fn push(throttle: f32, slope: f64) -> f64 {
+    let slope = GRAVITY * slope;
+    let clipped = POWER.copysign(throttle.into()) - slope;
+    let free = throttle * POWER as f32 - slope as f32;
+    if throttle.abs() > 1.0 { clipped } else { free.into() }
+}
+
+/// The reward of a step.
+#[inline(always)]
+pub(super) fn reward(throttle: f32, terminated: bool) -> f64 {
+    let reached = if terminated { 100.0 } else { 0.0 };
+    let effort = f64::from(throttle) * f64::from(throttle);
+    reached - effort * 0.1
 }

@@ -16,11 +16,13 @@
 //! The wall at the left stops the car; at the right the position is held at 0.6 and the velocity kept.
 
 mod dynamics;
+mod vector;
 
 pub use dynamics::MountainCarContinuousState;
 use serde::{Deserialize, Serialize};
 
 use super::mountain_car::{observation_space, scene};
+use crate::vector::NativeVector;
 use crate::{Action, Env, EnvError, EnvSpec, Generator, Key, KeyBindings, Result, RowMut, Scene, Space, Step};
 
 /// MountainCarContinuous's keyword arguments.
@@ -78,12 +80,11 @@ impl Env for MountainCarContinuous {
                 });
             }
         };
-        let (state, terminated) = self.state.after(throttle, self.config.goal_velocity);
+        let slope = self.state.slope_angle().cos();
+        let (state, terminated) = self.state.after(throttle, slope, self.config.goal_velocity);
         self.state = state;
         observation.write(&state.observation());
-        let reached = if terminated { 100.0 } else { 0.0 };
-        let effort = f64::from(throttle) * f64::from(throttle);
-        Ok(Step { reward: reached - effort * 0.1, terminated, truncated: false })
+        Ok(Step { reward: dynamics::reward(throttle, terminated), terminated, truncated: false })
     }
 
     fn draw(&self, scene: &mut Scene) {
@@ -113,6 +114,7 @@ pub(super) fn spec() -> EnvSpec {
     EnvSpec::new("MountainCarContinuous-v0", "Throttle a weak car out of a valley with little effort", |config| {
         Ok(MountainCarContinuous::new(config))
     })
+    .batch(|config, n, limit| NativeVector::new(MountainCarContinuous::new(config), n, limit))
     .max_episode_steps(999)
     .reward_threshold(90.0)
     .kwarg("goal_velocity", 0.0, "the least velocity with which the flag counts as reached")

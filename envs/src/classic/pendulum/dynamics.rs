@@ -13,6 +13,9 @@ pub(super) const MAX_SPEED: f64 = 8.0;
 /// The greatest torque, in N m.
 pub(super) const MAX_TORQUE: f32 = 2.0;
 
+/// A turn, within which angles are brought for their cost.
+pub(super) const TURN: f64 = TAU;
+
 /// Seconds between states.
 const TIME_STEP: f64 = 0.05;
 /// 3 / (m l²), for 1 kg and 1 m.
@@ -36,17 +39,24 @@ impl PendulumState {
         Self { theta: rng.uniform(-PI, PI), theta_dot: rng.uniform(-1.0, 1.0) }
     }
 
-    /// What a step with this torque from here costs.
-    #[inline]
-    pub(super) fn cost(self, torque: f32) -> f64 {
-        let angle = (self.theta + PI).rem_euclid(TAU) - PI;
+    /// What a step with this torque from here costs, given [`Self::turned`] within a turn: from 0 to 2π.
+    #[inline(always)]
+    pub(super) fn cost(self, within_turn: f64, torque: f32) -> f64 {
+        let angle = within_turn - PI;
         angle * angle + 0.1 * (self.theta_dot * self.theta_dot) + f64::from(TORQUE_COST * (torque * torque))
     }
 
-    /// The state one time step after, by semi-implicit Euler; `torque` is within its limits.
-    #[inline]
-    pub(super) fn after(self, torque: f32, g: f64) -> Self {
-        let acceleration = 3.0 * g / 2.0 * self.theta.sin() + f64::from(TORQUE_FACTOR * torque);
+    /// The angle counterclockwise from hanging.
+    #[inline(always)]
+    pub(super) fn turned(self) -> f64 {
+        self.theta + PI
+    }
+
+    /// The state one time step after, by semi-implicit Euler, given the sine of the angle; `torque` is within its
+    /// limits.
+    #[inline(always)]
+    pub(super) fn after(self, sin: f64, torque: f32, g: f64) -> Self {
+        let acceleration = 3.0 * g / 2.0 * sin + f64::from(TORQUE_FACTOR * torque);
         let theta_dot = (self.theta_dot + acceleration * TIME_STEP).clamp(-MAX_SPEED, MAX_SPEED);
         Self { theta: self.theta + theta_dot * TIME_STEP, theta_dot }
     }
@@ -65,13 +75,13 @@ mod tests {
 
     #[test]
     fn the_worst_cost_is_hanging_at_full_speed_and_torque() {
-        let worst = PendulumState { theta: -3.0 * PI, theta_dot: MAX_SPEED }.cost(MAX_TORQUE);
+        let worst = PendulumState { theta: -3.0 * PI, theta_dot: MAX_SPEED }.cost(0.0, MAX_TORQUE);
         assert!((worst - 16.273_604_4).abs() < 1e-7, "{worst}");
     }
 
     #[test]
     fn the_angle_moves_with_the_clipped_velocity() {
-        let state = PendulumState { theta: 1.0, theta_dot: 7.9 }.after(MAX_TORQUE, 10.0);
+        let state = PendulumState { theta: 1.0, theta_dot: 7.9 }.after(1.0_f64.sin(), MAX_TORQUE, 10.0);
         assert_eq!(state, PendulumState { theta: 1.0 + 8.0 * 0.05, theta_dot: 8.0 });
     }
 }

@@ -15,10 +15,12 @@
 
 mod dynamics;
 mod scene;
+mod vector;
 
 pub use dynamics::PendulumState;
 use serde::{Deserialize, Serialize};
 
+use crate::vector::NativeVector;
 use crate::{Action, Env, EnvError, EnvSpec, Generator, Key, KeyBindings, Result, RowMut, Scene, Space, Step};
 
 /// Pendulum's keyword arguments.
@@ -86,8 +88,8 @@ impl Env for Pendulum {
             }
         };
         self.torque = torque.clamp(-dynamics::MAX_TORQUE, dynamics::MAX_TORQUE);
-        let reward = -self.state.cost(self.torque);
-        self.state = self.state.after(self.torque, self.config.g);
+        let reward = -self.state.cost(self.state.turned().rem_euclid(dynamics::TURN), self.torque);
+        self.state = self.state.after(self.state.theta.sin(), self.torque, self.config.g);
         observation.write(&self.state.observation());
         Ok(Step { reward, terminated: false, truncated: false })
     }
@@ -118,6 +120,7 @@ impl Env for Pendulum {
 
 pub(super) fn spec() -> EnvSpec {
     EnvSpec::new("Pendulum-v1", "Swing a pendulum up and hold it there", |config| Ok(Pendulum::new(config)))
+        .batch(|config, n, limit| NativeVector::new(Pendulum::new(config), n, limit))
         .max_episode_steps(200)
         .kwarg("g", PendulumConfig::default().g, "the acceleration of gravity, in m/s²")
 }

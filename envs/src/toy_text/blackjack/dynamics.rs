@@ -11,67 +11,82 @@ use crate::Generator;
 const MOST: i32 = 21;
 /// The dealer draws below this.
 const DEALER_STAYS: i32 = 17;
-/// Hands do not grow in memory up to this length: 21 aces, and one card more.
+/// The longest hand: 21 aces, and one card more.
 const LONGEST: usize = 22;
 
 /// Cards by their value: an ace is 1, the jack, the queen and the king are 10.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Hand(Vec<u8>);
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<u8>", into = "Vec<u8>")]
+pub(super) struct Hand {
+    cards: [u8; LONGEST],
+    len: u8,
+    /// Of the cards, aces as 1.
+    plain_sum: u8,
+    has_ace: bool,
+}
 
 impl Hand {
-    pub(super) fn empty() -> Self {
-        Self(Vec::with_capacity(LONGEST))
-    }
-
     /// Two new cards.
-    pub(super) fn deal(&mut self, rng: &mut Generator) {
-        self.0.clear();
-        self.draw(rng);
-        self.draw(rng);
+    #[inline]
+    pub(super) fn dealt(rng: &mut Generator) -> Self {
+        let mut hand = Self::default();
+        hand.draw(rng);
+        hand.draw(rng);
+        hand
     }
 
     /// One card more, of a deck that never ends: each of the 13 ranks with the same probability.
+    #[inline]
     pub(super) fn draw(&mut self, rng: &mut Generator) {
         let rank = rng.integer(13) as u8 + 1;
-        self.0.push(rank.min(10));
+        self.push(rank.min(10));
     }
 
+    #[inline]
+    fn push(&mut self, card: u8) {
+        // Beyond the longest hand only where the caller steps on after the end.
+        if let Some(place) = self.cards.get_mut(usize::from(self.len)) {
+            *place = card;
+            self.len += 1;
+        }
+        self.plain_sum = self.plain_sum.saturating_add(card);
+        self.has_ace |= card == 1;
+    }
+
+    #[inline]
     pub(super) fn cards(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// Whether a game can have brought this hand about.
-    pub(super) fn is_valid(&self) -> bool {
-        (2..=LONGEST).contains(&self.0.len()) && self.0.iter().all(|card| (1..=10).contains(card))
-    }
-
-    fn plain_sum(&self) -> i32 {
-        self.0.iter().copied().map(i32::from).sum()
+        &self.cards[..self.len.into()]
     }
 
     /// Whether an ace can count 11.
+    #[inline]
     pub(super) fn has_usable_ace(&self) -> bool {
-        self.0.contains(&1) && self.plain_sum() + 10 <= MOST
+        self.has_ace & (i32::from(self.plain_sum) + 10 <= MOST)
     }
 
+    #[inline]
     pub(super) fn sum(&self) -> i32 {
-        self.plain_sum() + if self.has_usable_ace() { 10 } else { 0 }
+        i32::from(self.plain_sum) + if self.has_usable_ace() { 10 } else { 0 }
     }
 
+    #[inline]
     pub(super) fn is_bust(&self) -> bool {
         self.sum() > MOST
     }
 
+    #[inline]
     fn score(&self) -> i32 {
         if self.is_bust() { 0 } else { self.sum() }
     }
 
     /// Whether it is an ace and a ten.
+    #[inline]
     fn is_natural(&self) -> bool {
-        self.0.len() == 2 && self.sum() == MOST
+        self.len == 2 && self.sum() == MOST
     }
 
     /// Draws as the dealer does.
+    #[inline]
     pub(super) fn play_out(&mut self, rng: &mut Generator) {
         while self.sum() < DEALER_STAYS {
             self.draw(rng);
@@ -79,7 +94,27 @@ impl Hand {
     }
 }
 
+impl TryFrom<Vec<u8>> for Hand {
+    type Error = &'static str;
+
+    fn try_from(cards: Vec<u8>) -> Result<Self, Self::Error> {
+        if cards.len() > LONGEST || cards.iter().any(|card| !(1..=10).contains(card)) {
+            return Err("these cards cannot be dealt");
+        }
+        let mut hand = Self::default();
+        cards.into_iter().for_each(|card| hand.push(card));
+        Ok(hand)
+    }
+}
+
+impl From<Hand> for Vec<u8> {
+    fn from(hand: Hand) -> Self {
+        hand.cards().to_vec()
+    }
+}
+
 /// The reward of a player who has stuck, once the dealer has played.
+#[inline]
 pub(super) fn reward(config: BlackjackConfig, player: &Hand, dealer: &Hand) -> f64 {
     let natural = player.is_natural();
     match player.score().cmp(&dealer.score()) {
@@ -96,7 +131,7 @@ mod tests {
     use super::*;
 
     fn hand(cards: &[u8]) -> Hand {
-        Hand(cards.to_vec())
+        cards.to_vec().try_into().expect("cards")
     }
 
     #[test]

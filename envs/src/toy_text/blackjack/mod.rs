@@ -15,11 +15,13 @@
 
 mod dynamics;
 mod scene;
+mod vector;
 
 use dynamics::Hand;
 use serde::{Deserialize, Serialize};
 
 use crate::toy_text::tabular::discrete;
+use crate::vector::NativeVector;
 use crate::{Action, Env, EnvError, EnvSpec, Generator, Key, KeyBindings, Result, RowMut, Scene, Space, Step};
 
 /// Blackjack's keyword arguments.
@@ -46,8 +48,8 @@ pub struct Blackjack {
     state: State,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct State {
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct State {
     dealer: Hand,
     player: Hand,
     /// What the dealer's first card looks like: its suit, and whether a 10 is a jack, a queen or a king.
@@ -60,14 +62,39 @@ struct State {
 impl Blackjack {
     /// A table without cards, until it is reset.
     pub fn new(config: BlackjackConfig) -> Self {
-        let state = State { dealer: Hand::empty(), player: Hand::empty(), suit: 0, face: 0, is_over: false };
-        Self { config, state }
+        Self { config, state: State::default() }
+    }
+}
+
+impl State {
+    /// Two cards each.
+    #[inline]
+    fn dealt(rng: &mut Generator) -> Self {
+        let dealer = Hand::dealt(rng);
+        let player = Hand::dealt(rng);
+        // Gymnasium draws these for its picture, between the cards: without them, the later cards are others.
+        let suit = rng.integer(4) as u8;
+        let face = if dealer.cards()[0] == 10 { rng.integer(3) as u8 } else { 0 };
+        Self { dealer, player, suit, face, is_over: false }
     }
 
+    /// Hits or sticks, and returns the reward and whether the game is over.
+    #[inline]
+    fn step(&mut self, hits: bool, config: BlackjackConfig, rng: &mut Generator) -> (f64, bool) {
+        if hits {
+            self.player.draw(rng);
+            if self.player.is_bust() { (-1.0, true) } else { (0.0, false) }
+        } else {
+            self.dealer.play_out(rng);
+            self.is_over = true;
+            (dynamics::reward(config, &self.player, &self.dealer), true)
+        }
+    }
+
+    #[inline]
     fn observation(&self) -> [i32; 3] {
-        let State { dealer, player, .. } = &self.state;
-        let shown = dealer.cards().first().copied().unwrap_or(0);
-        [player.sum(), shown.into(), player.has_usable_ace().into()]
+        let shown = self.dealer.cards().first().copied().unwrap_or(0);
+        [self.player.sum(), shown.into(), self.player.has_usable_ace().into()]
     }
 }
 
@@ -81,28 +108,15 @@ impl Env for Blackjack {
     }
 
     fn reset(&mut self, rng: &mut Generator, mut observation: RowMut<'_>) -> Result<()> {
-        let state = &mut self.state;
-        state.dealer.deal(rng);
-        state.player.deal(rng);
-        // Gymnasium draws these for its picture, between the cards: without them, the later cards are others.
-        state.suit = rng.integer(4) as u8;
-        state.face = if state.dealer.cards()[0] == 10 { rng.integer(3) as u8 } else { 0 };
-        state.is_over = false;
-        observation.write(&self.observation());
+        self.state = State::dealt(rng);
+        observation.write(&self.state.observation());
         Ok(())
     }
 
     fn step(&mut self, action: Action<'_>, rng: &mut Generator, mut observation: RowMut<'_>) -> Result<Step> {
-        let State { dealer, player, is_over, .. } = &mut self.state;
-        let (reward, terminated) = if discrete(action, 2, "0 (stick) or 1 (hit)")? == 1 {
-            player.draw(rng);
-            if player.is_bust() { (-1.0, true) } else { (0.0, false) }
-        } else {
-            dealer.play_out(rng);
-            *is_over = true;
-            (dynamics::reward(self.config, player, dealer), true)
-        };
-        observation.write(&self.observation());
+        let hits = discrete(action, 2, "0 (stick) or 1 (hit)")? == 1;
+        let (reward, terminated) = self.state.step(hits, self.config, rng);
+        observation.write(&self.state.observation());
         Ok(Step { reward, terminated, truncated: false })
     }
 
@@ -120,7 +134,7 @@ impl Env for Blackjack {
 
     fn restore(&mut self, state: &[u8]) -> Result<()> {
         let state: State = postcard::from_bytes(state).map_err(EnvError::bad_state)?;
-        if !state.dealer.is_valid() || !state.player.is_valid() {
+        if state.dealer.cards().len() < 2 || state.player.cards().len() < 2 {
             return Err(EnvError::bad_state("these hands cannot be dealt"));
         }
         self.state = state;
@@ -130,6 +144,7 @@ impl Env for Blackjack {
 
 pub(super) fn spec() -> EnvSpec {
     EnvSpec::new("Blackjack-v1", "Come closer to 21 than the dealer", |config| Ok(Blackjack::new(config)))
+        .batch(|config, n, limit| NativeVector::new(Blackjack::new(config), n, limit))
         .kwarg("natural", false, "reward 1.5 for winning with an ace and a ten, unless sab")
         .kwarg("sab", true, "Sutton and Barto's rules: an ace and a ten win at once")
 }

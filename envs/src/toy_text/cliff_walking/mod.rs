@@ -16,10 +16,12 @@
 
 mod dynamics;
 mod scene;
+mod vector;
 
 use serde::{Deserialize, Serialize};
 
-use crate::toy_text::tabular::{Position, categorical, discrete};
+use crate::toy_text::tabular::{Position, discrete};
+use crate::vector::{Native, NativeVector};
 use crate::{Action, Env, EnvError, EnvSpec, Generator, Info, Key, KeyBindings, Result, RowMut, Scene, Space, Step};
 
 /// CliffWalking's keyword arguments.
@@ -55,17 +57,14 @@ impl Env for CliffWalking {
     }
 
     fn reset(&mut self, rng: &mut Generator, mut observation: RowMut<'_>) -> Result<()> {
-        // There is one start, and Gymnasium draws it all the same: later draws depend on this one.
-        categorical([1.0].into_iter(), rng);
-        self.position = Position::start(dynamics::START);
+        self.position = self.start(rng);
         observation.write(&[self.position.state]);
         Ok(())
     }
 
     fn step(&mut self, action: Action<'_>, rng: &mut Generator, mut observation: RowMut<'_>) -> Result<Step> {
         let action = discrete(action, 4, "0 (up), 1 (right), 2 (down) or 3 (left)")?;
-        let transitions = dynamics::transitions(self.is_slippery, self.position.state, action);
-        let step = self.position.follow(transitions.sample(rng));
+        let step = self.position.follow(dynamics::transition(self.is_slippery, self.position.state, action, rng));
         observation.write(&[self.position.state]);
         Ok(step)
     }
@@ -99,11 +98,9 @@ impl Env for CliffWalking {
 
 pub(super) fn specs() -> [EnvSpec; 2] {
     let spec = |id, description, is_slippery| {
-        EnvSpec::new(id, description, |config| Ok(CliffWalking::new(config))).kwarg(
-            "is_slippery",
-            is_slippery,
-            "steps may go to either side of where they should",
-        )
+        EnvSpec::new(id, description, |config| Ok(CliffWalking::new(config)))
+            .batch(|config, n, limit| NativeVector::new(CliffWalking::new(config), n, limit))
+            .kwarg("is_slippery", is_slippery, "steps may go to either side of where they should")
     };
     [
         spec("CliffWalking-v1", "Walk along a cliff's edge to the goal", false),

@@ -4,9 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::FrozenLakeConfig;
 use crate::Generator;
-use crate::toy_text::tabular::{
-    Direction, EAST, Grid, NORTH, SOUTH, Transition, Transitions, WEST, categorical, slips,
-};
+use crate::toy_text::tabular::{Direction, EAST, Grid, NORTH, SOUTH, Transition, WEST, categorical, certain, slip};
 
 /// Where the actions lead.
 const DIRECTIONS: [Direction; 4] = [WEST, SOUTH, EAST, NORTH];
@@ -51,11 +49,13 @@ impl FrozenLakeMap {
         self.grid
     }
 
+    #[inline]
     pub(super) fn tile(&self, cell: i32) -> u8 {
         self.tiles[cell as usize]
     }
 
     /// A start, each with the same probability.
+    #[inline]
     pub(super) fn random_start(&self, rng: &mut Generator) -> i32 {
         let each = 1.0 / self.starts as f64;
         categorical(self.tiles.iter().map(|tile| if *tile == b'S' { each } else { 0.0 }), rng) as i32
@@ -99,26 +99,32 @@ impl From<FrozenLakeMapName> for FrozenLakeMap {
     }
 }
 
-/// `P[state][action]` of Gymnasium.
-pub(super) fn transitions(map: &FrozenLakeMap, config: &FrozenLakeConfig, state: i32, action: usize) -> Transitions {
+/// One of what `P[state][action]` of Gymnasium lists.
+#[inline]
+pub(super) fn transition(
+    map: &FrozenLakeMap,
+    config: &FrozenLakeConfig,
+    state: i32,
+    action: usize,
+    rng: &mut Generator,
+) -> Transition {
     if b"GH".contains(&map.tile(state)) {
-        return Transitions::Certain(Transition { probability: 1.0, state, reward: 0.0, terminated: true });
+        certain(rng);
+        return Transition { probability: 1.0, state, reward: 0.0, terminated: true };
     }
-    let [goal, hole, frozen] = config.reward_schedule;
-    let step = |probability, direction: usize| {
-        let state = map.grid.neighbor(state, DIRECTIONS[direction]);
-        let (reward, terminated) = match map.tile(state) {
-            b'G' => (goal, true),
-            b'H' => (hole, true),
-            _ => (frozen, false),
-        };
-        Transition { probability, state, reward, terminated }
-    };
-    if config.is_slippery {
+    let (direction, probability) = if config.is_slippery {
         let success = config.success_rate.get();
-        let across = (1.0 - success) / 2.0;
-        Transitions::OneOf(slips(action).map(|slip| step(if slip == action { success } else { across }, slip)))
+        slip(action, success, (1.0 - success) / 2.0, rng)
     } else {
-        Transitions::Certain(step(1.0, action))
-    }
+        certain(rng);
+        (action, 1.0)
+    };
+    let state = map.grid.neighbor(state, DIRECTIONS[direction]);
+    let [goal, hole, frozen] = config.reward_schedule;
+    let (reward, terminated) = match map.tile(state) {
+        b'G' => (goal, true),
+        b'H' => (hole, true),
+        _ => (frozen, false),
+    };
+    Transition { probability, state, reward, terminated }
 }

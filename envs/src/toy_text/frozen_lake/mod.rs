@@ -15,11 +15,13 @@
 
 mod dynamics;
 mod scene;
+mod vector;
 
 pub use dynamics::{FrozenLakeMap, FrozenLakeMapName};
 use serde::{Deserialize, Serialize};
 
 use crate::toy_text::tabular::{Position, Probability, discrete};
+use crate::vector::{Native, NativeVector};
 use crate::{Action, Env, EnvError, EnvSpec, Generator, Info, Key, KeyBindings, Result, RowMut, Scene, Space, Step};
 
 /// FrozenLake's keyword arguments.
@@ -78,15 +80,15 @@ impl Env for FrozenLake {
     }
 
     fn reset(&mut self, rng: &mut Generator, mut observation: RowMut<'_>) -> Result<()> {
-        self.position = Position::start(self.map.random_start(rng));
+        self.position = self.start(rng);
         observation.write(&[self.position.state]);
         Ok(())
     }
 
     fn step(&mut self, action: Action<'_>, rng: &mut Generator, mut observation: RowMut<'_>) -> Result<Step> {
         let action = discrete(action, 4, "0 (left), 1 (down), 2 (right) or 3 (up)")?;
-        let transitions = dynamics::transitions(&self.map, &self.config, self.position.state, action);
-        let step = self.position.follow(transitions.sample(rng));
+        let transition = dynamics::transition(&self.map, &self.config, self.position.state, action, rng);
+        let step = self.position.follow(transition);
         observation.write(&[self.position.state]);
         Ok(step)
     }
@@ -121,6 +123,7 @@ impl Env for FrozenLake {
 pub(super) fn specs() -> [EnvSpec; 2] {
     let spec = |id, description, map| {
         EnvSpec::new(id, description, |config| Ok(FrozenLake::new(config)))
+            .batch(|config, n, limit| NativeVector::new(FrozenLake::new(config), n, limit))
             .kwarg("desc", (), "a map of one's own: a list of rows of S, F, H and G")
             .kwarg("map_name", map, "a map that comes with it: 4x4 or 8x8")
             .kwarg("is_slippery", true, "steps may go to either side of where they should")

@@ -1,7 +1,8 @@
 //! The town, its states, and what a step may lead to.
 
 use super::TaxiConfig;
-use crate::toy_text::tabular::{Direction, EAST, Grid, NORTH, SOUTH, Transition, Transitions, WEST};
+use crate::Generator;
+use crate::toy_text::tabular::{Direction, EAST, Grid, NORTH, SOUTH, Transition, WEST, certain, one_of_three};
 
 pub(super) const GRID: Grid = Grid { rows: 5, columns: 5 };
 pub(super) const STATES: i32 = 500;
@@ -31,20 +32,23 @@ pub(super) struct Town {
 }
 
 impl Town {
-    pub(super) fn decode(state: i32) -> Self {
+    #[inline]
+    pub(super) const fn decode(state: i32) -> Self {
         Self { taxi: state / 20, passenger: state / 4 % 5, destination: state % 4 }
     }
 
+    #[inline]
     pub(super) fn encode(self) -> i32 {
         (self.taxi * 5 + self.passenger) * 4 + self.destination
     }
 
     /// Whether episodes may start here: the passenger waits, and not where it wants to go.
-    pub(super) fn is_start(self) -> bool {
+    pub(super) const fn is_start(self) -> bool {
         self.passenger != IN_TAXI && self.passenger != self.destination
     }
 
     /// The cell that one of the first four actions leads to; the same one, if a wall is in the way.
+    #[inline]
     fn toward(self, action: usize) -> i32 {
         let next = GRID.neighbor(self.taxi, DIRECTIONS[action]);
         // Walls lie between columns, so only moves within a row meet them.
@@ -53,6 +57,7 @@ impl Town {
     }
 
     /// The stop where the taxi is.
+    #[inline]
     fn stop(self) -> Option<i32> {
         STOPS.iter().position(|stop| *stop == self.taxi).map(|stop| stop as i32)
     }
@@ -77,42 +82,67 @@ impl Town {
         })
     }
 
-    /// `P[state][action]` of Gymnasium.
-    pub(super) fn transitions(self, config: &TaxiConfig, action: usize) -> Transitions {
-        let certain = |town: Self, reward, terminated| {
-            Transitions::Certain(Transition { probability: 1.0, state: town.encode(), reward, terminated })
-        };
-        match action {
-            0..PICK_UP if config.is_rainy => self.rainy(config.rainy_probability.get(), action),
-            0..PICK_UP => certain(Self { taxi: self.toward(action), ..self }, -1.0, false),
-            PICK_UP if self.can_pick_up() => certain(Self { passenger: IN_TAXI, ..self }, -1.0, false),
-            PICK_UP => certain(self, -10.0, false),
+    /// One of what `P[state][action]` of Gymnasium lists.
+    #[inline]
+    pub(super) fn transition(self, config: &TaxiConfig, action: usize, rng: &mut Generator) -> Transition {
+        if action < PICK_UP && config.is_rainy {
+            return self.rainy(config.rainy_probability.get(), action, rng);
+        }
+        certain(rng);
+        let (town, reward, terminated) = match action {
+            0..PICK_UP => (Self { taxi: self.toward(action), ..self }, -1.0, false),
+            PICK_UP if self.can_pick_up() => (Self { passenger: IN_TAXI, ..self }, -1.0, false),
+            PICK_UP => (self, -10.0, false),
             _ => match self.drop_off() {
                 Some(stop) => {
                     let arrived = stop == self.destination;
-                    certain(Self { passenger: stop, ..self }, if arrived { 20.0 } else { -1.0 }, arrived)
+                    (Self { passenger: stop, ..self }, if arrived { 20.0 } else { -1.0 }, arrived)
                 }
-                None => certain(self, -10.0, false),
+                None => (self, -10.0, false),
             },
-        }
+        };
+        Transition { probability: 1.0, state: town.encode(), reward, terminated }
     }
 
     /// A move in the rain, which may drift to either side. Where the way ahead is blocked, there is no drift.
-    fn rainy(self, ahead: f64, action: usize) -> Transitions {
-        let is_blocked = self.toward(action) == self.taxi;
-        let step = |probability, action| {
-            let taxi = if is_blocked { self.taxi } else { self.toward(action) };
-            Transition { probability, state: Self { taxi, ..self }.encode(), reward: -1.0, terminated: false }
-        };
+    fn rainy(self, ahead: f64, action: usize, rng: &mut Generator) -> Transition {
         let aside = (1.0 - ahead) / 2.0;
+        let drift = one_of_three([ahead, aside, aside], rng);
         let [left, right] = SIDES[action];
-        Transitions::OneOf([step(ahead, action), step(aside, left), step(aside, right)])
+        let is_blocked = self.toward(action) == self.taxi;
+        let taxi = if is_blocked { self.taxi } else { self.toward([action, left, right][drift]) };
+        let probability = if drift == 0 { ahead } else { aside };
+        Transition { probability, state: Self { taxi, ..self }.encode(), reward: -1.0, terminated: false }
     }
+}
+
+/// The 300 states in which episodes start, in order, each with the cumulative sum of probabilities up to it, summed as
+/// NumPy does.
+static STARTS: [(f64, i32); 300] = {
+    let mut starts = [(0.0, 0); 300];
+    let (mut state, mut count, mut sum) = (0, 0, 0.0);
+    while state < STATES {
+        if Town::decode(state).is_start() {
+            sum += 1.0 / 300.0;
+            starts[count] = (sum, state);
+            count += 1;
+        }
+        state += 1;
+    }
+    starts
+};
+
+/// Where an episode starts: [`categorical`](crate::toy_text::tabular::categorical) of all states.
+pub(super) fn random_start(rng: &mut Generator) -> i32 {
+    let draw = rng.random();
+    let first = STARTS.partition_point(|(sum, _)| *sum <= draw);
+    STARTS.get(first).map_or(0, |(_, state)| *state)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::toy_text::tabular::categorical;
 
     #[test]
     fn states_are_numbered_without_gaps() {
@@ -121,12 +151,21 @@ mod tests {
     }
 
     #[test]
+    fn starts_are_drawn_as_from_all_states() {
+        let probability = |state| if Town::decode(state).is_start() { 1.0 / 300.0 } else { 0.0 };
+        let (mut one, mut other) = (Generator::new(3), Generator::new(3));
+        for _ in 0..5000 {
+            assert_eq!(random_start(&mut one), categorical((0..STATES).map(probability), &mut other) as i32);
+        }
+    }
+
+    #[test]
     fn masks_name_what_changes_the_state() {
         let config = TaxiConfig::default();
         for state in 0..STATES {
             let town = Town::decode(state);
             for (action, allowed) in town.action_mask().into_iter().enumerate() {
-                let Transitions::Certain(transition) = town.transitions(&config, action) else { panic!("it is dry") };
+                let transition = town.transition(&config, action, &mut Generator::new(0));
                 assert_eq!(transition.state != state, allowed == 1, "{town:?}, action {action}");
                 assert_eq!(transition.reward == -10.0, action >= PICK_UP && allowed == 0, "{town:?}, action {action}");
             }

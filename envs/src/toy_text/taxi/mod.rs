@@ -20,11 +20,13 @@
 
 mod dynamics;
 mod scene;
+mod vector;
 
 use dynamics::{ACTIONS, IN_TAXI, STATES, STOPS, Town};
 use serde::{Deserialize, Serialize};
 
-use crate::toy_text::tabular::{Position, Probability, categorical, discrete};
+use crate::toy_text::tabular::{Position, Probability, discrete};
+use crate::vector::{Native, NativeVector};
 use crate::{Action, Env, EnvError, EnvSpec, Generator, Info, Key, KeyBindings, Result, RowMut, Scene, Space, Step};
 
 /// Taxi's keyword arguments.
@@ -60,8 +62,8 @@ pub struct Taxi {
     state: State,
 }
 
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct State {
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct State {
     position: Position,
     /// Whether the passenger will choose another destination with its first move.
     is_fickle: bool,
@@ -76,12 +78,29 @@ impl Taxi {
     fn town(&self) -> Town {
         Town::decode(self.state.position.state)
     }
+}
 
-    /// Another destination than that of `town`, each with the same probability.
-    fn other_destination(town: Town, rng: &mut Generator) -> i32 {
-        let choice = rng.integer(STOPS.len() as u32 - 1) as i32;
-        if choice < town.destination { choice } else { choice + 1 }
+impl TaxiConfig {
+    #[inline]
+    fn step(&self, state: &mut State, action: usize, rng: &mut Generator) -> Step {
+        let before = Town::decode(state.position.state);
+        let step = state.position.follow(before.transition(self, action, rng));
+        if state.is_fickle && before.passenger == IN_TAXI {
+            let after = Town::decode(state.position.state);
+            if after.taxi != before.taxi {
+                state.is_fickle = false;
+                let destination = other_destination(before, rng);
+                state.position.state = Town { destination, ..after }.encode();
+            }
+        }
+        step
     }
+}
+
+/// Another destination than that of `town`, each with the same probability.
+fn other_destination(town: Town, rng: &mut Generator) -> i32 {
+    let choice = rng.integer(STOPS.len() as u32 - 1) as i32;
+    if choice < town.destination { choice } else { choice + 1 }
 }
 
 impl Env for Taxi {
@@ -94,25 +113,15 @@ impl Env for Taxi {
     }
 
     fn reset(&mut self, rng: &mut Generator, mut observation: RowMut<'_>) -> Result<()> {
-        let probability = |state| if Town::decode(state).is_start() { 1.0 / 300.0 } else { 0.0 };
-        let start = categorical((0..STATES).map(probability), rng) as i32;
-        let is_fickle = self.config.fickle_passenger && rng.random() < self.config.fickle_probability.get();
-        self.state = State { position: Position::start(start), is_fickle };
-        observation.write(&[start]);
+        self.state = self.start(rng);
+        observation.write(&[self.state.position.state]);
         Ok(())
     }
 
     fn step(&mut self, action: Action<'_>, rng: &mut Generator, mut observation: RowMut<'_>) -> Result<Step> {
         let expected = "0 (south), 1 (north), 2 (east), 3 (west), 4 (pick up) or 5 (drop off)";
         let action = discrete(action, ACTIONS, expected)?;
-        let before = self.town();
-        let step = self.state.position.follow(before.transitions(&self.config, action).sample(rng));
-        let after = self.town();
-        if self.state.is_fickle && before.passenger == IN_TAXI && after.taxi != before.taxi {
-            self.state.is_fickle = false;
-            let destination = Self::other_destination(before, rng);
-            self.state.position.state = Town { destination, ..after }.encode();
-        }
+        let step = self.config.step(&mut self.state, action, rng);
         observation.write(&[self.state.position.state]);
         Ok(step)
     }
@@ -150,6 +159,7 @@ impl Env for Taxi {
 
 pub(super) fn spec() -> EnvSpec {
     EnvSpec::new("Taxi-v4", "Fetch a passenger and bring it to its destination", |config| Ok(Taxi::new(config)))
+        .batch(|config, n, limit| NativeVector::new(Taxi::new(config), n, limit))
         .max_episode_steps(200)
         .reward_threshold(8.0)
         .kwarg("is_rainy", false, "moves may go to either side of where they should")
