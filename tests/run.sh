@@ -34,5 +34,12 @@ cargo deny check bans licenses sources
 step "a Python with environments for the bridge to them"
 bash tests/python/setup.sh
 
+# Workspaces of their own, before the root's tests so that theirs is the last word.
+step "the adapter to gymnasium-rs"
+bash envs/gymnasium-rs/test.sh
+
+step "the Python wheel"
+bash python/test.sh
+
 step "tests"
 cargo test --release --workspace "$@"
