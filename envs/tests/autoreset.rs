@@ -1,11 +1,15 @@
 //! When environments of a batch are reset, and resets of one alone.
 
+#![allow(clippy::needless_range_loop, reason = "environments and steps are what the test is about")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use cartwheel_envs::{Actions, AutoresetMode, EnvBuilder, EnvError, Generator, Rows, VectorEnv, VectorStep, make};
 
+/// An observation, the reward and the flags.
+type Seen = (Rows, f32, (bool, bool));
+
 /// The ids whose batches are tried: native ones and loops.
-const IDS: [&str; 3] = ["CartPole-v1", "Scripted-v0", "FrozenLake-v1"];
+const IDS: [&str; 5] = ["CartPole-v1", "Scripted-v0", "FrozenLake-v1", "Taxi-v4", "Blackjack-v1"];
 
 fn started(id: &str, n: usize, mode: AutoresetMode) -> (Box<dyn VectorEnv>, VectorStep) {
     let mut env = EnvBuilder::new(id).autoreset_mode(mode).make_vec(n).unwrap();
@@ -32,7 +36,7 @@ fn modes_differ_in_when_a_reset_is_seen() {
         let actions: Vec<Vec<i32>> = (0..n).map(|_| (0..400).map(|_| rng.below(2) as i32).collect()).collect();
         let mut taken = vec![0; n];
         let mut waits = vec![false; n];
-        let mut expected: Vec<Vec<(Rows, f32, (bool, bool))>> = vec![Vec::new(); n];
+        let mut expected: Vec<Vec<Seen>> = vec![Vec::new(); n];
         for t in 0..300 {
             let row: Vec<_> = actions.iter().map(|actions| actions[t]).collect();
             same.step(Actions::Discrete(&row), &mut a).unwrap();

@@ -9,6 +9,8 @@
 //! vectorised polynomial that is off by at most 0.33 × 2^-61, and rounds. Where they are farther from the middle than
 //! 2^-60, or 1/32 of a unit, that must be what the library says. For the others, some 2 to 6 in a hundred, it is asked.
 
+#![allow(clippy::needless_range_loop, reason = "lanes of several arrays at once: loops over their index vectorise")]
+
 use std::f64::consts::FRAC_2_PI;
 
 /// Whether the platform's sine is known to be as close as that.

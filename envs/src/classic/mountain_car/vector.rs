@@ -1,5 +1,7 @@
 //! Eight MountainCars at once.
 
+#![allow(clippy::needless_range_loop, reason = "lanes of several arrays at once: loops over their index vectorise")]
+
 use super::{MountainCar, MountainCarState};
 use crate::Generator;
 use crate::classic::sine;

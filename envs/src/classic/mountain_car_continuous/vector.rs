@@ -1,5 +1,7 @@
 //! Eight MountainCarContinuous at once.
 
+#![allow(clippy::needless_range_loop, reason = "lanes of several arrays at once: loops over their index vectorise")]
+
 use super::dynamics::{self, after_reset, after_step};
 use super::{MountainCarContinuous, MountainCarContinuousState};
 use crate::Generator;

@@ -1,5 +1,7 @@
 //! Eight Pendulums at once.
 
+#![allow(clippy::needless_range_loop, reason = "lanes of several arrays at once: loops over their index vectorise")]
+
 use super::dynamics::{MAX_TORQUE, TURN};
 use super::{Pendulum, PendulumState};
 use crate::Generator;
