@@ -9,7 +9,7 @@ use cartwheel_envs::{Actions, AutoresetMode, EnvBuilder, EnvError, Generator, Ro
 type Seen = (Rows, f32, (bool, bool));
 
 /// The ids whose batches are tried: native ones and loops.
-const IDS: [&str; 5] = ["CartPole-v1", "Scripted-v0", "FrozenLake-v1", "Taxi-v4", "Blackjack-v1"];
+const IDS: [&str; 4] = ["CartPole-v1", "Scripted-v0", "FrozenLake-v1", "Blackjack-v1"];
 
 fn started(id: &str, n: usize, mode: AutoresetMode) -> (Box<dyn VectorEnv>, VectorStep) {
     let mut env = EnvBuilder::new(id).autoreset_mode(mode).make_vec(n).unwrap();
