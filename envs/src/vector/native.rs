@@ -385,13 +385,14 @@ impl<E: Native<LANES>, const LANES: usize> Work<'_, E, LANES> {
         let default = E::Lanes::default();
         // Those that this step resets, where that was not done in the step before: it leads nowhere, and draws nothing.
         let mut waiting = [false; LANES];
-        let mut untouched = None;
-        if self.autoreset_mode != AutoresetMode::SameStep {
+        let is_same_step = self.autoreset_mode == AutoresetMode::SameStep;
+        if !is_same_step {
             waiting[..lanes].copy_from_slice(&self.ended[envs.clone()]);
             for lane in (0..lanes).filter(|lane| waiting[*lane]) {
+                let env = envs.start + lane;
                 chunk.states.set(lane, default.get(lane));
+                self.episodes[env].clone_from(&self.generators[env]);
             }
-            untouched = Some(self.generators[envs.clone()].to_vec());
         }
         self.env.step_lanes::<FMA>(&mut chunk.states, &actions, &mut self.generators[envs.clone()], out);
         if !FULL {
@@ -406,16 +407,24 @@ impl<E: Native<LANES>, const LANES: usize> Work<'_, E, LANES> {
         self.truncated[envs.clone()].copy_from_slice(&truncated[..lanes]);
         self.observations[envs.clone()].copy_from_slice(&observations[..lanes]);
 
+        // Loops of their own: most chunks have nothing to reset.
+        let mut resets = [false; LANES];
+        for lane in 0..LANES {
+            resets[lane] = terminated[lane] | truncated[lane];
+        }
+        if !is_same_step {
+            let ended = &mut self.ended[envs.clone()];
+            for lane in 0..lanes {
+                ended[lane] = resets[lane] & !waiting[lane];
+            }
+            resets = waiting;
+        }
         for (lane, env) in envs.enumerate() {
-            let ends = terminated[lane] | truncated[lane];
-            if let Some(untouched) = &untouched {
-                self.ended[env] = ends & !waiting[lane];
-                if !waiting[lane] {
-                    continue;
-                }
-                self.generators[env].clone_from(&untouched[lane]);
-                (self.rewards[env], self.terminated[env], self.truncated[env]) = (0.0, false, false);
-            } else if ends {
+            if !resets[lane] {
+                continue;
+            }
+            if is_same_step {
+                self.episodes[env].clone_from(&self.generators[env]);
                 self.final_observations[env] = observations[lane];
                 if let Some(infos) = &mut self.final_infos {
                     let mut last = self.env.clone();
@@ -423,9 +432,9 @@ impl<E: Native<LANES>, const LANES: usize> Work<'_, E, LANES> {
                     infos[env] = last.info();
                 }
             } else {
-                continue;
+                self.generators[env].clone_from(&self.episodes[env]);
+                (self.rewards[env], self.terminated[env], self.truncated[env]) = (0.0, false, false);
             }
-            self.episodes[env].clone_from(&self.generators[env]);
             let state = self.env.start(&mut self.generators[env]);
             self.observations[env] = E::observe(&state);
             chunk.states.set(lane, state);

@@ -1,4 +1,4 @@
-//! Stepping through wrappers allocates nothing.
+//! Stepping allocates nothing: through wrappers, and in batches.
 
 #![allow(unsafe_code, reason = "counting allocations needs an allocator")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs;
 
-use cartwheel_envs::{EnvBuilder, Generator, OwnedAction, Rows};
+use cartwheel_envs::{Actions, AutoresetMode, EnvBuilder, Generator, OwnedAction, Rows, VectorStep};
 use serde_json::Value;
 
 thread_local! {
@@ -64,7 +64,7 @@ fn allocations(recording: &Value) -> usize {
 }
 
 #[test]
-fn stepping_allocates_nothing() {
+fn stepping_through_wrappers_allocates_nothing() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/wrappers");
     let mut seen = BTreeSet::new();
     for name in ["vectors", "images", "atari"] {
@@ -86,4 +86,35 @@ fn allocations_are_counted() {
     let text = r#"{"env": "Frames-v0", "kwargs": {}, "wrappers":
         ["AtariPreprocessing(screen_size=4, terminal_on_life_loss=True)"]}"#;
     assert!(allocations(&serde_json::from_str(text).unwrap()) > 100);
+}
+
+#[test]
+fn stepping_batches_allocates_nothing() {
+    // Native batches, one that draws while it steps, and a loop over single environments.
+    for id in ["CartPole-v1", "FrozenLake-v1", "Scripted-v0"] {
+        for mode in [AutoresetMode::SameStep, AutoresetMode::NextStep, AutoresetMode::Disabled] {
+            let mut env = EnvBuilder::new(id).autoreset_mode(mode).make_vec(19).unwrap();
+            let mut out = VectorStep::new(env.single_observation_space(), 19);
+            env.reset(Some(0), &mut out.observations).unwrap();
+            let mut rng = Generator::new(0);
+            let actions: Vec<Vec<i32>> = (0..110).map(|_| (0..19).map(|_| rng.below(2) as i32).collect()).collect();
+            let mut ends = 0;
+            let mut run = |actions: &[Vec<i32>]| {
+                for row in actions {
+                    env.step(Actions::Discrete(row), &mut out).unwrap();
+                    for i in (0..19).filter(|i| out.terminated[*i] || out.truncated[*i]) {
+                        ends += 1;
+                        if mode == AutoresetMode::Disabled {
+                            env.reset_at(i, None, out.observations.row_mut(i)).unwrap();
+                        }
+                    }
+                }
+            };
+            run(&actions[..10]);
+            let before = ALLOCATIONS.with(Cell::get);
+            run(&actions[10..]);
+            assert_eq!(ALLOCATIONS.with(Cell::get), before, "{id}, {mode:?}");
+            assert!(ends > 10, "{id}, {mode:?}: {ends}");
+        }
+    }
 }
