@@ -21,7 +21,7 @@ const ARROWS: [(&str, &[&str]); 4] = [
 const NETWORKS: &[&str] = &["agents/src/nn/"];
 
 /// Where `unsafe` may be: SIMD kernels.
-const KERNELS: &[&str] = &["agents/src/nn/", "envs/src/classic/cart_pole/vector.rs"];
+const KERNELS: &[&str] = &["agents/src/nn/", "envs/src/classic/sine.rs", "envs/src/vector/native.rs"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -16,7 +16,7 @@ from gymnasium.envs.classic_control.cartpole import CartPoleVectorEnv
 
 import cartwheel  # noqa: F401  Registers the environments.
 from common import machine, show
-from gymnasium_cartpole_stepping import import_envpool
+from gymnasium_stepping import import_envpool
 
 
 def rate(step, actions: list[np.ndarray], seconds: float) -> float:
