@@ -2,8 +2,8 @@
 
     pip install ./python && python bench/peers/from_python.py
 
-For each number of environments the batches take turns, so that what else the machine does hits all alike. Random actions,
-drawn before the clock starts; resets included; CPU time of the process, of all its threads.
+For each number of environments the batches take turns, so that what else the machine does hits all alike. Random
+actions, drawn before the clock starts; resets included; CPU time of the process, of all its threads.
 """
 
 import argparse
@@ -27,6 +27,11 @@ def rate(step, actions: list[np.ndarray], seconds: float) -> float:
             step(row)
         steps += len(actions) * len(actions[0])
     return steps / (time.process_time() - begin)
+
+
+def ratio(ours: list[float], theirs: list[float]) -> float:
+    """The median of how many times as fast ours was as its neighbour in time."""
+    return round(statistics.median(a / b for a, b in zip(ours, theirs, strict=True)), 1)
 
 
 def batches(n: int) -> dict:
@@ -69,7 +74,7 @@ def main() -> None:
         # The first warms up.
         medians = {name: statistics.median(found[1:]) for name, found in rates.items()}
         ratios = {
-            f"{ours} / {theirs}": round(statistics.median(a / b for a, b in zip(rates[ours][1:], rates[theirs][1:])), 1)
+            f"{ours} / {theirs}": ratio(rates[ours][1:], rates[theirs][1:])
             for ours in steps
             if ours.startswith("cartwheel")
             for theirs in steps

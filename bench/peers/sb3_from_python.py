@@ -46,12 +46,17 @@ DQN_SETTINGS = {
 }
 
 
-def checked(env: str) -> str:
-    """What Stable-Baselines3's check says of an environment: nothing, or its warnings. It raises if one fails."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        check_env(gymnasium.make(env), warn=True)
-    return "; ".join(str(warning.message) for warning in caught) or "passed without a warning"
+def checked() -> dict:
+    """Runs Stable-Baselines3's check on every environment. It raises if one fails; here is what it advises besides."""
+    names, advice = sorted(name for name in gymnasium.registry if name.startswith("cartwheel/")), {}
+    for name in names:
+        env = gymnasium.make(name)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            check_env(env, warn=True)
+        for warning in caught:
+            advice.setdefault(str(warning.message), []).append(name)
+    return {"passed": names, "advice": advice}
 
 
 def learnt(model, steps: int) -> dict:
@@ -64,12 +69,9 @@ def learnt(model, steps: int) -> dict:
 
 def main() -> None:
     torch.set_num_threads(1)
-    ids = sorted(name for name in gymnasium.registry if name.startswith("cartwheel/"))
-    report = {
-        "check_env": {name: checked(name) for name in ids},
-        "PPO": learnt(PPO("MlpPolicy", make_vec_env(ENV, n_envs=8, seed=1), seed=1, device="cpu", **PPO_SETTINGS), 50_000),
-        "DQN": learnt(DQN("MlpPolicy", make_vec_env(ENV, n_envs=1, seed=1), seed=1, device="cpu", **DQN_SETTINGS), 50_000),
-    }
+    ppo = PPO("MlpPolicy", make_vec_env(ENV, n_envs=8, seed=1), seed=1, device="cpu", **PPO_SETTINGS)
+    dqn = DQN("MlpPolicy", make_vec_env(ENV, n_envs=1, seed=1), seed=1, device="cpu", **DQN_SETTINGS)
+    report = {"check_env": checked(), "PPO": learnt(ppo, 50_000), "DQN": learnt(dqn, 50_000)}
     packages = ["cartwheel-rl", "stable-baselines3", "torch", "gymnasium", "numpy"]
     show({**machine(packages), "script": "sb3_from_python.py", "results": report})
 

@@ -3,6 +3,7 @@
 
 use cartwheel_envs::{Info, Rows, Space, VectorEnv, VectorStep};
 use numpy::{PyArray1, PyArrayMethods as _, ToPyArray as _};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict as _, PyDict};
 use serde_json::Value;
@@ -99,15 +100,15 @@ pub(crate) fn add_final<'py>(
         return Ok(());
     }
     let py = infos.py();
-    infos.set_item("final_obs", observations.of(py, space, step, &ended)?)?;
-    infos.set_item("_final_obs", mask.to_pyarray(py))?;
+    infos.set_item(intern!(py, "final_obs"), observations.of(py, space, step, &ended)?)?;
+    infos.set_item(intern!(py, "_final_obs"), mask.to_pyarray(py))?;
     let of_ended = |infos: &Vec<Info>| {
         let last = infos.iter().zip(&mask).map(|(info, ended)| if *ended { info.clone() } else { Info::new() });
         batch(py, &last.collect::<Vec<_>>())
     };
     let last = step.final_infos.as_ref().map(of_ended).transpose()?;
-    infos.set_item("final_info", last.unwrap_or_else(|| PyDict::new(py)))?;
-    infos.set_item("_final_info", mask.to_pyarray(py))
+    infos.set_item(intern!(py, "final_info"), last.unwrap_or_else(|| PyDict::new(py)))?;
+    infos.set_item(intern!(py, "_final_info"), mask.to_pyarray(py))
 }
 
 /// Where `mask` is true, in order.

@@ -79,7 +79,7 @@ class CartwheelVectorEnv(VectorEnv[Any, Any, np.ndarray]):
         refuse_options(options)
         each = isinstance(seed, Sequence)
         if each and len(seed) != self.num_envs:
-            raise ValueError(f"{len(seed)} seeds were given for {self.num_envs} environments: give one int, or one each")
+            raise ValueError(f"{len(seed)} seeds were given for {self.num_envs} environments: give one int or one each")
         if mask is not None:
             return self._native.reset_masked(seed, self._checked_mask(mask))
         if not self._seeded:
