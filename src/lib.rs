@@ -13,9 +13,6 @@
 //! # Ok::<(), cartwheel::trainer::TrainError>(())
 //! ```
 
-// The command's files name the library as its users do.
-extern crate self as cartwheel;
-
 pub mod cli;
 
 pub use cartwheel_agents as agents;

@@ -31,8 +31,9 @@
 //! the same episode as in Gymnasium.
 //!
 //! Families: Gymnasium's classic control and toy text, the same from the same seeds; MinAtar's five games
-//! (`MinAtar/Breakout-v1` and so on), frame for frame those of its `minatar` package under the same draws; and small ones
-//! for tests. [`list`](list()) names them all.
+//! (`MinAtar/Breakout-v1` and so on), frame for frame those of its `minatar` package under the same draws; tasks with
+//! goals (`BitFlip-v0`, `Reacher2D-v0`); a CartPole that hides its velocities (`MaskedCartPole-v1`); small ones for tests;
+//! and, behind `py:`, any Gymnasium environment of Python. [`list`](list()) names them all.
 
 pub mod as_bytes;
 

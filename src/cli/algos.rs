@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use cartwheel::trainer::{Algo, Settings};
+use crate::trainer::{Algo, Settings};
 use serde_json::json;
 
 use super::Result;

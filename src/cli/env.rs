@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use cartwheel::envs::{self, EnvSpec, KeyBindings, Leaf, OwnedAction, Pace, Space, check_env, list, verify_file};
+use crate::envs::{self, EnvSpec, KeyBindings, Leaf, OwnedAction, Pace, Space, check_env, list, verify_file};
 use serde_json::{Value, json};
 
 use super::Result;

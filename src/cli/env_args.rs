@@ -1,7 +1,7 @@
 //! The flags of every subcommand that makes environments.
 
-use cartwheel::envs::{EnvBuilder, WrapperSpec};
-use cartwheel::trainer::{EnvConfig, Settings, TrainError};
+use crate::envs::{EnvBuilder, WrapperSpec};
+use crate::trainer::{EnvConfig, Settings, TrainError};
 
 use super::output::Failure;
 

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use cartwheel::agents::GreedyPolicy;
-use cartwheel::trainer::run::RunDir;
-use cartwheel::trainer::{Evaluator, Settings, TrainError};
+use crate::agents::GreedyPolicy;
+use crate::trainer::run::RunDir;
+use crate::trainer::{Evaluator, Settings, TrainError};
 use serde_json::json;
 
 use super::Result;

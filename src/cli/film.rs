@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::Path;
 
-use cartwheel::envs::{EnvError, Environment, GifWriter, Rasterizer};
-use cartwheel::trainer::run::write_atomic;
+use crate::envs::{EnvError, Environment, GifWriter, Rasterizer};
+use crate::trainer::run::write_atomic;
 
 use super::output::Failure;
 

@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use cartwheel::trainer::TrainError;
+use crate::trainer::TrainError;
 use serde::Serialize;
 use serde_json::json;
 

@@ -4,7 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use cartwheel::trainer::{Callback, Event, Progress};
+use crate::trainer::{Callback, Event, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Drawing takes longer than an update of a small network.

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use cartwheel::agents::GreedyPolicy;
-use cartwheel::envs::{Action, EnvError, Environment, Generator, Rows, Statistics};
-use cartwheel::trainer::run::RunDir;
-use cartwheel::trainer::{EnvConfig, Settings, TrainError};
+use crate::agents::GreedyPolicy;
+use crate::envs::{Action, EnvError, Environment, Generator, Rows, Statistics};
+use crate::trainer::run::RunDir;
+use crate::trainer::{EnvConfig, Settings, TrainError};
 use serde_json::json;
 
 use super::Result;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use cartwheel::trainer::TrainError;
-use cartwheel::trainer::run::{Outcome, RunDir, RunSummary};
+use crate::trainer::TrainError;
+use crate::trainer::run::{Outcome, RunDir, RunSummary};
 use serde_json::{Value, json};
 
 use super::Result;

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use cartwheel::agents::nn::Device;
-use cartwheel::trainer::{
+use crate::agents::nn::Device;
+use crate::trainer::{
     ActorCount, Aggregate, Algo, Clock, Event, Experiment, OnWorkerDeath, Settings, Summary, TrainError, train_seeds,
 };
 use serde_json::json;

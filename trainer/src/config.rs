@@ -105,9 +105,19 @@ config! {
 impl EnvConfig {
     /// The environment, to be made.
     pub fn builder(&self) -> EnvBuilder {
+        self.builder_with(self.python_workers)
+    }
+
+    /// The environment for a batch of `share` of the copies, which takes its share of the worker processes.
+    pub(crate) fn builder_for(&self, share: usize) -> EnvBuilder {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        self.builder_with(Some((self.python_workers.unwrap_or(cores) * share / self.n_envs).max(1)))
+    }
+
+    fn builder_with(&self, workers: Option<usize>) -> EnvBuilder {
         let bridge = BridgeOptions {
             python: self.python.clone().into(),
-            workers: self.python_workers,
+            workers,
             timeout: Duration::from_secs_f64(self.python_timeout),
             on_worker_death: match self.on_worker_death {
                 OnWorkerDeath::Stop => cartwheel_envs::OnWorkerDeath::Stop,

@@ -28,6 +28,8 @@ pub(super) struct BridgeVectorEnv {
     draws: bool,
     /// Whether wrappers have running statistics.
     learns: bool,
+    /// Those of each environment's wrappers when they were last told or replaced: what a fresh worker goes on with.
+    known: RefCell<Vec<Vec<Statistics>>>,
     /// Whether there are wrappers, which may change rewards.
     is_monitored: bool,
     /// The seeds of each environment's episodes.
@@ -75,11 +77,12 @@ impl BridgeVectorEnv {
         workers.iter_mut().try_for_each(|worker| worker.map(&observation_space, &action_space))?;
         let generators: Vec<_> = (0..num_envs as u64).map(seeded).collect();
         let restart = recipe.options.on_worker_death == OnWorkerDeath::Restart;
-        Ok(Self {
+        let batch = Self {
             places: workers.into_iter().map(|worker| Place { worker, deaths: 0, steps: 0 }).collect(),
             bounds: Bounds::new(&observation_space),
             draws: hellos[0].draws,
             learns: hellos[0].learns,
+            known: RefCell::new(vec![Vec::new(); num_envs]),
             is_monitored: !recipe.wrappers.is_empty(),
             episodes: generators.clone(),
             generators,
@@ -90,7 +93,9 @@ impl BridgeVectorEnv {
             running: false,
             restarts: 0,
             buffer: RefCell::default(),
-        })
+        };
+        (0..num_envs).for_each(|i| drop(batch.ask_statistics(i, When::Now)));
+        Ok(batch)
     }
 
     /// Begins an episode of environment `i` in the books, and answers its seed.
@@ -203,9 +208,8 @@ impl BridgeVectorEnv {
     }
 
     /// Puts a fresh worker in the place of one that died of `error`: its environments' episodes end as truncated.
-    fn replace(&mut self, w: usize, mut error: EnvError, out: &mut VectorStep) -> Result<()> {
-        let envs = self.places[w].worker.envs();
-        for i in envs.clone() {
+    fn replace(&mut self, w: usize, error: EnvError, out: &mut VectorStep) -> Result<()> {
+        for i in self.places[w].worker.envs() {
             (out.rewards[i], out.terminated[i], out.truncated[i]) = (0.0, false, true);
             if let Some(raw_reward) = out.monitored.get_mut(i) {
                 *raw_reward = 0.0;
@@ -214,6 +218,12 @@ impl BridgeVectorEnv {
                 out.final_observations.copy_row(i, last, i);
             }
         }
+        self.revive(w, error, &mut out.observations)
+    }
+
+    /// Puts a fresh worker in the place of one that died of `error`, and begins an episode in each of its environments.
+    fn revive(&mut self, w: usize, mut error: EnvError, observations: &mut Rows) -> Result<()> {
+        let envs = self.places[w].worker.envs();
         loop {
             let place = &mut self.places[w];
             (place.deaths, place.steps) = (place.deaths + 1, 0);
@@ -225,8 +235,8 @@ impl BridgeVectorEnv {
             tracing::warn!("{error}; a fresh worker takes over, with new episodes");
             self.renew(w)?;
             self.send_reset(w);
-            match self.finish_reset(w, &mut out.observations) {
-                Ok(()) => return envs.into_iter().try_for_each(|i| self.check(w, i, &out.observations)),
+            match self.finish_reset(w, observations) {
+                Ok(()) => return envs.into_iter().try_for_each(|i| self.check(w, i, observations)),
                 Err(trouble @ Trouble::Lost(_)) => error = self.error(w, trouble),
                 Err(trouble) => return Err(self.error(w, trouble)),
             }
@@ -238,7 +248,16 @@ impl BridgeVectorEnv {
         let worker = &mut self.places[w].worker;
         *worker = worker.again()?;
         worker.hello()?;
-        worker.map(&self.observation_space, &self.action_space)
+        worker.map(&self.observation_space, &self.action_space)?;
+        if self.learns {
+            let known = self.known.get_mut();
+            let mut put = worker.envs().map(|i| worker.put_statistics(i, &known[i], self.buffer.get_mut()));
+            if let Some(trouble) = put.find_map(Result::err) {
+                drop(put);
+                return Err(self.error(w, trouble));
+            }
+        }
+        Ok(())
     }
 
     /// Brings environment `i` to where `log` leads from the start of the saved episode.
@@ -261,13 +280,21 @@ impl BridgeVectorEnv {
         saved.check(&self.generators[i], self.observation(i)?.row(0))
     }
 
-    /// The statistics of environment `i`'s wrappers; none if there are none, or its worker does not answer, which the
-    /// next step will tell.
+    /// The statistics of environment `i`'s wrappers. If its worker does not answer, which the next step will tell,
+    /// they are the ones last known.
     fn ask_statistics(&self, i: usize, when: When) -> Vec<Statistics> {
         if !self.learns {
             return Vec::new();
         }
-        self.worker_of(i).statistics(i, when, &mut self.buffer.borrow_mut()).unwrap_or_default()
+        let told = self.worker_of(i).statistics(i, when, &mut self.buffer.borrow_mut());
+        match (told, when) {
+            (Ok(statistics), When::Now) => {
+                self.known.borrow_mut()[i].clone_from(&statistics);
+                statistics
+            }
+            (Err(_), When::Now) => self.known.borrow()[i].clone(),
+            (told, When::BeforeEpisode) => told.unwrap_or_default(),
+        }
     }
 
     /// The present observation of environment `i`.
@@ -308,8 +335,19 @@ impl VectorEnv for BridgeVectorEnv {
         for w in 0..self.places.len() {
             // Also after a failure: an answer that is not taken would be taken for the next.
             if let Err(trouble) = self.finish_reset(w, observations) {
+                let restart = self.last.is_some() && matches!(trouble, Trouble::Lost(_));
                 let error = self.error(w, trouble);
-                failure.get_or_insert(error);
+                if !restart {
+                    failure.get_or_insert(error);
+                    continue;
+                }
+                // The same episodes: with the seeds that were asked for.
+                for i in self.places[w].worker.envs() {
+                    self.generators[i].clone_from(&self.episodes[i]);
+                }
+                if let Err(error) = self.revive(w, error, observations) {
+                    failure.get_or_insert(error);
+                }
             }
         }
         failure.map_or(Ok(()), Err)?;
@@ -372,8 +410,9 @@ impl VectorEnv for BridgeVectorEnv {
         let mut statistics = self.ask_statistics(i, When::Now);
         if !statistics.is_empty() {
             statistics.iter_mut().for_each(visit);
-            // One that does not answer is dead, which the next step will tell.
+            // One that does not answer is dead, which the next step will tell; a fresh one takes them too.
             let _ = self.worker_of(i).put_statistics(i, &statistics, &mut self.buffer.borrow_mut());
+            self.known.get_mut()[i] = statistics;
         }
     }
 

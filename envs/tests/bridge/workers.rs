@@ -93,6 +93,44 @@ fn a_worker_that_dies_again_and_again_is_given_up() {
 }
 
 #[test]
+fn a_reset_finds_the_dead_and_begins_what_was_asked_for() {
+    let batch = || {
+        let restart = BridgeOptions { workers: Some(2), on_worker_death: OnWorkerDeath::Restart, ..options() };
+        bad(json!({})).wrapper("NormalizeObservation()").unwrap().bridge(restart).make_vec(4).unwrap()
+    };
+    let (mut env, mut other) = (batch(), batch());
+    let (mut out, mut again) = (room(env.as_ref()), room(env.as_ref()));
+    env.reset(Some(0), &mut out.observations).unwrap();
+    let mut dead = pids(env.as_ref());
+    dead.dedup();
+    for pid in &dead {
+        assert!(Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
+        wait_for_end(*pid);
+    }
+    // As an evaluation does: statistics first, then the episodes of certain seeds.
+    for batch in [&mut env, &mut other] {
+        for i in 0..4 {
+            batch.statistics_mut(i, &mut |own| {
+                own.moments.mean.fill(0.5);
+                own.update_running_mean = false;
+            });
+        }
+    }
+    env.reset(Some(7), &mut out.observations).unwrap();
+    other.reset(Some(7), &mut again.observations).unwrap();
+    assert_eq!((env.worker_restarts(), dead.len()), (2, 2));
+    for _ in 0..3 {
+        assert_eq!(out.observations, again.observations);
+        env.step(Actions::Discrete(&[0; 4]), &mut out).unwrap();
+        other.step(Actions::Discrete(&[0; 4]), &mut again).unwrap();
+    }
+    for i in 0..4 {
+        assert_eq!(env.episode_generator(i), other.episode_generator(i));
+        env.statistics(i, &mut |own| assert!(own.moments.mean[0] == 0.5 && !own.update_running_mean));
+    }
+}
+
+#[test]
 fn a_single_environment_goes_on_too() {
     let restart = BridgeOptions { on_worker_death: OnWorkerDeath::Restart, ..options() };
     let mut env = bad(json!({"fault": "dies"})).bridge(restart).make().unwrap();

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
-use cartwheel::envs::{EnvError, Game, Key, Pace, Phase};
+use crate::envs::{EnvError, Game, Key, Pace, Phase};
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use serde_json::json;
 

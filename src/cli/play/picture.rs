@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use cartwheel::envs::{EnvError, Fit, Frame, Rasterizer, Scene, Shape};
+use crate::envs::{EnvError, Fit, Frame, Rasterizer, Scene, Shape};
 
 use super::terminal::{Colors, Size};
 
@@ -112,7 +112,7 @@ fn indexed(color: Rgb) -> u8 {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
-    use cartwheel::envs::{Rgba, Style};
+    use crate::envs::{Rgba, Style};
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! What is on the screen: the picture, and below it how the game stands and the keys.
 
-use cartwheel::envs::{Environment, Game, Key, Leaf, Pace, Phase};
+use crate::envs::{Environment, Game, Key, Leaf, Pace, Phase};
 
 use super::picture;
 use super::terminal::{Colors, Size};
@@ -120,7 +120,7 @@ fn wrap<'w>(words: impl Iterator<Item = &'w str>, between: &str, size: Size) -> 
 mod tests {
     use std::time::Duration;
 
-    use cartwheel::envs::{list, make};
+    use crate::envs::{list, make};
 
     use super::*;
 

@@ -254,7 +254,7 @@ impl<'a> Session<'a> {
             epsilon: self.epsilon,
             record_episodes: self.settings.run.record_episodes,
         };
-        let envs = self.settings.env.builder().make_vec(share)?;
+        let envs = self.settings.env.builder_for(share).make_vec(share)?;
         Ok(Actor::new(spec, first, envs, reset_seed)?)
     }
 

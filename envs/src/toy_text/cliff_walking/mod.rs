@@ -98,12 +98,16 @@ impl Env for CliffWalking {
 
 pub(super) fn specs() -> [EnvSpec; 2] {
     let spec = |id, description, is_slippery| {
-        EnvSpec::new(id, description, |config| Ok(CliffWalking::new(config)))
-            .batch(|config, n, limit| NativeVector::new(CliffWalking::new(config), n, limit))
-            .kwarg("is_slippery", is_slippery, "steps may go to either side of where they should")
+        EnvSpec::new(id, description, |config| Ok(CliffWalking::new(config))).kwarg(
+            "is_slippery",
+            is_slippery,
+            "steps may go to either side of where they should",
+        )
     };
     [
-        spec("CliffWalking-v1", "Walk along a cliff's edge to the goal", false),
+        spec("CliffWalking-v1", "Walk along a cliff's edge to the goal", false)
+            .batch(|config, n, limit| NativeVector::new(CliffWalking::new(config), n, limit)),
+        // Where each step draws, a loop over single ones was measured to be a tenth faster.
         spec("CliffWalkingSlippery-v1", "Walk along a slippery cliff's edge to the goal", true),
     ]
 }
