@@ -23,6 +23,7 @@
 pub mod plot;
 pub mod run;
 pub mod statistics;
+pub mod watch;
 
 mod actor;
 mod collector;

@@ -1,0 +1,30 @@
+//! What people look at: runs as they train and as they were, in a window or in a terminal.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `app` | the window: takes in updates, carries out commands, lays out the panels |
+//! | `model` | what is known of runs, filled by updates and read by panels |
+//! | `state` | what the user has chosen to see |
+//! | `command` | what panels can ask for, with its keys and names |
+//! | `source` | threads that turn runs into updates: files, live connections, episodes played again |
+//! | `series` | curves: millions of points, smoothed and thinned honestly |
+//! | `panels` | one file a panel |
+//! | `paint`, `theme`, `text` | scenes as shapes, colours, words |
+//!
+//! Nothing here holds up training: a run is read from its folder, and what it sends live may be dropped.
+
+pub mod panels;
+
+mod app;
+mod command;
+mod model;
+mod paint;
+mod series;
+mod source;
+mod state;
+mod text;
+mod theme;
+
+pub use command::{Command, Commands};
+pub use model::{Model, Update};
+pub use state::State;

@@ -1,0 +1,47 @@
+//! One file a panel. A new one is a file here and a line in [`all`].
+
+use eframe::egui::Ui;
+
+use crate::command::Commands;
+use crate::model::Model;
+use crate::state::State;
+
+/// Where a panel is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Beside the pictures, on the left.
+    Left,
+    /// In the middle.
+    Center,
+    /// Under the pictures; panels there share it by tabs.
+    Bottom,
+    /// Beside the pictures, on the right; panels there share it by tabs.
+    Right,
+}
+
+/// What a panel may read.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// What is known.
+    pub model: &'a Model,
+    /// What is chosen.
+    pub state: &'a State,
+}
+
+/// A part of the window. It reads the context and makes commands; what it keeps of its own is no more than how it
+/// shows things, such as a zoom.
+pub trait Panel {
+    /// Its name on its tab.
+    fn name(&self) -> &'static str;
+
+    /// Where it is.
+    fn place(&self) -> Place;
+
+    /// Paints it. Every widget has a name that a screen reader can say.
+    fn ui(&mut self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands);
+}
+
+/// All panels, in the order of their tabs.
+pub fn all() -> Vec<Box<dyn Panel>> {
+    vec![]
+}
