@@ -23,4 +23,25 @@ texts! {
     PALETTE = "Command palette";
     HELP = "Keys";
     QUIT = "Quit";
+
+    SHORT_HELP = "Keys";
+    SHORT_PALETTE = "Commands";
+    SHORT_THEME = "Theme";
+    SHORT_COPY_LINK = "Copy link";
+    SHORT_RECORD = "Record";
+    SHORT_SCREENSHOT = "Screenshot";
+
+    PALETTE_HINT = "Type a part of a command's name";
+    ESCAPE_KEY = "Esc";
+    ESCAPE = "Leave what is innermost";
+    TABS = "Tabs";
+    NO_RUN = "No run";
+    NOT_LIVE = "Not live";
+    FRAME_TIME = "Frame";
+    SOFTWARE = "Software OpenGL, at most 20 frames a second";
+    EPSILON = "Override exploration";
+    EPSILON_HINT = "The chance of a random action. A run that was meddled with is no longer what its seed gives";
+    TAKE_OVER_HINT = "Hold one of the environment's keys to act instead of the agent; let go, and it is the agent's again";
+    TAKE_OVER_NEEDS_ENV = "Click an environment of a live run first";
+    NO_KEYS = "This environment declares no keys";
 }
