@@ -24,11 +24,12 @@ mod source;
 mod state;
 mod text;
 mod theme;
+mod tui;
 mod window;
 
 pub use app::App;
 pub use command::{Action, Command, Commands};
 pub use model::{Model, Update};
 pub use source::Order;
-pub use window::ViewerError;
 pub use state::{Reins, State};
+pub use window::ViewerError;

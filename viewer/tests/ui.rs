@@ -56,5 +56,7 @@ fn the_palette_is_typed_into_and_enter_does_the_first() {
     assert!(!window.harness.state().state.help);
     assert!(window.orders.is_empty());
     drop(window.updates);
-    if let Some(path) = std::env::var_os("SHOT") { window.harness.render().unwrap().save(path).unwrap(); }
+    if let Some(path) = std::env::var_os("SHOT") {
+        window.harness.render().unwrap().save(path).unwrap();
+    }
 }

@@ -25,9 +25,14 @@ impl App {
                 }
             }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                for action in [Action::Help, Action::Palette, Action::Theme, Action::CopyLink, Action::Record, Action::Screenshot] {
+                for action in
+                    [Action::Help, Action::Palette, Action::Theme, Action::CopyLink, Action::Record, Action::Screenshot]
+                {
                     let keys = ui.ctx().format_shortcut(&action.shortcut());
-                    if ui.add(Button::new(short_name(action)).small()).on_hover_text(format!("{} ({keys})", action.name())).clicked()
+                    if ui
+                        .add(Button::new(short_name(action)).small())
+                        .on_hover_text(format!("{} ({keys})", action.name()))
+                        .clicked()
                     {
                         self.commands.push(Command::Do(action));
                     }

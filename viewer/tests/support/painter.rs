@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use egui_kittest::TestRenderer;
 use eframe::egui::epaint::{ClippedPrimitive, ImageData, Mesh, Primitive, Vertex};
 use eframe::egui::{Color32, ColorImage, Context, FullOutput, Pos2, Rect, TextureFilter, TextureId, TexturesDelta};
+use egui_kittest::TestRenderer;
 use image::{Rgba, RgbaImage};
 
 /// See the module's documentation.
@@ -131,9 +131,8 @@ impl Canvas {
                 if !clip.contains(middle) {
                     continue;
                 }
-                let weights: [f32; 3] = std::array::from_fn(|i| {
-                    cross(points[(i + 1) % 3], points[(i + 2) % 3], middle) / area
-                });
+                let weights: [f32; 3] =
+                    std::array::from_fn(|i| cross(points[(i + 1) % 3], points[(i + 2) % 3], middle) / area);
                 let inside = (0..3).all(|i| {
                     let (from, to) = (points[(i + 1) % 3], points[(i + 2) % 3]);
                     weights[i] > 0.0 || (weights[i] == 0.0 && owns(from, to, area))
