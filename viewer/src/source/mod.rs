@@ -1,6 +1,8 @@
 //! Threads that turn runs into updates of the model.
 
+mod files;
 mod film;
+mod run_follower;
 
 use std::path::PathBuf;
 
@@ -8,6 +10,7 @@ use cartwheel_trainer::watch;
 
 use crate::model::RunId;
 
+pub(crate) use files::Files;
 pub use film::{Film, Moment};
 
 /// What the window asks of its sources.
