@@ -35,6 +35,7 @@ mod state;
 mod tensorboard;
 mod writer;
 
+pub(crate) use atomic::write_atomic_private;
 pub use atomic::{WriteCost, write_atomic};
 pub use checkpoint::Checkpoints;
 pub use clock::rfc3339;
