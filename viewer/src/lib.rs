@@ -26,7 +26,12 @@ mod source;
 mod state;
 mod text;
 mod theme;
+mod tui;
+mod window;
 
-pub use command::{Command, Commands};
+pub use app::App;
+pub use command::{Action, Command, Commands};
 pub use model::{Model, Update};
-pub use state::State;
+pub use source::Order;
+pub use state::{Reins, State};
+pub use window::ViewerError;

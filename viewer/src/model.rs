@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cartwheel_trainer::run::{EpisodeEntry, Manifest, MetricsRow};
 use cartwheel_trainer::{Settings, watch};
@@ -35,6 +36,8 @@ pub struct Model {
     pub playing: bool,
     /// Steps a second at which it is played.
     pub playback_speed: f32,
+    /// The part of a step that time has passed for.
+    owed: f32,
 }
 
 /// A run's folder, as far as it was read.
@@ -159,6 +162,38 @@ impl Model {
                 self.film = Some(film);
             }
         }
+    }
+
+    /// Lets time pass for the episode that is being played.
+    pub fn pass(&mut self, time: Duration) {
+        let Some(film) = self.film.as_ref().filter(|_| self.playing) else { return };
+        self.owed += time.as_secs_f32() * self.playback_speed;
+        let steps = self.owed.floor();
+        self.owed -= steps;
+        self.cursor = self.cursor.saturating_add(steps as u32).min(film.last_step());
+        self.playing = self.cursor < film.last_step();
+    }
+
+    /// Whether the next picture may differ from this one though nobody touches anything.
+    pub fn is_moving(&self) -> bool {
+        self.playing || self.live.is_some()
+    }
+
+    /// Where the next episode begins to be shown.
+    pub fn cue(&mut self, step: u32) {
+        self.cursor = step;
+    }
+
+    /// Goes to a step of the episode that is shown.
+    pub fn seek(&mut self, step: u32) {
+        if let Some(film) = &self.film {
+            self.cursor = step.min(film.last_step());
+        }
+    }
+
+    /// Back to the live run.
+    pub fn close_film(&mut self) {
+        (self.film, self.playing, self.cursor) = (None, false, 0);
     }
 
     fn with(&mut self, run: RunId, change: impl FnOnce(&mut Run)) {
