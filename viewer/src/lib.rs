@@ -28,3 +28,4 @@ mod theme;
 pub use command::{Command, Commands};
 pub use model::{Model, Update};
 pub use state::State;
+pub use theme::Theme;
