@@ -160,7 +160,7 @@ fn line(steps: impl Iterator<Item = u64>, value: impl Fn(u64) -> f64) -> Series 
 #[test]
 fn lines_lead_out_of_the_view_and_across_it() {
     let series = line((0..100).map(|i| i * 10), |step| step as f64);
-    let shown = |range| View { range, ..View::new(50) }.points(&series);
+    let shown = |range| View::new(range, 50).points(&series);
     assert_eq!(shown((95.0, 121.0)), [9, 10, 11, 12, 13]);
     assert_eq!(shown((101.0, 109.0)), [10, 11]);
     assert!(shown((-50.0, -10.0)).is_empty());
@@ -172,7 +172,7 @@ fn lines_lead_out_of_the_view_and_across_it() {
 fn the_mean_and_the_band_of_runs() {
     let (low, high) = (line((0..1000).map(|i| i * 3), |_| 1.0), line((0..500).map(|i| i * 3), |_| 4.0));
     let late = line([2000, 4000].into_iter(), |_| 10.0);
-    let view = View { range: (0.0, 4000.0), ..View::new(4) };
+    let view = View::new((0.0, 4000.0), 4);
     let at = |x, mean, low, high, runs| Average { x, mean, low, high, runs };
     assert_eq!(
         average(&view, &[&low, &high, &late]),
@@ -189,7 +189,7 @@ fn the_mean_and_the_band_of_runs() {
 #[test]
 fn columns_between_points_are_on_the_line() {
     let series = line([0, 100, 200].into_iter(), |step| step as f64);
-    let view = View { range: (50.0, 150.0), ..View::new(10) };
+    let view = View::new((50.0, 150.0), 10);
     let means: Vec<_> = view.columns(&series).into_iter().map(|column| column.expect("inside the run").mean).collect();
     for (column, mean) in means.iter().enumerate() {
         let middle = view.middle(column);
