@@ -32,11 +32,7 @@ mod window;
 pub use app::App;
 pub use command::{Action, Command, Commands};
 pub use model::{Model, Update};
-<<<<<<< HEAD
 pub use source::Order;
 pub use state::{Reins, State};
-pub use window::ViewerError;
-=======
-pub use state::State;
 pub use theme::Theme;
->>>>>>> 69fd339
+pub use window::ViewerError;
