@@ -34,4 +34,5 @@ pub use command::{Action, Command, Commands};
 pub use model::{Model, Update};
 pub use source::Order;
 pub use state::{Reins, State};
+pub use theme::Theme;
 pub use window::ViewerError;
