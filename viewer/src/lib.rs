@@ -17,6 +17,7 @@ pub mod panels;
 
 mod app;
 mod command;
+mod judge;
 mod model;
 mod paint;
 mod series;
