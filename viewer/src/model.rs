@@ -9,6 +9,7 @@ use cartwheel_trainer::{Settings, watch};
 
 use crate::series::Series;
 use crate::source::Film;
+use crate::spaces::Spaces;
 
 /// A run's place in [`Model::runs`].
 pub type RunId = usize;
@@ -42,6 +43,9 @@ pub struct Run {
     pub name: String,
     /// Its `config.toml`.
     pub settings: Option<Settings>,
+    /// What its environment's observations and actions look like, or why that is not known. Its source makes the
+    /// environment once to learn it.
+    pub spaces: Option<Result<Arc<Spaces>, String>>,
     /// Its `run.json`.
     pub manifest: Option<Manifest>,
     /// Each metric by its name.
@@ -84,6 +88,8 @@ pub enum Update {
     Opened(PathBuf),
     /// Its configuration.
     Settings(RunId, Box<Settings>),
+    /// What its environment looks like, as `Spaces::of` learns it, or why it cannot be made.
+    Spaces(RunId, Result<Spaces, String>),
     /// Its manifest, at first and after changes.
     Manifest(RunId, Box<Manifest>),
     /// More rows of its metrics.
@@ -110,6 +116,7 @@ impl Model {
         match update {
             Update::Opened(path) => self.runs.push(Run::new(path)),
             Update::Settings(run, settings) => self.with(run, |run| run.settings = Some(*settings)),
+            Update::Spaces(run, spaces) => self.with(run, |run| run.spaces = Some(spaces.map(Arc::new))),
             Update::Manifest(run, manifest) => self.with(run, |run| run.manifest = Some(*manifest)),
             Update::Metrics(run, rows) => self.with(run, |run| run.extend(&rows)),
             Update::Episodes(run, entries) => self.with(run, |run| run.episodes.extend(entries)),
@@ -146,6 +153,7 @@ impl Run {
             path,
             name,
             settings: None,
+            spaces: None,
             manifest: None,
             metrics: BTreeMap::new(),
             episodes: Vec::new(),
