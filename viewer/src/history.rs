@@ -89,7 +89,8 @@ impl History {
     /// Looks at the frame after; false if that is now already.
     pub fn forward(&mut self, env: Option<u32>) -> bool {
         let Some(at) = self.at else { return false };
-        match self.steps(env).find(|step| *step > at) {
+        let after = self.steps(env).find(|step| *step > at);
+        match after {
             Some(after) => self.seek(after),
             None => self.at = None,
         }

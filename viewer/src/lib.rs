@@ -17,14 +17,23 @@ pub mod panels;
 
 mod app;
 mod command;
+mod history;
 mod model;
 mod paint;
+mod playback;
 mod series;
 mod source;
 mod state;
 mod text;
 mod theme;
+mod transport;
+mod tui;
+mod window;
 
-pub use command::{Command, Commands};
+pub use app::App;
+pub use command::{Action, Command, Commands};
+pub use history::History;
 pub use model::{Model, Update};
-pub use state::State;
+pub use source::{Checkpoint, Film, Moment, Order};
+pub use state::{Reins, State};
+pub use window::ViewerError;

@@ -23,12 +23,50 @@ texts! {
     PALETTE = "Command palette";
     HELP = "Keys";
     QUIT = "Quit";
+
+    SHORT_HELP = "Keys";
+    SHORT_PALETTE = "Commands";
+    SHORT_THEME = "Theme";
+    SHORT_COPY_LINK = "Copy link";
+    SHORT_RECORD = "Record";
+    SHORT_SCREENSHOT = "Screenshot";
+
+    PALETTE_HINT = "Type a part of a command's name";
+    ESCAPE_KEY = "Esc";
+    ESCAPE = "Leave what is innermost";
+    TABS = "Tabs";
+    NO_RUN = "No run";
+    NOT_LIVE = "Not live";
+    FRAME_TIME = "Frame";
+    SOFTWARE = "Software OpenGL, at most 20 frames a second";
+    EPSILON = "Override exploration";
+    EPSILON_HINT = "The chance of a random action. A run that was meddled with is no longer what its seed gives";
+    TAKE_OVER_HINT = "Hold one of the environment's keys to act instead of the agent; let go, and it is the agent's again";
+    TAKE_OVER_NEEDS_ENV = "Click an environment of a live run first";
+    NO_KEYS = "This environment declares no keys";
+
+    LOOKING_FOR_RUNS = "Looking for runs. Start one with `cartwheel train CartPole-v1`";
+    TUI_KEYS = "space pause · → step · + - speed · ↑ ↓ environment · m curves · e last episode · l live · Tab next run · q quit";
+    TUI_NOTHING_LIVE = "Not live. e shows its last episode";
+    PAUSED = "paused";
+    STEPS = "steps";
+    STEP = "step";
+    EPISODE = "Episode";
+    EPISODES = "episodes";
+    RETURN = "return";
+    ENVIRONMENT = "Environment";
+    NO_METRICS = "No metrics yet";
+    MACHINE_ROOM = "Machine room";
+    ASKED = "asked";
+    VECTOR_STEPS_PER_SECOND = "vector steps/s";
+    UPDATES = "updates";
+    REPLAY = "replay";
+    POLICY_LAG = "policy lag";
 }
 
 texts! {
     BEST_WEIGHTS = "best weights";
     LATEST_WEIGHTS = "latest weights";
-    EPISODE_REPLACED = "the run was resumed from a checkpoint before this episode and has others since: choose again";
 }
 
 pub(crate) fn other_spaces(env: &str) -> String {

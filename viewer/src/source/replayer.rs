@@ -1,13 +1,13 @@
 //! Plays recorded episodes again. See [`EpisodeRecord`] for why that works.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use cartwheel_envs::{Generator, OwnedAction};
 use cartwheel_trainer::Settings;
-use cartwheel_trainer::run::{ActionLog, EpisodeEntry, EpisodeRecord, Episodes};
+use cartwheel_trainer::run::{ActionLog, EpisodeEntry, EpisodeRecord, Episodes, RunDir, RunError};
 
 use super::checkpoint::Checkpoint;
 use super::film::{Film, Moment};
@@ -22,19 +22,15 @@ const LOOK_EVERY: usize = 128;
 
 /// An episode of a run.
 #[derive(Clone, Debug, PartialEq)]
-pub struct EpisodeOf {
+pub(crate) struct EpisodeOf {
     /// The run.
-    pub run: RunId,
+    pub(crate) run: RunId,
     /// Its folder.
-    pub folder: PathBuf,
-    /// Its settings.
-    pub settings: Arc<Settings>,
+    pub(crate) folder: PathBuf,
     /// The episode's place among the run's.
-    pub episode: usize,
-    /// What the index says of it.
-    pub entry: EpisodeEntry,
+    pub(crate) episode: usize,
     /// Whose weights judge it.
-    pub judge: Checkpoint,
+    pub(crate) judge: Checkpoint,
 }
 
 /// Plays episodes again, and keeps the last films.
@@ -42,8 +38,11 @@ pub struct EpisodeOf {
 pub(crate) struct Replayer {
     budget: usize,
     /// The one last asked for is at the end.
-    films: VecDeque<(EpisodeOf, Option<SystemTime>, Arc<Film>)>,
+    films: VecDeque<(Key, Arc<Film>)>,
 }
+
+/// What makes a film another one: the episode, what is recorded of it, and when the weights were written.
+type Key = (EpisodeOf, Option<EpisodeEntry>, Option<SystemTime>);
 
 impl Default for Replayer {
     fn default() -> Self {
@@ -54,37 +53,46 @@ impl Default for Replayer {
 impl Replayer {
     /// The episode, played again; what kept it from being so is in its note. `None` if `overtaken` by a newer request.
     pub(crate) fn film(&mut self, wanted: &EpisodeOf, overtaken: &dyn Fn() -> bool) -> Option<Arc<Film>> {
-        let weights_of = wanted.judge.file(&wanted.folder).ok().flatten();
-        let modified = weights_of.and_then(|file| file.metadata().ok()?.modified().ok());
-        if let Some(at) = self.films.iter().position(|(kept, of, _)| kept == wanted && *of == modified) {
+        let weights = wanted.judge.file(&wanted.folder).ok().flatten();
+        let modified = weights.and_then(|file| file.metadata().ok()?.modified().ok());
+        let record = read(wanted);
+        let key = (wanted.clone(), record.as_ref().ok().map(|(entry, _)| *entry), modified);
+        if let Some(at) = self.films.iter().position(|(kept, _)| *kept == key) {
             let found = self.films.remove(at)?;
-            let film = found.2.clone();
+            let film = found.1.clone();
             self.films.push_back(found);
             return Some(film);
         }
-        let film = Arc::new(shoot(wanted, self.budget, overtaken)?);
-        self.films.push_back((wanted.clone(), modified, film.clone()));
-        let mut bytes: usize = self.films.iter().map(|(_, _, film)| film.bytes()).sum();
+        let film = Arc::new(shoot(wanted, record, self.budget, overtaken)?);
+        self.films.push_back((key, film.clone()));
+        let mut bytes: usize = self.films.iter().map(|(_, film)| film.bytes()).sum();
         while bytes > self.budget && self.films.len() > 1 {
-            bytes -= self.films.pop_front().map_or(0, |(_, _, film)| film.bytes());
+            bytes -= self.films.pop_front().map_or(0, |(_, film)| film.bytes());
         }
         Some(film)
     }
 }
 
-fn shoot(wanted: &EpisodeOf, budget: usize, overtaken: &dyn Fn() -> bool) -> Option<Film> {
+fn shoot(
+    wanted: &EpisodeOf,
+    record: Result<(EpisodeEntry, EpisodeRecord), String>,
+    budget: usize,
+    overtaken: &dyn Fn() -> bool,
+) -> Option<Film> {
     let mut film = Film {
         run: wanted.run,
         episode: wanted.episode,
-        entry: wanted.entry,
+        entry: EpisodeEntry { offset: 0, env: 0, length: 0, return_: 0.0, start_step: 0 },
         judge: String::new(),
         note: None,
         real_time: 1.0,
         moments: Vec::new(),
     };
-    let prepared = wanted.judge.load(&wanted.folder).and_then(|judge| {
+    let prepared = record.and_then(|(entry, record)| {
+        film.entry = entry;
+        let judge = wanted.judge.load(&wanted.folder)?;
         film.judge = judge.as_ref().map_or_else(String::new, |_| wanted.judge.name());
-        Ok((read(wanted)?, Stage::new(&wanted.settings, judge)?))
+        Ok((record, Stage::new(&settings(&wanted.folder)?, judge)?))
     });
     match prepared {
         Err(problem) => film.note = Some(text::cannot_replay(&problem)),
@@ -96,17 +104,27 @@ fn shoot(wanted: &EpisodeOf, budget: usize, overtaken: &dyn Fn() -> bool) -> Opt
     Some(film)
 }
 
-/// The record of an episode.
+/// The record of an episode, and what the index says of it.
 ///
 /// # Errors
-/// If it cannot be read or is of another episode by now, in words for people.
-pub(crate) fn read(wanted: &EpisodeOf) -> Result<EpisodeRecord, String> {
-    let episodes = Episodes::open(&wanted.folder).map_err(|error| error.to_string())?;
-    // A run that was resumed has forgotten the episodes after its checkpoint, and others are in their places.
-    if episodes.index().get(wanted.episode).is_some_and(|entry| *entry != wanted.entry) {
-        return Err(text::EPISODE_REPLACED.to_owned());
-    }
-    episodes.read(wanted.episode).map_err(|error| error.to_string())
+/// If it cannot be read, in words for people.
+pub(crate) fn read(wanted: &EpisodeOf) -> Result<(EpisodeEntry, EpisodeRecord), String> {
+    let read = || {
+        RunDir::open(&wanted.folder)?;
+        let episodes = Episodes::open(&wanted.folder)?;
+        let record = episodes.read(wanted.episode)?;
+        Ok((episodes.index()[wanted.episode], record))
+    };
+    read().map_err(|error: RunError| error.to_string())
+}
+
+/// The settings of the run in `folder`.
+///
+/// # Errors
+/// If they cannot be read, in words for people.
+pub(crate) fn settings(folder: &Path) -> Result<Settings, String> {
+    let run = RunDir::open(folder).map_err(|error| error.to_string())?;
+    Settings::from_file(&run.config()).map_err(|error| error.to_string())
 }
 
 /// Plays an episode again: its states, of which those are kept that fit into `budget` bytes, and what is amiss with

@@ -130,7 +130,7 @@ fn wrappers_that_draw_or_delay_do_the_same_again() {
 }
 
 /// A run with episodes as its actors record them, and weights.
-fn run(folder: &std::path::Path, id: &str) -> (RunDir, Arc<Settings>, Vec<EpisodeRecord>) {
+fn run(folder: &Path, id: &str) -> (RunDir, Vec<EpisodeRecord>) {
     let settings = settings(id);
     let envs = settings.env.builder().make_vec(2).unwrap();
     let (observations, actions) = (envs.single_observation_space().clone(), envs.single_action_space().clone());
@@ -162,28 +162,21 @@ fn run(folder: &std::path::Path, id: &str) -> (RunDir, Arc<Settings>, Vec<Episod
         Ok(())
     })
     .unwrap();
-    (run, Arc::new(settings), records)
+    (run, records)
 }
 
-fn episode_of(run: &RunDir, settings: &Arc<Settings>, episode: usize) -> EpisodeOf {
-    EpisodeOf {
-        run: 0,
-        folder: run.path().to_owned(),
-        settings: settings.clone(),
-        episode,
-        entry: Episodes::open(run.path()).unwrap().index()[episode],
-        judge: Checkpoint::Best,
-    }
+fn episode_of(run: &RunDir, episode: usize) -> EpisodeOf {
+    EpisodeOf { run: 0, folder: run.path().to_owned(), episode, judge: Checkpoint::Best }
 }
 
 #[test]
 fn films_of_a_run_are_judged() {
     let folder = tempfile::tempdir().unwrap();
-    let (run, settings, records) = run(folder.path(), "CartPole-v1");
+    let (run, records) = run(folder.path(), "CartPole-v1");
     let mut replayer = Replayer::default();
     let mut strays = 0;
     for (episode, record) in records.iter().enumerate() {
-        let film = replayer.film(&episode_of(&run, &settings, episode), &never).unwrap();
+        let film = replayer.film(&episode_of(&run, episode), &never).unwrap();
         assert_eq!((&film.note, film.judge.as_str()), (&None, text::BEST_WEIGHTS));
         assert_eq!(film.last_step(), film.entry.length);
         let ActionLog::Discrete(actions) = &record.actions else { panic!("{record:?}") };
@@ -210,9 +203,9 @@ fn films_of_a_run_are_judged() {
 #[test]
 fn films_are_kept_within_the_budget() {
     let folder = tempfile::tempdir().unwrap();
-    let (run, settings, _) = run(folder.path(), "CartPole-v1");
+    let (run, _) = run(folder.path(), "CartPole-v1");
     let mut replayer = Replayer::default();
-    let wanted = [0, 1].map(|episode| episode_of(&run, &settings, episode));
+    let wanted = [0, 1].map(|episode| episode_of(&run, episode));
     let first = replayer.film(&wanted[0], &never).unwrap();
     assert!(Arc::ptr_eq(&first, &replayer.film(&wanted[0], &never).unwrap()));
     replayer.budget = first.bytes() + 1;
@@ -229,7 +222,8 @@ fn films_are_kept_within_the_budget() {
 #[test]
 fn what_is_amiss_is_told() {
     let folder = tempfile::tempdir().unwrap();
-    let (run, settings, records) = run(folder.path(), "CartPole-v1");
+    let (run, records) = run(folder.path(), "CartPole-v1");
+    let settings = settings("CartPole-v1");
     let note = |change: &dyn Fn(&mut EpisodeRecord)| {
         let mut record = records[0].clone();
         change(&mut record);
@@ -249,16 +243,15 @@ fn what_is_amiss_is_told() {
     assert!(note(&|record| record.actions = ActionLog::Discrete(vec![0, 5])).contains("Step 1 failed"));
 
     let mut replayer = Replayer::default();
-    let mut gone = episode_of(&run, &settings, 0);
-    gone.entry.return_ += 1.0;
-    assert!(replayer.film(&gone, &never).unwrap().note.as_ref().unwrap().contains("was resumed"));
-    let mut elsewhere = episode_of(&run, &settings, 0);
+    let gone = replayer.film(&episode_of(&run, 10_000), &never).unwrap();
+    assert!(gone.moments.is_empty() && gone.note.as_ref().unwrap().contains("has no episode 10000"), "{:?}", gone.note);
+    let mut elsewhere = episode_of(&run, 0);
     elsewhere.folder = folder.path().to_owned();
     let film = replayer.film(&elsewhere, &never).unwrap();
     assert!(film.moments.is_empty() && film.note.as_ref().unwrap().contains("is not a run"), "{:?}", film.note);
-    let mut of_another = episode_of(&run, &settings, 0);
-    of_another.settings = Arc::new(self::settings("Acrobot-v1"));
-    assert!(replayer.film(&of_another, &never).unwrap().note.as_ref().unwrap().contains("Acrobot-v1"));
+    std::fs::write(run.config(), self::settings("Acrobot-v1").to_toml(false)).unwrap();
+    let film = replayer.film(&episode_of(&run, 1), &never).unwrap();
+    assert!(film.note.as_ref().unwrap().contains("Acrobot-v1"), "{:?}", film.note);
 }
 
 /// What a person at a slider feels: an episode of ten thousand steps is a matter of a moment.
