@@ -96,3 +96,9 @@ pub(crate) fn unfaithful(return_: f64, recorded: f64) -> String {
 pub(crate) fn cut_off(shown: usize, total: usize) -> String {
     format!("Only the first {shown} of {total} steps: the rest does not fit into the memory that films may take.")
 }
+
+pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message");
+    format!("the environment panicked: {text}")
+}

@@ -7,6 +7,7 @@ pub(crate) mod fixture;
 mod latest;
 mod replayer;
 mod stage;
+mod studio;
 
 use std::path::PathBuf;
 
@@ -17,6 +18,7 @@ use crate::model::RunId;
 pub use checkpoint::Checkpoint;
 pub(crate) use film::scene_bytes;
 pub use film::{Film, Moment};
+pub(crate) use studio::Studio;
 
 /// What the window asks of its sources.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,7 @@
 //! Plays recorded episodes again. See [`EpisodeRecord`] for why that works.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -63,7 +64,8 @@ impl Replayer {
             self.films.push_back(found);
             return Some(film);
         }
-        let film = Arc::new(shoot(wanted, record, self.budget, overtaken)?);
+        let shot = catch_unwind(AssertUnwindSafe(|| shoot(wanted, record, self.budget, overtaken)));
+        let film = Arc::new(shot.unwrap_or_else(|panic| Some(blank(wanted, &text::panicked(&*panic))))?);
         self.films.push_back((key, film.clone()));
         let mut bytes: usize = self.films.iter().map(|(_, film)| film.bytes()).sum();
         while bytes > self.budget && self.films.len() > 1 {
@@ -79,15 +81,7 @@ fn shoot(
     budget: usize,
     overtaken: &dyn Fn() -> bool,
 ) -> Option<Film> {
-    let mut film = Film {
-        run: wanted.run,
-        episode: wanted.episode,
-        entry: EpisodeEntry { offset: 0, env: 0, length: 0, return_: 0.0, start_step: 0 },
-        judge: String::new(),
-        note: None,
-        real_time: 1.0,
-        moments: Vec::new(),
-    };
+    let mut film = blank(wanted, "");
     let prepared = record.and_then(|(entry, record)| {
         film.entry = entry;
         let judge = wanted.judge.load(&wanted.folder)?;
@@ -95,13 +89,26 @@ fn shoot(
         Ok((record, Stage::new(&settings(&wanted.folder)?, judge)?))
     });
     match prepared {
-        Err(problem) => film.note = Some(text::cannot_replay(&problem)),
+        Err(problem) => Some(blank(wanted, &problem)),
         Ok((record, mut stage)) => {
             film.real_time = stage.real_time();
             (film.moments, film.note) = reenact(&mut stage, &record, budget, overtaken)?;
+            Some(film)
         }
     }
-    Some(film)
+}
+
+/// A film of nothing, and why.
+fn blank(wanted: &EpisodeOf, problem: &str) -> Film {
+    Film {
+        run: wanted.run,
+        episode: wanted.episode,
+        entry: EpisodeEntry { offset: 0, env: 0, length: 0, return_: 0.0, start_step: 0 },
+        judge: String::new(),
+        note: Some(text::cannot_replay(problem)),
+        real_time: 1.0,
+        moments: Vec::new(),
+    }
 }
 
 /// The record of an episode, and what the index says of it.

@@ -254,6 +254,17 @@ fn what_is_amiss_is_told() {
     assert!(film.note.as_ref().unwrap().contains("Acrobot-v1"), "{:?}", film.note);
 }
 
+#[test]
+fn an_environment_that_panics_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (run, _) = run(folder.path(), "Scripted-v0");
+    let mut settings = settings("Scripted-v0");
+    settings.env.args.insert("panic_at".into(), 3.into());
+    std::fs::write(run.config(), settings.to_toml(false)).unwrap();
+    let film = Replayer::default().film(&episode_of(&run, 0), &never).unwrap();
+    assert!(film.note.as_ref().unwrap().contains("panicked: scripted to panic at step 3"), "{:?}", film.note);
+}
+
 /// What a person at a slider feels: an episode of ten thousand steps is a matter of a moment.
 #[test]
 fn long_episodes_are_whole() {
