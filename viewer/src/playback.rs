@@ -58,6 +58,11 @@ impl Playback {
     }
 }
 
+/// The least and greatest speed of an environment that a person would play at `real_time` steps a second.
+pub(crate) fn speeds(real_time: f32) -> (f32, f32) {
+    (real_time * SLOWEST, real_time * FASTEST)
+}
+
 /// Twice as fast. `real_time` is the speed at which a person would play.
 pub(crate) fn faster(speed: f32, real_time: f32) -> f32 {
     let next = speed * 2.0;

@@ -67,6 +67,22 @@ texts! {
 texts! {
     BEST_WEIGHTS = "best weights";
     LATEST_WEIGHTS = "latest weights";
+
+    TIMELINE = "Time line";
+    STRIPS = "Steps";
+    VALUE = "value";
+    REWARD = "reward";
+    ACTION = "action";
+    TD_ERROR = "TD error";
+    NO_TIME = "Open an episode, or watch a run that is live";
+    NO_EPISODES = "No episode has ended yet";
+    LIVE = "Live";
+    IS_LIVE = "live";
+    LOOKING_BACK = "looking back: to live";
+    SPEED = "Speed";
+    NO_WEIGHTS = "no weights yet";
+    JUDGED_BY = "Judged by";
+    JUDGED_BY_HINT = "Whose weights give the values and TD errors. They know more now than when the episode was played";
 }
 
 pub(crate) fn other_spaces(env: &str) -> String {
@@ -101,4 +117,30 @@ pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message");
     format!("the environment panicked: {text}")
+}
+
+pub(crate) fn episode(number: usize, return_: f64, length: u32) -> String {
+    format!("{number}: return {} in {length}", short(return_))
+}
+
+pub(crate) fn where_in_film(episode: usize, env: u32, step: usize, last: u32, return_: f64) -> String {
+    format!("Episode {episode}, environment {env} · step {step} of {last} · return {}", short(return_))
+}
+
+pub(crate) fn film_speed(asked: f32, real_time: f32, measured: Option<f32>) -> String {
+    let asked = match asked.is_finite() {
+        true => format!("{}/s, {}× real time", short(asked.into()), short((asked / real_time).into())),
+        false => FLAT_OUT.to_lowercase(),
+    };
+    measured.map_or(asked.clone(), |measured| format!("{asked}, measured {measured:.0}/s"))
+}
+
+pub(crate) fn live_speed(asked: Option<f32>, measured: f32) -> String {
+    let asked = asked.map_or(FLAT_OUT.to_lowercase(), |asked| format!("{}/s", short(asked.into())));
+    format!("{asked}, measured {}/s", short(measured.into()))
+}
+
+/// A number without a tail of digits.
+fn short(number: f64) -> String {
+    if number.fract() == 0.0 && number.abs() < 1e6 { format!("{number}") } else { format!("{number:.2}") }
 }

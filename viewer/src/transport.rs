@@ -8,7 +8,7 @@ use crate::playback::{faster, slower};
 use crate::state::State;
 
 /// Vector steps a second of the slowest live run. Beyond the other end comes only as fast as it goes.
-const LIVE_SPEEDS: (f32, f32) = (0.5, 16_384.0);
+pub(crate) const LIVE_SPEEDS: (f32, f32) = (0.5, 16_384.0);
 
 /// Does what `action` asks of the episode that is shown, or else of the live run, and answers what is to be done beside.
 /// Other actions do nothing here.

@@ -46,6 +46,17 @@ impl App {
                 self.model.cue(step);
             }
             Command::Seek(step) => self.model.seek(step),
+            Command::LookBack(step) => {
+                if let Some(live) = &mut self.model.live {
+                    live.look(|history| history.seek(step));
+                }
+            }
+            Command::JudgeBy(checkpoint) => {
+                self.order(Order::JudgeBy(checkpoint));
+                if let Some(film) = &self.model.film {
+                    self.commands.push(Command::OpenEpisode(film.run, film.episode, self.model.cursor));
+                }
+            }
             Command::PlaybackSpeed(speed) => self.model.playback_speed = speed,
             Command::Notice(notice) => self.state.notice = Some(notice),
             Command::Copy(text) => ctx.copy_text(text),

@@ -1,5 +1,7 @@
 //! One file a panel. A new one is a file here and a line in [`all`].
 
+mod timeline;
+
 use eframe::egui::Ui;
 
 use crate::command::Commands;
@@ -45,5 +47,5 @@ pub trait Panel {
 
 /// All panels, in the order of their tabs.
 pub fn all() -> Vec<Box<dyn Panel>> {
-    vec![]
+    vec![Box::new(timeline::Timeline)]
 }

@@ -16,8 +16,8 @@ use cartwheel_trainer::watch;
 use crate::model::RunId;
 
 pub use checkpoint::Checkpoint;
-pub(crate) use film::scene_bytes;
 pub use film::{Film, Moment};
+pub(crate) use film::{best, scene_bytes};
 pub(crate) use studio::Studio;
 
 /// What the window asks of its sources.
