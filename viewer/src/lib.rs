@@ -8,21 +8,23 @@
 //! | `command` | what panels can ask for, with its keys and names |
 //! | `source` | threads that turn runs into updates: files, live connections, episodes played again |
 //! | `series` | curves: millions of points, smoothed and thinned honestly |
+//! | `compare` | configurations of runs: filtered, told apart, grouped |
 //! | `panels` | one file a panel |
 //! | `paint`, `theme`, `text` | scenes as shapes, colours, words |
 //!
 //! Nothing here holds up training: a run is read from its folder, and what it sends live may be dropped.
 
 pub mod panels;
+pub mod series;
 
 mod app;
 mod command;
+mod compare;
 mod history;
 mod judge;
 mod model;
 mod paint;
 mod playback;
-mod series;
 mod source;
 mod state;
 mod text;

@@ -32,7 +32,7 @@ impl Window {
                     app.logic(&ui.ctx().clone());
                     app.ui(ui);
                 },
-                App::new(inbox, outbox),
+                App::new(vec![inbox], outbox),
             );
         Self { harness, updates, orders }
     }

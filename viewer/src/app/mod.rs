@@ -35,7 +35,8 @@ pub struct App {
     /// The panel in front at each place with tabs.
     front: [(Place, &'static str); 2],
     commands: Commands,
-    updates: Receiver<Update>,
+    /// One of each source.
+    updates: Vec<Receiver<Update>>,
     orders: Sender<Order>,
     /// When the last picture was begun.
     last: Option<Instant>,
@@ -47,7 +48,7 @@ pub struct App {
 
 impl App {
     /// An app that learns of runs from `updates` and asks for things with `orders`.
-    pub fn new(updates: Receiver<Update>, orders: Sender<Order>) -> Self {
+    pub fn new(updates: Vec<Receiver<Update>>, orders: Sender<Order>) -> Self {
         Self {
             model: Model::default(),
             state: State::default(),
@@ -76,10 +77,12 @@ impl App {
     /// Takes in updates, keys and commands, and lets time pass for what is being played.
     pub fn logic(&mut self, ctx: &Context) {
         let now = Instant::now();
-        while now.elapsed() < INTAKE
-            && let Ok(update) = self.updates.try_recv()
-        {
-            self.take_in(update);
+        while now.elapsed() < INTAKE {
+            let waiting: Vec<_> = self.updates.iter().filter_map(|source| source.try_recv().ok()).collect();
+            if waiting.is_empty() {
+                break;
+            }
+            waiting.into_iter().for_each(|update| self.take_in(update));
         }
         self.keys(ctx);
         for command in std::mem::take(&mut self.commands) {

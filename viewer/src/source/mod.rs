@@ -1,11 +1,13 @@
 //! Threads that turn runs into updates of the model.
 
 mod checkpoint;
+mod files;
 mod film;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod latest;
 mod replayer;
+mod run_follower;
 mod stage;
 mod studio;
 
@@ -16,6 +18,7 @@ use cartwheel_trainer::watch;
 use crate::model::RunId;
 
 pub use checkpoint::Checkpoint;
+pub(crate) use files::Files;
 pub use film::{Film, Moment};
 pub(crate) use film::{best, scene_bytes};
 pub(crate) use studio::Studio;
