@@ -4,6 +4,7 @@ mod rollouts;
 mod subject;
 #[cfg(test)]
 mod testing;
+mod timeline;
 
 use eframe::egui::Ui;
 
@@ -50,5 +51,5 @@ pub trait Panel {
 
 /// All panels, in the order of their tabs.
 pub fn all() -> Vec<Box<dyn Panel>> {
-    vec![Box::new(rollouts::Rollouts::default())]
+    vec![Box::new(rollouts::Rollouts::default()), Box::new(timeline::Timeline)]
 }
