@@ -209,6 +209,24 @@ impl Mlp {
         }
     }
 
+    /// The slope of one output by each input at `x`, a single row: what the output hangs on.
+    ///
+    /// # Panics
+    /// If `params` or `x` is too short or there is no such output.
+    pub fn input_gradient(&self, params: &[f32], x: &[f32], output: usize, scratch: &mut Activations) -> Vec<f32> {
+        self.forward(params, x, 1, scratch);
+        let mut slope = vec![0.0; self.output_stride()];
+        slope[output] = 1.0;
+        for (l, layer) in self.layers.iter().enumerate().rev() {
+            if l + 1 < self.layers.len() {
+                scale_by_slope(self.isa, self.activation, &scratch.outputs[l][..layer.padded_outputs], &mut slope);
+            }
+            let rows = params[layer.weight..layer.bias].chunks_exact(layer.padded_outputs);
+            slope = rows.map(|row| row.iter().zip(&slope).map(|(w, s)| w * s).sum()).collect();
+        }
+        slope
+    }
+
     /// The parameters by name, without padding.
     pub fn tensors(&self, flat: &[f32]) -> Vec<NamedTensor> {
         let mut tensors = Vec::new();
@@ -359,6 +377,28 @@ mod tests {
                 let real: std::collections::BTreeSet<usize> =
                     mlp.layers.iter().flat_map(|l| l.indices().collect::<Vec<_>>()).collect();
                 assert!((0..mlp.flat_len()).all(|i| real.contains(&i) || gradient[i] == 0.0), "padding got a gradient");
+            }
+        }
+    }
+
+    #[test]
+    fn slopes_by_the_input_agree_with_finite_differences() {
+        let mut rng = Generator::new(4);
+        for activation in [Activation::Relu, Activation::Tanh] {
+            let mlp = Mlp::new(5, &[24, 9], 3, activation);
+            let params = mlp.init(&mut rng);
+            let x: Vec<f32> = (0..5).map(|_| rng.uniform(-2.0, 2.0) as f32).collect();
+            let mut scratch = Activations::default();
+            let slopes = mlp.input_gradient(&params, &x, 1, &mut scratch);
+            assert_eq!(slopes.len(), 5);
+            for (i, slope) in slopes.iter().enumerate() {
+                let mut at = |step: f32| {
+                    let mut x = x.clone();
+                    x[i] += step;
+                    mlp.forward(&params, &x, 1, &mut scratch)[1]
+                };
+                let expected = (at(1e-3) - at(-1e-3)) / 2e-3;
+                assert!((slope - expected).abs() < 2e-3, "{activation} {i}: {slope} {expected}");
             }
         }
     }

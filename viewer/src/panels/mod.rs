@@ -1,5 +1,11 @@
 //! One file a panel. A new one is a file here and a line in [`all`].
 
+mod rollouts;
+mod subject;
+#[cfg(test)]
+mod testing;
+mod timeline;
+
 use eframe::egui::Ui;
 
 use crate::command::Commands;
@@ -13,7 +19,9 @@ pub enum Place {
     Left,
     /// In the middle.
     Center,
-    /// Under the pictures; panels there share it by tabs.
+    /// Right under the pictures.
+    Under,
+    /// At the bottom; panels there share it by tabs.
     Bottom,
     /// Beside the pictures, on the right; panels there share it by tabs.
     Right,
@@ -43,5 +51,5 @@ pub trait Panel {
 
 /// All panels, in the order of their tabs.
 pub fn all() -> Vec<Box<dyn Panel>> {
-    vec![]
+    vec![Box::new(rollouts::Rollouts::default()), Box::new(timeline::Timeline)]
 }
