@@ -133,7 +133,7 @@ impl Theme {
         }
         let at = share.clamp(0.0, 1.0) * (VIRIDIS.len() - 1) as f32;
         let below = (at as usize).min(VIRIDIS.len() - 2);
-        VIRIDIS[below].lerp_to_gamma(&VIRIDIS[below + 1], at - below as f32)
+        VIRIDIS[below].lerp_to_gamma(VIRIDIS[below + 1], at - below as f32)
     }
 }
 

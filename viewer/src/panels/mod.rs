@@ -1,5 +1,8 @@
 //! One file a panel. A new one is a file here and a line in [`all`].
 
+mod curves;
+mod runs;
+
 use eframe::egui::Ui;
 
 use crate::command::Commands;
@@ -45,5 +48,5 @@ pub trait Panel {
 
 /// All panels, in the order of their tabs.
 pub fn all() -> Vec<Box<dyn Panel>> {
-    vec![]
+    vec![Box::new(runs::Runs::default()), Box::new(curves::Curves::default())]
 }
