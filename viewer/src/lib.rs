@@ -9,19 +9,28 @@
 //! | `source` | threads that turn runs into updates: files, live connections, episodes played again |
 //! | `series` | curves: millions of points, smoothed and thinned honestly |
 //! | `compare` | configurations of runs: filtered, told apart, grouped |
+//! | `judge` | a run's policy: the values of actions, what they hang on, and maps of them |
+//! | `observation` | observations as people read them: names and bounds of numbers, or a picture |
+//! | `spaces` | what a run's environment looks like from outside |
 //! | `panels` | one file a panel |
-//! | `paint`, `theme`, `text` | scenes as shapes, colours, words |
+//! | `overlays` | what a policy makes of a state, painted over its picture: one file a kind |
+//! | `paint`, `theme`, `text` | scenes as shapes, colors, words |
 //!
 //! Nothing here holds up training: a run is read from its folder, and what it sends live may be dropped.
 
+pub mod judge;
+pub mod observation;
+pub mod overlays;
+pub mod paint;
 pub mod panels;
 pub mod series;
+pub mod spaces;
 
 mod app;
 mod command;
 mod compare;
 mod model;
-mod paint;
+mod number;
 mod source;
 mod state;
 mod text;

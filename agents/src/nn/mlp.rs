@@ -149,6 +149,22 @@ impl Mlp {
         &scratch.outputs[self.layers.len() - 1][..batch * self.output_stride()]
     }
 
+    /// What the last [`forward`](Self::forward) with this `scratch` returned, and rows of larger batches before it.
+    pub fn last_outputs<'a>(&self, scratch: &'a Activations) -> &'a [f32] {
+        scratch.outputs.last().map_or(&[], Vec::as_slice)
+    }
+
+    /// Where the parameters of each name lie in the flat buffer, with zeros for padding between them.
+    pub fn slices(&self) -> Vec<(String, std::ops::Range<usize>)> {
+        let of = |(l, layer): (usize, &Layer)| {
+            [
+                (format!("{}.weight", 2 * l), layer.weight..layer.bias),
+                (format!("{}.bias", 2 * l), layer.bias..layer.bias + layer.padded_outputs),
+            ]
+        };
+        self.layers.iter().enumerate().flat_map(of).collect()
+    }
+
     /// Adds the gradient of the parameters to `gradient`, given `output_gradient`, the gradient of the loss
     /// by the outputs of the last [`forward`](Self::forward) on `x` with this `scratch`.
     ///
@@ -182,6 +198,24 @@ impl Mlp {
                 scale_by_slope(self.isa, self.activation, &outputs[l - 1][..batch * k], dx);
             }
         }
+    }
+
+    /// The slope of one output by each input at `x`, a single row: what the output hangs on.
+    ///
+    /// # Panics
+    /// If `params` or `x` is too short or there is no such output.
+    pub fn input_gradient(&self, params: &[f32], x: &[f32], output: usize, scratch: &mut Activations) -> Vec<f32> {
+        self.forward(params, x, 1, scratch);
+        let mut slope = vec![0.0; self.output_stride()];
+        slope[output] = 1.0;
+        for (l, layer) in self.layers.iter().enumerate().rev() {
+            if l + 1 < self.layers.len() {
+                scale_by_slope(self.isa, self.activation, &scratch.outputs[l][..layer.padded_outputs], &mut slope);
+            }
+            let rows = params[layer.weight..layer.bias].chunks_exact(layer.padded_outputs);
+            slope = rows.map(|row| row.iter().zip(&slope).map(|(w, s)| w * s).sum()).collect();
+        }
+        slope
     }
 
     /// The parameters by name, without padding.
@@ -334,6 +368,28 @@ mod tests {
                 let real: std::collections::BTreeSet<usize> =
                     mlp.layers.iter().flat_map(|l| l.indices().collect::<Vec<_>>()).collect();
                 assert!((0..mlp.flat_len()).all(|i| real.contains(&i) || gradient[i] == 0.0), "padding got a gradient");
+            }
+        }
+    }
+
+    #[test]
+    fn slopes_by_the_input_agree_with_finite_differences() {
+        let mut rng = Generator::new(4);
+        for activation in [Activation::Relu, Activation::Tanh] {
+            let mlp = Mlp::new(5, &[24, 9], 3, activation);
+            let params = mlp.init(&mut rng);
+            let x: Vec<f32> = (0..5).map(|_| rng.uniform(-2.0, 2.0) as f32).collect();
+            let mut scratch = Activations::default();
+            let slopes = mlp.input_gradient(&params, &x, 1, &mut scratch);
+            assert_eq!(slopes.len(), 5);
+            for (i, slope) in slopes.iter().enumerate() {
+                let mut at = |step: f32| {
+                    let mut x = x.clone();
+                    x[i] += step;
+                    mlp.forward(&params, &x, 1, &mut scratch)[1]
+                };
+                let expected = (at(1e-3) - at(-1e-3)) / 2e-3;
+                assert!((slope - expected).abs() < 2e-3, "{activation} {i}: {slope} {expected}");
             }
         }
     }

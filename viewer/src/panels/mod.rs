@@ -1,7 +1,11 @@
 //! One file a panel. A new one is a file here and a line in [`all`].
 
 mod curves;
+mod rollouts;
 mod runs;
+mod subject;
+#[cfg(test)]
+mod testing;
 
 use eframe::egui::Ui;
 
@@ -48,5 +52,5 @@ pub trait Panel {
 
 /// All panels, in the order of their tabs.
 pub fn all() -> Vec<Box<dyn Panel>> {
-    vec![Box::new(runs::Runs::default()), Box::new(curves::Curves::default())]
+    vec![Box::new(runs::Runs::default()), Box::new(rollouts::Rollouts::default()), Box::new(curves::Curves::default())]
 }

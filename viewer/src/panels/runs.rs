@@ -165,3 +165,83 @@ fn configuration(ui: &mut Ui, run: &Run, other: Option<&Run>) {
         });
     });
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
+mod tests {
+    use super::*;
+    use crate::model::Update;
+    use crate::panels::testing::{opened, settings, stage};
+    use crate::state::State;
+    use cartwheel_trainer::run::{Manifest, MetricsRow};
+    use egui_kittest::kittest::Queryable as _;
+
+    fn model() -> Model {
+        let mut model = opened("CartPole-v1");
+        let mut manifest = Manifest::start("CartPole-v1", "dqn", 7, "none");
+        manifest.end(Outcome::Finished, None);
+        model.apply(Update::Manifest(0, Box::new(manifest)));
+        let metrics = [("eval/mean_reward".to_owned(), 487.5)].into();
+        model.apply(Update::Metrics(0, vec![MetricsRow { step: 12_000, metrics, ..MetricsRow::default() }]));
+        let mut other = settings("CartPole-v1");
+        other.dqn.learning_rate = 0.5;
+        model.apply(Update::Opened("runs/other".into()));
+        model.apply(Update::Settings(1, Box::new(other)));
+        model.apply(Update::Opened("runs/broken".into()));
+        model.apply(Update::Problem(2, "run.json does not parse".into()));
+        model
+    }
+
+    #[test]
+    fn runs_are_listed_and_clicked() {
+        let mut harness = stage(Runs::default(), model(), State::default());
+        harness.run();
+        harness.get_by_label("finished · CartPole-v1 · dqn · seed 7 · 12\u{202f}000 steps · best return 487.5");
+        harness.get_by_label("run.json does not parse");
+        harness.get_by_label("Show the curves of tested").click();
+        harness.run();
+        harness.get_by_label("other").click();
+        harness.run();
+        assert_eq!(harness.state().commands, [Command::ShowCurves(0, false), Command::SelectRun(1)]);
+    }
+
+    #[test]
+    fn the_selected_run_is_compared_with_the_one_before() {
+        let mut harness = stage(Runs::default(), model(), State { run: Some(0), ..State::default() });
+        harness.run();
+        harness.get_by_label("Differences from other");
+        harness.state_mut().state.run = Some(2);
+        harness.run();
+        harness.get_by_label("Differences from tested");
+        harness.state_mut().state.run = Some(1);
+        harness.run();
+        harness.get_by_label("Differences from broken");
+        harness.state_mut().state.run = Some(0);
+        harness.run();
+        harness.get_by_label("dqn.learning_rate");
+        harness.get_by_label("0.5");
+        harness.get_by_label("Configuration").click();
+        harness.run();
+        harness.get_by_label("train.seed");
+    }
+
+    #[test]
+    fn the_filter_goes_by_configuration() {
+        let mut harness = stage(Runs::default(), model(), State::default());
+        harness.state_mut().panel.filter = "learning_rate=0.5".to_owned();
+        harness.run();
+        harness.get_by_label("other");
+        assert!(harness.query_by_label("tested").is_none() && harness.query_by_label("broken").is_none());
+    }
+
+    #[test]
+    fn a_run_that_was_killed_is_not_live() {
+        let mut model = Model::default();
+        model.apply(Update::Opened("runs/a".into()));
+        assert_eq!(summary(&model.runs[0]), text::READING);
+        model.apply(Update::Manifest(0, Box::new(Manifest::start("CartPole-v1", "dqn", 1, "none"))));
+        assert!(summary(&model.runs[0]).starts_with(text::KILLED));
+        model.apply(Update::Alive(0, true));
+        assert!(summary(&model.runs[0]).starts_with(text::LIVE));
+    }
+}
