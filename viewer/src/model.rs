@@ -323,3 +323,6 @@ impl Live {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,11 +4,11 @@ use eframe::egui::{CollapsingHeader, Grid, Label, RichText, ScrollArea, TextEdit
 
 use cartwheel_trainer::run::Outcome;
 
-use super::curves::scales::{count, number};
 use super::{Context, Panel, Place};
 use crate::command::{Command, Commands};
 use crate::compare;
 use crate::model::{Model, Run, RunId};
+use crate::number;
 use crate::series::EPISODE_RETURN;
 use crate::text;
 use crate::theme::Theme;
@@ -110,14 +110,10 @@ fn row(ui: &mut Ui, id: RunId, run: &Run, selected: bool, commands: &mut Command
 /// A run in a line.
 fn summary(run: &Run) -> String {
     let Some(manifest) = &run.manifest else { return text::READING.to_owned() };
-    let mut parts = vec![
-        outcome(run, &manifest.outcome).to_owned(),
-        manifest.env.clone(),
-        manifest.algo.clone(),
-        format!("{} {}", text::SEED, manifest.seed),
-        format!("{} {}", count(run.step), text::STEPS),
-    ];
-    parts.extend(best_return(run).map(|best| format!("{} {}", text::BEST_RETURN, number(best))));
+    let mut parts =
+        vec![outcome(run, &manifest.outcome).to_owned(), format!("{} {}", number::count(run.step), text::STEPS)];
+    parts.extend(best_return(run).map(|best| format!("{} {}", text::BEST_RETURN, number::compact(best))));
+    parts.extend([manifest.env.clone(), manifest.algo.clone(), format!("{} {}", text::SEED, manifest.seed)]);
     parts.join(" \u{b7} ")
 }
 
@@ -196,7 +192,7 @@ mod tests {
     fn runs_are_listed_and_clicked() {
         let mut harness = stage(Runs::default(), model(), State::default());
         harness.run();
-        harness.get_by_label("finished · CartPole-v1 · dqn · seed 7 · 12\u{202f}000 steps · best return 487.5");
+        harness.get_by_label("finished · 12\u{202f}000 steps · best return 487.5 · CartPole-v1 · dqn · seed 7");
         harness.get_by_label("run.json does not parse");
         harness.get_by_label("Show the curves of tested").click();
         harness.run();

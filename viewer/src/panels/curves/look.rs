@@ -2,7 +2,8 @@
 
 use eframe::egui::{ComboBox, Slider, TextEdit, Ui};
 
-use super::scales::{self, Scales};
+use super::scales::Scales;
+use crate::number;
 use crate::series::Axis;
 use crate::text;
 
@@ -39,7 +40,7 @@ impl Look {
             .logarithmic(true)
             .smallest_positive(most / 1e4)
             .custom_formatter(
-                move |value, _| if axis == Axis::WallTime { scales::time(value) } else { scales::number(value) },
+                move |value, _| if axis == Axis::WallTime { number::seconds(value) } else { number::compact(value) },
             )
             .text(text::SMOOTHING);
         ui.add(slider).on_hover_text(text::SMOOTHING_HINT);

@@ -3,7 +3,7 @@
 mod choice;
 mod look;
 mod plot;
-pub(crate) mod scales;
+mod scales;
 mod trace;
 
 #[cfg(test)]
@@ -20,12 +20,12 @@ use self::trace::Traces;
 use super::{Context, Panel, Place};
 use crate::command::Commands;
 use crate::compare::{self, Group};
-use crate::model::Model;
+use crate::model::{Model, Run};
 use crate::text;
 use crate::theme::Theme;
 
 /// The least width and height of a plot among others.
-const PLOT: [f32; 2] = [260.0, 150.0];
+const PLOT: [f32; 2] = [190.0, 120.0];
 /// Points that are smoothed in a frame, over all plots: about a millisecond.
 const SMOOTHED: usize = 50_000;
 /// Names in the legend; more would hide the plots.
@@ -69,9 +69,10 @@ impl Panel for Curves {
 }
 
 impl Curves {
-    /// The runs that are shown: in groups, or each by itself.
+    /// The runs that are shown, as far as they have curves: in groups, or each by itself.
     fn groups(&self, model: &Model) -> Vec<Group> {
-        let shown = model.runs.iter().enumerate().filter(|(_, run)| run.shown && compare::fits(run, &self.look.filter));
+        let fits = |run: &Run| run.shown && !run.metrics.is_empty() && compare::fits(run, &self.look.filter);
+        let shown = model.runs.iter().enumerate().filter(|(_, run)| fits(run));
         if self.look.grouped {
             compare::groups(shown)
         } else {

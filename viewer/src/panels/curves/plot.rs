@@ -3,13 +3,14 @@
 use eframe::egui::{Color32, Id, Pos2, Response, Role, Sense, Stroke, Ui, Vec2, WidgetInfo};
 use egui_plot::{FilledArea, Line, Plot, PlotPoints, PlotResponse, PlotTransform, PlotUi};
 
-use super::look::Look;
-use super::scales::{self, Scales, log_marks};
+use super::look::{self, Look};
+use super::scales::{Scales, log_marks};
 use super::trace::{Band, Traces};
 use crate::command::{Command, Commands};
 use crate::compare::Group;
 use crate::model::{Model, RunId};
-use crate::series::{Axis, EPISODE_RETURN, Point, Series, View};
+use crate::number;
+use crate::series::{EPISODE_RETURN, Point, Series, View};
 use crate::text;
 use crate::theme::Theme;
 
@@ -198,11 +199,11 @@ impl<'a> Subject<'a> {
             let at = (0..band.x.len()).min_by(|a, b| off(a).total_cmp(&off(b)))?;
             let average = band.averages[at];
             let group = self.groups.iter().find(|group| group.runs.contains(run))?;
-            let (mean, low, high) = (average.mean, average.low, average.high);
-            let [mean, low, high] = [mean, low, high].map(scales::number);
-            Some(format!("{}: {mean} ({low} {} {high}, {} {})", group.name, text::TO, average.runs, text::RUNS_COUNTED))
+            let [mean, low, high] = [average.mean, average.low, average.high].map(number::compact);
+            let band = format!(" ({low} {} {high}, {} {})", text::TO, average.runs, text::RUNS_COUNTED);
+            Some(format!("{}: {mean}{}", group.name, if average.runs > 1 { &band } else { "" }))
         });
-        let place = self.look.scales.x_mark(x);
+        let place = format!("{} {}", look::name(self.look.scales.axis), self.look.scales.x_mark(x));
         tooltip(&shown.response, lines.chain([place]).collect());
     }
 }
@@ -210,14 +211,14 @@ impl<'a> Subject<'a> {
 /// A point's value and where it is, a line each.
 fn tell(metric: &str, point: &Point) -> [String; 4] {
     [
-        format!("{metric} {}", scales::number(point.value)),
-        format!("{} {}", text::STEP, scales::count(point.step)),
+        format!("{metric} {}", number::compact(point.value)),
+        format!("{} {}", text::STEP, number::count(point.step)),
         format!(
             "{} {}",
             text::EPISODE,
-            scales::count(point.episodes.saturating_sub(u64::from(metric == EPISODE_RETURN)))
+            number::count(point.episodes.saturating_sub(u64::from(metric == EPISODE_RETURN)))
         ),
-        scales::time(point.wall_s),
+        number::seconds(point.wall_s),
     ]
 }
 

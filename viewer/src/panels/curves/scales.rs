@@ -2,6 +2,7 @@
 
 use egui_plot::{GridInput, GridMark};
 
+use crate::number;
 use crate::series::{Axis, Point};
 
 /// How a plot's axes measure. A logarithmic one holds decimal logarithms.
@@ -33,12 +34,12 @@ impl Scales {
     /// A mark's text on the axis of x.
     pub(super) fn x_mark(self, x: f64) -> String {
         let x = self.x_from(x);
-        if self.axis == Axis::WallTime { time(x) } else { number(x) }
+        if self.axis == Axis::WallTime { number::seconds(x) } else { number::compact(x) }
     }
 
     /// A mark's text on the axis of values.
     pub(super) fn y_mark(self, y: f64) -> String {
-        number(if self.log_y { 10_f64.powf(y) } else { y })
+        number::compact(if self.log_y { 10_f64.powf(y) } else { y })
     }
 }
 
@@ -66,75 +67,9 @@ pub(super) fn log_marks(input: &GridInput) -> Vec<GridMark> {
     marks.filter(|mark| mark.value >= low && mark.value <= high).collect()
 }
 
-/// A number in few characters: `0.001`, `-12.5`, `1.5k`, `20M`.
-pub(crate) fn number(value: f64) -> String {
-    let size = value.abs();
-    if size == 0.0 {
-        return "0".to_owned();
-    }
-    if !(1e-3..1e15).contains(&size) {
-        return format!("{value:.1e}");
-    }
-    let (unit, suffix) = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")]
-        .into_iter()
-        .find(|(unit, _)| size >= *unit)
-        .map_or((1.0, ""), |(unit, suffix)| (if suffix == "k" { 1e3 } else { unit }, suffix));
-    let scaled = value / unit;
-    // Four digits that count.
-    let decimals = (3 - scaled.abs().log10().floor() as i32).clamp(0, 6) as usize;
-    let text = format!("{scaled:.decimals$}");
-    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    format!("{text}{suffix}")
-}
-
-/// Seconds in few characters: `12.5 s`, `3 min`, `2.5 h`.
-pub(crate) fn time(seconds: f64) -> String {
-    match seconds.abs() {
-        size if size < 120.0 => format!("{} s", number(seconds)),
-        size if size < 7200.0 => format!("{} min", number(seconds / 60.0)),
-        _ => format!("{} h", number(seconds / 3600.0)),
-    }
-}
-
-/// A count with its digits in threes.
-pub(crate) fn count(value: u64) -> String {
-    let digits = value.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            // Narrow and never broken.
-            text.push('\u{202f}');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_short_and_exact_enough() {
-        for (value, text) in [
-            (0.0, "0"),
-            (1.0, "1"),
-            (-12.5, "-12.5"),
-            (0.001, "0.001"),
-            (0.12345, "0.1235"),
-            (499.97, "500"),
-            (1500.0, "1500"),
-            (15_000.0, "15k"),
-            (123_456.0, "123.5k"),
-            (20_000_000.0, "20M"),
-            (1.5e-7, "1.5e-7"),
-            (f64::NAN, "NaN"),
-        ] {
-            assert_eq!(number(value), text);
-        }
-        assert_eq!([time(12.5), time(180.0), time(9000.0)], ["12.5 s", "3 min", "2.5 h"]);
-        assert_eq!([count(0), count(999), count(1_234_567)], ["0", "999", "1\u{202f}234\u{202f}567"]);
-    }
 
     #[test]
     fn marks_of_logarithmic_axes() {

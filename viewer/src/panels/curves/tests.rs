@@ -80,7 +80,7 @@ fn metrics_are_chosen_from_the_list() {
     check(&mut harness, "train/loss");
     assert!(harness.query_by_label("Plot of train/loss").is_none());
 
-    harness.get_by_label("Search").focus();
+    harness.get_by_role_and_label(eframe::egui::accesskit::Role::TextInput, "Metrics").focus();
     harness.event(Event::Text("fps".into()));
     harness.run();
     assert!(harness.query_all_by_label("train/loss").next().is_none());
