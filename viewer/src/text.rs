@@ -76,6 +76,47 @@ texts! {
     UPDATES = "updates";
     REPLAY = "replay";
     POLICY_LAG = "policy lag";
+
+    CURVES = "Curves";
+    RUNS = "Runs";
+    METRICS = "Metrics";
+    SEARCH = "Search";
+    PLOT_OF = "Plot of";
+    X_AXIS = "x axis";
+    AXIS_STEPS = "Steps";
+    AXIS_EPISODES = "Episodes";
+    AXIS_WALL_TIME = "Wall time";
+    LOG_X = "Log x";
+    LOG_Y = "Log y";
+    SMOOTHING = "Smoothing";
+    SMOOTHING_HINT = "How far back each point's mean reaches, in the units of x. The curve as it is stays pale behind";
+    GROUPED = "Average seeds";
+    GROUPED_HINT = "Runs that differ in no more than their seeds: their mean, and a band from the lowest to the highest";
+    FILTER = "Filter";
+    FILTER_EXAMPLE = "env.id=CartPole-v1";
+    FILTER_HINT = "Words in a run's name, or settings such as dqn.learning_rate=0.001";
+    MAKE_LARGE = "Click to see it alone";
+    MAKE_SMALL = "Click to see it beside the others";
+    LEFT_OUT = "left out";
+    LEFT_OUT_HINT = "Values that are no numbers, and on logarithmic axes what is not positive";
+    CLICK_TO_OPEN = "Click to see the episode";
+    NO_CURVES = "No curves: no run is checked, or none has metrics yet";
+    NO_METRICS_CHOSEN = "No metric is checked";
+    TO = "to";
+    RUNS_COUNTED = "runs";
+    SHOW_CURVES_OF = "Show the curves of";
+    LIVE = "Live";
+    IS_LIVE = "live";
+    KILLED = "killed";
+    FINISHED = "finished";
+    INTERRUPTED = "interrupted";
+    FAILED = "failed";
+    READING = "reading";
+    SEED = "seed";
+    BEST_RETURN = "best return";
+    CONFIGURATION = "Configuration";
+    DIFFERENCES_FROM = "Differences from";
+    NO_DIFFERENCES = "None";
 }
 
 texts! {
@@ -90,8 +131,6 @@ texts! {
     TD_ERROR = "TD error";
     NO_TIME = "Open an episode, or watch a run that is live";
     NO_EPISODES = "No episode has ended yet";
-    LIVE = "Live";
-    IS_LIVE = "live";
     LOOKING_BACK = "looking back: to live";
     SPEED = "Speed";
     NO_WEIGHTS = "no weights yet";

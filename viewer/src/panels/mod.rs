@@ -1,6 +1,8 @@
 //! One file a panel. A new one is a file here and a line in [`all`].
 
+mod curves;
 mod rollouts;
+mod runs;
 mod subject;
 #[cfg(test)]
 mod testing;
@@ -51,5 +53,10 @@ pub trait Panel {
 
 /// All panels, in the order of their tabs.
 pub fn all() -> Vec<Box<dyn Panel>> {
-    vec![Box::new(rollouts::Rollouts::default()), Box::new(timeline::Timeline)]
+    vec![
+        Box::new(runs::Runs::default()),
+        Box::new(rollouts::Rollouts::default()),
+        Box::new(timeline::Timeline),
+        Box::new(curves::Curves::default()),
+    ]
 }
