@@ -26,6 +26,7 @@ pub mod spaces;
 
 mod app;
 mod command;
+mod memory;
 mod model;
 mod number;
 mod series;

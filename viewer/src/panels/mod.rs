@@ -1,9 +1,17 @@
 //! One file a panel. A new one is a file here and a line in [`all`].
 
+mod heat;
+mod inspector;
+mod machine_room;
+mod newest;
+mod replay_buffer;
 mod rollouts;
+mod seen;
 mod subject;
 #[cfg(test)]
 mod testing;
+mod trail;
+mod value_map;
 
 use eframe::egui::Ui;
 
@@ -48,5 +56,11 @@ pub trait Panel {
 
 /// All panels, in the order of their tabs.
 pub fn all() -> Vec<Box<dyn Panel>> {
-    vec![Box::new(rollouts::Rollouts::default())]
+    vec![
+        Box::new(rollouts::Rollouts::default()),
+        Box::new(inspector::Inspector::default()),
+        Box::new(value_map::ValueMaps::default()),
+        Box::new(replay_buffer::ReplayBuffer::default()),
+        Box::new(machine_room::MachineRoom::default()),
+    ]
 }
