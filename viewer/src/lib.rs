@@ -11,6 +11,7 @@
 //! | `judge` | a run's policy: the values of actions, what they hang on, and maps of them |
 //! | `observation` | observations as people read them: names and bounds of numbers, or a picture |
 //! | `spaces` | what a run's environment looks like from outside |
+//! | `compare` | configurations of runs: filtered, told apart, grouped |
 //! | `panels` | one file a panel |
 //! | `overlays` | what a policy makes of a state, painted over its picture: one file a kind |
 //! | `paint`, `theme`, `text` | scenes as shapes, colors, words |
@@ -22,20 +23,26 @@ pub mod observation;
 pub mod overlays;
 pub mod paint;
 pub mod panels;
+pub mod series;
 pub mod spaces;
 
 mod app;
 mod command;
+mod compare;
 mod memory;
 mod model;
 mod number;
-mod series;
 mod source;
 mod state;
 mod text;
 mod theme;
+mod tui;
+mod window;
 
-pub use command::{Command, Commands};
+pub use app::App;
+pub use command::{Action, Command, Commands};
 pub use model::{Model, Update};
-pub use state::State;
+pub use source::Order;
+pub use state::{Reins, State};
 pub use theme::Theme;
+pub use window::ViewerError;

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cartwheel_trainer::run::{EpisodeEntry, Manifest, MetricsRow};
 use cartwheel_trainer::{Settings, watch};
 
-use crate::series::Series;
+use crate::series::{BUDGET, Clock, EPISODE_RETURN, Point, Series};
 use crate::source::Film;
 use crate::spaces::Spaces;
 
@@ -16,6 +17,10 @@ pub type RunId = usize;
 
 /// Looks kept of each thread: half a minute at 200 a second.
 const LOOKS: usize = 6000;
+/// Episodes kept of each run, the newest: 32 MiB.
+const EPISODES: usize = 1 << 20;
+/// Runs whose curves are shown without being asked for: more would hide each other.
+const SHOWN: usize = 10;
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
@@ -32,6 +37,8 @@ pub struct Model {
     pub playing: bool,
     /// Steps a second at which it is played.
     pub playback_speed: f32,
+    /// The part of a step that time has passed for.
+    owed: f32,
 }
 
 /// A run's folder, as far as it was read.
@@ -46,12 +53,22 @@ pub struct Run {
     /// What its environment's observations and actions look like, or why that is not known. Its source makes the
     /// environment once to learn it.
     pub spaces: Option<Result<Arc<Spaces>, String>>,
+    /// Its configuration as names and values, such as `train.seed` and `1`.
+    pub config: Vec<(String, String)>,
     /// Its `run.json`.
     pub manifest: Option<Manifest>,
-    /// Each metric by its name.
+    /// Whether a process has it.
+    pub alive: bool,
+    /// Each metric by its name, and the episodes' returns as [`EPISODE_RETURN`].
     pub metrics: BTreeMap<String, Series>,
-    /// Its episodes, in the order in which they ended.
+    /// Environment steps so far.
+    pub step: u64,
+    /// When its steps were made.
+    pub clock: Clock,
+    /// Its episodes, in the order in which they ended; of very many, the newest.
     pub episodes: Vec<EpisodeEntry>,
+    /// The place of the first of them among the run's.
+    pub first_episode: usize,
     /// What could not be read, and why.
     pub problem: Option<String>,
     /// Whether its curves are shown.
@@ -100,6 +117,10 @@ pub enum Update {
     Restarted(RunId),
     /// It could not be read.
     Problem(RunId, String),
+    /// It can be read again.
+    Recovered(RunId),
+    /// Whether a process has it.
+    Alive(RunId, bool),
     /// It is attached to.
     Attached(RunId),
     /// A message of the attached run.
@@ -114,17 +135,28 @@ impl Model {
     /// Takes in what a source tells. Pure: no thread, no clock, so that tests build any picture from updates.
     pub fn apply(&mut self, update: Update) {
         match update {
-            Update::Opened(path) => self.runs.push(Run::new(path)),
-            Update::Settings(run, settings) => self.with(run, |run| run.settings = Some(*settings)),
+            Update::Opened(path) => {
+                let shown = self.runs.iter().filter(|run| run.shown).count() < SHOWN;
+                self.runs.push(Run { shown, ..Run::new(path) });
+            }
+            Update::Settings(run, settings) => self.with(run, |run| {
+                run.config = settings.values();
+                run.settings = Some(*settings);
+            }),
             Update::Spaces(run, spaces) => self.with(run, |run| run.spaces = Some(spaces.map(Arc::new))),
             Update::Manifest(run, manifest) => self.with(run, |run| run.manifest = Some(*manifest)),
-            Update::Metrics(run, rows) => self.with(run, |run| run.extend(&rows)),
-            Update::Episodes(run, entries) => self.with(run, |run| run.episodes.extend(entries)),
-            Update::Restarted(run) => self.with(run, |run| {
-                run.metrics.clear();
-                run.episodes.clear();
-            }),
+            Update::Metrics(run, rows) => {
+                self.with(run, |run| run.extend(&rows));
+                self.thin(BUDGET);
+            }
+            Update::Episodes(run, entries) => {
+                self.with(run, |run| run.add_episodes(entries));
+                self.thin(BUDGET);
+            }
+            Update::Restarted(run) => self.with(run, Run::forget),
             Update::Problem(run, problem) => self.with(run, |run| run.problem = Some(problem)),
+            Update::Recovered(run) => self.with(run, |run| run.problem = None),
+            Update::Alive(run, alive) => self.with(run, |run| run.alive = alive),
             Update::Attached(run) => self.live = Some(Live { run, ..Live::default() }),
             Update::Reply(reply) => {
                 if let Some(live) = &mut self.live {
@@ -139,9 +171,63 @@ impl Model {
         }
     }
 
+    /// Lets time pass for the episode that is being played.
+    pub fn pass(&mut self, time: Duration) {
+        let Some(film) = self.film.as_ref().filter(|_| self.playing) else { return };
+        self.owed += time.as_secs_f32() * self.playback_speed;
+        let steps = self.owed.floor();
+        self.owed -= steps;
+        self.cursor = self.cursor.saturating_add(steps as u32).min(film.last_step());
+        self.playing = self.cursor < film.last_step();
+    }
+
+    /// Whether the next picture may differ from this one though nobody touches anything.
+    pub fn is_moving(&self) -> bool {
+        self.playing || self.live.is_some()
+    }
+
+    /// Where the next episode begins to be shown.
+    pub fn cue(&mut self, step: u32) {
+        self.cursor = step;
+    }
+
+    /// Goes to a step of the episode that is shown.
+    pub fn seek(&mut self, step: u32) {
+        if let Some(film) = &self.film {
+            self.cursor = step.min(film.last_step());
+        }
+    }
+
+    /// Back to the live run.
+    pub fn close_film(&mut self) {
+        (self.film, self.playing, self.cursor) = (None, false, 0);
+    }
+
     fn with(&mut self, run: RunId, change: impl FnOnce(&mut Run)) {
         if let Some(run) = self.runs.get_mut(run) {
             change(run);
+        }
+    }
+}
+
+impl Model {
+    /// The memory of all curves, in bytes.
+    pub fn curve_bytes(&self) -> usize {
+        self.runs.iter().flat_map(|run| run.metrics.values()).map(Series::bytes).sum()
+    }
+
+    /// Thins the longest curves until all take at most so many bytes.
+    fn thin(&mut self, budget: usize) {
+        let mut bytes = self.curve_bytes();
+        while bytes > budget {
+            let all = self.runs.iter_mut().flat_map(|run| run.metrics.values_mut());
+            let Some(longest) = all.max_by_key(|series| series.bytes()) else { return };
+            longest.thin();
+            let left = self.curve_bytes();
+            if left >= bytes {
+                return;
+            }
+            bytes = left;
         }
     }
 }
@@ -154,25 +240,60 @@ impl Run {
             name,
             settings: None,
             spaces: None,
+            config: Vec::new(),
             manifest: None,
+            alive: false,
             metrics: BTreeMap::new(),
+            step: 0,
+            clock: Clock::default(),
             episodes: Vec::new(),
+            first_episode: 0,
             problem: None,
             shown: true,
         }
     }
 
+    /// An episode by its place among the run's, while it is kept.
+    pub fn episode(&self, number: usize) -> Option<&EpisodeEntry> {
+        self.episodes.get(number.checked_sub(self.first_episode)?)
+    }
+
     fn extend(&mut self, rows: &[MetricsRow]) {
         for row in rows {
+            self.step = self.step.max(row.step);
+            self.clock.note(row.step, row.wall_s);
             for (name, value) in &row.metrics {
                 if !self.metrics.contains_key(name) {
                     self.metrics.insert(name.clone(), Series::default());
                 }
                 if let Some(series) = self.metrics.get_mut(name) {
-                    series.push(row, *value);
+                    series.push(Point { step: row.step, episodes: row.episodes, wall_s: row.wall_s, value: *value });
                 }
             }
         }
+    }
+
+    fn add_episodes(&mut self, entries: Vec<EpisodeEntry>) {
+        let envs = self.settings.as_ref().map_or(1, |settings| settings.env.n_envs) as u64;
+        let returns = self.metrics.entry(EPISODE_RETURN.to_owned()).or_default();
+        for entry in entries {
+            self.episodes.push(entry);
+            // All environments step together.
+            let step = entry.start_step.saturating_add(u64::from(entry.length).saturating_mul(envs));
+            let episodes = (self.first_episode + self.episodes.len()) as u64;
+            returns.push(Point { step, episodes, wall_s: self.clock.at(step), value: entry.return_ });
+        }
+        if self.episodes.len() > EPISODES {
+            let surplus = self.episodes.len() - EPISODES * 3 / 4;
+            self.episodes.drain(..surplus);
+            self.first_episode += surplus;
+        }
+    }
+
+    fn forget(&mut self) {
+        self.metrics.clear();
+        self.episodes.clear();
+        (self.step, self.clock, self.first_episode) = (0, Clock::default(), 0);
     }
 }
 

@@ -7,14 +7,10 @@ macro_rules! texts {
 texts! {
     ROLLOUTS = "Rollouts";
     NOTHING_OPEN = "No run is open. Start one with `cartwheel train CartPole-v1 --view`, or open a finished one with `cartwheel watch RUN`.";
-    NOT_LIVE = "This run is not live. Its episodes are in the time line: pick one there, or click a curve.";
+    NO_PICTURES = "This run is not live. Its episodes are in the time line: pick one there, or click a curve.";
     NO_FRAMES = "Attached. The first picture comes with the next step.";
     ENV_ABSENT = "Nothing was heard of this environment yet.";
     EMPTY_FILM = "This episode could not be played again.";
-    ENVIRONMENT = "Environment";
-    EPISODE = "Episode";
-    STEP = "step";
-    RETURN = "return";
     JUDGED_BY = "judged by";
     EXPLORES = "explores";
     PERSON_PLAYS = "a person plays";
@@ -50,7 +46,6 @@ texts! {
     END = "end";
     TERMINATED = "terminated";
     TRUNCATED = "truncated";
-    MACHINE_ROOM = "Machine room";
     LANES_NOT_LIVE = "Threads, queue and memory are those of a live run.";
     LANES_AWAITED = "What the threads do was not heard yet.";
     DEVICE = "device";
@@ -58,9 +53,6 @@ texts! {
     VIEWER_MEMORY = "memory of the viewer";
     ENV_STEPS_A_SECOND = "environment steps a second";
     VECTOR_STEPS_A_SECOND = "vector steps a second";
-    UPDATES = "updates";
-    EPISODES = "episodes";
-    POLICY_LAG = "policy lag";
     DROPPED_FRAMES = "dropped frames";
     QUEUE = "queue to the learner";
     LAST = "the last";
@@ -100,4 +92,43 @@ texts! {
     PALETTE = "Command palette";
     HELP = "Keys";
     QUIT = "Quit";
+
+    SHORT_HELP = "Keys";
+    SHORT_PALETTE = "Commands";
+    SHORT_THEME = "Theme";
+    SHORT_COPY_LINK = "Copy link";
+    SHORT_RECORD = "Record";
+    SHORT_SCREENSHOT = "Screenshot";
+
+    PALETTE_HINT = "Type a part of a command's name";
+    ESCAPE_KEY = "Esc";
+    ESCAPE = "Leave what is innermost";
+    TABS = "Tabs";
+    NO_RUN = "No run";
+    NOT_LIVE = "Not live";
+    FRAME_TIME = "Frame";
+    SOFTWARE = "Software OpenGL, at most 20 frames a second";
+    EPSILON = "Override exploration";
+    EPSILON_HINT = "The chance of a random action. A run that was meddled with is no longer what its seed gives";
+    TAKE_OVER_HINT = "Hold one of the environment's keys to act instead of the agent; let go, and it is the agent's again";
+    TAKE_OVER_NEEDS_ENV = "Click an environment of a live run first";
+    NO_KEYS = "This environment declares no keys";
+
+    LOOKING_FOR_RUNS = "Looking for runs. Start one with `cartwheel train CartPole-v1`";
+    TUI_KEYS = "space pause · → step · + - speed · ↑ ↓ environment · m curves · e last episode · l live · Tab next run · q quit";
+    TUI_NOTHING_LIVE = "Not live. e shows its last episode";
+    PAUSED = "paused";
+    STEPS = "steps";
+    STEP = "step";
+    EPISODE = "Episode";
+    EPISODES = "episodes";
+    RETURN = "return";
+    ENVIRONMENT = "Environment";
+    NO_METRICS = "No metrics yet";
+    MACHINE_ROOM = "Machine room";
+    ASKED = "asked";
+    VECTOR_STEPS_PER_SECOND = "vector steps/s";
+    UPDATES = "updates";
+    REPLAY = "replay";
+    POLICY_LAG = "policy lag";
 }

@@ -26,7 +26,9 @@ pub enum Place {
     Left,
     /// In the middle.
     Center,
-    /// Under the pictures; panels there share it by tabs.
+    /// Right under the pictures.
+    Under,
+    /// At the bottom; panels there share it by tabs.
     Bottom,
     /// Beside the pictures, on the right; panels there share it by tabs.
     Right,

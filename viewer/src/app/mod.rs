@@ -1,0 +1,149 @@
+//! The window: takes in updates, carries out commands, and lays out the panels.
+
+mod execute;
+mod keys;
+mod layout;
+mod overlays;
+mod toolbar;
+
+use std::time::{Duration, Instant};
+
+use crossbeam::channel::{Receiver, Sender};
+use eframe::egui::{Context, Ui, ViewportCommand};
+
+use crate::command::{Command, Commands};
+use crate::model::{Model, Update};
+use crate::panels::{self, Panel, Place};
+use crate::source::Order;
+use crate::state::State;
+
+/// How long updates are taken in before a picture is due again: the rest waits for the next.
+const INTAKE: Duration = Duration::from_millis(5);
+/// Between pictures while something moves; a software renderer would be busy with nothing else.
+const FRAME: Duration = Duration::from_micros(16_667);
+const SOFTWARE_FRAME: Duration = Duration::from_millis(50);
+/// Between looks at what came in while nothing moves.
+const IDLE: Duration = Duration::from_millis(250);
+
+/// See the module's documentation.
+pub struct App {
+    /// What is known.
+    pub model: Model,
+    /// What is chosen.
+    pub state: State,
+    panels: Vec<Box<dyn Panel>>,
+    /// The panel in front at each place with tabs.
+    front: [(Place, &'static str); 2],
+    commands: Commands,
+    /// One of each source.
+    updates: Vec<Receiver<Update>>,
+    orders: Sender<Order>,
+    /// When the last picture was begun.
+    last: Option<Instant>,
+    /// Seconds that the last picture took to build, averaged.
+    build_s: f32,
+    /// The renderer's name if it is software.
+    software: Option<String>,
+}
+
+impl App {
+    /// An app that learns of runs from `updates` and asks for things with `orders`.
+    pub fn new(updates: Vec<Receiver<Update>>, orders: Sender<Order>) -> Self {
+        Self {
+            model: Model::default(),
+            state: State::default(),
+            panels: panels::all(),
+            front: [(Place::Bottom, ""), (Place::Right, "")],
+            commands: Commands::new(),
+            updates,
+            orders,
+            last: None,
+            build_s: 0.0,
+            software: None,
+        }
+    }
+
+    /// Names the renderer, which is then asked for fewer pictures.
+    pub fn with_software_renderer(mut self, name: Option<String>) -> Self {
+        self.software = name;
+        self
+    }
+
+    /// Gives a command to be carried out before the next picture.
+    pub fn give(&mut self, command: Command) {
+        self.commands.push(command);
+    }
+
+    /// Takes in updates, keys and commands, and lets time pass for what is being played.
+    pub fn logic(&mut self, ctx: &Context) {
+        let now = Instant::now();
+        while now.elapsed() < INTAKE {
+            let waiting: Vec<_> = self.updates.iter().filter_map(|source| source.try_recv().ok()).collect();
+            if waiting.is_empty() {
+                break;
+            }
+            waiting.into_iter().for_each(|update| self.take_in(update));
+        }
+        self.keys(ctx);
+        for command in std::mem::take(&mut self.commands) {
+            self.execute(ctx, command);
+        }
+        let passed = self.last.replace(now).map_or(Duration::ZERO, |last| now - last);
+        self.model.pass(passed.min(IDLE));
+        ctx.request_repaint_after(self.pause());
+    }
+
+    fn take_in(&mut self, update: Update) {
+        if let Update::Detached(reason) = &update {
+            self.state.notice = Some(reason.clone());
+            self.state.taking_over = None;
+        }
+        self.model.apply(update);
+        if self.state.run.is_none() && !self.model.runs.is_empty() {
+            self.commands.push(Command::SelectRun(0));
+        }
+    }
+
+    /// How long until the next picture.
+    fn pause(&self) -> Duration {
+        match (self.model.is_moving(), &self.software) {
+            (false, _) => IDLE,
+            (true, None) => FRAME,
+            (true, Some(_)) => SOFTWARE_FRAME,
+        }
+    }
+
+    /// Paints everything.
+    pub fn ui(&mut self, ui: &mut Ui) {
+        let begin = Instant::now();
+        self.lay_out(ui);
+        self.build_s += 0.05 * (begin.elapsed().as_secs_f32() - self.build_s);
+        if !self.commands.is_empty() {
+            ui.ctx().request_repaint();
+        }
+    }
+
+    fn order(&self, order: Order) {
+        // The sources only end with the window.
+        let _ = self.orders.send(order);
+    }
+}
+
+impl eframe::App for App {
+    fn logic(&mut self, ctx: &Context, _: &mut eframe::Frame) {
+        App::logic(self, ctx);
+    }
+
+    fn ui(&mut self, ui: &mut Ui, _: &mut eframe::Frame) {
+        App::ui(self, ui);
+    }
+
+    fn on_exit(&mut self, _: Option<&eframe::glow::Context>) {
+        self.order(Order::End);
+    }
+}
+
+/// Closes the window.
+fn close(ctx: &Context) {
+    ctx.send_viewport_cmd(ViewportCommand::Close);
+}

@@ -1,0 +1,5 @@
+//! What tests of the window share.
+
+mod painter;
+
+pub use painter::Painter;
