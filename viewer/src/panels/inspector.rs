@@ -129,7 +129,7 @@ fn norms(ui: &mut Ui, layers: &[LayerNorms]) {
 
 /// A small bar of a share from 0 to 1.
 fn bar(ui: &mut Ui, share: f32, color: eframe::egui::Color32, theme: &Theme) {
-    let (rect, _) = ui.allocate_exact_size(vec2(60.0, 8.0), Sense::hover());
+    let (rect, _) = ui.allocate_exact_size(vec2(44.0, 8.0), Sense::hover());
     ui.painter().rect_filled(rect, 1.0, theme.well);
     let width = rect.width() * if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
     ui.painter().rect_filled(Rect::from_min_size(rect.min, vec2(width, rect.height())), 1.0, color);

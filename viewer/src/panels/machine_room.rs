@@ -53,10 +53,13 @@ impl Panel for MachineRoom {
             };
             ui.horizontal_top(|ui| {
                 ui.vertical(|ui| {
-                    ui.set_width(230.0);
+                    ui.set_width(240.0);
                     speed(ui, live);
+                });
+                ui.vertical(|ui| {
+                    ui.set_width(200.0);
                     fills(ui, &live.status);
-                    self.takes(ui, live);
+                    self.viewer(ui);
                 });
                 ui.vertical(|ui| {
                     gantt(ui, live);
@@ -68,16 +71,7 @@ impl Panel for MachineRoom {
 }
 
 impl MachineRoom {
-    /// Memory and device.
-    fn takes(&self, ui: &mut Ui, live: &Live) {
-        Grid::new("takes").show(ui, |ui| {
-            line(ui, text::DEVICE, &live.welcome.device);
-            line(ui, text::RUN_MEMORY, &bytes(live.status.memory));
-            ui.end_row();
-        });
-        self.viewer(ui);
-    }
-
+    /// The viewer's own memory.
     fn viewer(&self, ui: &mut Ui) {
         let Some(own) = self.own_memory else { return };
         let words = format!("{} / {}", bytes(own), bytes(memory::BUDGET));
@@ -103,6 +97,8 @@ fn speed(ui: &mut Ui, live: &Live) {
         line(ui, text::EPISODES, &status.episodes.to_string());
         line(ui, text::POLICY_LAG, &status.policy_lag.to_string());
         line(ui, text::DROPPED_FRAMES, &status.dropped.to_string());
+        line(ui, text::DEVICE, &live.welcome.device);
+        line(ui, text::RUN_MEMORY, &bytes(status.memory));
     });
 }
 

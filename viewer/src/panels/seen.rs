@@ -31,13 +31,20 @@ impl Seen {
         self.ranges.get(i).copied().filter(|[low, high]| low <= high)
     }
 
-    /// The range over which a map of a number reaches: what was seen, up to round numbers and within its bounds.
+    /// The range over which a map of a number reaches: what was seen, up to round numbers and within its bounds. It is at
+    /// least an eighth of the bounds, or 1 where there are none, so that it means something from the first state on.
     pub(super) fn axis(&self, i: usize, field: &Field) -> [f32; 2] {
         let [low, high] = field.bounds;
-        let seen = self.range(i).map(round).map(|[from, to]| [from.max(low), to.min(high)]);
-        match seen.filter(|[from, to]| from < to) {
+        let bounded = low.is_finite() && high.is_finite();
+        let least = if bounded { (high - low) / 8.0 } else { 1.0 };
+        let within = |[from, to]: [f32; 2]| {
+            let more = (0.5 * (least - (to - from))).max(0.0);
+            let [from, to] = round([from - more, to + more]);
+            [from.max(low), to.min(high)]
+        };
+        match self.range(i).map(within).filter(|[from, to]| from < to) {
             Some(range) => range,
-            None if low.is_finite() && high.is_finite() => field.bounds,
+            None if bounded => field.bounds,
             None => [-1.0, 1.0],
         }
     }
@@ -85,6 +92,14 @@ mod tests {
         }
         assert_eq!(seen.axis(0, &field(f32::NEG_INFINITY, f32::INFINITY)), [-2.0, 3.0]);
         assert_eq!(seen.axis(0, &field(-1.5, 2.5)), [-1.5, 2.5]);
+        let mut first = Seen::default();
+        first.follow(0, Row::F32(&[0.3]));
+        let wide = |field: &Field| {
+            let [from, to] = first.axis(0, field);
+            (to - from, from < 0.3 && 0.3 < to)
+        };
+        assert!(wide(&field(f32::NEG_INFINITY, f32::INFINITY)).0 >= 1.0 && wide(&field(-4.0, 4.0)).0 >= 1.0);
+        assert!(wide(&field(-4.0, 4.0)).1 && wide(&field(0.0, 1.0)).1);
         let [low, high] = round([0.5, 0.5]);
         assert!(low <= 0.5 && 0.5 <= high && low < high, "{low} {high}");
         let [low, high] = round([0.0, 0.0]);
