@@ -30,6 +30,7 @@ mod app;
 mod command;
 mod compare;
 mod history;
+mod memory;
 mod model;
 mod number;
 mod playback;
