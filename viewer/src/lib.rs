@@ -23,6 +23,7 @@ mod compare;
 mod history;
 mod judge;
 mod model;
+mod number;
 mod paint;
 mod playback;
 mod source;

@@ -1,5 +1,7 @@
 //! Every word that the window shows, in one place.
 
+use crate::number::short;
+
 macro_rules! texts {
     ($($name:ident = $text:literal;)*) => { $(pub(crate) const $name: &str = $text;)* };
 }
@@ -81,8 +83,8 @@ texts! {
     LOOKING_BACK = "looking back: to live";
     SPEED = "Speed";
     NO_WEIGHTS = "no weights yet";
-    JUDGED_BY = "Judged by";
-    JUDGED_BY_HINT = "Whose weights give the values and TD errors. They know more now than when the episode was played";
+    JUDGE = "Whose values";
+    JUDGE_HINT = "Whose weights give the values and TD errors. They know more now than when the episode was played";
 }
 
 pub(crate) fn other_spaces(env: &str) -> String {
@@ -138,9 +140,4 @@ pub(crate) fn film_speed(asked: f32, real_time: f32, measured: Option<f32>) -> S
 pub(crate) fn live_speed(asked: Option<f32>, measured: f32) -> String {
     let asked = asked.map_or(FLAT_OUT.to_lowercase(), |asked| format!("{}/s", short(asked.into())));
     format!("{asked}, measured {}/s", short(measured.into()))
-}
-
-/// A number without a tail of digits.
-fn short(number: f64) -> String {
-    if number.fract() == 0.0 && number.abs() < 1e6 { format!("{number}") } else { format!("{number:.2}") }
 }

@@ -126,7 +126,8 @@ fn curves(frame: &mut Frame<'_>, area: Rect, run: &Run, first: usize) {
         // A character of braille is two dots wide.
         let view = View::new(2 * usize::from(half.width));
         let points = view.points(series).into_iter().map(|at| series.points()[at as usize]);
-        let points: Vec<_> = points.filter(|point| point.value.is_finite()).map(|point| (point.step as f64, point.value)).collect();
+        let points: Vec<_> =
+            points.filter(|point| point.value.is_finite()).map(|point| (point.step as f64, point.value)).collect();
         curve(frame, half, name, &points);
     }
 }

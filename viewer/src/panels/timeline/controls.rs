@@ -106,7 +106,7 @@ fn slider(ui: &mut Ui, speed: f32, (least, most): (f32, f32), commands: &mut Com
 /// Whose weights judge the episode.
 fn judge(ui: &mut Ui, film: &Film, commands: &mut Commands) {
     let shown = if film.judge.is_empty() { text::NO_WEIGHTS } else { &film.judge };
-    let combo = ComboBox::from_id_salt(text::JUDGED_BY).selected_text(shown).show_ui(ui, |ui| {
+    let combo = ComboBox::from_id_salt(text::JUDGE).selected_text(shown).show_ui(ui, |ui| {
         for checkpoint in [Checkpoint::Best, Checkpoint::Latest] {
             let name = checkpoint.name();
             if ui.selectable_label(film.judge == name, &name).clicked() {
@@ -114,5 +114,5 @@ fn judge(ui: &mut Ui, film: &Film, commands: &mut Commands) {
             }
         }
     });
-    combo.response.on_hover_text(text::JUDGED_BY_HINT);
+    combo.response.on_hover_text(text::JUDGE_HINT);
 }

@@ -6,7 +6,7 @@ mod icons;
 mod strips;
 mod track;
 
-use eframe::egui::{Frame, RichText, ScrollArea, Ui};
+use eframe::egui::{Align, Layout, RichText, Ui};
 
 use self::track::Track;
 use super::{Context, Panel, Place};
@@ -37,10 +37,10 @@ impl Panel for Timeline {
         }
         ui.horizontal_top(|ui| {
             let height = ui.available_height();
-            ui.allocate_ui([LIST, height].into(), |ui| episodes::show(ui, context, commands));
-            Frame::NONE.show(ui, |ui| {
-                ScrollArea::vertical().id_salt(text::STRIPS).show(ui, |ui| strips(ui, context, commands));
+            ui.allocate_ui_with_layout([LIST, height].into(), Layout::top_down(Align::LEFT), |ui| {
+                episodes::show(ui, context, commands);
             });
+            ui.vertical(|ui| strips(ui, context, commands));
         });
     }
 }
