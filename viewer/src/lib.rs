@@ -26,6 +26,7 @@ mod model;
 mod number;
 mod paint;
 mod playback;
+pub mod recording;
 mod source;
 mod state;
 mod text;

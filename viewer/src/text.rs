@@ -1,5 +1,7 @@
 //! Every word that the window shows, in one place.
 
+use std::path::Path;
+
 use crate::number::short;
 
 macro_rules! texts {
@@ -140,4 +142,16 @@ pub(crate) fn film_speed(asked: f32, real_time: f32, measured: Option<f32>) -> S
 pub(crate) fn live_speed(asked: Option<f32>, measured: f32) -> String {
     let asked = asked.map_or(FLAT_OUT.to_lowercase(), |asked| format!("{}/s", short(asked.into())));
     format!("{asked}, measured {}/s", short(measured.into()))
+}
+
+pub(crate) fn unknown_film(path: &Path) -> String {
+    format!("{} is neither a .gif nor an .mp4 file: give one of those", path.display())
+}
+
+pub(crate) fn no_ffmpeg(path: &Path) -> String {
+    format!("There is no ffmpeg on PATH to write an MP4: {} was written instead", path.display())
+}
+
+pub(crate) fn not_recorded(path: &Path, problem: &std::io::Error) -> String {
+    format!("could not write {}: {problem}", path.display())
 }

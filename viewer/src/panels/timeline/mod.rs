@@ -31,6 +31,7 @@ impl Panel for Timeline {
     }
 
     fn ui(&mut self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
+        ui.set_min_height(ui.available_height());
         controls::show(ui, context, commands);
         if let Some(note) = context.model.film.as_ref().and_then(|film| film.note.as_ref()) {
             ui.label(RichText::new(note).color(Theme::of(ui).problem));
