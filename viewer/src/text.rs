@@ -87,6 +87,19 @@ texts! {
     NO_WEIGHTS = "no weights yet";
     JUDGE = "Whose values";
     JUDGE_HINT = "Whose weights give the values and TD errors. They know more now than when the episode was played";
+
+    YOU = "You";
+    OVER = "over";
+    RECORDING = "recording";
+    ESCAPE_IS_THE_MENU = "Esc: menu";
+    TURN_BASED = "a step with each key";
+    MENU_PAUSED = "Paused";
+    MENU_OVER = "The episode is over";
+    MENU_CUT_OFF = "The episode's time is up";
+    MENU_FAILED = "The environment failed";
+    GO_ON = "Go on";
+    RESTART = "Restart";
+    AGAIN = "Again";
 }
 
 pub(crate) fn other_spaces(env: &str) -> String {
@@ -154,4 +167,32 @@ pub(crate) fn no_ffmpeg(path: &Path) -> String {
 
 pub(crate) fn not_recorded(path: &Path, problem: &std::io::Error) -> String {
     format!("could not write {}: {problem}", path.display())
+}
+
+pub(crate) fn nothing_to_play(env: &str) -> String {
+    format!("{env} has no keys to play it with: give it `key_bindings`")
+}
+
+pub(crate) fn turn_based(env: &str) -> String {
+    format!("{env} is stepped with each key, not by the clock: leave out --fps")
+}
+
+pub(crate) fn other_rival(run: &str, of: &str, env: &str) -> String {
+    format!("{run} was trained on {of}: play that, or give a run on {env}")
+}
+
+pub(crate) fn no_weights(run: &str) -> String {
+    format!("{run} has no weights yet: wait for its first checkpoint")
+}
+
+pub(crate) fn seed(seed: u64) -> String {
+    format!("seed {seed}")
+}
+
+pub(crate) fn player(name: &str, return_: &str, steps: u64) -> String {
+    format!("{name}: return {return_} in {steps} steps")
+}
+
+pub(crate) fn real_time(fps: u32) -> String {
+    format!("{fps} steps a second")
 }

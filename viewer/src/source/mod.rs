@@ -21,6 +21,8 @@ pub use checkpoint::Checkpoint;
 pub(crate) use files::Files;
 pub use film::{Film, Moment};
 pub(crate) use film::{best, scene_bytes};
+pub(crate) use replayer::settings;
+pub(crate) use stage::Stage;
 pub(crate) use studio::Studio;
 
 /// What the window asks of its sources.
