@@ -3,10 +3,10 @@
 mod screen;
 mod table;
 
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Sender, channel};
 use std::time::Instant;
 
-use eframe::egui::{Context, Ui};
+use eframe::egui::{CentralPanel, Context, Ui, ViewportCommand};
 
 pub use table::{PlayOptions, Played};
 
@@ -41,7 +41,7 @@ struct Player {
     table: Option<Table>,
     screen: Screen,
     start: Instant,
-    done: std::sync::mpsc::Sender<Result<Played, String>>,
+    done: Sender<Result<Played, String>>,
 }
 
 impl eframe::App for Player {
@@ -52,10 +52,10 @@ impl eframe::App for Player {
     }
 
     fn ui(&mut self, ui: &mut Ui, _: &mut eframe::Frame) {
-        if let Some(table) = &mut self.table
-            && self.screen.ui(ui, table, self.start.elapsed()) == Some(Wish::Quit)
-        {
-            ui.ctx().send_viewport_cmd(eframe::egui::ViewportCommand::Close);
+        let Some(table) = &mut self.table else { return };
+        let wish = CentralPanel::default().show(ui, |ui| self.screen.ui(ui, table, self.start.elapsed())).inner;
+        if wish == Some(Wish::Quit) {
+            ui.ctx().send_viewport_cmd(ViewportCommand::Close);
         }
     }
 

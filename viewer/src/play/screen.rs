@@ -37,19 +37,7 @@ impl Screen {
         if ctx.input_mut(|input| input.consume_key(Default::default(), Key::Escape)) {
             table.toggle_menu(now);
         }
-        let playing = table.menu().is_none();
-        // Nothing but the environment hears a key that is bound: no focus moves, and no button is pressed.
-        ctx.input_mut(|input| {
-            input.events.retain(|event| {
-                let Event::Key { key, pressed, modifiers, .. } = event else { return true };
-                let Some(key) = env_key(*key) else { return true };
-                if !pressed {
-                    table.release(key);
-                    return true;
-                }
-                !(playing && !modifiers.command && !modifiers.alt && table.press(key, now))
-            });
-        });
+        ctx.input_mut(|input| input.events.retain(|event| !take(event, table, now)));
         table.advance(now);
         ctx.request_repaint_after(table.time_left(now).unwrap_or(NAP).min(NAP));
     }
@@ -85,6 +73,25 @@ impl Screen {
         let opened = menu.is_some() && !std::mem::replace(&mut self.had_menu, menu.is_some());
         menu.and_then(|menu| show_menu(ui.ctx(), &menu, opened, table, now))
     }
+}
+
+/// Whether an event is the environment's, or none that the menu should hear.
+fn take(event: &Event, table: &mut Table, now: Duration) -> bool {
+    let Event::Key { key, pressed, repeat, modifiers, .. } = event else { return false };
+    let Some(bound) = env_key(*key).filter(|key| table.game().bindings().action(*key).is_some()) else {
+        // A key that was held to the end must not begin the next episode.
+        return *repeat && table.menu().is_some();
+    };
+    if !pressed {
+        table.release(bound);
+        return false;
+    }
+    if modifiers.command || modifiers.alt {
+        return false;
+    }
+    // Nor must one that was hit a moment too late: it means nothing in the menu.
+    table.press(bound, now);
+    true
 }
 
 /// A picture with a name and the return above it.
@@ -129,34 +136,37 @@ fn show_menu(ctx: &Context, menu: &Menu, opened: bool, table: &mut Table, now: D
         Menu::Failed(_) => text::MENU_FAILED,
     };
     let mut wish = None;
-    Window::new(title).anchor(Align2::CENTER_CENTER, [0.0; 2]).collapsible(false).resizable(false).show(ctx, |ui| {
-        if let Menu::Failed(failure) = menu {
-            ui.label(failure);
-        }
-        if let (Menu::Over(_), Some(rival)) = (menu, table.rival()) {
-            let (own, theirs) = (table.game().current(), rival.played());
-            ui.label(text::player(text::YOU, &short(own.episode_return), own.length));
-            ui.label(text::player(rival.name(), &short(theirs.episode_return), theirs.length));
-        }
-        let mut first = true;
-        let mut button = |ui: &mut Ui, label: &str| {
-            let response = ui.button(label);
-            if std::mem::take(&mut first) && opened {
-                response.request_focus();
+    Window::new(title).anchor(Align2::CENTER_BOTTOM, [0.0, -60.0]).collapsible(false).resizable(false).show(
+        ctx,
+        |ui| {
+            if let Menu::Failed(failure) = menu {
+                ui.label(failure);
             }
-            response.clicked()
-        };
-        if *menu == Menu::Paused && button(ui, text::GO_ON) {
-            table.toggle_menu(now);
-        }
-        let again = if matches!(menu, Menu::Over(_)) { text::AGAIN } else { text::RESTART };
-        if button(ui, again) {
-            table.restart();
-        }
-        if button(ui, text::QUIT) {
-            wish = Some(Wish::Quit);
-        }
-    });
+            if let (Menu::Over(_), Some(rival)) = (menu, table.rival()) {
+                let (own, theirs) = (table.game().current(), rival.played());
+                ui.label(text::player(text::YOU, &short(own.episode_return), own.length));
+                ui.label(text::player(rival.name(), &short(theirs.episode_return), theirs.length));
+            }
+            let mut first = true;
+            let mut button = |ui: &mut Ui, label: &str| {
+                let response = ui.button(label);
+                if std::mem::take(&mut first) && opened {
+                    response.request_focus();
+                }
+                response.clicked()
+            };
+            if *menu == Menu::Paused && button(ui, text::GO_ON) {
+                table.toggle_menu(now);
+            }
+            let again = if matches!(menu, Menu::Over(_)) { text::AGAIN } else { text::RESTART };
+            if button(ui, again) {
+                table.restart();
+            }
+            if button(ui, text::QUIT) {
+                wish = Some(Wish::Quit);
+            }
+        },
+    );
     wish
 }
 

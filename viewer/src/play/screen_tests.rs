@@ -81,3 +81,15 @@ fn an_episode_that_is_over_offers_another() {
     harness.run_steps(2);
     assert_eq!(harness.state().table.menu(), None);
 }
+
+#[test]
+fn the_environments_keys_do_not_begin_another_episode() {
+    let mut harness = show("MinAtar/SpaceInvaders-v1");
+    harness.run_steps(1);
+    harness.key_press(Key::Escape);
+    harness.run_steps(3);
+    // It fires here.
+    harness.key_press(Key::Space);
+    harness.run_steps(3);
+    assert_eq!(harness.state().table.menu(), Some(Menu::Paused));
+}
