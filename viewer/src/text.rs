@@ -1,11 +1,19 @@
 //! Every word that the window shows, in one place.
 
+use std::path::Path;
+
+use crate::number::short;
+
 macro_rules! texts {
     ($($name:ident = $text:literal;)*) => { $(pub(crate) const $name: &str = $text;)* };
 }
 
 texts! {
     TITLE = "Cartwheel";
+    ENVIRONMENT = "Environment";
+    EPISODE = "Episode";
+    STEP = "step";
+    RETURN = "return";
     ROLLOUTS = "Rollouts";
     NOTHING_OPEN = "No run is open. Start one with `cartwheel train CartPole-v1 --view`, or open a finished one with `cartwheel watch RUN`.";
     NO_PICTURES = "This run is not live. Its episodes are in the time line: pick one there, or click a curve.";
@@ -184,6 +192,19 @@ texts! {
     NO_WEIGHTS = "no weights yet";
     JUDGE = "Judged by";
     JUDGE_HINT = "Whose weights give the values and TD errors. They know more now than when the episode was played";
+
+    YOU = "You";
+    OVER = "over";
+    RECORDING = "recording";
+    ESCAPE_IS_THE_MENU = "Esc: menu";
+    TURN_BASED = "a step with each key";
+    MENU_PAUSED = "Paused";
+    MENU_OVER = "The episode is over";
+    MENU_CUT_OFF = "The episode's time is up";
+    MENU_FAILED = "The environment failed";
+    GO_ON = "Go on";
+    RESTART = "Restart";
+    AGAIN = "Again";
 }
 
 pub(crate) fn other_spaces(env: &str) -> String {
@@ -241,7 +262,42 @@ pub(crate) fn live_speed(asked: Option<f32>, measured: f32) -> String {
     format!("{asked}, measured {}/s", short(measured.into()))
 }
 
-/// A number without a tail of digits.
-fn short(number: f64) -> String {
-    if number.fract() == 0.0 && number.abs() < 1e6 { format!("{number}") } else { format!("{number:.2}") }
+pub(crate) fn unknown_film(path: &Path) -> String {
+    format!("{} is neither a .gif nor an .mp4 file: give one of those", path.display())
+}
+
+pub(crate) fn no_ffmpeg(path: &Path) -> String {
+    format!("There is no ffmpeg on PATH to write an MP4: {} was written instead", path.display())
+}
+
+pub(crate) fn not_recorded(path: &Path, problem: &std::io::Error) -> String {
+    format!("could not write {}: {problem}", path.display())
+}
+
+pub(crate) fn nothing_to_play(env: &str) -> String {
+    format!("{env} has no keys to play it with: give it `key_bindings`")
+}
+
+pub(crate) fn turn_based(env: &str) -> String {
+    format!("{env} is stepped with each key, not by the clock: leave out --fps")
+}
+
+pub(crate) fn other_rival(run: &str, of: &str, env: &str) -> String {
+    format!("{run} was trained on {of}: play that, or give a run on {env}")
+}
+
+pub(crate) fn no_weights(run: &str) -> String {
+    format!("{run} has no weights yet: wait for its first checkpoint")
+}
+
+pub(crate) fn seed(seed: u64) -> String {
+    format!("seed {seed}")
+}
+
+pub(crate) fn player(name: &str, return_: &str, steps: u64) -> String {
+    format!("{name}: return {return_} in {steps} steps")
+}
+
+pub(crate) fn real_time(fps: u32) -> String {
+    format!("{fps} steps a second")
 }

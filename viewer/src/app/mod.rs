@@ -6,6 +6,8 @@ mod layout;
 mod overlays;
 mod toolbar;
 
+pub(crate) use keys::env_key;
+
 use std::time::{Duration, Instant};
 
 use cartwheel_trainer::watch::Reply;

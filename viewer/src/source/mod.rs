@@ -26,6 +26,8 @@ pub(crate) use desk::open;
 pub use film::{Film, Moment};
 pub(crate) use film::{best, scene_bytes};
 pub(crate) use mirror::Mirror;
+pub(crate) use replayer::settings;
+pub(crate) use stage::Stage;
 
 /// What the window asks of its sources.
 #[derive(Clone, Debug, PartialEq)]
