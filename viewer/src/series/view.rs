@@ -3,6 +3,10 @@
 use super::point::{Axis, Point};
 use super::pyramid::{Bucket, FANOUT, LEAF, Part, Series};
 
+/// How wide a bucket may be, in columns, that is over the edge of one: it counts into that on its left. To look into it
+/// would cost three times as much, for an eighth of a pixel.
+const NARROW: f64 = 0.125;
+
 /// A part of a curve as it is shown.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct View {
@@ -20,9 +24,9 @@ pub struct View {
 
 /// Neighbouring points, one or many, as a view takes them.
 pub(super) enum Piece<'a> {
-    /// In the view, all in one column.
+    /// In the view, in one column or all but.
     Inside {
-        /// Which column.
+        /// Which column: that of the lowest x.
         column: usize,
         /// What they are.
         bucket: &'a Bucket,
@@ -174,7 +178,7 @@ impl View {
                 }
                 if !each && low >= from && high <= to {
                     let column = columns.of_x(low);
-                    if column == columns.of_x(high) {
+                    if column == columns.of_x(high) || columns.place(high) - columns.place(low) <= NARROW {
                         return see(Piece::Inside { column, bucket, count });
                     }
                 }
