@@ -1,20 +1,25 @@
 //! Every word that the window shows, in one place.
 
+use std::path::Path;
+
+use crate::number::short;
+
 macro_rules! texts {
     ($($name:ident = $text:literal;)*) => { $(pub(crate) const $name: &str = $text;)* };
 }
 
 texts! {
-    ROLLOUTS = "Rollouts";
-    NOTHING_OPEN = "No run is open. Start one with `cartwheel train CartPole-v1 --view`, or open a finished one with `cartwheel watch RUN`.";
-    NOT_LIVE = "This run is not live. Its episodes are in the time line: pick one there, or click a curve.";
-    NO_FRAMES = "Attached. The first picture comes with the next step.";
-    ENV_ABSENT = "Nothing was heard of this environment yet.";
-    EMPTY_FILM = "This episode could not be played again.";
+    TITLE = "Cartwheel";
     ENVIRONMENT = "Environment";
     EPISODE = "Episode";
     STEP = "step";
     RETURN = "return";
+    ROLLOUTS = "Rollouts";
+    NOTHING_OPEN = "No run is open. Start one with `cartwheel train CartPole-v1 --view`, or open a finished one with `cartwheel watch RUN`.";
+    NO_PICTURES = "This run is not live. Its episodes are in the time line: pick one there, or click a curve.";
+    NO_FRAMES = "Attached. The first picture comes with the next step.";
+    ENV_ABSENT = "Nothing was heard of this environment yet.";
+    EMPTY_FILM = "This episode could not be played again.";
     JUDGED_BY = "judged by";
     EXPLORES = "explores";
     PERSON_PLAYS = "a person plays";
@@ -22,6 +27,62 @@ texts! {
     SELECT_TO_SEE = "Select it to see what it observes.";
     BROKEN_DRAWING = "Its drawing has a number that is not finite.";
     AND_MORE = "more";
+    VALUE_MAP = "Value map";
+    BEST_VALUE = "value of the best action";
+    ACROSS = "across";
+    UP = "up";
+    NOTHING_TO_INSPECT = "Nothing is looked at: attach to a live run, or open an episode.";
+    NO_OBSERVATION = "Its observation is not known yet. Select an environment.";
+    SPACES_AWAITED = "What the environment looks like is being found out.";
+    WEIGHTS_NOT_LIVE = "This needs the run's weights, which come from a live run.";
+    WEIGHTS_AWAITED = "The weights are on their way.";
+    NO_MAP_OF_IMAGES = "A map needs two numbers of an observation, and this one is an image.";
+    REPLAY_BUFFER = "Replay buffer";
+    REPLAY_MAP = "Replay buffer map";
+    REPLAY_NOT_LIVE = "The replay buffer is in the memory of a live run.";
+    REPLAY_AWAITED = "The map is on its way.";
+    REPLAY_EMPTY = "The replay buffer is empty.";
+    CLICK_A_CELL = "Click a cell to list its transitions.";
+    COLOR = "color";
+    COUNT = "count";
+    AGE = "age";
+    TD_ERROR = "TD error";
+    TRANSITIONS = "transitions";
+    FROM = "from";
+    TO = "to";
+    ACTION = "action";
+    REWARD = "reward";
+    END = "end";
+    TERMINATED = "terminated";
+    TRUNCATED = "truncated";
+    LANES_NOT_LIVE = "Threads, queue and memory are those of a live run.";
+    LANES_AWAITED = "What the threads do was not heard yet.";
+    DEVICE = "device";
+    RUN_MEMORY = "memory of the run";
+    VIEWER_MEMORY = "memory of the viewer";
+    ENV_STEPS_A_SECOND = "environment steps a second";
+    VECTOR_STEPS_A_SECOND = "vector steps a second";
+    DROPPED_FRAMES = "dropped frames";
+    QUEUE = "queue to the learner";
+    LAST = "the last";
+    WHERE_TIME_GOES = "where the time goes";
+    WAITING = "waiting";
+    STEPPING = "stepping";
+    INFERRING = "inferring";
+    UPDATING = "updating";
+    USING_REPLAY = "replay";
+    EVALUATING = "evaluating";
+    WRITING = "writing";
+    HELD = "held by you";
+    INSPECTOR = "Inspector";
+    OBSERVATION = "observation";
+    SEEN = "seen";
+    SALIENCY = "saliency";
+    SALIENCY_HELP = "How steeply the value of the action that was taken changes with this number.";
+    LAYER = "layer";
+    PARAMETERS_NORM = "parameters";
+    GRADIENT_NORM = "gradient";
+    STRONGEST = "strongest pixels";
     PLAY_PAUSE = "Play or pause";
     STEP_FORWARD = "Step forward";
     STEP_BACK = "Step back";
@@ -53,6 +114,7 @@ texts! {
     ESCAPE = "Leave what is innermost";
     TABS = "Tabs";
     NO_RUN = "No run";
+    STATUS_NOT_LIVE = "Not live";
     FRAME_TIME = "Frame";
     SOFTWARE = "Software OpenGL, at most 20 frames a second";
     EPSILON = "Override exploration";
@@ -100,10 +162,10 @@ texts! {
     CLICK_TO_OPEN = "Click to see the episode";
     NO_CURVES = "No curves: no run is checked, or none has metrics yet";
     NO_METRICS_CHOSEN = "No metric is checked";
-    TO = "to";
     RUNS_COUNTED = "runs";
     SHOW_CURVES_OF = "Show the curves of";
-    LIVE = "live";
+    LIVE = "Live";
+    IS_LIVE = "live";
     KILLED = "killed";
     FINISHED = "finished";
     INTERRUPTED = "interrupted";
@@ -114,4 +176,128 @@ texts! {
     CONFIGURATION = "Configuration";
     DIFFERENCES_FROM = "Differences from";
     NO_DIFFERENCES = "None";
+}
+
+texts! {
+    BEST_WEIGHTS = "best weights";
+    LATEST_WEIGHTS = "latest weights";
+
+    TIMELINE = "Time line";
+    STRIPS = "Steps";
+    VALUE = "value";
+    NO_TIME = "Open an episode, or watch a run that is live";
+    NO_EPISODES = "No episode has ended yet";
+    LOOKING_BACK = "looking back: to live";
+    SPEED = "Speed";
+    NO_WEIGHTS = "no weights yet";
+    JUDGE = "Judged by";
+    JUDGE_HINT = "Whose weights give the values and TD errors. They know more now than when the episode was played";
+
+    YOU = "You";
+    OVER = "over";
+    RECORDING = "recording";
+    ESCAPE_IS_THE_MENU = "Esc: menu";
+    TURN_BASED = "a step with each key";
+    MENU_PAUSED = "Paused";
+    MENU_OVER = "The episode is over";
+    MENU_CUT_OFF = "The episode's time is up";
+    MENU_FAILED = "The environment failed";
+    GO_ON = "Go on";
+    RESTART = "Restart";
+    AGAIN = "Again";
+}
+
+pub(crate) fn other_spaces(env: &str) -> String {
+    format!("the policy is for other observations or actions than those of {env}: choose weights of a run on it")
+}
+
+pub(crate) fn cannot_replay(problem: &str) -> String {
+    format!("This episode cannot be played again: {problem}")
+}
+
+pub(crate) fn step_failed(step: usize, problem: &str) -> String {
+    format!("Step {step} failed, though it did not when it was recorded: {problem}")
+}
+
+pub(crate) fn ended_early(step: usize, total: usize) -> String {
+    format!(
+        "Not the recorded episode: it ended after {step} of {total} steps. The environment is not deterministic or has changed."
+    )
+}
+
+pub(crate) fn unfaithful(return_: f64, recorded: f64) -> String {
+    format!(
+        "Not the recorded episode: its return is {return_}, not {recorded}. The environment is not deterministic or has changed."
+    )
+}
+
+pub(crate) fn cut_off(shown: usize, total: usize) -> String {
+    format!("Only the first {shown} of {total} steps: the rest does not fit into the memory that films may take.")
+}
+
+pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message");
+    format!("the environment panicked: {text}")
+}
+
+pub(crate) fn episode(number: usize, return_: f64, length: u32) -> String {
+    format!("{number}: return {} in {length}", short(return_))
+}
+
+pub(crate) fn where_in_film(episode: usize, env: u32, step: usize, last: u32, return_: f64) -> String {
+    format!("Episode {episode}, environment {env} · step {step} of {last} · return {}", short(return_))
+}
+
+pub(crate) fn film_speed(asked: f32, real_time: f32, measured: Option<f32>) -> String {
+    let asked = match asked.is_finite() {
+        true => format!("{}/s, {}× real time", short(asked.into()), short((asked / real_time).into())),
+        false => FLAT_OUT.to_lowercase(),
+    };
+    measured.map_or(asked.clone(), |measured| format!("{asked}, measured {measured:.0}/s"))
+}
+
+pub(crate) fn live_speed(asked: Option<f32>, measured: f32) -> String {
+    let asked = asked.map_or(FLAT_OUT.to_lowercase(), |asked| format!("{}/s", short(asked.into())));
+    format!("{asked}, measured {}/s", short(measured.into()))
+}
+
+pub(crate) fn unknown_film(path: &Path) -> String {
+    format!("{} is neither a .gif nor an .mp4 file: give one of those", path.display())
+}
+
+pub(crate) fn no_ffmpeg(path: &Path) -> String {
+    format!("There is no ffmpeg on PATH to write an MP4: {} was written instead", path.display())
+}
+
+pub(crate) fn not_recorded(path: &Path, problem: &std::io::Error) -> String {
+    format!("could not write {}: {problem}", path.display())
+}
+
+pub(crate) fn nothing_to_play(env: &str) -> String {
+    format!("{env} has no keys to play it with: give it `key_bindings`")
+}
+
+pub(crate) fn turn_based(env: &str) -> String {
+    format!("{env} is stepped with each key, not by the clock: leave out --fps")
+}
+
+pub(crate) fn other_rival(run: &str, of: &str, env: &str) -> String {
+    format!("{run} was trained on {of}: play that, or give a run on {env}")
+}
+
+pub(crate) fn no_weights(run: &str) -> String {
+    format!("{run} has no weights yet: wait for its first checkpoint")
+}
+
+pub(crate) fn seed(seed: u64) -> String {
+    format!("seed {seed}")
+}
+
+pub(crate) fn player(name: &str, return_: &str, steps: u64) -> String {
+    format!("{name}: return {return_} in {steps} steps")
+}
+
+pub(crate) fn real_time(fps: u32) -> String {
+    format!("{fps} steps a second")
 }

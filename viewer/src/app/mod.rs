@@ -6,8 +6,11 @@ mod layout;
 mod overlays;
 mod toolbar;
 
+pub(crate) use keys::env_key;
+
 use std::time::{Duration, Instant};
 
+use cartwheel_trainer::watch::Reply;
 use crossbeam::channel::{Receiver, Sender};
 use eframe::egui::{Context, Ui, ViewportCommand};
 
@@ -44,6 +47,8 @@ pub struct App {
     build_s: f32,
     /// The renderer's name if it is software.
     software: Option<String>,
+    /// An episode and its step, to be opened once it is known.
+    opening: Option<(usize, u32)>,
 }
 
 impl App {
@@ -60,12 +65,19 @@ impl App {
             last: None,
             build_s: 0.0,
             software: None,
+            opening: None,
         }
     }
 
     /// Names the renderer, which is then asked for fewer pictures.
     pub fn with_software_renderer(mut self, name: Option<String>) -> Self {
         self.software = name;
+        self
+    }
+
+    /// Opens this episode of the first run, by its place, at this step, as soon as it is known.
+    pub fn opening(mut self, episode: Option<(usize, u32)>) -> Self {
+        self.opening = episode;
         self
     }
 
@@ -98,9 +110,19 @@ impl App {
             self.state.notice = Some(reason.clone());
             self.state.taking_over = None;
         }
+        let welcomed = matches!(update, Update::Reply(Reply::Welcome(_)));
         self.model.apply(update);
+        if welcomed {
+            self.watch();
+        }
         if self.state.run.is_none() && !self.model.runs.is_empty() {
             self.commands.push(Command::SelectRun(0));
+        }
+        if let Some((number, step)) = self.opening
+            && self.model.runs.first().is_some_and(|run| run.episode(number).is_some())
+        {
+            self.opening = None;
+            self.commands.push(Command::OpenEpisode(0, number, step));
         }
     }
 

@@ -5,7 +5,7 @@ mod grid;
 mod large;
 mod undrawn;
 
-use eframe::egui::{Key, Modifiers, Ui};
+use eframe::egui::Ui;
 
 use self::cell::Cell;
 use self::grid::Grid;
@@ -55,7 +55,7 @@ impl Panel for Rollouts {
         } else if context.model.runs.is_empty() {
             empty(ui, text::NOTHING_OPEN);
         } else {
-            empty(ui, text::NOT_LIVE);
+            empty(ui, text::NO_PICTURES);
         }
     }
 }
@@ -81,8 +81,6 @@ impl Rollouts {
     }
 
     fn one(&self, ui: &mut Ui, live: &Live, env: u32, context: Context<'_>, commands: &mut Commands) {
-        let back = context.state.taking_over.is_none()
-            && ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Escape));
         let spaces = context.spaces(live.run);
         let clicked = match live.frames.get(&env) {
             Some(frame) => large::live(ui, Subject::frame(live, frame, spaces), spaces, self.scale),
@@ -91,7 +89,7 @@ impl Rollouts {
                 false
             }
         };
-        if back || clicked {
+        if clicked {
             commands.push(Command::SelectEnv(None));
         }
     }
@@ -132,20 +130,6 @@ mod tests {
     }
 
     #[test]
-    fn escape_goes_back_unless_a_person_plays() {
-        let mut harness = stage(Rollouts::default(), live("CartPole-v1", 2), selected(1));
-        harness.key_press(Key::Escape);
-        harness.run();
-        assert_eq!(harness.state().commands, [Command::SelectEnv(None)]);
-        harness.state_mut().commands.clear();
-        harness.state_mut().state.taking_over =
-            Some(crate::state::Reins { env: 1, bindings: Default::default(), action: None, speed_before: None });
-        harness.key_press(Key::Escape);
-        harness.run();
-        assert_eq!(harness.state().commands, []);
-    }
-
-    #[test]
     fn one_environment_has_its_actions_by_name() {
         let mut harness = stage(Rollouts::default(), live("CartPole-v1", 2), selected(0));
         harness.run();
@@ -164,7 +148,7 @@ mod tests {
         harness.get_by_label(text::NOTHING_OPEN);
         harness.state_mut().model = opened("CartPole-v1");
         harness.run();
-        harness.get_by_label(text::NOT_LIVE);
+        harness.get_by_label(text::NO_PICTURES);
         harness.state_mut().model = live("CartPole-v1", 0);
         harness.run();
         harness.get_by_label(text::NO_FRAMES);

@@ -119,7 +119,7 @@ fn summary(run: &Run) -> String {
 
 fn outcome(run: &Run, outcome: &Outcome) -> &'static str {
     match outcome {
-        _ if run.alive => text::LIVE,
+        _ if run.alive => text::IS_LIVE,
         Outcome::Running => text::KILLED,
         Outcome::Finished => text::FINISHED,
         Outcome::Interrupted => text::INTERRUPTED,
@@ -238,6 +238,6 @@ mod tests {
         model.apply(Update::Manifest(0, Box::new(Manifest::start("CartPole-v1", "dqn", 1, "none"))));
         assert!(summary(&model.runs[0]).starts_with(text::KILLED));
         model.apply(Update::Alive(0, true));
-        assert!(summary(&model.runs[0]).starts_with(text::LIVE));
+        assert!(summary(&model.runs[0]).starts_with(text::IS_LIVE));
     }
 }
