@@ -10,7 +10,7 @@ pub(crate) use keys::env_key;
 
 use std::time::{Duration, Instant};
 
-use cartwheel_trainer::watch::Reply;
+use cartwheel_trainer::watch::{self, Reply, Request};
 use crossbeam::channel::{Receiver, Sender};
 use eframe::egui::{Context, Ui, ViewportCommand};
 
@@ -49,6 +49,8 @@ pub struct App {
     software: Option<String>,
     /// An episode and its step, to be opened once it is known.
     opening: Option<(usize, u32)>,
+    /// Vector steps a second that the first live run is slowed down to.
+    slowing: Option<f32>,
 }
 
 impl App {
@@ -66,6 +68,7 @@ impl App {
             build_s: 0.0,
             software: None,
             opening: None,
+            slowing: None,
         }
     }
 
@@ -78,6 +81,12 @@ impl App {
     /// Opens this episode of the first run, by its place, at this step, as soon as it is known.
     pub fn opening(mut self, episode: Option<(usize, u32)>) -> Self {
         self.opening = episode;
+        self
+    }
+
+    /// Slows the first live run down to so many vector steps a second.
+    pub fn slowing(mut self, speed: Option<f32>) -> Self {
+        self.slowing = speed;
         self
     }
 
@@ -113,6 +122,11 @@ impl App {
         let welcomed = matches!(update, Update::Reply(Reply::Welcome(_)));
         self.model.apply(update);
         if welcomed {
+            // Before anything is asked for: a run that waits for its viewer goes on when it is.
+            if let Some(speed) = self.slowing.take() {
+                let command = watch::Command::Speed(Some(speed));
+                self.order(Order::Send(Request::Command { id: 0, command }));
+            }
             self.watch();
         }
         if self.state.run.is_none() && !self.model.runs.is_empty() {
