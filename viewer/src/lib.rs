@@ -8,10 +8,10 @@
 //! | `command` | what panels can ask for, with its keys and names |
 //! | `source` | threads that turn runs into updates: files, live connections, episodes played again |
 //! | `series` | curves: millions of points, smoothed and thinned honestly |
+//! | `compare` | configurations of runs: filtered, told apart, grouped |
 //! | `judge` | a run's policy: the values of actions, what they hang on, and maps of them |
 //! | `observation` | observations as people read them: names and bounds of numbers, or a picture |
 //! | `spaces` | what a run's environment looks like from outside |
-//! | `compare` | configurations of runs: filtered, told apart, grouped |
 //! | `panels` | one file a panel |
 //! | `overlays` | what a policy makes of a state, painted over its picture: one file a kind |
 //! | `paint`, `theme`, `text` | scenes as shapes, colors, words |
@@ -29,20 +29,26 @@ pub mod spaces;
 mod app;
 mod command;
 mod compare;
+mod history;
 mod memory;
 mod model;
 mod number;
+mod playback;
 mod source;
 mod state;
 mod text;
 mod theme;
+mod transport;
 mod tui;
+mod watch;
 mod window;
 
 pub use app::App;
 pub use command::{Action, Command, Commands};
+pub use history::History;
 pub use model::{Model, Update};
-pub use source::Order;
+pub use source::{Checkpoint, Film, Moment, Order};
 pub use state::{Reins, State};
 pub use theme::Theme;
-pub use window::ViewerError;
+pub use watch::{Watch, watch};
+pub use window::{ViewerError, check_display};

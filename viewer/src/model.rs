@@ -8,6 +8,8 @@ use std::time::Duration;
 use cartwheel_trainer::run::{EpisodeEntry, Manifest, MetricsRow};
 use cartwheel_trainer::{Settings, watch};
 
+use crate::history::History;
+use crate::playback::Playback;
 use crate::series::{BUDGET, Clock, EPISODE_RETURN, Point, Series};
 use crate::source::Film;
 use crate::spaces::Spaces;
@@ -35,10 +37,13 @@ pub struct Model {
     pub cursor: u32,
     /// Whether it is being played.
     pub playing: bool,
-    /// Steps a second at which it is played.
+    /// Steps a second at which it is played; infinite is as fast as it goes.
     pub playback_speed: f32,
-    /// The part of a step that time has passed for.
-    owed: f32,
+    playback: Playback,
+    /// Where the episode that was asked for begins to be shown.
+    cued: Option<u32>,
+    /// Steps a second at which a person would play the last episode that was shown.
+    real_time: f32,
 }
 
 /// A run's folder, as far as it was read.
@@ -50,11 +55,11 @@ pub struct Run {
     pub name: String,
     /// Its `config.toml`.
     pub settings: Option<Settings>,
+    /// Its configuration as names and values, such as `train.seed` and `1`.
+    pub config: Vec<(String, String)>,
     /// What its environment's observations and actions look like, or why that is not known. Its source makes the
     /// environment once to learn it.
     pub spaces: Option<Result<Arc<Spaces>, String>>,
-    /// Its configuration as names and values, such as `train.seed` and `1`.
-    pub config: Vec<(String, String)>,
     /// Its `run.json`.
     pub manifest: Option<Manifest>,
     /// Whether a process has it.
@@ -84,8 +89,10 @@ pub struct Live {
     pub welcome: watch::Welcome,
     /// Where it is.
     pub status: watch::Status,
-    /// Its environments by their numbers, as last heard.
+    /// Its environments by their numbers: as last heard, or as they were at the step that is looked back at.
     pub frames: BTreeMap<u32, watch::EnvFrame>,
+    /// What was just seen.
+    pub history: History,
     /// For each thread, its activity at the last looks, and the seconds from one to the next.
     pub lanes: Vec<VecDeque<u8>>,
     /// Seconds between looks.
@@ -135,6 +142,7 @@ impl Model {
     /// Takes in what a source tells. Pure: no thread, no clock, so that tests build any picture from updates.
     pub fn apply(&mut self, update: Update) {
         match update {
+            Update::Spaces(run, spaces) => self.with(run, |run| run.spaces = Some(spaces.map(Arc::new))),
             Update::Opened(path) => {
                 let shown = self.runs.iter().filter(|run| run.shown).count() < SHOWN;
                 self.runs.push(Run { shown, ..Run::new(path) });
@@ -143,7 +151,6 @@ impl Model {
                 run.config = settings.values();
                 run.settings = Some(*settings);
             }),
-            Update::Spaces(run, spaces) => self.with(run, |run| run.spaces = Some(spaces.map(Arc::new))),
             Update::Manifest(run, manifest) => self.with(run, |run| run.manifest = Some(*manifest)),
             Update::Metrics(run, rows) => {
                 self.with(run, |run| run.extend(&rows));
@@ -165,7 +172,12 @@ impl Model {
             }
             Update::Detached(_) => self.live = None,
             Update::Film(film) => {
-                self.cursor = self.cursor.min(film.last_step());
+                self.cursor = self.cued.take().unwrap_or(self.cursor).min(film.last_step());
+                if self.real_time != film.real_time {
+                    // A speed for another environment says nothing about this one.
+                    (self.real_time, self.playback_speed) = (film.real_time, film.real_time);
+                }
+                self.playback.stop();
                 self.film = Some(film);
             }
         }
@@ -174,11 +186,14 @@ impl Model {
     /// Lets time pass for the episode that is being played.
     pub fn pass(&mut self, time: Duration) {
         let Some(film) = self.film.as_ref().filter(|_| self.playing) else { return };
-        self.owed += time.as_secs_f32() * self.playback_speed;
-        let steps = self.owed.floor();
-        self.owed -= steps;
-        self.cursor = self.cursor.saturating_add(steps as u32).min(film.last_step());
+        let left = film.last_step() - self.cursor.min(film.last_step());
+        self.cursor += self.playback.advance(time, self.playback_speed, left, film.last_step());
         self.playing = self.cursor < film.last_step();
+    }
+
+    /// Steps a second at which the episode was played over the last second, if it was.
+    pub fn measured_playback(&self) -> Option<f32> {
+        self.playback.measured().filter(|_| self.playing)
     }
 
     /// Whether the next picture may differ from this one though nobody touches anything.
@@ -188,19 +203,33 @@ impl Model {
 
     /// Where the next episode begins to be shown.
     pub fn cue(&mut self, step: u32) {
-        self.cursor = step;
+        self.cued = Some(step);
     }
 
     /// Goes to a step of the episode that is shown.
     pub fn seek(&mut self, step: u32) {
         if let Some(film) = &self.film {
             self.cursor = step.min(film.last_step());
+            self.playback.stop();
         }
+    }
+
+    /// Plays the episode that is shown, from its beginning if it is at its end; or stops it.
+    pub fn play(&mut self, playing: bool) {
+        let Some(film) = &self.film else { return };
+        if playing && self.cursor >= film.last_step() {
+            self.cursor = 0;
+        }
+        self.playing = playing;
+        self.playback.stop();
     }
 
     /// Back to the live run.
     pub fn close_film(&mut self) {
         (self.film, self.playing, self.cursor) = (None, false, 0);
+        if let Some(live) = &mut self.live {
+            live.look(|history| history.go_live());
+        }
     }
 
     fn with(&mut self, run: RunId, change: impl FnOnce(&mut Run)) {
@@ -239,8 +268,8 @@ impl Run {
             path,
             name,
             settings: None,
-            spaces: None,
             config: Vec::new(),
+            spaces: None,
             manifest: None,
             alive: false,
             metrics: BTreeMap::new(),
@@ -298,6 +327,17 @@ impl Run {
 }
 
 impl Live {
+    /// Looks elsewhere in what was just seen.
+    pub fn look<T>(&mut self, at: impl FnOnce(&mut History) -> T) -> T {
+        let answer = at(&mut self.history);
+        for (env, frame) in &mut self.frames {
+            if let Some(shown) = self.history.shown(*env) {
+                frame.clone_from(shown);
+            }
+        }
+        answer
+    }
+
     fn apply(&mut self, reply: watch::Reply) {
         use watch::Reply;
         match reply {
@@ -306,7 +346,14 @@ impl Live {
                 self.welcome = welcome;
             }
             Reply::Status(status) => self.status = status,
-            Reply::Frames(frames) => self.frames.extend(frames.into_iter().map(|frame| (frame.env, frame))),
+            Reply::Frames(frames) => {
+                for frame in frames {
+                    if self.history.at().is_none() {
+                        self.frames.insert(frame.env, frame.clone());
+                    }
+                    self.history.push(frame);
+                }
+            }
             Reply::Lanes(lanes) => {
                 self.lane_interval = lanes.interval;
                 for (lane, seen) in self.lanes.iter_mut().zip(lanes.seen) {

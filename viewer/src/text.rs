@@ -5,12 +5,17 @@ macro_rules! texts {
 }
 
 texts! {
+    TITLE = "Cartwheel";
     ROLLOUTS = "Rollouts";
     NOTHING_OPEN = "No run is open. Start one with `cartwheel train CartPole-v1 --view`, or open a finished one with `cartwheel watch RUN`.";
     NO_PICTURES = "This run is not live. Its episodes are in the time line: pick one there, or click a curve.";
     NO_FRAMES = "Attached. The first picture comes with the next step.";
     ENV_ABSENT = "Nothing was heard of this environment yet.";
     EMPTY_FILM = "This episode could not be played again.";
+    ENVIRONMENT = "Environment";
+    EPISODE = "Episode";
+    STEP = "step";
+    RETURN = "return";
     JUDGED_BY = "judged by";
     EXPLORES = "explores";
     PERSON_PLAYS = "a person plays";
@@ -26,6 +31,7 @@ texts! {
     NO_OBSERVATION = "Its observation is not known yet. Select an environment.";
     SPACES_AWAITED = "What the environment looks like is being found out.";
     WEIGHTS_NOT_LIVE = "This needs the run's weights, which come from a live run.";
+    NO_JUDGE = "No weights judge this episode.";
     WEIGHTS_AWAITED = "The weights are on their way.";
     NO_MAP_OF_IMAGES = "A map needs two numbers of an observation, and this one is an image.";
     REPLAY_BUFFER = "Replay buffer";
@@ -37,12 +43,9 @@ texts! {
     COLOR = "color";
     COUNT = "count";
     AGE = "age";
-    TD_ERROR = "TD error";
     TRANSITIONS = "transitions";
     FROM = "from";
     TO = "to";
-    ACTION = "action";
-    REWARD = "reward";
     END = "end";
     TERMINATED = "terminated";
     TRUNCATED = "truncated";
@@ -105,7 +108,7 @@ texts! {
     ESCAPE = "Leave what is innermost";
     TABS = "Tabs";
     NO_RUN = "No run";
-    NOT_LIVE = "Not live";
+    STATUS_NOT_LIVE = "Not live";
     FRAME_TIME = "Frame";
     SOFTWARE = "Software OpenGL, at most 20 frames a second";
     EPSILON = "Override exploration";
@@ -119,11 +122,7 @@ texts! {
     TUI_NOTHING_LIVE = "Not live. e shows its last episode";
     PAUSED = "paused";
     STEPS = "steps";
-    STEP = "step";
-    EPISODE = "Episode";
     EPISODES = "episodes";
-    RETURN = "return";
-    ENVIRONMENT = "Environment";
     NO_METRICS = "No metrics yet";
     MACHINE_ROOM = "Machine room";
     ASKED = "asked";
@@ -131,4 +130,85 @@ texts! {
     UPDATES = "updates";
     REPLAY = "replay";
     POLICY_LAG = "policy lag";
+}
+
+texts! {
+    BEST_WEIGHTS = "best weights";
+    LATEST_WEIGHTS = "latest weights";
+
+    TIMELINE = "Time line";
+    STRIPS = "Steps";
+    VALUE = "value";
+    REWARD = "reward";
+    ACTION = "action";
+    TD_ERROR = "TD error";
+    NO_TIME = "Open an episode, or watch a run that is live";
+    NO_EPISODES = "No episode has ended yet";
+    LIVE = "Live";
+    IS_LIVE = "live";
+    LOOKING_BACK = "looking back: to live";
+    SPEED = "Speed";
+    NO_WEIGHTS = "no weights yet";
+    JUDGE = "Judged by";
+    JUDGE_HINT = "Whose weights give the values and TD errors. They know more now than when the episode was played";
+}
+
+pub(crate) fn other_spaces(env: &str) -> String {
+    format!("the policy is for other observations or actions than those of {env}: choose weights of a run on it")
+}
+
+pub(crate) fn cannot_replay(problem: &str) -> String {
+    format!("This episode cannot be played again: {problem}")
+}
+
+pub(crate) fn step_failed(step: usize, problem: &str) -> String {
+    format!("Step {step} failed, though it did not when it was recorded: {problem}")
+}
+
+pub(crate) fn ended_early(step: usize, total: usize) -> String {
+    format!(
+        "Not the recorded episode: it ended after {step} of {total} steps. The environment is not deterministic or has changed."
+    )
+}
+
+pub(crate) fn unfaithful(return_: f64, recorded: f64) -> String {
+    format!(
+        "Not the recorded episode: its return is {return_}, not {recorded}. The environment is not deterministic or has changed."
+    )
+}
+
+pub(crate) fn cut_off(shown: usize, total: usize) -> String {
+    format!("Only the first {shown} of {total} steps: the rest does not fit into the memory that films may take.")
+}
+
+pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message");
+    format!("the environment panicked: {text}")
+}
+
+pub(crate) fn episode(number: usize, return_: f64, length: u32) -> String {
+    format!("{number}: return {} in {length}", short(return_))
+}
+
+pub(crate) fn where_in_film(episode: usize, env: u32, step: usize, last: u32, return_: f64) -> String {
+    format!("Episode {episode}, environment {env} · step {step} of {last} · return {}", short(return_))
+}
+
+pub(crate) fn film_speed(asked: f32, real_time: f32, measured: Option<f32>) -> String {
+    let asked = match asked.is_finite() {
+        true => format!("{}/s, {}× real time", short(asked.into()), short((asked / real_time).into())),
+        false => FLAT_OUT.to_lowercase(),
+    };
+    measured.map_or(asked.clone(), |measured| format!("{asked}, measured {measured:.0}/s"))
+}
+
+pub(crate) fn live_speed(asked: Option<f32>, measured: f32) -> String {
+    let asked = asked.map_or(FLAT_OUT.to_lowercase(), |asked| format!("{}/s", short(asked.into())));
+    format!("{asked}, measured {}/s", short(measured.into()))
+}
+
+/// A number without a tail of digits.
+fn short(number: f64) -> String {
+    if number.fract() == 0.0 && number.abs() < 1e6 { format!("{number}") } else { format!("{number:.2}") }
 }

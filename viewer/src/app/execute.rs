@@ -8,7 +8,7 @@ use super::{App, close};
 use crate::command::{Action, Command};
 use crate::source::Order;
 use crate::state::Reins;
-use crate::text;
+use crate::{text, transport};
 
 /// Frames that are asked for a second.
 const HZ: f32 = 60.0;
@@ -46,6 +46,17 @@ impl App {
                 self.model.cue(step);
             }
             Command::Seek(step) => self.model.seek(step),
+            Command::LookBack(step) => {
+                if let Some(live) = &mut self.model.live {
+                    live.look(|history| history.seek(step));
+                }
+            }
+            Command::JudgeBy(checkpoint) => {
+                self.order(Order::JudgeBy(checkpoint));
+                if let Some(film) = &self.model.film {
+                    self.commands.push(Command::OpenEpisode(film.run, film.episode, self.model.cursor));
+                }
+            }
             Command::PlaybackSpeed(speed) => self.model.playback_speed = speed,
             Command::Notice(notice) => self.state.notice = Some(notice),
             Command::Copy(text) => ctx.copy_text(text),
@@ -59,7 +70,6 @@ impl App {
                 let env = if self.state.env.is_none() { Some(0) } else { None };
                 self.commands.push(Command::SelectEnv(env));
             }
-            Action::GoLive => self.model.close_film(),
             Action::Theme => {
                 let dark = ctx.global_style().visuals.dark_mode;
                 ctx.set_theme(if dark { eframe::egui::Theme::Light } else { eframe::egui::Theme::Dark });
@@ -67,7 +77,7 @@ impl App {
             Action::Palette => self.state.palette = Some(String::new()),
             Action::Help => self.state.help = !self.state.help,
             Action::Quit => close(ctx),
-            _ => {}
+            action => self.commands.extend(transport::act(&mut self.model, &self.state, action)),
         }
     }
 

@@ -10,6 +10,7 @@ mod seen;
 mod subject;
 #[cfg(test)]
 mod testing;
+mod timeline;
 mod trail;
 mod value_map;
 
@@ -60,6 +61,7 @@ pub trait Panel {
 pub fn all() -> Vec<Box<dyn Panel>> {
     vec![
         Box::new(rollouts::Rollouts::default()),
+        Box::new(timeline::Timeline),
         Box::new(inspector::Inspector::default()),
         Box::new(value_map::ValueMaps::default()),
         Box::new(replay_buffer::ReplayBuffer::default()),

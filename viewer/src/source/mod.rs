@@ -1,9 +1,18 @@
 //! Threads that turn runs into updates of the model.
 
+mod checkpoint;
+mod desk;
 mod files;
 mod film;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod latest;
+mod live;
+mod mirror;
+mod replayer;
 mod run_follower;
-mod spaces;
+mod stage;
+mod studio;
 
 use std::path::PathBuf;
 
@@ -11,8 +20,11 @@ use cartwheel_trainer::watch;
 
 use crate::model::RunId;
 
-pub(crate) use files::Files;
+pub use checkpoint::Checkpoint;
+pub(crate) use desk::open;
 pub use film::{Film, Moment};
+pub(crate) use film::{best, scene_bytes};
+pub(crate) use mirror::Mirror;
 
 /// What the window asks of its sources.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +37,8 @@ pub enum Order {
     Send(watch::Request),
     /// Plays an episode of a run again: its place among the run's.
     Replay(RunId, PathBuf, usize),
+    /// Whose weights judge episodes that are played again from now on.
+    JudgeBy(Checkpoint),
     /// The window is closed.
     End,
 }
