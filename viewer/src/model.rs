@@ -370,3 +370,6 @@ impl Live {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

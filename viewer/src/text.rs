@@ -1,21 +1,25 @@
 //! Every word that the window shows, in one place.
 
+use std::path::Path;
+
+use crate::number::short;
+
 macro_rules! texts {
     ($($name:ident = $text:literal;)*) => { $(pub(crate) const $name: &str = $text;)* };
 }
 
 texts! {
     TITLE = "Cartwheel";
+    ENVIRONMENT = "Environment";
+    EPISODE = "Episode";
+    STEP = "step";
+    RETURN = "return";
     ROLLOUTS = "Rollouts";
     NOTHING_OPEN = "No run is open. Start one with `cartwheel train CartPole-v1 --view`, or open a finished one with `cartwheel watch RUN`.";
     NO_PICTURES = "This run is not live. Its episodes are in the time line: pick one there, or click a curve.";
     NO_FRAMES = "Attached. The first picture comes with the next step.";
     ENV_ABSENT = "Nothing was heard of this environment yet.";
     EMPTY_FILM = "This episode could not be played again.";
-    ENVIRONMENT = "Environment";
-    EPISODE = "Episode";
-    STEP = "step";
-    RETURN = "return";
     JUDGED_BY = "judged by";
     EXPLORES = "explores";
     PERSON_PLAYS = "a person plays";
@@ -43,9 +47,12 @@ texts! {
     COLOR = "color";
     COUNT = "count";
     AGE = "age";
+    TD_ERROR = "TD error";
     TRANSITIONS = "transitions";
     FROM = "from";
     TO = "to";
+    ACTION = "action";
+    REWARD = "reward";
     END = "end";
     TERMINATED = "terminated";
     TRUNCATED = "truncated";
@@ -130,6 +137,46 @@ texts! {
     UPDATES = "updates";
     REPLAY = "replay";
     POLICY_LAG = "policy lag";
+
+    CURVES = "Curves";
+    RUNS = "Runs";
+    METRICS = "Metrics";
+    SEARCH = "Search";
+    PLOT_OF = "Plot of";
+    X_AXIS = "x axis";
+    AXIS_STEPS = "Steps";
+    AXIS_EPISODES = "Episodes";
+    AXIS_WALL_TIME = "Wall time";
+    LOG_X = "Log x";
+    LOG_Y = "Log y";
+    SMOOTHING = "Smoothing";
+    SMOOTHING_HINT = "How far back each point's mean reaches, in the units of x. The curve as it is stays pale behind";
+    GROUPED = "Average seeds";
+    GROUPED_HINT = "Runs that differ in no more than their seeds: their mean, and a band from the lowest to the highest";
+    FILTER = "Filter";
+    FILTER_EXAMPLE = "env.id=CartPole-v1";
+    FILTER_HINT = "Words in a run's name, or settings such as dqn.learning_rate=0.001";
+    MAKE_LARGE = "Click to see it alone";
+    MAKE_SMALL = "Click to see it beside the others";
+    LEFT_OUT = "left out";
+    LEFT_OUT_HINT = "Values that are no numbers, and on logarithmic axes what is not positive";
+    CLICK_TO_OPEN = "Click to see the episode";
+    NO_CURVES = "No curves: no run is checked, or none has metrics yet";
+    NO_METRICS_CHOSEN = "No metric is checked";
+    RUNS_COUNTED = "runs";
+    SHOW_CURVES_OF = "Show the curves of";
+    LIVE = "Live";
+    IS_LIVE = "live";
+    KILLED = "killed";
+    FINISHED = "finished";
+    INTERRUPTED = "interrupted";
+    FAILED = "failed";
+    READING = "reading";
+    SEED = "seed";
+    BEST_RETURN = "best return";
+    CONFIGURATION = "Configuration";
+    DIFFERENCES_FROM = "Differences from";
+    NO_DIFFERENCES = "None";
 }
 
 texts! {
@@ -139,18 +186,26 @@ texts! {
     TIMELINE = "Time line";
     STRIPS = "Steps";
     VALUE = "value";
-    REWARD = "reward";
-    ACTION = "action";
-    TD_ERROR = "TD error";
     NO_TIME = "Open an episode, or watch a run that is live";
     NO_EPISODES = "No episode has ended yet";
-    LIVE = "Live";
-    IS_LIVE = "live";
     LOOKING_BACK = "looking back: to live";
     SPEED = "Speed";
     NO_WEIGHTS = "no weights yet";
     JUDGE = "Judged by";
     JUDGE_HINT = "Whose weights give the values and TD errors. They know more now than when the episode was played";
+
+    YOU = "You";
+    OVER = "over";
+    RECORDING = "recording";
+    ESCAPE_IS_THE_MENU = "Esc: menu";
+    TURN_BASED = "a step with each key";
+    MENU_PAUSED = "Paused";
+    MENU_OVER = "The episode is over";
+    MENU_CUT_OFF = "The episode's time is up";
+    MENU_FAILED = "The environment failed";
+    GO_ON = "Go on";
+    RESTART = "Restart";
+    AGAIN = "Again";
 }
 
 pub(crate) fn other_spaces(env: &str) -> String {
@@ -208,7 +263,42 @@ pub(crate) fn live_speed(asked: Option<f32>, measured: f32) -> String {
     format!("{asked}, measured {}/s", short(measured.into()))
 }
 
-/// A number without a tail of digits.
-fn short(number: f64) -> String {
-    if number.fract() == 0.0 && number.abs() < 1e6 { format!("{number}") } else { format!("{number:.2}") }
+pub(crate) fn unknown_film(path: &Path) -> String {
+    format!("{} is neither a .gif nor an .mp4 file: give one of those", path.display())
+}
+
+pub(crate) fn no_ffmpeg(path: &Path) -> String {
+    format!("There is no ffmpeg on PATH to write an MP4: {} was written instead", path.display())
+}
+
+pub(crate) fn not_recorded(path: &Path, problem: &std::io::Error) -> String {
+    format!("could not write {}: {problem}", path.display())
+}
+
+pub(crate) fn nothing_to_play(env: &str) -> String {
+    format!("{env} has no keys to play it with: give it `key_bindings`")
+}
+
+pub(crate) fn turn_based(env: &str) -> String {
+    format!("{env} is stepped with each key, not by the clock: leave out --fps")
+}
+
+pub(crate) fn other_rival(run: &str, of: &str, env: &str) -> String {
+    format!("{run} was trained on {of}: play that, or give a run on {env}")
+}
+
+pub(crate) fn no_weights(run: &str) -> String {
+    format!("{run} has no weights yet: wait for its first checkpoint")
+}
+
+pub(crate) fn seed(seed: u64) -> String {
+    format!("seed {seed}")
+}
+
+pub(crate) fn player(name: &str, return_: &str, steps: u64) -> String {
+    format!("{name}: return {return_} in {steps} steps")
+}
+
+pub(crate) fn real_time(fps: u32) -> String {
+    format!("{fps} steps a second")
 }

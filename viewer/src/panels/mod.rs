@@ -1,11 +1,13 @@
 //! One file a panel. A new one is a file here and a line in [`all`].
 
+mod curves;
 mod heat;
 mod inspector;
 mod machine_room;
 mod newest;
 mod replay_buffer;
 mod rollouts;
+mod runs;
 mod seen;
 mod subject;
 #[cfg(test)]
@@ -60,8 +62,10 @@ pub trait Panel {
 /// All panels, in the order of their tabs.
 pub fn all() -> Vec<Box<dyn Panel>> {
     vec![
+        Box::new(runs::Runs::default()),
         Box::new(rollouts::Rollouts::default()),
         Box::new(timeline::Timeline),
+        Box::new(curves::Curves::default()),
         Box::new(inspector::Inspector::default()),
         Box::new(value_map::ValueMaps::default()),
         Box::new(replay_buffer::ReplayBuffer::default()),

@@ -1,8 +1,16 @@
-//! Films for tests.
+//! Films and runs for tests.
 
-use cartwheel_envs::{Rgba, Scene, Style};
-use cartwheel_trainer::run::EpisodeEntry;
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::Path;
+
+use cartwheel_agents::nn::{Activation, Mlp};
+use cartwheel_agents::{Features, GreedyPolicy};
+use cartwheel_envs::{Generator, Rgba, Scene, Space, Style};
+use cartwheel_trainer::run::{EpisodeEntry, EpisodeLog, EpisodeRecord, RunDir};
 use cartwheel_trainer::watch::{ChosenBy, Judgement, Observation};
+use cartwheel_trainer::{Actor, ActorSpec, EpsilonSchedule, Settings, Weights};
 
 use super::film::{Film, Moment};
 
@@ -36,4 +44,46 @@ fn moment(step: u32, last: bool) -> Moment {
         return_: step.into(),
         td_error: (!last).then_some((step as f32 * 0.7).sin()),
     }
+}
+
+/// A run with episodes as its actors record them, and weights.
+pub(crate) fn run_with_episodes(folder: &Path, id: &str) -> (RunDir, Vec<EpisodeRecord>) {
+    let mut settings = Settings::default();
+    settings.env.id = id.into();
+    let envs = settings.env.builder().make_vec(2).unwrap();
+    let (observations, actions) = (envs.single_observation_space().clone(), envs.single_action_space().clone());
+    let features = Features::new(&observations).unwrap();
+    let Space::Discrete { n, .. } = actions else { panic!("{actions}") };
+    let mlp = Mlp::new(features.width(), &[8], n as usize, Activation::Relu);
+    let parameters = mlp.init(&mut Generator::new(1));
+    let policy = GreedyPolicy::new(&observations, &actions, &[8], Activation::Relu, parameters.clone()).unwrap();
+    let spec = ActorSpec {
+        env_id: id.into(),
+        seed: 5,
+        total_envs: 2,
+        mlp,
+        features,
+        epsilon: EpsilonSchedule { random_steps: 0, initial: 0.3, last: 0.3, fall: 1.0 },
+        record_episodes: true,
+    };
+    let mut actor = Actor::new(spec, 0, envs, 11).unwrap();
+    let mut rollout = actor.rollout(400);
+    actor.collect(&Weights { version: 0, parameters }, 0, &mut rollout).unwrap();
+    let records: Vec<_> = rollout.episodes.iter().map(|episode| episode.record.clone()).collect();
+    let run = RunDir::create(folder, "run", &|run| {
+        fs::write(run.config(), settings.to_toml(false)).unwrap();
+        fs::write(run.manifest(), "{}").unwrap();
+        let mut log = EpisodeLog::open(run.path(), None).unwrap();
+        records.iter().for_each(|record| log.append(record).unwrap());
+        log.sync().unwrap();
+        fs::write(run.latest_weights(), policy.to_bytes()).unwrap();
+        Ok(())
+    })
+    .unwrap();
+    (run, records)
+}
+
+/// A run with weights.
+pub(crate) fn run(folder: &Path, id: &str) -> RunDir {
+    run_with_episodes(folder, id).0
 }

@@ -11,6 +11,7 @@ mod live;
 mod mirror;
 mod replayer;
 mod run_follower;
+mod spaces;
 mod stage;
 mod studio;
 
@@ -25,6 +26,8 @@ pub(crate) use desk::open;
 pub use film::{Film, Moment};
 pub(crate) use film::{best, scene_bytes};
 pub(crate) use mirror::Mirror;
+pub(crate) use replayer::settings;
+pub(crate) use stage::Stage;
 
 /// What the window asks of its sources.
 #[derive(Clone, Debug, PartialEq)]
