@@ -35,6 +35,7 @@ texts! {
     NO_OBSERVATION = "Its observation is not known yet. Select an environment.";
     SPACES_AWAITED = "What the environment looks like is being found out.";
     WEIGHTS_NOT_LIVE = "This needs the run's weights, which come from a live run.";
+    NO_JUDGE = "No weights judge this episode.";
     WEIGHTS_AWAITED = "The weights are on their way.";
     NO_MAP_OF_IMAGES = "A map needs two numbers of an observation, and this one is an image.";
     REPLAY_BUFFER = "Replay buffer";
