@@ -222,7 +222,8 @@ def test_actions_of_every_integer_type(dtype):
 
 def test_continuous_actions():
     envs = gymnasium.make_vec("cartwheel/Pendulum-v1", num_envs=3)
-    theirs = SyncVectorEnv([lambda: gymnasium.make("Pendulum-v1")] * 3, autoreset_mode=AutoresetMode.SAME_STEP)
+    theirs = SyncVectorEnv([lambda: gymnasium.make("Pendulum-v1")] * 3)
+    assert envs.metadata["autoreset_mode"] == theirs.metadata["autoreset_mode"], "the same default"
     rng = np.random.default_rng(0)
     assert_same(envs.reset(seed=1), theirs.reset(seed=1), 1e-6)
     for _ in range(250):

@@ -26,7 +26,7 @@ class CartwheelVectorEnv(VectorEnv[Any, Any, np.ndarray]):
         num_envs: int = 1,
         max_episode_steps: int | None = None,
         render_mode: str | None = None,
-        autoreset_mode: str | AutoresetMode = AutoresetMode.SAME_STEP,
+        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
         copy: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -37,8 +37,9 @@ class CartwheelVectorEnv(VectorEnv[Any, Any, np.ndarray]):
             num_envs: How many.
             max_episode_steps: Their time limit; ``None`` for the registered one, -1 for none.
             render_mode: ``rgb_array`` or ``None``.
-            autoreset_mode: When an environment is reset whose episode ended. Same-step, the default, spends no step on
-                resets; the last observation of an episode is in ``infos["final_obs"]``.
+            autoreset_mode: When an environment is reset whose episode ended. Next-step is the default, as Gymnasium's;
+                same-step spends no step on resets, and has the last observation of an episode in
+                ``infos["final_obs"]``.
             copy: Whether ``reset`` and ``step`` return new observations. If not, every call fills the same arrays.
             **kwargs: The environment's own arguments.
 
