@@ -69,6 +69,6 @@ pub fn all() -> Vec<Box<dyn Panel>> {
         Box::new(inspector::Inspector::default()),
         Box::new(value_map::ValueMaps::default()),
         Box::new(replay_buffer::ReplayBuffer::default()),
-        Box::new(machine_room::MachineRoom::default()),
+        Box::new(machine_room::MachineRoom),
     ]
 }
