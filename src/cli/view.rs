@@ -16,8 +16,8 @@ use super::signals::Signals;
 
 /// How long training waits for its window.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-/// How long a whole run should take to be seen, in seconds, where the environment's own pace is slower.
-const WHOLE_RUN: f32 = 120.0;
+/// How long a whole run takes at most to be seen, in seconds: runs that learn early end long before.
+const WHOLE_RUN: f32 = 600.0;
 /// Steps a second of an environment that knows no time.
 const TURNS: f32 = 10.0;
 
