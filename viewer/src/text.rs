@@ -108,6 +108,8 @@ texts! {
     SHORT_THEME = "Theme";
     SHORT_COPY_LINK = "Copy link";
     SHORT_RECORD = "Record";
+    SHORT_STOP = "Stop recording";
+    RECORDING = "Recording. Press R again to end it";
     SHORT_SCREENSHOT = "Screenshot";
 
     PALETTE_HINT = "Type a part of a command's name";
@@ -301,4 +303,8 @@ pub(crate) fn player(name: &str, return_: &str, steps: u64) -> String {
 
 pub(crate) fn real_time(fps: u32) -> String {
     format!("{fps} steps a second")
+}
+
+pub(crate) fn saved(path: &std::path::Path) -> String {
+    format!("Saved {}", std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display())
 }

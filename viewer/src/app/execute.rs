@@ -76,9 +76,21 @@ impl App {
             }
             Action::Palette => self.state.palette = Some(String::new()),
             Action::Help => self.state.help = !self.state.help,
+            Action::Screenshot => self.camera.shoot(ctx, self.about()),
+            Action::Record => {
+                let about = self.about().to_owned();
+                if let Some(told) = self.camera.record(&about) {
+                    self.state.notice = Some(told);
+                }
+            }
             Action::Quit => close(ctx),
             action => self.commands.extend(transport::act(&mut self.model, &self.state, action)),
         }
+    }
+
+    /// What pictures are named after.
+    fn about(&self) -> &str {
+        self.state.run.and_then(|run| self.model.runs.get(run)).map_or("cartwheel", |run| &run.name)
     }
 
     /// Tells the run what is looked at.
