@@ -4,7 +4,7 @@
 mod lanes;
 
 use cartwheel_trainer::watch::{Activity, Status};
-use eframe::egui::{Grid, ProgressBar, Rect, Role, ScrollArea, Sense, Ui, WidgetInfo, lerp, vec2};
+use eframe::egui::{Align2, FontId, Grid, ProgressBar, Rect, Role, ScrollArea, Sense, Ui, WidgetInfo, lerp, vec2};
 
 use super::newest::due;
 use super::{Context, Panel, Place};
@@ -22,7 +22,7 @@ const COLUMN: f32 = 3.0;
 /// The height of a lane.
 const LANE: f32 = 16.0;
 /// The width of a lane's name.
-const NAME: f32 = 90.0;
+const NAME: f32 = 110.0;
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
@@ -125,9 +125,10 @@ fn gantt(ui: &mut Ui, live: &Live) {
         let words = format!("{name}: {busiest}");
         response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &words));
         let lane = Rect::from_min_max(rect.min + vec2(NAME, 1.0), rect.max - vec2(0.0, 1.0));
-        let font = eframe::egui::FontId::proportional(12.0);
+        let font = FontId::proportional(12.0);
+        let names = Rect::from_min_max(rect.min, lane.left_bottom());
+        ui.painter_at(names).text(rect.left_center(), Align2::LEFT_CENTER, name, font, theme.text);
         let painter = ui.painter();
-        painter.text(rect.left_center(), eframe::egui::Align2::LEFT_CENTER, name, font, theme.text);
         painter.rect_filled(lane, 0.0, theme.well);
         for block in lanes::blocks(seen, looks, (lane.width() / COLUMN) as usize) {
             let [from, to] = block.time.map(|share| lerp(lane.x_range(), share));
