@@ -75,6 +75,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "RUN", conflicts_with_all = ["env", "algo", "seed", "seeds", "steps", "n_envs", "clock", "env_args", "wrappers", "on_worker_death",
         "runs_dir", "name", "checkpoint_every", "config", "set", "init_from", "print_config"])]
     resume: Option<PathBuf>,
+    /// Let no viewer watch the run.
+    #[arg(long)]
+    no_watch: bool,
     /// Print the resolved settings with a comment on each key, and stop.
     #[arg(long)]
     print_config: bool,
@@ -93,6 +96,7 @@ pub(crate) fn run(args: Args, output: Output) -> Result {
         if let Some(device) = args.device {
             experiment.settings_mut().train.device = device;
         }
+        experiment.settings_mut().run.watch &= !args.no_watch;
         return one(experiment, &signals, output);
     }
     let settings = args.settings()?;
@@ -145,6 +149,7 @@ impl Args {
         put(&mut settings.run.name, self.name.clone().map(Some));
         put(&mut settings.run.checkpoint_every, self.checkpoint_every);
         put(&mut settings.train.init_from, self.init_from.as_ref().map(|path| Some(text(path))));
+        settings.run.watch &= !self.no_watch;
         settings.check()?;
         Ok(settings)
     }

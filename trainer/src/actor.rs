@@ -12,6 +12,9 @@ use crate::error::EnvFault;
 use crate::replay::Replay;
 use crate::rollout::{FinishedEpisode, Rollout};
 use crate::run::{ActionLog, EpisodeRecord};
+use crate::watch::{Activity, Seat};
+
+mod watched;
 
 /// A network's parameters as actors see them: immutable and numbered.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -79,6 +82,12 @@ pub struct Actor {
     input: Vec<f32>,
     actions: Vec<i32>,
     scratch: Activations,
+    seat: Seat,
+    /// While somebody watches: exploration's streams before the present choice, the policy's actions, and whose actions
+    /// people chose.
+    coins: Vec<Generator>,
+    chosen: Vec<i32>,
+    people: Vec<bool>,
 }
 
 /// The running episode of an environment.
@@ -137,6 +146,10 @@ impl Actor {
             input: vec![0.0; n * spec.features.width()],
             actions: vec![0; n],
             scratch: Activations::default(),
+            seat: Seat::default(),
+            coins: Vec::new(),
+            chosen: Vec::new(),
+            people: vec![false; n],
             envs,
             spec,
         };
@@ -184,7 +197,16 @@ impl Actor {
         out.episodes.clear();
         for t in 0..out.capacity() {
             let now = steps + (t * self.spec.total_envs) as u64;
-            self.choose(weights, self.spec.epsilon.at(now));
+            let (watched, mut epsilon) = (self.seat.attended(), self.spec.epsilon.at(now));
+            if watched {
+                epsilon = self.look_before_choice(epsilon);
+            }
+            self.seat.doing(Activity::Inferring);
+            self.choose(weights, epsilon);
+            if watched {
+                self.look_after_choice(weights, now, epsilon);
+            }
+            self.seat.doing(Activity::Stepping);
             for e in 0..n {
                 out.observations.copy_row(t * n + e, &self.observations, e);
             }
@@ -193,6 +215,7 @@ impl Actor {
                 *kept = *action - self.first_action;
             }
             self.envs.step(Actions::Discrete(&self.actions), &mut self.step).map_err(|error| self.fault(error, now))?;
+            self.seat.stepped();
             std::mem::swap(&mut self.observations, &mut self.step.observations);
             self.check_finite(now)?;
             out.rewards[rows.clone()].copy_from_slice(&self.step.rewards);
@@ -222,13 +245,9 @@ impl Actor {
     fn choose(&mut self, weights: &Weights, epsilon: f64) {
         let actions = self.spec.mlp.outputs();
         if epsilon < 1.0 {
-            let width = self.spec.features.width();
-            for (e, row) in self.input.chunks_exact_mut(width).enumerate() {
-                self.spec.features.encode(self.observations.row(e), row);
-            }
-            let stride = self.spec.mlp.output_stride();
-            let q = self.spec.mlp.forward(&weights.parameters, &self.input, self.actions.len(), &mut self.scratch);
-            for (action, q) in self.actions.iter_mut().zip(q.chunks_exact(stride)) {
+            self.judge(weights);
+            let q = self.spec.mlp.last_outputs(&self.scratch).chunks_exact(self.spec.mlp.output_stride());
+            for (action, q) in self.actions.iter_mut().zip(q) {
                 *action = self.first_action + argmax(&q[..actions]) as i32;
             }
         }
@@ -237,6 +256,15 @@ impl Actor {
                 *action = self.first_action + stream.below(actions as u64) as i32;
             }
         }
+    }
+
+    /// Values every environment's actions; they stay in `scratch`.
+    fn judge(&mut self, weights: &Weights) {
+        let width = self.spec.features.width();
+        for (e, row) in self.input.chunks_exact_mut(width).enumerate() {
+            self.spec.features.encode(self.observations.row(e), row);
+        }
+        self.spec.mlp.forward(&weights.parameters, &self.input, self.actions.len(), &mut self.scratch);
     }
 
     /// Keeps the books of environment `e`'s episode after step `t` of a rollout.

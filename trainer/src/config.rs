@@ -193,6 +193,8 @@ config! {
         checkpoint_replay: bool = true;
         /// Whether each episode's actions are kept, so that it can be shown again.
         record_episodes: bool = true;
+        /// Whether the run can be watched while it trains, by this user on this machine.
+        watch: bool = true;
     }
 }
 

@@ -9,6 +9,7 @@
 //! | `replay` | transitions, and how batches are drawn from them |
 //! | `evaluation` | greedy episodes |
 //! | `run` | files: configuration, metrics, TensorBoard, episodes, checkpoints |
+//! | [`watch`] | what viewers see of a run while it trains, and what they can do to it |
 //! | `statistics`, `plot` | numbers and pictures over runs |
 //!
 //! ```no_run

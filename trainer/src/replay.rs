@@ -183,6 +183,11 @@ impl Replay {
         self.rings.iter().map(|r| r.len).sum()
     }
 
+    /// Rows there is room for.
+    pub fn capacity(&self) -> usize {
+        self.flags.len()
+    }
+
     /// Whether no row is filled.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -20,7 +20,7 @@ fn series() -> Series {
 
 fn benches(c: &mut Criterion) {
     let million = series();
-    let whole = View { range: (0.0, POINTS as f64 * 10.0), ..View::new(1000) };
+    let whole = View::new((0.0, POINTS as f64 * 10.0), 1000);
     c.bench_function("query 1e6 points, whole", |b| b.iter(|| black_box(whole.points(&million))));
     let log = View { range: (10.0, POINTS as f64 * 10.0), log_x: true, log_y: true, ..whole };
     c.bench_function("query 1e6 points, log axes", |b| b.iter(|| black_box(log.points(&million))));

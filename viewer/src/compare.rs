@@ -87,7 +87,7 @@ mod tests {
             differences(&runs[2], &runs[1]),
             [("train.seed", "1", "2"), ("dqn.learning_rate", "0.01", "0.001"), ("run.name", "run-2", "run-1"),]
         );
-        assert_eq!(differences(&runs[2], &runs[3]), []);
+        assert!(differences(&runs[2], &runs[3]).is_empty());
     }
 
     #[test]

@@ -5,25 +5,7 @@ use cartwheel_agents::{GreedyPolicy, argmax};
 use cartwheel_envs::{Row, Rows, Space};
 use cartwheel_trainer::Settings;
 
-/// What an environment's observations and actions look like.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Spaces {
-    /// Observations, as the policy gets them: after the wrappers.
-    pub observation: Space,
-    /// Actions.
-    pub action: Space,
-}
-
-impl Spaces {
-    /// Those of a run's environment, which is made for it: quickly, unless it is one of Python.
-    ///
-    /// # Errors
-    /// Why it cannot be made.
-    pub fn of(settings: &Settings) -> Result<Self, String> {
-        let env = settings.env.builder().build().map_err(|error| error.to_string())?;
-        Ok(Self { observation: env.observation_space(), action: env.action_space() })
-    }
-}
+use crate::spaces::Spaces;
 
 /// The policy of a run with some weights of it.
 #[derive(Debug)]
@@ -87,11 +69,6 @@ impl Judge {
         }
         self.policy.set_parameters(parameters);
         Ok(())
-    }
-
-    /// The number of the first action, as the environment counts it.
-    pub fn first_action(&self) -> i32 {
-        self.policy.first_action()
     }
 
     /// Multiplications of one judgement: what a map costs, cell by cell.
@@ -212,7 +189,7 @@ fn by_number(space: &Space, inputs: &[f32], slopes: &[f32]) -> Vec<f32> {
     let mut at = 0;
     let mut all = Vec::with_capacity(space.width());
     // An index is a one among zeros.
-    let mut index = |n: usize, at: &mut usize| {
+    let index = |n: usize, at: &mut usize| {
         let (inputs, slopes) = (&inputs[*at..*at + n], &slopes[*at..*at + n]);
         *at += n;
         let here = inputs.iter().position(|x| *x == 1.0).map_or(0.0, |hot| slopes[hot]);
@@ -309,7 +286,7 @@ mod tests {
     /// A one-hot network input has as many slopes as there are indices, and the observation one number.
     #[test]
     fn an_index_is_one_number() {
-        let mut settings = Settings::shipped(Algo::Dqn, "Taxi-v3").unwrap();
+        let mut settings = Settings::shipped(Algo::Dqn, "Taxi-v4").unwrap();
         settings.dqn.net_arch = vec![8];
         let spaces = Spaces::of(&settings).unwrap();
         let mlp = Mlp::new(500, &[8], 6, settings.dqn.activation_fn);

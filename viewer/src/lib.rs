@@ -9,31 +9,39 @@
 //! | `source` | threads that turn runs into updates: files, live connections, episodes played again |
 //! | `series` | curves: millions of points, smoothed and thinned honestly |
 //! | `compare` | configurations of runs: filtered, told apart, grouped |
+//! | `judge` | a run's policy: the values of actions, what they hang on, and maps of them |
+//! | `observation` | observations as people read them: names and bounds of numbers, or a picture |
+//! | `spaces` | what a run's environment looks like from outside |
 //! | `panels` | one file a panel |
-//! | `paint`, `theme`, `text` | scenes as shapes, colours, words |
+//! | `overlays` | what a policy makes of a state, painted over its picture: one file a kind |
+//! | `paint`, `theme`, `text` | scenes as shapes, colors, words |
 //!
 //! Nothing here holds up training: a run is read from its folder, and what it sends live may be dropped.
 
+pub mod judge;
+pub mod observation;
+pub mod overlays;
+pub mod paint;
 pub mod panels;
+pub mod recording;
 pub mod series;
+pub mod spaces;
 
 mod app;
 mod command;
 mod compare;
 mod history;
-mod judge;
 mod model;
 mod number;
-mod paint;
 mod play;
 mod playback;
-pub mod recording;
 mod source;
 mod state;
 mod text;
 mod theme;
 mod transport;
 mod tui;
+mod watch;
 mod window;
 
 pub use app::App;
@@ -44,4 +52,5 @@ pub use play::{PlayOptions, Played, play};
 pub use source::{Checkpoint, Film, Moment, Order};
 pub use state::{Reins, State};
 pub use theme::Theme;
-pub use window::ViewerError;
+pub use watch::{Watch, watch};
+pub use window::{ViewerError, check_display};

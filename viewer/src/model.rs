@@ -12,6 +12,7 @@ use crate::history::History;
 use crate::playback::Playback;
 use crate::series::{BUDGET, Clock, EPISODE_RETURN, Point, Series};
 use crate::source::Film;
+use crate::spaces::Spaces;
 
 /// A run's place in [`Model::runs`].
 pub type RunId = usize;
@@ -56,6 +57,9 @@ pub struct Run {
     pub settings: Option<Settings>,
     /// Its configuration as names and values, such as `train.seed` and `1`.
     pub config: Vec<(String, String)>,
+    /// What its environment's observations and actions look like, or why that is not known. Its source makes the
+    /// environment once to learn it.
+    pub spaces: Option<Result<Arc<Spaces>, String>>,
     /// Its `run.json`.
     pub manifest: Option<Manifest>,
     /// Whether a process has it.
@@ -108,6 +112,8 @@ pub enum Update {
     Opened(PathBuf),
     /// Its configuration.
     Settings(RunId, Box<Settings>),
+    /// What its environment looks like, as `Spaces::of` learns it, or why it cannot be made.
+    Spaces(RunId, Result<Spaces, String>),
     /// Its manifest, at first and after changes.
     Manifest(RunId, Box<Manifest>),
     /// More rows of its metrics.
@@ -136,6 +142,7 @@ impl Model {
     /// Takes in what a source tells. Pure: no thread, no clock, so that tests build any picture from updates.
     pub fn apply(&mut self, update: Update) {
         match update {
+            Update::Spaces(run, spaces) => self.with(run, |run| run.spaces = Some(spaces.map(Arc::new))),
             Update::Opened(path) => {
                 let shown = self.runs.iter().filter(|run| run.shown).count() < SHOWN;
                 self.runs.push(Run { shown, ..Run::new(path) });
@@ -262,6 +269,7 @@ impl Run {
             name,
             settings: None,
             config: Vec::new(),
+            spaces: None,
             manifest: None,
             alive: false,
             metrics: BTreeMap::new(),

@@ -9,6 +9,24 @@ macro_rules! texts {
 }
 
 texts! {
+    TITLE = "Cartwheel";
+    ROLLOUTS = "Rollouts";
+    NOTHING_OPEN = "No run is open. Start one with `cartwheel train CartPole-v1 --view`, or open a finished one with `cartwheel watch RUN`.";
+    NOT_LIVE = "This run is not live. Its episodes are in the time line: pick one there, or click a curve.";
+    NO_FRAMES = "Attached. The first picture comes with the next step.";
+    ENV_ABSENT = "Nothing was heard of this environment yet.";
+    EMPTY_FILM = "This episode could not be played again.";
+    ENVIRONMENT = "Environment";
+    EPISODE = "Episode";
+    STEP = "step";
+    RETURN = "return";
+    JUDGED_BY = "judged by";
+    EXPLORES = "explores";
+    PERSON_PLAYS = "a person plays";
+    NO_DRAWING = "draws nothing";
+    SELECT_TO_SEE = "Select it to see what it observes.";
+    BROKEN_DRAWING = "Its drawing has a number that is not finite.";
+    AND_MORE = "more";
     PLAY_PAUSE = "Play or pause";
     STEP_FORWARD = "Step forward";
     STEP_BACK = "Step back";
@@ -40,7 +58,7 @@ texts! {
     ESCAPE = "Leave what is innermost";
     TABS = "Tabs";
     NO_RUN = "No run";
-    NOT_LIVE = "Not live";
+    STATUS_NOT_LIVE = "Not live";
     FRAME_TIME = "Frame";
     SOFTWARE = "Software OpenGL, at most 20 frames a second";
     EPSILON = "Override exploration";
@@ -54,11 +72,7 @@ texts! {
     TUI_NOTHING_LIVE = "Not live. e shows its last episode";
     PAUSED = "paused";
     STEPS = "steps";
-    STEP = "step";
-    EPISODE = "Episode";
     EPISODES = "episodes";
-    RETURN = "return";
-    ENVIRONMENT = "Environment";
     NO_METRICS = "No metrics yet";
     MACHINE_ROOM = "Machine room";
     ASKED = "asked";
@@ -85,7 +99,7 @@ texts! {
     LOOKING_BACK = "looking back: to live";
     SPEED = "Speed";
     NO_WEIGHTS = "no weights yet";
-    JUDGE = "Whose values";
+    JUDGE = "Judged by";
     JUDGE_HINT = "Whose weights give the values and TD errors. They know more now than when the episode was played";
 
     YOU = "You";

@@ -1,14 +1,19 @@
 //! `cartwheel watch`: from what was asked for to a window or a terminal that shows it.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crossbeam::channel::unbounded;
 
 use crate::app::App;
-use crate::source::{self, Order};
+use crate::source::{self, Mirror, Order};
 use crate::window::{self, ViewerError};
 use crate::{text, tui};
+
+/// Where runs are unless one is named: they may be to come.
+const DEFAULT: &str = "runs";
+/// The window's size at first, in points.
+const SIZE: [f32; 2] = [1360.0, 860.0];
 
 /// What is to be shown, and where.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,28 +36,23 @@ pub fn watch(view: Watch) -> Result<(), ViewerError> {
     if !view.tui {
         window::check_display()?;
     }
-    let (updates, inbox) = unbounded();
-    let (orders, outbox) = unbounded();
-    let folder = match &view.remote {
-        None => view.what.clone(),
-        Some((address, token)) => source::mirror(*address, token, updates.clone())?,
-    };
-    source::check(&folder)?;
-    let sources = source::spawn(outbox, updates);
-    // The channel is open: the sources end by an order.
+    let mirror = view.remote.as_ref().map(|(address, token)| Mirror::start(*address, token)).transpose()?;
+    let folder = mirror.as_ref().map_or_else(|| view.what.clone(), Mirror::path);
+    if !folder.is_dir() && folder != Path::new(DEFAULT) {
+        return Err(ViewerError::Nothing(format!(
+            "there is no folder {}: give a run's, or one with runs in it",
+            folder.display()
+        )));
+    }
+    let (orders, inbox) = unbounded();
+    let updates = source::open(inbox)?;
+    // The channels end with this function.
     let _ = orders.send(Order::Follow(folder));
-    let shown = if view.tui {
-        tui::run(&inbox, &orders)
-    } else {
-        let orders = orders.clone();
-        window::open(text::TITLE, [1360.0, 860.0], move |context, software| {
-            let mut app = App::new(inbox, orders).with_software_renderer(software);
-            app.open_when_known(view.episode);
-            context.egui_ctx.all_styles_mut(|style| style.animation_time = 0.0);
-            app
-        })
-    };
-    let _ = orders.send(Order::End);
-    drop(sources);
-    shown
+    if view.tui {
+        return tui::run(&updates, &orders);
+    }
+    window::open(text::TITLE, SIZE, move |context, software| {
+        context.egui_ctx.all_styles_mut(|style| style.animation_time = 0.0);
+        App::new(updates, orders).with_software_renderer(software).opening(view.episode)
+    })
 }

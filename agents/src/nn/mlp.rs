@@ -149,6 +149,22 @@ impl Mlp {
         &scratch.outputs[self.layers.len() - 1][..batch * self.output_stride()]
     }
 
+    /// What the last [`forward`](Self::forward) with this `scratch` returned, and rows of larger batches before it.
+    pub fn last_outputs<'a>(&self, scratch: &'a Activations) -> &'a [f32] {
+        scratch.outputs.last().map_or(&[], Vec::as_slice)
+    }
+
+    /// Where the parameters of each name lie in the flat buffer, with zeros for padding between them.
+    pub fn slices(&self) -> Vec<(String, std::ops::Range<usize>)> {
+        let of = |(l, layer): (usize, &Layer)| {
+            [
+                (format!("{}.weight", 2 * l), layer.weight..layer.bias),
+                (format!("{}.bias", 2 * l), layer.bias..layer.bias + layer.padded_outputs),
+            ]
+        };
+        self.layers.iter().enumerate().flat_map(of).collect()
+    }
+
     /// Adds the gradient of the parameters to `gradient`, given `output_gradient`, the gradient of the loss
     /// by the outputs of the last [`forward`](Self::forward) on `x` with this `scratch`.
     ///

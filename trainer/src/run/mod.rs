@@ -36,6 +36,7 @@ mod tail;
 mod tensorboard;
 mod writer;
 
+pub(crate) use atomic::write_atomic_private;
 pub use atomic::{WriteCost, write_atomic};
 pub use checkpoint::Checkpoints;
 pub use clock::rfc3339;

@@ -172,7 +172,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.jsonl");
         let mut tail = MetricsTail::new(&path, 1 << 20);
-        assert_eq!(steps(tail.read().unwrap()), []);
+        assert!(steps(tail.read().unwrap()).is_empty());
         let whole = text(0..4);
         let mut seen = Vec::new();
         for end in 0..=whole.len() {

@@ -5,9 +5,11 @@ mod curve;
 mod evaluate;
 mod learn;
 mod report;
+mod watched;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use cartwheel_agents::dqn::{Batch, Dqn};
 use cartwheel_agents::nn::Placement;
@@ -26,6 +28,7 @@ use crate::progress::Books;
 use crate::replay::Replay;
 use crate::rollout::FinishedEpisode;
 use crate::run::{Checkpoints, RunDir, RunWriter};
+use crate::watch::{Intervention, Watch};
 pub(crate) use checkpoint::Checkpoint;
 pub(crate) use report::in_mib;
 
@@ -40,6 +43,8 @@ pub(crate) struct Plan {
     pub(crate) action_space: Space,
     /// How many there are to choose from.
     pub(crate) actions: usize,
+    /// How long a viewer is waited for before the first step.
+    pub(crate) wait_for_viewer: Option<Duration>,
 }
 
 /// Random streams that belong to no environment, keyed apart.
@@ -75,7 +80,9 @@ pub(crate) struct Session<'a> {
     arrived: Vec<FinishedEpisode>,
     weights: Arc<Weights>,
     callbacks: Vec<Box<dyn Callback + 'a>>,
-    stop: Arc<AtomicBool>,
+    watch: Watch,
+    /// What viewers had decided when that was last noted.
+    noted: Intervention,
     /// Whether a callback asked to stop.
     broken: bool,
 }
@@ -151,7 +158,8 @@ impl<'a> Session<'a> {
             dqn,
             policy,
             callbacks,
-            stop,
+            watch: Watch::new(stop),
+            noted: Intervention::default(),
             broken: false,
         };
         if let Some(checkpoint) = checkpoint {
@@ -168,6 +176,7 @@ impl<'a> Session<'a> {
         self.tell(&Event::Started { run: &run, steps, total_timesteps: total });
         self.announce();
         let actors = self.actors()?;
+        let _server = self.serve();
         let (result, finished) = std::thread::scope(|scope| {
             let lag = self.settings.train.max_policy_lag;
             let rollout_steps = self.settings.rollout_steps();
@@ -176,6 +185,7 @@ impl<'a> Session<'a> {
                 Clock::Async => Collector::free(scope, actors, rollout_steps, lag, self.weights.clone(), steps),
             };
             let result = self.learn(&mut collector);
+            self.watch.open();
             (result, collector.finish())
         });
         self.books.cpu_s += finished.cpu_s;
@@ -186,7 +196,7 @@ impl<'a> Session<'a> {
         match evaluated {
             Ok((end, evaluation)) => {
                 if evaluation.is_some() {
-                    let row = self.books.row(self.epsilon.at(self.books.steps));
+                    let row = self.books.row(self.chance(self.books.steps));
                     self.write_row(row);
                 }
                 self.checkpoint(finished.envs);
@@ -236,6 +246,8 @@ impl<'a> Session<'a> {
             for (e, statistics) in actor.statistics().into_iter().enumerate() {
                 self.statistics[first + e] = statistics;
             }
+            let own_thread = i > 0 || self.settings.train.clock == Clock::Async;
+            actor.take(self.watch.seat(first, share, own_thread));
             first += share;
             actors.push(actor);
         }

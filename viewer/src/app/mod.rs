@@ -46,6 +46,8 @@ pub struct App {
     build_s: f32,
     /// The renderer's name if it is software.
     software: Option<String>,
+    /// An episode and its step, to be opened once it is known.
+    opening: Option<(usize, u32)>,
 }
 
 impl App {
@@ -62,12 +64,19 @@ impl App {
             last: None,
             build_s: 0.0,
             software: None,
+            opening: None,
         }
     }
 
     /// Names the renderer, which is then asked for fewer pictures.
     pub fn with_software_renderer(mut self, name: Option<String>) -> Self {
         self.software = name;
+        self
+    }
+
+    /// Opens this episode of the first run, by its place, at this step, as soon as it is known.
+    pub fn opening(mut self, episode: Option<(usize, u32)>) -> Self {
+        self.opening = episode;
         self
     }
 
@@ -103,6 +112,12 @@ impl App {
         self.model.apply(update);
         if self.state.run.is_none() && !self.model.runs.is_empty() {
             self.commands.push(Command::SelectRun(0));
+        }
+        if let Some((number, step)) = self.opening
+            && self.model.runs.first().is_some_and(|run| run.episode(number).is_some())
+        {
+            self.opening = None;
+            self.commands.push(Command::OpenEpisode(0, number, step));
         }
     }
 

@@ -45,7 +45,7 @@ impl App {
     pub(super) fn status_bar(&mut self, ui: &mut Ui) {
         ui.horizontal(|ui| {
             match &self.model.live {
-                None => ui.label(text::NOT_LIVE),
+                None => ui.label(text::STATUS_NOT_LIVE),
                 Some(live) => ui.label(where_it_is(&live.status, live.welcome.total_timesteps)),
             };
             if let Some(notice) = &self.state.notice {

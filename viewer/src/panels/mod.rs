@@ -1,5 +1,9 @@
 //! One file a panel. A new one is a file here and a line in [`all`].
 
+mod rollouts;
+mod subject;
+#[cfg(test)]
+mod testing;
 mod timeline;
 
 use eframe::egui::Ui;
@@ -47,5 +51,5 @@ pub trait Panel {
 
 /// All panels, in the order of their tabs.
 pub fn all() -> Vec<Box<dyn Panel>> {
-    vec![Box::new(timeline::Timeline)]
+    vec![Box::new(rollouts::Rollouts::default()), Box::new(timeline::Timeline)]
 }

@@ -12,6 +12,9 @@ mod pyramid;
 mod smooth;
 mod view;
 
+#[cfg(test)]
+mod tests;
+
 pub use average::{Average, average};
 pub use clock::Clock;
 pub use columns::Column;

@@ -204,7 +204,7 @@ impl Series {
     pub fn thin(&mut self) {
         let recent = self.points.len() - self.points.len() / 4;
         let (Some(first), Some(last)) = (self.points.first(), self.points.get(recent)) else { return };
-        let view = View { range: (first.step as f64, last.step as f64), ..View::new(self.points.len() / 8) };
+        let view = View::new((first.step as f64, last.step as f64), self.points.len() / 8);
         let mut kept: Vec<_> =
             view.columns_of_extremes(self).into_iter().filter(|at| (*at as usize) < recent).collect();
         kept.dedup();

@@ -48,9 +48,8 @@ pub(super) enum Piece<'a> {
 }
 
 impl View {
-    /// All steps, linear.
-    pub fn new(pixels: usize) -> Self {
-        let range = (f64::NEG_INFINITY, f64::INFINITY);
+    /// These steps, on linear axes.
+    pub fn new(range: (f64, f64), pixels: usize) -> Self {
         Self { axis: Axis::Steps, range, pixels: pixels.max(1), log_x: false, log_y: false }
     }
 
@@ -205,7 +204,7 @@ impl Columns {
         ((if self.log { x.log10() } else { x }) - self.from) * self.per_x
     }
 
-    /// The column of an x in the range. A range of no width, or without an end, has one column.
+    /// The column of an x in the range. A range of no width has one column.
     fn of_x(&self, x: f64) -> usize {
         (self.place(x) as usize).min(self.last)
     }

@@ -167,3 +167,126 @@ fn started(path: &Path) -> Option<String> {
     let run = RunDir::open(path).ok()?;
     Manifest::load(&run.manifest()).ok().map(|manifest| manifest.started)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
+mod tests {
+    use super::*;
+    use crate::model::Model;
+    use cartwheel_trainer::Settings;
+
+    fn make(runs: &Path, name: &str, started: &str) -> RunDir {
+        let dir = RunDir::create(runs, name, &|dir| {
+            fs::write(dir.config(), Settings::default().to_toml(false)).unwrap();
+            let mut manifest = Manifest::start("CartPole-v1", "dqn", 1, "none");
+            manifest.started = started.to_owned();
+            manifest.save(&dir.manifest())
+        });
+        dir.unwrap()
+    }
+
+    /// All that is known once there is nothing more to do at `now`.
+    fn settle(follower: &mut Follower, model: &mut Model, now: Instant) {
+        loop {
+            follower.poll(now).into_iter().for_each(|update| model.apply(update));
+            if !follower.rest(now).is_zero() {
+                return;
+            }
+        }
+    }
+
+    fn names(model: &Model) -> Vec<&str> {
+        model.runs.iter().map(|run| run.name.as_str()).collect()
+    }
+
+    #[test]
+    fn the_runs_of_a_folder_and_those_to_come() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = folder.path();
+        let (mut follower, mut model) = (Follower::default(), Model::default());
+        follower.open(runs.to_owned());
+        let mut now = Instant::now();
+        settle(&mut follower, &mut model, now);
+        assert!(model.runs.is_empty());
+
+        make(runs, "old", "2026-01-01T00:00:00Z");
+        make(runs, "new", "2026-02-01T00:00:00Z");
+        fs::create_dir(runs.join("pictures")).unwrap();
+        settle(&mut follower, &mut model, now);
+        assert!(model.runs.is_empty(), "folders are not looked through all the time");
+        now += SCAN;
+        settle(&mut follower, &mut model, now);
+        assert_eq!(names(&model), ["new", "old"]);
+        assert!(model.runs.iter().all(|run| run.manifest.is_some() && run.problem.is_none()));
+
+        let torn = make(runs, "torn", "2026-03-01T00:00:00Z");
+        fs::remove_file(torn.manifest()).unwrap();
+        now += SCAN;
+        settle(&mut follower, &mut model, now);
+        assert_eq!(names(&model), ["new", "old", "torn"]);
+        let problem = model.runs[2].problem.as_ref().unwrap();
+        assert!(problem.contains("no run.json"), "{problem}");
+
+        // The same folder again, or a run in it, is no news.
+        follower.open(runs.join("old"));
+        follower.open(runs.to_owned());
+        settle(&mut follower, &mut model, now);
+        assert_eq!(model.runs.len(), 3);
+    }
+
+    #[test]
+    fn one_run_and_what_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = make(folder.path(), "only", "2026-01-01T00:00:00Z");
+        make(folder.path(), "other", "2026-01-01T00:00:00Z");
+        let (mut follower, mut model) = (Follower::default(), Model::default());
+        follower.open(run.path().to_owned());
+        follower.open(folder.path().join("nowhere"));
+        follower.open(run.checkpoints());
+        let now = Instant::now();
+        settle(&mut follower, &mut model, now);
+        assert_eq!(names(&model), ["only", "nowhere"], "an empty folder may get runs");
+        assert!(model.runs[1].problem.as_ref().unwrap().contains("is not a run"));
+
+        let later = make(folder.path(), "nowhere", "2026-01-01T00:00:00Z");
+        settle(&mut follower, &mut model, now + STILL);
+        assert_eq!(model.runs[1].problem, None);
+        assert_eq!(model.runs[1].path, later.path());
+    }
+
+    #[test]
+    fn live_runs_are_looked_at_often_and_others_rarely() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = make(folder.path(), "run", "2026-01-01T00:00:00Z");
+        let mut follower = Follower::default();
+        follower.open(run.path().to_owned());
+        let mut now = Instant::now();
+        settle(&mut follower, &mut Model::default(), now);
+        // Folders are due first.
+        assert_eq!(follower.rest(now), SCAN);
+        let _lock = run.lock().unwrap();
+        now += STILL;
+        settle(&mut follower, &mut Model::default(), now);
+        assert_eq!(follower.rest(now), ALIVE);
+    }
+
+    #[test]
+    fn the_thread_tells_and_ends_with_its_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        make(folder.path(), "run", "2026-01-01T00:00:00Z");
+        let files = Files::start().unwrap();
+        files.open(folder.path().to_owned());
+        let mut model = Model::default();
+        while model.runs.first().is_none_or(|run| run.manifest.is_none()) {
+            model.apply(files.updates().recv_timeout(Duration::from_secs(30)).unwrap());
+        }
+        let updates = files.updates().clone();
+        drop(files);
+        let end = loop {
+            if let Err(end) = updates.recv_timeout(Duration::from_secs(30)) {
+                break end;
+            }
+        };
+        assert_eq!(end, RecvTimeoutError::Disconnected);
+    }
+}

@@ -1,11 +1,14 @@
 //! Threads that turn runs into updates of the model.
 
 mod checkpoint;
+mod desk;
 mod files;
 mod film;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod latest;
+mod live;
+mod mirror;
 mod replayer;
 mod run_follower;
 mod stage;
@@ -18,12 +21,12 @@ use cartwheel_trainer::watch;
 use crate::model::RunId;
 
 pub use checkpoint::Checkpoint;
-pub(crate) use files::Files;
+pub(crate) use desk::open;
 pub use film::{Film, Moment};
 pub(crate) use film::{best, scene_bytes};
+pub(crate) use mirror::Mirror;
 pub(crate) use replayer::settings;
 pub(crate) use stage::Stage;
-pub(crate) use studio::Studio;
 
 /// What the window asks of its sources.
 #[derive(Clone, Debug, PartialEq)]

@@ -191,3 +191,7 @@ impl Version {
         Some(Self { modified: file.modified().ok(), length: file.len() })
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
+mod tests;

@@ -11,7 +11,7 @@ use ratatui::widgets::{Axis, Block, Chart, Dataset, Gauge, GraphType, Paragraph}
 
 use super::{Choice, braille};
 use crate::model::{Live, Model, Run};
-use crate::series::View;
+use crate::series::{self, View};
 use crate::text;
 
 /// The metrics that people look at first.
@@ -124,7 +124,8 @@ fn curves(frame: &mut Frame<'_>, area: Rect, run: &Run, first: usize) {
         let name = names[(first + i) % names.len()];
         let series = &run.metrics[name];
         // A character of braille is two dots wide.
-        let view = View::new(2 * usize::from(half.width));
+        let steps = series.extent(series::Axis::Steps, false).unwrap_or_default();
+        let view = View::new(steps, 2 * usize::from(half.width));
         let points = view.points(series).into_iter().map(|at| series.points()[at as usize]);
         let points: Vec<_> =
             points.filter(|point| point.value.is_finite()).map(|point| (point.step as f64, point.value)).collect();

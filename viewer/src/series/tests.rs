@@ -1,0 +1,198 @@
+//! What holds for any series and any view of it.
+
+use proptest::prelude::*;
+
+use super::{Average, Axis, Point, Series, View, average};
+
+/// Points whose steps go on by `stride` and may also go back, with values that may be no numbers.
+fn points(back: bool) -> impl Strategy<Value = Vec<Point>> {
+    let value =
+        prop_oneof![20 => -50.0..50.0_f64, 1 => Just(f64::NAN), 1 => Just(0.0), 1 => Just(-1e9), 1 => Just(1e9)];
+    let stride = prop_oneof![20 => 0..4_i64, 1 => 50..100_i64, 1 => if back { -300..0_i64 } else { 0..1_i64 }];
+    prop::collection::vec((stride, value), 0..3000).prop_map(|all| {
+        let mut step = 0;
+        let all = all.into_iter().map(|(stride, value)| {
+            step = (step + stride).max(0);
+            Point { step: step as u64, episodes: step as u64 / 3, wall_s: step as f64 / 7.0, value }
+        });
+        all.collect()
+    })
+}
+
+fn series(points: &[Point]) -> Series {
+    let mut series = Series::default();
+    points.iter().for_each(|point| series.push(*point));
+    series
+}
+
+fn view() -> impl Strategy<Value = View> {
+    let axis = prop::sample::select(&Axis::ALL[..]);
+    (axis, 0.0..3000.0_f64, 0.0..3000.0_f64, 1..200_usize, any::<bool>(), any::<bool>()).prop_map(
+        |(axis, from, width, pixels, log_x, log_y)| {
+            let from = if log_x { from.max(0.5) } else { from };
+            View { axis, range: (from, from + width), pixels, log_x, log_y }
+        },
+    )
+}
+
+/// Which column a point is in, found the slow way; none for what is not shown.
+fn column(view: &View, point: &Point) -> Option<usize> {
+    let x = point.x(view.axis);
+    let shown = point.value.is_finite() && (!view.log_x || x > 0.0) && (!view.log_y || point.value > 0.0);
+    let inside = x >= view.range.0 && x <= view.range.1;
+    let scale = |x: f64| if view.log_x { x.log10() } else { x };
+    let (from, to) = (scale(view.range.0), scale(view.range.1));
+    let share = (scale(x) - from) * (view.pixels as f64 / (to - from));
+    (shown && inside).then_some((share as usize).min(view.pixels - 1))
+}
+
+/// The lowest and highest value of each column.
+fn extremes<'a>(view: &View, points: impl Iterator<Item = &'a Point>) -> Vec<Option<(f64, f64)>> {
+    let mut all = vec![None; view.pixels];
+    for point in points {
+        if let Some(column) = column(view, point) {
+            let (low, high) = all[column].unwrap_or((point.value, point.value));
+            all[column] = Some((low.min(point.value), high.max(point.value)));
+        }
+    }
+    all
+}
+
+proptest! {
+    #[test]
+    fn no_column_loses_an_extreme(points in points(true), view in view()) {
+        let series = series(&points);
+        let shown: Vec<_> = view.points(&series).into_iter().map(|at| series.points()[at as usize]).collect();
+        prop_assert_eq!(extremes(&view, shown.iter()), extremes(&view, points.iter()));
+    }
+
+    #[test]
+    fn a_picture_has_two_points_a_pixel(points in points(false), view in view()) {
+        let series = series(&points);
+        let shown = view.points(&series);
+        // And the neighbours on both sides.
+        prop_assert!(shown.len() <= 2 * view.pixels + 2, "{} on {}", shown.len(), view.pixels);
+        prop_assert!(shown.is_sorted_by(|a, b| a < b));
+    }
+
+    #[test]
+    fn few_points_are_all_shown(points in points(true), view in view()) {
+        let series = series(&points);
+        let inside: Vec<_> = (0..series.points().len() as u32)
+            .filter(|at| column(&view, &series.points()[*at as usize]).is_some())
+            .collect();
+        let x = |at: u32| series.points()[at as usize].x(view.axis);
+        let in_range = (0..series.points().len() as u32).filter(|at| x(*at) >= view.range.0 && x(*at) <= view.range.1);
+        prop_assume!(in_range.count() <= 2 * view.pixels);
+        let shown = view.points(&series);
+        let shown: Vec<_> = shown.into_iter().filter(|at| inside.contains(at)).collect();
+        prop_assert_eq!(shown, inside);
+    }
+
+    #[test]
+    fn means_are_of_all_points(points in points(true), view in view()) {
+        let view = View { log_y: false, ..view };
+        let series = series(&points);
+        let mut sums = vec![(0, 0.0); view.pixels];
+        for point in series.points() {
+            if let Some(column) = column(&view, point) {
+                sums[column] = (sums[column].0 + 1, sums[column].1 + point.value);
+            }
+        }
+        for ((count, sum), column) in sums.into_iter().zip(view.columns(&series)) {
+            if count > 0 {
+                let column = column.expect("a column with points has a mean");
+                prop_assert_eq!(column.count, count);
+                prop_assert!((column.mean - sum / count as f64).abs() < 1e-3);
+            } else {
+                prop_assert!(column.is_none_or(|column| column.count == 0));
+            }
+        }
+    }
+
+    #[test]
+    fn thinning_halves_and_keeps_what_stands_out(points in points(false)) {
+        let mut series = series(&points);
+        let before = series.points().to_vec();
+        let (extremes, extent) = (series.extremes(), series.extent(Axis::Steps, false));
+        let version = series.version();
+        series.thin();
+        let after = series.points();
+        prop_assert!(after.len() <= before.len() / 2 + 3, "{} of {}", after.len(), before.len());
+        prop_assert_eq!(series.extremes(), extremes);
+        let recent = before.len() / 4;
+        prop_assert_eq!(&after[after.len() - recent..], &before[before.len() - recent..]);
+        prop_assert!(after.iter().all(|point| before.contains(point)));
+        if before.len() > 100 {
+            prop_assert_eq!(series.extent(Axis::Steps, false).map(|(_, end)| end), extent.map(|(_, end)| end));
+        }
+        prop_assert!(before.is_empty() || series.version() != version);
+    }
+
+    #[test]
+    fn counts_and_ends_are_those_of_the_points(points in points(true)) {
+        let series = series(&points);
+        let finite: Vec<_> = points.iter().filter(|point| point.value.is_finite()).collect();
+        let ends = |values: &mut dyn Iterator<Item = f64>| {
+            values.fold(None, |ends: Option<(f64, f64)>, x| {
+                Some(ends.map_or((x, x), |(low, high)| (low.min(x), high.max(x))))
+            })
+        };
+        prop_assert_eq!(series.extremes(), ends(&mut finite.iter().map(|point| point.value)));
+        for axis in Axis::ALL {
+            let x = |point: &&Point| point.x(axis);
+            prop_assert_eq!(series.extent(axis, false), ends(&mut finite.iter().map(x)));
+            prop_assert_eq!(series.extent(axis, true), ends(&mut finite.iter().map(x).filter(|x| *x > 0.0)));
+            let no_numbers = points.len() - finite.len();
+            prop_assert_eq!(series.left_out(axis, false, false), no_numbers);
+            let not_positive = finite.iter().filter(|point| point.value <= 0.0).count();
+            prop_assert_eq!(series.left_out(axis, false, true), no_numbers + not_positive);
+        }
+    }
+}
+
+fn line(steps: impl Iterator<Item = u64>, value: impl Fn(u64) -> f64) -> Series {
+    let points: Vec<_> =
+        steps.map(|step| Point { step, episodes: step, wall_s: step as f64, value: value(step) }).collect();
+    series(&points)
+}
+
+#[test]
+fn lines_lead_out_of_the_view_and_across_it() {
+    let series = line((0..100).map(|i| i * 10), |step| step as f64);
+    let shown = |range| View::new(range, 50).points(&series);
+    assert_eq!(shown((95.0, 121.0)), [9, 10, 11, 12, 13]);
+    assert_eq!(shown((101.0, 109.0)), [10, 11]);
+    assert!(shown((-50.0, -10.0)).is_empty());
+    assert_eq!(shown((985.0, 2000.0)), [98, 99]);
+    assert!(shown((2000.0, 3000.0)).is_empty());
+}
+
+#[test]
+fn the_mean_and_the_band_of_runs() {
+    let (low, high) = (line((0..1000).map(|i| i * 3), |_| 1.0), line((0..500).map(|i| i * 3), |_| 4.0));
+    let late = line([2000, 4000].into_iter(), |_| 10.0);
+    let view = View::new((0.0, 4000.0), 4);
+    let at = |x, mean, low, high, runs| Average { x, mean, low, high, runs };
+    assert_eq!(
+        average(&view, &[&low, &high, &late]),
+        [
+            at(500.0, 2.5, 1.0, 4.0, 2),
+            at(1500.0, 2.5, 1.0, 4.0, 2),
+            at(2500.0, 5.5, 1.0, 10.0, 2),
+            at(3500.0, 10.0, 10.0, 10.0, 1),
+        ]
+    );
+    assert!(average(&view, &[&Series::default()]).is_empty());
+}
+
+#[test]
+fn columns_between_points_are_on_the_line() {
+    let series = line([0, 100, 200].into_iter(), |step| step as f64);
+    let view = View::new((50.0, 150.0), 10);
+    let means: Vec<_> = view.columns(&series).into_iter().map(|column| column.expect("inside the run").mean).collect();
+    for (column, mean) in means.iter().enumerate() {
+        let middle = view.middle(column);
+        assert!((mean - middle).abs() <= 5.0, "{mean} at {middle}");
+    }
+}
