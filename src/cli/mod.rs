@@ -82,7 +82,9 @@ fn dispatch() -> ExitCode {
             EnvFilter::builder()
                 .with_default_directive(Level::WARN.into())
                 .with_env_var("CARTWHEEL_LOG")
-                .from_env_lossy(),
+                .from_env_lossy()
+                // What a display lacks is no news to somebody who trains.
+                .add_directive("winit=error".parse().unwrap_or_else(|_| Level::WARN.into())),
         )
         .with_writer(std::io::stderr)
         .without_time()

@@ -31,6 +31,7 @@ mod app;
 mod command;
 mod compare;
 mod history;
+mod memory;
 mod model;
 mod number;
 mod play;

@@ -151,6 +151,7 @@ impl Model {
                 run.config = settings.values();
                 run.settings = Some(*settings);
             }),
+            Update::Spaces(run, spaces) => self.with(run, |run| run.spaces = Some(spaces.map(Arc::new))),
             Update::Manifest(run, manifest) => self.with(run, |run| run.manifest = Some(*manifest)),
             Update::Metrics(run, rows) => {
                 self.with(run, |run| run.extend(&rows));
@@ -370,3 +371,6 @@ impl Live {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

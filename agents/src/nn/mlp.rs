@@ -165,6 +165,15 @@ impl Mlp {
         self.layers.iter().enumerate().flat_map(of).collect()
     }
 
+    /// The Euclidean norm of each of [`slices`](Self::slices).
+    ///
+    /// # Panics
+    /// If `flat` is too short.
+    pub fn norms(&self, flat: &[f32]) -> Vec<f32> {
+        let norm = |values: &[f32]| values.iter().map(|x| f64::from(x * x)).sum::<f64>().sqrt() as f32;
+        self.slices().into_iter().map(|(_, range)| norm(&flat[range])).collect()
+    }
+
     /// Adds the gradient of the parameters to `gradient`, given `output_gradient`, the gradient of the loss
     /// by the outputs of the last [`forward`](Self::forward) on `x` with this `scratch`.
     ///

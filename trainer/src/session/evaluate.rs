@@ -84,8 +84,9 @@ impl Session<'_> {
         let keys = [self.settings.train.seed, self.books.evaluations + ahead, stream::EVALUATION];
         let seed = Generator::from_entropy(&keys).next_u64() >> 16;
         self.watch.doing(Activity::Evaluating);
-        let watch = self.watch.clone();
-        let result = self.evaluator.evaluate(&mut self.policy, seed, &|| watch.stopping());
+        self.lend_replay();
+        let result = self.evaluator.evaluate(&mut self.policy, seed, &|| self.watch.stopping());
+        self.take_replay_back();
         result.map_err(|error| {
             let what = format!("in an evaluation from seed {seed}: {error}");
             let (env_id, step) = (self.settings.env.id.clone(), self.books.steps);

@@ -9,7 +9,6 @@ use crate::collector::Collector;
 use crate::cpu_time::thread_cpu_time;
 use crate::events::Event;
 use crate::progress::{Books, passed};
-use crate::replay::Returns;
 use crate::watch::{Activity, Watch};
 
 /// Times the learner's thread, but for the time that viewers hold the run.
@@ -48,7 +47,10 @@ impl Session<'_> {
             let before = self.books.steps;
             let mut policy_lag = 0;
             self.watch.doing(Activity::Waiting);
-            for rollout in collector.collect(&self.weights, before)? {
+            self.lend_replay();
+            let rollouts = collector.collect(&self.weights, before);
+            self.take_replay_back();
+            for rollout in rollouts? {
                 self.watch.doing(Activity::Replay);
                 self.replay.extend(rollout);
                 self.books.steps += rollout.transitions() as u64;
@@ -101,11 +103,11 @@ impl Session<'_> {
         self.books.owed += collected * settings.phase_updates();
         let updates = self.books.owed / settings.phase_steps();
         self.books.owed %= settings.phase_steps();
-        let returns = Returns {
-            n_steps: settings.dqn.n_steps,
-            gamma: settings.dqn.gamma as f32,
-            reward_scale: settings.dqn.reward_scale as f32,
-        };
+        let returns = self.returns();
+        let measured = updates > 0 && self.watch.gradients().asked();
+        if measured {
+            self.dqn.measure_gradient();
+        }
         for k in 1..=updates {
             self.watch.doing(Activity::Replay);
             self.replay.sample(settings.dqn.batch_size, returns, &mut self.sampler, &mut self.batch);
@@ -119,6 +121,9 @@ impl Session<'_> {
                     return Err(TrainError::NotFinite { what, value, update, step, seed });
                 }
             }
+        }
+        if measured {
+            self.watch.gradients().leave(self.dqn.gradient_norms());
         }
         if updates > 0 {
             self.books.version += 1;

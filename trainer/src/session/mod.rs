@@ -25,10 +25,10 @@ use crate::events::{Callback, Event};
 use crate::experiment::{CheckpointCosts, Summary};
 use crate::placement::{choose_actors, measure};
 use crate::progress::Books;
-use crate::replay::Replay;
+use crate::replay::{Replay, Returns};
 use crate::rollout::FinishedEpisode;
 use crate::run::{Checkpoints, RunDir, RunWriter};
-use crate::watch::{Intervention, Watch};
+use crate::watch::{Intervention, Shelf, Watch};
 pub(crate) use checkpoint::Checkpoint;
 pub(crate) use report::in_mib;
 
@@ -81,6 +81,9 @@ pub(crate) struct Session<'a> {
     weights: Arc<Weights>,
     callbacks: Vec<Box<dyn Callback + 'a>>,
     watch: Watch,
+    /// Where viewers find replay while it is not needed.
+    shelf: Arc<Shelf>,
+    lent: bool,
     /// What viewers had decided when that was last noted.
     noted: Intervention,
     /// Whether a callback asked to stop.
@@ -124,6 +127,7 @@ impl<'a> Session<'a> {
             dqn.parameters().to_vec(),
         )?;
         let replay = Replay::new(&plan.observation_space, settings.env.n_envs, dqn_config.buffer_size);
+        let stand_in = Replay::new(&plan.observation_space, 1, 1);
         let eval = &settings.eval;
         let mut session = Self {
             writer: match &checkpoint {
@@ -159,6 +163,8 @@ impl<'a> Session<'a> {
             policy,
             callbacks,
             watch: Watch::new(stop),
+            shelf: Arc::new(Shelf::new(stand_in.map_err(PolicyError::Space)?)),
+            lent: false,
             noted: Intervention::default(),
             broken: false,
         };
@@ -253,6 +259,12 @@ impl<'a> Session<'a> {
         }
         self.env_states = None;
         Ok(actors)
+    }
+
+    /// How returns are summed.
+    fn returns(&self) -> Returns {
+        let dqn = &self.settings.dqn;
+        Returns { n_steps: dqn.n_steps, gamma: dqn.gamma as f32, reward_scale: dqn.reward_scale as f32 }
     }
 
     /// An actor for `share` environments from the run's number `first` on.

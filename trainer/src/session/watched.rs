@@ -21,6 +21,8 @@ impl Session<'_> {
             mlp: self.dqn.mlp().clone(),
             action_space: self.plan.action_space.clone(),
             replay_capacity: self.replay.capacity() as u64,
+            shelf: self.shelf.clone(),
+            returns: self.returns(),
         };
         match Server::start(self.watch.clone(), facts) {
             Ok(server) => {
@@ -40,6 +42,21 @@ impl Session<'_> {
     /// The chance of exploring after `steps` environment steps.
     pub(super) fn chance(&self, steps: u64) -> f64 {
         self.watch.epsilon().unwrap_or_else(|| self.epsilon.at(steps))
+    }
+
+    /// While the learner does not need replay, viewers may look into it.
+    pub(super) fn lend_replay(&mut self) {
+        if self.watch.attended() {
+            self.shelf.lend(&mut self.replay);
+            self.lent = true;
+        }
+    }
+
+    /// The learner needs replay.
+    pub(super) fn take_replay_back(&mut self) {
+        if std::mem::take(&mut self.lent) {
+            self.shelf.take_back(&mut self.replay);
+        }
     }
 
     /// After each phase: where the run is, for viewers, and what they decided, for the run's files.

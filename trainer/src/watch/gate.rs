@@ -249,7 +249,7 @@ impl State {
         } else if let Some(speed) = self.speed {
             if done >= self.scheduled {
                 self.scheduled = done + 1;
-                let next = self.due + Duration::from_secs_f32(1.0 / speed);
+                let next = self.due + Duration::from_secs_f64(1.0 / f64::from(speed));
                 self.due = next.max(now.checked_sub(SLACK).unwrap_or(now));
             }
             // Who is behind the others catches up.
@@ -261,3 +261,6 @@ impl State {
         (self.shows_each(done, self.hz) && !seen && waited < HANDOVER).then_some(LOOK)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,8 +9,8 @@
 //! |---|---|
 //! | `protocol`, `wire` | the messages, and how they are put on a stream |
 //! | `gate`, `overrides` | pausing, stepping and slowing down; ε and environments that people take over |
-//! | `pulse`, `slot`, `numbers`, `offer` | what threads leave for the server to look at |
-//! | `server`, `viewer`, `outbox`, `pump`, `files` | the run's end of the connections |
+//! | `pulse`, `slot`, `numbers`, `offer`, `shelf` | what threads leave for the server to look at |
+//! | `server`, `viewer`, `outbox`, `pump`, `files`, `replay_map` | the run's end of the connections |
 //! | `client` | a viewer's end |
 
 mod client;
@@ -23,7 +23,9 @@ mod overrides;
 mod protocol;
 mod pulse;
 mod pump;
+mod replay_map;
 mod server;
+mod shelf;
 mod slot;
 mod viewer;
 mod wire;
@@ -38,11 +40,12 @@ pub(crate) use gate::Shown;
 pub(crate) use numbers::{Numbers, Phase};
 pub use protocol::*;
 pub(crate) use server::{Facts, Server};
+pub(crate) use shelf::Shelf;
 pub(crate) use slot::Wanted;
 
 use crate::actor::Weights;
 use gate::Gate;
-use offer::Offer;
+use offer::{GradientNorms, Offer};
 pub(crate) use overrides::Intervention;
 use overrides::Overrides;
 use pulse::Pulse;
@@ -62,6 +65,7 @@ struct Hub {
     gate: Gate,
     overrides: Overrides,
     weights: Offer,
+    gradients: GradientNorms,
     numbers: Numbers,
     viewers: AtomicUsize,
     /// The server's thread that takes frames, to be woken when there are some.
@@ -143,6 +147,12 @@ impl Watch {
         &self.hub.numbers
     }
 
+    /// Where the learner leaves the norms of its gradients.
+    #[inline]
+    pub(crate) fn gradients(&self) -> &GradientNorms {
+        &self.hub.gradients
+    }
+
     fn slots(&self) -> Vec<Arc<Slot>> {
         self.hub.slots.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -167,6 +177,7 @@ impl Watch {
     fn leave(&self, viewer: u32) {
         self.hub.overrides.give_back(viewer);
         if self.hub.viewers.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.hub.gradients.forget();
             self.hub.overrides.set_epsilon(None);
             self.hub.gate.reset();
             self.slots().iter().for_each(|slot| slot.forget());

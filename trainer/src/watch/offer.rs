@@ -1,4 +1,4 @@
-//! The weights that actors act with, copied for the server when it asks.
+//! What is copied for the server when it asks: the weights that actors act with, and the norms of the learner's gradient.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,6 +27,40 @@ impl Offer {
 
     /// The server's side: asks for newer ones, and answers those that were given last.
     pub(super) fn latest(&self) -> Option<Arc<Weights>> {
+        self.asked.store(true, Ordering::Relaxed);
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The norms of a gradient, layer by layer.
+#[derive(Debug, Default)]
+pub(crate) struct GradientNorms {
+    asked: AtomicBool,
+    latest: Mutex<Vec<f32>>,
+}
+
+impl GradientNorms {
+    /// The learner's side: whether they are asked for.
+    #[inline]
+    pub(crate) fn asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    /// The learner's side: leaves them.
+    pub(crate) fn leave(&self, norms: &[f32]) {
+        self.asked.store(false, Ordering::Relaxed);
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        latest.clear();
+        latest.extend_from_slice(norms);
+    }
+
+    /// The server's side: asks for none any more.
+    pub(super) fn forget(&self) {
+        self.asked.store(false, Ordering::Relaxed);
+    }
+
+    /// The server's side: asks for newer ones, and answers those that were left last.
+    pub(super) fn latest(&self) -> Vec<f32> {
         self.asked.store(true, Ordering::Relaxed);
         self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

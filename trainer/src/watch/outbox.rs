@@ -85,3 +85,38 @@ impl Outbox {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_give_way_and_replies_do_not() {
+        let outbox = Outbox::default();
+        for n in 0..5 {
+            outbox.show(vec![n], 2);
+            outbox.reply(vec![100 + n]);
+        }
+        assert_eq!(outbox.dropped(), 3);
+        let order: Vec<_> = (0..7).filter_map(|_| outbox.next()).map(|message| message[0]).collect();
+        assert_eq!(order, [100, 101, 102, 103, 104, 3, 4]);
+        outbox.show(vec![9], 2);
+        outbox.close();
+        assert_eq!(outbox.next(), None);
+        // Nobody waits for what is never written.
+        outbox.wait_for_room();
+        outbox.drain(Duration::from_secs(60));
+    }
+
+    #[test]
+    fn who_makes_replies_waits_for_who_writes_them() {
+        let outbox = Outbox::default();
+        outbox.reply(vec![0; REPLIES]);
+        outbox.reply(vec![1]);
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| outbox.wait_for_room());
+            assert_eq!(outbox.next().map(|message| message.len()), Some(REPLIES));
+            assert!(waiting.join().is_ok());
+        });
+    }
+}

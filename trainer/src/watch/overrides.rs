@@ -125,3 +125,35 @@ impl Overrides {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_take_over_and_give_back() {
+        let overrides = Overrides::default();
+        let taken = |envs| {
+            let mut found = Vec::new();
+            overrides.each_taken(envs, |env, action| found.push((env, action.clone())));
+            found
+        };
+        assert_eq!((overrides.news(), overrides.epsilon(), taken(0..9)), (None, None, vec![]));
+        overrides.take_over(1, 3, Some(0.into()));
+        overrides.take_over(2, 5, Some(1.into()));
+        assert_eq!(taken(0..9), [(3, 0.into()), (5, 1.into())]);
+        assert_eq!(taken(4..6), [(5, 1.into())]);
+        overrides.count_steps(2);
+        assert_eq!(overrides.news(), Some(Intervention { epsilon: None, taken_over: 2, person_steps: 2 }));
+        // Another key is no news.
+        overrides.take_over(1, 3, Some(1.into()));
+        assert_eq!(overrides.news(), None);
+        overrides.give_back(1);
+        assert_eq!((taken(0..9), overrides.taken_over()), (vec![(5, 1.into())], vec![5]));
+        overrides.take_over(2, 5, None);
+        overrides.set_epsilon(Some(0.5));
+        assert_eq!(overrides.news(), Some(Intervention { epsilon: Some(0.5), taken_over: 0, person_steps: 2 }));
+        overrides.set_epsilon(Some(0.5));
+        assert_eq!(overrides.news(), None);
+    }
+}

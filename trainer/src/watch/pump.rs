@@ -224,10 +224,15 @@ impl Pump<'_> {
     }
 
     fn norms(&self, weights: &Weights) -> Vec<LayerNorms> {
-        let norm = |values: &[f32]| values.iter().map(|x| x * x).sum::<f32>().sqrt();
-        let slices = self.inner.facts().mlp.slices();
-        let layers = slices.into_iter().filter_map(|(name, range)| {
-            Some(LayerNorms { name, parameters: norm(weights.parameters.get(range)?), gradient: 0.0 })
+        let mlp = &self.inner.facts().mlp;
+        if weights.parameters.len() != mlp.flat_len() {
+            return Vec::new();
+        }
+        let gradients = self.inner.watch().hub.gradients.latest();
+        let names = mlp.slices().into_iter().zip(mlp.norms(&weights.parameters)).enumerate();
+        let layers = names.map(|(i, ((name, _), parameters))| {
+            let gradient = gradients.get(i).copied().unwrap_or_default();
+            LayerNorms { name, parameters, gradient }
         });
         layers.collect()
     }

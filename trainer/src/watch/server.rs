@@ -13,11 +13,13 @@ use cartwheel_envs::Space;
 
 use super::protocol::{Reply, VERSION, WatchFile, Welcome};
 use super::pump::pump;
+use super::shelf::Shelf;
 use super::slot::Slot;
 use super::viewer::{Viewer, serve};
 use super::wire::{self, Token};
 use super::{Pulse, Watch};
 use crate::actor::EpsilonSchedule;
+use crate::replay::Returns;
 use crate::run::{RunDir, write_atomic_private};
 
 /// So many viewers may be attached.
@@ -41,6 +43,9 @@ pub(crate) struct Facts {
     pub(crate) action_space: Space,
     /// Rows that replay holds.
     pub(crate) replay_capacity: u64,
+    /// Where the learner leaves its replay, and how returns are summed that are drawn from it.
+    pub(crate) shelf: Arc<Shelf>,
+    pub(crate) returns: Returns,
 }
 
 /// Serves viewers until it is dropped.
@@ -170,6 +175,12 @@ impl Inner {
 
     pub(super) fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Relaxed)
+    }
+
+    /// The weights that actors acted with last, of this run's network.
+    pub(super) fn parameters(&self) -> Option<Vec<f32>> {
+        let latest = self.watch.hub.weights.latest()?;
+        (latest.parameters.len() == self.facts.mlp.flat_len()).then(|| latest.parameters.clone())
     }
 
     /// Environment steps of the run.

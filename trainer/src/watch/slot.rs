@@ -102,3 +102,42 @@ impl Slot {
         self.exchange.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(indices: &[usize]) -> impl Iterator<Item = Wanted> {
+        indices.iter().map(|index| Wanted { index: *index, inspected: false })
+    }
+
+    fn fill(slot: &Slot) {
+        slot.fill(|wanted, frame| frame.env = wanted.index as u32);
+    }
+
+    #[test]
+    fn what_is_asked_for_is_handed_over_once() {
+        let slot = Slot::new(0, 4, Arc::default());
+        let mut frames = Vec::new();
+        let mut numbers =
+            |slot: &Slot| slot.take(&mut frames).then(|| frames.iter().map(|frame| frame.env).collect::<Vec<_>>());
+        assert!(!slot.is_asked());
+        assert_eq!(numbers(&slot), None);
+        slot.ask(wanted(&[1, 3]));
+        assert!(slot.is_asked());
+        // Another mind before the actor came by.
+        slot.ask(wanted(&[2, 0, 1]));
+        fill(&slot);
+        assert!(!slot.is_asked() && slot.is_filled());
+        // What waits is taken first.
+        slot.ask(wanted(&[3]));
+        assert_eq!(numbers(&slot), Some(vec![2, 0, 1]));
+        assert_eq!(numbers(&slot), None);
+        slot.ask(wanted(&[3]));
+        fill(&slot);
+        assert_eq!(numbers(&slot), Some(vec![3]));
+        slot.ask(wanted(&[3]));
+        slot.forget();
+        assert!(!slot.is_asked());
+    }
+}

@@ -7,18 +7,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use cartwheel_envs::{OwnedAction, Row};
-
 use super::files;
 use super::outbox::Outbox;
-use super::protocol::{Command, Interest, Reply, Request, Verdict};
+use super::protocol::{Command, Interest, ReplayQuery, Reply, Request, Verdict};
+use super::replay_map::{self, Draft, Ranges};
 use super::server::Inner;
 use super::wire::{self, GREETING, Inbox};
+use crate::replay::Replay;
 
 /// How long a stranger may take to say who it is, in all.
 const GREET: Duration = Duration::from_secs(1);
 /// How long a viewer may leave what is written to it unread.
 const UNREAD: Duration = Duration::from_secs(2);
+/// How long a request waits for the learner to lend its replay: an update may take a while.
+const REPLAY: Duration = Duration::from_secs(5);
 /// The least speed limit, in vector steps a second.
 const SLOWEST: f32 = 1e-3;
 /// The most frames a second.
@@ -37,6 +39,8 @@ pub(super) struct Viewer {
 #[derive(Debug)]
 pub(super) struct Wishes {
     pub(super) interest: Interest,
+    /// The replay map that it has: what it answers, and between which values.
+    map: Option<(ReplayQuery, Ranges)>,
     /// Weights newer than this version.
     pub(super) weights: Option<Option<u64>>,
     /// When the next frames are due.
@@ -91,6 +95,7 @@ pub(super) fn serve(inner: &Arc<Inner>, stream: TcpStream) -> io::Result<()> {
 fn viewer(inner: &Inner, id: u32, stream: &TcpStream) -> io::Result<Viewer> {
     let wishes = Wishes {
         interest: Interest::default(),
+        map: None,
         weights: None,
         due: Instant::now(),
         owed: vec![false; inner.slots().len()],
@@ -161,7 +166,22 @@ fn carry_out(inner: &Inner, viewer: &Viewer, request: Request) {
             viewer.wishes().weights = Some(newer_than);
             inner.wake();
         }
-        Request::ReplayMap(_) | Request::Transitions { .. } => {}
+        Request::ReplayMap(query) => {
+            let facts = inner.facts();
+            let draft = facts.shelf.look(REPLAY, |replay| replay_map::draft(replay, query.clone(), facts.returns));
+            let map = draft.unwrap_or_else(|| Draft::empty(query)).finish(&facts.mlp, inner.parameters().as_deref());
+            viewer.wishes().map = Some((map.query.clone(), map.ranges));
+            viewer.reply(&Reply::ReplayMap(map));
+        }
+        Request::Transitions { query, cell, limit } => {
+            let (facts, map) = (inner.facts(), viewer.wishes().map.clone());
+            let same = |(of, _): &(ReplayQuery, Ranges)| (of.axes, of.bins) == (query.axes, query.bins);
+            let ranges = map.filter(same).map(|(_, ranges)| ranges);
+            let list = |replay: &Replay| replay_map::list(replay, query, ranges, cell, limit, facts.returns);
+            let transitions = facts.shelf.look(REPLAY, list).unwrap_or_default();
+            let transitions = transitions.finish(&facts.mlp, inner.parameters().as_deref());
+            viewer.reply(&Reply::Transitions { cell, transitions });
+        }
     }
 }
 
@@ -186,7 +206,7 @@ fn obey(inner: &Inner, viewer: u32, command: Command) -> Result<(), String> {
                 return Err(format!("environment {env}: there are {n_envs}, counted from 0"));
             }
             if let Some(action) = &action
-                && !is_element(inner, action)
+                && !inner.facts().action_space.accepts(action.as_action())
             {
                 return Err(format!("{action:?} is not in {}", inner.facts().action_space));
             }
@@ -196,15 +216,6 @@ fn obey(inner: &Inner, viewer: u32, command: Command) -> Result<(), String> {
         Command::Stop => hub.stopped.store(true, Ordering::Relaxed),
     }
     Ok(())
-}
-
-fn is_element(inner: &Inner, action: &OwnedAction) -> bool {
-    let space = &inner.facts().action_space;
-    match action {
-        OwnedAction::Discrete(action) => space.contains(Row::I32(&[*action])),
-        OwnedAction::Multi(values) => space.contains(Row::I32(values)),
-        OwnedAction::Continuous(values) => space.contains(Row::F32(values)),
-    }
 }
 
 impl Viewer {

@@ -166,3 +166,150 @@ pub(super) fn parse_token(text: &str) -> Option<Token> {
     }
     Some(token)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
+mod tests {
+    use super::*;
+    use crate::watch::{Command, Interest, Reply, Request, RunFile, Status};
+    use cartwheel_envs::OwnedAction;
+    use proptest::prelude::*;
+
+    /// Gives what it holds in pieces, with a pause after each, and then hangs up.
+    struct Dripping<'a>(Vec<&'a [u8]>, bool);
+
+    impl<'a> Dripping<'a> {
+        fn new(bytes: &'a [u8], piece: usize) -> Self {
+            Self(bytes.chunks(piece).rev().collect(), false)
+        }
+    }
+
+    impl Read for Dripping<'_> {
+        fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+            self.1 = !self.1;
+            if self.1 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let Some(piece) = self.0.last_mut() else { return Ok(0) };
+            let n = piece.len().min(to.len());
+            let (now, later) = piece.split_at(n);
+            to[..n].copy_from_slice(now);
+            *piece = later;
+            if later.is_empty() {
+                self.0.pop();
+            }
+            Ok(n)
+        }
+    }
+
+    fn messages<T: DeserializeOwned>(bytes: &[u8], piece: usize) -> (Vec<T>, WireError) {
+        let (mut stream, mut inbox, mut found) = (Dripping::new(bytes, piece), Inbox::default(), Vec::new());
+        loop {
+            match inbox.read(&mut stream) {
+                Ok(message) => found.extend(message),
+                Err(error) => return (found, error),
+            }
+            assert!(inbox.buffer.len() <= bytes.len() && inbox.buffer.capacity() <= bytes.len() + 2 * CHUNK);
+        }
+    }
+
+    fn requests() -> Vec<Request> {
+        vec![
+            Request::Watch(Interest { envs: 3..9, hz: 60.0, inspected: Some(4), lanes: true }),
+            Request::Command { id: 7, command: Command::Epsilon(Some(0.25)) },
+            Request::Command { id: 8, command: Command::TakeOver { env: 2, action: Some(OwnedAction::Discrete(-1)) } },
+            Request::Read { file: RunFile::Episodes, offset: u64::MAX, limit: 10 },
+            Request::Weights { newer_than: None },
+        ]
+    }
+
+    #[test]
+    fn messages_come_whole_however_they_arrive() {
+        let bytes: Vec<u8> = requests().iter().flat_map(|request| encode(request).unwrap()).collect();
+        for piece in [1, 2, 3, 7, 1000] {
+            let (found, end) = messages::<Request>(&bytes, piece);
+            assert_eq!(found, requests());
+            assert!(matches!(end, WireError::Closed));
+        }
+    }
+
+    #[test]
+    fn a_length_beyond_any_message_is_refused_at_once() {
+        for length in [MAX_MESSAGE as u32 + 1, u32::MAX] {
+            let (found, error) = messages::<Request>(&length.to_le_bytes(), 4);
+            assert!(found.is_empty() && matches!(error, WireError::TooLong(n) if n == length as usize));
+        }
+        assert!(encode(&vec![1_u8; MAX_MESSAGE + 1]).is_none());
+    }
+
+    #[test]
+    fn what_follows_a_message_within_its_length_is_refused() {
+        let mut bytes = encode(&Reply::Ended).unwrap();
+        bytes.push(0);
+        bytes[0] += 1;
+        assert!(matches!(messages::<Reply>(&bytes, 100).1, WireError::Garbled(_)));
+        assert!(matches!(messages::<Reply>(&[0; 4], 100).1, WireError::Garbled(_)));
+    }
+
+    #[test]
+    fn strangers_are_told_apart() {
+        let token = [7; 16];
+        assert_eq!(judge(&greeting(&token), &token), Some(Verdict::Welcome));
+        for at in 0..16 {
+            let mut other = token;
+            other[at] ^= 1;
+            assert_eq!(judge(&greeting(&other), &token), Some(Verdict::WrongToken));
+        }
+        let mut bytes = greeting(&token);
+        bytes[8] ^= 1;
+        assert_eq!(judge(&bytes, &token), Some(Verdict::OtherVersion));
+        bytes[12] ^= 1;
+        assert_eq!(judge(&bytes, &token), Some(Verdict::WrongToken));
+        assert_eq!(judge(b"GET / HTTP/1.1\r\nHost: here\r\n", &token), None);
+        for verdict in [Verdict::Welcome, Verdict::WrongToken, Verdict::OtherVersion, Verdict::Full] {
+            assert_eq!(read_answer(&answer(verdict)), Some((VERSION, verdict)));
+        }
+        assert_eq!(read_answer(b"HTTP/1.1 400 "), None);
+    }
+
+    #[test]
+    fn a_token_is_32_digits() {
+        let token = [0, 1, 0xab, 0xff, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+        assert_eq!(parse_token(&token_text(&token)), Some(token));
+        for text in [
+            "",
+            "00",
+            "0001abff0405060708090a0b0c0d0e0",
+            "0001abff0405060708090a0b0c0d0e0g",
+            "é001abff0405060708090a0b0c0d0e",
+        ] {
+            assert_eq!(parse_token(text), None, "{text:?}");
+        }
+    }
+
+    proptest! {
+        /// Nobody panics, whatever comes.
+        #[test]
+        fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..600), piece in 1_usize..64) {
+            messages::<Request>(&bytes, piece);
+            messages::<Reply>(&bytes, piece);
+            let mut framed = (bytes.len() as u32).to_le_bytes().to_vec();
+            framed.extend(&bytes);
+            messages::<Request>(&framed, piece);
+            messages::<Reply>(&framed, piece);
+        }
+
+        /// Nor where most of it is right.
+        #[test]
+        fn damaged_messages_are_survived(at in 4_usize..200, with in any::<u8>()) {
+            let status = Reply::Status(Status { overrides: (None, vec![1, 2, 3]), ..Status::default() });
+            for message in requests().iter().map(|request| encode(request).unwrap()).chain([encode(&status).unwrap()]) {
+                let mut bytes = message;
+                let at = 4 + at % (bytes.len() - 4);
+                bytes[at] = with;
+                messages::<Request>(&bytes, 100);
+                messages::<Reply>(&bytes, 100);
+            }
+        }
+    }
+}

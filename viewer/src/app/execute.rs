@@ -82,7 +82,7 @@ impl App {
     }
 
     /// Tells the run what is looked at.
-    fn watch(&self) {
+    pub(super) fn watch(&self) {
         let Some(live) = &self.model.live else { return };
         let envs = match self.state.env {
             Some(env) => env..env + 1,

@@ -10,6 +10,7 @@ pub(crate) use keys::env_key;
 
 use std::time::{Duration, Instant};
 
+use cartwheel_trainer::watch::Reply;
 use crossbeam::channel::{Receiver, Sender};
 use eframe::egui::{Context, Ui, ViewportCommand};
 
@@ -109,7 +110,11 @@ impl App {
             self.state.notice = Some(reason.clone());
             self.state.taking_over = None;
         }
+        let welcomed = matches!(update, Update::Reply(Reply::Welcome(_)));
         self.model.apply(update);
+        if welcomed {
+            self.watch();
+        }
         if self.state.run.is_none() && !self.model.runs.is_empty() {
             self.commands.push(Command::SelectRun(0));
         }

@@ -1,10 +1,20 @@
 //! One file a panel. A new one is a file here and a line in [`all`].
 
+mod curves;
+mod heat;
+mod inspector;
+mod machine_room;
+mod newest;
+mod replay_buffer;
 mod rollouts;
+mod runs;
+mod seen;
 mod subject;
 #[cfg(test)]
 mod testing;
 mod timeline;
+mod trail;
+mod value_map;
 
 use eframe::egui::Ui;
 
@@ -51,5 +61,14 @@ pub trait Panel {
 
 /// All panels, in the order of their tabs.
 pub fn all() -> Vec<Box<dyn Panel>> {
-    vec![Box::new(rollouts::Rollouts::default()), Box::new(timeline::Timeline)]
+    vec![
+        Box::new(runs::Runs::default()),
+        Box::new(rollouts::Rollouts::default()),
+        Box::new(timeline::Timeline),
+        Box::new(curves::Curves::default()),
+        Box::new(inspector::Inspector::default()),
+        Box::new(value_map::ValueMaps::default()),
+        Box::new(replay_buffer::ReplayBuffer::default()),
+        Box::new(machine_room::MachineRoom::default()),
+    ]
 }

@@ -55,7 +55,7 @@ impl Panel for Rollouts {
         } else if context.model.runs.is_empty() {
             empty(ui, text::NOTHING_OPEN);
         } else {
-            empty(ui, text::NOT_LIVE);
+            empty(ui, text::NO_PICTURES);
         }
     }
 }
@@ -148,7 +148,7 @@ mod tests {
         harness.get_by_label(text::NOTHING_OPEN);
         harness.state_mut().model = opened("CartPole-v1");
         harness.run();
-        harness.get_by_label(text::NOT_LIVE);
+        harness.get_by_label(text::NO_PICTURES);
         harness.state_mut().model = live("CartPole-v1", 0);
         harness.run();
         harness.get_by_label(text::NO_FRAMES);

@@ -200,14 +200,16 @@ impl Series {
     }
 
     /// Halves the points. The newest quarter stays as it is; of those before, the lowest and the highest stay in each
-    /// of many stretches of equally many steps, so that every extreme stays where it was.
+    /// of many stretches of equally many steps, so that every extreme stays where it was, and so does the first point.
     pub fn thin(&mut self) {
         let recent = self.points.len() - self.points.len() / 4;
         let (Some(first), Some(last)) = (self.points.first(), self.points.get(recent)) else { return };
         let view = View::new((first.step as f64, last.step as f64), self.points.len() / 8);
         let mut kept: Vec<_> =
             view.columns_of_extremes(self).into_iter().filter(|at| (*at as usize) < recent).collect();
-        kept.dedup();
+        if kept.first() != Some(&0) {
+            kept.insert(0, 0);
+        }
         let mut thinned = Self { not_finite: self.not_finite, ..Self::default() };
         let old = kept.into_iter().map(|at| self.points[at as usize]);
         old.chain(self.points[recent..].iter().copied()).for_each(|point| thinned.push(point));

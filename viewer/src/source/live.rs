@@ -1,15 +1,12 @@
 //! The thread that is attached to the live run that is looked at.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use cartwheel_trainer::Settings;
-use cartwheel_trainer::run::RunDir;
 use cartwheel_trainer::watch::{Connection, Reply, Request, WatchError};
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::model::{RunId, Update};
-use crate::spaces::Spaces;
 
 /// How often it looks whether the run has become live.
 const LOOK: Duration = Duration::from_millis(200);
@@ -35,9 +32,6 @@ pub(super) fn stay_attached(inbox: &Receiver<Message>, updates: &Sender<Update>)
             Ok(Message::Attach(run, folder)) => {
                 if target.as_ref().is_some_and(|old| old.connection.is_some()) {
                     let _ = updates.send(Update::Detached(String::new()));
-                }
-                if updates.send(Update::Spaces(run, spaces(&folder))).is_err() {
-                    return;
                 }
                 target = Some(Target { run, folder, connection: None, told: String::new() });
             }
@@ -107,11 +101,4 @@ impl Target {
         self.connection = None;
         vec![Update::Detached(reason)]
     }
-}
-
-/// What the run's environment looks like: made once, when it is first looked at.
-fn spaces(folder: &Path) -> Result<Spaces, String> {
-    let run = RunDir::open(folder).map_err(|error| error.to_string())?;
-    let settings = Settings::from_file(&run.config()).map_err(|error| error.to_string())?;
-    Spaces::of(&settings)
 }

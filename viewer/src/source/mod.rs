@@ -11,6 +11,7 @@ mod live;
 mod mirror;
 mod replayer;
 mod run_follower;
+mod spaces;
 mod stage;
 mod studio;
 
