@@ -57,6 +57,13 @@ impl App {
                     self.commands.push(Command::OpenEpisode(film.run, film.episode, self.model.cursor));
                 }
             }
+            Command::WhatIf(question) => {
+                if let Some(run) = self.model.runs.get(question.run) {
+                    self.order(Order::WhatIf(run.path.clone(), question));
+                }
+            }
+            Command::Prune(number) => self.model.branches.retain(|branch| branch.question.branch != number),
+            Command::Compare(contenders, seed) => self.order(Order::Compare(contenders, seed)),
             Command::PlaybackSpeed(speed) => self.model.playback_speed = speed,
             Command::Notice(notice) => self.state.notice = Some(notice),
             Command::Copy(text) => ctx.copy_text(text),
