@@ -15,6 +15,7 @@ mod record;
 mod runs;
 mod signals;
 mod train;
+mod view;
 mod watch;
 
 use std::process::ExitCode;
@@ -45,7 +46,7 @@ enum Command {
     Watch(watch::Args),
     /// Play greedy episodes with a trained policy.
     Eval(eval::Args),
-    /// Play an environment yourself, in the terminal.
+    /// Play an environment yourself, in a window or in the terminal.
     Play(play::Args),
     /// Record episodes as a GIF.
     Record(record::Args),

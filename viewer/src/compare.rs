@@ -43,27 +43,37 @@ pub(crate) fn differences<'a>(run: &'a Run, other: &'a Run) -> Vec<(&'a str, &'a
 /// Runs that differ in no more than their seeds, together, in the order of their first; a run whose configuration is not
 /// known is alone. A group is called by what it has otherwise than the first.
 pub(crate) fn groups<'a>(runs: impl Iterator<Item = (RunId, &'a Run)>) -> Vec<Group> {
-    let mut groups: Vec<(Vec<&(String, String)>, &Run, Vec<RunId>)> = Vec::new();
+    let mut experiments: Vec<Experiment<'_>> = Vec::new();
     for (id, run) in runs {
         let config: Vec<_> = run.config.iter().filter(|(name, _)| !REPETITION.contains(&&**name)).collect();
-        match groups.iter_mut().find(|(other, ..)| !config.is_empty() && *other == config) {
-            Some((_, _, group)) => group.push(id),
-            None => groups.push((config, run, vec![id])),
+        match experiments.iter_mut().find(|other| !config.is_empty() && other.config == config) {
+            Some(experiment) => experiment.runs.push(id),
+            None => experiments.push(Experiment { config, first: run, runs: vec![id] }),
         }
     }
-    let varied: Vec<&str> = groups.first().map_or(Vec::new(), |(first, ..)| {
-        let varies = |(name, value): &(String, String)| {
-            let other = |config: &[&(String, String)]| config.iter().any(|(key, is)| key == name && is != value);
-            groups.iter().any(|(config, ..)| other(config))
-        };
-        first.iter().filter(|setting| varies(setting)).map(|(name, _)| name.as_str()).collect()
-    });
-    let name = |config: &[&(String, String)], run: &Run| {
-        let settings = config.iter().filter(|(name, _)| varied.contains(&name.as_str()));
-        let settings: Vec<_> = settings.map(|(name, value)| format!("{name}={value}")).collect();
-        if settings.is_empty() { run.name.clone() } else { settings.join(" ") }
+    let has_otherwise = |experiment: &Experiment<'_>, (name, value): &(String, String)| {
+        experiment.config.iter().any(|(other, is)| other == name && is != value)
     };
-    groups.iter().map(|(config, run, runs)| Group { name: name(config, run), runs: runs.clone() }).collect()
+    let settings = experiments.first().map_or(&[][..], |first| &first.config);
+    let varies = |setting: &&&(String, String)| experiments.iter().any(|other| has_otherwise(other, setting));
+    let varied: Vec<&str> = settings.iter().filter(varies).map(|(name, _)| name.as_str()).collect();
+    experiments.iter().map(|experiment| experiment.called_by(&varied)).collect()
+}
+
+/// A configuration without what only tells repetitions apart.
+struct Experiment<'a> {
+    config: Vec<&'a (String, String)>,
+    first: &'a Run,
+    runs: Vec<RunId>,
+}
+
+impl Experiment<'_> {
+    fn called_by(&self, varied: &[&str]) -> Group {
+        let settings = self.config.iter().filter(|(name, _)| varied.contains(&name.as_str()));
+        let settings: Vec<_> = settings.map(|(name, value)| format!("{name}={value}")).collect();
+        let name = if settings.is_empty() { self.first.name.clone() } else { settings.join(" ") };
+        Group { name, runs: self.runs.clone() }
+    }
 }
 
 #[cfg(test)]

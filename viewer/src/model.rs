@@ -161,7 +161,6 @@ impl Model {
                 run.config = settings.values();
                 run.settings = Some(*settings);
             }),
-            Update::Spaces(run, spaces) => self.with(run, |run| run.spaces = Some(spaces.map(Arc::new))),
             Update::Manifest(run, manifest) => self.with(run, |run| run.manifest = Some(*manifest)),
             Update::Metrics(run, rows) => {
                 self.with(run, |run| run.extend(&rows));

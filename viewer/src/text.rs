@@ -35,6 +35,7 @@ texts! {
     NO_OBSERVATION = "Its observation is not known yet. Select an environment.";
     SPACES_AWAITED = "What the environment looks like is being found out.";
     WEIGHTS_NOT_LIVE = "This needs the run's weights, which come from a live run.";
+    NO_JUDGE = "No weights judge this episode.";
     WEIGHTS_AWAITED = "The weights are on their way.";
     NO_MAP_OF_IMAGES = "A map needs two numbers of an observation, and this one is an image.";
     REPLAY_BUFFER = "Replay buffer";
@@ -107,6 +108,8 @@ texts! {
     SHORT_THEME = "Theme";
     SHORT_COPY_LINK = "Copy link";
     SHORT_RECORD = "Record";
+    SHORT_STOP = "Stop recording";
+    RECORDING = "Recording. Press R again to end it";
     SHORT_SCREENSHOT = "Screenshot";
 
     PALETTE_HINT = "Type a part of a command's name";
@@ -362,4 +365,12 @@ pub(crate) fn parting(step: u32) -> String {
 
 pub(crate) fn contender(run: &str, weights: &str) -> String {
     format!("{run}, {weights}")
+}
+
+pub(crate) fn saved(path: &std::path::Path) -> String {
+    format!("Saved {}", std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display())
+}
+
+pub(crate) fn copied(command: &str) -> String {
+    format!("Copied: {command}")
 }

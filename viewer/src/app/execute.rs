@@ -6,6 +6,7 @@ use eframe::egui::Context;
 
 use super::{App, close};
 use crate::command::{Action, Command};
+use crate::link::link;
 use crate::source::Order;
 use crate::state::Reins;
 use crate::{text, transport};
@@ -83,9 +84,27 @@ impl App {
             }
             Action::Palette => self.state.palette = Some(String::new()),
             Action::Help => self.state.help = !self.state.help,
+            Action::Screenshot => self.camera.shoot(ctx, self.about()),
+            Action::Record => {
+                let about = self.about().to_owned();
+                if let Some(told) = self.camera.record(&about) {
+                    self.state.notice = Some(told);
+                }
+            }
+            Action::CopyLink => {
+                if let Some(command) = link(&self.model, &self.state) {
+                    self.state.notice = Some(text::copied(&command));
+                    self.commands.push(Command::Copy(command));
+                }
+            }
             Action::Quit => close(ctx),
             action => self.commands.extend(transport::act(&mut self.model, &self.state, action)),
         }
+    }
+
+    /// What pictures are named after.
+    fn about(&self) -> &str {
+        self.state.run.and_then(|run| self.model.runs.get(run)).map_or("cartwheel", |run| &run.name)
     }
 
     /// Tells the run what is looked at.

@@ -1,5 +1,6 @@
 //! The window: takes in updates, carries out commands, and lays out the panels.
 
+mod camera;
 mod execute;
 mod keys;
 mod layout;
@@ -10,7 +11,7 @@ pub(crate) use keys::env_key;
 
 use std::time::{Duration, Instant};
 
-use cartwheel_trainer::watch::Reply;
+use cartwheel_trainer::watch::{self, Reply, Request};
 use crossbeam::channel::{Receiver, Sender};
 use eframe::egui::{Context, Ui, ViewportCommand};
 
@@ -19,6 +20,8 @@ use crate::model::{Model, Update};
 use crate::panels::{self, Panel, Place};
 use crate::source::Order;
 use crate::state::State;
+use crate::text;
+use camera::Camera;
 
 /// How long updates are taken in before a picture is due again: the rest waits for the next.
 const INTAKE: Duration = Duration::from_millis(5);
@@ -41,6 +44,9 @@ pub struct App {
     /// One of each source.
     updates: Vec<Receiver<Update>>,
     orders: Sender<Order>,
+    camera: Camera,
+    /// The window's title.
+    title: String,
     /// When the last picture was begun.
     last: Option<Instant>,
     /// Seconds that the last picture took to build, averaged.
@@ -49,6 +55,8 @@ pub struct App {
     software: Option<String>,
     /// An episode and its step, to be opened once it is known.
     opening: Option<(usize, u32)>,
+    /// Vector steps a second that the first live run is slowed down to.
+    slowing: Option<f32>,
 }
 
 impl App {
@@ -62,10 +70,13 @@ impl App {
             commands: Commands::new(),
             updates,
             orders,
+            camera: Camera::default(),
+            title: String::new(),
             last: None,
             build_s: 0.0,
             software: None,
             opening: None,
+            slowing: None,
         }
     }
 
@@ -78,6 +89,12 @@ impl App {
     /// Opens this episode of the first run, by its place, at this step, as soon as it is known.
     pub fn opening(mut self, episode: Option<(usize, u32)>) -> Self {
         self.opening = episode;
+        self
+    }
+
+    /// Slows the first live run down to so many vector steps a second.
+    pub fn slowing(mut self, speed: Option<f32>) -> Self {
+        self.slowing = speed;
         self
     }
 
@@ -100,9 +117,32 @@ impl App {
         for command in std::mem::take(&mut self.commands) {
             self.execute(ctx, command);
         }
+        if let Some(told) = self.camera.develop(ctx) {
+            self.state.notice = Some(told);
+        }
+        self.entitle(ctx);
         let passed = self.last.replace(now).map_or(Duration::ZERO, |last| now - last);
         self.model.pass(passed.min(IDLE));
         ctx.request_repaint_after(self.pause());
+    }
+
+    /// Says in the window's title what is shown.
+    fn entitle(&mut self, ctx: &Context) {
+        let run = self.state.run.and_then(|run| self.model.runs.get(run)).map(|run| run.name.as_str());
+        let shown = match (&self.model.film, self.state.env) {
+            (Some(film), _) if self.model.playing => Some(format!("{} {}", text::EPISODE, film.episode)),
+            (Some(film), _) => {
+                Some(format!("{} {}, {} {}", text::EPISODE, film.episode, text::STEP, self.model.cursor))
+            }
+            (None, Some(env)) => Some(format!("{} {env}", text::ENVIRONMENT)),
+            (None, None) => None,
+        };
+        let parts = [run, shown.as_deref(), Some(text::TITLE)];
+        let title = parts.into_iter().flatten().collect::<Vec<_>>().join(" - ");
+        if title != self.title {
+            ctx.send_viewport_cmd(ViewportCommand::Title(title.clone()));
+            self.title = title;
+        }
     }
 
     fn take_in(&mut self, update: Update) {
@@ -113,6 +153,11 @@ impl App {
         let welcomed = matches!(update, Update::Reply(Reply::Welcome(_)));
         self.model.apply(update);
         if welcomed {
+            // Before anything is asked for: a run that waits for its viewer goes on when it is.
+            if let Some(speed) = self.slowing.take() {
+                let command = watch::Command::Speed(Some(speed));
+                self.order(Order::Send(Request::Command { id: 0, command }));
+            }
             self.watch();
         }
         if self.state.run.is_none() && !self.model.runs.is_empty() {
@@ -128,7 +173,7 @@ impl App {
 
     /// How long until the next picture.
     fn pause(&self) -> Duration {
-        match (self.model.is_moving(), &self.software) {
+        match (self.model.is_moving() || self.camera.is_recording(), &self.software) {
             (false, _) => IDLE,
             (true, None) => FRAME,
             (true, Some(_)) => SOFTWARE_FRAME,

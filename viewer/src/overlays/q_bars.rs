@@ -42,8 +42,8 @@ pub(super) fn paint(
     for bar in bars {
         painter.rect_filled(bar.rect, 0.0, if bar.taken { verdict.color(theme) } else { theme.value });
         if bar.passed {
-            let column = bar.rect.expand(1.0);
-            painter.rect_stroke(column, 0.0, Stroke::new(1.5, theme.chosen), StrokeKind::Middle);
+            let line = (0.3 * bar.rect.width()).min(1.5);
+            painter.rect_stroke(bar.rect, 0.0, Stroke::new(line, theme.chosen), StrokeKind::Outside);
         }
     }
 }

@@ -141,9 +141,11 @@ mod tests {
     use crate::command::Command;
     use crate::model::{Model, Update};
     use crate::panels::testing::{frame, live, stage};
+    use crate::source::fixture;
     use crate::state::State;
     use cartwheel_trainer::watch::{Reply, Request, Status};
     use egui_kittest::kittest::Queryable as _;
+    use std::sync::Arc;
 
     fn observing(values: [f32; 4]) -> Update {
         let mut frame = frame("CartPole-v1", 0);
@@ -174,6 +176,23 @@ mod tests {
         harness.run();
         harness.get_by_label(text::WEIGHTS_AWAITED);
         harness.get_by_label_contains("[3]");
+    }
+
+    /// The weights of an episode's judge are not those of the live run.
+    #[test]
+    fn an_episode_is_judged_by_its_own_weights() {
+        let mut model = live("CartPole-v1", 1);
+        let mut film = fixture::film(2);
+        film.moments.iter_mut().for_each(|moment| moment.observation = Observation::F32(vec![0.1; 4]));
+        model.apply(Update::Film(Arc::new(film.clone())));
+        let mut harness = stage(Inspector::default(), model, State::default());
+        harness.run();
+        harness.get_by_label(text::NO_JUDGE);
+        film.weights = harness.state().model.live.as_ref().and_then(|live| live.weights.clone());
+        harness.state_mut().model.apply(Update::Film(Arc::new(film)));
+        harness.run();
+        assert!(format!("{:?}", harness.get_by_label_contains("[0]")).contains("saliency"));
+        assert_eq!(harness.state().commands, [], "nothing is asked of the live run");
     }
 
     #[test]

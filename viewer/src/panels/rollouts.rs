@@ -44,7 +44,7 @@ impl Panel for Rollouts {
             self.scale.follow(film.moments.iter().map(|moment| &moment.judgement));
             match Subject::of(context) {
                 Some(subject) => large::film(ui, film, subject, context.spaces(film.run), self.scale),
-                None => empty(ui, text::EMPTY_FILM),
+                None => empty(ui, film.note.as_deref().unwrap_or(text::EMPTY_FILM)),
             }
         } else if let Some(live) = context.live() {
             self.scale.follow(live.frames.values().map(|frame| &frame.judgement));
@@ -105,10 +105,12 @@ mod tests {
     use super::*;
     use crate::model::{Model, Update};
     use crate::panels::testing::{frame, live, opened, stage};
+    use crate::source::fixture;
     use crate::state::State;
     use cartwheel_envs::Scene;
     use cartwheel_trainer::watch::Reply;
     use egui_kittest::kittest::Queryable as _;
+    use std::sync::Arc;
 
     fn selected(env: u32) -> State {
         State { env: Some(env), ..State::default() }
@@ -139,6 +141,24 @@ mod tests {
         harness.state_mut().state = selected(9);
         harness.run();
         harness.get_by_label(text::ENV_ABSENT);
+    }
+
+    #[test]
+    fn an_episode_that_is_shown_again_is_large() {
+        let mut model = live("CartPole-v1", 2);
+        model.apply(Update::Film(Arc::new(fixture::film(9))));
+        model.cursor = 3;
+        let mut harness = stage(Rollouts::default(), model, State::default());
+        harness.run();
+        for words in ["Episode 0, step 3", "judged by best weights", text::EXPLORES] {
+            harness.get_by_label(words);
+        }
+        assert!(harness.query_by_label("Environment 1").is_none());
+        let note = Some("it is gone".to_owned());
+        let blank = crate::source::Film { moments: Vec::new(), note, ..fixture::film(0) };
+        harness.state_mut().model.apply(Update::Film(Arc::new(blank)));
+        harness.run();
+        harness.get_by_label("it is gone");
     }
 
     #[test]

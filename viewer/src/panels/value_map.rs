@@ -44,7 +44,8 @@ pub(super) struct ValueMaps {
 #[derive(Clone, Debug, PartialEq)]
 struct Around {
     run: RunId,
-    version: u64,
+    /// Of the judge.
+    generation: u64,
     observation: Observation,
     axes: [usize; 2],
 }
@@ -83,8 +84,8 @@ impl ValueMaps {
         let axes = self.axes.get_or_insert([count.saturating_sub(2), count - 1]);
         ui.horizontal_wrapped(|ui| heat::choose_axes(ui, axes, &spaces.fields));
         let axes = *axes;
-        let (judge, version) = self.newest.judge(context, subject.run)?;
-        let around = Around { run: subject.run, version, observation: observation.clone(), axes };
+        let (judge, generation) = self.newest.judge(context, subject.run)?;
+        let around = Around { run: subject.run, generation, observation: observation.clone(), axes };
         let ranges = axes.map(|axis| self.seen.axis(axis, &spaces.fields[axis]));
         if self.shown.as_ref().is_some_and(|map| map.axes != axes) {
             self.shown = None;
@@ -159,7 +160,7 @@ impl ValueMaps {
             None => self.trail.over(axes).map(|state| plane.at(state)).collect(),
         };
         painter.line(states, Stroke::new(1.5, theme.cursor));
-        if let Some(now) = subject.observation.map(row) {
+        if let Some(now) = subject.observation.map(row).filter(|now| axes.iter().all(|axis| *axis < now.len())) {
             let at = plane.at(axes.map(|axis| now.number(axis) as f32));
             painter.circle(at, 4.5, theme.cursor, Stroke::new(1.5, theme.text));
         }

@@ -21,6 +21,7 @@ pub(crate) fn film(steps: u32) -> Film {
         episode: 0,
         entry: EpisodeEntry { offset: 0, env: 0, length: steps, return_: steps.into(), start_step: 0 },
         judge: "best weights".into(),
+        weights: None,
         note: None,
         real_time: 50.0,
         moments: (0..=steps).map(|step| moment(step, step == steps)).collect(),

@@ -27,7 +27,7 @@ use crate::theme::Theme;
 /// The least width and height of a plot among others.
 const PLOT: [f32; 2] = [190.0, 120.0];
 /// Points that are smoothed in a frame, over all plots: about a millisecond.
-const SMOOTHED: usize = 50_000;
+const SMOOTHED: usize = 20_000;
 /// Names in the legend; more would hide the plots.
 const NAMES: usize = 12;
 

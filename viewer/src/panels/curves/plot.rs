@@ -1,6 +1,6 @@
 //! One plot: the curves of a metric, and what the pointer does to them.
 
-use eframe::egui::{Color32, Id, Pos2, Response, Role, Sense, Stroke, Ui, Vec2, WidgetInfo};
+use eframe::egui::{Id, Pos2, Response, Role, Sense, Stroke, Ui, Vec2, WidgetInfo};
 use egui_plot::{FilledArea, Line, Plot, PlotPoints, PlotResponse, PlotTransform, PlotUi};
 
 use super::look::{self, Look};
@@ -60,7 +60,7 @@ impl<'a> Subject<'a> {
     ) {
         let scales = self.look.scales;
         // Plots share x, also when their axis is another.
-        let shared = Id::new(("curves", scales.axis, scales.log_x));
+        let shared = Id::unique(("curves", scales.axis, scales.log_x));
         let theme = Theme::of(ui);
         let density = ui.pixels_per_point();
         let mut plot = Plot::new(("curve", self.metric, scales.axis, scales.log_x, scales.log_y))
