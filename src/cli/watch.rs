@@ -10,8 +10,10 @@ use super::Result;
 use super::output::Failure;
 
 #[derive(clap::Args)]
-#[command(after_help = "A run on another machine: forward its port, which its watch.json names, with `ssh -L`, and give \
-    the forwarded --address and its --token. Closing the window never touches a run.")]
+#[command(
+    after_help = "A run on another machine: forward its port, which its watch.json names, with `ssh -L`, and give \
+    the forwarded --address and its --token. Closing the window never touches a run."
+)]
 pub(crate) struct Args {
     /// A run's folder, or a folder of runs.
     #[arg(default_value = "runs")]
@@ -35,7 +37,8 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> Result {
     let remote = args.address.zip(args.token);
-    let view = Watch { what: args.what, remote, episode: args.episode.map(|number| (number, args.step)), tui: args.tui };
+    let view =
+        Watch { what: args.what, remote, episode: args.episode.map(|number| (number, args.step)), tui: args.tui };
     watch(view).map_err(Failure::from)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -39,7 +39,10 @@ pub fn watch(view: Watch) -> Result<(), ViewerError> {
     let mirror = view.remote.as_ref().map(|(address, token)| Mirror::start(*address, token)).transpose()?;
     let folder = mirror.as_ref().map_or_else(|| view.what.clone(), Mirror::path);
     if !folder.is_dir() && folder != Path::new(DEFAULT) {
-        return Err(ViewerError::Nothing(format!("there is no folder {}: give a run's, or one with runs in it", folder.display())));
+        return Err(ViewerError::Nothing(format!(
+            "there is no folder {}: give a run's, or one with runs in it",
+            folder.display()
+        )));
     }
     let (orders, inbox) = unbounded();
     let updates = source::open(inbox)?;

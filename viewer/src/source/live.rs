@@ -29,7 +29,8 @@ pub(super) enum Message {
 pub(super) fn stay_attached(inbox: &Receiver<Message>, updates: &Sender<Update>) {
     let mut target: Option<Target> = None;
     loop {
-        let wait = if target.as_ref().is_some_and(|target| target.connection.is_some()) { Duration::ZERO } else { LOOK };
+        let wait =
+            if target.as_ref().is_some_and(|target| target.connection.is_some()) { Duration::ZERO } else { LOOK };
         match inbox.recv_timeout(wait) {
             Ok(Message::Attach(run, folder)) => {
                 if target.as_ref().is_some_and(|old| old.connection.is_some()) {

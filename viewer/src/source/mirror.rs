@@ -91,9 +91,10 @@ impl Copy {
         let mut lengths = [0; LOGS.len()];
         let mut replaced = Instant::now();
         let ended = loop {
-            let copied = LOGS.iter().zip(&mut lengths).try_fold(false, |more, (file, length)| {
-                self.append(*file, length).map(|appended| more | appended)
-            });
+            let copied = LOGS
+                .iter()
+                .zip(&mut lengths)
+                .try_fold(false, |more, (file, length)| self.append(*file, length).map(|appended| more | appended));
             let whole = replaced.elapsed() > REPLACED_EVERY;
             if whole {
                 replaced = Instant::now();

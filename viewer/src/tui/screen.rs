@@ -127,7 +127,8 @@ fn curves(frame: &mut Frame<'_>, area: Rect, run: &Run, first: usize) {
         let steps = series.extent(series::Axis::Steps, false).unwrap_or_default();
         let view = View::new(steps, 2 * usize::from(half.width));
         let points = view.points(series).into_iter().map(|at| series.points()[at as usize]);
-        let points: Vec<_> = points.filter(|point| point.value.is_finite()).map(|point| (point.step as f64, point.value)).collect();
+        let points: Vec<_> =
+            points.filter(|point| point.value.is_finite()).map(|point| (point.step as f64, point.value)).collect();
         curve(frame, half, name, &points);
     }
 }
