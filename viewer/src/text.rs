@@ -109,7 +109,7 @@ texts! {
     SHORT_COPY_LINK = "Copy link";
     SHORT_RECORD = "Record";
     SHORT_STOP = "Stop recording";
-    RECORDING = "Recording. Press R again to end it";
+    RECORDING_NOW = "Recording. Press R again to end it";
     SHORT_SCREENSHOT = "Screenshot";
 
     PALETTE_HINT = "Type a part of a command's name";
