@@ -158,7 +158,7 @@ texts! {
     FILTER = "Filter";
     FILTER_EXAMPLE = "env.id=CartPole-v1";
     FILTER_HINT = "Words in a run's name, or settings such as dqn.learning_rate=0.001";
-    MAKE_LARGE = "Click to see it alone";
+    MAKE_LARGE = "Click to see it alone. In the plot: drag to move, Ctrl and the wheel to zoom, the right button for a box, a double click to see all";
     MAKE_SMALL = "Click to see it beside the others";
     LEFT_OUT = "left out";
     LEFT_OUT_HINT = "Values that are no numbers, and on logarithmic axes what is not positive";
@@ -208,6 +208,24 @@ texts! {
     GO_ON = "Go on";
     RESTART = "Restart";
     AGAIN = "Again";
+
+    WHAT_IF = "What if";
+    WHAT_IF_NEEDS_FILM = "Open an episode in the time line, and go to a step of it";
+    WHAT_IF_HINT = "Goes on from this step with other actions than were taken. The environment's randomness goes on as it would have";
+    CHOICES = "Choices";
+    CHOICE_HINT = "Takes this action";
+    FOLLOW_POLICY = "Let the policy go on";
+    TAKE_BACK = "Take the last step back";
+    REMOVE = "Remove";
+
+    COMPARE = "Side by side";
+    OF_SEED = "Seed";
+    LEFT = "Left";
+    RIGHT = "Right";
+    PLAY_BOTH = "Play both";
+    PLAY = "Play";
+    PAUSE = "Pause";
+    NEVER_PART = "They do the same all along";
 }
 
 pub(crate) fn other_spaces(env: &str) -> String {
@@ -305,6 +323,54 @@ pub(crate) fn real_time(fps: u32) -> String {
     format!("{fps} steps a second")
 }
 
+pub(crate) fn branch_failed(problem: &str) -> String {
+    format!("It ends here, because the environment failed: {problem}")
+}
+
+pub(crate) fn contest_cut_off(steps: usize) -> String {
+    format!("Only the first {steps} steps: the rest does not fit into the memory that this may take.")
+}
+
+pub(crate) fn branch_from(episode: usize, step: u32) -> String {
+    format!("Branch off episode {episode} at step {step}")
+}
+
+pub(crate) fn branch(number: u32, episode: usize, from: u32, steps: usize, return_: &str) -> String {
+    format!("Branch {number}: episode {episode} from step {from}, {steps} steps, return {return_}")
+}
+
+pub(crate) fn remove_branch(number: u32) -> String {
+    format!("Remove branch {number}")
+}
+
+pub(crate) fn branch_at(step: usize, return_: &str) -> String {
+    format!("Step {step} · return {return_}")
+}
+
+pub(crate) fn as_played(return_: &str) -> String {
+    format!("As it was played, the return is {return_} here")
+}
+
+pub(crate) fn was_over(last: u32) -> String {
+    format!("As it was played, it was over at step {last}")
+}
+
+pub(crate) fn follow_hint(steps: u32) -> String {
+    format!("Takes the best actions for up to {steps} steps")
+}
+
+pub(crate) fn parting(step: u32) -> String {
+    format!("They part at step {step}")
+}
+
+pub(crate) fn contender(run: &str, weights: &str) -> String {
+    format!("{run}, {weights}")
+}
+
 pub(crate) fn saved(path: &std::path::Path) -> String {
     format!("Saved {}", std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display())
+}
+
+pub(crate) fn copied(command: &str) -> String {
+    format!("Copied: {command}")
 }

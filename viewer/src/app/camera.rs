@@ -79,7 +79,8 @@ impl Camera {
         for news in self.news.try_iter() {
             match news {
                 News::Still(image, path) => {
-                    told = Some(write_png(&path, &frame(&image)).map_or_else(|problem| problem, |()| text::saved(&path)));
+                    told =
+                        Some(write_png(&path, &frame(&image)).map_or_else(|problem| problem, |()| text::saved(&path)));
                 }
                 News::Frame(image) => {
                     if let Some(film) = &mut self.film {

@@ -1,5 +1,6 @@
 //! One file a panel. A new one is a file here and a line in [`all`].
 
+mod compare;
 mod curves;
 mod heat;
 mod inspector;
@@ -15,6 +16,7 @@ mod testing;
 mod timeline;
 mod trail;
 mod value_map;
+mod what_if;
 
 use eframe::egui::Ui;
 
@@ -69,6 +71,8 @@ pub fn all() -> Vec<Box<dyn Panel>> {
         Box::new(inspector::Inspector::default()),
         Box::new(value_map::ValueMaps::default()),
         Box::new(replay_buffer::ReplayBuffer::default()),
-        Box::new(machine_room::MachineRoom::default()),
+        Box::new(compare::Compare::default()),
+        Box::new(what_if::WhatIf::default()),
+        Box::new(machine_room::MachineRoom),
     ]
 }

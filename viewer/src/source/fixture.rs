@@ -7,7 +7,7 @@ use std::path::Path;
 
 use cartwheel_agents::nn::{Activation, Mlp};
 use cartwheel_agents::{Features, GreedyPolicy};
-use cartwheel_envs::{Generator, Rgba, Scene, Space, Style};
+use cartwheel_envs::{Generator, Rgba, Scene, Space, Style, make};
 use cartwheel_trainer::run::{EpisodeEntry, EpisodeLog, EpisodeRecord, RunDir};
 use cartwheel_trainer::watch::{ChosenBy, Judgement, Observation};
 use cartwheel_trainer::{Actor, ActorSpec, EpsilonSchedule, Settings, Weights};
@@ -51,18 +51,14 @@ pub(crate) fn run_with_episodes(folder: &Path, id: &str) -> (RunDir, Vec<Episode
     let mut settings = Settings::default();
     settings.env.id = id.into();
     let envs = settings.env.builder().make_vec(2).unwrap();
-    let (observations, actions) = (envs.single_observation_space().clone(), envs.single_action_space().clone());
-    let features = Features::new(&observations).unwrap();
-    let Space::Discrete { n, .. } = actions else { panic!("{actions}") };
-    let mlp = Mlp::new(features.width(), &[8], n as usize, Activation::Relu);
-    let parameters = mlp.init(&mut Generator::new(1));
-    let policy = GreedyPolicy::new(&observations, &actions, &[8], Activation::Relu, parameters.clone()).unwrap();
+    let policy = policy(id, 1);
+    let parameters = policy.parameters().to_vec();
     let spec = ActorSpec {
         env_id: id.into(),
         seed: 5,
         total_envs: 2,
-        mlp,
-        features,
+        mlp: policy.mlp().clone(),
+        features: policy.features().clone(),
         epsilon: EpsilonSchedule { random_steps: 0, initial: 0.3, last: 0.3, fall: 1.0 },
         record_episodes: true,
     };
@@ -86,4 +82,14 @@ pub(crate) fn run_with_episodes(folder: &Path, id: &str) -> (RunDir, Vec<Episode
 /// A run with weights.
 pub(crate) fn run(folder: &Path, id: &str) -> RunDir {
     run_with_episodes(folder, id).0
+}
+
+/// A policy that knows nothing, and other things for each seed.
+pub(crate) fn policy(id: &str, seed: u64) -> GreedyPolicy {
+    let env = make(id).unwrap();
+    let (observations, actions) = (env.observation_space(), env.action_space());
+    let Space::Discrete { n, .. } = actions else { panic!("{actions}") };
+    let mlp = Mlp::new(Features::new(observations).unwrap().width(), &[8], *n as usize, Activation::Relu);
+    let parameters = mlp.init(&mut Generator::new(seed));
+    GreedyPolicy::new(observations, actions, &[8], Activation::Relu, parameters).unwrap()
 }

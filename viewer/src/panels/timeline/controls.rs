@@ -114,5 +114,6 @@ fn judge(ui: &mut Ui, film: &Film, commands: &mut Commands) {
             }
         }
     });
-    combo.response.on_hover_text(text::JUDGE_HINT);
+    let name = ui.label(text::JUDGE);
+    combo.response.labelled_by(name.id).on_hover_text(text::JUDGE_HINT);
 }
