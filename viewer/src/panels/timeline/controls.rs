@@ -45,7 +45,9 @@ pub(super) fn show(ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
                 if ui.button(text::LIVE).on_hover_text(Action::GoLive.name()).clicked() {
                     commands.push(Command::Do(Action::GoLive));
                 }
-                judge(ui, film, commands);
+                if !film.moments.is_empty() {
+                    judge(ui, film, commands);
+                }
                 ui.label(text::step_of(model.cursor, film.last_step()));
             } else if let Some(live) = &model.live {
                 let looking_back = live.history.at().is_some();

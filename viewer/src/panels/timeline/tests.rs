@@ -143,5 +143,6 @@ fn without_anything_there_is_no_panic() {
     model.apply(Update::Film(Arc::new(Film { moments: Vec::new(), note: Some("gone".into()), ..fixture::film(1) })));
     let mut harness = show(model, state);
     harness.run();
-    harness.get_by_label("gone");
+    assert!(harness.query_by_label("gone").is_none(), "it is told in the picture's place");
+    harness.get_by_label(text::LIVE);
 }
