@@ -29,6 +29,8 @@ const SHOWN: usize = 10;
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub struct Model {
+    /// Bytes that this process takes, where the system tells it.
+    pub own_memory: Option<u64>,
     /// The open runs, in the order in which they were opened.
     pub runs: Vec<Run>,
     /// The connection to a run that trains, if there is one.

@@ -109,7 +109,7 @@ texts! {
     SHORT_COPY_LINK = "Copy link";
     SHORT_RECORD = "Record";
     SHORT_STOP = "Stop recording";
-    RECORDING = "Recording. Press R again to end it";
+    RECORDING_NOW = "Recording. Press R again to end it";
     SHORT_SCREENSHOT = "Screenshot";
 
     PALETTE_HINT = "Type a part of a command's name";
@@ -158,7 +158,7 @@ texts! {
     FILTER = "Filter";
     FILTER_EXAMPLE = "env.id=CartPole-v1";
     FILTER_HINT = "Words in a run's name, or settings such as dqn.learning_rate=0.001";
-    MAKE_LARGE = "Click to see it alone";
+    MAKE_LARGE = "Click to see it alone. In the plot: drag to move, Ctrl and the wheel to zoom, the right button for a box, a double click to see all";
     MAKE_SMALL = "Click to see it beside the others";
     LEFT_OUT = "left out";
     LEFT_OUT_HINT = "Values that are no numbers, and on logarithmic axes what is not positive";

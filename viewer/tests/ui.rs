@@ -10,6 +10,7 @@ use cartwheel_trainer::watch::{self, Interest, Request};
 use cartwheel_viewer::panels::{self, Context, Panel};
 use cartwheel_viewer::{App, Commands, Model, Order, State, Update};
 use crossbeam::channel::{Receiver, unbounded};
+use eframe::egui::accesskit::Role;
 use eframe::egui::{CentralPanel, Event, Key, Modifiers, Theme};
 use egui_kittest::kittest::Queryable as _;
 use egui_kittest::{Harness, SnapshotResults};
@@ -101,8 +102,8 @@ fn an_environment_is_looked_at_alone_and_taken_over_while_a_key_is_held() {
     assert!(window.sent().contains(&Request::Watch(interest)));
 
     window.press(Modifiers::NONE, Key::T);
-    // The run was at 100 steps a second: a person needs real time.
-    assert_eq!(window.commands(), [watch::Command::Speed(Some(50.0))]);
+    // The run was at 100 steps a second: a person plays CartPole at 10.
+    assert_eq!(window.commands(), [watch::Command::Speed(Some(10.0))]);
     window.harness.key_down(Key::ArrowRight);
     window.settle();
     let take = |action| watch::Command::TakeOver { env: 2, action };
@@ -129,7 +130,9 @@ fn space_pauses_and_resumes_a_live_run() {
 fn exploration_is_overridden_by_a_box() {
     let mut window = Window::showing(fixture::live());
     window.sent();
-    window.click("Override exploration");
+    let name = "Override exploration";
+    window.harness.get_by_role_and_label(Role::CheckBox, name).click();
+    window.settle();
     assert_eq!(window.commands(), [watch::Command::Epsilon(Some(0.12))]);
 }
 

@@ -63,7 +63,7 @@ impl Camera {
         match Recording::begin(&free_name(about, "mp4"), FPS) {
             Ok(recording) => {
                 self.film = Some(Film { recording, begin: Instant::now(), asked: None });
-                Some(text::RECORDING.to_owned())
+                Some(text::RECORDING_NOW.to_owned())
             }
             Err(problem) => Some(problem),
         }

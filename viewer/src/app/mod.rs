@@ -20,7 +20,7 @@ use crate::model::{Model, Update};
 use crate::panels::{self, Panel, Place};
 use crate::source::Order;
 use crate::state::State;
-use crate::text;
+use crate::{memory, text};
 use camera::Camera;
 
 /// How long updates are taken in before a picture is due again: the rest waits for the next.
@@ -28,6 +28,8 @@ const INTAKE: Duration = Duration::from_millis(5);
 /// Between pictures while something moves; a software renderer would be busy with nothing else.
 const FRAME: Duration = Duration::from_micros(16_667);
 const SOFTWARE_FRAME: Duration = Duration::from_millis(50);
+/// Between looks at this process's memory.
+const WEIGH: Duration = Duration::from_secs(1);
 /// Between looks at what came in while nothing moves.
 const IDLE: Duration = Duration::from_millis(250);
 
@@ -47,6 +49,8 @@ pub struct App {
     camera: Camera,
     /// The window's title.
     title: String,
+    /// When this process's memory was last looked at.
+    weighed: Option<Instant>,
     /// When the last picture was begun.
     last: Option<Instant>,
     /// Seconds that the last picture took to build, averaged.
@@ -72,6 +76,7 @@ impl App {
             orders,
             camera: Camera::default(),
             title: String::new(),
+            weighed: None,
             last: None,
             build_s: 0.0,
             software: None,
@@ -121,6 +126,10 @@ impl App {
             self.state.notice = Some(told);
         }
         self.entitle(ctx);
+        if self.weighed.is_none_or(|weighed| now - weighed > WEIGH) {
+            self.weighed = Some(now);
+            self.model.own_memory = memory::of_this_process();
+        }
         let passed = self.last.replace(now).map_or(Duration::ZERO, |last| now - last);
         self.model.pass(passed.min(IDLE));
         ctx.request_repaint_after(self.pause());

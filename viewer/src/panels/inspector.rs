@@ -78,6 +78,9 @@ impl Inspector {
             return pixels::ui(ui, layout, bytes, &spaces.fields, &saliency);
         }
         self.seen.follow(subject.run, numbers);
+        if let Some(film) = &context.model.film {
+            self.seen.follow_film(film);
+        }
         let own: Vec<Field>;
         let fields = match spaces {
             Some(spaces) => &spaces.fields,

@@ -4,7 +4,7 @@
 mod lanes;
 
 use cartwheel_trainer::watch::{Activity, Status};
-use eframe::egui::{Grid, ProgressBar, Rect, Role, ScrollArea, Sense, Ui, WidgetInfo, lerp, vec2};
+use eframe::egui::{Align2, FontId, Grid, ProgressBar, Rect, Role, ScrollArea, Sense, Ui, WidgetInfo, lerp, vec2};
 
 use super::newest::due;
 use super::{Context, Panel, Place};
@@ -22,16 +22,11 @@ const COLUMN: f32 = 3.0;
 /// The height of a lane.
 const LANE: f32 = 16.0;
 /// The width of a lane's name.
-const NAME: f32 = 90.0;
-/// Seconds between looks at the viewer's own memory.
-const MEMORY_EVERY: f64 = 1.0;
+const NAME: f32 = 110.0;
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
-pub(super) struct MachineRoom {
-    /// The viewer's own memory, where the system tells it.
-    own_memory: Option<u64>,
-}
+pub(super) struct MachineRoom;
 
 impl Panel for MachineRoom {
     fn name(&self) -> &'static str {
@@ -43,13 +38,10 @@ impl Panel for MachineRoom {
     }
 
     fn ui(&mut self, ui: &mut Ui, context: Context<'_>, _commands: &mut Commands) {
-        if due(ui, "memory", MEMORY_EVERY) {
-            self.own_memory = memory::of_this_process();
-        }
         ScrollArea::vertical().id_salt("machine room").auto_shrink(false).show(ui, |ui| {
             let Some(live) = context.live() else {
                 ui.weak(text::LANES_NOT_LIVE);
-                return self.viewer(ui);
+                return own_memory(ui, context);
             };
             ui.horizontal_top(|ui| {
                 ui.vertical(|ui| {
@@ -59,7 +51,7 @@ impl Panel for MachineRoom {
                 ui.vertical(|ui| {
                     ui.set_width(200.0);
                     fills(ui, &live.status);
-                    self.viewer(ui);
+                    own_memory(ui, context);
                 });
                 ui.vertical(|ui| {
                     gantt(ui, live);
@@ -70,13 +62,11 @@ impl Panel for MachineRoom {
     }
 }
 
-impl MachineRoom {
-    /// The viewer's own memory.
-    fn viewer(&self, ui: &mut Ui) {
-        let Some(own) = self.own_memory else { return };
-        let words = format!("{} / {}", bytes(own), bytes(memory::BUDGET));
-        fill(ui, text::VIEWER_MEMORY, own, memory::BUDGET, words);
-    }
+/// The viewer's own memory.
+fn own_memory(ui: &mut Ui, context: Context<'_>) {
+    let Some(own) = context.model.own_memory else { return };
+    let words = format!("{} / {}", bytes(own), bytes(memory::BUDGET));
+    fill(ui, text::VIEWER_MEMORY, own, memory::BUDGET, words);
 }
 
 fn line(ui: &mut Ui, name: &str, value: &str) {
@@ -135,9 +125,10 @@ fn gantt(ui: &mut Ui, live: &Live) {
         let words = format!("{name}: {busiest}");
         response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &words));
         let lane = Rect::from_min_max(rect.min + vec2(NAME, 1.0), rect.max - vec2(0.0, 1.0));
-        let font = eframe::egui::FontId::proportional(12.0);
+        let font = FontId::proportional(12.0);
+        let names = Rect::from_min_max(rect.min, lane.left_bottom());
+        ui.painter_at(names).text(rect.left_center(), Align2::LEFT_CENTER, name, font, theme.text);
         let painter = ui.painter();
-        painter.text(rect.left_center(), eframe::egui::Align2::LEFT_CENTER, name, font, theme.text);
         painter.rect_filled(lane, 0.0, theme.well);
         for block in lanes::blocks(seen, looks, (lane.width() / COLUMN) as usize) {
             let [from, to] = block.time.map(|share| lerp(lane.x_range(), share));
@@ -222,7 +213,7 @@ mod tests {
         let learner = [updating, updating, updating, waiting].repeat(50);
         let seen = vec![learner, vec![stepping; 200]];
         model.apply(Update::Reply(Reply::Lanes(Lanes { start: 0.0, interval: 0.005, seen })));
-        let mut harness = stage(MachineRoom::default(), model, State::default());
+        let mut harness = stage(MachineRoom, model, State::default());
         harness.run();
         harness.get_by_label("learner: updating 75 %, waiting 25 %");
         harness.get_by_label("actor 0: stepping 100 %");
@@ -234,7 +225,7 @@ mod tests {
 
     #[test]
     fn absence_is_told_in_words() {
-        let mut harness = stage(MachineRoom::default(), opened("CartPole-v1"), State::default());
+        let mut harness = stage(MachineRoom, opened("CartPole-v1"), State::default());
         harness.run();
         harness.get_by_label(text::LANES_NOT_LIVE);
         harness.state_mut().model = live("CartPole-v1", 1);

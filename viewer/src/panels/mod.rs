@@ -73,6 +73,6 @@ pub fn all() -> Vec<Box<dyn Panel>> {
         Box::new(replay_buffer::ReplayBuffer::default()),
         Box::new(compare::Compare::default()),
         Box::new(what_if::WhatIf::default()),
-        Box::new(machine_room::MachineRoom::default()),
+        Box::new(machine_room::MachineRoom),
     ]
 }

@@ -29,8 +29,8 @@ const NUMBERS: usize = 6;
 pub(super) struct ReplayBuffer {
     axes: Option<[usize; 2]>,
     color: ReplayColor,
-    /// The map's cell whose transitions are listed.
-    cell: Option<(ReplayQuery, (u32, u32))>,
+    /// The cell whose transitions are listed, of the map over these axes.
+    cell: Option<((u32, u32), (u32, u32))>,
 }
 
 impl Panel for ReplayBuffer {
@@ -88,7 +88,7 @@ impl ReplayBuffer {
         let theme = Theme::of(ui);
         let values = colored(map);
         let range = heat::range(values.iter().copied()).unwrap_or_default();
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             let ends = if map.query.color == ReplayColor::Count { range.map(f32::exp) } else { range };
             heat::legend(ui, color_name(map.query.color), ends);
             ui.weak(format!("{} {}", map.transitions, text::TRANSITIONS));
@@ -114,9 +114,9 @@ impl ReplayBuffer {
             let now = plane.at(axes.map(|axis| row(observation).number(axis) as f32));
             painter.circle_stroke(now, 4.5, Stroke::new(1.5, theme.cursor));
         }
-        if let Some((query, cell)) = &self.cell
-            && *query == map.query
-        {
+        // Another color has the same cells; other axes have not.
+        self.cell = self.cell.take().filter(|(over, _)| *over == map.query.axes);
+        if let Some((_, cell)) = &self.cell {
             let frame = plane.cell_rect(*cell, bins).expand(1.0);
             painter.rect_stroke(frame, 0.0, Stroke::new(1.5, theme.selected), StrokeKind::Outside);
         }
@@ -124,7 +124,7 @@ impl ReplayBuffer {
         if response.clicked()
             && let Some(cell) = response.interact_pointer_pos().and_then(|at| plane.cell(at, bins))
         {
-            self.cell = Some((map.query.clone(), cell));
+            self.cell = Some((map.query.axes, cell));
             commands.push(Command::Ask(Request::Transitions { query: map.query.clone(), cell, limit: LISTED }));
         }
         let under = response.hover_pos().and_then(|at| plane.cell(at, bins));
@@ -148,8 +148,9 @@ impl ReplayBuffer {
         let theme = Theme::of(ui);
         ScrollArea::both().id_salt("transitions").auto_shrink(false).show(ui, |ui| {
             Grid::new("transitions").striped(true).show(ui, |ui| {
-                let heads = [text::ENVIRONMENT, text::AGE, text::FROM, text::ACTION, text::REWARD, text::TD_ERROR];
-                heads.iter().chain([&text::TO, &text::END]).for_each(|head| drop(ui.weak(*head)));
+                // Observations are wide: what is narrow comes first.
+                let heads = [text::ACTION, text::REWARD, text::TD_ERROR, text::AGE, text::ENVIRONMENT, text::END];
+                heads.iter().chain([&text::FROM, &text::TO]).for_each(|head| drop(ui.weak(*head)));
                 ui.end_row();
                 for transition in &live.transitions {
                     transition_row(ui, transition, spaces, theme);
@@ -160,19 +161,19 @@ impl ReplayBuffer {
 }
 
 fn transition_row(ui: &mut Ui, transition: &Transition, spaces: &Spaces, theme: &Theme) {
-    ui.label(transition.env.to_string());
-    ui.label(transition.age.to_string());
-    ui.monospace(numbers(&transition.observation));
     ui.label(usize::try_from(transition.action).map_or_else(|_| "?".into(), |action| spaces.action_name(action)));
     let color = if transition.reward < 0.0 { theme.loss } else { theme.text };
     ui.colored_label(color, short(transition.reward.into()));
     ui.label(short(transition.td_error.into()));
-    ui.monospace(numbers(&transition.next_observation));
+    ui.label(transition.age.to_string());
+    ui.label(transition.env.to_string());
     ui.label(match (transition.terminated, transition.truncated) {
         (true, _) => text::TERMINATED,
         (_, true) => text::TRUNCATED,
         _ => "",
     });
+    ui.monospace(numbers(&transition.observation));
+    ui.monospace(numbers(&transition.next_observation));
     ui.end_row();
 }
 

@@ -5,6 +5,8 @@ mod grid;
 mod large;
 mod undrawn;
 
+use std::sync::{Arc, Weak};
+
 use eframe::egui::Ui;
 
 use self::cell::Cell;
@@ -15,6 +17,7 @@ use crate::command::{Command, Commands};
 use crate::model::Live;
 use crate::overlays::Scale;
 use crate::paint::Detail;
+use crate::source::Film;
 use crate::text;
 
 /// Above so many environments, pictures have less detail.
@@ -26,6 +29,8 @@ const ASPECT: f32 = 1.5;
 #[derive(Debug, Default)]
 pub(super) struct Rollouts {
     scale: Scale,
+    /// The film that the scale is of.
+    film: Weak<Film>,
 }
 
 impl Panel for Rollouts {
@@ -40,13 +45,17 @@ impl Panel for Rollouts {
     fn ui(&mut self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
         if let Some(film) = &context.model.film {
             // The whole episode has one scale.
-            self.scale = Scale::default();
-            self.scale.follow(film.moments.iter().map(|moment| &moment.judgement));
+            if !Weak::ptr_eq(&self.film, &Arc::downgrade(film)) {
+                self.film = Arc::downgrade(film);
+                self.scale = Scale::default();
+                self.scale.follow(film.moments.iter().map(|moment| &moment.judgement));
+            }
             match Subject::of(context) {
                 Some(subject) => large::film(ui, film, subject, context.spaces(film.run), self.scale),
                 None => empty(ui, film.note.as_deref().unwrap_or(text::EMPTY_FILM)),
             }
         } else if let Some(live) = context.live() {
+            self.film = Weak::new();
             self.scale.follow(live.frames.values().map(|frame| &frame.judgement));
             match context.state.env {
                 Some(env) => self.one(ui, live, env, context, commands),
@@ -110,7 +119,6 @@ mod tests {
     use cartwheel_envs::Scene;
     use cartwheel_trainer::watch::Reply;
     use egui_kittest::kittest::Queryable as _;
-    use std::sync::Arc;
 
     fn selected(env: u32) -> State {
         State { env: Some(env), ..State::default() }

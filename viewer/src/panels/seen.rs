@@ -1,22 +1,36 @@
 //! The ranges of the numbers that were observed.
 
+use std::sync::{Arc, Weak};
+
 use cartwheel_envs::Row;
 
 use crate::model::RunId;
-use crate::observation::Field;
+use crate::observation::{Field, row};
+use crate::source::Film;
 
 /// The least and the greatest value so far of each number of a run's observations.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Seen {
     run: RunId,
     ranges: Vec<[f32; 2]>,
+    /// The last film that was taken in.
+    film: Weak<Film>,
 }
 
 impl Seen {
+    /// Takes in all of an episode, once.
+    pub(super) fn follow_film(&mut self, film: &Arc<Film>) {
+        if !Weak::ptr_eq(&self.film, &Arc::downgrade(film)) {
+            film.moments.iter().for_each(|moment| self.follow(film.run, row(&moment.observation)));
+            self.film = Arc::downgrade(film);
+        }
+    }
+
     /// Takes in an observation; one of another run or another length begins anew.
     pub(super) fn follow(&mut self, run: RunId, observation: Row<'_>) {
         if (self.run, self.ranges.len()) != (run, observation.len()) {
-            *self = Self { run, ranges: vec![[f32::INFINITY, f32::NEG_INFINITY]; observation.len()] };
+            let nothing = [f32::INFINITY, f32::NEG_INFINITY];
+            *self = Self { run, ranges: vec![nothing; observation.len()], film: Weak::new() };
         }
         for (i, range) in self.ranges.iter_mut().enumerate() {
             let value = observation.number(i) as f32;
@@ -63,6 +77,7 @@ fn round([low, high]: [f32; 2]) -> [f32; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::fixture;
 
     fn field(low: f32, high: f32) -> Field {
         Field { name: "x".into(), bounds: [low, high] }
@@ -80,6 +95,15 @@ mod tests {
         assert_eq!(seen.range(0), Some([3.0, 3.0]));
         seen.follow(1, Row::U8(&[200]));
         assert_eq!(seen.range(0), Some([200.0, 200.0]));
+    }
+
+    #[test]
+    fn an_episode_is_taken_in_whole() {
+        let film = Arc::new(fixture::film(9));
+        let mut seen = Seen::default();
+        seen.follow_film(&film);
+        seen.follow_film(&film);
+        assert_eq!(seen.range(0), Some([0.0, 9.0]));
     }
 
     #[test]

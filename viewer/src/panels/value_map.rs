@@ -78,7 +78,7 @@ impl ValueMaps {
         self.seen.follow(subject.run, row(observation));
         self.trail.follow(&subject);
         if let Some(film) = &context.model.film {
-            film.moments.iter().for_each(|moment| self.seen.follow(film.run, row(&moment.observation)));
+            self.seen.follow_film(film);
         }
         let count = spaces.fields.len();
         let axes = self.axes.get_or_insert([count.saturating_sub(2), count - 1]);
@@ -110,7 +110,7 @@ impl ValueMaps {
     fn map(&self, ui: &mut Ui, map: &ValueMap, context: Context<'_>, subject: Subject<'_>, spaces: &Spaces) {
         let theme = Theme::of(ui);
         let range = heat::range(map.values.iter().copied()).unwrap_or_default();
-        ui.horizontal(|ui| heat::legend(ui, text::BEST_VALUE, range));
+        ui.horizontal_wrapped(|ui| heat::legend(ui, text::BEST_VALUE, range));
         let plane = Plane { rect: heat::place(ui), ranges: map.ranges };
         let response = ui.interact(plane.rect, ui.scope_id().with("value map"), Sense::hover());
         let names = map.axes.map(|axis| spaces.fields.get(axis).map_or("", |field| &field.name));

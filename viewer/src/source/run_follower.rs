@@ -93,6 +93,11 @@ impl RunFollower {
         self.alive
     }
 
+    /// Whether the run says that it has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
     fn read(&mut self, updates: &mut Vec<Update>) -> Result<(), String> {
         self.busy = false;
         let dir = RunDir::open(&self.dir).map_err(|error| {
