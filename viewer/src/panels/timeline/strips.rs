@@ -4,7 +4,8 @@ use cartwheel_trainer::watch::ChosenBy;
 use eframe::egui::{Align2, CursorIcon, FontId, Painter, Rect, Response, Sense, Ui, WidgetInfo, pos2, vec2};
 
 use super::track::{Kind, Strip, Track, parts, span};
-use crate::{number, text};
+use crate::number::short;
+use crate::text;
 use crate::theme::Theme;
 
 /// Width of the names beside the strips, in points.
@@ -61,7 +62,7 @@ fn hover(response: Response, track: &Track, at: &dyn Fn(f32) -> usize) {
         ui.label(format!("{} {step}", text::STEP));
         for strip in &track.strips {
             if let Some(value) = strip.values[step] {
-                ui.label(format!("{} {}", strip.name, number::short(f64::from(value))));
+                ui.label(format!("{} {}", strip.name, short(value.into())));
             }
         }
     });
