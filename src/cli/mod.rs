@@ -15,6 +15,7 @@ mod record;
 mod runs;
 mod signals;
 mod train;
+mod view;
 mod watch;
 
 use std::process::ExitCode;
@@ -45,7 +46,7 @@ enum Command {
     Watch(watch::Args),
     /// Play greedy episodes with a trained policy.
     Eval(eval::Args),
-    /// Play an environment yourself, in the terminal.
+    /// Play an environment yourself, in a window or in the terminal.
     Play(play::Args),
     /// Record episodes as a GIF.
     Record(record::Args),
@@ -82,7 +83,9 @@ fn dispatch() -> ExitCode {
             EnvFilter::builder()
                 .with_default_directive(Level::WARN.into())
                 .with_env_var("CARTWHEEL_LOG")
-                .from_env_lossy(),
+                .from_env_lossy()
+                // What a display lacks is no news to somebody who trains.
+                .add_directive("winit=error".parse().unwrap_or_else(|_| Level::WARN.into())),
         )
         .with_writer(std::io::stderr)
         .without_time()

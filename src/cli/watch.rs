@@ -24,6 +24,9 @@ pub(crate) struct Args {
     /// At this step of it.
     #[arg(long, value_name = "N", requires = "episode", default_value_t = 0)]
     step: u32,
+    /// Slows a live run down to so many vector steps a second. It goes on at full speed once the window is closed.
+    #[arg(long, value_name = "N")]
+    speed: Option<f32>,
     /// In this terminal instead of a window.
     #[arg(long)]
     tui: bool,
@@ -37,8 +40,8 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args) -> Result {
     let remote = args.address.zip(args.token);
-    let view =
-        Watch { what: args.what, remote, episode: args.episode.map(|number| (number, args.step)), tui: args.tui };
+    let episode = args.episode.map(|number| (number, args.step));
+    let view = Watch { what: args.what, remote, episode, speed: args.speed, tui: args.tui };
     watch(view).map_err(Failure::from)?;
     Ok(ExitCode::SUCCESS)
 }

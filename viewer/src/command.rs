@@ -7,7 +7,7 @@ use cartwheel_trainer::watch;
 use eframe::egui::{Key, KeyboardShortcut, Modifiers};
 
 use crate::model::RunId;
-use crate::source::Checkpoint;
+use crate::source::{Checkpoint, Contender, Question};
 use crate::text;
 
 /// Something to do.
@@ -35,6 +35,12 @@ pub enum Command {
     LookBack(u64),
     /// Lets these weights judge the episode that is shown.
     JudgeBy(Checkpoint),
+    /// Plays an episode otherwise than it went.
+    WhatIf(Question),
+    /// Forgets a branch, by its number.
+    Prune(u32),
+    /// Plays two policies from one seed.
+    Compare([Contender; 2], u64),
     /// Plays episodes at so many steps a second.
     PlaybackSpeed(f32),
     /// Tells the user something in the status bar.
@@ -78,6 +84,10 @@ actions! {
     StepForward = STEP_FORWARD, NONE ArrowRight;
     /// One step back.
     StepBack = STEP_BACK, NONE ArrowLeft;
+    /// The first step of the episode that is shown.
+    ToStart = TO_START, NONE Home;
+    /// Its last step.
+    ToEnd = TO_END, NONE End;
     /// The episode after this one of the same environment.
     NextEpisode = NEXT_EPISODE, SHIFT ArrowRight;
     /// The episode before this one of the same environment.

@@ -7,16 +7,25 @@ use crate::model::{Run, RunId};
 /// Settings that say nothing of what was tried: runs that differ in these alone are repetitions of one experiment.
 const REPETITION: &[&str] = &["train.seed", "run.name", "run.dir"];
 
+/// Runs that are shown as one.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Group {
+    /// What they are called.
+    pub(crate) name: String,
+    /// Which they are; at least one.
+    pub(crate) runs: Vec<RunId>,
+}
+
 /// Whether a run fits a filter: words, of which each must be in its name, or, as `key=value`, in its configuration. A
 /// key may be cut at its start (`learning_rate` for `dqn.learning_rate`), a value at its end. Capitals do not matter.
 pub(crate) fn fits(run: &Run, filter: &str) -> bool {
-    let name = run.name.to_lowercase();
-    filter.to_lowercase().split_whitespace().all(|word| match word.split_once('=') {
-        None => name.contains(word),
+    filter.split_whitespace().all(|word| match word.split_once('=') {
+        None => run.name.to_lowercase().contains(&word.to_lowercase()),
         Some((key, value)) => run.config.iter().any(|(name, is)| {
-            let name = name.to_lowercase();
-            let named = name.strip_suffix(key).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-            named && is.to_lowercase().starts_with(value)
+            let start = name.len().saturating_sub(key.len());
+            let whole = start == 0 || name[..start].ends_with('.');
+            let named = name.get(start..).is_some_and(|end| whole && end.eq_ignore_ascii_case(key));
+            named && is.get(..value.len()).is_some_and(|start| start.eq_ignore_ascii_case(value))
         }),
     })
 }
@@ -32,17 +41,39 @@ pub(crate) fn differences<'a>(run: &'a Run, other: &'a Run) -> Vec<(&'a str, &'a
 }
 
 /// Runs that differ in no more than their seeds, together, in the order of their first; a run whose configuration is not
-/// known is alone.
-pub(crate) fn groups<'a>(runs: impl Iterator<Item = (RunId, &'a Run)>) -> Vec<Vec<RunId>> {
-    let mut groups: Vec<(Vec<&(String, String)>, Vec<RunId>)> = Vec::new();
+/// known is alone. A group is called by what it has otherwise than the first.
+pub(crate) fn groups<'a>(runs: impl Iterator<Item = (RunId, &'a Run)>) -> Vec<Group> {
+    let mut experiments: Vec<Experiment<'_>> = Vec::new();
     for (id, run) in runs {
         let config: Vec<_> = run.config.iter().filter(|(name, _)| !REPETITION.contains(&&**name)).collect();
-        match groups.iter_mut().find(|(other, _)| !config.is_empty() && *other == config) {
-            Some((_, group)) => group.push(id),
-            None => groups.push((config, vec![id])),
+        match experiments.iter_mut().find(|other| !config.is_empty() && other.config == config) {
+            Some(experiment) => experiment.runs.push(id),
+            None => experiments.push(Experiment { config, first: run, runs: vec![id] }),
         }
     }
-    groups.into_iter().map(|(_, group)| group).collect()
+    let has_otherwise = |experiment: &Experiment<'_>, (name, value): &(String, String)| {
+        experiment.config.iter().any(|(other, is)| other == name && is != value)
+    };
+    let settings = experiments.first().map_or(&[][..], |first| &first.config);
+    let varies = |setting: &&&(String, String)| experiments.iter().any(|other| has_otherwise(other, setting));
+    let varied: Vec<&str> = settings.iter().filter(varies).map(|(name, _)| name.as_str()).collect();
+    experiments.iter().map(|experiment| experiment.called_by(&varied)).collect()
+}
+
+/// A configuration without what only tells repetitions apart.
+struct Experiment<'a> {
+    config: Vec<&'a (String, String)>,
+    first: &'a Run,
+    runs: Vec<RunId>,
+}
+
+impl Experiment<'_> {
+    fn called_by(&self, varied: &[&str]) -> Group {
+        let settings = self.config.iter().filter(|(name, _)| varied.contains(&name.as_str()));
+        let settings: Vec<_> = settings.map(|(name, value)| format!("{name}={value}")).collect();
+        let name = if settings.is_empty() { self.first.name.clone() } else { settings.join(" ") };
+        Group { name, runs: self.runs.clone() }
+    }
 }
 
 #[cfg(test)]
@@ -94,6 +125,10 @@ mod tests {
     fn seeds_of_one_experiment_are_a_group() {
         let mut model = model();
         model.apply(Update::Opened("runs/broken too".into()));
-        assert_eq!(groups(model.runs.iter().enumerate()), [vec![0, 1], vec![2], vec![3], vec![4]]);
+        let groups = groups(model.runs.iter().enumerate());
+        let runs: Vec<_> = groups.iter().map(|group| group.runs.clone()).collect();
+        assert_eq!(runs, [vec![0, 1], vec![2], vec![3], vec![4]]);
+        let names: Vec<_> = groups.iter().map(|group| group.name.as_str()).collect();
+        assert_eq!(names, ["dqn.learning_rate=0.001", "dqn.learning_rate=0.01", "broken", "broken too"]);
     }
 }

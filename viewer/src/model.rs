@@ -11,12 +11,14 @@ use cartwheel_trainer::{Settings, watch};
 use crate::history::History;
 use crate::playback::Playback;
 use crate::series::{BUDGET, Clock, EPISODE_RETURN, Point, Series};
-use crate::source::Film;
+use crate::source::{Branch, Contest, Film};
 use crate::spaces::Spaces;
 
 /// A run's place in [`Model::runs`].
 pub type RunId = usize;
 
+/// Branches that are kept.
+const BRANCHES: usize = 32;
 /// Looks kept of each thread: half a minute at 200 a second.
 const LOOKS: usize = 6000;
 /// Episodes kept of each run, the newest: 32 MiB.
@@ -27,13 +29,19 @@ const SHOWN: usize = 10;
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub struct Model {
+    /// Bytes that this process takes, where the system tells it.
+    pub own_memory: Option<u64>,
     /// The open runs, in the order in which they were opened.
     pub runs: Vec<Run>,
     /// The connection to a run that trains, if there is one.
     pub live: Option<Live>,
     /// The episode that is shown again, instead of the live run.
     pub film: Option<Arc<Film>>,
-    /// The step of it that is shown.
+    /// Branches off episodes, in the order in which they were begun.
+    pub branches: Vec<Arc<Branch>>,
+    /// Two policies side by side.
+    pub contest: Option<Arc<Contest>>,
+    /// The step of the episode that is shown.
     pub cursor: u32,
     /// Whether it is being played.
     pub playing: bool,
@@ -136,6 +144,10 @@ pub enum Update {
     Detached(String),
     /// An episode was played again.
     Film(Arc<Film>),
+    /// It was played otherwise.
+    Branch(Arc<Branch>),
+    /// Two policies were played from one seed.
+    Contest(Arc<Contest>),
 }
 
 impl Model {
@@ -171,6 +183,16 @@ impl Model {
                 }
             }
             Update::Detached(_) => self.live = None,
+            Update::Branch(branch) => {
+                let number = branch.question.branch;
+                match self.branches.iter_mut().find(|known| known.question.branch == number) {
+                    Some(known) => *known = branch,
+                    None => self.branches.push(branch),
+                }
+                let surplus = self.branches.len().saturating_sub(BRANCHES);
+                self.branches.drain(..surplus);
+            }
+            Update::Contest(contest) => self.contest = Some(contest),
             Update::Film(film) => {
                 self.cursor = self.cued.take().unwrap_or(self.cursor).min(film.last_step());
                 if self.real_time != film.real_time {
@@ -370,3 +392,6 @@ impl Live {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,6 +27,8 @@ pub struct Theme {
     pub selected: Color32,
     /// The step that is looked at: a line through time.
     pub cursor: Color32,
+    /// Marks on a heat map: what the policy does there.
+    pub arrow: Color32,
     /// Gains: rewards above 0.
     pub gain: Color32,
     /// Losses: rewards below 0.
@@ -68,6 +70,7 @@ static LIGHT: Theme = Theme {
     person: rgb(0x009e73),
     selected: rgb(0x0072b2),
     cursor: rgb(0xd5005e),
+    arrow: rgb(0xffffff),
     gain: rgb(0x009e73),
     loss: rgb(0xd55e00),
     problem: rgb(0xb00020),
@@ -88,6 +91,7 @@ static DARK: Theme = Theme {
     person: rgb(0x2fc79a),
     selected: rgb(0x4aa8e0),
     cursor: rgb(0xff5fa0),
+    arrow: rgb(0xffffff),
     gain: rgb(0x2fc79a),
     loss: rgb(0xff8b3d),
     problem: rgb(0xff6b7d),

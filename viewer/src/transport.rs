@@ -39,6 +39,8 @@ fn film(model: &mut Model, action: Action) {
             let step = if action == Action::StepForward { model.cursor + 1 } else { model.cursor.saturating_sub(1) };
             model.seek(step);
         }
+        Action::ToStart => model.seek(0),
+        Action::ToEnd => model.seek(u32::MAX),
         Action::Faster => model.playback_speed = faster(model.playback_speed, real_time),
         Action::Slower => model.playback_speed = slower(model.playback_speed, real_time),
         Action::FlatOut => model.playback_speed = f32::INFINITY,
@@ -83,13 +85,16 @@ fn neighbor(model: &Model, state: &State, next: bool) -> Option<Command> {
         Some(film) => (film.run, Some((film.episode, film.entry.env))),
         None => (state.run?, None),
     };
-    let episodes = &model.runs.get(run)?.episodes;
-    let of = |env: Option<u32>| move |number: &usize| env.is_none_or(|env| episodes[*number].env == env);
+    let run_of = model.runs.get(run)?;
+    let (first, end) = (run_of.first_episode, run_of.first_episode + run_of.episodes.len());
+    let of = |env: Option<u32>| {
+        move |number: &usize| run_of.episode(*number).is_some_and(|entry| env.is_none_or(|env| entry.env == env))
+    };
     let number = match from {
-        Some((at, env)) if next => (at + 1..episodes.len()).find(of(Some(env)))?,
-        Some((at, env)) => (0..at.min(episodes.len())).rfind(of(Some(env)))?,
+        Some((at, env)) if next => (first.max(at + 1)..end).find(of(Some(env)))?,
+        Some((at, env)) => (first..at.min(end)).rfind(of(Some(env)))?,
         None if next => return None,
-        None => (0..episodes.len()).rfind(of(state.env))?,
+        None => (first..end).rfind(of(state.env))?,
     };
     Some(Command::OpenEpisode(run, number, 0))
 }

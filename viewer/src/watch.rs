@@ -24,6 +24,8 @@ pub struct Watch {
     pub remote: Option<(SocketAddr, String)>,
     /// The episode to open, by its place among the run's, and its step.
     pub episode: Option<(usize, u32)>,
+    /// The vector steps a second that a live run is slowed down to.
+    pub speed: Option<f32>,
     /// In the terminal instead of a window.
     pub tui: bool,
 }
@@ -53,6 +55,6 @@ pub fn watch(view: Watch) -> Result<(), ViewerError> {
     }
     window::open(text::TITLE, SIZE, move |context, software| {
         context.egui_ctx.all_styles_mut(|style| style.animation_time = 0.0);
-        App::new(updates, orders).with_software_renderer(software).opening(view.episode)
+        App::new(updates, orders).with_software_renderer(software).opening(view.episode).slowing(view.speed)
     })
 }

@@ -1,5 +1,5 @@
 //! What a policy makes of a state, painted over its picture. One file a kind of [`Judgement`]: a new kind is a file here
-//! and a line in [`paint`] and in [`values`].
+//! and a line in [`paint`], in [`values`] and in [`room`].
 
 mod q_bars;
 
@@ -53,6 +53,14 @@ pub fn paint(painter: &Painter, rect: Rect, verdict: Verdict<'_>, scale: Scale, 
     match verdict.judgement {
         Judgement::None => {}
         Judgement::QValues(values) => q_bars::paint(painter, rect, values, verdict, scale, theme),
+    }
+}
+
+/// The room beside a picture, as wide as it is or narrower, in which an overlay covers nothing of it.
+pub fn room(judgement: &Judgement, width: f32) -> f32 {
+    match judgement {
+        Judgement::None => 0.0,
+        Judgement::QValues(values) => q_bars::width(values.len(), width),
     }
 }
 

@@ -42,16 +42,24 @@ pub(super) fn paint(
     for bar in bars {
         painter.rect_filled(bar.rect, 0.0, if bar.taken { verdict.color(theme) } else { theme.value });
         if bar.passed {
-            let column = bar.rect.expand(1.0);
-            painter.rect_stroke(column, 0.0, Stroke::new(1.5, theme.chosen), StrokeKind::Middle);
+            let line = (0.3 * bar.rect.width()).min(1.5);
+            painter.rect_stroke(bar.rect, 0.0, Stroke::new(line, theme.chosen), StrokeKind::Outside);
         }
     }
 }
 
+/// The width of so many bars on a picture of this width, with what is around them.
+pub(super) fn width(count: usize, picture: f32) -> f32 {
+    count as f32 * (bar_width(count, picture) + GAP) + 2.0 * GAP
+}
+
+fn bar_width(count: usize, picture: f32) -> f32 {
+    let room = SHARE[0] * picture / count as f32 - GAP;
+    room.min(WIDEST.0 * picture).min(WIDEST.1).max(1.0)
+}
+
 fn bars(picture: Rect, values: &[f32], taken: Option<usize>, scale: Scale) -> Vec<Bar> {
-    let count = values.len() as f32;
-    let room = SHARE[0] * picture.width() / count - GAP;
-    let width = room.min(WIDEST.0 * picture.width()).min(WIDEST.1).max(1.0);
+    let width = bar_width(values.len(), picture.width());
     let height = SHARE[1] * picture.height();
     let bottom = picture.bottom() - GAP;
     let up = |value: f32| bottom - height * scale.share(value);

@@ -5,6 +5,8 @@ mod grid;
 mod large;
 mod undrawn;
 
+use std::sync::{Arc, Weak};
+
 use eframe::egui::Ui;
 
 use self::cell::Cell;
@@ -15,6 +17,7 @@ use crate::command::{Command, Commands};
 use crate::model::Live;
 use crate::overlays::Scale;
 use crate::paint::Detail;
+use crate::source::Film;
 use crate::text;
 
 /// Above so many environments, pictures have less detail.
@@ -26,6 +29,8 @@ const ASPECT: f32 = 1.5;
 #[derive(Debug, Default)]
 pub(super) struct Rollouts {
     scale: Scale,
+    /// The film that the scale is of.
+    film: Weak<Film>,
 }
 
 impl Panel for Rollouts {
@@ -40,13 +45,17 @@ impl Panel for Rollouts {
     fn ui(&mut self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
         if let Some(film) = &context.model.film {
             // The whole episode has one scale.
-            self.scale = Scale::default();
-            self.scale.follow(film.moments.iter().map(|moment| &moment.judgement));
+            if !Weak::ptr_eq(&self.film, &Arc::downgrade(film)) {
+                self.film = Arc::downgrade(film);
+                self.scale = Scale::default();
+                self.scale.follow(film.moments.iter().map(|moment| &moment.judgement));
+            }
             match Subject::of(context) {
                 Some(subject) => large::film(ui, film, subject, context.spaces(film.run), self.scale),
-                None => empty(ui, text::EMPTY_FILM),
+                None => empty(ui, film.note.as_deref().unwrap_or(text::EMPTY_FILM)),
             }
         } else if let Some(live) = context.live() {
+            self.film = Weak::new();
             self.scale.follow(live.frames.values().map(|frame| &frame.judgement));
             match context.state.env {
                 Some(env) => self.one(ui, live, env, context, commands),
@@ -55,7 +64,7 @@ impl Panel for Rollouts {
         } else if context.model.runs.is_empty() {
             empty(ui, text::NOTHING_OPEN);
         } else {
-            empty(ui, text::NOT_LIVE);
+            empty(ui, text::NO_PICTURES);
         }
     }
 }
@@ -105,6 +114,7 @@ mod tests {
     use super::*;
     use crate::model::{Model, Update};
     use crate::panels::testing::{frame, live, opened, stage};
+    use crate::source::fixture;
     use crate::state::State;
     use cartwheel_envs::Scene;
     use cartwheel_trainer::watch::Reply;
@@ -142,13 +152,31 @@ mod tests {
     }
 
     #[test]
+    fn an_episode_that_is_shown_again_is_large() {
+        let mut model = live("CartPole-v1", 2);
+        model.apply(Update::Film(Arc::new(fixture::film(9))));
+        model.cursor = 3;
+        let mut harness = stage(Rollouts::default(), model, State::default());
+        harness.run();
+        for words in ["Episode 0, step 3", "judged by best weights", text::EXPLORES] {
+            harness.get_by_label(words);
+        }
+        assert!(harness.query_by_label("Environment 1").is_none());
+        let note = Some("it is gone".to_owned());
+        let blank = crate::source::Film { moments: Vec::new(), note, ..fixture::film(0) };
+        harness.state_mut().model.apply(Update::Film(Arc::new(blank)));
+        harness.run();
+        harness.get_by_label("it is gone");
+    }
+
+    #[test]
     fn absence_is_told_in_words() {
         let mut harness = stage(Rollouts::default(), Model::default(), State::default());
         harness.run();
         harness.get_by_label(text::NOTHING_OPEN);
         harness.state_mut().model = opened("CartPole-v1");
         harness.run();
-        harness.get_by_label(text::NOT_LIVE);
+        harness.get_by_label(text::NO_PICTURES);
         harness.state_mut().model = live("CartPole-v1", 0);
         harness.run();
         harness.get_by_label(text::NO_FRAMES);

@@ -4,7 +4,7 @@ use cartwheel_envs::Scene;
 use cartwheel_trainer::watch::{EnvFrame, Observation};
 
 use super::Context;
-use crate::model::{Live, Run, RunId};
+use crate::model::{Live, RunId};
 use crate::overlays::Verdict;
 use crate::source::{Film, Moment};
 use crate::spaces::Spaces;
@@ -31,8 +31,8 @@ pub(super) struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    /// What the inspecting panels show: the film's moment, else the selected environment, else the first one whose
-    /// observation is known.
+    /// What the inspecting panels show: the film's moment, else the selected environment, else the first one, of those
+    /// whose observation is known if there are any.
     pub(super) fn of(context: Context<'a>) -> Option<Self> {
         let model = context.model;
         if let Some(film) = &model.film {
@@ -42,7 +42,7 @@ impl<'a> Subject<'a> {
         let live = context.live()?;
         let frame = match context.state.env {
             Some(env) => live.frames.get(&env)?,
-            None => live.frames.values().find(|frame| frame.observation.is_some())?,
+            None => live.frames.values().min_by_key(|frame| (frame.observation.is_none(), frame.env))?,
         };
         Some(Self::frame(live, frame, context.spaces(live.run)))
     }
@@ -83,12 +83,6 @@ impl<'a> Context<'a> {
     pub(super) fn live(self) -> Option<&'a Live> {
         let live = self.model.live.as_ref()?;
         (self.state.run.is_none() || self.state.run == Some(live.run)).then_some(live)
-    }
-
-    /// The run that is looked at.
-    pub(super) fn run(self) -> Option<&'a Run> {
-        let live = self.model.live.as_ref().map(|live| live.run);
-        self.model.runs.get(self.state.run.or(live).unwrap_or(0))
     }
 
     /// What a run's environment looks like, if that is known.

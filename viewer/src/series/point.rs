@@ -14,7 +14,7 @@ pub struct Point {
 }
 
 /// What goes to the right.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Axis {
     /// Environment steps.
     #[default]

@@ -9,8 +9,9 @@ use super::view::View;
 pub(super) const LEAF: usize = 16;
 /// Buckets in a bucket of the level above.
 pub(super) const FANOUT: usize = 4;
-/// Instead of a point's place where there is none.
-const NONE: u32 = u32::MAX;
+
+/// A point that stands out: its value and its place.
+pub(super) type Extreme = (f64, u32);
 
 /// One metric of one run: its points, in the order in which they came, which is mostly that of their x, and over them a
 /// pyramid of buckets with what is lowest and highest in each.
@@ -38,12 +39,12 @@ pub struct Series {
 pub(super) struct Bucket {
     /// The range of x, by [`Axis`].
     pub(super) x: [(f64, f64); 3],
-    /// The place of the lowest value.
-    low: u32,
-    /// The place of the highest value.
-    high: u32,
-    /// The place of the lowest positive value.
-    low_positive: u32,
+    /// The lowest value.
+    low: Extreme,
+    /// The highest value.
+    high: Extreme,
+    /// The lowest positive value; infinity where there is none.
+    low_positive: Extreme,
     /// The values' sum.
     pub(super) sum: f64,
 }
@@ -113,7 +114,7 @@ impl Series {
 
     /// Sums up buckets in one of a level, and whole buckets of that level in the next.
     fn add_bucket(&mut self, level: usize, parts: Vec<Bucket>) {
-        let Some(bucket) = parts.into_iter().reduce(|sum, part| sum.with(&part, &self.points)) else { return };
+        let Some(bucket) = parts.into_iter().reduce(|sum, part| sum.with(&part)) else { return };
         if level == self.levels.len() {
             self.levels.push(Vec::new());
         }
@@ -156,7 +157,7 @@ impl Series {
             Part::Bucket { bucket, .. } => *bucket,
             Part::Point { at, point } => Bucket::of(at, point),
         });
-        roots.reduce(|sum, part| sum.with(&part, &self.points))
+        roots.reduce(|sum, part| sum.with(&part))
     }
 
     /// The points.
@@ -177,7 +178,7 @@ impl Series {
     /// The lowest and the highest value.
     pub fn extremes(&self) -> Option<(f64, f64)> {
         let all = self.total()?;
-        Some((self.points[all.low as usize].value, self.points[all.high as usize].value))
+        Some((all.low.0, all.high.0))
     }
 
     /// Where along an axis the points are; for a logarithmic axis, the positive ones.
@@ -200,14 +201,16 @@ impl Series {
     }
 
     /// Halves the points. The newest quarter stays as it is; of those before, the lowest and the highest stay in each
-    /// of many stretches of equally many steps, so that every extreme stays where it was.
+    /// of many stretches of equally many steps, so that every extreme stays where it was, and so does the first point.
     pub fn thin(&mut self) {
         let recent = self.points.len() - self.points.len() / 4;
         let (Some(first), Some(last)) = (self.points.first(), self.points.get(recent)) else { return };
         let view = View::new((first.step as f64, last.step as f64), self.points.len() / 8);
         let mut kept: Vec<_> =
             view.columns_of_extremes(self).into_iter().filter(|at| (*at as usize) < recent).collect();
-        kept.dedup();
+        if kept.first() != Some(&0) {
+            kept.insert(0, 0);
+        }
         let mut thinned = Self { not_finite: self.not_finite, ..Self::default() };
         let old = kept.into_iter().map(|at| self.points[at as usize]);
         old.chain(self.points[recent..].iter().copied()).for_each(|point| thinned.push(point));
@@ -219,43 +222,39 @@ impl Bucket {
     fn of(at: u32, point: &Point) -> Self {
         Self {
             x: Axis::ALL.map(|axis| (point.x(axis), point.x(axis))),
-            low: at,
-            high: at,
-            low_positive: if point.value > 0.0 { at } else { NONE },
+            low: (point.value, at),
+            high: (point.value, at),
+            low_positive: (if point.value > 0.0 { point.value } else { f64::INFINITY }, at),
             sum: point.value,
         }
     }
 
-    fn with(&self, other: &Self, points: &[Point]) -> Self {
-        let value = |at: u32| points[at as usize].value;
-        let low_positive = match (self.low_positive, other.low_positive) {
-            (NONE, only) | (only, NONE) => only,
-            (a, b) => {
-                if value(b) < value(a) {
-                    b
-                } else {
-                    a
-                }
-            }
-        };
+    fn with(&self, other: &Self) -> Self {
         Self {
             x: std::array::from_fn(|axis| {
                 let ((a, b), (c, d)) = (self.x[axis], other.x[axis]);
                 (a.min(c), b.max(d))
             }),
-            low: if value(other.low) < value(self.low) { other.low } else { self.low },
-            high: if value(other.high) > value(self.high) { other.high } else { self.high },
-            low_positive,
+            low: lower(self.low, other.low),
+            high: higher(self.high, other.high),
+            low_positive: lower(self.low_positive, other.low_positive),
             sum: self.sum + other.sum,
         }
     }
 
-    /// The places of the lowest and the highest value that an axis can show.
-    pub(super) fn extremes(&self, points: &[Point], log_y: bool) -> Option<(u32, u32)> {
-        if !log_y {
-            return Some((self.low, self.high));
-        }
-        let shown = self.low_positive != NONE && points[self.high as usize].value > 0.0;
-        shown.then_some((self.low_positive, self.high))
+    /// The lowest and the highest value that an axis can show.
+    pub(super) fn extremes(&self, log_y: bool) -> Option<(Extreme, Extreme)> {
+        let low = if log_y { self.low_positive } else { self.low };
+        (low.0 <= self.high.0).then_some((low, self.high))
     }
+}
+
+/// The lower of two; the first where they are alike.
+pub(super) fn lower(a: Extreme, b: Extreme) -> Extreme {
+    if b.0 < a.0 { b } else { a }
+}
+
+/// The higher of two; the first where they are alike.
+pub(super) fn higher(a: Extreme, b: Extreme) -> Extreme {
+    if b.0 > a.0 { b } else { a }
 }

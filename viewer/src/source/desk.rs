@@ -35,7 +35,7 @@ pub(crate) fn open(orders: Receiver<Order>) -> io::Result<Vec<Receiver<Update>>>
                 // The threads live as long as this one.
                 Order::Attach(run, folder) => drop(live.send(Message::Attach(run, folder))),
                 Order::Send(request) => drop(live.send(Message::Send(request))),
-                Order::Replay(..) | Order::JudgeBy(_) => {}
+                Order::Replay(..) | Order::JudgeBy(_) | Order::WhatIf(..) | Order::Compare(..) => {}
                 Order::End => return,
             }
         }

@@ -1,5 +1,6 @@
 //! The thread that follows runs in their folders.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
@@ -16,7 +17,8 @@ use crate::model::Update;
 const ALIVE: Duration = Duration::from_millis(100);
 /// How often a run is that does not: it may be resumed, or corrected.
 const STILL: Duration = Duration::from_secs(3);
-/// How often folders are looked through for new runs.
+/// How often folders are looked through for new runs, and how often a run is looked at that has not ended, but that no
+/// process has: it was killed, or begins just now.
 const SCAN: Duration = Duration::from_secs(1);
 /// Updates that may wait for the window; past this the thread waits, so that memory stays bounded.
 const QUEUE: usize = 16;
@@ -124,39 +126,35 @@ impl Follower {
             followed.due = match &followed.run {
                 run if run.is_busy() => now,
                 run if run.is_alive() => now + ALIVE,
-                _ => now + STILL,
+                run if run.has_ended() => now + STILL,
+                _ => now + SCAN,
             };
         }
         updates
     }
 }
 
-/// The runs at a target that are not known: itself, or those in it, the newest first.
+/// The runs at a target that are not known: itself, or those in it, the newest first. A target that has none and is not
+/// empty is taken for a run, and following it tells what is wrong with it.
 fn runs_at(target: &Path, known: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
-    if known.contains(target) {
-        return Vec::new();
-    }
-    if looks_like_a_run(target) {
-        return vec![target.to_owned()];
-    }
-    let Ok(entries) = fs::read_dir(target) else {
-        // Following it tells what is wrong with it.
-        return vec![target.to_owned()];
+    let is_run = |path: &Path| known.contains(path) || looks_like_a_run(path);
+    let entries = fs::read_dir(target).map(|entries| entries.flatten().map(|entry| entry.path()));
+    let paths: Option<Vec<_>> = entries.ok().map(|paths| paths.filter(|path| !is_hidden(path)).collect());
+    let had_runs = known.iter().any(|path| path.parent() == Some(target));
+    let mut found = match paths {
+        _ if looks_like_a_run(target) => vec![target.to_owned()],
+        Some(paths) if paths.is_empty() || paths.iter().any(|path| is_run(path)) => paths,
+        _ if had_runs => Vec::new(),
+        _ => vec![target.to_owned()],
     };
-    let paths: Vec<_> = entries.flatten().map(|entry| entry.path()).filter(|path| !is_hidden(path)).collect();
-    let has_run = paths.iter().any(|path| looks_like_a_run(path));
-    if !has_run && !paths.is_empty() {
-        return vec![target.to_owned()];
-    }
-    let mut found: Vec<_> = paths.into_iter().filter(|path| looks_like_a_run(path) && !known.contains(path)).collect();
-    found.sort_by_cached_key(|path| std::cmp::Reverse((started(path), path.clone())));
+    found.retain(|path| !known.contains(path) && (path == target || looks_like_a_run(path)));
+    found.sort_by_cached_key(|path| Reverse((started(path), path.clone())));
     found
 }
 
 /// Whether a folder is a run, if not a whole one.
 fn looks_like_a_run(path: &Path) -> bool {
-    let dir = RunDir::open(path);
-    dir.is_ok() || ["config.toml", "run.json"].iter().any(|name| path.join(name).is_file())
+    ["config.toml", "run.json"].iter().any(|name| path.join(name).is_file())
 }
 
 fn is_hidden(path: &Path) -> bool {
@@ -174,12 +172,14 @@ mod tests {
     use super::*;
     use crate::model::Model;
     use cartwheel_trainer::Settings;
+    use cartwheel_trainer::run::Outcome;
 
     fn make(runs: &Path, name: &str, started: &str) -> RunDir {
         let dir = RunDir::create(runs, name, &|dir| {
             fs::write(dir.config(), Settings::default().to_toml(false)).unwrap();
             let mut manifest = Manifest::start("CartPole-v1", "dqn", 1, "none");
             manifest.started = started.to_owned();
+            manifest.end(Outcome::Finished, None);
             manifest.save(&dir.manifest())
         });
         dir.unwrap()
@@ -252,6 +252,31 @@ mod tests {
         settle(&mut follower, &mut model, now + STILL);
         assert_eq!(model.runs[1].problem, None);
         assert_eq!(model.runs[1].path, later.path());
+    }
+
+    #[test]
+    fn a_folder_of_runs_that_comes_goes_and_comes_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = folder.path().join("runs");
+        let (mut follower, mut model) = (Follower::default(), Model::default());
+        follower.open(runs.clone());
+        let mut now = Instant::now();
+        settle(&mut follower, &mut model, now);
+        assert!(model.runs[0].problem.is_some(), "it is not there");
+        make(&runs, "a", "2026-01-01T00:00:00Z");
+        now += STILL;
+        settle(&mut follower, &mut model, now);
+        assert_eq!(names(&model), ["runs", "a"]);
+        fs::rename(&runs, folder.path().join("away")).unwrap();
+        now += STILL;
+        settle(&mut follower, &mut model, now);
+        assert!(model.runs[1].problem.is_some());
+        fs::rename(folder.path().join("away"), &runs).unwrap();
+        make(&runs, "b", "2026-01-01T00:00:00Z");
+        now += STILL;
+        settle(&mut follower, &mut model, now);
+        assert_eq!(names(&model), ["runs", "a", "b"]);
+        assert_eq!(model.runs[1].problem, None);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! An episode that was played again, step by step.
 
+use std::sync::Arc;
+
 use cartwheel_envs::{OwnedAction, Scene, Shape};
 use cartwheel_trainer::run::EpisodeEntry;
-use cartwheel_trainer::watch::{ChosenBy, Judgement, Observation};
+use cartwheel_trainer::watch::{ChosenBy, Judgement, Observation, WeightsReply};
 
 use crate::model::RunId;
 
@@ -17,6 +19,8 @@ pub struct Film {
     pub entry: EpisodeEntry,
     /// Whose weights judge it, for people; empty if nobody does.
     pub judge: String,
+    /// These weights, if there are any.
+    pub weights: Option<Arc<WeightsReply>>,
     /// What is amiss, for people: it could not be played again, went otherwise than is recorded, or is cut off here.
     pub note: Option<String>,
     /// Steps a second at which a person would play it.
@@ -54,7 +58,8 @@ impl Film {
 
     /// Its memory, in bytes.
     pub fn bytes(&self) -> usize {
-        size_of::<Self>() + self.moments.iter().map(Moment::bytes).sum::<usize>()
+        let weights = self.weights.as_ref().map_or(0, |weights| size_of_val(weights.parameters.as_slice()));
+        size_of::<Self>() + weights + self.moments.iter().map(Moment::bytes).sum::<usize>()
     }
 }
 

@@ -3,13 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cartwheel_trainer::Settings;
-use cartwheel_trainer::run::RunDir;
 use cartwheel_trainer::watch::{Connection, Reply, Request, WatchError};
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::model::{RunId, Update};
-use crate::spaces::Spaces;
 
 /// How often it looks whether the run has become live.
 const LOOK: Duration = Duration::from_millis(200);
@@ -32,12 +29,10 @@ pub(super) fn stay_attached(inbox: &Receiver<Message>, updates: &Sender<Update>)
         let wait =
             if target.as_ref().is_some_and(|target| target.connection.is_some()) { Duration::ZERO } else { LOOK };
         match inbox.recv_timeout(wait) {
+            Ok(Message::Attach(run, folder)) if target.as_ref().is_some_and(|target| target.is(run, &folder)) => {}
             Ok(Message::Attach(run, folder)) => {
                 if target.as_ref().is_some_and(|old| old.connection.is_some()) {
                     let _ = updates.send(Update::Detached(String::new()));
-                }
-                if updates.send(Update::Spaces(run, spaces(&folder))).is_err() {
-                    return;
                 }
                 target = Some(Target { run, folder, connection: None, told: String::new() });
             }
@@ -68,6 +63,10 @@ struct Target {
 }
 
 impl Target {
+    fn is(&self, run: RunId, folder: &Path) -> bool {
+        self.run == run && self.folder == folder
+    }
+
     fn send(&mut self, request: &Request) {
         // A connection that ended is noticed by listening to it.
         let _ = self.connection.as_mut().map(|connection| connection.send(request));
@@ -107,11 +106,4 @@ impl Target {
         self.connection = None;
         vec![Update::Detached(reason)]
     }
-}
-
-/// What the run's environment looks like: made once, when it is first looked at.
-fn spaces(folder: &Path) -> Result<Spaces, String> {
-    let run = RunDir::open(folder).map_err(|error| error.to_string())?;
-    let settings = Settings::from_file(&run.config()).map_err(|error| error.to_string())?;
-    Spaces::of(&settings)
 }

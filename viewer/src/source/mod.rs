@@ -1,6 +1,7 @@
 //! Threads that turn runs into updates of the model.
 
 mod checkpoint;
+mod contest;
 mod desk;
 mod files;
 mod film;
@@ -11,8 +12,10 @@ mod live;
 mod mirror;
 mod replayer;
 mod run_follower;
+mod spaces;
 mod stage;
 mod studio;
+mod what_if;
 
 use std::path::PathBuf;
 
@@ -21,10 +24,14 @@ use cartwheel_trainer::watch;
 use crate::model::RunId;
 
 pub use checkpoint::Checkpoint;
+pub use contest::{Contender, Contest, Side};
 pub(crate) use desk::open;
 pub use film::{Film, Moment};
 pub(crate) use film::{best, scene_bytes};
 pub(crate) use mirror::Mirror;
+pub(crate) use replayer::settings;
+pub(crate) use stage::Stage;
+pub use what_if::{Branch, Question};
 
 /// What the window asks of its sources.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +46,10 @@ pub enum Order {
     Replay(RunId, PathBuf, usize),
     /// Whose weights judge episodes that are played again from now on.
     JudgeBy(Checkpoint),
+    /// Plays an episode of the run in a folder otherwise than it went.
+    WhatIf(PathBuf, Question),
+    /// Plays two policies from one seed.
+    Compare([Contender; 2], u64),
     /// The window is closed.
     End,
 }

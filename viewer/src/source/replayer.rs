@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use cartwheel_envs::{Generator, OwnedAction};
 use cartwheel_trainer::Settings;
 use cartwheel_trainer::run::{ActionLog, EpisodeEntry, EpisodeRecord, Episodes, RunDir, RunError};
+use cartwheel_trainer::watch::WeightsReply;
 
 use super::checkpoint::Checkpoint;
 use super::film::{Film, Moment};
@@ -85,7 +86,10 @@ fn shoot(
     let prepared = record.and_then(|(entry, record)| {
         film.entry = entry;
         let judge = wanted.judge.load(&wanted.folder)?;
-        film.judge = judge.as_ref().map_or_else(String::new, |_| wanted.judge.name());
+        if let Some(judge) = &judge {
+            film.judge = wanted.judge.name();
+            film.weights = Some(Arc::new(WeightsReply { version: 0, parameters: judge.parameters().to_vec() }));
+        }
         Ok((record, Stage::new(&settings(&wanted.folder)?, judge)?))
     });
     match prepared {
@@ -105,6 +109,7 @@ fn blank(wanted: &EpisodeOf, problem: &str) -> Film {
         episode: wanted.episode,
         entry: EpisodeEntry { offset: 0, env: 0, length: 0, return_: 0.0, start_step: 0 },
         judge: String::new(),
+        weights: None,
         note: Some(text::cannot_replay(problem)),
         real_time: 1.0,
         moments: Vec::new(),

@@ -1,12 +1,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::*;
-use cartwheel_agents::nn::{Activation, Mlp};
-use cartwheel_agents::{Features, GreedyPolicy};
+use crate::source::fixture;
 use cartwheel_envs::{Actions, Dtype, Rows, VectorStep, list};
-use cartwheel_trainer::run::{EpisodeLog, RunDir};
 use cartwheel_trainer::watch::{ChosenBy, Judgement, Observation};
-use cartwheel_trainer::{Actor, ActorSpec, EpsilonSchedule, Weights};
 
 fn never() -> bool {
     false
@@ -129,42 +126,6 @@ fn wrappers_that_draw_or_delay_do_the_same_again() {
     }
 }
 
-/// A run with episodes as its actors record them, and weights.
-fn run(folder: &Path, id: &str) -> (RunDir, Vec<EpisodeRecord>) {
-    let settings = settings(id);
-    let envs = settings.env.builder().make_vec(2).unwrap();
-    let (observations, actions) = (envs.single_observation_space().clone(), envs.single_action_space().clone());
-    let features = Features::new(&observations).unwrap();
-    let cartwheel_envs::Space::Discrete { n, .. } = actions else { panic!("{actions}") };
-    let mlp = Mlp::new(features.width(), &[8], n as usize, Activation::Relu);
-    let parameters = mlp.init(&mut Generator::new(1));
-    let policy = GreedyPolicy::new(&observations, &actions, &[8], Activation::Relu, parameters.clone()).unwrap();
-    let spec = ActorSpec {
-        env_id: id.into(),
-        seed: 5,
-        total_envs: 2,
-        mlp,
-        features,
-        epsilon: EpsilonSchedule { random_steps: 0, initial: 0.3, last: 0.3, fall: 1.0 },
-        record_episodes: true,
-    };
-    let mut actor = Actor::new(spec, 0, envs, 11).unwrap();
-    let mut rollout = actor.rollout(400);
-    actor.collect(&Weights { version: 0, parameters }, 0, &mut rollout).unwrap();
-    let records: Vec<_> = rollout.episodes.iter().map(|episode| episode.record.clone()).collect();
-    let run = RunDir::create(folder, "run", &|run| {
-        std::fs::write(run.config(), settings.to_toml(false)).unwrap();
-        std::fs::write(run.manifest(), "{}").unwrap();
-        let mut log = EpisodeLog::open(run.path(), None).unwrap();
-        records.iter().for_each(|record| log.append(record).unwrap());
-        log.sync().unwrap();
-        std::fs::write(run.latest_weights(), policy.to_bytes()).unwrap();
-        Ok(())
-    })
-    .unwrap();
-    (run, records)
-}
-
 fn episode_of(run: &RunDir, episode: usize) -> EpisodeOf {
     EpisodeOf { run: 0, folder: run.path().to_owned(), episode, judge: Checkpoint::Best }
 }
@@ -172,7 +133,7 @@ fn episode_of(run: &RunDir, episode: usize) -> EpisodeOf {
 #[test]
 fn films_of_a_run_are_judged() {
     let folder = tempfile::tempdir().unwrap();
-    let (run, records) = run(folder.path(), "CartPole-v1");
+    let (run, records) = fixture::run_with_episodes(folder.path(), "CartPole-v1");
     let mut replayer = Replayer::default();
     let mut strays = 0;
     for (episode, record) in records.iter().enumerate() {
@@ -203,7 +164,7 @@ fn films_of_a_run_are_judged() {
 #[test]
 fn films_are_kept_within_the_budget() {
     let folder = tempfile::tempdir().unwrap();
-    let (run, _) = run(folder.path(), "CartPole-v1");
+    let (run, _) = fixture::run_with_episodes(folder.path(), "CartPole-v1");
     let mut replayer = Replayer::default();
     let wanted = [0, 1].map(|episode| episode_of(&run, episode));
     let first = replayer.film(&wanted[0], &never).unwrap();
@@ -222,7 +183,7 @@ fn films_are_kept_within_the_budget() {
 #[test]
 fn what_is_amiss_is_told() {
     let folder = tempfile::tempdir().unwrap();
-    let (run, records) = run(folder.path(), "CartPole-v1");
+    let (run, records) = fixture::run_with_episodes(folder.path(), "CartPole-v1");
     let settings = settings("CartPole-v1");
     let note = |change: &dyn Fn(&mut EpisodeRecord)| {
         let mut record = records[0].clone();
@@ -257,7 +218,7 @@ fn what_is_amiss_is_told() {
 #[test]
 fn an_environment_that_panics_is_told() {
     let folder = tempfile::tempdir().unwrap();
-    let (run, _) = run(folder.path(), "Scripted-v0");
+    let (run, _) = fixture::run_with_episodes(folder.path(), "Scripted-v0");
     let mut settings = settings("Scripted-v0");
     settings.env.args.insert("panic_at".into(), 3.into());
     std::fs::write(run.config(), settings.to_toml(false)).unwrap();

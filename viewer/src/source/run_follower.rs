@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use cartwheel_trainer::Settings;
 use cartwheel_trainer::run::{EpisodeEntry, EpisodeTail, Manifest, MetricsTail, Outcome, RunDir};
 
+use super::spaces::Finder;
 use crate::model::{RunId, Update};
 
 /// Bytes of metrics that are read at a time: about a thousand rows, which the window takes in within a frame.
@@ -24,6 +25,7 @@ pub(crate) struct RunFollower {
     /// Which version of `run.json` was read.
     manifest: Option<Version>,
     logs: Option<Logs>,
+    spaces: Finder,
     alive: bool,
     ended: bool,
     busy: bool,
@@ -57,6 +59,7 @@ impl RunFollower {
             config: None,
             manifest: None,
             logs: None,
+            spaces: Finder::default(),
             alive: false,
             ended: false,
             busy: true,
@@ -90,6 +93,11 @@ impl RunFollower {
         self.alive
     }
 
+    /// Whether the run says that it has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
     fn read(&mut self, updates: &mut Vec<Update>) -> Result<(), String> {
         self.busy = false;
         let dir = RunDir::open(&self.dir).map_err(|error| {
@@ -114,8 +122,10 @@ impl RunFollower {
             self.config = None;
             let settings = Settings::from_file(&dir.config()).map_err(|error| error.to_string())?;
             self.config = version;
+            self.spaces.ask(&settings);
             updates.push(Update::Settings(self.run, Box::new(settings)));
         }
+        updates.extend(self.spaces.answer(self.alive).map(|spaces| Update::Spaces(self.run, spaces)));
         Ok(())
     }
 

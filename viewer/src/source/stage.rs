@@ -130,6 +130,20 @@ impl Stage {
         }
     }
 
+    /// What can be done, and how it is called: each action that is counted, or else those that keys are bound to.
+    pub(crate) fn choices(&self) -> Vec<(OwnedAction, String)> {
+        let keys = self.env.key_bindings();
+        let Space::Discrete { n, start } = self.action_space else {
+            return keys.keys.into_iter().map(|(_, action, meaning)| (action, meaning)).collect();
+        };
+        let named = |number: i32| {
+            let action = OwnedAction::Discrete(number);
+            let name = keys.meaning(&action).map_or_else(|| number.to_string(), str::to_owned);
+            (action, name)
+        };
+        (start..start.saturating_add(n)).map(named).collect()
+    }
+
     fn first_action(&self) -> i32 {
         if let Space::Discrete { start, .. } = self.action_space { start } else { 0 }
     }

@@ -61,12 +61,17 @@ impl Cell<'_> {
     pub(super) fn picture(&self, ui: &Ui, id: Id, place: Rect, theme: &Theme) {
         let painter = ui.painter_at(place);
         painter.rect_filled(place, 2.0, theme.well);
+        let mut picture = place;
+        if self.selected {
+            // Where there is room, nothing is covered.
+            picture.max.x -= overlays::room(self.subject.verdict.judgement, place.width());
+        }
         if self.subject.scene.shapes.is_empty() {
-            undrawn::paint(&painter, id, place, self.subject.observation, self.spaces, theme);
+            undrawn::paint(&painter, id, picture, self.subject.observation, self.spaces, theme);
         } else if self.subject.scene.is_finite() {
-            paint::paint(&painter, id, place, self.subject.scene, self.detail);
+            paint::paint(&painter, id, picture, self.subject.scene, self.detail);
         } else {
-            undrawn::words(&painter, place, text::BROKEN_DRAWING, theme);
+            undrawn::words(&painter, picture, text::BROKEN_DRAWING, theme);
         }
         overlays::paint(&painter, place, self.subject.verdict, self.scale, theme);
     }

@@ -10,9 +10,12 @@ pub(super) struct Grid {
     cell: Vec2,
 }
 
+/// Pictures may be so much smaller than the largest for a grid with fewer empty places.
+const NEARLY: f32 = 0.93;
+
 impl Grid {
     /// The grid of `count` cells in `area` that makes pictures of this `aspect` (width to height) largest, when each has
-    /// `caption` points of text under it.
+    /// `caption` points of text under it; or nearly so and fuller.
     pub(super) fn fit(count: usize, area: Rect, aspect: f32, caption: f32) -> Self {
         let count = count.max(1);
         let cell = |columns: usize| {
@@ -23,7 +26,9 @@ impl Grid {
             let cell = cell(columns);
             cell.x.min((cell.y - caption).max(0.0) * aspect)
         };
-        let columns = (1..=count).max_by(|&a, &b| picture_width(a).total_cmp(&picture_width(b))).unwrap_or(1);
+        let largest = (1..=count).map(picture_width).fold(0.0, f32::max);
+        let good = (1..=count).filter(|columns| picture_width(*columns) >= NEARLY * largest);
+        let columns = good.min_by_key(|columns| count.div_ceil(*columns) * columns - count).unwrap_or(1);
         Self { area, columns, cell: cell(columns) }
     }
 
@@ -49,6 +54,10 @@ mod tests {
         assert_eq!(columns(2, 4.0), 1);
         assert_eq!(columns(256, 2.0), 16);
         assert_eq!(columns(0, 1.0), 1);
+        // Seven columns would be as large, with six empty places.
+        let nearly = Rect::from_min_size(pos2(0.0, 0.0), vec2(880.0, 540.0));
+        let grid = Grid::fit(64, nearly, 1.7, 0.0);
+        assert_eq!(64 % grid.columns, 0, "{grid:?}");
     }
 
     #[test]

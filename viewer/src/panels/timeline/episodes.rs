@@ -35,6 +35,6 @@ pub(super) fn show(ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
 
 /// The last episodes of an environment or of all, the newest first, with their places among the run's.
 fn last(run: &Run, env: Option<u32>) -> Vec<(usize, &EpisodeEntry)> {
-    let all = run.episodes.iter().enumerate().rev();
+    let all = run.episodes.iter().enumerate().rev().map(|(i, entry)| (run.first_episode + i, entry));
     all.filter(|(_, entry)| env.is_none_or(|env| entry.env == env)).take(LAST).collect()
 }

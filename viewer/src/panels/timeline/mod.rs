@@ -6,7 +6,7 @@ mod icons;
 mod strips;
 mod track;
 
-use eframe::egui::{Frame, RichText, ScrollArea, Ui};
+use eframe::egui::{Align, Layout, RichText, Ui};
 
 use self::track::Track;
 use super::{Context, Panel, Place};
@@ -31,16 +31,19 @@ impl Panel for Timeline {
     }
 
     fn ui(&mut self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
+        ui.set_min_height(ui.available_height());
         controls::show(ui, context, commands);
-        if let Some(note) = context.model.film.as_ref().and_then(|film| film.note.as_ref()) {
+        // Why there is no picture is told where it would be.
+        let film = context.model.film.as_ref().filter(|film| !film.moments.is_empty());
+        if let Some(note) = film.and_then(|film| film.note.as_ref()) {
             ui.label(RichText::new(note).color(Theme::of(ui).problem));
         }
         ui.horizontal_top(|ui| {
             let height = ui.available_height();
-            ui.allocate_ui([LIST, height].into(), |ui| episodes::show(ui, context, commands));
-            Frame::NONE.show(ui, |ui| {
-                ScrollArea::vertical().id_salt(text::STRIPS).show(ui, |ui| strips(ui, context, commands));
+            ui.allocate_ui_with_layout([LIST, height].into(), Layout::top_down(Align::LEFT), |ui| {
+                episodes::show(ui, context, commands);
             });
+            ui.vertical(|ui| strips(ui, context, commands));
         });
     }
 }
