@@ -104,7 +104,7 @@ impl Watch {
         let pulse = if own_thread { Arc::default() } else { self.hub.learner.clone() };
         let slot = Arc::new(Slot::new(first_env as u32, envs as u32, pulse));
         self.hub.slots.lock().unwrap_or_else(PoisonError::into_inner).push(slot.clone());
-        Seat { watch: self.clone(), slot, steps: 0 }
+        Seat { watch: self.clone(), slot }
     }
 
     /// Whether the run is asked to end.
@@ -196,8 +196,6 @@ impl Watch {
 pub struct Seat {
     watch: Watch,
     slot: Arc<Slot>,
-    /// Vector steps done.
-    steps: u64,
 }
 
 impl Seat {
@@ -213,11 +211,9 @@ impl Seat {
         self.slot.pulse.doing(activity);
     }
 
-    /// A vector step is done.
-    #[inline]
-    pub fn stepped(&mut self) {
-        self.steps += 1;
-        self.slot.pulse.stepped(self.steps);
+    /// The actor has done so many vector steps: told after each rollout, and before each step that somebody may watch.
+    pub(crate) fn has_done(&self, steps: u64) {
+        self.slot.pulse.stepped(steps);
     }
 
     /// Asks for frames of the actor's first environments, as the server does for a viewer; they are there after the
