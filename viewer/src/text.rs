@@ -87,6 +87,8 @@ texts! {
     PLAY_PAUSE = "Play or pause";
     STEP_FORWARD = "Step forward";
     STEP_BACK = "Step back";
+    TO_START = "First step";
+    TO_END = "Last step";
     NEXT_EPISODE = "Next episode";
     PREVIOUS_EPISODE = "Previous episode";
     FASTER = "Faster";

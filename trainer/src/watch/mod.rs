@@ -104,7 +104,7 @@ impl Watch {
         let pulse = if own_thread { Arc::default() } else { self.hub.learner.clone() };
         let slot = Arc::new(Slot::new(first_env as u32, envs as u32, pulse));
         self.hub.slots.lock().unwrap_or_else(PoisonError::into_inner).push(slot.clone());
-        Seat { watch: self.clone(), slot }
+        Seat { watch: self.clone(), slot, steps: 0 }
     }
 
     /// Whether the run is asked to end.
@@ -196,12 +196,14 @@ impl Watch {
 pub struct Seat {
     watch: Watch,
     slot: Arc<Slot>,
+    /// Vector steps done.
+    steps: u64,
 }
 
 impl Seat {
     /// Whether anybody watches.
     #[inline]
-    pub(crate) fn attended(&self) -> bool {
+    pub fn attended(&self) -> bool {
         self.watch.attended()
     }
 
@@ -213,8 +215,21 @@ impl Seat {
 
     /// A vector step is done.
     #[inline]
-    pub fn stepped(&self) {
-        self.slot.pulse.stepped();
+    pub fn stepped(&mut self) {
+        self.steps += 1;
+        self.slot.pulse.stepped(self.steps);
+    }
+
+    /// Asks for frames of the actor's first environments, as the server does for a viewer; they are there after the
+    /// actor's next vector step. From then on the run counts as attended.
+    pub fn ask(&self, envs: usize) {
+        self.watch.hub.attention.0.store(true, Ordering::Relaxed);
+        self.slot.ask((0..envs).map(|index| Wanted { index, inspected: index == 0 }));
+    }
+
+    /// Takes the frames that were asked for, for older ones to be filled again; false while there are none.
+    pub fn frames(&self, frames: &mut Vec<EnvFrame>) -> bool {
+        self.slot.take(frames)
     }
 
     /// Whether frames are asked for.
