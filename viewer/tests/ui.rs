@@ -86,11 +86,11 @@ fn a_live_run_is_attached_to_and_all_its_environments_asked_for() {
     let window = Window::showing(fixture::live());
     let orders: Vec<_> = window.orders.try_iter().collect();
     assert!(orders.contains(&Order::Attach(0, "runs/CartPole-v1-dqn-s1".into())), "{orders:?}");
-    let watches = orders.iter().filter_map(|order| match order {
+    let mut watches = orders.iter().filter_map(|order| match order {
         Order::Send(Request::Watch(interest)) => Some(interest),
         _ => None,
     });
-    assert!(watches.last().is_some_and(|interest| interest.envs == (0..4) && interest.lanes), "{orders:?}");
+    assert!(watches.next_back().is_some_and(|interest| interest.envs == (0..4) && interest.lanes), "{orders:?}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use cartwheel_viewer::Update;
 use cartwheel_viewer::spaces::Spaces;
 
 /// The run's metrics, episodes and configuration: it has trained for 20,000 steps.
-pub fn finished() -> Vec<Update> {
+pub(crate) fn finished() -> Vec<Update> {
     let settings = settings();
     vec![
         Update::Opened("runs/CartPole-v1-dqn-s1".into()),
@@ -24,7 +24,7 @@ pub fn finished() -> Vec<Update> {
 }
 
 /// The same run while it trains, with four environments at its beginning.
-pub fn live() -> Vec<Update> {
+pub(crate) fn live() -> Vec<Update> {
     let mut updates = finished();
     let welcome = Welcome {
         run: "CartPole-v1-dqn-s1".into(),
