@@ -48,6 +48,6 @@ pub use error::{EnvFault, TrainError};
 pub use evaluation::{Evaluation, Evaluator};
 pub use events::{Callback, Event, Progress};
 pub use experiment::{CheckpointCosts, Experiment, GreedyReturn, Summary, initial_weights};
-pub use replay::{Replay, ReplayState, ReplayView, Returns};
+pub use replay::{Prioritization, Replay, ReplayState, ReplayView, Returns};
 pub use rollout::{FinishedEpisode, Rollout};
 pub use seeds::{Aggregate, train_seeds};

@@ -60,14 +60,14 @@ fn the_hot_path_allocates_nothing() {
     };
     let mut actor = Actor::new(spec, 0, envs, 0).unwrap();
     let mut rollout = actor.rollout(64);
-    let mut replay = Replay::new(&space, 8, 2000).unwrap();
+    let mut replay = Replay::new(&space, 8, 2000, None).unwrap();
     let mut batch = Batch::default();
     let returns = Returns { n_steps: 3, gamma: 0.99, reward_scale: 1.0 };
     let mut rng = Generator::new(0);
     let mut round = |steps: u64| {
         actor.collect(&weights, steps, &mut rollout).unwrap();
         replay.extend(&rollout);
-        replay.sample(64, returns, &mut rng, &mut batch);
+        replay.sample(64, returns, 1.0, &mut rng, &mut batch);
     };
     // Buffers grow to their size; the list of finished episodes to the most there ever are in a rollout.
     (0..100).for_each(&mut round);

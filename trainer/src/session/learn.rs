@@ -101,8 +101,9 @@ impl Session<'_> {
             reward_scale: settings.dqn.reward_scale as f32,
         };
         for k in 1..=updates {
-            self.replay.sample(settings.dqn.batch_size, returns, &mut self.sampler, &mut self.batch);
             self.books.updated_at = before + collected * k / updates;
+            let beta = settings.dqn.beta(self.books.updated_at, settings.train.total_timesteps);
+            self.replay.sample(settings.dqn.batch_size, returns, beta, &mut self.sampler, &mut self.batch);
             let stats = self.dqn.update(&self.batch, self.books.updated_at)?;
             self.books.update(&stats);
             for (what, value) in [("the loss", stats.loss), ("the gradient's norm", stats.grad_norm)] {
@@ -111,6 +112,7 @@ impl Session<'_> {
                     return Err(TrainError::NotFinite { what, value, update, step, seed });
                 }
             }
+            self.replay.update_priorities(&self.batch.rows, self.dqn.td_errors());
         }
         if updates > 0 {
             self.books.version += 1;

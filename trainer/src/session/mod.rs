@@ -116,7 +116,8 @@ impl<'a> Session<'a> {
             dqn_config.activation_fn,
             dqn.parameters().to_vec(),
         )?;
-        let replay = Replay::new(&plan.observation_space, settings.env.n_envs, dqn_config.buffer_size);
+        let (n_envs, buffer_size) = (settings.env.n_envs, dqn_config.buffer_size);
+        let replay = Replay::new(&plan.observation_space, n_envs, buffer_size, settings.prioritization());
         let eval = &settings.eval;
         let mut session = Self {
             writer: match &checkpoint {
