@@ -206,7 +206,7 @@ impl<'a> Experiment<'a> {
                 || init.action_space() != &action_space)
         {
             return Err(TrainError::Unfit(format!(
-                "the weights of train.init_from = {} are of another network or other spaces: dqn.net_arch, dqn.activation_fn and the environment must be the same",
+                "the weights of train.init_from = {} are of another network or other spaces: dqn.net_arch, dqn.activation_fn, dqn.dueling and the environment must be the same",
                 settings.train.init_from.as_deref().unwrap_or_default()
             )));
         }

@@ -10,15 +10,15 @@ use cartwheel_trainer::{ActorCount, Algo, Event, Experiment, Settings, Summary};
 use tempfile::TempDir;
 
 /// A name for each composition and what it sets.
-const COMPOSITIONS: [(&str, &[&str]); 5] = [
+const COMPOSITIONS: [(&str, &[&str]); 6] = [
     ("plain", &[]),
     ("double", &["dqn.double_q=true"]),
     ("n-step", &["dqn.n_steps=3"]),
-    ("prioritized", PRIORITIZED),
+    ("dueling", &["dqn.dueling=true"]),
+    ("prioritized", &["dqn.prioritized_replay=true"]),
     ("all", ALL),
 ];
-const PRIORITIZED: &[&str] = &["dqn.prioritized_replay=true"];
-const ALL: &[&str] = &["dqn.double_q=true", "dqn.n_steps=3", "dqn.prioritized_replay=true"];
+const ALL: &[&str] = &["dqn.double_q=true", "dqn.n_steps=3", "dqn.dueling=true", "dqn.prioritized_replay=true"];
 
 /// Identity-v0 with a discount, so that bootstrapping counts, and settings that solve it within 3000 steps.
 fn settings(folder: &TempDir, name: &str, composition: &[&str]) -> Settings {

@@ -14,7 +14,7 @@ crate::config_enum! {
 
 crate::config! {
     /// Deep Q-network (Mnih et al. 2015), with the parts of Rainbow (Hessel et al. 2018) as switches that compose:
-    /// n_steps, double_q and prioritized_replay (docs/algorithms/dqn.md).
+    /// n_steps, double_q, dueling and prioritized_replay (docs/algorithms/dqn.md).
     /// Defaults are those of Stable-Baselines3's DQN, but for double_q and net_arch's 64-64; prioritized_replay's are
     /// those of OpenAI Baselines.
     pub struct DqnConfig in "dqn" {
@@ -43,6 +43,9 @@ crate::config! {
         n_steps: usize = 1, at_least(1);
         /// The online network chooses the next action and the target network values it.
         double_q: bool = true;
+        /// How good a state is and how much better each action is are learnt apart, each with the last hidden layer for
+        /// itself.
+        dueling: bool = false;
         /// Transitions are drawn in proportion to (|TD error| + eps)^alpha instead of uniformly.
         prioritized_replay: bool = false;
         /// How much priorities count: 0 draws uniformly, 1 in full proportion.

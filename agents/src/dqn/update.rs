@@ -103,7 +103,8 @@ impl Dqn {
 
     /// The shape of the Q-network that `config` asks for.
     pub fn network(config: &DqnConfig, features: usize, actions: usize) -> Mlp {
-        Mlp::new(features, &config.net_arch, actions, config.activation_fn)
+        let new = if config.dueling { Mlp::dueling } else { Mlp::new };
+        new(features, &config.net_arch, actions, config.activation_fn)
     }
 
     /// One gradient step on `batch`, and the target network's step when it is due. `steps` is how many

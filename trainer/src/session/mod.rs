@@ -112,8 +112,7 @@ impl<'a> Session<'a> {
         let policy = GreedyPolicy::new(
             &plan.observation_space,
             &plan.action_space,
-            &dqn_config.net_arch,
-            dqn_config.activation_fn,
+            dqn.mlp().clone(),
             dqn.parameters().to_vec(),
         )?;
         let (n_envs, buffer_size) = (settings.env.n_envs, dqn_config.buffer_size);
