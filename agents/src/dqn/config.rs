@@ -95,3 +95,19 @@ fn layers(net_arch: &Vec<usize>) -> Result<(), String> {
     non_empty(net_arch)?;
     each(within(1, 16_384))(net_arch)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beta_rises_in_a_line_and_stays_at_one() {
+        let config = DqnConfig::default();
+        for (steps, beta) in [(0, 0.4), (500, 0.7), (1000, 1.0), (2000, 1.0)] {
+            assert!((config.beta(steps, 1000) - beta).abs() < 1e-12, "{steps}");
+        }
+        let sooner = DqnConfig { prioritized_replay_beta_iters: Some(100), ..config };
+        assert!((sooner.beta(50, 1000) - 0.7).abs() < 1e-12);
+        assert!((sooner.beta(100, 1000) - 1.0).abs() < 1e-12);
+    }
+}

@@ -5,9 +5,9 @@
 //! highest that there ever was, so that each is seen at least about once. It is drawn with chance pᵅ / Σ pᵅ, and its
 //! loss is weighted by wᵢ = (N Pᵢ)^−β / maxⱼ (N Pⱼ)^−β.
 //!
-//! Reference implementations: `baselines/deepq/replay_buffer.py`, `cleanrl/rainbow_atari.py`. As in the paper and in
-//! CleanRL a batch is drawn from strata, and as in CleanRL the maximum of the weights is the batch's; Baselines takes
-//! that of the whole buffer, which a single transition of low priority makes very small updates with.
+//! Reference implementations: `baselines/deepq/replay_buffer.py`, `cleanrl/rainbow_atari.py`. A batch is drawn from
+//! strata, as in the paper, and the maximum of the weights is the batch's, as in CleanRL. Baselines takes that of the
+//! whole buffer: one transition of low priority in it makes every update small.
 
 use cartwheel_agents::dqn::Batch;
 use cartwheel_envs::Generator;
