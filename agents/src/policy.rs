@@ -68,38 +68,28 @@ pub enum PolicyError {
         /// What is missing.
         reason: String,
     },
-    /// A network that does not fit the spaces.
-    #[error(
-        "a network of {} inputs and {} values does not fit spaces that need {} and {}",
-        found[0], found[1], expected[0], expected[1]
-    )]
-    Network {
-        /// Inputs and values that the spaces need.
-        expected: [usize; 2],
-        /// Those of the network.
-        found: [usize; 2],
-    },
     /// A space that no network here takes.
     #[error("DQN takes Box or Discrete observations and Discrete actions, not {0}")]
     Space(String),
 }
 
 impl GreedyPolicy {
-    /// A policy over these spaces with the network `mlp`.
+    /// A policy over these spaces with the `network` for as many inputs and as many actions, such as
+    /// `|inputs, actions| Mlp::new(inputs, &[64, 64], actions, Activation::Relu)`.
     ///
     /// # Errors
-    /// If a space is none that networks take, or the network does not fit.
+    /// If a space does not fit.
     pub fn new(
         observation_space: &Space,
         action_space: &Space,
-        mlp: Mlp,
+        network: impl FnOnce(usize, usize) -> Mlp,
         parameters: Vec<f32>,
     ) -> Result<Self, PolicyError> {
-        let (features, actions) = spaces(observation_space, action_space)?;
-        let (expected, found) = ([features.width(), actions], [mlp.inputs(), mlp.outputs()]);
-        if found != expected {
-            return Err(PolicyError::Network { expected, found });
-        }
+        let features = Features::new(observation_space).map_err(PolicyError::Space)?;
+        let Space::Discrete { n, .. } = action_space else {
+            return Err(PolicyError::Space(action_space.to_string()));
+        };
+        let mlp = network(features.width(), *n as usize);
         let description = Description {
             observation_space: observation_space.clone(),
             action_space: action_space.clone(),
@@ -122,10 +112,13 @@ impl GreedyPolicy {
         let description: Description =
             serde_json::from_str(text).map_err(|e| refuse(format!("its header's `policy`: {e}")))?;
         let activation = description.activation_fn.parse().map_err(|e| refuse(format!("activation_fn: {e}")))?;
-        let (features, actions) = spaces(&description.observation_space, &description.action_space)?;
         let new = if description.dueling { Mlp::dueling } else { Mlp::new };
-        let mlp = new(features.width(), &description.net_arch, actions, activation);
-        let mut policy = Self::new(&description.observation_space, &description.action_space, mlp, Vec::new())?;
+        let mut policy = Self::new(
+            &description.observation_space,
+            &description.action_space,
+            |inputs, actions| new(inputs, &description.net_arch, actions, activation),
+            Vec::new(),
+        )?;
         policy.set_statistics(description.statistics);
         let find = |name: &str| tensors.iter().find(|t| t.name == format!("q_net.{name}")).cloned();
         policy.parameters =
@@ -226,24 +219,11 @@ impl GreedyPolicy {
     }
 }
 
-/// What networks see of these observations, and how many actions there are.
-fn spaces(observation_space: &Space, action_space: &Space) -> Result<(Features, usize), PolicyError> {
-    let features = Features::new(observation_space).map_err(PolicyError::Space)?;
-    match action_space {
-        Space::Discrete { n, .. } => Ok((features, *n as usize)),
-        other => Err(PolicyError::Space(other.to_string())),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::nn::Activation;
     use cartwheel_envs::Generator;
-
-    fn spaces() -> (Space, Space) {
-        (Space::box_f32(vec![-1.0; 3], vec![1.0; 3]), Space::discrete(4))
-    }
 
     fn round_trip(policy: &GreedyPolicy, name: &str) -> GreedyPolicy {
         let path = std::env::temp_dir().join(format!("cartwheel-{name}-{}.safetensors", std::process::id()));
@@ -255,11 +235,12 @@ mod tests {
 
     #[test]
     fn a_weights_file_says_which_network_it_is_of() {
-        let (observations, actions) = spaces();
+        let (observations, actions) = (Space::box_f32(vec![-1.0; 3], vec![1.0; 3]), Space::discrete(4));
         for (name, new) in [("plain", Mlp::new as fn(_, &[usize], _, _) -> Mlp), ("dueling", Mlp::dueling)] {
             let mlp = new(3, &[20, 9], 4, Activation::Tanh);
             let parameters = mlp.init(&mut Generator::new(1));
-            let mut policy = GreedyPolicy::new(&observations, &actions, mlp, parameters).expect("fitting spaces");
+            let mut policy =
+                GreedyPolicy::new(&observations, &actions, |_, _| mlp, parameters).expect("fitting spaces");
             let mut loaded = round_trip(&policy, name);
             assert_eq!(loaded.mlp(), policy.mlp());
             assert_eq!(loaded.parameters(), policy.parameters());
@@ -269,14 +250,5 @@ mod tests {
             let text = String::from_utf8_lossy(&policy.to_bytes()).contains("dueling");
             assert_eq!(text, name == "dueling");
         }
-    }
-
-    #[test]
-    fn a_network_of_other_sizes_is_refused() {
-        let (observations, actions) = spaces();
-        let mlp = Mlp::new(3, &[8], 2, Activation::Relu);
-        let error =
-            GreedyPolicy::new(&observations, &actions, mlp, Vec::new()).expect_err("two values for four actions");
-        assert_eq!(error.to_string(), "a network of 3 inputs and 2 values does not fit spaces that need 3 and 4");
     }
 }

@@ -149,7 +149,7 @@ def test_without_autoreset_a_batch_waits():
 
 
 def test_what_was_returned_stays():
-    envs = gymnasium.make_vec("cartwheel/CartPole-v1", num_envs=4)
+    envs = gymnasium.make_vec("cartwheel/CartPole-v1", num_envs=4, autoreset_mode="SameStep")
     kept = [envs.reset(seed=0)[0]]
     finals = []
     for t in range(200):
@@ -157,7 +157,7 @@ def test_what_was_returned_stays():
         kept.append(step[0])
         if "final_obs" in step[4]:
             finals.append(step[4]["final_obs"])
-    again = gymnasium.make_vec("cartwheel/CartPole-v1", num_envs=4)
+    again = gymnasium.make_vec("cartwheel/CartPole-v1", num_envs=4, autoreset_mode="SameStep")
     again_finals = []
     np.testing.assert_array_equal(kept[0], again.reset(seed=0)[0])
     for t in range(200):

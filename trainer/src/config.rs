@@ -195,6 +195,8 @@ config! {
         checkpoint_replay: bool = true;
         /// Whether each episode's actions are kept, so that it can be shown again.
         record_episodes: bool = true;
+        /// Whether the run can be watched while it trains, by this user on this machine.
+        watch: bool = true;
     }
 }
 
@@ -276,6 +278,19 @@ impl Settings {
     /// The settings as TOML, with a comment on each key or without.
     pub fn to_toml(&self, comments: bool) -> String {
         config::render(&self.sections(), comments)
+    }
+
+    /// Every setting by its name, such as `train.seed`, and its value as people write it: text without quotes.
+    pub fn values(&self) -> Vec<(String, String)> {
+        let sections = self.sections().into_iter();
+        let values = sections.flat_map(|section| {
+            section.keys().iter().filter_map(move |key| {
+                let value = section.get(key.name)?;
+                let text = value.as_str().map_or_else(|| value.to_string().trim().to_owned(), str::to_owned);
+                Some((format!("{}.{}", section.name(), key.name), text))
+            })
+        });
+        values.collect()
     }
 
     /// The settings as a Markdown reference: docs/configuration.md.
@@ -391,6 +406,18 @@ mod tests {
                 "docs/configuration.md is out of date: run UPDATE_DOCS=1 cargo test --release -p cartwheel-trainer"
             );
         }
+    }
+
+    #[test]
+    fn values_by_name() {
+        let mut settings = Settings::default();
+        settings.train.seed = 7;
+        let values = settings.values();
+        let value = |name: &str| values.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        assert_eq!(value("train.seed"), Some("7"));
+        assert_eq!(value("env.id"), Some("CartPole-v1"));
+        assert_eq!(value("train.actors"), Some("auto"));
+        assert_eq!(value("run.name"), Some("none"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use cartwheel_agents::nn::{Isa, prepare_thread};
 use cartwheel_agents::{Features, GreedyPolicy, PolicyError};
@@ -85,12 +85,20 @@ pub struct Experiment<'a> {
     callbacks: Vec<Box<dyn Callback + 'a>>,
     stop: Arc<AtomicBool>,
     git_revision: Option<String>,
+    wait_for_viewer: Option<Duration>,
 }
 
 impl<'a> Experiment<'a> {
     /// A new run with `settings`.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, resume: None, callbacks: Vec::new(), stop: Arc::default(), git_revision: None }
+        Self {
+            settings,
+            resume: None,
+            callbacks: Vec::new(),
+            stop: Arc::default(),
+            git_revision: None,
+            wait_for_viewer: None,
+        }
     }
 
     /// The run in the folder `path`, gone on with from its last checkpoint: from its first step if it has
@@ -127,6 +135,13 @@ impl<'a> Experiment<'a> {
     #[must_use]
     pub fn git_revision(mut self, revision: Option<&str>) -> Self {
         self.git_revision = revision.map(str::to_string);
+        self
+    }
+
+    /// Holds the run before its first step until a viewer wants frames, but no longer than `patience`. Needs `run.watch`.
+    #[must_use]
+    pub fn wait_for_viewer(mut self, patience: Duration) -> Self {
+        self.wait_for_viewer = Some(patience);
         self
     }
 
@@ -220,6 +235,7 @@ impl<'a> Experiment<'a> {
             observation_space,
             action_space,
             actions: actions as usize,
+            wait_for_viewer: self.wait_for_viewer,
         })
     }
 

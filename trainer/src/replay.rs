@@ -202,9 +202,19 @@ impl Replay {
         }
     }
 
+    /// What a network sees of the observations.
+    pub(crate) fn features(&self) -> &Features {
+        &self.features
+    }
+
     /// Rows filled, final observations included.
     pub fn len(&self) -> usize {
         self.rings.iter().map(|r| r.len).sum()
+    }
+
+    /// Rows there is room for.
+    pub fn capacity(&self) -> usize {
+        self.flags.len()
     }
 
     /// Whether no row is filled.
@@ -273,7 +283,7 @@ impl Replay {
 
     /// Writes the n-step transition that starts at `row` to `slot` of `batch`.
     #[inline]
-    fn gather(&self, row: usize, returns: Returns, batch: &mut Batch, slot: usize) {
+    pub(crate) fn gather(&self, row: usize, returns: Returns, batch: &mut Batch, slot: usize) {
         let ring = row - row % self.capacity;
         let after = |row: usize| if row + 1 == ring + self.capacity { ring } else { row + 1 };
         let (mut sum, mut discount, mut at, mut next) = (0.0, 1.0, row, after(row));
@@ -333,6 +343,10 @@ impl Replay {
         fits
     }
 }
+
+mod stored;
+
+pub use stored::{Outcome, Stored};
 
 #[cfg(test)]
 mod tests;

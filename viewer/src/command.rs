@@ -7,6 +7,7 @@ use cartwheel_trainer::watch;
 use eframe::egui::{Key, KeyboardShortcut, Modifiers};
 
 use crate::model::RunId;
+use crate::source::{Checkpoint, Contender, Question};
 use crate::text;
 
 /// Something to do.
@@ -30,6 +31,16 @@ pub enum Command {
     OpenEpisode(RunId, usize, u32),
     /// Goes to a step of the episode that is shown.
     Seek(u32),
+    /// Looks at the frames of this step of the live run, as far as they were just seen.
+    LookBack(u64),
+    /// Lets these weights judge the episode that is shown.
+    JudgeBy(Checkpoint),
+    /// Plays an episode otherwise than it went.
+    WhatIf(Question),
+    /// Forgets a branch, by its number.
+    Prune(u32),
+    /// Plays two policies from one seed.
+    Compare([Contender; 2], u64),
     /// Plays episodes at so many steps a second.
     PlaybackSpeed(f32),
     /// Tells the user something in the status bar.

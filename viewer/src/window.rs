@@ -24,6 +24,25 @@ pub enum ViewerError {
     Nothing(String),
 }
 
+impl ViewerError {
+    /// Whether what was asked is wrong, and not what happened.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::NoDisplay | Self::Nothing(_))
+    }
+}
+
+/// Whether there is a display to open windows on.
+///
+/// # Errors
+/// [`ViewerError::NoDisplay`] if there is none.
+pub fn check_display() -> Result<(), ViewerError> {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if cfg!(all(unix, not(target_os = "macos"))) && !set("WAYLAND_DISPLAY") && !set("DISPLAY") {
+        return Err(ViewerError::NoDisplay);
+    }
+    Ok(())
+}
+
 /// Opens a window of this size and shows what `make` makes until it is closed. `make` is told the renderer's name if it is
 /// software.
 ///
@@ -34,10 +53,7 @@ pub(crate) fn open<A: eframe::App + 'static>(
     size: [f32; 2],
     make: impl FnOnce(&CreationContext<'_>, Option<String>) -> A,
 ) -> Result<(), ViewerError> {
-    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    if cfg!(all(unix, not(target_os = "macos"))) && !set("WAYLAND_DISPLAY") && !set("DISPLAY") {
-        return Err(ViewerError::NoDisplay);
-    }
+    check_display()?;
     let viewport = ViewportBuilder::default()
         .with_title(title)
         .with_app_id("cartwheel")

@@ -162,6 +162,16 @@ impl Dqn {
         })
     }
 
+    /// Has the next update leave its gradient's norms.
+    pub fn measure_gradient(&mut self) {
+        self.network.measure_gradient();
+    }
+
+    /// See [`ValueNetwork::gradient_norms`].
+    pub fn gradient_norms(&self) -> &[f32] {
+        self.network.gradient_norms()
+    }
+
     /// y of each transition of the last batch.
     pub fn targets(&self) -> &[f32] {
         &self.targets

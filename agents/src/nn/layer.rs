@@ -92,7 +92,17 @@ impl Layer {
         let (outputs, inputs) = (linear.outputs.len(), linear.inputs.len());
         let weight = self.weights(linear).map(|at| flat[at]).collect();
         let bias = flat[self.biases(linear)].to_vec();
-        let named = |part, shape, values| NamedTensor { name: format!("{}.{part}", linear.name), shape, values };
-        [named("weight", vec![outputs, inputs], weight), named("bias", vec![outputs], bias)]
+        let [of_weight, of_bias] = linear.names();
+        [
+            NamedTensor { name: of_weight, shape: vec![outputs, inputs], values: weight },
+            NamedTensor { name: of_bias, shape: vec![outputs], values: bias },
+        ]
+    }
+}
+
+impl Linear {
+    /// What its weights and its biases are called.
+    pub(super) fn names(&self) -> [String; 2] {
+        ["weight", "bias"].map(|part| format!("{}.{part}", self.name))
     }
 }

@@ -136,6 +136,30 @@ impl Mlp {
         outputs
     }
 
+    /// What the last [`forward`](Self::forward) with this `scratch` returned, and rows of larger batches before it.
+    pub fn last_outputs<'a>(&self, scratch: &'a Activations) -> &'a [f32] {
+        scratch.outputs.last().map_or(&[], Vec::as_slice)
+    }
+
+    /// The names of the parameters, in the order of [`tensors`](Self::tensors).
+    pub fn names(&self) -> Vec<String> {
+        self.linears().flat_map(|(_, linear)| linear.names()).collect()
+    }
+
+    /// The Euclidean norm of the numbers under each of [`names`](Self::names).
+    ///
+    /// # Panics
+    /// If `flat` is too short.
+    pub fn norms(&self, flat: &[f32]) -> Vec<f32> {
+        fn norm(values: impl Iterator<Item = f32>) -> f32 {
+            values.map(|x| f64::from(x * x)).sum::<f64>().sqrt() as f32
+        }
+        let of = |(layer, linear): (&Layer, &Linear)| {
+            [norm(layer.weights(linear).map(|at| flat[at])), norm(layer.biases(linear).map(|at| flat[at]))]
+        };
+        self.linears().flat_map(of).collect()
+    }
+
     /// Adds the gradient of the parameters to `gradient`, given `output_gradient`, the gradient of the loss
     /// by the outputs of the last [`forward`](Self::forward) on `x` with this `scratch`.
     ///
@@ -176,6 +200,28 @@ impl Mlp {
                 scale_by_slope(self.isa, self.activation, &outputs[l - 1][..batch * k], dx);
             }
         }
+    }
+
+    /// The slope of one output by each input at `x`, a single row: what the output hangs on.
+    ///
+    /// # Panics
+    /// If `params` or `x` is too short or there is no such output.
+    pub fn input_gradient(&self, params: &[f32], x: &[f32], output: usize, scratch: &mut Activations) -> Vec<f32> {
+        self.forward(params, x, 1, scratch);
+        let mut slope = vec![0.0; self.output_stride()];
+        slope[output] = 1.0;
+        if let Some(dueling) = &self.dueling {
+            let by_output = slope.clone();
+            dueling.spread(&by_output, self.output_stride(), &mut slope);
+        }
+        for (l, layer) in self.layers.iter().enumerate().rev() {
+            if l + 1 < self.layers.len() {
+                scale_by_slope(self.isa, self.activation, &scratch.outputs[l][..layer.outputs], &mut slope);
+            }
+            let rows = params[layer.weight..layer.bias].chunks_exact(layer.outputs);
+            slope = rows.map(|row| row.iter().zip(&slope).map(|(w, s)| w * s).sum()).collect();
+        }
+        slope
     }
 
     /// The parameters by name, without padding.
@@ -289,6 +335,29 @@ mod tests {
                     );
                 }
                 assert!((0..mlp.flat_len()).all(|i| real.contains(&i) || gradient[i] == 0.0), "padding got a gradient");
+            }
+        }
+    }
+
+    #[test]
+    fn slopes_by_the_input_agree_with_finite_differences() {
+        let mut rng = Generator::new(4);
+        let (relu, tanh) = (Activation::Relu, Activation::Tanh);
+        let plain = [relu, tanh].map(|activation| Mlp::new(5, &[24, 9], 3, activation));
+        for mlp in plain.into_iter().chain([Mlp::dueling(5, &[24, 9], 3, tanh)]) {
+            let params = mlp.init(&mut rng);
+            let x: Vec<f32> = (0..5).map(|_| rng.uniform(-2.0, 2.0) as f32).collect();
+            let mut scratch = Activations::default();
+            let slopes = mlp.input_gradient(&params, &x, 1, &mut scratch);
+            assert_eq!(slopes.len(), 5);
+            for (i, slope) in slopes.iter().enumerate() {
+                let mut at = |step: f32| {
+                    let mut x = x.clone();
+                    x[i] += step;
+                    mlp.forward(&params, &x, 1, &mut scratch)[1]
+                };
+                let expected = (at(1e-3) - at(-1e-3)) / 2e-3;
+                assert!((slope - expected).abs() < 2e-3, "{mlp:?} {i}: {slope} {expected}");
             }
         }
     }

@@ -104,10 +104,17 @@ mod tests {
                     }
                     sum
                 };
+                fused.measure_gradient();
+                stock.measure_gradient();
                 let a = fused.step(&x, batch, &optimizer, &mut loss).expect("the processor works");
                 let b = stock.step(&x, batch, &optimizer, &mut loss).expect("the processor works");
                 assert!((a.loss - b.loss).abs() < 1e-4 * b.loss.max(1.0), "{a:?} {b:?}");
                 assert!((a.grad_norm - b.grad_norm).abs() < 1e-3 * b.grad_norm.max(1.0), "{a:?} {b:?}");
+                for (norms, whole) in [(fused.gradient_norms(), a.grad_norm), (stock.gradient_norms(), b.grad_norm)] {
+                    let square: f32 = norms.iter().map(|norm| norm * norm).sum();
+                    assert_eq!(norms.len(), mlp.names().len());
+                    assert!((square.sqrt() - whole).abs() < 1e-4 * whole, "{norms:?} are not of {whole}");
+                }
                 fused.update_target(0.05).expect("the processor works");
                 stock.update_target(0.05).expect("the processor works");
             }

@@ -27,6 +27,9 @@ pub struct Stock<D: Device<f32>> {
     /// Parameters and outputs on the host, as the last step or forward pass left them.
     host: Vec<f32>,
     outputs: Vec<f32>,
+    /// Whether the next step leaves its gradient's norms, and those that were left last.
+    measures: bool,
+    norms: Vec<f32>,
 }
 
 /// What a dueling network's last layer takes on the device.
@@ -64,6 +67,8 @@ impl<D: Device<f32>> Stock<D> {
             steps: 0,
             host: Vec::new(),
             outputs: Vec::new(),
+            measures: false,
+            norms: Vec::new(),
             device,
         };
         network.restore(state)?;
@@ -160,6 +165,9 @@ impl<D: Device<f32>> ValueNetwork for Stock<D> {
 
         let square = gradients.get(&self.online).try_square().and_then(|g| g.try_sum::<Rank0, _>());
         let grad_norm = square.map_err(DeviceError::new)?.as_vec()[0].sqrt();
+        if std::mem::take(&mut self.measures) {
+            self.norms = self.mlp.norms(&gradients.get(&self.online).as_vec());
+        }
         if !(value.is_finite() && grad_norm.is_finite()) {
             return Ok(StepStats { loss: value, grad_norm });
         }
@@ -177,6 +185,14 @@ impl<D: Device<f32>> ValueNetwork for Stock<D> {
         adam(optimizer).try_update(self.steps, &mut self.online, first, second, gradient).map_err(DeviceError::new)?;
         self.host = self.online.as_vec();
         Ok(StepStats { loss: value, grad_norm })
+    }
+
+    fn measure_gradient(&mut self) {
+        self.measures = true;
+    }
+
+    fn gradient_norms(&self) -> &[f32] {
+        &self.norms
     }
 
     fn update_target(&mut self, tau: f32) -> Result<(), DeviceError> {

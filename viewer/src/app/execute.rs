@@ -6,9 +6,10 @@ use eframe::egui::Context;
 
 use super::{App, close};
 use crate::command::{Action, Command};
+use crate::link::link;
 use crate::source::Order;
 use crate::state::Reins;
-use crate::text;
+use crate::{text, transport};
 
 /// Frames that are asked for a second.
 const HZ: f32 = 60.0;
@@ -46,6 +47,24 @@ impl App {
                 self.model.cue(step);
             }
             Command::Seek(step) => self.model.seek(step),
+            Command::LookBack(step) => {
+                if let Some(live) = &mut self.model.live {
+                    live.look(|history| history.seek(step));
+                }
+            }
+            Command::JudgeBy(checkpoint) => {
+                self.order(Order::JudgeBy(checkpoint));
+                if let Some(film) = &self.model.film {
+                    self.commands.push(Command::OpenEpisode(film.run, film.episode, self.model.cursor));
+                }
+            }
+            Command::WhatIf(question) => {
+                if let Some(run) = self.model.runs.get(question.run) {
+                    self.order(Order::WhatIf(run.path.clone(), question));
+                }
+            }
+            Command::Prune(number) => self.model.branches.retain(|branch| branch.question.branch != number),
+            Command::Compare(contenders, seed) => self.order(Order::Compare(contenders, seed)),
             Command::PlaybackSpeed(speed) => self.model.playback_speed = speed,
             Command::Notice(notice) => self.state.notice = Some(notice),
             Command::Copy(text) => ctx.copy_text(text),
@@ -59,20 +78,37 @@ impl App {
                 let env = if self.state.env.is_none() { Some(0) } else { None };
                 self.commands.push(Command::SelectEnv(env));
             }
-            Action::GoLive => self.model.close_film(),
             Action::Theme => {
                 let dark = ctx.global_style().visuals.dark_mode;
                 ctx.set_theme(if dark { eframe::egui::Theme::Light } else { eframe::egui::Theme::Dark });
             }
             Action::Palette => self.state.palette = Some(String::new()),
             Action::Help => self.state.help = !self.state.help,
+            Action::Screenshot => self.camera.shoot(ctx, self.about()),
+            Action::Record => {
+                let about = self.about().to_owned();
+                if let Some(told) = self.camera.record(&about) {
+                    self.state.notice = Some(told);
+                }
+            }
+            Action::CopyLink => {
+                if let Some(command) = link(&self.model, &self.state) {
+                    self.state.notice = Some(text::copied(&command));
+                    self.commands.push(Command::Copy(command));
+                }
+            }
             Action::Quit => close(ctx),
-            _ => {}
+            action => self.commands.extend(transport::act(&mut self.model, &self.state, action)),
         }
     }
 
+    /// What pictures are named after.
+    fn about(&self) -> &str {
+        self.state.run.and_then(|run| self.model.runs.get(run)).map_or("cartwheel", |run| &run.name)
+    }
+
     /// Tells the run what is looked at.
-    fn watch(&self) {
+    pub(super) fn watch(&self) {
         let Some(live) = &self.model.live else { return };
         let envs = match self.state.env {
             Some(env) => env..env + 1,

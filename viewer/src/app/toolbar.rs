@@ -24,13 +24,14 @@ impl App {
                     self.commands.push(Command::Do(Action::TakeOver));
                 }
             }
+            let recording = self.camera.is_recording();
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 for action in
                     [Action::Help, Action::Palette, Action::Theme, Action::CopyLink, Action::Record, Action::Screenshot]
                 {
                     let keys = ui.ctx().format_shortcut(&action.shortcut());
                     if ui
-                        .add(Button::new(short_name(action)).small())
+                        .add(Button::new(short_name(action, recording)).small())
                         .on_hover_text(format!("{} ({keys})", action.name()))
                         .clicked()
                     {
@@ -45,7 +46,7 @@ impl App {
     pub(super) fn status_bar(&mut self, ui: &mut Ui) {
         ui.horizontal(|ui| {
             match &self.model.live {
-                None => ui.label(text::NOT_LIVE),
+                None => ui.label(text::STATUS_NOT_LIVE),
                 Some(live) => ui.label(where_it_is(&live.status, live.welcome.total_timesteps)),
             };
             if let Some(notice) = &self.state.notice {
@@ -108,12 +109,13 @@ pub(crate) fn grouped(number: u64) -> String {
 }
 
 /// On a button with little room.
-fn short_name(action: Action) -> &'static str {
+fn short_name(action: Action, recording: bool) -> &'static str {
     match action {
         Action::Help => text::SHORT_HELP,
         Action::Palette => text::SHORT_PALETTE,
         Action::Theme => text::SHORT_THEME,
         Action::CopyLink => text::SHORT_COPY_LINK,
+        Action::Record if recording => text::SHORT_STOP,
         Action::Record => text::SHORT_RECORD,
         Action::Screenshot => text::SHORT_SCREENSHOT,
         other => other.name(),

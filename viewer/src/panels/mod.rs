@@ -1,5 +1,23 @@
 //! One file a panel. A new one is a file here and a line in [`all`].
 
+mod compare;
+mod curves;
+mod heat;
+mod inspector;
+mod machine_room;
+mod newest;
+mod replay_buffer;
+mod rollouts;
+mod runs;
+mod seen;
+mod subject;
+#[cfg(test)]
+mod testing;
+mod timeline;
+mod trail;
+mod value_map;
+mod what_if;
+
 use eframe::egui::Ui;
 
 use crate::command::Commands;
@@ -45,5 +63,16 @@ pub trait Panel {
 
 /// All panels, in the order of their tabs.
 pub fn all() -> Vec<Box<dyn Panel>> {
-    vec![]
+    vec![
+        Box::new(runs::Runs::default()),
+        Box::new(rollouts::Rollouts::default()),
+        Box::new(timeline::Timeline),
+        Box::new(curves::Curves::default()),
+        Box::new(inspector::Inspector::default()),
+        Box::new(value_map::ValueMaps::default()),
+        Box::new(replay_buffer::ReplayBuffer::default()),
+        Box::new(compare::Compare::default()),
+        Box::new(what_if::WhatIf::default()),
+        Box::new(machine_room::MachineRoom),
+    ]
 }

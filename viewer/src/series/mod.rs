@@ -1,44 +1,32 @@
-//! Curves.
+//! Curves: millions of points, thinned and smoothed honestly.
+//!
+//! A [`Series`] keeps a metric's points with a pyramid of their extremes over them, so that a picture costs its pixels
+//! and not the points, and no spike is lost. [`Smoothed`] smooths points before they are thinned; [`average`] puts
+//! several runs together. No egui here: the terminal's screen draws the same curves.
 
-use cartwheel_trainer::run::MetricsRow;
+mod average;
+mod clock;
+mod columns;
+mod point;
+mod pyramid;
+mod smooth;
+mod view;
 
-/// One metric of one run.
-#[derive(Clone, Debug, Default)]
-pub struct Series {
-    /// Where each point is.
-    pub points: Vec<Point>,
-}
+#[cfg(test)]
+mod tests;
 
-/// A point of a [`Series`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Point {
-    /// Environment steps.
-    pub step: u64,
-    /// Finished episodes.
-    pub episodes: u64,
-    /// Seconds trained.
-    pub wall_s: f64,
-    /// The metric.
-    pub value: f64,
-}
+pub use average::{Average, average};
+pub use clock::Clock;
+pub use columns::Column;
+pub use point::{Axis, Point};
+pub use pyramid::Series;
+pub use smooth::Smoothed;
+pub use view::View;
 
-impl Series {
-    /// Adds a point at its end.
-    pub fn push(&mut self, row: &MetricsRow, value: f64) {
-        self.points.push(Point { step: row.step, episodes: row.episodes, wall_s: row.wall_s, value });
-    }
+/// Bytes that the points of all runs may take: 1.7 million points. Past it the longest series are
+/// [thinned](Series::thin). Smoothed curves are kept while they are painted, and take at most as much again.
+pub const BUDGET: usize = 64 << 20;
 
-    /// At most about so many points of all of it, by steps: least and greatest of each stretch, so that no spike is lost.
-    pub fn overview(&self, points: usize) -> Vec<(f64, f64)> {
-        let stretch = (2 * self.points.len()).div_ceil(points.max(2)).max(1);
-        let ends = |chunk: &[Point]| {
-            let by = |a: &&Point, b: &&Point| a.value.total_cmp(&b.value);
-            let mut ends: Vec<_> = [chunk.iter().min_by(by), chunk.iter().max_by(by)].into_iter().flatten().collect();
-            ends.sort_by_key(|point| point.step);
-            ends.dedup();
-            ends.into_iter().map(|point| (point.step as f64, point.value)).collect::<Vec<_>>()
-        };
-        let finite: Vec<_> = self.points.iter().copied().filter(|point| point.value.is_finite()).collect();
-        finite.chunks(stretch).flat_map(ends).collect()
-    }
-}
+/// The series of episodes' returns: a point for each episode, whose [`Point::episodes`] is its place among the run's,
+/// counted from 1.
+pub const EPISODE_RETURN: &str = "episode/return";

@@ -1,6 +1,21 @@
 //! Threads that turn runs into updates of the model.
 
+mod checkpoint;
+mod contest;
+mod desk;
+mod files;
 mod film;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod latest;
+mod live;
+mod mirror;
+mod replayer;
+mod run_follower;
+mod spaces;
+mod stage;
+mod studio;
+mod what_if;
 
 use std::path::PathBuf;
 
@@ -8,7 +23,15 @@ use cartwheel_trainer::watch;
 
 use crate::model::RunId;
 
+pub use checkpoint::Checkpoint;
+pub use contest::{Contender, Contest, Side};
+pub(crate) use desk::open;
 pub use film::{Film, Moment};
+pub(crate) use film::{best, scene_bytes};
+pub(crate) use mirror::Mirror;
+pub(crate) use replayer::settings;
+pub(crate) use stage::Stage;
+pub use what_if::{Branch, Question};
 
 /// What the window asks of its sources.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +44,12 @@ pub enum Order {
     Send(watch::Request),
     /// Plays an episode of a run again: its place among the run's.
     Replay(RunId, PathBuf, usize),
+    /// Whose weights judge episodes that are played again from now on.
+    JudgeBy(Checkpoint),
+    /// Plays an episode of the run in a folder otherwise than it went.
+    WhatIf(PathBuf, Question),
+    /// Plays two policies from one seed.
+    Compare([Contender; 2], u64),
     /// The window is closed.
     End,
 }

@@ -46,7 +46,7 @@ enum Wish {
 ///
 /// # Errors
 /// If stdin or stdout is no terminal, or it fails.
-pub(crate) fn run(updates: &Receiver<Update>, orders: &Sender<Order>) -> Result<(), ViewerError> {
+pub(crate) fn run(updates: &[Receiver<Update>], orders: &Sender<Order>) -> Result<(), ViewerError> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return Err(ViewerError::Nothing(
             "--tui reads keys from a terminal and draws on it: run it in one, with neither stdin nor stdout redirected"
@@ -61,15 +61,16 @@ pub(crate) fn run(updates: &Receiver<Update>, orders: &Sender<Order>) -> Result<
 
 fn show(
     terminal: &mut ratatui::DefaultTerminal,
-    updates: &Receiver<Update>,
+    updates: &[Receiver<Update>],
     orders: &Sender<Order>,
 ) -> Result<(), ViewerError> {
     let (mut model, mut choice) = (Model::default(), Choice::default());
     let mut last = Instant::now();
     loop {
         let deadline = Instant::now() + FRAME;
+        let next = || updates.iter().find_map(|source| source.try_recv().ok());
         while Instant::now() < deadline
-            && let Ok(update) = updates.try_recv()
+            && let Some(update) = next()
         {
             let first = matches!(update, Update::Opened(_)) && model.runs.is_empty();
             let attached = matches!(update, Update::Reply(watch::Reply::Welcome(_)));

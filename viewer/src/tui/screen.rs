@@ -11,6 +11,7 @@ use ratatui::widgets::{Axis, Block, Chart, Dataset, Gauge, GraphType, Paragraph}
 
 use super::{Choice, braille};
 use crate::model::{Live, Model, Run};
+use crate::series::{self, View};
 use crate::text;
 
 /// The metrics that people look at first.
@@ -121,7 +122,14 @@ fn curves(frame: &mut Frame<'_>, area: Rect, run: &Run, first: usize) {
             continue;
         }
         let name = names[(first + i) % names.len()];
-        curve(frame, half, name, &run.metrics[name].overview(2 * usize::from(half.width)));
+        let series = &run.metrics[name];
+        // A character of braille is two dots wide.
+        let steps = series.extent(series::Axis::Steps, false).unwrap_or_default();
+        let view = View::new(steps, 2 * usize::from(half.width));
+        let points = view.points(series).into_iter().map(|at| series.points()[at as usize]);
+        let points: Vec<_> =
+            points.filter(|point| point.value.is_finite()).map(|point| (point.step as f64, point.value)).collect();
+        curve(frame, half, name, &points);
     }
 }
 

@@ -1,5 +1,6 @@
 //! What tests of the window share.
 
+pub mod fixture;
 mod painter;
 
 pub use painter::Painter;
