@@ -7,7 +7,6 @@ use std::path::Path;
 use std::process::{Child, Command};
 use std::time::Duration;
 
-use crate::envs::Pace;
 use crate::trainer::{Callback, Event, Settings};
 use crate::viewer::check_display;
 
@@ -18,8 +17,8 @@ use super::signals::Signals;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a whole run takes at most to be seen, in seconds: runs that learn early end long before.
 const WHOLE_RUN: f32 = 600.0;
-/// Steps a second of an environment that knows no time.
-const TURNS: f32 = 10.0;
+/// Steps a second at least: people play slower than they can watch.
+const SLOWEST: f32 = 30.0;
 
 /// See the module's documentation.
 pub(crate) struct View {
@@ -29,17 +28,11 @@ pub(crate) struct View {
 }
 
 impl View {
-    /// For a run with these settings, at a pace at which a person sees it learn: in real time, or faster where that would
-    /// take long.
+    /// For a run with these settings, at a pace at which a person sees it learn.
     pub(crate) fn new(settings: &Settings) -> Result<Self, Failure> {
         check_display()?;
-        let env = settings.env.builder().make().map_err(Failure::usage)?;
-        let real_time = match env.key_bindings().pace {
-            Pace::RealTime { fps, .. } => fps as f32,
-            Pace::TurnBased => TURNS,
-        };
         let steps = settings.train.total_timesteps as f32 / settings.env.n_envs as f32;
-        Ok(Self { speed: real_time.max(steps / WHOLE_RUN), window: RefCell::default() })
+        Ok(Self { speed: SLOWEST.max(steps / WHOLE_RUN), window: RefCell::default() })
     }
 
     /// Opens the window once the run has a folder.

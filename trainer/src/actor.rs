@@ -84,6 +84,8 @@ pub struct Actor {
     actions: Vec<i32>,
     scratch: Activations,
     seat: Seat,
+    /// Vector steps done in rollouts that are finished.
+    steps: u64,
     /// While somebody watches: exploration's streams before the present choice, the policy's actions, and whose actions
     /// people chose.
     coins: Vec<Generator>,
@@ -148,6 +150,7 @@ impl Actor {
             actions: vec![0; n],
             scratch: Activations::default(),
             seat: Seat::default(),
+            steps: 0,
             coins: Vec::new(),
             chosen: Vec::new(),
             people: vec![false; n],
@@ -205,6 +208,7 @@ impl Actor {
             self.seat.doing(Activity::Inferring);
             self.choose(weights, epsilon);
             if watched {
+                self.seat.has_done(self.steps + t as u64);
                 self.look_after_choice(weights, now, epsilon);
             }
             self.seat.doing(Activity::Stepping);
@@ -216,7 +220,6 @@ impl Actor {
                 *kept = *action - self.first_action;
             }
             self.envs.step(Actions::Discrete(&self.actions), &mut self.step).map_err(|error| self.fault(error, now))?;
-            self.seat.stepped();
             std::mem::swap(&mut self.observations, &mut self.step.observations);
             self.check_finite(now)?;
             out.rewards[rows.clone()].copy_from_slice(&self.step.rewards);
@@ -227,6 +230,8 @@ impl Actor {
             }
             out.steps = t + 1;
         }
+        self.steps += out.steps as u64;
+        self.seat.has_done(self.steps);
         for e in 0..n {
             out.observations.copy_row(out.steps * n + e, &self.observations, e);
         }

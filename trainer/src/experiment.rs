@@ -30,7 +30,7 @@ pub struct Summary {
     pub updates: u64,
     /// Finished training episodes.
     pub episodes: u64,
-    /// Seconds of training, evaluations excluded.
+    /// Seconds of training, without evaluations and without the time for which viewers held the run.
     pub wall_s: f64,
     /// CPU seconds of the same, over all its threads.
     pub cpu_s: f64,

@@ -32,7 +32,7 @@ pub(crate) struct Books {
     pub(crate) version: u64,
     /// Transitions collected that gradient steps are still owed for, times gradient steps of an update.
     pub(crate) owed: u64,
-    /// Seconds trained, evaluations excluded, and CPU seconds of it.
+    /// Seconds trained, without evaluations and the time for which viewers held the run, and CPU seconds of it.
     pub(crate) wall_s: f64,
     pub(crate) cpu_s: f64,
     /// The best weights by evaluation.

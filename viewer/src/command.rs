@@ -84,6 +84,10 @@ actions! {
     StepForward = STEP_FORWARD, NONE ArrowRight;
     /// One step back.
     StepBack = STEP_BACK, NONE ArrowLeft;
+    /// The first step of the episode that is shown.
+    ToStart = TO_START, NONE Home;
+    /// Its last step.
+    ToEnd = TO_END, NONE End;
     /// The episode after this one of the same environment.
     NextEpisode = NEXT_EPISODE, SHIFT ArrowRight;
     /// The episode before this one of the same environment.

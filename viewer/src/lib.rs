@@ -50,7 +50,7 @@ pub use app::App;
 pub use command::{Action, Command, Commands};
 pub use history::History;
 pub use link::link;
-pub use model::{Model, Update};
+pub use model::{Model, RunId, Update};
 pub use play::{PlayOptions, Played, play};
 pub use source::{Branch, Checkpoint, Contender, Contest, Film, Moment, Order, Question, Side};
 pub use state::{Reins, State};

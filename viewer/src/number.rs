@@ -30,6 +30,11 @@ pub(crate) fn bytes(count: u64) -> String {
 
 /// A number for an axis, by its four first digits: `0.001`, `-12.5`, `15k`, `20M`.
 pub(crate) fn compact(value: f64) -> String {
+    compact_by(value, f64::NAN)
+}
+
+/// As [`compact`], but with as many digits as tell it from others that are `step` apart.
+pub(crate) fn compact_by(value: f64, step: f64) -> String {
     let size = value.abs();
     if size == 0.0 {
         return "0".to_owned();
@@ -37,25 +42,29 @@ pub(crate) fn compact(value: f64) -> String {
     if !(1e-3..1e15).contains(&size) {
         return format!("{value:.1e}");
     }
-    let (unit, suffix) = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k")]
-        .into_iter()
-        .find(|(unit, _)| size >= *unit)
-        .map_or((1.0, ""), |(unit, suffix)| (if suffix == "k" { 1e3 } else { unit }, suffix));
-    let scaled = value / unit;
-    // Four digits that count.
-    let decimals = (3 - scaled.abs().log10().floor() as i32).clamp(0, 6) as usize;
-    let text = format!("{scaled:.decimals$}");
+    let units = [(1e12, 1e12, "T"), (1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k"), (0.0, 1.0, "")];
+    let (_, unit, suffix) = units.into_iter().find(|(from, ..)| size >= *from).unwrap_or((0.0, 1.0, ""));
+    let digits = |resolution: f64| (-(resolution / unit).log10() - 1e-9).ceil().clamp(0.0, 9.0) as usize;
+    let four = 10_f64.powf(size.log10().floor() - 3.0);
+    let decimals = digits(if step > 0.0 { step } else { four });
+    let text = format!("{:.decimals$}", value / unit);
     let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
     format!("{text}{suffix}")
 }
 
 /// Seconds in few characters: `12.5 s`, `3 min`, `2.5 h`.
 pub(crate) fn seconds(seconds: f64) -> String {
-    match seconds.abs() {
-        size if size < 120.0 => format!("{} s", compact(seconds)),
-        size if size < 7200.0 => format!("{} min", compact(seconds / 60.0)),
-        _ => format!("{} h", compact(seconds / 3600.0)),
-    }
+    seconds_by(seconds, f64::NAN)
+}
+
+/// As [`seconds`], but with as many digits as tell them from others that are `step` apart.
+pub(crate) fn seconds_by(seconds: f64, step: f64) -> String {
+    let (unit, name) = match seconds.abs() {
+        size if size < 120.0 => (1.0, "s"),
+        size if size < 7200.0 => (60.0, "min"),
+        _ => (3600.0, "h"),
+    };
+    format!("{} {name}", compact_by(seconds / unit, step / unit))
 }
 
 /// A count with its digits in threes.

@@ -121,7 +121,9 @@ mod tests {
     fn the_speed_is_measured() {
         let mut playback = Playback::default();
         assert_eq!(playback.measured(), None);
-        (0..200).for_each(|_| drop(playback.advance(ms(20), 25.0, 1000, 1000)));
+        for _ in 0..200 {
+            playback.advance(ms(20), 25.0, 1000, 1000);
+        }
         assert!((playback.measured().unwrap_or_default() - 25.0).abs() < 0.5, "{:?}", playback.measured());
     }
 

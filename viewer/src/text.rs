@@ -87,6 +87,8 @@ texts! {
     PLAY_PAUSE = "Play or pause";
     STEP_FORWARD = "Step forward";
     STEP_BACK = "Step back";
+    TO_START = "First step";
+    TO_END = "Last step";
     NEXT_EPISODE = "Next episode";
     PREVIOUS_EPISODE = "Previous episode";
     FASTER = "Faster";
@@ -192,13 +194,14 @@ texts! {
     NO_EPISODES = "No episode has ended yet";
     LOOKING_BACK = "looking back: to live";
     SPEED = "Speed";
+    SHORT_FLAT_OUT = "Flat out";
     NO_WEIGHTS = "no weights yet";
     JUDGE = "Judged by";
     JUDGE_HINT = "Whose weights give the values and TD errors. They know more now than when the episode was played";
 
     YOU = "You";
     OVER = "over";
-    RECORDING = "recording";
+    RECORDED = "recording";
     ESCAPE_IS_THE_MENU = "Esc: menu";
     TURN_BASED = "a step with each key";
     MENU_PAUSED = "Paused";
@@ -266,20 +269,20 @@ pub(crate) fn episode(number: usize, return_: f64, length: u32) -> String {
     format!("{number}: return {} in {length}", short(return_))
 }
 
-pub(crate) fn where_in_film(episode: usize, env: u32, step: usize, last: u32, return_: f64) -> String {
-    format!("Episode {episode}, environment {env} · step {step} of {last} · return {}", short(return_))
+pub(crate) fn step_of(step: u32, last: u32) -> String {
+    format!("step {step} of {last}")
 }
 
 pub(crate) fn film_speed(asked: f32, real_time: f32, measured: Option<f32>) -> String {
     let asked = match asked.is_finite() {
-        true => format!("{}/s, {}× real time", short(asked.into()), short((asked / real_time).into())),
-        false => FLAT_OUT.to_lowercase(),
+        true => format!("{}/s ({}×)", short(asked.into()), short((asked / real_time).into())),
+        false => SHORT_FLAT_OUT.to_lowercase(),
     };
-    measured.map_or(asked.clone(), |measured| format!("{asked}, measured {measured:.0}/s"))
+    measured.map_or(asked.clone(), |measured| format!("{asked}, measured {measured:.0}"))
 }
 
 pub(crate) fn live_speed(asked: Option<f32>, measured: f32) -> String {
-    let asked = asked.map_or(FLAT_OUT.to_lowercase(), |asked| format!("{}/s", short(asked.into())));
+    let asked = asked.map_or(SHORT_FLAT_OUT.to_lowercase(), |asked| format!("{}/s", short(asked.into())));
     format!("{asked}, measured {}/s", short(measured.into()))
 }
 

@@ -39,6 +39,8 @@ fn film(model: &mut Model, action: Action) {
             let step = if action == Action::StepForward { model.cursor + 1 } else { model.cursor.saturating_sub(1) };
             model.seek(step);
         }
+        Action::ToStart => model.seek(0),
+        Action::ToEnd => model.seek(u32::MAX),
         Action::Faster => model.playback_speed = faster(model.playback_speed, real_time),
         Action::Slower => model.playback_speed = slower(model.playback_speed, real_time),
         Action::FlatOut => model.playback_speed = f32::INFINITY,

@@ -119,6 +119,15 @@ fn an_environment_is_looked_at_alone_and_taken_over_while_a_key_is_held() {
 }
 
 #[test]
+fn a_key_with_shift_is_not_the_one_without() {
+    let mut window = Window::showing(fixture::live());
+    window.sent();
+    window.press(Modifiers::SHIFT, Key::ArrowLeft);
+    let orders: Vec<_> = window.orders.try_iter().collect();
+    assert_eq!(orders, [Order::Replay(0, "runs/CartPole-v1-dqn-s1".into(), 199)], "the last episode, and no step back");
+}
+
+#[test]
 fn space_pauses_and_resumes_a_live_run() {
     let mut window = Window::showing(fixture::live());
     window.sent();

@@ -1,5 +1,7 @@
 //! What an actor does for viewers between the choice of its actions and their step.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use cartwheel_envs::{OwnedAction, Row};
 
 use super::{Actor, Weights};
@@ -97,9 +99,27 @@ impl Actor {
         } else {
             ChosenBy::Greedy
         };
-        frame.observation = wanted.inspected.then(|| Observation::from(self.observations.row(e)));
+        match &mut frame.observation {
+            Some(own) if wanted.inspected => own.copy_from(self.observations.row(e)),
+            own => *own = wanted.inspected.then(|| Observation::from(self.observations.row(e))),
+        }
         frame.scene.clear();
-        self.envs.draw(e, &mut frame.scene);
+        // An environment that cannot draw itself trains all the same.
+        if catch_unwind(AssertUnwindSafe(|| self.envs.draw(e, &mut frame.scene))).is_err() {
+            frame.scene.clear();
+        }
+    }
+}
+
+impl Observation {
+    /// Becomes a copy of `row`; numbers go where there were numbers.
+    fn copy_from(&mut self, row: Row<'_>) {
+        match (self, row) {
+            (Self::F32(own), Row::F32(numbers)) if own.len() == numbers.len() => own.copy_from_slice(numbers),
+            (Self::U8(own), Row::U8(numbers)) if own.len() == numbers.len() => own.copy_from_slice(numbers),
+            (Self::I32(own), Row::I32(numbers)) if own.len() == numbers.len() => own.copy_from_slice(numbers),
+            (own, row) => *own = Self::from(row),
+        }
     }
 }
 

@@ -8,6 +8,8 @@ impl Session<'_> {
     /// Lets viewers in for as long as what this answers lives. Training needs none: where that is not possible, the run
     /// only says so.
     pub(super) fn serve(&mut self) -> Option<Server> {
+        // One that a killed process left. This run's lock is ours, so nobody listens there.
+        let _ = std::fs::remove_file(self.run.watch());
         if !self.settings.run.watch {
             return None;
         }

@@ -53,7 +53,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let run = RunDir::create(folder.path(), "a", &|run| {
             fs::write(run.config(), "0123456789").unwrap();
-            Ok(fs::write(run.manifest(), "").unwrap())
+            fs::write(run.manifest(), "").unwrap();
+            Ok(())
         });
         let run = run.unwrap();
         fs::write(folder.path().join("secret"), "secret").unwrap();

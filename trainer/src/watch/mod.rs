@@ -201,7 +201,7 @@ pub struct Seat {
 impl Seat {
     /// Whether anybody watches.
     #[inline]
-    pub(crate) fn attended(&self) -> bool {
+    pub fn attended(&self) -> bool {
         self.watch.attended()
     }
 
@@ -211,10 +211,21 @@ impl Seat {
         self.slot.pulse.doing(activity);
     }
 
-    /// A vector step is done.
-    #[inline]
-    pub fn stepped(&self) {
-        self.slot.pulse.stepped();
+    /// The actor has done so many vector steps: told after each rollout, and before each step that somebody may watch.
+    pub(crate) fn has_done(&self, steps: u64) {
+        self.slot.pulse.stepped(steps);
+    }
+
+    /// Asks for frames of the actor's first environments, as the server does for a viewer; they are there after the
+    /// actor's next vector step. From then on the run counts as attended.
+    pub fn ask(&self, envs: usize) {
+        self.watch.hub.attention.0.store(true, Ordering::Relaxed);
+        self.slot.ask((0..envs).map(|index| Wanted { index, inspected: index == 0 }));
+    }
+
+    /// Takes the frames that were asked for, for older ones to be filled again; false while there are none.
+    pub fn frames(&self, frames: &mut Vec<EnvFrame>) -> bool {
+        self.slot.take(frames)
     }
 
     /// Whether frames are asked for.

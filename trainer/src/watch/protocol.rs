@@ -83,12 +83,17 @@ pub enum Request {
     },
 }
 
+/// The most environments that a viewer is shown at once: drawing them is the actors' time.
+pub const MAX_ENVS: u32 = 256;
+/// The most frames a second.
+pub const MAX_HZ: f32 = 240.0;
+
 /// What a viewer wants to see.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Interest {
-    /// The numbers of the environments.
+    /// The numbers of the environments; what is beyond [`MAX_ENVS`] is left out.
     pub envs: std::ops::Range<u32>,
-    /// Frames a second; 0 for none. While the run is slower than this, every step is sent.
+    /// Frames a second, at most [`MAX_HZ`]; 0 for none. While the run is slower than this, every step is sent.
     pub hz: f32,
     /// The environment whose observations are sent too.
     pub inspected: Option<u32>,

@@ -24,10 +24,10 @@ impl Pulse {
         self.activity.load(Ordering::Relaxed)
     }
 
-    /// Counts a vector step. Only the actor's thread does, so that no locked instruction is needed.
+    /// So many vector steps are done.
     #[inline]
-    pub(super) fn stepped(&self) {
-        self.steps.store(self.steps() + 1, Ordering::Relaxed);
+    pub(super) fn stepped(&self, steps: u64) {
+        self.steps.store(steps, Ordering::Relaxed);
     }
 
     #[inline]

@@ -22,8 +22,8 @@ const LOOK: Duration = Duration::from_millis(5);
 const STATUS: Duration = Duration::from_millis(100);
 /// What the measured speed is averaged over.
 const SECOND: Duration = Duration::from_secs(1);
-/// Frames that wait for a viewer to read them: while every step is shown, and else.
-const ROOM: (usize, usize) = (256, 2);
+/// Messages that wait for a viewer to read them, for each actor: while every step is shown, and else.
+const ROOM: (usize, usize) = (256, 4);
 
 /// See the module's documentation.
 struct Pump<'a> {

@@ -102,7 +102,7 @@ impl Drop for Server {
     /// Says farewell, and ends all threads.
     fn drop(&mut self) {
         let inner = &self.inner;
-        // One of another process, as after a second thought of its own, is not this one's; the run's lock forbids it.
+        // Where it was never written there is none.
         let _ = fs::remove_file(inner.facts.run.watch());
         inner.ended.store(true, Ordering::Relaxed);
         let by = Instant::now() + FAREWELL;

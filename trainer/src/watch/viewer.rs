@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::files;
 use super::outbox::Outbox;
-use super::protocol::{Command, Interest, ReplayQuery, Reply, Request, Verdict};
+use super::protocol::{Command, Interest, MAX_ENVS, MAX_HZ, ReplayQuery, Reply, Request, Verdict};
 use super::replay_map::{self, Draft, Ranges};
 use super::server::Inner;
 use super::wire::{self, GREETING, Inbox};
@@ -23,8 +23,6 @@ const UNREAD: Duration = Duration::from_secs(2);
 const REPLAY: Duration = Duration::from_secs(5);
 /// The least speed limit, in vector steps a second.
 const SLOWEST: f32 = 1e-3;
-/// The most frames a second.
-const FASTEST: f32 = 240.0;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -145,7 +143,8 @@ fn converse(inner: &Arc<Inner>, viewer: &Arc<Viewer>, mut stream: TcpStream) -> 
 fn carry_out(inner: &Inner, viewer: &Viewer, request: Request) {
     match request {
         Request::Watch(mut interest) => {
-            interest.hz = if interest.hz.is_finite() { interest.hz.clamp(0.0, FASTEST) } else { 0.0 };
+            interest.hz = if interest.hz.is_finite() { interest.hz.clamp(0.0, MAX_HZ) } else { 0.0 };
+            interest.envs.end = interest.envs.end.min(interest.envs.start.saturating_add(MAX_ENVS));
             let frames = interest.hz > 0.0;
             {
                 let mut wishes = viewer.wishes();

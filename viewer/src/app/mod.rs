@@ -169,7 +169,7 @@ impl App {
             }
             self.watch();
         }
-        if self.state.run.is_none() && !self.model.runs.is_empty() {
+        if self.state.run.is_none() && !self.model.runs.is_empty() && !self.commands.contains(&Command::SelectRun(0)) {
             self.commands.push(Command::SelectRun(0));
         }
         if let Some((number, step)) = self.opening

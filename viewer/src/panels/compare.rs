@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use eframe::egui::{Button, ComboBox, DragValue, Id, Rect, RichText, Sense, Slider, Ui, WidgetInfo, WidgetType, vec2};
+use eframe::egui::{Button, ComboBox, DragValue, Rect, RichText, Role, Sense, Slider, Ui, WidgetInfo, vec2};
 
 use super::{Context, Panel, Place};
 use crate::command::{Command, Commands};
@@ -110,12 +110,12 @@ impl Compare {
     fn pictures(&self, ui: &mut Ui, contest: &Contest) {
         let area = ui.available_rect_before_wrap();
         let (left, right) = area.split_left_right_at_fraction(0.5);
-        for (i, (side, rect)) in contest.sides.iter().zip([left, right]).enumerate() {
-            self.picture(ui, i, side, rect.shrink(4.0), contest.parting == Some(self.cursor));
+        for (side, rect) in contest.sides.iter().zip([left, right]) {
+            self.picture(ui, side, rect.shrink(4.0), contest.parting == Some(self.cursor));
         }
     }
 
-    fn picture(&self, ui: &mut Ui, i: usize, side: &Side, rect: Rect, parting: bool) {
+    fn picture(&self, ui: &mut Ui, side: &Side, rect: Rect, parting: bool) {
         let theme = Theme::of(ui);
         let contender = &side.contender;
         let who = text::contender(&contender.name, &contender.checkpoint.name());
@@ -134,8 +134,8 @@ impl Compare {
             let Some(moment) = side.at(self.cursor) else { return };
             let size = vec2(rect.width(), (rect.bottom() - ui.cursor().top()).max(40.0));
             let (place, response) = ui.allocate_exact_size(size, Sense::hover());
-            response.widget_info(|| WidgetInfo::labeled(WidgetType::Image, true, &who));
-            paint(ui.painter(), Id::new((text::COMPARE, i)), place, &moment.scene, Detail::Full);
+            response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &who));
+            paint(ui.painter(), response.id, place, &moment.scene, Detail::Full);
             if parting {
                 ui.painter().rect_stroke(place, 2.0, (2.0, theme.problem), eframe::egui::StrokeKind::Inside);
             }

@@ -100,7 +100,8 @@ fn row(ui: &mut Ui, id: RunId, run: &Run, selected: bool, commands: &mut Command
         }
     });
     let small = match &run.problem {
-        Some(problem) => RichText::new(problem).color(theme.problem),
+        // Which run is said above.
+        Some(problem) => RichText::new(problem.replace(&format!("{}/", run.path.display()), "")).color(theme.problem),
         None => RichText::new(summary(run)).color(theme.weak),
     };
     // What does not fit is in the tooltip.
@@ -184,7 +185,7 @@ mod tests {
         model.apply(Update::Opened("runs/other".into()));
         model.apply(Update::Settings(1, Box::new(other)));
         model.apply(Update::Opened("runs/broken".into()));
-        model.apply(Update::Problem(2, "run.json does not parse".into()));
+        model.apply(Update::Problem(2, "runs/broken/run.json does not parse".into()));
         model
     }
 

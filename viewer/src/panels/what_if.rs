@@ -1,6 +1,6 @@
 //! What if something else had been done? Branches off the episode that is shown, step by step with chosen actions.
 
-use eframe::egui::{Grid, Id, Layout, RichText, ScrollArea, Sense, Ui, WidgetInfo, WidgetType, vec2};
+use eframe::egui::{Grid, Layout, RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, vec2};
 
 use super::{Context, Panel, Place};
 use crate::command::{Command, Commands};
@@ -74,9 +74,8 @@ impl WhatIf {
                 ui.selectable_value(&mut self.chosen, question.branch, label);
                 ui.with_layout(Layout::right_to_left(eframe::egui::Align::Center), |ui| {
                     let remove = ui.small_button(text::REMOVE);
-                    remove.widget_info(|| {
-                        WidgetInfo::labeled(WidgetType::Button, true, text::remove_branch(question.branch))
-                    });
+                    remove
+                        .widget_info(|| WidgetInfo::labeled(Role::Button, true, text::remove_branch(question.branch)));
                     if remove.clicked() {
                         commands.push(Command::Prune(question.branch));
                     }
@@ -94,8 +93,8 @@ fn show(ui: &mut Ui, branch: &Branch, model: &Model, commands: &mut Commands) {
     }
     let Some(here) = branch.moments.last() else { return };
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), PICTURE), Sense::hover());
-    response.widget_info(|| WidgetInfo::labeled(WidgetType::Image, true, text::WHAT_IF));
-    paint(ui.painter(), Id::new(text::WHAT_IF), rect, &here.scene, Detail::Full);
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, text::WHAT_IF));
+    paint(ui.painter(), response.id, rect, &here.scene, Detail::Full);
     let step = branch.question.from as usize + branch.moments.len() - 1;
     ui.label(text::branch_at(step, &short(here.return_)));
     // Beside it, what was done.

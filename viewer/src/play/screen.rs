@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cartwheel_envs::{Pace, PlayedEpisode, Scene};
 use eframe::egui::{
-    Align2, Context, Event, Id, Key, Layout, Rect, RichText, Sense, Ui, UiBuilder, WidgetInfo, WidgetType, Window, vec2,
+    Align2, Context, Event, Key, Layout, Rect, RichText, Role, Sense, Ui, UiBuilder, WidgetInfo, Window, vec2,
 };
 
 use super::table::{Menu, Table};
@@ -49,7 +49,7 @@ impl Screen {
             ui.strong(table.id());
             ui.label(text::seed(table.seed()));
             if table.is_recorded() {
-                ui.label(RichText::new(text::RECORDING).color(theme.problem));
+                ui.label(RichText::new(text::RECORDED).color(theme.problem));
             }
             ui.with_layout(Layout::right_to_left(eframe::egui::Align::Center), |ui| ui.weak(text::ESCAPE_IS_THE_MENU));
         });
@@ -104,8 +104,8 @@ fn picture(ui: &mut Ui, rect: Rect, name: &str, scene: &Scene, played: PlayedEpi
     let (above, below) = rect.split_top_bottom_at_y(rect.top() + height + 4.0);
     ui.scope_builder(UiBuilder::new().max_rect(above), |ui| ui.heading(&head));
     let response = ui.allocate_rect(below, Sense::hover());
-    response.widget_info(|| WidgetInfo::labeled(WidgetType::Image, true, name));
-    paint(ui.painter(), Id::new(("play", name)), below, scene, Detail::Full);
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, name));
+    paint(ui.painter(), response.id, below, scene, Detail::Full);
 }
 
 /// The environment's keys, and what comes without one.

@@ -105,7 +105,7 @@ fn play(contender: &Contender, seed: u64, overtaken: &dyn Fn() -> bool) -> Optio
     let mut bytes = first.bytes();
     side.moments.push(first);
     while !side.ended {
-        if side.moments.len() % LOOK_EVERY == 0 && overtaken() {
+        if side.moments.len().is_multiple_of(LOOK_EVERY) && overtaken() {
             return None;
         }
         if bytes > BUDGET {

@@ -1,6 +1,6 @@
 //! The thread that is attached to the live run that is looked at.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cartwheel_trainer::watch::{Connection, Reply, Request, WatchError};
@@ -29,6 +29,7 @@ pub(super) fn stay_attached(inbox: &Receiver<Message>, updates: &Sender<Update>)
         let wait =
             if target.as_ref().is_some_and(|target| target.connection.is_some()) { Duration::ZERO } else { LOOK };
         match inbox.recv_timeout(wait) {
+            Ok(Message::Attach(run, folder)) if target.as_ref().is_some_and(|target| target.is(run, &folder)) => {}
             Ok(Message::Attach(run, folder)) => {
                 if target.as_ref().is_some_and(|old| old.connection.is_some()) {
                     let _ = updates.send(Update::Detached(String::new()));
@@ -62,6 +63,10 @@ struct Target {
 }
 
 impl Target {
+    fn is(&self, run: RunId, folder: &Path) -> bool {
+        self.run == run && self.folder == folder
+    }
+
     fn send(&mut self, request: &Request) {
         // A connection that ended is noticed by listening to it.
         let _ = self.connection.as_mut().map(|connection| connection.send(request));

@@ -15,7 +15,7 @@ use crate::model::RunId;
 use crate::text;
 
 /// The most steps that a policy goes on at once.
-const FOLLOW: u32 = 100_000;
+const FOLLOW: u32 = 1000;
 /// Steps from one look for a newer question to the next.
 const LOOK_EVERY: usize = 128;
 

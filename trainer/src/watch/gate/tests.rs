@@ -14,7 +14,7 @@ fn beside_actors(count: u32, watch: impl FnOnce(&Gate, &[Arc<Slot>])) {
                 while !stop.load(Ordering::Relaxed) {
                     let shown = Shown { generation: gate.generation(), done: false };
                     if gate.pass(slot, shown, || stop.load(Ordering::Relaxed)) {
-                        slot.pulse.stepped();
+                        step(slot);
                     }
                 }
             });
@@ -23,6 +23,10 @@ fn beside_actors(count: u32, watch: impl FnOnce(&Gate, &[Arc<Slot>])) {
         // Those that are held are let go by this alone.
         stop.store(true, Ordering::Relaxed);
     });
+}
+
+fn step(slot: &Slot) {
+    slot.pulse.stepped(slot.pulse.steps() + 1);
 }
 
 fn steps(slots: &[Arc<Slot>]) -> Vec<u64> {
@@ -116,17 +120,17 @@ fn a_speed_limit_is_kept_by_deadlines() {
     assert_eq!(wait(&slots[0], 0), Some(100));
     assert_eq!(wait(&slots[1], 30), Some(70));
     assert_eq!(wait(&slots[0], 100), None);
-    slots[0].pulse.stepped();
+    step(&slots[0]);
     // It woke late, and its next step is as if it had not.
     assert_eq!(wait(&slots[0], 115), Some(85));
     // Who is behind does not wait.
     assert_eq!(wait(&slots[1], 115), None);
-    slots[1].pulse.stepped();
+    step(&slots[1]);
     assert_eq!((wait(&slots[0], 200), wait(&slots[1], 200)), (None, None));
-    slots[0].pulse.stepped();
+    step(&slots[0]);
     // A long update: what was missed is not made up for.
     assert_eq!(wait(&slots[0], 1000), None);
-    slots[0].pulse.stepped();
+    step(&slots[0]);
     assert_eq!(wait(&slots[0], 1001), Some(79));
 }
 
@@ -144,7 +148,7 @@ fn each_step_is_shown_where_there_is_time_for_it() {
     slot.watched.store(true, Ordering::Relaxed);
     let mut state = gate.state();
     state.hz = 60.0;
-    (0..1000).for_each(|_| slot.pulse.stepped());
+    slot.pulse.stepped(1000);
     let now = Instant::now();
     let mut wait = |shown, waited| state.wait(&slot, shown, now, waited).is_some();
     assert!(wait(UNSHOWN, Duration::ZERO));

@@ -4,18 +4,21 @@ use eframe::egui::{Id, Pos2, Response, Role, Sense, Stroke, Ui, Vec2, WidgetInfo
 use egui_plot::{FilledArea, Line, Plot, PlotPoints, PlotResponse, PlotTransform, PlotUi};
 
 use super::look::{self, Look};
-use super::scales::{Scales, log_marks};
+use super::scales::Scales;
 use super::trace::{Band, Traces};
 use crate::command::{Command, Commands};
 use crate::compare::Group;
 use crate::model::{Model, RunId};
 use crate::number;
-use crate::series::{EPISODE_RETURN, Point, Series, View};
+use crate::series::{Axis, EPISODE_RETURN, Point, Series, View};
 use crate::text;
 use crate::theme::Theme;
 
 /// How near the pointer must be to a point, in points of the screen.
 const NEAR: f32 = 16.0;
+
+/// The room of a mark's text.
+const MARK: Vec2 = Vec2::new(110.0, 45.0);
 
 /// What a plot shows.
 #[derive(Clone, Copy)]
@@ -63,7 +66,8 @@ impl<'a> Subject<'a> {
         let shared = Id::unique(("curves", scales.axis, scales.log_x));
         let theme = Theme::of(ui);
         let density = ui.pixels_per_point();
-        let mut plot = Plot::new(("curve", self.metric, scales.axis, scales.log_x, scales.log_y))
+        let marks = size / MARK;
+        let plot = Plot::new(("curve", self.metric, scales.axis, scales.log_x, scales.log_y))
             .width(size.x)
             .height(size.y)
             .link_axis(shared, [true, false])
@@ -76,14 +80,10 @@ impl<'a> Subject<'a> {
             .show_y(false)
             .cursor_color(theme.cursor)
             .label_formatter(|_| None)
-            .x_axis_formatter(move |mark, _| scales.x_mark(mark.value))
-            .y_axis_formatter(move |mark, _| scales.y_mark(mark.value));
-        if scales.log_x {
-            plot = plot.x_grid_spacer(|input| log_marks(&input));
-        }
-        if scales.log_y {
-            plot = plot.y_grid_spacer(|input| log_marks(&input));
-        }
+            .x_grid_spacer(move |input| scales.x_marks(&input, f64::from(marks.x)))
+            .y_grid_spacer(move |input| scales.y_marks(&input, f64::from(marks.y)))
+            .x_axis_formatter(move |mark, _| scales.x_mark(mark))
+            .y_axis_formatter(move |mark, _| scales.y_mark(mark));
         let shown = plot.show(ui, move |plot| {
             let (view, done) = self.update(plot, density, traces, limit);
             let traces: &'a Traces = traces;
@@ -203,7 +203,10 @@ impl<'a> Subject<'a> {
             let band = format!(" ({low} {} {high}, {} {})", text::TO, average.runs, text::RUNS_COUNTED);
             Some(format!("{}: {mean}{}", group.name, if average.runs > 1 { &band } else { "" }))
         });
-        let place = format!("{} {}", look::name(self.look.scales.axis), self.look.scales.x_mark(x));
+        let axis = self.look.scales.axis;
+        let x = self.look.scales.x_from(x);
+        let x = if axis == Axis::WallTime { number::seconds(x) } else { number::compact(x) };
+        let place = format!("{} {x}", look::name(axis));
         tooltip(&shown.response, lines.chain([place]).collect());
     }
 }

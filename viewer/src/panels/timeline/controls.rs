@@ -1,7 +1,7 @@
 //! The keys of a player as buttons, and the speed.
 
 use cartwheel_trainer::watch;
-use eframe::egui::{Align, Button, ComboBox, Layout, Slider, Ui, WidgetInfo, WidgetType};
+use eframe::egui::{Align, Button, ComboBox, Layout, Role, Slider, Ui, WidgetInfo};
 
 use super::icons::{self, Icon};
 use crate::command::{Action, Command, Commands};
@@ -11,6 +11,9 @@ use crate::playback::speeds;
 use crate::source::{Checkpoint, Film};
 use crate::text;
 use crate::transport::LIVE_SPEEDS;
+
+/// Width of the speed's slider, in points.
+const SLIDER: f32 = 70.0;
 
 /// Shows the buttons for the episode that is shown, or else for the live run.
 pub(super) fn show(ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
@@ -42,10 +45,10 @@ pub(super) fn show(ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
                 if ui.button(text::LIVE).on_hover_text(Action::GoLive.name()).clicked() {
                     commands.push(Command::Do(Action::GoLive));
                 }
-                judge(ui, film, commands);
-                let step = model.cursor as usize;
-                let return_ = film.moments.get(step).map_or(0.0, |moment| moment.return_);
-                ui.label(text::where_in_film(film.episode, film.entry.env, step, film.last_step(), return_));
+                if !film.moments.is_empty() {
+                    judge(ui, film, commands);
+                }
+                ui.label(text::step_of(model.cursor, film.last_step()));
             } else if let Some(live) = &model.live {
                 let looking_back = live.history.at().is_some();
                 let label = if looking_back { text::LOOKING_BACK } else { text::IS_LIVE };
@@ -61,7 +64,7 @@ pub(super) fn show(ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
 fn button(ui: &mut Ui, action: Action, icon: Icon, enabled: bool, commands: &mut Commands) {
     let response = ui.add_enabled(enabled, Button::new("").min_size([26.0, 20.0].into()));
     icons::paint(ui.painter(), response.rect, icon, ui.style().interact(&response).text_color());
-    response.widget_info(|| WidgetInfo::labeled(WidgetType::Button, enabled, action.name()));
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, action.name()));
     let keys = ui.ctx().format_shortcut(&action.shortcut());
     if response.on_hover_text(format!("{} ({keys})", action.name())).clicked() {
         commands.push(Command::Do(action));
@@ -88,16 +91,18 @@ fn live_speed(ui: &mut Ui, live: &Live, commands: &mut Commands) {
 
 /// A speed to be dragged, and a button for as fast as it goes.
 fn slider(ui: &mut Ui, speed: f32, (least, most): (f32, f32), commands: &mut Commands) -> Option<f32> {
-    let name = ui.label(text::SPEED);
+    ui.spacing_mut().slider_width = SLIDER;
     let mut dragged = speed.clamp(least, most);
     let slider = Slider::new(&mut dragged, least..=most).logarithmic(true).show_value(false);
-    let response = ui.add(slider).labelled_by(name.id);
+    let response = ui.add(slider).on_hover_text(text::SPEED);
+    response.widget_info(|| WidgetInfo::slider(true, dragged.into(), text::SPEED));
     // Else the arrow keys would go on being the slider's.
     if response.drag_stopped() {
         response.surrender_focus();
     }
-    let flat_out = ui.selectable_label(speed.is_infinite(), text::FLAT_OUT);
-    if flat_out.clicked() {
+    let flat_out = ui.selectable_label(speed.is_infinite(), text::SHORT_FLAT_OUT);
+    flat_out.widget_info(|| WidgetInfo::selected(Role::Button, true, speed.is_infinite(), Action::FlatOut.name()));
+    if flat_out.on_hover_text(Action::FlatOut.name()).clicked() {
         commands.push(Command::Do(Action::FlatOut));
     }
     (response.changed()).then_some(dragged)
@@ -106,7 +111,7 @@ fn slider(ui: &mut Ui, speed: f32, (least, most): (f32, f32), commands: &mut Com
 /// Whose weights judge the episode.
 fn judge(ui: &mut Ui, film: &Film, commands: &mut Commands) {
     let shown = if film.judge.is_empty() { text::NO_WEIGHTS } else { &film.judge };
-    let combo = ComboBox::from_id_salt(text::JUDGE).selected_text(shown).show_ui(ui, |ui| {
+    let combo = ComboBox::from_id_salt(text::JUDGE).width(80.0).selected_text(shown).show_ui(ui, |ui| {
         for checkpoint in [Checkpoint::Best, Checkpoint::Latest] {
             let name = checkpoint.name();
             if ui.selectable_label(film.judge == name, &name).clicked() {
@@ -114,6 +119,5 @@ fn judge(ui: &mut Ui, film: &Film, commands: &mut Commands) {
             }
         }
     });
-    let name = ui.label(text::JUDGE);
-    combo.response.labelled_by(name.id).on_hover_text(text::JUDGE_HINT);
+    combo.response.on_hover_text(text::JUDGE_HINT);
 }

@@ -33,7 +33,9 @@ impl Panel for Timeline {
     fn ui(&mut self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
         ui.set_min_height(ui.available_height());
         controls::show(ui, context, commands);
-        if let Some(note) = context.model.film.as_ref().and_then(|film| film.note.as_ref()) {
+        // Why there is no picture is told where it would be.
+        let film = context.model.film.as_ref().filter(|film| !film.moments.is_empty());
+        if let Some(note) = film.and_then(|film| film.note.as_ref()) {
             ui.label(RichText::new(note).color(Theme::of(ui).problem));
         }
         ui.horizontal_top(|ui| {

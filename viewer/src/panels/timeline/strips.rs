@@ -4,6 +4,7 @@ use cartwheel_trainer::watch::ChosenBy;
 use eframe::egui::{Align2, CursorIcon, FontId, Painter, Rect, Response, Sense, Ui, WidgetInfo, pos2, vec2};
 
 use super::track::{Kind, Strip, Track, parts, span};
+use crate::number::short;
 use crate::text;
 use crate::theme::Theme;
 
@@ -61,7 +62,7 @@ fn hover(response: Response, track: &Track, at: &dyn Fn(f32) -> usize) {
         ui.label(format!("{} {step}", text::STEP));
         for strip in &track.strips {
             if let Some(value) = strip.values[step] {
-                ui.label(format!("{} {value}", strip.name));
+                ui.label(format!("{} {}", strip.name, short(value.into())));
             }
         }
     });

@@ -95,13 +95,13 @@ fn strips_seek() {
 #[test]
 fn the_film_is_described_and_judged_by_others() {
     let (mut model, state) = opened();
-    let note = Some(text::cut_off(3, 9));
-    model.apply(Update::Film(Arc::new(Film { note: note.clone(), ..fixture::film(3) })));
+    let note = text::cut_off(3, 9);
+    model.apply(Update::Film(Arc::new(Film { note: Some(note.clone()), ..fixture::film(3) })));
     model.seek(2);
     let mut harness = show(model, state);
     harness.run();
-    harness.get_by_label(&note.unwrap());
-    harness.get_by_label(&text::where_in_film(0, 0, 2, 3, 2.0));
+    harness.get_by_label(&note);
+    harness.get_by_label(&text::step_of(2, 3));
     harness.get_by_value(text::BEST_WEIGHTS).click();
     harness.run();
     harness.get_by_label(text::LATEST_WEIGHTS).click();
@@ -143,5 +143,6 @@ fn without_anything_there_is_no_panic() {
     model.apply(Update::Film(Arc::new(Film { moments: Vec::new(), note: Some("gone".into()), ..fixture::film(1) })));
     let mut harness = show(model, state);
     harness.run();
-    harness.get_by_label("gone");
+    assert!(harness.query_by_label("gone").is_none(), "it is told in the picture's place");
+    harness.get_by_label(text::LIVE);
 }
