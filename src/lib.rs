@@ -1,7 +1,7 @@
 //! Cartwheel: reinforcement learning in Rust.
 //!
-//! This crate gathers the parts: [`envs`] (worlds), [`agents`] (what decides and learns) and [`trainer`] (how
-//! things learn). The `cartwheel` command does nothing that these do not; [`cli`] puts it into a program of your own,
+//! This crate gathers the parts: [`envs`] (worlds), [`agents`] (what decides and learns), [`trainer`] (how
+//! things learn) and [`viewer`] (what people look at). The `cartwheel` command does nothing that these do not; [`cli`] puts it into a program of your own,
 //! with environments of your own in it.
 //!
 //! ```no_run
@@ -18,3 +18,4 @@ pub mod cli;
 pub use cartwheel_agents as agents;
 pub use cartwheel_envs as envs;
 pub use cartwheel_trainer as trainer;
+pub use cartwheel_viewer as viewer;

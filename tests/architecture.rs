@@ -10,18 +10,20 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each crate of the workspace and those of the workspace that it may depend on.
-const ARROWS: [(&str, &[&str]); 4] = [
+const ARROWS: [(&str, &[&str]); 5] = [
     ("cartwheel-envs", &[]),
     ("cartwheel-agents", &["cartwheel-envs"]),
     ("cartwheel-trainer", &["cartwheel-envs", "cartwheel-agents"]),
-    ("cartwheel", &["cartwheel-envs", "cartwheel-agents", "cartwheel-trainer"]),
+    ("cartwheel-viewer", &["cartwheel-envs", "cartwheel-agents", "cartwheel-trainer"]),
+    ("cartwheel", &["cartwheel-envs", "cartwheel-agents", "cartwheel-trainer", "cartwheel-viewer"]),
 ];
 
 /// Where `dfdx` may be named.
 const NETWORKS: &[&str] = &["agents/src/nn/"];
 
-/// Where `unsafe` may be: SIMD kernels.
-const KERNELS: &[&str] = &["agents/src/nn/", "envs/src/classic/sine.rs", "envs/src/vector/native.rs"];
+/// Where `unsafe` may be: SIMD kernels, and where OpenGL is asked its renderer's name.
+const UNSAFE: &[&str] =
+    &["agents/src/nn/", "envs/src/classic/sine.rs", "envs/src/vector/native.rs", "viewer/src/window.rs"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -69,15 +71,23 @@ fn one_crate_knows_dfdx() {
 }
 
 #[test]
+fn one_crate_knows_egui() {
+    for package in packages() {
+        let knows = dependencies(&package).iter().any(|name| name == "eframe" || name.starts_with("egui"));
+        assert_eq!(knows, package["name"] == "cartwheel-viewer", "{}", package["name"]);
+    }
+}
+
+#[test]
 fn dfdx_is_named_only_beside_the_networks() {
     let found = outside(NETWORKS, |code| words(code).any(|word| word == "dfdx"));
     assert!(found.is_empty(), "dfdx is named outside {NETWORKS:?}:\n{}", found.join("\n"));
 }
 
 #[test]
-fn unsafe_code_is_only_in_kernels() {
-    let found = outside(KERNELS, |code| words(code).any(|word| word == "unsafe"));
-    assert!(found.is_empty(), "unsafe code outside {KERNELS:?}:\n{}", found.join("\n"));
+fn unsafe_code_is_only_where_it_must_be() {
+    let found = outside(UNSAFE, |code| words(code).any(|word| word == "unsafe"));
+    assert!(found.is_empty(), "unsafe code outside {UNSAFE:?}:\n{}", found.join("\n"));
 }
 
 /// Lines of shipped code outside `places` for which `holds`, as `file:line: text`.

@@ -182,7 +182,7 @@ impl EnvError {
     }
 
     /// An action that `space` does not take.
-    pub(crate) fn invalid_action(action: crate::Action<'_>, space: &crate::Space) -> Self {
+    pub fn invalid_action(action: crate::Action<'_>, space: &crate::Space) -> Self {
         Self::InvalidAction { found: format!("{action:?}"), expected: format!("of {space}") }
     }
 

@@ -15,6 +15,8 @@ mod record;
 mod runs;
 mod signals;
 mod train;
+mod view;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -24,7 +26,7 @@ use tracing_subscriber::EnvFilter;
 
 use output::{Failure, Output};
 
-/// Reinforcement learning in Rust: environments, agents and a trainer.
+/// Reinforcement learning in Rust: environments, agents, a trainer and a live viewer.
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true, propagate_version = true)]
 struct Cli {
@@ -40,9 +42,11 @@ struct Cli {
 enum Command {
     /// Train an agent on an environment.
     Train(Box<train::Args>),
+    /// Watch runs in a window or in the terminal: live ones as they train, others as they were.
+    Watch(watch::Args),
     /// Play greedy episodes with a trained policy.
     Eval(eval::Args),
-    /// Play an environment yourself, in the terminal.
+    /// Play an environment yourself, in a window or in the terminal.
     Play(play::Args),
     /// Record episodes as a GIF.
     Record(record::Args),
@@ -79,7 +83,9 @@ fn dispatch() -> ExitCode {
             EnvFilter::builder()
                 .with_default_directive(Level::WARN.into())
                 .with_env_var("CARTWHEEL_LOG")
-                .from_env_lossy(),
+                .from_env_lossy()
+                // What a display lacks is no news to somebody who trains.
+                .add_directive("winit=error".parse().unwrap_or_else(|_| Level::WARN.into())),
         )
         .with_writer(std::io::stderr)
         .without_time()
@@ -92,6 +98,7 @@ fn dispatch() -> ExitCode {
     let output = Output { json: cli.json };
     let result = match cli.command {
         Command::Train(args) => train::run(*args, output),
+        Command::Watch(args) => watch::run(args),
         Command::Eval(args) => eval::run(&args, output),
         Command::Play(args) => play::run(&args, output),
         Command::Record(args) => record::run(&args, output),

@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use crate::trainer::TrainError;
+use crate::viewer::ViewerError;
 use serde::Serialize;
 use serde_json::json;
 
@@ -39,6 +40,12 @@ impl Failure {
 
 impl From<TrainError> for Failure {
     fn from(error: TrainError) -> Self {
+        if error.is_usage() { Self::usage(error) } else { Self::failed(error) }
+    }
+}
+
+impl From<ViewerError> for Failure {
+    fn from(error: ViewerError) -> Self {
         if error.is_usage() { Self::usage(error) } else { Self::failed(error) }
     }
 }

@@ -14,6 +14,7 @@ use super::env_args::EnvArgs;
 use super::output::{Failure, Output};
 use super::progress::Display;
 use super::signals::Signals;
+use super::view::{PATIENCE, View};
 
 /// The git revision this was built from.
 const REVISION: Option<&str> = option_env!("CARTWHEEL_GIT_REVISION");
@@ -75,6 +76,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "RUN", conflicts_with_all = ["env", "algo", "seed", "seeds", "steps", "n_envs", "clock", "env_args", "wrappers", "on_worker_death",
         "runs_dir", "name", "checkpoint_every", "config", "set", "init_from", "print_config"])]
     resume: Option<PathBuf>,
+    /// Let no viewer watch the run.
+    #[arg(long)]
+    no_watch: bool,
+    /// Open a window, and train in it at a pace at which a person sees it learn.
+    #[arg(long, conflicts_with_all = ["seeds", "no_watch", "print_config"])]
+    view: bool,
     /// Print the resolved settings with a comment on each key, and stop.
     #[arg(long)]
     print_config: bool,
@@ -93,7 +100,8 @@ pub(crate) fn run(args: Args, output: Output) -> Result {
         if let Some(device) = args.device {
             experiment.settings_mut().train.device = device;
         }
-        return one(experiment, &signals, output);
+        experiment.settings_mut().run.watch &= !args.no_watch;
+        return one(experiment, args.view, &signals, output);
     }
     let settings = args.settings()?;
     if args.print_config {
@@ -102,7 +110,7 @@ pub(crate) fn run(args: Args, output: Output) -> Result {
         return Ok(ExitCode::SUCCESS);
     }
     match args.seeds {
-        None => one(Experiment::new(settings), &signals, output),
+        None => one(Experiment::new(settings), args.view, &signals, output),
         Some(count) => several(&settings, count, &signals, output),
     }
 }
@@ -145,6 +153,7 @@ impl Args {
         put(&mut settings.run.name, self.name.clone().map(Some));
         put(&mut settings.run.checkpoint_every, self.checkpoint_every);
         put(&mut settings.train.init_from, self.init_from.as_ref().map(|path| Some(text(path))));
+        settings.run.watch &= !self.no_watch;
         settings.check()?;
         Ok(settings)
     }
@@ -156,11 +165,18 @@ fn put<T>(setting: &mut T, flag: Option<T>) {
     }
 }
 
-/// Trains one run and prints its summary.
-fn one(experiment: Experiment<'_>, signals: &Signals, output: Output) -> Result {
-    let experiment = experiment.callback(Display::new()).stop_when(signals.stop.clone()).git_revision(REVISION);
+/// Trains one run, in a window if it is to be seen, and prints its summary.
+fn one(mut experiment: Experiment<'_>, seen: bool, signals: &Signals, output: Output) -> Result {
+    let view = if seen { Some(View::new(experiment.settings_mut())?) } else { None };
+    let mut experiment = experiment.callback(Display::new()).stop_when(signals.stop.clone()).git_revision(REVISION);
+    if let Some(view) = &view {
+        experiment = experiment.callback(view.callback()).wait_for_viewer(PATIENCE);
+    }
     let summary = experiment.run()?;
     output.print(&summary, || describe(&summary));
+    if let Some(view) = view {
+        view.wait(signals);
+    }
     Ok(signals.exit_code().filter(|_| summary.interrupted).map_or(ExitCode::SUCCESS, ExitCode::from))
 }
 
@@ -245,7 +261,7 @@ fn describe(summary: &Summary) -> String {
         text += &format!("\n\n  go on with it     {cartwheel} train --resume {run}");
     }
     text += &format!(
-        "\n\n  evaluate it       {cartwheel} eval {run} --episodes 100\n  its curves        {run}/learning_curve.svg, or tensorboard --logdir {run}\n  all runs          {cartwheel} runs --runs-dir {runs}"
+        "\n\n  watch it again    {cartwheel} watch {run}\n  evaluate it       {cartwheel} eval {run} --episodes 100\n  its curves        {run}/learning_curve.svg, or tensorboard --logdir {run}\n  all runs          {cartwheel} runs --runs-dir {runs}"
     );
     text
 }

@@ -10,6 +10,7 @@
 //! | `play` | games under a pseudo terminal: keys, pictures, and the terminal put back |
 //! | `config` | where settings come from, and `--print-config` |
 //! | `env`, `eval`, `record`, `runs` | the other subcommands, and `--json` over all of them |
+//! | `watch` | viewers of a run: what they see and do, and that training needs none of them |
 //! | `wrappers` | training in wrapped environments, and wrappers that do not fit |
 //! | `python` | environments that live in Python |
 //! | `bad_input` | what was asked wrongly: the message names it and says what to do |
@@ -31,4 +32,5 @@ mod resume;
 mod runs;
 mod support;
 mod train;
+mod watch;
 mod wrappers;

@@ -129,6 +129,8 @@ impl Folder {
         stderr: impl Into<Stdio>,
     ) -> Running {
         let command = command.current_dir(self.folder.path()).env_remove("CARTWHEEL_LOG").env("RUST_BACKTRACE", "1");
+        // Windows have tests of their own.
+        let command = command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
         let child = command.stdin(stdin).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         Running { child: Some(child), line: line.into() }
     }

@@ -5,13 +5,17 @@
 
 use cartwheel_agents::nn::{Activations, Mlp};
 use cartwheel_agents::{Features, argmax};
-use cartwheel_envs::{Actions, EnvError, Generator, Row, Rows, Space, Statistics, VectorEnv, VectorStep};
+use cartwheel_envs::{Actions, Generator, Rows, Space, Statistics, VectorEnv, VectorStep};
 use serde::{Deserialize, Serialize};
 
 use crate::error::EnvFault;
 use crate::replay::Replay;
 use crate::rollout::{FinishedEpisode, Rollout};
 use crate::run::{ActionLog, EpisodeRecord};
+use crate::watch::{Activity, Seat};
+
+mod faults;
+mod watched;
 
 /// A network's parameters as actors see them: immutable and numbered.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -79,6 +83,14 @@ pub struct Actor {
     input: Vec<f32>,
     actions: Vec<i32>,
     scratch: Activations,
+    seat: Seat,
+    /// Vector steps done in rollouts that are finished.
+    steps: u64,
+    /// While somebody watches: exploration's streams before the present choice, the policy's actions, and whose actions
+    /// people chose.
+    coins: Vec<Generator>,
+    chosen: Vec<i32>,
+    people: Vec<bool>,
 }
 
 /// The running episode of an environment.
@@ -137,6 +149,11 @@ impl Actor {
             input: vec![0.0; n * spec.features.width()],
             actions: vec![0; n],
             scratch: Activations::default(),
+            seat: Seat::default(),
+            steps: 0,
+            coins: Vec::new(),
+            chosen: Vec::new(),
+            people: vec![false; n],
             envs,
             spec,
         };
@@ -184,7 +201,17 @@ impl Actor {
         out.episodes.clear();
         for t in 0..out.capacity() {
             let now = steps + (t * self.spec.total_envs) as u64;
-            self.choose(weights, self.spec.epsilon.at(now));
+            let (watched, mut epsilon) = (self.seat.attended(), self.spec.epsilon.at(now));
+            if watched {
+                epsilon = self.look_before_choice(epsilon);
+            }
+            self.seat.doing(Activity::Inferring);
+            self.choose(weights, epsilon);
+            if watched {
+                self.seat.has_done(self.steps + t as u64);
+                self.look_after_choice(weights, now, epsilon);
+            }
+            self.seat.doing(Activity::Stepping);
             for e in 0..n {
                 out.observations.copy_row(t * n + e, &self.observations, e);
             }
@@ -203,6 +230,8 @@ impl Actor {
             }
             out.steps = t + 1;
         }
+        self.steps += out.steps as u64;
+        self.seat.has_done(self.steps);
         for e in 0..n {
             out.observations.copy_row(out.steps * n + e, &self.observations, e);
         }
@@ -222,13 +251,9 @@ impl Actor {
     fn choose(&mut self, weights: &Weights, epsilon: f64) {
         let actions = self.spec.mlp.outputs();
         if epsilon < 1.0 {
-            let width = self.spec.features.width();
-            for (e, row) in self.input.chunks_exact_mut(width).enumerate() {
-                self.spec.features.encode(self.observations.row(e), row);
-            }
-            let stride = self.spec.mlp.output_stride();
-            let q = self.spec.mlp.forward(&weights.parameters, &self.input, self.actions.len(), &mut self.scratch);
-            for (action, q) in self.actions.iter_mut().zip(q.chunks_exact(stride)) {
+            self.judge(weights);
+            let q = self.spec.mlp.last_outputs(&self.scratch).chunks_exact(self.spec.mlp.output_stride());
+            for (action, q) in self.actions.iter_mut().zip(q) {
                 *action = self.first_action + argmax(&q[..actions]) as i32;
             }
         }
@@ -237,6 +262,15 @@ impl Actor {
                 *action = self.first_action + stream.below(actions as u64) as i32;
             }
         }
+    }
+
+    /// Values every environment's actions; they stay in `scratch`.
+    fn judge(&mut self, weights: &Weights) {
+        let width = self.spec.features.width();
+        for (e, row) in self.input.chunks_exact_mut(width).enumerate() {
+            self.spec.features.encode(self.observations.row(e), row);
+        }
+        self.spec.mlp.forward(&weights.parameters, &self.input, self.actions.len(), &mut self.scratch);
     }
 
     /// Keeps the books of environment `e`'s episode after step `t` of a rollout.
@@ -271,63 +305,6 @@ impl Actor {
         out.episodes.push(FinishedEpisode { step: t, record, length: ended.length });
     }
 
-    /// Refuses observations and rewards that are not numbers (ReLU would hide a NaN from the loss), and discrete
-    /// observations outside their space.
-    fn check_finite(&self, now: u64) -> Result<(), EnvFault> {
-        let finite = |values: &[f32]| values.iter().fold(0.0, |sum, x| sum + x * 0.0) == 0.0;
-        if !self.observations.as_f32().is_none_or(finite) {
-            let width = self.observations.width();
-            let values = self.observations.as_f32().unwrap_or_default();
-            let at = values.iter().position(|x| !x.is_finite()).unwrap_or_default();
-            let what = format!("observation[{}] is {}", at % width, values[at]);
-            return Err(self.fault_of(at / width, now, what));
-        }
-        let finals = self.step.final_observations.as_f32().unwrap_or_default();
-        let width = self.observations.width();
-        for e in 0..self.num_envs() {
-            let ended = self.step.terminated[e] || self.step.truncated[e];
-            if ended && !finals.is_empty() && !finite(&finals[e * width..(e + 1) * width]) {
-                return Err(self.fault_of(e, now, "the final observation is not finite".into()));
-            }
-        }
-        let space = self.envs.single_observation_space();
-        for e in 0..self.num_envs() {
-            let ended = self.step.terminated[e] || self.step.truncated[e];
-            let last = ended.then(|| self.step.final_observations.row(e));
-            for seen in [Some(self.observations.row(e)), last].into_iter().flatten() {
-                if let Row::I32(numbers) = seen
-                    && !space.contains(seen)
-                {
-                    return Err(self.fault_of(e, now, format!("the observation {numbers:?} is not in {space}")));
-                }
-            }
-        }
-        if !finite(&self.step.rewards) {
-            let e = self.step.rewards.iter().position(|x| !x.is_finite()).unwrap_or_default();
-            return Err(self.fault_of(e, now, format!("the reward is {}", self.step.rewards[e])));
-        }
-        Ok(())
-    }
-
-    fn fault_of(&self, e: usize, now: u64, what: String) -> EnvFault {
-        EnvFault {
-            env_id: self.spec.env_id.clone(),
-            env: Some(self.first_env + e),
-            seed: self.spec.seed,
-            step: now,
-            episode_step: self.episodes.get(e).map(|episode| episode.length),
-            what,
-        }
-    }
-
-    fn fault(&self, error: EnvError, now: u64) -> EnvFault {
-        match error {
-            EnvError::AtIndex { index, source } => self.fault_of(index, now, source.to_string()),
-            EnvError::Panicked { index, message } => self.fault_of(index, now, format!("it panicked: {message}")),
-            other => EnvFault { env: None, episode_step: None, ..self.fault_of(0, now, other.to_string()) },
-        }
-    }
-
     /// What a checkpoint keeps of each environment, or nothing if one cannot save its state.
     pub fn env_states(&self) -> Option<Vec<EnvState>> {
         let state = |e: usize| {
@@ -356,14 +333,6 @@ impl Actor {
         for e in 0..self.num_envs() {
             replay.begin(self.first_env + e, self.observations.row(e));
         }
-    }
-
-    /// The fault that a panic while collecting was.
-    pub fn panicked(&self, panic: &(dyn std::any::Any + Send), now: u64) -> EnvFault {
-        let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-        let text =
-            text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".into());
-        EnvFault { env: None, episode_step: None, ..self.fault_of(0, now, format!("an actor panicked: {text}")) }
     }
 }
 

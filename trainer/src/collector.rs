@@ -18,6 +18,7 @@ use crate::actor::{Actor, EnvState, Weights};
 use crate::cpu_time::thread_cpu_time;
 use crate::error::EnvFault;
 use crate::rollout::Rollout;
+use crate::watch::Activity;
 
 type Filled = Result<Rollout, EnvFault>;
 
@@ -145,6 +146,14 @@ impl<'scope> Collector<'scope> {
         }
     }
 
+    /// Rollouts that wait for the learner, and how many may.
+    pub fn queue(&self) -> (usize, usize) {
+        match self {
+            Self::Sync(_) => (0, 0),
+            Self::Async(actors) => (actors.filled.len(), actors.filled.capacity().unwrap_or_default()),
+        }
+    }
+
     /// Stops all actors.
     pub fn finish(self) -> Finished {
         // Hanging up on the threads is what ends them; only then can they be joined.
@@ -192,6 +201,7 @@ impl<'scope> Worker<'scope> {
                 match request {
                     Request::Collect(weights, steps, mut rollout) => {
                         let result = guarded_collect(&mut actor, &weights, steps, &mut rollout);
+                        actor.seat().doing(Activity::Waiting);
                         drop(answer.send(result.map(|()| rollout)));
                     }
                     Request::EnvStates(reply) => drop(reply.send(actor.env_states())),
@@ -261,6 +271,7 @@ fn guarded_collect(actor: &mut Actor, weights: &Weights, steps: u64, rollout: &m
     // After a panic the actor is only asked for nothing more: a broken state cannot be seen.
     catch_unwind(AssertUnwindSafe(|| actor.collect(weights, steps, rollout)))
         .unwrap_or_else(|panic| Err(actor.panicked(panic.as_ref(), steps)))
+        .inspect_err(|_| actor.seat().failed())
 }
 
 /// An actor's life on the async clock: empty rollouts in, filled ones out, until either side hangs up.
@@ -277,6 +288,7 @@ fn run_free(
         let steps = started.fetch_add((rollout.capacity() * rollout.envs) as u64, Ordering::Relaxed);
         let result = guarded_collect(&mut actor, &weights.load(), steps, &mut rollout);
         let failed = result.is_err();
+        actor.seat().doing(Activity::Waiting);
         if filled.send((index, result.map(|()| rollout))).is_err() || failed {
             break;
         }

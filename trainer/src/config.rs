@@ -10,6 +10,8 @@ use cartwheel_agents::nn::Device;
 use cartwheel_agents::{config, config_enum};
 use cartwheel_envs::{BridgeOptions, EnvBuilder, WrapperSpec};
 
+use crate::replay::Prioritization;
+
 config_enum! {
     /// How collecting and learning take turns.
     pub enum Clock {
@@ -193,6 +195,8 @@ config! {
         checkpoint_replay: bool = true;
         /// Whether each episode's actions are kept, so that it can be shown again.
         record_episodes: bool = true;
+        /// Whether the run can be watched while it trains, by this user on this machine.
+        watch: bool = true;
     }
 }
 
@@ -276,6 +280,19 @@ impl Settings {
         config::render(&self.sections(), comments)
     }
 
+    /// Every setting by its name, such as `train.seed`, and its value as people write it: text without quotes.
+    pub fn values(&self) -> Vec<(String, String)> {
+        let sections = self.sections().into_iter();
+        let values = sections.flat_map(|section| {
+            section.keys().iter().filter_map(move |key| {
+                let value = section.get(key.name)?;
+                let text = value.as_str().map_or_else(|| value.to_string().trim().to_owned(), str::to_owned);
+                Some((format!("{}.{}", section.name(), key.name), text))
+            })
+        });
+        values.collect()
+    }
+
     /// The settings as a Markdown reference: docs/configuration.md.
     pub fn reference(&self) -> String {
         config::render_reference(&self.sections())
@@ -320,6 +337,12 @@ impl Settings {
     /// Gradient steps of an update.
     pub fn phase_updates(&self) -> u64 {
         u64::try_from(self.dqn.gradient_steps).unwrap_or_else(|_| self.phase_steps())
+    }
+
+    /// How replay prioritizes, if it does.
+    pub fn prioritization(&self) -> Option<Prioritization> {
+        let (alpha, eps) = (self.dqn.prioritized_replay_alpha, self.dqn.prioritized_replay_eps);
+        self.dqn.prioritized_replay.then_some(Prioritization { alpha, eps })
     }
 
     /// Refuses settings that are each fine but do not go together.
@@ -383,6 +406,18 @@ mod tests {
                 "docs/configuration.md is out of date: run UPDATE_DOCS=1 cargo test --release -p cartwheel-trainer"
             );
         }
+    }
+
+    #[test]
+    fn values_by_name() {
+        let mut settings = Settings::default();
+        settings.train.seed = 7;
+        let values = settings.values();
+        let value = |name: &str| values.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        assert_eq!(value("train.seed"), Some("7"));
+        assert_eq!(value("env.id"), Some("CartPole-v1"));
+        assert_eq!(value("train.actors"), Some("auto"));
+        assert_eq!(value("run.name"), Some("none"));
     }
 
     #[test]

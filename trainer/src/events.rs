@@ -62,7 +62,7 @@ pub struct Progress {
     pub epsilon: f64,
     /// Mean return of the last hundred episodes, once there is one.
     pub mean_return: Option<f64>,
-    /// Time spent training, evaluations excluded.
+    /// Time spent training, without evaluations and the time for which viewers held the run.
     pub elapsed: Duration,
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use cartwheel_agents::nn::{Isa, prepare_thread};
 use cartwheel_agents::{Features, GreedyPolicy, PolicyError};
@@ -30,7 +30,7 @@ pub struct Summary {
     pub updates: u64,
     /// Finished training episodes.
     pub episodes: u64,
-    /// Seconds of training, evaluations excluded.
+    /// Seconds of training, without evaluations and without the time for which viewers held the run.
     pub wall_s: f64,
     /// CPU seconds of the same, over all its threads.
     pub cpu_s: f64,
@@ -85,12 +85,20 @@ pub struct Experiment<'a> {
     callbacks: Vec<Box<dyn Callback + 'a>>,
     stop: Arc<AtomicBool>,
     git_revision: Option<String>,
+    wait_for_viewer: Option<Duration>,
 }
 
 impl<'a> Experiment<'a> {
     /// A new run with `settings`.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, resume: None, callbacks: Vec::new(), stop: Arc::default(), git_revision: None }
+        Self {
+            settings,
+            resume: None,
+            callbacks: Vec::new(),
+            stop: Arc::default(),
+            git_revision: None,
+            wait_for_viewer: None,
+        }
     }
 
     /// The run in the folder `path`, gone on with from its last checkpoint: from its first step if it has
@@ -127,6 +135,13 @@ impl<'a> Experiment<'a> {
     #[must_use]
     pub fn git_revision(mut self, revision: Option<&str>) -> Self {
         self.git_revision = revision.map(str::to_string);
+        self
+    }
+
+    /// Holds the run before its first step until a viewer wants frames, but no longer than `patience`. Needs `run.watch`.
+    #[must_use]
+    pub fn wait_for_viewer(mut self, patience: Duration) -> Self {
+        self.wait_for_viewer = Some(patience);
         self
     }
 
@@ -206,7 +221,7 @@ impl<'a> Experiment<'a> {
                 || init.action_space() != &action_space)
         {
             return Err(TrainError::Unfit(format!(
-                "the weights of train.init_from = {} are of another network or other spaces: dqn.net_arch, dqn.activation_fn and the environment must be the same",
+                "the weights of train.init_from = {} are of another network or other spaces: dqn.net_arch, dqn.activation_fn, dqn.dueling and the environment must be the same",
                 settings.train.init_from.as_deref().unwrap_or_default()
             )));
         }
@@ -220,6 +235,7 @@ impl<'a> Experiment<'a> {
             observation_space,
             action_space,
             actions: actions as usize,
+            wait_for_viewer: self.wait_for_viewer,
         })
     }
 
@@ -233,14 +249,16 @@ impl<'a> Experiment<'a> {
     /// What replay will take, if that is there.
     fn replay_bytes(&self, space: &Space) -> Result<u64, TrainError> {
         let (n_envs, buffer_size) = (self.settings.env.n_envs, self.settings.dqn.buffer_size);
-        let needed = Replay::bytes_needed(space, n_envs, buffer_size);
+        let bytes =
+            |buffer_size| Replay::bytes_needed(space, n_envs, buffer_size, self.settings.dqn.prioritized_replay);
+        let needed = bytes(buffer_size);
         let memory = u128::from(memory_bytes());
         if needed <= memory {
             return Ok(needed as u64);
         }
         let (has, needs) = (in_mib(memory), in_mib(needed));
         let half = |setting: usize| (setting as u128 * memory / 2 / needed).max(1);
-        Err(TrainError::Unfit(if Replay::bytes_needed(space, n_envs, 1) > memory / 2 {
+        Err(TrainError::Unfit(if bytes(1) > memory / 2 {
             let fits = half(n_envs);
             format!(
                 "replay for env.n_envs = {n_envs} needs at least {needs}, and this machine has {has}: lower env.n_envs to {fits} or less"

@@ -9,6 +9,7 @@
 //! | `replay` | transitions, and how batches are drawn from them |
 //! | `evaluation` | greedy episodes |
 //! | `run` | files: configuration, metrics, TensorBoard, episodes, checkpoints |
+//! | [`watch`] | what viewers see of a run while it trains, and what they can do to it |
 //! | `statistics`, `plot` | numbers and pictures over runs |
 //!
 //! ```no_run
@@ -23,6 +24,7 @@
 pub mod plot;
 pub mod run;
 pub mod statistics;
+pub mod watch;
 
 mod actor;
 mod collector;
@@ -47,6 +49,6 @@ pub use error::{EnvFault, TrainError};
 pub use evaluation::{Evaluation, Evaluator};
 pub use events::{Callback, Event, Progress};
 pub use experiment::{CheckpointCosts, Experiment, GreedyReturn, Summary, initial_weights};
-pub use replay::{Replay, ReplayState, ReplayView, Returns};
+pub use replay::{Outcome, Prioritization, Replay, ReplayState, ReplayView, Returns, Stored};
 pub use rollout::{FinishedEpisode, Rollout};
 pub use seeds::{Aggregate, train_seeds};

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::evaluation::Evaluation;
 use crate::run::MetricsRow;
+use crate::watch::Intervention;
 
 /// Episodes that rollout metrics average over, as in Stable-Baselines3.
 const WINDOW: usize = 100;
@@ -31,7 +32,7 @@ pub(crate) struct Books {
     pub(crate) version: u64,
     /// Transitions collected that gradient steps are still owed for, times gradient steps of an update.
     pub(crate) owed: u64,
-    /// Seconds trained, evaluations excluded, and CPU seconds of it.
+    /// Seconds trained, without evaluations and the time for which viewers held the run, and CPU seconds of it.
     pub(crate) wall_s: f64,
     pub(crate) cpu_s: f64,
     /// The best weights by evaluation.
@@ -113,6 +114,15 @@ impl Books {
             ("eval/mean_reward".into(), evaluation.mean()),
             ("eval/std_reward".into(), evaluation.std()),
             ("eval/mean_ep_length".into(), evaluation.mean_length()),
+        ]))
+    }
+
+    /// The row of what people decided in the policy's place.
+    pub(crate) fn intervention_row(&self, epsilon: f64, now: &Intervention) -> MetricsRow {
+        self.with(BTreeMap::from([
+            ("control/epsilon".into(), epsilon),
+            ("control/taken_over".into(), now.taken_over as f64),
+            ("control/person_steps".into(), now.person_steps as f64),
         ]))
     }
 

@@ -30,6 +30,9 @@ pub struct Fused {
     steps: i32,
     /// Reused between steps; taken while a tape holds it.
     gradients: Option<Gradients<f32, Cpu>>,
+    /// Whether the next step leaves its gradient's norms, and those that were left last.
+    measures: bool,
+    norms: Vec<f32>,
     inference: Activations,
     training: Arc<Mutex<Activations>>,
 }
@@ -50,6 +53,8 @@ impl Fused {
             second_moment: device.try_alloc_len(n).map_err(DeviceError::new)?,
             steps: 0,
             gradients: None,
+            measures: false,
+            norms: Vec::new(),
             inference: Activations::default(),
             training: Arc::default(),
             mlp: Arc::new(mlp),
@@ -115,6 +120,9 @@ impl ValueNetwork for Fused {
         let isa = self.mlp.isa();
         let gradient = gradients.get_or_alloc_mut(&self.parameters).map_err(DeviceError::new)?;
         let grad_norm = square_sum(isa, gradient).sqrt();
+        if std::mem::take(&mut self.measures) {
+            self.norms = self.mlp.norms(gradient);
+        }
         if !(value.is_finite() && grad_norm.is_finite()) {
             gradient.fill(0.0);
             self.gradients = Some(gradients);
@@ -131,6 +139,14 @@ impl ValueNetwork for Fused {
         self.gradients = Some(gradients);
         self.parameters.copy_into(Arc::make_mut(&mut self.host).as_mut_slice());
         Ok(StepStats { loss: value, grad_norm })
+    }
+
+    fn measure_gradient(&mut self) {
+        self.measures = true;
+    }
+
+    fn gradient_norms(&self) -> &[f32] {
+        &self.norms
     }
 
     fn update_target(&mut self, tau: f32) -> Result<(), DeviceError> {

@@ -16,6 +16,7 @@ type Matrix<D, T = NoneTape> = Tensor<(usize, usize), f32, D, T>;
 /// See the module's documentation.
 pub struct Stock<D: Device<f32>> {
     mlp: Mlp,
+    dueling: Option<Head<D>>,
     device: D,
     online: Flat<D>,
     target: Flat<D>,
@@ -26,6 +27,27 @@ pub struct Stock<D: Device<f32>> {
     /// Parameters and outputs on the host, as the last step or forward pass left them.
     host: Vec<f32>,
     outputs: Vec<f32>,
+    /// Whether the next step leaves its gradient's norms, and those that were left last.
+    measures: bool,
+    norms: Vec<f32>,
+}
+
+/// What a dueling network's last layer takes on the device.
+struct Head<D: Device<f32>> {
+    mask: Matrix<D>,
+    matrix: Matrix<D>,
+}
+
+impl<D: Device<f32>> Head<D> {
+    fn new(mlp: &Mlp, device: &D) -> Result<Option<Self>, DeviceError> {
+        let (layers, Some(dueling)) = mlp.layers() else { return Ok(None) };
+        let head = &layers[layers.len() - 1];
+        let upload = |values, shape| device.try_tensor_from_vec(values, shape).map_err(DeviceError::new);
+        Ok(Some(Self {
+            mask: upload(dueling.mask.clone(), (head.inputs, head.outputs))?,
+            matrix: upload(dueling.matrix(head.outputs), (head.outputs, head.outputs))?,
+        }))
+    }
 }
 
 impl<D: Device<f32>> Stock<D> {
@@ -36,6 +58,7 @@ impl<D: Device<f32>> Stock<D> {
     pub fn new(mlp: Mlp, device: D, state: &TrainingState) -> Result<Self, NnError> {
         let zeros = device.try_zeros_like(&(mlp.flat_len(),)).map_err(DeviceError::new)?;
         let mut network = Self {
+            dueling: Head::new(&mlp, &device)?,
             mlp,
             online: zeros.clone(),
             target: zeros,
@@ -44,6 +67,8 @@ impl<D: Device<f32>> Stock<D> {
             steps: 0,
             host: Vec::new(),
             outputs: Vec::new(),
+            measures: false,
+            norms: Vec::new(),
             device,
         };
         network.restore(state)?;
@@ -63,14 +88,22 @@ impl<D: Device<f32>> Stock<D> {
         let batch = x.shape().0;
         let (parameters, tape) = parameters.split_tape();
         let mut x = x.put_tape(tape);
-        let last = self.mlp.flat_layers().count() - 1;
-        for (l, layer) in self.mlp.flat_layers().enumerate() {
+        let (layers, _) = self.mlp.layers();
+        for (l, layer) in layers.iter().enumerate() {
             let (i, o) = (layer.inputs, layer.outputs);
             let weight = parameters.retaped::<T>().try_slice((layer.weight..layer.weight + i * o,))?;
+            let mut weight = weight.try_reshape_like(&(i, o))?;
             let bias = parameters.retaped::<T>().try_slice((layer.bias..layer.bias + o,))?;
-            x = x.try_matmul(weight.try_reshape_like(&(i, o))?)?;
+            let is_last = l + 1 == layers.len();
+            if let Some(dueling) = self.dueling.as_ref().filter(|_| is_last) {
+                weight = weight.try_mul(dueling.mask.clone())?;
+            }
+            x = x.try_matmul(weight)?;
             x = x.try_add(bias.try_broadcast_like::<_, Axis<0>>(&(batch, o))?)?;
-            if l < last {
+            if let Some(dueling) = self.dueling.as_ref().filter(|_| is_last) {
+                x = x.try_matmul(dueling.matrix.clone())?;
+            }
+            if !is_last {
                 x = match self.mlp.activation() {
                     Activation::Relu => x.try_relu()?,
                     Activation::Tanh => x.try_tanh()?,
@@ -132,6 +165,9 @@ impl<D: Device<f32>> ValueNetwork for Stock<D> {
 
         let square = gradients.get(&self.online).try_square().and_then(|g| g.try_sum::<Rank0, _>());
         let grad_norm = square.map_err(DeviceError::new)?.as_vec()[0].sqrt();
+        if std::mem::take(&mut self.measures) {
+            self.norms = self.mlp.norms(&gradients.get(&self.online).as_vec());
+        }
         if !(value.is_finite() && grad_norm.is_finite()) {
             return Ok(StepStats { loss: value, grad_norm });
         }
@@ -149,6 +185,14 @@ impl<D: Device<f32>> ValueNetwork for Stock<D> {
         adam(optimizer).try_update(self.steps, &mut self.online, first, second, gradient).map_err(DeviceError::new)?;
         self.host = self.online.as_vec();
         Ok(StepStats { loss: value, grad_norm })
+    }
+
+    fn measure_gradient(&mut self) {
+        self.measures = true;
+    }
+
+    fn gradient_norms(&self) -> &[f32] {
+        &self.norms
     }
 
     fn update_target(&mut self, tau: f32) -> Result<(), DeviceError> {

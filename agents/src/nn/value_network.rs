@@ -82,6 +82,13 @@ pub trait ValueNetwork {
         loss: Loss<'_>,
     ) -> Result<StepStats, DeviceError>;
 
+    /// Has the next [`step`](Self::step) leave its gradient's norms.
+    fn measure_gradient(&mut self);
+
+    /// The Euclidean norms of the gradient that was measured last, before clipping, of the parameters of each of
+    /// [`Mlp::names`]; empty until one was measured.
+    fn gradient_norms(&self) -> &[f32];
+
     /// Moves the target by the share `tau` of its distance to the trained parameters; 1 copies them.
     ///
     /// # Errors

@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::envs::{EnvError, Game, Key, Pace, Phase};
+use crate::envs::{EnvError, Game, Key, Pace, Phase, PlayedEpisode};
+use crate::viewer::{self, PlayOptions, check_display};
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use serde_json::json;
 
@@ -41,12 +42,40 @@ pub(crate) struct Args {
     /// Episode i is reset with seed + i; from the clock, if not given.
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
-    /// A picture of what was played: a .gif file.
+    /// A picture of what was played: a .gif file, or from the window a .mp4 too.
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
+    /// A run whose policy plays the same beside you, in a window.
+    #[arg(long, value_name = "RUN", conflicts_with = "tui")]
+    against: Option<PathBuf>,
+    /// In this terminal instead of a window.
+    #[arg(long)]
+    tui: bool,
 }
 
 pub(crate) fn run(args: &Args, output: Output) -> Result {
+    // Reproducible, and short enough to be typed again.
+    let clock = || SystemTime::UNIX_EPOCH.elapsed().map_or(0, |time| u64::from(time.subsec_micros()));
+    let seed = args.seed.unwrap_or_else(clock);
+    match check_display() {
+        Ok(()) if !args.tui => in_window(args, seed, output),
+        Err(none) if args.against.is_some() => Err(none.into()),
+        _ => in_terminal(args, seed, output),
+    }
+}
+
+/// Plays in a window.
+fn in_window(args: &Args, seed: u64, output: Output) -> Result {
+    let env = args.env_args.builder(&args.env)?;
+    let (against, record) = (args.against.clone(), args.record.clone());
+    let played = viewer::play(&PlayOptions { env, fps: args.fps, seed, against, record })?;
+    let recorded = played.recorded.as_ref().map(|recorded| recorded.path.clone());
+    report(&args.env, seed, &played.episodes, &played.against, recorded, output);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Plays in the terminal.
+fn in_terminal(args: &Args, seed: u64, output: Output) -> Result {
     let env = args.env_args.builder(&args.env)?.drawable().make().map_err(Failure::usage)?;
     let id = env.spec().id.clone();
     let mut bindings = env.key_bindings();
@@ -63,9 +92,6 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
             return Err(Failure::usage(format!("{id} is stepped with each key, not by the clock: leave out --fps")));
         }
     };
-    // Reproducible, and short enough to be typed again.
-    let clock = || SystemTime::UNIX_EPOCH.elapsed().map_or(0, |time| u64::from(time.subsec_micros()));
-    let seed = args.seed.unwrap_or_else(clock);
     let mut game = Game::new(env, bindings, seed).map_err(Failure::failed)?;
     if let Some(out) = &args.record {
         film::check("--record", out, game.env())?;
@@ -81,7 +107,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
         None => play(&mut game, None, &signals).map_err(|error| Failure::failed(format!("{id}: {error}")))?,
         Some(out) => film::write(out, FILM_WIDTH, film_fps, |film| play(&mut game, Some(film), &signals))?,
     };
-    report(&id, seed, &game, args, output);
+    report(&id, seed, game.episodes(), &[], args.record.clone(), output);
     Ok(ending)
 }
 
@@ -166,19 +192,29 @@ fn meaning(event: &Event, game: &mut Game, now: Duration) -> Option<Command> {
 }
 
 /// Prints the returns.
-fn report(id: &str, seed: u64, game: &Game, args: &Args, output: Output) {
-    let (returns, lengths): (Vec<_>, Vec<_>) =
-        game.episodes().iter().map(|episode| (episode.episode_return, episode.length)).unzip();
-    let value = json!({"env": id, "seed": seed, "returns": returns, "lengths": lengths, "record": args.record});
+fn report(
+    id: &str,
+    seed: u64,
+    episodes: &[PlayedEpisode],
+    against: &[PlayedEpisode],
+    record: Option<PathBuf>,
+    output: Output,
+) {
+    let returns_of = |episodes: &[PlayedEpisode]| episodes.iter().map(|e| e.episode_return).collect::<Vec<_>>();
+    let (returns, rivals) = (returns_of(episodes), returns_of(against));
+    let lengths: Vec<_> = episodes.iter().map(|episode| episode.length).collect();
+    let value =
+        json!({"env": id, "seed": seed, "returns": returns, "lengths": lengths, "against": rivals, "record": record});
     output.print(&value, || {
-        let list = returns.iter().map(|r| format!("{r:.1}")).collect::<Vec<_>>().join(", ");
+        let list = |returns: &[f64]| returns.iter().map(|r| format!("{r:.1}")).collect::<Vec<_>>().join(", ");
         let mean = returns.iter().sum::<f64>() / returns.len() as f64;
         let played = match returns.len() {
             0 => "no episode was played to its end".to_owned(),
-            1 => format!("return {list}"),
-            n => format!("{n} episodes, mean return {mean:.1}: {list}"),
+            1 => format!("return {}", list(&returns)),
+            n => format!("{n} episodes, mean return {mean:.1}: {}", list(&returns)),
         };
-        let film = args.record.as_ref().map_or(String::new(), |out| format!(", in {}", out.display()));
-        format!("{id}: {played} (seed {seed}){film}")
+        let policy = if rivals.is_empty() { String::new() } else { format!("; the policy: {}", list(&rivals)) };
+        let film = record.as_ref().map_or(String::new(), |out| format!(", in {}", out.display()));
+        format!("{id}: {played}{policy} (seed {seed}){film}")
     });
 }

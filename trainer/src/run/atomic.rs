@@ -1,8 +1,9 @@
 //! Files that are either wholly there or not there at all.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -26,8 +27,30 @@ pub struct WriteCost {
 /// The bytes go to a hidden file in the same folder (`.<name>.tmp`), reach the disk, and only then take the name. On
 /// any failure the hidden file is removed and the old file is as it was. Two threads must not write one path at a time.
 pub fn write_atomic(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<WriteCost> {
+    write_with_mode(path, 0o666, fill)
+}
+
+/// As [`write_atomic`], of a file that only its owner may read, from its first byte on.
+pub(crate) fn write_atomic_private(
+    path: &Path,
+    fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> io::Result<WriteCost> {
+    // A leftover would keep its own permissions.
+    if let Err(error) = fs::remove_file(temporary_beside(path)?)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(error);
+    }
+    write_with_mode(path, 0o600, fill)
+}
+
+fn write_with_mode(
+    path: &Path,
+    mode: u32,
+    fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> io::Result<WriteCost> {
     let temporary = temporary_beside(path)?;
-    let result = replace(path, &temporary, fill);
+    let result = replace(path, &temporary, mode, fill);
     if result.is_err() {
         // The first failure is the one to tell; a leftover is overwritten by the next attempt.
         let _ = fs::remove_file(&temporary);
@@ -38,10 +61,12 @@ pub fn write_atomic(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::
 fn replace(
     path: &Path,
     temporary: &Path,
+    mode: u32,
     fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> io::Result<WriteCost> {
     let start = Instant::now();
-    let mut writer = BufWriter::with_capacity(BUFFER, File::create(temporary)?);
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(temporary)?;
+    let mut writer = BufWriter::with_capacity(BUFFER, file);
     fill(&mut writer)?;
     writer.flush()?;
     let write = start.elapsed();

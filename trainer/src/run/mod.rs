@@ -32,9 +32,11 @@ mod lock;
 mod manifest;
 mod metrics;
 mod state;
+mod tail;
 mod tensorboard;
 mod writer;
 
+pub(crate) use atomic::write_atomic_private;
 pub use atomic::{WriteCost, write_atomic};
 pub use checkpoint::Checkpoints;
 pub use clock::rfc3339;
@@ -46,5 +48,6 @@ pub use lock::RunLock;
 pub use manifest::{Machine, Manifest, Outcome};
 pub use metrics::{MetricsLog, MetricsRow};
 pub use state::{read_state, verify_state, write_state};
+pub use tail::{Added, EpisodeTail, MetricsTail};
 pub use tensorboard::TensorBoard;
 pub use writer::{LogPositions, RunWriter};

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -15,8 +17,9 @@ use super::error::RunError;
 use super::metrics::{MetricsLog, MetricsRow};
 use super::tensorboard::TensorBoard;
 
-/// How old a row gets before a watcher can read it.
+/// How old a row gets before it can be read: while nobody is known to watch, and while somebody does.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
+const FLUSH_HURRIED: Duration = Duration::from_millis(50);
 /// How many messages may wait. Short episodes of many environments end in bursts; past this, the sender waits.
 const QUEUE: usize = 4096;
 
@@ -38,6 +41,8 @@ pub struct LogPositions {
 #[derive(Debug)]
 pub struct RunWriter {
     folder: PathBuf,
+    /// Whether somebody waits for rows.
+    hurried: Arc<AtomicBool>,
     /// The channel and the thread at its other end; none once finished.
     thread: Option<(Sender<Message>, JoinHandle<Option<RunError>>)>,
 }
@@ -64,11 +69,18 @@ impl RunWriter {
     fn spawn(run: &RunDir, resume: Option<(u64, LogPositions)>) -> Result<Self, RunError> {
         let logs = Logs::open(run, resume)?;
         let (sender, receiver) = bounded(QUEUE);
+        let hurried = Arc::<AtomicBool>::default();
+        let also = hurried.clone();
         let thread = std::thread::Builder::new()
             .name("run-writer".to_owned())
-            .spawn(move || write_all(logs, &receiver))
+            .spawn(move || write_all(logs, &receiver, &also))
             .map_err(RunError::io("start the writer of", run.path()))?;
-        Ok(Self { folder: run.path().to_owned(), thread: Some((sender, thread)) })
+        Ok(Self { folder: run.path().to_owned(), hurried, thread: Some((sender, thread)) })
+    }
+
+    /// Whether rows can be read within a twentieth of a second from now on, instead of within a second.
+    pub fn hurry(&self, hurried: bool) {
+        self.hurried.store(hurried, Ordering::Relaxed);
     }
 
     /// Writes a row to `metrics.jsonl` and for TensorBoard.
@@ -121,8 +133,9 @@ impl Drop for RunWriter {
 }
 
 /// The thread: until all senders are gone.
-fn write_all(mut logs: Logs, messages: &Receiver<Message>) -> Option<RunError> {
-    let mut next_flush = Instant::now() + FLUSH_EVERY;
+fn write_all(mut logs: Logs, messages: &Receiver<Message>, hurried: &AtomicBool) -> Option<RunError> {
+    let pause = || if hurried.load(Ordering::Relaxed) { FLUSH_HURRIED } else { FLUSH_EVERY };
+    let mut next_flush = Instant::now() + pause();
     loop {
         match messages.recv_deadline(next_flush) {
             Ok(message) => logs.take(message),
@@ -131,7 +144,7 @@ fn write_all(mut logs: Logs, messages: &Receiver<Message>) -> Option<RunError> {
         }
         if Instant::now() >= next_flush {
             logs.flush();
-            next_flush = Instant::now() + FLUSH_EVERY;
+            next_flush = Instant::now() + pause();
         }
     }
     logs.sync();

@@ -14,6 +14,7 @@ use crate::events::Event;
 use crate::progress::Books;
 use crate::replay::{ReplayState, ReplayView};
 use crate::run::{LogPositions, RunError, WriteCost, write_atomic};
+use crate::watch::Activity;
 
 /// A checkpoint as it is read.
 #[derive(Deserialize)]
@@ -69,6 +70,7 @@ impl Session<'_> {
     /// Writes a checkpoint and the weights. A disk that refuses does not stop training: what was saved
     /// before stays, and the next checkpoint tries again.
     pub(super) fn checkpoint(&mut self, envs: Option<Vec<EnvState>>) {
+        self.watch.doing(Activity::Writing);
         match self.try_checkpoint(envs) {
             Ok(cost) => {
                 self.costs.written += 1;

@@ -1,7 +1,5 @@
 //! Evaluations within a run: is it solved, and which weights are kept.
 
-use std::sync::atomic::Ordering;
-
 use cartwheel_envs::{Generator, Statistics};
 
 use super::{End, Session, stream};
@@ -10,6 +8,7 @@ use crate::error::EnvFault;
 use crate::evaluation::Evaluation;
 use crate::events::Event;
 use crate::progress::Best;
+use crate::watch::Activity;
 
 impl Session<'_> {
     /// Evaluates the newest weights and keeps them if they are the best. True once they solve the task: they
@@ -84,8 +83,10 @@ impl Session<'_> {
     fn play(&mut self, ahead: u64) -> Result<Option<Evaluation>, TrainError> {
         let keys = [self.settings.train.seed, self.books.evaluations + ahead, stream::EVALUATION];
         let seed = Generator::from_entropy(&keys).next_u64() >> 16;
-        let stop = self.stop.clone();
-        let result = self.evaluator.evaluate(&mut self.policy, seed, &|| stop.load(Ordering::Relaxed));
+        self.watch.doing(Activity::Evaluating);
+        self.lend_replay();
+        let result = self.evaluator.evaluate(&mut self.policy, seed, &|| self.watch.stopping());
+        self.take_replay_back();
         result.map_err(|error| {
             let what = format!("in an evaluation from seed {seed}: {error}");
             let (env_id, step) = (self.settings.env.id.clone(), self.books.steps);

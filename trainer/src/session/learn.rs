@@ -1,8 +1,7 @@
 //! The loop of a run, and its update.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{End, Session};
 use crate::TrainError;
@@ -10,21 +9,22 @@ use crate::collector::Collector;
 use crate::cpu_time::thread_cpu_time;
 use crate::events::Event;
 use crate::progress::{Books, passed};
-use crate::replay::Returns;
+use crate::watch::{Activity, Watch};
 
-/// Times the learner's thread.
+/// Times the learner's thread, but for the time that viewers hold the run.
 struct Lap {
     wall: Instant,
+    held: Duration,
     cpu: f64,
 }
 
 impl Lap {
-    fn begin() -> Self {
-        Self { wall: Instant::now(), cpu: thread_cpu_time() }
+    fn begin(watch: &Watch) -> Self {
+        Self { wall: Instant::now(), held: watch.held(), cpu: thread_cpu_time() }
     }
 
-    fn end(&self, books: &mut Books) {
-        books.wall_s += self.wall.elapsed().as_secs_f64();
+    fn end(&self, watch: &Watch, books: &mut Books) {
+        books.wall_s += self.wall.elapsed().saturating_sub(watch.held() - self.held).as_secs_f64();
         books.cpu_s += thread_cpu_time() - self.cpu;
     }
 }
@@ -42,13 +42,20 @@ impl Session<'_> {
         if self.books.solved && settings.train.stop_when_solved {
             return Ok(End::Solved);
         }
-        let mut lap = Lap::begin();
+        let mut lap = Lap::begin(&self.watch);
         while self.books.steps < total {
             let before = self.books.steps;
-            for rollout in collector.collect(&self.weights, before)? {
+            let mut policy_lag = 0;
+            self.watch.doing(Activity::Waiting);
+            self.lend_replay();
+            let rollouts = collector.collect(&self.weights, before);
+            self.take_replay_back();
+            for rollout in rollouts? {
+                self.watch.doing(Activity::Replay);
                 self.replay.extend(rollout);
                 self.books.steps += rollout.transitions() as u64;
-                self.books.average("time/policy_lag", (self.weights.version - rollout.version) as f64);
+                policy_lag = self.weights.version - rollout.version;
+                self.books.average("time/policy_lag", policy_lag as f64);
                 self.arrived.append(&mut rollout.episodes);
                 for (e, statistics) in rollout.statistics.iter().enumerate() {
                     self.statistics[rollout.first_env + e].clone_from(statistics);
@@ -56,27 +63,28 @@ impl Session<'_> {
             }
             self.end_episodes();
             self.update(before)?;
-            lap.end(&mut self.books);
+            lap.end(&self.watch, &mut self.books);
 
             let after = self.books.steps;
             if passed(before, after, settings.train.log_interval) {
-                let row = self.books.row(self.epsilon.at(after));
+                let row = self.books.row(self.chance(after));
                 self.write_row(row);
             }
             let progress = self.progress();
+            self.show(&progress, policy_lag, collector.queue());
             self.tell(&Event::Progress(progress));
             let due = self.books.updates > 0 && passed(before, after, settings.eval.eval_freq);
             if due && let Some(end) = self.evaluate_now()? {
                 return Ok(end);
             }
-            if self.broken || self.stop.load(Ordering::Relaxed) {
+            if self.broken || self.watch.stopping() {
                 return Ok(End::Stopped);
             }
             if passed(before, after, settings.run.checkpoint_every) {
                 let states = collector.env_states();
                 self.checkpoint(states);
             }
-            lap = Lap::begin();
+            lap = Lap::begin(&self.watch);
         }
         Ok(End::Completed)
     }
@@ -95,14 +103,17 @@ impl Session<'_> {
         self.books.owed += collected * settings.phase_updates();
         let updates = self.books.owed / settings.phase_steps();
         self.books.owed %= settings.phase_steps();
-        let returns = Returns {
-            n_steps: settings.dqn.n_steps,
-            gamma: settings.dqn.gamma as f32,
-            reward_scale: settings.dqn.reward_scale as f32,
-        };
+        let returns = self.returns();
+        let measured = updates > 0 && self.watch.gradients().asked();
+        if measured {
+            self.dqn.measure_gradient();
+        }
         for k in 1..=updates {
-            self.replay.sample(settings.dqn.batch_size, returns, &mut self.sampler, &mut self.batch);
+            self.watch.doing(Activity::Replay);
             self.books.updated_at = before + collected * k / updates;
+            let beta = settings.dqn.beta(self.books.updated_at, settings.train.total_timesteps);
+            self.replay.sample(settings.dqn.batch_size, returns, beta, &mut self.sampler, &mut self.batch);
+            self.watch.doing(Activity::Updating);
             let stats = self.dqn.update(&self.batch, self.books.updated_at)?;
             self.books.update(&stats);
             for (what, value) in [("the loss", stats.loss), ("the gradient's norm", stats.grad_norm)] {
@@ -111,6 +122,10 @@ impl Session<'_> {
                     return Err(TrainError::NotFinite { what, value, update, step, seed });
                 }
             }
+            self.replay.update_priorities(&self.batch.rows, self.dqn.td_errors());
+        }
+        if measured {
+            self.watch.gradients().leave(self.dqn.gradient_norms());
         }
         if updates > 0 {
             self.books.version += 1;

@@ -5,9 +5,11 @@ mod curve;
 mod evaluate;
 mod learn;
 mod report;
+mod watched;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use cartwheel_agents::dqn::{Batch, Dqn};
 use cartwheel_agents::nn::Placement;
@@ -23,9 +25,10 @@ use crate::events::{Callback, Event};
 use crate::experiment::{CheckpointCosts, Summary};
 use crate::placement::{choose_actors, measure};
 use crate::progress::Books;
-use crate::replay::Replay;
+use crate::replay::{Replay, Returns};
 use crate::rollout::FinishedEpisode;
 use crate::run::{Checkpoints, RunDir, RunWriter};
+use crate::watch::{Intervention, Shelf, Watch};
 pub(crate) use checkpoint::Checkpoint;
 pub(crate) use report::in_mib;
 
@@ -40,6 +43,8 @@ pub(crate) struct Plan {
     pub(crate) action_space: Space,
     /// How many there are to choose from.
     pub(crate) actions: usize,
+    /// How long a viewer is waited for before the first step.
+    pub(crate) wait_for_viewer: Option<Duration>,
 }
 
 /// Random streams that belong to no environment, keyed apart.
@@ -75,7 +80,12 @@ pub(crate) struct Session<'a> {
     arrived: Vec<FinishedEpisode>,
     weights: Arc<Weights>,
     callbacks: Vec<Box<dyn Callback + 'a>>,
-    stop: Arc<AtomicBool>,
+    watch: Watch,
+    /// Where viewers find replay while it is not needed.
+    shelf: Arc<Shelf>,
+    lent: bool,
+    /// What viewers had decided when that was last noted.
+    noted: Intervention,
     /// Whether a callback asked to stop.
     broken: bool,
 }
@@ -112,11 +122,12 @@ impl<'a> Session<'a> {
         let policy = GreedyPolicy::new(
             &plan.observation_space,
             &plan.action_space,
-            &dqn_config.net_arch,
-            dqn_config.activation_fn,
+            |features, actions| Dqn::network(dqn_config, features, actions),
             dqn.parameters().to_vec(),
         )?;
-        let replay = Replay::new(&plan.observation_space, settings.env.n_envs, dqn_config.buffer_size);
+        let (n_envs, buffer_size) = (settings.env.n_envs, dqn_config.buffer_size);
+        let replay = Replay::new(&plan.observation_space, n_envs, buffer_size, settings.prioritization());
+        let stand_in = Replay::new(&plan.observation_space, 1, 1, None);
         let eval = &settings.eval;
         let mut session = Self {
             writer: match &checkpoint {
@@ -151,7 +162,10 @@ impl<'a> Session<'a> {
             dqn,
             policy,
             callbacks,
-            stop,
+            watch: Watch::new(stop),
+            shelf: Arc::new(Shelf::new(stand_in.map_err(PolicyError::Space)?)),
+            lent: false,
+            noted: Intervention::default(),
             broken: false,
         };
         if let Some(checkpoint) = checkpoint {
@@ -168,6 +182,7 @@ impl<'a> Session<'a> {
         self.tell(&Event::Started { run: &run, steps, total_timesteps: total });
         self.announce();
         let actors = self.actors()?;
+        let _server = self.serve();
         let (result, finished) = std::thread::scope(|scope| {
             let lag = self.settings.train.max_policy_lag;
             let rollout_steps = self.settings.rollout_steps();
@@ -176,6 +191,7 @@ impl<'a> Session<'a> {
                 Clock::Async => Collector::free(scope, actors, rollout_steps, lag, self.weights.clone(), steps),
             };
             let result = self.learn(&mut collector);
+            self.watch.open();
             (result, collector.finish())
         });
         self.books.cpu_s += finished.cpu_s;
@@ -186,7 +202,7 @@ impl<'a> Session<'a> {
         match evaluated {
             Ok((end, evaluation)) => {
                 if evaluation.is_some() {
-                    let row = self.books.row(self.epsilon.at(self.books.steps));
+                    let row = self.books.row(self.chance(self.books.steps));
                     self.write_row(row);
                 }
                 self.checkpoint(finished.envs);
@@ -236,11 +252,19 @@ impl<'a> Session<'a> {
             for (e, statistics) in actor.statistics().into_iter().enumerate() {
                 self.statistics[first + e] = statistics;
             }
+            let own_thread = i > 0 || self.settings.train.clock == Clock::Async;
+            actor.take(self.watch.seat(first, share, own_thread));
             first += share;
             actors.push(actor);
         }
         self.env_states = None;
         Ok(actors)
+    }
+
+    /// How returns are summed.
+    fn returns(&self) -> Returns {
+        let dqn = &self.settings.dqn;
+        Returns { n_steps: dqn.n_steps, gamma: dqn.gamma as f32, reward_scale: dqn.reward_scale as f32 }
     }
 
     /// An actor for `share` environments from the run's number `first` on.

@@ -48,7 +48,7 @@ impl Session<'_> {
             steps: self.books.steps,
             updates: self.books.updates,
             episodes: self.books.episodes,
-            epsilon: self.epsilon.at(self.books.steps),
+            epsilon: self.chance(self.books.steps),
             mean_return: self.books.mean_return(),
             elapsed: Duration::from_secs_f64(self.books.wall_s),
         }

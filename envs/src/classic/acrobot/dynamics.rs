@@ -55,7 +55,7 @@ impl AcrobotState {
     /// Whether the tip is above the bar.
     #[inline]
     pub(super) fn is_terminal(self) -> bool {
-        is_above(self.theta1.cos(), (self.theta2 + self.theta1).cos())
+        -self.theta1.cos() - (self.theta2 + self.theta1).cos() > 1.0
     }
 
     /// Whether a step can lead here: false also where something is NaN.
@@ -75,12 +75,6 @@ impl AcrobotState {
     }
 }
 
-/// Whether the tip is above the bar, given the cosines of the first link's angle and of both links' together.
-#[inline(always)]
-pub(super) fn is_above(cos1: f64, cos12: f64) -> bool {
-    -cos1 - cos12 > 1.0
-}
-
 /// Angles and velocities of several acrobots, in the order of [`AcrobotState`].
 pub(super) type Columns<const N: usize> = [[f64; N]; 4];
 
@@ -96,26 +90,25 @@ pub(super) fn after<const N: usize, const FMA: bool>(start: Columns<N>, actions:
     // A loop, not four lines: with its sines, a derivative is so much code that four would not fit into the cache.
     for (time, weight) in [(0.0, 1.0), (TIME_STEP / 2.0, 2.0), (TIME_STEP / 2.0, 2.0), (TIME_STEP, 1.0)] {
         slope = derivative::<N, FMA>(&onward(&start, &slope, time), &torques);
-        for row in 0..4 {
-            for i in 0..N {
-                sum[row][i] += weight * slope[row][i];
-            }
-        }
+        sum = onward(&sum, &slope, weight);
     }
     let [theta1, theta2, theta1_dot, theta2_dot] = onward(&start, &sum, TIME_STEP / 6.0);
     let [fastest1, fastest2] = MAX_SPEEDS;
     [wrapped(theta1), wrapped(theta2), clamped(theta1_dot, fastest1), clamped(theta2_dot, fastest2)]
 }
 
+/// `start + time * slope`.
+// No loop over the columns: that would be vectorised, across them, instead of the one over the lanes.
 #[inline(always)]
 fn onward<const N: usize>(start: &Columns<N>, slope: &Columns<N>, time: f64) -> Columns<N> {
-    let mut end = [[0.0; N]; 4];
-    for row in 0..4 {
+    let column = |k: usize| {
+        let mut end = [0.0; N];
         for i in 0..N {
-            end[row][i] = start[row][i] + time * slope[row][i];
+            end[i] = start[k][i] + time * slope[k][i];
         }
-    }
-    end
+        end
+    };
+    [column(0), column(1), column(2), column(3)]
 }
 
 /// How fast angles and velocities change.

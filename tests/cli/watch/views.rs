@@ -1,0 +1,130 @@
+//! What viewers see.
+
+use cartwheel::envs::OwnedAction;
+use cartwheel::trainer::watch::{
+    Command, Judgement, Observation, ReplayColor, ReplayQuery, Reply, Request, RunFile, VERSION, WatchFile,
+};
+use std::os::unix::fs::PermissionsExt as _;
+
+use super::ENDLESS;
+use super::viewer::Viewer;
+use crate::support::{CART_POLE, Folder};
+
+#[test]
+fn environments_threads_and_layers_are_seen() {
+    let folder = Folder::new();
+    let mut running = folder.spawn(&format!("{CART_POLE} {ENDLESS} --name a"));
+    let run = folder.run("a");
+    let mut viewer = Viewer::attach(&run, &mut running);
+    assert_eq!((viewer.welcome.run.as_str(), viewer.welcome.n_envs), ("a", 4));
+    assert_eq!((viewer.welcome.total_timesteps, viewer.welcome.device.as_str()), (400_000_000, "cpu"));
+    assert_eq!(viewer.welcome.lanes, ["learner, actor 0", "actor 1"]);
+    let file = run.file("watch.json");
+    assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let file = WatchFile::load(&file).unwrap();
+    assert!(file.protocol == VERSION && file.address.ip().is_loopback() && file.pid == running.pid());
+
+    viewer.look(60.0);
+    viewer.until(|viewer, _| (0..4).all(|env| viewer.frames.iter().any(|f| f.env == env)).then_some(()));
+    for frame in &viewer.frames {
+        assert!(!frame.scene.shapes.is_empty());
+        assert!(matches!(&frame.judgement, Judgement::QValues(values) if values.len() == 2), "{frame:?}");
+        assert!(matches!(frame.action, Some(OwnedAction::Discrete(0 | 1))), "{frame:?}");
+        match &frame.observation {
+            Some(Observation::F32(numbers)) => assert!(frame.env == 1 && numbers.len() == 4),
+            other => assert!(frame.env != 1 && other.is_none(), "{other:?}"),
+        }
+        // CartPole pays one a step.
+        assert_eq!(frame.return_, f64::from(frame.episode_step));
+    }
+    viewer.until(|_, reply| match reply {
+        Reply::Lanes(lanes) => (lanes.seen.len() == 2 && lanes.seen.iter().all(|seen| seen.len() > 3)).then_some(()),
+        _ => None,
+    });
+    viewer.until(|viewer, _| {
+        let layers = &viewer.status.layers;
+        (!layers.is_empty() && layers.iter().all(|layer| layer.parameters > 0.0 && layer.gradient > 0.0)).then_some(())
+    });
+    let status = &viewer.status;
+    assert!(status.updates > 0 && status.episodes > 0 && status.mean_return.is_some() && status.measured_speed > 0.0);
+    assert!(status.replay.0 > 0 && status.replay.0 <= status.replay.1 && status.memory > 1 << 20, "{status:?}");
+    assert!(status.layers.iter().any(|layer| layer.name == "0.weight"));
+    // Nobody asks any more.
+    viewer.look(0.0);
+    viewer.until(|viewer, reply| match reply {
+        Reply::Frames(_) => {
+            viewer.frames.clear();
+            None
+        }
+        _ => (viewer.status.step > 0 && matches!(reply, Reply::Lanes(_))).then_some(()),
+    });
+}
+
+#[test]
+fn files_weights_and_replay_are_given() {
+    let folder = Folder::new();
+    let mut running = folder.spawn(&format!("{CART_POLE} {ENDLESS} --name a"));
+    let run = folder.run("a");
+    let mut viewer = Viewer::attach(&run, &mut running);
+    viewer.until(|viewer, _| (viewer.status.updates > 0).then_some(()));
+
+    viewer.send(Request::Read { file: RunFile::Config, offset: 3, limit: 20 });
+    let config = run.bytes("config.toml");
+    viewer.until(|_, reply| match reply {
+        Reply::Bytes { file: RunFile::Config, offset: 3, length, bytes } => {
+            assert_eq!((*length, &bytes[..]), (config.len() as u64, &config[3..23]));
+            Some(())
+        }
+        _ => None,
+    });
+
+    let mut version = None;
+    for _ in 0..3 {
+        viewer.send(Request::Weights { newer_than: version });
+        let newer = viewer.until(|_, reply| match reply {
+            Reply::Weights(weights) => Some(weights.clone()),
+            _ => None,
+        });
+        assert!(Some(newer.version) > version && newer.parameters.iter().any(|x| *x != 0.0));
+        version = Some(newer.version);
+    }
+
+    // Replay can be looked into while the run is held, too.
+    for hold in [false, true] {
+        if hold {
+            viewer.ok(Command::Pause);
+            viewer.at_rest();
+        }
+        for color in [ReplayColor::Count, ReplayColor::Age, ReplayColor::TdError] {
+            let query = ReplayQuery { axes: (0, 2), bins: (20, 10), color };
+            viewer.send(Request::ReplayMap(query.clone()));
+            let map = viewer.until(|_, reply| match reply {
+                Reply::ReplayMap(map) => Some(map.clone()),
+                _ => None,
+            });
+            assert_eq!((&map.query, map.counts.len(), map.values.len()), (&query, 200, 200));
+            assert_eq!(u64::from(map.counts.iter().sum::<u32>()), map.transitions);
+            assert!(map.transitions > 0 && map.values.iter().any(|value| value.is_finite()), "{color:?}");
+            let most = (0..200).max_by_key(|cell| map.counts[*cell]).unwrap() as u32;
+            let cell = (most % 20, most / 20);
+            viewer.send(Request::Transitions { query, cell, limit: 5 });
+            let listed = viewer.until(|_, reply| match reply {
+                Reply::Transitions { cell: of, transitions } if *of == cell => Some(transitions.clone()),
+                _ => None,
+            });
+            assert!(!listed.is_empty() && listed.len() <= 5);
+            assert!(listed.iter().all(|t| t.td_error.is_finite() && t.env < 4 && t.reward == 1.0), "{listed:?}");
+            assert!(listed.is_sorted_by_key(|t| t.age));
+        }
+    }
+}
+
+#[test]
+fn a_run_that_is_not_to_be_watched_is_not() {
+    let folder = Folder::new();
+    let mut running = folder.spawn(&format!("{CART_POLE} {ENDLESS} --no-watch --name a"));
+    let run = folder.run("a");
+    assert!(running.until(|| run.file("metrics.jsonl").exists() && !run.rows().is_empty()));
+    assert!(!run.file("watch.json").exists());
+    assert!(String::from_utf8(run.bytes("config.toml")).unwrap().contains("watch = false"));
+}

@@ -1,0 +1,169 @@
+//! The window as people use it: the real binary on a display in memory, with keys pressed and the mouse clicked.
+//!
+//! What needs no real window is tested without one, in `viewer/tests/ui.rs` and beside the code.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "../cli/support.rs"]
+#[allow(dead_code, reason = "shared with the tests of the command, which use all of it")]
+mod support;
+
+mod desktop;
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use cartwheel::trainer::run::{MetricsLog, RunDir};
+use cartwheel::trainer::watch::{Connection, Reply, Status};
+use desktop::{Desktop, picture, wait};
+use support::{Folder, Running};
+
+/// Trains until it is told to stop.
+const LONG: &str = "train CartPole-v1 --name long --steps 100000000 --set train.stop_when_solved=false";
+
+/// Starts `cartwheel <line>` on this display.
+fn start(folder: &Folder, desktop: &Desktop, line: &str) -> Running {
+    let mut command = Command::new("env");
+    command.args(desktop.environment().map(|(name, value)| format!("{name}={value}")));
+    command.arg(env!("CARGO_BIN_EXE_cartwheel")).args(line.split_whitespace());
+    folder.start_on(&mut command, line, Stdio::null(), Stdio::piped())
+}
+
+/// A viewer without a window, beside the one with.
+struct Witness(Connection);
+
+impl Witness {
+    fn of(folder: &Folder, run: &str) -> Self {
+        let path = folder.path("runs").join(run);
+        Self(wait("the run to be live", || Connection::open(&path).ok()))
+    }
+
+    /// Waits for a status.
+    fn sees(&mut self, what: &str, holds: impl Fn(&Status) -> bool) -> Status {
+        wait(what, || match self.0.receive(Duration::from_millis(500)) {
+            Ok(Some(Reply::Status(status))) if holds(&status) => Some(status),
+            Ok(_) => None,
+            Err(error) => panic!("{what}: {error}"),
+        })
+    }
+}
+
+#[test]
+fn training_is_seen_in_a_window_that_stays_when_it_is_over() {
+    let (folder, desktop) = (Folder::new(), Desktop::new());
+    let training = start(&folder, &desktop, "train CartPole-v1 --view --name seen");
+    desktop.window("seen - Cartwheel");
+    let mut witness = Witness::of(&folder, "seen");
+    let status = witness.sees("a pace for people", |status| status.speed.is_some());
+    assert!(status.speed.unwrap() < 1000.0, "{status:?}");
+    // As fast as it goes.
+    desktop.press(&["0"]);
+    wait("the run to end", || {
+        let manifest = RunDir::open(folder.path("runs/seen")).unwrap().manifest();
+        std::fs::read_to_string(manifest).unwrap().contains("finished").then_some(())
+    });
+    assert!(desktop.has_window("seen - Cartwheel"), "the window stays");
+    // The last episode, and in it a step back from its end and another.
+    desktop.press(&["shift+Left"]);
+    desktop.window("seen - Episode [0-9]+");
+    desktop.press(&["space", "space", "Home"]);
+    desktop.window("step 0 - Cartwheel");
+    desktop.press(&["Right", "Right", "Left"]);
+    desktop.window("step 1 - Cartwheel");
+    desktop.press(&["s"]);
+    assert_eq!(picture(&folder.path("seen-1.png")).width(), 1360);
+    desktop.press(&["ctrl+q"]);
+    let output = training.wait();
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    assert!(output.stdout.starts_with("solved"), "{}", output.stdout);
+}
+
+#[test]
+fn a_viewer_comes_pauses_steps_is_killed_and_comes_back() {
+    let (folder, desktop) = (Folder::new(), Desktop::new());
+    let training = folder.spawn(LONG);
+    let mut witness = Witness::of(&folder, "long");
+    let viewer = start(&folder, &desktop, "watch runs/long");
+    desktop.window("long - Cartwheel");
+    witness.sees("two viewers", |status| status.step > 0);
+    desktop.press(&["space"]);
+    let paused = witness.sees("a pause", |status| status.paused);
+    desktop.press(&["Right", "Right", "Right"]);
+    // CartPole's shipped settings have eight environments.
+    witness.sees("three steps", |status| status.step == paused.step + 3 * 8);
+
+    assert!(viewer.kill(), "it was still there");
+    // The witness looks on, so the run is still paused: the next window lets it go on.
+    let viewer = start(&folder, &desktop, "watch runs");
+    desktop.window("long - Cartwheel");
+    desktop.press(&["space"]);
+    let going = witness.sees("it to go on", |status| !status.paused);
+    witness.sees("progress", |status| status.step > going.step + 1000);
+    assert!(viewer.kill());
+    training.signal("TERM");
+    assert_eq!(training.wait().code, 128 + 15);
+    assert!(!folder.path("runs/long/watch.json").exists());
+}
+
+#[test]
+fn a_person_takes_over_while_a_key_is_held() {
+    let (folder, desktop) = (Folder::new(), Desktop::new());
+    let training = folder.spawn(LONG);
+    let mut witness = Witness::of(&folder, "long");
+    let _viewer = start(&folder, &desktop, "watch runs/long");
+    desktop.window("long - Cartwheel");
+    witness.sees("a picture", |status| status.step > 0);
+    desktop.press(&["g"]);
+    desktop.window("long - Environment 0 - Cartwheel");
+    desktop.press(&["t"]);
+    let slow = witness.sees("a person's pace", |status| status.speed.is_some());
+    assert_eq!(slow.overrides.1, [0; 0]);
+    desktop.hold("Right", true);
+    witness.sees("a person in environment 0", |status| status.overrides.1 == [0]);
+    desktop.hold("Right", false);
+    witness.sees("the agent again", |status| status.overrides.1.is_empty());
+    desktop.press(&["Escape"]);
+    witness.sees("full speed again", |status| status.speed.is_none());
+    training.signal("TERM");
+    training.wait();
+    let metrics = std::fs::read_to_string(folder.path("runs/long/metrics.jsonl")).unwrap();
+    assert!(metrics.contains("control/taken_over"), "what a person did is written down");
+}
+
+#[test]
+fn a_click_on_a_curve_opens_the_episode() {
+    let (folder, desktop) = (Folder::new(), Desktop::new());
+    folder.ok("train CartPole-v1 --name run");
+    let rows = MetricsLog::read(&RunDir::open(folder.path("runs/run")).unwrap().metrics()).unwrap();
+    assert!(!rows.is_empty());
+    let _viewer = start(&folder, &desktop, "watch runs/run");
+    desktop.window("run - Cartwheel");
+    // The curve is where its colour is: at the right end of the plot of episodes' returns, the third from the left.
+    desktop.click(600, 600);
+    let found = wait("a curve", || {
+        desktop.press(&["s"]);
+        let path = (1..100).map(|n| folder.path(&format!("run-{n}.png"))).take_while(|path| path.exists()).last()?;
+        last_point(&picture(&path))
+    });
+    desktop.click(found.0, found.1);
+    desktop.window("run - Episode [0-9]+");
+}
+
+/// The lowest of the rightmost pixels in the colour of a first curve, in the third of four plots.
+fn last_point(picture: &image::RgbaImage) -> Option<(u32, u32)> {
+    let (width, height) = picture.dimensions();
+    let bluish = |x: u32, y: u32| {
+        let [red, green, blue, _] = picture.get_pixel(x, y).0;
+        i32::from(blue) - i32::from(red) > 90 && i32::from(blue) >= i32::from(green)
+    };
+    let region = (width * 60 / 100..width * 73 / 100).rev();
+    region.flat_map(|x| (height * 78 / 100..height * 95 / 100).map(move |y| (x, y))).find(|(x, y)| bluish(*x, *y))
+}
+
+#[test]
+fn without_a_display_it_says_what_to_do() {
+    let folder = Folder::new();
+    folder.refused("watch runs", 2, &["no display", "--tui"]);
+    folder.refused("train CartPole-v1 --view", 2, &["no display"]);
+    assert!(!folder.path("runs").exists(), "nothing was begun");
+}

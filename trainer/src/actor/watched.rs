@@ -1,0 +1,134 @@
+//! What an actor does for viewers between the choice of its actions and their step.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use cartwheel_envs::{OwnedAction, Row};
+
+use super::{Actor, Weights};
+use crate::watch::{ChosenBy, EnvFrame, Judgement, Observation, Seat, Shown, Wanted};
+
+impl Actor {
+    /// Gives the actor its place in a run that can be watched.
+    pub fn take(&mut self, seat: Seat) {
+        self.seat = seat;
+    }
+
+    /// The actor's place.
+    pub(crate) fn seat(&self) -> &Seat {
+        &self.seat
+    }
+
+    /// Before actions are chosen: the chance of exploring, which a viewer may have decided, and the coins, so that it
+    /// can be told later how they fell.
+    pub(super) fn look_before_choice(&mut self, scheduled: f64) -> f64 {
+        self.coins.clone_from(&self.streams);
+        self.seat.epsilon().unwrap_or(scheduled)
+    }
+
+    /// Once actions are chosen: shows what is asked for, waits while the run is held, and takes over the actions of
+    /// environments that a person steps.
+    pub(super) fn look_after_choice(&mut self, weights: &Weights, now: u64, epsilon: f64) {
+        self.chosen.clone_from(&self.actions);
+        let mut shown = Shown { generation: self.seat.generation(), done: false };
+        let mut taken = self.take_over();
+        loop {
+            self.seat.offer(weights);
+            if !shown.done && self.seat.is_asked() {
+                self.publish(weights, now, epsilon);
+                shown.done = true;
+            }
+            if self.seat.pass(shown) {
+                break;
+            }
+            let generation = self.seat.generation();
+            if generation != shown.generation {
+                shown = Shown { generation, done: false };
+                taken = self.take_over();
+            }
+        }
+        self.seat.overrides().count_steps(taken);
+    }
+
+    /// Puts people's actions in the place of the policy's, and counts them.
+    fn take_over(&mut self) -> u64 {
+        self.actions.clone_from(&self.chosen);
+        self.people.fill(false);
+        let (first, mut taken) = (self.seat.first_env(), 0);
+        self.seat.overrides().each_taken(self.seat.envs(), |env, action| {
+            // The server lets no action in that is of another kind.
+            if let OwnedAction::Discrete(action) = action {
+                let e = (env - first) as usize;
+                (self.actions[e], self.people[e]) = (*action, true);
+                taken += 1;
+            }
+        });
+        taken
+    }
+
+    fn publish(&mut self, weights: &Weights, now: u64, epsilon: f64) {
+        if epsilon >= 1.0 {
+            // Nobody asked the network, as it had no say. What it makes of the states is for viewers alone.
+            self.judge(weights);
+        }
+        self.seat.fill(|wanted, frame| self.show(wanted, now, epsilon, frame));
+    }
+
+    fn show(&self, wanted: Wanted, now: u64, epsilon: f64, frame: &mut EnvFrame) {
+        let e = wanted.index;
+        let episode = &self.episodes[e];
+        frame.env = (self.first_env + e) as u32;
+        frame.step = now;
+        frame.episode = episode.number;
+        frame.episode_step = episode.length as u32;
+        frame.return_ = episode.return_;
+        frame.reward = if episode.length == 0 { 0.0 } else { self.step.raw_rewards()[e] };
+        let (stride, actions) = (self.spec.mlp.output_stride(), self.spec.mlp.outputs());
+        let values = &self.spec.mlp.last_outputs(&self.scratch)[e * stride..][..actions];
+        match &mut frame.judgement {
+            Judgement::QValues(own) => {
+                own.clear();
+                own.extend_from_slice(values);
+            }
+            other => *other = Judgement::QValues(values.to_vec()),
+        }
+        frame.action = Some(OwnedAction::Discrete(self.actions[e]));
+        frame.chosen_by = if self.people[e] {
+            ChosenBy::Person
+        } else if self.coins[e].clone().random() < epsilon {
+            ChosenBy::Exploration
+        } else {
+            ChosenBy::Greedy
+        };
+        match &mut frame.observation {
+            Some(own) if wanted.inspected => own.copy_from(self.observations.row(e)),
+            own => *own = wanted.inspected.then(|| Observation::from(self.observations.row(e))),
+        }
+        frame.scene.clear();
+        // An environment that cannot draw itself trains all the same.
+        if catch_unwind(AssertUnwindSafe(|| self.envs.draw(e, &mut frame.scene))).is_err() {
+            frame.scene.clear();
+        }
+    }
+}
+
+impl Observation {
+    /// Becomes a copy of `row`; numbers go where there were numbers.
+    fn copy_from(&mut self, row: Row<'_>) {
+        match (self, row) {
+            (Self::F32(own), Row::F32(numbers)) if own.len() == numbers.len() => own.copy_from_slice(numbers),
+            (Self::U8(own), Row::U8(numbers)) if own.len() == numbers.len() => own.copy_from_slice(numbers),
+            (Self::I32(own), Row::I32(numbers)) if own.len() == numbers.len() => own.copy_from_slice(numbers),
+            (own, row) => *own = Self::from(row),
+        }
+    }
+}
+
+impl From<Row<'_>> for Observation {
+    fn from(row: Row<'_>) -> Self {
+        match row {
+            Row::F32(numbers) => Self::F32(numbers.to_vec()),
+            Row::U8(numbers) => Self::U8(numbers.to_vec()),
+            Row::I32(numbers) => Self::I32(numbers.to_vec()),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Looking at what replay holds, row by row.
+
+use cartwheel_envs::Row;
+
+use super::{NO_STEP, Replay, TERMINATED, TRUNCATED};
+
+/// A transition as it is stored.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stored<'a> {
+    /// Its row among those of all environments.
+    pub row: usize,
+    /// Its environment.
+    pub env: usize,
+    /// Steps that its environment has made since.
+    pub age: u64,
+    /// Where it began.
+    pub observation: Row<'a>,
+}
+
+/// The rest of a transition.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Outcome<'a> {
+    /// What was done, counted from 0.
+    pub action: i32,
+    /// What it gave.
+    pub reward: f32,
+    /// What it led to.
+    pub next_observation: Row<'a>,
+    /// Whether the episode ended there for good.
+    pub terminated: bool,
+    /// Whether it ended there for a reason outside the task.
+    pub truncated: bool,
+}
+
+impl Replay {
+    /// Environments.
+    pub fn envs(&self) -> usize {
+        self.rings.len()
+    }
+
+    /// Transitions that can be drawn.
+    pub fn transitions(&self) -> usize {
+        self.transitions
+    }
+
+    /// Numbers of an observation.
+    pub fn observation_width(&self) -> usize {
+        self.observations.width()
+    }
+
+    /// The transitions, environment by environment, the newest first.
+    pub fn stored(&self) -> impl Iterator<Item = Stored<'_>> {
+        (0..self.envs()).flat_map(|env| self.stored_of(env))
+    }
+
+    /// The transitions of an environment, the newest first.
+    pub fn stored_of(&self, env: usize) -> impl Iterator<Item = Stored<'_>> {
+        let (ring, first) = (self.rings[env], env * self.capacity);
+        let row = move |back: usize| first + (ring.head + self.capacity - back) % self.capacity;
+        let rows = (0..ring.len).map(row).filter(|row| self.flags[*row] & NO_STEP == 0);
+        rows.zip(0..).map(move |(row, age)| Stored { row, env, age, observation: self.observations.row(row) })
+    }
+
+    /// What the transition in `row` led to.
+    pub fn outcome(&self, row: usize) -> Outcome<'_> {
+        let ring = row - row % self.capacity;
+        let next = if row + 1 == ring + self.capacity { ring } else { row + 1 };
+        Outcome {
+            action: self.actions[row],
+            reward: self.rewards[row],
+            next_observation: self.observations.row(next),
+            terminated: self.flags[row] & TERMINATED != 0,
+            truncated: self.flags[row] & TRUNCATED != 0,
+        }
+    }
+}

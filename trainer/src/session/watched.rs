@@ -1,0 +1,85 @@
+//! What a run's learner does for viewers.
+
+use super::Session;
+use crate::events::{Event, Progress};
+use crate::watch::{Facts, Intervention, Phase, Server};
+
+impl Session<'_> {
+    /// Lets viewers in for as long as what this answers lives. Training needs none: where that is not possible, the run
+    /// only says so.
+    pub(super) fn serve(&mut self) -> Option<Server> {
+        // One that a killed process left. This run's lock is ours, so nobody listens there.
+        let _ = std::fs::remove_file(self.run.watch());
+        if !self.settings.run.watch {
+            return None;
+        }
+        let facts = Facts {
+            run: self.run.clone(),
+            n_envs: self.settings.env.n_envs as u32,
+            total_timesteps: self.settings.train.total_timesteps,
+            first_step: self.books.steps,
+            device: self.plan.placement.device.to_string(),
+            epsilon: self.epsilon,
+            mlp: self.dqn.mlp().clone(),
+            action_space: self.plan.action_space.clone(),
+            replay_capacity: self.replay.capacity() as u64,
+            shelf: self.shelf.clone(),
+            returns: self.returns(),
+        };
+        match Server::start(self.watch.clone(), facts) {
+            Ok(server) => {
+                if let Some(patience) = self.plan.wait_for_viewer {
+                    self.watch.await_viewer(patience);
+                }
+                Some(server)
+            }
+            Err(error) => {
+                let warning = format!("the run cannot be watched: {error}; it trains all the same");
+                self.tell(&Event::Warning(&warning));
+                None
+            }
+        }
+    }
+
+    /// The chance of exploring after `steps` environment steps.
+    pub(super) fn chance(&self, steps: u64) -> f64 {
+        self.watch.epsilon().unwrap_or_else(|| self.epsilon.at(steps))
+    }
+
+    /// While the learner does not need replay, viewers may look into it.
+    pub(super) fn lend_replay(&mut self) {
+        if self.watch.attended() {
+            self.shelf.lend(&mut self.replay);
+            self.lent = true;
+        }
+    }
+
+    /// The learner needs replay.
+    pub(super) fn take_replay_back(&mut self) {
+        if std::mem::take(&mut self.lent) {
+            self.shelf.take_back(&mut self.replay);
+        }
+    }
+
+    /// After each phase: where the run is, for viewers, and what they decided, for the run's files.
+    pub(super) fn show(&mut self, progress: &Progress, policy_lag: u64, queue: (usize, usize)) {
+        self.watch.numbers().store(progress, Phase { replay: self.replay.len(), policy_lag, queue });
+        self.writer.hurry(self.watch.attended());
+        if let Some(now) = self.watch.intervention() {
+            self.note(now);
+        }
+    }
+
+    /// Notes in the run's files what people decided in the policy's place, and says so at the first time.
+    fn note(&mut self, now: Intervention) {
+        let before = std::mem::replace(&mut self.noted, now);
+        if now.epsilon.is_some() && before.epsilon.is_none() {
+            self.tell(&Event::Warning("a viewer set ε: the run is no longer what its seed gives"));
+        }
+        if (now.taken_over > 0 || now.person_steps > 0) && before.person_steps == 0 && before.taken_over == 0 {
+            self.tell(&Event::Warning("a viewer took over an environment: the run is no longer what its seed gives"));
+        }
+        let row = self.books.intervention_row(self.chance(self.books.steps), &now);
+        self.write_row(row);
+    }
+}

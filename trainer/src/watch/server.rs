@@ -1,0 +1,264 @@
+//! The run's end: a port of this machine alone, and `watch.json`, by which viewers find it.
+
+use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use cartwheel_agents::nn::Mlp;
+use cartwheel_envs::Space;
+
+use super::protocol::{Reply, VERSION, WatchFile, Welcome};
+use super::pump::pump;
+use super::shelf::Shelf;
+use super::slot::Slot;
+use super::viewer::{Viewer, serve};
+use super::wire::{self, Token};
+use super::{Pulse, Watch};
+use crate::actor::EpsilonSchedule;
+use crate::replay::Returns;
+use crate::run::{RunDir, write_atomic_private};
+
+/// So many viewers may be attached.
+const VIEWERS: usize = 4;
+/// So many connections may be open, those included that have not said who they are.
+const CONNECTIONS: usize = 16;
+/// How long the run's end waits for what viewers have not read yet.
+const FAREWELL: Duration = Duration::from_millis(250);
+
+/// What of a run does not change while it trains.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    pub(crate) run: RunDir,
+    pub(crate) n_envs: u32,
+    pub(crate) total_timesteps: u64,
+    /// Environment steps that were done before.
+    pub(crate) first_step: u64,
+    pub(crate) device: String,
+    pub(crate) epsilon: EpsilonSchedule,
+    pub(crate) mlp: Mlp,
+    pub(crate) action_space: Space,
+    /// Rows that replay holds.
+    pub(crate) replay_capacity: u64,
+    /// Where the learner leaves its replay, and how returns are summed that are drawn from it.
+    pub(crate) shelf: Arc<Shelf>,
+    pub(crate) returns: Returns,
+}
+
+/// Serves viewers until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    inner: Arc<Inner>,
+    address: SocketAddr,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// What the server's threads share.
+#[derive(Debug)]
+pub(super) struct Inner {
+    watch: Watch,
+    facts: Facts,
+    token: Token,
+    slots: Vec<Arc<Slot>>,
+    viewers: Mutex<Vec<Arc<Viewer>>>,
+    ids: AtomicU32,
+    connections: AtomicUsize,
+    ended: AtomicBool,
+}
+
+impl Server {
+    /// Listens, once all actors have their seats.
+    pub(crate) fn start(watch: Watch, facts: Facts) -> io::Result<Self> {
+        let mut token = Token::default();
+        fs::File::open("/dev/urandom")?.read_exact(&mut token)?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        let file = WatchFile { protocol: VERSION, address, token: wire::token_text(&token), pid: std::process::id() };
+        let inner = Arc::new(Inner {
+            slots: watch.slots(),
+            watch,
+            facts,
+            token,
+            viewers: Mutex::default(),
+            ids: AtomicU32::default(),
+            connections: AtomicUsize::default(),
+            ended: AtomicBool::default(),
+        });
+        let mut server = Self { inner: inner.clone(), address, threads: Vec::new() };
+        let (for_pump, for_listening) = (inner.clone(), inner.clone());
+        server.threads.push(thread::Builder::new().name("watch-pump".into()).spawn(move || pump(&for_pump))?);
+        let listen = move || listen(&for_listening, &listener);
+        server.threads.push(thread::Builder::new().name("watch-listen".into()).spawn(listen)?);
+        let json = serde_json::to_vec_pretty(&file)?;
+        write_atomic_private(&inner.facts.run.watch(), |out| out.write_all(&json))?;
+        Ok(server)
+    }
+}
+
+impl Drop for Server {
+    /// Says farewell, and ends all threads.
+    fn drop(&mut self) {
+        let inner = &self.inner;
+        // Where it was never written there is none.
+        let _ = fs::remove_file(inner.facts.run.watch());
+        inner.ended.store(true, Ordering::Relaxed);
+        let by = Instant::now() + FAREWELL;
+        let farewell = wire::encode(&Reply::Ended).unwrap_or_default();
+        inner.viewers().iter().for_each(|viewer| viewer.outbox.reply(farewell.clone()));
+        for viewer in inner.viewers().clone() {
+            viewer.outbox.drain(by.saturating_duration_since(Instant::now()));
+            viewer.hang_up();
+        }
+        inner.wake();
+        // The listener looks at the flag when somebody comes.
+        let woken = TcpStream::connect_timeout(&self.address, Duration::from_secs(1)).is_ok();
+        for thread in self.threads.drain(..).take(if woken { 2 } else { 1 }) {
+            // Nothing is left to be told of one that panicked.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Takes connections in until the server ends.
+fn listen(inner: &Arc<Inner>, listener: &TcpListener) {
+    loop {
+        let accepted = listener.accept();
+        if inner.ended.load(Ordering::Relaxed) {
+            return;
+        }
+        let Ok((stream, _)) = accepted else {
+            // Out of file descriptors: later, perhaps.
+            thread::sleep(Duration::from_millis(100));
+            continue;
+        };
+        if inner.connections.fetch_add(1, Ordering::Relaxed) >= CONNECTIONS {
+            inner.connections.fetch_sub(1, Ordering::Relaxed);
+            continue;
+        }
+        let own = inner.clone();
+        let spawned = thread::Builder::new().name("watch-viewer".into()).spawn(move || {
+            if let Err(error) = serve(&own, stream) {
+                tracing::debug!("a viewer's connection: {error}");
+            }
+            own.connections.fetch_sub(1, Ordering::Relaxed);
+        });
+        if let Err(error) = spawned {
+            inner.connections.fetch_sub(1, Ordering::Relaxed);
+            tracing::warn!("no thread could be started for a viewer: {error}");
+        }
+    }
+}
+
+impl Inner {
+    pub(super) fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    pub(super) fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    pub(super) fn run(&self) -> &RunDir {
+        &self.facts.run
+    }
+
+    pub(super) fn token(&self) -> &Token {
+        &self.token
+    }
+
+    pub(super) fn slots(&self) -> &[Arc<Slot>] {
+        &self.slots
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    /// The weights that actors acted with last, of this run's network.
+    pub(super) fn parameters(&self) -> Option<Vec<f32>> {
+        let latest = self.watch.hub.weights.latest()?;
+        (latest.parameters.len() == self.facts.mlp.flat_len()).then(|| latest.parameters.clone())
+    }
+
+    /// Environment steps of the run.
+    pub(super) fn step(&self) -> u64 {
+        self.facts.first_step + self.watch.env_steps()
+    }
+
+    /// The threads that lanes are of, and their names.
+    pub(super) fn lanes(&self) -> Vec<(String, &Arc<Pulse>)> {
+        let own = self.slots.iter().enumerate().filter(|(_, slot)| !Arc::ptr_eq(&slot.pulse, &self.watch.hub.learner));
+        let actors: Vec<_> = own.map(|(i, slot)| (format!("actor {i}"), &slot.pulse)).collect();
+        let learner = if actors.len() < self.slots.len() { "learner, actor 0" } else { "learner" };
+        std::iter::once((learner.to_string(), &self.watch.hub.learner)).chain(actors).collect()
+    }
+
+    pub(super) fn welcome(&self) -> Welcome {
+        Welcome {
+            run: self.facts.run.name(),
+            n_envs: self.facts.n_envs,
+            total_timesteps: self.facts.total_timesteps,
+            device: self.facts.device.clone(),
+            lanes: self.lanes().into_iter().map(|(name, _)| name).collect(),
+        }
+    }
+
+    pub(super) fn viewers(&self) -> MutexGuard<'_, Vec<Arc<Viewer>>> {
+        self.viewers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets a viewer in, if there is room for one.
+    pub(super) fn enter(&self, make: impl FnOnce(u32) -> io::Result<Viewer>) -> Option<io::Result<Arc<Viewer>>> {
+        let mut viewers = self.viewers();
+        if viewers.len() >= VIEWERS || self.has_ended() {
+            return None;
+        }
+        let viewer = make(self.ids.fetch_add(1, Ordering::Relaxed)).map(Arc::new);
+        if let Ok(viewer) = &viewer {
+            viewers.push(viewer.clone());
+            self.watch.enter();
+            self.wake();
+        }
+        Some(viewer)
+    }
+
+    pub(super) fn leave(&self, viewer: &Viewer) {
+        self.viewers().retain(|other| other.id() != viewer.id());
+        self.watch.leave(viewer.id());
+        self.wishes_changed();
+    }
+
+    /// Works out what is wanted by anybody, and has everybody look at it.
+    pub(super) fn wishes_changed(&self) {
+        let viewers = self.viewers();
+        let mut most = 0.0_f32;
+        for slot in &self.slots {
+            let own = slot.first_env..slot.first_env + slot.envs;
+            let watched = viewers.iter().any(|viewer| {
+                let wishes = viewer.wishes();
+                most = most.max(wishes.interest.hz);
+                wishes.interest.hz > 0.0 && own.clone().any(|env| wishes.wants(env))
+            });
+            slot.watched.store(watched, Ordering::Relaxed);
+        }
+        drop(viewers);
+        self.watch.hub.gate.wishes_changed(most);
+        self.wake();
+    }
+
+    /// Has the pump look at once.
+    pub(super) fn wake(&self) {
+        if let Some(pump) = self.watch.hub.pump.get() {
+            pump.unpark();
+        }
+    }
+
+    /// The calling thread is the pump.
+    pub(super) fn is_pump(&self) {
+        // There is only one.
+        let _ = self.watch.hub.pump.set(thread::current());
+    }
+}

@@ -1,0 +1,148 @@
+//! What each command does.
+
+use cartwheel_envs::Pace;
+use cartwheel_trainer::watch::{self, Interest, Request};
+use eframe::egui::Context;
+
+use super::{App, close};
+use crate::command::{Action, Command};
+use crate::link::link;
+use crate::source::Order;
+use crate::state::Reins;
+use crate::{text, transport};
+
+/// Frames that are asked for a second.
+const HZ: f32 = 60.0;
+/// The environments that a grid shows at most.
+const GRID: u32 = 256;
+/// Vector steps a second at which a person takes over where the environment knows no time.
+const TURNS: f32 = 8.0;
+
+impl App {
+    pub(super) fn execute(&mut self, ctx: &Context, command: Command) {
+        match command {
+            Command::Do(action) => self.act(ctx, action),
+            Command::Open(path) => self.order(Order::Follow(path)),
+            Command::SelectRun(run) => {
+                let Some(opened) = self.model.runs.get(run) else { return };
+                self.order(Order::Attach(run, opened.path.clone()));
+                self.state.run = Some(run);
+                self.state.env = None;
+                self.model.close_film();
+            }
+            Command::ShowCurves(run, shown) => {
+                if let Some(run) = self.model.runs.get_mut(run) {
+                    run.shown = shown;
+                }
+            }
+            Command::SelectEnv(env) => {
+                self.state.env = env;
+                self.watch();
+            }
+            Command::Run(command) => self.order(Order::Send(Request::Command { id: 0, command })),
+            Command::Ask(request) => self.order(Order::Send(request)),
+            Command::OpenEpisode(run, number, step) => {
+                let Some(opened) = self.model.runs.get(run) else { return };
+                self.order(Order::Replay(run, opened.path.clone(), number));
+                self.model.cue(step);
+            }
+            Command::Seek(step) => self.model.seek(step),
+            Command::LookBack(step) => {
+                if let Some(live) = &mut self.model.live {
+                    live.look(|history| history.seek(step));
+                }
+            }
+            Command::JudgeBy(checkpoint) => {
+                self.order(Order::JudgeBy(checkpoint));
+                if let Some(film) = &self.model.film {
+                    self.commands.push(Command::OpenEpisode(film.run, film.episode, self.model.cursor));
+                }
+            }
+            Command::WhatIf(question) => {
+                if let Some(run) = self.model.runs.get(question.run) {
+                    self.order(Order::WhatIf(run.path.clone(), question));
+                }
+            }
+            Command::Prune(number) => self.model.branches.retain(|branch| branch.question.branch != number),
+            Command::Compare(contenders, seed) => self.order(Order::Compare(contenders, seed)),
+            Command::PlaybackSpeed(speed) => self.model.playback_speed = speed,
+            Command::Notice(notice) => self.state.notice = Some(notice),
+            Command::Copy(text) => ctx.copy_text(text),
+        }
+    }
+
+    fn act(&mut self, ctx: &Context, action: Action) {
+        match action {
+            Action::TakeOver => self.toggle_reins(),
+            Action::Grid => {
+                let env = if self.state.env.is_none() { Some(0) } else { None };
+                self.commands.push(Command::SelectEnv(env));
+            }
+            Action::Theme => {
+                let dark = ctx.global_style().visuals.dark_mode;
+                ctx.set_theme(if dark { eframe::egui::Theme::Light } else { eframe::egui::Theme::Dark });
+            }
+            Action::Palette => self.state.palette = Some(String::new()),
+            Action::Help => self.state.help = !self.state.help,
+            Action::Screenshot => self.camera.shoot(ctx, self.about()),
+            Action::Record => {
+                let about = self.about().to_owned();
+                if let Some(told) = self.camera.record(&about) {
+                    self.state.notice = Some(told);
+                }
+            }
+            Action::CopyLink => {
+                if let Some(command) = link(&self.model, &self.state) {
+                    self.state.notice = Some(text::copied(&command));
+                    self.commands.push(Command::Copy(command));
+                }
+            }
+            Action::Quit => close(ctx),
+            action => self.commands.extend(transport::act(&mut self.model, &self.state, action)),
+        }
+    }
+
+    /// What pictures are named after.
+    fn about(&self) -> &str {
+        self.state.run.and_then(|run| self.model.runs.get(run)).map_or("cartwheel", |run| &run.name)
+    }
+
+    /// Tells the run what is looked at.
+    pub(super) fn watch(&self) {
+        let Some(live) = &self.model.live else { return };
+        let envs = match self.state.env {
+            Some(env) => env..env + 1,
+            None => 0..live.welcome.n_envs.min(GRID),
+        };
+        let interest = Interest { envs, hz: HZ, inspected: self.state.env.or(Some(0)), lanes: true };
+        self.order(Order::Send(Request::Watch(interest)));
+    }
+
+    /// A person takes the selected environment's reins, or gives them back.
+    fn toggle_reins(&mut self) {
+        if let Some(reins) = self.state.taking_over.take() {
+            self.commands.push(Command::Run(watch::Command::TakeOver { env: reins.env, action: None }));
+            self.commands.push(Command::Run(watch::Command::Speed(reins.speed_before)));
+            return;
+        }
+        let (Some(live), Some(env)) = (&self.model.live, self.state.env) else {
+            self.state.notice = Some(text::TAKE_OVER_NEEDS_ENV.to_owned());
+            return;
+        };
+        let settings = self.model.runs.get(live.run).and_then(|run| run.settings.as_ref());
+        let bindings = settings.and_then(|settings| settings.env.builder().make().ok()).map(|env| env.key_bindings());
+        match bindings.filter(|bindings| !bindings.keys.is_empty()) {
+            None => self.state.notice = Some(text::NO_KEYS.to_owned()),
+            Some(bindings) => {
+                let fps = match bindings.pace {
+                    Pace::RealTime { fps, .. } => fps as f32,
+                    Pace::TurnBased => TURNS,
+                };
+                let speed_before = live.status.speed;
+                let speed = speed_before.map_or(fps, |speed| speed.min(fps));
+                self.commands.push(Command::Run(watch::Command::Speed(Some(speed))));
+                self.state.taking_over = Some(Reins { env, bindings, action: None, speed_before });
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Where everything is.
+
+use eframe::egui::{CentralPanel, Frame, Panel as Side, ScrollArea, Ui};
+
+use super::App;
+use crate::panels::{Context, Place};
+use crate::text;
+
+impl App {
+    pub(super) fn lay_out(&mut self, ui: &mut Ui) {
+        Side::top("toolbar").show(ui, |ui| self.toolbar(ui));
+        Side::bottom("status").show(ui, |ui| self.status_bar(ui));
+        Side::left("left").default_size(230.0).show(ui, |ui| self.stacked(ui, Place::Left));
+        Side::right("right").default_size(340.0).show(ui, |ui| self.tabs(ui, Place::Right));
+        Side::bottom("bottom").resizable(true).default_size(260.0).show(ui, |ui| self.tabs(ui, Place::Bottom));
+        Side::bottom("under").resizable(true).default_size(150.0).show(ui, |ui| self.stacked(ui, Place::Under));
+        let frame = Frame::central_panel(ui.style()).inner_margin(4);
+        CentralPanel::default().frame(frame).show(ui, |ui| self.stacked(ui, Place::Center));
+        self.palette(ui.ctx());
+        self.help(ui.ctx());
+    }
+
+    /// The panels of a place, one under the other.
+    fn stacked(&mut self, ui: &mut Ui, place: Place) {
+        let context = Context { model: &self.model, state: &self.state };
+        for panel in self.panels.iter_mut().filter(|panel| panel.place() == place) {
+            panel.ui(ui, context, &mut self.commands);
+        }
+    }
+
+    /// The panels of a place, one in front.
+    fn tabs(&mut self, ui: &mut Ui, place: Place) {
+        let context = Context { model: &self.model, state: &self.state };
+        let Some((_, front)) = self.front.iter_mut().find(|(of, _)| *of == place) else { return };
+        let here = || self.panels.iter().filter(|panel| panel.place() == place);
+        if !here().any(|panel| panel.name() == *front) {
+            *front = here().next().map_or("", |panel| panel.name());
+        }
+        if here().count() > 1 {
+            ScrollArea::horizontal().id_salt(("tabs", text::TABS)).show(ui, |ui| {
+                ui.horizontal(|ui| {
+                    for panel in here() {
+                        ui.selectable_value(front, panel.name(), panel.name());
+                    }
+                });
+            });
+            ui.separator();
+        }
+        if let Some(panel) = self.panels.iter_mut().find(|panel| panel.place() == place && panel.name() == *front) {
+            panel.ui(ui, context, &mut self.commands);
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The window: takes in updates, carries out commands, and lays out the panels.
+
+mod camera;
+mod execute;
+mod keys;
+mod layout;
+mod overlays;
+mod toolbar;
+
+pub(crate) use keys::env_key;
+
+use std::time::{Duration, Instant};
+
+use cartwheel_trainer::watch::{self, Reply, Request};
+use crossbeam::channel::{Receiver, Sender};
+use eframe::egui::{Context, Ui, ViewportCommand};
+
+use crate::command::{Command, Commands};
+use crate::model::{Model, Update};
+use crate::panels::{self, Panel, Place};
+use crate::source::Order;
+use crate::state::State;
+use crate::{memory, text};
+use camera::Camera;
+
+/// How long updates are taken in before a picture is due again: the rest waits for the next.
+const INTAKE: Duration = Duration::from_millis(5);
+/// Between pictures while something moves; a software renderer would be busy with nothing else.
+const FRAME: Duration = Duration::from_micros(16_667);
+const SOFTWARE_FRAME: Duration = Duration::from_millis(50);
+/// Between looks at this process's memory.
+const WEIGH: Duration = Duration::from_secs(1);
+/// Between looks at what came in while nothing moves.
+const IDLE: Duration = Duration::from_millis(250);
+
+/// See the module's documentation.
+pub struct App {
+    /// What is known.
+    pub model: Model,
+    /// What is chosen.
+    pub state: State,
+    panels: Vec<Box<dyn Panel>>,
+    /// The panel in front at each place with tabs.
+    front: [(Place, &'static str); 2],
+    commands: Commands,
+    /// One of each source.
+    updates: Vec<Receiver<Update>>,
+    orders: Sender<Order>,
+    camera: Camera,
+    /// The window's title.
+    title: String,
+    /// When this process's memory was last looked at.
+    weighed: Option<Instant>,
+    /// When the last picture was begun.
+    last: Option<Instant>,
+    /// Seconds that the last picture took to build, averaged.
+    build_s: f32,
+    /// The renderer's name if it is software.
+    software: Option<String>,
+    /// An episode and its step, to be opened once it is known.
+    opening: Option<(usize, u32)>,
+    /// Vector steps a second that the first live run is slowed down to.
+    slowing: Option<f32>,
+}
+
+impl App {
+    /// An app that learns of runs from `updates` and asks for things with `orders`.
+    pub fn new(updates: Vec<Receiver<Update>>, orders: Sender<Order>) -> Self {
+        Self {
+            model: Model::default(),
+            state: State::default(),
+            panels: panels::all(),
+            front: [(Place::Bottom, ""), (Place::Right, "")],
+            commands: Commands::new(),
+            updates,
+            orders,
+            camera: Camera::default(),
+            title: String::new(),
+            weighed: None,
+            last: None,
+            build_s: 0.0,
+            software: None,
+            opening: None,
+            slowing: None,
+        }
+    }
+
+    /// Names the renderer, which is then asked for fewer pictures.
+    pub fn with_software_renderer(mut self, name: Option<String>) -> Self {
+        self.software = name;
+        self
+    }
+
+    /// Opens this episode of the first run, by its place, at this step, as soon as it is known.
+    pub fn opening(mut self, episode: Option<(usize, u32)>) -> Self {
+        self.opening = episode;
+        self
+    }
+
+    /// Slows the first live run down to so many vector steps a second.
+    pub fn slowing(mut self, speed: Option<f32>) -> Self {
+        self.slowing = speed;
+        self
+    }
+
+    /// Gives a command to be carried out before the next picture.
+    pub fn give(&mut self, command: Command) {
+        self.commands.push(command);
+    }
+
+    /// Takes in updates, keys and commands, and lets time pass for what is being played.
+    pub fn logic(&mut self, ctx: &Context) {
+        let now = Instant::now();
+        while now.elapsed() < INTAKE {
+            let waiting: Vec<_> = self.updates.iter().filter_map(|source| source.try_recv().ok()).collect();
+            if waiting.is_empty() {
+                break;
+            }
+            waiting.into_iter().for_each(|update| self.take_in(update));
+        }
+        self.keys(ctx);
+        for command in std::mem::take(&mut self.commands) {
+            self.execute(ctx, command);
+        }
+        if let Some(told) = self.camera.develop(ctx) {
+            self.state.notice = Some(told);
+        }
+        self.entitle(ctx);
+        if self.weighed.is_none_or(|weighed| now - weighed > WEIGH) {
+            self.weighed = Some(now);
+            self.model.own_memory = memory::of_this_process();
+        }
+        let passed = self.last.replace(now).map_or(Duration::ZERO, |last| now - last);
+        self.model.pass(passed.min(IDLE));
+        ctx.request_repaint_after(self.pause());
+    }
+
+    /// Says in the window's title what is shown.
+    fn entitle(&mut self, ctx: &Context) {
+        let run = self.state.run.and_then(|run| self.model.runs.get(run)).map(|run| run.name.as_str());
+        let shown = match (&self.model.film, self.state.env) {
+            (Some(film), _) if self.model.playing => Some(format!("{} {}", text::EPISODE, film.episode)),
+            (Some(film), _) => {
+                Some(format!("{} {}, {} {}", text::EPISODE, film.episode, text::STEP, self.model.cursor))
+            }
+            (None, Some(env)) => Some(format!("{} {env}", text::ENVIRONMENT)),
+            (None, None) => None,
+        };
+        let parts = [run, shown.as_deref(), Some(text::TITLE)];
+        let title = parts.into_iter().flatten().collect::<Vec<_>>().join(" - ");
+        if title != self.title {
+            ctx.send_viewport_cmd(ViewportCommand::Title(title.clone()));
+            self.title = title;
+        }
+    }
+
+    fn take_in(&mut self, update: Update) {
+        if let Update::Detached(reason) = &update {
+            self.state.notice = Some(reason.clone());
+            self.state.taking_over = None;
+        }
+        let welcomed = matches!(update, Update::Reply(Reply::Welcome(_)));
+        self.model.apply(update);
+        if welcomed {
+            // Before anything is asked for: a run that waits for its viewer goes on when it is.
+            if let Some(speed) = self.slowing.take() {
+                let command = watch::Command::Speed(Some(speed));
+                self.order(Order::Send(Request::Command { id: 0, command }));
+            }
+            self.watch();
+        }
+        if self.state.run.is_none() && !self.model.runs.is_empty() && !self.commands.contains(&Command::SelectRun(0)) {
+            self.commands.push(Command::SelectRun(0));
+        }
+        if let Some((number, step)) = self.opening
+            && self.model.runs.first().is_some_and(|run| run.episode(number).is_some())
+        {
+            self.opening = None;
+            self.commands.push(Command::OpenEpisode(0, number, step));
+        }
+    }
+
+    /// How long until the next picture.
+    fn pause(&self) -> Duration {
+        match (self.model.is_moving() || self.camera.is_recording(), &self.software) {
+            (false, _) => IDLE,
+            (true, None) => FRAME,
+            (true, Some(_)) => SOFTWARE_FRAME,
+        }
+    }
+
+    /// Paints everything.
+    pub fn ui(&mut self, ui: &mut Ui) {
+        let begin = Instant::now();
+        self.lay_out(ui);
+        self.build_s += 0.05 * (begin.elapsed().as_secs_f32() - self.build_s);
+        if !self.commands.is_empty() {
+            ui.ctx().request_repaint();
+        }
+    }
+
+    fn order(&self, order: Order) {
+        // The sources only end with the window.
+        let _ = self.orders.send(order);
+    }
+}
+
+impl eframe::App for App {
+    fn logic(&mut self, ctx: &Context, _: &mut eframe::Frame) {
+        App::logic(self, ctx);
+    }
+
+    fn ui(&mut self, ui: &mut Ui, _: &mut eframe::Frame) {
+        App::ui(self, ui);
+    }
+
+    fn on_exit(&mut self, _: Option<&eframe::glow::Context>) {
+        self.order(Order::End);
+    }
+}
+
+/// Closes the window.
+fn close(ctx: &Context) {
+    ctx.send_viewport_cmd(ViewportCommand::Close);
+}

@@ -1,0 +1,93 @@
+//! What is shown over everything: the palette and the keys.
+
+use eframe::egui::{Align2, Context, Grid, Key, Modifiers, ScrollArea, Window};
+
+use super::App;
+use crate::command::{Action, Command};
+use crate::text;
+
+impl App {
+    /// All commands, found by a part of their names. Enter does the first.
+    pub(super) fn palette(&mut self, ctx: &Context) {
+        let Some(query) = &mut self.state.palette else { return };
+        let mut chosen = None;
+        Window::new(text::PALETTE)
+            .anchor(Align2::CENTER_TOP, [0.0, 80.0])
+            .collapsible(false)
+            .resizable(false)
+            .default_width(420.0)
+            .show(ctx, |ui| {
+                let label = ui.label(text::PALETTE_HINT);
+                let field = ui.text_edit_singleline(query).labelled_by(label.id);
+                field.request_focus();
+                let found = matching(query);
+                let enter = ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter));
+                chosen = found.first().copied().filter(|_| enter);
+                ScrollArea::vertical().max_height(360.0).show(ui, |ui| {
+                    for action in found {
+                        let keys = ui.ctx().format_shortcut(&action.shortcut());
+                        let button = eframe::egui::Button::new(action.name()).shortcut_text(keys).frame(false);
+                        if ui.add(button).clicked() {
+                            chosen = Some(action);
+                        }
+                    }
+                });
+            });
+        if let Some(action) = chosen {
+            self.state.palette = None;
+            self.commands.push(Command::Do(action));
+        }
+    }
+
+    /// The keys.
+    pub(super) fn help(&mut self, ctx: &Context) {
+        let mut open = self.state.help;
+        Window::new(text::HELP).open(&mut open).anchor(Align2::CENTER_CENTER, [0.0; 2]).resizable(false).show(
+            ctx,
+            |ui| {
+                Grid::new("keys").num_columns(2).striped(true).show(ui, |ui| {
+                    for action in Action::ALL {
+                        ui.monospace(ui.ctx().format_shortcut(&action.shortcut()));
+                        ui.label(action.name());
+                        ui.end_row();
+                    }
+                    ui.monospace(text::ESCAPE_KEY);
+                    ui.label(text::ESCAPE);
+                    ui.end_row();
+                });
+            },
+        );
+        self.state.help = open;
+    }
+}
+
+/// The commands whose names have every word of `query` in them.
+fn matching(query: &str) -> Vec<Action> {
+    let words: Vec<_> = query.split_whitespace().map(str::to_lowercase).collect();
+    let fits = |action: &Action| {
+        let name = action.name().to_lowercase();
+        words.iter().all(|word| name.contains(word))
+    };
+    Action::ALL.iter().copied().filter(fits).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_palette_finds_commands_by_words_in_any_order() {
+        assert_eq!(matching("episode next"), [Action::NextEpisode]);
+        assert_eq!(matching("  "), Action::ALL);
+        assert!(matching("dance").is_empty());
+    }
+
+    #[test]
+    fn no_two_commands_share_a_key() {
+        for (i, one) in Action::ALL.iter().enumerate() {
+            for other in &Action::ALL[..i] {
+                assert_ne!(one.shortcut(), other.shortcut(), "{one:?} and {other:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The bars at the top and at the bottom.
+
+use cartwheel_trainer::watch::{self, Status};
+use eframe::egui::{Align, Button, DragValue, Layout, Ui};
+
+use super::App;
+use crate::command::{Action, Command};
+use crate::text;
+
+impl App {
+    /// The run, its exploration, and the help.
+    pub(super) fn toolbar(&mut self, ui: &mut Ui) {
+        ui.horizontal(|ui| {
+            match self.state.run.and_then(|run| self.model.runs.get(run)) {
+                None => ui.strong(text::NO_RUN),
+                Some(run) => ui.strong(&run.name),
+            };
+            if let Some(live) = &self.model.live {
+                ui.separator();
+                exploration(ui, &live.status, &mut self.commands);
+                ui.separator();
+                let (held, label) = (self.state.taking_over.is_some(), text::TAKE_OVER);
+                if ui.selectable_label(held, label).on_hover_text(text::TAKE_OVER_HINT).clicked() {
+                    self.commands.push(Command::Do(Action::TakeOver));
+                }
+            }
+            let recording = self.camera.is_recording();
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                for action in
+                    [Action::Help, Action::Palette, Action::Theme, Action::CopyLink, Action::Record, Action::Screenshot]
+                {
+                    let keys = ui.ctx().format_shortcut(&action.shortcut());
+                    if ui
+                        .add(Button::new(short_name(action, recording)).small())
+                        .on_hover_text(format!("{} ({keys})", action.name()))
+                        .clicked()
+                    {
+                        self.commands.push(Command::Do(action));
+                    }
+                }
+            });
+        });
+    }
+
+    /// Where the run is, and what watching costs.
+    pub(super) fn status_bar(&mut self, ui: &mut Ui) {
+        ui.horizontal(|ui| {
+            match &self.model.live {
+                None => ui.label(text::STATUS_NOT_LIVE),
+                Some(live) => ui.label(where_it_is(&live.status, live.welcome.total_timesteps)),
+            };
+            if let Some(notice) = &self.state.notice {
+                ui.separator();
+                ui.label(notice);
+            }
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                ui.weak(format!("{} {:.1} ms", text::FRAME_TIME, self.build_s * 1e3));
+                if let Some(name) = &self.software {
+                    ui.separator();
+                    ui.weak(format!("{} ({name})", text::SOFTWARE));
+                }
+            });
+        });
+    }
+}
+
+/// ε as it is, and a way to override it.
+fn exploration(ui: &mut Ui, status: &Status, commands: &mut Vec<Command>) {
+    let (own, _) = &status.overrides;
+    let mut overridden = own.is_some();
+    let change = ui.checkbox(&mut overridden, text::EPSILON).on_hover_text(text::EPSILON_HINT);
+    let mut epsilon = own.unwrap_or(status.epsilon);
+    let value = DragValue::new(&mut epsilon).range(0.0..=1.0).speed(0.01).fixed_decimals(2);
+    let dragged = ui.add_enabled(overridden, value).labelled_by(change.id).changed();
+    if change.changed() || dragged {
+        commands.push(Command::Run(watch::Command::Epsilon(overridden.then_some(epsilon))));
+    }
+}
+
+/// `12,000 of 50,000 steps · 310 episodes · ...`
+fn where_it_is(status: &Status, total: u64) -> String {
+    let mut text = format!(
+        "{} of {} steps · {} updates · {} episodes",
+        grouped(status.step),
+        grouped(total),
+        grouped(status.updates),
+        grouped(status.episodes)
+    );
+    if let Some(mean) = status.mean_return {
+        text += &format!(" · mean return {mean:.1}");
+    }
+    if status.dropped > 0 {
+        text += &format!(" · {} messages dropped", grouped(status.dropped));
+    }
+    text
+}
+
+/// `1234567` as `1,234,567`
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// On a button with little room.
+fn short_name(action: Action, recording: bool) -> &'static str {
+    match action {
+        Action::Help => text::SHORT_HELP,
+        Action::Palette => text::SHORT_PALETTE,
+        Action::Theme => text::SHORT_THEME,
+        Action::CopyLink => text::SHORT_COPY_LINK,
+        Action::Record if recording => text::SHORT_STOP,
+        Action::Record => text::SHORT_RECORD,
+        Action::Screenshot => text::SHORT_SCREENSHOT,
+        other => other.name(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_numbers_are_grouped() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+    }
+}

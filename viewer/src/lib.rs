@@ -1,0 +1,59 @@
+//! What people look at: runs as they train and as they were, in a window or in a terminal.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `app` | the window: takes in updates, carries out commands, lays out the panels |
+//! | `model` | what is known of runs, filled by updates and read by panels |
+//! | `state` | what the user has chosen to see |
+//! | `command` | what panels can ask for, with its keys and names |
+//! | `source` | threads that turn runs into updates: files, live connections, episodes played again |
+//! | `series` | curves: millions of points, smoothed and thinned honestly |
+//! | `compare` | configurations of runs: filtered, told apart, grouped |
+//! | `judge` | a run's policy: the values of actions, what they hang on, and maps of them |
+//! | `observation` | observations as people read them: names and bounds of numbers, or a picture |
+//! | `spaces` | what a run's environment looks like from outside |
+//! | `panels` | one file a panel |
+//! | `overlays` | what a policy makes of a state, painted over its picture: one file a kind |
+//! | `paint`, `theme`, `text` | scenes as shapes, colors, words |
+//!
+//! Nothing here holds up training: a run is read from its folder, and what it sends live may be dropped.
+
+pub mod judge;
+pub mod observation;
+pub mod overlays;
+pub mod paint;
+pub mod panels;
+pub mod recording;
+pub mod series;
+pub mod spaces;
+
+mod app;
+mod command;
+mod compare;
+mod history;
+mod link;
+mod memory;
+mod model;
+mod number;
+mod play;
+mod playback;
+mod source;
+mod state;
+mod text;
+mod theme;
+mod transport;
+mod tui;
+mod watch;
+mod window;
+
+pub use app::App;
+pub use command::{Action, Command, Commands};
+pub use history::History;
+pub use link::link;
+pub use model::{Model, RunId, Update};
+pub use play::{PlayOptions, Played, play};
+pub use source::{Branch, Checkpoint, Contender, Contest, Film, Moment, Order, Question, Side};
+pub use state::{Reins, State};
+pub use theme::Theme;
+pub use watch::{Watch, watch};
+pub use window::{ViewerError, check_display};

@@ -1,0 +1,397 @@
+//! What is known of runs. Sources fill it with updates; panels read it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cartwheel_trainer::run::{EpisodeEntry, Manifest, MetricsRow};
+use cartwheel_trainer::{Settings, watch};
+
+use crate::history::History;
+use crate::playback::Playback;
+use crate::series::{BUDGET, Clock, EPISODE_RETURN, Point, Series};
+use crate::source::{Branch, Contest, Film};
+use crate::spaces::Spaces;
+
+/// A run's place in [`Model::runs`].
+pub type RunId = usize;
+
+/// Branches that are kept.
+const BRANCHES: usize = 32;
+/// Looks kept of each thread: half a minute at 200 a second.
+const LOOKS: usize = 6000;
+/// Episodes kept of each run, the newest: 32 MiB.
+const EPISODES: usize = 1 << 20;
+/// Runs whose curves are shown without being asked for: more would hide each other.
+const SHOWN: usize = 10;
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub struct Model {
+    /// Bytes that this process takes, where the system tells it.
+    pub own_memory: Option<u64>,
+    /// The open runs, in the order in which they were opened.
+    pub runs: Vec<Run>,
+    /// The connection to a run that trains, if there is one.
+    pub live: Option<Live>,
+    /// The episode that is shown again, instead of the live run.
+    pub film: Option<Arc<Film>>,
+    /// Branches off episodes, in the order in which they were begun.
+    pub branches: Vec<Arc<Branch>>,
+    /// Two policies side by side.
+    pub contest: Option<Arc<Contest>>,
+    /// The step of the episode that is shown.
+    pub cursor: u32,
+    /// Whether it is being played.
+    pub playing: bool,
+    /// Steps a second at which it is played; infinite is as fast as it goes.
+    pub playback_speed: f32,
+    playback: Playback,
+    /// Where the episode that was asked for begins to be shown.
+    cued: Option<u32>,
+    /// Steps a second at which a person would play the last episode that was shown.
+    real_time: f32,
+}
+
+/// A run's folder, as far as it was read.
+#[derive(Debug)]
+pub struct Run {
+    /// The folder.
+    pub path: PathBuf,
+    /// The folder's name.
+    pub name: String,
+    /// Its `config.toml`.
+    pub settings: Option<Settings>,
+    /// Its configuration as names and values, such as `train.seed` and `1`.
+    pub config: Vec<(String, String)>,
+    /// What its environment's observations and actions look like, or why that is not known. Its source makes the
+    /// environment once to learn it.
+    pub spaces: Option<Result<Arc<Spaces>, String>>,
+    /// Its `run.json`.
+    pub manifest: Option<Manifest>,
+    /// Whether a process has it.
+    pub alive: bool,
+    /// Each metric by its name, and the episodes' returns as [`EPISODE_RETURN`].
+    pub metrics: BTreeMap<String, Series>,
+    /// Environment steps so far.
+    pub step: u64,
+    /// When its steps were made.
+    pub clock: Clock,
+    /// Its episodes, in the order in which they ended; of very many, the newest.
+    pub episodes: Vec<EpisodeEntry>,
+    /// The place of the first of them among the run's.
+    pub first_episode: usize,
+    /// What could not be read, and why.
+    pub problem: Option<String>,
+    /// Whether its curves are shown.
+    pub shown: bool,
+}
+
+/// A run that is attached to.
+#[derive(Debug, Default)]
+pub struct Live {
+    /// Which.
+    pub run: RunId,
+    /// What it is.
+    pub welcome: watch::Welcome,
+    /// Where it is.
+    pub status: watch::Status,
+    /// Its environments by their numbers: as last heard, or as they were at the step that is looked back at.
+    pub frames: BTreeMap<u32, watch::EnvFrame>,
+    /// What was just seen.
+    pub history: History,
+    /// For each thread, its activity at the last looks, and the seconds from one to the next.
+    pub lanes: Vec<VecDeque<u8>>,
+    /// Seconds between looks.
+    pub lane_interval: f32,
+    /// The newest weights.
+    pub weights: Option<Arc<watch::WeightsReply>>,
+    /// The last map of the replay buffer.
+    pub replay_map: Option<watch::ReplayMap>,
+    /// The transitions of the cell that was last asked for.
+    pub transitions: Vec<watch::Transition>,
+}
+
+/// What sources tell.
+#[derive(Debug)]
+pub enum Update {
+    /// A run's folder was opened.
+    Opened(PathBuf),
+    /// Its configuration.
+    Settings(RunId, Box<Settings>),
+    /// What its environment looks like, as `Spaces::of` learns it, or why it cannot be made.
+    Spaces(RunId, Result<Spaces, String>),
+    /// Its manifest, at first and after changes.
+    Manifest(RunId, Box<Manifest>),
+    /// More rows of its metrics.
+    Metrics(RunId, Vec<MetricsRow>),
+    /// More episodes.
+    Episodes(RunId, Vec<EpisodeEntry>),
+    /// Its logs were cut, as by a resume: what was known of them is forgotten.
+    Restarted(RunId),
+    /// It could not be read.
+    Problem(RunId, String),
+    /// It can be read again.
+    Recovered(RunId),
+    /// Whether a process has it.
+    Alive(RunId, bool),
+    /// It is attached to.
+    Attached(RunId),
+    /// A message of the attached run.
+    Reply(watch::Reply),
+    /// The connection ended, and why.
+    Detached(String),
+    /// An episode was played again.
+    Film(Arc<Film>),
+    /// It was played otherwise.
+    Branch(Arc<Branch>),
+    /// Two policies were played from one seed.
+    Contest(Arc<Contest>),
+}
+
+impl Model {
+    /// Takes in what a source tells. Pure: no thread, no clock, so that tests build any picture from updates.
+    pub fn apply(&mut self, update: Update) {
+        match update {
+            Update::Spaces(run, spaces) => self.with(run, |run| run.spaces = Some(spaces.map(Arc::new))),
+            Update::Opened(path) => {
+                let shown = self.runs.iter().filter(|run| run.shown).count() < SHOWN;
+                self.runs.push(Run { shown, ..Run::new(path) });
+            }
+            Update::Settings(run, settings) => self.with(run, |run| {
+                run.config = settings.values();
+                run.settings = Some(*settings);
+            }),
+            Update::Manifest(run, manifest) => self.with(run, |run| run.manifest = Some(*manifest)),
+            Update::Metrics(run, rows) => {
+                self.with(run, |run| run.extend(&rows));
+                self.thin(BUDGET);
+            }
+            Update::Episodes(run, entries) => {
+                self.with(run, |run| run.add_episodes(entries));
+                self.thin(BUDGET);
+            }
+            Update::Restarted(run) => self.with(run, Run::forget),
+            Update::Problem(run, problem) => self.with(run, |run| run.problem = Some(problem)),
+            Update::Recovered(run) => self.with(run, |run| run.problem = None),
+            Update::Alive(run, alive) => self.with(run, |run| run.alive = alive),
+            Update::Attached(run) => self.live = Some(Live { run, ..Live::default() }),
+            Update::Reply(reply) => {
+                if let Some(live) = &mut self.live {
+                    live.apply(reply);
+                }
+            }
+            Update::Detached(_) => self.live = None,
+            Update::Branch(branch) => {
+                let number = branch.question.branch;
+                match self.branches.iter_mut().find(|known| known.question.branch == number) {
+                    Some(known) => *known = branch,
+                    None => self.branches.push(branch),
+                }
+                let surplus = self.branches.len().saturating_sub(BRANCHES);
+                self.branches.drain(..surplus);
+            }
+            Update::Contest(contest) => self.contest = Some(contest),
+            Update::Film(film) => {
+                self.cursor = self.cued.take().unwrap_or(self.cursor).min(film.last_step());
+                if self.real_time != film.real_time {
+                    // A speed for another environment says nothing about this one.
+                    (self.real_time, self.playback_speed) = (film.real_time, film.real_time);
+                }
+                self.playback.stop();
+                self.film = Some(film);
+            }
+        }
+    }
+
+    /// Lets time pass for the episode that is being played.
+    pub fn pass(&mut self, time: Duration) {
+        let Some(film) = self.film.as_ref().filter(|_| self.playing) else { return };
+        let left = film.last_step() - self.cursor.min(film.last_step());
+        self.cursor += self.playback.advance(time, self.playback_speed, left, film.last_step());
+        self.playing = self.cursor < film.last_step();
+    }
+
+    /// Steps a second at which the episode was played over the last second, if it was.
+    pub fn measured_playback(&self) -> Option<f32> {
+        self.playback.measured().filter(|_| self.playing)
+    }
+
+    /// Whether the next picture may differ from this one though nobody touches anything.
+    pub fn is_moving(&self) -> bool {
+        self.playing || self.live.is_some()
+    }
+
+    /// Where the next episode begins to be shown.
+    pub fn cue(&mut self, step: u32) {
+        self.cued = Some(step);
+    }
+
+    /// Goes to a step of the episode that is shown.
+    pub fn seek(&mut self, step: u32) {
+        if let Some(film) = &self.film {
+            self.cursor = step.min(film.last_step());
+            self.playback.stop();
+        }
+    }
+
+    /// Plays the episode that is shown, from its beginning if it is at its end; or stops it.
+    pub fn play(&mut self, playing: bool) {
+        let Some(film) = &self.film else { return };
+        if playing && self.cursor >= film.last_step() {
+            self.cursor = 0;
+        }
+        self.playing = playing;
+        self.playback.stop();
+    }
+
+    /// Back to the live run.
+    pub fn close_film(&mut self) {
+        (self.film, self.playing, self.cursor) = (None, false, 0);
+        if let Some(live) = &mut self.live {
+            live.look(|history| history.go_live());
+        }
+    }
+
+    fn with(&mut self, run: RunId, change: impl FnOnce(&mut Run)) {
+        if let Some(run) = self.runs.get_mut(run) {
+            change(run);
+        }
+    }
+}
+
+impl Model {
+    /// The memory of all curves, in bytes.
+    pub fn curve_bytes(&self) -> usize {
+        self.runs.iter().flat_map(|run| run.metrics.values()).map(Series::bytes).sum()
+    }
+
+    /// Thins the longest curves until all take at most so many bytes.
+    fn thin(&mut self, budget: usize) {
+        let mut bytes = self.curve_bytes();
+        while bytes > budget {
+            let all = self.runs.iter_mut().flat_map(|run| run.metrics.values_mut());
+            let Some(longest) = all.max_by_key(|series| series.bytes()) else { return };
+            longest.thin();
+            let left = self.curve_bytes();
+            if left >= bytes {
+                return;
+            }
+            bytes = left;
+        }
+    }
+}
+
+impl Run {
+    fn new(path: PathBuf) -> Self {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Self {
+            path,
+            name,
+            settings: None,
+            config: Vec::new(),
+            spaces: None,
+            manifest: None,
+            alive: false,
+            metrics: BTreeMap::new(),
+            step: 0,
+            clock: Clock::default(),
+            episodes: Vec::new(),
+            first_episode: 0,
+            problem: None,
+            shown: true,
+        }
+    }
+
+    /// An episode by its place among the run's, while it is kept.
+    pub fn episode(&self, number: usize) -> Option<&EpisodeEntry> {
+        self.episodes.get(number.checked_sub(self.first_episode)?)
+    }
+
+    fn extend(&mut self, rows: &[MetricsRow]) {
+        for row in rows {
+            self.step = self.step.max(row.step);
+            self.clock.note(row.step, row.wall_s);
+            for (name, value) in &row.metrics {
+                if !self.metrics.contains_key(name) {
+                    self.metrics.insert(name.clone(), Series::default());
+                }
+                if let Some(series) = self.metrics.get_mut(name) {
+                    series.push(Point { step: row.step, episodes: row.episodes, wall_s: row.wall_s, value: *value });
+                }
+            }
+        }
+    }
+
+    fn add_episodes(&mut self, entries: Vec<EpisodeEntry>) {
+        let envs = self.settings.as_ref().map_or(1, |settings| settings.env.n_envs) as u64;
+        let returns = self.metrics.entry(EPISODE_RETURN.to_owned()).or_default();
+        for entry in entries {
+            self.episodes.push(entry);
+            // All environments step together.
+            let step = entry.start_step.saturating_add(u64::from(entry.length).saturating_mul(envs));
+            let episodes = (self.first_episode + self.episodes.len()) as u64;
+            returns.push(Point { step, episodes, wall_s: self.clock.at(step), value: entry.return_ });
+        }
+        if self.episodes.len() > EPISODES {
+            let surplus = self.episodes.len() - EPISODES * 3 / 4;
+            self.episodes.drain(..surplus);
+            self.first_episode += surplus;
+        }
+    }
+
+    fn forget(&mut self) {
+        self.metrics.clear();
+        self.episodes.clear();
+        (self.step, self.clock, self.first_episode) = (0, Clock::default(), 0);
+    }
+}
+
+impl Live {
+    /// Looks elsewhere in what was just seen.
+    pub fn look<T>(&mut self, at: impl FnOnce(&mut History) -> T) -> T {
+        let answer = at(&mut self.history);
+        for (env, frame) in &mut self.frames {
+            if let Some(shown) = self.history.shown(*env) {
+                frame.clone_from(shown);
+            }
+        }
+        answer
+    }
+
+    fn apply(&mut self, reply: watch::Reply) {
+        use watch::Reply;
+        match reply {
+            Reply::Welcome(welcome) => {
+                self.lanes = vec![VecDeque::new(); welcome.lanes.len()];
+                self.welcome = welcome;
+            }
+            Reply::Status(status) => self.status = status,
+            Reply::Frames(frames) => {
+                for frame in frames {
+                    if self.history.at().is_none() {
+                        self.frames.insert(frame.env, frame.clone());
+                    }
+                    self.history.push(frame);
+                }
+            }
+            Reply::Lanes(lanes) => {
+                self.lane_interval = lanes.interval;
+                for (lane, seen) in self.lanes.iter_mut().zip(lanes.seen) {
+                    lane.extend(seen);
+                    let surplus = lane.len().saturating_sub(LOOKS);
+                    lane.drain(..surplus);
+                }
+            }
+            Reply::Weights(weights) => self.weights = Some(Arc::new(weights)),
+            Reply::ReplayMap(map) => self.replay_map = Some(map),
+            Reply::Transitions { transitions, .. } => self.transitions = transitions,
+            // Answers to the source itself.
+            Reply::Done { .. } | Reply::Bytes { .. } | Reply::Ended => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

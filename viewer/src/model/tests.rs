@@ -1,0 +1,78 @@
+//! What updates make of a model.
+
+use super::*;
+
+fn row(step: u64, names: &[&str]) -> MetricsRow {
+    let metrics = names.iter().map(|name| ((*name).to_owned(), (step as f64).sin())).collect();
+    MetricsRow { step, metrics, ..MetricsRow::default() }
+}
+
+fn episode(i: u64) -> EpisodeEntry {
+    EpisodeEntry { offset: i, env: 0, length: 1, return_: 1.0, start_step: i }
+}
+
+#[test]
+fn memory_does_not_grow_with_the_run() {
+    let mut model = Model::default();
+    model.apply(Update::Opened("run".into()));
+    let budget = 1 << 20;
+    for part in 0..100 {
+        let rows: Vec<_> = (part * 1000..(part + 1) * 1000).map(|step| row(step, &["a", "b"])).collect();
+        model.runs[0].extend(&rows);
+        model.thin(budget);
+        assert!(model.curve_bytes() <= budget, "{} after {part}", model.curve_bytes());
+    }
+    let series = &model.runs[0].metrics["a"];
+    assert!(series.points().len() > 5000, "{}", series.points().len());
+    assert_eq!(series.extent(crate::series::Axis::Steps, false), Some((0.0, 99_999.0)));
+    // All parts of the run are there still, each about as well as the others.
+    let fifths = (0..5).map(|i| series.points().iter().filter(|point| point.step / 20_000 == i).count());
+    assert!(fifths.clone().min() > Some(500), "{:?}", fifths.collect::<Vec<_>>());
+    assert_eq!(model.runs[0].step, 99_999);
+}
+
+#[test]
+fn old_episodes_are_forgotten_but_keep_their_numbers() {
+    let mut model = Model::default();
+    model.apply(Update::Opened("run".into()));
+    model.apply(Update::Episodes(0, (0..EPISODES as u64 + 1).map(episode).collect()));
+    let run = &model.runs[0];
+    assert!(run.episodes.len() < EPISODES);
+    assert_eq!(run.episode(0), None);
+    assert_eq!(run.episode(EPISODES), Some(&episode(EPISODES as u64)));
+    assert_eq!(run.episode(EPISODES + 1), None);
+    let last = run.metrics[EPISODE_RETURN].last().map(|point| point.episodes);
+    assert_eq!(last, Some(EPISODES as u64 + 1));
+    assert!(model.curve_bytes() <= BUDGET);
+}
+
+#[test]
+fn a_restart_forgets_the_logs_alone() {
+    let mut model = Model::default();
+    model.apply(Update::Opened("run".into()));
+    model.apply(Update::Settings(0, Box::default()));
+    model.apply(Update::Metrics(0, vec![row(5, &["a"])]));
+    model.apply(Update::Episodes(0, vec![episode(0)]));
+    model.apply(Update::Restarted(0));
+    let run = &model.runs[0];
+    assert!(run.metrics.is_empty() && run.episodes.is_empty() && run.step == 0);
+    assert!(run.settings.is_some() && !run.config.is_empty());
+}
+
+#[test]
+fn of_many_runs_some_are_shown_at_first() {
+    let mut model = Model::default();
+    for i in 0..100 {
+        model.apply(Update::Opened(format!("run-{i}").into()));
+    }
+    let shown: Vec<_> = (0..100).filter(|i| model.runs[*i].shown).collect();
+    assert_eq!(shown, (0..SHOWN).collect::<Vec<_>>());
+}
+
+#[test]
+fn updates_of_unknown_runs_change_nothing() {
+    let mut model = Model::default();
+    model.apply(Update::Problem(3, "gone".into()));
+    model.apply(Update::Metrics(3, vec![row(1, &["a"])]));
+    assert!(model.runs.is_empty());
+}

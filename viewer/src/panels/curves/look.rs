@@ -1,0 +1,61 @@
+//! What the user has chosen of how curves look, and the row of widgets that changes it.
+
+use eframe::egui::{ComboBox, Slider, TextEdit, Ui};
+
+use super::scales::Scales;
+use crate::number;
+use crate::series::Axis;
+use crate::text;
+
+/// How all plots look.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Look {
+    pub(super) scales: Scales,
+    /// By how much curves are smoothed, in the units of each axis; 0 for not at all.
+    smoothing: [f64; 3],
+    /// Whether runs that differ in no more than their seeds are averaged.
+    pub(super) grouped: bool,
+    /// Which runs are shown.
+    pub(super) filter: String,
+}
+
+impl Look {
+    /// By how much curves are smoothed along the axis that is shown, in its units.
+    pub(super) fn smoothing(&self) -> f64 {
+        self.smoothing[self.scales.axis as usize]
+    }
+
+    /// The row of widgets. `extent` is how far curves go along the axis.
+    pub(super) fn ui(&mut self, ui: &mut Ui, extent: f64) {
+        let axis = &mut self.scales.axis;
+        ComboBox::from_label(text::X_AXIS).selected_text(name(*axis)).show_ui(ui, |ui| {
+            for choice in Axis::ALL {
+                ui.selectable_value(axis, choice, name(choice));
+            }
+        });
+        ui.checkbox(&mut self.scales.log_x, text::LOG_X);
+        ui.checkbox(&mut self.scales.log_y, text::LOG_Y);
+        let (axis, most) = (*axis, (extent / 2.0).max(1.0));
+        let slider = Slider::new(&mut self.smoothing[axis as usize], 0.0..=most)
+            .logarithmic(true)
+            .smallest_positive(most / 1e4)
+            .custom_formatter(
+                move |value, _| if axis == Axis::WallTime { number::seconds(value) } else { number::compact(value) },
+            );
+        let label = ui.label(text::SMOOTHING);
+        ui.add(slider).labelled_by(label.id).on_hover_text(text::SMOOTHING_HINT);
+        ui.checkbox(&mut self.grouped, text::GROUPED).on_hover_text(text::GROUPED_HINT);
+        let label = ui.label(text::FILTER);
+        let filter = TextEdit::singleline(&mut self.filter).hint_text(text::FILTER_EXAMPLE).desired_width(160.0);
+        ui.add(filter).labelled_by(label.id).on_hover_text(text::FILTER_HINT);
+    }
+}
+
+/// What an axis is called.
+pub(super) fn name(axis: Axis) -> &'static str {
+    match axis {
+        Axis::Steps => text::AXIS_STEPS,
+        Axis::Episodes => text::AXIS_EPISODES,
+        Axis::WallTime => text::AXIS_WALL_TIME,
+    }
+}

@@ -1,0 +1,144 @@
+//! Curves: every metric of the runs that are shown, side by side or one large.
+
+mod choice;
+mod look;
+mod plot;
+mod scales;
+mod trace;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use eframe::egui::{Panel as Side, ScrollArea, Ui, vec2};
+
+use self::choice::Choice;
+use self::look::Look;
+use self::plot::Subject;
+use self::trace::Traces;
+use super::{Context, Panel, Place};
+use crate::command::Commands;
+use crate::compare::{self, Group};
+use crate::model::{Model, Run};
+use crate::text;
+use crate::theme::Theme;
+
+/// The least width and height of a plot among others.
+const PLOT: [f32; 2] = [190.0, 120.0];
+/// Points that are smoothed in a frame, over all plots: about a millisecond.
+const SMOOTHED: usize = 20_000;
+/// Names in the legend; more would hide the plots.
+const NAMES: usize = 12;
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(super) struct Curves {
+    choice: Choice,
+    look: Look,
+    /// What is kept of the plots that were painted last, by their metric.
+    plots: BTreeMap<String, Traces>,
+}
+
+impl Panel for Curves {
+    fn name(&self) -> &'static str {
+        text::CURVES
+    }
+
+    fn place(&self) -> Place {
+        Place::Bottom
+    }
+
+    fn ui(&mut self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
+        let groups = self.groups(context.model);
+        let runs = || groups.iter().flat_map(|group| &group.runs).map(|run| &context.model.runs[*run]);
+        let metrics: BTreeSet<&str> = runs().flat_map(|run| run.metrics.keys()).map(String::as_str).collect();
+        Side::left("metrics").resizable(true).default_size(190.0).show(ui, |ui| self.choice.ui(ui, &metrics));
+
+        let plotted = self.choice.plotted(&metrics);
+        let look = self.look.clone();
+        let subject = |metric| Subject { model: context.model, metric, groups: &groups, look: &look };
+        let extent = plotted.iter().filter_map(|metric| subject(metric).extent()).map(|(_, to)| to).fold(1.0, f64::max);
+        // What does not fit above must not make the plots wider than the window.
+        let width = ui.available_width() - ui.spacing().scroll.allocated_width();
+        ui.horizontal_wrapped(|ui| self.look.ui(ui, extent));
+        legend(ui, &groups);
+        if plotted.is_empty() {
+            ui.weak(if metrics.is_empty() { text::NO_CURVES } else { text::NO_METRICS_CHOSEN });
+        }
+        self.plots(ui, width, &plotted.into_iter().map(subject).collect::<Vec<_>>(), commands);
+    }
+}
+
+impl Curves {
+    /// The runs that are shown, as far as they have curves: in groups, or each by itself.
+    fn groups(&self, model: &Model) -> Vec<Group> {
+        let fits = |run: &Run| run.shown && !run.metrics.is_empty() && compare::fits(run, &self.look.filter);
+        let shown = model.runs.iter().enumerate().filter(|(_, run)| fits(run));
+        if self.look.grouped {
+            compare::groups(shown)
+        } else {
+            shown.map(|(id, run)| Group { name: run.name.clone(), runs: vec![id] }).collect()
+        }
+    }
+
+    /// As many plots beside each other as there is room for; only those in sight are made.
+    fn plots(&mut self, ui: &mut Ui, width: f32, subjects: &[Subject<'_>], commands: &mut Commands) {
+        let room = vec2(width, ui.available_height());
+        let spacing = ui.spacing().item_spacing;
+        let columns = ((room.x / PLOT[0]) as usize).clamp(1, subjects.len().max(1));
+        let rows = subjects.len().div_ceil(columns);
+        let header = ui.spacing().interact_size.y + spacing.y;
+        let width = (room.x - spacing.x * (columns + 1) as f32) / columns as f32;
+        let height = (room.y / rows.max(1) as f32 - spacing.y).max(PLOT[1]);
+        let mut painted = BTreeSet::new();
+        let mut limit = SMOOTHED;
+        ScrollArea::vertical().id_salt("plots").auto_shrink([false, false]).show_rows(ui, height, rows, |ui, rows| {
+            for row in rows {
+                ui.horizontal_top(|ui| {
+                    for subject in subjects.iter().skip(row * columns).take(columns) {
+                        ui.allocate_ui(vec2(width, height), |ui| {
+                            ui.vertical(|ui| {
+                                self.header(ui, *subject);
+                                let traces = self.plots.entry(subject.metric.to_owned()).or_default();
+                                subject.ui(ui, vec2(width, height - header), traces, &mut limit, commands);
+                            });
+                        });
+                        painted.insert(subject.metric);
+                    }
+                });
+            }
+        });
+        self.plots.retain(|metric, _| painted.contains(&**metric));
+    }
+
+    /// The metric's name, which makes it large and small again, and what is missing in the plot.
+    fn header(&mut self, ui: &mut Ui, subject: Subject<'_>) {
+        ui.horizontal(|ui| {
+            let large = self.choice.large.as_deref() == Some(subject.metric);
+            let hint = if large { text::MAKE_SMALL } else { text::MAKE_LARGE };
+            if ui.selectable_label(large, subject.metric).on_hover_text(hint).clicked() {
+                self.choice.large = (!large).then(|| subject.metric.to_owned());
+            }
+            let left_out = subject.left_out();
+            if left_out > 0 {
+                ui.weak(format!("{left_out} {}", text::LEFT_OUT)).on_hover_text(text::LEFT_OUT_HINT);
+            }
+        });
+    }
+}
+
+/// The colors' names.
+fn legend(ui: &mut Ui, groups: &[Group]) {
+    let theme = Theme::of(ui);
+    ui.horizontal_wrapped(|ui| {
+        for group in groups.iter().take(NAMES) {
+            if let Some(first) = group.runs.first() {
+                ui.colored_label(theme.series(*first), format!("\u{2014} {}", group.name));
+            }
+        }
+        if groups.len() > NAMES {
+            ui.weak(format!("+{}", groups.len() - NAMES));
+        }
+    });
+}

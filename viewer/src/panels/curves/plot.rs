@@ -1,0 +1,230 @@
+//! One plot: the curves of a metric, and what the pointer does to them.
+
+use eframe::egui::{Id, Pos2, Response, Role, Sense, Stroke, Ui, Vec2, WidgetInfo};
+use egui_plot::{FilledArea, Line, Plot, PlotPoints, PlotResponse, PlotTransform, PlotUi};
+
+use super::look::{self, Look};
+use super::scales::Scales;
+use super::trace::{Band, Traces};
+use crate::command::{Command, Commands};
+use crate::compare::Group;
+use crate::model::{Model, RunId};
+use crate::number;
+use crate::series::{Axis, EPISODE_RETURN, Point, Series, View};
+use crate::text;
+use crate::theme::Theme;
+
+/// How near the pointer must be to a point, in points of the screen.
+const NEAR: f32 = 16.0;
+
+/// The room of a mark's text.
+const MARK: Vec2 = Vec2::new(110.0, 45.0);
+
+/// What a plot shows.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'a> {
+    pub(super) model: &'a Model,
+    pub(super) metric: &'a str,
+    /// The groups of runs that are shown, one run each where they are not averaged.
+    pub(super) groups: &'a [Group],
+    pub(super) look: &'a Look,
+}
+
+impl<'a> Subject<'a> {
+    fn series(self, run: RunId) -> Option<&'a Series> {
+        self.model.runs.get(run)?.metrics.get(self.metric).filter(|series| !series.points().is_empty())
+    }
+
+    fn runs(self) -> impl Iterator<Item = (RunId, &'a Series)> {
+        self.groups.iter().flat_map(|group| &group.runs).filter_map(move |run| Some((*run, self.series(*run)?)))
+    }
+
+    /// How far the curves go along the axis.
+    pub(super) fn extent(self) -> Option<(f64, f64)> {
+        let Scales { axis, log_x, .. } = self.look.scales;
+        let extents = self.runs().filter_map(|(_, series)| series.extent(axis, log_x));
+        extents.reduce(|(low, high), (from, to)| (low.min(from), high.max(to)))
+    }
+
+    /// How many points cannot be shown.
+    pub(super) fn left_out(self) -> usize {
+        let Scales { axis, log_x, log_y } = self.look.scales;
+        self.runs().map(|(_, series)| series.left_out(axis, log_x, log_y)).sum()
+    }
+
+    /// The plot. Smooths at most `limit` points, which are taken from it.
+    pub(super) fn ui(
+        self,
+        ui: &mut Ui,
+        size: Vec2,
+        traces: &'a mut Traces,
+        limit: &'a mut usize,
+        commands: &mut Commands,
+    ) {
+        let scales = self.look.scales;
+        // Plots share x, also when their axis is another.
+        let shared = Id::unique(("curves", scales.axis, scales.log_x));
+        let theme = Theme::of(ui);
+        let density = ui.pixels_per_point();
+        let marks = size / MARK;
+        let plot = Plot::new(("curve", self.metric, scales.axis, scales.log_x, scales.log_y))
+            .width(size.x)
+            .height(size.y)
+            .link_axis(shared, [true, false])
+            .link_cursor(shared, [true, false])
+            .allow_drag([true, false])
+            .allow_zoom([true, false])
+            .allow_axis_zoom_drag(false)
+            .allow_scroll(false)
+            .sense(Sense::click_and_drag())
+            .show_y(false)
+            .cursor_color(theme.cursor)
+            .label_formatter(|_| None)
+            .x_grid_spacer(move |input| scales.x_marks(&input, f64::from(marks.x)))
+            .y_grid_spacer(move |input| scales.y_marks(&input, f64::from(marks.y)))
+            .x_axis_formatter(move |mark, _| scales.x_mark(mark))
+            .y_axis_formatter(move |mark, _| scales.y_mark(mark));
+        let shown = plot.show(ui, move |plot| {
+            let (view, done) = self.update(plot, density, traces, limit);
+            let traces: &'a Traces = traces;
+            self.paint(plot, traces, theme);
+            (traces, view, done)
+        });
+        let (traces, view, done) = shown.inner;
+        // Another plot may have moved the axis that they share: then this one was of where it had been.
+        if !done || view.is_some_and(|view| !self.is_of(&view, &shown.transform)) {
+            ui.ctx().request_repaint();
+        }
+        let name = format!("{} {}", text::PLOT_OF, self.metric);
+        shown.response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &name));
+        self.point_at(ui, &shown, traces, theme, commands);
+    }
+
+    /// Whether a view is of what the plot now shows.
+    fn is_of(self, view: &View, transform: &PlotTransform) -> bool {
+        let bounds = transform.bounds();
+        let (from, to) = (self.look.scales.x_from(bounds.min()[0]), self.look.scales.x_from(bounds.max()[0]));
+        let slack = 1e-6 * (to - from).abs();
+        view.range.0 <= from + slack && view.range.1 >= to - slack || self.extent().is_some_and(|all| all == view.range)
+    }
+
+    /// Takes in what has changed, for where the plot is. Answers the view and whether all is smoothed.
+    fn update(self, plot: &PlotUi<'_>, density: f32, traces: &mut Traces, limit: &mut usize) -> (Option<View>, bool) {
+        let Scales { axis, log_x, log_y } = self.look.scales;
+        let Some(all) = self.extent() else { return (None, true) };
+        let bounds = plot.plot_bounds();
+        let range = if plot.auto_bounds().x || !bounds.is_valid_x() {
+            all
+        } else {
+            (self.look.scales.x_from(bounds.min()[0]), self.look.scales.x_from(bounds.max()[0]))
+        };
+        let pixels = (plot.response().rect.width() * density).ceil().max(1.0) as usize;
+        let view = View { axis, range, pixels, log_x, log_y };
+        let scale = self.look.smoothing();
+        let mut done = true;
+        for group in self.groups {
+            let group: Vec<_> = group.runs.iter().filter_map(|run| Some((*run, self.series(*run)?))).collect();
+            if self.look.grouped {
+                // A column of an average is two pixels wide, so that runs with few points share more of them.
+                let view = View { pixels: pixels.div_ceil(2), ..view };
+                done &= traces.update_group(&group, view, scale, limit);
+            } else {
+                for (run, series) in group {
+                    done &= traces.runs.entry(run).or_default().update(series, view, scale, limit);
+                }
+            }
+        }
+        let runs: Vec<_> = self.runs().map(|(run, _)| run).collect();
+        traces.keep(&runs, self.look.grouped);
+        (Some(view), done)
+    }
+
+    fn paint(self, plot: &mut PlotUi<'a>, traces: &'a Traces, theme: &Theme) {
+        for (run, trace) in &traces.runs {
+            let color = theme.series(*run);
+            let line = |points: &'a [_]| Line::new("", PlotPoints::Borrowed(points)).allow_hover(false);
+            let raw = if trace.smooth.points.is_empty() { color } else { color.gamma_multiply(0.3) };
+            plot.line(line(&trace.raw.points).id((*run, "raw")).color(raw).width(1.5));
+            plot.line(line(&trace.smooth.points).id((*run, "smooth")).color(color).width(2.0));
+            if let [lone] = &trace.raw.points[..] {
+                // A line of one point is not seen.
+                plot.points(egui_plot::Points::new("", [lone.x, lone.y]).color(color).radius(3.0).allow_hover(false));
+            }
+        }
+        for (run, Band { mean, x, low, high, .. }) in &traces.groups {
+            let color = theme.series(*run);
+            let area = FilledArea::new("", x, low, high).id((*run, "band")).allow_hover(false);
+            plot.add(area.fill_color(color.gamma_multiply(0.2)).stroke(Stroke::NONE));
+            plot.line(
+                Line::new("", PlotPoints::Borrowed(mean)).id((*run, "mean")).color(color).width(2.0).allow_hover(false),
+            );
+        }
+    }
+
+    /// What is said of the point under the pointer, and what a click on it does.
+    fn point_at<R>(self, ui: &Ui, shown: &PlotResponse<R>, traces: &Traces, theme: &Theme, commands: &mut Commands) {
+        let Some(pointer) = shown.response.hover_pos() else { return };
+        if self.look.grouped {
+            self.tell_average(shown, traces, pointer);
+            return;
+        }
+        let Some((run, point, at)) = self.nearest(traces, &shown.transform, pointer) else { return };
+        let painter = ui.painter().with_clip_rect(shown.response.rect);
+        painter.circle(at, 4.0, theme.series(run), Stroke::new(1.5, theme.text));
+        let episode = (self.metric == EPISODE_RETURN).then(|| point.episodes.saturating_sub(1) as usize);
+        let mut lines = vec![self.model.runs[run].name.clone()];
+        lines.extend(tell(self.metric, point));
+        lines.extend(episode.map(|_| text::CLICK_TO_OPEN.to_owned()));
+        tooltip(&shown.response, lines);
+        if let Some(episode) = episode.filter(|_| shown.response.clicked()) {
+            commands.push(Command::OpenEpisode(run, episode, 0));
+        }
+    }
+
+    fn nearest(self, traces: &Traces, transform: &PlotTransform, pointer: Pos2) -> Option<(RunId, &'a Point, Pos2)> {
+        let candidates = traces.runs.iter().flat_map(|(run, trace)| {
+            let points = trace.raw.points.iter().zip(&trace.raw.places);
+            points.map(|(point, place)| (*run, *place, transform.position_from_point(point)))
+        });
+        let near = candidates.filter(|(_, _, at)| at.distance_sq(pointer) <= NEAR * NEAR);
+        let (run, place, at) =
+            near.min_by(|(_, _, a), (_, _, b)| a.distance_sq(pointer).total_cmp(&b.distance_sq(pointer)))?;
+        Some((run, self.series(run)?.points().get(place as usize)?, at))
+    }
+
+    fn tell_average<R>(self, shown: &PlotResponse<R>, traces: &Traces, pointer: Pos2) {
+        let x = shown.transform.value_from_position(pointer).x;
+        let lines = traces.groups.iter().filter_map(|(run, band)| {
+            let off = |at: &usize| (band.x[*at] - x).abs();
+            let at = (0..band.x.len()).min_by(|a, b| off(a).total_cmp(&off(b)))?;
+            let average = band.averages[at];
+            let group = self.groups.iter().find(|group| group.runs.contains(run))?;
+            let [mean, low, high] = [average.mean, average.low, average.high].map(number::compact);
+            let band = format!(" ({low} {} {high}, {} {})", text::TO, average.runs, text::RUNS_COUNTED);
+            Some(format!("{}: {mean}{}", group.name, if average.runs > 1 { &band } else { "" }))
+        });
+        let axis = self.look.scales.axis;
+        let x = self.look.scales.x_from(x);
+        let x = if axis == Axis::WallTime { number::seconds(x) } else { number::compact(x) };
+        let place = format!("{} {x}", look::name(axis));
+        tooltip(&shown.response, lines.chain([place]).collect());
+    }
+}
+
+/// A point's value and where it is, a line each.
+fn tell(metric: &str, point: &Point) -> [String; 4] {
+    [
+        format!("{metric} {}", number::compact(point.value)),
+        format!("{} {}", text::STEP, number::count(point.step)),
+        format!(
+            "{} {}",
+            text::EPISODE,
+            number::count(point.episodes.saturating_sub(u64::from(metric == EPISODE_RETURN)))
+        ),
+        number::seconds(point.wall_s),
+    ]
+}
+
+fn tooltip(response: &Response, lines: Vec<String>) {
+    response.clone().on_hover_text_at_pointer(lines.join("\n"));
+}

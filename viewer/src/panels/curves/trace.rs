@@ -1,0 +1,200 @@
+//! What one plot paints of each run, kept from one frame to the next: a frame in which nothing has changed computes
+//! nothing, and one in which something has costs the plot's pixels.
+
+use std::collections::BTreeMap;
+
+use egui_plot::PlotPoint;
+
+use super::scales::Scales;
+use crate::model::RunId;
+use crate::series::{Average, Series, Smoothed, View, average};
+
+/// One plot's curves.
+#[derive(Debug, Default)]
+pub(super) struct Traces {
+    /// A run's curve, by the run.
+    pub(super) runs: BTreeMap<RunId, Trace>,
+    /// A group's mean and band, by its first run.
+    pub(super) groups: BTreeMap<RunId, Band>,
+}
+
+/// A run's curve.
+#[derive(Debug, Default)]
+pub(super) struct Trace {
+    smoothed: Smoothed,
+    /// The curve as it is.
+    pub(super) raw: Picture,
+    /// The smoothed curve; empty where nothing is smoothed.
+    pub(super) smooth: Picture,
+}
+
+/// The part of a series that a view shows.
+#[derive(Debug, Default)]
+pub(super) struct Picture {
+    of: Option<((u64, usize), View)>,
+    /// The points' places in the series.
+    pub(super) places: Vec<u32>,
+    /// The same points in the plot's units.
+    pub(super) points: Vec<PlotPoint>,
+}
+
+/// The mean of a group and its band, in the plot's units.
+#[derive(Debug, Default)]
+pub(super) struct Band {
+    of: Option<(Vec<(u64, usize)>, View)>,
+    /// What is shown, in the curves' units.
+    pub(super) averages: Vec<Average>,
+    /// The mean.
+    pub(super) mean: Vec<PlotPoint>,
+    /// The x of the band.
+    pub(super) x: Vec<f64>,
+    /// Its lower edge.
+    pub(super) low: Vec<f64>,
+    /// Its upper edge.
+    pub(super) high: Vec<f64>,
+}
+
+impl Trace {
+    /// Takes in what has changed. Smooths by `scale`, 0 for not at all, at most `limit` points, which are taken from it.
+    /// Answers whether the smoothing has come to the series' end.
+    pub(super) fn update(&mut self, series: &Series, view: View, scale: f64, limit: &mut usize) -> bool {
+        self.raw.update(series, view);
+        if scale <= 0.0 {
+            (self.smoothed, self.smooth) = Default::default();
+            return true;
+        }
+        let done = self.smooth_by(series, view, scale, limit);
+        self.smooth.update(self.smoothed.curve(), view);
+        done
+    }
+
+    /// Smooths the series, without a picture of it.
+    fn smooth_by(&mut self, series: &Series, view: View, scale: f64, limit: &mut usize) -> bool {
+        let before = self.smoothed.curve().version();
+        let done = self.smoothed.follow(series, view.axis, scale, *limit);
+        let after = self.smoothed.curve().version();
+        *limit -= if before.0 == after.0 { after.1 - before.1 } else { after.1 }.min(*limit);
+        done
+    }
+}
+
+impl Picture {
+    fn update(&mut self, series: &Series, view: View) {
+        let of = Some((series.version(), view));
+        if self.of != of {
+            let scales = Scales { axis: view.axis, log_x: view.log_x, log_y: view.log_y };
+            self.places = view.points(series);
+            self.points = self.places.iter().map(|at| scales.place(&series.points()[*at as usize]).into()).collect();
+            self.of = of;
+        }
+    }
+}
+
+impl Traces {
+    /// The average over a group's series, by their runs; smoothed as by [`Trace::update`].
+    pub(super) fn update_group(
+        &mut self,
+        group: &[(RunId, &Series)],
+        view: View,
+        scale: f64,
+        limit: &mut usize,
+    ) -> bool {
+        let Some((first, _)) = group.first() else { return true };
+        let mut done = true;
+        for (run, series) in group {
+            let trace = self.runs.entry(*run).or_default();
+            (trace.raw, trace.smooth) = Default::default();
+            if scale > 0.0 {
+                done &= trace.smooth_by(series, view, scale, limit);
+            } else {
+                trace.smoothed = Smoothed::default();
+            }
+        }
+        let curves =
+            group.iter().map(|(run, series)| if scale > 0.0 { self.runs[run].smoothed.curve() } else { series });
+        let band = self.groups.entry(*first).or_default();
+        band.update(&curves.collect::<Vec<_>>(), view);
+        done
+    }
+
+    /// Forgets runs and groups that are no longer shown.
+    pub(super) fn keep(&mut self, runs: &[RunId], grouped: bool) {
+        self.runs.retain(|run, _| runs.contains(run));
+        self.groups.retain(|run, _| grouped && runs.contains(run));
+    }
+}
+
+impl Band {
+    fn update(&mut self, curves: &[&Series], view: View) {
+        let of = Some((curves.iter().map(|series| series.version()).collect(), view));
+        if self.of == of {
+            return;
+        }
+        let scales = Scales { axis: view.axis, log_x: view.log_x, log_y: view.log_y };
+        let mut averages = average(&view, curves);
+        if view.log_y {
+            averages.retain(|average| average.mean > 0.0);
+        }
+        // The lower edge may be where a logarithmic axis never gets: it ends at the lowest that is shown.
+        let positive = averages.iter().flat_map(|average| [average.low, average.mean]).filter(|value| *value > 0.0);
+        let floor = if view.log_y { positive.fold(f64::INFINITY, f64::min) } else { f64::NEG_INFINITY };
+        self.x = averages.iter().map(|average| scales.x(average.x)).collect();
+        self.mean = averages.iter().map(|average| [scales.x(average.x), scales.y(average.mean)].into()).collect();
+        self.low = averages.iter().map(|average| scales.y(average.low.max(floor))).collect();
+        self.high = averages.iter().map(|average| scales.y(average.high)).collect();
+        (self.averages, self.of) = (averages, of);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::series::Point;
+
+    fn series(values: impl Iterator<Item = f64>) -> Series {
+        let mut series = Series::default();
+        for (step, value) in (0..).zip(values) {
+            series.push(Point { step, episodes: step, wall_s: step as f64, value });
+        }
+        series
+    }
+
+    #[test]
+    fn smoothing_is_spread_over_frames() {
+        let series = series((0..1000).map(f64::from));
+        let view = View::new((0.0, 1000.0), 100);
+        let mut trace = Trace::default();
+        let mut frames = 0;
+        loop {
+            let mut limit = 300;
+            frames += 1;
+            let done = trace.update(&series, view, 5.0, &mut limit);
+            assert_eq!(limit == 0, !done);
+            if done {
+                break;
+            }
+        }
+        assert_eq!(frames, 4);
+        assert!(trace.smooth.points.len() > 100 && trace.smooth.points.len() < 210);
+        // Once done, it costs nothing more.
+        let mut limit = 300;
+        assert!(trace.update(&series, view, 5.0, &mut limit));
+        assert_eq!(limit, 300);
+        assert!(trace.update(&series, view, 0.0, &mut limit));
+        assert!(trace.smooth.points.is_empty() && !trace.raw.points.is_empty());
+    }
+
+    #[test]
+    fn a_band_on_a_logarithmic_axis_ends_where_values_are_not_positive() {
+        let (a, b) = (series((0..100).map(|_| -1.0)), series((0..100).map(|i| f64::from(i) + 1.0)));
+        let view = View { log_y: true, ..View::new((0.0, 99.0), 10) };
+        let mut traces = Traces::default();
+        assert!(traces.update_group(&[(3, &a), (5, &b)], view, 0.0, &mut 0));
+        let band = &traces.groups[&3];
+        assert_eq!(band.mean.len(), 10);
+        assert!(band.low.iter().chain(&band.high).all(|value| value.is_finite()));
+        assert!(band.low.iter().zip(&band.high).all(|(low, high)| low <= high));
+        traces.keep(&[5], true);
+        assert!(traces.groups.is_empty() && traces.runs.contains_key(&5));
+    }
+}

@@ -1,0 +1,78 @@
+//! One file a panel. A new one is a file here and a line in [`all`].
+
+mod compare;
+mod curves;
+mod heat;
+mod inspector;
+mod machine_room;
+mod newest;
+mod replay_buffer;
+mod rollouts;
+mod runs;
+mod seen;
+mod subject;
+#[cfg(test)]
+mod testing;
+mod timeline;
+mod trail;
+mod value_map;
+mod what_if;
+
+use eframe::egui::Ui;
+
+use crate::command::Commands;
+use crate::model::Model;
+use crate::state::State;
+
+/// Where a panel is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Beside the pictures, on the left.
+    Left,
+    /// In the middle.
+    Center,
+    /// Right under the pictures.
+    Under,
+    /// At the bottom; panels there share it by tabs.
+    Bottom,
+    /// Beside the pictures, on the right; panels there share it by tabs.
+    Right,
+}
+
+/// What a panel may read.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// What is known.
+    pub model: &'a Model,
+    /// What is chosen.
+    pub state: &'a State,
+}
+
+/// A part of the window. It reads the context and makes commands; what it keeps of its own is no more than how it
+/// shows things, such as a zoom.
+pub trait Panel {
+    /// Its name on its tab.
+    fn name(&self) -> &'static str;
+
+    /// Where it is.
+    fn place(&self) -> Place;
+
+    /// Paints it. Every widget has a name that a screen reader can say.
+    fn ui(&mut self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands);
+}
+
+/// All panels, in the order of their tabs.
+pub fn all() -> Vec<Box<dyn Panel>> {
+    vec![
+        Box::new(runs::Runs::default()),
+        Box::new(rollouts::Rollouts::default()),
+        Box::new(timeline::Timeline),
+        Box::new(curves::Curves::default()),
+        Box::new(inspector::Inspector::default()),
+        Box::new(value_map::ValueMaps::default()),
+        Box::new(replay_buffer::ReplayBuffer::default()),
+        Box::new(compare::Compare::default()),
+        Box::new(what_if::WhatIf::default()),
+        Box::new(machine_room::MachineRoom),
+    ]
+}

@@ -1,0 +1,303 @@
+//! What the replay buffer holds: a map over two numbers of the observation, and the transitions of a cell.
+
+use cartwheel_trainer::watch::{Observation, ReplayColor, ReplayMap, ReplayQuery, Request, Transition};
+use eframe::egui::{ComboBox, Grid, Role, ScrollArea, Sense, Stroke, StrokeKind, Ui, WidgetInfo, vec2};
+
+use super::heat::{self, Plane};
+use super::newest::{due, forget_due};
+use super::subject::Subject;
+use super::{Context, Panel, Place};
+use crate::command::{Command, Commands};
+use crate::model::Live;
+use crate::number::short;
+use crate::observation::row;
+use crate::spaces::Spaces;
+use crate::text;
+use crate::theme::Theme;
+
+/// Columns and rows of the map.
+const BINS: u32 = 48;
+/// Seconds between questions for it.
+const EVERY: f64 = 1.0;
+/// Transitions of a cell that are listed.
+const LISTED: u32 = 50;
+/// Numbers of an observation in the list.
+const NUMBERS: usize = 6;
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(super) struct ReplayBuffer {
+    axes: Option<[usize; 2]>,
+    color: ReplayColor,
+    /// The cell whose transitions are listed, of the map over these axes.
+    cell: Option<((u32, u32), (u32, u32))>,
+}
+
+impl Panel for ReplayBuffer {
+    fn name(&self) -> &'static str {
+        text::REPLAY_BUFFER
+    }
+
+    fn place(&self) -> Place {
+        Place::Right
+    }
+
+    fn ui(&mut self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
+        if let Err(words) = self.shown(ui, context, commands) {
+            ui.weak(words);
+        }
+    }
+}
+
+impl ReplayBuffer {
+    fn shown(&mut self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands) -> Result<(), &'static str> {
+        let live = context.live().ok_or(text::REPLAY_NOT_LIVE)?;
+        let spaces = context.spaces(live.run).ok_or(text::SPACES_AWAITED)?;
+        let count = spaces.fields.len();
+        if spaces.layout.is_some() || count > heat::MOST_FIELDS {
+            return Err(text::NO_MAP_OF_IMAGES);
+        }
+        let axes = self.axes.get_or_insert([count.saturating_sub(2), count - 1]);
+        let before = (*axes, self.color);
+        ui.horizontal_wrapped(|ui| {
+            heat::choose_axes(ui, axes, &spaces.fields);
+            ComboBox::from_label(text::COLOR).selected_text(color_name(self.color)).show_ui(ui, |ui| {
+                for color in [ReplayColor::Count, ReplayColor::Age, ReplayColor::TdError] {
+                    ui.selectable_value(&mut self.color, color, color_name(color));
+                }
+            });
+        });
+        if before != (*axes, self.color) {
+            forget_due(ui, "replay map");
+        }
+        let [across, up] = axes.map(|axis| axis as u32);
+        let query = ReplayQuery { axes: (across, up), bins: (BINS, BINS), color: self.color };
+        if due(ui, "replay map", EVERY) {
+            commands.push(Command::Ask(Request::ReplayMap(query.clone())));
+        }
+        let map = live.replay_map.as_ref().filter(|map| map.query == query).ok_or(text::REPLAY_AWAITED)?;
+        if map.transitions == 0 {
+            return Err(text::REPLAY_EMPTY);
+        }
+        self.map(ui, map, context, spaces, commands);
+        self.transitions(ui, live, spaces);
+        Ok(())
+    }
+
+    fn map(&mut self, ui: &mut Ui, map: &ReplayMap, context: Context<'_>, spaces: &Spaces, commands: &mut Commands) {
+        let theme = Theme::of(ui);
+        let values = colored(map);
+        let range = heat::range(values.iter().copied()).unwrap_or_default();
+        ui.horizontal_wrapped(|ui| {
+            let ends = if map.query.color == ReplayColor::Count { range.map(f32::exp) } else { range };
+            heat::legend(ui, color_name(map.query.color), ends);
+            ui.weak(format!("{} {}", map.transitions, text::TRANSITIONS));
+        });
+        let ranges = map.ranges.map(|(low, high)| [low, high]);
+        let bins = [map.query.bins.0, map.query.bins.1];
+        let mut rect = heat::place(ui);
+        rect.max.y = rect.max.y.min(rect.min.y + rect.width().min(320.0));
+        rect.max.x = rect.min.x + rect.height();
+        let plane = Plane { rect, ranges };
+        let response = ui.interact(rect, ui.scope_id().with("replay map"), Sense::click());
+        let axes = [map.query.axes.0 as usize, map.query.axes.1 as usize];
+        let names = axes.map(|axis| spaces.fields.get(axis).map_or("", |field| &field.name));
+        response.widget_info(|| WidgetInfo::labeled(Role::Button, true, text::REPLAY_MAP));
+        ui.painter().rect_filled(rect, 0.0, theme.well);
+        let colors = values.iter().map(|value| theme.heat(heat::share(*value, range)));
+        plane.paint(ui.painter(), response.id, bins[0] as usize, colors);
+        plane.paint_axes(ui.painter(), names, theme);
+        let painter = ui.painter_at(rect);
+        if let Some(observation) = Subject::of(context).and_then(|subject| subject.observation)
+            && axes.iter().all(|axis| *axis < row(observation).len())
+        {
+            let now = plane.at(axes.map(|axis| row(observation).number(axis) as f32));
+            painter.circle_stroke(now, 4.5, Stroke::new(1.5, theme.cursor));
+        }
+        // Another color has the same cells; other axes have not.
+        self.cell = self.cell.take().filter(|(over, _)| *over == map.query.axes);
+        if let Some((_, cell)) = &self.cell {
+            let frame = plane.cell_rect(*cell, bins).expand(1.0);
+            painter.rect_stroke(frame, 0.0, Stroke::new(1.5, theme.selected), StrokeKind::Outside);
+        }
+        ui.advance_cursor_after_rect(rect.expand2(vec2(0.0, 16.0)));
+        if response.clicked()
+            && let Some(cell) = response.interact_pointer_pos().and_then(|at| plane.cell(at, bins))
+        {
+            self.cell = Some((map.query.axes, cell));
+            commands.push(Command::Ask(Request::Transitions { query: map.query.clone(), cell, limit: LISTED }));
+        }
+        let under = response.hover_pos().and_then(|at| plane.cell(at, bins));
+        if let Some((column, row)) = under {
+            let at = (row * bins[0] + column) as usize;
+            let count = map.counts.get(at).copied().unwrap_or_default();
+            let value = map.values.get(at).copied().unwrap_or(f32::NAN);
+            let mut words = format!("{count} {}", text::TRANSITIONS);
+            if map.query.color != ReplayColor::Count && value.is_finite() {
+                words += &format!("\n{} {}", color_name(map.query.color), short(value.into()));
+            }
+            response.on_hover_text_at_pointer(words);
+        }
+    }
+
+    fn transitions(&self, ui: &mut Ui, live: &Live, spaces: &Spaces) {
+        if self.cell.is_none() {
+            ui.weak(text::CLICK_A_CELL);
+            return;
+        }
+        let theme = Theme::of(ui);
+        ScrollArea::both().id_salt("transitions").auto_shrink(false).show(ui, |ui| {
+            Grid::new("transitions").striped(true).show(ui, |ui| {
+                // Observations are wide: what is narrow comes first.
+                let heads = [text::ACTION, text::REWARD, text::TD_ERROR, text::AGE, text::ENVIRONMENT, text::END];
+                heads.iter().chain([&text::FROM, &text::TO]).for_each(|head| drop(ui.weak(*head)));
+                ui.end_row();
+                for transition in &live.transitions {
+                    transition_row(ui, transition, spaces, theme);
+                }
+            });
+        });
+    }
+}
+
+fn transition_row(ui: &mut Ui, transition: &Transition, spaces: &Spaces, theme: &Theme) {
+    ui.label(usize::try_from(transition.action).map_or_else(|_| "?".into(), |action| spaces.action_name(action)));
+    let color = if transition.reward < 0.0 { theme.loss } else { theme.text };
+    ui.colored_label(color, short(transition.reward.into()));
+    ui.label(short(transition.td_error.into()));
+    ui.label(transition.age.to_string());
+    ui.label(transition.env.to_string());
+    ui.label(match (transition.terminated, transition.truncated) {
+        (true, _) => text::TERMINATED,
+        (_, true) => text::TRUNCATED,
+        _ => "",
+    });
+    ui.monospace(numbers(&transition.observation));
+    ui.monospace(numbers(&transition.next_observation));
+    ui.end_row();
+}
+
+/// The first numbers of an observation.
+fn numbers(observation: &Observation) -> String {
+    let row = row(observation);
+    let first: Vec<_> = (0..row.len().min(NUMBERS)).map(|i| short(row.number(i))).collect();
+    first.join(" ") + if row.len() > NUMBERS { " …" } else { "" }
+}
+
+/// What colors each cell: the logarithm of counts, else the values; NaN where there is nothing. As many as there are
+/// cells, whatever was sent.
+fn colored(map: &ReplayMap) -> Vec<f32> {
+    let cells = (map.query.bins.0 * map.query.bins.1) as usize;
+    let value = |i: usize| match map.query.color {
+        ReplayColor::Count => map.counts.get(i).filter(|count| **count > 0).map(|count| (*count as f32).ln()),
+        ReplayColor::Age | ReplayColor::TdError => map.values.get(i).copied(),
+    };
+    (0..cells).map(|i| value(i).unwrap_or(f32::NAN)).collect()
+}
+
+fn color_name(color: ReplayColor) -> &'static str {
+    match color {
+        ReplayColor::Count => text::COUNT,
+        ReplayColor::Age => text::AGE,
+        ReplayColor::TdError => text::TD_ERROR,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Model, Update};
+    use crate::panels::testing::{live, opened, stage};
+    use crate::state::State;
+    use cartwheel_trainer::watch::Reply;
+    use egui_kittest::kittest::Queryable as _;
+
+    fn query(color: ReplayColor) -> ReplayQuery {
+        ReplayQuery { axes: (2, 3), bins: (BINS, BINS), color }
+    }
+
+    fn mapped(transitions: u64) -> Model {
+        let mut model = live("CartPole-v1", 1);
+        let cells = (BINS * BINS) as usize;
+        model.apply(Update::Reply(Reply::ReplayMap(ReplayMap {
+            query: query(ReplayColor::Count),
+            transitions,
+            ranges: [(-0.2, 0.2), (-2.0, 2.0)],
+            counts: vec![3; cells],
+            values: vec![f32::NAN; cells],
+        })));
+        model
+    }
+
+    #[test]
+    fn a_map_is_asked_for_and_a_cell_opens_its_transitions() {
+        let mut harness = stage(ReplayBuffer::default(), mapped(9000), State::default());
+        harness.run();
+        assert_eq!(harness.state().commands[0], Command::Ask(Request::ReplayMap(query(ReplayColor::Count))));
+        harness.get_by_label("9000 transitions");
+        harness.get_by_label(text::REPLAY_MAP).click();
+        harness.run();
+        let middle = (BINS / 2, BINS / 2 - 1);
+        let asked = harness.state().commands.iter().find_map(|command| match command {
+            Command::Ask(Request::Transitions { cell, .. }) => Some(*cell),
+            _ => None,
+        });
+        let cell = asked.expect("a question for transitions");
+        assert!(cell.0.abs_diff(middle.0) <= 1 && cell.1.abs_diff(middle.1) <= 1, "{cell:?}");
+        let transition = Transition {
+            env: 2,
+            age: 77,
+            observation: Observation::F32(vec![0.0; 4]),
+            action: 1,
+            reward: 1.0,
+            next_observation: Observation::F32(vec![0.5; 4]),
+            terminated: true,
+            truncated: false,
+            td_error: -0.25,
+        };
+        let reply = Reply::Transitions { cell, transitions: vec![transition] };
+        harness.state_mut().model.apply(Update::Reply(reply));
+        harness.run();
+        for words in ["77", "push right", text::TERMINATED, "-0.250"] {
+            harness.get_by_label(words);
+        }
+    }
+
+    #[test]
+    fn another_color_is_asked_for_at_once() {
+        let mut harness = stage(ReplayBuffer::default(), mapped(9000), State::default());
+        harness.run();
+        harness.get_by_label(text::COLOR).click();
+        harness.run();
+        harness.get_by_label(text::TD_ERROR).click();
+        harness.run();
+        let asked = Command::Ask(Request::ReplayMap(query(ReplayColor::TdError)));
+        assert!(harness.state().commands.contains(&asked), "{:?}", harness.state().commands);
+        harness.get_by_label(text::REPLAY_AWAITED);
+    }
+
+    #[test]
+    fn absence_is_told_in_words() {
+        let mut harness = stage(ReplayBuffer::default(), opened("CartPole-v1"), State::default());
+        harness.run();
+        harness.get_by_label(text::REPLAY_NOT_LIVE);
+        harness.state_mut().model = mapped(0);
+        harness.run();
+        harness.get_by_label(text::REPLAY_EMPTY);
+    }
+
+    #[test]
+    fn maps_of_any_length_are_safe() {
+        let mut map = ReplayMap {
+            query: ReplayQuery { axes: (0, 9000), bins: (3, 2), color: ReplayColor::Count },
+            transitions: 1,
+            ranges: [(0.0, 1.0); 2],
+            counts: vec![1, 0],
+            values: vec![],
+        };
+        let shown = colored(&map);
+        assert!(shown.len() == 6 && shown[0] == 0.0 && shown[1..].iter().all(|value| value.is_nan()), "{shown:?}");
+        map.query.color = ReplayColor::Age;
+        assert!(colored(&map).iter().all(|value| value.is_nan()));
+    }
+}

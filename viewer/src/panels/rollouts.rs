@@ -1,0 +1,215 @@
+//! What the environments do: the live run's side by side or one large, or the episode that is shown again.
+
+mod cell;
+mod grid;
+mod large;
+mod undrawn;
+
+use std::sync::{Arc, Weak};
+
+use eframe::egui::Ui;
+
+use self::cell::Cell;
+use self::grid::Grid;
+use super::subject::Subject;
+use super::{Context, Panel, Place};
+use crate::command::{Command, Commands};
+use crate::model::Live;
+use crate::overlays::Scale;
+use crate::paint::Detail;
+use crate::source::Film;
+use crate::text;
+
+/// Above so many environments, pictures have less detail.
+const MANY: usize = 64;
+/// Width to height of pictures, before there is one.
+const ASPECT: f32 = 1.5;
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(super) struct Rollouts {
+    scale: Scale,
+    /// The film that the scale is of.
+    film: Weak<Film>,
+}
+
+impl Panel for Rollouts {
+    fn name(&self) -> &'static str {
+        text::ROLLOUTS
+    }
+
+    fn place(&self) -> Place {
+        Place::Center
+    }
+
+    fn ui(&mut self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
+        if let Some(film) = &context.model.film {
+            // The whole episode has one scale.
+            if !Weak::ptr_eq(&self.film, &Arc::downgrade(film)) {
+                self.film = Arc::downgrade(film);
+                self.scale = Scale::default();
+                self.scale.follow(film.moments.iter().map(|moment| &moment.judgement));
+            }
+            match Subject::of(context) {
+                Some(subject) => large::film(ui, film, subject, context.spaces(film.run), self.scale),
+                None => empty(ui, film.note.as_deref().unwrap_or(text::EMPTY_FILM)),
+            }
+        } else if let Some(live) = context.live() {
+            self.film = Weak::new();
+            self.scale.follow(live.frames.values().map(|frame| &frame.judgement));
+            match context.state.env {
+                Some(env) => self.one(ui, live, env, context, commands),
+                None => self.all(ui, live, context, commands),
+            }
+        } else if context.model.runs.is_empty() {
+            empty(ui, text::NOTHING_OPEN);
+        } else {
+            empty(ui, text::NO_PICTURES);
+        }
+    }
+}
+
+impl Rollouts {
+    fn all(&self, ui: &mut Ui, live: &Live, context: Context<'_>, commands: &mut Commands) {
+        let Some(first) = live.frames.values().next() else { return empty(ui, text::NO_FRAMES) };
+        let count = live.frames.len();
+        let detail = if count > MANY { Detail::Low } else { Detail::Full };
+        let size = [first.scene.max[0] - first.scene.min[0], first.scene.max[1] - first.scene.min[1]];
+        let aspect = if first.scene.is_finite() { size[0] / size[1] } else { ASPECT };
+        let caption = if detail == Detail::Full { cell::CAPTION } else { 0.0 };
+        let grid = Grid::fit(count, ui.available_rect_before_wrap(), aspect.clamp(0.2, 5.0), caption);
+        let spaces = context.spaces(live.run);
+        for (i, frame) in live.frames.values().enumerate() {
+            let subject = Subject::frame(live, frame, spaces);
+            let cell = Cell { subject, spaces, scale: self.scale, detail, selected: false };
+            if cell.ui(ui, grid.cell(i)).clicked() {
+                commands.push(Command::SelectEnv(Some(frame.env)));
+            }
+        }
+        ui.advance_cursor_after_rect(ui.available_rect_before_wrap());
+    }
+
+    fn one(&self, ui: &mut Ui, live: &Live, env: u32, context: Context<'_>, commands: &mut Commands) {
+        let spaces = context.spaces(live.run);
+        let clicked = match live.frames.get(&env) {
+            Some(frame) => large::live(ui, Subject::frame(live, frame, spaces), spaces, self.scale),
+            None => {
+                empty(ui, text::ENV_ABSENT);
+                false
+            }
+        };
+        if clicked {
+            commands.push(Command::SelectEnv(None));
+        }
+    }
+}
+
+/// Words in place of pictures.
+fn empty(ui: &mut Ui, words: &str) {
+    ui.centered_and_justified(|ui| ui.weak(words));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Model, Update};
+    use crate::panels::testing::{frame, live, opened, stage};
+    use crate::source::fixture;
+    use crate::state::State;
+    use cartwheel_envs::Scene;
+    use cartwheel_trainer::watch::Reply;
+    use egui_kittest::kittest::Queryable as _;
+
+    fn selected(env: u32) -> State {
+        State { env: Some(env), ..State::default() }
+    }
+
+    #[test]
+    fn a_click_selects_and_another_goes_back() {
+        let mut harness = stage(Rollouts::default(), live("CartPole-v1", 5), State::default());
+        harness.run();
+        harness.get_by_label("Environment 3").click();
+        harness.run();
+        assert_eq!(harness.state().commands, [Command::SelectEnv(Some(3))]);
+        harness.state_mut().state = selected(3);
+        harness.run();
+        assert!(harness.query_by_label("Environment 2").is_none(), "one alone");
+        harness.get_by_label("Environment 3").click();
+        harness.run();
+        assert_eq!(harness.state().commands[1..], [Command::SelectEnv(None)]);
+    }
+
+    #[test]
+    fn one_environment_has_its_actions_by_name() {
+        let mut harness = stage(Rollouts::default(), live("CartPole-v1", 2), selected(0));
+        harness.run();
+        for words in ["push left 10", "push right 20", "explores", "Episode 7"] {
+            harness.get_by_label(words);
+        }
+        harness.state_mut().state = selected(9);
+        harness.run();
+        harness.get_by_label(text::ENV_ABSENT);
+    }
+
+    #[test]
+    fn an_episode_that_is_shown_again_is_large() {
+        let mut model = live("CartPole-v1", 2);
+        model.apply(Update::Film(Arc::new(fixture::film(9))));
+        model.cursor = 3;
+        let mut harness = stage(Rollouts::default(), model, State::default());
+        harness.run();
+        for words in ["Episode 0, step 3", "judged by best weights", text::EXPLORES] {
+            harness.get_by_label(words);
+        }
+        assert!(harness.query_by_label("Environment 1").is_none());
+        let note = Some("it is gone".to_owned());
+        let blank = crate::source::Film { moments: Vec::new(), note, ..fixture::film(0) };
+        harness.state_mut().model.apply(Update::Film(Arc::new(blank)));
+        harness.run();
+        harness.get_by_label("it is gone");
+    }
+
+    #[test]
+    fn absence_is_told_in_words() {
+        let mut harness = stage(Rollouts::default(), Model::default(), State::default());
+        harness.run();
+        harness.get_by_label(text::NOTHING_OPEN);
+        harness.state_mut().model = opened("CartPole-v1");
+        harness.run();
+        harness.get_by_label(text::NO_PICTURES);
+        harness.state_mut().model = live("CartPole-v1", 0);
+        harness.run();
+        harness.get_by_label(text::NO_FRAMES);
+    }
+
+    /// Broken drawings, observations of other lengths and environments without drawings are shown somehow.
+    #[test]
+    fn anything_that_is_sent_is_shown() {
+        let mut model = live("MinAtar/Breakout-v1", 3);
+        let mut undrawn = frame("MinAtar/Breakout-v1", 0);
+        undrawn.scene = Scene::default();
+        let mut broken = frame("MinAtar/Breakout-v1", 1);
+        broken.scene.max[0] = f32::NAN;
+        let mut other = frame("CartPole-v1", 2);
+        other.scene = Scene::default();
+        let mut blind = frame("MinAtar/Breakout-v1", 3);
+        (blind.scene, blind.observation) = (Scene::default(), None);
+        model.apply(Update::Reply(Reply::Frames(vec![undrawn, broken, other, blind])));
+        let mut harness = stage(Rollouts::default(), model, State::default());
+        harness.run();
+        harness.get_by_label("Environment 3");
+        for env in 0..4 {
+            harness.state_mut().state = selected(env);
+            harness.run();
+        }
+    }
+
+    #[test]
+    fn hundreds_of_environments_are_there() {
+        let mut harness = stage(Rollouts::default(), live("CartPole-v1", 256), State::default());
+        harness.run();
+        harness.get_by_label("Environment 255").click();
+        harness.run();
+        assert_eq!(harness.state().commands, [Command::SelectEnv(Some(255))]);
+    }
+}

@@ -1,0 +1,90 @@
+//! One state, as large as fits, with the value of each action in numbers.
+
+use cartwheel_agents::argmax;
+use cartwheel_trainer::watch::ChosenBy;
+use eframe::egui::{Rect, RichText, Role, Sense, Ui, WidgetInfo};
+
+use super::cell::Cell;
+use crate::number::short;
+use crate::overlays::{self, Scale};
+use crate::paint::Detail;
+use crate::panels::subject::Subject;
+use crate::source::Film;
+use crate::spaces::Spaces;
+use crate::text;
+use crate::theme::Theme;
+
+/// The height of the line of actions, in points.
+const ACTIONS: f32 = 22.0;
+/// More actions than these are only bars.
+const NAMED_ACTIONS: usize = 12;
+
+/// A live environment; true if it was clicked.
+pub(super) fn live(ui: &mut Ui, subject: Subject<'_>, spaces: Option<&Spaces>, scale: Scale) -> bool {
+    let cell = Cell { subject, spaces, scale, detail: Detail::Full, selected: true };
+    ui.horizontal(|ui| {
+        ui.label(cell.words());
+        ui.weak(format!("{} {}", text::EPISODE, subject.episode));
+        chooser(ui, subject.verdict.chosen_by);
+    });
+    let place = picture_place(ui);
+    let clicked = cell.ui(ui, place).clicked();
+    ui.advance_cursor_after_rect(place);
+    actions(ui, subject, spaces);
+    clicked
+}
+
+/// A moment of an episode that is shown again.
+pub(super) fn film(ui: &mut Ui, film: &Film, subject: Subject<'_>, spaces: Option<&Spaces>, scale: Scale) {
+    let cell = Cell { subject, spaces, scale, detail: Detail::Full, selected: true };
+    ui.horizontal(|ui| {
+        ui.label(format!("{} {}", text::EPISODE, subject.episode));
+        ui.weak(cell.words());
+        if !film.judge.is_empty() {
+            ui.weak(format!("{} {}", text::JUDGED_BY, film.judge));
+        }
+        chooser(ui, subject.verdict.chosen_by);
+    });
+    let place = picture_place(ui);
+    let response = ui.interact(place, ui.scope_id().with("film"), Sense::hover());
+    let name = || format!("{} {}, {} {}", text::EPISODE, subject.episode, text::STEP, subject.step);
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, name()));
+    cell.picture(ui, response.id, place, Theme::of(ui));
+    ui.advance_cursor_after_rect(place);
+    actions(ui, subject, spaces);
+}
+
+fn picture_place(ui: &Ui) -> Rect {
+    let mut place = ui.available_rect_before_wrap();
+    place.max.y = (place.max.y - ACTIONS).max(place.min.y);
+    place
+}
+
+/// Who chose the action, where it was not the policy for the best.
+fn chooser(ui: &mut Ui, chosen_by: ChosenBy) {
+    let theme = Theme::of(ui);
+    match chosen_by {
+        ChosenBy::Greedy => {}
+        ChosenBy::Exploration => drop(ui.colored_label(theme.explored, text::EXPLORES)),
+        ChosenBy::Person => drop(ui.colored_label(theme.person, text::PERSON_PLAYS)),
+    }
+}
+
+/// The name and the value of each action; the best one is strong, and the one that was taken has its color.
+fn actions(ui: &mut Ui, subject: Subject<'_>, spaces: Option<&Spaces>) {
+    let theme = Theme::of(ui);
+    let values = overlays::values(subject.verdict.judgement);
+    if values.is_empty() || values.len() > NAMED_ACTIONS {
+        return;
+    }
+    let best = argmax(values);
+    ui.horizontal(|ui| {
+        for (i, value) in values.iter().enumerate() {
+            let name = spaces.map_or_else(|| i.to_string(), |spaces| spaces.action_name(i));
+            let words = RichText::new(format!("{name} {}", short((*value).into())));
+            let words = if i == best { words.strong() } else { words };
+            let taken = subject.verdict.action == Some(i);
+            ui.label(if taken { words.color(subject.verdict.color(theme)) } else { words });
+        }
+    });
+}

@@ -1,0 +1,244 @@
+//! The list of runs: which there are, which of them have their curves shown, and what one was told to do.
+
+use eframe::egui::{CollapsingHeader, Grid, Label, RichText, ScrollArea, TextEdit, TextStyle, Ui};
+
+use cartwheel_trainer::run::Outcome;
+
+use super::{Context, Panel, Place};
+use crate::command::{Command, Commands};
+use crate::compare;
+use crate::model::{Model, Run, RunId};
+use crate::number;
+use crate::series::EPISODE_RETURN;
+use crate::text;
+use crate::theme::Theme;
+
+/// Metrics that say how well a run did, the best first.
+const RETURNS: &[&str] = &["eval/mean_reward", "rollout/ep_rew_mean", EPISODE_RETURN];
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(super) struct Runs {
+    filter: String,
+    selected: Option<RunId>,
+    /// The one that was selected before: what the selected one is compared with.
+    before: Option<RunId>,
+}
+
+impl Panel for Runs {
+    fn name(&self) -> &'static str {
+        text::RUNS
+    }
+
+    fn place(&self) -> Place {
+        Place::Left
+    }
+
+    fn ui(&mut self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
+        if self.selected != context.state.run {
+            self.before = self.selected;
+            self.selected = context.state.run;
+        }
+        ui.heading(text::RUNS);
+        if context.model.runs.is_empty() {
+            ui.label(text::LOOKING_FOR_RUNS);
+            return;
+        }
+        let label = ui.label(text::FILTER);
+        let filter =
+            TextEdit::singleline(&mut self.filter).hint_text(text::FILTER_EXAMPLE).desired_width(f32::INFINITY);
+        ui.add(filter).labelled_by(label.id).on_hover_text(text::FILTER_HINT);
+        self.list(ui, context, commands);
+        if let Some(run) = self.selected.and_then(|run| context.model.runs.get(run)) {
+            ScrollArea::both().id_salt("configuration").auto_shrink([false, true]).show(ui, |ui| {
+                let other = self.other(context.model).map(|other| &context.model.runs[other]);
+                configuration(ui, run, other);
+            });
+        }
+    }
+}
+
+impl Runs {
+    /// The rows that are in sight. They take at most half of the room while a configuration is under them.
+    fn list(&self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
+        let runs = context.model.runs.iter().enumerate();
+        let runs: Vec<_> = runs.filter(|(_, run)| compare::fits(run, &self.filter)).collect();
+        let line = ui.text_style_height(&TextStyle::Body).max(ui.spacing().interact_size.y);
+        let height = line + ui.text_style_height(&TextStyle::Small) + ui.spacing().item_spacing.y;
+        let room = ui.available_height() * if self.selected.is_some() { 0.5 } else { 1.0 };
+        let list = ScrollArea::vertical().id_salt("runs").auto_shrink([false, true]).max_height(room);
+        list.show_rows(ui, height, runs.len(), |ui, rows| {
+            for (id, run) in &runs[rows] {
+                ui.vertical(|ui| {
+                    ui.set_min_height(height);
+                    row(ui, *id, run, context.state.run == Some(*id), commands);
+                });
+            }
+        });
+    }
+
+    /// The run that the selected one is compared with: the one selected before, or else its neighbour.
+    fn other(&self, model: &Model) -> Option<RunId> {
+        let selected = self.selected?;
+        let neighbours = [Some(selected + 1), selected.checked_sub(1)];
+        [self.before].into_iter().chain(neighbours).flatten().find(|run| *run != selected && *run < model.runs.len())
+    }
+}
+
+fn row(ui: &mut Ui, id: RunId, run: &Run, selected: bool, commands: &mut Commands) {
+    let theme = Theme::of(ui);
+    ui.horizontal(|ui| {
+        let mut shown = run.shown;
+        let name = format!("{} {}", text::SHOW_CURVES_OF, run.name);
+        let check = ui.checkbox(&mut shown, RichText::new("\u{2014}").color(theme.series(id))).on_hover_text(&name);
+        check.widget_info(|| eframe::egui::WidgetInfo::selected(eframe::egui::Role::CheckBox, true, run.shown, &name));
+        if check.changed() {
+            commands.push(Command::ShowCurves(id, shown));
+        }
+        if ui.selectable_label(selected, &run.name).on_hover_text(run.path.display().to_string()).clicked() {
+            commands.push(Command::SelectRun(id));
+        }
+    });
+    let small = match &run.problem {
+        // Which run is said above.
+        Some(problem) => RichText::new(problem.replace(&format!("{}/", run.path.display()), "")).color(theme.problem),
+        None => RichText::new(summary(run)).color(theme.weak),
+    };
+    // What does not fit is in the tooltip.
+    ui.add(Label::new(small.small()).truncate());
+}
+
+/// A run in a line.
+fn summary(run: &Run) -> String {
+    let Some(manifest) = &run.manifest else { return text::READING.to_owned() };
+    let mut parts =
+        vec![outcome(run, &manifest.outcome).to_owned(), format!("{} {}", number::count(run.step), text::STEPS)];
+    parts.extend(best_return(run).map(|best| format!("{} {}", text::BEST_RETURN, number::compact(best))));
+    parts.extend([manifest.env.clone(), manifest.algo.clone(), format!("{} {}", text::SEED, manifest.seed)]);
+    parts.join(" \u{b7} ")
+}
+
+fn outcome(run: &Run, outcome: &Outcome) -> &'static str {
+    match outcome {
+        _ if run.alive => text::IS_LIVE,
+        Outcome::Running => text::KILLED,
+        Outcome::Finished => text::FINISHED,
+        Outcome::Interrupted => text::INTERRUPTED,
+        Outcome::Failed { .. } => text::FAILED,
+    }
+}
+
+fn best_return(run: &Run) -> Option<f64> {
+    RETURNS.iter().find_map(|metric| run.metrics.get(*metric)?.extremes()).map(|(_, best)| best)
+}
+
+/// What a run was told, and what another was told otherwise.
+fn configuration(ui: &mut Ui, run: &Run, other: Option<&Run>) {
+    if let Some(Outcome::Failed { message }) = run.manifest.as_ref().map(|manifest| &manifest.outcome) {
+        ui.colored_label(Theme::of(ui).problem, message);
+    }
+    if let Some(other) = other {
+        ui.label(RichText::new(format!("{} {}", text::DIFFERENCES_FROM, other.name)).strong());
+        let differences = compare::differences(run, other);
+        if differences.is_empty() {
+            ui.weak(text::NO_DIFFERENCES);
+        }
+        Grid::new("differences").striped(true).show(ui, |ui| {
+            for (name, here, there) in differences {
+                ui.label(name);
+                ui.label(here);
+                ui.weak(there);
+                ui.end_row();
+            }
+        });
+    }
+    CollapsingHeader::new(text::CONFIGURATION).show(ui, |ui| {
+        Grid::new("configuration").striped(true).show(ui, |ui| {
+            for (name, value) in &run.config {
+                ui.label(name);
+                ui.label(value);
+                ui.end_row();
+            }
+        });
+    });
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
+mod tests {
+    use super::*;
+    use crate::model::Update;
+    use crate::panels::testing::{opened, settings, stage};
+    use crate::state::State;
+    use cartwheel_trainer::run::{Manifest, MetricsRow};
+    use egui_kittest::kittest::Queryable as _;
+
+    fn model() -> Model {
+        let mut model = opened("CartPole-v1");
+        let mut manifest = Manifest::start("CartPole-v1", "dqn", 7, "none");
+        manifest.end(Outcome::Finished, None);
+        model.apply(Update::Manifest(0, Box::new(manifest)));
+        let metrics = [("eval/mean_reward".to_owned(), 487.5)].into();
+        model.apply(Update::Metrics(0, vec![MetricsRow { step: 12_000, metrics, ..MetricsRow::default() }]));
+        let mut other = settings("CartPole-v1");
+        other.dqn.learning_rate = 0.5;
+        model.apply(Update::Opened("runs/other".into()));
+        model.apply(Update::Settings(1, Box::new(other)));
+        model.apply(Update::Opened("runs/broken".into()));
+        model.apply(Update::Problem(2, "runs/broken/run.json does not parse".into()));
+        model
+    }
+
+    #[test]
+    fn runs_are_listed_and_clicked() {
+        let mut harness = stage(Runs::default(), model(), State::default());
+        harness.run();
+        harness.get_by_label("finished · 12\u{202f}000 steps · best return 487.5 · CartPole-v1 · dqn · seed 7");
+        harness.get_by_label("run.json does not parse");
+        harness.get_by_label("Show the curves of tested").click();
+        harness.run();
+        harness.get_by_label("other").click();
+        harness.run();
+        assert_eq!(harness.state().commands, [Command::ShowCurves(0, false), Command::SelectRun(1)]);
+    }
+
+    #[test]
+    fn the_selected_run_is_compared_with_the_one_before() {
+        let mut harness = stage(Runs::default(), model(), State { run: Some(0), ..State::default() });
+        harness.run();
+        harness.get_by_label("Differences from other");
+        harness.state_mut().state.run = Some(2);
+        harness.run();
+        harness.get_by_label("Differences from tested");
+        harness.state_mut().state.run = Some(1);
+        harness.run();
+        harness.get_by_label("Differences from broken");
+        harness.state_mut().state.run = Some(0);
+        harness.run();
+        harness.get_by_label("dqn.learning_rate");
+        harness.get_by_label("0.5");
+        harness.get_by_label("Configuration").click();
+        harness.run();
+        harness.get_by_label("train.seed");
+    }
+
+    #[test]
+    fn the_filter_goes_by_configuration() {
+        let mut harness = stage(Runs::default(), model(), State::default());
+        harness.state_mut().panel.filter = "learning_rate=0.5".to_owned();
+        harness.run();
+        harness.get_by_label("other");
+        assert!(harness.query_by_label("tested").is_none() && harness.query_by_label("broken").is_none());
+    }
+
+    #[test]
+    fn a_run_that_was_killed_is_not_live() {
+        let mut model = Model::default();
+        model.apply(Update::Opened("runs/a".into()));
+        assert_eq!(summary(&model.runs[0]), text::READING);
+        model.apply(Update::Manifest(0, Box::new(Manifest::start("CartPole-v1", "dqn", 1, "none"))));
+        assert!(summary(&model.runs[0]).starts_with(text::KILLED));
+        model.apply(Update::Alive(0, true));
+        assert!(summary(&model.runs[0]).starts_with(text::IS_LIVE));
+    }
+}

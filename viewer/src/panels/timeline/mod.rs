@@ -1,0 +1,78 @@
+//! Time: the last episodes, the keys of a player, and what happened step by step under one cursor.
+
+mod controls;
+mod episodes;
+mod icons;
+mod strips;
+mod track;
+
+use eframe::egui::{Align, Layout, RichText, Ui};
+
+use self::track::Track;
+use super::{Context, Panel, Place};
+use crate::command::{Command, Commands};
+use crate::text;
+use crate::theme::Theme;
+
+/// Width of the list of episodes, in points.
+const LIST: f32 = 190.0;
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(super) struct Timeline;
+
+impl Panel for Timeline {
+    fn name(&self) -> &'static str {
+        text::TIMELINE
+    }
+
+    fn place(&self) -> Place {
+        Place::Under
+    }
+
+    fn ui(&mut self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
+        ui.set_min_height(ui.available_height());
+        controls::show(ui, context, commands);
+        // Why there is no picture is told where it would be.
+        let film = context.model.film.as_ref().filter(|film| !film.moments.is_empty());
+        if let Some(note) = film.and_then(|film| film.note.as_ref()) {
+            ui.label(RichText::new(note).color(Theme::of(ui).problem));
+        }
+        ui.horizontal_top(|ui| {
+            let height = ui.available_height();
+            ui.allocate_ui_with_layout([LIST, height].into(), Layout::top_down(Align::LEFT), |ui| {
+                episodes::show(ui, context, commands);
+            });
+            ui.vertical(|ui| strips(ui, context, commands));
+        });
+    }
+}
+
+/// The strips of the episode that is shown, or of what was just seen.
+fn strips(ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
+    let model = context.model;
+    if let Some(film) = &model.film {
+        let track = Track::of_film(film);
+        if let Some(step) = strips::show(ui, &track, model.cursor as usize) {
+            commands.push(Command::Seek(step as u32));
+        }
+        return;
+    }
+    let Some(live) = &model.live else {
+        ui.weak(text::NO_TIME);
+        return;
+    };
+    let Some(env) = context.state.env.or_else(|| live.frames.keys().next().copied()) else { return };
+    let frames: Vec<_> = live.history.frames(env).collect();
+    let track = Track::of_frames(&frames);
+    let shown = live.frames.get(&env).map_or(0, |frame| frame.step);
+    let cursor = frames.iter().rposition(|frame| frame.step <= shown).unwrap_or_default();
+    if let Some(place) = strips::show(ui, &track, cursor)
+        && let Some(frame) = frames.get(place)
+    {
+        commands.push(Command::LookBack(frame.step));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+//! What strips show: numbers step by step, of an episode that is shown again or of what was just seen.
+
+use cartwheel_envs::OwnedAction;
+use cartwheel_trainer::watch::{ChosenBy, EnvFrame};
+
+use crate::source::{Film, best};
+use crate::text;
+
+/// Who chose what was done in a step.
+pub(super) type Choosers = Vec<Option<ChosenBy>>;
+
+/// Numbers step by step; nothing where there is none.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Strip {
+    /// What they are.
+    pub(super) name: &'static str,
+    /// One a step.
+    pub(super) values: Vec<Option<f32>>,
+    /// How they are drawn.
+    pub(super) kind: Kind,
+}
+
+/// How numbers are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// As a line.
+    Line,
+    /// As bars from zero.
+    Bars,
+    /// As marks in the color of who chose.
+    Marks,
+}
+
+/// See the module's documentation.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Track {
+    /// Value, reward, action and TD error; those that are not known are left out.
+    pub(super) strips: Vec<Strip>,
+    /// One a step.
+    pub(super) choosers: Choosers,
+}
+
+impl Track {
+    /// Of an episode that is shown again.
+    pub(super) fn of_film(film: &Film) -> Self {
+        let each = |number: &dyn Fn(usize) -> Option<f32>| (0..film.moments.len()).map(number).collect();
+        let moments = &film.moments;
+        Self::new(
+            [
+                each(&|step| moments[step].value()),
+                each(&|step| (step > 0).then(|| moments[step].reward)),
+                each(&|step| moments[step].action.as_ref().and_then(number)),
+                each(&|step| moments[step].td_error),
+            ],
+            moments.iter().map(|moment| moment.action.as_ref().map(|_| moment.chosen_by)).collect(),
+        )
+    }
+
+    /// Of what was just seen.
+    pub(super) fn of_frames(frames: &[&EnvFrame]) -> Self {
+        let each = |number: &dyn Fn(&EnvFrame) -> Option<f32>| frames.iter().map(|frame| number(frame)).collect();
+        Self::new(
+            [
+                each(&|frame| best(&frame.judgement)),
+                each(&|frame| (frame.episode_step > 0).then_some(frame.reward)),
+                each(&|frame| frame.action.as_ref().and_then(number)),
+                // It takes the step after, which may not have been sent.
+                Vec::new(),
+            ],
+            frames.iter().map(|frame| frame.action.as_ref().map(|_| frame.chosen_by)).collect(),
+        )
+    }
+
+    fn new(values: [Vec<Option<f32>>; 4], choosers: Choosers) -> Self {
+        let names = [text::VALUE, text::REWARD, text::ACTION, text::TD_ERROR];
+        let kinds = [Kind::Line, Kind::Bars, Kind::Marks, Kind::Bars];
+        let strips = names.into_iter().zip(kinds).zip(values);
+        let strips = strips.map(|((name, kind), values)| Strip { name, values, kind });
+        Self { strips: strips.filter(|strip| strip.values.iter().any(Option::is_some)).collect(), choosers }
+    }
+
+    /// Steps.
+    pub(super) fn len(&self) -> usize {
+        self.choosers.len()
+    }
+}
+
+/// An action as a height. Of several numbers, the first.
+fn number(action: &OwnedAction) -> Option<f32> {
+    match action {
+        OwnedAction::Discrete(action) => Some(*action as f32),
+        OwnedAction::Multi(values) => values.first().map(|value| *value as f32),
+        OwnedAction::Continuous(values) => values.first().copied(),
+    }
+}
+
+/// The least and greatest of the numbers that fall into each of `count` equal parts, so that none is lost where there are
+/// more steps than pixels. Nothing in a part without numbers.
+pub(super) fn parts(values: &[Option<f32>], count: usize) -> Vec<Option<[f32; 2]>> {
+    let part = |i: usize| {
+        let (from, to) = (i * values.len() / count, (i + 1) * values.len() / count);
+        let finite = values[from..to].iter().flatten().copied().filter(|x| x.is_finite());
+        finite.fold(None, |hull: Option<[f32; 2]>, x| {
+            let [least, most] = hull.unwrap_or([x; 2]);
+            Some([least.min(x), most.max(x)])
+        })
+    };
+    (0..count).map(part).collect()
+}
+
+/// What a strip's height spans: all numbers, with zero for bars.
+pub(super) fn span(values: &[Option<f32>], kind: Kind) -> [f32; 2] {
+    let numbers = values.iter().flatten().copied().filter(|x| x.is_finite());
+    let zero = if kind == Kind::Bars { Some(0.0) } else { None };
+    let [low, high] =
+        numbers.chain(zero).fold([f32::INFINITY, f32::NEG_INFINITY], |[low, high], x| [low.min(x), high.max(x)]);
+    if low > high {
+        return [0.0, 1.0];
+    }
+    if low == high { [low - 0.5, high + 0.5] } else { [low, high] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::fixture;
+    use cartwheel_trainer::watch::Judgement;
+
+    #[test]
+    fn parts_lose_no_spike() {
+        let mut values = vec![Some(1.0); 1000];
+        values[537] = Some(90.0);
+        values[100] = Some(f32::NAN);
+        let parts = parts(&values, 10);
+        assert_eq!(parts[5], Some([1.0, 90.0]));
+        assert!(parts.iter().enumerate().all(|(i, part)| i == 5 || *part == Some([1.0; 2])));
+        assert_eq!(super::parts(&[None, Some(2.0)], 2), [None, Some([2.0; 2])]);
+    }
+
+    #[test]
+    fn spans_hold_all_there_is() {
+        assert_eq!(span(&[Some(3.0), None, Some(5.0)], Kind::Line), [3.0, 5.0]);
+        assert_eq!(span(&[Some(3.0)], Kind::Bars), [0.0, 3.0]);
+        assert_eq!(span(&[Some(3.0)], Kind::Line), [2.5, 3.5]);
+        assert_eq!(span(&[None, Some(f32::NAN)], Kind::Line), [0.0, 1.0]);
+    }
+
+    #[test]
+    fn a_film_has_four_strips_and_frames_have_three() {
+        let track = Track::of_film(&fixture::film(8));
+        let names: Vec<_> = track.strips.iter().map(|strip| strip.name).collect();
+        assert_eq!(names, [text::VALUE, text::REWARD, text::ACTION, text::TD_ERROR]);
+        assert_eq!(track.len(), 9);
+        assert_eq!(track.strips[1].values[..2], [None, Some(1.0)]);
+        assert_eq!(track.strips[2].values[7..], [Some(0.0), None]);
+        assert_eq!(track.choosers[7..], [Some(ChosenBy::Exploration), None]);
+
+        let frame = |step| EnvFrame {
+            episode_step: step,
+            action: Some(1.into()),
+            judgement: Judgement::QValues(vec![step as f32, 0.5]),
+            ..EnvFrame::default()
+        };
+        let frames = [frame(0), frame(1)];
+        let track = Track::of_frames(&frames.iter().collect::<Vec<_>>());
+        assert_eq!(track.strips.len(), 3);
+        assert_eq!(track.strips[0].values, [Some(0.5), Some(1.0)]);
+    }
+}

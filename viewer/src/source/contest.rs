@@ -1,0 +1,183 @@
+//! Two policies side by side: played greedily from one seed, until they part.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+
+use super::checkpoint::Checkpoint;
+use super::film::Moment;
+use super::replayer::settings;
+use super::stage::Stage;
+use crate::model::RunId;
+use crate::text;
+
+/// Memory that the states of one side may take, in bytes.
+const BUDGET: usize = 32 << 20;
+/// Steps from one look for a newer question to the next.
+const LOOK_EVERY: usize = 64;
+
+/// A policy to be compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contender {
+    /// The run.
+    pub run: RunId,
+    /// Its name, for people.
+    pub name: String,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Which of its weights.
+    pub checkpoint: Checkpoint,
+}
+
+/// Two policies played from one seed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Contest {
+    /// The seed.
+    pub seed: u64,
+    /// What each did; or why it did nothing, in words for people.
+    pub sides: [Side; 2],
+    /// The first step at which they did not do the same.
+    pub parting: Option<u32>,
+}
+
+/// One policy's episode.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Side {
+    /// Who.
+    pub contender: Contender,
+    /// Each state, the first after the reset.
+    pub moments: Vec<Moment>,
+    /// Whether the episode ended, and was not just too long to be kept.
+    pub ended: bool,
+    /// What is amiss, for people.
+    pub note: Option<String>,
+}
+
+impl Side {
+    /// The state after so many steps, or the last.
+    pub fn at(&self, step: u32) -> Option<&Moment> {
+        self.moments.get(step as usize).or(self.moments.last())
+    }
+}
+
+impl Contest {
+    /// The last step of the longer episode.
+    pub fn last_step(&self) -> u32 {
+        self.sides.iter().map(|side| side.moments.len().saturating_sub(1) as u32).max().unwrap_or_default()
+    }
+}
+
+/// Plays both. `None` if overtaken by a newer question.
+pub(crate) fn hold(contenders: &[Contender; 2], seed: u64, overtaken: &dyn Fn() -> bool) -> Option<Contest> {
+    let [left, right] = contenders;
+    let sides = [guarded(left, seed, overtaken)?, guarded(right, seed, overtaken)?];
+    let parting = parting(&sides[0].moments, &sides[1].moments);
+    Some(Contest { seed, sides, parting })
+}
+
+/// The first step at which the actions differ, or at which only one goes on.
+fn parting(left: &[Moment], right: &[Moment]) -> Option<u32> {
+    left.iter().zip(right).position(|(left, right)| left.action != right.action).map(|step| step as u32)
+}
+
+/// As [`play`], where an environment may panic.
+fn guarded(contender: &Contender, seed: u64, overtaken: &dyn Fn() -> bool) -> Option<Side> {
+    catch_unwind(AssertUnwindSafe(|| play(contender, seed, overtaken))).unwrap_or_else(|panic| {
+        let note = Some(text::panicked(&*panic));
+        Some(Side { contender: contender.clone(), moments: Vec::new(), ended: false, note })
+    })
+}
+
+fn play(contender: &Contender, seed: u64, overtaken: &dyn Fn() -> bool) -> Option<Side> {
+    let mut side = Side { contender: contender.clone(), moments: Vec::new(), ended: false, note: None };
+    let prepared = contender.checkpoint.load(&contender.folder).and_then(|policy| {
+        let policy = policy.ok_or_else(|| text::no_weights(&contender.name))?;
+        let mut stage = Stage::new(&settings(&contender.folder)?, Some(policy))?;
+        let first = stage.reset(stage.seeded(seed)).map_err(|error| error.to_string())?;
+        Ok((stage, first))
+    });
+    let (mut stage, first) = match prepared {
+        Ok(prepared) => prepared,
+        Err(problem) => {
+            side.note = Some(problem);
+            return Some(side);
+        }
+    };
+    let mut bytes = first.bytes();
+    side.moments.push(first);
+    while !side.ended {
+        if side.moments.len().is_multiple_of(LOOK_EVERY) && overtaken() {
+            return None;
+        }
+        if bytes > BUDGET {
+            side.note = Some(text::contest_cut_off(side.moments.len() - 1));
+            break;
+        }
+        let Some(action) = side.moments.last().and_then(|moment| stage.greedy(&moment.judgement)) else { break };
+        match stage.play(&action, &mut side.moments) {
+            Ok(stepped) => side.ended = stepped.ended(),
+            Err(error) => {
+                side.note = Some(text::branch_failed(&error.to_string()));
+                break;
+            }
+        }
+        bytes += side.moments.last().map_or(0, Moment::bytes);
+    }
+    Some(side)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use crate::source::fixture;
+    use std::fs;
+
+    fn never() -> bool {
+        false
+    }
+
+    fn contender(folder: PathBuf, checkpoint: Checkpoint) -> Contender {
+        Contender { run: 0, name: "a".into(), folder, checkpoint }
+    }
+
+    #[test]
+    fn policies_part_at_their_first_disagreement() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = fixture::run(folder.path(), "CartPole-v1");
+        let [best, latest] =
+            [Checkpoint::Best, Checkpoint::Latest].map(|checkpoint| contender(run.path().to_owned(), checkpoint));
+        // Policies that know nothing often part at once, or never.
+        let contests = (2..60).flat_map(|weights| (0..10).map(move |seed| (weights, seed)));
+        let contest = contests
+            .map(|(weights, seed)| {
+                fs::write(run.best_weights(), fixture::policy("CartPole-v1", weights).to_bytes()).unwrap();
+                hold(&[best.clone(), latest.clone()], seed, &never).unwrap()
+            })
+            .find(|contest| contest.parting.is_some_and(|parting| parting > 0))
+            .unwrap();
+        let parting = contest.parting.unwrap() as usize;
+        let [left, right] = contest.sides.each_ref().map(|side| &side.moments);
+        for step in 0..=parting {
+            assert_eq!(left[step].observation, right[step].observation, "the same until then");
+            assert_eq!(left[step].action == right[step].action, step < parting);
+        }
+        assert!(contest.sides.iter().all(|side| side.ended && side.note.is_none()));
+        assert_eq!(contest.last_step() as usize, left.len().max(right.len()) - 1);
+        assert_eq!(contest.sides[0].at(u32::MAX), left.last());
+
+        let same = hold(&[best.clone(), best.clone()], 7, &never).unwrap();
+        assert_eq!((same.parting, &same.sides[0].moments), (None, &same.sides[1].moments));
+        assert!(hold(&[best, latest], 7, &|| true).is_none() || same.last_step() < LOOK_EVERY as u32);
+    }
+
+    #[test]
+    fn who_cannot_play_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = fixture::run(folder.path(), "CartPole-v1");
+        let able = contender(run.path().to_owned(), Checkpoint::Best);
+        let file = contender(run.path().to_owned(), Checkpoint::File(folder.path().join("no.safetensors")));
+        let contest = hold(&[able, file], 0, &never).unwrap();
+        assert!(contest.sides[0].ended && contest.parting.is_none());
+        assert!(contest.sides[1].note.as_ref().unwrap().contains("no.safetensors"), "{:?}", contest.sides[1].note);
+    }
+}

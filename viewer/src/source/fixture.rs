@@ -1,0 +1,95 @@
+//! Films and runs for tests.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::Path;
+
+use cartwheel_agents::nn::{Activation, Mlp};
+use cartwheel_agents::{Features, GreedyPolicy};
+use cartwheel_envs::{Generator, Rgba, Scene, Space, Style, make};
+use cartwheel_trainer::run::{EpisodeEntry, EpisodeLog, EpisodeRecord, RunDir};
+use cartwheel_trainer::watch::{ChosenBy, Judgement, Observation};
+use cartwheel_trainer::{Actor, ActorSpec, EpsilonSchedule, Settings, Weights};
+
+use super::film::{Film, Moment};
+
+/// A film of so many steps with two actions, each step rewarded by 1, in which every fourth action strays.
+pub(crate) fn film(steps: u32) -> Film {
+    Film {
+        run: 0,
+        episode: 0,
+        entry: EpisodeEntry { offset: 0, env: 0, length: steps, return_: steps.into(), start_step: 0 },
+        judge: "best weights".into(),
+        weights: None,
+        note: None,
+        real_time: 50.0,
+        moments: (0..=steps).map(|step| moment(step, step == steps)).collect(),
+    }
+}
+
+fn moment(step: u32, last: bool) -> Moment {
+    let mut scene = Scene::default();
+    scene.circle([(step as f32 * 0.1).sin(), 0.0], 0.2, Style::fill(Rgba::rgb(200, 60, 60)));
+    let (greedy, strays) = (step % 2, step % 4 == 3);
+    let action = if strays { 1 - greedy } else { greedy } as i32;
+    let values = [0, 1].map(|action| (step as f32 * 0.3).cos() + if action == greedy { 0.5 } else { 0.0 });
+    Moment {
+        scene,
+        observation: Observation::F32(vec![step as f32, 0.5]),
+        judgement: Judgement::QValues(values.to_vec()),
+        action: (!last).then_some(action.into()),
+        chosen_by: if strays { ChosenBy::Exploration } else { ChosenBy::Greedy },
+        reward: if step == 0 { 0.0 } else { 1.0 },
+        return_: step.into(),
+        td_error: (!last).then_some((step as f32 * 0.7).sin()),
+    }
+}
+
+/// A run with episodes as its actors record them, and weights.
+pub(crate) fn run_with_episodes(folder: &Path, id: &str) -> (RunDir, Vec<EpisodeRecord>) {
+    let mut settings = Settings::default();
+    settings.env.id = id.into();
+    let envs = settings.env.builder().make_vec(2).unwrap();
+    let policy = policy(id, 1);
+    let parameters = policy.parameters().to_vec();
+    let spec = ActorSpec {
+        env_id: id.into(),
+        seed: 5,
+        total_envs: 2,
+        mlp: policy.mlp().clone(),
+        features: policy.features().clone(),
+        epsilon: EpsilonSchedule { random_steps: 0, initial: 0.3, last: 0.3, fall: 1.0 },
+        record_episodes: true,
+    };
+    let mut actor = Actor::new(spec, 0, envs, 11).unwrap();
+    let mut rollout = actor.rollout(400);
+    actor.collect(&Weights { version: 0, parameters }, 0, &mut rollout).unwrap();
+    let records: Vec<_> = rollout.episodes.iter().map(|episode| episode.record.clone()).collect();
+    let run = RunDir::create(folder, "run", &|run| {
+        fs::write(run.config(), settings.to_toml(false)).unwrap();
+        fs::write(run.manifest(), "{}").unwrap();
+        let mut log = EpisodeLog::open(run.path(), None).unwrap();
+        records.iter().for_each(|record| log.append(record).unwrap());
+        log.sync().unwrap();
+        fs::write(run.latest_weights(), policy.to_bytes()).unwrap();
+        Ok(())
+    })
+    .unwrap();
+    (run, records)
+}
+
+/// A run with weights.
+pub(crate) fn run(folder: &Path, id: &str) -> RunDir {
+    run_with_episodes(folder, id).0
+}
+
+/// A policy that knows nothing, and other things for each seed.
+pub(crate) fn policy(id: &str, seed: u64) -> GreedyPolicy {
+    let env = make(id).unwrap();
+    let (observations, actions) = (env.observation_space(), env.action_space());
+    let Space::Discrete { n, .. } = actions else { panic!("{actions}") };
+    let mlp = Mlp::new(Features::new(observations).unwrap().width(), &[8], *n as usize, Activation::Relu);
+    let parameters = mlp.init(&mut Generator::new(seed));
+    GreedyPolicy::new(observations, actions, |_, _| mlp, parameters).unwrap()
+}

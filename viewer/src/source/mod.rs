@@ -1,0 +1,55 @@
+//! Threads that turn runs into updates of the model.
+
+mod checkpoint;
+mod contest;
+mod desk;
+mod files;
+mod film;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod latest;
+mod live;
+mod mirror;
+mod replayer;
+mod run_follower;
+mod spaces;
+mod stage;
+mod studio;
+mod what_if;
+
+use std::path::PathBuf;
+
+use cartwheel_trainer::watch;
+
+use crate::model::RunId;
+
+pub use checkpoint::Checkpoint;
+pub use contest::{Contender, Contest, Side};
+pub(crate) use desk::open;
+pub use film::{Film, Moment};
+pub(crate) use film::{best, scene_bytes};
+pub(crate) use mirror::Mirror;
+pub(crate) use replayer::settings;
+pub(crate) use stage::Stage;
+pub use what_if::{Branch, Question};
+
+/// What the window asks of its sources.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Order {
+    /// Reads a run's folder, or the runs in a folder, and goes on reading what is added.
+    Follow(PathBuf),
+    /// Attaches to this run whenever it is live, and to no other.
+    Attach(RunId, PathBuf),
+    /// Something for the run that is attached to.
+    Send(watch::Request),
+    /// Plays an episode of a run again: its place among the run's.
+    Replay(RunId, PathBuf, usize),
+    /// Whose weights judge episodes that are played again from now on.
+    JudgeBy(Checkpoint),
+    /// Plays an episode of the run in a folder otherwise than it went.
+    WhatIf(PathBuf, Question),
+    /// Plays two policies from one seed.
+    Compare([Contender; 2], u64),
+    /// The window is closed.
+    End,
+}

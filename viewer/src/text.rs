@@ -1,0 +1,379 @@
+//! Every word that the window shows, in one place.
+
+use std::path::Path;
+
+use crate::number::short;
+
+macro_rules! texts {
+    ($($name:ident = $text:literal;)*) => { $(pub(crate) const $name: &str = $text;)* };
+}
+
+texts! {
+    TITLE = "Cartwheel";
+    ENVIRONMENT = "Environment";
+    EPISODE = "Episode";
+    STEP = "step";
+    RETURN = "return";
+    ROLLOUTS = "Rollouts";
+    NOTHING_OPEN = "No run is open. Start one with `cartwheel train CartPole-v1 --view`, or open a finished one with `cartwheel watch RUN`.";
+    NO_PICTURES = "This run is not live. Its episodes are in the time line: pick one there, or click a curve.";
+    NO_FRAMES = "Attached. The first picture comes with the next step.";
+    ENV_ABSENT = "Nothing was heard of this environment yet.";
+    EMPTY_FILM = "This episode could not be played again.";
+    JUDGED_BY = "judged by";
+    EXPLORES = "explores";
+    PERSON_PLAYS = "a person plays";
+    NO_DRAWING = "draws nothing";
+    SELECT_TO_SEE = "Select it to see what it observes.";
+    BROKEN_DRAWING = "Its drawing has a number that is not finite.";
+    AND_MORE = "more";
+    VALUE_MAP = "Value map";
+    BEST_VALUE = "value of the best action";
+    ACROSS = "across";
+    UP = "up";
+    NOTHING_TO_INSPECT = "Nothing is looked at: attach to a live run, or open an episode.";
+    NO_OBSERVATION = "Its observation is not known yet. Select an environment.";
+    SPACES_AWAITED = "What the environment looks like is being found out.";
+    WEIGHTS_NOT_LIVE = "This needs the run's weights, which come from a live run.";
+    NO_JUDGE = "No weights judge this episode.";
+    WEIGHTS_AWAITED = "The weights are on their way.";
+    NO_MAP_OF_IMAGES = "A map needs two numbers of an observation, and this one is an image.";
+    REPLAY_BUFFER = "Replay buffer";
+    REPLAY_MAP = "Replay buffer map";
+    REPLAY_NOT_LIVE = "The replay buffer is in the memory of a live run.";
+    REPLAY_AWAITED = "The map is on its way.";
+    REPLAY_EMPTY = "The replay buffer is empty.";
+    CLICK_A_CELL = "Click a cell to list its transitions.";
+    COLOR = "color";
+    COUNT = "count";
+    AGE = "age";
+    TD_ERROR = "TD error";
+    TRANSITIONS = "transitions";
+    FROM = "from";
+    TO = "to";
+    ACTION = "action";
+    REWARD = "reward";
+    END = "end";
+    TERMINATED = "terminated";
+    TRUNCATED = "truncated";
+    LANES_NOT_LIVE = "Threads, queue and memory are those of a live run.";
+    LANES_AWAITED = "What the threads do was not heard yet.";
+    DEVICE = "device";
+    RUN_MEMORY = "memory of the run";
+    VIEWER_MEMORY = "memory of the viewer";
+    ENV_STEPS_A_SECOND = "environment steps a second";
+    VECTOR_STEPS_A_SECOND = "vector steps a second";
+    DROPPED_FRAMES = "dropped frames";
+    QUEUE = "queue to the learner";
+    LAST = "the last";
+    WHERE_TIME_GOES = "where the time goes";
+    WAITING = "waiting";
+    STEPPING = "stepping";
+    INFERRING = "inferring";
+    UPDATING = "updating";
+    USING_REPLAY = "replay";
+    EVALUATING = "evaluating";
+    WRITING = "writing";
+    HELD = "held by you";
+    INSPECTOR = "Inspector";
+    OBSERVATION = "observation";
+    SEEN = "seen";
+    SALIENCY = "saliency";
+    SALIENCY_HELP = "How steeply the value of the action that was taken changes with this number.";
+    LAYER = "layer";
+    PARAMETERS_NORM = "parameters";
+    GRADIENT_NORM = "gradient";
+    STRONGEST = "strongest pixels";
+    PLAY_PAUSE = "Play or pause";
+    STEP_FORWARD = "Step forward";
+    STEP_BACK = "Step back";
+    TO_START = "First step";
+    TO_END = "Last step";
+    NEXT_EPISODE = "Next episode";
+    PREVIOUS_EPISODE = "Previous episode";
+    FASTER = "Faster";
+    SLOWER = "Slower";
+    FLAT_OUT = "As fast as it goes";
+    GO_LIVE = "Go to the live run";
+    GRID = "All environments or one";
+    TAKE_OVER = "Take over the environment";
+    SCREENSHOT = "Save a screenshot";
+    RECORD = "Record the picture";
+    COPY_LINK = "Copy a command that opens this view";
+    THEME = "Light or dark";
+    PALETTE = "Command palette";
+    HELP = "Keys";
+    QUIT = "Quit";
+
+    SHORT_HELP = "Keys";
+    SHORT_PALETTE = "Commands";
+    SHORT_THEME = "Theme";
+    SHORT_COPY_LINK = "Copy link";
+    SHORT_RECORD = "Record";
+    SHORT_STOP = "Stop recording";
+    RECORDING_NOW = "Recording. Press R again to end it";
+    SHORT_SCREENSHOT = "Screenshot";
+
+    PALETTE_HINT = "Type a part of a command's name";
+    ESCAPE_KEY = "Esc";
+    ESCAPE = "Leave what is innermost";
+    TABS = "Tabs";
+    NO_RUN = "No run";
+    STATUS_NOT_LIVE = "Not live";
+    FRAME_TIME = "Frame";
+    SOFTWARE = "Software OpenGL, at most 20 frames a second";
+    EPSILON = "Override exploration";
+    EPSILON_HINT = "The chance of a random action. A run that was meddled with is no longer what its seed gives";
+    TAKE_OVER_HINT = "Hold one of the environment's keys to act instead of the agent; let go, and it is the agent's again";
+    TAKE_OVER_NEEDS_ENV = "Click an environment of a live run first";
+    NO_KEYS = "This environment declares no keys";
+
+    LOOKING_FOR_RUNS = "Looking for runs. Start one with `cartwheel train CartPole-v1`";
+    TUI_KEYS = "space pause · → step · + - speed · ↑ ↓ environment · m curves · e last episode · l live · Tab next run · q quit";
+    TUI_NOTHING_LIVE = "Not live. e shows its last episode";
+    PAUSED = "paused";
+    STEPS = "steps";
+    EPISODES = "episodes";
+    NO_METRICS = "No metrics yet";
+    MACHINE_ROOM = "Machine room";
+    ASKED = "asked";
+    VECTOR_STEPS_PER_SECOND = "vector steps/s";
+    UPDATES = "updates";
+    REPLAY = "replay";
+    POLICY_LAG = "policy lag";
+
+    CURVES = "Curves";
+    RUNS = "Runs";
+    METRICS = "Metrics";
+    SEARCH = "Search";
+    PLOT_OF = "Plot of";
+    X_AXIS = "x axis";
+    AXIS_STEPS = "Steps";
+    AXIS_EPISODES = "Episodes";
+    AXIS_WALL_TIME = "Wall time";
+    LOG_X = "Log x";
+    LOG_Y = "Log y";
+    SMOOTHING = "Smoothing";
+    SMOOTHING_HINT = "How far back each point's mean reaches, in the units of x. The curve as it is stays pale behind";
+    GROUPED = "Average seeds";
+    GROUPED_HINT = "Runs that differ in no more than their seeds: their mean, and a band from the lowest to the highest";
+    FILTER = "Filter";
+    FILTER_EXAMPLE = "env.id=CartPole-v1";
+    FILTER_HINT = "Words in a run's name, or settings such as dqn.learning_rate=0.001";
+    MAKE_LARGE = "Click to see it alone. In the plot: drag to move, Ctrl and the wheel to zoom, the right button for a box, a double click to see all";
+    MAKE_SMALL = "Click to see it beside the others";
+    LEFT_OUT = "left out";
+    LEFT_OUT_HINT = "Values that are no numbers, and on logarithmic axes what is not positive";
+    CLICK_TO_OPEN = "Click to see the episode";
+    NO_CURVES = "No curves: no run is checked, or none has metrics yet";
+    NO_METRICS_CHOSEN = "No metric is checked";
+    RUNS_COUNTED = "runs";
+    SHOW_CURVES_OF = "Show the curves of";
+    LIVE = "Live";
+    IS_LIVE = "live";
+    KILLED = "killed";
+    FINISHED = "finished";
+    INTERRUPTED = "interrupted";
+    FAILED = "failed";
+    READING = "reading";
+    SEED = "seed";
+    BEST_RETURN = "best return";
+    CONFIGURATION = "Configuration";
+    DIFFERENCES_FROM = "Differences from";
+    NO_DIFFERENCES = "None";
+}
+
+texts! {
+    BEST_WEIGHTS = "best weights";
+    LATEST_WEIGHTS = "latest weights";
+
+    TIMELINE = "Time line";
+    STRIPS = "Steps";
+    VALUE = "value";
+    NO_TIME = "Open an episode, or watch a run that is live";
+    NO_EPISODES = "No episode has ended yet";
+    LOOKING_BACK = "looking back: to live";
+    SPEED = "Speed";
+    SHORT_FLAT_OUT = "Flat out";
+    NO_WEIGHTS = "no weights yet";
+    JUDGE = "Judged by";
+    JUDGE_HINT = "Whose weights give the values and TD errors. They know more now than when the episode was played";
+
+    YOU = "You";
+    OVER = "over";
+    RECORDED = "recording";
+    ESCAPE_IS_THE_MENU = "Esc: menu";
+    TURN_BASED = "a step with each key";
+    MENU_PAUSED = "Paused";
+    MENU_OVER = "The episode is over";
+    MENU_CUT_OFF = "The episode's time is up";
+    MENU_FAILED = "The environment failed";
+    GO_ON = "Go on";
+    RESTART = "Restart";
+    AGAIN = "Again";
+
+    WHAT_IF = "What if";
+    WHAT_IF_NEEDS_FILM = "Open an episode in the time line, and go to a step of it";
+    WHAT_IF_HINT = "Goes on from this step with other actions than were taken. The environment's randomness goes on as it would have";
+    CHOICES = "Choices";
+    CHOICE_HINT = "Takes this action";
+    FOLLOW_POLICY = "Let the policy go on";
+    TAKE_BACK = "Take the last step back";
+    REMOVE = "Remove";
+
+    COMPARE = "Side by side";
+    OF_SEED = "Seed";
+    LEFT = "Left";
+    RIGHT = "Right";
+    PLAY_BOTH = "Play both";
+    PLAY = "Play";
+    PAUSE = "Pause";
+    NEVER_PART = "They do the same all along";
+}
+
+pub(crate) fn other_spaces(env: &str) -> String {
+    format!("the policy is for other observations or actions than those of {env}: choose weights of a run on it")
+}
+
+pub(crate) fn cannot_replay(problem: &str) -> String {
+    format!("This episode cannot be played again: {problem}")
+}
+
+pub(crate) fn step_failed(step: usize, problem: &str) -> String {
+    format!("Step {step} failed, though it did not when it was recorded: {problem}")
+}
+
+pub(crate) fn ended_early(step: usize, total: usize) -> String {
+    format!(
+        "Not the recorded episode: it ended after {step} of {total} steps. The environment is not deterministic or has changed."
+    )
+}
+
+pub(crate) fn unfaithful(return_: f64, recorded: f64) -> String {
+    format!(
+        "Not the recorded episode: its return is {return_}, not {recorded}. The environment is not deterministic or has changed."
+    )
+}
+
+pub(crate) fn cut_off(shown: usize, total: usize) -> String {
+    format!("Only the first {shown} of {total} steps: the rest does not fit into the memory that films may take.")
+}
+
+pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message");
+    format!("the environment panicked: {text}")
+}
+
+pub(crate) fn episode(number: usize, return_: f64, length: u32) -> String {
+    format!("{number}: return {} in {length}", short(return_))
+}
+
+pub(crate) fn step_of(step: u32, last: u32) -> String {
+    format!("step {step} of {last}")
+}
+
+pub(crate) fn film_speed(asked: f32, real_time: f32, measured: Option<f32>) -> String {
+    let asked = match asked.is_finite() {
+        true => format!("{}/s ({}×)", short(asked.into()), short((asked / real_time).into())),
+        false => SHORT_FLAT_OUT.to_lowercase(),
+    };
+    measured.map_or(asked.clone(), |measured| format!("{asked}, measured {measured:.0}"))
+}
+
+pub(crate) fn live_speed(asked: Option<f32>, measured: f32) -> String {
+    let asked = asked.map_or(SHORT_FLAT_OUT.to_lowercase(), |asked| format!("{}/s", short(asked.into())));
+    format!("{asked}, measured {}/s", short(measured.into()))
+}
+
+pub(crate) fn unknown_film(path: &Path) -> String {
+    format!("{} is neither a .gif nor an .mp4 file: give one of those", path.display())
+}
+
+pub(crate) fn no_ffmpeg(path: &Path) -> String {
+    format!("There is no ffmpeg on PATH to write an MP4: {} was written instead", path.display())
+}
+
+pub(crate) fn not_recorded(path: &Path, problem: &std::io::Error) -> String {
+    format!("could not write {}: {problem}", path.display())
+}
+
+pub(crate) fn nothing_to_play(env: &str) -> String {
+    format!("{env} has no keys to play it with: give it `key_bindings`")
+}
+
+pub(crate) fn turn_based(env: &str) -> String {
+    format!("{env} is stepped with each key, not by the clock: leave out --fps")
+}
+
+pub(crate) fn other_rival(run: &str, of: &str, env: &str) -> String {
+    format!("{run} was trained on {of}: play that, or give a run on {env}")
+}
+
+pub(crate) fn no_weights(run: &str) -> String {
+    format!("{run} has no weights yet: wait for its first checkpoint")
+}
+
+pub(crate) fn seed(seed: u64) -> String {
+    format!("seed {seed}")
+}
+
+pub(crate) fn player(name: &str, return_: &str, steps: u64) -> String {
+    format!("{name}: return {return_} in {steps} steps")
+}
+
+pub(crate) fn real_time(fps: u32) -> String {
+    format!("{fps} steps a second")
+}
+
+pub(crate) fn branch_failed(problem: &str) -> String {
+    format!("It ends here, because the environment failed: {problem}")
+}
+
+pub(crate) fn contest_cut_off(steps: usize) -> String {
+    format!("Only the first {steps} steps: the rest does not fit into the memory that this may take.")
+}
+
+pub(crate) fn branch_from(episode: usize, step: u32) -> String {
+    format!("Branch off episode {episode} at step {step}")
+}
+
+pub(crate) fn branch(number: u32, episode: usize, from: u32, steps: usize, return_: &str) -> String {
+    format!("Branch {number}: episode {episode} from step {from}, {steps} steps, return {return_}")
+}
+
+pub(crate) fn remove_branch(number: u32) -> String {
+    format!("Remove branch {number}")
+}
+
+pub(crate) fn branch_at(step: usize, return_: &str) -> String {
+    format!("Step {step} · return {return_}")
+}
+
+pub(crate) fn as_played(return_: &str) -> String {
+    format!("As it was played, the return is {return_} here")
+}
+
+pub(crate) fn was_over(last: u32) -> String {
+    format!("As it was played, it was over at step {last}")
+}
+
+pub(crate) fn follow_hint(steps: u32) -> String {
+    format!("Takes the best actions for up to {steps} steps")
+}
+
+pub(crate) fn parting(step: u32) -> String {
+    format!("They part at step {step}")
+}
+
+pub(crate) fn contender(run: &str, weights: &str) -> String {
+    format!("{run}, {weights}")
+}
+
+pub(crate) fn saved(path: &std::path::Path) -> String {
+    format!("Saved {}", std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display())
+}
+
+pub(crate) fn copied(command: &str) -> String {
+    format!("Copied: {command}")
+}

@@ -1,0 +1,183 @@
+//! Colors, in light and in dark. Nothing else in the viewer names a color of its own.
+
+use cartwheel_trainer::watch::Activity;
+use eframe::egui::{Color32, Ui};
+
+/// The colors that mean something, as `Theme::of(ui)` gives them.
+///
+/// Series have the eight hues of Okabe and Ito (2008), which people with any kind of color blindness tell apart, with
+/// yellow and black replaced by ones that are seen on the background.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Theme {
+    /// Whether the background is dark.
+    pub dark: bool,
+    /// Curves and runs: see [`Self::series`].
+    series: [Color32; 8],
+    /// What threads do: see [`Self::activity`].
+    activities: [Color32; 8],
+    /// The value of an action.
+    pub value: Color32,
+    /// The action that was taken.
+    pub chosen: Color32,
+    /// An action taken by chance, to explore.
+    pub explored: Color32,
+    /// What a person did.
+    pub person: Color32,
+    /// What is selected: a frame around it.
+    pub selected: Color32,
+    /// The step that is looked at: a line through time.
+    pub cursor: Color32,
+    /// Marks on a heat map: what the policy does there.
+    pub arrow: Color32,
+    /// Gains: rewards above 0.
+    pub gain: Color32,
+    /// Losses: rewards below 0.
+    pub loss: Color32,
+    /// Something is wrong.
+    pub problem: Color32,
+    /// Text that is read first.
+    pub text: Color32,
+    /// Text that is read when looked for.
+    pub weak: Color32,
+    /// Lines of grids, and outlines of empty bars.
+    pub grid: Color32,
+    /// Behind pictures and in empty bars.
+    pub well: Color32,
+}
+
+const fn rgb(color: u32) -> Color32 {
+    Color32::from_rgb((color >> 16) as u8, (color >> 8) as u8, color as u8)
+}
+
+const fn rgbs(colors: [u32; 8]) -> [Color32; 8] {
+    let mut all = [Color32::BLACK; 8];
+    let mut i = 0;
+    while i < 8 {
+        all[i] = rgb(colors[i]);
+        i += 1;
+    }
+    all
+}
+
+/// On white.
+static LIGHT: Theme = Theme {
+    dark: false,
+    series: rgbs([0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7, 0xb8860b, 0x56b4e9, 0x6a51a3, 0x4d4d4d]),
+    activities: rgbs([0xd8d8d8, 0x009e73, 0x56b4e9, 0xd55e00, 0xe69f00, 0xcc79a7, 0x6a51a3, 0x9a9a9a]),
+    value: rgb(0x8a94a6),
+    chosen: rgb(0xe07b00),
+    explored: rgb(0x6a51a3),
+    person: rgb(0x009e73),
+    selected: rgb(0x0072b2),
+    cursor: rgb(0xd5005e),
+    arrow: rgb(0xffffff),
+    gain: rgb(0x009e73),
+    loss: rgb(0xd55e00),
+    problem: rgb(0xb00020),
+    text: rgb(0x1c1c1c),
+    weak: rgb(0x5f6368),
+    grid: rgb(0xd0d3d8),
+    well: rgb(0xeef0f2),
+};
+
+/// On near-black.
+static DARK: Theme = Theme {
+    dark: true,
+    series: rgbs([0x4aa8e0, 0xff8b3d, 0x2fc79a, 0xe69ac4, 0xf0d850, 0x9fd8ff, 0xa995e0, 0xc8c8c8]),
+    activities: rgbs([0x3a3d42, 0x2fc79a, 0x6fc0f0, 0xff8b3d, 0xf0c040, 0xe69ac4, 0xa995e0, 0x74787f]),
+    value: rgb(0x7d8799),
+    chosen: rgb(0xffa033),
+    explored: rgb(0xb39dff),
+    person: rgb(0x2fc79a),
+    selected: rgb(0x4aa8e0),
+    cursor: rgb(0xff5fa0),
+    arrow: rgb(0xffffff),
+    gain: rgb(0x2fc79a),
+    loss: rgb(0xff8b3d),
+    problem: rgb(0xff6b7d),
+    text: rgb(0xeeeeee),
+    weak: rgb(0x9aa0a8),
+    grid: rgb(0x3c4046),
+    well: rgb(0x24272b),
+};
+
+/// Points of the viridis map (van der Walt and Smith 2015), evenly spaced: as bright as they are high, to any eye.
+static VIRIDIS: [Color32; 9] = [
+    rgb(0x440154),
+    rgb(0x472d7b),
+    rgb(0x3b528b),
+    rgb(0x2c728e),
+    rgb(0x21918c),
+    rgb(0x28ae80),
+    rgb(0x5ec962),
+    rgb(0xaddc30),
+    rgb(0xfde725),
+];
+
+impl Theme {
+    /// The colors for where `ui` is.
+    pub fn of(ui: &Ui) -> &'static Self {
+        if ui.visuals().dark_mode { &DARK } else { &LIGHT }
+    }
+
+    /// The color of curve or run number `i`; after eight they come round again.
+    pub fn series(&self, i: usize) -> Color32 {
+        self.series[i % self.series.len()]
+    }
+
+    /// The color of what a thread does.
+    pub fn activity(&self, activity: Activity) -> Color32 {
+        self.activities[activity as usize]
+    }
+
+    /// The color of a share from 0 to 1 in a heat map; clear for NaN, where there is nothing.
+    pub fn heat(&self, share: f32) -> Color32 {
+        if share.is_nan() {
+            return Color32::TRANSPARENT;
+        }
+        let at = share.clamp(0.0, 1.0) * (VIRIDIS.len() - 1) as f32;
+        let below = (at as usize).min(VIRIDIS.len() - 2);
+        VIRIDIS[below].lerp_to_gamma(VIRIDIS[below + 1], at - below as f32)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The contrast of WCAG 2: 1 for equal colors, 21 for black on white.
+    fn contrast(a: Color32, b: Color32) -> f32 {
+        let luminance = |color: Color32| {
+            let linear = |byte: u8| (f32::from(byte) / 255.0).powf(2.2);
+            0.2126 * linear(color.r()) + 0.7152 * linear(color.g()) + 0.0722 * linear(color.b())
+        };
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn everything_is_seen_on_its_background() {
+        for (theme, background) in [(LIGHT, Color32::from_gray(248)), (DARK, Color32::from_gray(27))] {
+            for (name, color) in [("text", theme.text), ("weak", theme.weak), ("problem", theme.problem)] {
+                assert!(contrast(color, background) > 4.5, "{name}, dark {}", theme.dark);
+            }
+            for i in 0..8 {
+                assert!(contrast(theme.series(i), background) > 2.0, "series {i}, dark {}", theme.dark);
+            }
+            for color in [theme.chosen, theme.explored, theme.person, theme.selected, theme.cursor] {
+                assert!(contrast(color, background) > 2.5, "{color:?}, dark {}", theme.dark);
+            }
+        }
+    }
+
+    #[test]
+    fn heat_runs_from_dark_to_bright() {
+        assert_eq!(LIGHT.heat(0.0), VIRIDIS[0]);
+        assert_eq!(LIGHT.heat(1.0), VIRIDIS[8]);
+        assert_eq!(LIGHT.heat(7.0), VIRIDIS[8]);
+        assert_eq!(LIGHT.heat(0.5), VIRIDIS[4]);
+        assert_eq!(LIGHT.heat(f32::NAN), Color32::TRANSPARENT);
+        let brightness = |share: f32| LIGHT.heat(share).intensity();
+        assert!((1..20).all(|i| brightness(i as f32 / 20.0) > brightness((i - 1) as f32 / 20.0)));
+    }
+}

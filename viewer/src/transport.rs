@@ -1,0 +1,193 @@
+//! The keys of a player, for episodes that are shown again and for the live run alike.
+
+use cartwheel_trainer::watch;
+
+use crate::command::{Action, Command, Commands};
+use crate::model::{Live, Model};
+use crate::playback::{faster, slower};
+use crate::state::State;
+
+/// Vector steps a second of the slowest live run. Beyond the other end comes only as fast as it goes.
+pub(crate) const LIVE_SPEEDS: (f32, f32) = (0.5, 16_384.0);
+
+/// Does what `action` asks of the episode that is shown, or else of the live run, and answers what is to be done beside.
+/// Other actions do nothing here.
+pub(crate) fn act(model: &mut Model, state: &State, action: Action) -> Commands {
+    match action {
+        Action::NextEpisode => neighbor(model, state, true).into_iter().collect(),
+        Action::PreviousEpisode => neighbor(model, state, false).into_iter().collect(),
+        Action::GoLive => {
+            model.close_film();
+            Commands::new()
+        }
+        action if model.film.is_some() => {
+            film(model, action);
+            Commands::new()
+        }
+        action => {
+            model.live.as_mut().and_then(|live| run(live, state.env, action)).map(Command::Run).into_iter().collect()
+        }
+    }
+}
+
+fn film(model: &mut Model, action: Action) {
+    let real_time = model.film.as_ref().map_or(1.0, |film| film.real_time);
+    match action {
+        Action::PlayPause => model.play(!model.playing),
+        Action::StepForward | Action::StepBack => {
+            model.play(false);
+            let step = if action == Action::StepForward { model.cursor + 1 } else { model.cursor.saturating_sub(1) };
+            model.seek(step);
+        }
+        Action::ToStart => model.seek(0),
+        Action::ToEnd => model.seek(u32::MAX),
+        Action::Faster => model.playback_speed = faster(model.playback_speed, real_time),
+        Action::Slower => model.playback_speed = slower(model.playback_speed, real_time),
+        Action::FlatOut => model.playback_speed = f32::INFINITY,
+        _ => {}
+    }
+}
+
+fn run(live: &mut Live, env: Option<u32>, action: Action) -> Option<watch::Command> {
+    let (paused, speed) = (live.status.paused, live.status.speed);
+    match action {
+        // Going on means going on from now.
+        Action::PlayPause if live.history.at().is_some() => {
+            live.look(|history| history.go_live());
+            paused.then_some(watch::Command::Resume)
+        }
+        Action::PlayPause if paused => Some(watch::Command::Resume),
+        Action::PlayPause => Some(watch::Command::Pause),
+        Action::StepForward if live.look(|history| history.forward(env)) => None,
+        Action::StepForward => Some(watch::Command::Step(1)),
+        Action::StepBack => {
+            live.look(|history| history.back(env));
+            // What is looked back at should not run away.
+            (!paused).then_some(watch::Command::Pause)
+        }
+        Action::Faster => speed.map(|speed| watch::Command::Speed(live_speed(speed * 2.0))),
+        Action::Slower => Some(watch::Command::Speed(live_speed(speed.unwrap_or(live.status.measured_speed) / 2.0))),
+        Action::FlatOut => Some(watch::Command::Speed(None)),
+        _ => None,
+    }
+}
+
+/// A speed on the ladder of powers of two, so that halving and doubling come back to where they were.
+fn live_speed(speed: f32) -> Option<f32> {
+    let (least, most) = LIVE_SPEEDS;
+    let rung = speed.max(least).log2().round().exp2();
+    (rung <= most).then_some(rung)
+}
+
+/// The episode after or before the one that is shown, of the same environment; before the live run comes its last.
+fn neighbor(model: &Model, state: &State, next: bool) -> Option<Command> {
+    let (run, from) = match &model.film {
+        Some(film) => (film.run, Some((film.episode, film.entry.env))),
+        None => (state.run?, None),
+    };
+    let run_of = model.runs.get(run)?;
+    let (first, end) = (run_of.first_episode, run_of.first_episode + run_of.episodes.len());
+    let of = |env: Option<u32>| {
+        move |number: &usize| run_of.episode(*number).is_some_and(|entry| env.is_none_or(|env| entry.env == env))
+    };
+    let number = match from {
+        Some((at, env)) if next => (first.max(at + 1)..end).find(of(Some(env)))?,
+        Some((at, env)) => (first..at.min(end)).rfind(of(Some(env)))?,
+        None if next => return None,
+        None => (first..end).rfind(of(state.env))?,
+    };
+    Some(Command::OpenEpisode(run, number, 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Update;
+    use crate::source::fixture;
+    use cartwheel_trainer::run::EpisodeEntry;
+    use cartwheel_trainer::watch::{EnvFrame, Reply, Status};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    fn model(film: bool) -> (Model, State) {
+        let mut model = Model::default();
+        model.apply(Update::Opened("runs/a".into()));
+        let entry = |i: u32| EpisodeEntry { offset: 0, env: i % 2, length: 9, return_: 9.0, start_step: 0 };
+        model.apply(Update::Episodes(0, (0..6).map(entry).collect()));
+        model.apply(Update::Attached(0));
+        if film {
+            model.apply(Update::Film(Arc::new(fixture::film(100))));
+        }
+        (model, State { run: Some(0), ..State::default() })
+    }
+
+    #[test]
+    fn films_are_played_by_keys() {
+        let (mut model, state) = model(true);
+        let mut press = |action| assert_eq!(act(&mut model, &state, action), []);
+        press(Action::StepBack);
+        press(Action::StepForward);
+        press(Action::StepForward);
+        press(Action::PlayPause);
+        press(Action::Slower);
+        assert_eq!((model.cursor, model.playing, model.playback_speed), (2, true, 25.0));
+        model.pass(Duration::from_millis(200));
+        assert_eq!(model.cursor, 7);
+        act(&mut model, &state, Action::StepBack);
+        assert_eq!((model.cursor, model.playing), (6, false), "a step is a pause");
+        act(&mut model, &state, Action::FlatOut);
+        act(&mut model, &state, Action::PlayPause);
+        (0..500).for_each(|_| model.pass(Duration::from_millis(16)));
+        assert_eq!((model.cursor, model.playing), (100, false));
+        act(&mut model, &state, Action::PlayPause);
+        assert_eq!((model.cursor, model.playing), (0, true), "from the beginning again");
+        act(&mut model, &state, Action::GoLive);
+        assert!(model.film.is_none() && !model.playing);
+    }
+
+    #[test]
+    fn neighbors_are_of_the_same_environment() {
+        let (mut model, mut state) = model(false);
+        let mut press = |state: &State, action| act(&mut model, state, action);
+        let open = |number| vec![Command::OpenEpisode(0, number, 0)];
+        assert_eq!(press(&state, Action::PreviousEpisode), open(5));
+        assert_eq!(press(&state, Action::NextEpisode), []);
+        state.env = Some(0);
+        assert_eq!(press(&state, Action::PreviousEpisode), open(4));
+        model.apply(Update::Film(Arc::new(crate::source::Film { episode: 2, ..fixture::film(3) })));
+        assert_eq!(act(&mut model, &state, Action::PreviousEpisode), open(0));
+        assert_eq!(act(&mut model, &state, Action::NextEpisode), open(4));
+    }
+
+    #[test]
+    fn the_live_run_is_told() {
+        let (mut model, state) = model(false);
+        let frame = |step| Update::Reply(Reply::Frames(vec![EnvFrame { step, ..EnvFrame::default() }]));
+        let status = |paused, speed| {
+            Update::Reply(Reply::Status(Status { paused, speed, measured_speed: 100.0, ..Status::default() }))
+        };
+        [1, 2, 3].into_iter().for_each(|step| model.apply(frame(step)));
+        let told = |command| vec![Command::Run(command)];
+        let shown = |model: &Model| model.live.as_ref().map(|live| live.frames[&0].step);
+        assert_eq!(act(&mut model, &state, Action::StepBack), told(watch::Command::Pause));
+        model.apply(status(true, None));
+        assert_eq!(act(&mut model, &state, Action::StepBack), []);
+        model.apply(frame(4));
+        assert_eq!(shown(&model), Some(1));
+        (0..3).for_each(|_| assert_eq!(act(&mut model, &state, Action::StepForward), []));
+        assert_eq!(shown(&model), Some(4));
+        assert_eq!(act(&mut model, &state, Action::StepForward), told(watch::Command::Step(1)), "on from now");
+        act(&mut model, &state, Action::StepBack);
+        assert_eq!(act(&mut model, &state, Action::PlayPause), told(watch::Command::Resume));
+        assert_eq!(shown(&model), Some(4));
+
+        assert_eq!(act(&mut model, &state, Action::Faster), [], "it is flat out");
+        let speed = |speed| told(watch::Command::Speed(speed));
+        assert_eq!(act(&mut model, &state, Action::Slower), speed(Some(64.0)), "half of what it was, on the ladder");
+        model.apply(status(false, Some(0.5)));
+        assert_eq!(act(&mut model, &state, Action::Slower), speed(Some(0.5)));
+        assert_eq!(act(&mut model, &state, Action::Faster), speed(Some(1.0)));
+        model.apply(status(false, Some(16_384.0)));
+        assert_eq!(act(&mut model, &state, Action::Faster), speed(None));
+    }
+}

@@ -1,0 +1,263 @@
+//! What the terminal shows.
+
+use cartwheel_envs::Scene;
+use cartwheel_trainer::watch::{Activity, Judgement};
+use ratatui::Frame;
+use ratatui::layout::{Alignment, Constraint, Layout, Rect};
+use ratatui::style::{Style, Stylize as _};
+use ratatui::symbols::Marker;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Axis, Block, Chart, Dataset, Gauge, GraphType, Paragraph};
+
+use super::{Choice, braille};
+use crate::model::{Live, Model, Run};
+use crate::series::{self, View};
+use crate::text;
+
+/// The metrics that people look at first.
+const FAVOURITES: [&str; 4] = ["rollout/ep_rew_mean", "eval/mean_reward", "train/loss", "time/fps"];
+
+pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, choice: &Choice) {
+    let rows =
+        Layout::vertical([Constraint::Length(3), Constraint::Min(8), Constraint::Length(6), Constraint::Length(1)]);
+    let [top, middle, bottom, keys] = rows.areas(frame.area());
+    let Some(run) = model.runs.get(choice.run) else {
+        frame.render_widget(Paragraph::new(text::LOOKING_FOR_RUNS).block(Block::bordered()), top);
+        frame.render_widget(Paragraph::new(text::TUI_KEYS).dim(), keys);
+        return;
+    };
+    let live = model.live.as_ref().filter(|live| live.run == choice.run);
+    progress(frame, top, run, live);
+    let [left, right] = Layout::horizontal([Constraint::Percentage(45), Constraint::Percentage(55)]).areas(middle);
+    environment(frame, left, model, live, choice.env);
+    curves(frame, right, run, choice.metric);
+    machine(frame, bottom, run, live);
+    frame.render_widget(Paragraph::new(text::TUI_KEYS).dim(), keys);
+}
+
+/// How far the run is.
+fn progress(frame: &mut Frame<'_>, area: Rect, run: &Run, live: Option<&Live>) {
+    let block = Block::bordered().title(run.name.as_str());
+    match live {
+        Some(live) => {
+            let (step, total) = (live.status.step, live.welcome.total_timesteps.max(1));
+            let held = if live.status.paused { text::PAUSED } else { "" };
+            let label = format!("{step} / {total} {} {held}", text::STEPS);
+            let ratio = (step as f64 / total as f64).clamp(0.0, 1.0);
+            frame.render_widget(Gauge::default().block(block).ratio(ratio).label(label), area);
+        }
+        None => {
+            let outcome = run.manifest.as_ref().map_or_else(String::new, |manifest| format!("{:?}", manifest.outcome));
+            let line = run.problem.clone().unwrap_or(outcome);
+            frame.render_widget(Paragraph::new(line).block(block), area);
+        }
+    }
+}
+
+/// The picture, and what the policy makes of it.
+fn environment(frame: &mut Frame<'_>, area: Rect, model: &Model, live: Option<&Live>, env: u32) {
+    let film = model.film.as_ref().and_then(|film| Some((film, film.moments.get(model.cursor as usize)?)));
+    let (title, scene, judgement, action): (String, &Scene, &Judgement, _) = match (film, live) {
+        (Some((film, moment)), _) => (
+            format!(
+                "{} {} · {} {} / {} · {} {:.1}",
+                text::EPISODE,
+                film.episode,
+                text::STEP,
+                model.cursor,
+                film.last_step(),
+                text::RETURN,
+                moment.return_
+            ),
+            &moment.scene,
+            &moment.judgement,
+            moment.action.as_ref(),
+        ),
+        (None, Some(live)) if live.frames.contains_key(&env) => {
+            let now = &live.frames[&env];
+            let title = format!(
+                "{} {env} · {} {} · {} {:.1}",
+                text::ENVIRONMENT,
+                text::STEP,
+                now.episode_step,
+                text::RETURN,
+                now.return_
+            );
+            (title, &now.scene, &now.judgement, now.action.as_ref())
+        }
+        _ => {
+            let block = Block::bordered().title(text::ENVIRONMENT);
+            frame.render_widget(Paragraph::new(text::TUI_NOTHING_LIVE).block(block), area);
+            return;
+        }
+    };
+    let block = Block::bordered().title(title);
+    let inside = block.inner(area);
+    frame.render_widget(block, area);
+    let [picture, values] = Layout::vertical([Constraint::Min(1), Constraint::Length(1)]).areas(inside);
+    if let Ok(lines) = braille::lines(scene, picture.width, picture.height) {
+        frame.render_widget(Paragraph::new(lines), picture);
+    }
+    if let Judgement::QValues(q) = judgement {
+        let chosen = match action {
+            Some(cartwheel_envs::OwnedAction::Discrete(action)) => Some(*action),
+            _ => None,
+        };
+        let spans = q.iter().enumerate().map(|(i, q)| {
+            let span = Span::raw(format!("{i}: {q:.2}  "));
+            if chosen == Some(i as i32) { span.bold().green() } else { span }
+        });
+        frame.render_widget(Paragraph::new(Line::from_iter(spans)), values);
+    }
+}
+
+/// Two metrics, one above the other.
+fn curves(frame: &mut Frame<'_>, area: Rect, run: &Run, first: usize) {
+    let mut names: Vec<_> = run.metrics.keys().map(String::as_str).collect();
+    names.sort_by_key(|name| (FAVOURITES.iter().position(|favourite| favourite == name).unwrap_or(usize::MAX), *name));
+    let halves = Layout::vertical([Constraint::Percentage(50); 2]).areas::<2>(area);
+    for (i, half) in halves.into_iter().enumerate() {
+        if names.is_empty() {
+            frame.render_widget(Block::bordered().title(text::NO_METRICS), half);
+            continue;
+        }
+        let name = names[(first + i) % names.len()];
+        let series = &run.metrics[name];
+        // A character of braille is two dots wide.
+        let steps = series.extent(series::Axis::Steps, false).unwrap_or_default();
+        let view = View::new(steps, 2 * usize::from(half.width));
+        let points = view.points(series).into_iter().map(|at| series.points()[at as usize]);
+        let points: Vec<_> =
+            points.filter(|point| point.value.is_finite()).map(|point| (point.step as f64, point.value)).collect();
+        curve(frame, half, name, &points);
+    }
+}
+
+fn curve(frame: &mut Frame<'_>, area: Rect, name: &str, points: &[(f64, f64)]) {
+    let bounds = |of: fn(&(f64, f64)) -> f64| {
+        let (low, high) =
+            points.iter().map(of).fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), x| (l.min(x), h.max(x)));
+        if low < high { [low, high] } else { [low.min(0.0) - 0.5, high.max(0.0) + 0.5] }
+    };
+    let (x, y) = (bounds(|point| point.0), bounds(|point| point.1));
+    let labels = |[low, high]: [f64; 2]| [short(low), short(high)];
+    let data = Dataset::default().marker(Marker::Braille).graph_type(GraphType::Line).cyan().data(points);
+    let last = points.last().map_or_else(String::new, |(_, y)| format!(" {}", short(*y)));
+    let chart = Chart::new(vec![data])
+        .block(Block::bordered().title(format!("{name}{last}")))
+        .x_axis(
+            Axis::default().bounds(x).labels(labels(x)).labels_alignment(Alignment::Right).style(Style::new().dim()),
+        )
+        .y_axis(Axis::default().bounds(y).labels(labels(y)).style(Style::new().dim()));
+    frame.render_widget(chart, area);
+}
+
+/// Throughput, and where the time goes.
+fn machine(frame: &mut Frame<'_>, area: Rect, run: &Run, live: Option<&Live>) {
+    let block = Block::bordered().title(text::MACHINE_ROOM);
+    let Some(live) = live else {
+        let count = format!("{} {}", run.episodes.len(), text::EPISODES);
+        frame.render_widget(Paragraph::new(count).block(block), area);
+        return;
+    };
+    let status = &live.status;
+    let asked = status.speed.map_or(text::FLAT_OUT.to_owned(), |speed| format!("{} {speed:.0}", text::ASKED));
+    let mut lines = vec![Line::from(format!(
+        "{:.0} {} ({asked}) · {} {} · {} {} · ε {:.2} · {} {} / {} · {} {} · {} MiB",
+        status.measured_speed,
+        text::VECTOR_STEPS_PER_SECOND,
+        status.updates,
+        text::UPDATES,
+        status.episodes,
+        text::EPISODES,
+        status.epsilon,
+        text::REPLAY,
+        status.replay.0,
+        status.replay.1,
+        text::POLICY_LAG,
+        status.policy_lag,
+        status.memory >> 20,
+    ))];
+    for (name, seen) in live.welcome.lanes.iter().zip(&live.lanes) {
+        let share = |activity: Activity| {
+            100.0 * seen.iter().filter(|byte| **byte == activity as u8).count() as f64 / seen.len().max(1) as f64
+        };
+        let shares =
+            Activity::ALL.iter().map(|activity| (activity, share(*activity))).filter(|(_, share)| *share >= 0.5);
+        let text: Vec<_> =
+            shares.map(|(activity, share)| format!("{activity:?} {share:.0} %").to_lowercase()).collect();
+        lines.push(Line::from(format!("{name}: {}", text.join(" · "))));
+    }
+    frame.render_widget(Paragraph::new(lines).block(block), area);
+}
+
+/// A number in little room.
+fn short(value: f64) -> String {
+    let size = value.abs();
+    match size {
+        1e6.. => format!("{:.1}M", value / 1e6),
+        1e4.. => format!("{:.0}k", value / 1e3),
+        100.0.. => format!("{value:.0}"),
+        _ => format!("{value:.3}"),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
+mod tests {
+    use super::*;
+    use crate::model::Update;
+    use cartwheel_envs::{OwnedAction, make};
+    use cartwheel_trainer::run::MetricsRow;
+    use cartwheel_trainer::watch::{EnvFrame, Lanes, Reply, Status, Welcome};
+    use ratatui::Terminal;
+    use ratatui::backend::TestBackend;
+
+    fn picture(model: &Model) -> String {
+        let mut terminal = Terminal::new(TestBackend::new(100, 30)).unwrap();
+        terminal.draw(|frame| draw(frame, model, &Choice::default())).unwrap();
+        terminal.backend().to_string()
+    }
+
+    #[test]
+    fn without_a_run_it_says_so() {
+        assert!(picture(&Model::default()).contains(text::LOOKING_FOR_RUNS));
+    }
+
+    #[test]
+    fn a_live_run_is_seen_with_its_environment_values_curves_and_threads() {
+        let mut model = Model::default();
+        model.apply(Update::Opened("runs/cart".into()));
+        let row = |step| MetricsRow {
+            step,
+            metrics: [("rollout/ep_rew_mean".into(), step as f64)].into(),
+            ..MetricsRow::default()
+        };
+        model.apply(Update::Metrics(0, (1..50).map(|i| row(100 * i)).collect()));
+        model.apply(Update::Attached(0));
+        let welcome =
+            Welcome { n_envs: 4, total_timesteps: 20_000, lanes: vec!["learner".into()], ..Welcome::default() };
+        model.apply(Update::Reply(Reply::Welcome(welcome)));
+        model.apply(Update::Reply(Reply::Status(Status { step: 5000, paused: true, ..Status::default() })));
+        model.apply(Update::Reply(Reply::Lanes(Lanes { start: 0.0, interval: 0.005, seen: vec![vec![3, 3, 3, 0]] })));
+        let mut env = make("CartPole-v1").unwrap();
+        env.reset(Some(1)).unwrap();
+        let scene = env.draw();
+        let judgement = Judgement::QValues(vec![1.25, -0.5]);
+        let frame = EnvFrame { scene, judgement, action: Some(OwnedAction::Discrete(0)), ..EnvFrame::default() };
+        model.apply(Update::Reply(Reply::Frames(vec![frame])));
+        let picture = picture(&model);
+        for part in [
+            "cart",
+            "5000 / 20000",
+            text::PAUSED,
+            "0: 1.25",
+            "1: -0.50",
+            "learner: waiting 25 % · updating 75 %",
+            "rollout/ep_rew_mean 4900",
+            "⣿",
+        ] {
+            assert!(picture.contains(part), "{part} is not in\n{picture}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Opening windows: what can go wrong before there is one, and what paints it.
+
+use eframe::egui::{IconData, ViewportBuilder};
+use eframe::glow::{self, HasContext as _};
+use eframe::{CreationContext, NativeOptions};
+
+/// Why there is no window.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ViewerError {
+    /// Nothing to show it on.
+    #[error(
+        "there is no display to open a window on (neither WAYLAND_DISPLAY nor DISPLAY is set): run it where there is one, or in the terminal with `cartwheel watch --tui`"
+    )]
+    NoDisplay,
+    /// The display or its driver refused.
+    #[error("the window could not be opened: {0}; `cartwheel watch --tui` shows the same in the terminal")]
+    Window(#[from] eframe::Error),
+    /// The terminal refused.
+    #[error("the terminal: {0}")]
+    Terminal(#[from] std::io::Error),
+    /// What was asked to be shown is not there.
+    #[error("{0}")]
+    Nothing(String),
+}
+
+impl ViewerError {
+    /// Whether what was asked is wrong, and not what happened.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::NoDisplay | Self::Nothing(_))
+    }
+}
+
+/// Whether there is a display to open windows on.
+///
+/// # Errors
+/// [`ViewerError::NoDisplay`] if there is none.
+pub fn check_display() -> Result<(), ViewerError> {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if cfg!(all(unix, not(target_os = "macos"))) && !set("WAYLAND_DISPLAY") && !set("DISPLAY") {
+        return Err(ViewerError::NoDisplay);
+    }
+    Ok(())
+}
+
+/// Opens a window of this size and shows what `make` makes until it is closed. `make` is told the renderer's name if it is
+/// software.
+///
+/// # Errors
+/// If there is no display, or it refuses.
+pub(crate) fn open<A: eframe::App + 'static>(
+    title: &str,
+    size: [f32; 2],
+    make: impl FnOnce(&CreationContext<'_>, Option<String>) -> A,
+) -> Result<(), ViewerError> {
+    check_display()?;
+    let viewport = ViewportBuilder::default()
+        .with_title(title)
+        .with_app_id("cartwheel")
+        .with_inner_size(size)
+        .with_min_inner_size([480.0, 320.0])
+        .with_icon(IconData::default());
+    let options = NativeOptions { viewport, ..NativeOptions::default() };
+    let make = |context: &CreationContext<'_>| {
+        let software = context.gl.as_deref().and_then(software_renderer);
+        Ok(Box::new(make(context, software)) as Box<dyn eframe::App>)
+    };
+    Ok(eframe::run_native(title, options, Box::new(make))?)
+}
+
+/// The renderer's name, if it paints on the processor.
+#[allow(unsafe_code, reason = "the only way to ask OpenGL anything")]
+fn software_renderer(gl: &glow::Context) -> Option<String> {
+    // SAFETY: the context is current while an app is created.
+    let name = unsafe { gl.get_parameter_string(glow::RENDERER) };
+    let software = ["llvmpipe", "softpipe", "swiftshader", "software"];
+    let lower = name.to_lowercase();
+    software.iter().any(|part| lower.contains(part)).then_some(name)
+}

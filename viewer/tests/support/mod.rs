@@ -1,0 +1,6 @@
+//! What tests of the window share.
+
+pub(crate) mod fixture;
+mod painter;
+
+pub(crate) use painter::Painter;

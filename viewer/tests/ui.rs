@@ -1,0 +1,180 @@
+//! The window without a display: clicks by accessible names, keys, and pictures in both themes.
+//!
+//! After a wanted change of a picture: `UPDATE_SNAPSHOTS=1 cargo test --release -p cartwheel-viewer --test ui`, and look at it.
+
+#![allow(clippy::unwrap_used, reason = "a failed test should panic")]
+
+mod support;
+
+use cartwheel_trainer::watch::{self, Interest, Request};
+use cartwheel_viewer::panels::{self, Context, Panel};
+use cartwheel_viewer::{App, Commands, Model, Order, State, Update};
+use crossbeam::channel::{Receiver, unbounded};
+use eframe::egui::accesskit::Role;
+use eframe::egui::{CentralPanel, Event, Key, Modifiers, Theme};
+use egui_kittest::kittest::Queryable as _;
+use egui_kittest::{Harness, SnapshotResults};
+use support::{Painter, fixture};
+
+/// A window, and what it asks for.
+struct Window {
+    harness: Harness<'static, App>,
+    orders: Receiver<Order>,
+}
+
+impl Window {
+    fn showing(updates: Vec<Update>) -> Self {
+        let (told, inbox) = unbounded();
+        let (outbox, orders) = unbounded();
+        updates.into_iter().for_each(|update| told.send(update).unwrap());
+        let harness = Harness::builder().with_size([1280.0, 800.0]).with_max_steps(8).build_ui_state(
+            |ui, app: &mut App| {
+                app.logic(&ui.ctx().clone());
+                app.ui(ui);
+            },
+            App::new(vec![inbox], outbox),
+        );
+        let mut window = Self { harness, orders };
+        window.settle();
+        window
+    }
+
+    /// Lets commands be carried out and their pictures painted. A live run's window never comes to rest by itself.
+    fn settle(&mut self) {
+        self.harness.run_steps(4);
+    }
+
+    fn press(&mut self, modifiers: Modifiers, key: Key) {
+        self.harness.key_press_modifiers(modifiers, key);
+        self.settle();
+    }
+
+    fn click(&mut self, name: &str) {
+        self.harness.get_by_label(name).click();
+        self.settle();
+    }
+
+    /// What was asked of the live run since the last look.
+    fn sent(&self) -> Vec<Request> {
+        let request = |order| if let Order::Send(request) = order { Some(request) } else { None };
+        self.orders.try_iter().filter_map(request).collect()
+    }
+
+    fn commands(&self) -> Vec<watch::Command> {
+        let command = |request| if let Request::Command { command, .. } = request { Some(command) } else { None };
+        self.sent().into_iter().filter_map(command).collect()
+    }
+}
+
+#[test]
+fn the_palette_is_typed_into_and_enter_does_the_first() {
+    let mut window = Window::showing(Vec::new());
+    window.press(Modifiers::COMMAND, Key::K);
+    assert_eq!(window.harness.state().state.palette.as_deref(), Some(""));
+    window.harness.event(Event::Text("keys".into()));
+    window.settle();
+    window.press(Modifiers::NONE, Key::Enter);
+    assert!(window.harness.state().state.help && window.harness.state().state.palette.is_none());
+    window.harness.get_by_label("Leave what is innermost");
+    window.press(Modifiers::NONE, Key::Escape);
+    assert!(!window.harness.state().state.help);
+    assert_eq!(window.sent(), []);
+}
+
+#[test]
+fn a_live_run_is_attached_to_and_all_its_environments_asked_for() {
+    let window = Window::showing(fixture::live());
+    let orders: Vec<_> = window.orders.try_iter().collect();
+    assert!(orders.contains(&Order::Attach(0, "runs/CartPole-v1-dqn-s1".into())), "{orders:?}");
+    let mut watches = orders.iter().filter_map(|order| match order {
+        Order::Send(Request::Watch(interest)) => Some(interest),
+        _ => None,
+    });
+    assert!(watches.next_back().is_some_and(|interest| interest.envs == (0..4) && interest.lanes), "{orders:?}");
+}
+
+#[test]
+fn an_environment_is_looked_at_alone_and_taken_over_while_a_key_is_held() {
+    let mut window = Window::showing(fixture::live());
+    window.sent();
+    window.click("Environment 2");
+    let interest = Interest { envs: 2..3, hz: 60.0, inspected: Some(2), lanes: true };
+    assert!(window.sent().contains(&Request::Watch(interest)));
+
+    window.press(Modifiers::NONE, Key::T);
+    // The run was at 100 steps a second: a person plays CartPole at 10.
+    assert_eq!(window.commands(), [watch::Command::Speed(Some(10.0))]);
+    window.harness.key_down(Key::ArrowRight);
+    window.settle();
+    let take = |action| watch::Command::TakeOver { env: 2, action };
+    assert_eq!(window.commands(), [take(Some(1.into()))]);
+    window.harness.key_up(Key::ArrowRight);
+    window.settle();
+    assert_eq!(window.commands(), [take(None)]);
+    window.press(Modifiers::NONE, Key::Escape);
+    assert_eq!(window.commands(), [take(None), watch::Command::Speed(Some(100.0))]);
+    assert_eq!(window.harness.state().state.env, Some(2), "Escape leaves one thing at a time");
+    window.press(Modifiers::NONE, Key::Escape);
+    assert_eq!(window.harness.state().state.env, None);
+}
+
+#[test]
+fn a_key_with_shift_is_not_the_one_without() {
+    let mut window = Window::showing(fixture::live());
+    window.sent();
+    window.press(Modifiers::SHIFT, Key::ArrowLeft);
+    let asked = |order: &Order| matches!(order, Order::Send(Request::Command { .. }) | Order::Replay(..));
+    let orders: Vec<_> = window.orders.try_iter().filter(asked).collect();
+    assert_eq!(orders, [Order::Replay(0, "runs/CartPole-v1-dqn-s1".into(), 199)], "the last episode, and no step back");
+}
+
+#[test]
+fn space_pauses_and_resumes_a_live_run() {
+    let mut window = Window::showing(fixture::live());
+    window.sent();
+    window.press(Modifiers::NONE, Key::Space);
+    assert_eq!(window.commands(), [watch::Command::Pause]);
+}
+
+#[test]
+fn exploration_is_overridden_by_a_box() {
+    let mut window = Window::showing(fixture::live());
+    window.sent();
+    let name = "Override exploration";
+    window.harness.get_by_role_and_label(Role::CheckBox, name).click();
+    window.settle();
+    assert_eq!(window.commands(), [watch::Command::Epsilon(Some(0.12))]);
+}
+
+/// Each panel by itself, small, in light and dark.
+#[test]
+fn every_panel_looks_as_it_should() {
+    let mut results = SnapshotResults::new();
+    for theme in [Theme::Light, Theme::Dark] {
+        for panel in panels::all() {
+            let mut model = Model::default();
+            fixture::live().into_iter().for_each(|update| model.apply(update));
+            let state = State { run: Some(0), ..State::default() };
+            let name = format!("{}_{theme:?}", panel.name()).to_lowercase().replace(' ', "_");
+            results.add(picture(panel, model, state, theme).try_snapshot(&name));
+        }
+    }
+}
+
+fn picture(panel: Box<dyn Panel>, model: Model, state: State, theme: Theme) -> Harness<'static, Box<dyn Panel>> {
+    let mut harness = Harness::builder()
+        .with_size([420.0, 300.0])
+        .with_theme(theme)
+        .with_max_steps(8)
+        .renderer(Painter::default())
+        .build_ui_state(
+            move |ui, panel: &mut Box<dyn Panel>| {
+                CentralPanel::default().show(ui, |ui| {
+                    panel.ui(ui, Context { model: &model, state: &state }, &mut Commands::new());
+                });
+            },
+            panel,
+        );
+    harness.run_steps(4);
+    harness
+}
