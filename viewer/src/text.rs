@@ -118,7 +118,6 @@ texts! {
     PALETTE_HINT = "Type a part of a command's name";
     ESCAPE_KEY = "Esc";
     ESCAPE = "Leave what is innermost";
-    TABS = "Tabs";
     NO_RUN = "No run";
     STATUS_NOT_LIVE = "Not live";
     FRAME_TIME = "Frame";

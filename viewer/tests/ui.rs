@@ -81,6 +81,22 @@ fn the_palette_is_typed_into_and_enter_does_the_first() {
     assert_eq!(window.sent(), []);
 }
 
+/// With the mouse: nothing may lie over the tabs.
+#[test]
+fn tabs_are_clicked() {
+    let mut window = Window::showing(fixture::live());
+    for (tab, shown) in [("Value map", "across"), ("Machine room", "policy lag"), ("What if", "What if")] {
+        let place = window.harness.get_by_label(tab).rect().center();
+        window.harness.hover_at(place);
+        window.settle();
+        window.harness.drag_at(place);
+        window.settle();
+        window.harness.drop_at(place);
+        window.settle();
+        assert!(window.harness.query_all_by_label(shown).count() > 0, "{tab} is in front");
+    }
+}
+
 #[test]
 fn a_live_run_is_attached_to_and_all_its_environments_asked_for() {
     let window = Window::showing(fixture::live());

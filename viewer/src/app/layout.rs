@@ -1,10 +1,9 @@
 //! Where everything is.
 
-use eframe::egui::{CentralPanel, Frame, Panel as Side, ScrollArea, Ui};
+use eframe::egui::{CentralPanel, Frame, Panel as Side, Ui};
 
 use super::App;
 use crate::panels::{Context, Place};
-use crate::text;
 
 impl App {
     pub(super) fn lay_out(&mut self, ui: &mut Ui) {
@@ -13,7 +12,7 @@ impl App {
         Side::left("left").default_size(230.0).show(ui, |ui| self.stacked(ui, Place::Left));
         Side::right("right").default_size(340.0).show(ui, |ui| self.tabs(ui, Place::Right));
         Side::bottom("bottom").resizable(true).default_size(260.0).show(ui, |ui| self.tabs(ui, Place::Bottom));
-        Side::bottom("under").resizable(true).default_size(150.0).show(ui, |ui| self.stacked(ui, Place::Under));
+        Side::bottom("under").resizable(true).default_size(165.0).show(ui, |ui| self.stacked(ui, Place::Under));
         let frame = Frame::central_panel(ui.style()).inner_margin(4);
         CentralPanel::default().frame(frame).show(ui, |ui| self.stacked(ui, Place::Center));
         self.palette(ui.ctx());
@@ -26,6 +25,8 @@ impl App {
         for panel in self.panels.iter_mut().filter(|panel| panel.place() == place) {
             panel.ui(ui, context, &mut self.commands);
         }
+        // A place keeps its size, however much its panels have to show.
+        ui.take_available_space();
     }
 
     /// The panels of a place, one in front.
@@ -37,17 +38,16 @@ impl App {
             *front = here().next().map_or("", |panel| panel.name());
         }
         if here().count() > 1 {
-            ScrollArea::horizontal().id_salt(("tabs", text::TABS)).show(ui, |ui| {
-                ui.horizontal(|ui| {
-                    for panel in here() {
-                        ui.selectable_value(front, panel.name(), panel.name());
-                    }
-                });
+            ui.horizontal_wrapped(|ui| {
+                for panel in here() {
+                    ui.selectable_value(front, panel.name(), panel.name());
+                }
             });
             ui.separator();
         }
         if let Some(panel) = self.panels.iter_mut().find(|panel| panel.place() == place && panel.name() == *front) {
             panel.ui(ui, context, &mut self.commands);
         }
+        ui.take_available_space();
     }
 }
