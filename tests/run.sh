@@ -34,6 +34,9 @@ cargo deny check bans licenses sources
 step "a Python with environments for the bridge to them"
 bash tests/python/setup.sh
 
+step "a display in memory for tests of the window"
+bash tests/viewer/setup.sh
+
 # Workspaces of their own, before the root's tests so that theirs is the last word.
 step "the adapter to gymnasium-rs"
 bash envs/gymnasium-rs/test.sh

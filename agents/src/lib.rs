@@ -15,7 +15,7 @@
 //! let mut env = make("CartPole-v1")?;
 //! let network = Mlp::new(4, &[16], 2, Activation::Relu);
 //! let parameters = network.init(&mut Generator::new(0));
-//! let mut policy = GreedyPolicy::new(&env.observation_space(), &env.action_space(), &[16], Activation::Relu, parameters)?;
+//! let mut policy = GreedyPolicy::new(&env.observation_space(), &env.action_space(), |_, _| network, parameters)?;
 //! let action = policy.act(env.reset(Some(0))?);
 //! let step = env.step(action)?;
 //! assert_eq!(step.reward, 1.0);

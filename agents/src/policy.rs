@@ -7,7 +7,7 @@ use cartwheel_envs::{Row, Space, Statistics};
 use serde::{Deserialize, Serialize};
 
 use crate::features::Features;
-use crate::nn::{Activation, Activations, Mlp, WeightsError, read_weights, weights_bytes};
+use crate::nn::{Activations, Mlp, WeightsError, read_weights, weights_bytes};
 
 /// The index of the largest value, the first of equals.
 #[inline]
@@ -46,6 +46,9 @@ struct Description {
     action_space: Space,
     net_arch: Vec<usize>,
     activation_fn: String,
+    /// Not there in files of networks that are not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    dueling: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     statistics: Vec<Statistics>,
 }
@@ -71,27 +74,28 @@ pub enum PolicyError {
 }
 
 impl GreedyPolicy {
-    /// A policy over these spaces with the network that `net_arch` and `activation_fn` describe.
+    /// A policy over these spaces with the `network` for as many inputs and as many actions, such as
+    /// `|inputs, actions| Mlp::new(inputs, &[64, 64], actions, Activation::Relu)`.
     ///
     /// # Errors
     /// If a space does not fit.
     pub fn new(
         observation_space: &Space,
         action_space: &Space,
-        net_arch: &[usize],
-        activation_fn: Activation,
+        network: impl FnOnce(usize, usize) -> Mlp,
         parameters: Vec<f32>,
     ) -> Result<Self, PolicyError> {
         let features = Features::new(observation_space).map_err(PolicyError::Space)?;
         let Space::Discrete { n, .. } = action_space else {
             return Err(PolicyError::Space(action_space.to_string()));
         };
-        let mlp = Mlp::new(features.width(), net_arch, *n as usize, activation_fn);
+        let mlp = network(features.width(), *n as usize);
         let description = Description {
             observation_space: observation_space.clone(),
             action_space: action_space.clone(),
-            net_arch: net_arch.to_vec(),
-            activation_fn: activation_fn.to_string(),
+            net_arch: mlp.hidden().to_vec(),
+            activation_fn: mlp.activation().to_string(),
+            dueling: mlp.is_dueling(),
             statistics: Vec::new(),
         };
         Ok(Self { description, input: Vec::new(), features, mlp, parameters, scratch: Activations::default() })
@@ -108,11 +112,11 @@ impl GreedyPolicy {
         let description: Description =
             serde_json::from_str(text).map_err(|e| refuse(format!("its header's `policy`: {e}")))?;
         let activation = description.activation_fn.parse().map_err(|e| refuse(format!("activation_fn: {e}")))?;
+        let new = if description.dueling { Mlp::dueling } else { Mlp::new };
         let mut policy = Self::new(
             &description.observation_space,
             &description.action_space,
-            &description.net_arch,
-            activation,
+            |inputs, actions| new(inputs, &description.net_arch, actions, activation),
             Vec::new(),
         )?;
         policy.set_statistics(description.statistics);
@@ -211,6 +215,40 @@ impl GreedyPolicy {
         match self.description.action_space {
             Space::Discrete { start, .. } => start,
             _ => 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::Activation;
+    use cartwheel_envs::Generator;
+
+    fn round_trip(policy: &GreedyPolicy, name: &str) -> GreedyPolicy {
+        let path = std::env::temp_dir().join(format!("cartwheel-{name}-{}.safetensors", std::process::id()));
+        std::fs::write(&path, policy.to_bytes()).expect("a temporary file");
+        let loaded = GreedyPolicy::load(&path);
+        std::fs::remove_file(&path).expect("a temporary file");
+        loaded.expect("a whole file")
+    }
+
+    #[test]
+    fn a_weights_file_says_which_network_it_is_of() {
+        let (observations, actions) = (Space::box_f32(vec![-1.0; 3], vec![1.0; 3]), Space::discrete(4));
+        for (name, new) in [("plain", Mlp::new as fn(_, &[usize], _, _) -> Mlp), ("dueling", Mlp::dueling)] {
+            let mlp = new(3, &[20, 9], 4, Activation::Tanh);
+            let parameters = mlp.init(&mut Generator::new(1));
+            let mut policy =
+                GreedyPolicy::new(&observations, &actions, |_, _| mlp, parameters).expect("fitting spaces");
+            let mut loaded = round_trip(&policy, name);
+            assert_eq!(loaded.mlp(), policy.mlp());
+            assert_eq!(loaded.parameters(), policy.parameters());
+            let seen = Row::F32(&[0.1, -0.5, 0.9]);
+            assert_eq!(loaded.q_values(seen), policy.q_values(seen));
+            // What a file without the word is of: those written before there was a choice.
+            let text = String::from_utf8_lossy(&policy.to_bytes()).contains("dueling");
+            assert_eq!(text, name == "dueling");
         }
     }
 }

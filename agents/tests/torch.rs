@@ -38,13 +38,15 @@ fn close(found: &[f32], expected: &[f32], tolerance: f32, what: &str) {
 
 #[test]
 fn an_update_is_pytorchs() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/dqn/double_dqn.json");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/dqn/updates.json");
     let cases: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    assert_eq!(cases.len(), 4, "single and double, Huber and MSE");
+    assert_eq!(cases.len(), 8, "single and double, Huber and MSE; weighted, dueling, both");
     for case in cases {
-        let what = format!("double {}, {}", case["double_q"], case["loss_name"]);
+        let of = ["double_q", "dueling", "loss_name", "weights"].map(|key| format!("{key} {}", case[key]));
+        let what = of.join(", ");
         let config = DqnConfig {
             double_q: case["double_q"].as_bool().unwrap(),
+            dueling: case["dueling"].as_bool().unwrap(),
             loss: case["loss_name"].as_str().unwrap().parse().unwrap(),
             learning_rate: case["learning_rate"].as_f64().unwrap(),
             adam_eps: case["eps"].as_f64().unwrap(),
@@ -66,8 +68,10 @@ fn an_update_is_pytorchs() {
         batch.actions = floats(&case["actions"]).iter().map(|a| *a as i32).collect();
         batch.returns = floats(&case["rewards"]);
         batch.discounts = floats(&case["terminated"]).iter().map(|t| gamma * (1.0 - t)).collect();
+        batch.weights = floats(&case["weights"]);
         let stats = dqn.update(&batch, 1).unwrap();
 
+        close(dqn.td_errors(), &floats(&case["td_errors"]), 1e-6, &format!("{what}: TD errors"));
         close(dqn.targets(), &floats(&case["targets"]), 1e-6, &format!("{what}: targets"));
         close(&[stats.loss], &floats(&case["loss"]), 1e-6, &format!("{what}: loss"));
         close(&[stats.grad_norm], &floats(&case["grad_norm"]), 1e-5, &format!("{what}: gradient norm"));

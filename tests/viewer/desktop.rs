@@ -65,11 +65,6 @@ impl Desktop {
         self.xdotool(&[if down { "keydown" } else { "keyup" }, key]);
     }
 
-    /// Types letters.
-    pub(crate) fn write(&self, text: &str) {
-        self.xdotool(&["type", "--delay", "40", text]);
-    }
-
     /// Clicks.
     pub(crate) fn click(&self, x: u32, y: u32) {
         self.xdotool(&["mousemove", "--sync", &x.to_string(), &y.to_string()]);

@@ -126,8 +126,8 @@ fn a_person_takes_over_while_a_key_is_held() {
     witness.sees("full speed again", |status| status.speed.is_none());
     training.signal("TERM");
     training.wait();
-    let run = std::fs::read_to_string(folder.path("runs/long/run.json")).unwrap();
-    assert!(run.contains("interventions"), "what a person did is written down:\n{run}");
+    let metrics = std::fs::read_to_string(folder.path("runs/long/metrics.jsonl")).unwrap();
+    assert!(metrics.contains("control/taken_over"), "what a person did is written down");
 }
 
 #[test]

@@ -8,10 +8,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cartwheel_agents::Features;
 use cartwheel_agents::nn::{Activation, Mlp, prepare_thread};
-use cartwheel_agents::{Features, dqn::Batch};
 use cartwheel_envs::{Generator, Kwargs, make_vec};
-use cartwheel_trainer::{Actor, ActorSpec, Collector, EpsilonSchedule, Replay, Returns, Weights};
+use cartwheel_trainer::{Actor, ActorSpec, Collector, EpsilonSchedule, Weights};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 fn actors(env_id: &str, args: &Kwargs, n_envs: usize, count: usize) -> (Vec<Actor>, Arc<Weights>) {
@@ -61,31 +61,9 @@ fn collect(c: &mut Criterion) {
     }
 }
 
-fn replay(c: &mut Criterion) {
-    let (mut actors, weights) = actors("CartPole-v1", &Kwargs::new(), 8, 1);
-    let space = make_vec("CartPole-v1", 1, &Kwargs::new()).expect("registered").single_observation_space().clone();
-    let mut replay = Replay::new(&space, 8, 100_000).expect("an encodable space");
-    let mut rollout = actors[0].rollout(64);
-    for steps in 0..400 {
-        actors[0].collect(&weights, steps, &mut rollout).expect("a sound environment");
-        replay.extend(&rollout);
-    }
-    let mut group = c.benchmark_group("replay");
-    group.throughput(Throughput::Elements(512));
-    group.bench_function("push 512", |b| b.iter(|| replay.extend(&rollout)));
-    group.throughput(Throughput::Elements(64));
-    let (mut batch, mut rng) = (Batch::default(), Generator::new(0));
-    for n_steps in [1, 4] {
-        let returns = Returns { n_steps, gamma: 0.99, reward_scale: 1.0 };
-        group.bench_function(BenchmarkId::new("sample 64, n-step", n_steps), |b| {
-            b.iter(|| replay.sample(64, returns, &mut rng, &mut batch));
-        });
-    }
-}
-
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(60).measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(300));
-    targets = collect, replay
+    targets = collect
 }
 criterion_main!(benches);

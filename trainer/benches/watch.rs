@@ -77,7 +77,7 @@ fn fast_path() -> f64 {
 /// The pass over replay that a map makes twice, by way of what is public of it.
 fn map(rows: usize) -> f64 {
     let space = Space::box_f32(vec![-1.0; 4], vec![1.0; 4]);
-    let mut replay = Replay::new(&space, 1, rows).expect("an encodable space");
+    let mut replay = Replay::new(&space, 1, rows, None).expect("an encodable space");
     let mut rng = Generator::new(0);
     let mut random = || [(); 4].map(|()| rng.uniform(-1.0, 1.0) as f32);
     replay.begin(0, cartwheel_envs::Row::F32(&random()));

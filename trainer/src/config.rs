@@ -10,6 +10,8 @@ use cartwheel_agents::nn::Device;
 use cartwheel_agents::{config, config_enum};
 use cartwheel_envs::{BridgeOptions, EnvBuilder, WrapperSpec};
 
+use crate::replay::Prioritization;
+
 config_enum! {
     /// How collecting and learning take turns.
     pub enum Clock {
@@ -335,6 +337,12 @@ impl Settings {
     /// Gradient steps of an update.
     pub fn phase_updates(&self) -> u64 {
         u64::try_from(self.dqn.gradient_steps).unwrap_or_else(|_| self.phase_steps())
+    }
+
+    /// How replay prioritizes, if it does.
+    pub fn prioritization(&self) -> Option<Prioritization> {
+        let (alpha, eps) = (self.dqn.prioritized_replay_alpha, self.dqn.prioritized_replay_eps);
+        self.dqn.prioritized_replay.then_some(Prioritization { alpha, eps })
     }
 
     /// Refuses settings that are each fine but do not go together.

@@ -221,7 +221,7 @@ impl<'a> Experiment<'a> {
                 || init.action_space() != &action_space)
         {
             return Err(TrainError::Unfit(format!(
-                "the weights of train.init_from = {} are of another network or other spaces: dqn.net_arch, dqn.activation_fn and the environment must be the same",
+                "the weights of train.init_from = {} are of another network or other spaces: dqn.net_arch, dqn.activation_fn, dqn.dueling and the environment must be the same",
                 settings.train.init_from.as_deref().unwrap_or_default()
             )));
         }
@@ -249,14 +249,16 @@ impl<'a> Experiment<'a> {
     /// What replay will take, if that is there.
     fn replay_bytes(&self, space: &Space) -> Result<u64, TrainError> {
         let (n_envs, buffer_size) = (self.settings.env.n_envs, self.settings.dqn.buffer_size);
-        let needed = Replay::bytes_needed(space, n_envs, buffer_size);
+        let bytes =
+            |buffer_size| Replay::bytes_needed(space, n_envs, buffer_size, self.settings.dqn.prioritized_replay);
+        let needed = bytes(buffer_size);
         let memory = u128::from(memory_bytes());
         if needed <= memory {
             return Ok(needed as u64);
         }
         let (has, needs) = (in_mib(memory), in_mib(needed));
         let half = |setting: usize| (setting as u128 * memory / 2 / needed).max(1);
-        Err(TrainError::Unfit(if Replay::bytes_needed(space, n_envs, 1) > memory / 2 {
+        Err(TrainError::Unfit(if bytes(1) > memory / 2 {
             let fits = half(n_envs);
             format!(
                 "replay for env.n_envs = {n_envs} needs at least {needs}, and this machine has {has}: lower env.n_envs to {fits} or less"

@@ -49,6 +49,6 @@ pub use error::{EnvFault, TrainError};
 pub use evaluation::{Evaluation, Evaluator};
 pub use events::{Callback, Event, Progress};
 pub use experiment::{CheckpointCosts, Experiment, GreedyReturn, Summary, initial_weights};
-pub use replay::{Outcome, Replay, ReplayState, ReplayView, Returns, Stored};
+pub use replay::{Outcome, Prioritization, Replay, ReplayState, ReplayView, Returns, Stored};
 pub use rollout::{FinishedEpisode, Rollout};
 pub use seeds::{Aggregate, train_seeds};

@@ -4,13 +4,18 @@
 //! stepped it. An observation is stored once, in the environment's dtype: the next observation of a row is
 //! the row after it. An episode's end takes a row of its own for the final observation, marked as no
 //! transition, so that a reset observation can never be mistaken for a next one. N-step returns are summed
-//! when a row is drawn. Prioritized sampling (Agents) needs only weights over the same rows.
+//! when a row is drawn. Prioritized replay has weights over the same rows.
+
+mod priorities;
+mod sum_tree;
 
 use cartwheel_agents::{Features, dqn::Batch};
 use cartwheel_envs::{Generator, Row, Rows, Space};
 use serde::{Deserialize, Serialize};
 
 use crate::rollout::Rollout;
+pub use priorities::Prioritization;
+use priorities::{Priorities, PriorityState};
 
 /// The row's step ended its episode for good.
 const TERMINATED: u8 = 1;
@@ -43,6 +48,8 @@ pub struct Replay {
     capacity: usize,
     /// Rows that can be drawn.
     transitions: usize,
+    /// Without them, all are drawn alike.
+    priorities: Option<Priorities>,
 }
 
 /// Where a ring stands.
@@ -65,6 +72,7 @@ pub struct ReplayState {
     rewards: Vec<f32>,
     #[serde(with = "serde_bytes")]
     flags: Vec<u8>,
+    priorities: Option<PriorityState>,
 }
 
 /// The same borrowed from a replay, so that writing gigabytes does not copy them first.
@@ -78,15 +86,21 @@ pub struct ReplayView<'a> {
     rewards: &'a [f32],
     #[serde(with = "serde_bytes")]
     flags: &'a [u8],
+    priorities: Option<PriorityState>,
 }
 
 impl Replay {
     /// Room for about `buffer_size` transitions of `envs` environments: each final observation takes the room
-    /// of one.
+    /// of one. With `prioritization` it is drawn from by priority.
     ///
     /// # Errors
     /// The space in words, if networks cannot see it.
-    pub fn new(space: &Space, envs: usize, buffer_size: usize) -> Result<Self, String> {
+    pub fn new(
+        space: &Space,
+        envs: usize,
+        buffer_size: usize,
+        prioritization: Option<Prioritization>,
+    ) -> Result<Self, String> {
         let capacity = Self::ring_capacity(envs, buffer_size);
         let rows = envs * capacity;
         Ok(Self {
@@ -98,6 +112,7 @@ impl Replay {
             rings: vec![Ring::default(); envs],
             capacity,
             transitions: 0,
+            priorities: prioritization.map(|prioritization| Priorities::new(prioritization, rows)),
         })
     }
 
@@ -108,9 +123,10 @@ impl Replay {
 
     /// Bytes that such a replay takes, known before it is built; in more bits than any machine's memory needs,
     /// so that a slip of the pen does not overflow.
-    pub fn bytes_needed(space: &Space, envs: usize, buffer_size: usize) -> u128 {
+    pub fn bytes_needed(space: &Space, envs: usize, buffer_size: usize, prioritized: bool) -> u128 {
         let row = space.width() * space.dtype().size() + size_of::<i32>() + size_of::<f32>() + size_of::<u8>();
-        row as u128 * envs as u128 * Self::ring_capacity(envs, buffer_size) as u128
+        let rows = envs as u128 * Self::ring_capacity(envs, buffer_size) as u128;
+        row as u128 * rows + if prioritized { Priorities::bytes(rows) } else { 0 }
     }
 
     /// Starts an episode of environment `env` with `observation`.
@@ -119,7 +135,12 @@ impl Replay {
         let row = self.advance(env);
         self.observations.set(row, observation);
         // The oldest row of a full ring goes.
-        self.transitions -= usize::from(self.flags[row] & NO_STEP == 0);
+        if self.flags[row] & NO_STEP == 0 {
+            self.transitions -= 1;
+            if let Some(priorities) = &mut self.priorities {
+                priorities.remove(row);
+            }
+        }
         self.flags[row] = NO_STEP;
     }
 
@@ -140,6 +161,9 @@ impl Replay {
         self.rewards[row] = reward;
         self.flags[row] = (u8::from(terminated) * TERMINATED) | (u8::from(truncated) * TRUNCATED);
         self.transitions += 1;
+        if let Some(priorities) = &mut self.priorities {
+            priorities.insert(row);
+        }
         self.begin(env, next_observation);
     }
 
@@ -200,7 +224,8 @@ impl Replay {
 
     /// Bytes that the rows take.
     pub fn bytes(&self) -> u64 {
-        self.observations.bytes() as u64 + self.flags.len() as u64 * 9
+        let priorities = self.priorities.as_ref().map_or(0, |_| Priorities::bytes(self.flags.len() as u128) as u64);
+        self.observations.bytes() as u64 + self.flags.len() as u64 * 9 + priorities
     }
 
     /// Whether there is a transition to draw.
@@ -208,22 +233,39 @@ impl Replay {
         self.transitions > 0
     }
 
-    /// Fills `batch` with `n` transitions drawn uniformly with replacement.
+    /// Fills `batch` with `n` transitions, which may repeat: drawn uniformly, or by priority and weighted for it in
+    /// the share `beta`, from 0 to 1.
     ///
     /// # Panics
     /// If there is no transition yet.
-    pub fn sample(&self, n: usize, returns: Returns, rng: &mut Generator, batch: &mut Batch) {
+    pub fn sample(&mut self, n: usize, returns: Returns, beta: f64, rng: &mut Generator, batch: &mut Batch) {
         assert!(self.has_transitions(), "sampled from a replay without transitions");
         batch.resize(n, self.features.width());
-        let filled = self.len() as u64;
+        match &mut self.priorities {
+            Some(priorities) => priorities.draw(beta, rng, batch),
+            None => batch.rows.fill_with(|| self.uniform_row(rng)),
+        }
         for slot in 0..n {
-            let row = loop {
-                let row = self.nth_row(rng.below(filled) as usize);
-                if self.flags[row] & NO_STEP == 0 {
-                    break row;
-                }
-            };
-            self.gather(row, returns, batch, slot);
+            self.gather(batch.rows[slot], returns, batch, slot);
+        }
+    }
+
+    /// Notes the |TD errors| of the transitions that were drawn from `rows`, which a prioritized replay draws by.
+    pub fn update_priorities(&mut self, rows: &[usize], td_errors: &[f32]) {
+        if let Some(priorities) = &mut self.priorities {
+            priorities.update(rows, td_errors);
+        }
+    }
+
+    /// Any row with a transition.
+    #[inline]
+    fn uniform_row(&self, rng: &mut Generator) -> usize {
+        let filled = self.len() as u64;
+        loop {
+            let row = self.nth_row(rng.below(filled) as usize);
+            if self.flags[row] & NO_STEP == 0 {
+                return row;
+            }
         }
     }
 
@@ -274,6 +316,7 @@ impl Replay {
             actions: &self.actions,
             rewards: &self.rewards,
             flags: &self.flags,
+            priorities: self.priorities.as_ref().map(Priorities::state),
         }
     }
 
@@ -287,7 +330,11 @@ impl Replay {
             && state.observations.len() == self.observations.len()
             && state.observations.width() == self.observations.width()
             && state.observations.dtype() == self.observations.dtype()
-            && state.rings.iter().all(|r| r.len <= self.capacity && r.head < self.capacity);
+            && state.rings.iter().all(|r| r.len <= self.capacity && r.head < self.capacity)
+            && match (&mut self.priorities, &state.priorities) {
+                (Some(priorities), Some(state)) => priorities.restore(state),
+                (priorities, state) => priorities.is_none() && state.is_none(),
+            };
         if fits {
             (self.rings, self.observations, self.actions) = (state.rings, state.observations, state.actions);
             (self.rewards, self.flags) = (state.rewards, state.flags);

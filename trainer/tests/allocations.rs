@@ -14,7 +14,7 @@ use cartwheel_agents::nn::Activation;
 use cartwheel_agents::{Features, nn::Mlp};
 use cartwheel_envs::{Generator, Kwargs, Shape, make_vec};
 use cartwheel_trainer::watch::{Connection, MAGIC, MAX_MESSAGE, VERSION, Watch, WatchFile};
-use cartwheel_trainer::{Actor, ActorSpec, EpsilonSchedule, Replay, Returns, Weights};
+use cartwheel_trainer::{Actor, ActorSpec, EpsilonSchedule, Prioritization, Replay, Returns, Weights};
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
@@ -71,19 +71,22 @@ fn the_hot_path_allocates_nothing() {
     let (mut actor, weights) = actor();
     let space = make_vec("CartPole-v1", 1, &Kwargs::new()).unwrap().single_observation_space().clone();
     let mut rollout = actor.rollout(64);
-    let mut replay = Replay::new(&space, 8, 2000).unwrap();
-    let mut batch = Batch::default();
-    let returns = Returns { n_steps: 3, gamma: 0.99, reward_scale: 1.0 };
-    let mut rng = Generator::new(0);
-    let mut round = |steps: u64| {
-        actor.collect(&weights, steps, &mut rollout).unwrap();
-        replay.extend(&rollout);
-        replay.sample(64, returns, &mut rng, &mut batch);
-    };
-    // Buffers grow to their size; the list of finished episodes to the most there ever are in a rollout.
-    (0..100).for_each(&mut round);
-    let counted = allocations(|| (100..200).for_each(&mut round));
-    assert_eq!(counted, 0, "a hundred rounds of 512 steps, pushes and a batch");
+    for prioritization in [None, Some(Prioritization { alpha: 0.6, eps: 1e-6 })] {
+        let mut replay = Replay::new(&space, 8, 2000, prioritization).unwrap();
+        let mut batch = Batch::default();
+        let returns = Returns { n_steps: 3, gamma: 0.99, reward_scale: 1.0 };
+        let mut rng = Generator::new(0);
+        let mut round = |steps: u64| {
+            actor.collect(&weights, steps, &mut rollout).unwrap();
+            replay.extend(&rollout);
+            replay.sample(64, returns, 0.4, &mut rng, &mut batch);
+            replay.update_priorities(&batch.rows, &[0.5; 64]);
+        };
+        // Buffers grow to their size; the list of finished episodes to the most there ever are in a rollout.
+        (0..100).for_each(&mut round);
+        let counted = allocations(|| (100..200).for_each(&mut round));
+        assert_eq!(counted, 0, "a hundred rounds of 512 steps, pushes and a batch");
+    }
 }
 
 #[test]

@@ -9,17 +9,27 @@ use cartwheel_agents::Features;
 use cartwheel_agents::dqn::Batch;
 use cartwheel_agents::nn::{Activation, Mlp};
 use cartwheel_envs::{Generator, Kwargs, make_vec};
-use cartwheel_trainer::{Actor, ActorSpec, Collector, EpsilonSchedule, Replay, Returns, Weights};
+use cartwheel_trainer::{Actor, ActorSpec, Collector, EpsilonSchedule, Prioritization, Replay, Returns, Weights};
 use proptest::prelude::*;
 use serde_json::json;
 
+const BY_PRIORITY: Option<Prioritization> = Some(Prioritization { alpha: 0.6, eps: 1e-6 });
+
 /// Replay filled by `actors` actors with `n_envs` scripted environments.
-fn fill(length: u32, ends: &str, n_envs: usize, actors: usize, steps: usize, capacity: usize) -> Replay {
+fn fill(
+    length: u32,
+    ends: &str,
+    n_envs: usize,
+    actors: usize,
+    steps: usize,
+    capacity: usize,
+    prioritization: Option<Prioritization>,
+) -> Replay {
     let args: Kwargs = json!({"length": length, "ends": ends}).as_object().unwrap().clone();
     let mlp = Mlp::new(2, &[16], 2, Activation::Relu);
     let weights = Arc::new(Weights { version: 1, parameters: mlp.init(&mut Generator::new(0)) });
     let space = make_vec("Scripted-v0", 1, &args).unwrap().single_observation_space().clone();
-    let mut replay = Replay::new(&space, n_envs, capacity).unwrap();
+    let mut replay = Replay::new(&space, n_envs, capacity, prioritization).unwrap();
     let actors: Vec<Actor> = (0..actors)
         .map(|i| {
             let spec = ActorSpec {
@@ -52,9 +62,9 @@ fn fill(length: u32, ends: &str, n_envs: usize, actors: usize, steps: usize, cap
     replay
 }
 
-fn draw(replay: &Replay, returns: Returns, n: usize) -> Batch {
+fn draw(replay: &mut Replay, returns: Returns, n: usize) -> Batch {
     let mut batch = Batch::default();
-    replay.sample(n, returns, &mut Generator::new(1), &mut batch);
+    replay.sample(n, returns, 1.0, &mut Generator::new(1), &mut batch);
     batch
 }
 
@@ -71,10 +81,12 @@ proptest! {
         n_steps in 1usize..5,
         capacity in 20usize..400,
         steps in 20usize..120,
+        prioritized in prop::bool::ANY,
     ) {
         let returns = Returns { n_steps, gamma: 0.5, reward_scale: 2.0 };
-        let replay = fill(length, ends, 4, actors, steps, capacity);
-        let batch = draw(&replay, returns, 200);
+        let prioritization = BY_PRIORITY.filter(|_| prioritized);
+        let mut replay = fill(length, ends, 4, actors, steps, capacity, prioritization);
+        let batch = draw(&mut replay, returns, 200);
         for i in 0..batch.len() {
             let [progress, parity] = [batch.observations[2 * i], batch.observations[2 * i + 1]];
             let [next_progress, next_parity] = [batch.next_observations[2 * i], batch.next_observations[2 * i + 1]];
@@ -97,7 +109,10 @@ proptest! {
 #[test]
 fn replay_does_not_depend_on_the_number_of_actors() {
     let returns = Returns { n_steps: 3, gamma: 0.9, reward_scale: 1.0 };
-    let batches = [1, 2, 4].map(|actors| draw(&fill(6, "truncated", 4, actors, 200, 300), returns, 500));
-    assert_eq!(batches[0], batches[1]);
-    assert_eq!(batches[0], batches[2]);
+    for prioritization in [None, BY_PRIORITY] {
+        let fill = |actors| fill(6, "truncated", 4, actors, 200, 300, prioritization);
+        let batches = [1, 2, 4].map(|actors| draw(&mut fill(actors), returns, 500));
+        assert_eq!(batches[0], batches[1]);
+        assert_eq!(batches[0], batches[2]);
+    }
 }

@@ -1,5 +1,6 @@
 //! What a policy makes of observations: the values of actions, what they hang on, and how they lie around a state.
 
+use cartwheel_agents::dqn::Dqn;
 use cartwheel_agents::nn::Activations;
 use cartwheel_agents::{GreedyPolicy, argmax};
 use cartwheel_envs::{Row, Rows, Space};
@@ -46,9 +47,8 @@ impl Judge {
     /// If the algorithm does not take the spaces, or the weights are of another network.
     pub fn with_spaces(settings: &Settings, spaces: &Spaces, parameters: &[f32]) -> Result<Self, String> {
         let (observation, action) = (&spaces.observation, &spaces.action);
-        let (net_arch, activation) = (&settings.dqn.net_arch, settings.dqn.activation_fn);
-        let policy = GreedyPolicy::new(observation, action, net_arch, activation, Vec::new())
-            .map_err(|error| error.to_string())?;
+        let network = |features, actions| Dqn::network(&settings.dqn, features, actions);
+        let policy = GreedyPolicy::new(observation, action, network, Vec::new()).map_err(|error| error.to_string())?;
         let mut judge = Self { policy, scratch: Activations::default(), inputs: Vec::new() };
         judge.set_parameters(parameters)?;
         Ok(judge)

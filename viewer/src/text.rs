@@ -22,6 +22,7 @@ texts! {
     EMPTY_FILM = "This episode could not be played again.";
     JUDGED_BY = "judged by";
     EXPLORES = "explores";
+    NOT_THE_BEST = "not the best by these weights";
     PERSON_PLAYS = "a person plays";
     NO_DRAWING = "draws nothing";
     SELECT_TO_SEE = "Select it to see what it observes.";
@@ -129,7 +130,7 @@ texts! {
     NO_KEYS = "This environment declares no keys";
 
     LOOKING_FOR_RUNS = "Looking for runs. Start one with `cartwheel train CartPole-v1`";
-    TUI_KEYS = "space pause · → step · + - speed · ↑ ↓ environment · m curves · e last episode · l live · Tab next run · q quit";
+    TUI_KEYS = "space pause · ← → step · + - 0 speed · ↑ ↓ environment · m curves · e episode before · l live · Tab next run · q quit";
     TUI_NOTHING_LIVE = "Not live. e shows its last episode";
     PAUSED = "paused";
     STEPS = "steps";

@@ -86,11 +86,11 @@ fn a_live_run_is_attached_to_and_all_its_environments_asked_for() {
     let window = Window::showing(fixture::live());
     let orders: Vec<_> = window.orders.try_iter().collect();
     assert!(orders.contains(&Order::Attach(0, "runs/CartPole-v1-dqn-s1".into())), "{orders:?}");
-    let watches = orders.iter().filter_map(|order| match order {
+    let mut watches = orders.iter().filter_map(|order| match order {
         Order::Send(Request::Watch(interest)) => Some(interest),
         _ => None,
     });
-    assert!(watches.last().is_some_and(|interest| interest.envs == (0..4) && interest.lanes), "{orders:?}");
+    assert!(watches.next_back().is_some_and(|interest| interest.envs == (0..4) && interest.lanes), "{orders:?}");
 }
 
 #[test]
@@ -116,6 +116,16 @@ fn an_environment_is_looked_at_alone_and_taken_over_while_a_key_is_held() {
     assert_eq!(window.harness.state().state.env, Some(2), "Escape leaves one thing at a time");
     window.press(Modifiers::NONE, Key::Escape);
     assert_eq!(window.harness.state().state.env, None);
+}
+
+#[test]
+fn a_key_with_shift_is_not_the_one_without() {
+    let mut window = Window::showing(fixture::live());
+    window.sent();
+    window.press(Modifiers::SHIFT, Key::ArrowLeft);
+    let asked = |order: &Order| matches!(order, Order::Send(Request::Command { .. }) | Order::Replay(..));
+    let orders: Vec<_> = window.orders.try_iter().filter(asked).collect();
+    assert_eq!(orders, [Order::Replay(0, "runs/CartPole-v1-dqn-s1".into(), 199)], "the last episode, and no step back");
 }
 
 #[test]

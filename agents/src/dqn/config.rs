@@ -13,8 +13,10 @@ crate::config_enum! {
 }
 
 crate::config! {
-    /// Deep Q-network (Mnih et al. 2015), with Double Q-learning (van Hasselt et al. 2016) and n-step returns.
-    /// Defaults are those of Stable-Baselines3's DQN, but for double_q and net_arch's 64-64.
+    /// Deep Q-network (Mnih et al. 2015), with the parts of Rainbow (Hessel et al. 2018) as switches that compose:
+    /// n_steps, double_q, dueling and prioritized_replay (docs/algorithms/dqn.md).
+    /// Defaults are those of Stable-Baselines3's DQN, but for double_q and net_arch's 64-64; prioritized_replay's are
+    /// those of OpenAI Baselines.
     pub struct DqnConfig in "dqn" {
         /// Adam's step size.
         learning_rate: f64 = 1e-4, positive;
@@ -41,6 +43,19 @@ crate::config! {
         n_steps: usize = 1, at_least(1);
         /// The online network chooses the next action and the target network values it.
         double_q: bool = true;
+        /// How good a state is and how much better each action is are learnt apart, each with the last hidden layer for
+        /// itself.
+        dueling: bool = false;
+        /// Transitions are drawn in proportion to (|TD error| + eps)^alpha instead of uniformly.
+        prioritized_replay: bool = false;
+        /// How much priorities count: 0 draws uniformly, 1 in full proportion.
+        prioritized_replay_alpha: f64 = 0.6, within(0.0, 1.0);
+        /// How much of the bias of prioritized draws their weights in the loss take back, at the beginning: 1 is all.
+        prioritized_replay_beta0: f64 = 0.4, within(0.0, 1.0);
+        /// Environment steps over which that share rises to 1, in a line; "none" for train.total_timesteps.
+        prioritized_replay_beta_iters: Option<u64> = None, if_some(at_least(1));
+        /// Added to |TD error|, so that every transition keeps a chance.
+        prioritized_replay_eps: f64 = 1e-6, positive;
         /// Share of total_timesteps over which exploration falls.
         exploration_fraction: f64 = 0.1, within(0.0, 1.0);
         /// Chance of a random action at the beginning.
@@ -65,6 +80,13 @@ impl DqnConfig {
     pub fn clip(&self) -> f32 {
         if self.max_grad_norm > 0.0 { self.max_grad_norm as f32 } else { f32::INFINITY }
     }
+
+    /// Prioritized replay's β once `steps` of `total_timesteps` environment steps are done.
+    pub fn beta(&self, steps: u64, total_timesteps: u64) -> f64 {
+        let iters = self.prioritized_replay_beta_iters.unwrap_or(total_timesteps).max(1);
+        let done = (steps as f64 / iters as f64).min(1.0);
+        self.prioritized_replay_beta0 + done * (1.0 - self.prioritized_replay_beta0)
+    }
 }
 
 /// One hidden layer or more, none of them empty or absurd.
@@ -72,4 +94,20 @@ fn layers(net_arch: &Vec<usize>) -> Result<(), String> {
     use crate::config::checks::{each, non_empty, within};
     non_empty(net_arch)?;
     each(within(1, 16_384))(net_arch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beta_rises_in_a_line_and_stays_at_one() {
+        let config = DqnConfig::default();
+        for (steps, beta) in [(0, 0.4), (500, 0.7), (1000, 1.0), (2000, 1.0)] {
+            assert!((config.beta(steps, 1000) - beta).abs() < 1e-12, "{steps}");
+        }
+        let sooner = DqnConfig { prioritized_replay_beta_iters: Some(100), ..config };
+        assert!((sooner.beta(50, 1000) - 0.7).abs() < 1e-12);
+        assert!((sooner.beta(100, 1000) - 1.0).abs() < 1e-12);
+    }
 }

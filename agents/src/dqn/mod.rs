@@ -7,9 +7,13 @@
 //!
 //! - Mnih et al. 2015, *Human-level control through deep reinforcement learning* (the target network, replay);
 //! - van Hasselt et al. 2016, *Deep reinforcement learning with double Q-learning* (who chooses the argmax);
-//! - Sutton 1988 and Hessel et al. 2018 (n-step returns).
+//! - Sutton 1988 and Hessel et al. 2018, *Rainbow* (n-step returns, and all of them together);
+//! - Wang et al. 2016, *Dueling network architectures* ([`Mlp::dueling`](crate::nn::Mlp::dueling));
+//! - Schaul et al. 2016, *Prioritized experience replay* (the trainer's replay gives a batch its weights and takes
+//!   back its TD errors).
 //!
-//! Reference implementations: `stable_baselines3/dqn/dqn.py`, `cleanrl/dqn.py`.
+//! Each is a switch, and any goes with any other. Reference implementations: `stable_baselines3/dqn/dqn.py`,
+//! `cleanrl/dqn.py`, `cleanrl/rainbow_atari.py`, `baselines/deepq`; docs/algorithms/dqn.md has what is whose.
 
 mod config;
 mod update;

@@ -20,6 +20,10 @@ pub struct Batch {
     /// What Q(s', ·) is multiplied by: γ to the number of steps used, 0 if s' is terminal. A truncated
     /// episode's s' is not terminal: it bootstraps.
     pub discounts: Vec<f32>,
+    /// How much each counts in the loss: 1, or less for one that prioritized replay draws too often.
+    pub weights: Vec<f32>,
+    /// Where replay keeps each.
+    pub rows: Vec<usize>,
 }
 
 impl Batch {
@@ -40,13 +44,15 @@ impl Batch {
         self.actions.resize(n, 0);
         self.returns.resize(n, 0.0);
         self.discounts.resize(n, 0.0);
+        self.weights.resize(n, 1.0);
+        self.rows.resize(n, 0);
     }
 }
 
 /// What an update reports, for metrics.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct UpdateStats {
-    /// Mean loss over the batch.
+    /// Mean loss over the batch, each transition with its weight.
     pub loss: f32,
     /// Norm of the gradient before clipping.
     pub grad_norm: f32,
@@ -66,6 +72,8 @@ pub struct Dqn {
     /// Where the target values are built.
     targets: Vec<f32>,
     greedy: Vec<usize>,
+    /// |y − Q(s, a)| of each transition of the last batch.
+    errors: Vec<f32>,
 }
 
 impl Dqn {
@@ -89,12 +97,14 @@ impl Dqn {
             steps: 0,
             targets: Vec::new(),
             greedy: Vec::new(),
+            errors: Vec::new(),
         })
     }
 
     /// The shape of the Q-network that `config` asks for.
     pub fn network(config: &DqnConfig, features: usize, actions: usize) -> Mlp {
-        Mlp::new(features, &config.net_arch, actions, config.activation_fn)
+        let new = if config.dueling { Mlp::dueling } else { Mlp::new };
+        new(features, &config.net_arch, actions, config.activation_fn)
     }
 
     /// One gradient step on `batch`, and the target network's step when it is due. `steps` is how many
@@ -114,8 +124,9 @@ impl Dqn {
         self.targets.clear();
         self.targets.extend((0..n).map(|i| batch.returns[i] + batch.discounts[i] * q[i * stride + self.greedy[i]]));
 
-        // Regress Q(s, a) onto y.
-        let (mut sum_q, mut sum_error) = (0.0, 0.0);
+        // Regress Q(s, a) onto y. |y − Q(s, a)| is what prioritized replay wants to know.
+        self.errors.clear();
+        let mut sum_q = 0.0;
         let optimizer = Optimizer {
             learning_rate: self.config.learning_rate,
             eps: self.config.adam_eps,
@@ -127,10 +138,10 @@ impl Dqn {
                 let at = i * stride + action as usize;
                 let error = q[at] - y;
                 let (value, derivative) = self.config.loss.of(error);
-                sum += value;
-                slope[at] = derivative / n as f32;
+                sum += batch.weights[i] * value;
+                slope[at] = batch.weights[i] * derivative / n as f32;
                 sum_q += q[at];
-                sum_error += error.abs();
+                self.errors.push(error.abs());
             }
             sum / n as f32
         };
@@ -147,7 +158,7 @@ impl Dqn {
             loss: step.loss,
             grad_norm: step.grad_norm,
             mean_q: mean(sum_q),
-            mean_td_error: mean(sum_error),
+            mean_td_error: mean(self.errors.iter().sum()),
         })
     }
 
@@ -164,6 +175,11 @@ impl Dqn {
     /// y of each transition of the last batch.
     pub fn targets(&self) -> &[f32] {
         &self.targets
+    }
+
+    /// |y − Q(s, a)| of each transition of the last batch, before its update.
+    pub fn td_errors(&self) -> &[f32] {
+        &self.errors
     }
 
     /// Gradient steps taken.

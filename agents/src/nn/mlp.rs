@@ -9,29 +9,20 @@
 use cartwheel_envs::Generator;
 
 use super::activation::{Activation, activate, scale_by_slope};
-use super::matmul::{Epilogue, Strided, add_column_sums, matmul, pad, transpose};
+use super::dueling::{self, Dueling};
+use super::layer::{Layer, Linear, NamedTensor, TensorMismatch, sequential};
+use super::matmul::{Epilogue, Strided, add_column_sums, matmul, transpose};
 use super::simd::Isa;
 
 /// The shape of a network and where each layer's parameters lie in the flat buffer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mlp {
     layers: Vec<Layer>,
+    dueling: Option<Dueling>,
+    hidden: Vec<usize>,
+    outputs: usize,
     activation: Activation,
     isa: Isa,
-}
-
-/// One linear layer: `y = x · W + b`, W stored as `[inputs, outputs]`, both padded.
-#[derive(Clone, Debug, PartialEq)]
-struct Layer {
-    /// Inputs and outputs as the user counts them.
-    inputs: usize,
-    outputs: usize,
-    /// The same with the padding: the first layer reads unpadded observations.
-    padded_inputs: usize,
-    padded_outputs: usize,
-    /// Where W and b start in the flat buffer.
-    weight: usize,
-    bias: usize,
 }
 
 /// What a forward pass leaves for a backward pass, reused from call to call.
@@ -45,36 +36,25 @@ pub struct Activations {
     transposed: Vec<f32>,
 }
 
-/// A named parameter as people and PyTorch know it: without padding, weights as `[outputs, inputs]`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NamedTensor {
-    /// `0.weight`, `0.bias`, `2.weight`, ...: the names of `torch.nn.Sequential(Linear, ReLU, Linear, ...)`.
-    pub name: String,
-    /// `[outputs, inputs]` or `[outputs]`.
-    pub shape: Vec<usize>,
-    /// The numbers, row-major.
-    pub values: Vec<f32>,
-}
-
 impl Mlp {
     /// A network from `inputs` through the `hidden` layers, each followed by `activation`, to `outputs`
     /// linear values.
     pub fn new(inputs: usize, hidden: &[usize], outputs: usize, activation: Activation) -> Self {
-        Self::with_isa(inputs, hidden, outputs, activation, Isa::detect())
+        let layers = sequential(inputs, hidden, outputs);
+        Self { layers, dueling: None, hidden: hidden.to_vec(), outputs, activation, isa: Isa::detect() }
+    }
+
+    /// A dueling network (Wang et al. 2016): the last of the `hidden` layers is there twice, once for the value of
+    /// the state and once for the advantages of the actions, and the outputs are value + advantage − mean advantage.
+    pub fn dueling(inputs: usize, hidden: &[usize], actions: usize, activation: Activation) -> Self {
+        let (layers, dueling) = dueling::layers(inputs, hidden, actions);
+        Self { layers, dueling: Some(dueling), ..Self::new(inputs, hidden, actions, activation) }
     }
 
     /// The same on a given instruction set, for comparing them.
-    pub(super) fn with_isa(inputs: usize, hidden: &[usize], outputs: usize, activation: Activation, isa: Isa) -> Self {
-        let mut layers = Vec::with_capacity(hidden.len() + 1);
-        let (mut inputs, mut padded_inputs, mut offset) = (inputs, inputs, 0);
-        for &outputs in hidden.iter().chain([&outputs]) {
-            let padded_outputs = pad(outputs);
-            let (weight, bias) = (offset, offset + padded_inputs * padded_outputs);
-            offset = bias + padded_outputs;
-            layers.push(Layer { inputs, outputs, padded_inputs, padded_outputs, weight, bias });
-            (inputs, padded_inputs) = (outputs, padded_outputs);
-        }
-        Self { layers, activation, isa }
+    #[cfg(test)]
+    pub(super) fn on(self, isa: Isa) -> Self {
+        Self { isa, ..self }
     }
 
     fn last(&self) -> &Layer {
@@ -88,22 +68,23 @@ impl Mlp {
 
     /// Values in an output row.
     pub fn outputs(&self) -> usize {
-        self.last().outputs
+        self.outputs
     }
 
     /// Floats from one output row to the next: [`outputs`](Self::outputs) and then zeros.
     pub fn output_stride(&self) -> usize {
-        self.last().padded_outputs
+        self.last().outputs
     }
 
     /// Length of the flat buffer, padding included.
     pub fn flat_len(&self) -> usize {
-        self.last().bias + self.last().padded_outputs
+        self.last().bias + self.last().outputs
     }
 
     /// Parameters as people count them.
     pub fn num_parameters(&self) -> usize {
-        self.layers.iter().map(|l| (l.inputs + 1) * l.outputs).sum()
+        let linears = self.layers.iter().flat_map(|layer| &layer.linears);
+        linears.map(|linear| (linear.inputs.len() + 1) * linear.outputs.len()).sum()
     }
 
     /// The instruction set that the kernels run on.
@@ -115,9 +96,11 @@ impl Mlp {
     pub fn init(&self, rng: &mut Generator) -> Vec<f32> {
         let mut flat = vec![0.0; self.flat_len()];
         for layer in &self.layers {
-            let bound = 1.0 / (layer.inputs as f64).sqrt();
-            for at in layer.indices() {
-                flat[at] = rng.uniform(-bound, bound) as f32;
+            for linear in &layer.linears {
+                let bound = 1.0 / (linear.inputs.len() as f64).sqrt();
+                for at in layer.weights(linear).chain(layer.biases(linear)) {
+                    flat[at] = rng.uniform(-bound, bound) as f32;
+                }
             }
         }
         flat
@@ -133,20 +116,24 @@ impl Mlp {
         for (l, layer) in self.layers.iter().enumerate() {
             let (before, rest) = scratch.outputs.split_at_mut(l);
             let input = before.last().map_or(x, |o| o.as_slice());
-            let output = &mut rest[0][..batch * layer.padded_outputs];
+            let output = &mut rest[0][..batch * layer.outputs];
             let bias = &params[layer.bias..];
             let hidden = l + 1 < self.layers.len();
             let epilogue = match (hidden, self.activation) {
                 (true, Activation::Relu) => Epilogue::BiasRelu(bias),
                 _ => Epilogue::Bias(bias),
             };
-            let (k, n) = (layer.padded_inputs, layer.padded_outputs);
+            let (k, n) = (layer.inputs, layer.outputs);
             matmul(self.isa, batch, n, k, Strided::rows(input, k), &params[layer.weight..], output, epilogue);
             if hidden && self.activation != Activation::Relu {
                 activate(self.isa, self.activation, output);
             }
         }
-        &scratch.outputs[self.layers.len() - 1][..batch * self.output_stride()]
+        let outputs = &mut scratch.outputs[self.layers.len() - 1][..batch * self.output_stride()];
+        if let Some(dueling) = &self.dueling {
+            dueling.combine(outputs, self.output_stride());
+        }
+        outputs
     }
 
     /// What the last [`forward`](Self::forward) with this `scratch` returned, and rows of larger batches before it.
@@ -154,24 +141,23 @@ impl Mlp {
         scratch.outputs.last().map_or(&[], Vec::as_slice)
     }
 
-    /// Where the parameters of each name lie in the flat buffer, with zeros for padding between them.
-    pub fn slices(&self) -> Vec<(String, std::ops::Range<usize>)> {
-        let of = |(l, layer): (usize, &Layer)| {
-            [
-                (format!("{}.weight", 2 * l), layer.weight..layer.bias),
-                (format!("{}.bias", 2 * l), layer.bias..layer.bias + layer.padded_outputs),
-            ]
-        };
-        self.layers.iter().enumerate().flat_map(of).collect()
+    /// The names of the parameters, in the order of [`tensors`](Self::tensors).
+    pub fn names(&self) -> Vec<String> {
+        self.linears().flat_map(|(_, linear)| linear.names()).collect()
     }
 
-    /// The Euclidean norm of each of [`slices`](Self::slices).
+    /// The Euclidean norm of the numbers under each of [`names`](Self::names).
     ///
     /// # Panics
     /// If `flat` is too short.
     pub fn norms(&self, flat: &[f32]) -> Vec<f32> {
-        let norm = |values: &[f32]| values.iter().map(|x| f64::from(x * x)).sum::<f64>().sqrt() as f32;
-        self.slices().into_iter().map(|(_, range)| norm(&flat[range])).collect()
+        fn norm(values: impl Iterator<Item = f32>) -> f32 {
+            values.map(|x| f64::from(x * x)).sum::<f64>().sqrt() as f32
+        }
+        let of = |(layer, linear): (&Layer, &Linear)| {
+            [norm(layer.weights(linear).map(|at| flat[at])), norm(layer.biases(linear).map(|at| flat[at]))]
+        };
+        self.linears().flat_map(of).collect()
     }
 
     /// Adds the gradient of the parameters to `gradient`, given `output_gradient`, the gradient of the loss
@@ -190,20 +176,27 @@ impl Mlp {
     ) {
         let Activations { outputs, gradients, transposed } = scratch;
         let last = self.layers.len() - 1;
+        if let Some(dueling) = &self.dueling {
+            dueling.spread(output_gradient, self.output_stride(), &mut gradients[last][..batch * self.output_stride()]);
+        }
         for (l, layer) in self.layers.iter().enumerate().rev() {
-            let (k, n) = (layer.padded_inputs, layer.padded_outputs);
+            let (k, n) = (layer.inputs, layer.outputs);
             let (below, above) = gradients.split_at_mut(l);
-            let dy = if l == last { &output_gradient[..batch * n] } else { &above[0][..batch * n] };
+            let given = l == last && self.dueling.is_none();
+            let dy = if given { &output_gradient[..batch * n] } else { &above[0][..batch * n] };
             let input = if l == 0 { x } else { outputs[l - 1].as_slice() };
             let dw = &mut gradient[layer.weight..layer.weight + k * n];
             matmul(self.isa, k, n, batch, Strided::transposed(input, k), dy, dw, Epilogue::Accumulate);
+            if let Some(dueling) = self.dueling.as_ref().filter(|_| l == last) {
+                dw.iter_mut().zip(&dueling.mask).for_each(|(dw, mask)| *dw *= mask);
+            }
             add_column_sums(self.isa, dy, &mut gradient[layer.bias..layer.bias + n]);
             if let Some(dx) = below.last_mut() {
                 transposed.resize(transposed.len().max(k * n), 0.0);
                 transpose(self.isa, &params[layer.weight..layer.weight + k * n], k, n, transposed);
                 let dx = &mut dx[..batch * k];
                 // The head's padding is zeros: its columns need not be summed over.
-                matmul(self.isa, batch, k, layer.outputs, Strided::rows(dy, n), transposed, dx, Epilogue::Zero);
+                matmul(self.isa, batch, k, layer.used, Strided::rows(dy, n), transposed, dx, Epilogue::Zero);
                 scale_by_slope(self.isa, self.activation, &outputs[l - 1][..batch * k], dx);
             }
         }
@@ -217,11 +210,15 @@ impl Mlp {
         self.forward(params, x, 1, scratch);
         let mut slope = vec![0.0; self.output_stride()];
         slope[output] = 1.0;
+        if let Some(dueling) = &self.dueling {
+            let by_output = slope.clone();
+            dueling.spread(&by_output, self.output_stride(), &mut slope);
+        }
         for (l, layer) in self.layers.iter().enumerate().rev() {
             if l + 1 < self.layers.len() {
-                scale_by_slope(self.isa, self.activation, &scratch.outputs[l][..layer.padded_outputs], &mut slope);
+                scale_by_slope(self.isa, self.activation, &scratch.outputs[l][..layer.outputs], &mut slope);
             }
-            let rows = params[layer.weight..layer.bias].chunks_exact(layer.padded_outputs);
+            let rows = params[layer.weight..layer.bias].chunks_exact(layer.outputs);
             slope = rows.map(|row| row.iter().zip(&slope).map(|(w, s)| w * s).sum()).collect();
         }
         slope
@@ -229,57 +226,47 @@ impl Mlp {
 
     /// The parameters by name, without padding.
     pub fn tensors(&self, flat: &[f32]) -> Vec<NamedTensor> {
-        let mut tensors = Vec::new();
-        for (l, layer) in self.layers.iter().enumerate() {
-            // In torch.nn.Sequential the activations take every other number.
-            let name = |part: &str| format!("{}.{part}", 2 * l);
-            let at = |o: usize, i: usize| flat[layer.weight + i * layer.padded_outputs + o];
-            let weight = (0..layer.outputs).flat_map(|o| (0..layer.inputs).map(move |i| (o, i)));
-            tensors.push(NamedTensor {
-                name: name("weight"),
-                shape: vec![layer.outputs, layer.inputs],
-                values: weight.map(|(o, i)| at(o, i)).collect(),
-            });
-            let bias = &flat[layer.bias..layer.bias + layer.outputs];
-            tensors.push(NamedTensor { name: name("bias"), shape: vec![layer.outputs], values: bias.to_vec() });
-        }
-        tensors
+        self.linears().flat_map(|(layer, linear)| layer.tensors(linear, flat)).collect()
     }
 
     /// The flat buffer that holds the parameters `find` gives by name, whatever name they carry themselves.
     ///
     /// # Errors
     /// The first that is missing or of another shape.
-    pub fn flatten(&self, mut find: impl FnMut(&str) -> Option<NamedTensor>) -> Result<Vec<f32>, TensorMismatch> {
+    pub fn flatten(&self, find: impl Fn(&str) -> Option<NamedTensor>) -> Result<Vec<f32>, TensorMismatch> {
         let mut flat = vec![0.0; self.flat_len()];
-        let zeros = vec![0.0; self.flat_len()];
-        for expected in self.tensors(&zeros) {
-            let found = find(&expected.name);
-            let Some(tensor) = found.filter(|t| t.shape == expected.shape) else {
-                let found = find(&expected.name).map(|t| t.shape);
-                return Err(TensorMismatch { name: expected.name, expected: expected.shape, found });
-            };
-            let (index, part) = expected.name.split_once('.').unwrap_or_default();
-            let layer = &self.layers[index.parse::<usize>().unwrap_or_default() / 2];
-            for (n, value) in tensor.values.iter().enumerate() {
-                let at = match part {
-                    "weight" => layer.weight + (n % layer.inputs) * layer.padded_outputs + n / layer.inputs,
-                    _ => layer.bias + n,
-                };
-                flat[at] = *value;
-            }
+        for (layer, linear) in self.linears() {
+            let [weight, bias] = layer.tensors(linear, &flat).map(|expected| match find(&expected.name) {
+                Some(tensor) if tensor.shape == expected.shape => Ok(tensor.values),
+                found => {
+                    let found = found.map(|tensor| tensor.shape);
+                    Err(TensorMismatch { name: expected.name, expected: expected.shape, found })
+                }
+            });
+            layer.weights(linear).zip(weight?).for_each(|(at, value)| flat[at] = value);
+            flat[layer.biases(linear)].copy_from_slice(&bias?);
         }
         Ok(flat)
     }
 
-    /// Inputs, outputs (padded), and offsets of each layer: what the stock-operation form needs.
-    pub(super) fn flat_layers(&self) -> impl Iterator<Item = FlatLayer> + '_ {
-        self.layers.iter().map(|l| FlatLayer {
-            inputs: l.padded_inputs,
-            outputs: l.padded_outputs,
-            weight: l.weight,
-            bias: l.bias,
-        })
+    /// The linear maps, each with the layer that it is in.
+    fn linears(&self) -> impl Iterator<Item = (&Layer, &Linear)> {
+        self.layers.iter().flat_map(|layer| layer.linears.iter().map(move |linear| (layer, linear)))
+    }
+
+    /// What the form of dfdx's own operations needs.
+    pub(super) fn layers(&self) -> (&[Layer], Option<&Dueling>) {
+        (&self.layers, self.dueling.as_ref())
+    }
+
+    /// Units of each hidden layer.
+    pub fn hidden(&self) -> &[usize] {
+        &self.hidden
+    }
+
+    /// Whether value and advantages are learnt apart.
+    pub fn is_dueling(&self) -> bool {
+        self.dueling.is_some()
     }
 
     /// What follows each hidden layer.
@@ -288,41 +275,12 @@ impl Mlp {
     }
 }
 
-/// A layer as it lies in the flat buffer, padding included.
-pub(super) struct FlatLayer {
-    pub(super) inputs: usize,
-    pub(super) outputs: usize,
-    pub(super) weight: usize,
-    pub(super) bias: usize,
-}
-
-/// A tensor on disk that is missing or of another shape than the network's.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("tensor `{name}` should have shape {expected:?}, found {}", found.as_ref().map_or("none of that name".into(), |s| format!("{s:?}")))]
-pub struct TensorMismatch {
-    /// The tensor's name.
-    pub name: String,
-    /// The network's shape.
-    pub expected: Vec<usize>,
-    /// The shape that was found, if any.
-    pub found: Option<Vec<usize>>,
-}
-
-impl Layer {
-    /// Where the real (unpadded) parameters lie: weights output by output, then biases.
-    fn indices(&self) -> impl Iterator<Item = usize> + '_ {
-        let weights = (0..self.outputs)
-            .flat_map(move |o| (0..self.inputs).map(move |i| self.weight + i * self.padded_outputs + o));
-        weights.chain((0..self.outputs).map(|o| self.bias + o))
-    }
-}
-
 impl Activations {
     fn fit(&mut self, mlp: &Mlp, batch: usize) {
         self.outputs.resize_with(mlp.layers.len(), Vec::new);
         self.gradients.resize_with(mlp.layers.len(), Vec::new);
         for ((layer, output), gradient) in mlp.layers.iter().zip(&mut self.outputs).zip(&mut self.gradients) {
-            let needed = batch * layer.padded_outputs;
+            let needed = batch * layer.outputs;
             if output.len() < needed {
                 output.resize(needed, 0.0);
                 gradient.resize(needed, 0.0);
@@ -345,9 +303,10 @@ mod tests {
     #[test]
     fn gradients_agree_with_finite_differences() {
         let mut rng = Generator::new(7);
-        for isa in Isa::available() {
+        for (isa, dueling) in Isa::available().into_iter().flat_map(|isa| [(isa, false), (isa, true)]) {
             for activation in [Activation::Relu, Activation::Tanh] {
-                let mlp = Mlp::with_isa(5, &[24, 9], 3, activation, isa);
+                let new = if dueling { Mlp::dueling } else { Mlp::new };
+                let mlp = new(5, &[24, 9], 3, activation).on(isa);
                 let params = mlp.init(&mut rng);
                 let batch = 6;
                 let x: Vec<f32> = (0..batch * 5).map(|_| rng.uniform(-2.0, 2.0) as f32).collect();
@@ -359,23 +318,22 @@ mod tests {
                 mlp.forward(&params, &x, batch, &mut scratch);
                 let mut gradient = vec![0.0; mlp.flat_len()];
                 mlp.backward(&params, &x, batch, &mut scratch, &weights, &mut gradient);
-                for layer in &mlp.layers {
-                    for at in layer.indices().step_by(7) {
-                        let step = 1e-3;
-                        let (mut up, mut down) = (params.clone(), params.clone());
-                        up[at] += step;
-                        down[at] -= step;
-                        let slope = (loss(&mlp, &up, &x, batch, &weights) - loss(&mlp, &down, &x, batch, &weights))
-                            / (2.0 * f64::from(step));
-                        assert!(
-                            (slope - f64::from(gradient[at])).abs() < 2e-2 * slope.abs().max(0.1),
-                            "{isa} {activation} {at}: {slope} {}",
-                            gradient[at]
-                        );
-                    }
+                let places = |(layer, linear): (&Layer, &Linear)| layer.weights(linear).chain(layer.biases(linear));
+                let real: std::collections::BTreeSet<usize> = mlp.linears().flat_map(places).collect();
+                assert_eq!(real.len(), mlp.num_parameters());
+                for at in real.iter().copied().step_by(7) {
+                    let step = 1e-3;
+                    let (mut up, mut down) = (params.clone(), params.clone());
+                    up[at] += step;
+                    down[at] -= step;
+                    let slope = (loss(&mlp, &up, &x, batch, &weights) - loss(&mlp, &down, &x, batch, &weights))
+                        / (2.0 * f64::from(step));
+                    assert!(
+                        (slope - f64::from(gradient[at])).abs() < 2e-2 * slope.abs().max(0.1),
+                        "{isa} {activation} dueling {dueling} {at}: {slope} {}",
+                        gradient[at]
+                    );
                 }
-                let real: std::collections::BTreeSet<usize> =
-                    mlp.layers.iter().flat_map(|l| l.indices().collect::<Vec<_>>()).collect();
                 assert!((0..mlp.flat_len()).all(|i| real.contains(&i) || gradient[i] == 0.0), "padding got a gradient");
             }
         }
@@ -384,8 +342,9 @@ mod tests {
     #[test]
     fn slopes_by_the_input_agree_with_finite_differences() {
         let mut rng = Generator::new(4);
-        for activation in [Activation::Relu, Activation::Tanh] {
-            let mlp = Mlp::new(5, &[24, 9], 3, activation);
+        let (relu, tanh) = (Activation::Relu, Activation::Tanh);
+        let plain = [relu, tanh].map(|activation| Mlp::new(5, &[24, 9], 3, activation));
+        for mlp in plain.into_iter().chain([Mlp::dueling(5, &[24, 9], 3, tanh)]) {
             let params = mlp.init(&mut rng);
             let x: Vec<f32> = (0..5).map(|_| rng.uniform(-2.0, 2.0) as f32).collect();
             let mut scratch = Activations::default();
@@ -398,7 +357,7 @@ mod tests {
                     mlp.forward(&params, &x, 1, &mut scratch)[1]
                 };
                 let expected = (at(1e-3) - at(-1e-3)) / 2e-3;
-                assert!((slope - expected).abs() < 2e-3, "{activation} {i}: {slope} {expected}");
+                assert!((slope - expected).abs() < 2e-3, "{mlp:?} {i}: {slope} {expected}");
             }
         }
     }
@@ -419,5 +378,60 @@ mod tests {
         assert_eq!(mlp.flatten(find).expect("the same shapes"), params);
         let other = Mlp::new(4, &[32, 21], 2, Activation::Relu).flatten(find).expect_err("another shape");
         assert_eq!(other.to_string(), "tensor `2.weight` should have shape [21, 32], found [20, 32]");
+    }
+
+    /// Names as a PyTorch module with `network`, `value_head` and `advantage_head` has them, for any depth.
+    #[test]
+    fn a_dueling_networks_tensors_are_those_of_its_streams() {
+        let names = |hidden: &[usize]| {
+            let mlp = Mlp::dueling(4, hidden, 20, Activation::Relu);
+            let params = mlp.init(&mut Generator::new(3));
+            let tensors = mlp.tensors(&params);
+            assert_eq!(tensors.iter().map(|t| t.values.len()).sum::<usize>(), mlp.num_parameters());
+            let find = |name: &str| tensors.iter().find(|t| t.name == name).cloned();
+            assert_eq!(mlp.flatten(find).expect("the same shapes"), params);
+            let weights =
+                tensors.iter().filter_map(|t| Some((t.name.strip_suffix(".weight")?.to_string(), t.shape.clone())));
+            weights.map(|(name, shape)| format!("{name} {shape:?}")).collect::<Vec<_>>().join(", ")
+        };
+        let streams = "value_head.2 [1, 9], advantage_head.2 [20, 9]";
+        assert_eq!(
+            names(&[32, 9]),
+            format!("network.0 [32, 4], value_head.0 [9, 32], advantage_head.0 [9, 32], {streams}")
+        );
+        assert_eq!(names(&[9]), format!("value_head.0 [9, 4], advantage_head.0 [9, 4], {streams}"));
+        assert_eq!(names(&[]), "value_head.0 [1, 4], advantage_head.0 [20, 4]");
+    }
+
+    /// Q = V + A − mean A, with the streams computed apart by networks of their own.
+    #[test]
+    fn a_dueling_network_is_its_streams_put_together() {
+        let mut rng = Generator::new(11);
+        let (mlp, batch) = (Mlp::dueling(5, &[7, 18], 3, Activation::Relu), 4);
+        let params = mlp.init(&mut rng);
+        let tensors = mlp.tensors(&params);
+        let x: Vec<f32> = (0..batch * 5).map(|_| rng.uniform(-2.0, 2.0) as f32).collect();
+        let stream = |head: &str, outputs: usize| {
+            let mlp = Mlp::new(5, &[7, 18], outputs, Activation::Relu);
+            let names = [("0.", "network.0.".into()), ("2.", format!("{head}.0.")), ("4.", format!("{head}.2."))];
+            let find = |name: &str| {
+                let (ours, theirs) = names.iter().find(|(ours, _)| name.starts_with(ours))?;
+                tensors.iter().find(|t| t.name == name.replacen(ours, theirs, 1)).cloned()
+            };
+            let params = mlp.flatten(find).expect("the same shapes");
+            let mut scratch = Activations::default();
+            let rows = mlp.forward(&params, &x, batch, &mut scratch).chunks_exact(mlp.output_stride());
+            rows.map(|row| row[..outputs].to_vec()).collect::<Vec<_>>()
+        };
+        let (values, advantages) = (stream("value_head", 1), stream("advantage_head", 3));
+        let mut scratch = Activations::default();
+        let rows = mlp.forward(&params, &x, batch, &mut scratch).chunks_exact(mlp.output_stride());
+        for ((row, value), advantages) in rows.zip(values).zip(advantages) {
+            let mean = advantages.iter().sum::<f32>() / 3.0;
+            for (q, advantage) in row.iter().zip(&advantages) {
+                assert!((q - (value[0] + advantage - mean)).abs() < 1e-5);
+            }
+            assert!(row[3..].iter().all(|padding| *padding == 0.0));
+        }
     }
 }

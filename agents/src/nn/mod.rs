@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `simd`, `matmul`, `activation` | kernels, written once for AVX-512, AVX2 and any other machine |
 //! | `mlp` | the multilayer perceptron over one flat buffer; what actors run |
+//! | `layer`, `dueling` | where its parameters lie and what they are called; value and advantages learnt apart |
 //! | `value_network` | what training a network means: forward, step, target |
 //! | `fused`, `stock` | its two forms: one operation on dfdx's CPU tape; dfdx's own operations on any device |
 //! | `device` | where to train, and preparing threads |
@@ -11,7 +12,9 @@
 
 mod activation;
 mod device;
+mod dueling;
 mod fused;
+mod layer;
 mod matmul;
 mod mlp;
 mod simd;
@@ -22,7 +25,8 @@ mod weights;
 pub use activation::Activation;
 pub use device::{Device, Placement, prepare_thread};
 pub use fused::Fused;
-pub use mlp::{Activations, Mlp, NamedTensor, TensorMismatch};
+pub use layer::{NamedTensor, TensorMismatch};
+pub use mlp::{Activations, Mlp};
 pub use simd::Isa;
 pub use stock::Stock;
 pub use value_network::{Loss, Net, Optimizer, StepStats, TrainingState, ValueNetwork};
@@ -77,8 +81,11 @@ mod tests {
     /// Fifty steps of both forms from one start on the same batches stay together, as do their targets.
     #[test]
     fn the_fused_form_agrees_with_dfdxs_own_operations() {
-        for activation in [Activation::Relu, Activation::Tanh] {
-            let mlp = Mlp::new(4, &[48, 20], 3, activation);
+        for (activation, dueling) in
+            [(Activation::Relu, false), (Activation::Tanh, false), (Activation::Relu, true), (Activation::Tanh, true)]
+        {
+            let new = if dueling { Mlp::dueling } else { Mlp::new };
+            let mlp = new(4, &[48, 20], 3, activation);
             let mut rng = Generator::new(5);
             let state = TrainingState::new(mlp.init(&mut rng));
             let mut fused = Fused::new(mlp.clone(), &state).expect("a state of this size");
@@ -105,7 +112,7 @@ mod tests {
                 assert!((a.grad_norm - b.grad_norm).abs() < 1e-3 * b.grad_norm.max(1.0), "{a:?} {b:?}");
                 for (norms, whole) in [(fused.gradient_norms(), a.grad_norm), (stock.gradient_norms(), b.grad_norm)] {
                     let square: f32 = norms.iter().map(|norm| norm * norm).sum();
-                    assert_eq!(norms.len(), mlp.slices().len());
+                    assert_eq!(norms.len(), mlp.names().len());
                     assert!((square.sqrt() - whole).abs() < 1e-4 * whole, "{norms:?} are not of {whole}");
                 }
                 fused.update_target(0.05).expect("the processor works");

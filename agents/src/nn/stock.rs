@@ -16,6 +16,7 @@ type Matrix<D, T = NoneTape> = Tensor<(usize, usize), f32, D, T>;
 /// See the module's documentation.
 pub struct Stock<D: Device<f32>> {
     mlp: Mlp,
+    dueling: Option<Head<D>>,
     device: D,
     online: Flat<D>,
     target: Flat<D>,
@@ -31,6 +32,24 @@ pub struct Stock<D: Device<f32>> {
     norms: Vec<f32>,
 }
 
+/// What a dueling network's last layer takes on the device.
+struct Head<D: Device<f32>> {
+    mask: Matrix<D>,
+    matrix: Matrix<D>,
+}
+
+impl<D: Device<f32>> Head<D> {
+    fn new(mlp: &Mlp, device: &D) -> Result<Option<Self>, DeviceError> {
+        let (layers, Some(dueling)) = mlp.layers() else { return Ok(None) };
+        let head = &layers[layers.len() - 1];
+        let upload = |values, shape| device.try_tensor_from_vec(values, shape).map_err(DeviceError::new);
+        Ok(Some(Self {
+            mask: upload(dueling.mask.clone(), (head.inputs, head.outputs))?,
+            matrix: upload(dueling.matrix(head.outputs), (head.outputs, head.outputs))?,
+        }))
+    }
+}
+
 impl<D: Device<f32>> Stock<D> {
     /// A network on `device` that starts from `state`.
     ///
@@ -39,6 +58,7 @@ impl<D: Device<f32>> Stock<D> {
     pub fn new(mlp: Mlp, device: D, state: &TrainingState) -> Result<Self, NnError> {
         let zeros = device.try_zeros_like(&(mlp.flat_len(),)).map_err(DeviceError::new)?;
         let mut network = Self {
+            dueling: Head::new(&mlp, &device)?,
             mlp,
             online: zeros.clone(),
             target: zeros,
@@ -68,14 +88,22 @@ impl<D: Device<f32>> Stock<D> {
         let batch = x.shape().0;
         let (parameters, tape) = parameters.split_tape();
         let mut x = x.put_tape(tape);
-        let last = self.mlp.flat_layers().count() - 1;
-        for (l, layer) in self.mlp.flat_layers().enumerate() {
+        let (layers, _) = self.mlp.layers();
+        for (l, layer) in layers.iter().enumerate() {
             let (i, o) = (layer.inputs, layer.outputs);
             let weight = parameters.retaped::<T>().try_slice((layer.weight..layer.weight + i * o,))?;
+            let mut weight = weight.try_reshape_like(&(i, o))?;
             let bias = parameters.retaped::<T>().try_slice((layer.bias..layer.bias + o,))?;
-            x = x.try_matmul(weight.try_reshape_like(&(i, o))?)?;
+            let is_last = l + 1 == layers.len();
+            if let Some(dueling) = self.dueling.as_ref().filter(|_| is_last) {
+                weight = weight.try_mul(dueling.mask.clone())?;
+            }
+            x = x.try_matmul(weight)?;
             x = x.try_add(bias.try_broadcast_like::<_, Axis<0>>(&(batch, o))?)?;
-            if l < last {
+            if let Some(dueling) = self.dueling.as_ref().filter(|_| is_last) {
+                x = x.try_matmul(dueling.matrix.clone())?;
+            }
+            if !is_last {
                 x = match self.mlp.activation() {
                     Activation::Relu => x.try_relu()?,
                     Activation::Tanh => x.try_tanh()?,

@@ -86,7 +86,7 @@ pub trait ValueNetwork {
     fn measure_gradient(&mut self);
 
     /// The Euclidean norms of the gradient that was measured last, before clipping, of the parameters of each of
-    /// [`Mlp::slices`]; empty until one was measured.
+    /// [`Mlp::names`]; empty until one was measured.
     fn gradient_norms(&self) -> &[f32];
 
     /// Moves the target by the share `tau` of its distance to the trained parameters; 1 copies them.

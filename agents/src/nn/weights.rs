@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
-use super::mlp::{NamedTensor, TensorMismatch};
+use super::layer::{NamedTensor, TensorMismatch};
 
 /// What can be wrong with a weights file.
 #[derive(Debug, thiserror::Error)]

@@ -2,10 +2,12 @@
 """Record PyTorch's answer to one DQN batch: targets, loss, gradient norm and the weights after one Adam step.
 
 The rule is that of Stable-Baselines3's DQN.train (Huber loss, gradient clipping, Adam), with Double Q-learning
-where said. Two of the transitions are terminal and one is truncated: the truncated one bootstraps.
+where said, and with a dueling network and prioritized replay's weights where said; those two are CleanRL's
+rainbow_atari.py without its distributions. Two of the transitions are terminal and one is truncated: the truncated
+one bootstraps.
 
     pip install torch==2.15.0 numpy
-    python generate.py > double_dqn.json
+    python generate.py > updates.json
 """
 
 import json
@@ -17,8 +19,26 @@ GAMMA, LEARNING_RATE, EPS, MAX_GRAD_NORM = 0.97, 3e-3, 1e-8, 0.05
 OBSERVATIONS, HIDDEN, ACTIONS, BATCH = 3, (7, 5), 4, 6
 
 
-def network(seed):
+class Dueling(nn.Module):
+    """The last hidden layer is there twice, as in Wang et al. 2016."""
+
+    def __init__(self):
+        super().__init__()
+        trunk, streams = HIDDEN
+        self.network = nn.Sequential(nn.Linear(OBSERVATIONS, trunk), nn.ReLU())
+        self.value_head = nn.Sequential(nn.Linear(trunk, streams), nn.ReLU(), nn.Linear(streams, 1))
+        self.advantage_head = nn.Sequential(nn.Linear(trunk, streams), nn.ReLU(), nn.Linear(streams, ACTIONS))
+
+    def forward(self, observations):
+        hidden = self.network(observations)
+        advantage = self.advantage_head(hidden)
+        return self.value_head(hidden) + advantage - advantage.mean(dim=1, keepdim=True)
+
+
+def network(seed, dueling):
     torch.manual_seed(seed)
+    if dueling:
+        return Dueling()
     sizes = (OBSERVATIONS, *HIDDEN, ACTIONS)
     layers = []
     for inputs, outputs in zip(sizes, sizes[1:]):
@@ -30,8 +50,8 @@ def plain(state):
     return {name: tensor.tolist() for name, tensor in state.items()}
 
 
-def case(double, loss_name):
-    online, target = network(1), network(2)
+def case(double, loss_name, dueling=False, weighted=False):
+    online, target = network(1, dueling), network(2, dueling)
     torch.manual_seed(3)
     observations = torch.randn(BATCH, OBSERVATIONS)
     next_observations = torch.randn(BATCH, OBSERVATIONS)
@@ -46,20 +66,26 @@ def case(double, loss_name):
         targets = rewards + GAMMA * (1 - terminated) * best
     before = plain(online.state_dict())
     q = online(observations).gather(1, actions[:, None]).squeeze(1)
-    loss = nn.functional.smooth_l1_loss(q, targets) if loss_name == "huber" else nn.functional.mse_loss(q, targets)
+    weights = torch.tensor([1.0, 0.25, 0.5, 0.125, 0.75, 0.0625]) if weighted else torch.ones(BATCH)
+    losses = {"huber": nn.functional.smooth_l1_loss, "mse": nn.functional.mse_loss}
+    loss = (weights * losses[loss_name](q, targets, reduction="none")).mean()
+    td_errors = (q - targets).abs().detach()
     optimizer = torch.optim.Adam(online.parameters(), lr=LEARNING_RATE, eps=EPS)
     optimizer.zero_grad()
     loss.backward()
     norm = nn.utils.clip_grad_norm_(online.parameters(), MAX_GRAD_NORM)
     optimizer.step()
     return {
-        "double_q": double, "loss_name": loss_name, "gamma": GAMMA, "learning_rate": LEARNING_RATE, "eps": EPS,
+        "double_q": double, "dueling": dueling, "loss_name": loss_name, "gamma": GAMMA, "learning_rate": LEARNING_RATE, "eps": EPS,
         "max_grad_norm": MAX_GRAD_NORM, "net_arch": list(HIDDEN),
         "online": before, "target": plain(target.state_dict()),
         "observations": observations.tolist(), "next_observations": next_observations.tolist(),
         "actions": actions.tolist(), "rewards": rewards.tolist(), "terminated": terminated.tolist(),
+        "weights": weights.tolist(), "td_errors": td_errors.tolist(),
         "targets": targets.tolist(), "loss": loss.item(), "grad_norm": norm.item(), "after": plain(online.state_dict()),
     }
 
 
-print(json.dumps([case(double, loss) for double in (False, True) for loss in ("huber", "mse")]))
+CASES = [(double, loss) for double in (False, True) for loss in ("huber", "mse")]
+CASES += [(True, "huber", False, True), (True, "mse", False, True), (False, "huber", True), (True, "huber", True, True)]
+print(json.dumps([case(*arguments) for arguments in CASES]))

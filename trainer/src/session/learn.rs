@@ -110,8 +110,9 @@ impl Session<'_> {
         }
         for k in 1..=updates {
             self.watch.doing(Activity::Replay);
-            self.replay.sample(settings.dqn.batch_size, returns, &mut self.sampler, &mut self.batch);
             self.books.updated_at = before + collected * k / updates;
+            let beta = settings.dqn.beta(self.books.updated_at, settings.train.total_timesteps);
+            self.replay.sample(settings.dqn.batch_size, returns, beta, &mut self.sampler, &mut self.batch);
             self.watch.doing(Activity::Updating);
             let stats = self.dqn.update(&self.batch, self.books.updated_at)?;
             self.books.update(&stats);
@@ -121,6 +122,7 @@ impl Session<'_> {
                     return Err(TrainError::NotFinite { what, value, update, step, seed });
                 }
             }
+            self.replay.update_priorities(&self.batch.rows, self.dqn.td_errors());
         }
         if measured {
             self.watch.gradients().leave(self.dqn.gradient_norms());

@@ -122,12 +122,12 @@ impl<'a> Session<'a> {
         let policy = GreedyPolicy::new(
             &plan.observation_space,
             &plan.action_space,
-            &dqn_config.net_arch,
-            dqn_config.activation_fn,
+            |features, actions| Dqn::network(dqn_config, features, actions),
             dqn.parameters().to_vec(),
         )?;
-        let replay = Replay::new(&plan.observation_space, settings.env.n_envs, dqn_config.buffer_size);
-        let stand_in = Replay::new(&plan.observation_space, 1, 1);
+        let (n_envs, buffer_size) = (settings.env.n_envs, dqn_config.buffer_size);
+        let replay = Replay::new(&plan.observation_space, n_envs, buffer_size, settings.prioritization());
+        let stand_in = Replay::new(&plan.observation_space, 1, 1, None);
         let eval = &settings.eval;
         let mut session = Self {
             writer: match &checkpoint {

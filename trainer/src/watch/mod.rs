@@ -2,8 +2,8 @@
 //!
 //! Training never waits for a viewer that nobody asked it to wait for, and never draws: one relaxed load a vector step
 //! says whether anybody watches at all. If so, an actor looks, between the choice of its actions and their step, what is
-//! wanted: frames of its environments, other actions, or that it waits ([`Gate`]). What threads do is a plain store to
-//! a cache line of their own ([`Pulse`]). Everything else, encoding included, happens on the server's threads.
+//! wanted: frames of its environments, other actions, or that it waits (`Gate`). What threads do is a plain store to
+//! a cache line of their own (`Pulse`). Everything else, encoding included, happens on the server's threads.
 //!
 //! | module | holds |
 //! |---|---|

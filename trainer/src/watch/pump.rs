@@ -229,8 +229,8 @@ impl Pump<'_> {
             return Vec::new();
         }
         let gradients = self.inner.watch().hub.gradients.latest();
-        let names = mlp.slices().into_iter().zip(mlp.norms(&weights.parameters)).enumerate();
-        let layers = names.map(|(i, ((name, _), parameters))| {
+        let names = mlp.names().into_iter().zip(mlp.norms(&weights.parameters)).enumerate();
+        let layers = names.map(|(i, (name, parameters))| {
             let gradient = gradients.get(i).copied().unwrap_or_default();
             LayerNorms { name, parameters, gradient }
         });

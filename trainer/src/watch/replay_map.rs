@@ -204,7 +204,7 @@ mod tests {
     /// Two environments; environment e's step k goes from (k, e) to (k + 1, e) with reward k.
     fn replay(steps: usize, room: usize) -> Replay {
         let space = Space::box_f32(vec![-100.0; 2], vec![100.0; 2]);
-        let mut replay = Replay::new(&space, 2, room).unwrap();
+        let mut replay = Replay::new(&space, 2, room, None).unwrap();
         for env in 0..2 {
             replay.begin(env, Row::F32(&[0.0, env as f32]));
             for k in 0..steps {

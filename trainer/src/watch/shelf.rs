@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn what_is_lent_can_be_seen_and_comes_back() {
-        let new = |envs| Replay::new(&Space::discrete(3), envs, 10).unwrap();
+        let new = |envs| Replay::new(&Space::discrete(3), envs, 10, None).unwrap();
         let (shelf, mut own) = (Shelf::new(new(1)), new(4));
         own.begin(2, Row::I32(&[1]));
         assert_eq!(shelf.look(Duration::ZERO, Replay::envs), None);

@@ -17,7 +17,9 @@ impl App {
         if self.state.taking_over.is_some() && !typing {
             self.reins(ctx);
         }
-        for &action in Action::ALL {
+        // Those with Shift or Ctrl first: without, a key is also the one that is pressed with them.
+        let with = |wanted: bool| move |action: &&Action| action.shortcut().modifiers.is_none() != wanted;
+        for &action in Action::ALL.iter().filter(with(true)).chain(Action::ALL.iter().filter(with(false))) {
             let shortcut = action.shortcut();
             let plain = shortcut.modifiers.is_none() && shortcut.logical_key != Key::F1;
             if !(typing && plain) && ctx.input_mut(|input| input.consume_shortcut(&shortcut)) {

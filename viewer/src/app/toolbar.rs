@@ -5,6 +5,7 @@ use eframe::egui::{Align, Button, DragValue, Layout, Ui};
 
 use super::App;
 use crate::command::{Action, Command};
+use crate::number::count;
 use crate::text;
 
 impl App {
@@ -81,29 +82,16 @@ fn exploration(ui: &mut Ui, status: &Status, commands: &mut Vec<Command>) {
 fn where_it_is(status: &Status, total: u64) -> String {
     let mut text = format!(
         "{} of {} steps · {} updates · {} episodes",
-        grouped(status.step),
-        grouped(total),
-        grouped(status.updates),
-        grouped(status.episodes)
+        count(status.step),
+        count(total),
+        count(status.updates),
+        count(status.episodes)
     );
     if let Some(mean) = status.mean_return {
         text += &format!(" · mean return {mean:.1}");
     }
     if status.dropped > 0 {
-        text += &format!(" · {} messages dropped", grouped(status.dropped));
-    }
-    text
-}
-
-/// `1234567` as `1,234,567`
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
+        text += &format!(" · {} messages dropped", count(status.dropped));
     }
     text
 }
@@ -119,15 +107,5 @@ fn short_name(action: Action, recording: bool) -> &'static str {
         Action::Record => text::SHORT_RECORD,
         Action::Screenshot => text::SHORT_SCREENSHOT,
         other => other.name(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn large_numbers_are_grouped() {
-        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
     }
 }

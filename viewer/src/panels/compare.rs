@@ -55,7 +55,7 @@ impl Panel for Compare {
             ui.weak(text::NO_RUN);
             return;
         }
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             for (side, chosen) in self.chosen.iter_mut().enumerate() {
                 choose(ui, side, chosen, model);
             }

@@ -6,7 +6,6 @@ mod lanes;
 use cartwheel_trainer::watch::{Activity, Status};
 use eframe::egui::{Align2, FontId, Grid, ProgressBar, Rect, Role, ScrollArea, Sense, Ui, WidgetInfo, lerp, vec2};
 
-use super::newest::due;
 use super::{Context, Panel, Place};
 use crate::command::Commands;
 use crate::memory;
@@ -23,6 +22,9 @@ const COLUMN: f32 = 3.0;
 const LANE: f32 = 16.0;
 /// The width of a lane's name.
 const NAME: f32 = 110.0;
+
+/// With less room, what is side by side goes one under the other.
+const SIDE_BY_SIDE: f32 = 640.0;
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
@@ -43,6 +45,19 @@ impl Panel for MachineRoom {
                 ui.weak(text::LANES_NOT_LIVE);
                 return own_memory(ui, context);
             };
+            let lanes = |ui: &mut Ui| {
+                gantt(ui, live);
+                shares(ui, live);
+            };
+            let fills = |ui: &mut Ui| {
+                fills(ui, &live.status);
+                own_memory(ui, context);
+            };
+            if ui.available_width() < SIDE_BY_SIDE {
+                lanes(ui);
+                fills(ui);
+                return speed(ui, live);
+            }
             ui.horizontal_top(|ui| {
                 ui.vertical(|ui| {
                     ui.set_width(240.0);
@@ -50,13 +65,9 @@ impl Panel for MachineRoom {
                 });
                 ui.vertical(|ui| {
                     ui.set_width(200.0);
-                    fills(ui, &live.status);
-                    own_memory(ui, context);
+                    fills(ui);
                 });
-                ui.vertical(|ui| {
-                    gantt(ui, live);
-                    shares(ui, live);
-                });
+                ui.vertical(lanes);
             });
         });
     }

@@ -158,7 +158,7 @@ mod tests {
         model.cursor = 3;
         let mut harness = stage(Rollouts::default(), model, State::default());
         harness.run();
-        for words in ["Episode 0, step 3", "judged by best weights", text::EXPLORES] {
+        for words in ["Episode 0, step 3", "judged by best weights", text::NOT_THE_BEST] {
             harness.get_by_label(words);
         }
         assert!(harness.query_by_label("Environment 1").is_none());

@@ -91,5 +91,5 @@ pub(crate) fn policy(id: &str, seed: u64) -> GreedyPolicy {
     let Space::Discrete { n, .. } = actions else { panic!("{actions}") };
     let mlp = Mlp::new(Features::new(observations).unwrap().width(), &[8], *n as usize, Activation::Relu);
     let parameters = mlp.init(&mut Generator::new(seed));
-    GreedyPolicy::new(observations, actions, &[8], Activation::Relu, parameters).unwrap()
+    GreedyPolicy::new(observations, actions, |_, _| mlp, parameters).unwrap()
 }

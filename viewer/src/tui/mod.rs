@@ -10,8 +10,11 @@ use cartwheel_trainer::watch::{self, Interest, Request};
 use crossbeam::channel::{Receiver, Sender};
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, poll, read};
 
+use crate::command::{Action, Command};
 use crate::model::{Model, Update};
 use crate::source::Order;
+use crate::state::State;
+use crate::transport;
 use crate::window::ViewerError;
 
 /// Between two pictures.
@@ -27,19 +30,15 @@ struct Choice {
 }
 
 /// What a key asks for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum Wish {
     Quit,
-    Pause,
-    Step,
-    Faster,
-    Slower,
+    /// What has a key in the window too.
+    Do(Action),
     NextEnv,
     PreviousEnv,
     NextRun,
     NextMetric,
-    LastEpisode,
-    Live,
 }
 
 /// Shows runs in this process's terminal until q is pressed. A run that is watched goes on.
@@ -88,7 +87,7 @@ fn show(
         while poll(deadline.saturating_duration_since(Instant::now()))? {
             match read().map(|event| wish(&event))? {
                 Some(Wish::Quit) => return Ok(()),
-                Some(wish) => fulfil(&wish, &mut model, &mut choice, orders),
+                Some(wish) => fulfil(wish, &mut model, &mut choice, orders),
                 None => {}
             }
         }
@@ -104,44 +103,43 @@ fn wish(event: &Event) -> Option<Wish> {
         // In raw mode Ctrl-C is a key like any other.
         KeyCode::Char('c') if modifiers.contains(KeyModifiers::CONTROL) => Some(Wish::Quit),
         KeyCode::Char('q') | KeyCode::Esc => Some(Wish::Quit),
-        KeyCode::Char(' ') => Some(Wish::Pause),
-        KeyCode::Right => Some(Wish::Step),
-        KeyCode::Char('+' | '=') => Some(Wish::Faster),
-        KeyCode::Char('-') => Some(Wish::Slower),
+        KeyCode::Char(' ') => Some(Wish::Do(Action::PlayPause)),
+        KeyCode::Right => Some(Wish::Do(Action::StepForward)),
+        KeyCode::Left => Some(Wish::Do(Action::StepBack)),
+        KeyCode::Char('+' | '=') => Some(Wish::Do(Action::Faster)),
+        KeyCode::Char('-') => Some(Wish::Do(Action::Slower)),
+        KeyCode::Char('0') => Some(Wish::Do(Action::FlatOut)),
+        KeyCode::Char('e') => Some(Wish::Do(Action::PreviousEpisode)),
+        KeyCode::Char('l') => Some(Wish::Do(Action::GoLive)),
         KeyCode::Down | KeyCode::Char('n') => Some(Wish::NextEnv),
         KeyCode::Up | KeyCode::Char('p') => Some(Wish::PreviousEnv),
         KeyCode::Tab => Some(Wish::NextRun),
         KeyCode::Char('m') => Some(Wish::NextMetric),
-        KeyCode::Char('e') => Some(Wish::LastEpisode),
-        KeyCode::Char('l') => Some(Wish::Live),
         _ => None,
     }
 }
 
-fn fulfil(wish: &Wish, model: &mut Model, choice: &mut Choice, orders: &Sender<Order>) {
-    let tell = |command| drop(orders.send(Order::Send(Request::Command { id: 0, command })));
-    let status = model.live.as_ref().map(|live| &live.status);
+fn fulfil(wish: Wish, model: &mut Model, choice: &mut Choice, orders: &Sender<Order>) {
     match wish {
         Wish::Quit => {}
-        Wish::Pause if model.film.is_some() => model.playing = !model.playing,
-        Wish::Pause if status.is_some_and(|status| status.paused) => tell(watch::Command::Resume),
-        Wish::Pause => tell(watch::Command::Pause),
-        Wish::Step if model.film.is_some() => model.seek(model.cursor + 1),
-        Wish::Step => tell(watch::Command::Step(1)),
-        Wish::Faster | Wish::Slower => {
-            let factor = if *wish == Wish::Faster { 2.0 } else { 0.5 };
-            if model.film.is_some() {
-                model.playback_speed *= factor;
-            } else if let Some(status) = status {
-                // From as fast as it goes, down from what that is.
-                let speed = status.speed.unwrap_or(status.measured_speed) * factor;
-                let flat_out = status.speed.is_none() && factor > 1.0;
-                tell(watch::Command::Speed(Some(speed).filter(|speed| *speed > 0.0 && !flat_out)));
+        Wish::Do(action) => {
+            let state = State { run: Some(choice.run), env: Some(choice.env), ..State::default() };
+            for command in transport::act(model, &state, action) {
+                match command {
+                    Command::Run(command) => drop(orders.send(Order::Send(Request::Command { id: 0, command }))),
+                    Command::OpenEpisode(run, number, step) => {
+                        let Some(opened) = model.runs.get(run) else { continue };
+                        drop(orders.send(Order::Replay(run, opened.path.clone(), number)));
+                        model.cue(step);
+                        model.playing = true;
+                    }
+                    _ => {}
+                }
             }
         }
         Wish::NextEnv | Wish::PreviousEnv => {
             let n = model.live.as_ref().map_or(1, |live| live.welcome.n_envs.max(1));
-            choice.env = if *wish == Wish::NextEnv { choice.env + 1 } else { choice.env + n - 1 } % n;
+            choice.env = if wish == Wish::NextEnv { choice.env + 1 } else { choice.env + n - 1 } % n;
             ask_for(choice, orders);
         }
         Wish::NextRun if !model.runs.is_empty() => {
@@ -152,15 +150,6 @@ fn fulfil(wish: &Wish, model: &mut Model, choice: &mut Choice, orders: &Sender<O
         }
         Wish::NextRun => {}
         Wish::NextMetric => choice.metric += 1,
-        Wish::LastEpisode => {
-            let Some(run) = model.runs.get(choice.run) else { return };
-            if let Some(last) = run.episodes.len().checked_sub(1) {
-                drop(orders.send(Order::Replay(choice.run, run.path.clone(), last)));
-                model.cue(0);
-                model.playing = true;
-            }
-        }
-        Wish::Live => model.close_film(),
     }
 }
 

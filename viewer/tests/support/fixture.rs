@@ -4,14 +4,15 @@ use cartwheel_agents::nn::Mlp;
 use cartwheel_envs::{Env as _, Generator, OwnedAction, Row, Rows, Scene};
 use cartwheel_trainer::run::{EpisodeEntry, MetricsRow};
 use cartwheel_trainer::watch::{
-    Activity, ChosenBy, EnvFrame, Judgement, Lanes, LayerNorms, Observation, Reply, Status, WeightsReply, Welcome,
+    Activity, ChosenBy, EnvFrame, Judgement, Lanes, LayerNorms, Observation, ReplayColor, ReplayMap, ReplayQuery,
+    Reply, Status, WeightsReply, Welcome,
 };
 use cartwheel_trainer::{Algo, Settings};
 use cartwheel_viewer::Update;
 use cartwheel_viewer::spaces::Spaces;
 
 /// The run's metrics, episodes and configuration: it has trained for 20,000 steps.
-pub fn finished() -> Vec<Update> {
+pub(crate) fn finished() -> Vec<Update> {
     let settings = settings();
     vec![
         Update::Opened("runs/CartPole-v1-dqn-s1".into()),
@@ -23,7 +24,7 @@ pub fn finished() -> Vec<Update> {
 }
 
 /// The same run while it trains, with four environments at its beginning.
-pub fn live() -> Vec<Update> {
+pub(crate) fn live() -> Vec<Update> {
     let mut updates = finished();
     let welcome = Welcome {
         run: "CartPole-v1-dqn-s1".into(),
@@ -44,6 +45,7 @@ pub fn live() -> Vec<Update> {
         Update::Reply(Reply::Status(status())),
         Update::Reply(Reply::Lanes(Lanes { start: 0.0, interval: 0.005, seen: lanes })),
         Update::Reply(Reply::Weights(WeightsReply { version: 1, parameters })),
+        Update::Reply(Reply::ReplayMap(replay_map())),
         Update::Reply(Reply::Frames((0..4).map(frame).collect())),
     ]);
     updates
@@ -98,6 +100,22 @@ fn status() -> Status {
         memory: 40 << 20,
         layers: vec![layer("0.weight", 12.5, 0.31), layer("0.bias", 2.25, 0.12), layer("2.weight", 8.5, 0.22)],
         ..Status::default()
+    }
+}
+
+/// The map that the replay buffer's panel first asks for: most of it around the middle.
+fn replay_map() -> ReplayMap {
+    let bins = 48;
+    let count = |cell: u32| {
+        let (x, y) = (f64::from(cell % bins) - 23.5, f64::from(cell / bins) - 23.5);
+        (400.0 / (1.0 + x * x / 16.0 + y * y / 64.0)) as u32 / 8
+    };
+    ReplayMap {
+        query: ReplayQuery { axes: (2, 3), bins: (bins, bins), color: ReplayColor::Count },
+        transitions: 20_000,
+        ranges: [(-0.21, 0.21), (-2.5, 2.5)],
+        counts: (0..bins * bins).map(count).collect(),
+        values: vec![f32::NAN; (bins * bins) as usize],
     }
 }
 

@@ -1,6 +1,6 @@
 //! What tests of the window share.
 
-pub mod fixture;
+pub(crate) mod fixture;
 mod painter;
 
-pub use painter::Painter;
+pub(crate) use painter::Painter;

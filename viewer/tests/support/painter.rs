@@ -10,7 +10,7 @@ use image::{Rgba, RgbaImage};
 
 /// See the module's documentation.
 #[derive(Default)]
-pub struct Painter {
+pub(crate) struct Painter {
     textures: BTreeMap<TextureKey, Texture>,
 }
 
@@ -26,6 +26,7 @@ struct Texture {
 type Color = [f32; 4];
 
 impl TestRenderer for Painter {
+    #[allow(clippy::iter_over_hash_type, reason = "each texture is changed by itself, in whatever order")]
     fn handle_delta(&mut self, delta: &mut TexturesDelta) {
         for (id, images) in delta.set.drain() {
             for delta in images {

@@ -41,9 +41,9 @@ impl Look {
             .smallest_positive(most / 1e4)
             .custom_formatter(
                 move |value, _| if axis == Axis::WallTime { number::seconds(value) } else { number::compact(value) },
-            )
-            .text(text::SMOOTHING);
-        ui.add(slider).on_hover_text(text::SMOOTHING_HINT);
+            );
+        let label = ui.label(text::SMOOTHING);
+        ui.add(slider).labelled_by(label.id).on_hover_text(text::SMOOTHING_HINT);
         ui.checkbox(&mut self.grouped, text::GROUPED).on_hover_text(text::GROUPED_HINT);
         let label = ui.label(text::FILTER);
         let filter = TextEdit::singleline(&mut self.filter).hint_text(text::FILTER_EXAMPLE).desired_width(160.0);

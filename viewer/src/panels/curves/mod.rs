@@ -59,12 +59,14 @@ impl Panel for Curves {
         let look = self.look.clone();
         let subject = |metric| Subject { model: context.model, metric, groups: &groups, look: &look };
         let extent = plotted.iter().filter_map(|metric| subject(metric).extent()).map(|(_, to)| to).fold(1.0, f64::max);
+        // What does not fit above must not make the plots wider than the window.
+        let width = ui.available_width() - ui.spacing().scroll.allocated_width();
         ui.horizontal_wrapped(|ui| self.look.ui(ui, extent));
         legend(ui, &groups);
         if plotted.is_empty() {
             ui.weak(if metrics.is_empty() { text::NO_CURVES } else { text::NO_METRICS_CHOSEN });
         }
-        self.plots(ui, &plotted.into_iter().map(subject).collect::<Vec<_>>(), commands);
+        self.plots(ui, width, &plotted.into_iter().map(subject).collect::<Vec<_>>(), commands);
     }
 }
 
@@ -81,8 +83,8 @@ impl Curves {
     }
 
     /// As many plots beside each other as there is room for; only those in sight are made.
-    fn plots(&mut self, ui: &mut Ui, subjects: &[Subject<'_>], commands: &mut Commands) {
-        let room = ui.available_size();
+    fn plots(&mut self, ui: &mut Ui, width: f32, subjects: &[Subject<'_>], commands: &mut Commands) {
+        let room = vec2(width, ui.available_height());
         let spacing = ui.spacing().item_spacing;
         let columns = ((room.x / PLOT[0]) as usize).clamp(1, subjects.len().max(1));
         let rows = subjects.len().div_ceil(columns);

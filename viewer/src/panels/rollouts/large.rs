@@ -25,7 +25,7 @@ pub(super) fn live(ui: &mut Ui, subject: Subject<'_>, spaces: Option<&Spaces>, s
     ui.horizontal(|ui| {
         ui.label(cell.words());
         ui.weak(format!("{} {}", text::EPISODE, subject.episode));
-        chooser(ui, subject.verdict.chosen_by);
+        chooser(ui, subject.verdict.chosen_by, text::EXPLORES);
     });
     let place = picture_place(ui);
     let clicked = cell.ui(ui, place).clicked();
@@ -43,7 +43,7 @@ pub(super) fn film(ui: &mut Ui, film: &Film, subject: Subject<'_>, spaces: Optio
         if !film.judge.is_empty() {
             ui.weak(format!("{} {}", text::JUDGED_BY, film.judge));
         }
-        chooser(ui, subject.verdict.chosen_by);
+        chooser(ui, subject.verdict.chosen_by, text::NOT_THE_BEST);
     });
     let place = picture_place(ui);
     let response = ui.interact(place, ui.scope_id().with("film"), Sense::hover());
@@ -60,12 +60,13 @@ fn picture_place(ui: &Ui) -> Rect {
     place
 }
 
-/// Who chose the action, where it was not the policy for the best.
-fn chooser(ui: &mut Ui, chosen_by: ChosenBy) {
+/// Who chose the action, where it was not the policy for the best. Of an episode that is shown again is known only that
+/// the weights that judge it would have chosen another.
+fn chooser(ui: &mut Ui, chosen_by: ChosenBy, explored: &str) {
     let theme = Theme::of(ui);
     match chosen_by {
         ChosenBy::Greedy => {}
-        ChosenBy::Exploration => drop(ui.colored_label(theme.explored, text::EXPLORES)),
+        ChosenBy::Exploration => drop(ui.colored_label(theme.explored, explored)),
         ChosenBy::Person => drop(ui.colored_label(theme.person, text::PERSON_PLAYS)),
     }
 }

@@ -1,7 +1,7 @@
 //! The keys of a player as buttons, and the speed.
 
 use cartwheel_trainer::watch;
-use eframe::egui::{Align, Button, ComboBox, Layout, Role, Slider, Ui, WidgetInfo};
+use eframe::egui::{Button, ComboBox, Role, Slider, Ui, WidgetInfo};
 
 use super::icons::{self, Icon};
 use crate::command::{Action, Command, Commands};
@@ -18,7 +18,7 @@ const SLIDER: f32 = 70.0;
 /// Shows the buttons for the episode that is shown, or else for the live run.
 pub(super) fn show(ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
     let model = context.model;
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         let moving = match (&model.film, &model.live) {
             (Some(_), _) => model.playing,
             (None, Some(live)) => !live.status.paused,
@@ -40,23 +40,21 @@ pub(super) fn show(ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
             (None, Some(live)) => live_speed(ui, live, commands),
             (None, None) => {}
         }
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if let Some(film) = &model.film {
-                if ui.button(text::LIVE).on_hover_text(Action::GoLive.name()).clicked() {
-                    commands.push(Command::Do(Action::GoLive));
-                }
-                if !film.moments.is_empty() {
-                    judge(ui, film, commands);
-                }
-                ui.label(text::step_of(model.cursor, film.last_step()));
-            } else if let Some(live) = &model.live {
-                let looking_back = live.history.at().is_some();
-                let label = if looking_back { text::LOOKING_BACK } else { text::IS_LIVE };
-                if ui.selectable_label(!looking_back, label).on_hover_text(Action::GoLive.name()).clicked() {
-                    commands.push(Command::Do(Action::GoLive));
-                }
+        if let Some(film) = &model.film {
+            ui.label(text::step_of(model.cursor, film.last_step()));
+            if !film.moments.is_empty() {
+                judge(ui, film, commands);
             }
-        });
+            if ui.button(text::LIVE).on_hover_text(Action::GoLive.name()).clicked() {
+                commands.push(Command::Do(Action::GoLive));
+            }
+        } else if let Some(live) = &model.live {
+            let looking_back = live.history.at().is_some();
+            let label = if looking_back { text::LOOKING_BACK } else { text::IS_LIVE };
+            if ui.selectable_label(!looking_back, label).on_hover_text(Action::GoLive.name()).clicked() {
+                commands.push(Command::Do(Action::GoLive));
+            }
+        }
     });
 }
 
