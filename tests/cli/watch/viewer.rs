@@ -122,10 +122,19 @@ impl Viewer {
         })
     }
 
-    /// The newest frame of an environment that comes from now on and for which `holds`.
+    /// The newest frame of an environment for which `holds`, of those that came since they were last forgotten or are
+    /// still to come.
     #[track_caller]
     pub(super) fn frame(&mut self, env: u32, holds: impl Fn(&EnvFrame) -> bool) -> EnvFrame {
+        let fits = |frame: &&EnvFrame| frame.env == env && holds(frame);
+        let newest = |viewer: &Self| viewer.frames.iter().rev().find(fits).cloned();
+        newest(self).unwrap_or_else(|| self.until(|viewer, _| newest(viewer)))
+    }
+
+    /// Forgets all frames and gives a command, so that only what follows from it is seen.
+    #[track_caller]
+    pub(super) fn afresh(&mut self, command: Command) {
         self.frames.clear();
-        self.until(|viewer, _| viewer.frames.iter().rev().find(|frame| frame.env == env && holds(frame)).cloned())
+        self.ok(command);
     }
 }

@@ -26,19 +26,16 @@ impl Session<'_> {
             shelf: self.shelf.clone(),
             returns: self.returns(),
         };
-        match Server::start(self.watch.clone(), facts) {
-            Ok(server) => {
-                if let Some(patience) = self.plan.wait_for_viewer {
-                    self.watch.await_viewer(patience);
-                }
-                Some(server)
-            }
-            Err(error) => {
-                let warning = format!("the run cannot be watched: {error}; it trains all the same");
-                self.tell(&Event::Warning(&warning));
-                None
-            }
+        if let Some(patience) = self.plan.wait_for_viewer {
+            self.watch.await_viewer(patience);
         }
+        let started = Server::start(self.watch.clone(), facts);
+        if let Err(error) = &started {
+            self.watch.open();
+            let warning = format!("the run cannot be watched: {error}; it trains all the same");
+            self.tell(&Event::Warning(&warning));
+        }
+        started.ok()
     }
 
     /// The chance of exploring after `steps` environment steps.

@@ -18,7 +18,7 @@ const SLACK: Duration = Duration::from_millis(20);
 /// With so few vector steps to go until the next rest, each is shown.
 const EACH_SHOWN: u64 = 100;
 /// How long an actor waits for the server to take a step that must be shown.
-const HANDOVER: Duration = Duration::from_millis(200);
+const HANDOVER: Duration = Duration::from_secs(1);
 
 /// See the module's documentation.
 #[derive(Debug)]

@@ -68,6 +68,7 @@ struct Hub {
     gradients: GradientNorms,
     numbers: Numbers,
     viewers: AtomicUsize,
+    refreshing: Mutex<()>,
     /// The server's thread that takes frames, to be woken when there are some.
     pump: OnceLock<Thread>,
     /// What the run's owner stops it with, and what a viewer does.
@@ -118,7 +119,8 @@ impl Watch {
         self.hub.gate.open();
     }
 
-    /// Holds the run before its first step until a viewer wants frames, but no longer than `patience`.
+    /// Holds the run before its first step until a viewer wants frames, but no longer than `patience`. To be called before
+    /// viewers can come.
     pub(crate) fn await_viewer(&self, patience: Duration) {
         self.hub.gate.await_viewer(patience);
         self.refresh();
@@ -185,7 +187,9 @@ impl Watch {
         self.refresh();
     }
 
+    /// Works out whether anybody watches. One at a time, so that what was found last is what is stored last.
     fn refresh(&self) {
+        let _alone = self.hub.refreshing.lock().unwrap_or_else(PoisonError::into_inner);
         let attended = self.hub.viewers.load(Ordering::Relaxed) > 0 || self.hub.gate.awaits_viewer();
         self.hub.attention.0.store(attended, Ordering::Relaxed);
     }
