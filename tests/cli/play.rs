@@ -136,7 +136,7 @@ fn a_game_of_turns_is_played_to_its_end_and_again() {
     player.press("r", "episode 2 · step 0 · return 0.0");
     let (output, written) = player.leave("q");
     assert_eq!(output.code, 0);
-    let told = json!({"env": "CliffWalking-v1", "seed": 5, "returns": [-13.0], "lengths": [13], "record": "a.gif"});
+    let told = json!({"env": "CliffWalking-v1", "seed": 5, "returns": [-13.0], "lengths": [13], "against": [], "record": "a.gif"});
     assert_eq!(output.json, told);
     assert!(written.contains('▀') && written.contains("\x1b[38;2;"), "there is no picture");
 

@@ -43,8 +43,8 @@ crate::config! {
         n_steps: usize = 1, at_least(1);
         /// The online network chooses the next action and the target network values it.
         double_q: bool = true;
-        /// How good a state is and how much better each action is are learnt apart, each with the last hidden layer for
-        /// itself.
+        /// How good a state is and how much better each action is are learnt apart, each with a last hidden layer of its
+        /// own (dueling networks).
         dueling: bool = false;
         /// Transitions are drawn in proportion to (|TD error| + eps)^alpha instead of uniformly.
         prioritized_replay: bool = false;

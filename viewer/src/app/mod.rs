@@ -30,8 +30,8 @@ const FRAME: Duration = Duration::from_micros(16_667);
 const SOFTWARE_FRAME: Duration = Duration::from_millis(50);
 /// Between looks at this process's memory.
 const WEIGH: Duration = Duration::from_secs(1);
-/// Between looks at what came in while nothing moves.
-const IDLE: Duration = Duration::from_millis(250);
+/// The most time that passes from one picture to the next: a window that slept does not jump.
+const LONGEST: Duration = Duration::from_millis(250);
 
 /// See the module's documentation.
 pub struct App {
@@ -131,8 +131,10 @@ impl App {
             self.model.own_memory = memory::of_this_process();
         }
         let passed = self.last.replace(now).map_or(Duration::ZERO, |last| now - last);
-        self.model.pass(passed.min(IDLE));
-        ctx.request_repaint_after(self.pause());
+        self.model.pass(passed.min(LONGEST));
+        if let Some(pause) = self.pause() {
+            ctx.request_repaint_after(pause);
+        }
     }
 
     /// Says in the window's title what is shown.
@@ -180,13 +182,10 @@ impl App {
         }
     }
 
-    /// How long until the next picture.
-    fn pause(&self) -> Duration {
-        match (self.model.is_moving() || self.camera.is_recording(), &self.software) {
-            (false, _) => IDLE,
-            (true, None) => FRAME,
-            (true, Some(_)) => SOFTWARE_FRAME,
-        }
+    /// How long until the next picture; none is due while nothing moves: what comes in wakes the window.
+    fn pause(&self) -> Option<Duration> {
+        let moving = self.model.is_moving() || self.camera.is_recording();
+        moving.then(|| if self.software.is_some() { SOFTWARE_FRAME } else { FRAME })
     }
 
     /// Paints everything.
