@@ -41,7 +41,12 @@ impl Mirror {
     /// # Errors
     /// If the run does not let this viewer in, or there is no room for the copy.
     pub(crate) fn start(address: SocketAddr, token: &str) -> Result<Self, ViewerError> {
-        let refused = |error: WatchError| ViewerError::Nothing(error.to_string());
+        let refused = |error: WatchError| match error {
+            WatchError::Nobody { address, .. } => ViewerError::Nothing(format!(
+                "nobody answers at {address}: does the run still train, and is its port forwarded (ssh -L)?"
+            )),
+            other => ViewerError::Nothing(other.to_string()),
+        };
         let file = WatchFile { protocol: VERSION, address, token: token.to_owned(), pid: 0 };
         let mut connection = Connection::to(&file).map_err(refused)?;
         let name = match connection.receive(PATIENCE).map_err(refused)? {
