@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use cartwheel::trainer::run::{MetricsLog, RunDir};
-use cartwheel::trainer::watch::{Connection, Reply, Status};
+use cartwheel::trainer::watch::{Connection, Reply, Status, WatchFile};
 use desktop::{Desktop, picture, wait};
 use support::{Folder, Running};
 
@@ -128,6 +128,29 @@ fn a_person_takes_over_while_a_key_is_held() {
     training.wait();
     let metrics = std::fs::read_to_string(folder.path("runs/long/metrics.jsonl")).unwrap();
     assert!(metrics.contains("control/taken_over"), "what a person did is written down");
+}
+
+/// As from another machine: by the address and the token alone.
+#[test]
+fn a_run_is_watched_without_its_folder() {
+    let (folder, desktop) = (Folder::new(), Desktop::new());
+    let training = folder.spawn(LONG);
+    let mut witness = Witness::of(&folder, "long");
+    witness.sees("episodes", |status| status.episodes > 1000);
+    let file = WatchFile::load(&folder.path("runs/long")).unwrap();
+    let elsewhere = Folder::new();
+    let line = format!("watch --address {} --token {}", file.address, file.token);
+    let _viewer = start(&elsewhere, &desktop, &line);
+    desktop.window("long - Cartwheel");
+    desktop.press(&["space"]);
+    witness.sees("a pause", |status| status.paused);
+    // Its episodes are there too.
+    wait("an episode", || {
+        desktop.press(&["shift+Left"]);
+        desktop.has_window("long - Episode [0-9]+").then_some(())
+    });
+    training.signal("TERM");
+    training.wait();
 }
 
 #[test]
