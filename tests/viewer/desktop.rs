@@ -39,15 +39,19 @@ impl Desktop {
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
-    /// Waits for a window with `title` in its title, and gives it the keyboard.
+    /// Waits for a window with `title` in its title.
     pub(crate) fn window(&self, title: &str) -> String {
-        let window = wait(&format!("a window {title:?}"), || {
+        let find = || {
             let found = self.xdotool(&["search", "--onlyvisible", "--name", title])?;
             found.lines().next().map(str::to_owned)
-        });
-        // There is no window manager to do it.
-        self.xdotool(&["windowfocus", "--sync", &window]);
-        window
+        };
+        wait(|| format!("a window {title:?} among {:?}", self.titles()), find)
+    }
+
+    /// The titles of all windows.
+    fn titles(&self) -> Vec<String> {
+        let all = self.xdotool(&["search", "--name", ".*"]).unwrap_or_default();
+        all.lines().filter_map(|window| self.xdotool(&["getwindowname", window])).collect()
     }
 
     /// Whether there is such a window now.
@@ -55,13 +59,41 @@ impl Desktop {
         self.xdotool(&["search", "--onlyvisible", "--name", title]).is_some_and(|found| !found.is_empty())
     }
 
+    /// Gives the window the keyboard, and waits until it has it: there is no window manager to do so.
+    fn focus(&self) {
+        wait(
+            || "the keyboard".into(),
+            || {
+                let window = self.xdotool(&["search", "--onlyvisible", "--name", "Cartwheel"])?;
+                let window = window.lines().next()?;
+                self.xdotool(&["windowfocus", window])?;
+                (self.xdotool(&["getwindowfocus", "-f"])? == window).then_some(())
+            },
+        );
+    }
+
     /// Presses keys one after the other, by X's names: `space`, `Right`, `ctrl+k`.
     pub(crate) fn press(&self, keys: &[&str]) {
+        self.focus();
         self.xdotool(&[&["key", "--delay", "60"], keys].concat());
+    }
+
+    /// Opens one of the last episodes of the run, as soon as the window has read of any.
+    pub(crate) fn open_last_episode(&self, run: &str) {
+        let shown = format!("{run} - Episode [0-9]+");
+        wait(
+            || "an episode".into(),
+            || {
+                self.press(&["shift+Left"]);
+                sleep(Duration::from_millis(300));
+                self.has_window(&shown).then_some(())
+            },
+        );
     }
 
     /// Holds a key down, or lets go of it.
     pub(crate) fn hold(&self, key: &str, down: bool) {
+        self.focus();
         self.xdotool(&[if down { "keydown" } else { "keyup" }, key]);
     }
 
@@ -82,18 +114,18 @@ impl Drop for Desktop {
 }
 
 /// Asks again and again until there is an answer.
-pub(crate) fn wait<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait<T>(what: impl Fn() -> String, mut ask: impl FnMut() -> Option<T>) -> T {
     let begin = Instant::now();
     loop {
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(begin.elapsed() < PATIENCE, "waited for {what}, in vain");
+        assert!(begin.elapsed() < PATIENCE, "waited for {}, in vain", what());
         sleep(Duration::from_millis(20));
     }
 }
 
 /// A picture, once it is whole.
 pub(crate) fn picture(path: &Path) -> image::RgbaImage {
-    wait(&format!("{}", path.display()), || image::open(path).ok()).to_rgba8()
+    wait(|| path.display().to_string(), || image::open(path).ok()).to_rgba8()
 }

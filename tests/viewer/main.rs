@@ -35,16 +35,19 @@ struct Witness(Connection);
 impl Witness {
     fn of(folder: &Folder, run: &str) -> Self {
         let path = folder.path("runs").join(run);
-        Self(wait("the run to be live", || Connection::open(&path).ok()))
+        Self(wait(|| "the run to be live".into(), || Connection::open(&path).ok()))
     }
 
     /// Waits for a status.
     fn sees(&mut self, what: &str, holds: impl Fn(&Status) -> bool) -> Status {
-        wait(what, || match self.0.receive(Duration::from_millis(500)) {
-            Ok(Some(Reply::Status(status))) if holds(&status) => Some(status),
-            Ok(_) => None,
-            Err(error) => panic!("{what}: {error}"),
-        })
+        wait(
+            || what.into(),
+            || match self.0.receive(Duration::from_millis(500)) {
+                Ok(Some(Reply::Status(status))) if holds(&status) => Some(status),
+                Ok(_) => None,
+                Err(error) => panic!("{what}: {error}"),
+            },
+        )
     }
 }
 
@@ -58,15 +61,17 @@ fn training_is_seen_in_a_window_that_stays_when_it_is_over() {
     assert!(status.speed.unwrap() < 1000.0, "{status:?}");
     // As fast as it goes.
     desktop.press(&["0"]);
-    wait("the run to end", || {
-        let manifest = RunDir::open(folder.path("runs/seen")).unwrap().manifest();
-        std::fs::read_to_string(manifest).unwrap().contains("finished").then_some(())
-    });
+    wait(
+        || "the run to end".into(),
+        || {
+            let manifest = RunDir::open(folder.path("runs/seen")).unwrap().manifest();
+            std::fs::read_to_string(manifest).unwrap().contains("finished").then_some(())
+        },
+    );
     assert!(desktop.has_window("seen - Cartwheel"), "the window stays");
     // The last episode, and in it a step back from its end and another.
-    desktop.press(&["shift+Left"]);
-    desktop.window("seen - Episode [0-9]+");
-    desktop.press(&["space", "space", "Home"]);
+    desktop.open_last_episode("seen");
+    desktop.press(&["Home"]);
     desktop.window("step 0 - Cartwheel");
     desktop.press(&["Right", "Right", "Left"]);
     desktop.window("step 1 - Cartwheel");
@@ -145,10 +150,13 @@ fn a_run_is_watched_without_its_folder() {
     desktop.press(&["space"]);
     witness.sees("a pause", |status| status.paused);
     // Its episodes are there too.
-    wait("an episode", || {
-        desktop.press(&["shift+Left"]);
-        desktop.has_window("long - Episode [0-9]+").then_some(())
-    });
+    wait(
+        || "an episode".into(),
+        || {
+            desktop.press(&["shift+Left"]);
+            desktop.has_window("long - Episode [0-9]+").then_some(())
+        },
+    );
     training.signal("TERM");
     training.wait();
 }
@@ -163,11 +171,15 @@ fn a_click_on_a_curve_opens_the_episode() {
     desktop.window("run - Cartwheel");
     // The curve is where its colour is: at the right end of the plot of episodes' returns, the third from the left.
     desktop.click(600, 600);
-    let found = wait("a curve", || {
-        desktop.press(&["s"]);
-        let path = (1..100).map(|n| folder.path(&format!("run-{n}.png"))).take_while(|path| path.exists()).last()?;
-        last_point(&picture(&path))
-    });
+    let found = wait(
+        || "a curve".into(),
+        || {
+            desktop.press(&["s"]);
+            let path =
+                (1..100).map(|n| folder.path(&format!("run-{n}.png"))).take_while(|path| path.exists()).last()?;
+            last_point(&picture(&path))
+        },
+    );
     desktop.click(found.0, found.1);
     desktop.window("run - Episode [0-9]+");
 }

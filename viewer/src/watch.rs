@@ -2,13 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use crossbeam::channel::{Receiver, Select, unbounded};
-use eframe::egui::Context;
+use crossbeam::channel::unbounded;
 
 use crate::app::App;
-use crate::model::Update;
 use crate::source::{self, Mirror, Order};
 use crate::window::{self, ViewerError};
 use crate::{text, tui};
@@ -56,29 +53,8 @@ pub fn watch(view: Watch) -> Result<(), ViewerError> {
     if view.tui {
         return tui::run(&updates, &orders);
     }
-    let bell = updates.clone();
     window::open(text::TITLE, SIZE, move |context, software| {
-        let window = context.egui_ctx.clone();
-        // Without it the window still shows what is new, with what is touched next.
-        let ringing = std::thread::Builder::new().name("bell".to_owned()).spawn(move || ring(&bell, &window));
-        if let Err(error) = ringing {
-            tracing::warn!("the window will not wake for what is new: {error}");
-        }
         context.egui_ctx.all_styles_mut(|style| style.animation_time = 0.0);
-        App::new(updates, orders).with_software_renderer(software).opening(view.episode).slowing(view.speed)
+        App::new(updates, orders).with_software_renderer(software).opening(view.episode).slowing(view.speed).woken()
     })
-}
-
-/// Wakes the window whenever there is something new for it, so that it sleeps while there is not.
-fn ring(updates: &[Receiver<Update>], window: &Context) {
-    let mut any = Select::new();
-    for source in updates {
-        any.recv(source);
-    }
-    loop {
-        any.ready();
-        window.request_repaint();
-        // Until then the window has taken in what there was, and a burst wakes it once.
-        std::thread::sleep(Duration::from_millis(30));
-    }
 }

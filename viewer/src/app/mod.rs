@@ -1,5 +1,6 @@
 //! The window: takes in updates, carries out commands, and lays out the panels.
 
+mod bell;
 mod camera;
 mod execute;
 mod keys;
@@ -61,6 +62,8 @@ pub struct App {
     opening: Option<(usize, u32)>,
     /// Vector steps a second that the first live run is slowed down to.
     slowing: Option<f32>,
+    /// Whether there is still a bell to be hung up that wakes the window.
+    bell: bool,
 }
 
 impl App {
@@ -82,6 +85,7 @@ impl App {
             software: None,
             opening: None,
             slowing: None,
+            bell: false,
         }
     }
 
@@ -100,6 +104,12 @@ impl App {
     /// Slows the first live run down to so many vector steps a second.
     pub fn slowing(mut self, speed: Option<f32>) -> Self {
         self.slowing = speed;
+        self
+    }
+
+    /// Is woken by what is new from its second picture on; else somebody has to ask it for pictures.
+    pub fn woken(mut self) -> Self {
+        self.bell = true;
         self
     }
 
@@ -129,6 +139,14 @@ impl App {
         if self.weighed.is_none_or(|weighed| now - weighed > WEIGH) {
             self.weighed = Some(now);
             self.model.own_memory = memory::of_this_process();
+        }
+        if self.bell {
+            // There has been a picture already, or there is another soon.
+            ctx.request_repaint_after(FRAME);
+            if self.last.is_some() {
+                self.bell = false;
+                bell::hang_up(self.updates.clone(), ctx.clone());
+            }
         }
         let passed = self.last.replace(now).map_or(Duration::ZERO, |last| now - last);
         self.model.pass(passed.min(LONGEST));
