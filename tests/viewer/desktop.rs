@@ -17,8 +17,9 @@ pub(crate) struct Desktop {
 
 impl Desktop {
     pub(crate) fn new() -> Self {
+        // It would start anew, and meanwhile let nobody in, whenever its last client leaves.
         let mut server = Command::new("Xvfb")
-            .args(["-displayfd", "1", "-screen", "0", "1400x900x24", "-nolisten", "tcp"])
+            .args(["-displayfd", "1", "-screen", "0", "1400x900x24", "-nolisten", "tcp", "-noreset"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

@@ -150,13 +150,7 @@ fn a_run_is_watched_without_its_folder() {
     desktop.press(&["space"]);
     witness.sees("a pause", |status| status.paused);
     // Its episodes are there too.
-    wait(
-        || "an episode".into(),
-        || {
-            desktop.press(&["shift+Left"]);
-            desktop.has_window("long - Episode [0-9]+").then_some(())
-        },
-    );
+    desktop.open_last_episode("long");
     training.signal("TERM");
     training.wait();
 }
