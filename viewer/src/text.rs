@@ -121,7 +121,8 @@ texts! {
     NO_RUN = "No run";
     STATUS_NOT_LIVE = "Not live";
     FRAME_TIME = "Frame";
-    SOFTWARE = "Software OpenGL, at most 20 frames a second";
+    SOFTWARE = "Software OpenGL";
+    SOFTWARE_HINT = "The processor paints: at most 20 frames a second";
     EPSILON = "Override exploration";
     EPSILON_HINT = "The chance of a random action. A run that was meddled with is no longer what its seed gives";
     TAKE_OVER_HINT = "Hold one of the environment's keys to act instead of the agent; let go, and it is the agent's again";

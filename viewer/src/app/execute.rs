@@ -20,6 +20,11 @@ const TURNS: f32 = 8.0;
 
 impl App {
     pub(super) fn execute(&mut self, ctx: &Context, command: Command) {
+        if matches!(command, Command::Do(_) | Command::SelectRun(_) | Command::SelectEnv(_) | Command::OpenEpisode(..))
+        {
+            // What was said before is read by now.
+            self.state.notice = None;
+        }
         match command {
             Command::Do(action) => self.act(ctx, action),
             Command::Open(path) => self.order(Order::Follow(path)),

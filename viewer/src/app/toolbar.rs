@@ -1,7 +1,7 @@
 //! The bars at the top and at the bottom.
 
 use cartwheel_trainer::watch::{self, Status};
-use eframe::egui::{Align, Button, DragValue, Layout, Ui};
+use eframe::egui::{Align, Button, DragValue, Label, Layout, Ui};
 
 use super::App;
 use crate::command::{Action, Command};
@@ -46,20 +46,21 @@ impl App {
     /// Where the run is, and what watching costs.
     pub(super) fn status_bar(&mut self, ui: &mut Ui) {
         ui.horizontal(|ui| {
-            match &self.model.live {
-                None => ui.label(text::STATUS_NOT_LIVE),
-                Some(live) => ui.label(where_it_is(&live.status, live.welcome.total_timesteps)),
-            };
-            if let Some(notice) = &self.state.notice {
-                ui.separator();
-                ui.label(notice);
-            }
+            // From the right, so that what is long on the left is cut where the room ends.
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 ui.weak(format!("{} {:.1} ms", text::FRAME_TIME, self.build_s * 1e3));
                 if let Some(name) = &self.software {
                     ui.separator();
-                    ui.weak(format!("{} ({name})", text::SOFTWARE));
+                    ui.weak(text::SOFTWARE).on_hover_text(format!("{} ({name})", text::SOFTWARE_HINT));
                 }
+                ui.separator();
+                let place = match &self.model.live {
+                    None => text::STATUS_NOT_LIVE.to_owned(),
+                    Some(live) => where_it_is(&live.status, live.welcome.total_timesteps),
+                };
+                let told = self.state.notice.as_deref().filter(|notice| !notice.is_empty());
+                let words = told.map_or(place.clone(), |notice| format!("{place}  |  {notice}"));
+                ui.with_layout(Layout::left_to_right(Align::Center), |ui| ui.add(Label::new(words).truncate()));
             });
         });
     }
