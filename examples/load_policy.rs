@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::path::Path;
 
-use cartwheel::agents::GreedyPolicy;
+use cartwheel::agents::Policy;
 use cartwheel::envs::Statistics;
 use cartwheel::trainer::Settings;
 use cartwheel::trainer::run::RunDir;
@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let run = RunDir::open(Path::new(&folder))?;
 
     // The weights file says what its network looks like; the run's settings say which environment it was for.
-    let mut policy = GreedyPolicy::load(&run.best_weights())?;
+    let mut policy = Policy::load(&run.best_weights())?;
     let settings = Settings::from_file(&run.config())?;
     let mut env = settings.env.builder().make()?;
     // Wrappers that normalize do so with what they had learnt by then.
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut action = policy.act(env.reset(Some(7))?);
     let (mut episode_return, mut steps) = (0.0, 0);
     loop {
-        let step = env.step(action)?;
+        let step = env.step(&action)?;
         episode_return += step.reward;
         steps += 1;
         if step.terminated || step.truncated {

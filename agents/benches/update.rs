@@ -6,12 +6,12 @@
 #![allow(missing_docs, reason = "a benchmark")]
 #![allow(unsafe_code, reason = "the hand-written loop picks its instruction set by hand, too")]
 
-use cartwheel_agents::argmax;
-use cartwheel_agents::dqn::{Batch, Dqn, DqnConfig};
+use cartwheel_agents::dqn::{Dqn, DqnConfig};
 use cartwheel_agents::nn::{
-    Activations, Cpu, Device, Isa, Mlp, Net, Optimizer, Stock, TrainingState, ValueNetwork, prepare_thread,
+    Activations, Cpu, Device, Isa, Mlp, Net, Network, Optimizer, Stock, TrainingState, prepare_thread,
 };
-use cartwheel_envs::Generator;
+use cartwheel_agents::{Batch, OffPolicy as _, Progress, argmax};
+use cartwheel_envs::{ActionRows, Generator};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 
 const OBSERVATION: usize = 4;
@@ -22,7 +22,7 @@ fn batch(n: usize) -> Batch {
     let mut batch = Batch::default();
     batch.resize(n, OBSERVATION);
     batch.observations.iter_mut().chain(&mut batch.next_observations).for_each(|x| *x = rng.uniform(-1.0, 1.0) as f32);
-    batch.actions.iter_mut().for_each(|a| *a = rng.below(ACTIONS as u64) as i32);
+    batch.actions = ActionRows::Discrete((0..n).map(|_| rng.below(ACTIONS as u64) as i32).collect());
     batch.returns.fill(1.0);
     batch.discounts.iter_mut().for_each(|d| *d = if rng.random() < 0.05 { 0.0 } else { 0.99 });
     batch
@@ -55,12 +55,13 @@ impl ByHand {
             let greedy = argmax(&chooser[i * stride..i * stride + ACTIONS]);
             self.targets.push(batch.returns[i] + batch.discounts[i] * q[i * stride + greedy]);
         }
+        let ActionRows::Discrete(actions) = &batch.actions else { panic!("discrete actions") };
         let q = self.mlp.forward(&self.state.online, &batch.observations, n, training);
         self.slope.clear();
         self.slope.resize(n * stride, 0.0);
         let mut loss = 0.0;
         for i in 0..n {
-            let at = i * stride + batch.actions[i] as usize;
+            let at = i * stride + actions[i] as usize;
             let error = q[at] - self.targets[i];
             loss += if error.abs() < 1.0 { 0.5 * error * error } else { error.abs() - 0.5 };
             self.slope[at] = error.clamp(-1.0, 1.0) / n as f32;
@@ -105,11 +106,12 @@ fn stock_update(network: &mut Stock<Cpu>, batch: &Batch) -> f32 {
     let greedy: Vec<usize> = q.chunks_exact(stride).map(|row| argmax(&row[..ACTIONS])).collect();
     let q = network.forward(Net::Target, &batch.next_observations, n).expect("the processor works");
     let targets: Vec<f32> = (0..n).map(|i| batch.returns[i] + batch.discounts[i] * q[i * stride + greedy[i]]).collect();
+    let ActionRows::Discrete(actions) = &batch.actions else { panic!("discrete actions") };
     let optimizer = Optimizer { learning_rate: 1e-3, eps: 1e-8, max_grad_norm: 10.0 };
     let mut loss = |q: &[f32], slope: &mut [f32]| {
         let mut sum = 0.0;
         for (i, target) in targets.iter().enumerate() {
-            let at = i * stride + batch.actions[i] as usize;
+            let at = i * stride + actions[i] as usize;
             let error = q[at] - target;
             sum += if error.abs() < 1.0 { 0.5 * error * error } else { error.abs() - 0.5 };
             slope[at] = error.clamp(-1.0, 1.0) / n as f32;
@@ -130,7 +132,9 @@ fn update(c: &mut Criterion) {
         let batch = batch(size);
         let mut dqn = Dqn::new(config.clone(), OBSERVATION, ACTIONS, Device::Cpu, &mut Generator::new(1))
             .expect("the processor is there");
-        group.bench_function(BenchmarkId::new("cartwheel", size), |b| b.iter(|| dqn.update(&batch, 0)));
+        group.bench_function(BenchmarkId::new("cartwheel", size), |b| {
+            b.iter(|| dqn.update(&batch, Progress::default(), &mut Generator::new(0)))
+        });
         let mut hand = ByHand::new(Dqn::network(&config, OBSERVATION, ACTIONS));
         group.bench_function(BenchmarkId::new("by hand", size), |b| b.iter(|| hand.update(&batch)));
         let mlp = Dqn::network(&config, OBSERVATION, ACTIONS);

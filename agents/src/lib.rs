@@ -3,31 +3,50 @@
 //! | module | holds |
 //! |---|---|
 //! | [`nn`] | networks, their kernels, devices and weights: the only place that knows dfdx |
+//! | [`Algorithm`] | what makes an algorithm: how it acts, explores, and learns from which data |
 //! | [`dqn`] | deep Q-network: its hyperparameters and its update rule |
+//! | [`ppo`] | proximal policy optimization |
+//! | [`mod@advantage`] | generalized advantage estimation |
+//! | [`Head`] | what the outputs of a network that acts mean |
 //! | [`mod@config`] | how settings are declared once and then read, checked, printed and documented |
 //!
-//! A [`GreedyPolicy`] acts with a trained network:
+//! A [`Policy`] acts with a trained network:
 //!
 //! ```
-//! use cartwheel_agents::{GreedyPolicy, nn::{Activation, Mlp}};
+//! use cartwheel_agents::{Acting, Policy, dqn::DqnConfig};
 //! use cartwheel_envs::{Generator, make};
 //!
 //! let mut env = make("CartPole-v1")?;
-//! let network = Mlp::new(4, &[16], 2, Activation::Relu);
-//! let parameters = network.init(&mut Generator::new(0));
-//! let mut policy = GreedyPolicy::new(&env.observation_space(), &env.action_space(), |_, _| network, parameters)?;
+//! let (observations, actions) = (env.observation_space().clone(), env.action_space().clone());
+//! let acting = Acting::new(&DqnConfig::default(), &observations, &actions)?;
+//! let parameters = acting.mlp.init(&mut Generator::new(0));
+//! let mut policy = Policy::new(&observations, &actions, acting, parameters);
 //! let action = policy.act(env.reset(Some(0))?);
-//! let step = env.step(action)?;
+//! let step = env.step(&action)?;
 //! assert_eq!(step.reward, 1.0);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod advantage;
 pub mod config;
 pub mod dqn;
 pub mod nn;
+pub mod ppo;
 
+mod algorithm;
+mod exploration;
 mod features;
+mod head;
+mod judgement;
+mod learner;
 mod policy;
+mod schedule;
 
+pub use algorithm::{Acting, Algorithm, AnyLearner, Data, Prioritization, ReplayUse, Returns, RolloutUse};
+pub use exploration::{EpsilonSchedule, Exploration};
 pub use features::Features;
-pub use policy::{GreedyPolicy, PolicyError, argmax};
+pub use head::{ActionHead, Head};
+pub use judgement::Judgement;
+pub use learner::{Batch, Learner, LearnerState, OffPolicy, OnPolicy, Progress, RolloutBatch};
+pub use policy::{Policy, PolicyError, argmax};
+pub use schedule::Schedule;

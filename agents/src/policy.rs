@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use cartwheel_envs::{Row, Space, Statistics};
+use cartwheel_envs::{ActionRows, OwnedAction, Row, Space, Statistics};
 use serde::{Deserialize, Serialize};
 
+use crate::algorithm::Acting;
 use crate::features::Features;
+use crate::head::{ActionHead, Head};
+use crate::judgement::Judgement;
 use crate::nn::{Activations, Mlp, WeightsError, read_weights, weights_bytes};
 
 /// The index of the largest value, the first of equals.
@@ -21,22 +24,23 @@ pub fn argmax(values: &[f32]) -> usize {
     best
 }
 
-/// A policy that takes the action of the highest value.
+/// A trained policy: from an observation to the best action by it, the one with the highest value or chance, or the mean.
 ///
 /// ```no_run
-/// use cartwheel_agents::GreedyPolicy;
-/// let mut policy = GreedyPolicy::load("runs/my-run/checkpoints/best.safetensors".as_ref())?;
+/// use cartwheel_agents::Policy;
+/// let mut policy = Policy::load("runs/my-run/checkpoints/best.safetensors".as_ref())?;
 /// let action = policy.act(cartwheel_envs::Row::F32(&[0.0, 0.1, -0.02, 0.3]));
 /// # Ok::<(), cartwheel_agents::PolicyError>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct GreedyPolicy {
+pub struct Policy {
     description: Description,
-    features: Features,
-    mlp: Mlp,
+    acting: Acting,
     parameters: Vec<f32>,
     scratch: Activations,
     input: Vec<f32>,
+    /// The policy's own actions before they are the environment's.
+    own: ActionRows,
 }
 
 /// What a weights file says of its network, so that it can be used without anything beside it.
@@ -49,8 +53,15 @@ struct Description {
     /// Not there in files of networks that are not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     dueling: bool,
+    /// Not there in files of networks of action values.
+    #[serde(default, skip_serializing_if = "is_default")]
+    head: Head,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     statistics: Vec<Statistics>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// Why a policy could not be made or loaded.
@@ -68,37 +79,25 @@ pub enum PolicyError {
         /// What is missing.
         reason: String,
     },
-    /// A space that no network here takes.
-    #[error("DQN takes Box or Discrete observations and Discrete actions, not {0}")]
+    /// A space that its network does not take.
+    #[error("no policy of this kind has {0}: `cartwheel algos` lists the spaces that each algorithm takes")]
     Space(String),
 }
 
-impl GreedyPolicy {
-    /// A policy over these spaces with the `network` for as many inputs and as many actions, such as
-    /// `|inputs, actions| Mlp::new(inputs, &[64, 64], actions, Activation::Relu)`.
-    ///
-    /// # Errors
-    /// If a space does not fit.
-    pub fn new(
-        observation_space: &Space,
-        action_space: &Space,
-        network: impl FnOnce(usize, usize) -> Mlp,
-        parameters: Vec<f32>,
-    ) -> Result<Self, PolicyError> {
-        let features = Features::new(observation_space).map_err(PolicyError::Space)?;
-        let Space::Discrete { n, .. } = action_space else {
-            return Err(PolicyError::Space(action_space.to_string()));
-        };
-        let mlp = network(features.width(), *n as usize);
+impl Policy {
+    /// The policy with which `acting` acts between these spaces.
+    pub fn new(observation_space: &Space, action_space: &Space, acting: Acting, parameters: Vec<f32>) -> Self {
         let description = Description {
             observation_space: observation_space.clone(),
             action_space: action_space.clone(),
-            net_arch: mlp.hidden().to_vec(),
-            activation_fn: mlp.activation().to_string(),
-            dueling: mlp.is_dueling(),
+            net_arch: acting.mlp.hidden().to_vec(),
+            activation_fn: acting.mlp.activation().to_string(),
+            dueling: acting.mlp.is_dueling(),
+            head: acting.actions.head(),
             statistics: Vec::new(),
         };
-        Ok(Self { description, input: Vec::new(), features, mlp, parameters, scratch: Activations::default() })
+        let own = acting.actions.rows(0);
+        Self { description, acting, parameters, scratch: Activations::default(), input: Vec::new(), own }
     }
 
     /// The policy in a weights file of a run, such as `checkpoints/best.safetensors`.
@@ -112,56 +111,84 @@ impl GreedyPolicy {
         let description: Description =
             serde_json::from_str(text).map_err(|e| refuse(format!("its header's `policy`: {e}")))?;
         let activation = description.activation_fn.parse().map_err(|e| refuse(format!("activation_fn: {e}")))?;
-        let new = if description.dueling { Mlp::dueling } else { Mlp::new };
-        let mut policy = Self::new(
-            &description.observation_space,
-            &description.action_space,
-            |inputs, actions| new(inputs, &description.net_arch, actions, activation),
-            Vec::new(),
-        )?;
+        let features = Features::new(&description.observation_space).map_err(PolicyError::Space)?;
+        let actions = ActionHead::new(description.head, &description.action_space).map_err(PolicyError::Space)?;
+        let (inputs, outputs) = (features.width(), actions.outputs());
+        let mlp = match description.head {
+            Head::QValues if description.dueling => Mlp::dueling(inputs, &description.net_arch, outputs, activation),
+            Head::QValues | Head::Categorical => Mlp::new(inputs, &description.net_arch, outputs, activation),
+            Head::Gaussian => Mlp::gaussian(inputs, &description.net_arch, outputs / 2, activation),
+        };
+        let acting = Acting { features, actions, mlp };
+        let mut policy = Self::new(&description.observation_space, &description.action_space, acting, Vec::new());
+        let name = policy.network_name();
         policy.set_statistics(description.statistics);
-        let find = |name: &str| tensors.iter().find(|t| t.name == format!("q_net.{name}")).cloned();
+        let find = |tensor: &str| tensors.iter().find(|t| t.name == format!("{name}.{tensor}")).cloned();
         policy.parameters =
-            policy.mlp.flatten(find).map_err(|source| WeightsError::Mismatch { file: path.into(), source })?;
+            policy.acting.mlp.flatten(find).map_err(|source| WeightsError::Mismatch { file: path.into(), source })?;
         Ok(policy)
+    }
+
+    /// What the network is called in weights files.
+    fn network_name(&self) -> &'static str {
+        match self.description.head {
+            Head::QValues => "q_net",
+            Head::Categorical | Head::Gaussian => "policy_net",
+        }
     }
 
     /// The weights file that [`load`](Self::load) reads.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut tensors = self.mlp.tensors(&self.parameters);
-        tensors.iter_mut().for_each(|t| t.name = format!("q_net.{}", t.name));
+        let mut tensors = self.acting.mlp.tensors(&self.parameters);
+        tensors.iter_mut().for_each(|t| t.name = format!("{}.{}", self.network_name(), t.name));
         let description = serde_json::to_string(&self.description).unwrap_or_default();
         weights_bytes(&tensors, HashMap::from([("policy".to_string(), description)]))
     }
 
-    /// The greedy action for one observation, as the environment counts it.
-    pub fn act(&mut self, observation: Row<'_>) -> i32 {
-        let mut action = [0];
+    /// The best action for one observation, as the environment takes it.
+    pub fn act(&mut self, observation: Row<'_>) -> OwnedAction {
+        let mut action = self.acting.actions.rows(1);
         self.act_batch(std::iter::once(observation), &mut action);
-        action[0]
+        action.get(0).to_owned()
     }
 
-    /// Greedy actions for as many observations as `actions` has room for.
-    pub fn act_batch<'r>(&mut self, observations: impl IntoIterator<Item = Row<'r>>, actions: &mut [i32]) {
-        let width = self.features.width();
-        self.input.resize(actions.len() * width, 0.0);
+    /// The best actions for as many observations as `actions` has rows, as the environment takes them.
+    pub fn act_batch<'r>(&mut self, observations: impl IntoIterator<Item = Row<'r>>, actions: &mut ActionRows) {
+        let Acting { features, actions: head, mlp } = &self.acting;
+        let (n, width) = (actions.len(), features.width());
+        self.input.resize(n * width, 0.0);
         for (row, observation) in self.input.chunks_exact_mut(width).zip(observations) {
-            self.features.encode(observation, row);
+            features.encode(observation, row);
         }
-        let start = self.first_action();
-        let (n, stride) = (self.mlp.outputs(), self.mlp.output_stride());
-        let q = self.mlp.forward(&self.parameters, &self.input, actions.len(), &mut self.scratch);
-        for (action, q) in actions.iter_mut().zip(q.chunks_exact(stride)) {
-            *action = start + argmax(&q[..n]) as i32;
+        self.own.resize(n);
+        let outputs = mlp.forward(&self.parameters, &self.input, n, &mut self.scratch);
+        for (i, outputs) in outputs.chunks_exact(mlp.output_stride()).enumerate() {
+            head.greedy(outputs, i, &mut self.own);
         }
+        head.to_env(&self.own, actions);
     }
 
-    /// The values of each action for one observation.
-    pub fn q_values(&mut self, observation: Row<'_>) -> &[f32] {
-        self.input.resize(self.features.width(), 0.0);
-        self.features.encode(observation, &mut self.input);
-        let n = self.mlp.outputs();
-        &self.mlp.forward(&self.parameters, &self.input, 1, &mut self.scratch)[..n]
+    /// `n` actions of the environment, the first of each kind, for [`act_batch`](Self::act_batch) to write over.
+    pub fn actions(&self, n: usize) -> ActionRows {
+        let (own, mut actions) = (self.acting.actions.rows(n), self.acting.actions.rows(n));
+        self.acting.actions.to_env(&own, &mut actions);
+        actions
+    }
+
+    /// The outputs of the network for one observation: what they mean, its [`head`](Self::head) says.
+    pub fn outputs(&mut self, observation: Row<'_>) -> &[f32] {
+        let Acting { features, mlp, .. } = &self.acting;
+        self.input.resize(features.width(), 0.0);
+        features.encode(observation, &mut self.input);
+        &mlp.forward(&self.parameters, &self.input, 1, &mut self.scratch)[..mlp.outputs()]
+    }
+
+    /// What it makes of the actions for one observation.
+    pub fn judge(&mut self, observation: Row<'_>) -> Judgement {
+        let mut judgement = Judgement::None;
+        self.outputs(observation);
+        self.acting.actions.judge(self.acting.mlp.last_outputs(&self.scratch), &mut judgement);
+        judgement
     }
 
     /// Replaces the parameters by others of the same network.
@@ -169,7 +196,7 @@ impl GreedyPolicy {
     /// # Panics
     /// If they are of another length.
     pub fn set_parameters(&mut self, parameters: &[f32]) {
-        assert_eq!(parameters.len(), self.mlp.flat_len(), "parameters of another network");
+        assert_eq!(parameters.len(), self.acting.mlp.flat_len(), "parameters of another network");
         self.parameters.clear();
         self.parameters.extend_from_slice(parameters);
     }
@@ -192,12 +219,22 @@ impl GreedyPolicy {
 
     /// The network's shape.
     pub fn mlp(&self) -> &Mlp {
-        &self.mlp
+        &self.acting.mlp
+    }
+
+    /// How it acts.
+    pub fn acting(&self) -> &Acting {
+        &self.acting
+    }
+
+    /// What its outputs mean.
+    pub fn head(&self) -> Head {
+        self.description.head
     }
 
     /// What the network sees of observations.
     pub fn features(&self) -> &Features {
-        &self.features
+        &self.acting.features
     }
 
     /// What it takes.
@@ -210,12 +247,9 @@ impl GreedyPolicy {
         &self.description.action_space
     }
 
-    /// The number of the first action.
+    /// The number of the first action, where actions are counted.
     pub fn first_action(&self) -> i32 {
-        match self.description.action_space {
-            Space::Discrete { start, .. } => start,
-            _ => 0,
-        }
+        self.acting.actions.first_action()
     }
 }
 
@@ -225,30 +259,41 @@ mod tests {
     use crate::nn::Activation;
     use cartwheel_envs::Generator;
 
-    fn round_trip(policy: &GreedyPolicy, name: &str) -> GreedyPolicy {
+    fn round_trip(policy: &Policy, name: &str) -> Policy {
         let path = std::env::temp_dir().join(format!("cartwheel-{name}-{}.safetensors", std::process::id()));
         std::fs::write(&path, policy.to_bytes()).expect("a temporary file");
-        let loaded = GreedyPolicy::load(&path);
+        let loaded = Policy::load(&path);
         std::fs::remove_file(&path).expect("a temporary file");
         loaded.expect("a whole file")
     }
 
     #[test]
     fn a_weights_file_says_which_network_it_is_of() {
-        let (observations, actions) = (Space::box_f32(vec![-1.0; 3], vec![1.0; 3]), Space::discrete(4));
-        for (name, new) in [("plain", Mlp::new as fn(_, &[usize], _, _) -> Mlp), ("dueling", Mlp::dueling)] {
-            let mlp = new(3, &[20, 9], 4, Activation::Tanh);
-            let parameters = mlp.init(&mut Generator::new(1));
-            let mut policy =
-                GreedyPolicy::new(&observations, &actions, |_, _| mlp, parameters).expect("fitting spaces");
+        let observations = Space::box_f32(vec![-1.0; 3], vec![1.0; 3]);
+        let (four, arms) = (Space::discrete(4), Space::box_f32(vec![-1.0; 2], vec![1.0; 2]));
+        for (name, head, new, actions) in [
+            ("plain", Head::QValues, Mlp::new as fn(_, &[usize], _, _) -> Mlp, &four),
+            ("dueling", Head::QValues, Mlp::dueling, &four),
+            ("categorical", Head::Categorical, Mlp::new, &four),
+            ("gaussian", Head::Gaussian, |i, h, o, a| Mlp::gaussian(i, h, o / 2, a), &arms),
+        ] {
+            let acting = Acting {
+                features: Features::new(&observations).expect("a fitting space"),
+                actions: ActionHead::new(head, actions).expect("a fitting space"),
+                mlp: new(3, &[20, 9], 4, Activation::Tanh),
+            };
+            let parameters = acting.mlp.init(&mut Generator::new(1));
+            let mut policy = Policy::new(&observations, actions, acting, parameters);
             let mut loaded = round_trip(&policy, name);
             assert_eq!(loaded.mlp(), policy.mlp());
             assert_eq!(loaded.parameters(), policy.parameters());
             let seen = Row::F32(&[0.1, -0.5, 0.9]);
-            assert_eq!(loaded.q_values(seen), policy.q_values(seen));
+            assert_eq!(loaded.outputs(seen), policy.outputs(seen));
+            assert_eq!((loaded.judge(seen), loaded.act(seen)), (policy.judge(seen), policy.act(seen)));
             // What a file without the word is of: those written before there was a choice.
-            let text = String::from_utf8_lossy(&policy.to_bytes()).contains("dueling");
-            assert_eq!(text, name == "dueling");
+            let text = String::from_utf8_lossy(&policy.to_bytes()).into_owned();
+            assert_eq!(text.contains("dueling"), name == "dueling");
+            assert_eq!(text.contains("head\\\":"), head != Head::QValues);
         }
     }
 }

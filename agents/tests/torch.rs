@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use cartwheel_agents::dqn::{Batch, Dqn, DqnConfig};
+use cartwheel_agents::dqn::{Dqn, DqnConfig};
 use cartwheel_agents::nn::{Device, Mlp, NamedTensor, TrainingState};
-use cartwheel_envs::Generator;
+use cartwheel_agents::{Batch, Learner as _, LearnerState, OffPolicy as _, Progress};
+use cartwheel_envs::{ActionRows, Generator};
 use serde_json::Value;
 
 fn floats(value: &Value) -> Vec<f32> {
@@ -58,27 +59,33 @@ fn an_update_is_pytorchs() {
         let mlp = dqn.mlp().clone();
         let online = flat(&mlp, &case["online"]);
         let state = TrainingState { target: flat(&mlp, &case["target"]), ..TrainingState::new(online) };
-        dqn.restore(&state, 0, 0).unwrap();
+        dqn.restore(&LearnerState { networks: vec![state.clone()], numbers: vec![] }, 0, 0).unwrap();
 
         let gamma = case["gamma"].as_f64().unwrap() as f32;
         let mut batch = Batch::default();
         batch.resize(6, 3);
         batch.observations = floats(&case["observations"]);
         batch.next_observations = floats(&case["next_observations"]);
-        batch.actions = floats(&case["actions"]).iter().map(|a| *a as i32).collect();
+        batch.actions = ActionRows::Discrete(floats(&case["actions"]).iter().map(|a| *a as i32).collect());
         batch.returns = floats(&case["rewards"]);
         batch.discounts = floats(&case["terminated"]).iter().map(|t| gamma * (1.0 - t)).collect();
         batch.weights = floats(&case["weights"]);
-        let stats = dqn.update(&batch, 1).unwrap();
+        dqn.update(&batch, at(1), &mut Generator::new(0)).unwrap();
+        let metric = |name: &str| dqn.metrics().iter().find(|(key, _)| *key == name).unwrap().1;
 
         close(dqn.td_errors(), &floats(&case["td_errors"]), 1e-6, &format!("{what}: TD errors"));
         close(dqn.targets(), &floats(&case["targets"]), 1e-6, &format!("{what}: targets"));
-        close(&[stats.loss], &floats(&case["loss"]), 1e-6, &format!("{what}: loss"));
-        close(&[stats.grad_norm], &floats(&case["grad_norm"]), 1e-5, &format!("{what}: gradient norm"));
+        close(&[metric("train/loss")], &floats(&case["loss"]), 1e-6, &format!("{what}: loss"));
+        close(&[metric("train/grad_norm")], &floats(&case["grad_norm"]), 1e-5, &format!("{what}: gradient norm"));
         close(dqn.parameters(), &flat(&mlp, &case["after"]), 1e-6, &format!("{what}: weights after a step"));
         let moved = dqn.parameters().iter().zip(&state.online).any(|(a, b)| (a - b).abs() > 1e-3);
         assert!(moved, "{what}: nothing was learnt");
     }
+}
+
+/// At so many steps of a long run.
+fn at(steps: u64) -> Progress {
+    Progress { steps, total_timesteps: 1_000_000 }
 }
 
 #[test]
@@ -93,14 +100,15 @@ fn the_target_follows_when_its_interval_has_passed() {
     };
     for (tau, follows) in [(1.0, true), (0.25, false)] {
         let mut dqn = Dqn::new(DqnConfig { tau, ..config.clone() }, 2, 2, Device::Cpu, &mut Generator::new(0)).unwrap();
-        let batch = batch(&dqn);
-        let before = dqn.state().unwrap().target;
+        let network = |dqn: &Dqn| dqn.state().unwrap().networks.remove(0);
+        let (batch, mut rng) = (batch(&dqn), Generator::new(0));
+        let before = network(&dqn).target;
         for steps in 1..10 {
-            dqn.update(&batch, steps).unwrap();
-            assert_eq!(dqn.state().unwrap().target, before, "it stays until step 10");
+            dqn.update(&batch, at(steps), &mut rng).unwrap();
+            assert_eq!(network(&dqn).target, before, "it stays until step 10");
         }
-        dqn.update(&batch, 10).unwrap();
-        let state = dqn.state().unwrap();
+        dqn.update(&batch, at(10), &mut rng).unwrap();
+        let state = network(&dqn);
         assert_eq!(state.target == state.online, follows);
         let expected: Vec<f32> = before.iter().zip(&state.online).map(|(t, o)| t + tau as f32 * (o - t)).collect();
         close(&state.target, &expected, 1e-6, "the share tau of the way");

@@ -32,6 +32,12 @@ impl<'a> From<&'a [f32]> for Action<'a> {
     }
 }
 
+impl<'a> From<&'a OwnedAction> for Action<'a> {
+    fn from(action: &'a OwnedAction) -> Self {
+        action.as_action()
+    }
+}
+
 impl Action<'_> {
     /// The same action with its numbers its own.
     pub fn to_owned(self) -> OwnedAction {

@@ -38,6 +38,7 @@
 pub mod as_bytes;
 
 mod action;
+mod action_rows;
 mod bridge;
 mod builder;
 mod check;
@@ -65,6 +66,7 @@ mod verify;
 mod wrappers;
 
 pub use action::{Action, Actions, OwnedAction};
+pub use action_rows::ActionRows;
 pub use bridge::{BridgeOptions, OnWorkerDeath};
 pub use builder::EnvBuilder;
 pub use check::{Violation, check_env};

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use cartwheel_agents::GreedyPolicy;
 use numpy::ndarray::{ArrayD, IxDyn};
 use numpy::{IntoPyArray as _, PyArray1, PyArrayDyn, ToPyArray as _};
 use pyo3::exceptions::{PyFileNotFoundError, PyValueError};
@@ -14,7 +13,7 @@ use crate::{observations, spaces};
 /// A trained policy, which takes the action of the highest value.
 #[pyclass(module = "cartwheel")]
 pub(crate) struct Policy {
-    policy: GreedyPolicy,
+    policy: cartwheel_agents::Policy,
 }
 
 /// Loads a trained policy.
@@ -29,7 +28,7 @@ pub(crate) struct Policy {
 #[pyfunction]
 pub(crate) fn load_policy(path: PathBuf) -> PyResult<Policy> {
     let file = if path.is_dir() { weights_of_run(&path)? } else { path };
-    Ok(Policy { policy: GreedyPolicy::load(&file).map_err(policy_error)? })
+    Ok(Policy { policy: cartwheel_agents::Policy::load(&file).map_err(policy_error)? })
 }
 
 fn weights_of_run(run: &Path) -> PyResult<PathBuf> {

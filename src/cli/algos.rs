@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use crate::trainer::{Algo, Settings};
+use crate::envs::Space;
+use crate::trainer::{Algo, Settings, TrainConfig};
 use serde_json::json;
 
 use super::Result;
@@ -13,10 +14,18 @@ pub(crate) fn run(output: Output) -> Result {
         .iter()
         .map(|algo| {
             let tuned: Vec<_> = Settings::tuned(*algo).collect();
-            let (title, observations, actions) = match algo {
-                Algo::Dqn => ("Deep Q-network, Double, with n-step returns", ["Box", "Discrete"], ["Discrete"]),
-            };
-            json!({"name": algo.to_string(), "title": title, "observations": observations, "actions": actions, "tuned": tuned})
+            let settings = Settings { train: TrainConfig { algo: *algo, ..TrainConfig::default() }, ..Settings::default() };
+            // Every algorithm sees observations by way of the same features.
+            let observations = ["Box", "Discrete", "MultiDiscrete", "MultiBinary", "Tuple", "Dict"];
+            let actions = [
+                ("Box", Space::box_f32(vec![0.0], vec![1.0])),
+                ("Discrete", Space::discrete(2)),
+                ("MultiDiscrete", Space::MultiDiscrete { nvec: vec![2], start: vec![0] }),
+                ("MultiBinary", Space::MultiBinary { n: 2 }),
+            ];
+            let taken = |(name, space): &(&'static str, Space)| settings.algorithm().head(space).map(|_| *name);
+            let actions: Vec<_> = actions.iter().filter_map(taken).collect();
+            json!({"name": algo.to_string(), "title": algo.summary(), "observations": observations, "actions": actions, "tuned": tuned})
         })
         .collect();
     output.print(&algos, || {

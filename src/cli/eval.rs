@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::agents::GreedyPolicy;
+use crate::agents::Policy;
 use crate::trainer::run::RunDir;
 use crate::trainer::{Evaluator, Settings, TrainError};
 use serde_json::json;
@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
         path => PathBuf::from(path),
     };
     let mut policy =
-        GreedyPolicy::load(&weights).map_err(|error| Failure::failed(format!("{error}{}", another(&run, &weights))))?;
+        Policy::load(&weights).map_err(|error| Failure::failed(format!("{error}{}", another(&run, &weights))))?;
     let env = &settings.env;
     let world = env.builder().make().map_err(Failure::usage)?;
     if (policy.observation_space(), policy.action_space()) != (world.observation_space(), world.action_space()) {
@@ -87,7 +87,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
 /// Names weights of the run that can be used instead.
 fn another(run: &RunDir, broken: &Path) -> String {
     let names = [("best", run.best_weights()), ("latest", run.latest_weights())];
-    let good = names.into_iter().find(|(_, file)| file != broken && GreedyPolicy::load(file).is_ok());
+    let good = names.into_iter().find(|(_, file)| file != broken && Policy::load(file).is_ok());
     match good {
         Some((name, file)) => format!("; {} is whole: use --checkpoint {name}", file.display()),
         None => "; the run has no other weights: train it again, or go on with it (cartwheel train --resume)".into(),

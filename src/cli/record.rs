@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::agents::GreedyPolicy;
+use crate::agents::Policy;
 use crate::envs::{Action, EnvError, Environment, Generator, Rows, Statistics};
 use crate::trainer::run::RunDir;
 use crate::trainer::{EnvConfig, Settings, TrainError};
@@ -46,7 +46,7 @@ pub(crate) struct Args {
 /// Who chooses the actions.
 enum Actor {
     Random(Generator),
-    Greedy(Box<GreedyPolicy>),
+    Greedy(Box<Policy>),
 }
 
 pub(crate) fn run(args: &Args, output: Output) -> Result {
@@ -82,7 +82,7 @@ fn players(args: &Args) -> std::result::Result<(Environment, Actor), Failure> {
         return Ok((env, Actor::Random(Generator::from_entropy(&[args.seed, 1]))));
     }
     let run = RunDir::open(policy).map_err(TrainError::Run)?;
-    let policy = GreedyPolicy::load(&run.best_weights()).map_err(Failure::failed)?;
+    let policy = Policy::load(&run.best_weights()).map_err(Failure::failed)?;
     if (policy.observation_space(), policy.action_space()) != (env.observation_space(), env.action_space()) {
         return Err(Failure::usage(format!(
             "the policy of {} is for other spaces than {}'s",
@@ -108,14 +108,14 @@ fn record(
     film.add(env)?;
     for _ in 0..max_steps {
         let action = match actor {
-            Actor::Greedy(policy) => Action::Discrete(policy.act(env.observation())),
+            Actor::Greedy(policy) => policy.act(env.observation()),
             Actor::Random(rng) => {
                 env.action_space().sample(rng, sampled.row_mut(0));
-                let action = env.action_space().action(sampled.row(0));
+                let action = env.action_space().action(sampled.row(0)).map(Action::to_owned);
                 action.ok_or_else(|| EnvError::failed(format!("no random actions of {}", env.action_space())))?
             }
         };
-        let step = env.step(action)?;
+        let step = env.step(&action)?;
         episode_return += step.reward;
         film.add(env)?;
         if step.terminated || step.truncated {

@@ -8,10 +8,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cartwheel_agents::Features;
-use cartwheel_agents::nn::{Activation, Mlp, prepare_thread};
+use cartwheel_agents::dqn::DqnConfig;
+use cartwheel_agents::nn::prepare_thread;
+use cartwheel_agents::{Acting, EpsilonSchedule};
 use cartwheel_envs::{Generator, Kwargs, make_vec};
-use cartwheel_trainer::{Actor, ActorSpec, Collector, EpsilonSchedule, Weights};
+use cartwheel_trainer::{Actor, ActorSpec, Collector, Weights};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 fn actors(env_id: &str, args: &Kwargs, n_envs: usize, count: usize) -> (Vec<Actor>, Arc<Weights>) {
@@ -19,17 +20,17 @@ fn actors(env_id: &str, args: &Kwargs, n_envs: usize, count: usize) -> (Vec<Acto
     let mut weights = Weights::default();
     for i in 0..count {
         let envs = make_vec(env_id, n_envs / count, args).expect("a registered environment");
-        let features = Features::new(envs.single_observation_space()).expect("an encodable space");
-        let mlp = Mlp::new(features.width(), &[32, 32], 2, Activation::Relu);
-        weights.parameters = mlp.init(&mut Generator::new(0));
+        let config = DqnConfig { net_arch: vec![32, 32], ..DqnConfig::default() };
+        let acting = Acting::new(&config, envs.single_observation_space(), envs.single_action_space());
+        let acting = acting.expect("spaces that it takes");
+        weights.parameters = acting.mlp.init(&mut Generator::new(0));
         let epsilon = EpsilonSchedule { random_steps: 0, initial: 0.05, last: 0.05, fall: 1.0 };
         let spec = ActorSpec {
             env_id: env_id.into(),
             seed: 0,
             total_envs: n_envs,
-            mlp,
-            features,
-            epsilon,
+            acting,
+            exploration: epsilon.into(),
             record_episodes: false,
         };
         actors.push(Actor::new(spec, i * n_envs / count, envs, 0).expect("a sound environment"));

@@ -6,10 +6,10 @@
 
 use std::time::Duration;
 
-use cartwheel_agents::dqn::Batch;
 use cartwheel_agents::nn::prepare_thread;
-use cartwheel_envs::{Generator, Row, Space};
-use cartwheel_trainer::{Prioritization, Replay, Returns};
+use cartwheel_agents::{Batch, Prioritization, Returns};
+use cartwheel_envs::{Action, ActionRows, Generator, Row, Space};
+use cartwheel_trainer::Replay;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 const ENVS: usize = 8;
@@ -20,7 +20,7 @@ fn step(replay: &mut Replay, rng: &mut Generator) {
     for env in 0..ENVS {
         let observation = [rng.random() as f32; 4];
         let terminated = rng.below(200) == 0;
-        replay.push(env, 0, 1.0, terminated, false, Row::F32(&observation));
+        replay.push(env, Action::Discrete(0), 1.0, terminated, false, Row::F32(&observation));
         if terminated {
             replay.begin(env, Row::F32(&observation));
         }
@@ -32,10 +32,12 @@ fn replay(c: &mut Criterion) {
     let space = Space::box_f32(vec![0.0; 4], vec![1.0; 4]);
     for size in [100_000, 1_000_000] {
         let mut group = c.benchmark_group(format!("replay of {size}"));
-        for (how, prioritization) in
-            [("uniform", None), ("prioritized", Some(Prioritization { alpha: 0.6, eps: 1e-6 }))]
-        {
-            let mut replay = Replay::new(&space, ENVS, size, prioritization).expect("an encodable space");
+        for (how, prioritization) in [
+            ("uniform", None),
+            ("prioritized", Some(Prioritization { alpha: 0.6, eps: 1e-6, beta0: 0.4, beta_iters: None })),
+        ] {
+            let mut replay =
+                Replay::new(&space, &ActionRows::default(), ENVS, size, prioritization).expect("an encodable space");
             let (mut batch, mut rng) = (Batch::default(), Generator::new(0));
             (0..ENVS).for_each(|env| replay.begin(env, Row::F32(&[0.0; 4])));
             (0..2 * size / ENVS).for_each(|_| step(&mut replay, &mut rng));

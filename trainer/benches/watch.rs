@@ -7,11 +7,12 @@
 
 use std::hint::black_box;
 
-use cartwheel_agents::Features;
-use cartwheel_agents::nn::{Activation, Mlp, prepare_thread};
-use cartwheel_envs::{Generator, Kwargs, Space, make_vec};
+use cartwheel_agents::dqn::DqnConfig;
+use cartwheel_agents::nn::prepare_thread;
+use cartwheel_agents::{Acting, EpsilonSchedule};
+use cartwheel_envs::{Action, ActionRows, Generator, Kwargs, Space, make_vec};
 use cartwheel_trainer::watch::{Activity, EnvFrame, Watch};
-use cartwheel_trainer::{Actor, ActorSpec, EpsilonSchedule, Replay, Rollout, Weights, thread_cpu_time};
+use cartwheel_trainer::{Actor, ActorSpec, Replay, Rollout, Weights, thread_cpu_time};
 
 /// How often each is measured, and for how many CPU seconds at least.
 const REPEATS: usize = 15;
@@ -77,12 +78,12 @@ fn fast_path() -> f64 {
 /// The pass over replay that a map makes twice, by way of what is public of it.
 fn map(rows: usize) -> f64 {
     let space = Space::box_f32(vec![-1.0; 4], vec![1.0; 4]);
-    let mut replay = Replay::new(&space, 1, rows, None).expect("an encodable space");
+    let mut replay = Replay::new(&space, &ActionRows::default(), 1, rows, None).expect("an encodable space");
     let mut rng = Generator::new(0);
     let mut random = || [(); 4].map(|()| rng.uniform(-1.0, 1.0) as f32);
     replay.begin(0, cartwheel_envs::Row::F32(&random()));
     for _ in 0..rows {
-        replay.push(0, 0, 1.0, false, false, cartwheel_envs::Row::F32(&random()));
+        replay.push(0, Action::Discrete(0), 1.0, false, false, cartwheel_envs::Row::F32(&random()));
     }
     median(1, |_| {
         let sum: f64 = replay.stored().map(|stored| stored.observation.number(0) + stored.observation.number(2)).sum();
@@ -101,13 +102,13 @@ struct Bench {
 impl Bench {
     fn new(id: &str, n_envs: usize) -> Self {
         let envs = make_vec(id, n_envs, &Kwargs::new()).expect("a registered environment");
-        let features = Features::new(envs.single_observation_space()).expect("an encodable space");
-        let Space::Discrete { n, .. } = *envs.single_action_space() else { unreachable!("discrete actions") };
-        let mlp = Mlp::new(features.width(), &[64, 64], n as usize, Activation::Relu);
-        let weights = Weights { version: 0, parameters: mlp.init(&mut Generator::new(0)) };
+        let (observations, actions) = (envs.single_observation_space(), envs.single_action_space());
+        let acting = Acting::new(&DqnConfig::default(), observations, actions).expect("spaces that it takes");
+        let weights = Weights { version: 0, parameters: acting.mlp.init(&mut Generator::new(0)) };
         let epsilon = EpsilonSchedule { random_steps: 0, initial: 0.05, last: 0.05, fall: 1.0 };
         let env_id = id.into();
-        let spec = ActorSpec { env_id, seed: 0, total_envs: n_envs, mlp, features, epsilon, record_episodes: true };
+        let exploration = epsilon.into();
+        let spec = ActorSpec { env_id, seed: 0, total_envs: n_envs, acting, exploration, record_episodes: true };
         let mut actor = Actor::new(spec, 0, envs, 0).expect("a sound environment");
         let seat = Watch::default().seat(0, n_envs, true);
         actor.take(seat.clone());

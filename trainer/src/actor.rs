@@ -3,9 +3,9 @@
 //! Everything random is drawn from a stream of one environment, so that a run with one actor and a run with
 //! four give the same episodes.
 
-use cartwheel_agents::nn::{Activations, Mlp};
-use cartwheel_agents::{Features, argmax};
-use cartwheel_envs::{Actions, Generator, Rows, Space, Statistics, VectorEnv, VectorStep};
+use cartwheel_agents::nn::Activations;
+use cartwheel_agents::{Acting, Batch, Exploration, Features};
+use cartwheel_envs::{ActionRows, Generator, Rows, Statistics, VectorEnv, VectorStep};
 use serde::{Deserialize, Serialize};
 
 use crate::error::EnvFault;
@@ -26,30 +26,6 @@ pub struct Weights {
     pub parameters: Vec<f32>,
 }
 
-/// The chance of a random action, linear in the run's environment steps.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct EpsilonSchedule {
-    /// Steps of pure chance before learning.
-    pub random_steps: u64,
-    /// The chance at step 0, and after the fall.
-    pub initial: f64,
-    /// The chance after the fall.
-    pub last: f64,
-    /// Steps that the fall takes.
-    pub fall: f64,
-}
-
-impl EpsilonSchedule {
-    /// The chance once `steps` environment steps are done.
-    #[inline]
-    pub fn at(&self, steps: u64) -> f64 {
-        if steps < self.random_steps {
-            return 1.0;
-        }
-        self.initial + (steps as f64 / self.fall.max(1.0)).min(1.0) * (self.last - self.initial)
-    }
-}
-
 /// What all actors of a run have in common.
 #[derive(Clone, Debug)]
 pub struct ActorSpec {
@@ -59,12 +35,10 @@ pub struct ActorSpec {
     pub seed: u64,
     /// Environments over all actors.
     pub total_envs: usize,
-    /// The network's shape.
-    pub mlp: Mlp,
-    /// What it sees.
-    pub features: Features,
-    /// Its exploration.
-    pub epsilon: EpsilonSchedule,
+    /// The network that acts, and what its outputs mean.
+    pub acting: Acting,
+    /// How it explores.
+    pub exploration: Exploration,
     /// Whether finished episodes keep their actions.
     pub record_episodes: bool,
 }
@@ -74,14 +48,15 @@ pub struct Actor {
     spec: ActorSpec,
     first_env: usize,
     envs: Box<dyn VectorEnv>,
-    first_action: i32,
     observations: Rows,
     step: VectorStep,
     /// Exploration's stream of each environment.
     streams: Vec<Generator>,
     episodes: Vec<Episode>,
     input: Vec<f32>,
-    actions: Vec<i32>,
+    /// The policy's actions, and the environments' for them.
+    own: ActionRows,
+    actions: ActionRows,
     scratch: Activations,
     seat: Seat,
     /// Vector steps done in rollouts that are finished.
@@ -89,7 +64,7 @@ pub struct Actor {
     /// While somebody watches: exploration's streams before the present choice, the policy's actions, and whose actions
     /// people chose.
     coins: Vec<Generator>,
-    chosen: Vec<i32>,
+    chosen: ActionRows,
     people: Vec<bool>,
 }
 
@@ -102,7 +77,7 @@ struct Episode {
     policy_version: u64,
     length: u64,
     return_: f64,
-    actions: Vec<i32>,
+    actions: ActionLog,
 }
 
 /// What a checkpoint keeps of one environment.
@@ -131,28 +106,25 @@ impl Actor {
     ) -> Result<Self, EnvFault> {
         let n = envs.num_envs();
         let space = envs.single_observation_space().clone();
-        let first_action = match envs.single_action_space() {
-            Space::Discrete { start, .. } => *start,
-            _ => 0,
-        };
+        let (own, log) = (spec.acting.actions.rows(n), ActionLog::for_space(envs.single_action_space()));
         let mut observations = Rows::for_space(&space, n);
         let reset = envs.reset(Some(reset_seed.wrapping_add(first_env as u64)), &mut observations);
         let actor = Self {
             first_env,
-            first_action,
             step: VectorStep::new(&space, n),
             observations,
             streams: (first_env..first_env + n)
                 .map(|env| Generator::from_entropy(&[spec.seed, env as u64, EXPLORATION]))
                 .collect(),
-            episodes: (0..n).map(|e| Episode::begin(0, 0, 0, envs.episode_generator(e).state())).collect(),
-            input: vec![0.0; n * spec.features.width()],
-            actions: vec![0; n],
+            episodes: (0..n).map(|e| Episode::begin(0, 0, 0, envs.episode_generator(e).state(), log.clone())).collect(),
+            input: vec![0.0; n * spec.acting.features.width()],
+            actions: own.clone(),
+            chosen: own.clone(),
+            own,
             scratch: Activations::default(),
             seat: Seat::default(),
             steps: 0,
             coins: Vec::new(),
-            chosen: Vec::new(),
             people: vec![false; n],
             envs,
             spec,
@@ -169,12 +141,25 @@ impl Actor {
 
     /// Length of the parameters that it acts with.
     pub fn weights_len(&self) -> usize {
-        self.spec.mlp.flat_len()
+        self.spec.acting.mlp.flat_len()
+    }
+
+    /// What its network sees of observations.
+    pub(crate) fn features(&self) -> &Features {
+        &self.spec.acting.features
+    }
+
+    /// A batch of `n` transitions of its environments' shape.
+    pub(crate) fn batch(&self, n: usize) -> Batch {
+        let mut batch = Batch::like(&self.own);
+        batch.resize(n, self.features().width());
+        batch
     }
 
     /// An empty rollout of the right shape.
     pub fn rollout(&self, capacity: usize) -> Rollout {
-        let mut rollout = Rollout::new(self.envs.single_observation_space(), self.first_env, self.num_envs(), capacity);
+        let (space, n) = (self.envs.single_observation_space(), self.num_envs());
+        let mut rollout = Rollout::new(space, &self.own, self.first_env, n, capacity);
         rollout.statistics = self.statistics();
         rollout
     }
@@ -201,7 +186,7 @@ impl Actor {
         out.episodes.clear();
         for t in 0..out.capacity() {
             let now = steps + (t * self.spec.total_envs) as u64;
-            let (watched, mut epsilon) = (self.seat.attended(), self.spec.epsilon.at(now));
+            let (watched, mut epsilon) = (self.seat.attended(), self.spec.exploration.epsilon.at(now));
             if watched {
                 epsilon = self.look_before_choice(epsilon);
             }
@@ -215,11 +200,12 @@ impl Actor {
             for e in 0..n {
                 out.observations.copy_row(t * n + e, &self.observations, e);
             }
+            out.actions.copy_rows(t * n, &self.own);
             let rows = t * n..(t + 1) * n;
-            for (kept, action) in out.actions[rows.clone()].iter_mut().zip(&self.actions) {
-                *kept = *action - self.first_action;
+            if self.spec.exploration.samples {
+                self.log_probs(&mut out.log_probs[rows.clone()]);
             }
-            self.envs.step(Actions::Discrete(&self.actions), &mut self.step).map_err(|error| self.fault(error, now))?;
+            self.envs.step(self.actions.as_actions(), &mut self.step).map_err(|error| self.fault(error, now))?;
             std::mem::swap(&mut self.observations, &mut self.step.observations);
             self.check_finite(now)?;
             out.rewards[rows.clone()].copy_from_slice(&self.step.rewards);
@@ -246,31 +232,43 @@ impl Actor {
         Ok(())
     }
 
-    /// Chooses each environment's action: the greedy one, or with chance `epsilon` any. Each environment
+    /// Chooses each environment's action: the policy's, or with chance `epsilon` any. Each environment
     /// tosses its own coin.
     fn choose(&mut self, weights: &Weights, epsilon: f64) {
-        let actions = self.spec.mlp.outputs();
-        if epsilon < 1.0 {
+        let samples = self.spec.exploration.samples;
+        if epsilon < 1.0 || samples {
             self.judge(weights);
-            let q = self.spec.mlp.last_outputs(&self.scratch).chunks_exact(self.spec.mlp.output_stride());
-            for (action, q) in self.actions.iter_mut().zip(q) {
-                *action = self.first_action + argmax(&q[..actions]) as i32;
-            }
         }
-        for (action, stream) in self.actions.iter_mut().zip(&mut self.streams) {
+        let Acting { actions: head, mlp, .. } = &self.spec.acting;
+        let (outputs, stride) = (mlp.last_outputs(&self.scratch), mlp.output_stride());
+        for (e, stream) in self.streams.iter_mut().enumerate() {
             if stream.random() < epsilon {
-                *action = self.first_action + stream.below(actions as u64) as i32;
+                head.random(stream, e, &mut self.own);
+            } else if samples {
+                head.sample(&outputs[e * stride..], stream, e, &mut self.own);
+            } else {
+                head.greedy(&outputs[e * stride..], e, &mut self.own);
             }
         }
+        head.to_env(&self.own, &mut self.actions);
     }
 
-    /// Values every environment's actions; they stay in `scratch`.
+    /// What the network makes of every environment's observation; it stays in `scratch`.
     fn judge(&mut self, weights: &Weights) {
-        let width = self.spec.features.width();
-        for (e, row) in self.input.chunks_exact_mut(width).enumerate() {
-            self.spec.features.encode(self.observations.row(e), row);
+        let Acting { features, mlp, .. } = &self.spec.acting;
+        for (e, row) in self.input.chunks_exact_mut(features.width()).enumerate() {
+            features.encode(self.observations.row(e), row);
         }
-        self.spec.mlp.forward(&weights.parameters, &self.input, self.actions.len(), &mut self.scratch);
+        mlp.forward(&weights.parameters, &self.input, self.own.len(), &mut self.scratch);
+    }
+
+    /// The logarithms of the chances that the policy gave to what is done now.
+    fn log_probs(&self, to: &mut [f32]) {
+        let Acting { actions: head, mlp, .. } = &self.spec.acting;
+        let outputs = mlp.last_outputs(&self.scratch).chunks_exact(mlp.output_stride());
+        for (e, (to, outputs)) in to.iter_mut().zip(outputs).enumerate() {
+            *to = head.log_prob(outputs, self.own.get(e));
+        }
     }
 
     /// Keeps the books of environment `e`'s episode after step `t` of a rollout.
@@ -280,7 +278,7 @@ impl Actor {
         episode.length += 1;
         episode.return_ += f64::from(self.step.raw_rewards()[e]);
         if self.spec.record_episodes {
-            episode.actions.push(self.actions[e]);
+            episode.actions.push(self.actions.get(e));
         }
         let (terminated, truncated) = (self.step.terminated[e], self.step.truncated[e]);
         if !(terminated || truncated) {
@@ -289,7 +287,8 @@ impl Actor {
         out.final_observations.copy_row(out.finals, &self.step.final_observations, e);
         out.finals += 1;
         let start = now + self.spec.total_envs as u64;
-        let next = Episode::begin(episode.number + 1, start, version, self.envs.episode_generator(e).state());
+        let (generator, log) = (self.envs.episode_generator(e).state(), episode.actions.begun_anew());
+        let next = Episode::begin(episode.number + 1, start, version, generator, log);
         let ended = std::mem::replace(episode, next);
         let record = EpisodeRecord {
             env: (self.first_env + e) as u32,
@@ -300,7 +299,7 @@ impl Actor {
             return_: ended.return_,
             terminated,
             truncated,
-            actions: ActionLog::Discrete(ended.actions),
+            actions: ended.actions,
         };
         out.episodes.push(FinishedEpisode { step: t, record, length: ended.length });
     }
@@ -337,7 +336,7 @@ impl Actor {
 }
 
 impl Episode {
-    fn begin(number: u64, start_step: u64, policy_version: u64, generator: [u64; 4]) -> Self {
-        Self { number, start_step, generator, policy_version, length: 0, return_: 0.0, actions: Vec::new() }
+    fn begin(number: u64, start_step: u64, policy_version: u64, generator: [u64; 4], actions: ActionLog) -> Self {
+        Self { number, start_step, generator, policy_version, length: 0, return_: 0.0, actions }
     }
 }

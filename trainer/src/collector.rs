@@ -318,22 +318,22 @@ impl Free<'_> {
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
-    use crate::actor::{ActorSpec, EpsilonSchedule};
-    use cartwheel_agents::{Features, nn::Activation, nn::Mlp};
+    use crate::actor::ActorSpec;
+    use cartwheel_agents::{Acting, EpsilonSchedule, dqn::DqnConfig};
     use cartwheel_envs::{Kwargs, make_vec};
 
     /// An actor whose environments take `step_us` a step.
     fn actor(first_env: usize, step_us: u64) -> Actor {
         let args = Kwargs::from_iter([("step_us".to_string(), step_us.into())]);
         let envs = make_vec("Scripted-v0", 1, &args).unwrap();
-        let features = Features::new(envs.single_observation_space()).unwrap();
+        let config = DqnConfig { net_arch: vec![16], ..DqnConfig::default() };
+        let acting = Acting::new(&config, envs.single_observation_space(), envs.single_action_space()).unwrap();
         let spec = ActorSpec {
             env_id: "Scripted-v0".into(),
             seed: 0,
             total_envs: 3,
-            mlp: Mlp::new(features.width(), &[16], 2, Activation::Relu),
-            features,
-            epsilon: EpsilonSchedule { random_steps: 0, initial: 1.0, last: 1.0, fall: 1.0 },
+            acting,
+            exploration: EpsilonSchedule { random_steps: 0, initial: 1.0, last: 1.0, fall: 1.0 }.into(),
             record_episodes: false,
         };
         Actor::new(spec, first_env, envs, 0).unwrap()

@@ -84,10 +84,10 @@ pub enum TrainError {
     EnvFault(EnvFault),
     /// The loss or a gradient is no longer a number.
     #[error(
-        "{what} became {value} at update {update} (environment step {step}, seed {seed}): learning diverged; a smaller dqn.learning_rate, a smaller dqn.reward_scale or a slower target often helps"
+        "{what} became {value} at update {update} (environment step {step}, seed {seed}): learning diverged; a smaller learning_rate, smaller rewards or a slower target often help"
     )]
     NotFinite {
-        /// `the loss` or `the gradient's norm`.
+        /// The metric, such as `train/loss`.
         what: &'static str,
         /// Its value.
         value: f32,

@@ -1,7 +1,7 @@
 //! Evaluation: greedy episodes on environments and seeds of their own.
 
-use cartwheel_agents::GreedyPolicy;
-use cartwheel_envs::{Actions, EnvBuilder, EnvError, Rows, Statistics, VectorEnv, VectorStep};
+use cartwheel_agents::Policy;
+use cartwheel_envs::{ActionRows, EnvBuilder, EnvError, Rows, Statistics, VectorEnv, VectorStep};
 use serde::{Deserialize, Serialize};
 
 use crate::statistics::mean_std;
@@ -41,10 +41,10 @@ pub struct Evaluator {
     observations: Rows,
     step: VectorStep,
     max_episode_steps: u64,
-    actions: Vec<i32>,
+    actions: ActionRows,
     /// Environments whose episode still runs, and their actions.
     running: Vec<usize>,
-    chosen: Vec<i32>,
+    chosen: ActionRows,
 }
 
 impl Evaluator {
@@ -62,9 +62,9 @@ impl Evaluator {
         Ok(Self {
             observations: Rows::for_space(&space, n_envs),
             step: VectorStep::new(&space, n_envs),
-            actions: vec![0; n_envs],
+            actions: ActionRows::default(),
             running: Vec::with_capacity(n_envs),
-            chosen: vec![0; n_envs],
+            chosen: ActionRows::default(),
             episodes,
             max_episode_steps,
             envs,
@@ -86,7 +86,7 @@ impl Evaluator {
     /// If an environment fails.
     pub fn evaluate(
         &mut self,
-        policy: &mut GreedyPolicy,
+        policy: &mut Policy,
         seed: u64,
         stop: &dyn Fn() -> bool,
     ) -> Result<Option<Evaluation>, EnvError> {
@@ -104,7 +104,7 @@ impl Evaluator {
     /// Plays the episodes from number `first` on, one on each environment. False if asked to stop.
     fn play(
         &mut self,
-        policy: &mut GreedyPolicy,
+        policy: &mut Policy,
         seed: u64,
         first: usize,
         stop: &dyn Fn() -> bool,
@@ -113,18 +113,20 @@ impl Evaluator {
         self.envs.reset(Some(seed.wrapping_add(first as u64)), &mut self.observations)?;
         self.running.clear();
         self.running.extend(0..self.envs.num_envs().min(self.episodes - first));
-        self.actions.fill(policy.first_action());
+        // Environments whose episode is over are stepped with what they did last.
+        self.actions = policy.actions(self.envs.num_envs());
+        self.chosen = policy.actions(0);
         let mut steps = 0;
         while !self.running.is_empty() && steps < self.max_episode_steps {
             if stop() {
                 return Ok(false);
             }
-            let chosen = &mut self.chosen[..self.running.len()];
-            policy.act_batch(self.running.iter().map(|&e| self.observations.row(e)), chosen);
-            for (&e, action) in self.running.iter().zip(&*chosen) {
-                self.actions[e] = *action;
+            self.chosen.resize(self.running.len());
+            policy.act_batch(self.running.iter().map(|&e| self.observations.row(e)), &mut self.chosen);
+            for (i, &e) in self.running.iter().enumerate() {
+                self.actions.set(e, self.chosen.get(i));
             }
-            self.envs.step(Actions::Discrete(&self.actions), &mut self.step)?;
+            self.envs.step(self.actions.as_actions(), &mut self.step)?;
             std::mem::swap(&mut self.observations, &mut self.step.observations);
             let step = &self.step;
             self.running.retain(|&e| {

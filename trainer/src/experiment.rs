@@ -6,8 +6,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
 
 use cartwheel_agents::nn::{Isa, prepare_thread};
-use cartwheel_agents::{Features, GreedyPolicy, PolicyError};
-use cartwheel_envs::Space;
+use cartwheel_agents::{Acting, Data, Policy, PolicyError, ReplayUse};
+use cartwheel_envs::{ActionRows, Space};
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
@@ -203,26 +203,31 @@ impl<'a> Experiment<'a> {
         settings.check()?;
         let env = settings.env.builder().make()?;
         let (observation_space, action_space) = (env.observation_space().clone(), env.action_space().clone());
-        let features =
-            Features::new(&observation_space).map_err(|space| TrainError::Policy(PolicyError::Space(space)))?;
-        let Space::Discrete { n: actions, .. } = action_space else {
-            return Err(PolicyError::Space(action_space.to_string()).into());
+        let algorithm = settings.algorithm();
+        let acting = Acting::new(algorithm, &observation_space, &action_space).map_err(|error| match error {
+            PolicyError::Space(space) => settings.refuse_space(&space, &observation_space, &action_space),
+            error => error.into(),
+        })?;
+        let replay_bytes = match algorithm.data() {
+            Data::Replay(replay) => Some(self.replay_bytes(&observation_space, &acting.actions.rows(0), &replay)?),
+            Data::Rollouts(_) => None,
         };
-        let replay_bytes = self.replay_bytes(&observation_space)?;
-        let mlp = cartwheel_agents::dqn::Dqn::network(&settings.dqn, features.width(), actions as usize);
-        let placement = settings.train.device.resolve(mlp.num_parameters(), settings.dqn.batch_size)?;
+        let mlp = &acting.mlp;
+        let placement = settings.train.device.resolve(mlp.num_parameters(), algorithm.data().batch_size())?;
         // A run that goes on has its weights in its checkpoint.
         let init_from = settings.train.init_from.as_deref().filter(|_| !self.has_checkpoint());
         let init = init_from.map(|path| initial_weights(Path::new(path))).transpose();
         let init = init.map_err(|error| TrainError::Unfit(format!("train.init_from: {error}")))?;
         if let Some(init) = &init
-            && (init.mlp() != &mlp
+            && (init.mlp() != mlp
+                || init.head() != acting.actions.head()
                 || init.observation_space() != &observation_space
                 || init.action_space() != &action_space)
         {
             return Err(TrainError::Unfit(format!(
-                "the weights of train.init_from = {} are of another network or other spaces: dqn.net_arch, dqn.activation_fn, dqn.dueling and the environment must be the same",
-                settings.train.init_from.as_deref().unwrap_or_default()
+                "the weights of train.init_from = {} are of another network or other spaces: net_arch and activation_fn of [{}] (and what else shapes its network) and the environment must be the same",
+                settings.train.init_from.as_deref().unwrap_or_default(),
+                algorithm.name()
             )));
         }
         let solved_at = settings.eval.solved_at.or(env.spec().reward_threshold);
@@ -234,7 +239,7 @@ impl<'a> Experiment<'a> {
             initial_weights: init.map(|policy| policy.parameters().to_vec()),
             observation_space,
             action_space,
-            actions: actions as usize,
+            acting,
             wait_for_viewer: self.wait_for_viewer,
         })
     }
@@ -247,10 +252,10 @@ impl<'a> Experiment<'a> {
     }
 
     /// What replay will take, if that is there.
-    fn replay_bytes(&self, space: &Space) -> Result<u64, TrainError> {
-        let (n_envs, buffer_size) = (self.settings.env.n_envs, self.settings.dqn.buffer_size);
-        let bytes =
-            |buffer_size| Replay::bytes_needed(space, n_envs, buffer_size, self.settings.dqn.prioritized_replay);
+    fn replay_bytes(&self, space: &Space, actions: &ActionRows, replay: &ReplayUse) -> Result<u64, TrainError> {
+        let (n_envs, buffer_size) = (self.settings.env.n_envs, replay.buffer_size);
+        let prioritized = replay.prioritization.is_some();
+        let bytes = |buffer_size| Replay::bytes_needed(space, actions, n_envs, buffer_size, prioritized);
         let needed = bytes(buffer_size);
         let memory = u128::from(memory_bytes());
         if needed <= memory {
@@ -265,8 +270,9 @@ impl<'a> Experiment<'a> {
             )
         } else {
             let (env, fits) = (&self.settings.env.id, half(buffer_size));
+            let name = self.settings.algorithm().name();
             format!(
-                "a replay of dqn.buffer_size = {buffer_size} transitions of {env} needs {needs}, and this machine has {has}: lower dqn.buffer_size to {fits} or less"
+                "a replay of {name}.buffer_size = {buffer_size} transitions of {env} needs {needs}, and this machine has {has}: lower {name}.buffer_size to {fits} or less"
             )
         }))
     }
@@ -324,12 +330,12 @@ fn finished(run: &RunDir) -> Result<Option<Summary>, RunError> {
 }
 
 /// The policy of a run's folder, or of a weights file.
-pub fn initial_weights(path: &Path) -> Result<GreedyPolicy, TrainError> {
+pub fn initial_weights(path: &Path) -> Result<Policy, TrainError> {
     if path.is_dir() {
         let run = RunDir::open(path)?;
-        return Ok(GreedyPolicy::load(&run.best_weights())?);
+        return Ok(Policy::load(&run.best_weights())?);
     }
-    Ok(GreedyPolicy::load(path)?)
+    Ok(Policy::load(path)?)
 }
 
 /// This machine's memory.

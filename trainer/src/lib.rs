@@ -41,7 +41,7 @@ mod rollout;
 mod seeds;
 mod session;
 
-pub use actor::{Actor, ActorSpec, EnvState, EpsilonSchedule, Weights};
+pub use actor::{Actor, ActorSpec, EnvState, Weights};
 pub use collector::{Collector, Finished};
 pub use config::{ActorCount, Algo, Clock, EnvConfig, EvalConfig, OnWorkerDeath, RunConfig, Settings, TrainConfig};
 pub use cpu_time::thread_cpu_time;
@@ -49,6 +49,6 @@ pub use error::{EnvFault, TrainError};
 pub use evaluation::{Evaluation, Evaluator};
 pub use events::{Callback, Event, Progress};
 pub use experiment::{CheckpointCosts, Experiment, GreedyReturn, Summary, initial_weights};
-pub use replay::{Outcome, Prioritization, Replay, ReplayState, ReplayView, Returns, Stored};
+pub use replay::{Outcome, Replay, ReplayState, ReplayView, Stored};
 pub use rollout::{FinishedEpisode, Rollout};
 pub use seeds::{Aggregate, train_seeds};

@@ -6,12 +6,13 @@
 
 use std::time::{Duration, Instant};
 
-use cartwheel_agents::dqn::{Batch, Dqn};
+use cartwheel_agents::{AnyLearner, Progress, RolloutBatch};
 use cartwheel_envs::Generator;
 
 use crate::actor::{Actor, Weights};
 use crate::config::Clock;
 use crate::error::EnvFault;
+use crate::session::fill;
 
 /// What waking another thread and waiting for its answer costs a phase, measured (docs/benchmarks.md).
 const HANDOFF: Duration = Duration::from_micros(20);
@@ -29,16 +30,20 @@ pub(crate) struct Costs {
     pub(crate) update: Duration,
 }
 
-/// Measures a phase of `rollout_steps` steps of all of `actor`'s environments and `updates` gradient steps.
-/// Both are throw-away copies: the run's own random streams are not touched.
+/// Measures a phase of `rollout_steps` steps of all of `actor`'s environments and `updates` gradient steps on
+/// `batch_size` transitions each. All are throw-away copies: the run's own random streams are not touched.
 pub(crate) fn measure(
     mut actor: Actor,
-    mut dqn: Dqn,
+    learner: AnyLearner,
     rollout_steps: usize,
     updates: u64,
     batch_size: usize,
 ) -> Result<Costs, EnvFault> {
-    let weights = Weights { version: 0, parameters: dqn.parameters().to_vec() };
+    let parameters = match &learner {
+        AnyLearner::OffPolicy(learner) => learner.parameters().to_vec(),
+        AnyLearner::OnPolicy(learner) => learner.parameters().to_vec(),
+    };
+    let weights = Weights { version: 0, parameters };
     let mut rollout = actor.rollout(1);
     // The first step pays for cold caches.
     actor.collect(&weights, u64::MAX / 2, &mut rollout)?;
@@ -48,24 +53,44 @@ pub(crate) fn measure(
         steps += 1;
     }
     let collect = begin.elapsed().mul_f64(rollout_steps as f64 / f64::from(steps));
-
-    let mut batch = Batch::default();
-    batch.resize(batch_size, dqn.mlp().inputs());
     let mut rng = Generator::new(0);
-    batch.observations.iter_mut().chain(&mut batch.next_observations).for_each(|x| *x = rng.uniform(-1.0, 1.0) as f32);
-    let (mut begin, mut done) = (Instant::now(), 0);
-    while done <= 1 || begin.elapsed() < BUDGET {
-        if done == 1 {
-            begin = Instant::now();
+    let one = match learner {
+        AnyLearner::OffPolicy(mut learner) => {
+            let mut batch = actor.batch(batch_size);
+            let inputs = batch.observations.iter_mut().chain(&mut batch.next_observations);
+            inputs.for_each(|x| *x = rng.uniform(-1.0, 1.0) as f32);
+            time_of_step(&mut || {
+                let taken = learner.updates();
+                learner.update(&batch, Progress::default(), &mut rng).is_ok().then(|| learner.updates() - taken)
+            })
         }
-        // A device that fails here fails again when training begins, and is reported then.
-        if dqn.update(&batch, 0).is_err() {
-            break;
+        AnyLearner::OnPolicy(mut learner) => {
+            let mut rollout = actor.rollout(batch_size.div_ceil(actor.num_envs()).min(rollout_steps));
+            actor.collect(&weights, u64::MAX / 2, &mut rollout)?;
+            let mut batch = RolloutBatch { actions: rollout.actions.zeros(0), ..RolloutBatch::default() };
+            fill(&mut batch, &[rollout], actor.features());
+            time_of_step(&mut || {
+                let taken = learner.updates();
+                learner.update(&batch, Progress::default(), &mut rng).is_ok().then(|| learner.updates() - taken)
+            })
         }
-        done += 1;
+    };
+    Ok(Costs { collect, update: one.mul_f64(updates as f64) })
+}
+
+/// What one of the gradient steps takes that `update` answers having made. A device that fails here fails again when
+/// training begins, and is reported then.
+fn time_of_step(update: &mut dyn FnMut() -> Option<u64>) -> Duration {
+    // The first pays for cold caches.
+    update();
+    let (begin, mut done) = (Instant::now(), 0);
+    while done == 0 || begin.elapsed() < BUDGET {
+        match update() {
+            Some(steps) if steps > 0 => done += steps,
+            _ => break,
+        }
     }
-    let update = begin.elapsed().mul_f64(updates as f64 / (f64::from(done) - 1.0).max(1.0));
-    Ok(Costs { collect, update })
+    begin.elapsed().div_f64(done.max(1) as f64)
 }
 
 /// The smallest number of actors that is within 5 % of the best, and why.

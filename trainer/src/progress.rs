@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use cartwheel_agents::dqn::UpdateStats;
+use cartwheel_agents::Learner;
 use cartwheel_envs::Statistics;
 use serde::{Deserialize, Serialize};
 
+use crate::TrainError;
+use crate::config::Settings;
 use crate::evaluation::Evaluation;
 use crate::run::MetricsRow;
 use crate::watch::Intervention;
@@ -85,13 +87,20 @@ impl Books {
         }
     }
 
-    /// Counts an update.
-    pub(crate) fn update(&mut self, stats: &UpdateStats) {
-        self.updates += 1;
-        self.average("train/loss", f64::from(stats.loss));
-        self.average("train/grad_norm", f64::from(stats.grad_norm));
-        self.average("train/mean_q", f64::from(stats.mean_q));
-        self.average("train/mean_td_error", f64::from(stats.mean_td_error));
+    /// Counts what `learner` did since it was last looked at.
+    ///
+    /// # Errors
+    /// If something that it learnt from is not a number.
+    pub(crate) fn learnt(&mut self, learner: &dyn Learner, settings: &Settings) -> Result<(), TrainError> {
+        self.updates = learner.updates();
+        for (name, value) in learner.metrics() {
+            if !value.is_finite() {
+                let (update, step, seed) = (self.updates, self.steps, settings.train.seed);
+                return Err(TrainError::NotFinite { what: name, value: *value, update, step, seed });
+            }
+            self.average(name, f64::from(*value));
+        }
+        Ok(())
     }
 
     /// The row of metrics up to now; sums begin anew.

@@ -9,12 +9,11 @@
 mod priorities;
 mod sum_tree;
 
-use cartwheel_agents::{Features, dqn::Batch};
-use cartwheel_envs::{Generator, Row, Rows, Space};
+use cartwheel_agents::{Batch, Features, Prioritization, Returns};
+use cartwheel_envs::{Action, ActionRows, Generator, Row, Rows, Space};
 use serde::{Deserialize, Serialize};
 
 use crate::rollout::Rollout;
-pub use priorities::Prioritization;
 use priorities::{Priorities, PriorityState};
 
 /// The row's step ended its episode for good.
@@ -24,23 +23,12 @@ const TRUNCATED: u8 = 2;
 /// The row is an observation without a step: a final one, or the newest of its ring.
 const NO_STEP: u8 = 4;
 
-/// How returns are summed when a row is drawn.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Returns {
-    /// Rewards summed before bootstrapping.
-    pub n_steps: usize,
-    /// Discount a step.
-    pub gamma: f32,
-    /// What rewards are multiplied by.
-    pub reward_scale: f32,
-}
-
 /// See the module's documentation.
 #[derive(Clone, Debug)]
 pub struct Replay {
     features: Features,
     observations: Rows,
-    actions: Vec<i32>,
+    actions: ActionRows,
     rewards: Vec<f32>,
     flags: Vec<u8>,
     rings: Vec<Ring>,
@@ -66,8 +54,7 @@ struct Ring {
 pub struct ReplayState {
     rings: Vec<Ring>,
     observations: Rows,
-    #[serde(with = "cartwheel_envs::as_bytes")]
-    actions: Vec<i32>,
+    actions: ActionRows,
     #[serde(with = "cartwheel_envs::as_bytes")]
     rewards: Vec<f32>,
     #[serde(with = "serde_bytes")]
@@ -80,8 +67,7 @@ pub struct ReplayState {
 pub struct ReplayView<'a> {
     rings: &'a [Ring],
     observations: &'a Rows,
-    #[serde(with = "cartwheel_envs::as_bytes")]
-    actions: &'a [i32],
+    actions: &'a ActionRows,
     #[serde(with = "cartwheel_envs::as_bytes")]
     rewards: &'a [f32],
     #[serde(with = "serde_bytes")]
@@ -90,13 +76,14 @@ pub struct ReplayView<'a> {
 }
 
 impl Replay {
-    /// Room for about `buffer_size` transitions of `envs` environments: each final observation takes the room
-    /// of one. With `prioritization` it is drawn from by priority.
+    /// Room for about `buffer_size` transitions of `envs` environments with observations of `space` and actions in the
+    /// form of `actions`: each final observation takes the room of one. With `prioritization` it is drawn from by priority.
     ///
     /// # Errors
     /// The space in words, if networks cannot see it.
     pub fn new(
         space: &Space,
+        actions: &ActionRows,
         envs: usize,
         buffer_size: usize,
         prioritization: Option<Prioritization>,
@@ -106,7 +93,7 @@ impl Replay {
         Ok(Self {
             features: Features::new(space)?,
             observations: Rows::for_space(space, rows),
-            actions: vec![0; rows],
+            actions: actions.zeros(rows),
             rewards: vec![0.0; rows],
             flags: vec![NO_STEP; rows],
             rings: vec![Ring::default(); envs],
@@ -123,8 +110,14 @@ impl Replay {
 
     /// Bytes that such a replay takes, known before it is built; in more bits than any machine's memory needs,
     /// so that a slip of the pen does not overflow.
-    pub fn bytes_needed(space: &Space, envs: usize, buffer_size: usize, prioritized: bool) -> u128 {
-        let row = space.width() * space.dtype().size() + size_of::<i32>() + size_of::<f32>() + size_of::<u8>();
+    pub fn bytes_needed(
+        space: &Space,
+        actions: &ActionRows,
+        envs: usize,
+        buffer_size: usize,
+        prioritized: bool,
+    ) -> u128 {
+        let row = space.width() * space.dtype().size() + 4 * actions.width() + size_of::<f32>() + size_of::<u8>();
         let rows = envs as u128 * Self::ring_capacity(envs, buffer_size) as u128;
         row as u128 * rows + if prioritized { Priorities::bytes(rows) } else { 0 }
     }
@@ -150,14 +143,14 @@ impl Replay {
     pub fn push(
         &mut self,
         env: usize,
-        action: i32,
+        action: Action<'_>,
         reward: f32,
         terminated: bool,
         truncated: bool,
         next_observation: Row<'_>,
     ) {
         let row = env * self.capacity + self.rings[env].head;
-        self.actions[row] = action;
+        self.actions.set(row, action);
         self.rewards[row] = reward;
         self.flags[row] = (u8::from(terminated) * TERMINATED) | (u8::from(truncated) * TRUNCATED);
         self.transitions += 1;
@@ -189,7 +182,7 @@ impl Replay {
                 }
                 let (terminated, truncated) = (rollout.terminated[at], rollout.truncated[at]);
                 let after = rollout.observations.row(at + rollout.envs);
-                let (action, reward) = (rollout.actions[at], rollout.rewards[at]);
+                let (action, reward) = (rollout.actions.get(at), rollout.rewards[at]);
                 if terminated || truncated {
                     let last = rollout.final_observations.row(finals);
                     finals += 1;
@@ -200,6 +193,11 @@ impl Replay {
                 }
             }
         }
+    }
+
+    /// An empty batch for what is drawn.
+    pub fn batch(&self) -> Batch {
+        Batch::like(&self.actions)
     }
 
     /// What a network sees of the observations.
@@ -225,7 +223,7 @@ impl Replay {
     /// Bytes that the rows take.
     pub fn bytes(&self) -> u64 {
         let priorities = self.priorities.as_ref().map_or(0, |_| Priorities::bytes(self.flags.len() as u128) as u64);
-        self.observations.bytes() as u64 + self.flags.len() as u64 * 9 + priorities
+        self.observations.bytes() as u64 + self.flags.len() as u64 * (5 + 4 * self.actions.width() as u64) + priorities
     }
 
     /// Whether there is a transition to draw.
@@ -303,7 +301,7 @@ impl Replay {
         let columns = slot * width..(slot + 1) * width;
         self.features.encode(self.observations.row(row), &mut batch.observations[columns.clone()]);
         self.features.encode(self.observations.row(next), &mut batch.next_observations[columns]);
-        batch.actions[slot] = self.actions[row];
+        batch.actions.set(slot, self.actions.get(row));
         batch.returns[slot] = sum * returns.reward_scale;
         batch.discounts[slot] = discount;
     }
@@ -326,6 +324,7 @@ impl Replay {
         let fits = state.rings.len() == self.rings.len()
             && state.flags.len() == self.flags.len()
             && state.actions.len() == self.actions.len()
+            && state.actions.is_like(&self.actions)
             && state.rewards.len() == self.rewards.len()
             && state.observations.len() == self.observations.len()
             && state.observations.width() == self.observations.width()

@@ -1,6 +1,6 @@
 //! What an actor hands over: consecutive steps of its environments, time-major.
 
-use cartwheel_envs::{Rows, Space, Statistics};
+use cartwheel_envs::{ActionRows, Rows, Space, Statistics};
 
 use crate::run::EpisodeRecord;
 
@@ -18,8 +18,10 @@ pub struct Rollout {
     pub version: u64,
     /// The observation before each step, and after the last.
     pub observations: Rows,
-    /// Actions, counted from 0.
-    pub actions: Vec<i32>,
+    /// Actions, as the policy counts them.
+    pub actions: ActionRows,
+    /// The logarithm of the chance of each, where they are drawn from a distribution.
+    pub log_probs: Vec<f32>,
     /// Rewards as the environment gave them.
     pub rewards: Vec<f32>,
     /// Whether the step ended its episode for good: nothing can be earned after it.
@@ -48,8 +50,9 @@ pub struct FinishedEpisode {
 }
 
 impl Rollout {
-    /// Room for `capacity` steps of `envs` environments from the run's number `first_env` on.
-    pub fn new(space: &Space, first_env: usize, envs: usize, capacity: usize) -> Self {
+    /// Room for `capacity` steps of `envs` environments from the run's number `first_env` on, with observations of
+    /// `space` and actions in the form of `actions`.
+    pub fn new(space: &Space, actions: &ActionRows, first_env: usize, envs: usize, capacity: usize) -> Self {
         let n = envs * capacity;
         Self {
             first_env,
@@ -57,7 +60,8 @@ impl Rollout {
             steps: 0,
             version: 0,
             observations: Rows::for_space(space, n + envs),
-            actions: vec![0; n],
+            actions: actions.zeros(n),
+            log_probs: vec![0.0; n],
             rewards: vec![0.0; n],
             terminated: vec![false; n],
             truncated: vec![false; n],
@@ -70,7 +74,7 @@ impl Rollout {
 
     /// Steps it has room for.
     pub fn capacity(&self) -> usize {
-        self.actions.len() / self.envs
+        self.rewards.len() / self.envs
     }
 
     /// Environment steps in it.

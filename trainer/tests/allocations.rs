@@ -9,12 +9,11 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::time::Duration;
 
-use cartwheel_agents::dqn::{Batch, Dqn, DqnConfig};
-use cartwheel_agents::nn::Activation;
-use cartwheel_agents::{Features, nn::Mlp};
-use cartwheel_envs::{Generator, Kwargs, Shape, make_vec};
+use cartwheel_agents::dqn::{Dqn, DqnConfig};
+use cartwheel_agents::{Acting, Batch, EpsilonSchedule, OffPolicy as _, Prioritization, Progress, Returns};
+use cartwheel_envs::{ActionRows, Generator, Kwargs, Shape, make_vec};
 use cartwheel_trainer::watch::{Connection, MAGIC, MAX_MESSAGE, VERSION, Watch, WatchFile};
-use cartwheel_trainer::{Actor, ActorSpec, EpsilonSchedule, Prioritization, Replay, Returns, Weights};
+use cartwheel_trainer::{Actor, ActorSpec, Replay, Weights};
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
@@ -50,17 +49,16 @@ fn allocations(work: impl FnOnce()) -> usize {
 /// An actor with eight CartPoles, and weights for it.
 fn actor() -> (Actor, Weights) {
     let envs = make_vec("CartPole-v1", 8, &Kwargs::new()).unwrap();
-    let features = Features::new(envs.single_observation_space()).unwrap();
-    let mlp = Mlp::new(4, &[32, 32], 2, Activation::Relu);
-    let weights = Weights { version: 1, parameters: mlp.init(&mut Generator::new(0)) };
+    let config = DqnConfig { net_arch: vec![32, 32], ..DqnConfig::default() };
+    let acting = Acting::new(&config, envs.single_observation_space(), envs.single_action_space()).unwrap();
+    let weights = Weights { version: 1, parameters: acting.mlp.init(&mut Generator::new(0)) };
     let epsilon = EpsilonSchedule { random_steps: 0, initial: 0.5, last: 0.5, fall: 1.0 };
     let spec = ActorSpec {
         env_id: "CartPole-v1".into(),
         seed: 0,
         total_envs: 8,
-        mlp,
-        features,
-        epsilon,
+        acting,
+        exploration: epsilon.into(),
         record_episodes: false,
     };
     (Actor::new(spec, 0, envs, 0).unwrap(), weights)
@@ -71,8 +69,8 @@ fn the_hot_path_allocates_nothing() {
     let (mut actor, weights) = actor();
     let space = make_vec("CartPole-v1", 1, &Kwargs::new()).unwrap().single_observation_space().clone();
     let mut rollout = actor.rollout(64);
-    for prioritization in [None, Some(Prioritization { alpha: 0.6, eps: 1e-6 })] {
-        let mut replay = Replay::new(&space, 8, 2000, prioritization).unwrap();
+    for prioritization in [None, Some(Prioritization { alpha: 0.6, eps: 1e-6, beta0: 0.4, beta_iters: None })] {
+        let mut replay = Replay::new(&space, &ActionRows::default(), 8, 2000, prioritization).unwrap();
         let mut batch = Batch::default();
         let returns = Returns { n_steps: 3, gamma: 0.99, reward_scale: 1.0 };
         let mut rng = Generator::new(0);
@@ -144,9 +142,10 @@ fn an_update_allocates_what_dfdxs_tape_needs() {
     let mut dqn = Dqn::new(config, 4, 2, cartwheel_agents::nn::Device::Cpu, &mut Generator::new(0)).unwrap();
     let mut batch = Batch::default();
     batch.resize(64, 4);
-    dqn.update(&batch, 0).unwrap();
+    let mut rng = Generator::new(0);
+    dqn.update(&batch, Progress::default(), &mut rng).unwrap();
     let counted = allocations(|| {
-        dqn.update(&batch, 0).unwrap();
+        dqn.update(&batch, Progress::default(), &mut rng).unwrap();
     });
     assert!((1..60).contains(&counted), "{counted} allocations");
 }

@@ -5,15 +5,15 @@
 
 use std::sync::Arc;
 
-use cartwheel_agents::Features;
-use cartwheel_agents::dqn::Batch;
-use cartwheel_agents::nn::{Activation, Mlp};
-use cartwheel_envs::{Generator, Kwargs, make_vec};
-use cartwheel_trainer::{Actor, ActorSpec, Collector, EpsilonSchedule, Prioritization, Replay, Returns, Weights};
+use cartwheel_agents::dqn::DqnConfig;
+use cartwheel_agents::{Acting, Batch, EpsilonSchedule, Prioritization, Returns};
+use cartwheel_envs::{ActionRows, Generator, Kwargs, make_vec};
+use cartwheel_trainer::{Actor, ActorSpec, Collector, Replay, Weights};
 use proptest::prelude::*;
 use serde_json::json;
 
-const BY_PRIORITY: Option<Prioritization> = Some(Prioritization { alpha: 0.6, eps: 1e-6 });
+const BY_PRIORITY: Option<Prioritization> =
+    Some(Prioritization { alpha: 0.6, eps: 1e-6, beta0: 0.4, beta_iters: None });
 
 /// Replay filled by `actors` actors with `n_envs` scripted environments.
 fn fill(
@@ -26,19 +26,20 @@ fn fill(
     prioritization: Option<Prioritization>,
 ) -> Replay {
     let args: Kwargs = json!({"length": length, "ends": ends}).as_object().unwrap().clone();
-    let mlp = Mlp::new(2, &[16], 2, Activation::Relu);
-    let weights = Arc::new(Weights { version: 1, parameters: mlp.init(&mut Generator::new(0)) });
-    let space = make_vec("Scripted-v0", 1, &args).unwrap().single_observation_space().clone();
-    let mut replay = Replay::new(&space, n_envs, capacity, prioritization).unwrap();
+    let env = make_vec("Scripted-v0", 1, &args).unwrap();
+    let space = env.single_observation_space().clone();
+    let config = DqnConfig { net_arch: vec![16], ..DqnConfig::default() };
+    let acting = Acting::new(&config, &space, env.single_action_space()).unwrap();
+    let weights = Arc::new(Weights { version: 1, parameters: acting.mlp.init(&mut Generator::new(0)) });
+    let mut replay = Replay::new(&space, &ActionRows::default(), n_envs, capacity, prioritization).unwrap();
     let actors: Vec<Actor> = (0..actors)
         .map(|i| {
             let spec = ActorSpec {
                 env_id: "Scripted-v0".into(),
                 seed: 3,
                 total_envs: n_envs,
-                mlp: mlp.clone(),
-                features: Features::new(&space).unwrap(),
-                epsilon: EpsilonSchedule { random_steps: 0, initial: 0.5, last: 0.5, fall: 1.0 },
+                acting: acting.clone(),
+                exploration: EpsilonSchedule { random_steps: 0, initial: 0.5, last: 0.5, fall: 1.0 }.into(),
                 record_episodes: true,
             };
             let share = n_envs / actors;

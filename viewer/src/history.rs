@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use cartwheel_trainer::watch::{EnvFrame, Judgement, Observation};
+use cartwheel_trainer::watch::{EnvFrame, Observation};
 
 use crate::source::scene_bytes;
 
@@ -113,17 +113,13 @@ impl History {
 }
 
 fn bytes_of(frame: &EnvFrame) -> usize {
-    let judgement = match &frame.judgement {
-        Judgement::QValues(values) => size_of_val(values.as_slice()),
-        Judgement::None => 0,
-    };
     let observation = match &frame.observation {
         Some(Observation::F32(numbers)) => size_of_val(numbers.as_slice()),
         Some(Observation::I32(numbers)) => size_of_val(numbers.as_slice()),
         Some(Observation::U8(bytes)) => bytes.len(),
         None => 0,
     };
-    size_of::<EnvFrame>() + scene_bytes(&frame.scene) + judgement + observation
+    size_of::<EnvFrame>() + scene_bytes(&frame.scene) + frame.judgement.bytes() + observation
 }
 
 #[cfg(test)]

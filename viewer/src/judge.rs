@@ -1,17 +1,17 @@
 //! What a policy makes of observations: the values of actions, what they hang on, and how they lie around a state.
 
-use cartwheel_agents::dqn::Dqn;
 use cartwheel_agents::nn::Activations;
-use cartwheel_agents::{GreedyPolicy, argmax};
+use cartwheel_agents::{Acting, Judgement, Policy, argmax};
 use cartwheel_envs::{Row, Rows, Space};
 use cartwheel_trainer::Settings;
 
 use crate::spaces::Spaces;
+use crate::text;
 
 /// The policy of a run with some weights of it.
 #[derive(Debug)]
 pub struct Judge {
-    policy: GreedyPolicy,
+    policy: Policy,
     scratch: Activations,
     /// Network inputs of a few observations.
     inputs: Vec<f32>,
@@ -33,7 +33,7 @@ pub struct ValueMap {
 }
 
 impl Judge {
-    /// The policy of a run with these settings and these weights, flat as `GreedyPolicy::parameters`.
+    /// The policy of a run with these settings and these weights, flat as `Policy::parameters`.
     ///
     /// # Errors
     /// If the environment cannot be made, the algorithm does not take it, or the weights are of another network.
@@ -47,8 +47,8 @@ impl Judge {
     /// If the algorithm does not take the spaces, or the weights are of another network.
     pub fn with_spaces(settings: &Settings, spaces: &Spaces, parameters: &[f32]) -> Result<Self, String> {
         let (observation, action) = (&spaces.observation, &spaces.action);
-        let network = |features, actions| Dqn::network(&settings.dqn, features, actions);
-        let policy = GreedyPolicy::new(observation, action, network, Vec::new()).map_err(|error| error.to_string())?;
+        let acting = Acting::new(settings.algorithm(), observation, action).map_err(|error| error.to_string())?;
+        let policy = Policy::new(observation, action, acting, Vec::new());
         let mut judge = Self { policy, scratch: Activations::default(), inputs: Vec::new() };
         judge.set_parameters(parameters)?;
         Ok(judge)
@@ -76,13 +76,13 @@ impl Judge {
         self.policy.mlp().num_parameters()
     }
 
-    /// The value of each action.
+    /// What it makes of the actions.
     ///
     /// # Errors
     /// If the observation is not of the run's environment.
-    pub fn q_values(&mut self, observation: Row<'_>) -> Result<&[f32], String> {
+    pub fn judge(&mut self, observation: Row<'_>) -> Result<Judgement, String> {
         self.check(observation)?;
-        Ok(self.policy.q_values(observation))
+        Ok(self.policy.judge(observation))
     }
 
     /// For each number of the observation, how steeply the value of `action` (counted from 0) changes with it, as the
@@ -131,10 +131,13 @@ impl Judge {
             around.row_mut(0).set_number(map.axes[1], y.into());
             self.policy.features().encode(around.row(0), input);
         }
-        let q = mlp.forward(self.policy.parameters(), &self.inputs, rows * map.bins, &mut self.scratch);
-        for q in q.chunks_exact(stride) {
-            let best = argmax(&q[..mlp.outputs()]);
-            map.values.push(q[best]);
+        let outputs = mlp.forward(self.policy.parameters(), &self.inputs, rows * map.bins, &mut self.scratch);
+        let mut judgement = Judgement::None;
+        for outputs in outputs.chunks_exact(stride) {
+            self.policy.acting().actions.judge(outputs, &mut judgement);
+            let values = judgement.values().ok_or(text::NO_VALUES)?;
+            let best = argmax(values);
+            map.values.push(values[best]);
             map.actions.push(best as u32);
         }
         Ok(())
@@ -241,7 +244,7 @@ mod tests {
         let (settings, parameters) = linear(WEIGHTS);
         let mut judge = Judge::new(&settings, &parameters).unwrap();
         let observation = Row::F32(&[0.5, 1.0, 7.0, 8.0]);
-        let q = judge.q_values(observation).unwrap();
+        let Judgement::QValues(q) = judge.judge(observation).unwrap() else { panic!("values") };
         assert!((q[0] + 2.0).abs() < 1e-3 && (q[1] - 3.5).abs() < 1e-3, "{q:?}");
         assert_eq!(judge.saliency(observation, 0).unwrap(), [2.0, 3.0, 0.0, 0.0]);
         assert_eq!(judge.saliency(observation, 1).unwrap(), [1.0, 4.0, 0.0, 0.0]);
@@ -276,7 +279,7 @@ mod tests {
         let short = Judge::new(&settings, &parameters[1..]).unwrap_err();
         assert!(short.contains("config.toml") && short.contains("dqn.net_arch"), "{short}");
         let mut judge = Judge::new(&settings, &parameters).unwrap();
-        let other = judge.q_values(Row::I32(&[3])).unwrap_err();
+        let other = judge.judge(Row::I32(&[3])).unwrap_err();
         assert!(other.contains("1 int32") && other.contains("Box("), "{other}");
         let mut unknown = settings;
         unknown.env.id = "Nowhere-v0".into();

@@ -378,3 +378,6 @@ pub(crate) fn saved(path: &std::path::Path) -> String {
 pub(crate) fn copied(command: &str) -> String {
     format!("Copied: {command}")
 }
+
+/// Of a policy that was not learnt by values.
+pub(crate) const NO_VALUES: &str = "this policy says how likely actions are, not what they are worth: see its picture";

@@ -56,6 +56,15 @@ fn ensure(holds: bool, expected: impl FnOnce() -> String) -> Result<(), String> 
     if holds { Ok(()) } else { Err(expected()) }
 }
 
+/// One hidden layer or more, none of them empty or absurd.
+///
+/// # Errors
+/// What is expected.
+pub fn layers(net_arch: &Vec<usize>) -> Result<(), String> {
+    non_empty(net_arch)?;
+    each(within(1, 16_384))(net_arch)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,14 @@
 //! DQN's hyperparameters, by the names of Stable-Baselines3 where it has them.
 
-use crate::nn::Activation;
+use cartwheel_envs::{Generator, Space};
+
+use super::Dqn;
+use crate::algorithm::{Acting, Algorithm, AnyLearner, Data, Prioritization, ReplayUse, Returns};
+use crate::config::checks::layers;
+use crate::exploration::{EpsilonSchedule, Exploration};
+use crate::features::Features;
+use crate::head::{ActionHead, Head};
+use crate::nn::{Activation, Device, Mlp, NnError};
 
 crate::config_enum! {
     /// What is minimized over the TD error δ.
@@ -80,34 +88,49 @@ impl DqnConfig {
     pub fn clip(&self) -> f32 {
         if self.max_grad_norm > 0.0 { self.max_grad_norm as f32 } else { f32::INFINITY }
     }
+}
 
-    /// Prioritized replay's β once `steps` of `total_timesteps` environment steps are done.
-    pub fn beta(&self, steps: u64, total_timesteps: u64) -> f64 {
-        let iters = self.prioritized_replay_beta_iters.unwrap_or(total_timesteps).max(1);
-        let done = (steps as f64 / iters as f64).min(1.0);
-        self.prioritized_replay_beta0 + done * (1.0 - self.prioritized_replay_beta0)
+impl Algorithm for DqnConfig {
+    fn head(&self, action_space: &Space) -> Option<Head> {
+        matches!(action_space, Space::Discrete { .. }).then_some(Head::QValues)
     }
-}
 
-/// One hidden layer or more, none of them empty or absurd.
-fn layers(net_arch: &Vec<usize>) -> Result<(), String> {
-    use crate::config::checks::{each, non_empty, within};
-    non_empty(net_arch)?;
-    each(within(1, 16_384))(net_arch)
-}
+    fn network(&self, features: &Features, actions: &ActionHead) -> Mlp {
+        Dqn::network(self, features.width(), actions.outputs())
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    fn exploration(&self, total_timesteps: u64) -> Exploration {
+        Exploration::from(EpsilonSchedule {
+            random_steps: self.learning_starts,
+            initial: self.exploration_initial_eps,
+            last: self.exploration_final_eps,
+            fall: self.exploration_fraction * total_timesteps as f64,
+        })
+    }
 
-    #[test]
-    fn beta_rises_in_a_line_and_stays_at_one() {
-        let config = DqnConfig::default();
-        for (steps, beta) in [(0, 0.4), (500, 0.7), (1000, 1.0), (2000, 1.0)] {
-            assert!((config.beta(steps, 1000) - beta).abs() < 1e-12, "{steps}");
-        }
-        let sooner = DqnConfig { prioritized_replay_beta_iters: Some(100), ..config };
-        assert!((sooner.beta(50, 1000) - 0.7).abs() < 1e-12);
-        assert!((sooner.beta(100, 1000) - 1.0).abs() < 1e-12);
+    fn data(&self) -> Data {
+        Data::Replay(ReplayUse {
+            buffer_size: self.buffer_size,
+            learning_starts: self.learning_starts,
+            batch_size: self.batch_size,
+            train_freq: self.train_freq,
+            gradient_steps: self.gradient_steps,
+            returns: Returns {
+                n_steps: self.n_steps,
+                gamma: self.gamma as f32,
+                reward_scale: self.reward_scale as f32,
+            },
+            prioritization: self.prioritized_replay.then_some(Prioritization {
+                alpha: self.prioritized_replay_alpha,
+                eps: self.prioritized_replay_eps,
+                beta0: self.prioritized_replay_beta0,
+                beta_iters: self.prioritized_replay_beta_iters,
+            }),
+        })
+    }
+
+    fn learner(&self, acting: &Acting, device: Device, rng: &mut Generator) -> Result<AnyLearner, NnError> {
+        let (features, actions) = (acting.mlp.inputs(), acting.mlp.outputs());
+        Ok(AnyLearner::OffPolicy(Box::new(Dqn::new(self.clone(), features, actions, device, rng)?)))
     }
 }

@@ -19,4 +19,4 @@ mod config;
 mod update;
 
 pub use config::{DqnConfig, Loss};
-pub use update::{Batch, Dqn, UpdateStats};
+pub use update::Dqn;

@@ -1,71 +1,16 @@
 //! The update rule.
 
-use cartwheel_envs::Generator;
+use cartwheel_envs::{ActionRows, Generator};
 
 use super::{DqnConfig, Loss};
-use crate::nn::{Device, DeviceError, Mlp, Net, NnError, Optimizer, TrainingState, ValueNetwork};
+use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
+use crate::nn::{Device, DeviceError, Mlp, Net, Network, NnError, Optimizer, TrainingState};
 use crate::policy::argmax;
-
-/// Transitions drawn from replay, one a row.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Batch {
-    /// What the network sees of s: `[batch, features]`.
-    pub observations: Vec<f32>,
-    /// The action taken in s, counted from 0.
-    pub actions: Vec<i32>,
-    /// The n-step return from s, discounted and scaled: Σₖ γᵏ rₖ.
-    pub returns: Vec<f32>,
-    /// What the network sees of s', the observation n steps on (or fewer, where the episode ended).
-    pub next_observations: Vec<f32>,
-    /// What Q(s', ·) is multiplied by: γ to the number of steps used, 0 if s' is terminal. A truncated
-    /// episode's s' is not terminal: it bootstraps.
-    pub discounts: Vec<f32>,
-    /// How much each counts in the loss: 1, or less for one that prioritized replay draws too often.
-    pub weights: Vec<f32>,
-    /// Where replay keeps each.
-    pub rows: Vec<usize>,
-}
-
-impl Batch {
-    /// Transitions in it.
-    pub fn len(&self) -> usize {
-        self.actions.len()
-    }
-
-    /// Whether it holds none.
-    pub fn is_empty(&self) -> bool {
-        self.actions.is_empty()
-    }
-
-    /// Makes room for `n` transitions of `features` numbers; allocates only when it grows.
-    pub fn resize(&mut self, n: usize, features: usize) {
-        self.observations.resize(n * features, 0.0);
-        self.next_observations.resize(n * features, 0.0);
-        self.actions.resize(n, 0);
-        self.returns.resize(n, 0.0);
-        self.discounts.resize(n, 0.0);
-        self.weights.resize(n, 1.0);
-        self.rows.resize(n, 0);
-    }
-}
-
-/// What an update reports, for metrics.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct UpdateStats {
-    /// Mean loss over the batch, each transition with its weight.
-    pub loss: f32,
-    /// Norm of the gradient before clipping.
-    pub grad_norm: f32,
-    /// Mean of Q(s, a) over the batch.
-    pub mean_q: f32,
-    /// Mean of |y − Q(s, a)| over the batch.
-    pub mean_td_error: f32,
-}
 
 /// A Q-network that learns.
 pub struct Dqn {
     config: DqnConfig,
-    network: Box<dyn ValueNetwork>,
+    network: Box<dyn Network>,
     updates: u64,
     /// Environment steps at the last update.
     steps: u64,
@@ -74,6 +19,7 @@ pub struct Dqn {
     greedy: Vec<usize>,
     /// |y − Q(s, a)| of each transition of the last batch.
     errors: Vec<f32>,
+    metrics: [(&'static str, f32); 4],
 }
 
 impl Dqn {
@@ -98,6 +44,7 @@ impl Dqn {
             targets: Vec::new(),
             greedy: Vec::new(),
             errors: Vec::new(),
+            metrics: Default::default(),
         })
     }
 
@@ -107,12 +54,22 @@ impl Dqn {
         new(features, &config.net_arch, actions, config.activation_fn)
     }
 
-    /// One gradient step on `batch`, and the target network's step when it is due. `steps` is how many
-    /// environment steps are done: an update of many gradient steps spreads its environment steps over them.
-    ///
-    /// # Errors
-    /// If the device fails.
-    pub fn update(&mut self, batch: &Batch, steps: u64) -> Result<UpdateStats, DeviceError> {
+    /// y of each transition of the last batch.
+    pub fn targets(&self) -> &[f32] {
+        &self.targets
+    }
+
+    /// The Q-network's shape.
+    pub fn mlp(&self) -> &Mlp {
+        self.network.mlp()
+    }
+}
+
+impl OffPolicy for Dqn {
+    fn update(&mut self, batch: &Batch, now: Progress, _: &mut Generator) -> Result<(), DeviceError> {
+        // A Q-network has no actions of another kind.
+        let ActionRows::Discrete(taken) = &batch.actions else { return Ok(()) };
+        let steps = now.steps;
         let (n, stride, actions) = (batch.len(), self.network.mlp().output_stride(), self.network.mlp().outputs());
 
         // y = return + discount · Q'(s', a*), with a* = argmax Q(s', ·) by the online network (Double) or by Q' itself.
@@ -134,7 +91,7 @@ impl Dqn {
         };
         let mut loss = |q: &[f32], slope: &mut [f32]| {
             let mut sum = 0.0;
-            for (i, (&action, y)) in batch.actions.iter().zip(&self.targets).enumerate() {
+            for (i, (&action, y)) in taken.iter().zip(&self.targets).enumerate() {
                 let at = i * stride + action as usize;
                 let error = q[at] - y;
                 let (value, derivative) = self.config.loss.of(error);
@@ -154,63 +111,51 @@ impl Dqn {
         }
         self.steps = steps;
         let mean = |sum: f32| sum / n as f32;
-        Ok(UpdateStats {
-            loss: step.loss,
-            grad_norm: step.grad_norm,
-            mean_q: mean(sum_q),
-            mean_td_error: mean(self.errors.iter().sum()),
-        })
+        self.metrics = [
+            ("train/loss", step.loss),
+            ("train/grad_norm", step.grad_norm),
+            ("train/mean_q", mean(sum_q)),
+            ("train/mean_td_error", mean(self.errors.iter().sum())),
+        ];
+        Ok(())
     }
 
-    /// Has the next update leave its gradient's norms.
-    pub fn measure_gradient(&mut self) {
-        self.network.measure_gradient();
-    }
-
-    /// See [`ValueNetwork::gradient_norms`].
-    pub fn gradient_norms(&self) -> &[f32] {
-        self.network.gradient_norms()
-    }
-
-    /// y of each transition of the last batch.
-    pub fn targets(&self) -> &[f32] {
-        &self.targets
-    }
-
-    /// |y − Q(s, a)| of each transition of the last batch, before its update.
-    pub fn td_errors(&self) -> &[f32] {
+    fn td_errors(&self) -> &[f32] {
         &self.errors
     }
+}
 
-    /// Gradient steps taken.
-    pub fn updates(&self) -> u64 {
-        self.updates
-    }
-
-    /// The Q-network's shape.
-    pub fn mlp(&self) -> &Mlp {
-        self.network.mlp()
-    }
-
-    /// The Q-network's parameters, flat.
-    pub fn parameters(&self) -> &[f32] {
+impl Learner for Dqn {
+    fn parameters(&self) -> &[f32] {
         self.network.parameters()
     }
 
-    /// What a checkpoint keeps.
-    ///
-    /// # Errors
-    /// If the device fails.
-    pub fn state(&self) -> Result<TrainingState, DeviceError> {
-        self.network.state()
+    fn begin_with(&mut self, parameters: Vec<f32>) -> Result<(), NnError> {
+        self.network.restore(&TrainingState::new(parameters))
     }
 
-    /// Goes on from `state` after `updates` gradient steps, the last of them at `steps` environment steps.
-    ///
-    /// # Errors
-    /// If the state is of another network.
-    pub fn restore(&mut self, state: &TrainingState, updates: u64, steps: u64) -> Result<(), NnError> {
-        self.network.restore(state)?;
+    fn metrics(&self) -> &[(&'static str, f32)] {
+        &self.metrics
+    }
+
+    fn updates(&self) -> u64 {
+        self.updates
+    }
+
+    fn measure_gradient(&mut self) {
+        self.network.measure_gradient();
+    }
+
+    fn gradient_norms(&self) -> &[f32] {
+        self.network.gradient_norms()
+    }
+
+    fn state(&self) -> Result<LearnerState, DeviceError> {
+        Ok(LearnerState { networks: vec![self.network.state()?], numbers: Vec::new() })
+    }
+
+    fn restore(&mut self, state: &LearnerState, updates: u64, steps: u64) -> Result<(), NnError> {
+        restore_networks(&mut [&mut self.network], state)?;
         (self.updates, self.steps) = (updates, steps);
         Ok(())
     }

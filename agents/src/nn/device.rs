@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::NnError;
 use super::fused::Fused;
 use super::mlp::Mlp;
-use super::value_network::{TrainingState, ValueNetwork};
+use super::network::{Network, TrainingState};
 use crate::config::{Value, toml_edit};
 
 /// A device by name: `auto`, `cpu`, `cuda` or `cuda:N`.
@@ -62,7 +62,7 @@ impl Device {
     ///
     /// # Errors
     /// If the device is not there or the state does not fit the network.
-    pub fn build(self, mlp: Mlp, state: &TrainingState) -> Result<Box<dyn ValueNetwork>, NnError> {
+    pub fn build(self, mlp: Mlp, state: &TrainingState) -> Result<Box<dyn Network>, NnError> {
         match self {
             Device::Auto | Device::Cpu => Ok(Box::new(Fused::new(mlp, state)?)),
             #[cfg(feature = "cuda")]

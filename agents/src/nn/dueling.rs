@@ -17,8 +17,6 @@ use super::matmul::pad;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Dueling {
     actions: usize,
-    /// 1 where the last layer's matrix has parameters and 0 elsewhere.
-    pub(super) mask: Vec<f32>,
 }
 
 /// The layers of a dueling network, and how its last outputs are put together.
@@ -43,10 +41,7 @@ pub(super) fn layers(inputs: usize, hidden: &[usize], actions: usize) -> (Vec<La
             add_layer(&mut layers, inputs, both(2, value, to_value, advantage, to_advantage));
         }
     }
-    let head = &layers[layers.len() - 1];
-    let mut mask = vec![0.0; head.inputs * head.outputs];
-    head.linears.iter().flat_map(|linear| head.weights(linear)).for_each(|at| mask[at - head.weight] = 1.0);
-    (layers, Dueling { actions, mask })
+    (layers, Dueling { actions })
 }
 
 impl Dueling {

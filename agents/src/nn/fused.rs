@@ -4,6 +4,7 @@
 //! operation over one flat parameter tensor is about four times faster (docs/benchmarks.md) and keeps dfdx's
 //! tape, gradients and Adam.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dfdx::prelude::*;
@@ -11,7 +12,7 @@ use dfdx::tensor_ops::AdamConfig;
 
 use super::matmul::vectorized;
 use super::mlp::{Activations, Mlp};
-use super::value_network::{Loss, Net, Optimizer, StepStats, TrainingState, ValueNetwork};
+use super::network::{Loss, Net, Network, Optimizer, StepStats, TrainingState};
 use super::{DeviceError, NnError};
 
 type Buffer = <Cpu as Storage<f32>>::Vec;
@@ -34,6 +35,7 @@ pub struct Fused {
     measures: bool,
     norms: Vec<f32>,
     inference: Activations,
+    input_gradient: Vec<f32>,
     training: Arc<Mutex<Activations>>,
 }
 
@@ -56,6 +58,7 @@ impl Fused {
             measures: false,
             norms: Vec::new(),
             inference: Activations::default(),
+            input_gradient: Vec::new(),
             training: Arc::default(),
             mlp: Arc::new(mlp),
             device,
@@ -87,7 +90,7 @@ impl Fused {
     }
 }
 
-impl ValueNetwork for Fused {
+impl Network for Fused {
     fn mlp(&self) -> &Mlp {
         &self.mlp
     }
@@ -100,45 +103,54 @@ impl ValueNetwork for Fused {
         Ok(self.mlp.forward(parameters, x, batch, &mut self.inference))
     }
 
-    fn step(
-        &mut self,
-        x: &[f32],
-        batch: usize,
-        optimizer: &Optimizer,
-        loss: Loss<'_>,
-    ) -> Result<StepStats, DeviceError> {
-        let gradients = match self.gradients.take() {
+    fn backward(&mut self, x: &[f32], batch: usize, loss: Loss<'_>) -> Result<StepStats, DeviceError> {
+        let mut gradients = match self.gradients.take() {
             Some(gradients) => gradients,
             None => leaf_gradients(&self.parameters)?,
         };
+        gradients.get_or_alloc_mut(&self.parameters).map_err(DeviceError::new)?.fill(0.0);
         let tape = tape_over(&self.device, gradients);
         let outputs = self.traced_forward(x, batch, tape);
         let loss = host_loss(outputs, loss)?;
         let value = loss.array();
         let mut gradients = loss.try_backward().map_err(DeviceError::new)?;
-
-        let isa = self.mlp.isa();
         let gradient = gradients.get_or_alloc_mut(&self.parameters).map_err(DeviceError::new)?;
-        let grad_norm = square_sum(isa, gradient).sqrt();
+        let grad_norm = square_sum(self.mlp.isa(), gradient).sqrt();
         if std::mem::take(&mut self.measures) {
             self.norms = self.mlp.norms(gradient);
         }
-        if !(value.is_finite() && grad_norm.is_finite()) {
-            gradient.fill(0.0);
-            self.gradients = Some(gradients);
-            return Ok(StepStats { loss: value, grad_norm });
-        }
+        self.gradients = Some(gradients);
+        Ok(StepStats { loss: value, grad_norm })
+    }
+
+    fn descend(&mut self, optimizer: &Optimizer, grad_norm: f32) -> Result<(), DeviceError> {
+        let Some(gradients) = &mut self.gradients else { return Ok(()) };
+        let gradient = gradients.get_or_alloc_mut(&self.parameters).map_err(DeviceError::new)?;
         if grad_norm > optimizer.max_grad_norm {
-            scale(isa, gradient, optimizer.max_grad_norm / (grad_norm + 1e-6));
+            scale(self.mlp.isa(), gradient, optimizer.max_grad_norm / (grad_norm + 1e-6));
         }
         self.steps = self.steps.saturating_add(1);
         adam(optimizer)
             .try_update(self.steps, &mut self.parameters, &mut self.first_moment, &mut self.second_moment, gradient)
             .map_err(DeviceError::new)?;
-        gradient.fill(0.0);
-        self.gradients = Some(gradients);
         self.parameters.copy_into(Arc::make_mut(&mut self.host).as_mut_slice());
-        Ok(StepStats { loss: value, grad_norm })
+        Ok(())
+    }
+
+    fn input_gradient(
+        &mut self,
+        net: Net,
+        _: &[f32],
+        batch: usize,
+        slope: &[f32],
+        columns: Range<usize>,
+    ) -> Result<&[f32], DeviceError> {
+        let parameters = match net {
+            Net::Online => &*self.host,
+            Net::Target => &self.target,
+        };
+        self.mlp.backward_to_input(parameters, batch, &mut self.inference, slope, columns, &mut self.input_gradient);
+        Ok(&self.input_gradient)
     }
 
     fn measure_gradient(&mut self) {

@@ -18,6 +18,8 @@ pub(super) struct Layer {
     pub(super) bias: usize,
     /// The blocks of W that hold parameters. Everything outside is zero and stays so.
     pub(super) linears: Vec<Linear>,
+    /// 1 where W has parameters and 0 elsewhere, if a column reads fewer inputs than another does.
+    pub(super) mask: Option<Vec<f32>>,
 }
 
 /// A linear map as people and PyTorch know it, at its place in a layer's matrix.
@@ -35,7 +37,8 @@ pub(super) struct Linear {
 #[derive(Clone, Debug, PartialEq)]
 pub struct NamedTensor {
     /// `0.weight`, `0.bias`, `2.weight`, ...: the names of `torch.nn.Sequential(Linear, ReLU, Linear, ...)`. Of a
-    /// dueling network `network.0.weight`, ..., `value_head.0.weight`, ..., `advantage_head.0.weight`, ...
+    /// dueling network `network.0.weight`, ..., `value_head.0.weight`, ..., `advantage_head.0.weight`, ... A parameter
+    /// that hangs on no input has a weight without columns.
     pub name: String,
     /// `[outputs, inputs]` or `[outputs]`.
     pub shape: Vec<usize>,
@@ -60,7 +63,13 @@ pub(super) fn add_layer(layers: &mut Vec<Layer>, inputs: usize, linears: Vec<Lin
     let (inputs, weight) = layers.last().map_or((inputs, 0), |below| (below.outputs, below.bias + below.outputs));
     let used = linears.iter().map(|linear| linear.outputs.end).max().unwrap_or(0);
     let outputs = pad(used);
-    layers.push(Layer { inputs, outputs, used, weight, bias: weight + inputs * outputs, linears });
+    let mut layer = Layer { inputs, outputs, used, weight, bias: weight + inputs * outputs, linears, mask: None };
+    if layer.linears.iter().any(|linear| linear.inputs != layer.linears[0].inputs) {
+        let mut mask = vec![0.0; inputs * outputs];
+        layer.linears.iter().flat_map(|linear| layer.weights(linear)).for_each(|at| mask[at - weight] = 1.0);
+        layer.mask = Some(mask);
+    }
+    layers.push(layer);
 }
 
 /// The layers of `torch.nn.Sequential(Linear, activation, Linear, ...)`.

@@ -291,6 +291,25 @@ vectorized! {
 }
 
 vectorized! {
+    /// The product of each row of `a` with each row of `b`, both of `n` floats, a multiple of [`PAD`]: row after row of
+    /// `a` to `to`.
+    pub(super) fn products_of_rows(a: &[f32], b: &[f32], n: usize, to: &mut [f32]) {
+        let columns = b.len() / n;
+        for (a, to) in a.chunks_exact(n).zip(to.chunks_exact_mut(columns.max(1))) {
+            for (b, to) in b.chunks_exact(n).zip(to) {
+                let mut sums = [0.0f32; PAD];
+                for (a, b) in a.as_chunks::<PAD>().0.iter().zip(b.as_chunks::<PAD>().0) {
+                    for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+                        *sum += a * b;
+                    }
+                }
+                *to = sums.iter().sum();
+            }
+        }
+    }
+}
+
+vectorized! {
     /// Adds the sum over the rows of `matrix` to `sums`, one float a column.
     pub(super) fn add_column_sums(matrix: &[f32], sums: &mut [f32]) {
         for row in matrix.chunks_exact(sums.len()) {

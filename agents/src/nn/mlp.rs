@@ -6,12 +6,15 @@
 //! forward and backward passes here work on plain slices and allocate nothing: actors use the first without
 //! any tape, and [`super::fused`] puts both on dfdx's.
 
+use std::ops::Range;
+
 use cartwheel_envs::Generator;
 
 use super::activation::{Activation, activate, scale_by_slope};
 use super::dueling::{self, Dueling};
-use super::layer::{Layer, Linear, NamedTensor, TensorMismatch, sequential};
-use super::matmul::{Epilogue, Strided, add_column_sums, matmul, transpose};
+use super::layer::{Layer, Linear, NamedTensor, TensorMismatch, add_layer, sequential};
+use super::matmul::{Epilogue, Strided, add_column_sums, matmul, products_of_rows, transpose};
+use super::orthogonal::orthogonal;
 use super::simd::Isa;
 
 /// The shape of a network and where each layer's parameters lie in the flat buffer.
@@ -49,6 +52,19 @@ impl Mlp {
     pub fn dueling(inputs: usize, hidden: &[usize], actions: usize, activation: Activation) -> Self {
         let (layers, dueling) = dueling::layers(inputs, hidden, actions);
         Self { layers, dueling: Some(dueling), ..Self::new(inputs, hidden, actions, activation) }
+    }
+
+    /// A network whose outputs are the means of a Gaussian of so many `dimensions` and, after them, the logarithms of its
+    /// standard deviations, which hang on no input: the policy of A2C and PPO.
+    pub fn gaussian(inputs: usize, hidden: &[usize], dimensions: usize, activation: Activation) -> Self {
+        let mut layers = sequential(inputs, hidden, dimensions);
+        if let Some(head) = layers.pop() {
+            let mut linears = head.linears;
+            let log_std = Linear { name: "log_std".into(), inputs: 0..0, outputs: dimensions..2 * dimensions };
+            linears.push(log_std);
+            add_layer(&mut layers, inputs, linears);
+        }
+        Self { layers, outputs: 2 * dimensions, ..Self::new(inputs, hidden, dimensions, activation) }
     }
 
     /// The same on a given instruction set, for comparing them.
@@ -97,9 +113,26 @@ impl Mlp {
         let mut flat = vec![0.0; self.flat_len()];
         for layer in &self.layers {
             for linear in &layer.linears {
-                let bound = 1.0 / (linear.inputs.len() as f64).sqrt();
+                // What hangs on no input begins at 0.
+                let bound = if linear.inputs.is_empty() { 0.0 } else { 1.0 / (linear.inputs.len() as f64).sqrt() };
                 for at in layer.weights(linear).chain(layer.biases(linear)) {
                     flat[at] = rng.uniform(-bound, bound) as f32;
+                }
+            }
+        }
+        flat
+    }
+
+    /// Fresh parameters as Stable-Baselines3's actor-critic policies have them (`ortho_init`): orthogonal weights, scaled
+    /// by √2 in hidden layers and by `output_gain` in the last, and biases of 0 (Saxe et al. 2014).
+    pub fn init_orthogonal(&self, output_gain: f64, rng: &mut Generator) -> Vec<f32> {
+        let mut flat = vec![0.0; self.flat_len()];
+        for (l, layer) in self.layers.iter().enumerate() {
+            let gain = if l + 1 == self.layers.len() { output_gain } else { std::f64::consts::SQRT_2 };
+            for linear in &layer.linears {
+                let weights = orthogonal(linear.outputs.len(), linear.inputs.len(), rng);
+                for (at, weight) in layer.weights(linear).zip(weights) {
+                    flat[at] = (gain * weight) as f32;
                 }
             }
         }
@@ -141,6 +174,11 @@ impl Mlp {
         scratch.outputs.last().map_or(&[], Vec::as_slice)
     }
 
+    /// Where the biases of the linear map `name` lie in the flat buffer, if there is one.
+    pub fn biases(&self, name: &str) -> Option<Range<usize>> {
+        self.linears().find(|(_, linear)| linear.name == name).map(|(layer, linear)| layer.biases(linear))
+    }
+
     /// The names of the parameters, in the order of [`tensors`](Self::tensors).
     pub fn names(&self) -> Vec<String> {
         self.linears().flat_map(|(_, linear)| linear.names()).collect()
@@ -174,6 +212,53 @@ impl Mlp {
         output_gradient: &[f32],
         gradient: &mut [f32],
     ) {
+        self.propagate(params, batch, scratch, output_gradient, &mut |layer, l, dy, outputs| {
+            let (k, n) = (layer.inputs, layer.outputs);
+            let input = if l == 0 { x } else { outputs[l - 1].as_slice() };
+            let dw = &mut gradient[layer.weight..layer.weight + k * n];
+            matmul(self.isa, k, n, batch, Strided::transposed(input, k), dy, dw, Epilogue::Accumulate);
+            if let Some(mask) = &layer.mask {
+                dw.iter_mut().zip(mask).for_each(|(dw, mask)| *dw *= mask);
+            }
+            add_column_sums(self.isa, dy, &mut gradient[layer.bias..layer.bias + n]);
+        });
+    }
+
+    /// Writes to `to`, row after row, the gradient by the given `columns` of the inputs, given `output_gradient`, the
+    /// gradient of the loss by the outputs of the last [`forward`](Self::forward) with this `scratch`.
+    ///
+    /// # Panics
+    /// If a slice is too short.
+    pub fn backward_to_input(
+        &self,
+        params: &[f32],
+        batch: usize,
+        scratch: &mut Activations,
+        output_gradient: &[f32],
+        columns: Range<usize>,
+        to: &mut Vec<f32>,
+    ) {
+        to.clear();
+        self.propagate(params, batch, scratch, output_gradient, &mut |layer, l, dy, _| {
+            if l == 0 {
+                let n = layer.outputs;
+                let weights = &params[layer.weight + columns.start * n..layer.weight + columns.end * n];
+                to.resize(batch * columns.len(), 0.0);
+                products_of_rows(self.isa, dy, weights, n, to);
+            }
+        });
+    }
+
+    /// Goes back through the layers from the last one on, calling `visit` with each layer, its number, the gradient by
+    /// its outputs and the outputs of all layers.
+    fn propagate(
+        &self,
+        params: &[f32],
+        batch: usize,
+        scratch: &mut Activations,
+        output_gradient: &[f32],
+        visit: &mut dyn FnMut(&Layer, usize, &[f32], &[Vec<f32>]),
+    ) {
         let Activations { outputs, gradients, transposed } = scratch;
         let last = self.layers.len() - 1;
         if let Some(dueling) = &self.dueling {
@@ -184,13 +269,7 @@ impl Mlp {
             let (below, above) = gradients.split_at_mut(l);
             let given = l == last && self.dueling.is_none();
             let dy = if given { &output_gradient[..batch * n] } else { &above[0][..batch * n] };
-            let input = if l == 0 { x } else { outputs[l - 1].as_slice() };
-            let dw = &mut gradient[layer.weight..layer.weight + k * n];
-            matmul(self.isa, k, n, batch, Strided::transposed(input, k), dy, dw, Epilogue::Accumulate);
-            if let Some(dueling) = self.dueling.as_ref().filter(|_| l == last) {
-                dw.iter_mut().zip(&dueling.mask).for_each(|(dw, mask)| *dw *= mask);
-            }
-            add_column_sums(self.isa, dy, &mut gradient[layer.bias..layer.bias + n]);
+            visit(layer, l, dy, outputs);
             if let Some(dx) = below.last_mut() {
                 transposed.resize(transposed.len().max(k * n), 0.0);
                 transpose(self.isa, &params[layer.weight..layer.weight + k * n], k, n, transposed);
@@ -303,16 +382,16 @@ mod tests {
     #[test]
     fn gradients_agree_with_finite_differences() {
         let mut rng = Generator::new(7);
-        for (isa, dueling) in Isa::available().into_iter().flat_map(|isa| [(isa, false), (isa, true)]) {
+        let kinds = [Mlp::new as fn(_, &[usize], _, _) -> Mlp, Mlp::dueling, Mlp::gaussian];
+        for (isa, kind) in Isa::available().into_iter().flat_map(|isa| (0..kinds.len()).map(move |kind| (isa, kind))) {
             for activation in [Activation::Relu, Activation::Tanh] {
-                let new = if dueling { Mlp::dueling } else { Mlp::new };
-                let mlp = new(5, &[24, 9], 3, activation).on(isa);
+                let mlp = kinds[kind](5, &[24, 9], 3, activation).on(isa);
                 let params = mlp.init(&mut rng);
                 let batch = 6;
                 let x: Vec<f32> = (0..batch * 5).map(|_| rng.uniform(-2.0, 2.0) as f32).collect();
                 let mut weights = vec![0.0; batch * mlp.output_stride()];
                 for row in weights.chunks_exact_mut(mlp.output_stride()) {
-                    row[..3].fill_with(|| rng.uniform(-1.0, 1.0) as f32);
+                    row[..mlp.outputs()].fill_with(|| rng.uniform(-1.0, 1.0) as f32);
                 }
                 let mut scratch = Activations::default();
                 mlp.forward(&params, &x, batch, &mut scratch);
@@ -330,11 +409,25 @@ mod tests {
                         / (2.0 * f64::from(step));
                     assert!(
                         (slope - f64::from(gradient[at])).abs() < 2e-2 * slope.abs().max(0.1),
-                        "{isa} {activation} dueling {dueling} {at}: {slope} {}",
+                        "{isa} {activation} kind {kind} {at}: {slope} {}",
                         gradient[at]
                     );
                 }
                 assert!((0..mlp.flat_len()).all(|i| real.contains(&i) || gradient[i] == 0.0), "padding got a gradient");
+
+                let mut by_input = Vec::new();
+                mlp.backward_to_input(&params, batch, &mut scratch, &weights, 2..5, &mut by_input);
+                assert_eq!(by_input.len(), 3 * batch);
+                for (i, found) in by_input.iter().enumerate() {
+                    let (at, step) = (i / 3 * 5 + 2 + i % 3, 1e-3);
+                    let (mut up, mut down) = (x.clone(), x.clone());
+                    up[at] += step;
+                    down[at] -= step;
+                    let slope = (loss(&mlp, &params, &up, batch, &weights)
+                        - loss(&mlp, &params, &down, batch, &weights))
+                        / (2.0 * f64::from(step));
+                    assert!((slope - f64::from(*found)).abs() < 2e-2 * slope.abs().max(0.1), "{i}: {slope} {found}");
+                }
             }
         }
     }

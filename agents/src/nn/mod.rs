@@ -4,8 +4,9 @@
 //! |---|---|
 //! | `simd`, `matmul`, `activation` | kernels, written once for AVX-512, AVX2 and any other machine |
 //! | `mlp` | the multilayer perceptron over one flat buffer; what actors run |
+//! | `orthogonal` | orthogonal matrices to begin from |
 //! | `layer`, `dueling` | where its parameters lie and what they are called; value and advantages learnt apart |
-//! | `value_network` | what training a network means: forward, step, target |
+//! | `network` | what training a network means: forward, backward, step, target |
 //! | `fused`, `stock` | its two forms: one operation on dfdx's CPU tape; dfdx's own operations on any device |
 //! | `device` | where to train, and preparing threads |
 //! | `weights` | safetensors on disk |
@@ -17,9 +18,10 @@ mod fused;
 mod layer;
 mod matmul;
 mod mlp;
+mod network;
+mod orthogonal;
 mod simd;
 mod stock;
-mod value_network;
 mod weights;
 
 pub use activation::Activation;
@@ -27,9 +29,9 @@ pub use device::{Device, Placement, prepare_thread};
 pub use fused::Fused;
 pub use layer::{NamedTensor, TensorMismatch};
 pub use mlp::{Activations, Mlp};
+pub use network::{Loss, Net, Network, Optimizer, StepStats, TrainingState};
 pub use simd::Isa;
 pub use stock::Stock;
-pub use value_network::{Loss, Net, Optimizer, StepStats, TrainingState, ValueNetwork};
 pub use weights::{WeightsError, read_weights, weights_bytes};
 
 /// dfdx, for tests and benchmarks that compare with its own operations.
@@ -61,6 +63,16 @@ pub enum NnError {
         /// The GPU's number.
         number: usize,
     },
+    /// A state of another number of networks.
+    #[error(
+        "the saved training state has {found} networks where this algorithm trains {expected}: the configuration does not fit the checkpoint"
+    )]
+    Networks {
+        /// How many this algorithm has.
+        expected: usize,
+        /// How many the state has.
+        found: usize,
+    },
     /// A state of a network of another size.
     #[error(
         "the saved training state has {found} numbers where this network has {expected}: the configuration's net_arch does not fit the checkpoint"
@@ -81,11 +93,11 @@ mod tests {
     /// Fifty steps of both forms from one start on the same batches stay together, as do their targets.
     #[test]
     fn the_fused_form_agrees_with_dfdxs_own_operations() {
-        for (activation, dueling) in
-            [(Activation::Relu, false), (Activation::Tanh, false), (Activation::Relu, true), (Activation::Tanh, true)]
+        let kinds = [Mlp::new as fn(_, &[usize], _, _) -> Mlp, Mlp::dueling, Mlp::gaussian];
+        for (kind, activation) in
+            kinds.into_iter().flat_map(|kind| [(kind, Activation::Relu), (kind, Activation::Tanh)])
         {
-            let new = if dueling { Mlp::dueling } else { Mlp::new };
-            let mlp = new(4, &[48, 20], 3, activation);
+            let mlp = kind(4, &[48, 20], 3, activation);
             let mut rng = Generator::new(5);
             let state = TrainingState::new(mlp.init(&mut rng));
             let mut fused = Fused::new(mlp.clone(), &state).expect("a state of this size");
@@ -114,6 +126,14 @@ mod tests {
                     let square: f32 = norms.iter().map(|norm| norm * norm).sum();
                     assert_eq!(norms.len(), mlp.names().len());
                     assert!((square.sqrt() - whole).abs() < 1e-4 * whole, "{norms:?} are not of {whole}");
+                }
+                let slope: Vec<f32> = (0..batch * stride).map(|_| rng.uniform(-1.0, 1.0) as f32).collect();
+                for net in [Net::Online, Net::Target] {
+                    fused.forward(net, &x, batch).expect("the processor works");
+                    let a = fused.input_gradient(net, &x, batch, &slope, 1..3).expect("the processor works").to_vec();
+                    let b = stock.input_gradient(net, &x, batch, &slope, 1..3).expect("the processor works");
+                    assert_eq!((a.len(), b.len()), (2 * batch, 2 * batch));
+                    assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-3 * b.abs().max(1.0)), "{a:?} {b:?}");
                 }
                 fused.update_target(0.05).expect("the processor works");
                 stock.update_target(0.05).expect("the processor works");

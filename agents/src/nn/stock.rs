@@ -1,13 +1,16 @@
 //! The network from dfdx's own operations, on any device that dfdx has: the CUDA form, and the reference that
 //! the fused CPU form is tested against.
 
+use std::ops::Range;
+
 use dfdx::prelude::*;
 use dfdx::tensor_ops::Device;
 
 use super::activation::Activation;
 use super::fused::{adam, leaf_gradients};
+use super::layer::Layer;
 use super::mlp::Mlp;
-use super::value_network::{Loss, Net, Optimizer, StepStats, TrainingState, ValueNetwork};
+use super::network::{Loss, Net, Network, Optimizer, StepStats, TrainingState};
 use super::{DeviceError, NnError};
 
 type Flat<D> = Tensor<(usize,), f32, D>;
@@ -16,7 +19,10 @@ type Matrix<D, T = NoneTape> = Tensor<(usize, usize), f32, D, T>;
 /// See the module's documentation.
 pub struct Stock<D: Device<f32>> {
     mlp: Mlp,
-    dueling: Option<Head<D>>,
+    /// What each layer's matrix is multiplied by where it has places without parameters.
+    masks: Vec<Option<Matrix<D>>>,
+    /// What puts a dueling network's streams together.
+    dueling: Option<Matrix<D>>,
     device: D,
     online: Flat<D>,
     target: Flat<D>,
@@ -24,30 +30,15 @@ pub struct Stock<D: Device<f32>> {
     first_moment: Gradients<f32, D>,
     second_moment: Gradients<f32, D>,
     steps: i32,
+    /// Of the last backward pass, until it is followed.
+    gradients: Option<Gradients<f32, D>>,
+    input_gradient: Vec<f32>,
     /// Parameters and outputs on the host, as the last step or forward pass left them.
     host: Vec<f32>,
     outputs: Vec<f32>,
     /// Whether the next step leaves its gradient's norms, and those that were left last.
     measures: bool,
     norms: Vec<f32>,
-}
-
-/// What a dueling network's last layer takes on the device.
-struct Head<D: Device<f32>> {
-    mask: Matrix<D>,
-    matrix: Matrix<D>,
-}
-
-impl<D: Device<f32>> Head<D> {
-    fn new(mlp: &Mlp, device: &D) -> Result<Option<Self>, DeviceError> {
-        let (layers, Some(dueling)) = mlp.layers() else { return Ok(None) };
-        let head = &layers[layers.len() - 1];
-        let upload = |values, shape| device.try_tensor_from_vec(values, shape).map_err(DeviceError::new);
-        Ok(Some(Self {
-            mask: upload(dueling.mask.clone(), (head.inputs, head.outputs))?,
-            matrix: upload(dueling.matrix(head.outputs), (head.outputs, head.outputs))?,
-        }))
-    }
 }
 
 impl<D: Device<f32>> Stock<D> {
@@ -57,14 +48,22 @@ impl<D: Device<f32>> Stock<D> {
     /// If the state is of another size or the device fails.
     pub fn new(mlp: Mlp, device: D, state: &TrainingState) -> Result<Self, NnError> {
         let zeros = device.try_zeros_like(&(mlp.flat_len(),)).map_err(DeviceError::new)?;
+        let upload = |values, shape| device.try_tensor_from_vec(values, shape).map_err(DeviceError::new);
+        let (layers, dueling) = mlp.layers();
+        let mask =
+            |layer: &Layer| layer.mask.clone().map(|mask| upload(mask, (layer.inputs, layer.outputs))).transpose();
+        let stride = mlp.output_stride();
         let mut network = Self {
-            dueling: Head::new(&mlp, &device)?,
+            masks: layers.iter().map(mask).collect::<Result<_, _>>()?,
+            dueling: dueling.map(|dueling| upload(dueling.matrix(stride), (stride, stride))).transpose()?,
             mlp,
             online: zeros.clone(),
             target: zeros,
             first_moment: Gradients::leaky(),
             second_moment: Gradients::leaky(),
             steps: 0,
+            gradients: None,
+            input_gradient: Vec::new(),
             host: Vec::new(),
             outputs: Vec::new(),
             measures: false,
@@ -79,14 +78,9 @@ impl<D: Device<f32>> Stock<D> {
         self.device.try_tensor_from_vec(values.to_vec(), (values.len(),)).map_err(DeviceError::new)
     }
 
-    /// The layers one after the other, each a slice of the flat parameters.
-    fn layers<T: Tape<f32, D>>(
-        &self,
-        parameters: Tensor<(usize,), f32, D, T>,
-        x: Matrix<D>,
-    ) -> Result<Matrix<D, T>, D::Err> {
+    /// The layers one after the other, each a slice of the flat parameters, noted on `tape`.
+    fn layers<T: Tape<f32, D>>(&self, parameters: &Flat<D>, x: Matrix<D>, tape: T) -> Result<Matrix<D, T>, D::Err> {
         let batch = x.shape().0;
-        let (parameters, tape) = parameters.split_tape();
         let mut x = x.put_tape(tape);
         let (layers, _) = self.mlp.layers();
         for (l, layer) in layers.iter().enumerate() {
@@ -95,13 +89,13 @@ impl<D: Device<f32>> Stock<D> {
             let mut weight = weight.try_reshape_like(&(i, o))?;
             let bias = parameters.retaped::<T>().try_slice((layer.bias..layer.bias + o,))?;
             let is_last = l + 1 == layers.len();
-            if let Some(dueling) = self.dueling.as_ref().filter(|_| is_last) {
-                weight = weight.try_mul(dueling.mask.clone())?;
+            if let Some(mask) = &self.masks[l] {
+                weight = weight.try_mul(mask.clone())?;
             }
             x = x.try_matmul(weight)?;
             x = x.try_add(bias.try_broadcast_like::<_, Axis<0>>(&(batch, o))?)?;
             if let Some(dueling) = self.dueling.as_ref().filter(|_| is_last) {
-                x = x.try_matmul(dueling.matrix.clone())?;
+                x = x.try_matmul(dueling.clone())?;
             }
             if !is_last {
                 x = match self.mlp.activation() {
@@ -132,7 +126,7 @@ impl<D: Device<f32>> Stock<D> {
     }
 }
 
-impl<D: Device<f32>> ValueNetwork for Stock<D> {
+impl<D: Device<f32>> Network for Stock<D> {
     fn mlp(&self) -> &Mlp {
         &self.mlp
     }
@@ -142,35 +136,31 @@ impl<D: Device<f32>> ValueNetwork for Stock<D> {
             Net::Online => &self.online,
             Net::Target => &self.target,
         };
-        let outputs = self.layers(parameters.clone(), self.input(x, batch)?).map_err(DeviceError::new)?;
+        let outputs = self.layers(parameters, self.input(x, batch)?, NoneTape).map_err(DeviceError::new)?;
         self.outputs = outputs.as_vec();
         Ok(&self.outputs)
     }
 
-    fn step(
-        &mut self,
-        x: &[f32],
-        batch: usize,
-        optimizer: &Optimizer,
-        loss: Loss<'_>,
-    ) -> Result<StepStats, DeviceError> {
-        let gradients = leaf_gradients(&self.online)?;
-        let outputs =
-            self.layers(self.online.clone().traced(gradients), self.input(x, batch)?).map_err(DeviceError::new)?;
+    fn backward(&mut self, x: &[f32], batch: usize, loss: Loss<'_>) -> Result<StepStats, DeviceError> {
+        let (parameters, tape) = self.online.clone().traced(leaf_gradients(&self.online)?).split_tape();
+        let outputs = self.layers(&parameters, self.input(x, batch)?, tape).map_err(DeviceError::new)?;
         let mut slope = vec![0.0; outputs.shape().num_elements()];
         let value = loss(&outputs.as_vec(), &mut slope);
         let slope = self.device.try_tensor_from_vec(slope, *outputs.shape()).map_err(DeviceError::new)?;
         let surrogate = outputs.try_mul(slope).and_then(|product| product.try_sum::<Rank0, _>());
-        let mut gradients = surrogate.and_then(|sum| sum.try_backward()).map_err(DeviceError::new)?;
+        let gradients = surrogate.and_then(|sum| sum.try_backward()).map_err(DeviceError::new)?;
 
         let square = gradients.get(&self.online).try_square().and_then(|g| g.try_sum::<Rank0, _>());
         let grad_norm = square.map_err(DeviceError::new)?.as_vec()[0].sqrt();
         if std::mem::take(&mut self.measures) {
             self.norms = self.mlp.norms(&gradients.get(&self.online).as_vec());
         }
-        if !(value.is_finite() && grad_norm.is_finite()) {
-            return Ok(StepStats { loss: value, grad_norm });
-        }
+        self.gradients = Some(gradients);
+        Ok(StepStats { loss: value, grad_norm })
+    }
+
+    fn descend(&mut self, optimizer: &Optimizer, grad_norm: f32) -> Result<(), DeviceError> {
+        let Some(mut gradients) = self.gradients.take() else { return Ok(()) };
         if grad_norm > optimizer.max_grad_norm {
             let factor = optimizer.max_grad_norm / (grad_norm + 1e-6);
             let clipped = gradients.get(&self.online).try_mul(factor).map_err(DeviceError::new)?.as_vec();
@@ -184,7 +174,37 @@ impl<D: Device<f32>> ValueNetwork for Stock<D> {
         drop(parameters);
         adam(optimizer).try_update(self.steps, &mut self.online, first, second, gradient).map_err(DeviceError::new)?;
         self.host = self.online.as_vec();
-        Ok(StepStats { loss: value, grad_norm })
+        Ok(())
+    }
+
+    fn input_gradient(
+        &mut self,
+        net: Net,
+        x: &[f32],
+        batch: usize,
+        slope: &[f32],
+        columns: Range<usize>,
+    ) -> Result<&[f32], DeviceError> {
+        let parameters = match net {
+            Net::Online => &self.online,
+            Net::Target => &self.target,
+        };
+        let (input, tape) = self.input(x, batch)?.leaky_traced().split_tape();
+        let mut gradients = {
+            let outputs = self.layers(parameters, input.clone(), tape).map_err(DeviceError::new)?;
+            let slope = slope[..outputs.shape().num_elements()].to_vec();
+            let slope = self.device.try_tensor_from_vec(slope, *outputs.shape()).map_err(DeviceError::new)?;
+            let surrogate = outputs.try_mul(slope).and_then(|product| product.try_sum::<Rank0, _>());
+            surrogate.and_then(|sum| sum.try_backward()).map_err(DeviceError::new)?
+        };
+        // The entry is there also where no output hangs on the input.
+        gradients.get_or_alloc_mut(&input).map_err(DeviceError::new)?;
+        let whole = gradients.get(&input).as_vec();
+        self.input_gradient.clear();
+        for row in whole.chunks_exact(self.mlp.inputs()) {
+            self.input_gradient.extend_from_slice(&row[columns.clone()]);
+        }
+        Ok(&self.input_gradient)
     }
 
     fn measure_gradient(&mut self) {

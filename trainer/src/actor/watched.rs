@@ -2,10 +2,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use cartwheel_envs::{OwnedAction, Row};
+use cartwheel_agents::Acting;
+use cartwheel_envs::Row;
 
 use super::{Actor, Weights};
-use crate::watch::{ChosenBy, EnvFrame, Judgement, Observation, Seat, Shown, Wanted};
+use crate::watch::{ChosenBy, EnvFrame, Observation, Seat, Shown, Wanted};
 
 impl Actor {
     /// Gives the actor its place in a run that can be watched.
@@ -46,6 +47,9 @@ impl Actor {
                 taken = self.take_over();
             }
         }
+        for e in (0..self.people.len()).filter(|e| self.people[*e]) {
+            self.spec.acting.actions.from_env(self.actions.get(e), e, &mut self.own);
+        }
         self.seat.overrides().count_steps(taken);
     }
 
@@ -55,12 +59,10 @@ impl Actor {
         self.people.fill(false);
         let (first, mut taken) = (self.seat.first_env(), 0);
         self.seat.overrides().each_taken(self.seat.envs(), |env, action| {
-            // The server lets no action in that is of another kind.
-            if let OwnedAction::Discrete(action) = action {
-                let e = (env - first) as usize;
-                (self.actions[e], self.people[e]) = (*action, true);
-                taken += 1;
-            }
+            let e = (env - first) as usize;
+            self.actions.set(e, action.as_action());
+            self.people[e] = true;
+            taken += 1;
         });
         taken
     }
@@ -82,19 +84,15 @@ impl Actor {
         frame.episode_step = episode.length as u32;
         frame.return_ = episode.return_;
         frame.reward = if episode.length == 0 { 0.0 } else { self.step.raw_rewards()[e] };
-        let (stride, actions) = (self.spec.mlp.output_stride(), self.spec.mlp.outputs());
-        let values = &self.spec.mlp.last_outputs(&self.scratch)[e * stride..][..actions];
-        match &mut frame.judgement {
-            Judgement::QValues(own) => {
-                own.clear();
-                own.extend_from_slice(values);
-            }
-            other => *other = Judgement::QValues(values.to_vec()),
+        let Acting { actions: head, mlp, .. } = &self.spec.acting;
+        head.judge(&mlp.last_outputs(&self.scratch)[e * mlp.output_stride()..], &mut frame.judgement);
+        match &mut frame.action {
+            Some(own) => own.copy_from(self.actions.get(e)),
+            own => *own = Some(self.actions.get(e).to_owned()),
         }
-        frame.action = Some(OwnedAction::Discrete(self.actions[e]));
         frame.chosen_by = if self.people[e] {
             ChosenBy::Person
-        } else if self.coins[e].clone().random() < epsilon {
+        } else if self.spec.exploration.samples || self.coins[e].clone().random() < epsilon {
             ChosenBy::Exploration
         } else {
             ChosenBy::Greedy

@@ -9,20 +9,11 @@
 //! strata, as in the paper, and the maximum of the weights is the batch's, as in CleanRL. Baselines takes that of the
 //! whole buffer: one transition of low priority in it makes every update small.
 
-use cartwheel_agents::dqn::Batch;
+use cartwheel_agents::{Batch, Prioritization};
 use cartwheel_envs::Generator;
 use serde::{Deserialize, Serialize};
 
 use super::sum_tree::SumTree;
-
-/// How priorities are made of TD errors.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Prioritization {
-    /// How much they count: 0 draws uniformly, 1 in full proportion.
-    pub alpha: f64,
-    /// Added to |TD error|; more than 0.
-    pub eps: f64,
-}
 
 /// The priorities of all rows.
 #[derive(Clone, Debug)]
@@ -73,7 +64,7 @@ impl Priorities {
 
     /// Notes the |TD errors| that rows were learnt from with.
     pub(super) fn update(&mut self, rows: &[usize], td_errors: &[f32]) {
-        let Prioritization { alpha, eps } = self.prioritization;
+        let Prioritization { alpha, eps, .. } = self.prioritization;
         for (row, error) in rows.iter().zip(td_errors) {
             // However small eps is: what has no weight is never drawn again.
             let weight = (f64::from(*error) + eps).powf(alpha).max(f64::MIN_POSITIVE);
@@ -119,7 +110,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const PROPORTIONAL: Prioritization = Prioritization { alpha: 0.6, eps: 1e-3 };
+    const PROPORTIONAL: Prioritization = Prioritization { alpha: 0.6, eps: 1e-3, beta0: 0.4, beta_iters: None };
 
     fn batch(n: usize) -> Batch {
         let mut batch = Batch::default();

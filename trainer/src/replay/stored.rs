@@ -1,6 +1,6 @@
 //! Looking at what replay holds, row by row.
 
-use cartwheel_envs::Row;
+use cartwheel_envs::{Action, Row};
 
 use super::{NO_STEP, Replay, TERMINATED, TRUNCATED};
 
@@ -20,8 +20,8 @@ pub struct Stored<'a> {
 /// The rest of a transition.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Outcome<'a> {
-    /// What was done, counted from 0.
-    pub action: i32,
+    /// What was done, as the policy counts it.
+    pub action: Action<'a>,
     /// What it gave.
     pub reward: f32,
     /// What it led to.
@@ -66,7 +66,7 @@ impl Replay {
         let ring = row - row % self.capacity;
         let next = if row + 1 == ring + self.capacity { ring } else { row + 1 };
         Outcome {
-            action: self.actions[row],
+            action: self.actions.get(row),
             reward: self.rewards[row],
             next_observation: self.observations.row(next),
             terminated: self.flags[row] & TERMINATED != 0,

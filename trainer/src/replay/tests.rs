@@ -29,11 +29,12 @@ struct Expected {
     discount: f32,
 }
 
-const BY_PRIORITY: Option<Prioritization> = Some(Prioritization { alpha: 0.7, eps: 1e-3 });
+const BY_PRIORITY: Option<Prioritization> =
+    Some(Prioritization { alpha: 0.7, eps: 1e-3, beta0: 0.4, beta_iters: None });
 
 /// Plays `script` on one environment; answers the replay and the observations of each episode.
 fn play(script: &[Scripted], capacity: usize) -> (Replay, Vec<Vec<Seen>>) {
-    play_into(Replay::new(&space(), 1, capacity, None).unwrap(), script)
+    play_into(Replay::new(&space(), &ActionRows::default(), 1, capacity, None).unwrap(), script)
 }
 
 fn play_into(mut replay: Replay, script: &[Scripted]) -> (Replay, Vec<Vec<Seen>>) {
@@ -47,7 +48,7 @@ fn play_into(mut replay: Replay, script: &[Scripted]) -> (Replay, Vec<Vec<Seen>>
     replay.begin(0, Row::F32(&[now]));
     for step in script {
         let next = fresh();
-        replay.push(0, 0, step.reward, step.terminated, step.truncated, Row::F32(&[next]));
+        replay.push(0, Action::Discrete(0), step.reward, step.terminated, step.truncated, Row::F32(&[next]));
         let episode = episodes.last_mut().unwrap();
         episode.push((now, Some(*step)));
         now = next;
@@ -143,7 +144,8 @@ fn n_step_windows_stop_where_episodes_do() {
     ];
     let returns = Returns { n_steps: 3, gamma: 0.5, reward_scale: 1.0 };
     for prioritization in [None, BY_PRIORITY] {
-        let (mut replay, _) = play_into(Replay::new(&space(), 1, 100, prioritization).unwrap(), &script);
+        let (mut replay, _) =
+            play_into(Replay::new(&space(), &ActionRows::default(), 1, 100, prioritization).unwrap(), &script);
         let drawn = draw(&mut replay, 1000, returns);
         for (observation, return_, next, discount) in by_hand {
             assert!(drawn.contains(&Expected { observation, return_, next, discount }), "{observation}");
@@ -158,8 +160,8 @@ fn memory_is_what_was_announced() {
     for (envs, size) in [(1, 1000), (8, 50_000), (3, 10)] {
         for prioritization in [None, BY_PRIORITY] {
             let space = Space::box_f32(vec![0.0; 4], vec![1.0; 4]);
-            let replay = Replay::new(&space, envs, size, prioritization).unwrap();
-            let needed = Replay::bytes_needed(&space, envs, size, prioritization.is_some());
+            let replay = Replay::new(&space, &ActionRows::default(), envs, size, prioritization).unwrap();
+            let needed = Replay::bytes_needed(&space, &ActionRows::default(), envs, size, prioritization.is_some());
             assert_eq!(u128::from(replay.bytes()), needed);
         }
     }
@@ -168,7 +170,7 @@ fn memory_is_what_was_announced() {
 #[test]
 fn a_replay_goes_on_from_its_state() {
     let script: Vec<_> = (0..100).map(|i| step(i % 9 == 8, i % 5 == 4)).collect();
-    let new = |size, prioritization| Replay::new(&space(), 1, size, prioritization).unwrap();
+    let new = |size, prioritization| Replay::new(&space(), &ActionRows::default(), 1, size, prioritization).unwrap();
     for prioritization in [None, BY_PRIORITY] {
         let (mut replay, _) = play_into(new(60, prioritization), &script);
         let mut batch = Batch::default();
@@ -178,7 +180,7 @@ fn a_replay_goes_on_from_its_state() {
         let mut restored = new(60, prioritization);
         assert!(restored.restore(postcard::from_bytes(&bytes).unwrap()));
         for replay in [&mut replay, &mut restored] {
-            replay.push(0, 1, 7.0, false, false, Row::F32(&[-1.0]));
+            replay.push(0, Action::Discrete(1), 7.0, false, false, Row::F32(&[-1.0]));
         }
         let mut again = Batch::default();
         replay.sample(500, ONE_STEP, 0.5, &mut Generator::new(3), &mut batch);
@@ -209,7 +211,7 @@ proptest! {
         }).collect();
         let returns = Returns { n_steps, gamma: 0.5, reward_scale: 0.25 };
         let prioritization = BY_PRIORITY.filter(|_| prioritized);
-        let (mut replay, episodes) = play_into(Replay::new(&space(), 1, capacity, prioritization).unwrap(), &script);
+        let (mut replay, episodes) = play_into(Replay::new(&space(), &ActionRows::default(), 1, capacity, prioritization).unwrap(), &script);
         let drawable = replay.flags.iter().filter(|flags| *flags & NO_STEP == 0).count();
         prop_assert_eq!(replay.transitions, drawable);
         if let Some(priorities) = &replay.priorities {

@@ -8,6 +8,7 @@
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
+use cartwheel_envs::{Action, Space};
 use serde::{Deserialize, Serialize};
 
 use super::append::{AppendFile, warn_of_loss};
@@ -58,14 +59,64 @@ pub enum ActionLog {
         /// The vectors, one after another.
         values: Vec<f32>,
     },
+    /// Several integers a step.
+    Multi {
+        /// How many.
+        width: u32,
+        /// Those of one step after another.
+        values: Vec<i32>,
+    },
 }
 
 impl ActionLog {
+    /// An empty one for actions of `space`.
+    pub fn for_space(space: &Space) -> Self {
+        let width = space.width() as u32;
+        match space {
+            Space::Discrete { .. } => Self::Discrete(Vec::new()),
+            Space::MultiDiscrete { .. } | Space::MultiBinary { .. } => Self::Multi { width, values: Vec::new() },
+            _ => Self::Continuous { width, values: Vec::new() },
+        }
+    }
+
+    /// An empty one for actions of the same kind.
+    #[must_use]
+    pub fn begun_anew(&self) -> Self {
+        match *self {
+            Self::Discrete(_) => Self::Discrete(Vec::new()),
+            Self::Continuous { width, .. } => Self::Continuous { width, values: Vec::new() },
+            Self::Multi { width, .. } => Self::Multi { width, values: Vec::new() },
+        }
+    }
+
+    /// Adds what was done at a step. An action of another kind is left out.
+    #[inline]
+    pub fn push(&mut self, action: Action<'_>) {
+        match (self, action) {
+            (Self::Discrete(actions), Action::Discrete(action)) => actions.push(action),
+            (Self::Continuous { values, .. }, Action::Continuous(action)) => values.extend_from_slice(action),
+            (Self::Multi { values, .. }, Action::Multi(action)) => values.extend_from_slice(action),
+            _ => {}
+        }
+    }
+
+    /// What was done at step `i`; nothing beyond the last.
+    pub fn get(&self, i: usize) -> Option<Action<'_>> {
+        match self {
+            Self::Discrete(actions) => actions.get(i).copied().map(Action::Discrete),
+            Self::Continuous { width, values } => {
+                values.chunks_exact((*width).max(1) as usize).nth(i).map(Action::Continuous)
+            }
+            Self::Multi { width, values } => values.chunks_exact((*width).max(1) as usize).nth(i).map(Action::Multi),
+        }
+    }
+
     /// The number of steps.
     pub fn len(&self) -> usize {
         match self {
             Self::Discrete(actions) => actions.len(),
             Self::Continuous { width, values } => values.len() / (*width).max(1) as usize,
+            Self::Multi { width, values } => values.len() / (*width).max(1) as usize,
         }
     }
 

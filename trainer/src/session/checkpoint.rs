@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use cartwheel_agents::nn::TrainingState;
+use cartwheel_agents::LearnerState;
 use cartwheel_envs::{Generator, Statistics};
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ use crate::TrainError;
 use crate::actor::EnvState;
 use crate::events::Event;
 use crate::progress::Books;
-use crate::replay::{ReplayState, ReplayView};
+use crate::replay::{Replay, ReplayState, ReplayView};
 use crate::run::{LogPositions, RunError, WriteCost, write_atomic};
 use crate::watch::Activity;
 
@@ -22,7 +22,7 @@ pub(crate) struct Checkpoint {
     pub(super) books: Books,
     pub(super) logs: LogPositions,
     pub(super) sampler: Generator,
-    pub(super) network: TrainingState,
+    pub(super) learner: LearnerState,
     pub(super) envs: Option<Vec<EnvState>>,
     pub(super) replay: Option<ReplayState>,
 }
@@ -33,7 +33,7 @@ struct CheckpointView<'a> {
     books: &'a Books,
     logs: LogPositions,
     sampler: &'a Generator,
-    network: TrainingState,
+    learner: LearnerState,
     envs: Option<Vec<EnvState>>,
     replay: Option<ReplayView<'a>>,
 }
@@ -41,9 +41,9 @@ struct CheckpointView<'a> {
 impl Session<'_> {
     /// Goes on from `checkpoint`; answers the states of the environments, which their actors take up.
     pub(super) fn restore(&mut self, checkpoint: Checkpoint) -> Result<Option<Vec<EnvState>>, TrainError> {
-        let Checkpoint { books, sampler, network, envs, replay, .. } = checkpoint;
-        self.dqn.restore(&network, books.updates, books.updated_at)?;
-        let fits = replay.is_none_or(|replay| self.replay.restore(replay));
+        let Checkpoint { books, sampler, learner, envs, replay, .. } = checkpoint;
+        self.learning.learner_mut().restore(&learner, books.updates, books.updated_at)?;
+        let fits = replay.is_none_or(|replay| self.learning.replay_mut().is_some_and(|own| own.restore(replay)));
         let envs_fit = envs.as_ref().is_none_or(|envs| envs.len() == self.settings.env.n_envs);
         if !fits || !envs_fit {
             return Err(RunError::Mismatch {
@@ -61,8 +61,9 @@ impl Session<'_> {
 
     /// Bytes that a checkpoint will take, about.
     pub(super) fn checkpoint_bytes(&self) -> u64 {
-        let network = 4 * self.dqn.mlp().flat_len() as u64;
-        let replay = if self.settings.run.checkpoint_replay { self.replay.bytes() } else { 0 };
+        let network = 4 * self.plan.acting.mlp.flat_len() as u64;
+        let replay = self.learning.replay().filter(|_| self.settings.run.checkpoint_replay);
+        let replay = replay.map_or(0, Replay::bytes);
         // Trained, target, two moments, the best.
         5 * network + replay
     }
@@ -94,7 +95,7 @@ impl Session<'_> {
 
     fn try_checkpoint(&mut self, envs: Option<Vec<EnvState>>) -> Result<WriteCost, TrainError> {
         // The weights first: they are small, and a disk that is too full for the state may still take them.
-        self.policy.set_parameters(self.dqn.parameters());
+        self.policy.set_parameters(self.learning.learner().parameters());
         self.policy.set_statistics(Statistics::merged(&self.statistics));
         write_weights(&self.run.latest_weights(), &self.policy.to_bytes())?;
         if let Some(best) = &self.books.best {
@@ -107,9 +108,9 @@ impl Session<'_> {
             books: &self.books,
             logs: self.writer.sync()?,
             sampler: &self.sampler,
-            network: self.dqn.state()?,
+            learner: self.learning.learner().state()?,
             envs,
-            replay: self.settings.run.checkpoint_replay.then(|| self.replay.view()),
+            replay: self.learning.replay().filter(|_| self.settings.run.checkpoint_replay).map(Replay::view),
         };
         Ok(self.checkpoints.save(self.books.steps, &state)?)
     }

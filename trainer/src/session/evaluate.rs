@@ -17,7 +17,7 @@ impl Session<'_> {
     ///
     /// Nothing if asked to stop meanwhile: then nothing is counted or written.
     fn evaluate(&mut self) -> Result<Option<bool>, TrainError> {
-        self.policy.set_parameters(self.dqn.parameters());
+        self.policy.set_parameters(self.learning.learner().parameters());
         self.policy.set_statistics(Statistics::merged(&self.statistics));
         let Some(first) = self.play(0)? else { return Ok(None) };
         let mean = first.mean();
@@ -74,7 +74,7 @@ impl Session<'_> {
     }
 
     fn keep(&mut self, evaluation: Evaluation) {
-        let parameters = self.dqn.parameters().to_vec();
+        let parameters = self.learning.learner().parameters().to_vec();
         let statistics = Statistics::merged(&self.statistics);
         self.books.best = Some(Best { evaluation, steps: self.books.steps, parameters, statistics });
     }

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use cartwheel_agents::Progress;
+
+use super::learning::Learning;
 use super::{End, Session};
 use crate::TrainError;
 use crate::collector::Collector;
@@ -50,9 +53,10 @@ impl Session<'_> {
             self.lend_replay();
             let rollouts = collector.collect(&self.weights, before);
             self.take_replay_back();
-            for rollout in rollouts? {
-                self.watch.doing(Activity::Replay);
-                self.replay.extend(rollout);
+            let rollouts = rollouts?;
+            self.watch.doing(Activity::Replay);
+            self.learning.take_in(rollouts);
+            for rollout in rollouts {
                 self.books.steps += rollout.transitions() as u64;
                 policy_lag = self.weights.version - rollout.version;
                 self.books.average("time/policy_lag", policy_lag as f64);
@@ -92,42 +96,36 @@ impl Session<'_> {
     /// The gradient steps that are owed for what was collected since `before`.
     fn update(&mut self, before: u64) -> Result<(), TrainError> {
         let (settings, collected) = (self.settings, self.books.steps - before);
-        let starts = settings.dqn.learning_starts;
-        // A replay that was not in the checkpoint is first filled again.
-        if self.books.steps < starts
-            || (self.replay.len() as u64) < starts.min(settings.dqn.buffer_size as u64)
-            || !self.replay.has_transitions()
-        {
-            return Ok(());
-        }
-        self.books.owed += collected * settings.phase_updates();
-        let updates = self.books.owed / settings.phase_steps();
-        self.books.owed %= settings.phase_steps();
-        let returns = self.returns();
-        let measured = updates > 0 && self.watch.gradients().asked();
+        let now = |steps| Progress { steps, total_timesteps: settings.train.total_timesteps };
+        let measured = self.watch.gradients().asked();
         if measured {
-            self.dqn.measure_gradient();
+            self.learning.learner_mut().measure_gradient();
         }
-        for k in 1..=updates {
-            self.watch.doing(Activity::Replay);
-            self.books.updated_at = before + collected * k / updates;
-            let beta = settings.dqn.beta(self.books.updated_at, settings.train.total_timesteps);
-            self.replay.sample(settings.dqn.batch_size, returns, beta, &mut self.sampler, &mut self.batch);
-            self.watch.doing(Activity::Updating);
-            let stats = self.dqn.update(&self.batch, self.books.updated_at)?;
-            self.books.update(&stats);
-            for (what, value) in [("the loss", stats.loss), ("the gradient's norm", stats.grad_norm)] {
-                if !value.is_finite() {
-                    let (update, step, seed) = (self.books.updates, self.books.steps, settings.train.seed);
-                    return Err(TrainError::NotFinite { what, value, update, step, seed });
+        let taken = self.learning.learner().updates();
+        match &mut self.learning {
+            Learning::Replay(own) => {
+                if !own.is_ready(self.books.steps) {
+                    return Ok(());
+                }
+                self.books.owed += collected * settings.phase_updates();
+                let updates = self.books.owed / settings.phase_steps();
+                self.books.owed %= settings.phase_steps();
+                for k in 1..=updates {
+                    self.books.updated_at = before + collected * k / updates;
+                    own.update(now(self.books.updated_at), &mut self.sampler, &self.watch)?;
+                    self.books.learnt(&*own.learner, self.settings)?;
                 }
             }
-            self.replay.update_priorities(&self.batch.rows, self.dqn.td_errors());
+            Learning::Rollouts(own) => {
+                self.books.updated_at = self.books.steps;
+                own.update(now(self.books.steps), &mut self.sampler, &self.watch)?;
+                self.books.learnt(self.learning.learner(), self.settings)?;
+            }
         }
-        if measured {
-            self.watch.gradients().leave(self.dqn.gradient_norms());
-        }
-        if updates > 0 {
+        if self.learning.learner().updates() > taken {
+            if measured {
+                self.watch.gradients().leave(self.learning.learner().gradient_norms());
+            }
             self.books.version += 1;
             self.publish();
         }
@@ -140,7 +138,7 @@ impl Session<'_> {
         let mut weights = Arc::try_unwrap(std::mem::take(&mut self.weights)).unwrap_or_default();
         weights.version = self.books.version;
         weights.parameters.clear();
-        weights.parameters.extend_from_slice(self.dqn.parameters());
+        weights.parameters.extend_from_slice(self.learning.learner().parameters());
         self.weights = Arc::new(weights);
     }
 

@@ -4,6 +4,7 @@ mod checkpoint;
 mod curve;
 mod evaluate;
 mod learn;
+mod learning;
 mod report;
 mod watched;
 
@@ -11,13 +12,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use cartwheel_agents::dqn::{Batch, Dqn};
 use cartwheel_agents::nn::Placement;
-use cartwheel_agents::{Features, GreedyPolicy, PolicyError};
+use cartwheel_agents::{Acting, AnyLearner, Exploration, Policy, PolicyError};
 use cartwheel_envs::{Generator, Space, Statistics};
 
 use crate::TrainError;
-use crate::actor::{Actor, ActorSpec, EnvState, EpsilonSchedule, Weights};
+use crate::actor::{Actor, ActorSpec, EnvState, Weights};
 use crate::collector::Collector;
 use crate::config::{ActorCount, Clock, Settings};
 use crate::evaluation::Evaluator;
@@ -25,11 +25,13 @@ use crate::events::{Callback, Event};
 use crate::experiment::{CheckpointCosts, Summary};
 use crate::placement::{choose_actors, measure};
 use crate::progress::Books;
-use crate::replay::{Replay, Returns};
+use crate::replay::Replay;
 use crate::rollout::FinishedEpisode;
 use crate::run::{Checkpoints, RunDir, RunWriter};
 use crate::watch::{Intervention, Shelf, Watch};
 pub(crate) use checkpoint::Checkpoint;
+use learning::Learning;
+pub(crate) use learning::fill;
 pub(crate) use report::in_mib;
 
 /// What is known about a run before it begins.
@@ -37,12 +39,13 @@ pub(crate) struct Plan {
     pub(crate) placement: Placement,
     pub(crate) solved_at: Option<f64>,
     pub(crate) confirmed_at: Option<f64>,
-    pub(crate) replay_bytes: u64,
+    /// Nothing for an algorithm without replay.
+    pub(crate) replay_bytes: Option<u64>,
     pub(crate) initial_weights: Option<Vec<f32>>,
     pub(crate) observation_space: Space,
     pub(crate) action_space: Space,
-    /// How many there are to choose from.
-    pub(crate) actions: usize,
+    /// The network that acts.
+    pub(crate) acting: Acting,
     /// How long a viewer is waited for before the first step.
     pub(crate) wait_for_viewer: Option<Duration>,
 }
@@ -64,16 +67,15 @@ pub(crate) struct Session<'a> {
     checkpoints: Checkpoints,
     costs: CheckpointCosts,
     books: Books,
-    dqn: Dqn,
-    replay: Replay,
+    learning: Learning,
+    /// What learning draws from.
     sampler: Generator,
     /// Acts in evaluations and says how weights are saved.
-    policy: GreedyPolicy,
+    policy: Policy,
     evaluator: Evaluator,
-    epsilon: EpsilonSchedule,
+    exploration: Exploration,
     /// States of the environments to go on from.
     env_states: Option<Vec<EnvState>>,
-    batch: Batch,
     /// Of each environment's wrappers, as of its last rollout.
     statistics: Vec<Vec<Statistics>>,
     /// Episodes that ended since the last update.
@@ -111,23 +113,18 @@ impl<'a> Session<'a> {
         callbacks: Vec<Box<dyn Callback + 'a>>,
         stop: Arc<AtomicBool>,
     ) -> Result<Self, TrainError> {
-        let (dqn_config, seed) = (&settings.dqn, settings.train.seed);
-        let features = Features::new(&plan.observation_space).map_err(PolicyError::Space)?;
-        let actions = plan.actions;
+        let (algorithm, seed) = (settings.algorithm(), settings.train.seed);
+        let (observations, actions) = (&plan.observation_space, plan.acting.actions.rows(0));
         let mut init = Generator::from_entropy(&[seed, stream::INITIALIZATION]);
-        let mut dqn = Dqn::new(dqn_config.clone(), features.width(), actions, plan.placement.device, &mut init)?;
+        let learner = algorithm.learner(&plan.acting, plan.placement.device, &mut init)?;
+        let mut learning = Learning::new(learner, algorithm.data(), observations, &actions, settings.env.n_envs)
+            .map_err(PolicyError::Space)?;
         if let Some(parameters) = plan.initial_weights.take() {
-            dqn.restore(&cartwheel_agents::nn::TrainingState::new(parameters), 0, 0)?;
+            learning.learner_mut().begin_with(parameters)?;
         }
-        let policy = GreedyPolicy::new(
-            &plan.observation_space,
-            &plan.action_space,
-            |features, actions| Dqn::network(dqn_config, features, actions),
-            dqn.parameters().to_vec(),
-        )?;
-        let (n_envs, buffer_size) = (settings.env.n_envs, dqn_config.buffer_size);
-        let replay = Replay::new(&plan.observation_space, n_envs, buffer_size, settings.prioritization());
-        let stand_in = Replay::new(&plan.observation_space, 1, 1, None);
+        let parameters = learning.learner().parameters().to_vec();
+        let policy = Policy::new(observations, &plan.action_space, plan.acting.clone(), parameters);
+        let stand_in = Replay::new(observations, &actions, 1, 1, None);
         let eval = &settings.eval;
         let mut session = Self {
             writer: match &checkpoint {
@@ -140,18 +137,12 @@ impl<'a> Session<'a> {
                 settings.env.evaluation_envs(eval.n_eval_episodes),
                 eval.max_episode_steps,
             )?,
-            epsilon: EpsilonSchedule {
-                random_steps: dqn_config.learning_starts,
-                initial: dqn_config.exploration_initial_eps,
-                last: dqn_config.exploration_final_eps,
-                fall: dqn_config.exploration_fraction * settings.train.total_timesteps as f64,
-            },
-            replay: replay.map_err(PolicyError::Space)?,
+            exploration: algorithm.exploration(settings.train.total_timesteps),
+            learning,
             sampler: Generator::from_entropy(&[seed, stream::SAMPLING]),
             weights: Arc::default(),
             books: Books::default(),
             costs: CheckpointCosts::default(),
-            batch: Batch::default(),
             arrived: Vec::new(),
             statistics: vec![Vec::new(); settings.env.n_envs],
             env_states: None,
@@ -159,7 +150,6 @@ impl<'a> Session<'a> {
             plan,
             run,
             checkpoints,
-            dqn,
             policy,
             callbacks,
             watch: Watch::new(stop),
@@ -242,11 +232,17 @@ impl<'a> Session<'a> {
                 Some(states) => {
                     actor.restore(&states[first..first + share])?;
                     // Actors that run free were ahead of replay when they stopped: what lay between is lost.
-                    if self.settings.train.clock == Clock::Async {
-                        actor.begin_in(&mut self.replay);
+                    if self.settings.train.clock == Clock::Async
+                        && let Some(replay) = self.learning.replay_mut()
+                    {
+                        actor.begin_in(replay);
                     }
                 }
-                None if self.books.steps > 0 => actor.begin_in(&mut self.replay),
+                None if self.books.steps > 0 => {
+                    if let Some(replay) = self.learning.replay_mut() {
+                        actor.begin_in(replay);
+                    }
+                }
                 None => {}
             }
             for (e, statistics) in actor.statistics().into_iter().enumerate() {
@@ -261,21 +257,14 @@ impl<'a> Session<'a> {
         Ok(actors)
     }
 
-    /// How returns are summed.
-    fn returns(&self) -> Returns {
-        let dqn = &self.settings.dqn;
-        Returns { n_steps: dqn.n_steps, gamma: dqn.gamma as f32, reward_scale: dqn.reward_scale as f32 }
-    }
-
     /// An actor for `share` environments from the run's number `first` on.
     fn actor(&self, first: usize, share: usize, reset_seed: u64) -> Result<Actor, TrainError> {
         let spec = ActorSpec {
             env_id: self.settings.env.id.clone(),
             seed: self.settings.train.seed,
             total_envs: self.settings.env.n_envs,
-            mlp: self.dqn.mlp().clone(),
-            features: self.policy.features().clone(),
-            epsilon: self.epsilon,
+            acting: self.plan.acting.clone(),
+            exploration: self.exploration,
             record_episodes: self.settings.run.record_episodes,
         };
         let envs = self.settings.env.builder_for(share).make_vec(share)?;
@@ -290,18 +279,16 @@ impl<'a> Session<'a> {
             return Ok(1);
         }
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let mut dqn = Dqn::new(
-            settings.dqn.clone(),
-            self.dqn.mlp().inputs(),
-            self.plan.actions,
-            self.plan.placement.device,
-            &mut Generator::new(0),
-        )?;
-        dqn.restore(&self.dqn.state()?, 0, 0)?;
+        let device = self.plan.placement.device;
+        let mut learner = settings.algorithm().learner(&self.plan.acting, device, &mut Generator::new(0))?;
+        match &mut learner {
+            AnyLearner::OffPolicy(learner) => learner.begin_with(self.learning.learner().parameters().to_vec())?,
+            AnyLearner::OnPolicy(learner) => learner.begin_with(self.learning.learner().parameters().to_vec())?,
+        }
         let actor = self.actor(0, settings.env.n_envs, settings.train.seed)?;
-        let updates = settings.phase_updates();
+        let (steps, updates) = (settings.rollout_steps(), settings.phase_updates());
         // An environment that fails fails again in the run, which then knows at which step.
-        let Ok(costs) = measure(actor, dqn, settings.rollout_steps(), updates, settings.dqn.batch_size) else {
+        let Ok(costs) = measure(actor, learner, steps, updates, settings.algorithm().data().batch_size()) else {
             return Ok(1);
         };
         let (mut count, reason) = choose_actors(costs, settings.train.clock, settings.env.n_envs, cores);

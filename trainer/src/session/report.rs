@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use cartwheel_agents::Data;
+
 use super::{End, Session, curve};
 use crate::TrainError;
 use crate::config::Settings;
@@ -28,17 +30,32 @@ impl Session<'_> {
         }
         let placement = &self.plan.placement;
         let device = format!("device: {}: {}", placement.device, placement.reason);
-        let Settings { dqn, run, .. } = self.settings;
-        let replay = format!("replay: {} for {} transitions", in_mib(self.plan.replay_bytes), dqn.buffer_size);
+        let run = &self.settings.run;
+        let data = match (self.settings.algorithm().data(), self.plan.replay_bytes) {
+            (Data::Replay(replay), Some(bytes)) => {
+                format!("replay: {} for {} transitions", in_mib(bytes), replay.buffer_size)
+            }
+            _ => {
+                let (steps, envs) = (self.settings.rollout_steps(), self.settings.env.n_envs);
+                format!(
+                    "rollouts: {steps} steps of {envs} environments, {} gradient steps on each",
+                    self.settings.phase_updates()
+                )
+            }
+        };
         let state = in_mib(self.checkpoint_bytes());
         let every = match run.checkpoint_every {
             0 => "at the end".to_string(),
             every => format!("every {every} steps and at the end"),
         };
-        let with = if run.checkpoint_replay { "with" } else { "without" };
+        let with = match (self.learning.replay().is_some(), run.checkpoint_replay) {
+            (true, true) => ", with replay",
+            (true, false) => ", without replay",
+            (false, _) => "",
+        };
         let checkpoints =
-            format!("checkpoints: {every}, the last {} kept, about {state} each, {with} replay", run.keep_checkpoints);
-        for notice in [device, replay, checkpoints] {
+            format!("checkpoints: {every}, the last {} kept, about {state} each{with}", run.keep_checkpoints);
+        for notice in [device, data, checkpoints] {
             self.tell(&Event::Notice(&notice));
         }
     }

@@ -2,6 +2,7 @@
 
 use super::Session;
 use crate::events::{Event, Progress};
+use crate::replay::Replay;
 use crate::watch::{Facts, Intervention, Phase, Server};
 
 impl Session<'_> {
@@ -19,12 +20,12 @@ impl Session<'_> {
             total_timesteps: self.settings.train.total_timesteps,
             first_step: self.books.steps,
             device: self.plan.placement.device.to_string(),
-            epsilon: self.epsilon,
-            mlp: self.dqn.mlp().clone(),
+            epsilon: self.exploration.epsilon,
+            acting: self.plan.acting.clone(),
             action_space: self.plan.action_space.clone(),
-            replay_capacity: self.replay.capacity() as u64,
+            replay_capacity: self.learning.replay().map_or(0, |replay| replay.capacity() as u64),
             shelf: self.shelf.clone(),
-            returns: self.returns(),
+            returns: self.settings.algorithm().data().returns(),
         };
         if let Some(patience) = self.plan.wait_for_viewer {
             self.watch.await_viewer(patience);
@@ -40,27 +41,33 @@ impl Session<'_> {
 
     /// The chance of exploring after `steps` environment steps.
     pub(super) fn chance(&self, steps: u64) -> f64 {
-        self.watch.epsilon().unwrap_or_else(|| self.epsilon.at(steps))
+        self.watch.epsilon().unwrap_or_else(|| self.exploration.epsilon.at(steps))
     }
 
     /// While the learner does not need replay, viewers may look into it.
     pub(super) fn lend_replay(&mut self) {
-        if self.watch.attended() {
-            self.shelf.lend(&mut self.replay);
+        if self.watch.attended()
+            && let Some(replay) = self.learning.replay_mut()
+        {
+            self.shelf.lend(replay);
             self.lent = true;
         }
     }
 
     /// The learner needs replay.
     pub(super) fn take_replay_back(&mut self) {
-        if std::mem::take(&mut self.lent) {
-            self.shelf.take_back(&mut self.replay);
+        if std::mem::take(&mut self.lent)
+            && let Some(replay) = self.learning.replay_mut()
+        {
+            self.shelf.take_back(replay);
         }
     }
 
     /// After each phase: where the run is, for viewers, and what they decided, for the run's files.
     pub(super) fn show(&mut self, progress: &Progress, policy_lag: u64, queue: (usize, usize)) {
-        self.watch.numbers().store(progress, Phase { replay: self.replay.len(), policy_lag, queue });
+        self.watch
+            .numbers()
+            .store(progress, Phase { replay: self.learning.replay().map_or(0, Replay::len), policy_lag, queue });
         self.writer.hurry(self.watch.attended());
         if let Some(now) = self.watch.intervention() {
             self.note(now);

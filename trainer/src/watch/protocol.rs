@@ -7,13 +7,14 @@
 
 use std::net::SocketAddr;
 
+pub use cartwheel_agents::Judgement;
 use cartwheel_envs::{OwnedAction, Scene};
 use serde::{Deserialize, Serialize};
 
 /// The first bytes of either side.
 pub const MAGIC: [u8; 8] = *b"cartwhee";
 /// The version of this protocol.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// The longest message, in bytes: a length beyond it is refused before anything is allocated.
 pub const MAX_MESSAGE: usize = 16 << 20;
 
@@ -279,16 +280,6 @@ pub struct EnvFrame {
     pub scene: Scene,
 }
 
-/// What a policy makes of the actions it has. Algorithms of other kinds add their own.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub enum Judgement {
-    /// Nothing yet.
-    #[default]
-    None,
-    /// A value for each action.
-    QValues(Vec<f32>),
-}
-
 /// Who chose an action.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ChosenBy {
@@ -365,7 +356,7 @@ pub struct Lanes {
 pub struct WeightsReply {
     /// Their version.
     pub version: u64,
-    /// Flat, as `GreedyPolicy::parameters`.
+    /// Flat, as `Policy::parameters`.
     pub parameters: Vec<f32>,
 }
 
@@ -416,8 +407,8 @@ pub struct Transition {
     pub age: u64,
     /// Where it began.
     pub observation: Observation,
-    /// What was done, counted from 0.
-    pub action: i32,
+    /// What was done, as the policy counts it.
+    pub action: OwnedAction,
     /// What it gave.
     pub reward: f32,
     /// What it led to.

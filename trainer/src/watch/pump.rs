@@ -224,7 +224,7 @@ impl Pump<'_> {
     }
 
     fn norms(&self, weights: &Weights) -> Vec<LayerNorms> {
-        let mlp = &self.inner.facts().mlp;
+        let mlp = &self.inner.facts().acting.mlp;
         if weights.parameters.len() != mlp.flat_len() {
             return Vec::new();
         }

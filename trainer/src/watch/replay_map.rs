@@ -4,13 +4,12 @@
 //! waits if it goes on meanwhile. TD errors are of at most [`SAMPLE`] transitions, evenly spread, that are copied first:
 //! the learner does not wait for the network.
 
-use cartwheel_agents::argmax;
-use cartwheel_agents::dqn::Batch;
-use cartwheel_agents::nn::{Activations, Mlp};
-use cartwheel_envs::Row;
+use cartwheel_agents::nn::Activations;
+use cartwheel_agents::{Acting, Batch, Judgement, Returns, argmax};
+use cartwheel_envs::{ActionRows, Row};
 
 use super::protocol::{Observation, ReplayColor, ReplayMap, ReplayQuery, Transition};
-use crate::replay::{Replay, Returns, Stored};
+use crate::replay::{Replay, Stored};
 
 /// The most transitions whose TD error colours a map.
 const SAMPLE: usize = 4096;
@@ -107,8 +106,8 @@ impl Draft {
     }
 
     /// The map, with TD errors under these weights.
-    pub(super) fn finish(mut self, mlp: &Mlp, parameters: Option<&[f32]>) -> ReplayMap {
-        let errors = parameters.map(|parameters| td_errors(mlp, parameters, &self.batch)).unwrap_or_default();
+    pub(super) fn finish(mut self, acting: &Acting, parameters: Option<&[f32]>) -> ReplayMap {
+        let errors = parameters.map(|parameters| td_errors(acting, parameters, &self.batch)).unwrap_or_default();
         let mut sums = vec![(0.0, 0_u32); if errors.is_empty() { 0 } else { self.map.values.len() }];
         for (cell, error) in self.cells.iter().zip(errors) {
             sums[*cell] = (sums[*cell].0 + error.abs(), sums[*cell].1 + 1);
@@ -147,7 +146,7 @@ pub(super) fn list(
             env: stored.env as u32,
             age: stored.age,
             observation: Observation::from(stored.observation),
-            action: outcome.action,
+            action: outcome.action.to_owned(),
             reward: outcome.reward,
             next_observation: Observation::from(outcome.next_observation),
             terminated: outcome.terminated,
@@ -160,8 +159,8 @@ pub(super) fn list(
 
 impl Listed {
     /// The transitions, with TD errors under these weights.
-    pub(super) fn finish(mut self, mlp: &Mlp, parameters: Option<&[f32]>) -> Vec<Transition> {
-        let errors = parameters.map(|parameters| td_errors(mlp, parameters, &self.batch)).unwrap_or_default();
+    pub(super) fn finish(mut self, acting: &Acting, parameters: Option<&[f32]>) -> Vec<Transition> {
+        let errors = parameters.map(|parameters| td_errors(acting, parameters, &self.batch)).unwrap_or_default();
         for (transition, error) in self.transitions.iter_mut().zip(errors) {
             transition.td_error = error;
         }
@@ -170,7 +169,7 @@ impl Listed {
 }
 
 fn gather(replay: &Replay, rows: impl ExactSizeIterator<Item = usize>, returns: Returns) -> Batch {
-    let mut batch = Batch::default();
+    let mut batch = replay.batch();
     batch.resize(rows.len(), replay.features().width());
     for (slot, row) in rows.enumerate() {
         replay.gather(row, returns, &mut batch, slot);
@@ -178,38 +177,56 @@ fn gather(replay: &Replay, rows: impl ExactSizeIterator<Item = usize>, returns: 
     batch
 }
 
-/// y − Q(s, a) with y = return + discount · max Q(s', ·), all by the same weights.
-fn td_errors(mlp: &Mlp, parameters: &[f32], batch: &Batch) -> Vec<f32> {
-    let (n, stride, actions) = (batch.len(), mlp.output_stride(), mlp.outputs());
+/// y − Q(s, a) with y = return + discount · max Q(s', ·), all by the same weights; nothing where the network values no
+/// actions.
+fn td_errors(acting: &Acting, parameters: &[f32], batch: &Batch) -> Vec<f32> {
+    let (Acting { actions: head, mlp, .. }, n) = (acting, batch.len());
+    let ActionRows::Discrete(taken) = &batch.actions else { return Vec::new() };
     if n == 0 {
         return Vec::new();
     }
-    let mut scratch = Activations::default();
+    let (mut scratch, mut judgement) = (Activations::default(), Judgement::None);
+    let mut values = |outputs: &[f32], of: &dyn Fn(&[f32], usize) -> f32| -> Vec<f32> {
+        let rows = outputs.chunks_exact(mlp.output_stride()).enumerate();
+        rows.filter_map(|(i, outputs)| {
+            head.judge(outputs, &mut judgement);
+            judgement.values().map(|values| of(values, i))
+        })
+        .collect()
+    };
     let next = mlp.forward(parameters, &batch.next_observations, n, &mut scratch);
-    let best = next.chunks_exact(stride).map(|q| q[argmax(&q[..actions])]);
-    let targets: Vec<f32> = best.zip(&batch.returns).zip(&batch.discounts).map(|((q, r), d)| r + d * q).collect();
-    let q = mlp.forward(parameters, &batch.observations, n, &mut scratch).chunks_exact(stride);
-    q.zip(&batch.actions).zip(targets).map(|((q, action), target)| target - q[*action as usize]).collect()
+    let best = values(next, &|values, _| values[argmax(values)]);
+    let now = mlp.forward(parameters, &batch.observations, n, &mut scratch);
+    let now = values(now, &|values, i| values[taken[i] as usize]);
+    let targets = best.iter().zip(&batch.returns).zip(&batch.discounts).map(|((q, r), d)| r + d * q);
+    now.iter().zip(targets).map(|(q, target)| target - q).collect()
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
-    use cartwheel_agents::nn::Activation;
-    use cartwheel_envs::{Generator, Space};
+    use cartwheel_agents::dqn::DqnConfig;
+    use cartwheel_envs::{Action, Generator, Space};
 
     const ONE_STEP: Returns = Returns { n_steps: 1, gamma: 0.5, reward_scale: 1.0 };
 
     /// Two environments; environment e's step k goes from (k, e) to (k + 1, e) with reward k.
     fn replay(steps: usize, room: usize) -> Replay {
         let space = Space::box_f32(vec![-100.0; 2], vec![100.0; 2]);
-        let mut replay = Replay::new(&space, 2, room, None).unwrap();
+        let mut replay = Replay::new(&space, &ActionRows::default(), 2, room, None).unwrap();
         for env in 0..2 {
             replay.begin(env, Row::F32(&[0.0, env as f32]));
             for k in 0..steps {
                 let last = k + 1 == steps;
-                replay.push(env, env as i32, k as f32, last, false, Row::F32(&[k as f32 + 1.0, env as f32]));
+                replay.push(
+                    env,
+                    Action::Discrete(env as i32),
+                    k as f32,
+                    last,
+                    false,
+                    Row::F32(&[k as f32 + 1.0, env as f32]),
+                );
             }
         }
         replay
@@ -219,15 +236,17 @@ mod tests {
         ReplayQuery { axes: (0, 1), bins, color }
     }
 
-    fn network() -> (Mlp, Vec<f32>) {
-        let mlp = Mlp::new(2, &[16], 2, Activation::Relu);
-        let parameters = mlp.init(&mut Generator::new(3));
-        (mlp, parameters)
+    fn network() -> (Acting, Vec<f32>) {
+        let config = DqnConfig { net_arch: vec![16], ..DqnConfig::default() };
+        let space = Space::box_f32(vec![-100.0; 2], vec![100.0; 2]);
+        let acting = Acting::new(&config, &space, &Space::discrete(2)).unwrap();
+        let parameters = acting.mlp.init(&mut Generator::new(3));
+        (acting, parameters)
     }
 
     fn map(replay: &Replay, query: ReplayQuery) -> ReplayMap {
-        let (mlp, parameters) = network();
-        draft(replay, query, ONE_STEP).finish(&mlp, Some(&parameters))
+        let (acting, parameters) = network();
+        draft(replay, query, ONE_STEP).finish(&acting, Some(&parameters))
     }
 
     #[test]
@@ -248,12 +267,12 @@ mod tests {
 
     #[test]
     fn td_errors_are_those_of_the_rule() {
-        let (mlp, parameters) = network();
+        let (acting, parameters) = network();
         let replay = replay(3, 10);
         let map = map(&replay, query((3, 2), ReplayColor::TdError));
         let mut scratch = Activations::default();
         let mut q = |k: f32, env: f32| {
-            let row = mlp.forward(&parameters, &[k, env], 1, &mut scratch);
+            let row = acting.mlp.forward(&parameters, &[k, env], 1, &mut scratch);
             [row[0], row[1]]
         };
         for env in 0..2 {
@@ -265,7 +284,7 @@ mod tests {
                 assert!((map.values[env * 3 + k] - error.abs()).abs() < 1e-5, "{k} of {env}");
             }
         }
-        let weightless = draft(&replay, query((3, 2), ReplayColor::TdError), ONE_STEP).finish(&mlp, None);
+        let weightless = draft(&replay, query((3, 2), ReplayColor::TdError), ONE_STEP).finish(&acting, None);
         assert!(weightless.values.iter().all(|value| value.is_nan()) && weightless.counts == map.counts);
     }
 
@@ -278,11 +297,11 @@ mod tests {
 
     #[test]
     fn a_cell_is_listed_newest_first() {
-        let (mlp, parameters) = network();
+        let (acting, parameters) = network();
         let replay = replay(10, 100);
         let list = |cell, limit, ranges| {
             let listed = super::list(&replay, query((5, 1), ReplayColor::Count), ranges, cell, limit, ONE_STEP);
-            let listed = listed.finish(&mlp, Some(&parameters));
+            let listed = listed.finish(&acting, Some(&parameters));
             listed
                 .into_iter()
                 .map(|t| (t.age, t.env, t.reward, t.terminated, t.td_error.is_finite()))

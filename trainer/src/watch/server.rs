@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use cartwheel_agents::nn::Mlp;
+use cartwheel_agents::{Acting, EpsilonSchedule, Returns};
 use cartwheel_envs::Space;
 
 use super::protocol::{Reply, VERSION, WatchFile, Welcome};
@@ -18,8 +18,6 @@ use super::slot::Slot;
 use super::viewer::{Viewer, serve};
 use super::wire::{self, Token};
 use super::{Pulse, Watch};
-use crate::actor::EpsilonSchedule;
-use crate::replay::Returns;
 use crate::run::{RunDir, write_atomic_private};
 
 /// So many viewers may be attached.
@@ -39,7 +37,7 @@ pub(crate) struct Facts {
     pub(crate) first_step: u64,
     pub(crate) device: String,
     pub(crate) epsilon: EpsilonSchedule,
-    pub(crate) mlp: Mlp,
+    pub(crate) acting: Acting,
     pub(crate) action_space: Space,
     /// Rows that replay holds.
     pub(crate) replay_capacity: u64,
@@ -180,7 +178,7 @@ impl Inner {
     /// The weights that actors acted with last, of this run's network.
     pub(super) fn parameters(&self) -> Option<Vec<f32>> {
         let latest = self.watch.hub.weights.latest()?;
-        (latest.parameters.len() == self.facts.mlp.flat_len()).then(|| latest.parameters.clone())
+        (latest.parameters.len() == self.facts.acting.mlp.flat_len()).then(|| latest.parameters.clone())
     }
 
     /// Environment steps of the run.

@@ -58,11 +58,11 @@ impl Shelf {
 #[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
-    use cartwheel_envs::{Row, Space};
+    use cartwheel_envs::{ActionRows, Row, Space};
 
     #[test]
     fn what_is_lent_can_be_seen_and_comes_back() {
-        let new = |envs| Replay::new(&Space::discrete(3), envs, 10, None).unwrap();
+        let new = |envs| Replay::new(&Space::discrete(3), &ActionRows::default(), envs, 10, None).unwrap();
         let (shelf, mut own) = (Shelf::new(new(1)), new(4));
         own.begin(2, Row::I32(&[1]));
         assert_eq!(shelf.look(Duration::ZERO, Replay::envs), None);

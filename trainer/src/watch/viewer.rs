@@ -168,7 +168,7 @@ fn carry_out(inner: &Inner, viewer: &Viewer, request: Request) {
         Request::ReplayMap(query) => {
             let facts = inner.facts();
             let draft = facts.shelf.look(REPLAY, |replay| replay_map::draft(replay, query.clone(), facts.returns));
-            let map = draft.unwrap_or_else(|| Draft::empty(query)).finish(&facts.mlp, inner.parameters().as_deref());
+            let map = draft.unwrap_or_else(|| Draft::empty(query)).finish(&facts.acting, inner.parameters().as_deref());
             viewer.wishes().map = Some((map.query.clone(), map.ranges));
             viewer.reply(&Reply::ReplayMap(map));
         }
@@ -178,7 +178,7 @@ fn carry_out(inner: &Inner, viewer: &Viewer, request: Request) {
             let ranges = map.filter(same).map(|(_, ranges)| ranges);
             let list = |replay: &Replay| replay_map::list(replay, query, ranges, cell, limit, facts.returns);
             let transitions = facts.shelf.look(REPLAY, list).unwrap_or_default();
-            let transitions = transitions.finish(&facts.mlp, inner.parameters().as_deref());
+            let transitions = transitions.finish(&facts.acting, inner.parameters().as_deref());
             viewer.reply(&Reply::Transitions { cell, transitions });
         }
     }

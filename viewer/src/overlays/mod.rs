@@ -1,6 +1,7 @@
 //! What a policy makes of a state, painted over its picture. One file a kind of [`Judgement`]: a new kind is a file here
 //! and a line in [`paint`], in [`values`] and in [`room`].
 
+mod gaussian;
 mod q_bars;
 
 use cartwheel_envs::OwnedAction;
@@ -16,18 +17,25 @@ pub struct Verdict<'a> {
     pub judgement: &'a Judgement,
     /// The action that was taken, counted from 0, where actions are counted.
     pub action: Option<usize>,
+    /// The action as the environment took it.
+    pub taken: Option<&'a OwnedAction>,
     /// Who chose it.
     pub chosen_by: ChosenBy,
 }
 
 impl<'a> Verdict<'a> {
     /// The verdict on an action as the environment counts it, from `first_action` on.
-    pub fn new(judgement: &'a Judgement, action: Option<&OwnedAction>, chosen_by: ChosenBy, first_action: i32) -> Self {
+    pub fn new(
+        judgement: &'a Judgement,
+        action: Option<&'a OwnedAction>,
+        chosen_by: ChosenBy,
+        first_action: i32,
+    ) -> Self {
         let counted = |action: &OwnedAction| match action {
             OwnedAction::Discrete(action) => usize::try_from(i64::from(*action) - i64::from(first_action)).ok(),
             _ => None,
         };
-        Self { judgement, action: action.and_then(counted), chosen_by }
+        Self { judgement, action: action.and_then(counted), taken: action, chosen_by }
     }
 
     /// The color of the action that was taken: by whom.
@@ -44,7 +52,8 @@ impl<'a> Verdict<'a> {
 pub fn values(judgement: &Judgement) -> &[f32] {
     match judgement {
         Judgement::None => &[],
-        Judgement::QValues(values) => values,
+        Judgement::QValues(values) | Judgement::Probabilities(values) => values,
+        Judgement::Gaussian { mean, .. } => mean,
     }
 }
 
@@ -53,14 +62,16 @@ pub fn paint(painter: &Painter, rect: Rect, verdict: Verdict<'_>, scale: Scale, 
     match verdict.judgement {
         Judgement::None => {}
         Judgement::QValues(values) => q_bars::paint(painter, rect, values, verdict, scale, theme),
+        Judgement::Probabilities(values) => q_bars::paint(painter, rect, values, verdict, Scale::CHANCES, theme),
+        Judgement::Gaussian { mean, std } => gaussian::paint(painter, rect, (mean, std), verdict, scale, theme),
     }
 }
 
 /// The room beside a picture, as wide as it is or narrower, in which an overlay covers nothing of it.
 pub fn room(judgement: &Judgement, width: f32) -> f32 {
     match judgement {
-        Judgement::None => 0.0,
-        Judgement::QValues(values) => q_bars::width(values.len(), width),
+        Judgement::None | Judgement::Gaussian { .. } => 0.0,
+        Judgement::QValues(values) | Judgement::Probabilities(values) => q_bars::width(values.len(), width),
     }
 }
 
@@ -74,6 +85,9 @@ pub struct Scale {
 }
 
 impl Scale {
+    /// Of chances: from 0 to 1.
+    const CHANCES: Self = Self { low: 0.0, high: 1.0 };
+
     /// How far it shrinks at a picture towards what there is: slowly, so that bars do not jump.
     const SHRINK: f32 = 0.02;
 

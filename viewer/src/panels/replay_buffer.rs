@@ -1,5 +1,6 @@
 //! What the replay buffer holds: a map over two numbers of the observation, and the transitions of a cell.
 
+use cartwheel_envs::OwnedAction;
 use cartwheel_trainer::watch::{Observation, ReplayColor, ReplayMap, ReplayQuery, Request, Transition};
 use eframe::egui::{ComboBox, Grid, Role, ScrollArea, Sense, Stroke, StrokeKind, Ui, WidgetInfo, vec2};
 
@@ -160,8 +161,20 @@ impl ReplayBuffer {
     }
 }
 
+/// What was done: the name of an action that is counted (here from 0), or numbers.
+fn name_of(action: &OwnedAction, spaces: &Spaces) -> String {
+    let list = |numbers: Vec<String>| numbers.join(", ");
+    match action {
+        OwnedAction::Discrete(action) => {
+            usize::try_from(*action).map_or_else(|_| "?".into(), |i| spaces.action_name(i))
+        }
+        OwnedAction::Multi(numbers) => list(numbers.iter().map(i32::to_string).collect()),
+        OwnedAction::Continuous(numbers) => list(numbers.iter().map(|x| short((*x).into())).collect()),
+    }
+}
+
 fn transition_row(ui: &mut Ui, transition: &Transition, spaces: &Spaces, theme: &Theme) {
-    ui.label(usize::try_from(transition.action).map_or_else(|_| "?".into(), |action| spaces.action_name(action)));
+    ui.label(name_of(&transition.action, spaces));
     let color = if transition.reward < 0.0 { theme.loss } else { theme.text };
     ui.colored_label(color, short(transition.reward.into()));
     ui.label(short(transition.td_error.into()));
@@ -248,7 +261,7 @@ mod tests {
             env: 2,
             age: 77,
             observation: Observation::F32(vec![0.0; 4]),
-            action: 1,
+            action: 1.into(),
             reward: 1.0,
             next_observation: Observation::F32(vec![0.5; 4]),
             terminated: true,

@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn a_trail_is_of_one_episode() {
         let (scene, judgement) = (Scene::default(), Judgement::None);
-        let verdict = Verdict { judgement: &judgement, action: None, chosen_by: ChosenBy::Greedy };
+        let verdict = Verdict { judgement: &judgement, action: None, taken: None, chosen_by: ChosenBy::Greedy };
         let mut trail = Trail::default();
         let mut follow = |episode, step, value: f32| {
             let observation = Observation::F32(vec![value, -value]);

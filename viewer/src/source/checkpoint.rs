@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cartwheel_agents::GreedyPolicy;
+use cartwheel_agents::Policy;
 use cartwheel_trainer::run::RunDir;
 
 use crate::text;
@@ -46,8 +46,8 @@ impl Checkpoint {
     ///
     /// # Errors
     /// If the file cannot be read or is no policy's, in words for people.
-    pub fn load(&self, folder: &Path) -> Result<Option<GreedyPolicy>, String> {
+    pub fn load(&self, folder: &Path) -> Result<Option<Policy>, String> {
         let file = self.file(folder)?;
-        file.map(|path| GreedyPolicy::load(&path).map_err(|error| error.to_string())).transpose()
+        file.map(|path| Policy::load(&path).map_err(|error| error.to_string())).transpose()
     }
 }

@@ -71,16 +71,12 @@ impl Moment {
             Observation::I32(numbers) => size_of_val(numbers.as_slice()),
             Observation::U8(bytes) => bytes.len(),
         };
-        let judgement = match &self.judgement {
-            Judgement::None => 0,
-            Judgement::QValues(values) => size_of_val(values.as_slice()),
-        };
         let action = match &self.action {
             None | Some(OwnedAction::Discrete(_)) => 0,
             Some(OwnedAction::Multi(numbers)) => size_of_val(numbers.as_slice()),
             Some(OwnedAction::Continuous(numbers)) => size_of_val(numbers.as_slice()),
         };
-        size_of::<Self>() + scene_bytes(&self.scene) + observation + judgement + action
+        size_of::<Self>() + scene_bytes(&self.scene) + observation + self.judgement.bytes() + action
     }
 
     /// The value of the best action, if a policy with values judges.
@@ -91,10 +87,7 @@ impl Moment {
 
 /// The value of the best action, if there are values.
 pub(crate) fn best(judgement: &Judgement) -> Option<f32> {
-    match judgement {
-        Judgement::QValues(values) => values.iter().copied().reduce(f32::max),
-        Judgement::None => None,
-    }
+    judgement.values()?.iter().copied().reduce(f32::max)
 }
 
 /// The memory of a scene's shapes, in bytes.

@@ -5,12 +5,12 @@
 use std::fs;
 use std::path::Path;
 
-use cartwheel_agents::nn::{Activation, Mlp};
-use cartwheel_agents::{Features, GreedyPolicy};
-use cartwheel_envs::{Generator, Rgba, Scene, Space, Style, make};
+use cartwheel_agents::dqn::DqnConfig;
+use cartwheel_agents::{Acting, EpsilonSchedule, Policy};
+use cartwheel_envs::{Generator, Rgba, Scene, Style, make};
 use cartwheel_trainer::run::{EpisodeEntry, EpisodeLog, EpisodeRecord, RunDir};
 use cartwheel_trainer::watch::{ChosenBy, Judgement, Observation};
-use cartwheel_trainer::{Actor, ActorSpec, EpsilonSchedule, Settings, Weights};
+use cartwheel_trainer::{Actor, ActorSpec, Settings, Weights};
 
 use super::film::{Film, Moment};
 
@@ -57,9 +57,8 @@ pub(crate) fn run_with_episodes(folder: &Path, id: &str) -> (RunDir, Vec<Episode
         env_id: id.into(),
         seed: 5,
         total_envs: 2,
-        mlp: policy.mlp().clone(),
-        features: policy.features().clone(),
-        epsilon: EpsilonSchedule { random_steps: 0, initial: 0.3, last: 0.3, fall: 1.0 },
+        acting: acting(id),
+        exploration: EpsilonSchedule { random_steps: 0, initial: 0.3, last: 0.3, fall: 1.0 }.into(),
         record_episodes: true,
     };
     let mut actor = Actor::new(spec, 0, envs, 11).unwrap();
@@ -85,11 +84,14 @@ pub(crate) fn run(folder: &Path, id: &str) -> RunDir {
 }
 
 /// A policy that knows nothing, and other things for each seed.
-pub(crate) fn policy(id: &str, seed: u64) -> GreedyPolicy {
-    let env = make(id).unwrap();
-    let (observations, actions) = (env.observation_space(), env.action_space());
-    let Space::Discrete { n, .. } = actions else { panic!("{actions}") };
-    let mlp = Mlp::new(Features::new(observations).unwrap().width(), &[8], *n as usize, Activation::Relu);
-    let parameters = mlp.init(&mut Generator::new(seed));
-    GreedyPolicy::new(observations, actions, |_, _| mlp, parameters).unwrap()
+pub(crate) fn policy(id: &str, seed: u64) -> Policy {
+    let (env, acting) = (make(id).unwrap(), acting(id));
+    let parameters = acting.mlp.init(&mut Generator::new(seed));
+    Policy::new(env.observation_space(), env.action_space(), acting, parameters)
+}
+
+/// The network of a small DQN.
+fn acting(id: &str) -> Acting {
+    let (env, config) = (make(id).unwrap(), DqnConfig { net_arch: vec![8], ..DqnConfig::default() });
+    Acting::new(&config, env.observation_space(), env.action_space()).unwrap()
 }

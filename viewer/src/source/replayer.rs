@@ -186,14 +186,8 @@ pub(crate) fn reenact(
 }
 
 /// The actions of an episode, in order.
-pub(crate) fn actions(log: &ActionLog) -> Box<dyn Iterator<Item = OwnedAction> + '_> {
-    match log {
-        ActionLog::Discrete(actions) => Box::new(actions.iter().map(|action| OwnedAction::Discrete(*action))),
-        ActionLog::Continuous { width, values } => {
-            let rows = values.chunks_exact((*width).max(1) as usize);
-            Box::new(rows.map(|row| OwnedAction::Continuous(row.to_vec())))
-        }
-    }
+pub(crate) fn actions(log: &ActionLog) -> impl Iterator<Item = OwnedAction> + '_ {
+    (0..log.len()).filter_map(|step| log.get(step)).map(cartwheel_envs::Action::to_owned)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! An environment to try things in: episodes are played on it again, or otherwise than they went.
 
-use cartwheel_agents::{GreedyPolicy, argmax};
+use cartwheel_agents::{Policy, argmax};
 use cartwheel_envs::{Action, Env, EnvError, Generator, OwnedAction, Pace, Row, Rows, Scene, Space, Statistics};
 use cartwheel_trainer::Settings;
 use cartwheel_trainer::watch::{ChosenBy, Judgement, Observation};
@@ -19,7 +19,7 @@ pub(crate) struct Stage {
     action_space: Space,
     generator: Generator,
     observation: Rows,
-    judge: Option<GreedyPolicy>,
+    judge: Option<Policy>,
     /// Of the TD error.
     gamma: f32,
     reward_scale: f64,
@@ -51,7 +51,7 @@ impl Stage {
     ///
     /// # Errors
     /// If the environment cannot be made or the policy is for another one, in words for people.
-    pub(crate) fn new(settings: &Settings, judge: Option<GreedyPolicy>) -> Result<Self, String> {
+    pub(crate) fn new(settings: &Settings, judge: Option<Policy>) -> Result<Self, String> {
         let mut config = settings.env.clone();
         config.wrappers.retain(|wrapper| wrapper.info().name != WRITES_FILES);
         let mut env = config.builder().drawable().build().map_err(|error| error.to_string())?;
@@ -63,14 +63,15 @@ impl Stage {
             }
             env.statistics_mut(&mut Statistics::put(judge.statistics()));
         }
+        let returns = settings.algorithm().data().returns();
         Ok(Self {
             generator: env.seeded(0),
             observation: Rows::for_space(&observation_space, 1),
             action_space,
             env,
             judge,
-            gamma: settings.dqn.gamma as f32,
-            reward_scale: settings.dqn.reward_scale,
+            gamma: returns.gamma,
+            reward_scale: returns.reward_scale.into(),
         })
     }
 
@@ -118,8 +119,14 @@ impl Stage {
 
     /// The judge's own choice at a moment.
     pub(crate) fn greedy(&self, judgement: &Judgement) -> Option<OwnedAction> {
-        let Judgement::QValues(values) = judgement else { return None };
-        Some(OwnedAction::Discrete(self.first_action() + argmax(values) as i32))
+        match judgement {
+            Judgement::QValues(values) | Judgement::Probabilities(values)
+                if matches!(self.action_space, Space::Discrete { .. }) =>
+            {
+                Some(OwnedAction::Discrete(self.first_action() + argmax(values) as i32))
+            }
+            _ => None,
+        }
     }
 
     /// Steps a second at which a person would play it.
@@ -156,7 +163,7 @@ impl Stage {
     }
 
     fn value_of(&self, judgement: &Judgement, action: &OwnedAction) -> Option<f32> {
-        let (Judgement::QValues(values), OwnedAction::Discrete(action)) = (judgement, action) else { return None };
+        let (Some(values), OwnedAction::Discrete(action)) = (judgement.values(), action) else { return None };
         let index = usize::try_from(action.checked_sub(self.first_action())?).ok()?;
         values.get(index).copied()
     }
@@ -165,8 +172,7 @@ impl Stage {
         let mut scene = Scene::default();
         self.env.draw(&mut scene);
         let row = self.observation.row(0);
-        let judgement =
-            self.judge.as_mut().map_or(Judgement::None, |judge| Judgement::QValues(judge.q_values(row).to_vec()));
+        let judgement = self.judge.as_mut().map_or(Judgement::None, |judge| judge.judge(row));
         Moment {
             scene,
             observation: owned(row),

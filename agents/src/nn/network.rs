@@ -1,9 +1,11 @@
-//! A network that is trained, with its slowly following target: what value-based agents learn with.
+//! A network that is trained, with its slowly following target: what agents learn with.
 //!
-//! [`ValueNetwork`] has two forms that a test holds to each other: [`Fused`](super::fused::Fused), one
+//! [`Network`] has two forms that a test holds to each other: [`Fused`](super::fused::Fused), one
 //! operation on dfdx's CPU tape, and [`Stock`](super::stock::Stock), dfdx's own operations on any of its
 //! devices. The loss is a function of the outputs on the host: at a batch of a few hundred rows of a few
 //! actions that costs less than the launch of one GPU kernel, and it is the same code for both.
+
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -59,7 +61,7 @@ pub struct TrainingState {
 pub type Loss<'a> = &'a mut dyn FnMut(&[f32], &mut [f32]) -> f32;
 
 /// A trained network and its target. It stays on the thread that made it: CUDA's streams cannot be sent.
-pub trait ValueNetwork {
+pub trait Network {
     /// The network's shape.
     fn mlp(&self) -> &Mlp;
 
@@ -68,6 +70,19 @@ pub trait ValueNetwork {
     /// # Errors
     /// If the device fails.
     fn forward(&mut self, net: Net, x: &[f32], batch: usize) -> Result<&[f32], DeviceError>;
+
+    /// Works out the gradient of `loss` on the outputs for `x`, which [`descend`](Self::descend) follows.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn backward(&mut self, x: &[f32], batch: usize, loss: Loss<'_>) -> Result<StepStats, DeviceError>;
+
+    /// One step of Adam down the gradient of the last [`backward`](Self::backward), scaled down as if its norm were
+    /// `grad_norm`: its own, or that of several networks together which are clipped as one.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn descend(&mut self, optimizer: &Optimizer, grad_norm: f32) -> Result<(), DeviceError>;
 
     /// One step down the gradient of `loss` on the outputs for `x`. A loss or a gradient that is not finite is
     /// reported and changes nothing: the parameters before it are still worth keeping.
@@ -80,9 +95,30 @@ pub trait ValueNetwork {
         batch: usize,
         optimizer: &Optimizer,
         loss: Loss<'_>,
-    ) -> Result<StepStats, DeviceError>;
+    ) -> Result<StepStats, DeviceError> {
+        let stats = self.backward(x, batch, loss)?;
+        if stats.loss.is_finite() && stats.grad_norm.is_finite() {
+            self.descend(optimizer, stats.grad_norm)?;
+        }
+        Ok(stats)
+    }
 
-    /// Has the next [`step`](Self::step) leave its gradient's norms.
+    /// The gradient by the given `columns` of the input rows `x`, a row each, where `slope` is that by the outputs
+    /// (`[batch, stride]`). The last forward pass must have been of this `net` on this `x`. The gradient that
+    /// [`backward`](Self::backward) left stays.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn input_gradient(
+        &mut self,
+        net: Net,
+        x: &[f32],
+        batch: usize,
+        slope: &[f32],
+        columns: Range<usize>,
+    ) -> Result<&[f32], DeviceError>;
+
+    /// Has the next [`backward`](Self::backward) leave its gradient's norms.
     fn measure_gradient(&mut self);
 
     /// The Euclidean norms of the gradient that was measured last, before clipping, of the parameters of each of

@@ -4,13 +4,14 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use cartwheel_agents::config::{ConfigError, ConfigErrors, Problem, Section, SetError, Value, serde_json, toml_edit};
-use cartwheel_agents::dqn::DqnConfig;
+use cartwheel_agents::config::{ConfigError, ConfigErrors, Problem, SetError, Value, serde_json, toml_edit};
 use cartwheel_agents::nn::Device;
-use cartwheel_agents::{config, config_enum};
+use cartwheel_agents::{Data, config, config_enum};
 use cartwheel_envs::{BridgeOptions, EnvBuilder, WrapperSpec};
 
-use crate::replay::Prioritization;
+mod algorithms;
+
+pub use algorithms::{Algo, Settings};
 
 config_enum! {
     /// How collecting and learning take turns.
@@ -29,14 +30,6 @@ config_enum! {
         Stop = "stop",
         /// A fresh worker takes its place; the interrupted episodes count as truncated.
         Restart = "restart",
-    }
-}
-
-config_enum! {
-    /// The learning algorithm.
-    pub enum Algo {
-        /// Deep Q-network.
-        Dqn = "dqn",
     }
 }
 
@@ -142,8 +135,8 @@ config! {
         algo: Algo = Algo::Dqn;
         /// Everything random in the run follows from it.
         seed: u64 = 1;
-        /// Environment steps to train for, over all environments, rounded up to whole rollouts (dqn.train_freq steps,
-        /// rounded up to whole steps of all environments). Exploration falls over a share of them.
+        /// Environment steps to train for, over all environments, rounded up to whole rollouts: train_freq steps, rounded
+        /// up to whole steps of all environments, or n_steps of each. Schedules go by the share of them that is done.
         total_timesteps: u64 = 100_000, at_least(1);
         /// Stop as soon as the task counts as solved (eval.solved_at).
         stop_when_solved: bool = true;
@@ -200,23 +193,14 @@ config! {
     }
 }
 
-/// All settings of a run.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Settings {
-    /// The environment.
-    pub env: EnvConfig,
-    /// The loop.
-    pub train: TrainConfig,
-    /// DQN's hyperparameters.
-    pub dqn: DqnConfig,
-    /// Evaluation.
-    pub eval: EvalConfig,
-    /// Disk.
-    pub run: RunConfig,
-}
-
 /// Tuned settings that are shipped, by algorithm and environment.
-const SHIPPED: &[(Algo, &str, &str)] = &[(Algo::Dqn, "CartPole-v1", include_str!("../configs/dqn/CartPole-v1.toml"))];
+const SHIPPED: &[(Algo, &str, &str)] = &[
+    (Algo::Dqn, "CartPole-v1", include_str!("../../configs/dqn/CartPole-v1.toml")),
+    (Algo::Ppo, "Acrobot-v1", include_str!("../../configs/ppo/Acrobot-v1.toml")),
+    (Algo::Ppo, "CartPole-v1", include_str!("../../configs/ppo/CartPole-v1.toml")),
+    (Algo::Ppo, "MountainCar-v0", include_str!("../../configs/ppo/MountainCar-v0.toml")),
+    (Algo::Ppo, "Pendulum-v1", include_str!("../../configs/ppo/Pendulum-v1.toml")),
+];
 
 impl Settings {
     /// The settings for `algo` on `env_id`: the defaults, and over them the shipped file if there is one.
@@ -275,14 +259,14 @@ impl Settings {
         config::set(&mut self.sections_mut(), assignment)
     }
 
-    /// The settings as TOML, with a comment on each key or without.
+    /// The settings as TOML, with a comment on each key or without; of the algorithms' only those of the chosen one.
     pub fn to_toml(&self, comments: bool) -> String {
-        config::render(&self.sections(), comments)
+        config::render(&self.chosen_sections(), comments)
     }
 
     /// Every setting by its name, such as `train.seed`, and its value as people write it: text without quotes.
     pub fn values(&self) -> Vec<(String, String)> {
-        let sections = self.sections().into_iter();
+        let sections = self.chosen_sections().into_iter();
         let values = sections.flat_map(|section| {
             section.keys().iter().filter_map(move |key| {
                 let value = section.get(key.name)?;
@@ -296,14 +280,6 @@ impl Settings {
     /// The settings as a Markdown reference: docs/configuration.md.
     pub fn reference(&self) -> String {
         config::render_reference(&self.sections())
-    }
-
-    fn sections(&self) -> [&dyn Section; 5] {
-        [&self.env, &self.train, &self.dqn, &self.eval, &self.run]
-    }
-
-    fn sections_mut(&mut self) -> [&mut dyn Section; 5] {
-        [&mut self.env, &mut self.train, &mut self.dqn, &mut self.eval, &mut self.run]
     }
 
     /// Refuses values out of their range: fields can be set without the checks that files go through.
@@ -324,9 +300,9 @@ impl Settings {
         if errors.is_empty() { Ok(()) } else { Err(ConfigErrors(errors)) }
     }
 
-    /// Environment steps that every environment makes between two updates.
+    /// Steps that every environment makes between two updates.
     pub fn rollout_steps(&self) -> usize {
-        (self.dqn.train_freq as usize).div_ceil(self.env.n_envs)
+        self.algorithm().data().rollout_steps(self.env.n_envs)
     }
 
     /// Environment steps between two updates.
@@ -336,13 +312,12 @@ impl Settings {
 
     /// Gradient steps of an update.
     pub fn phase_updates(&self) -> u64 {
-        u64::try_from(self.dqn.gradient_steps).unwrap_or_else(|_| self.phase_steps())
-    }
-
-    /// How replay prioritizes, if it does.
-    pub fn prioritization(&self) -> Option<Prioritization> {
-        let (alpha, eps) = (self.dqn.prioritized_replay_alpha, self.dqn.prioritized_replay_eps);
-        self.dqn.prioritized_replay.then_some(Prioritization { alpha, eps })
+        match self.algorithm().data() {
+            Data::Replay(replay) => u64::try_from(replay.gradient_steps).unwrap_or_else(|_| self.phase_steps()),
+            Data::Rollouts(rollouts) => {
+                (rollouts.epochs * (self.phase_steps() as usize).div_ceil(rollouts.batch_size)) as u64
+            }
+        }
     }
 
     /// Refuses settings that are each fine but do not go together.
@@ -351,6 +326,7 @@ impl Settings {
     /// What does not fit and what to change.
     pub fn check(&self) -> Result<(), crate::TrainError> {
         self.validate()?;
+        self.check_algorithms()?;
         let unfit = |message: String| Err(crate::TrainError::Unfit(message));
         if let ActorCount::Exactly(actors) = self.train.actors {
             if actors > self.env.n_envs {

@@ -1,0 +1,428 @@
+//! What the outputs of a network that acts mean: a choice among actions.
+//!
+//! A policy and its environment may count differently. What a policy chooses, and what is learnt from, is counted from 0
+//! or, where it is squashed, lies between -1 and 1; what the environment is given is an element of its action space.
+
+use cartwheel_envs::{Action, ActionRows, Generator, Space};
+use rand_distr::{Distribution, StandardNormal};
+use serde::{Deserialize, Serialize};
+
+use crate::judgement::Judgement;
+use crate::policy::argmax;
+
+/// How a row of outputs becomes an action.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Head {
+    /// The value of each action of a `Discrete` space; the greatest is chosen.
+    #[default]
+    QValues,
+    /// Logits: of the actions of a `Discrete` space, or of those of each part of a `MultiDiscrete` or `MultiBinary` one.
+    Categorical,
+    /// Means and then logarithms of standard deviations of the numbers of a `Box`, which clips what is drawn.
+    Gaussian,
+}
+
+/// A [`Head`] over an action space.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ActionHead {
+    head: Head,
+    /// In the form of the action space.
+    form: ActionRows,
+    /// How many choices there are in each part of a countable space.
+    counts: Vec<usize>,
+    /// The first of each.
+    starts: Vec<i32>,
+    /// Bounds of each number of a `Box`.
+    low: Vec<f32>,
+    high: Vec<f32>,
+}
+
+impl ActionHead {
+    /// A head over the actions of `space`.
+    ///
+    /// # Errors
+    /// The space in words, if such outputs choose none of its actions.
+    pub fn new(head: Head, space: &Space) -> Result<Self, String> {
+        let form = ActionRows::for_space(space, 0);
+        let mut own = Self { head, form, counts: vec![], starts: vec![], low: vec![], high: vec![] };
+        match (head, space) {
+            (Head::QValues | Head::Categorical, Space::Discrete { n, start }) => {
+                (own.counts, own.starts) = (vec![*n as usize], vec![*start]);
+            }
+            (Head::Categorical, Space::MultiDiscrete { nvec, start }) => {
+                own.counts = nvec.iter().map(|n| *n as usize).collect();
+                own.starts.clone_from(start);
+            }
+            (Head::Categorical, Space::MultiBinary { n }) => (own.counts, own.starts) = (vec![2; *n], vec![0; *n]),
+            (Head::Gaussian, Space::Box { low, high, .. }) => {
+                (own.low, own.high) = (low.clone(), high.clone());
+            }
+            _ => return Err(space.to_string()),
+        }
+        Ok(own)
+    }
+
+    /// What the outputs mean.
+    pub fn head(&self) -> Head {
+        self.head
+    }
+
+    /// Numbers in a row of outputs.
+    pub fn outputs(&self) -> usize {
+        match self.head {
+            Head::QValues | Head::Categorical => self.counts.iter().sum(),
+            Head::Gaussian => 2 * self.low.len(),
+        }
+    }
+
+    /// `n` actions of zeros, in the form of the action space.
+    pub fn rows(&self, n: usize) -> ActionRows {
+        self.form.zeros(n)
+    }
+
+    /// The number of the environment's first action, where actions are counted.
+    pub fn first_action(&self) -> i32 {
+        self.starts.first().copied().unwrap_or(0)
+    }
+
+    /// Writes the best action by `outputs` to row `i`: the policy's deterministic choice.
+    #[inline]
+    pub fn greedy(&self, outputs: &[f32], i: usize, to: &mut ActionRows) {
+        match to {
+            ActionRows::Discrete(actions) => actions[i] = argmax(&outputs[..self.counts[0]]) as i32,
+            ActionRows::Multi { width, values } => {
+                for (action, (_, logits)) in values[i * *width..].iter_mut().zip(self.parts(outputs)) {
+                    *action = argmax(logits) as i32;
+                }
+            }
+            ActionRows::Continuous { width, values } => {
+                values[i * *width..(i + 1) * *width].copy_from_slice(&outputs[..*width]);
+            }
+        }
+    }
+
+    /// Writes an action drawn from the distribution that `outputs` are of to row `i`; of action values, the best.
+    #[inline]
+    pub fn sample(&self, outputs: &[f32], rng: &mut Generator, i: usize, to: &mut ActionRows) {
+        match (self.head, to) {
+            (Head::QValues, to) => self.greedy(outputs, i, to),
+            (_, ActionRows::Discrete(actions)) => actions[i] = draw(&outputs[..self.counts[0]], rng),
+            (_, ActionRows::Multi { width, values }) => {
+                for (action, (_, logits)) in values[i * *width..].iter_mut().zip(self.parts(outputs)) {
+                    *action = draw(logits, rng);
+                }
+            }
+            (_, ActionRows::Continuous { width, values }) => {
+                let (means, log_stds) = outputs.split_at(*width);
+                for (value, (mean, log_std)) in
+                    values[i * *width..].iter_mut().zip(means.iter().zip(log_stds)).take(*width)
+                {
+                    let noise: f32 = StandardNormal.sample(rng);
+                    *value = mean + log_std.exp() * noise;
+                }
+            }
+        }
+    }
+
+    /// Writes any action, each as likely as the others, to row `i`.
+    #[inline]
+    pub fn random(&self, rng: &mut Generator, i: usize, to: &mut ActionRows) {
+        match to {
+            ActionRows::Discrete(actions) => actions[i] = rng.below(self.counts[0] as u64) as i32,
+            ActionRows::Multi { width, values } => {
+                for (action, n) in values[i * *width..].iter_mut().zip(&self.counts) {
+                    *action = rng.below(*n as u64) as i32;
+                }
+            }
+            ActionRows::Continuous { width, values } => {
+                for (value, (low, high)) in values[i * *width..].iter_mut().zip(self.low.iter().zip(&self.high)) {
+                    // As Gymnasium's Box draws where it has no bound.
+                    *value = match (low.is_finite(), high.is_finite()) {
+                        (true, true) => rng.uniform(f64::from(*low), f64::from(*high)) as f32,
+                        (false, false) => StandardNormal.sample(rng),
+                        (true, false) => low - (1.0 - rng.random()).ln() as f32,
+                        (false, true) => high + (1.0 - rng.random()).ln() as f32,
+                    };
+                }
+            }
+        }
+    }
+
+    /// The logarithm of the chance (or its density) of `action` by the distribution that `outputs` are of; 0 where they
+    /// are of none.
+    #[inline]
+    pub fn log_prob(&self, outputs: &[f32], action: Action<'_>) -> f32 {
+        match (self.head, action) {
+            (Head::QValues, _) => 0.0,
+            (_, Action::Discrete(action)) => log_softmax(&outputs[..self.counts[0]], action),
+            (_, Action::Multi(actions)) => {
+                self.parts(outputs).zip(actions).map(|((_, logits), action)| log_softmax(logits, *action)).sum()
+            }
+            (_, Action::Continuous(values)) => {
+                let (means, log_stds) = outputs.split_at(values.len());
+                let of = |((value, mean), log_std): ((&f32, &f32), &f32)| {
+                    let z = (value - mean) / log_std.exp();
+                    -0.5 * z * z - log_std - HALF_LN_TAU
+                };
+                values.iter().zip(means).zip(log_stds).map(of).sum()
+            }
+        }
+    }
+
+    /// Adds to `slope` the slopes by the outputs of `by_log_prob` times the logarithm of `action`'s chance and
+    /// `by_entropy` times the entropy, which it answers.
+    pub(crate) fn add_slopes(
+        &self,
+        outputs: &[f32],
+        action: Action<'_>,
+        by_log_prob: f32,
+        by_entropy: f32,
+        slope: &mut [f32],
+    ) -> f32 {
+        match (self.head, action) {
+            (Head::QValues, _) => 0.0,
+            (_, Action::Continuous(values)) => {
+                let d = values.len();
+                let mut entropy = 0.0;
+                for (i, value) in values.iter().enumerate() {
+                    let (log_std, inverse) = (outputs[d + i], (-outputs[d + i]).exp());
+                    let z = (value - outputs[i]) * inverse;
+                    slope[i] += by_log_prob * z * inverse;
+                    slope[d + i] += by_log_prob * (z * z - 1.0) + by_entropy;
+                    entropy += log_std + 0.5 + HALF_LN_TAU;
+                }
+                entropy
+            }
+            (_, Action::Discrete(action)) => {
+                self.add_slopes_of_parts(outputs, &[action], by_log_prob, by_entropy, slope)
+            }
+            (_, Action::Multi(actions)) => self.add_slopes_of_parts(outputs, actions, by_log_prob, by_entropy, slope),
+        }
+    }
+
+    fn add_slopes_of_parts(
+        &self,
+        outputs: &[f32],
+        actions: &[i32],
+        by_log_prob: f32,
+        by_entropy: f32,
+        slope: &mut [f32],
+    ) -> f32 {
+        let mut entropy = 0.0;
+        for ((first, logits), action) in self.parts(outputs).zip(actions) {
+            let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let log_sum = highest + logits.iter().map(|logit| (logit - highest).exp()).sum::<f32>().ln();
+            let of_part: f32 = logits.iter().map(|logit| (logit - log_sum).exp() * (log_sum - logit)).sum();
+            let slope = &mut slope[first..first + logits.len()];
+            for (slope, logit) in slope.iter_mut().zip(logits) {
+                let log_p = logit - log_sum;
+                let p = log_p.exp();
+                *slope -= by_log_prob * p + by_entropy * p * (log_p + of_part);
+            }
+            slope[*action as usize] += by_log_prob;
+            entropy += of_part;
+        }
+        entropy
+    }
+
+    /// The logits of each part of a countable space, with its place among the outputs.
+    pub(crate) fn parts<'a>(&'a self, outputs: &'a [f32]) -> impl Iterator<Item = (usize, &'a [f32])> {
+        self.counts.iter().scan(0, move |at, n| {
+            let first = *at;
+            *at += n;
+            Some((first, &outputs[first..*at]))
+        })
+    }
+
+    /// Becomes what `outputs` say of the actions.
+    pub fn judge(&self, outputs: &[f32], judgement: &mut Judgement) {
+        match self.head {
+            Head::QValues => judgement.q_values().extend_from_slice(&outputs[..self.counts[0]]),
+            Head::Categorical => {
+                let probabilities = judgement.probabilities();
+                for (_, logits) in self.parts(outputs) {
+                    let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                    let sum: f32 = logits.iter().map(|logit| (logit - highest).exp()).sum();
+                    probabilities.extend(logits.iter().map(|logit| (logit - highest).exp() / sum));
+                }
+            }
+            Head::Gaussian => {
+                let dimensions = self.low.len();
+                let (means, stds) = judgement.gaussian();
+                means.extend_from_slice(&outputs[..dimensions]);
+                stds.extend(outputs[dimensions..2 * dimensions].iter().map(|log_std| log_std.exp()));
+            }
+        }
+    }
+
+    /// The environment's actions for those of the policy.
+    #[inline]
+    pub fn to_env(&self, own: &ActionRows, env: &mut ActionRows) {
+        match (own, env) {
+            (ActionRows::Discrete(own), ActionRows::Discrete(env)) => {
+                env.iter_mut().zip(own).for_each(|(env, own)| *env = own + self.starts[0]);
+            }
+            (ActionRows::Multi { values: own, .. }, ActionRows::Multi { values: env, .. }) => {
+                let starts = self.starts.iter().cycle();
+                env.iter_mut().zip(own).zip(starts).for_each(|((env, own), start)| *env = own + start);
+            }
+            (ActionRows::Continuous { values: own, .. }, ActionRows::Continuous { values: env, .. }) => {
+                let bounds = self.low.iter().zip(&self.high).cycle();
+                env.iter_mut().zip(own).zip(bounds).for_each(|((env, own), (low, high))| *env = own.clamp(*low, *high));
+            }
+            _ => {}
+        }
+    }
+
+    /// Writes the policy's action for the environment's `action` to row `i`: of what a person did.
+    pub fn from_env(&self, action: Action<'_>, i: usize, own: &mut ActionRows) {
+        match (own, action) {
+            (ActionRows::Discrete(own), Action::Discrete(action)) => own[i] = action - self.starts[0],
+            (ActionRows::Multi { width, values }, Action::Multi(action)) => {
+                let own = &mut values[i * *width..(i + 1) * *width];
+                own.iter_mut()
+                    .zip(action.iter().zip(&self.starts))
+                    .for_each(|(own, (action, start))| *own = action - start);
+            }
+            (own, action) => own.set(i, action),
+        }
+    }
+}
+
+/// ½ ln 2π
+pub(crate) const HALF_LN_TAU: f32 = 0.918_938_5;
+
+/// A choice by its logits.
+#[inline]
+fn draw(logits: &[f32], rng: &mut Generator) -> i32 {
+    let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f32 = logits.iter().map(|logit| (logit - highest).exp()).sum();
+    let mut left = rng.random() as f32 * sum;
+    for (i, logit) in logits.iter().enumerate() {
+        left -= (logit - highest).exp();
+        if left < 0.0 {
+            return i as i32;
+        }
+    }
+    // Rounding can leave a little; what has no chance is not chosen for that.
+    argmax(logits) as i32
+}
+
+/// The logarithm of the chance of `choice`.
+#[inline]
+fn log_softmax(logits: &[f32], choice: i32) -> f32 {
+    let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f32 = logits.iter().map(|logit| (logit - highest).exp()).sum();
+    logits[choice as usize] - highest - sum.ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(head: Head, space: &Space) -> ActionHead {
+        ActionHead::new(head, space).expect("a space that it takes")
+    }
+
+    /// Draws come as often as their probabilities say, and those are what is told of them.
+    #[test]
+    fn drawn_actions_are_as_likely_as_they_are_told_to_be() {
+        let space = Space::MultiDiscrete { nvec: vec![3, 2], start: vec![0, 5] };
+        let (head, outputs) = (head(Head::Categorical, &space), [0.0, 1.0, -1.0, 2.0, 0.0]);
+        let mut judgement = Judgement::None;
+        head.judge(&outputs, &mut judgement);
+        let Judgement::Probabilities(told) = &judgement else { panic!("{judgement:?}") };
+        let (mut rng, mut rows, mut counts) = (Generator::new(1), head.rows(1), [0u32; 5]);
+        for _ in 0..20_000 {
+            head.sample(&outputs, &mut rng, 0, &mut rows);
+            let Action::Multi(action) = rows.get(0) else { panic!("{rows:?}") };
+            counts[action[0] as usize] += 1;
+            counts[3 + action[1] as usize] += 1;
+            let chance = told[action[0] as usize] * told[3 + action[1] as usize];
+            assert!((head.log_prob(&outputs, rows.get(0)) - chance.ln()).abs() < 1e-5);
+        }
+        for (count, chance) in counts.iter().zip(told) {
+            assert!((*count as f32 / 20_000.0 - chance).abs() < 0.015, "{counts:?} {told:?}");
+        }
+        head.greedy(&outputs, 0, &mut rows);
+        assert_eq!(rows.get(0), Action::Multi(&[1, 0]));
+        let mut env = head.rows(1);
+        head.to_env(&rows, &mut env);
+        assert_eq!(env.get(0), Action::Multi(&[1, 5]));
+        let mut back = head.rows(1);
+        head.from_env(env.get(0), 0, &mut back);
+        assert_eq!(back, rows);
+    }
+
+    #[test]
+    fn a_gaussian_is_clipped_for_the_environment_alone() {
+        let space = Space::box_f32(vec![-1.0, 0.0], vec![1.0, f32::INFINITY]);
+        let (head, outputs) = (head(Head::Gaussian, &space), [3.0, -2.0, 0.5_f32.ln(), 2.0_f32.ln()]);
+        let (mut rng, mut rows, n) = (Generator::new(1), head.rows(1), 20_000);
+        let (mut sums, mut squares) = ([0.0; 2], [0.0; 2]);
+        for _ in 0..n {
+            head.sample(&outputs, &mut rng, 0, &mut rows);
+            let Action::Continuous(values) = rows.get(0) else { panic!("{rows:?}") };
+            for d in 0..2 {
+                sums[d] += f64::from(values[d]) / f64::from(n);
+                squares[d] += f64::from(values[d] * values[d]) / f64::from(n);
+            }
+        }
+        for (d, (mean, std)) in [(3.0, 0.5), (-2.0, 2.0)].into_iter().enumerate() {
+            let variance = squares[d] - sums[d] * sums[d];
+            assert!((sums[d] - mean).abs() < 0.05 && (variance.sqrt() - std).abs() < 0.05, "{sums:?} {variance}");
+        }
+        // At the mean the density is 1 / (2π σ₁ σ₂).
+        let at_mean = head.log_prob(&outputs, Action::Continuous(&[3.0, -2.0]));
+        assert!((at_mean + std::f32::consts::TAU.ln()).abs() < 1e-6, "{at_mean}");
+        head.greedy(&outputs, 0, &mut rows);
+        let mut env = head.rows(1);
+        head.to_env(&rows, &mut env);
+        assert_eq!(env.get(0), Action::Continuous(&[1.0, 0.0]));
+        assert_eq!(rows.get(0), Action::Continuous(&[3.0, -2.0]));
+        for _ in 0..100 {
+            head.random(&mut rng, 0, &mut rows);
+            head.to_env(&rows, &mut env);
+            assert_eq!(rows, env, "any action is within the space");
+        }
+    }
+
+    /// The slopes of log-probability and entropy against finite differences.
+    #[test]
+    fn slopes_agree_with_finite_differences() {
+        let multi = Space::MultiDiscrete { nvec: vec![3, 2], start: vec![0, 5] };
+        let reals = Space::box_f32(vec![-1.0; 2], vec![1.0; 2]);
+        for (head, outputs, action) in [
+            (head(Head::Categorical, &Space::discrete(3)), vec![0.3, -0.2, 1.0], Action::Discrete(1)),
+            (head(Head::Categorical, &multi), vec![0.3, -0.2, 1.0, 0.5, -0.5], Action::Multi(&[2, 0])),
+            (head(Head::Gaussian, &reals), vec![0.3, -0.2, -0.5, 0.4], Action::Continuous(&[0.9, -1.2])),
+        ] {
+            let entropy = |outputs: &[f32]| head.add_slopes(outputs, action, 0.0, 0.0, &mut [0.0; 8]);
+            let mut slope = vec![0.0; outputs.len()];
+            head.add_slopes(&outputs, action, 2.0, -3.0, &mut slope);
+            for (at, found) in slope.iter().enumerate() {
+                let value = |by: f32| {
+                    let mut moved = outputs.clone();
+                    moved[at] += by;
+                    2.0 * head.log_prob(&moved, action) - 3.0 * entropy(&moved)
+                };
+                let expected = (value(1e-2) - value(-1e-2)) / 2e-2;
+                assert!((found - expected).abs() < 2e-3 * expected.abs().max(1.0), "{at}: {found} {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn spaces_that_do_not_fit_are_named() {
+        let space = Space::box_f32(vec![0.0], vec![1.0]);
+        assert_eq!(ActionHead::new(Head::QValues, &space), Err(space.to_string()));
+        assert!(ActionHead::new(Head::Gaussian, &Space::discrete(2)).is_err());
+        let q = head(Head::QValues, &Space::Discrete { n: 3, start: 4 });
+        let mut rows = q.rows(1);
+        q.greedy(&[0.0, 2.0, 1.0], 0, &mut rows);
+        let mut env = q.rows(1);
+        q.to_env(&rows, &mut env);
+        assert_eq!((rows.get(0), env.get(0)), (Action::Discrete(1), Action::Discrete(5)));
+    }
+}

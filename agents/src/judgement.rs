@@ -1,0 +1,84 @@
+//! What a policy makes of the actions it has, for people to see.
+
+use serde::{Deserialize, Serialize};
+
+/// What a policy makes of the actions it has. Algorithms of other kinds add their own.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub enum Judgement {
+    /// Nothing yet.
+    #[default]
+    None,
+    /// A value for each action.
+    QValues(Vec<f32>),
+    /// A chance for each action; where an action has several parts, those of one part after the other.
+    Probabilities(Vec<f32>),
+    /// A normal distribution of each number of the action, in the environment's units.
+    Gaussian {
+        /// Their means.
+        mean: Vec<f32>,
+        /// Their standard deviations.
+        std: Vec<f32>,
+    },
+}
+
+impl Judgement {
+    /// Bytes that its numbers take.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::QValues(values) | Self::Probabilities(values) => size_of_val(values.as_slice()),
+            Self::Gaussian { mean, std } => size_of_val(mean.as_slice()) + size_of_val(std.as_slice()),
+        }
+    }
+
+    /// The value of each action, where it says one.
+    pub fn values(&self) -> Option<&[f32]> {
+        match self {
+            Self::QValues(values) => Some(values),
+            Self::None | Self::Probabilities(_) | Self::Gaussian { .. } => None,
+        }
+    }
+
+    /// Becomes action values, still to be filled in.
+    pub(crate) fn q_values(&mut self) -> &mut Vec<f32> {
+        if !matches!(self, Self::QValues(_)) {
+            *self = Self::QValues(Vec::new());
+        }
+        match self {
+            Self::QValues(values) => {
+                values.clear();
+                values
+            }
+            _ => unreachable!("it became this"),
+        }
+    }
+
+    /// Becomes chances, still to be filled in.
+    pub(crate) fn probabilities(&mut self) -> &mut Vec<f32> {
+        if !matches!(self, Self::Probabilities(_)) {
+            *self = Self::Probabilities(Vec::new());
+        }
+        match self {
+            Self::Probabilities(values) => {
+                values.clear();
+                values
+            }
+            _ => unreachable!("it became this"),
+        }
+    }
+
+    /// Becomes normal distributions, still to be filled in: means and standard deviations.
+    pub(crate) fn gaussian(&mut self) -> (&mut Vec<f32>, &mut Vec<f32>) {
+        if !matches!(self, Self::Gaussian { .. }) {
+            *self = Self::Gaussian { mean: Vec::new(), std: Vec::new() };
+        }
+        match self {
+            Self::Gaussian { mean, std } => {
+                mean.clear();
+                std.clear();
+                (mean, std)
+            }
+            _ => unreachable!("it became this"),
+        }
+    }
+}

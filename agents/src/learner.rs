@@ -1,0 +1,182 @@
+//! What learns: from transitions drawn from replay, or from rollouts of the policy itself.
+
+use cartwheel_envs::{ActionRows, Generator};
+use serde::{Deserialize, Serialize};
+
+use crate::nn::{DeviceError, Network, NnError, TrainingState};
+
+/// Transitions drawn from replay, one a row.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// What the network sees of s: `[batch, features]`.
+    pub observations: Vec<f32>,
+    /// The action taken in s, as the policy counts it.
+    pub actions: ActionRows,
+    /// The n-step return from s, discounted and scaled: Σₖ γᵏ rₖ.
+    pub returns: Vec<f32>,
+    /// What the network sees of s', the observation n steps on (or fewer, where the episode ended).
+    pub next_observations: Vec<f32>,
+    /// What the value of s' is multiplied by: γ to the number of steps used, 0 if s' is terminal. A truncated
+    /// episode's s' is not terminal: it bootstraps.
+    pub discounts: Vec<f32>,
+    /// How much each counts in the loss: 1, or less for one that prioritized replay draws too often.
+    pub weights: Vec<f32>,
+    /// Where replay keeps each.
+    pub rows: Vec<usize>,
+}
+
+impl Batch {
+    /// A batch for actions in the form of `actions`.
+    pub fn like(actions: &ActionRows) -> Self {
+        Self { actions: actions.zeros(0), ..Self::default() }
+    }
+
+    /// Transitions in it.
+    pub fn len(&self) -> usize {
+        self.returns.len()
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.returns.is_empty()
+    }
+
+    /// Makes room for `n` transitions of `features` numbers; allocates only when it grows.
+    pub fn resize(&mut self, n: usize, features: usize) {
+        self.observations.resize(n * features, 0.0);
+        self.next_observations.resize(n * features, 0.0);
+        self.actions.resize(n);
+        self.returns.resize(n, 0.0);
+        self.discounts.resize(n, 0.0);
+        self.weights.resize(n, 1.0);
+        self.rows.resize(n, 0);
+    }
+}
+
+/// Consecutive steps of all environments under one policy, time-major: row `t * envs + e` is environment `e` at step
+/// `t`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RolloutBatch {
+    /// Steps.
+    pub steps: usize,
+    /// Environments.
+    pub envs: usize,
+    /// What the network saw before each step: `[steps * envs, features]`.
+    pub observations: Vec<f32>,
+    /// What the policy chose.
+    pub actions: ActionRows,
+    /// The logarithm of the chance that it had for the policy that chose it.
+    pub log_probs: Vec<f32>,
+    /// What each step gave.
+    pub rewards: Vec<f32>,
+    /// Whether it ended its episode for good: nothing can be earned after it.
+    pub terminated: Vec<bool>,
+    /// Whether it ended its episode for a reason outside the task, such as a time limit.
+    pub truncated: Vec<bool>,
+    /// What the network sees of the last observation of each episode that ended, in the order of the rows that ended it.
+    pub final_observations: Vec<f32>,
+    /// What it sees of each environment after the last step: `[envs, features]`.
+    pub last_observations: Vec<f32>,
+}
+
+impl RolloutBatch {
+    /// Transitions.
+    pub fn len(&self) -> usize {
+        self.rewards.len()
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.rewards.is_empty()
+    }
+}
+
+/// Where a run is, for what changes with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Progress {
+    /// Environment steps done.
+    pub steps: u64,
+    /// Environment steps of the whole run.
+    pub total_timesteps: u64,
+}
+
+impl Progress {
+    /// The share of the run that is left, from 1 to 0.
+    pub fn remaining(&self) -> f64 {
+        1.0 - (self.steps as f64 / self.total_timesteps.max(1) as f64).min(1.0)
+    }
+}
+
+/// What a checkpoint keeps of a learner.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct LearnerState {
+    /// Its networks, the one that acts first.
+    pub networks: Vec<TrainingState>,
+    /// Other numbers that it goes on from.
+    pub numbers: Vec<f64>,
+}
+
+/// Something that learns how to act.
+pub trait Learner {
+    /// The parameters of the network that acts, flat.
+    fn parameters(&self) -> &[f32];
+
+    /// Begins with these in the place of its own.
+    ///
+    /// # Errors
+    /// If they are of another network or the device fails.
+    fn begin_with(&mut self, parameters: Vec<f32>) -> Result<(), NnError>;
+
+    /// What the last update was like, by the names of metrics, such as `train/loss`. One that is not finite ends the run.
+    fn metrics(&self) -> &[(&'static str, f32)];
+
+    /// Gradient steps taken.
+    fn updates(&self) -> u64;
+
+    /// Has the next update leave the norms of the gradient of the network that acts.
+    fn measure_gradient(&mut self);
+
+    /// The norms that were left last, of the parameters of each of [`Mlp::names`](crate::nn::Mlp::names).
+    fn gradient_norms(&self) -> &[f32];
+
+    /// What a checkpoint keeps.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn state(&self) -> Result<LearnerState, DeviceError>;
+
+    /// Goes on from `state` after `updates` gradient steps, the last of them at `steps` environment steps.
+    ///
+    /// # Errors
+    /// If the state is of other networks.
+    fn restore(&mut self, state: &LearnerState, updates: u64, steps: u64) -> Result<(), NnError>;
+}
+
+/// Has `networks` go on from `state`.
+pub(crate) fn restore_networks(networks: &mut [&mut Box<dyn Network>], state: &LearnerState) -> Result<(), NnError> {
+    if networks.len() != state.networks.len() {
+        return Err(NnError::Networks { expected: networks.len(), found: state.networks.len() });
+    }
+    networks.iter_mut().zip(&state.networks).try_for_each(|(network, state)| network.restore(state))
+}
+
+/// One that learns from what any policy did, drawn from replay.
+pub trait OffPolicy: Learner {
+    /// One gradient step on `batch`. An update of many gradient steps spreads its environment steps over them.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn update(&mut self, batch: &Batch, now: Progress, rng: &mut Generator) -> Result<(), DeviceError>;
+
+    /// How much each transition of the last batch surprised it, before its update: what prioritized replay draws by.
+    fn td_errors(&self) -> &[f32];
+}
+
+/// One that learns from what its own policy just did.
+pub trait OnPolicy: Learner {
+    /// All gradient steps on a rollout.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn update(&mut self, rollout: &RolloutBatch, now: Progress, rng: &mut Generator) -> Result<(), DeviceError>;
+}

@@ -1,0 +1,98 @@
+//! PPO's hyperparameters, by the names of Stable-Baselines3.
+
+use cartwheel_envs::{Generator, Space};
+
+use super::Ppo;
+use crate::algorithm::{Acting, Algorithm, AnyLearner, Data, RolloutUse};
+use crate::config::checks::layers;
+use crate::exploration::{EpsilonSchedule, Exploration};
+use crate::features::Features;
+use crate::head::{ActionHead, Head};
+use crate::nn::{Activation, Device, Mlp, NnError};
+use crate::schedule::{Schedule, positive_schedule};
+
+crate::config! {
+    /// Proximal policy optimization (Schulman et al. 2017; docs/algorithms/ppo.md). Defaults are those of
+    /// Stable-Baselines3's PPO. A schedule is a number, or "lin_" and a number for one that falls to 0 over the run.
+    pub struct PpoConfig in "ppo" {
+        /// Adam's step size: a schedule.
+        learning_rate: Schedule = Schedule::Constant(3e-4), positive_schedule;
+        /// Adam's epsilon.
+        adam_eps: f64 = 1e-5, positive;
+        /// Steps of each environment between two updates.
+        n_steps: usize = 2048, within(1, 1_000_000);
+        /// Transitions in a gradient step.
+        batch_size: usize = 64, within(1, 1_000_000);
+        /// Passes through a rollout.
+        n_epochs: usize = 10, within(1, 1000);
+        /// Discount of future rewards.
+        gamma: f64 = 0.99, within(0.0, 1.0);
+        /// How far advantages look ahead: 0 for one step, 1 for all there are.
+        gae_lambda: f64 = 0.95, within(0.0, 1.0);
+        /// How far a chance may move from what it was before it stops to pay: a schedule.
+        clip_range: Schedule = Schedule::Constant(0.2), positive_schedule;
+        /// The same for the value function, in units of returns; "none" for no such clipping.
+        clip_range_vf: Option<f64> = None, if_some(positive);
+        /// Whether the advantages of a minibatch are brought to mean 0 and standard deviation 1.
+        normalize_advantage: bool = true;
+        /// Weight of the policy's entropy in the loss.
+        ent_coef: f64 = 0.0, non_negative;
+        /// Weight of the value function's error in the loss.
+        vf_coef: f64 = 0.5, non_negative;
+        /// Gradients of both networks together are scaled down to this norm; 0 for no clipping.
+        max_grad_norm: f64 = 0.5, non_negative;
+        /// An update ends once the policy has moved further than 1.5 times this (the Kullback-Leibler divergence from
+        /// what it was, about); "none" for never.
+        target_kl: Option<f64> = None, if_some(positive);
+        /// Units of each hidden layer, of the policy and of the value function.
+        net_arch: Vec<usize> = vec![64, 64], layers;
+        /// What follows each hidden layer: "relu" or "tanh".
+        activation_fn: Activation = Activation::Tanh;
+        /// Whether weights begin orthogonal; otherwise as PyTorch's layers do.
+        ortho_init: bool = true;
+        /// Logarithm of the standard deviation of continuous actions at the beginning.
+        log_std_init: f64 = 0.0, within(-20.0, 2.0);
+    }
+}
+
+impl PpoConfig {
+    /// The norm that gradients are clipped to, infinite for none.
+    pub fn clip(&self) -> f32 {
+        if self.max_grad_norm > 0.0 { self.max_grad_norm as f32 } else { f32::INFINITY }
+    }
+}
+
+impl Algorithm for PpoConfig {
+    fn head(&self, action_space: &Space) -> Option<Head> {
+        match action_space {
+            Space::Box { .. } => Some(Head::Gaussian),
+            Space::Discrete { .. } | Space::MultiDiscrete { .. } | Space::MultiBinary { .. } => Some(Head::Categorical),
+            _ => None,
+        }
+    }
+
+    fn network(&self, features: &Features, actions: &ActionHead) -> Mlp {
+        let (inputs, outputs) = (features.width(), actions.outputs());
+        match actions.head() {
+            Head::Gaussian => Mlp::gaussian(inputs, &self.net_arch, outputs / 2, self.activation_fn),
+            _ => Mlp::new(inputs, &self.net_arch, outputs, self.activation_fn),
+        }
+    }
+
+    fn exploration(&self, _: u64) -> Exploration {
+        Exploration { epsilon: EpsilonSchedule::NEVER, samples: true }
+    }
+
+    fn data(&self) -> Data {
+        Data::Rollouts(RolloutUse {
+            n_steps: self.n_steps,
+            epochs: self.n_epochs,
+            batch_size: self.batch_size,
+            gamma: self.gamma as f32,
+        })
+    }
+
+    fn learner(&self, acting: &Acting, device: Device, rng: &mut Generator) -> Result<AnyLearner, NnError> {
+        Ok(AnyLearner::OnPolicy(Box::new(Ppo::new(self.clone(), acting, device, rng)?)))
+    }
+}

@@ -1,0 +1,226 @@
+//! What a run's learner learns from: replay, or the rollouts of its own policy.
+
+use cartwheel_agents::nn::DeviceError;
+use cartwheel_agents::{
+    AnyLearner, Batch, Data, Features, Learner, OffPolicy, OnPolicy, Progress, ReplayUse, RolloutBatch,
+};
+use cartwheel_envs::{ActionRows, Generator, Space};
+
+use crate::replay::Replay;
+use crate::rollout::Rollout;
+use crate::watch::{Activity, Watch};
+
+/// A learner with its data.
+pub(super) enum Learning {
+    /// From replay.
+    Replay(FromReplay),
+    /// From the newest rollouts.
+    Rollouts(FromRollouts),
+}
+
+/// Off-policy.
+pub(super) struct FromReplay {
+    pub(super) learner: Box<dyn OffPolicy>,
+    pub(super) replay: Replay,
+    pub(super) data: ReplayUse,
+    batch: Batch,
+}
+
+/// On-policy.
+pub(super) struct FromRollouts {
+    learner: Box<dyn OnPolicy>,
+    features: Features,
+    batch: RolloutBatch,
+}
+
+impl Learning {
+    /// What `learner` needs to learn about `envs` environments.
+    ///
+    /// # Errors
+    /// The space in words, if networks cannot see it.
+    pub(super) fn new(
+        learner: AnyLearner,
+        data: Data,
+        space: &Space,
+        actions: &ActionRows,
+        envs: usize,
+    ) -> Result<Self, String> {
+        Ok(match (learner, data) {
+            (AnyLearner::OffPolicy(learner), Data::Replay(data)) => {
+                let replay = Replay::new(space, actions, envs, data.buffer_size, data.prioritization)?;
+                Self::Replay(FromReplay { learner, data, batch: replay.batch(), replay })
+            }
+            (AnyLearner::OnPolicy(learner), _) => {
+                let batch = RolloutBatch { actions: actions.zeros(0), ..RolloutBatch::default() };
+                Self::Rollouts(FromRollouts { learner, features: Features::new(space)?, batch })
+            }
+            (AnyLearner::OffPolicy(_), Data::Rollouts(_)) => {
+                return Err("an algorithm that learns from replay must say how (Algorithm::data)".into());
+            }
+        })
+    }
+
+    pub(super) fn learner(&self) -> &dyn Learner {
+        match self {
+            Self::Replay(own) => &*own.learner,
+            Self::Rollouts(own) => &*own.learner,
+        }
+    }
+
+    pub(super) fn learner_mut(&mut self) -> &mut dyn Learner {
+        match self {
+            Self::Replay(own) => &mut *own.learner,
+            Self::Rollouts(own) => &mut *own.learner,
+        }
+    }
+
+    /// Replay, if it learns from one.
+    pub(super) fn replay(&self) -> Option<&Replay> {
+        match self {
+            Self::Replay(own) => Some(&own.replay),
+            Self::Rollouts(_) => None,
+        }
+    }
+
+    /// See [`replay`](Self::replay).
+    pub(super) fn replay_mut(&mut self) -> Option<&mut Replay> {
+        match self {
+            Self::Replay(own) => Some(&mut own.replay),
+            Self::Rollouts(_) => None,
+        }
+    }
+
+    /// Takes in what was collected together.
+    pub(super) fn take_in(&mut self, rollouts: &[Rollout]) {
+        match self {
+            Self::Replay(own) => rollouts.iter().for_each(|rollout| own.replay.extend(rollout)),
+            Self::Rollouts(own) => fill(&mut own.batch, rollouts, &own.features),
+        }
+    }
+}
+
+impl FromReplay {
+    /// Whether there is enough to learn from once `steps` environment steps are done.
+    pub(super) fn is_ready(&self, steps: u64) -> bool {
+        let starts = self.data.learning_starts;
+        // A replay that was not in the checkpoint is first filled again.
+        steps >= starts
+            && self.replay.len() as u64 >= starts.min(self.data.buffer_size as u64)
+            && self.replay.has_transitions()
+    }
+
+    /// A gradient step.
+    pub(super) fn update(&mut self, now: Progress, rng: &mut Generator, watch: &Watch) -> Result<(), DeviceError> {
+        watch.doing(Activity::Replay);
+        let ReplayUse { batch_size, returns, prioritization, .. } = self.data;
+        let beta = prioritization.map_or(0.0, |prioritization| prioritization.beta(now.steps, now.total_timesteps));
+        self.replay.sample(batch_size, returns, beta, rng, &mut self.batch);
+        watch.doing(Activity::Updating);
+        self.learner.update(&self.batch, now, rng)?;
+        self.replay.update_priorities(&self.batch.rows, self.learner.td_errors());
+        Ok(())
+    }
+}
+
+impl FromRollouts {
+    /// All gradient steps on the newest rollouts.
+    pub(super) fn update(&mut self, now: Progress, rng: &mut Generator, watch: &Watch) -> Result<(), DeviceError> {
+        watch.doing(Activity::Updating);
+        self.learner.update(&self.batch, now, rng)
+    }
+}
+
+/// Puts rollouts of as many steps each into one batch, environment beside environment.
+pub(crate) fn fill(batch: &mut RolloutBatch, rollouts: &[Rollout], features: &Features) {
+    let steps = rollouts.iter().map(|rollout| rollout.steps).min().unwrap_or(0);
+    let envs = rollouts.iter().map(|rollout| rollout.envs).sum::<usize>();
+    let (n, width) = (steps * envs, features.width());
+    (batch.steps, batch.envs) = (steps, envs);
+    batch.observations.resize(n * width, 0.0);
+    batch.actions.resize(n);
+    batch.log_probs.resize(n, 0.0);
+    batch.rewards.resize(n, 0.0);
+    batch.terminated.resize(n, false);
+    batch.truncated.resize(n, false);
+    batch.last_observations.resize(envs * width, 0.0);
+    let mut first = 0;
+    for rollout in rollouts {
+        for (from, to) in
+            (0..steps).flat_map(|t| (0..rollout.envs).map(move |e| (t * rollout.envs + e, t * envs + first + e)))
+        {
+            features.encode(rollout.observations.row(from), &mut batch.observations[to * width..(to + 1) * width]);
+            batch.actions.set(to, rollout.actions.get(from));
+            batch.log_probs[to] = rollout.log_probs[from];
+            batch.rewards[to] = rollout.rewards[from];
+            batch.terminated[to] = rollout.terminated[from];
+            batch.truncated[to] = rollout.truncated[from];
+        }
+        for e in 0..rollout.envs {
+            let to = (first + e) * width;
+            let row = rollout.observations.row(steps * rollout.envs + e);
+            features.encode(row, &mut batch.last_observations[to..to + width]);
+        }
+        first += rollout.envs;
+    }
+    // Final observations are in the order of each rollout's own rows.
+    batch.final_observations.clear();
+    let mut taken = vec![0; rollouts.len()];
+    for t in 0..steps {
+        for (rollout, taken) in rollouts.iter().zip(&mut taken) {
+            for at in t * rollout.envs..(t + 1) * rollout.envs {
+                if rollout.terminated[at] || rollout.truncated[at] {
+                    let end = batch.final_observations.len();
+                    batch.final_observations.resize(end + width, 0.0);
+                    features.encode(rollout.final_observations.row(*taken), &mut batch.final_observations[end..]);
+                    *taken += 1;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cartwheel_envs::{Action, Row};
+
+    /// Two actors' rollouts become the one that one actor would have made of the same environments.
+    #[test]
+    fn actors_rollouts_lie_beside_each_other() {
+        let space = Space::box_f32(vec![f32::NEG_INFINITY], vec![f32::INFINITY]);
+        let features = Features::new(&space).expect("numbers");
+        let value = |env: usize, t: usize| (10 * env + t) as f32;
+        // Environment 1 ends at step 0, environment 2 at both.
+        let ends = |env: usize, t: usize| (env == 1 && t == 0) || env == 2;
+        let rollout = |first: usize, envs: usize| {
+            let mut rollout = Rollout::new(&space, &ActionRows::default(), first, envs, 2);
+            rollout.steps = 2;
+            for t in 0..3 {
+                for e in 0..envs {
+                    rollout.observations.set(t * envs + e, Row::F32(&[value(first + e, t)]));
+                    if t == 2 {
+                        continue;
+                    }
+                    let at = t * envs + e;
+                    rollout.actions.set(at, Action::Discrete((first + e) as i32));
+                    (rollout.rewards[at], rollout.log_probs[at]) = (value(first + e, t), -value(first + e, t));
+                    rollout.terminated[at] = ends(first + e, t);
+                    if ends(first + e, t) {
+                        rollout.final_observations.set(rollout.finals, Row::F32(&[100.0 + value(first + e, t)]));
+                        rollout.finals += 1;
+                    }
+                }
+            }
+            rollout
+        };
+        let (mut apart, mut whole) = (RolloutBatch::default(), RolloutBatch::default());
+        fill(&mut apart, &[rollout(0, 2), rollout(2, 1)], &features);
+        fill(&mut whole, &[rollout(0, 3)], &features);
+        assert_eq!(apart, whole);
+        assert_eq!((apart.steps, apart.envs), (2, 3));
+        assert_eq!(apart.observations, [0.0, 10.0, 20.0, 1.0, 11.0, 21.0]);
+        assert_eq!(apart.last_observations, [2.0, 12.0, 22.0]);
+        assert_eq!(apart.final_observations, [110.0, 120.0, 121.0]);
+        assert_eq!(apart.terminated, [false, true, true, false, false, true]);
+    }
+}
