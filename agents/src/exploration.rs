@@ -1,5 +1,9 @@
 //! How actors leave the best action for others, to find better ones.
 
+use cartwheel_envs::Generator;
+use rand_distr::{Distribution as _, StandardNormal};
+use serde::{Deserialize, Serialize};
+
 /// The chance of an action at random, linear in the run's environment steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EpsilonSchedule {
@@ -32,14 +36,87 @@ impl EpsilonSchedule {
 pub struct Exploration {
     /// The chance of any action instead of the policy's.
     pub epsilon: EpsilonSchedule,
-    /// Whether the policy's action is drawn from its distribution; otherwise it is the best one.
-    pub samples: bool,
+    /// Which action is the policy's.
+    pub style: Style,
+}
+
+/// Which action a policy takes of those that it could.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Style {
+    /// The best.
+    Best,
+    /// One drawn from its distribution.
+    Sampled,
+    /// The best with noise added, which is kept between -1 and 1: of actions that are.
+    Noisy(ActionNoise),
+}
+
+crate::config_enum! {
+    /// The kind of noise that is added to continuous actions.
+    pub enum NoiseType {
+        /// Each step its own.
+        Normal = "normal",
+        /// That of Ornstein and Uhlenbeck, which drifts (Lillicrap et al. 2016).
+        OrnsteinUhlenbeck = "ornstein-uhlenbeck",
+    }
+}
+
+/// Noise added to actions.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ActionNoise {
+    /// Its kind.
+    pub kind: NoiseType,
+    /// Its standard deviation, in shares of half the action's range.
+    pub sigma: f64,
+}
+
+/// What noise that drifts has come to, a number for each of an action.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct NoiseState(Vec<f32>);
+
+impl ActionNoise {
+    /// How fast drifting noise returns, and the time of a step: Stable-Baselines3's.
+    const THETA: f64 = 0.15;
+    const DT: f64 = 0.01;
+
+    /// Adds the next noise to `action`.
+    #[inline]
+    pub fn add(&self, action: &mut [f32], state: &mut NoiseState, rng: &mut Generator) {
+        let drifts = self.kind == NoiseType::OrnsteinUhlenbeck;
+        if drifts {
+            state.0.resize(action.len(), 0.0);
+        }
+        for (i, action) in action.iter_mut().enumerate() {
+            let drawn: f64 = StandardNormal.sample(rng);
+            let mut noise = (self.sigma * drawn) as f32;
+            if drifts {
+                let before = f64::from(state.0[i]);
+                noise = (before - Self::THETA * before * Self::DT + self.sigma * Self::DT.sqrt() * drawn) as f32;
+                state.0[i] = noise;
+            }
+            *action = (*action + noise).clamp(-1.0, 1.0);
+        }
+    }
+}
+
+impl NoiseState {
+    /// At an episode's beginning.
+    pub fn reset(&mut self) {
+        self.0.fill(0.0);
+    }
+}
+
+impl Exploration {
+    /// Pure chance for so many environment steps, and from then on the policy's own actions.
+    pub fn after_random(random_steps: u64, style: Style) -> Self {
+        Self { epsilon: EpsilonSchedule { random_steps, ..EpsilonSchedule::NEVER }, style }
+    }
 }
 
 impl From<EpsilonSchedule> for Exploration {
     /// ε-greedy.
     fn from(epsilon: EpsilonSchedule) -> Self {
-        Self { epsilon, samples: false }
+        Self { epsilon, style: Style::Best }
     }
 }
 
@@ -53,6 +130,31 @@ mod tests {
         for (steps, chance) in [(0, 1.0), (9, 1.0), (50, 0.6), (100, 0.2), (1000, 0.2)] {
             assert!((schedule.at(steps) - chance).abs() < 1e-12, "{steps}");
         }
-        assert_eq!(EpsilonSchedule::NEVER.at(0), 0.0);
+        let after = Exploration::after_random(10, Style::Sampled).epsilon;
+        assert_eq!([9, 10, 1000].map(|steps| after.at(steps)), [1.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn noise_has_its_deviation_and_drifts_if_it_should() {
+        let mut rng = Generator::new(1);
+        for (kind, deviation, together) in [(NoiseType::Normal, 0.1, 0.0), (NoiseType::OrnsteinUhlenbeck, 0.18, 0.99)] {
+            let (noise, mut state) = (ActionNoise { kind, sigma: 0.1 }, NoiseState::default());
+            let mut series = Vec::new();
+            for _ in 0..200_000 {
+                let mut action = [0.0];
+                noise.add(&mut action, &mut state, &mut rng);
+                series.push(f64::from(action[0]));
+            }
+            let mean_of = |of: &mut dyn Iterator<Item = f64>| of.sum::<f64>() / series.len() as f64;
+            let variance = mean_of(&mut series.iter().map(|x| x * x));
+            let covariance = mean_of(&mut series.windows(2).map(|pair| pair[0] * pair[1]));
+            assert!((variance.sqrt() - deviation).abs() < 0.03, "{kind}: {}", variance.sqrt());
+            assert!((covariance / variance - together).abs() < 0.02, "{kind}: {}", covariance / variance);
+            state.reset();
+            assert!(state.0.iter().all(|x| *x == 0.0));
+        }
+        let mut action = [0.99; 50];
+        ActionNoise { kind: NoiseType::Normal, sigma: 1.0 }.add(&mut action, &mut NoiseState::default(), &mut rng);
+        assert!(action.iter().all(|x| (-1.0..=1.0).contains(x)) && action.contains(&1.0));
     }
 }

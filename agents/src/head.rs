@@ -21,6 +21,10 @@ pub enum Head {
     Categorical,
     /// Means and then logarithms of standard deviations of the numbers of a `Box`, which clips what is drawn.
     Gaussian,
+    /// The same squashed by tanh into the bounds of the `Box`.
+    SquashedGaussian,
+    /// The numbers of a `Box`, squashed by tanh into its bounds.
+    Tanh,
 }
 
 /// A [`Head`] over an action space.
@@ -58,6 +62,11 @@ impl ActionHead {
             (Head::Gaussian, Space::Box { low, high, .. }) => {
                 (own.low, own.high) = (low.clone(), high.clone());
             }
+            (Head::SquashedGaussian | Head::Tanh, Space::Box { low, high, .. })
+                if low.iter().chain(high).all(|bound| bound.is_finite()) =>
+            {
+                (own.low, own.high) = (low.clone(), high.clone());
+            }
             _ => return Err(space.to_string()),
         }
         Ok(own)
@@ -72,7 +81,8 @@ impl ActionHead {
     pub fn outputs(&self) -> usize {
         match self.head {
             Head::QValues | Head::Categorical => self.counts.iter().sum(),
-            Head::Gaussian => 2 * self.low.len(),
+            Head::Gaussian | Head::SquashedGaussian => 2 * self.low.len(),
+            Head::Tanh => self.low.len(),
         }
     }
 
@@ -97,16 +107,25 @@ impl ActionHead {
                 }
             }
             ActionRows::Continuous { width, values } => {
-                values[i * *width..(i + 1) * *width].copy_from_slice(&outputs[..*width]);
+                let own = &mut values[i * *width..(i + 1) * *width];
+                own.copy_from_slice(&outputs[..*width]);
+                if self.squashes() {
+                    own.iter_mut().for_each(|value| *value = value.tanh());
+                }
             }
         }
     }
 
-    /// Writes an action drawn from the distribution that `outputs` are of to row `i`; of action values, the best.
+    /// Whether the policy's actions are between -1 and 1 whatever the environment's bounds are.
+    fn squashes(&self) -> bool {
+        matches!(self.head, Head::SquashedGaussian | Head::Tanh)
+    }
+
+    /// Writes an action drawn from the distribution that `outputs` are of to row `i`; the best where they are of none.
     #[inline]
     pub fn sample(&self, outputs: &[f32], rng: &mut Generator, i: usize, to: &mut ActionRows) {
         match (self.head, to) {
-            (Head::QValues, to) => self.greedy(outputs, i, to),
+            (Head::QValues | Head::Tanh, to) => self.greedy(outputs, i, to),
             (_, ActionRows::Discrete(actions)) => actions[i] = draw(&outputs[..self.counts[0]], rng),
             (_, ActionRows::Multi { width, values }) => {
                 for (action, (_, logits)) in values[i * *width..].iter_mut().zip(self.parts(outputs)) {
@@ -119,7 +138,10 @@ impl ActionHead {
                     values[i * *width..].iter_mut().zip(means.iter().zip(log_stds)).take(*width)
                 {
                     let noise: f32 = StandardNormal.sample(rng);
-                    *value = mean + log_std.exp() * noise;
+                    *value = match self.head {
+                        Head::SquashedGaussian => (mean + clamp_log_std(*log_std).exp() * noise).tanh(),
+                        _ => mean + log_std.exp() * noise,
+                    };
                 }
             }
         }
@@ -136,6 +158,11 @@ impl ActionHead {
                 }
             }
             ActionRows::Continuous { width, values } => {
+                if self.squashes() {
+                    let own = &mut values[i * *width..(i + 1) * *width];
+                    own.iter_mut().for_each(|value| *value = rng.uniform(-1.0, 1.0) as f32);
+                    return;
+                }
                 for (value, (low, high)) in values[i * *width..].iter_mut().zip(self.low.iter().zip(&self.high)) {
                     // As Gymnasium's Box draws where it has no bound.
                     *value = match (low.is_finite(), high.is_finite()) {
@@ -150,11 +177,11 @@ impl ActionHead {
     }
 
     /// The logarithm of the chance (or its density) of `action` by the distribution that `outputs` are of; 0 where they
-    /// are of none.
+    /// are of none, or of one that is squashed.
     #[inline]
     pub fn log_prob(&self, outputs: &[f32], action: Action<'_>) -> f32 {
         match (self.head, action) {
-            (Head::QValues, _) => 0.0,
+            (Head::QValues | Head::SquashedGaussian | Head::Tanh, _) => 0.0,
             (_, Action::Discrete(action)) => log_softmax(&outputs[..self.counts[0]], action),
             (_, Action::Multi(actions)) => {
                 self.parts(outputs).zip(actions).map(|((_, logits), action)| log_softmax(logits, *action)).sum()
@@ -181,7 +208,7 @@ impl ActionHead {
         slope: &mut [f32],
     ) -> f32 {
         match (self.head, action) {
-            (Head::QValues, _) => 0.0,
+            (Head::QValues | Head::SquashedGaussian | Head::Tanh, _) => 0.0,
             (_, Action::Continuous(values)) => {
                 let d = values.len();
                 let mut entropy = 0.0;
@@ -253,6 +280,19 @@ impl ActionHead {
                 means.extend_from_slice(&outputs[..dimensions]);
                 stds.extend(outputs[dimensions..2 * dimensions].iter().map(|log_std| log_std.exp()));
             }
+            Head::SquashedGaussian | Head::Tanh => {
+                // To first order, what tanh and the bounds make of it.
+                let dimensions = self.low.len();
+                let (means, stds) = judgement.gaussian();
+                for (d, (low, high)) in self.low.iter().zip(&self.high).enumerate() {
+                    let (action, half) = (outputs[d].tanh(), 0.5 * (high - low));
+                    means.push(low + (action + 1.0) * half);
+                    stds.push(match self.head {
+                        Head::Tanh => 0.0,
+                        _ => clamp_log_std(outputs[dimensions + d]).exp() * (1.0 - action * action) * half,
+                    });
+                }
+            }
         }
     }
 
@@ -269,7 +309,11 @@ impl ActionHead {
             }
             (ActionRows::Continuous { values: own, .. }, ActionRows::Continuous { values: env, .. }) => {
                 let bounds = self.low.iter().zip(&self.high).cycle();
-                env.iter_mut().zip(own).zip(bounds).for_each(|((env, own), (low, high))| *env = own.clamp(*low, *high));
+                let squashes = self.squashes();
+                for ((env, own), (low, high)) in env.iter_mut().zip(own).zip(bounds) {
+                    let within = if squashes { low + 0.5 * (own + 1.0) * (high - low) } else { *own };
+                    *env = within.clamp(*low, *high);
+                }
             }
             _ => {}
         }
@@ -285,9 +329,21 @@ impl ActionHead {
                     .zip(action.iter().zip(&self.starts))
                     .for_each(|(own, (action, start))| *own = action - start);
             }
+            (ActionRows::Continuous { width, values }, Action::Continuous(action)) if self.squashes() => {
+                let bounds = self.low.iter().zip(&self.high);
+                for ((own, action), (low, high)) in values[i * *width..].iter_mut().zip(action).zip(bounds) {
+                    *own = if high > low { 2.0 * (action - low) / (high - low) - 1.0 } else { 0.0 };
+                }
+            }
             (own, action) => own.set(i, action),
         }
     }
+}
+
+/// The logarithm of a standard deviation within the bounds that SAC gives it: from -20 to 2.
+#[inline]
+pub(crate) fn clamp_log_std(log_std: f32) -> f32 {
+    log_std.clamp(-20.0, 2.0)
 }
 
 /// ½ ln 2π
@@ -385,6 +441,35 @@ mod tests {
             head.random(&mut rng, 0, &mut rows);
             head.to_env(&rows, &mut env);
             assert_eq!(rows, env, "any action is within the space");
+        }
+    }
+
+    #[test]
+    fn squashed_actions_fill_the_bounds() {
+        let space = Space::box_f32(vec![-2.0, 10.0], vec![2.0, 20.0]);
+        let (mut rng, outputs) = (Generator::new(2), [0.3, -40.0, -1.0, 5.0]);
+        for kind in [Head::SquashedGaussian, Head::Tanh] {
+            let head = head(kind, &space);
+            let (mut own, mut env) = (head.rows(1), head.rows(1));
+            head.greedy(&outputs, 0, &mut own);
+            head.to_env(&own, &mut env);
+            let Action::Continuous(values) = env.get(0) else { panic!("{env:?}") };
+            assert!((values[0] - 2.0 * 0.3_f32.tanh()).abs() < 1e-6 && values[1] == 10.0, "{values:?}");
+            let mut judgement = Judgement::None;
+            head.judge(&outputs, &mut judgement);
+            let Judgement::Gaussian { mean, std } = judgement else { panic!("{judgement:?}") };
+            assert!((mean[0] - values[0]).abs() < 1e-6 && std.len() == 2);
+            let mut back = head.rows(1);
+            head.from_env(env.get(0), 0, &mut back);
+            let (Action::Continuous(a), Action::Continuous(b)) = (back.get(0), own.get(0)) else { panic!() };
+            assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-6), "{a:?} {b:?}");
+            for _ in 0..100 {
+                head.random(&mut rng, 0, &mut own);
+                head.to_env(&own, &mut env);
+                let Action::Continuous(values) = env.get(0) else { panic!("{env:?}") };
+                assert!((-2.0..=2.0).contains(&values[0]) && (10.0..=20.0).contains(&values[1]), "{values:?}");
+            }
+            assert!(ActionHead::new(kind, &Space::box_f32(vec![0.0], vec![f32::INFINITY])).is_err(), "no bounds");
         }
     }
 

@@ -6,6 +6,8 @@
 //! | [`Algorithm`] | what makes an algorithm: how it acts, explores, and learns from which data |
 //! | [`dqn`] | deep Q-network: its hyperparameters and its update rule |
 //! | [`ppo`] | proximal policy optimization |
+//! | [`sac`] | soft actor-critic |
+//! | [`td3`] | twin delayed DDPG |
 //! | [`mod@advantage`] | generalized advantage estimation |
 //! | [`Head`] | what the outputs of a network that acts mean |
 //! | [`mod@config`] | how settings are declared once and then read, checked, printed and documented |
@@ -32,8 +34,11 @@ pub mod config;
 pub mod dqn;
 pub mod nn;
 pub mod ppo;
+pub mod sac;
+pub mod td3;
 
 mod algorithm;
+mod critics;
 mod exploration;
 mod features;
 mod head;
@@ -43,7 +48,7 @@ mod policy;
 mod schedule;
 
 pub use algorithm::{Acting, Algorithm, AnyLearner, Data, Prioritization, ReplayUse, Returns, RolloutUse};
-pub use exploration::{EpsilonSchedule, Exploration};
+pub use exploration::{ActionNoise, EpsilonSchedule, Exploration, NoiseState, NoiseType, Style};
 pub use features::Features;
 pub use head::{ActionHead, Head};
 pub use judgement::Judgement;

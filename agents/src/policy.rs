@@ -116,7 +116,9 @@ impl Policy {
         let (inputs, outputs) = (features.width(), actions.outputs());
         let mlp = match description.head {
             Head::QValues if description.dueling => Mlp::dueling(inputs, &description.net_arch, outputs, activation),
-            Head::QValues | Head::Categorical => Mlp::new(inputs, &description.net_arch, outputs, activation),
+            Head::QValues | Head::Categorical | Head::SquashedGaussian | Head::Tanh => {
+                Mlp::new(inputs, &description.net_arch, outputs, activation)
+            }
             Head::Gaussian => Mlp::gaussian(inputs, &description.net_arch, outputs / 2, activation),
         };
         let acting = Acting { features, actions, mlp };
@@ -133,7 +135,7 @@ impl Policy {
     fn network_name(&self) -> &'static str {
         match self.description.head {
             Head::QValues => "q_net",
-            Head::Categorical | Head::Gaussian => "policy_net",
+            _ => "policy_net",
         }
     }
 
@@ -275,6 +277,7 @@ mod tests {
             ("plain", Head::QValues, Mlp::new as fn(_, &[usize], _, _) -> Mlp, &four),
             ("dueling", Head::QValues, Mlp::dueling, &four),
             ("categorical", Head::Categorical, Mlp::new, &four),
+            ("squashed", Head::SquashedGaussian, Mlp::new, &arms),
             ("gaussian", Head::Gaussian, |i, h, o, a| Mlp::gaussian(i, h, o / 2, a), &arms),
         ] {
             let acting = Acting {

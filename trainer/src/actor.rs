@@ -4,7 +4,7 @@
 //! four give the same episodes.
 
 use cartwheel_agents::nn::Activations;
-use cartwheel_agents::{Acting, Batch, Exploration, Features};
+use cartwheel_agents::{Acting, Batch, Exploration, Features, NoiseState, Style};
 use cartwheel_envs::{ActionRows, Generator, Rows, Statistics, VectorEnv, VectorStep};
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +57,8 @@ pub struct Actor {
     /// The policy's actions, and the environments' for them.
     own: ActionRows,
     actions: ActionRows,
+    /// Of noise that drifts, of each environment.
+    noise: Vec<NoiseState>,
     scratch: Activations,
     seat: Seat,
     /// Vector steps done in rollouts that are finished.
@@ -86,6 +88,7 @@ pub struct EnvState {
     #[serde(with = "serde_bytes")]
     env: Vec<u8>,
     stream: Generator,
+    noise: NoiseState,
     episode: Episode,
 }
 
@@ -121,6 +124,7 @@ impl Actor {
             actions: own.clone(),
             chosen: own.clone(),
             own,
+            noise: vec![NoiseState::default(); n],
             scratch: Activations::default(),
             seat: Seat::default(),
             steps: 0,
@@ -202,7 +206,7 @@ impl Actor {
             }
             out.actions.copy_rows(t * n, &self.own);
             let rows = t * n..(t + 1) * n;
-            if self.spec.exploration.samples {
+            if self.spec.exploration.style == Style::Sampled {
                 self.log_probs(&mut out.log_probs[rows.clone()]);
             }
             self.envs.step(self.actions.as_actions(), &mut self.step).map_err(|error| self.fault(error, now))?;
@@ -235,8 +239,8 @@ impl Actor {
     /// Chooses each environment's action: the policy's, or with chance `epsilon` any. Each environment
     /// tosses its own coin.
     fn choose(&mut self, weights: &Weights, epsilon: f64) {
-        let samples = self.spec.exploration.samples;
-        if epsilon < 1.0 || samples {
+        let style = self.spec.exploration.style;
+        if epsilon < 1.0 || style == Style::Sampled {
             self.judge(weights);
         }
         let Acting { actions: head, mlp, .. } = &self.spec.acting;
@@ -244,10 +248,18 @@ impl Actor {
         for (e, stream) in self.streams.iter_mut().enumerate() {
             if stream.random() < epsilon {
                 head.random(stream, e, &mut self.own);
-            } else if samples {
-                head.sample(&outputs[e * stride..], stream, e, &mut self.own);
-            } else {
-                head.greedy(&outputs[e * stride..], e, &mut self.own);
+                continue;
+            }
+            let outputs = &outputs[e * stride..];
+            match style {
+                Style::Best => head.greedy(outputs, e, &mut self.own),
+                Style::Sampled => head.sample(outputs, stream, e, &mut self.own),
+                Style::Noisy(noise) => {
+                    head.greedy(outputs, e, &mut self.own);
+                    if let ActionRows::Continuous { width, values } = &mut self.own {
+                        noise.add(&mut values[e * *width..(e + 1) * *width], &mut self.noise[e], stream);
+                    }
+                }
             }
         }
         head.to_env(&self.own, &mut self.actions);
@@ -284,6 +296,7 @@ impl Actor {
         if !(terminated || truncated) {
             return;
         }
+        self.noise[e].reset();
         out.final_observations.copy_row(out.finals, &self.step.final_observations, e);
         out.finals += 1;
         let start = now + self.spec.total_envs as u64;
@@ -307,8 +320,8 @@ impl Actor {
     /// What a checkpoint keeps of each environment, or nothing if one cannot save its state.
     pub fn env_states(&self) -> Option<Vec<EnvState>> {
         let state = |e: usize| {
-            let (stream, episode) = (self.streams[e].clone(), self.episodes[e].clone());
-            Some(EnvState { env: self.envs.save(e)?, stream, episode })
+            let (stream, noise, episode) = (self.streams[e].clone(), self.noise[e].clone(), self.episodes[e].clone());
+            Some(EnvState { env: self.envs.save(e)?, stream, noise, episode })
         };
         (0..self.num_envs()).map(state).collect()
     }
@@ -322,6 +335,7 @@ impl Actor {
             let restored = self.envs.restore(e, &state.env, self.observations.row_mut(e));
             restored.map_err(|error| self.fault_of(e, 0, error.to_string()))?;
             self.streams[e].clone_from(&state.stream);
+            self.noise[e].clone_from(&state.noise);
             self.episodes[e].clone_from(&state.episode);
         }
         Ok(())

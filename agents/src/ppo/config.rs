@@ -5,7 +5,7 @@ use cartwheel_envs::{Generator, Space};
 use super::Ppo;
 use crate::algorithm::{Acting, Algorithm, AnyLearner, Data, RolloutUse};
 use crate::config::checks::layers;
-use crate::exploration::{EpsilonSchedule, Exploration};
+use crate::exploration::{Exploration, Style};
 use crate::features::Features;
 use crate::head::{ActionHead, Head};
 use crate::nn::{Activation, Device, Mlp, NnError};
@@ -80,7 +80,7 @@ impl Algorithm for PpoConfig {
     }
 
     fn exploration(&self, _: u64) -> Exploration {
-        Exploration { epsilon: EpsilonSchedule::NEVER, samples: true }
+        Exploration::after_random(0, Style::Sampled)
     }
 
     fn data(&self) -> Data {

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use cartwheel_agents::Acting;
+use cartwheel_agents::{Acting, Style};
 use cartwheel_envs::Row;
 
 use super::{Actor, Weights};
@@ -92,7 +92,7 @@ impl Actor {
         }
         frame.chosen_by = if self.people[e] {
             ChosenBy::Person
-        } else if self.spec.exploration.samples || self.coins[e].clone().random() < epsilon {
+        } else if self.spec.exploration.style != Style::Best || self.coins[e].clone().random() < epsilon {
             ChosenBy::Exploration
         } else {
             ChosenBy::Greedy

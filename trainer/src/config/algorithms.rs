@@ -3,6 +3,8 @@
 use cartwheel_agents::config::Section;
 use cartwheel_agents::dqn::DqnConfig;
 use cartwheel_agents::ppo::PpoConfig;
+use cartwheel_agents::sac::SacConfig;
+use cartwheel_agents::td3::{DdpgConfig, Td3Config};
 use cartwheel_agents::{Acting, Algorithm, config_enum};
 use cartwheel_envs::Space;
 
@@ -81,6 +83,12 @@ algorithms! {
     Dqn = "dqn", in dqn: DqnConfig;
     /// Proximal policy optimization.
     Ppo = "ppo", in ppo: PpoConfig;
+    /// Soft actor-critic.
+    Sac = "sac", in sac: SacConfig;
+    /// Twin delayed deep deterministic policy gradient.
+    Td3 = "td3", in td3: Td3Config;
+    /// Deep deterministic policy gradient.
+    Ddpg = "ddpg", in ddpg: DdpgConfig;
 }
 
 impl Settings {

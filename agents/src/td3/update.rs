@@ -1,0 +1,185 @@
+//! The update rule.
+
+use cartwheel_envs::{ActionRows, Generator};
+use rand_distr::{Distribution as _, StandardNormal};
+
+use crate::algorithm::Acting;
+use crate::critics::{Climb, Critics};
+use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
+use crate::nn::{Activation, Device, DeviceError, Net, Network, NnError, Optimizer, TrainingState};
+use crate::schedule::Schedule;
+
+/// What TD3 and DDPG differ in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// Adam's step size.
+    pub learning_rate: Schedule,
+    /// Share of the way that targets move.
+    pub tau: f32,
+    /// Gradient steps of the value functions for each of the policy and the targets.
+    pub policy_delay: u64,
+    /// Standard deviation of the noise on the target policy's actions.
+    pub target_policy_noise: f32,
+    /// Where it is clipped.
+    pub target_noise_clip: f32,
+    /// Value functions.
+    pub n_critics: usize,
+    /// Units of each of their hidden layers.
+    pub net_arch: Vec<usize>,
+    /// What follows each of these.
+    pub activation_fn: Activation,
+}
+
+/// A deterministic policy and its value functions, which learn.
+pub struct Td3 {
+    rule: Rule,
+    actor: Box<dyn Network>,
+    critics: Critics,
+    /// Numbers of an action.
+    dimensions: usize,
+    updates: u64,
+    metrics: [(&'static str, f32); 4],
+    actions: Vec<f32>,
+    targets: Vec<f32>,
+}
+
+impl Td3 {
+    /// Fresh networks, initialized from `rng`.
+    ///
+    /// # Errors
+    /// If the device is not there.
+    pub fn new(rule: Rule, acting: &Acting, device: Device, rng: &mut Generator) -> Result<Self, NnError> {
+        let state = TrainingState::new(acting.mlp.init(rng));
+        let (features, dimensions) = (acting.mlp.inputs(), acting.mlp.outputs());
+        let widths = (features, dimensions);
+        Ok(Self {
+            actor: device.build(acting.mlp.clone(), &state)?,
+            critics: Critics::new(rule.n_critics, widths, &rule.net_arch, rule.activation_fn, device, rng)?,
+            dimensions,
+            rule,
+            updates: 0,
+            metrics: [
+                ("train/actor_loss", 0.0),
+                ("train/critic_loss", 0.0),
+                ("train/mean_q", 0.0),
+                ("train/grad_norm", 0.0),
+            ],
+            actions: Vec::new(),
+            targets: Vec::new(),
+        })
+    }
+
+    /// y of each transition of the last batch.
+    pub fn targets(&self) -> &[f32] {
+        &self.targets
+    }
+}
+
+/// The actions in rows of outputs, `stride` apart.
+fn actions(outputs: &[f32], stride: usize, dimensions: usize, to: &mut Vec<f32>) {
+    to.clear();
+    to.extend(outputs.chunks_exact(stride).flat_map(|row| &row[..dimensions]).map(|x| x.tanh()));
+}
+
+impl OffPolicy for Td3 {
+    fn update(&mut self, batch: &Batch, now: Progress, rng: &mut Generator) -> Result<(), DeviceError> {
+        // A policy over a Box has no actions of another kind.
+        let ActionRows::Continuous { values: taken, .. } = &batch.actions else { return Ok(()) };
+        let (n, stride, dimensions) = (batch.len(), self.actor.mlp().output_stride(), self.dimensions);
+        let learning_rate = self.rule.learning_rate.at(now.remaining());
+        let optimizer = Optimizer { learning_rate, eps: 1e-8, max_grad_norm: f32::INFINITY };
+
+        // y = return + discount · min Q'(s', π'(s') + noise).
+        let outputs = self.actor.forward(Net::Target, &batch.next_observations, n)?;
+        actions(&outputs[..n * stride], stride, dimensions, &mut self.actions);
+        let (noise, clip) = (self.rule.target_policy_noise, self.rule.target_noise_clip);
+        if noise > 0.0 {
+            for action in &mut self.actions {
+                let drawn: f32 = StandardNormal.sample(rng);
+                *action = (*action + (noise * drawn).clamp(-clip, clip)).clamp(-1.0, 1.0);
+            }
+        }
+        let next = self.critics.least(Net::Target, &batch.next_observations, &self.actions)?;
+        self.targets.clear();
+        self.targets.extend((0..n).map(|i| batch.returns[i] + batch.discounts[i] * next[i]));
+        let now = (batch.observations.as_slice(), taken.as_slice());
+        let regression = self.critics.regress(now, &self.targets, &batch.weights, 1.0, &optimizer)?;
+        (self.metrics[1].1, self.metrics[2].1) = (regression.loss, regression.mean_q);
+
+        self.updates += 1;
+        if self.updates.is_multiple_of(self.rule.policy_delay) {
+            let (chosen, critics, share) = (&mut self.actions, &mut self.critics, 1.0 / n as f32);
+            let mut failed = None;
+            let mut loss = |outputs: &[f32], slope: &mut [f32]| {
+                actions(&outputs[..n * stride], stride, dimensions, chosen);
+                let (by_action, mean_q) = match critics.by_action(&batch.observations, chosen, Climb::First) {
+                    Ok(climbed) => climbed,
+                    Err(error) => {
+                        failed = Some(error);
+                        return f32::NAN;
+                    }
+                };
+                for (i, slope) in slope.chunks_exact_mut(stride).take(n).enumerate() {
+                    for (d, slope) in slope.iter_mut().take(dimensions).enumerate() {
+                        let action = chosen[i * dimensions + d];
+                        *slope = -share * by_action[i * dimensions + d] * (1.0 - action * action);
+                    }
+                }
+                -mean_q
+            };
+            let actor = self.actor.step(&batch.observations, n, &optimizer, &mut loss)?;
+            if let Some(error) = failed {
+                return Err(error);
+            }
+            (self.metrics[0].1, self.metrics[3].1) = (actor.loss, actor.grad_norm);
+            self.critics.update_targets(self.rule.tau)?;
+            self.actor.update_target(self.rule.tau)?;
+        }
+        Ok(())
+    }
+
+    fn td_errors(&self) -> &[f32] {
+        self.critics.errors()
+    }
+}
+
+impl Learner for Td3 {
+    fn parameters(&self) -> &[f32] {
+        self.actor.parameters()
+    }
+
+    fn begin_with(&mut self, parameters: Vec<f32>) -> Result<(), NnError> {
+        self.actor.restore(&TrainingState::new(parameters))
+    }
+
+    fn metrics(&self) -> &[(&'static str, f32)] {
+        &self.metrics
+    }
+
+    fn updates(&self) -> u64 {
+        self.updates
+    }
+
+    fn measure_gradient(&mut self) {
+        self.actor.measure_gradient();
+    }
+
+    fn gradient_norms(&self) -> &[f32] {
+        self.actor.gradient_norms()
+    }
+
+    fn state(&self) -> Result<LearnerState, DeviceError> {
+        let networks = std::iter::once(&self.actor).chain(self.critics.networks());
+        Ok(LearnerState {
+            networks: networks.map(|network| network.state()).collect::<Result<_, _>>()?,
+            numbers: Vec::new(),
+        })
+    }
+
+    fn restore(&mut self, state: &LearnerState, updates: u64, _: u64) -> Result<(), NnError> {
+        let mut networks: Vec<_> = std::iter::once(&mut self.actor).chain(self.critics.networks_mut()).collect();
+        restore_networks(&mut networks, state)?;
+        self.updates = updates;
+        Ok(())
+    }
+}
