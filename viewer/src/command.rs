@@ -21,6 +21,8 @@ pub enum Command {
     SelectRun(RunId),
     /// Shows or hides a run's curves.
     ShowCurves(RunId, bool),
+    /// Lists and plots the runs alone that fit.
+    Filter(String),
     /// Looks at one environment of the run alone, or at all.
     SelectEnv(Option<u32>),
     /// Something for the live run.

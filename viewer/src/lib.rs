@@ -35,6 +35,7 @@ mod link;
 mod memory;
 mod model;
 mod number;
+mod opening;
 mod play;
 mod playback;
 mod source;

@@ -82,6 +82,8 @@ pub struct Run {
     pub episodes: Vec<EpisodeEntry>,
     /// The place of the first of them among the run's.
     pub first_episode: usize,
+    /// Whether all was read that was there when it was opened.
+    pub read: bool,
     /// What could not be read, and why.
     pub problem: Option<String>,
     /// Whether its curves are shown.
@@ -130,6 +132,8 @@ pub enum Update {
     Episodes(RunId, Vec<EpisodeEntry>),
     /// Its logs were cut, as by a resume: what was known of them is forgotten.
     Restarted(RunId),
+    /// All was read that was there when it was opened.
+    Read(RunId),
     /// It could not be read.
     Problem(RunId, String),
     /// It can be read again.
@@ -173,6 +177,7 @@ impl Model {
                 self.thin(BUDGET);
             }
             Update::Restarted(run) => self.with(run, Run::forget),
+            Update::Read(run) => self.with(run, |run| run.read = true),
             Update::Problem(run, problem) => self.with(run, |run| run.problem = Some(problem)),
             Update::Recovered(run) => self.with(run, |run| run.problem = None),
             Update::Alive(run, alive) => self.with(run, |run| run.alive = alive),
@@ -299,6 +304,7 @@ impl Run {
             clock: Clock::default(),
             episodes: Vec::new(),
             first_episode: 0,
+            read: false,
             problem: None,
             shown: true,
         }

@@ -130,8 +130,8 @@ texts! {
     NO_KEYS = "This environment declares no keys";
 
     LOOKING_FOR_RUNS = "Looking for runs. Start one with `cartwheel train CartPole-v1`";
-    TUI_KEYS = "space pause · ← → step · + - 0 speed · ↑ ↓ environment · m curves · e episode before · l live · Tab next run · q quit";
-    TUI_NOTHING_LIVE = "Not live. e shows its last episode";
+    TUI_KEYS = "space pause · ← → step · + - 0 speed · ↑ ↓ environment · m curves · e episode before (E of all environments) · l live · Tab next run · q quit";
+    TUI_NOTHING_LIVE = "Not live. e shows the last episode of the environment, E that of all";
     PAUSED = "paused";
     STEPS = "steps";
     EPISODES = "episodes";
@@ -157,18 +157,20 @@ texts! {
     SMOOTHING = "Smoothing";
     SMOOTHING_HINT = "How far back each point's mean reaches, in the units of x. The curve as it is stays pale behind";
     GROUPED = "Average seeds";
-    GROUPED_HINT = "Runs that differ in no more than their seeds: their mean, and a band from the lowest to the highest";
+    GROUPED_HINT = "Runs that differ in no more than their seeds: their mean, and a band from the lowest to the highest. The mean is thin and dashed where not all of the seeds have data";
     FILTER = "Filter";
     FILTER_EXAMPLE = "env.id=CartPole-v1";
-    FILTER_HINT = "Words in a run's name, or settings such as dqn.learning_rate=0.001";
+    FILTER_HINT = "Lists and plots only runs that fit: words in a run's name, or settings such as dqn.learning_rate=0.001";
     MAKE_LARGE = "Click to see it alone. In the plot: drag to move, Ctrl and the wheel to zoom, the right button for a box, a double click to see all";
     MAKE_SMALL = "Click to see it beside the others";
     LEFT_OUT = "left out";
     LEFT_OUT_HINT = "Values that are no numbers, and on logarithmic axes what is not positive";
     CLICK_TO_OPEN = "Click to see the episode";
-    NO_CURVES = "No curves: no run is checked, or none has metrics yet";
+    NO_CURVES = "No curves: no run is checked, none fits the filter of the list of runs, or none has metrics yet";
+    NO_RUN_FITS = "No run fits the filter";
+    CURVE_OF = "Curve of";
+    AXES = "Axes and smoothing";
     NO_METRICS_CHOSEN = "No metric is checked";
-    RUNS_COUNTED = "runs";
     SHOW_CURVES_OF = "Show the curves of";
     LIVE = "Live";
     IS_LIVE = "live";
@@ -178,10 +180,13 @@ texts! {
     FAILED = "failed";
     READING = "reading";
     SEED = "seed";
-    BEST_RETURN = "best return";
+    BEST_RETURN = "best";
     CONFIGURATION = "Configuration";
     DIFFERENCES_FROM = "Differences from";
     NO_DIFFERENCES = "None";
+    NOT_READ = "Not all of this run can be read";
+    NOT_READ_FOLDER = "Its folder:";
+    NOT_READ_HINT = "What can be read is shown, and the rest as soon as it can be.";
 }
 
 texts! {
@@ -193,6 +198,10 @@ texts! {
     VALUE = "value";
     NO_TIME = "Open an episode, or watch a run that is live";
     NO_EPISODES = "No episode has ended yet";
+    ALL_ENVIRONMENTS = "show all";
+    ALL_ENVIRONMENTS_HINT = "List the episodes of all environments";
+    EVERY_EPISODE = "All:";
+    NONE_EARLIER = "There is no earlier episode";
     LOOKING_BACK = "looking back: to live";
     SPEED = "Speed";
     SHORT_FLAT_OUT = "Flat out";
@@ -230,6 +239,59 @@ texts! {
     PLAY = "Play";
     PAUSE = "Pause";
     NEVER_PART = "They do the same all along";
+}
+
+/// A text of at most so many letters.
+pub(crate) fn elided(text: &str, letters: usize) -> String {
+    if text.chars().count() <= letters {
+        return text.to_owned();
+    }
+    text.chars().take(letters.saturating_sub(1)).chain(['\u{2026}']).collect()
+}
+
+pub(crate) fn seeds(count: usize) -> String {
+    if count == 1 { "1 seed".to_owned() } else { format!("{count} seeds") }
+}
+
+/// The mean of `here` of a group's `all` seeds, and from where to where they are.
+pub(crate) fn average(name: &str, [mean, low, high]: [&str; 3], here: usize, all: usize) -> String {
+    match (here, all) {
+        (_, 1) => format!("{name}: {mean}"),
+        (here, all) if here == all => format!("{name}: {mean} ({low} to {high}, {all} seeds)"),
+        (here, all) => format!("{name}: {mean} ({low} to {high}), dashed: only {here} of {all} seeds have data here"),
+    }
+}
+
+pub(crate) fn of_environment(env: u32) -> String {
+    format!("Environment {env}:")
+}
+
+pub(crate) fn only_environment(env: u32) -> String {
+    format!("environment {env} alone")
+}
+
+pub(crate) fn none_of_environment(env: u32) -> String {
+    format!("No episode of environment {env} has ended yet")
+}
+
+pub(crate) fn none_earlier_of(env: u32) -> String {
+    format!(
+        "There is no earlier episode of environment {env}: E goes through those of all, \u{2191} and \u{2193} choose another"
+    )
+}
+
+pub(crate) fn no_episode(number: usize, last: Option<usize>) -> String {
+    match last {
+        Some(last) => {
+            format!("There is no episode {number}: the run has episodes 0 to {last}, and {last} is shown instead")
+        }
+        None => format!("There is no episode {number}: the run has none"),
+    }
+}
+
+pub(crate) fn episode_awaited(number: usize, last: Option<usize>) -> String {
+    let last = last.map_or(String::new(), |last| format!("; the newest is {last}"));
+    format!("Episode {number} has not ended yet{last}. It opens when it does")
 }
 
 pub(crate) fn other_spaces(env: &str) -> String {

@@ -14,8 +14,8 @@ pub(crate) const LIVE_SPEEDS: (f32, f32) = (0.5, 16_384.0);
 /// Other actions do nothing here.
 pub(crate) fn act(model: &mut Model, state: &State, action: Action) -> Commands {
     match action {
-        Action::NextEpisode => neighbor(model, state, true).into_iter().collect(),
-        Action::PreviousEpisode => neighbor(model, state, false).into_iter().collect(),
+        Action::NextEpisode => neighbor(model, state, true, false).into_iter().collect(),
+        Action::PreviousEpisode => neighbor(model, state, false, false).into_iter().collect(),
         Action::GoLive => {
             model.close_film();
             Commands::new()
@@ -79,8 +79,9 @@ fn live_speed(speed: f32) -> Option<f32> {
     (rung <= most).then_some(rung)
 }
 
-/// The episode after or before the one that is shown, of the same environment; before the live run comes its last.
-fn neighbor(model: &Model, state: &State, next: bool) -> Option<Command> {
+/// The episode after or before the one that is shown, of the same environment or, with `all`, of any; before the live run
+/// comes its last.
+pub(crate) fn neighbor(model: &Model, state: &State, next: bool, all: bool) -> Option<Command> {
     let (run, from) = match &model.film {
         Some(film) => (film.run, Some((film.episode, film.entry.env))),
         None => (state.run?, None),
@@ -88,7 +89,7 @@ fn neighbor(model: &Model, state: &State, next: bool) -> Option<Command> {
     let run_of = model.runs.get(run)?;
     let (first, end) = (run_of.first_episode, run_of.first_episode + run_of.episodes.len());
     let of = |env: Option<u32>| {
-        move |number: &usize| run_of.episode(*number).is_some_and(|entry| env.is_none_or(|env| entry.env == env))
+        move |number: &usize| run_of.episode(*number).is_some_and(|entry| all || env.is_none_or(|env| entry.env == env))
     };
     let number = match from {
         Some((at, env)) if next => (first.max(at + 1)..end).find(of(Some(env)))?,
@@ -157,6 +158,7 @@ mod tests {
         model.apply(Update::Film(Arc::new(crate::source::Film { episode: 2, ..fixture::film(3) })));
         assert_eq!(act(&mut model, &state, Action::PreviousEpisode), open(0));
         assert_eq!(act(&mut model, &state, Action::NextEpisode), open(4));
+        assert_eq!(neighbor(&model, &state, false, true), open(1).pop(), "of all environments");
     }
 
     #[test]

@@ -24,10 +24,14 @@ struct Window {
 
 impl Window {
     fn showing(updates: Vec<Update>) -> Self {
+        Self::of_size([1280.0, 800.0], updates)
+    }
+
+    fn of_size(size: [f32; 2], updates: Vec<Update>) -> Self {
         let (told, inbox) = unbounded();
         let (outbox, orders) = unbounded();
         updates.into_iter().for_each(|update| told.send(update).unwrap());
-        let harness = Harness::builder().with_size([1280.0, 800.0]).with_max_steps(8).build_ui_state(
+        let harness = Harness::builder().with_size(size).with_max_steps(8).build_ui_state(
             |ui, app: &mut App| {
                 app.logic(&ui.ctx().clone());
                 app.ui(ui);
@@ -96,6 +100,67 @@ fn tabs_are_clicked() {
         window.settle();
         assert!(window.harness.query_all_by_label(shown).count() > 0, "{tab} is in front");
     }
+}
+
+/// In the window's size at first and in a small one, nothing lies over anything else, or beside the window.
+#[test]
+fn small_windows_are_tidy() {
+    let long = || {
+        let mut updates = fixture::live();
+        updates[0] = Update::Opened(format!("runs/{}", "a-run-with-a-long-name".repeat(8)).into());
+        updates
+    };
+    for size in [[1360.0, 860.0], [900.0, 600.0]] {
+        let window = Window::of_size(size, long());
+        let rect = |name: &str| {
+            let place = window.harness.query_all_by_label(name).last();
+            place.unwrap_or_else(|| panic!("{name} at {size:?}")).rect()
+        };
+        let tabs = ["Inspector", "Value map", "Replay buffer", "What if"].map(rect);
+        assert!(tabs.iter().all(|tab| tab.top() == tabs[0].top()), "{tabs:?} are in a row at {size:?}");
+        let toolbar = ["Override exploration", "Take over the environment", "Screenshot", "Commands", "Keys"].map(rect);
+        assert!(toolbar.windows(2).all(|pair| pair[0].right() <= pair[1].left()), "{toolbar:?} at {size:?}");
+        let plot = rect("Plot of eval/mean_reward");
+        assert!(plot.right() <= size[0] - tabs[3].width() && plot.height() >= 60.0, "{plot:?} at {size:?}");
+        let cell = rect("Environment 3");
+        assert!(cell.left() > 100.0 && cell.right() < tabs[0].left() && cell.height() > 40.0, "{cell:?} at {size:?}");
+    }
+}
+
+#[test]
+fn a_filter_is_for_the_list_and_the_curves() {
+    let mut window = Window::showing(fixture::live());
+    let text = |window: &Window, name: &str| window.harness.query_all_by_label(name).count();
+    assert_eq!(text(&window, "Curve of CartPole-v1-dqn-s1"), 1);
+    let filters: Vec<_> = window.harness.get_all_by_role_and_label(Role::TextInput, "Filter").collect();
+    let [filter] = &filters[..] else { panic!("one filter for all") };
+    filter.focus();
+    drop(filters);
+    window.harness.event(Event::Text("another".into()));
+    window.settle();
+    assert_eq!(window.harness.state().state.filter, "another");
+    assert_eq!(text(&window, "Curve of CartPole-v1-dqn-s1"), 0);
+}
+
+/// As `cartwheel watch RUN --episode 9999` does.
+#[test]
+fn an_episode_that_is_not_there_is_told_and_the_last_is_opened() {
+    let (told, inbox) = unbounded();
+    let (outbox, orders) = unbounded();
+    fixture::finished().into_iter().chain([Update::Read(0)]).for_each(|update| told.send(update).unwrap());
+    let harness = Harness::builder().with_size([1280.0, 800.0]).build_ui_state(
+        |ui, app: &mut App| {
+            app.logic(&ui.ctx().clone());
+            app.ui(ui);
+        },
+        App::new(vec![inbox], outbox).opening(Some((9999, 0))),
+    );
+    let mut window = Window { harness, orders };
+    window.settle();
+    let message = "There is no episode 9999: the run has episodes 0 to 199, and 199 is shown instead";
+    window.harness.get_by_label(message);
+    let replayed = window.orders.try_iter().any(|order| matches!(order, Order::Replay(0, _, 199)));
+    assert!(replayed);
 }
 
 #[test]

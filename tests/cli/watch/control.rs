@@ -145,9 +145,7 @@ fn a_paused_run_goes_on_when_its_viewer_is_gone() {
 #[test]
 fn people_decide_and_the_run_remembers() {
     let folder = Folder::new();
-    // However fast the machine is, ε stays 1 while the test looks.
-    let exploring = "--set dqn.learning_starts=399000000 --set dqn.exploration_final_eps=1";
-    let mut running = folder.spawn(&format!("{CART_POLE} {ENDLESS} {exploring} --name a"));
+    let mut running = folder.spawn(&format!("{CART_POLE} {ENDLESS} --set dqn.learning_starts=1000000 --name a"));
     let run = folder.run("a");
     let mut viewer = Viewer::attach(&run, &mut running);
     viewer.look(120.0);

@@ -40,6 +40,7 @@ impl App {
                     run.shown = shown;
                 }
             }
+            Command::Filter(filter) => self.state.filter = filter,
             Command::SelectEnv(env) => {
                 self.state.env = env;
                 self.watch();

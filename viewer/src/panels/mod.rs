@@ -66,7 +66,7 @@ pub fn all() -> Vec<Box<dyn Panel>> {
     vec![
         Box::new(runs::Runs::default()),
         Box::new(rollouts::Rollouts::default()),
-        Box::new(timeline::Timeline),
+        Box::new(timeline::Timeline::default()),
         Box::new(curves::Curves::default()),
         Box::new(inspector::Inspector::default()),
         Box::new(value_map::ValueMaps::default()),
@@ -75,4 +75,12 @@ pub fn all() -> Vec<Box<dyn Panel>> {
         Box::new(what_if::WhatIf::default()),
         Box::new(machine_room::MachineRoom),
     ]
+}
+
+/// Goes to the next row of a wrapping layout unless there is so much room left in this one: for combo boxes and sliders,
+/// which do not by themselves, but would stand over what is beside.
+fn break_unless(ui: &mut Ui, room: f32) {
+    if ui.available_size_before_wrap().x < room {
+        ui.end_row();
+    }
 }

@@ -8,18 +8,21 @@ mod track;
 
 use eframe::egui::{Align, Layout, RichText, Ui};
 
+use self::episodes::Episodes;
 use self::track::Track;
 use super::{Context, Panel, Place};
 use crate::command::{Command, Commands};
 use crate::text;
 use crate::theme::Theme;
 
-/// Width of the list of episodes, in points.
-const LIST: f32 = 190.0;
+/// Width of the list of episodes, in points, and the most that it takes of the panel.
+const LIST: (f32, f32) = (200.0, 0.4);
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
-pub(super) struct Timeline;
+pub(super) struct Timeline {
+    episodes: Episodes,
+}
 
 impl Panel for Timeline {
     fn name(&self) -> &'static str {
@@ -39,9 +42,9 @@ impl Panel for Timeline {
             ui.label(RichText::new(note).color(Theme::of(ui).problem));
         }
         ui.horizontal_top(|ui| {
-            let height = ui.available_height();
-            ui.allocate_ui_with_layout([LIST, height].into(), Layout::top_down(Align::LEFT), |ui| {
-                episodes::show(ui, context, commands);
+            let (width, height) = (LIST.0.min(LIST.1 * ui.available_width()), ui.available_height());
+            ui.allocate_ui_with_layout([width, height].into(), Layout::top_down(Align::LEFT), |ui| {
+                self.episodes.show(ui, context, commands);
             });
             ui.vertical(|ui| strips(ui, context, commands));
         });
