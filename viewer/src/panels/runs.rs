@@ -9,12 +9,11 @@ use crate::command::{Command, Commands};
 use crate::compare;
 use crate::model::{Model, Run, RunId};
 use crate::number;
-use crate::series::EPISODE_RETURN;
 use crate::text;
 use crate::theme::Theme;
 
-/// Metrics that say how well a run did, the best first.
-const RETURNS: &[&str] = &["eval/mean_reward", "rollout/ep_rew_mean", EPISODE_RETURN];
+/// The metric that says how well a run did, the same while it trains and after.
+const EVALUATION: &str = "eval/mean_reward";
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
@@ -129,7 +128,7 @@ fn outcome(run: &Run, outcome: &Outcome) -> &'static str {
 }
 
 fn best_return(run: &Run) -> Option<f64> {
-    RETURNS.iter().find_map(|metric| run.metrics.get(*metric)?.extremes()).map(|(_, best)| best)
+    run.metrics.get(EVALUATION)?.extremes().map(|(_, best)| best)
 }
 
 /// What a run was told, and what another was told otherwise.
@@ -193,7 +192,7 @@ mod tests {
     fn runs_are_listed_and_clicked() {
         let mut harness = stage(Runs::default(), model(), State::default());
         harness.run();
-        harness.get_by_label("finished · 12\u{202f}000 steps · best return 487.5 · CartPole-v1 · dqn · seed 7");
+        harness.get_by_label("finished · 12\u{202f}000 steps · best evaluation 487.5 · CartPole-v1 · dqn · seed 7");
         harness.get_by_label("run.json does not parse");
         harness.get_by_label("Show the curves of tested").click();
         harness.run();
