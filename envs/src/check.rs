@@ -92,6 +92,30 @@ fn check_space(rule: &'static str, space: &Space, found: &mut Vec<Violation>) {
     }
 }
 
+/// Names and cells are those of the spaces. A wrapper that changes a space and passes on the names of what is inside is
+/// forgiven: names that are not as many as they should be are not shown.
+fn check_names(env: &dyn Env, found: &mut Vec<Violation>) {
+    if env.inner().is_some() {
+        return;
+    }
+    let (observation, action) = (env.observation_space(), env.action_space());
+    let actions = if let Space::Discrete { n, .. } = action { n as usize } else { action.width() };
+    for (what, names, count) in
+        [("observation", env.observation_names(), observation.width()), ("action", env.action_names(), actions)]
+    {
+        if !names.is_empty() && names.len() != count {
+            let message = format!("{what}_names gives {}, where there are {count}; name each, or none", names.len());
+            report(found, "names", message);
+        }
+    }
+    if let Some([rows, columns]) = env.grid_shape()
+        && !matches!(observation, Space::Discrete { n, .. } if rows * columns > 0 && n as usize % (rows * columns) == 0)
+    {
+        let message = format!("grid_shape gives {rows} by {columns} cells, which do not divide {observation}");
+        report(found, "grid", message);
+    }
+}
+
 /// Checks each part of a composite, of which there must be one.
 fn check_parts<'a>(
     rule: &'static str,
@@ -113,6 +137,7 @@ struct Moment {
 }
 
 fn check_behavior(env: &mut dyn Env, found: &mut Vec<Violation>) {
+    check_names(env, found);
     let observed = env.observation_space();
     let seeded = || (Generator::new(7), Generator::new(8));
     // They outlive episodes, so the second run starts from those of the first.

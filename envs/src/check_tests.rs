@@ -49,6 +49,18 @@ impl Env for Broken {
         Ok(Step { reward, terminated: self.elapsed >= 7.0, truncated: false })
     }
 
+    fn observation_names(&self) -> &[&str] {
+        if self.flaw == "names" { &["one", "too many"] } else { &["elapsed"] }
+    }
+
+    fn action_names(&self) -> &[&str] {
+        if self.flaw == "action names" { &["alone"] } else { &["wait", "go"] }
+    }
+
+    fn grid_shape(&self) -> Option<[usize; 2]> {
+        (self.flaw == "grid").then_some([2, 3])
+    }
+
     fn draw(&self, scene: &mut Scene) {
         let size = if self.flaw == "draw" { 1.0 / self.elapsed } else { 1.0 };
         scene.bounds([0.0, 0.0], [size, 1.0]);
@@ -97,6 +109,9 @@ fn every_broken_promise_is_found() {
         ("failure", "failure"),
         ("reward", "reward"),
         ("draw", "draw"),
+        ("names", "names"),
+        ("action names", "names"),
+        ("grid", "grid"),
         ("forgetful", "save and restore"),
         ("unrestored", "save and restore"),
     ];

@@ -112,6 +112,24 @@ pub trait Env: Send {
         self.inner().map(Env::info).unwrap_or_default()
     }
 
+    /// What the numbers of an observation are called, in the order of its row: `&["position", "velocity"]`. None, if not
+    /// written: then they are numbered.
+    fn observation_names(&self) -> &[&str] {
+        self.inner().map(Env::observation_names).unwrap_or_default()
+    }
+
+    /// What each action is called, from the first on; of actions that are not counted, their numbers. None, if not
+    /// written: then a counted action is called what its key means.
+    fn action_names(&self) -> &[&str] {
+        self.inner().map(Env::action_names).unwrap_or_default()
+    }
+
+    /// Rows and columns, if the observation is `Discrete` and counts the cells of a grid row by row from the upper left,
+    /// and within a cell whatever else there is. Then viewers show states where they are.
+    fn grid_shape(&self) -> Option<[usize; 2]> {
+        self.inner()?.grid_shape()
+    }
+
     /// The keys with which a person plays it. None, if not written.
     fn key_bindings(&self) -> KeyBindings {
         self.inner().map(Env::key_bindings).unwrap_or_default()

@@ -35,6 +35,8 @@ pub struct Model {
     pub runs: Vec<Run>,
     /// The connection to a run that trains, if there is one.
     pub live: Option<Live>,
+    /// How the run that was attached to last looked when its connection ended.
+    pub ended: Option<Live>,
     /// The episode that is shown again, instead of the live run.
     pub film: Option<Arc<Film>>,
     /// Branches off episodes, in the order in which they were begun.
@@ -181,13 +183,19 @@ impl Model {
             Update::Problem(run, problem) => self.with(run, |run| run.problem = Some(problem)),
             Update::Recovered(run) => self.with(run, |run| run.problem = None),
             Update::Alive(run, alive) => self.with(run, |run| run.alive = alive),
-            Update::Attached(run) => self.live = Some(Live { run, ..Live::default() }),
+            Update::Attached(run) => (self.live, self.ended) = (Some(Live { run, ..Live::default() }), None),
             Update::Reply(reply) => {
                 if let Some(live) = &mut self.live {
                     live.apply(reply);
                 }
             }
-            Update::Detached(_) => self.live = None,
+            Update::Detached(_) => {
+                if let Some(mut live) = self.live.take() {
+                    live.look(|history| history.go_live());
+                    let Live { run, welcome, frames, .. } = live;
+                    self.ended = Some(Live { run, welcome, frames, ..Live::default() });
+                }
+            }
             Update::Branch(branch) => {
                 let number = branch.question.branch;
                 match self.branches.iter_mut().find(|known| known.question.branch == number) {

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use cartwheel_envs::KeyBindings;
+
 use crate::number::short;
 
 macro_rules! texts {
@@ -17,6 +19,8 @@ texts! {
     ROLLOUTS = "Rollouts";
     NOTHING_OPEN = "No run is open. Start one with `cartwheel train CartPole-v1 --view`, or open a finished one with `cartwheel watch RUN`.";
     NO_PICTURES = "This run is not live. Its episodes are in the time line: pick one there, or click a curve.";
+    RUN_OVER = "The run has ended. This is its last picture.";
+    SHOW_LAST_EPISODE = "Show its last episode";
     NO_FRAMES = "Attached. The first picture comes with the next step.";
     ENV_ABSENT = "Nothing was heard of this environment yet.";
     EMPTY_FILM = "This episode could not be played again.";
@@ -38,7 +42,10 @@ texts! {
     WEIGHTS_NOT_LIVE = "This needs the run's weights, which come from a live run.";
     NO_JUDGE = "No weights judge this episode.";
     WEIGHTS_AWAITED = "The weights are on their way.";
-    NO_MAP_OF_IMAGES = "A map needs two numbers of an observation, and this one is an image.";
+    NO_VALUE_MAP_OF_IMAGES = "No value map here: it is drawn over two numbers of the observation, and this observation is an image. The Inspector shows the image, with the pixels that the value hangs on; the time line shows the value step by step.";
+    NO_REPLAY_MAP_OF_IMAGES = "No replay map here: it is drawn over two numbers of the observation, and this observation is an image. The Machine room shows how full the replay buffer is.";
+    STATE_VALUES = "Value of each state";
+    OTHERWISE_AS_NOW = "A cell stands for several states: shown is the one that is otherwise as it is now.";
     REPLAY_BUFFER = "Replay buffer";
     REPLAY_MAP = "Replay buffer map";
     REPLAY_NOT_LIVE = "The replay buffer is in the memory of a live run.";
@@ -75,7 +82,7 @@ texts! {
     USING_REPLAY = "replay";
     EVALUATING = "evaluating";
     WRITING = "writing";
-    HELD = "held by you";
+    HELD = "paused or slowed down";
     INSPECTOR = "Inspector";
     OBSERVATION = "observation";
     SEEN = "seen";
@@ -128,6 +135,17 @@ texts! {
     TAKE_OVER_HINT = "Hold one of the environment's keys to act instead of the agent; let go, and it is the agent's again";
     TAKE_OVER_NEEDS_ENV = "Click an environment of a live run first";
     NO_KEYS = "This environment declares no keys";
+    YOU_ACT = "Hold a key to act";
+    GIVES_BACK = "gives it back";
+    NOTHING_MOVES = "Nothing is shown that could move: open an episode, or a run that is live";
+    NEEDS_EPISODE = "This is for an episode: open one in the time line";
+    NO_LATER_EPISODE = "There is no later episode of this environment";
+    NO_EARLIER_EPISODE = "There is no earlier episode";
+    IS_FLAT_OUT = "It goes as fast as it can already";
+    IS_LIVE_ALREADY = "This is the live run";
+    RUN_NOT_LIVE = "The run is not live";
+    NO_ENVIRONMENTS = "Only the environments of a live run are shown side by side";
+    NOTHING_TO_LINK = "No run is open that a command could name";
 
     LOOKING_FOR_RUNS = "Looking for runs. Start one with `cartwheel train CartPole-v1`";
     TUI_KEYS = "space pause · ← → step · + - 0 speed · ↑ ↓ environment · m curves · e episode before (E of all environments) · l live · Tab next run · q quit";
@@ -180,7 +198,7 @@ texts! {
     FAILED = "failed";
     READING = "reading";
     SEED = "seed";
-    BEST_RETURN = "best";
+    BEST_RETURN = "best evaluation";
     CONFIGURATION = "Configuration";
     DIFFERENCES_FROM = "Differences from";
     NO_DIFFERENCES = "None";
@@ -296,6 +314,19 @@ pub(crate) fn episode_awaited(number: usize, last: Option<usize>) -> String {
 
 pub(crate) fn other_spaces(env: &str) -> String {
     format!("the policy is for other observations or actions than those of {env}: choose weights of a run on it")
+}
+
+pub(crate) fn reins(bindings: &KeyBindings, give_back: &str) -> String {
+    let keys: Vec<_> = bindings.keys.iter().map(|(key, _, meaning)| format!("{key} {meaning}")).collect();
+    format!("{YOU_ACT}:   {}   ({give_back} {GIVES_BACK})", keys.join("   "))
+}
+
+pub(crate) fn too_many_states(count: usize) -> String {
+    format!("{count} states are too many to show side by side. The time line shows the value step by step.")
+}
+
+pub(crate) fn state(number: i32) -> String {
+    format!("state {number}")
 }
 
 pub(crate) fn cannot_replay(problem: &str) -> String {

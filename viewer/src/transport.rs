@@ -3,9 +3,11 @@
 use cartwheel_trainer::watch;
 
 use crate::command::{Action, Command, Commands};
+use crate::link::link;
 use crate::model::{Live, Model};
 use crate::playback::{faster, slower};
 use crate::state::State;
+use crate::text;
 
 /// Vector steps a second of the slowest live run. Beyond the other end comes only as fast as it goes.
 pub(crate) const LIVE_SPEEDS: (f32, f32) = (0.5, 16_384.0);
@@ -65,9 +67,49 @@ fn run(live: &mut Live, env: Option<u32>, action: Action) -> Option<watch::Comma
             // What is looked back at should not run away.
             (!paused).then_some(watch::Command::Pause)
         }
+        Action::Faster | Action::Slower | Action::FlatOut if live.history.at().is_some() => {
+            // A speed is of what is now: what was looked back at would stay in sight while the run goes on.
+            live.look(|history| history.go_live());
+            run(live, env, action)
+        }
         Action::Faster => speed.map(|speed| watch::Command::Speed(live_speed(speed * 2.0))),
         Action::Slower => Some(watch::Command::Speed(live_speed(speed.unwrap_or(live.status.measured_speed) / 2.0))),
         Action::FlatOut => Some(watch::Command::Speed(None)),
+        _ => None,
+    }
+}
+
+/// Why an action would do nothing now, in words for the user.
+pub(crate) fn why_not(model: &Model, state: &State, action: Action) -> Option<&'static str> {
+    let (film, live) = (model.film.is_some(), model.live.as_ref());
+    let flat_out =
+        if film { model.playback_speed.is_infinite() } else { live.is_some_and(|l| l.status.speed.is_none()) };
+    match action {
+        Action::PlayPause
+        | Action::StepForward
+        | Action::StepBack
+        | Action::Faster
+        | Action::Slower
+        | Action::FlatOut
+            if !film && live.is_none() =>
+        {
+            Some(text::NOTHING_MOVES)
+        }
+        Action::Faster | Action::FlatOut if flat_out => Some(text::IS_FLAT_OUT),
+        Action::ToStart | Action::ToEnd if !film => Some(text::NEEDS_EPISODE),
+        Action::NextEpisode if !film => Some(text::NEEDS_EPISODE),
+        Action::NextEpisode if neighbor(model, state, true).is_none() => Some(text::NO_LATER_EPISODE),
+        Action::PreviousEpisode if neighbor(model, state, false).is_none() => Some(text::NO_EARLIER_EPISODE),
+        Action::GoLive if !film => match live {
+            None => Some(text::RUN_NOT_LIVE),
+            Some(live) if live.history.at().is_none() => Some(text::IS_LIVE_ALREADY),
+            Some(_) => None,
+        },
+        Action::Grid if film || live.is_none() && model.ended.is_none() => Some(text::NO_ENVIRONMENTS),
+        Action::TakeOver if state.taking_over.is_none() && (live.is_none() || state.env.is_none()) => {
+            Some(text::TAKE_OVER_NEEDS_ENV)
+        }
+        Action::CopyLink if link(model, state).is_none() => Some(text::NOTHING_TO_LINK),
         _ => None,
     }
 }
@@ -144,6 +186,38 @@ mod tests {
         assert_eq!((model.cursor, model.playing), (0, true), "from the beginning again");
         act(&mut model, &state, Action::GoLive);
         assert!(model.film.is_none() && !model.playing);
+    }
+
+    #[test]
+    fn what_does_nothing_says_why() {
+        let nothing = (Model::default(), State::default());
+        for action in [Action::PlayPause, Action::StepBack, Action::Slower, Action::ToEnd, Action::NextEpisode] {
+            assert!(why_not(&nothing.0, &nothing.1, action).is_some(), "{action:?}");
+        }
+        assert_eq!(why_not(&nothing.0, &nothing.1, Action::CopyLink), Some(text::NOTHING_TO_LINK));
+        assert_eq!(why_not(&nothing.0, &nothing.1, Action::Help), None);
+        let (live, state) = model(false);
+        assert_eq!(why_not(&live, &state, Action::PlayPause), None);
+        assert_eq!(why_not(&live, &state, Action::FlatOut), Some(text::IS_FLAT_OUT));
+        assert_eq!(why_not(&live, &state, Action::ToStart), Some(text::NEEDS_EPISODE));
+        assert_eq!(why_not(&live, &state, Action::GoLive), Some(text::IS_LIVE_ALREADY));
+        assert_eq!(why_not(&live, &state, Action::TakeOver), Some(text::TAKE_OVER_NEEDS_ENV));
+        assert_eq!(why_not(&live, &state, Action::PreviousEpisode), None);
+        let (film, state) = model(true);
+        assert_eq!(why_not(&film, &state, Action::ToStart), None);
+        assert_eq!(why_not(&film, &state, Action::PreviousEpisode), Some(text::NO_EARLIER_EPISODE));
+        assert_eq!(why_not(&film, &state, Action::GoLive), None);
+    }
+
+    #[test]
+    fn a_speed_is_of_what_is_now() {
+        let (mut model, state) = model(false);
+        for step in [1, 2, 3] {
+            model.apply(Update::Reply(Reply::Frames(vec![EnvFrame { step, ..EnvFrame::default() }])));
+        }
+        act(&mut model, &state, Action::StepBack);
+        act(&mut model, &state, Action::FlatOut);
+        assert_eq!(model.live.as_ref().map(|live| (live.history.at(), live.frames[&0].step)), Some((None, 3)));
     }
 
     #[test]

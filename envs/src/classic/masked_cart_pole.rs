@@ -59,6 +59,10 @@ impl Env for MaskedCartPole {
         Ok(step)
     }
 
+    fn observation_names(&self) -> &[&str] {
+        &["position", "angle"]
+    }
+
     fn inner(&self) -> Option<&dyn Env> {
         Some(&self.env)
     }

@@ -25,6 +25,11 @@ impl Grid {
         self.rows * self.columns
     }
 
+    /// Rows and columns.
+    pub(super) fn shape(self) -> [usize; 2] {
+        [self.rows as usize, self.columns as usize]
+    }
+
     /// Row and column of a cell.
     #[inline]
     pub(super) fn place(self, cell: i32) -> [i32; 2] {

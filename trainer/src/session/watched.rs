@@ -22,7 +22,7 @@ impl Session<'_> {
             epsilon: self.epsilon,
             mlp: self.dqn.mlp().clone(),
             action_space: self.plan.action_space.clone(),
-            replay_capacity: self.replay.capacity() as u64,
+            replay_capacity: self.replay.transition_capacity() as u64,
             shelf: self.shelf.clone(),
             returns: self.returns(),
         };
@@ -60,7 +60,7 @@ impl Session<'_> {
 
     /// After each phase: where the run is, for viewers, and what they decided, for the run's files.
     pub(super) fn show(&mut self, progress: &Progress, policy_lag: u64, queue: (usize, usize)) {
-        self.watch.numbers().store(progress, Phase { replay: self.replay.len(), policy_lag, queue });
+        self.watch.numbers().store(progress, Phase { replay: self.replay.transitions(), policy_lag, queue });
         self.writer.hurry(self.watch.attended());
         if let Some(now) = self.watch.intervention() {
             self.note(now);

@@ -28,9 +28,12 @@ pub enum WatchError {
     },
     /// Nobody listens.
     #[error(
-        "nobody answers at {address}: the run (process {pid}) was killed; `cartwheel train --resume` goes on with it"
+        "nobody answers at {address}: the run in {run} (process {pid}) was killed; `cartwheel train --resume {run}` goes on with it",
+        run = run.display()
     )]
     Nobody {
+        /// The run's folder; empty where only an address is known.
+        run: PathBuf,
         /// Where.
         address: SocketAddr,
         /// The process that listened.
@@ -105,7 +108,10 @@ impl Connection {
     /// # Errors
     /// If it is not live, or does not let this viewer in.
     pub fn open(run: &Path) -> Result<Self, WatchError> {
-        Self::to(&WatchFile::load(run)?)
+        Self::to(&WatchFile::load(run)?).map_err(|error| match error {
+            WatchError::Nobody { address, pid, .. } => WatchError::Nobody { run: run.to_owned(), address, pid },
+            other => other,
+        })
     }
 
     /// Attaches to the run that `file` tells of.
@@ -115,7 +121,7 @@ impl Connection {
     pub fn to(file: &WatchFile) -> Result<Self, WatchError> {
         let address = file.address;
         let token = wire::parse_token(&file.token).ok_or(WatchError::WrongToken(address))?;
-        let nobody = |_| WatchError::Nobody { address, pid: file.pid };
+        let nobody = |_| WatchError::Nobody { run: PathBuf::new(), address, pid: file.pid };
         let mut stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(nobody)?;
         let lost = |error: io::Error| WatchError::Lost(error.to_string());
         stream.set_nodelay(true).map_err(lost)?;

@@ -78,6 +78,10 @@ impl App {
     }
 
     fn act(&mut self, ctx: &Context, action: Action) {
+        if let Some(why) = transport::why_not(&self.model, &self.state, action) {
+            self.state.notice = Some(why.to_owned());
+            return;
+        }
         match action {
             Action::TakeOver => self.toggle_reins(),
             Action::Grid => {

@@ -10,6 +10,7 @@ mod replay_buffer;
 mod rollouts;
 mod runs;
 mod seen;
+mod states;
 mod subject;
 #[cfg(test)]
 mod testing;

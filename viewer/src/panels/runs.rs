@@ -12,12 +12,11 @@ use crate::command::{Command, Commands};
 use crate::compare;
 use crate::model::{Model, Run, RunId};
 use crate::number;
-use crate::series::EPISODE_RETURN;
 use crate::text;
 use crate::theme::Theme;
 
-/// Metrics that say how well a run did, the best first.
-const RETURNS: &[&str] = &["eval/mean_reward", "rollout/ep_rew_mean", EPISODE_RETURN];
+/// The metric that says how well a run did, the same while it trains and after.
+const EVALUATION: &str = "eval/mean_reward";
 
 /// Size of the letters under a run's name, in points.
 const SMALL: f32 = 12.0;
@@ -167,7 +166,7 @@ fn outcome(run: &Run, outcome: &Outcome) -> &'static str {
 }
 
 fn best_return(run: &Run) -> Option<f64> {
-    RETURNS.iter().find_map(|metric| run.metrics.get(*metric)?.extremes()).map(|(_, best)| best)
+    run.metrics.get(EVALUATION)?.extremes().map(|(_, best)| best)
 }
 
 /// What a run was told, and what another was told otherwise.
@@ -240,7 +239,7 @@ mod tests {
     fn runs_are_listed_and_clicked() {
         let mut harness = stage(Runs::default(), model(), State::default());
         harness.run();
-        harness.get_by_label("finished · 12\u{202f}000 steps · best 487.5");
+        harness.get_by_label("finished · 12\u{202f}000 steps · best evaluation 487.5");
         harness.get_by_label("CartPole-v1 · dqn · seed 7");
         harness.get_by_label("run.json does not parse");
         harness.get_by_label("Show the curves of tested").click();
@@ -319,7 +318,7 @@ mod tests {
         model.apply(Update::Reply(Reply::Status(Status { step: 12_345, ..Status::default() })));
         let mut harness = stage(Runs::default(), model, State::default());
         harness.run();
-        harness.get_by_label("live · 12\u{202f}345 steps · best 487.5");
+        harness.get_by_label("live · 12\u{202f}345 steps · best evaluation 487.5");
     }
 
     #[test]

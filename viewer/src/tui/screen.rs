@@ -108,9 +108,13 @@ fn environment(frame: &mut Frame<'_>, area: Rect, model: &Model, live: Option<&L
             Some(cartwheel_envs::OwnedAction::Discrete(action)) => Some(*action),
             _ => None,
         };
+        let run = film.map(|(film, _)| film.run).or(live.map(|live| live.run));
+        let spaces = run.and_then(|run| model.runs.get(run)?.spaces.as_ref()?.as_ref().ok());
+        let first = spaces.map_or(0, |spaces| spaces.first_action());
         let spans = q.iter().enumerate().map(|(i, q)| {
-            let span = Span::raw(format!("{i}: {q:.2}  "));
-            if chosen == Some(i as i32) { span.bold().green() } else { span }
+            let name = spaces.map_or_else(|| i.to_string(), |spaces| spaces.action_name(i));
+            let span = Span::raw(format!("{name}: {q:.2}  "));
+            if chosen == Some(i as i32 + first) { span.bold().green() } else { span }
         });
         frame.render_widget(Paragraph::new(Line::from_iter(spans)), values);
     }

@@ -80,6 +80,10 @@ impl Env for Acrobot {
         Ok(Step { reward: if terminated { 0.0 } else { -1.0 }, terminated, truncated: false })
     }
 
+    fn observation_names(&self) -> &[&str] {
+        &["cos θ1", "sin θ1", "cos θ2", "sin θ2", "θ1 velocity", "θ2 velocity"]
+    }
+
     fn draw(&self, scene: &mut Scene) {
         scene::draw(&self.state, scene);
     }

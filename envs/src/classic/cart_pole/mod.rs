@@ -101,6 +101,10 @@ impl Env for CartPole {
         Ok(Step { reward: self.rewards[usize::from(terminated)].into(), terminated, truncated: false })
     }
 
+    fn observation_names(&self) -> &[&str] {
+        &["position", "velocity", "angle", "angular velocity"]
+    }
+
     fn draw(&self, scene: &mut Scene) {
         scene::draw(&self.state, scene);
     }

@@ -90,6 +90,10 @@ impl Env for MountainCar {
         Ok(Step { reward: -1.0, terminated, truncated: false })
     }
 
+    fn observation_names(&self) -> &[&str] {
+        &["position", "velocity"]
+    }
+
     fn draw(&self, scene: &mut Scene) {
         scene::draw(self.state.position, dynamics::GOAL, scene);
     }

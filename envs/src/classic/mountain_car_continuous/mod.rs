@@ -87,6 +87,14 @@ impl Env for MountainCarContinuous {
         Ok(Step { reward: dynamics::reward(throttle, terminated), terminated, truncated: false })
     }
 
+    fn observation_names(&self) -> &[&str] {
+        &["position", "velocity"]
+    }
+
+    fn action_names(&self) -> &[&str] {
+        &["force"]
+    }
+
     fn draw(&self, scene: &mut Scene) {
         scene::draw(self.state.position(), dynamics::GOAL, scene);
     }

@@ -94,6 +94,14 @@ impl Env for Pendulum {
         Ok(Step { reward, terminated: false, truncated: false })
     }
 
+    fn observation_names(&self) -> &[&str] {
+        &["cos θ", "sin θ", "angular velocity"]
+    }
+
+    fn action_names(&self) -> &[&str] {
+        &["torque"]
+    }
+
     fn draw(&self, scene: &mut Scene) {
         scene::draw(&self.state, self.torque, scene);
     }

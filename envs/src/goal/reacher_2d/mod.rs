@@ -128,6 +128,25 @@ impl Env for Reacher2D {
         Ok(Step { reward: self.reward(self.distance()), terminated: false, truncated: false })
     }
 
+    fn observation_names(&self) -> &[&str] {
+        &[
+            "tip x",
+            "tip y",
+            "goal x",
+            "goal y",
+            "cos shoulder",
+            "sin shoulder",
+            "cos elbow",
+            "sin elbow",
+            "shoulder velocity",
+            "elbow velocity",
+        ]
+    }
+
+    fn action_names(&self) -> &[&str] {
+        &["shoulder speed", "elbow speed"]
+    }
+
     fn draw(&self, scene: &mut Scene) {
         scene::draw(&self.state, self.distance() < DISTANCE_THRESHOLD, scene);
     }

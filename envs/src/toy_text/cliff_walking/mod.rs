@@ -69,6 +69,10 @@ impl Env for CliffWalking {
         Ok(step)
     }
 
+    fn grid_shape(&self) -> Option<[usize; 2]> {
+        Some(dynamics::GRID.shape())
+    }
+
     fn draw(&self, scene: &mut Scene) {
         scene::draw(self.position.state, scene);
     }

@@ -93,6 +93,10 @@ impl Env for FrozenLake {
         Ok(step)
     }
 
+    fn grid_shape(&self) -> Option<[usize; 2]> {
+        Some(self.map.grid().shape())
+    }
+
     fn draw(&self, scene: &mut Scene) {
         scene::draw(&self.map, self.position.state, scene);
     }

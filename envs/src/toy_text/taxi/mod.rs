@@ -22,7 +22,7 @@ mod dynamics;
 mod scene;
 mod vector;
 
-use dynamics::{ACTIONS, IN_TAXI, STATES, STOPS, Town};
+use dynamics::{ACTIONS, GRID, IN_TAXI, STATES, STOPS, Town};
 use serde::{Deserialize, Serialize};
 
 use crate::toy_text::tabular::{Position, Probability, discrete};
@@ -124,6 +124,10 @@ impl Env for Taxi {
         let step = self.config.step(&mut self.state, action, rng);
         observation.write(&[self.state.position.state]);
         Ok(step)
+    }
+
+    fn grid_shape(&self) -> Option<[usize; 2]> {
+        Some(GRID.shape())
     }
 
     fn draw(&self, scene: &mut Scene) {

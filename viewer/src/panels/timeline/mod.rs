@@ -56,7 +56,7 @@ fn strips(ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
     let model = context.model;
     if let Some(film) = &model.film {
         let track = Track::of_film(film);
-        if let Some(step) = strips::show(ui, &track, model.cursor as usize) {
+        if let Some(step) = strips::show(ui, &track, model.cursor as usize, context.spaces(film.run)) {
             commands.push(Command::Seek(step as u32));
         }
         return;
@@ -70,7 +70,7 @@ fn strips(ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
     let track = Track::of_frames(&frames);
     let shown = live.frames.get(&env).map_or(0, |frame| frame.step);
     let cursor = frames.iter().rposition(|frame| frame.step <= shown).unwrap_or_default();
-    if let Some(place) = strips::show(ui, &track, cursor)
+    if let Some(place) = strips::show(ui, &track, cursor, context.spaces(live.run))
         && let Some(frame) = frames.get(place)
     {
         commands.push(Command::LookBack(frame.step));

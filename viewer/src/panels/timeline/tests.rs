@@ -165,6 +165,19 @@ fn strips_seek() {
 }
 
 #[test]
+fn pointing_at_a_step_says_what_was_done() {
+    let (mut model, state) = opened();
+    let settings = cartwheel_trainer::Settings::shipped(cartwheel_trainer::Algo::Dqn, "CartPole-v1").unwrap();
+    model.apply(Update::Spaces(0, crate::spaces::Spaces::of(&settings)));
+    model.apply(Update::Film(Arc::new(fixture::film(99))));
+    let mut harness = show(model, state);
+    harness.run();
+    harness.get_by_label(text::STRIPS).hover();
+    (0..60).for_each(|_| harness.step());
+    harness.get_by_label_contains("action push ");
+}
+
+#[test]
 fn the_film_is_described_and_judged_by_others() {
     let (mut model, state) = opened();
     let note = text::cut_off(3, 9);
