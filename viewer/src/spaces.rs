@@ -1,5 +1,6 @@
 //! What a run's environment looks like from outside.
 
+use cartwheel_agents::GreedyPolicy;
 use cartwheel_envs::{OwnedAction, Space};
 use cartwheel_trainer::Settings;
 
@@ -37,6 +38,13 @@ impl Spaces {
             _ => Vec::new(),
         };
         Ok(Self { fields: fields(&observation), layout: layout(&observation), observation, action, meanings })
+    }
+
+    /// Those that a run's weights are for, which are its environment's: what its actions mean is not among them.
+    pub fn of_policy(policy: &GreedyPolicy) -> Self {
+        let (observation, action) = (policy.observation_space().clone(), policy.action_space().clone());
+        let (fields, layout) = (fields(&observation), layout(&observation));
+        Self { observation, action, fields, layout, meanings: Vec::new() }
     }
 
     /// The number of the first action, as the environment counts it; 0 where actions are not counted.
