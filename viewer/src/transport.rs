@@ -3,48 +3,33 @@
 use cartwheel_trainer::watch;
 
 use crate::command::{Action, Command, Commands};
-use crate::model::{Live, Model};
-use crate::playback::{faster, slower};
+use crate::model::{Driven, Live, Model};
 use crate::state::State;
 
 /// Vector steps a second of the slowest live run. Beyond the other end comes only as fast as it goes.
 pub(crate) const LIVE_SPEEDS: (f32, f32) = (0.5, 16_384.0);
 
-/// Does what `action` asks of the episode that is shown, or else of the live run, and answers what is to be done beside.
+/// Does what `action` asks of the view that the keys drive: two policies, a branch, the episode that is shown, or else the
+/// live run; and answers what is to be done beside.
 /// Other actions do nothing here.
 pub(crate) fn act(model: &mut Model, state: &State, action: Action) -> Commands {
     match action {
         Action::NextEpisode => neighbor(model, state, true).into_iter().collect(),
         Action::PreviousEpisode => neighbor(model, state, false).into_iter().collect(),
         Action::GoLive => {
+            model.drive(Driven::Main);
             model.close_film();
             Commands::new()
         }
-        action if model.film.is_some() => {
-            film(model, action);
+        action if model.player(model.driven()).is_some() => {
+            if let Some(mut player) = model.player(model.driven()) {
+                player.act(action);
+            }
             Commands::new()
         }
         action => {
             model.live.as_mut().and_then(|live| run(live, state.env, action)).map(Command::Run).into_iter().collect()
         }
-    }
-}
-
-fn film(model: &mut Model, action: Action) {
-    let real_time = model.film.as_ref().map_or(1.0, |film| film.real_time);
-    match action {
-        Action::PlayPause => model.play(!model.playing),
-        Action::StepForward | Action::StepBack => {
-            model.play(false);
-            let step = if action == Action::StepForward { model.cursor + 1 } else { model.cursor.saturating_sub(1) };
-            model.seek(step);
-        }
-        Action::ToStart => model.seek(0),
-        Action::ToEnd => model.seek(u32::MAX),
-        Action::Faster => model.playback_speed = faster(model.playback_speed, real_time),
-        Action::Slower => model.playback_speed = slower(model.playback_speed, real_time),
-        Action::FlatOut => model.playback_speed = f32::INFINITY,
-        _ => {}
     }
 }
 
@@ -143,6 +128,36 @@ mod tests {
         assert_eq!((model.cursor, model.playing), (0, true), "from the beginning again");
         act(&mut model, &state, Action::GoLive);
         assert!(model.film.is_none() && !model.playing);
+    }
+
+    #[test]
+    fn keys_drive_the_view_that_is_in_front() {
+        let (mut model, state) = model(true);
+        model.apply(Update::Contest(Arc::new(fixture::contest(9, 5))));
+        model.apply(Update::Branch(Arc::new(fixture::branch(0, 3, 4))));
+        let press = |model: &mut Model, action| assert_eq!(act(model, &state, action), []);
+        let cursors = |model: &Model| [model.cursor, model.contest_at.cursor, model.branch_at.cursor];
+        press(&mut model, Action::StepForward);
+        assert_eq!(cursors(&model), [1, 0, 4], "a branch is looked at where it has come to");
+        model.drive(Driven::Contest);
+        press(&mut model, Action::ToEnd);
+        assert_eq!(cursors(&model), [1, 9, 4], "the longer side's end");
+        press(&mut model, Action::StepBack);
+        press(&mut model, Action::PlayPause);
+        model.pass(Duration::from_millis(100));
+        assert_eq!((cursors(&model), model.contest_at.playing, model.playing), ([1, 9, 4], false, false));
+        model.drive(Driven::Branch);
+        press(&mut model, Action::StepBack);
+        assert_eq!(cursors(&model), [1, 9, 3]);
+        press(&mut model, Action::Slower);
+        assert_eq!((model.branch_at.speed, model.playback_speed), (25.0, 50.0));
+        // Without a branch the keys are the episode's again.
+        model.branches.clear();
+        press(&mut model, Action::StepForward);
+        assert_eq!(cursors(&model), [2, 9, 3]);
+        model.drive(Driven::Contest);
+        press(&mut model, Action::GoLive);
+        assert_eq!((model.driven(), model.film.is_some()), (Driven::Main, false));
     }
 
     #[test]

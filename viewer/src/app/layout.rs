@@ -3,6 +3,7 @@
 use eframe::egui::{CentralPanel, Frame, Panel as Side, Ui};
 
 use super::App;
+use crate::command::Command;
 use crate::panels::{Context, Place};
 
 impl App {
@@ -40,7 +41,9 @@ impl App {
         if here().count() > 1 {
             ui.horizontal_wrapped(|ui| {
                 for panel in here() {
-                    ui.selectable_value(front, panel.name(), panel.name());
+                    if ui.selectable_value(front, panel.name(), panel.name()).clicked() {
+                        self.commands.push(Command::Drive(panel.driven()));
+                    }
                 }
             });
             ui.separator();
