@@ -158,6 +158,7 @@ fn check_behavior(env: &mut dyn Env, found: &mut Vec<Violation>) {
         report(found, "observation space", message);
     }
 
+    check_state_variables(env, &second, found);
     // Where the run stopped is as good a place as any: mostly the middle of an episode.
     let Some(saved) = env.save() else { return };
     let (mut rng_again, mut choices_again) = (rng.clone(), choices.clone());
@@ -172,6 +173,26 @@ fn check_behavior(env: &mut dyn Env, found: &mut Vec<Violation>) {
         let advice = "save everything that changes between steps";
         report(found, "save and restore", format!("after restore, the same actions gave another {at}; {advice}"));
     }
+}
+
+/// The present values, set again, must change nothing.
+fn check_state_variables(env: &mut dyn Env, run: &[Moment], found: &mut Vec<Violation>) {
+    let variables = env.state_variables();
+    let (Some(last), false) = (run.last(), variables.is_empty()) else { return };
+    let (saved, values) = (env.save(), variables.iter().map(|variable| variable.value).collect::<Vec<_>>());
+    let mut row = Rows::for_space(&env.observation_space(), 1);
+    prefill(row.row_mut(0), Fill::Low);
+    let message = match env.set_state_variables(&values, row.row_mut(0)) {
+        Err(error) => format!("the present values were refused: {error}"),
+        Ok(()) if env.state_variables() != variables || env.save() != saved => {
+            "to set the present values changed the state; leave alone what they do not tell".to_owned()
+        }
+        Ok(()) if !same(&row, &last.observation) => {
+            "to set the present values wrote another observation; a wrapper writes what it would have shown".to_owned()
+        }
+        Ok(()) => return,
+    };
+    report(found, "state variables", message);
 }
 
 #[derive(PartialEq)]

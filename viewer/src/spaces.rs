@@ -1,5 +1,6 @@
 //! What a run's environment looks like from outside.
 
+use cartwheel_agents::GreedyPolicy;
 use cartwheel_envs::{OwnedAction, Row, Space};
 use cartwheel_trainer::Settings;
 
@@ -90,6 +91,13 @@ impl Spaces {
     /// Whether an observation is an image, or so many numbers that nobody chooses two of them.
     pub fn is_image(&self) -> bool {
         self.layout.is_some() || (self.states.is_none() && self.fields.len() > MOST_FIELDS)
+    }
+
+    /// Those that a run's weights are for, which are its environment's: what its actions mean is not among them.
+    pub fn of_policy(policy: &GreedyPolicy) -> Self {
+        let (observation, action) = (policy.observation_space().clone(), policy.action_space().clone());
+        let (fields, layout) = (fields(&observation, &[]), layout(&observation));
+        Self { states: States::of(&observation, None), observation, action, fields, layout, names: Vec::new() }
     }
 
     /// The number of the first action, as the environment counts it; 0 where actions are not counted.

@@ -245,6 +245,17 @@ texts! {
     WHAT_IF_HINT = "Goes on from this step with other actions than were taken. The environment's randomness goes on as it would have";
     CHOICES = "Choices";
     CHOICE_HINT = "Takes this action";
+    BRANCH_PICTURE = "Branch";
+    AS_RECORDED = "As it was recorded";
+    RETURNS_SO_FAR = "Return so far of each branch and of the episode";
+    RETURNS_SO_FAR_HINT = "Return so far: the grey line is the episode, each branch has its color. Click to go to a step";
+    STATE = "State";
+    SET_STATE = "Set this state";
+    SET_STATE_HINT = "Goes on from a state with these numbers. What is not among them, as the time that has passed, stays";
+    NO_STATE_VARIABLES = "This environment declares no state variables: its state cannot be edited here";
+    HAS_KEYS = "the keys move this";
+    HAS_KEYS_HINT = "Space, arrows, Home, End, + and - move this view";
+    GIVE_KEYS = "Give it the keys";
     FOLLOW_POLICY = "Let the policy go on";
     TAKE_BACK = "Take the last step back";
     REMOVE = "Remove";
@@ -420,6 +431,34 @@ pub(crate) fn real_time(fps: u32) -> String {
     format!("{fps} steps a second")
 }
 
+pub(crate) fn state_refused(problem: &str) -> String {
+    format!("The state stays as it is: {problem}")
+}
+
+pub(crate) fn environment(id: &str, args: &serde_json::Map<String, serde_json::Value>) -> String {
+    let args: Vec<_> = args.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    if args.is_empty() { id.to_owned() } else { format!("{id} ({})", args.join(", ")) }
+}
+
+pub(crate) fn other_worlds([left, right]: [&str; 2], [left_env, right_env]: [&str; 2]) -> String {
+    format!(
+        "{left} is of {left_env} and {right} of {right_env}: two policies are compared in one environment. Choose runs of the same one."
+    )
+}
+
+pub(crate) fn standing(now: &str, all: &str, steps: u32, ended: bool) -> String {
+    let end = if ended { "in all" } else { "so far, and no end" };
+    format!("return {now} here, {all} after {steps} steps {end}")
+}
+
+pub(crate) fn give_keys(view: &str) -> String {
+    format!("Give the keys to {view}")
+}
+
+pub(crate) fn fork(step: u32) -> String {
+    format!("Branch off here, at step {step}")
+}
+
 pub(crate) fn branch_failed(problem: &str) -> String {
     format!("It ends here, because the environment failed: {problem}")
 }
@@ -432,7 +471,7 @@ pub(crate) fn branch_from(episode: usize, step: u32) -> String {
     format!("Branch off episode {episode} at step {step}")
 }
 
-pub(crate) fn branch(number: u32, episode: usize, from: u32, steps: usize, return_: &str) -> String {
+pub(crate) fn branch(number: u32, episode: usize, from: u32, steps: u32, return_: &str) -> String {
     format!("Branch {number}: episode {episode} from step {from}, {steps} steps, return {return_}")
 }
 
@@ -440,7 +479,7 @@ pub(crate) fn remove_branch(number: u32) -> String {
     format!("Remove branch {number}")
 }
 
-pub(crate) fn branch_at(step: usize, return_: &str) -> String {
+pub(crate) fn branch_at(step: u32, return_: &str) -> String {
     format!("Step {step} · return {return_}")
 }
 

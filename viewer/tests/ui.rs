@@ -11,7 +11,7 @@ use cartwheel_viewer::panels::{self, Context, Panel};
 use cartwheel_viewer::{App, Commands, Model, Order, State, Update};
 use crossbeam::channel::{Receiver, unbounded};
 use eframe::egui::accesskit::Role;
-use eframe::egui::{CentralPanel, Event, Key, Modifiers, Theme};
+use eframe::egui::{CentralPanel, Event, Key, Modifiers, OutputCommand, Theme};
 use egui_kittest::kittest::Queryable as _;
 use egui_kittest::{Harness, SnapshotResults};
 use support::{Painter, fixture};
@@ -41,6 +41,12 @@ impl Window {
         let mut window = Self { harness, orders };
         window.settle();
         window
+    }
+
+    /// What comes once the run is looked at.
+    fn tell(&mut self, updates: impl IntoIterator<Item = Update>) {
+        updates.into_iter().for_each(|update| self.harness.state_mut().model.apply(update));
+        self.settle();
     }
 
     /// Lets commands be carried out and their pictures painted. A live run's window never comes to rest by itself.
@@ -218,6 +224,67 @@ fn space_pauses_and_resumes_a_live_run() {
     assert_eq!(window.commands(), [watch::Command::Pause]);
 }
 
+/// Whichever view was touched last, the keys move it and no other.
+#[test]
+fn keys_drive_the_view_in_front() {
+    let mut window = Window::showing(fixture::live());
+    window.sent();
+    window.tell([fixture::film(), fixture::contest(), fixture::branch()]);
+    let cursors = |window: &Window| {
+        let model = &window.harness.state().model;
+        (model.cursor, model.contest_at.cursor, model.branch_at.cursor)
+    };
+    assert_eq!(cursors(&window), (0, 0, 2));
+    window.press(Modifiers::NONE, Key::ArrowRight);
+    assert_eq!(cursors(&window), (1, 0, 2));
+    window.click("Side by side");
+    window.harness.get_by_label("the keys move this");
+    window.press(Modifiers::NONE, Key::ArrowRight);
+    window.press(Modifiers::NONE, Key::ArrowRight);
+    window.press(Modifiers::NONE, Key::ArrowLeft);
+    assert_eq!(cursors(&window), (1, 1, 2));
+    window.press(Modifiers::NONE, Key::End);
+    assert_eq!(cursors(&window), (1, 4, 2));
+    window.press(Modifiers::NONE, Key::Home);
+    window.press(Modifiers::NONE, Key::Space);
+    assert!(window.harness.state().model.contest_at.playing && !window.harness.state().model.playing);
+    window.press(Modifiers::NONE, Key::Space);
+    assert!(!window.harness.state().model.contest_at.playing);
+
+    window.click("What if");
+    let (_, contest, _) = cursors(&window);
+    window.press(Modifiers::NONE, Key::ArrowLeft);
+    assert_eq!(cursors(&window), (1, contest, 1));
+    window.click("Step forward");
+    assert_eq!(cursors(&window), (2, contest, 1), "the time line's buttons are the time line's");
+    window.press(Modifiers::NONE, Key::ArrowLeft);
+    window.click("Give the keys to What if");
+    window.press(Modifiers::NONE, Key::ArrowLeft);
+    window.click("Inspector");
+    window.press(Modifiers::NONE, Key::ArrowRight);
+    assert_eq!(cursors(&window), (2, contest, 0));
+    assert_eq!(window.commands(), [], "the live run goes on");
+}
+
+/// What is put into the clipboard opens the same view.
+#[test]
+fn the_command_that_opens_a_view_is_copied() {
+    let mut window = Window::showing(fixture::live());
+    window.tell([fixture::film()]);
+    window.press(Modifiers::NONE, Key::ArrowRight);
+    window.harness.key_press(Key::C);
+    let mut copied = None;
+    for _ in 0..4 {
+        window.harness.step();
+        let commands = &window.harness.output().platform_output.commands;
+        copied = copied.or(commands.iter().find_map(|command| match command {
+            OutputCommand::CopyText(text) => Some(text.clone()),
+            _ => None,
+        }));
+    }
+    assert_eq!(copied.as_deref(), Some("cartwheel watch runs/CartPole-v1-dqn-s1 --episode 7 --step 1"));
+}
+
 #[test]
 fn exploration_is_overridden_by_a_box() {
     let mut window = Window::showing(fixture::live());
@@ -236,6 +303,11 @@ fn every_panel_looks_as_it_should() {
         for panel in panels::all() {
             let mut model = Model::default();
             fixture::live().into_iter().for_each(|update| model.apply(update));
+            match panel.name() {
+                "Side by side" => model.apply(fixture::contest()),
+                "What if" => [fixture::film(), fixture::branch()].into_iter().for_each(|update| model.apply(update)),
+                _ => {}
+            }
             let state = State { run: Some(0), ..State::default() };
             let name = format!("{}_{theme:?}", panel.name()).to_lowercase().replace(' ', "_");
             results.add(picture(panel, model, state, theme).try_snapshot(&name));

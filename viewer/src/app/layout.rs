@@ -3,6 +3,7 @@
 use eframe::egui::{CentralPanel, Frame, Panel as Side, Ui};
 
 use super::App;
+use crate::command::Command;
 use crate::panels::{Context, Place};
 
 /// A window that is narrower has panels of its own sizes, in points: those of a wide one would leave no room between.
@@ -49,7 +50,9 @@ impl App {
             ui.horizontal_wrapped(|ui| {
                 ui.spacing_mut().item_spacing.x = 2.0;
                 for panel in here() {
-                    ui.selectable_value(front, panel.name(), panel.name());
+                    if ui.selectable_value(front, panel.name(), panel.name()).clicked() {
+                        self.commands.push(Command::Drive(panel.driven()));
+                    }
                 }
             });
             ui.separator();

@@ -2,6 +2,7 @@
 
 mod compare;
 mod curves;
+mod driver;
 mod heat;
 mod inspector;
 mod machine_room;
@@ -22,7 +23,7 @@ mod what_if;
 use eframe::egui::Ui;
 
 use crate::command::Commands;
-use crate::model::Model;
+use crate::model::{Driven, Model};
 use crate::state::State;
 
 /// Where a panel is.
@@ -57,6 +58,11 @@ pub trait Panel {
 
     /// Where it is.
     fn place(&self) -> Place;
+
+    /// What the keys of a player drive when it is brought to the front.
+    fn driven(&self) -> Driven {
+        Driven::Main
+    }
 
     /// Paints it. Every widget has a name that a screen reader can say.
     fn ui(&mut self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands);

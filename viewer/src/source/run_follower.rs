@@ -131,7 +131,7 @@ impl RunFollower {
             self.spaces.ask(&settings);
             updates.push(Update::Settings(self.run, Box::new(settings)));
         }
-        updates.extend(self.spaces.answer(self.alive).map(|spaces| Update::Spaces(self.run, spaces)));
+        updates.extend(self.spaces.answer(dir, self.alive).map(|spaces| Update::Spaces(self.run, spaces)));
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use eframe::egui::{Button, ComboBox, Label, RichText, Role, Slider, Ui, WidgetIn
 
 use super::icons::{self, Icon};
 use crate::command::{Action, Command, Commands};
-use crate::model::Live;
+use crate::model::{Driven, Live};
 use crate::panels::{Context, break_unless};
 use crate::playback::speeds;
 use crate::source::{Checkpoint, Film};
@@ -68,7 +68,7 @@ fn button(ui: &mut Ui, action: Action, icon: Icon, enabled: bool, commands: &mut
     response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, action.name()));
     let keys = ui.ctx().format_shortcut(&action.shortcut());
     if response.on_hover_text(format!("{} ({keys})", action.name())).clicked() {
-        commands.push(Command::Do(action));
+        commands.push(Command::ActIn(Driven::Main, action));
     }
 }
 
@@ -110,7 +110,7 @@ fn slider(ui: &mut Ui, speed: f32, (least, most): (f32, f32), commands: &mut Com
     let flat_out = ui.selectable_label(speed.is_infinite(), text::SHORT_FLAT_OUT);
     flat_out.widget_info(|| WidgetInfo::selected(Role::Button, true, speed.is_infinite(), Action::FlatOut.name()));
     if flat_out.on_hover_text(Action::FlatOut.name()).clicked() {
-        commands.push(Command::Do(Action::FlatOut));
+        commands.push(Command::ActIn(Driven::Main, Action::FlatOut));
     }
     (response.changed()).then_some(dragged)
 }

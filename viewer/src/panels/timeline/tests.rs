@@ -9,7 +9,7 @@ use egui_kittest::kittest::Queryable as _;
 
 use super::*;
 use crate::command::Action;
-use crate::model::{Model, Update};
+use crate::model::{Driven, Model, Update};
 use crate::source::{Checkpoint, Film, fixture};
 use crate::state::State;
 
@@ -143,7 +143,7 @@ fn buttons_are_the_keys() {
     ] {
         harness.get_by_label(action.name()).click();
         harness.run();
-        assert_eq!(commands(&mut harness), [Command::Do(action)]);
+        assert_eq!(commands(&mut harness), [Command::ActIn(Driven::Main, action)]);
     }
     harness.get_by_label(text::LIVE).click();
     harness.run();
