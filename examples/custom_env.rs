@@ -23,6 +23,15 @@ impl Env for Corridor {
         Space::discrete(2)
     }
 
+    /// What viewers call the number of an observation. Without names it is `[0]`.
+    fn observation_names(&self) -> &[&str] {
+        &["cell"]
+    }
+
+    fn action_names(&self) -> &[&str] {
+        &["left", "right"]
+    }
+
     fn reset(&mut self, _rng: &mut Generator, mut observation: RowMut<'_>) -> Result<()> {
         self.0 = 5.0;
         observation.write(&[self.0]);

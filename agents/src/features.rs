@@ -55,6 +55,11 @@ impl Features {
         self.width
     }
 
+    /// The first and the number of the states, where an observation is the number of one.
+    pub fn states(&self) -> Option<(i64, usize)> {
+        if let [Part::OneHot { n, start }] = self.parts[..] { Some((start, n)) } else { None }
+    }
+
     /// Writes what the network sees of `observation` to `to`, [`width`](Self::width) floats.
     #[inline]
     pub fn encode(&self, observation: Row<'_>, to: &mut [f32]) {

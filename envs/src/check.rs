@@ -92,6 +92,30 @@ fn check_space(rule: &'static str, space: &Space, found: &mut Vec<Violation>) {
     }
 }
 
+/// Names and cells are those of the spaces. A wrapper that changes a space and passes on the names of what is inside is
+/// forgiven: names that are not as many as they should be are not shown.
+fn check_names(env: &dyn Env, found: &mut Vec<Violation>) {
+    if env.inner().is_some() {
+        return;
+    }
+    let (observation, action) = (env.observation_space(), env.action_space());
+    let actions = if let Space::Discrete { n, .. } = action { n as usize } else { action.width() };
+    for (what, names, count) in
+        [("observation", env.observation_names(), observation.width()), ("action", env.action_names(), actions)]
+    {
+        if !names.is_empty() && names.len() != count {
+            let message = format!("{what}_names gives {}, where there are {count}; name each, or none", names.len());
+            report(found, "names", message);
+        }
+    }
+    if let Some([rows, columns]) = env.grid_shape()
+        && !matches!(observation, Space::Discrete { n, .. } if rows * columns > 0 && n as usize % (rows * columns) == 0)
+    {
+        let message = format!("grid_shape gives {rows} by {columns} cells, which do not divide {observation}");
+        report(found, "grid", message);
+    }
+}
+
 /// Checks each part of a composite, of which there must be one.
 fn check_parts<'a>(
     rule: &'static str,
@@ -113,6 +137,7 @@ struct Moment {
 }
 
 fn check_behavior(env: &mut dyn Env, found: &mut Vec<Violation>) {
+    check_names(env, found);
     let observed = env.observation_space();
     let seeded = || (Generator::new(7), Generator::new(8));
     // They outlive episodes, so the second run starts from those of the first.
@@ -133,6 +158,7 @@ fn check_behavior(env: &mut dyn Env, found: &mut Vec<Violation>) {
         report(found, "observation space", message);
     }
 
+    check_state_variables(env, &second, found);
     // Where the run stopped is as good a place as any: mostly the middle of an episode.
     let Some(saved) = env.save() else { return };
     let (mut rng_again, mut choices_again) = (rng.clone(), choices.clone());
@@ -147,6 +173,26 @@ fn check_behavior(env: &mut dyn Env, found: &mut Vec<Violation>) {
         let advice = "save everything that changes between steps";
         report(found, "save and restore", format!("after restore, the same actions gave another {at}; {advice}"));
     }
+}
+
+/// The present values, set again, must change nothing.
+fn check_state_variables(env: &mut dyn Env, run: &[Moment], found: &mut Vec<Violation>) {
+    let variables = env.state_variables();
+    let (Some(last), false) = (run.last(), variables.is_empty()) else { return };
+    let (saved, values) = (env.save(), variables.iter().map(|variable| variable.value).collect::<Vec<_>>());
+    let mut row = Rows::for_space(&env.observation_space(), 1);
+    prefill(row.row_mut(0), Fill::Low);
+    let message = match env.set_state_variables(&values, row.row_mut(0)) {
+        Err(error) => format!("the present values were refused: {error}"),
+        Ok(()) if env.state_variables() != variables || env.save() != saved => {
+            "to set the present values changed the state; leave alone what they do not tell".to_owned()
+        }
+        Ok(()) if !same(&row, &last.observation) => {
+            "to set the present values wrote another observation; a wrapper writes what it would have shown".to_owned()
+        }
+        Ok(()) => return,
+    };
+    report(found, "state variables", message);
 }
 
 #[derive(PartialEq)]

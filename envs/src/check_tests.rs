@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Action, Dtype, EnvError, Result, list};
+use crate::{Action, Dtype, EnvError, Result, StateVariable, list};
 
 /// A counter that can be told to break each promise.
 #[derive(Clone, Copy, Default)]
@@ -49,6 +49,18 @@ impl Env for Broken {
         Ok(Step { reward, terminated: self.elapsed >= 7.0, truncated: false })
     }
 
+    fn observation_names(&self) -> &[&str] {
+        if self.flaw == "names" { &["one", "too many"] } else { &["elapsed"] }
+    }
+
+    fn action_names(&self) -> &[&str] {
+        if self.flaw == "action names" { &["alone"] } else { &["wait", "go"] }
+    }
+
+    fn grid_shape(&self) -> Option<[usize; 2]> {
+        (self.flaw == "grid").then_some([2, 3])
+    }
+
     fn draw(&self, scene: &mut Scene) {
         let size = if self.flaw == "draw" { 1.0 / self.elapsed } else { 1.0 };
         scene.bounds([0.0, 0.0], [size, 1.0]);
@@ -67,6 +79,48 @@ impl Env for Broken {
                 Ok(())
             }
         }
+    }
+}
+
+/// State variables are checked where there are some.
+#[test]
+fn state_variables_are_checked() {
+    /// A counter whose count can be set: to something else than is asked for, or beside what is observed.
+    struct Settable(Broken);
+
+    impl Env for Settable {
+        fn observation_space(&self) -> Space {
+            self.0.observation_space()
+        }
+
+        fn action_space(&self) -> Space {
+            self.0.action_space()
+        }
+
+        fn reset(&mut self, rng: &mut Generator, observation: RowMut<'_>) -> Result<()> {
+            self.0.reset(rng, observation)
+        }
+
+        fn step(&mut self, action: Action<'_>, rng: &mut Generator, observation: RowMut<'_>) -> Result<Step> {
+            self.0.step(action, rng, observation)
+        }
+
+        fn state_variables(&self) -> Vec<StateVariable> {
+            vec![StateVariable::new("elapsed", self.0.elapsed.into(), 0.0..=7.0)]
+        }
+
+        fn set_state_variables(&mut self, values: &[f64], mut observation: RowMut<'_>) -> Result<()> {
+            let wrong = if self.0.flaw == "moved" { 1.0 } else { 0.0 };
+            self.0.elapsed = values[0] as f32 + wrong;
+            let unseen = if self.0.flaw == "unseen" { 1.0 } else { 0.0 };
+            observation.write(&[self.0.elapsed + unseen]);
+            Ok(())
+        }
+    }
+    let found = |flaw| check_env(&mut Settable(Broken { flaw, ..Broken::default() }));
+    assert_eq!(found(""), []);
+    for flaw in ["moved", "unseen"] {
+        assert!(found(flaw).iter().any(|violation| violation.rule == "state variables"), "{flaw}: {:?}", found(flaw));
     }
 }
 
@@ -97,6 +151,9 @@ fn every_broken_promise_is_found() {
         ("failure", "failure"),
         ("reward", "reward"),
         ("draw", "draw"),
+        ("names", "names"),
+        ("action names", "names"),
+        ("grid", "grid"),
         ("forgetful", "save and restore"),
         ("unrestored", "save and restore"),
     ];

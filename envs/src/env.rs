@@ -1,6 +1,6 @@
 //! The environment contract: what an author writes.
 
-use crate::{Action, EnvError, Generator, KeyBindings, Result, Row, RowMut, Scene, Space, Statistics};
+use crate::{Action, EnvError, Generator, KeyBindings, Result, Row, RowMut, Scene, Space, StateVariable, Statistics};
 
 /// Named values beside the observation, such as `action_mask`.
 pub type Info = serde_json::Map<String, serde_json::Value>;
@@ -112,6 +112,24 @@ pub trait Env: Send {
         self.inner().map(Env::info).unwrap_or_default()
     }
 
+    /// What the numbers of an observation are called, in the order of its row: `&["position", "velocity"]`. None, if not
+    /// written: then they are numbered.
+    fn observation_names(&self) -> &[&str] {
+        self.inner().map(Env::observation_names).unwrap_or_default()
+    }
+
+    /// What each action is called, from the first on; of actions that are not counted, their numbers. None, if not
+    /// written: then a counted action is called what its key means.
+    fn action_names(&self) -> &[&str] {
+        self.inner().map(Env::action_names).unwrap_or_default()
+    }
+
+    /// Rows and columns, if the observation is `Discrete` and counts the cells of a grid row by row from the upper left,
+    /// and within a cell whatever else there is. Then viewers show states where they are.
+    fn grid_shape(&self) -> Option<[usize; 2]> {
+        self.inner()?.grid_shape()
+    }
+
     /// The keys with which a person plays it. None, if not written.
     fn key_bindings(&self) -> KeyBindings {
         self.inner().map(Env::key_bindings).unwrap_or_default()
@@ -160,6 +178,24 @@ pub trait Env: Send {
     /// [`EnvError::SaveUnsupported`], if not written; [`EnvError::BadState`] for bytes that are no state.
     fn restore(&mut self, state: &[u8]) -> Result<()> {
         self.inner_mut().ok_or(EnvError::SaveUnsupported)?.restore(state)
+    }
+
+    /// The numbers that the present state consists of, for who wants to try another one. None, if not written, and none
+    /// of an environment inside that is observed otherwise.
+    fn state_variables(&self) -> Vec<StateVariable> {
+        let inner = self.inner().filter(|env| env.observation_space() == self.observation_space());
+        inner.map(Env::state_variables).unwrap_or_default()
+    }
+
+    /// Puts the environment into the state with these values of [`Self::state_variables`], in their order, and writes
+    /// what is observed there. To set the present values changes nothing.
+    ///
+    /// # Errors
+    /// [`EnvError::NoStateVariables`], if not written; [`EnvError::BadState`] for values that are no state.
+    fn set_state_variables(&mut self, values: &[f64], observation: RowMut<'_>) -> Result<()> {
+        let space = self.observation_space();
+        let inner = self.inner_mut().filter(|env| env.observation_space() == space);
+        inner.ok_or(EnvError::NoStateVariables)?.set_state_variables(values, observation)
     }
 }
 

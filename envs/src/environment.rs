@@ -87,6 +87,16 @@ impl Environment {
         scene
     }
 
+    /// What the numbers of an observation are called; none if they are numbered.
+    pub fn observation_names(&self) -> &[&str] {
+        self.env.observation_names()
+    }
+
+    /// What the actions are called; none if they are called what their keys mean.
+    pub fn action_names(&self) -> &[&str] {
+        self.env.action_names()
+    }
+
     /// The keys with which a person plays it.
     pub fn key_bindings(&self) -> KeyBindings {
         self.env.key_bindings()

@@ -149,8 +149,11 @@ pub enum EnvError {
     /// The environment does not implement `save` and `restore`.
     #[error("the environment cannot be saved; replay its episode from its generator and actions instead")]
     SaveUnsupported,
-    /// A saved state that cannot be read.
-    #[error("the saved state cannot be read: {message}")]
+    /// The environment does not say what its state consists of.
+    #[error("this environment declares no state variables, so its state cannot be set")]
+    NoStateVariables,
+    /// A state that cannot be taken up.
+    #[error("this is no state of the environment: {message}")]
     BadState {
         /// What is wrong with it.
         message: String,

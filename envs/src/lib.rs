@@ -59,6 +59,7 @@ mod rows;
 mod scene;
 mod seeding;
 mod space;
+mod state_variable;
 mod statistics;
 mod toy_text;
 mod vector;
@@ -94,6 +95,7 @@ pub use rows::{Dtype, Element, Row, RowMut, Rows};
 pub use scene::{Fit, Point, Rgba, Scene, Shape, Style};
 pub use seeding::Generator;
 pub use space::{Leaf, Space};
+pub use state_variable::StateVariable;
 pub use statistics::{RunningMeanStd, Statistics};
 pub use toy_text::{
     Blackjack, BlackjackConfig, CliffWalking, CliffWalkingConfig, FrozenLake, FrozenLakeConfig, FrozenLakeMap,

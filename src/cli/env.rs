@@ -82,7 +82,9 @@ fn info(id: &str, env_args: &EnvArgs, output: Output) -> Result {
         .iter()
         .map(|leaf| json!({"name": leaf.name, "space": leaf.space.to_string(), "start": leaf.range.start, "end": leaf.range.end}))
         .collect();
+    json["observation_names"] = json!(env.observation_names());
     json["action_space"] = json!(actions.to_string());
+    json["action_names"] = json!(env.action_names());
     json["keys"] = bindings
         .keys
         .iter()
@@ -101,7 +103,13 @@ fn info(id: &str, env_args: &EnvArgs, output: Output) -> Result {
             let Range { start, end } = leaf.range;
             line(&format!("  {}", leaf.name), format!("{}, numbers {start} to {}", leaf.space, end - 1));
         }
+        if !env.observation_names().is_empty() {
+            line("  names", env.observation_names().join(", "));
+        }
         line("actions", actions.to_string());
+        if !env.action_names().is_empty() {
+            line("  names", env.action_names().join(", "));
+        }
         line("time limit", or_none(spec.max_episode_steps.map(|n| n.to_string())));
         line("reward threshold", or_none(spec.reward_threshold.map(|r| r.to_string())));
         line("keys", keys(&bindings));

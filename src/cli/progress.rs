@@ -1,5 +1,6 @@
 //! What a person sees while a run trains, all on stderr.
 
+use std::collections::VecDeque;
 use std::io::{IsTerminal as _, Write as _};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -12,11 +13,35 @@ const REDRAW: Duration = Duration::from_millis(50);
 /// How often a log file, which cannot be redrawn, gets a line.
 const LINE: Duration = Duration::from_secs(5);
 
+/// What speeds are measured over: a viewer that slows a run down is soon seen in them.
+const WINDOW: Duration = Duration::from_secs(2);
+
 /// A progress bar on a terminal; a line now and then elsewhere.
 pub(crate) struct Display {
     bar: ProgressBar,
     terminal: bool,
     drawn: Instant,
+    pace: Pace,
+}
+
+/// How fast a run is now, by the clock on the wall.
+#[derive(Default)]
+struct Pace {
+    /// Steps and updates at moments of the last while, the oldest first.
+    seen: VecDeque<(Instant, [u64; 2])>,
+}
+
+impl Pace {
+    /// So many steps and updates are done; answers how many are done a second.
+    fn at(&mut self, now: Instant, done: [u64; 2]) -> [f64; 2] {
+        while self.seen.get(1).is_some_and(|(at, _)| now - *at >= WINDOW) {
+            self.seen.pop_front();
+        }
+        self.seen.push_back((now, done));
+        let (first, before) = self.seen[0];
+        let seconds = (now - first).as_secs_f64().max(1e-9);
+        [0, 1].map(|i| done[i].saturating_sub(before[i]) as f64 / seconds)
+    }
 }
 
 impl Display {
@@ -25,7 +50,7 @@ impl Display {
         let style = ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar =
             ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(style.progress_chars("━╸─"));
-        Self { bar, terminal: std::io::stderr().is_terminal(), drawn: Instant::now() }
+        Self { bar, terminal: std::io::stderr().is_terminal(), drawn: Instant::now(), pace: Pace::default() }
     }
 
     fn line(&self, text: &str) {
@@ -35,19 +60,22 @@ impl Display {
     }
 
     fn progress(&mut self, now: &Progress) {
+        if self.pace.seen.is_empty() {
+            self.pace.at(Instant::now(), [now.steps, now.updates]);
+        }
         let wait = if self.terminal { REDRAW } else { LINE };
         if self.drawn.elapsed() < wait {
             return;
         }
         self.drawn = Instant::now();
-        let seconds = now.elapsed.as_secs_f64().max(1e-9);
+        let [steps, updates] = self.pace.at(self.drawn, [now.steps, now.updates]);
         let text = format!(
             "{:.0} steps/s · {:.0} updates/s · ε {:.2} · return {} · {:.1} s",
-            now.steps as f64 / seconds,
-            now.updates as f64 / seconds,
+            steps,
+            updates,
             now.epsilon,
             now.mean_return.map_or("–".into(), |mean| format!("{mean:.1}")),
-            seconds
+            now.elapsed.as_secs_f64()
         );
         if self.terminal {
             self.bar.set_position(now.steps);
@@ -73,5 +101,24 @@ impl Callback for Display {
             _ => {}
         }
         ControlFlow::Continue(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_speed_is_the_present_one() {
+        let (mut pace, begin) = (Pace::default(), Instant::now());
+        let at = |ms: u64| begin + Duration::from_millis(ms);
+        pace.at(begin, [0, 0]);
+        assert_eq!(pace.at(at(1000), [80_000, 10_000]), [80_000.0, 10_000.0]);
+        // A viewer holds it at 30 a second.
+        let mut speed = [0.0; 2];
+        for i in 1..=50 {
+            speed = pace.at(at(1000 + 100 * i), [80_000 + 3 * i, 10_000]);
+        }
+        assert!((speed[0] - 30.0).abs() < 0.5 && speed[1] == 0.0, "{speed:?}");
     }
 }

@@ -62,6 +62,15 @@ fn info_shows_spaces_and_arguments() {
 }
 
 #[test]
+fn info_names_the_numbers_and_the_actions() {
+    let folder = Folder::new();
+    let info = folder.ok("env info CartPole-v1").stdout;
+    assert!(info.contains("position, velocity, angle, angular velocity"), "{info}");
+    let json = folder.ok("env info MinAtar/Breakout-v1 --json").json;
+    assert_eq!(json["action_names"], serde_json::json!(["no-op", "left", "right"]));
+}
+
+#[test]
 fn info_names_the_parts_of_an_observation_and_the_keys() {
     let folder = Folder::new();
     let json = folder.ok("env info BitFlip-v0 --env-arg n_bits=3 --json").json;

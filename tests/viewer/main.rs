@@ -164,7 +164,7 @@ fn a_click_on_a_curve_opens_the_episode() {
     let _viewer = start(&folder, &desktop, "watch runs/run");
     desktop.window("run - Cartwheel");
     // The curve is where its colour is: at the right end of the plot of episodes' returns, the third from the left.
-    desktop.click(600, 600);
+    desktop.click(600, 200);
     let found = wait(
         || "a curve".into(),
         || {
@@ -185,8 +185,8 @@ fn last_point(picture: &image::RgbaImage) -> Option<(u32, u32)> {
         let [red, green, blue, _] = picture.get_pixel(x, y).0;
         i32::from(blue) - i32::from(red) > 90 && i32::from(blue) >= i32::from(green)
     };
-    let region = (width * 60 / 100..width * 73 / 100).rev();
-    region.flat_map(|x| (height * 78 / 100..height * 95 / 100).map(move |y| (x, y))).find(|(x, y)| bluish(*x, *y))
+    let region = (width * 46 / 100..width * 58 / 100).rev();
+    region.flat_map(|x| (height * 74 / 100..height * 94 / 100).map(move |y| (x, y))).find(|(x, y)| bluish(*x, *y))
 }
 
 #[test]

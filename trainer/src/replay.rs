@@ -215,6 +215,12 @@ impl Replay {
         self.flags.len()
     }
 
+    /// Transitions there is room for: the newest row of each environment waits for its step. The final observation of an
+    /// episode takes the room of one more.
+    pub fn transition_capacity(&self) -> usize {
+        self.capacity() - self.envs()
+    }
+
     /// Whether no row is filled.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use cartwheel_trainer::watch;
 use eframe::egui::{Key, KeyboardShortcut, Modifiers};
 
-use crate::model::RunId;
+use crate::model::{Driven, RunId};
 use crate::source::{Checkpoint, Contender, Question};
 use crate::text;
 
@@ -21,6 +21,8 @@ pub enum Command {
     SelectRun(RunId),
     /// Shows or hides a run's curves.
     ShowCurves(RunId, bool),
+    /// Lists and plots the runs alone that fit.
+    Filter(String),
     /// Looks at one environment of the run alone, or at all.
     SelectEnv(Option<u32>),
     /// Something for the live run.
@@ -31,12 +33,20 @@ pub enum Command {
     OpenEpisode(RunId, usize, u32),
     /// Goes to a step of the episode that is shown.
     Seek(u32),
+    /// Gives the keys of a player to a view.
+    Drive(Driven),
+    /// Goes to a step of a view, which gets the keys.
+    SeekIn(Driven, u32),
+    /// Does what a player's key would to a view, which gets the keys.
+    ActIn(Driven, Action),
     /// Looks at the frames of this step of the live run, as far as they were just seen.
     LookBack(u64),
     /// Lets these weights judge the episode that is shown.
     JudgeBy(Checkpoint),
     /// Plays an episode otherwise than it went.
     WhatIf(Question),
+    /// Looks at a branch, by its number.
+    LookAtBranch(u32),
     /// Forgets a branch, by its number.
     Prune(u32),
     /// Plays two policies from one seed.

@@ -3,15 +3,23 @@
 use std::collections::BTreeMap;
 
 use crate::model::{Run, RunId};
+use crate::text;
 
 /// Settings that say nothing of what was tried: runs that differ in these alone are repetitions of one experiment.
 const REPETITION: &[&str] = &["train.seed", "run.name", "run.dir"];
 
+/// Settings in a group's name; all of them are in [`Group::whole`].
+const NAMED: usize = 2;
+/// Letters of a setting's value in a group's name.
+const LETTERS: usize = 16;
+
 /// Runs that are shown as one.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Group {
-    /// What they are called.
+    /// What they are called, in a line.
     pub(crate) name: String,
+    /// All that tells them from others, a line each, and which runs they are.
+    pub(crate) whole: String,
     /// Which they are; at least one.
     pub(crate) runs: Vec<RunId>,
 }
@@ -30,6 +38,11 @@ pub(crate) fn fits(run: &Run, filter: &str) -> bool {
     })
 }
 
+/// Whether two runs are known to be on one environment.
+pub(crate) fn same_env(run: &Run, other: &Run) -> bool {
+    run.settings.as_ref().zip(other.settings.as_ref()).is_some_and(|(here, there)| here.env.id == there.env.id)
+}
+
 /// What a run's configuration has otherwise than another's: the setting, its value here and its value there.
 pub(crate) fn differences<'a>(run: &'a Run, other: &'a Run) -> Vec<(&'a str, &'a str, &'a str)> {
     let there: BTreeMap<&str, &str> = other.config.iter().map(|(name, value)| (&**name, &**value)).collect();
@@ -41,38 +54,52 @@ pub(crate) fn differences<'a>(run: &'a Run, other: &'a Run) -> Vec<(&'a str, &'a
 }
 
 /// Runs that differ in no more than their seeds, together, in the order of their first; a run whose configuration is not
-/// known is alone. A group is called by what it has otherwise than the first.
+/// known is alone. A group is called by its environment, its algorithm and what it has otherwise than others of these.
 pub(crate) fn groups<'a>(runs: impl Iterator<Item = (RunId, &'a Run)>) -> Vec<Group> {
     let mut experiments: Vec<Experiment<'_>> = Vec::new();
     for (id, run) in runs {
         let config: Vec<_> = run.config.iter().filter(|(name, _)| !REPETITION.contains(&&**name)).collect();
         match experiments.iter_mut().find(|other| !config.is_empty() && other.config == config) {
-            Some(experiment) => experiment.runs.push(id),
-            None => experiments.push(Experiment { config, first: run, runs: vec![id] }),
+            Some(experiment) => experiment.runs.push((id, run)),
+            None => experiments.push(Experiment { config, runs: vec![(id, run)] }),
         }
     }
-    let has_otherwise = |experiment: &Experiment<'_>, (name, value): &(String, String)| {
-        experiment.config.iter().any(|(other, is)| other == name && is != value)
-    };
-    let settings = experiments.first().map_or(&[][..], |first| &first.config);
-    let varies = |setting: &&&(String, String)| experiments.iter().any(|other| has_otherwise(other, setting));
-    let varied: Vec<&str> = settings.iter().filter(varies).map(|(name, _)| name.as_str()).collect();
-    experiments.iter().map(|experiment| experiment.called_by(&varied)).collect()
+    experiments.iter().map(|experiment| experiment.group(&experiments)).collect()
 }
 
-/// A configuration without what only tells repetitions apart.
+/// Runs by a configuration without what only tells repetitions apart.
 struct Experiment<'a> {
     config: Vec<&'a (String, String)>,
-    first: &'a Run,
-    runs: Vec<RunId>,
+    runs: Vec<(RunId, &'a Run)>,
 }
 
 impl Experiment<'_> {
-    fn called_by(&self, varied: &[&str]) -> Group {
-        let settings = self.config.iter().filter(|(name, _)| varied.contains(&name.as_str()));
-        let settings: Vec<_> = settings.map(|(name, value)| format!("{name}={value}")).collect();
-        let name = if settings.is_empty() { self.first.name.clone() } else { settings.join(" ") };
-        Group { name, runs: self.runs.clone() }
+    fn get(&self, setting: &str) -> Option<&str> {
+        self.config.iter().find(|(name, _)| name == setting).map(|(_, value)| value.as_str())
+    }
+
+    /// The environment and the algorithm: between others, settings are not compared.
+    fn kind(&self) -> Option<(&str, &str)> {
+        Some((self.get("env.id")?, self.get("train.algo")?))
+    }
+
+    fn group(&self, all: &[Self]) -> Group {
+        let runs = self.runs.iter().map(|(id, _)| *id).collect();
+        let names = self.runs.iter().map(|(_, run)| run.name.as_str()).collect::<Vec<_>>().join("\n");
+        let Some((env, algo)) = self.kind() else { return Group { name: names.clone(), whole: names, runs } };
+        let kin = || all.iter().filter(|other| other.kind() == self.kind());
+        let varies = |name: &str, value: &str| kin().any(|other| other.get(name).is_some_and(|is| is != value));
+        let varied: Vec<_> = self.config.iter().filter(|(name, value)| varies(name, value)).collect();
+        let mut name = format!("{env} {algo}");
+        for (setting, value) in varied.iter().take(NAMED) {
+            let setting = setting.rsplit('.').next().unwrap_or(setting);
+            name += &format!(" {setting}={}", text::elided(value, LETTERS));
+        }
+        if varied.len() > NAMED {
+            name += &format!(" +{}", varied.len() - NAMED);
+        }
+        let settings: String = varied.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        Group { name, whole: format!("{env} {algo}\n{settings}{names}"), runs }
     }
 }
 
@@ -129,6 +156,29 @@ mod tests {
         let runs: Vec<_> = groups.iter().map(|group| group.runs.clone()).collect();
         assert_eq!(runs, [vec![0, 1], vec![2], vec![3], vec![4]]);
         let names: Vec<_> = groups.iter().map(|group| group.name.as_str()).collect();
-        assert_eq!(names, ["dqn.learning_rate=0.001", "dqn.learning_rate=0.01", "broken", "broken too"]);
+        assert_eq!(
+            names,
+            ["CartPole-v1 dqn learning_rate=0.001", "CartPole-v1 dqn learning_rate=0.01", "broken", "broken too"]
+        );
+        assert_eq!(groups[0].whole, "CartPole-v1 dqn\ndqn.learning_rate=0.001\nRun-0\nRun-1");
+    }
+
+    #[test]
+    fn a_group_is_not_called_by_what_other_environments_have_otherwise() {
+        let mut model = model();
+        for (id, change) in [(4, 0), (5, 1)] {
+            let mut settings = Settings::shipped(cartwheel_trainer::Algo::Dqn, "Acrobot-v1").expect("it is shipped");
+            (settings.dqn.gamma, settings.dqn.batch_size) = (0.5 + 0.1 * f64::from(change), 8 + change as usize);
+            settings.dqn.net_arch = vec![1_000_000; 3 + change as usize];
+            model.apply(Update::Opened(format!("runs/Acrobot-{change}").into()));
+            model.apply(Update::Settings(id, Box::new(settings)));
+        }
+        let groups = groups(model.runs.iter().enumerate().filter(|(id, _)| *id == 0 || *id >= 4));
+        let names: Vec<_> = groups.iter().map(|group| group.name.as_str()).collect();
+        assert_eq!(names[0], "CartPole-v1 dqn", "nothing differs on its environment");
+        assert!(names[1].starts_with("Acrobot-v1 dqn ") && names[1].ends_with(" +1"), "{names:?}");
+        assert!(names.iter().all(|name| name.len() < 80), "{names:?}");
+        assert!(groups[1].whole.contains("dqn.net_arch=[1000000, 1000000, 1000000]"), "{}", groups[1].whole);
+        assert!(same_env(&model.runs[4], &model.runs[5]) && !same_env(&model.runs[0], &model.runs[4]));
     }
 }

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use cartwheel_trainer::watch::{EnvFrame, Observation};
 
+use crate::memory::HISTORY;
 use crate::source::scene_bytes;
 
-/// Memory of all frames that are kept, in bytes.
-const BUDGET: usize = 48 << 20;
 /// Frames kept of each environment: eight seconds at 60 a second.
 const FRAMES: usize = 512;
 
@@ -23,7 +22,7 @@ pub struct History {
 
 impl Default for History {
     fn default() -> Self {
-        Self { frames: BTreeMap::new(), bytes: 0, budget: BUDGET, at: None }
+        Self { frames: BTreeMap::new(), bytes: 0, budget: HISTORY, at: None }
     }
 }
 

@@ -103,6 +103,26 @@ impl Judge {
         Ok(by_number(self.policy.observation_space(), &self.inputs, &slopes))
     }
 
+    /// The value of the best action, and that action, counted from 0, in each of these states.
+    ///
+    /// # Errors
+    /// If an observation is not the number of a state.
+    pub fn state_values(&mut self, states: &[i32]) -> Result<Vec<(f32, u32)>, String> {
+        self.check(Row::I32(&[0]))?;
+        let mlp = self.policy.mlp();
+        let (width, stride) = (mlp.inputs(), mlp.output_stride());
+        self.inputs.resize(states.len() * width, 0.0);
+        for (state, input) in states.iter().zip(self.inputs.chunks_exact_mut(width)) {
+            self.policy.features().encode(Row::I32(&[*state]), input);
+        }
+        let q = mlp.forward(self.policy.parameters(), &self.inputs, states.len(), &mut self.scratch);
+        let best = |q: &[f32]| {
+            let best = argmax(&q[..mlp.outputs()]);
+            (q[best], best as u32)
+        };
+        Ok(q.chunks_exact(stride).take(states.len()).map(best).collect())
+    }
+
     /// Begins a map around an observation with `bins` cells along each axis; [`Self::extend`] fills it.
     pub fn begin_map(axes: [usize; 2], ranges: [[f32; 2]; 2], bins: usize) -> ValueMap {
         ValueMap { axes, ranges, bins, values: Vec::new(), actions: Vec::new() }

@@ -9,7 +9,8 @@ use cartwheel_trainer::run::{EpisodeEntry, Manifest, MetricsRow};
 use cartwheel_trainer::{Settings, watch};
 
 use crate::history::History;
-use crate::playback::Playback;
+use crate::memory;
+use crate::playback::{Playback, Player, Reel};
 use crate::series::{BUDGET, Clock, EPISODE_RETURN, Point, Series};
 use crate::source::{Branch, Contest, Film};
 use crate::spaces::Spaces;
@@ -21,10 +22,22 @@ pub type RunId = usize;
 const BRANCHES: usize = 32;
 /// Looks kept of each thread: half a minute at 200 a second.
 const LOOKS: usize = 6000;
-/// Episodes kept of each run, the newest: 32 MiB.
-const EPISODES: usize = 1 << 20;
+/// Episodes kept of all runs, of each the newest.
+const EPISODES: usize = memory::EPISODES / size_of::<EpisodeEntry>();
 /// Runs whose curves are shown without being asked for: more would hide each other.
 const SHOWN: usize = 10;
+
+/// What the keys of a player drive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Driven {
+    /// The episode that is shown, or else the live run.
+    #[default]
+    Main,
+    /// Two policies side by side.
+    Contest,
+    /// The branch that is looked at.
+    Branch,
+}
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
@@ -35,12 +48,21 @@ pub struct Model {
     pub runs: Vec<Run>,
     /// The connection to a run that trains, if there is one.
     pub live: Option<Live>,
+    /// How the run that was attached to last looked when its connection ended.
+    pub ended: Option<Live>,
     /// The episode that is shown again, instead of the live run.
     pub film: Option<Arc<Film>>,
     /// Branches off episodes, in the order in which they were begun.
     pub branches: Vec<Arc<Branch>>,
+    /// The number of the branch that is looked at, and its step, counted from where it leaves the episode.
+    pub branch: u32,
+    /// See [`Self::branch`].
+    pub branch_at: Reel,
     /// Two policies side by side.
     pub contest: Option<Arc<Contest>>,
+    /// Their step.
+    pub contest_at: Reel,
+    driven: Driven,
     /// The step of the episode that is shown.
     pub cursor: u32,
     /// Whether it is being played.
@@ -82,6 +104,8 @@ pub struct Run {
     pub episodes: Vec<EpisodeEntry>,
     /// The place of the first of them among the run's.
     pub first_episode: usize,
+    /// Whether all was read that was there when it was opened.
+    pub read: bool,
     /// What could not be read, and why.
     pub problem: Option<String>,
     /// Whether its curves are shown.
@@ -130,6 +154,8 @@ pub enum Update {
     Episodes(RunId, Vec<EpisodeEntry>),
     /// Its logs were cut, as by a resume: what was known of them is forgotten.
     Restarted(RunId),
+    /// All was read that was there when it was opened.
+    Read(RunId),
     /// It could not be read.
     Problem(RunId, String),
     /// It can be read again.
@@ -170,29 +196,41 @@ impl Model {
             }
             Update::Episodes(run, entries) => {
                 self.with(run, |run| run.add_episodes(entries));
+                self.forget_episodes(EPISODES);
                 self.thin(BUDGET);
             }
             Update::Restarted(run) => self.with(run, Run::forget),
+            Update::Read(run) => self.with(run, |run| run.read = true),
             Update::Problem(run, problem) => self.with(run, |run| run.problem = Some(problem)),
             Update::Recovered(run) => self.with(run, |run| run.problem = None),
             Update::Alive(run, alive) => self.with(run, |run| run.alive = alive),
-            Update::Attached(run) => self.live = Some(Live { run, ..Live::default() }),
+            Update::Attached(run) => (self.live, self.ended) = (Some(Live { run, ..Live::default() }), None),
             Update::Reply(reply) => {
                 if let Some(live) = &mut self.live {
                     live.apply(reply);
                 }
             }
-            Update::Detached(_) => self.live = None,
+            Update::Detached(_) => {
+                if let Some(mut live) = self.live.take() {
+                    live.look(|history| history.go_live());
+                    let Live { run, welcome, frames, .. } = live;
+                    self.ended = Some(Live { run, welcome, frames, ..Live::default() });
+                }
+            }
             Update::Branch(branch) => {
                 let number = branch.question.branch;
                 match self.branches.iter_mut().find(|known| known.question.branch == number) {
                     Some(known) => *known = branch,
                     None => self.branches.push(branch),
                 }
-                let surplus = self.branches.len().saturating_sub(BRANCHES);
-                self.branches.drain(..surplus);
+                self.forget_branches(memory::BRANCHES);
+                if number == self.branch {
+                    self.look_at_branch(number);
+                }
             }
-            Update::Contest(contest) => self.contest = Some(contest),
+            Update::Contest(contest) => {
+                (self.contest, self.contest_at) = (Some(contest), Reel::default());
+            }
             Update::Film(film) => {
                 self.cursor = self.cued.take().unwrap_or(self.cursor).min(film.last_step());
                 if self.real_time != film.real_time {
@@ -205,12 +243,69 @@ impl Model {
         }
     }
 
-    /// Lets time pass for the episode that is being played.
+    /// Lets time pass for what is being played.
     pub fn pass(&mut self, time: Duration) {
-        let Some(film) = self.film.as_ref().filter(|_| self.playing) else { return };
-        let left = film.last_step() - self.cursor.min(film.last_step());
-        self.cursor += self.playback.advance(time, self.playback_speed, left, film.last_step());
-        self.playing = self.cursor < film.last_step();
+        for played in [Driven::Main, Driven::Contest, Driven::Branch] {
+            if let Some(mut player) = self.player(played) {
+                player.pass(time);
+            }
+        }
+    }
+
+    /// The player of the episode, the contest or the branch that is shown, if there is one.
+    pub(crate) fn player(&mut self, of: Driven) -> Option<Player<'_>> {
+        match of {
+            Driven::Main => {
+                let (last, real_time) = self.film.as_ref().map(|film| (film.last_step(), film.real_time))?;
+                let Self { cursor, playing, playback_speed: speed, playback, .. } = self;
+                Some(Player { cursor, playing, speed, playback, last, real_time })
+            }
+            Driven::Contest => {
+                let (last, real_time) =
+                    self.contest.as_ref().map(|contest| (contest.last_step(), contest.real_time))?;
+                Some(self.contest_at.player(last, real_time))
+            }
+            Driven::Branch => {
+                let (last, real_time) = self.looked_at().map(|branch| (branch.last_step(), branch.real_time))?;
+                Some(self.branch_at.player(last, real_time))
+            }
+        }
+    }
+
+    /// What the keys of a player drive: the view that was touched last, while it has something to show.
+    pub fn driven(&self) -> Driven {
+        match self.driven {
+            Driven::Contest if self.contest.is_none() => Driven::Main,
+            Driven::Branch if self.looked_at().is_none() => Driven::Main,
+            driven => driven,
+        }
+    }
+
+    /// Gives the keys of a player to a view.
+    pub fn drive(&mut self, driven: Driven) {
+        self.driven = driven;
+    }
+
+    /// The branch that is looked at.
+    pub fn looked_at(&self) -> Option<&Arc<Branch>> {
+        self.branches.iter().find(|branch| branch.question.branch == self.branch)
+    }
+
+    /// Looks at a branch where it has come to.
+    pub fn look_at_branch(&mut self, number: u32) {
+        self.branch = number;
+        if let Some(mut player) = self.player(Driven::Branch) {
+            player.play(false);
+            player.seek(u32::MAX);
+        }
+    }
+
+    /// Forgets the oldest branches until there are few enough, and all take at most so many bytes; the newest stays.
+    fn forget_branches(&mut self, budget: usize) {
+        let mut bytes: usize = self.branches.iter().map(|branch| branch.bytes()).sum();
+        while self.branches.len() > 1 && (bytes > budget || self.branches.len() > BRANCHES) {
+            bytes -= self.branches.remove(0).bytes();
+        }
     }
 
     /// Steps a second at which the episode was played over the last second, if it was.
@@ -220,7 +315,7 @@ impl Model {
 
     /// Whether the next picture may differ from this one though nobody touches anything.
     pub fn is_moving(&self) -> bool {
-        self.playing || self.live.is_some()
+        self.playing || self.contest_at.playing || self.branch_at.playing || self.live.is_some()
     }
 
     /// Where the next episode begins to be shown.
@@ -230,20 +325,16 @@ impl Model {
 
     /// Goes to a step of the episode that is shown.
     pub fn seek(&mut self, step: u32) {
-        if let Some(film) = &self.film {
-            self.cursor = step.min(film.last_step());
-            self.playback.stop();
+        if let Some(mut player) = self.player(Driven::Main) {
+            player.seek(step);
         }
     }
 
     /// Plays the episode that is shown, from its beginning if it is at its end; or stops it.
     pub fn play(&mut self, playing: bool) {
-        let Some(film) = &self.film else { return };
-        if playing && self.cursor >= film.last_step() {
-            self.cursor = 0;
+        if let Some(mut player) = self.player(Driven::Main) {
+            player.play(playing);
         }
-        self.playing = playing;
-        self.playback.stop();
     }
 
     /// Back to the live run.
@@ -265,6 +356,17 @@ impl Model {
     /// The memory of all curves, in bytes.
     pub fn curve_bytes(&self) -> usize {
         self.runs.iter().flat_map(|run| run.metrics.values()).map(Series::bytes).sum()
+    }
+
+    /// Forgets the oldest episodes of the run with most until all runs have so many at most.
+    fn forget_episodes(&mut self, most: usize) {
+        while self.runs.iter().map(|run| run.episodes.len()).sum::<usize>() > most {
+            let Some(longest) = self.runs.iter_mut().max_by_key(|run| run.episodes.len()) else { return };
+            // Not one at a time: each moves all that stay.
+            let surplus = longest.episodes.len().div_ceil(4);
+            longest.episodes.drain(..surplus);
+            longest.first_episode += surplus;
+        }
     }
 
     /// Thins the longest curves until all take at most so many bytes.
@@ -299,6 +401,7 @@ impl Run {
             clock: Clock::default(),
             episodes: Vec::new(),
             first_episode: 0,
+            read: false,
             problem: None,
             shown: true,
         }
@@ -333,11 +436,6 @@ impl Run {
             let step = entry.start_step.saturating_add(u64::from(entry.length).saturating_mul(envs));
             let episodes = (self.first_episode + self.episodes.len()) as u64;
             returns.push(Point { step, episodes, wall_s: self.clock.at(step), value: entry.return_ });
-        }
-        if self.episodes.len() > EPISODES {
-            let surplus = self.episodes.len() - EPISODES * 3 / 4;
-            self.episodes.drain(..surplus);
-            self.first_episode += surplus;
         }
     }
 

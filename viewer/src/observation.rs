@@ -23,8 +23,9 @@ pub struct Field {
     pub bounds: [f32; 2],
 }
 
-/// The numbers of a space's elements, in the order of the row.
-pub fn fields(space: &Space) -> Vec<Field> {
+/// The numbers of a space's elements, in the order of the row, by the names that the environment gives them if these are
+/// as many.
+pub fn fields(space: &Space, names: &[&str]) -> Vec<Field> {
     let mut fields = Vec::with_capacity(space.width());
     for leaf in space.leaves() {
         for (i, bounds) in bounds(leaf.space).into_iter().enumerate() {
@@ -34,6 +35,17 @@ pub fn fields(space: &Space) -> Vec<Field> {
                 (name, _) => format!("{name}[{}]", place(leaf.space.shape(), i)),
             };
             fields.push(Field { name, bounds });
+        }
+    }
+    if names.len() == fields.len() {
+        fields.iter_mut().zip(names).for_each(|(field, name)| field.name = (*name).to_owned());
+    } else if let Space::Box { shape, .. } = space
+        && let [_, each] = shape[..]
+        && names.len() == each
+    {
+        // Observations that were stacked.
+        for (i, field) in fields.iter_mut().enumerate() {
+            field.name = format!("{}[{}]", names[i % each], i / each);
         }
     }
     fields
@@ -170,7 +182,7 @@ mod tests {
             ("gear", Space::Discrete { n: 3, start: -1 }),
             ("view", Space::image_u8(&[1, 2])),
         ]);
-        let named: Vec<_> = fields(&space).into_iter().map(|field| (field.name, field.bounds)).collect();
+        let named: Vec<_> = fields(&space, &[]).into_iter().map(|field| (field.name, field.bounds)).collect();
         let expected = [
             ("gear", [-1.0, 1.0]),
             ("goal[0]", [-1.0, 1.0]),
@@ -179,9 +191,22 @@ mod tests {
             ("view[0,1]", [0.0, 255.0]),
         ];
         assert_eq!(named, expected.map(|(name, bounds)| (name.to_owned(), bounds)));
-        assert_eq!(fields(&Space::discrete(5))[0].name, "state");
-        assert_eq!(fields(&Space::multi_binary(2))[1].name, "[1]");
+        assert_eq!(fields(&Space::discrete(5), &[])[0].name, "state");
+        assert_eq!(fields(&Space::multi_binary(2), &[])[1].name, "[1]");
         assert_eq!(unnamed(2)[1].name, "[1]");
+    }
+
+    #[test]
+    fn environments_name_their_numbers() {
+        let called = |space: &Space, names: &[&str]| fields(space, names).into_iter().map(|field| field.name).collect();
+        let pair = Space::box_f32(vec![0.0; 2], vec![1.0; 2]);
+        let names: Vec<String> = called(&pair, &["position", "velocity"]);
+        assert_eq!(names, ["position", "velocity"]);
+        let wrong: Vec<String> = called(&pair, &["position"]);
+        assert_eq!(wrong, ["[0]", "[1]"], "names that are not as many are somebody else's");
+        let stacked = Space::Box { low: vec![0.0; 4], high: vec![1.0; 4], shape: vec![2, 2], dtype: Dtype::F32 };
+        let stacked: Vec<String> = called(&stacked, &["position", "velocity"]);
+        assert_eq!(stacked, ["position[0]", "velocity[0]", "position[1]", "velocity[1]"]);
     }
 
     #[test]

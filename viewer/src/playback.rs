@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::command::Action;
+
 /// Slow motion goes down to this share of real time.
 const SLOWEST: f32 = 1.0 / 8.0;
 /// Beyond so many times real time comes only as fast as it goes.
@@ -72,6 +74,87 @@ pub(crate) fn faster(speed: f32, real_time: f32) -> f32 {
 /// Half as fast.
 pub(crate) fn slower(speed: f32, real_time: f32) -> f32 {
     if speed.is_finite() { (speed / 2.0).max(real_time * SLOWEST) } else { real_time * FASTEST }
+}
+
+/// Where something with steps is, and how it is played.
+#[derive(Debug, Default)]
+pub struct Reel {
+    /// The step that is shown.
+    pub cursor: u32,
+    /// Whether it is being played.
+    pub playing: bool,
+    /// Steps a second; infinite is as fast as it goes.
+    pub speed: f32,
+    playback: Playback,
+}
+
+impl Reel {
+    /// Its player, of something that ends with the step `last` and that a person would play at `real_time`.
+    pub(crate) fn player(&mut self, last: u32, real_time: f32) -> Player<'_> {
+        if self.speed == 0.0 {
+            self.speed = real_time;
+        }
+        let Self { cursor, playing, speed, playback } = self;
+        Player { cursor, playing, speed, playback, last, real_time }
+    }
+}
+
+/// What keys and time do to whatever is played: the episode that is shown, a contest or a branch.
+#[derive(Debug)]
+pub(crate) struct Player<'a> {
+    pub(crate) cursor: &'a mut u32,
+    pub(crate) playing: &'a mut bool,
+    /// Steps a second; infinite is as fast as it goes.
+    pub(crate) speed: &'a mut f32,
+    pub(crate) playback: &'a mut Playback,
+    /// The last step.
+    pub(crate) last: u32,
+    /// Steps a second at which a person would play it.
+    pub(crate) real_time: f32,
+}
+
+impl Player<'_> {
+    /// Lets time pass.
+    pub(crate) fn pass(&mut self, time: Duration) {
+        if *self.playing {
+            let left = self.last.saturating_sub(*self.cursor);
+            *self.cursor += self.playback.advance(time, *self.speed, left, self.last);
+            *self.playing = *self.cursor < self.last;
+        }
+    }
+
+    /// Goes to a step.
+    pub(crate) fn seek(&mut self, step: u32) {
+        *self.cursor = step.min(self.last);
+        self.playback.stop();
+    }
+
+    /// Plays, from the beginning if it is at its end; or stops.
+    pub(crate) fn play(&mut self, playing: bool) {
+        if playing && *self.cursor >= self.last {
+            *self.cursor = 0;
+        }
+        *self.playing = playing;
+        self.playback.stop();
+    }
+
+    /// Does what a key of a player asks for; other actions do nothing here.
+    pub(crate) fn act(&mut self, action: Action) {
+        match action {
+            Action::PlayPause => self.play(!*self.playing),
+            Action::StepForward | Action::StepBack => {
+                self.play(false);
+                let forward = action == Action::StepForward;
+                self.seek(if forward { self.cursor.saturating_add(1) } else { self.cursor.saturating_sub(1) });
+            }
+            Action::ToStart => self.seek(0),
+            Action::ToEnd => self.seek(u32::MAX),
+            Action::Faster => *self.speed = faster(*self.speed, self.real_time),
+            Action::Slower => *self.speed = slower(*self.speed, self.real_time),
+            Action::FlatOut => *self.speed = f32::INFINITY,
+            _ => {}
+        }
+    }
 }
 
 #[cfg(test)]

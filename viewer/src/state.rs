@@ -11,6 +11,8 @@ pub struct State {
     pub run: Option<RunId>,
     /// The environment that is looked at alone.
     pub env: Option<u32>,
+    /// Which runs are listed and have their curves shown: those that fit.
+    pub filter: String,
     /// The environment that a person may act in.
     pub taking_over: Option<Reins>,
     /// The palette's text while it is open.

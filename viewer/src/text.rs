@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use cartwheel_envs::KeyBindings;
+
 use crate::number::short;
 
 macro_rules! texts {
@@ -17,6 +19,8 @@ texts! {
     ROLLOUTS = "Rollouts";
     NOTHING_OPEN = "No run is open. Start one with `cartwheel train CartPole-v1 --view`, or open a finished one with `cartwheel watch RUN`.";
     NO_PICTURES = "This run is not live. Its episodes are in the time line: pick one there, or click a curve.";
+    RUN_OVER = "The run has ended. This is its last picture.";
+    SHOW_LAST_EPISODE = "Show its last episode";
     NO_FRAMES = "Attached. The first picture comes with the next step.";
     ENV_ABSENT = "Nothing was heard of this environment yet.";
     EMPTY_FILM = "This episode could not be played again.";
@@ -38,7 +42,10 @@ texts! {
     WEIGHTS_NOT_LIVE = "This needs the run's weights, which come from a live run.";
     NO_JUDGE = "No weights judge this episode.";
     WEIGHTS_AWAITED = "The weights are on their way.";
-    NO_MAP_OF_IMAGES = "A map needs two numbers of an observation, and this one is an image.";
+    NO_VALUE_MAP_OF_IMAGES = "No value map here: it is drawn over two numbers of the observation, and this observation is an image. The Inspector shows the image, with the pixels that the value hangs on; the time line shows the value step by step.";
+    NO_REPLAY_MAP_OF_IMAGES = "No replay map here: it is drawn over two numbers of the observation, and this observation is an image. The Machine room shows how full the replay buffer is.";
+    STATE_VALUES = "Value of each state";
+    OTHERWISE_AS_NOW = "A cell stands for several states: shown is the one that is otherwise as it is now.";
     REPLAY_BUFFER = "Replay buffer";
     REPLAY_MAP = "Replay buffer map";
     REPLAY_NOT_LIVE = "The replay buffer is in the memory of a live run.";
@@ -75,7 +82,7 @@ texts! {
     USING_REPLAY = "replay";
     EVALUATING = "evaluating";
     WRITING = "writing";
-    HELD = "held by you";
+    HELD = "paused or slowed down";
     INSPECTOR = "Inspector";
     OBSERVATION = "observation";
     SEEN = "seen";
@@ -128,10 +135,21 @@ texts! {
     TAKE_OVER_HINT = "Hold one of the environment's keys to act instead of the agent; let go, and it is the agent's again";
     TAKE_OVER_NEEDS_ENV = "Click an environment of a live run first";
     NO_KEYS = "This environment declares no keys";
+    YOU_ACT = "Hold a key to act";
+    GIVES_BACK = "gives it back";
+    NOTHING_MOVES = "Nothing is shown that could move: open an episode, or a run that is live";
+    NEEDS_EPISODE = "This is for an episode: open one in the time line";
+    NO_LATER_EPISODE = "There is no later episode of this environment";
+    NO_EARLIER_EPISODE = "There is no earlier episode";
+    IS_FLAT_OUT = "It goes as fast as it can already";
+    IS_LIVE_ALREADY = "This is the live run";
+    RUN_NOT_LIVE = "The run is not live";
+    NO_ENVIRONMENTS = "Only the environments of a live run are shown side by side";
+    NOTHING_TO_LINK = "No run is open that a command could name";
 
     LOOKING_FOR_RUNS = "Looking for runs. Start one with `cartwheel train CartPole-v1`";
-    TUI_KEYS = "space pause · ← → step · + - 0 speed · ↑ ↓ environment · m curves · e episode before · l live · Tab next run · q quit";
-    TUI_NOTHING_LIVE = "Not live. e shows its last episode";
+    TUI_KEYS = "space pause · ← → step · + - 0 speed · ↑ ↓ environment · m curves · e episode before (E of all environments) · l live · Tab next run · q quit";
+    TUI_NOTHING_LIVE = "Not live. e shows the last episode of the environment, E that of all";
     PAUSED = "paused";
     STEPS = "steps";
     EPISODES = "episodes";
@@ -157,18 +175,20 @@ texts! {
     SMOOTHING = "Smoothing";
     SMOOTHING_HINT = "How far back each point's mean reaches, in the units of x. The curve as it is stays pale behind";
     GROUPED = "Average seeds";
-    GROUPED_HINT = "Runs that differ in no more than their seeds: their mean, and a band from the lowest to the highest";
+    GROUPED_HINT = "Runs that differ in no more than their seeds: their mean, and a band from the lowest to the highest. The mean is thin and dashed where not all of the seeds have data";
     FILTER = "Filter";
     FILTER_EXAMPLE = "env.id=CartPole-v1";
-    FILTER_HINT = "Words in a run's name, or settings such as dqn.learning_rate=0.001";
+    FILTER_HINT = "Lists and plots only runs that fit: words in a run's name, or settings such as dqn.learning_rate=0.001";
     MAKE_LARGE = "Click to see it alone. In the plot: drag to move, Ctrl and the wheel to zoom, the right button for a box, a double click to see all";
     MAKE_SMALL = "Click to see it beside the others";
     LEFT_OUT = "left out";
     LEFT_OUT_HINT = "Values that are no numbers, and on logarithmic axes what is not positive";
     CLICK_TO_OPEN = "Click to see the episode";
-    NO_CURVES = "No curves: no run is checked, or none has metrics yet";
+    NO_CURVES = "No curves: no run is checked, none fits the filter of the list of runs, or none has metrics yet";
+    NO_RUN_FITS = "No run fits the filter";
+    CURVE_OF = "Curve of";
+    AXES = "Axes and smoothing";
     NO_METRICS_CHOSEN = "No metric is checked";
-    RUNS_COUNTED = "runs";
     SHOW_CURVES_OF = "Show the curves of";
     LIVE = "Live";
     IS_LIVE = "live";
@@ -178,10 +198,13 @@ texts! {
     FAILED = "failed";
     READING = "reading";
     SEED = "seed";
-    BEST_RETURN = "best return";
+    BEST_RETURN = "best evaluation";
     CONFIGURATION = "Configuration";
     DIFFERENCES_FROM = "Differences from";
     NO_DIFFERENCES = "None";
+    NOT_READ = "Not all of this run can be read";
+    NOT_READ_FOLDER = "Its folder:";
+    NOT_READ_HINT = "What can be read is shown, and the rest as soon as it can be.";
 }
 
 texts! {
@@ -193,6 +216,10 @@ texts! {
     VALUE = "value";
     NO_TIME = "Open an episode, or watch a run that is live";
     NO_EPISODES = "No episode has ended yet";
+    ALL_ENVIRONMENTS = "show all";
+    ALL_ENVIRONMENTS_HINT = "List the episodes of all environments";
+    EVERY_EPISODE = "All:";
+    NONE_EARLIER = "There is no earlier episode";
     LOOKING_BACK = "looking back: to live";
     SPEED = "Speed";
     SHORT_FLAT_OUT = "Flat out";
@@ -218,6 +245,17 @@ texts! {
     WHAT_IF_HINT = "Goes on from this step with other actions than were taken. The environment's randomness goes on as it would have";
     CHOICES = "Choices";
     CHOICE_HINT = "Takes this action";
+    BRANCH_PICTURE = "Branch";
+    AS_RECORDED = "As it was recorded";
+    RETURNS_SO_FAR = "Return so far of each branch and of the episode";
+    RETURNS_SO_FAR_HINT = "Return so far: the grey line is the episode, each branch has its color. Click to go to a step";
+    STATE = "State";
+    SET_STATE = "Set this state";
+    SET_STATE_HINT = "Goes on from a state with these numbers. What is not among them, as the time that has passed, stays";
+    NO_STATE_VARIABLES = "This environment declares no state variables: its state cannot be edited here";
+    HAS_KEYS = "the keys move this";
+    HAS_KEYS_HINT = "Space, arrows, Home, End, + and - move this view";
+    GIVE_KEYS = "Give it the keys";
     FOLLOW_POLICY = "Let the policy go on";
     TAKE_BACK = "Take the last step back";
     REMOVE = "Remove";
@@ -232,8 +270,74 @@ texts! {
     NEVER_PART = "They do the same all along";
 }
 
+/// A text of at most so many letters.
+pub(crate) fn elided(text: &str, letters: usize) -> String {
+    if text.chars().count() <= letters {
+        return text.to_owned();
+    }
+    text.chars().take(letters.saturating_sub(1)).chain(['\u{2026}']).collect()
+}
+
+pub(crate) fn seeds(count: usize) -> String {
+    if count == 1 { "1 seed".to_owned() } else { format!("{count} seeds") }
+}
+
+/// The mean of `here` of a group's `all` seeds, and from where to where they are.
+pub(crate) fn average(name: &str, [mean, low, high]: [&str; 3], here: usize, all: usize) -> String {
+    match (here, all) {
+        (_, 1) => format!("{name}: {mean}"),
+        (here, all) if here == all => format!("{name}: {mean} ({low} to {high}, {all} seeds)"),
+        (here, all) => format!("{name}: {mean} ({low} to {high}), dashed: only {here} of {all} seeds have data here"),
+    }
+}
+
+pub(crate) fn of_environment(env: u32) -> String {
+    format!("Environment {env}:")
+}
+
+pub(crate) fn only_environment(env: u32) -> String {
+    format!("environment {env} alone")
+}
+
+pub(crate) fn none_of_environment(env: u32) -> String {
+    format!("No episode of environment {env} has ended yet")
+}
+
+pub(crate) fn none_earlier_of(env: u32) -> String {
+    format!(
+        "There is no earlier episode of environment {env}: E goes through those of all, \u{2191} and \u{2193} choose another"
+    )
+}
+
+pub(crate) fn no_episode(number: usize, last: Option<usize>) -> String {
+    match last {
+        Some(last) => {
+            format!("There is no episode {number}: the run has episodes 0 to {last}, and {last} is shown instead")
+        }
+        None => format!("There is no episode {number}: the run has none"),
+    }
+}
+
+pub(crate) fn episode_awaited(number: usize, last: Option<usize>) -> String {
+    let last = last.map_or(String::new(), |last| format!("; the newest is {last}"));
+    format!("Episode {number} has not ended yet{last}. It opens when it does")
+}
+
 pub(crate) fn other_spaces(env: &str) -> String {
     format!("the policy is for other observations or actions than those of {env}: choose weights of a run on it")
+}
+
+pub(crate) fn reins(bindings: &KeyBindings, give_back: &str) -> String {
+    let keys: Vec<_> = bindings.keys.iter().map(|(key, _, meaning)| format!("{key} {meaning}")).collect();
+    format!("{YOU_ACT}:   {}   ({give_back} {GIVES_BACK})", keys.join("   "))
+}
+
+pub(crate) fn too_many_states(count: usize) -> String {
+    format!("{count} states are too many to show side by side. The time line shows the value step by step.")
+}
+
+pub(crate) fn state(number: i32) -> String {
+    format!("state {number}")
 }
 
 pub(crate) fn cannot_replay(problem: &str) -> String {
@@ -327,6 +431,34 @@ pub(crate) fn real_time(fps: u32) -> String {
     format!("{fps} steps a second")
 }
 
+pub(crate) fn state_refused(problem: &str) -> String {
+    format!("The state stays as it is: {problem}")
+}
+
+pub(crate) fn environment(id: &str, args: &serde_json::Map<String, serde_json::Value>) -> String {
+    let args: Vec<_> = args.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    if args.is_empty() { id.to_owned() } else { format!("{id} ({})", args.join(", ")) }
+}
+
+pub(crate) fn other_worlds([left, right]: [&str; 2], [left_env, right_env]: [&str; 2]) -> String {
+    format!(
+        "{left} is of {left_env} and {right} of {right_env}: two policies are compared in one environment. Choose runs of the same one."
+    )
+}
+
+pub(crate) fn standing(now: &str, all: &str, steps: u32, ended: bool) -> String {
+    let end = if ended { "in all" } else { "so far, and no end" };
+    format!("return {now} here, {all} after {steps} steps {end}")
+}
+
+pub(crate) fn give_keys(view: &str) -> String {
+    format!("Give the keys to {view}")
+}
+
+pub(crate) fn fork(step: u32) -> String {
+    format!("Branch off here, at step {step}")
+}
+
 pub(crate) fn branch_failed(problem: &str) -> String {
     format!("It ends here, because the environment failed: {problem}")
 }
@@ -339,7 +471,7 @@ pub(crate) fn branch_from(episode: usize, step: u32) -> String {
     format!("Branch off episode {episode} at step {step}")
 }
 
-pub(crate) fn branch(number: u32, episode: usize, from: u32, steps: usize, return_: &str) -> String {
+pub(crate) fn branch(number: u32, episode: usize, from: u32, steps: u32, return_: &str) -> String {
     format!("Branch {number}: episode {episode} from step {from}, {steps} steps, return {return_}")
 }
 
@@ -347,7 +479,7 @@ pub(crate) fn remove_branch(number: u32) -> String {
     format!("Remove branch {number}")
 }
 
-pub(crate) fn branch_at(step: usize, return_: &str) -> String {
+pub(crate) fn branch_at(step: u32, return_: &str) -> String {
     format!("Step {step} · return {return_}")
 }
 

@@ -51,7 +51,7 @@ pub fn watch(view: Watch) -> Result<(), ViewerError> {
     // The channels end with this function.
     let _ = orders.send(Order::Follow(folder));
     if view.tui {
-        return tui::run(&updates, &orders);
+        return tui::run(&updates, &orders, view.episode);
     }
     window::open(text::TITLE, SIZE, move |context, software| {
         context.egui_ctx.all_styles_mut(|style| style.animation_time = 0.0);

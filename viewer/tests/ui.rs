@@ -11,7 +11,7 @@ use cartwheel_viewer::panels::{self, Context, Panel};
 use cartwheel_viewer::{App, Commands, Model, Order, State, Update};
 use crossbeam::channel::{Receiver, unbounded};
 use eframe::egui::accesskit::Role;
-use eframe::egui::{CentralPanel, Event, Key, Modifiers, Theme};
+use eframe::egui::{CentralPanel, Event, Key, Modifiers, OutputCommand, Theme};
 use egui_kittest::kittest::Queryable as _;
 use egui_kittest::{Harness, SnapshotResults};
 use support::{Painter, fixture};
@@ -24,10 +24,14 @@ struct Window {
 
 impl Window {
     fn showing(updates: Vec<Update>) -> Self {
+        Self::of_size([1280.0, 800.0], updates)
+    }
+
+    fn of_size(size: [f32; 2], updates: Vec<Update>) -> Self {
         let (told, inbox) = unbounded();
         let (outbox, orders) = unbounded();
         updates.into_iter().for_each(|update| told.send(update).unwrap());
-        let harness = Harness::builder().with_size([1280.0, 800.0]).with_max_steps(8).build_ui_state(
+        let harness = Harness::builder().with_size(size).with_max_steps(8).build_ui_state(
             |ui, app: &mut App| {
                 app.logic(&ui.ctx().clone());
                 app.ui(ui);
@@ -37,6 +41,12 @@ impl Window {
         let mut window = Self { harness, orders };
         window.settle();
         window
+    }
+
+    /// What comes once the run is looked at.
+    fn tell(&mut self, updates: impl IntoIterator<Item = Update>) {
+        updates.into_iter().for_each(|update| self.harness.state_mut().model.apply(update));
+        self.settle();
     }
 
     /// Lets commands be carried out and their pictures painted. A live run's window never comes to rest by itself.
@@ -98,6 +108,67 @@ fn tabs_are_clicked() {
     }
 }
 
+/// In the window's size at first and in a small one, nothing lies over anything else, or beside the window.
+#[test]
+fn small_windows_are_tidy() {
+    let long = || {
+        let mut updates = fixture::live();
+        updates[0] = Update::Opened(format!("runs/{}", "a-run-with-a-long-name".repeat(8)).into());
+        updates
+    };
+    for size in [[1360.0, 860.0], [900.0, 600.0]] {
+        let window = Window::of_size(size, long());
+        let rect = |name: &str| {
+            let place = window.harness.query_all_by_label(name).last();
+            place.unwrap_or_else(|| panic!("{name} at {size:?}")).rect()
+        };
+        let tabs = ["Inspector", "Value map", "Replay buffer", "What if"].map(rect);
+        assert!(tabs.iter().all(|tab| tab.top() == tabs[0].top()), "{tabs:?} are in a row at {size:?}");
+        let toolbar = ["Override exploration", "Take over the environment", "Screenshot", "Commands", "Keys"].map(rect);
+        assert!(toolbar.windows(2).all(|pair| pair[0].right() <= pair[1].left()), "{toolbar:?} at {size:?}");
+        let plot = rect("Plot of eval/mean_reward");
+        assert!(plot.right() <= size[0] - tabs[3].width() && plot.height() >= 60.0, "{plot:?} at {size:?}");
+        let cell = rect("Environment 3");
+        assert!(cell.left() > 100.0 && cell.right() < tabs[0].left() && cell.height() > 40.0, "{cell:?} at {size:?}");
+    }
+}
+
+#[test]
+fn a_filter_is_for_the_list_and_the_curves() {
+    let mut window = Window::showing(fixture::live());
+    let text = |window: &Window, name: &str| window.harness.query_all_by_label(name).count();
+    assert_eq!(text(&window, "Curve of CartPole-v1-dqn-s1"), 1);
+    let filters: Vec<_> = window.harness.get_all_by_role_and_label(Role::TextInput, "Filter").collect();
+    let [filter] = &filters[..] else { panic!("one filter for all") };
+    filter.focus();
+    drop(filters);
+    window.harness.event(Event::Text("another".into()));
+    window.settle();
+    assert_eq!(window.harness.state().state.filter, "another");
+    assert_eq!(text(&window, "Curve of CartPole-v1-dqn-s1"), 0);
+}
+
+/// As `cartwheel watch RUN --episode 9999` does.
+#[test]
+fn an_episode_that_is_not_there_is_told_and_the_last_is_opened() {
+    let (told, inbox) = unbounded();
+    let (outbox, orders) = unbounded();
+    fixture::finished().into_iter().chain([Update::Read(0)]).for_each(|update| told.send(update).unwrap());
+    let harness = Harness::builder().with_size([1280.0, 800.0]).build_ui_state(
+        |ui, app: &mut App| {
+            app.logic(&ui.ctx().clone());
+            app.ui(ui);
+        },
+        App::new(vec![inbox], outbox).opening(Some((9999, 0))),
+    );
+    let mut window = Window { harness, orders };
+    window.settle();
+    let message = "There is no episode 9999: the run has episodes 0 to 199, and 199 is shown instead";
+    window.harness.get_by_label(message);
+    let replayed = window.orders.try_iter().any(|order| matches!(order, Order::Replay(0, _, 199)));
+    assert!(replayed);
+}
+
 #[test]
 fn a_live_run_is_attached_to_and_all_its_environments_asked_for() {
     let window = Window::showing(fixture::live());
@@ -153,6 +224,67 @@ fn space_pauses_and_resumes_a_live_run() {
     assert_eq!(window.commands(), [watch::Command::Pause]);
 }
 
+/// Whichever view was touched last, the keys move it and no other.
+#[test]
+fn keys_drive_the_view_in_front() {
+    let mut window = Window::showing(fixture::live());
+    window.sent();
+    window.tell([fixture::film(), fixture::contest(), fixture::branch()]);
+    let cursors = |window: &Window| {
+        let model = &window.harness.state().model;
+        (model.cursor, model.contest_at.cursor, model.branch_at.cursor)
+    };
+    assert_eq!(cursors(&window), (0, 0, 2));
+    window.press(Modifiers::NONE, Key::ArrowRight);
+    assert_eq!(cursors(&window), (1, 0, 2));
+    window.click("Side by side");
+    window.harness.get_by_label("the keys move this");
+    window.press(Modifiers::NONE, Key::ArrowRight);
+    window.press(Modifiers::NONE, Key::ArrowRight);
+    window.press(Modifiers::NONE, Key::ArrowLeft);
+    assert_eq!(cursors(&window), (1, 1, 2));
+    window.press(Modifiers::NONE, Key::End);
+    assert_eq!(cursors(&window), (1, 4, 2));
+    window.press(Modifiers::NONE, Key::Home);
+    window.press(Modifiers::NONE, Key::Space);
+    assert!(window.harness.state().model.contest_at.playing && !window.harness.state().model.playing);
+    window.press(Modifiers::NONE, Key::Space);
+    assert!(!window.harness.state().model.contest_at.playing);
+
+    window.click("What if");
+    let (_, contest, _) = cursors(&window);
+    window.press(Modifiers::NONE, Key::ArrowLeft);
+    assert_eq!(cursors(&window), (1, contest, 1));
+    window.click("Step forward");
+    assert_eq!(cursors(&window), (2, contest, 1), "the time line's buttons are the time line's");
+    window.press(Modifiers::NONE, Key::ArrowLeft);
+    window.click("Give the keys to What if");
+    window.press(Modifiers::NONE, Key::ArrowLeft);
+    window.click("Inspector");
+    window.press(Modifiers::NONE, Key::ArrowRight);
+    assert_eq!(cursors(&window), (2, contest, 0));
+    assert_eq!(window.commands(), [], "the live run goes on");
+}
+
+/// What is put into the clipboard opens the same view.
+#[test]
+fn the_command_that_opens_a_view_is_copied() {
+    let mut window = Window::showing(fixture::live());
+    window.tell([fixture::film()]);
+    window.press(Modifiers::NONE, Key::ArrowRight);
+    window.harness.key_press(Key::C);
+    let mut copied = None;
+    for _ in 0..4 {
+        window.harness.step();
+        let commands = &window.harness.output().platform_output.commands;
+        copied = copied.or(commands.iter().find_map(|command| match command {
+            OutputCommand::CopyText(text) => Some(text.clone()),
+            _ => None,
+        }));
+    }
+    assert_eq!(copied.as_deref(), Some("cartwheel watch runs/CartPole-v1-dqn-s1 --episode 7 --step 1"));
+}
+
 #[test]
 fn exploration_is_overridden_by_a_box() {
     let mut window = Window::showing(fixture::live());
@@ -171,6 +303,11 @@ fn every_panel_looks_as_it_should() {
         for panel in panels::all() {
             let mut model = Model::default();
             fixture::live().into_iter().for_each(|update| model.apply(update));
+            match panel.name() {
+                "Side by side" => model.apply(fixture::contest()),
+                "What if" => [fixture::film(), fixture::branch()].into_iter().for_each(|update| model.apply(update)),
+                _ => {}
+            }
             let state = State { run: Some(0), ..State::default() };
             let name = format!("{}_{theme:?}", panel.name()).to_lowercase().replace(' ', "_");
             results.add(picture(panel, model, state, theme).try_snapshot(&name));

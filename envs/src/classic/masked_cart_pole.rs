@@ -15,7 +15,10 @@
 //! | Solved | mean return of 475 |
 
 use crate::classic::cart_pole::{ANGLE_LIMIT, POSITION_LIMIT};
-use crate::{Action, CartPole, CartPoleConfig, CartPoleState, Env, EnvSpec, Generator, Result, RowMut, Space, Step};
+use crate::{
+    Action, CartPole, CartPoleConfig, CartPoleState, Env, EnvSpec, Generator, Result, RowMut, Space, StateVariable,
+    Step,
+};
 
 /// A pole on a cart without its velocities; see the module's table in the source.
 #[derive(Clone, Debug, Default)]
@@ -57,6 +60,20 @@ impl Env for MaskedCartPole {
         let step = self.env.step(action, rng, RowMut::F32(&mut [0.0; 4]))?;
         self.observe(observation);
         Ok(step)
+    }
+
+    fn observation_names(&self) -> &[&str] {
+        &["position", "angle"]
+    }
+
+    fn state_variables(&self) -> Vec<StateVariable> {
+        self.env.state_variables()
+    }
+
+    fn set_state_variables(&mut self, values: &[f64], observation: RowMut<'_>) -> Result<()> {
+        self.env.set_state_variables(values, RowMut::F32(&mut [0.0; 4]))?;
+        self.observe(observation);
+        Ok(())
     }
 
     fn inner(&self) -> Option<&dyn Env> {

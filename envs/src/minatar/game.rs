@@ -49,6 +49,18 @@ impl MinAtarAction {
     /// All six.
     pub const ALL: [Self; 6] = [Self::Noop, Self::Left, Self::Up, Self::Right, Self::Down, Self::Fire];
 
+    /// What it is called.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Noop => "no-op",
+            Self::Left => "left",
+            Self::Up => "up",
+            Self::Right => "right",
+            Self::Down => "down",
+            Self::Fire => "fire",
+        }
+    }
+
     /// Columns to the right and rows down that it goes.
     pub(super) fn direction(self) -> [i8; 2] {
         match self {

@@ -69,6 +69,8 @@ pub struct MinAtar<G> {
     last_action: MinAtarAction,
     /// What the game looks like: the last observation.
     planes: Vec<u8>,
+    /// Of its actions.
+    names: Vec<&'static str>,
 }
 
 impl<G: MinAtarGame> MinAtar<G> {
@@ -76,16 +78,22 @@ impl<G: MinAtarGame> MinAtar<G> {
     pub fn new(config: MinAtarConfig) -> Self {
         let cells = SIDE as usize * SIDE as usize;
         let planes = vec![0; cells * G::COLORS.len()];
-        Self { config, game: G::default(), last_action: MinAtarAction::Noop, planes }
+        let names = actions::<G>(config).iter().map(|action| action.name()).collect();
+        Self { config, game: G::default(), last_action: MinAtarAction::Noop, planes, names }
     }
 
     fn actions(&self) -> &'static [MinAtarAction] {
-        if self.config.use_minimal_action_set { G::ACTIONS } else { &MinAtarAction::ALL }
+        actions::<G>(self.config)
     }
 
     fn observe(&mut self) {
         self.game.observe(&mut Planes::cleared(&mut self.planes, G::COLORS.len()));
     }
+}
+
+/// The actions of a game that is played so.
+fn actions<G: MinAtarGame>(config: MinAtarConfig) -> &'static [MinAtarAction] {
+    if config.use_minimal_action_set { G::ACTIONS } else { &MinAtarAction::ALL }
 }
 
 impl<G: MinAtarGame> Env for MinAtar<G> {
@@ -126,15 +134,22 @@ impl<G: MinAtarGame> Env for MinAtar<G> {
         scene::draw(&self.planes, G::COLORS, scene);
     }
 
+    fn action_names(&self) -> &[&str] {
+        &self.names
+    }
+
     fn key_bindings(&self) -> KeyBindings {
         let keys = KeyBindings::real_time(FPS, 0);
-        (0..).zip(self.actions()).fold(keys, |keys, (i, action)| match action {
-            MinAtarAction::Noop => keys,
-            MinAtarAction::Left => keys.key(Key::Left, i, "left"),
-            MinAtarAction::Up => keys.key(Key::Up, i, "up"),
-            MinAtarAction::Right => keys.key(Key::Right, i, "right"),
-            MinAtarAction::Down => keys.key(Key::Down, i, "down"),
-            MinAtarAction::Fire => keys.key(Key::Char(' '), i, "fire"),
+        (0..).zip(self.actions()).fold(keys, |keys, (i, action)| {
+            let key = match action {
+                MinAtarAction::Noop => return keys,
+                MinAtarAction::Left => Key::Left,
+                MinAtarAction::Up => Key::Up,
+                MinAtarAction::Right => Key::Right,
+                MinAtarAction::Down => Key::Down,
+                MinAtarAction::Fire => Key::Char(' '),
+            };
+            keys.key(key, i, action.name())
         })
     }
 

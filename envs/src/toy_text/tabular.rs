@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, EnvError, Generator, Info, Point, Result, Step};
+use crate::state_variable::integers;
+use crate::{Action, EnvError, Generator, Info, Point, Result, StateVariable, Step};
 
 /// A step from one cell to the next: rows down and columns to the right.
 pub(super) type Direction = [i32; 2];
@@ -23,6 +24,11 @@ impl Grid {
     /// How many cells there are.
     pub(super) fn len(self) -> i32 {
         self.rows * self.columns
+    }
+
+    /// Rows and columns.
+    pub(super) fn shape(self) -> [usize; 2] {
+        [self.rows as usize, self.columns as usize]
     }
 
     /// Row and column of a cell.
@@ -112,6 +118,17 @@ impl Position {
     /// `prob`, as Gymnasium calls it.
     pub(super) fn info(self) -> Info {
         Info::from_iter([("prob".to_owned(), self.probability.into())])
+    }
+
+    /// Its state, one of `0..states`, as the variable that it is.
+    pub(super) fn variables(self, states: i32) -> Vec<StateVariable> {
+        vec![StateVariable::integer("state", self.state, 0..=states - 1)]
+    }
+
+    /// The position in the state that its variable's value names.
+    pub(super) fn set(self, values: &[f64], states: i32) -> Result<Self> {
+        let [state] = integers(values, [states])?;
+        Ok(Self { state, ..self })
     }
 
     /// The position, if its state is one of `0..states`.

@@ -56,7 +56,7 @@ fn a_fallen_pole_is_not_restored() {
     env.chunks[0].states.set(1, fallen);
     let saved = env.save(1).unwrap();
     let error = env.restore(0, &saved, observations.row_mut(0)).unwrap_err();
-    assert_eq!(error.to_string(), "environment 0: the saved state cannot be read: no episode goes on from there");
+    assert_eq!(error.to_string(), "environment 0: this is no state of the environment: no episode goes on from there");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! One observation of several steps.
 
 use super::state;
-use crate::{Action, Env, EnvError, Generator, Result, RowMut, Rows, Space, Step};
+use crate::{Action, Env, EnvError, Generator, Result, RowMut, Rows, Space, StateVariable, Step};
 
 /// Repeats each action for `skip` steps and shows the greater of the last two observations, element by element; rewards
 /// are added up (Gymnasium's `MaxAndSkipObservation`).
@@ -75,6 +75,11 @@ impl<E: Env> Env for MaxAndSkipObservation<E> {
 
     fn inner_mut(&mut self) -> Option<&mut dyn Env> {
         Some(&mut self.env)
+    }
+
+    /// None: what it shows is of two states.
+    fn state_variables(&self) -> Vec<StateVariable> {
+        Vec::new()
     }
 
     fn save(&self) -> Option<Vec<u8>> {

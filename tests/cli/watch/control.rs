@@ -1,11 +1,11 @@
 //! What viewers do to a run.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cartwheel::envs::OwnedAction;
 use cartwheel::trainer::run::{ActionLog, Episodes};
-use cartwheel::trainer::watch::{ChosenBy, Command, ReplayColor, ReplayQuery, Request};
+use cartwheel::trainer::watch::{ChosenBy, Command, ReplayColor, ReplayQuery, Request, SILENCE, WatchError};
 use cartwheel::trainer::{Experiment, Settings};
 
 use super::ENDLESS;
@@ -142,12 +142,42 @@ fn a_paused_run_goes_on_when_its_viewer_is_gone() {
     assert!(!run.states().is_empty() && !run.file("watch.json").exists());
 }
 
+/// One that is stopped, or hangs: its connection stays, and nothing comes from it.
+#[test]
+fn a_viewer_that_stands_still_holds_nothing() {
+    let folder = Folder::new();
+    let mut running = folder.spawn(&format!("{CART_POLE} {ENDLESS} --name a"));
+    let run = folder.run("a");
+    let mut frozen = Viewer::attach(&run, &mut running);
+    frozen.look(60.0);
+    frozen.ok(Command::Epsilon(Some(0.5)));
+    frozen.ok(Command::TakeOver { env: 2, action: Some(1.into()) });
+    frozen.ok(Command::Speed(Some(50.0)));
+    frozen.ok(Command::Pause);
+    let at = frozen.at_rest();
+    let mut frozen = frozen.into_connection();
+
+    let mut other = Viewer::attach(&run, &mut running);
+    other.until(|other, _| other.status.paused.then_some(()));
+    assert_eq!((other.status.step, other.status.speed), (at, Some(50.0)));
+    assert_eq!(other.status.overrides, (Some(0.5), vec![2]));
+    other.until(|other, _| (!other.status.paused).then_some(()));
+    other.past(at + 10_000);
+    assert_eq!((other.status.speed, &other.status.overrides), (None, &(None, vec![])));
+    let error = frozen.receive(PATIENCE).unwrap_err();
+    assert!(matches!(error, WatchError::Silent) && error.to_string().contains("let go"), "{error}");
+    // Who is there and says nothing is heard.
+    other.ok(Command::Pause);
+    let at = other.at_rest();
+    let begin = Instant::now();
+    other.until(|_, _| (begin.elapsed() > SILENCE + Duration::from_secs(2)).then_some(()));
+    assert!(other.status.paused && other.status.step == at, "{:?}", other.status);
+}
+
 #[test]
 fn people_decide_and_the_run_remembers() {
     let folder = Folder::new();
-    // However fast the machine is, ε stays 1 while the test looks.
-    let exploring = "--set dqn.learning_starts=399000000 --set dqn.exploration_final_eps=1";
-    let mut running = folder.spawn(&format!("{CART_POLE} {ENDLESS} {exploring} --name a"));
+    let mut running = folder.spawn(&format!("{CART_POLE} {ENDLESS} --set dqn.learning_starts=1000000 --name a"));
     let run = folder.run("a");
     let mut viewer = Viewer::attach(&run, &mut running);
     viewer.look(120.0);

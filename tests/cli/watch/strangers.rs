@@ -112,7 +112,7 @@ fn what_is_wrong_with_a_runs_address_is_told() {
     // It left its file behind.
     let error = Connection::open(&run.path).unwrap_err();
     assert!(matches!(error, WatchError::Nobody { pid: named, .. } if named == pid), "{error}");
-    assert!(error.to_string().contains("--resume"), "{error}");
+    assert!(error.to_string().contains(&format!("--resume {}", run.path.display())), "{error}");
     fs::write(run.file("watch.json"), "{}").unwrap();
     let error = Connection::open(&run.path).unwrap_err();
     assert!(matches!(error, WatchError::File { .. }), "{error}");

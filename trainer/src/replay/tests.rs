@@ -231,3 +231,11 @@ proptest! {
         prop_assert!(draw(&mut replay, 4000, returns).contains(newest));
     }
 }
+
+/// The newest row waits for its step: it is no transition, and takes no room of one.
+#[test]
+fn a_full_replay_holds_as_many_transitions_as_it_says() {
+    let step = Scripted { reward: 1.0, terminated: false, truncated: false };
+    let (replay, _) = play(&[step; 50], 10);
+    assert_eq!((replay.transitions(), replay.transition_capacity(), replay.len()), (10, 10, 11));
+}

@@ -129,7 +129,10 @@ impl Manifest {
         }
 
         let text = fs::read(path).map_err(RunError::reading(path))?;
-        let malformed = |e: serde_json::Error| RunError::Malformed { file: path.to_owned(), problem: e.to_string() };
+        let malformed = |e: serde_json::Error| {
+            let problem = if e.is_eof() { format!("it is cut off in line {}", e.line()) } else { e.to_string() };
+            RunError::Malformed { file: path.to_owned(), problem }
+        };
         let Version { format } = serde_json::from_slice(&text).map_err(malformed)?;
         if format != FORMAT {
             return Err(RunError::OtherVersion { file: path.to_owned(), found: format, supported: FORMAT });
@@ -187,7 +190,8 @@ mod tests {
         let path = folder.path().join("run.json");
         assert!(matches!(Manifest::load(&path), Err(RunError::Missing { .. })));
         fs::write(&path, "{\"format\": 1, \"cartwheel\"").unwrap();
-        assert!(matches!(Manifest::load(&path), Err(RunError::Malformed { .. })));
+        let error = Manifest::load(&path).unwrap_err();
+        assert!(matches!(error, RunError::Malformed { .. }) && error.to_string().contains("it is cut off in line 1"));
         fs::write(&path, "{\"format\": 9}").unwrap();
         let error = Manifest::load(&path).unwrap_err();
         assert!(matches!(error, RunError::OtherVersion { found: 9, supported: FORMAT, .. }));

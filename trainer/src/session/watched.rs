@@ -23,7 +23,7 @@ impl Session<'_> {
             epsilon: self.exploration.epsilon,
             acting: self.plan.acting.clone(),
             action_space: self.plan.action_space.clone(),
-            replay_capacity: self.learning.replay().map_or(0, |replay| replay.capacity() as u64),
+            replay_capacity: self.learning.replay().map_or(0, |replay| replay.transition_capacity() as u64),
             shelf: self.shelf.clone(),
             returns: self.settings.algorithm().data().returns(),
         };
@@ -65,9 +65,10 @@ impl Session<'_> {
 
     /// After each phase: where the run is, for viewers, and what they decided, for the run's files.
     pub(super) fn show(&mut self, progress: &Progress, policy_lag: u64, queue: (usize, usize)) {
-        self.watch
-            .numbers()
-            .store(progress, Phase { replay: self.learning.replay().map_or(0, Replay::len), policy_lag, queue });
+        self.watch.numbers().store(
+            progress,
+            Phase { replay: self.learning.replay().map_or(0, Replay::transitions), policy_lag, queue },
+        );
         self.writer.hurry(self.watch.attended());
         if let Some(now) = self.watch.intervention() {
             self.note(now);

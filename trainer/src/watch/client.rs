@@ -3,13 +3,15 @@
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::protocol::{Reply, Request, VERSION, Verdict, WatchFile};
+use super::protocol::{Reply, Request, SILENCE, VERSION, Verdict, WatchFile};
 use super::wire::{self, ANSWER, Inbox, WireError};
 
 /// How long a run may take to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// Who has said nothing for so long says that it is there.
+const PING: Duration = Duration::from_secs(1);
 
 /// Why a viewer and a run do not come together, or no longer.
 #[derive(Debug, thiserror::Error)]
@@ -28,9 +30,12 @@ pub enum WatchError {
     },
     /// Nobody listens.
     #[error(
-        "nobody answers at {address}: the run (process {pid}) was killed; `cartwheel train --resume` goes on with it"
+        "nobody answers at {address}: the run in {run} (process {pid}) was killed; `cartwheel train --resume {run}` goes on with it",
+        run = run.display()
     )]
     Nobody {
+        /// The run's folder; empty where only an address is known.
+        run: PathBuf,
         /// Where.
         address: SocketAddr,
         /// The process that listened.
@@ -56,6 +61,12 @@ pub enum WatchError {
     /// The connection ended.
     #[error("the connection to the run ended: {0}")]
     Lost(String),
+    /// This process stood still: the run gave it up.
+    #[error(
+        "this viewer stood still for {} seconds or more: the run went on without it, and let go of what it held (pause, speed limit, ε, environments taken over)",
+        SILENCE.as_secs()
+    )]
+    Silent,
     /// A message that is longer than any may be.
     #[error("a request that is too long to be sent")]
     TooLong,
@@ -90,7 +101,11 @@ pub struct Connection {
 
 /// The half of a [`Connection`] that sends.
 #[derive(Debug)]
-pub struct Sender(TcpStream);
+pub struct Sender {
+    stream: TcpStream,
+    /// When something was sent last.
+    last: Instant,
+}
 
 /// The half of a [`Connection`] that receives.
 #[derive(Debug)]
@@ -105,7 +120,10 @@ impl Connection {
     /// # Errors
     /// If it is not live, or does not let this viewer in.
     pub fn open(run: &Path) -> Result<Self, WatchError> {
-        Self::to(&WatchFile::load(run)?)
+        Self::to(&WatchFile::load(run)?).map_err(|error| match error {
+            WatchError::Nobody { address, pid, .. } => WatchError::Nobody { run: run.to_owned(), address, pid },
+            other => other,
+        })
     }
 
     /// Attaches to the run that `file` tells of.
@@ -115,7 +133,7 @@ impl Connection {
     pub fn to(file: &WatchFile) -> Result<Self, WatchError> {
         let address = file.address;
         let token = wire::parse_token(&file.token).ok_or(WatchError::WrongToken(address))?;
-        let nobody = |_| WatchError::Nobody { address, pid: file.pid };
+        let nobody = |_| WatchError::Nobody { run: PathBuf::new(), address, pid: file.pid };
         let mut stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(nobody)?;
         let lost = |error: io::Error| WatchError::Lost(error.to_string());
         stream.set_nodelay(true).map_err(lost)?;
@@ -129,7 +147,7 @@ impl Connection {
             Some((_, Verdict::WrongToken)) => Err(WatchError::WrongToken(address)),
             Some((_, Verdict::Full)) => Err(WatchError::Full),
             Some((VERSION, Verdict::Welcome)) => {
-                let sender = Sender(stream.try_clone().map_err(lost)?);
+                let sender = Sender { stream: stream.try_clone().map_err(lost)?, last: Instant::now() };
                 Ok(Self { sender, receiver: Receiver { stream, inbox: Inbox::default() } })
             }
             Some((found, _)) => Err(WatchError::OtherVersion { found }),
@@ -144,12 +162,20 @@ impl Connection {
         self.sender.send(request)
     }
 
-    /// See [`Receiver::receive`].
+    /// The next reply; nothing if there is none within `timeout`. The run hears meanwhile that the viewer is there.
     ///
     /// # Errors
-    /// As there.
+    /// If the connection ended, what came is no reply, or this was called so late that the run gave the viewer up.
     pub fn receive(&mut self, timeout: Duration) -> Result<Option<Reply>, WatchError> {
-        self.receiver.receive(timeout)
+        let by = Instant::now() + timeout;
+        loop {
+            self.sender.keep_in_touch()?;
+            let left = by.saturating_duration_since(Instant::now());
+            let reply = self.receiver.receive(left.min(PING))?;
+            if reply.is_some() || left <= PING {
+                return Ok(reply);
+            }
+        }
     }
 }
 
@@ -160,13 +186,24 @@ impl Sender {
     /// If the connection ended, or the run has not read for a second.
     pub fn send(&mut self, request: &Request) -> Result<(), WatchError> {
         let message = wire::encode(request).ok_or(WatchError::TooLong)?;
-        self.0.write_all(&message).map_err(|error| WatchError::Lost(error.to_string()))
+        self.stream.write_all(&message).map_err(|error| WatchError::Lost(error.to_string()))?;
+        self.last = Instant::now();
+        Ok(())
+    }
+
+    /// Says that the viewer is there, if it has not said anything for a while.
+    fn keep_in_touch(&mut self) -> Result<(), WatchError> {
+        match self.last.elapsed() {
+            silence if silence >= SILENCE => Err(WatchError::Silent),
+            silence if silence >= PING => self.send(&Request::Ping),
+            _ => Ok(()),
+        }
     }
 
     /// Ends the connection, for the other half too.
     pub fn hang_up(&self) {
         // It may have ended already.
-        let _ = self.0.shutdown(Shutdown::Both);
+        let _ = self.stream.shutdown(Shutdown::Both);
     }
 }
 

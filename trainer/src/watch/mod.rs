@@ -8,7 +8,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `protocol`, `wire` | the messages, and how they are put on a stream |
-//! | `gate`, `overrides` | pausing, stepping and slowing down; ε and environments that people take over |
+//! | `gate`, `overrides`, `holds` | pausing, stepping and slowing down; ε and environments that people take over; whose it is |
 //! | `pulse`, `slot`, `numbers`, `offer`, `shelf` | what threads leave for the server to look at |
 //! | `server`, `viewer`, `outbox`, `pump`, `files`, `replay_map` | the run's end of the connections |
 //! | `client` | a viewer's end |
@@ -16,6 +16,7 @@
 mod client;
 mod files;
 mod gate;
+mod holds;
 mod numbers;
 mod offer;
 mod outbox;
@@ -31,7 +32,7 @@ mod viewer;
 mod wire;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
 use std::time::Duration;
 
@@ -45,6 +46,7 @@ pub(crate) use slot::Wanted;
 
 use crate::actor::Weights;
 use gate::Gate;
+use holds::{Held, Holds};
 use offer::{GradientNorms, Offer};
 pub(crate) use overrides::Intervention;
 use overrides::Overrides;
@@ -64,6 +66,7 @@ struct Hub {
     slots: Mutex<Vec<Arc<Slot>>>,
     gate: Gate,
     overrides: Overrides,
+    holds: Mutex<Holds>,
     weights: Offer,
     gradients: GradientNorms,
     numbers: Numbers,
@@ -74,6 +77,13 @@ struct Hub {
     /// What the run's owner stops it with, and what a viewer does.
     stop: Arc<AtomicBool>,
     stopped: AtomicBool,
+}
+
+impl Hub {
+    /// Locked while a command is carried out, so that who gave the last one is who holds.
+    fn holds(&self) -> MutexGuard<'_, Holds> {
+        self.holds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Whether anybody watches: read in every vector step, so alone in its cache lines.
@@ -175,9 +185,22 @@ impl Watch {
         self.refresh();
     }
 
-    /// A viewer left: with the last one goes everything that viewers had decided.
+    /// A viewer left: what it held goes on, and with the last one goes everything that viewers had decided.
     fn leave(&self, viewer: u32) {
         self.hub.overrides.give_back(viewer);
+        {
+            let mut holds = self.hub.holds();
+            let Held { pause, speed, epsilon } = holds.release(viewer);
+            if pause {
+                self.hub.gate.resume();
+            }
+            if speed {
+                self.hub.gate.limit_speed(None);
+            }
+            if epsilon {
+                self.hub.overrides.set_epsilon(None);
+            }
+        }
         if self.hub.viewers.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.hub.gradients.forget();
             self.hub.overrides.set_epsilon(None);

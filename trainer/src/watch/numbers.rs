@@ -21,7 +21,7 @@ pub(crate) struct Numbers {
 /// What of a run's progress changes within a phase.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Phase {
-    /// Rows in replay.
+    /// Transitions in replay.
     pub(crate) replay: usize,
     /// Publications between the last rollout's weights and the present ones.
     pub(crate) policy_lag: u64,

@@ -6,6 +6,7 @@
 //! a change to what is there is a new version.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 pub use cartwheel_agents::Judgement;
 use cartwheel_envs::{OwnedAction, Scene};
@@ -17,6 +18,9 @@ pub const MAGIC: [u8; 8] = *b"cartwhee";
 pub const VERSION: u32 = 2;
 /// The longest message, in bytes: a length beyond it is refused before anything is allocated.
 pub const MAX_MESSAGE: usize = 16 << 20;
+/// A viewer that was not heard from for so long is frozen: it is disconnected, and what it held is let go. Who has nothing
+/// to say sends [`Request::Ping`], as a `Connection` does by itself while it is read from.
+pub const SILENCE: Duration = Duration::from_secs(5);
 
 /// `watch.json`, by which a viewer finds a live run. Only its owner may read it: the token grants control.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +86,8 @@ pub enum Request {
         /// At most so many.
         limit: u32,
     },
+    /// The viewer is there: see [`SILENCE`].
+    Ping,
 }
 
 /// The most environments that a viewer is shown at once: drawing them is the actors' time.

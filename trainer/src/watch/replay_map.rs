@@ -13,8 +13,10 @@ use crate::replay::{Replay, Stored};
 
 /// The most transitions whose TD error colours a map.
 const SAMPLE: usize = 4096;
-/// The most columns and rows.
-const BINS: u32 = 256;
+/// The most columns, and the most rows: a column for each of many states.
+const BINS: u32 = 1024;
+/// The most cells.
+const CELLS: u32 = 1 << 16;
 /// The most transitions in one answer.
 const LISTED: usize = 256;
 
@@ -40,7 +42,8 @@ pub(super) struct Listed {
 fn within(mut query: ReplayQuery, replay: &Replay) -> ReplayQuery {
     let last = replay.observation_width() as u32 - 1;
     query.axes = (query.axes.0.min(last), query.axes.1.min(last));
-    query.bins = (query.bins.0.clamp(1, BINS), query.bins.1.clamp(1, BINS));
+    let columns = query.bins.0.clamp(1, BINS);
+    query.bins = (columns, query.bins.1.clamp(1, BINS.min(CELLS / columns)));
     query
 }
 
@@ -62,9 +65,15 @@ fn cell(observation: Row<'_>, query: &ReplayQuery, ranges: &Ranges) -> usize {
 pub(super) fn draft(replay: &Replay, query: ReplayQuery, returns: Returns) -> Draft {
     let query = within(query, replay);
     let mut ranges: Ranges = [(f32::INFINITY, f32::NEG_INFINITY); 2];
-    for stored in replay.stored() {
-        for ((low, high), value) in ranges.iter_mut().zip(at(stored.observation, &query)) {
-            (*low, *high) = (low.min(value), high.max(value));
+    if let Some((first, count)) = replay.features().states() {
+        // As many columns as there are states are one for each.
+        let low = first as f32 - 0.5;
+        ranges = [(low, low + count as f32); 2];
+    } else {
+        for stored in replay.stored() {
+            for ((low, high), value) in ranges.iter_mut().zip(at(stored.observation, &query)) {
+                (*low, *high) = (low.min(value), high.max(value));
+            }
         }
     }
     let total = replay.transitions();
@@ -319,7 +328,25 @@ mod tests {
         let replay = replay(0, 10);
         let wild = ReplayQuery { axes: (9, u32::MAX), bins: (0, u32::MAX), color: ReplayColor::TdError };
         let map = map(&replay, wild);
-        assert_eq!((map.query.axes, map.query.bins), ((1, 1), (1, 256)));
-        assert_eq!((map.transitions, map.counts), (0, vec![0; 256]));
+        assert_eq!((map.query.axes, map.query.bins), ((1, 1), (1, 1024)));
+        assert_eq!((map.transitions, map.counts), (0, vec![0; 1024]));
+        let wide = within(ReplayQuery { bins: (u32::MAX, 500), ..map.query }, &replay);
+        assert_eq!(wide.bins, (1024, 64), "so many cells in all");
+    }
+
+    #[test]
+    fn states_have_a_column_each() {
+        let space = Space::Discrete { n: 500, start: 3 };
+        let mut replay = Replay::new(&space, &ActionRows::default(), 1, 100, None).unwrap();
+        replay.begin(0, Row::I32(&[3]));
+        for next in [502, 502, 100, 3] {
+            replay.push(0, Action::Discrete(0), 1.0, false, false, Row::I32(&[next]));
+        }
+        let query = ReplayQuery { axes: (0, 0), bins: (500, 1), color: ReplayColor::Count };
+        let map = draft(&replay, query.clone(), ONE_STEP).map;
+        let counted: Vec<_> = map.counts.iter().enumerate().filter(|(_, count)| **count > 0).collect();
+        assert_eq!(counted, [(0, &1), (97, &1), (499, &2)]);
+        let listed = super::list(&replay, query, Some(map.ranges), (499, 0), 9, ONE_STEP);
+        assert_eq!(listed.transitions.len(), 2);
     }
 }

@@ -39,7 +39,7 @@ pub(crate) struct Facts {
     pub(crate) epsilon: EpsilonSchedule,
     pub(crate) acting: Acting,
     pub(crate) action_space: Space,
-    /// Rows that replay holds.
+    /// Transitions that replay holds at most.
     pub(crate) replay_capacity: u64,
     /// Where the learner leaves its replay, and how returns are summed that are drawn from it.
     pub(crate) shelf: Arc<Shelf>,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::files;
 use super::outbox::Outbox;
-use super::protocol::{Command, Interest, MAX_ENVS, MAX_HZ, ReplayQuery, Reply, Request, Verdict};
+use super::protocol::{Command, Interest, MAX_ENVS, MAX_HZ, ReplayQuery, Reply, Request, SILENCE, Verdict};
 use super::replay_map::{self, Draft, Ranges};
 use super::server::Inner;
 use super::wire::{self, GREETING, Inbox};
@@ -77,7 +77,7 @@ pub(super) fn serve(inner: &Arc<Inner>, stream: TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.set_write_timeout(Some(UNREAD))?;
     let Some(mut verdict) = greet(&stream, inner)? else { return Ok(()) };
-    stream.set_read_timeout(None)?;
+    stream.set_read_timeout(Some(SILENCE))?;
     let entered = if verdict == Verdict::Welcome { inner.enter(|id| viewer(inner, id, &stream)) } else { None };
     if verdict == Verdict::Welcome && entered.is_none() {
         verdict = Verdict::Full;
@@ -129,7 +129,7 @@ fn converse(inner: &Arc<Inner>, viewer: &Arc<Viewer>, mut stream: TcpStream) -> 
         writer.hang_up();
     })?;
     let mut inbox = Inbox::default();
-    // What is no request ends the connection as its end does: there is nobody to talk to.
+    // What is no request ends the connection as its end does, and so does silence: there is nobody to talk to.
     while let Ok(Some(request)) = inbox.read(&mut stream) {
         viewer.outbox.wait_for_room();
         carry_out(inner, viewer, request);
@@ -156,7 +156,11 @@ fn carry_out(inner: &Inner, viewer: &Viewer, request: Request) {
             }
         }
         Request::Command { id, command } => {
-            let problem = obey(inner, viewer.id, command).err();
+            let problem = {
+                let mut holds = inner.watch().hub.holds();
+                let obeyed = obey(inner, viewer.id, command.clone());
+                obeyed.map(|()| holds.note(viewer.id, &command)).err()
+            };
             viewer.reply(&Reply::Done { id, step: inner.step(), problem });
             inner.wake();
         }
@@ -181,6 +185,8 @@ fn carry_out(inner: &Inner, viewer: &Viewer, request: Request) {
             let transitions = transitions.finish(&facts.acting, inner.parameters().as_deref());
             viewer.reply(&Reply::Transitions { cell, transitions });
         }
+        // That it came is all that it says.
+        Request::Ping => {}
     }
 }
 

@@ -7,6 +7,7 @@ use eframe::egui::Context;
 use super::{App, close};
 use crate::command::{Action, Command};
 use crate::link::link;
+use crate::model::Driven;
 use crate::source::Order;
 use crate::state::Reins;
 use crate::{text, transport};
@@ -20,10 +21,19 @@ const TURNS: f32 = 8.0;
 
 impl App {
     pub(super) fn execute(&mut self, ctx: &Context, command: Command) {
-        if matches!(command, Command::Do(_) | Command::SelectRun(_) | Command::SelectEnv(_) | Command::OpenEpisode(..))
-        {
+        if matches!(
+            command,
+            Command::Do(_)
+                | Command::ActIn(..)
+                | Command::SelectRun(_)
+                | Command::SelectEnv(_)
+                | Command::OpenEpisode(..)
+        ) {
             // What was said before is read by now.
             self.state.notice = None;
+        }
+        if let Some(view) = driven_by(&command) {
+            self.model.drive(view);
         }
         match command {
             Command::Do(action) => self.act(ctx, action),
@@ -40,6 +50,7 @@ impl App {
                     run.shown = shown;
                 }
             }
+            Command::Filter(filter) => self.state.filter = filter,
             Command::SelectEnv(env) => {
                 self.state.env = env;
                 self.watch();
@@ -52,6 +63,14 @@ impl App {
                 self.model.cue(step);
             }
             Command::Seek(step) => self.model.seek(step),
+            Command::Drive(_) => {}
+            Command::ActIn(_, action) => self.act(ctx, action),
+            Command::SeekIn(view, step) => {
+                if let Some(mut player) = self.model.player(view) {
+                    player.play(false);
+                    player.seek(step);
+                }
+            }
             Command::LookBack(step) => {
                 if let Some(live) = &mut self.model.live {
                     live.look(|history| history.seek(step));
@@ -64,10 +83,12 @@ impl App {
                 }
             }
             Command::WhatIf(question) => {
-                if let Some(run) = self.model.runs.get(question.run) {
-                    self.order(Order::WhatIf(run.path.clone(), question));
+                if let Some(path) = self.model.runs.get(question.run).map(|run| run.path.clone()) {
+                    self.model.look_at_branch(question.branch);
+                    self.order(Order::WhatIf(path, question));
                 }
             }
+            Command::LookAtBranch(number) => self.model.look_at_branch(number),
             Command::Prune(number) => self.model.branches.retain(|branch| branch.question.branch != number),
             Command::Compare(contenders, seed) => self.order(Order::Compare(contenders, seed)),
             Command::PlaybackSpeed(speed) => self.model.playback_speed = speed,
@@ -77,6 +98,10 @@ impl App {
     }
 
     fn act(&mut self, ctx: &Context, action: Action) {
+        if let Some(why) = transport::why_not(&self.model, &self.state, action) {
+            self.state.notice = Some(why.to_owned());
+            return;
+        }
         match action {
             Action::TakeOver => self.toggle_reins(),
             Action::Grid => {
@@ -149,5 +174,20 @@ impl App {
                 self.state.taking_over = Some(Reins { env, bindings, action: None, speed_before });
             }
         }
+    }
+}
+
+/// The view that a command is about, and that the keys then drive.
+fn driven_by(command: &Command) -> Option<Driven> {
+    match command {
+        Command::Drive(view) | Command::SeekIn(view, _) | Command::ActIn(view, _) => Some(*view),
+        Command::Compare(..) => Some(Driven::Contest),
+        Command::WhatIf(_) | Command::LookAtBranch(_) => Some(Driven::Branch),
+        Command::SelectRun(_)
+        | Command::SelectEnv(_)
+        | Command::OpenEpisode(..)
+        | Command::Seek(_)
+        | Command::LookBack(_) => Some(Driven::Main),
+        _ => None,
     }
 }

@@ -3,16 +3,25 @@
 use eframe::egui::{CentralPanel, Frame, Panel as Side, Ui};
 
 use super::App;
+use crate::command::Command;
 use crate::panels::{Context, Place};
+
+/// A window that is narrower has panels of its own sizes, in points: those of a wide one would leave no room between.
+const NARROW: f32 = 1150.0;
 
 impl App {
     pub(super) fn lay_out(&mut self, ui: &mut Ui) {
+        let size = ui.available_size();
+        let names = if size.x < NARROW { ["narrow left", "narrow right"] } else { ["left", "right"] };
+        let [left, right] = [(0.17 * size.x).clamp(150.0, 230.0), (0.27 * size.x).clamp(332.0, 352.0)];
+        let [bottom, under] = [(0.36 * size.y).clamp(150.0, 400.0), (0.19 * size.y).clamp(100.0, 220.0)];
         Side::top("toolbar").show(ui, |ui| self.toolbar(ui));
         Side::bottom("status").show(ui, |ui| self.status_bar(ui));
-        Side::left("left").default_size(230.0).show(ui, |ui| self.stacked(ui, Place::Left));
-        Side::right("right").default_size(340.0).show(ui, |ui| self.tabs(ui, Place::Right));
-        Side::bottom("bottom").resizable(true).default_size(260.0).show(ui, |ui| self.tabs(ui, Place::Bottom));
-        Side::bottom("under").resizable(true).default_size(165.0).show(ui, |ui| self.stacked(ui, Place::Under));
+        Side::right(names[1]).default_size(right).show(ui, |ui| self.tabs(ui, Place::Right));
+        // Before the left one, so that curves have the room under it.
+        Side::bottom("bottom").resizable(true).default_size(bottom).show(ui, |ui| self.tabs(ui, Place::Bottom));
+        Side::left(names[0]).default_size(left).show(ui, |ui| self.stacked(ui, Place::Left));
+        Side::bottom("under").resizable(true).default_size(under).show(ui, |ui| self.stacked(ui, Place::Under));
         let frame = Frame::central_panel(ui.style()).inner_margin(4);
         CentralPanel::default().frame(frame).show(ui, |ui| self.stacked(ui, Place::Center));
         self.palette(ui.ctx());
@@ -39,8 +48,11 @@ impl App {
         }
         if here().count() > 1 {
             ui.horizontal_wrapped(|ui| {
+                ui.spacing_mut().item_spacing.x = 2.0;
                 for panel in here() {
-                    ui.selectable_value(front, panel.name(), panel.name());
+                    if ui.selectable_value(front, panel.name(), panel.name()).clicked() {
+                        self.commands.push(Command::Drive(panel.driven()));
+                    }
                 }
             });
             ui.separator();

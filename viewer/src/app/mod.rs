@@ -18,6 +18,7 @@ use eframe::egui::{Context, Ui, ViewportCommand};
 
 use crate::command::{Command, Commands};
 use crate::model::{Model, Update};
+use crate::opening::Opening;
 use crate::panels::{self, Panel, Place};
 use crate::source::Order;
 use crate::state::State;
@@ -58,8 +59,8 @@ pub struct App {
     build_s: f32,
     /// The renderer's name if it is software.
     software: Option<String>,
-    /// An episode and its step, to be opened once it is known.
-    opening: Option<(usize, u32)>,
+    /// An episode of the first run, to be opened once it is known.
+    opening: Option<Opening>,
     /// Vector steps a second that the first live run is slowed down to.
     slowing: Option<f32>,
     /// Whether there is still a bell to be hung up that wakes the window.
@@ -97,7 +98,7 @@ impl App {
 
     /// Opens this episode of the first run, by its place, at this step, as soon as it is known.
     pub fn opening(mut self, episode: Option<(usize, u32)>) -> Self {
-        self.opening = episode;
+        self.opening = episode.map(Opening::new);
         self
     }
 
@@ -192,11 +193,10 @@ impl App {
         if self.state.run.is_none() && !self.model.runs.is_empty() && !self.commands.contains(&Command::SelectRun(0)) {
             self.commands.push(Command::SelectRun(0));
         }
-        if let Some((number, step)) = self.opening
-            && self.model.runs.first().is_some_and(|run| run.episode(number).is_some())
-        {
-            self.opening = None;
-            self.commands.push(Command::OpenEpisode(0, number, step));
+        if let Some((opening, run)) = self.opening.as_mut().zip(self.model.runs.first()) {
+            let (commands, done) = opening.pursue(0, run);
+            self.commands.extend(commands);
+            self.opening = self.opening.take().filter(|_| !done);
         }
     }
 

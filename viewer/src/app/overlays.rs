@@ -5,11 +5,13 @@ use eframe::egui::{Align2, Context, Grid, Key, Modifiers, ScrollArea, Window};
 use super::App;
 use crate::command::{Action, Command};
 use crate::text;
+use crate::transport::why_not;
 
 impl App {
     /// All commands, found by a part of their names. Enter does the first.
     pub(super) fn palette(&mut self, ctx: &Context) {
-        let Some(query) = &mut self.state.palette else { return };
+        // Taken out meanwhile: the rest of the state is looked at.
+        let Some(mut query) = self.state.palette.take() else { return };
         let mut chosen = None;
         Window::new(text::PALETTE)
             .anchor(Align2::CENTER_TOP, [0.0, 80.0])
@@ -18,24 +20,28 @@ impl App {
             .default_width(420.0)
             .show(ctx, |ui| {
                 let label = ui.label(text::PALETTE_HINT);
-                let field = ui.text_edit_singleline(query).labelled_by(label.id);
+                let field = ui.text_edit_singleline(&mut query).labelled_by(label.id);
                 field.request_focus();
-                let found = matching(query);
+                let found = matching(&query);
                 let enter = ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter));
                 chosen = found.first().copied().filter(|_| enter);
                 ScrollArea::vertical().max_height(360.0).show(ui, |ui| {
                     for action in found {
                         let keys = ui.ctx().format_shortcut(&action.shortcut());
                         let button = eframe::egui::Button::new(action.name()).shortcut_text(keys).frame(false);
-                        if ui.add(button).clicked() {
+                        let why = why_not(&self.model, &self.state, action);
+                        if ui.add_enabled(why.is_none(), button).clicked() {
                             chosen = Some(action);
+                        }
+                        if let Some(why) = why {
+                            ui.weak(why);
                         }
                     }
                 });
             });
-        if let Some(action) = chosen {
-            self.state.palette = None;
-            self.commands.push(Command::Do(action));
+        match chosen {
+            Some(action) => self.commands.push(Command::Do(action)),
+            None => self.state.palette = Some(query),
         }
     }
 

@@ -1,46 +1,66 @@
 //! The bars at the top and at the bottom.
 
 use cartwheel_trainer::watch::{self, Status};
-use eframe::egui::{Align, Button, DragValue, Label, Layout, Ui};
+use eframe::egui::{Align, Button, DragValue, Label, Layout, RichText, Ui};
 
 use super::App;
 use crate::command::{Action, Command};
 use crate::number::count;
 use crate::text;
 
+/// What has a button, from the right.
+const BUTTONS: &[Action] =
+    &[Action::Help, Action::Palette, Action::Theme, Action::CopyLink, Action::Record, Action::Screenshot];
+/// What has one in a narrow window: the others are found by these.
+const FEW: &[Action] = &[Action::Help, Action::Palette];
+/// How narrow that is, in points.
+const NARROW: f32 = 850.0;
+/// The room of what can be done to a live run, in points.
+const CONTROLS: f32 = 400.0;
+
 impl App {
     /// The run, its exploration, and the help.
     pub(super) fn toolbar(&mut self, ui: &mut Ui) {
+        let recording = self.camera.is_recording();
+        let buttons = if ui.available_width() < NARROW { FEW } else { BUTTONS };
         ui.horizontal(|ui| {
-            match self.state.run.and_then(|run| self.model.runs.get(run)) {
-                None => ui.strong(text::NO_RUN),
-                Some(run) => ui.strong(&run.name),
-            };
-            if let Some(live) = &self.model.live {
-                ui.separator();
-                exploration(ui, &live.status, &mut self.commands);
-                ui.separator();
-                let (held, label) = (self.state.taking_over.is_some(), text::TAKE_OVER);
-                if ui.selectable_label(held, label).on_hover_text(text::TAKE_OVER_HINT).clicked() {
-                    self.commands.push(Command::Do(Action::TakeOver));
-                }
-            }
-            let recording = self.camera.is_recording();
+            // From the right, so that a long name is cut where the room ends.
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                for action in
-                    [Action::Help, Action::Palette, Action::Theme, Action::CopyLink, Action::Record, Action::Screenshot]
-                {
+                for action in buttons {
                     let keys = ui.ctx().format_shortcut(&action.shortcut());
                     if ui
-                        .add(Button::new(short_name(action, recording)).small())
+                        .add(Button::new(short_name(*action, recording)).small())
                         .on_hover_text(format!("{} ({keys})", action.name()))
                         .clicked()
                     {
-                        self.commands.push(Command::Do(action));
+                        self.commands.push(Command::Do(*action));
                     }
                 }
+                ui.with_layout(Layout::left_to_right(Align::Center), |ui| self.run(ui));
             });
         });
+    }
+
+    /// The run and what can be done to it.
+    fn run(&mut self, ui: &mut Ui) {
+        let name = match self.state.run.and_then(|run| self.model.runs.get(run)) {
+            None => text::NO_RUN,
+            Some(run) => &run.name,
+        };
+        let room = ui.available_width() - if self.model.live.is_some() { CONTROLS } else { 0.0 };
+        ui.scope(|ui| {
+            ui.set_max_width(room.max(40.0));
+            ui.add(Label::new(RichText::new(name).strong()).truncate());
+        });
+        if let Some(live) = &self.model.live {
+            ui.separator();
+            exploration(ui, &live.status, &mut self.commands);
+            ui.separator();
+            let (held, label) = (self.state.taking_over.is_some(), text::TAKE_OVER);
+            if ui.selectable_label(held, label).on_hover_text(text::TAKE_OVER_HINT).clicked() {
+                self.commands.push(Command::Do(Action::TakeOver));
+            }
+        }
     }
 
     /// Where the run is, and what watching costs.
@@ -59,8 +79,14 @@ impl App {
                     Some(live) => where_it_is(&live.status, live.welcome.total_timesteps),
                 };
                 let told = self.state.notice.as_deref().filter(|notice| !notice.is_empty());
-                let words = told.map_or(place.clone(), |notice| format!("{place}  |  {notice}"));
-                ui.with_layout(Layout::left_to_right(Align::Center), |ui| ui.add(Label::new(words).truncate()));
+                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                    // What was just told comes first: it may be long, and the rest can wait.
+                    if let Some(told) = told {
+                        ui.add(Label::new(RichText::new(told).strong()).truncate());
+                        ui.separator();
+                    }
+                    ui.add(Label::new(place).truncate());
+                });
             });
         });
     }

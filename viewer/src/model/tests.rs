@@ -1,6 +1,7 @@
 //! What updates make of a model.
 
 use super::*;
+use crate::source::fixture;
 
 fn row(step: u64, names: &[&str]) -> MetricsRow {
     let metrics = names.iter().map(|name| ((*name).to_owned(), (step as f64).sin())).collect();
@@ -44,6 +45,33 @@ fn old_episodes_are_forgotten_but_keep_their_numbers() {
     let last = run.metrics[EPISODE_RETURN].last().map(|point| point.episodes);
     assert_eq!(last, Some(EPISODES as u64 + 1));
     assert!(model.curve_bytes() <= BUDGET);
+}
+
+#[test]
+fn episodes_of_many_runs_share_their_memory() {
+    let mut model = Model::default();
+    for (run, count) in [(0, 500), (1, 100), (2, 300)] {
+        model.apply(Update::Opened(format!("run-{run}").into()));
+        model.apply(Update::Episodes(run, (0..count).map(episode).collect()));
+    }
+    model.forget_episodes(500);
+    let kept: Vec<_> = model.runs.iter().map(|run| (run.first_episode, run.episodes.len())).collect();
+    assert!((375..=500).contains(&kept.iter().map(|(_, kept)| kept).sum::<usize>()), "{kept:?}");
+    assert_eq!(kept[1], (0, 100), "the run with few keeps them all");
+    assert_eq!(model.runs[0].episode(499), Some(&episode(499)));
+}
+
+#[test]
+fn branches_share_their_memory() {
+    let mut model = Model::default();
+    for number in 0..4 {
+        model.apply(Update::Branch(Arc::new(fixture::branch(number, 0, 50))));
+    }
+    let each = model.branches[0].bytes();
+    model.forget_branches(2 * each);
+    assert_eq!(model.branches.iter().map(|branch| branch.question.branch).collect::<Vec<_>>(), [2, 3]);
+    model.forget_branches(0);
+    assert_eq!(model.branches.len(), 1, "the newest stays");
 }
 
 #[test]

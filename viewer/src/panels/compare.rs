@@ -1,21 +1,15 @@
 //! Two policies side by side, from one seed, under one cursor.
 
-use std::time::Duration;
-
 use eframe::egui::{Button, ComboBox, DragValue, Rect, RichText, Role, Sense, Slider, Ui, WidgetInfo, vec2};
 
-use super::{Context, Panel, Place};
-use crate::command::{Command, Commands};
-use crate::model::{Model, RunId};
+use super::{Context, Panel, Place, driver};
+use crate::command::{Action, Command, Commands};
+use crate::model::{Driven, Model, RunId};
 use crate::number::short;
 use crate::paint::{Detail, paint};
-use crate::playback::Playback;
 use crate::source::{Checkpoint, Contender, Contest, Side};
 use crate::text;
 use crate::theme::Theme;
-
-/// Steps a second while it plays.
-const SPEED: f32 = 30.0;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -23,20 +17,11 @@ pub(super) struct Compare {
     /// Run and weights of each side.
     chosen: [(RunId, Checkpoint); 2],
     seed: u64,
-    cursor: u32,
-    playing: bool,
-    playback: Playback,
 }
 
 impl Default for Compare {
     fn default() -> Self {
-        Self {
-            chosen: [(0, Checkpoint::Best), (0, Checkpoint::Latest)],
-            seed: 0,
-            cursor: 0,
-            playing: false,
-            playback: Playback::default(),
-        }
+        Self { chosen: [(0, Checkpoint::Best), (0, Checkpoint::Latest)], seed: 0 }
     }
 }
 
@@ -47,6 +32,10 @@ impl Panel for Compare {
 
     fn place(&self) -> Place {
         Place::Bottom
+    }
+
+    fn driven(&self) -> Driven {
+        Driven::Contest
     }
 
     fn ui(&mut self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
@@ -62,85 +51,83 @@ impl Panel for Compare {
             let name = ui.label(text::OF_SEED);
             ui.add(DragValue::new(&mut self.seed)).labelled_by(name.id);
             if ui.button(text::PLAY_BOTH).clicked() {
-                (self.cursor, self.playing) = (0, false);
                 let contenders = self.chosen.each_ref().map(|(run, checkpoint)| contender(model, *run, checkpoint));
                 commands.push(Command::Compare(contenders, self.seed));
             }
         });
-        if let Some(contest) = &model.contest {
-            self.controls(ui, contest);
-            self.pictures(ui, contest);
+        let Some(contest) = &model.contest else { return };
+        if let Some(problem) = &contest.problem {
+            ui.label(RichText::new(problem).color(Theme::of(ui).problem));
+        } else {
+            controls(ui, contest, model, commands);
+            pictures(ui, contest, model.contest_at.cursor);
         }
     }
 }
 
-impl Compare {
-    fn controls(&mut self, ui: &mut Ui, contest: &Contest) {
-        let last = contest.last_step();
-        if self.playing {
-            let passed = Duration::from_secs_f32(ui.input(|input| input.stable_dt).min(0.25));
-            self.cursor += self.playback.advance(passed, SPEED, last - self.cursor.min(last), last);
-            self.playing = self.cursor < last;
-            ui.ctx().request_repaint();
+fn controls(ui: &mut Ui, contest: &Contest, model: &Model, commands: &mut Commands) {
+    ui.horizontal_wrapped(|ui| {
+        let label = if model.contest_at.playing { text::PAUSE } else { text::PLAY };
+        if ui.button(label).clicked() {
+            commands.push(Command::ActIn(Driven::Contest, Action::PlayPause));
         }
-        ui.horizontal(|ui| {
-            let label = if self.playing { text::PAUSE } else { text::PLAY };
-            if ui.button(label).clicked() {
-                self.playing = !self.playing;
-                self.cursor = if self.cursor >= last { 0 } else { self.cursor };
-                self.playback.stop();
-            }
-            let name = ui.label(text::STEP);
-            let slider = ui.add(Slider::new(&mut self.cursor, 0..=last)).labelled_by(name.id);
-            if slider.drag_stopped() {
-                slider.surrender_focus();
-            }
-            match contest.parting {
-                None => drop(ui.label(text::NEVER_PART)),
-                Some(step) => {
-                    let mark = Button::new(RichText::new(text::parting(step)).color(Theme::of(ui).problem));
-                    if ui.add(mark).clicked() {
-                        (self.cursor, self.playing) = (step, false);
-                    }
+        let name = ui.label(text::STEP);
+        let mut cursor = model.contest_at.cursor;
+        let slider = ui.add(Slider::new(&mut cursor, 0..=contest.last_step())).labelled_by(name.id);
+        if slider.changed() {
+            commands.push(Command::SeekIn(Driven::Contest, cursor));
+        }
+        // Else the arrow keys would go on being the slider's.
+        if slider.drag_stopped() {
+            slider.surrender_focus();
+        }
+        match contest.parting {
+            None => drop(ui.label(text::NEVER_PART)),
+            Some(step) => {
+                let mark = Button::new(RichText::new(text::parting(step)).color(Theme::of(ui).problem));
+                if ui.add(mark).clicked() {
+                    commands.push(Command::SeekIn(Driven::Contest, step));
                 }
             }
-        });
-    }
-
-    fn pictures(&self, ui: &mut Ui, contest: &Contest) {
-        let area = ui.available_rect_before_wrap();
-        let (left, right) = area.split_left_right_at_fraction(0.5);
-        for (side, rect) in contest.sides.iter().zip([left, right]) {
-            self.picture(ui, side, rect.shrink(4.0), contest.parting == Some(self.cursor));
         }
-    }
+        driver::show(ui, model, (Driven::Contest, text::COMPARE), commands);
+    });
+}
 
-    fn picture(&self, ui: &mut Ui, side: &Side, rect: Rect, parting: bool) {
-        let theme = Theme::of(ui);
-        let contender = &side.contender;
-        let who = text::contender(&contender.name, &contender.checkpoint.name());
-        ui.scope_builder(eframe::egui::UiBuilder::new().max_rect(rect), |ui| {
-            let mut head = who.clone();
-            if let Some(moment) = side.at(self.cursor) {
-                head = format!("{head} · {} {}", text::RETURN, short(moment.return_));
-            }
-            if side.ended && self.cursor as usize + 1 >= side.moments.len() {
-                head = format!("{head} · {}", text::OVER);
-            }
-            ui.label(head);
-            if let Some(note) = &side.note {
-                ui.label(RichText::new(note).color(theme.problem));
-            }
-            let Some(moment) = side.at(self.cursor) else { return };
-            let size = vec2(rect.width(), (rect.bottom() - ui.cursor().top()).max(40.0));
-            let (place, response) = ui.allocate_exact_size(size, Sense::hover());
-            response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &who));
-            paint(ui.painter(), response.id, place, &moment.scene, Detail::Full);
-            if parting {
-                ui.painter().rect_stroke(place, 2.0, (2.0, theme.problem), eframe::egui::StrokeKind::Inside);
-            }
-        });
+fn pictures(ui: &mut Ui, contest: &Contest, cursor: u32) {
+    let area = ui.available_rect_before_wrap();
+    let (left, right) = area.split_left_right_at_fraction(0.5);
+    for (side, rect) in contest.sides.iter().zip([left, right]) {
+        picture(ui, side, cursor, rect.shrink(4.0), contest.parting == Some(cursor));
     }
+}
+
+fn picture(ui: &mut Ui, side: &Side, cursor: u32, rect: Rect, parting: bool) {
+    let theme = Theme::of(ui);
+    let contender = &side.contender;
+    let who = text::contender(&contender.name, &contender.checkpoint.name());
+    ui.scope_builder(eframe::egui::UiBuilder::new().max_rect(rect), |ui| {
+        ui.strong(&who);
+        if let (Some(moment), Some(last)) = (side.at(cursor), side.moments.last()) {
+            let steps = side.moments.len() as u32 - 1;
+            let mut standing = text::standing(&short(moment.return_), &short(last.return_), steps, side.ended);
+            if side.ended && cursor >= steps {
+                standing = format!("{standing} · {}", text::OVER);
+            }
+            ui.label(standing);
+        }
+        if let Some(note) = &side.note {
+            ui.label(RichText::new(note).color(theme.problem));
+        }
+        let Some(moment) = side.at(cursor) else { return };
+        let size = vec2(rect.width(), (rect.bottom() - ui.cursor().top()).max(40.0));
+        let (place, response) = ui.allocate_exact_size(size, Sense::hover());
+        response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &who));
+        paint(ui.painter(), response.id, place, &moment.scene, Detail::Full);
+        if parting {
+            ui.painter().rect_stroke(place, 2.0, (2.0, theme.problem), eframe::egui::StrokeKind::Inside);
+        }
+    });
 }
 
 /// Which run and which of its weights.

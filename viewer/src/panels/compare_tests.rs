@@ -18,11 +18,6 @@ fn model() -> Model {
     model
 }
 
-fn side(run: RunId, steps: u32) -> Side {
-    let contender = contender(&model(), run, &Checkpoint::Best);
-    Side { contender, moments: fixture::film(steps).moments, ended: true, note: None }
-}
-
 #[test]
 fn two_policies_are_chosen_and_played() {
     let mut harness = stage(Compare::default(), model(), State::default());
@@ -38,32 +33,57 @@ fn two_policies_are_chosen_and_played() {
 }
 
 #[test]
-fn the_cursor_goes_to_where_they_part() {
+fn the_cursor_and_the_keys_are_asked_for() {
     let mut model = model();
-    let contest = Contest { seed: 0, sides: [side(0, 20), side(1, 8)], parting: Some(8) };
+    model.apply(Update::Contest(Arc::new(fixture::contest(20, 8))));
+    let mut harness = stage(Compare::default(), model, State::default());
+    harness.run();
+    for (label, command) in [
+        (text::parting(8), Command::SeekIn(Driven::Contest, 8)),
+        (text::PLAY.to_owned(), Command::ActIn(Driven::Contest, Action::PlayPause)),
+        (text::give_keys(text::COMPARE), Command::Drive(Driven::Contest)),
+    ] {
+        harness.get_by_label(&label).click();
+        harness.run();
+        assert_eq!(std::mem::take(&mut harness.state_mut().commands), [command]);
+    }
+    harness.state_mut().model.drive(Driven::Contest);
+    harness.run();
+    harness.get_by_label(text::HAS_KEYS);
+}
+
+/// What comes out is seen from the first step on.
+#[test]
+fn both_returns_are_shown_at_every_step() {
+    let mut model = model();
+    let mut contest = fixture::contest(20, 8);
+    contest.sides[0].ended = false;
     model.apply(Update::Contest(Arc::new(contest)));
     let mut harness = stage(Compare::default(), model, State::default());
     harness.run();
-    let who = text::contender("b", text::BEST_WEIGHTS);
-    harness.get_by_label(&format!("{who} · {} 0", text::RETURN));
-    harness.get_by_label(&text::parting(8)).click();
+    harness.get_by_label(&text::standing("0", "20", 20, false));
+    harness.get_by_label(&text::standing("0", "8", 8, true));
+    harness.state_mut().model.contest_at.cursor = 12;
     harness.run();
-    assert_eq!(harness.state().panel.cursor, 8);
-    harness.get_by_label(&format!("{who} · {} 8 · {}", text::RETURN, text::OVER));
-    harness.get_by_label(text::PLAY).click();
-    harness.run_steps(60);
-    assert!(harness.state().panel.cursor > 8);
+    harness.get_by_label(&text::standing("12", "20", 20, false));
+    harness.get_by_label(&format!("{} · {}", text::standing("8", "8", 8, true), text::OVER));
 }
 
 #[test]
 fn who_cannot_play_says_so() {
     let mut model = model();
-    let mute = Side { moments: Vec::new(), ended: false, note: Some("no weights".into()), ..side(1, 1) };
-    model.apply(Update::Contest(Arc::new(Contest { seed: 0, sides: [side(0, 3), mute], parting: None })));
+    let mut contest = Contest { parting: None, ..fixture::contest(3, 3) };
+    (contest.sides[1].moments, contest.sides[1].note) = (Vec::new(), Some("no weights".into()));
+    model.apply(Update::Contest(Arc::new(contest.clone())));
     let mut harness = stage(Compare::default(), model, State::default());
     harness.run();
     harness.get_by_label("no weights");
     harness.get_by_label(text::NEVER_PART);
+    let problem = Some(text::other_worlds(["a", "b"], ["CartPole-v1", "Acrobot-v1"]));
+    harness.state_mut().model.apply(Update::Contest(Arc::new(Contest { problem: problem.clone(), ..contest })));
+    harness.run();
+    harness.get_by_label(&problem.unwrap());
+    assert!(harness.query_by_label(text::NEVER_PART).is_none());
     harness.state_mut().model = Model::default();
     harness.run();
     harness.get_by_label(text::NO_RUN);

@@ -1,5 +1,8 @@
 //! Maps over two numbers of an observation: their place in the window, their colors, and the choice of the numbers.
 
+use std::f32::consts::FRAC_PI_2;
+
+use eframe::egui::epaint::TextShape;
 use eframe::egui::{
     Align2, Color32, ColorImage, ComboBox, FontId, Id, Painter, Pos2, Rect, Ui, pos2, remap, remap_clamp, vec2,
 };
@@ -9,9 +12,6 @@ use crate::observation::Field;
 use crate::paint::paint_image;
 use crate::text;
 use crate::theme::Theme;
-
-/// More numbers than these are an image: nobody chooses two of its pixels.
-pub(super) const MOST_FIELDS: usize = 1024;
 
 /// A rectangle of the window that stands for ranges of two numbers: the first to the right, the second upwards.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -73,7 +73,10 @@ impl Plane {
         write(pos2(max.x, below), Align2::RIGHT_TOP, across[1].clone());
         let beside = min.x - 4.0;
         write(pos2(beside, max.y), Align2::RIGHT_BOTTOM, up[0].clone());
-        write(pos2(beside, self.rect.center().y), Align2::RIGHT_CENTER, names[1].to_owned());
+        // Names are long: upwards there is room.
+        let name = painter.layout_no_wrap(names[1].to_owned(), font.clone(), theme.weak);
+        let corner = pos2(beside - name.size().y, self.rect.center().y + 0.5 * name.size().x);
+        painter.add(TextShape::new(corner, name, theme.weak).with_angle(-FRAC_PI_2));
         write(pos2(beside, min.y), Align2::RIGHT_TOP, up[1].clone());
     }
 }

@@ -164,7 +164,7 @@ mod tests {
         harness.run();
         harness.state_mut().model.apply(observing([0.25, 1.0, 0.03, 0.0]));
         harness.run();
-        let row = harness.get_by_label_contains("[0] 0.250");
+        let row = harness.get_by_label_contains("position 0.250");
         let label = format!("{row:?}");
         assert!(label.contains("seen 0.250 to 0.500") && label.contains("saliency"), "{label}");
         assert!(harness.state().commands.contains(&Command::Ask(Request::Weights { newer_than: Some(1) })));
@@ -194,7 +194,7 @@ mod tests {
         film.weights = harness.state().model.live.as_ref().and_then(|live| live.weights.clone());
         harness.state_mut().model.apply(Update::Film(Arc::new(film)));
         harness.run();
-        assert!(format!("{:?}", harness.get_by_label_contains("[0]")).contains("saliency"));
+        assert!(format!("{:?}", harness.get_by_label_contains("position")).contains("saliency"));
         assert_eq!(harness.state().commands, [], "nothing is asked of the live run");
     }
 

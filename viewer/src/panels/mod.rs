@@ -2,6 +2,7 @@
 
 mod compare;
 mod curves;
+mod driver;
 mod heat;
 mod inspector;
 mod machine_room;
@@ -10,6 +11,7 @@ mod replay_buffer;
 mod rollouts;
 mod runs;
 mod seen;
+mod states;
 mod subject;
 #[cfg(test)]
 mod testing;
@@ -21,7 +23,7 @@ mod what_if;
 use eframe::egui::Ui;
 
 use crate::command::Commands;
-use crate::model::Model;
+use crate::model::{Driven, Model};
 use crate::state::State;
 
 /// Where a panel is.
@@ -57,6 +59,11 @@ pub trait Panel {
     /// Where it is.
     fn place(&self) -> Place;
 
+    /// What the keys of a player drive when it is brought to the front.
+    fn driven(&self) -> Driven {
+        Driven::Main
+    }
+
     /// Paints it. Every widget has a name that a screen reader can say.
     fn ui(&mut self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands);
 }
@@ -66,7 +73,7 @@ pub fn all() -> Vec<Box<dyn Panel>> {
     vec![
         Box::new(runs::Runs::default()),
         Box::new(rollouts::Rollouts::default()),
-        Box::new(timeline::Timeline),
+        Box::new(timeline::Timeline::default()),
         Box::new(curves::Curves::default()),
         Box::new(inspector::Inspector::default()),
         Box::new(value_map::ValueMaps::default()),
@@ -75,4 +82,12 @@ pub fn all() -> Vec<Box<dyn Panel>> {
         Box::new(what_if::WhatIf::default()),
         Box::new(machine_room::MachineRoom),
     ]
+}
+
+/// Goes to the next row of a wrapping layout unless there is so much room left in this one: for combo boxes and sliders,
+/// which do not by themselves, but would stand over what is beside.
+fn break_unless(ui: &mut Ui, room: f32) {
+    if ui.available_size_before_wrap().x < room {
+        ui.end_row();
+    }
 }

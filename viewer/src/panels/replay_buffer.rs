@@ -1,18 +1,21 @@
 //! What the replay buffer holds: a map over two numbers of the observation, and the transitions of a cell.
 
+mod states;
+
 use cartwheel_envs::OwnedAction;
 use cartwheel_trainer::watch::{Observation, ReplayColor, ReplayMap, ReplayQuery, Request, Transition};
 use eframe::egui::{ComboBox, Grid, Role, ScrollArea, Sense, Stroke, StrokeKind, Ui, WidgetInfo, vec2};
 
 use super::heat::{self, Plane};
 use super::newest::{due, forget_due};
+use super::states::MOST as MOST_STATES;
 use super::subject::Subject;
 use super::{Context, Panel, Place};
 use crate::command::{Command, Commands};
 use crate::model::Live;
 use crate::number::short;
 use crate::observation::row;
-use crate::spaces::Spaces;
+use crate::spaces::{Spaces, States};
 use crate::text;
 use crate::theme::Theme;
 
@@ -51,17 +54,23 @@ impl Panel for ReplayBuffer {
 }
 
 impl ReplayBuffer {
-    fn shown(&mut self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands) -> Result<(), &'static str> {
+    fn shown(&mut self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands) -> Result<(), String> {
         let live = context.live().ok_or(text::REPLAY_NOT_LIVE)?;
         let spaces = context.spaces(live.run).ok_or(text::SPACES_AWAITED)?;
         let count = spaces.fields.len();
-        if spaces.layout.is_some() || count > heat::MOST_FIELDS {
-            return Err(text::NO_MAP_OF_IMAGES);
+        if spaces.is_image() {
+            return Err(text::NO_REPLAY_MAP_OF_IMAGES.into());
+        }
+        if let Some(states) = spaces.states.filter(|states| states.count > MOST_STATES) {
+            return Err(text::too_many_states(states.count));
         }
         let axes = self.axes.get_or_insert([count.saturating_sub(2), count - 1]);
         let before = (*axes, self.color);
         ui.horizontal_wrapped(|ui| {
-            heat::choose_axes(ui, axes, &spaces.fields);
+            match spaces.states {
+                Some(_) => *axes = [0, 0],
+                None => heat::choose_axes(ui, axes, &spaces.fields),
+            }
             ComboBox::from_label(text::COLOR).selected_text(color_name(self.color)).show_ui(ui, |ui| {
                 for color in [ReplayColor::Count, ReplayColor::Age, ReplayColor::TdError] {
                     ui.selectable_value(&mut self.color, color, color_name(color));
@@ -72,28 +81,48 @@ impl ReplayBuffer {
             forget_due(ui, "replay map");
         }
         let [across, up] = axes.map(|axis| axis as u32);
-        let query = ReplayQuery { axes: (across, up), bins: (BINS, BINS), color: self.color };
+        let query = ReplayQuery {
+            axes: (across, up),
+            bins: spaces.states.map_or((BINS, BINS), |states| (states.count as u32, 1)),
+            color: self.color,
+        };
         if due(ui, "replay map", EVERY) {
             commands.push(Command::Ask(Request::ReplayMap(query.clone())));
         }
         let map = live.replay_map.as_ref().filter(|map| map.query == query).ok_or(text::REPLAY_AWAITED)?;
         if map.transitions == 0 {
-            return Err(text::REPLAY_EMPTY);
+            return Err(text::REPLAY_EMPTY.into());
         }
-        self.map(ui, map, context, spaces, commands);
+        if let Some(states) = spaces.states {
+            self.states(ui, map, states, context, commands);
+        } else {
+            self.map(ui, map, context, spaces, commands);
+        }
         self.transitions(ui, live, spaces);
         Ok(())
+    }
+
+    fn states(&mut self, ui: &mut Ui, map: &ReplayMap, states: States, context: Context<'_>, commands: &mut Commands) {
+        let range = heat::range(colored(map).into_iter()).unwrap_or_default();
+        legend(ui, map, range);
+        self.cell = self.cell.take().filter(|(over, _)| *over == map.query.axes);
+        let selected = self.cell.map(|(_, (state, _))| state as usize);
+        if let Some(state) = states::map(ui, map, states, context, selected, range) {
+            self.list((state as u32, 0), map, commands);
+        }
+    }
+
+    /// Asks for the transitions of a cell.
+    fn list(&mut self, cell: (u32, u32), map: &ReplayMap, commands: &mut Commands) {
+        self.cell = Some((map.query.axes, cell));
+        commands.push(Command::Ask(Request::Transitions { query: map.query.clone(), cell, limit: LISTED }));
     }
 
     fn map(&mut self, ui: &mut Ui, map: &ReplayMap, context: Context<'_>, spaces: &Spaces, commands: &mut Commands) {
         let theme = Theme::of(ui);
         let values = colored(map);
         let range = heat::range(values.iter().copied()).unwrap_or_default();
-        ui.horizontal_wrapped(|ui| {
-            let ends = if map.query.color == ReplayColor::Count { range.map(f32::exp) } else { range };
-            heat::legend(ui, color_name(map.query.color), ends);
-            ui.weak(format!("{} {}", map.transitions, text::TRANSITIONS));
-        });
+        legend(ui, map, range);
         let ranges = map.ranges.map(|(low, high)| [low, high]);
         let bins = [map.query.bins.0, map.query.bins.1];
         let mut rect = heat::place(ui);
@@ -125,19 +154,11 @@ impl ReplayBuffer {
         if response.clicked()
             && let Some(cell) = response.interact_pointer_pos().and_then(|at| plane.cell(at, bins))
         {
-            self.cell = Some((map.query.axes, cell));
-            commands.push(Command::Ask(Request::Transitions { query: map.query.clone(), cell, limit: LISTED }));
+            self.list(cell, map, commands);
         }
-        let under = response.hover_pos().and_then(|at| plane.cell(at, bins));
-        if let Some((column, row)) = under {
-            let at = (row * bins[0] + column) as usize;
-            let count = map.counts.get(at).copied().unwrap_or_default();
-            let value = map.values.get(at).copied().unwrap_or(f32::NAN);
-            let mut words = format!("{count} {}", text::TRANSITIONS);
-            if map.query.color != ReplayColor::Count && value.is_finite() {
-                words += &format!("\n{} {}", color_name(map.query.color), short(value.into()));
-            }
-            response.on_hover_text_at_pointer(words);
+        let hovered = response.hover_pos().and_then(|at| plane.cell(at, bins));
+        if let Some((column, row)) = hovered {
+            response.on_hover_text_at_pointer(under(map, (row * bins[0] + column) as usize));
         }
     }
 
@@ -171,6 +192,26 @@ fn name_of(action: &OwnedAction, spaces: &Spaces) -> String {
         OwnedAction::Multi(numbers) => list(numbers.iter().map(i32::to_string).collect()),
         OwnedAction::Continuous(numbers) => list(numbers.iter().map(|x| short((*x).into())).collect()),
     }
+}
+
+/// What the colors are, and how much is stored.
+fn legend(ui: &mut Ui, map: &ReplayMap, range: [f32; 2]) {
+    ui.horizontal_wrapped(|ui| {
+        let ends = if map.query.color == ReplayColor::Count { range.map(f32::exp) } else { range };
+        heat::legend(ui, color_name(map.query.color), ends);
+        ui.weak(format!("{} {}", map.transitions, text::TRANSITIONS));
+    });
+}
+
+/// What is in a cell, in words.
+fn under(map: &ReplayMap, at: usize) -> String {
+    let count = map.counts.get(at).copied().unwrap_or_default();
+    let value = map.values.get(at).copied().unwrap_or(f32::NAN);
+    let mut words = format!("{count} {}", text::TRANSITIONS);
+    if map.query.color != ReplayColor::Count && value.is_finite() {
+        words += &format!("\n{} {}", color_name(map.query.color), short(value.into()));
+    }
+    words
 }
 
 fn transition_row(ui: &mut Ui, transition: &Transition, spaces: &Spaces, theme: &Theme) {
@@ -274,6 +315,35 @@ mod tests {
         for words in ["77", "push right", text::TERMINATED, "-0.250"] {
             harness.get_by_label(words);
         }
+    }
+
+    #[test]
+    fn transitions_are_counted_by_state() {
+        let mut model = live("FrozenLake-v1", 1);
+        let query = ReplayQuery { axes: (0, 0), bins: (16, 1), color: ReplayColor::Count };
+        let mut counts = vec![0; 16];
+        counts[6] = 77;
+        model.apply(Update::Reply(Reply::ReplayMap(ReplayMap {
+            query: query.clone(),
+            transitions: 77,
+            ranges: [(-0.5, 15.5); 2],
+            counts,
+            values: vec![f32::NAN; 16],
+        })));
+        let mut harness = stage(ReplayBuffer::default(), model, State::default());
+        harness.run();
+        assert_eq!(harness.state().commands[0], Command::Ask(Request::ReplayMap(query)));
+        assert!(harness.query_by_label(text::ACROSS).is_none(), "there are no two numbers to choose");
+        harness.get_by_label(text::REPLAY_MAP).click();
+        harness.run();
+        let asked = harness.state().commands.iter().find_map(|command| match command {
+            Command::Ask(Request::Transitions { cell, .. }) => Some(*cell),
+            _ => None,
+        });
+        assert!(asked.is_some_and(|(state, row)| state < 16 && row == 0), "{asked:?}");
+        harness.state_mut().model = live("MinAtar/Breakout-v1", 1);
+        harness.run();
+        harness.get_by_label(text::NO_REPLAY_MAP_OF_IMAGES);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use self::cell::Cell;
 use self::grid::Grid;
 use super::subject::Subject;
 use super::{Context, Panel, Place};
-use crate::command::{Command, Commands};
+use crate::command::{Action, Command, Commands};
 use crate::model::Live;
 use crate::overlays::Scale;
 use crate::paint::Detail;
@@ -64,12 +64,32 @@ impl Panel for Rollouts {
         } else if context.model.runs.is_empty() {
             empty(ui, text::NOTHING_OPEN);
         } else {
-            empty(ui, text::NO_PICTURES);
+            self.after(ui, context, commands);
         }
     }
 }
 
 impl Rollouts {
+    /// A run that is not live: how it looked at last, if that was seen, and a way to its last episode.
+    fn after(&self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
+        let run = context.state.run;
+        let seen = context.model.ended.as_ref().filter(|ended| Some(ended.run) == run && !ended.frames.is_empty());
+        let recorded = run.and_then(|run| context.model.runs.get(run)).is_some_and(|run| !run.episodes.is_empty());
+        ui.horizontal(|ui| {
+            if seen.is_some() {
+                ui.strong(text::RUN_OVER);
+            }
+            if recorded && ui.button(text::SHOW_LAST_EPISODE).clicked() {
+                commands.push(Command::Do(Action::PreviousEpisode));
+            }
+        });
+        match (seen, context.state.env) {
+            (Some(seen), Some(env)) => self.one(ui, seen, env, context, commands),
+            (Some(seen), None) => self.all(ui, seen, context, commands),
+            (None, _) => empty(ui, text::NO_PICTURES),
+        }
+    }
+
     fn all(&self, ui: &mut Ui, live: &Live, context: Context<'_>, commands: &mut Commands) {
         let Some(first) = live.frames.values().next() else { return empty(ui, text::NO_FRAMES) };
         let count = live.frames.len();
@@ -92,7 +112,10 @@ impl Rollouts {
     fn one(&self, ui: &mut Ui, live: &Live, env: u32, context: Context<'_>, commands: &mut Commands) {
         let spaces = context.spaces(live.run);
         let clicked = match live.frames.get(&env) {
-            Some(frame) => large::live(ui, Subject::frame(live, frame, spaces), spaces, self.scale),
+            Some(frame) => {
+                let reins = context.state.taking_over.as_ref().filter(|reins| reins.env == env);
+                large::live(ui, Subject::frame(live, frame, spaces), spaces, self.scale, reins)
+            }
             None => {
                 empty(ui, text::ENV_ABSENT);
                 false
@@ -115,8 +138,9 @@ mod tests {
     use crate::model::{Model, Update};
     use crate::panels::testing::{frame, live, opened, stage};
     use crate::source::fixture;
-    use crate::state::State;
-    use cartwheel_envs::Scene;
+    use crate::state::{Reins, State};
+    use cartwheel_envs::{Key, KeyBindings, Scene};
+    use cartwheel_trainer::run::EpisodeEntry;
     use cartwheel_trainer::watch::Reply;
     use egui_kittest::kittest::Queryable as _;
 
@@ -167,6 +191,36 @@ mod tests {
         harness.state_mut().model.apply(Update::Film(Arc::new(blank)));
         harness.run();
         harness.get_by_label("it is gone");
+    }
+
+    /// Until here a run's end left nothing to look at.
+    #[test]
+    fn a_run_that_ended_leaves_its_last_picture_and_a_way_to_its_last_episode() {
+        let mut model = live("CartPole-v1", 3);
+        let entry = EpisodeEntry { offset: 0, env: 0, length: 9, return_: 9.0, start_step: 0 };
+        model.apply(Update::Episodes(0, vec![entry]));
+        model.apply(Update::Detached(String::new()));
+        let mut harness = stage(Rollouts::default(), model, State { run: Some(0), ..State::default() });
+        harness.run();
+        harness.get_by_label(text::RUN_OVER);
+        harness.get_by_label("Environment 2");
+        harness.get_by_label(text::SHOW_LAST_EPISODE).click();
+        harness.run();
+        assert_eq!(harness.state().commands, [Command::Do(Action::PreviousEpisode)]);
+        harness.state_mut().state.run = Some(1);
+        harness.run();
+        assert!(harness.query_by_label(text::RUN_OVER).is_none(), "it was another run");
+    }
+
+    #[test]
+    fn who_takes_over_sees_the_keys() {
+        let bindings = KeyBindings::held(10).key(Key::Left, 0, "push left").key(Key::Right, 1, "push right");
+        let reins = Reins { env: 1, bindings, action: None, speed_before: None };
+        let state = State { taking_over: Some(reins), ..selected(1) };
+        let mut harness = stage(Rollouts::default(), live("CartPole-v1", 2), state);
+        harness.run();
+        let keys = format!("{:?}", harness.get_by_label_contains(text::YOU_ACT));
+        assert!(keys.contains("← push left") && keys.contains("→ push right"), "{keys}");
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! The list of runs: which there are, which of them have their curves shown, and what one was told to do.
 
-use eframe::egui::{CollapsingHeader, Grid, Label, RichText, ScrollArea, TextEdit, TextStyle, Ui};
+use eframe::egui::text::LayoutJob;
+use eframe::egui::{
+    Button, CollapsingHeader, Color32, FontId, Grid, Label, Response, RichText, ScrollArea, TextEdit, TextStyle, Ui,
+};
 
 use cartwheel_trainer::run::Outcome;
 
@@ -9,17 +12,20 @@ use crate::command::{Command, Commands};
 use crate::compare;
 use crate::model::{Model, Run, RunId};
 use crate::number;
-use crate::series::EPISODE_RETURN;
 use crate::text;
 use crate::theme::Theme;
 
-/// Metrics that say how well a run did, the best first.
-const RETURNS: &[&str] = &["eval/mean_reward", "rollout/ep_rew_mean", EPISODE_RETURN];
+/// The metric that says how well a run did, the same while it trains and after.
+const EVALUATION: &str = "eval/mean_reward";
+
+/// Size of the letters under a run's name, in points.
+const SMALL: f32 = 12.0;
+/// Lines under a run's name.
+const LINES: usize = 2;
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
 pub(super) struct Runs {
-    filter: String,
     selected: Option<RunId>,
     /// The one that was selected before: what the selected one is compared with.
     before: Option<RunId>,
@@ -45,9 +51,11 @@ impl Panel for Runs {
             return;
         }
         let label = ui.label(text::FILTER);
-        let filter =
-            TextEdit::singleline(&mut self.filter).hint_text(text::FILTER_EXAMPLE).desired_width(f32::INFINITY);
-        ui.add(filter).labelled_by(label.id).on_hover_text(text::FILTER_HINT);
+        let mut filter = context.state.filter.clone();
+        let field = TextEdit::singleline(&mut filter).hint_text(text::FILTER_EXAMPLE).desired_width(f32::INFINITY);
+        if ui.add(field).labelled_by(label.id).on_hover_text(text::FILTER_HINT).changed() {
+            commands.push(Command::Filter(filter));
+        }
         self.list(ui, context, commands);
         if let Some(run) = self.selected.and_then(|run| context.model.runs.get(run)) {
             ScrollArea::both().id_salt("configuration").auto_shrink([false, true]).show(ui, |ui| {
@@ -62,30 +70,45 @@ impl Runs {
     /// The rows that are in sight. They take at most half of the room while a configuration is under them.
     fn list(&self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
         let runs = context.model.runs.iter().enumerate();
-        let runs: Vec<_> = runs.filter(|(_, run)| compare::fits(run, &self.filter)).collect();
+        let runs: Vec<_> = runs.filter(|(_, run)| compare::fits(run, &context.state.filter)).collect();
+        if runs.is_empty() {
+            ui.weak(text::NO_RUN_FITS);
+        }
         let line = ui.text_style_height(&TextStyle::Body).max(ui.spacing().interact_size.y);
-        let height = line + ui.text_style_height(&TextStyle::Small) + ui.spacing().item_spacing.y;
+        let small = ui.fonts_mut(|fonts| fonts.row_height(&FontId::proportional(SMALL)));
+        let height = line + LINES as f32 * small;
         let room = ui.available_height() * if self.selected.is_some() { 0.5 } else { 1.0 };
         let list = ScrollArea::vertical().id_salt("runs").auto_shrink([false, true]).max_height(room);
         list.show_rows(ui, height, runs.len(), |ui, rows| {
             for (id, run) in &runs[rows] {
                 ui.vertical(|ui| {
                     ui.set_min_height(height);
-                    row(ui, *id, run, context.state.run == Some(*id), commands);
+                    ui.spacing_mut().item_spacing.y = 0.0;
+                    let step = match &context.model.live {
+                        // Rows of metrics come now and then, and this with every picture.
+                        Some(live) if live.run == *id => run.step.max(live.status.step),
+                        _ => run.step,
+                    };
+                    row(ui, *id, run, step, context.state.run == Some(*id), commands);
                 });
             }
         });
     }
 
-    /// The run that the selected one is compared with: the one selected before, or else its neighbour.
+    /// The run that the selected one is compared with: the one selected before, or else its neighbour; on the same
+    /// environment, as settings mean something else on another.
     fn other(&self, model: &Model) -> Option<RunId> {
         let selected = self.selected?;
         let neighbours = [Some(selected + 1), selected.checked_sub(1)];
-        [self.before].into_iter().chain(neighbours).flatten().find(|run| *run != selected && *run < model.runs.len())
+        let comparable = |run: &RunId| {
+            let runs = model.runs.get(selected).zip(model.runs.get(*run));
+            *run != selected && runs.is_some_and(|(run, other)| compare::same_env(run, other))
+        };
+        [self.before].into_iter().chain(neighbours).flatten().find(comparable)
     }
 }
 
-fn row(ui: &mut Ui, id: RunId, run: &Run, selected: bool, commands: &mut Commands) {
+fn row(ui: &mut Ui, id: RunId, run: &Run, step: u64, selected: bool, commands: &mut Commands) {
     let theme = Theme::of(ui);
     ui.horizontal(|ui| {
         let mut shown = run.shown;
@@ -95,27 +118,41 @@ fn row(ui: &mut Ui, id: RunId, run: &Run, selected: bool, commands: &mut Command
         if check.changed() {
             commands.push(Command::ShowCurves(id, shown));
         }
-        if ui.selectable_label(selected, &run.name).on_hover_text(run.path.display().to_string()).clicked() {
+        // A long name must not make the panel wide.
+        let name = Button::selectable(selected, &run.name).truncate();
+        if ui.add(name).on_hover_text(format!("{}\n{}", run.name, run.path.display())).clicked() {
             commands.push(Command::SelectRun(id));
         }
     });
-    let small = match &run.problem {
-        // Which run is said above.
-        Some(problem) => RichText::new(problem.replace(&format!("{}/", run.path.display()), "")).color(theme.problem),
-        None => RichText::new(summary(run)).color(theme.weak),
-    };
-    // What does not fit is in the tooltip.
-    ui.add(Label::new(small.small()).truncate());
+    match &run.problem {
+        Some(problem) => {
+            // Which run is said above.
+            let short = problem.replace(&format!("{}/", run.path.display()), "");
+            problem_in_lines(ui, &short, theme.problem).on_hover_text(problem);
+        }
+        // What does not fit is in the tooltip.
+        None => {
+            for line in summary(run, step) {
+                ui.add(Label::new(RichText::new(line).size(SMALL).color(theme.weak)).truncate());
+            }
+        }
+    }
 }
 
-/// A run in a line.
-fn summary(run: &Run) -> String {
-    let Some(manifest) = &run.manifest else { return text::READING.to_owned() };
-    let mut parts =
-        vec![outcome(run, &manifest.outcome).to_owned(), format!("{} {}", number::count(run.step), text::STEPS)];
-    parts.extend(best_return(run).map(|best| format!("{} {}", text::BEST_RETURN, number::compact(best))));
-    parts.extend([manifest.env.clone(), manifest.algo.clone(), format!("{} {}", text::SEED, manifest.seed)]);
-    parts.join(" \u{b7} ")
+/// As much of a problem as fits under a name.
+fn problem_in_lines(ui: &mut Ui, problem: &str, color: Color32) -> Response {
+    let mut job = LayoutJob::simple(problem.to_owned(), FontId::proportional(SMALL), color, ui.available_width());
+    job.wrap.max_rows = LINES;
+    ui.label(job)
+}
+
+/// A run in two lines: how it went, and what it is.
+fn summary(run: &Run, step: u64) -> [String; LINES] {
+    let Some(manifest) = &run.manifest else { return [text::READING.to_owned(), String::new()] };
+    let mut went = vec![outcome(run, &manifest.outcome).to_owned(), format!("{} {}", number::count(step), text::STEPS)];
+    went.extend(best_return(run).map(|best| format!("{} {}", text::BEST_RETURN, number::compact(best))));
+    let is = [manifest.env.clone(), manifest.algo.clone(), format!("{} {}", text::SEED, manifest.seed)];
+    [went.join(" \u{b7} "), is.join(" \u{b7} ")]
 }
 
 fn outcome(run: &Run, outcome: &Outcome) -> &'static str {
@@ -129,11 +166,17 @@ fn outcome(run: &Run, outcome: &Outcome) -> &'static str {
 }
 
 fn best_return(run: &Run) -> Option<f64> {
-    RETURNS.iter().find_map(|metric| run.metrics.get(*metric)?.extremes()).map(|(_, best)| best)
+    run.metrics.get(EVALUATION)?.extremes().map(|(_, best)| best)
 }
 
 /// What a run was told, and what another was told otherwise.
 fn configuration(ui: &mut Ui, run: &Run, other: Option<&Run>) {
+    if let Some(problem) = &run.problem {
+        ui.label(RichText::new(text::NOT_READ).strong().color(Theme::of(ui).problem));
+        ui.label(problem);
+        ui.label(format!("{} {}", text::NOT_READ_FOLDER, run.path.display()));
+        ui.weak(text::NOT_READ_HINT);
+    }
     if let Some(Outcome::Failed { message }) = run.manifest.as_ref().map(|manifest| &manifest.outcome) {
         ui.colored_label(Theme::of(ui).problem, message);
     }
@@ -171,6 +214,9 @@ mod tests {
     use crate::panels::testing::{opened, settings, stage};
     use crate::state::State;
     use cartwheel_trainer::run::{Manifest, MetricsRow};
+    use cartwheel_trainer::watch::{Reply, Status};
+    use eframe::egui::Event;
+    use eframe::egui::accesskit::Role;
     use egui_kittest::kittest::Queryable as _;
 
     fn model() -> Model {
@@ -193,7 +239,8 @@ mod tests {
     fn runs_are_listed_and_clicked() {
         let mut harness = stage(Runs::default(), model(), State::default());
         harness.run();
-        harness.get_by_label("finished · 12\u{202f}000 steps · best return 487.5 · CartPole-v1 · dqn · seed 7");
+        harness.get_by_label("finished · 12\u{202f}000 steps · best evaluation 487.5");
+        harness.get_by_label("CartPole-v1 · dqn · seed 7");
         harness.get_by_label("run.json does not parse");
         harness.get_by_label("Show the curves of tested").click();
         harness.run();
@@ -204,17 +251,20 @@ mod tests {
 
     #[test]
     fn the_selected_run_is_compared_with_the_one_before() {
-        let mut harness = stage(Runs::default(), model(), State { run: Some(0), ..State::default() });
+        let mut model = model();
+        for env in ["CartPole-v1", "Acrobot-v1"] {
+            model.apply(Update::Opened(format!("runs/{env}").into()));
+            model.apply(Update::Settings(model.runs.len() - 1, Box::new(settings(env))));
+        }
+        let mut harness = stage(Runs::default(), model, State { run: Some(0), ..State::default() });
         harness.run();
         harness.get_by_label("Differences from other");
-        harness.state_mut().state.run = Some(2);
+        harness.state_mut().state.run = Some(3);
         harness.run();
         harness.get_by_label("Differences from tested");
         harness.state_mut().state.run = Some(1);
         harness.run();
-        harness.get_by_label("Differences from broken");
-        harness.state_mut().state.run = Some(0);
-        harness.run();
+        harness.get_by_label("Differences from CartPole-v1");
         harness.get_by_label("dqn.learning_rate");
         harness.get_by_label("0.5");
         harness.get_by_label("Configuration").click();
@@ -223,18 +273,71 @@ mod tests {
     }
 
     #[test]
+    fn runs_on_other_environments_are_not_compared() {
+        let mut model = opened("CartPole-v1");
+        model.apply(Update::Opened("runs/other".into()));
+        model.apply(Update::Settings(1, Box::new(settings("Acrobot-v1"))));
+        let mut harness = stage(Runs::default(), model, State { run: Some(0), ..State::default() });
+        harness.run();
+        harness.state_mut().state.run = Some(1);
+        harness.run();
+        assert!(harness.query_by_label_contains(text::DIFFERENCES_FROM).is_none());
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_run_is_told_in_whole() {
+        let mut harness = stage(Runs::default(), model(), State { run: Some(2), ..State::default() });
+        harness.run();
+        harness.get_by_label(text::NOT_READ);
+        harness.get_by_label("runs/broken/run.json does not parse");
+        harness.get_by_label("Its folder: runs/broken");
+    }
+
+    #[test]
     fn the_filter_goes_by_configuration() {
         let mut harness = stage(Runs::default(), model(), State::default());
-        harness.state_mut().panel.filter = "learning_rate=0.5".to_owned();
+        harness.run();
+        harness.get_by_role_and_label(Role::TextInput, text::FILTER).focus();
+        harness.event(Event::Text("seed".into()));
+        harness.run();
+        assert_eq!(harness.state().commands, [Command::Filter("seed".into())]);
+        harness.state_mut().state.filter = "learning_rate=0.5".to_owned();
         harness.run();
         harness.get_by_label("other");
         assert!(harness.query_by_label("tested").is_none() && harness.query_by_label("broken").is_none());
+        harness.state_mut().state.filter = "none such".to_owned();
+        harness.run();
+        harness.get_by_label(text::NO_RUN_FITS);
+    }
+
+    #[test]
+    fn a_live_run_has_the_steps_that_it_just_told() {
+        let mut model = model();
+        model.apply(Update::Alive(0, true));
+        model.apply(Update::Attached(0));
+        model.apply(Update::Reply(Reply::Status(Status { step: 12_345, ..Status::default() })));
+        let mut harness = stage(Runs::default(), model, State::default());
+        harness.run();
+        harness.get_by_label("live · 12\u{202f}345 steps · best evaluation 487.5");
+    }
+
+    #[test]
+    fn a_long_name_does_not_make_the_panel_wide() {
+        let mut model = Model::default();
+        model.apply(Update::Opened(format!("runs/{}", "long-name".repeat(40)).into()));
+        model.apply(Update::Problem(0, "what is wrong ".repeat(40)));
+        let mut harness = stage(Runs::default(), model, State { run: Some(0), ..State::default() });
+        harness.set_size(eframe::egui::vec2(230.0, 400.0));
+        harness.run();
+        let row = harness.get_by_label(&"long-name".repeat(40)).rect();
+        assert!(row.right() <= 230.0, "{row:?}");
     }
 
     #[test]
     fn a_run_that_was_killed_is_not_live() {
         let mut model = Model::default();
         model.apply(Update::Opened("runs/a".into()));
+        let summary = |run: &Run| summary(run, 0)[0].clone();
         assert_eq!(summary(&model.runs[0]), text::READING);
         model.apply(Update::Manifest(0, Box::new(Manifest::start("CartPole-v1", "dqn", 1, "none"))));
         assert!(summary(&model.runs[0]).starts_with(text::KILLED));

@@ -1,7 +1,7 @@
 //! A panel by itself with a model made of updates, for tests that use it as a person would.
 
 use cartwheel_agents::nn::Mlp;
-use cartwheel_envs::{Env as _, Generator, OwnedAction, Rows, Scene};
+use cartwheel_envs::{Env as _, Generator, OwnedAction, Rows, Scene, Space};
 use cartwheel_trainer::watch::{self, ChosenBy, EnvFrame, Judgement, Observation, Reply};
 use cartwheel_trainer::{Algo, Settings};
 use egui_kittest::Harness;
@@ -58,7 +58,11 @@ pub(super) fn live(env: &str, n_envs: u32) -> Model {
     model.apply(Update::Reply(Reply::Welcome(welcome)));
     model.apply(Update::Reply(Reply::Frames((0..n_envs).map(|number| frame(env, number)).collect())));
     let spaces = Spaces::of(&settings(env)).expect("a known environment");
-    let mlp = Mlp::new(spaces.fields.len(), &[16], 2, settings(env).dqn.activation_fn);
+    let (inputs, actions) = match (&spaces.states, &spaces.action) {
+        (Some(states), Space::Discrete { n, .. }) => (states.count, *n as usize),
+        _ => (spaces.fields.len(), 2),
+    };
+    let mlp = Mlp::new(inputs, &[16], actions, settings(env).dqn.activation_fn);
     let weights = watch::WeightsReply { version: 1, parameters: mlp.init(&mut Generator::new(1)) };
     model.apply(Update::Reply(Reply::Weights(weights)));
     model

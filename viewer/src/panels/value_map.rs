@@ -1,9 +1,12 @@
 //! How good states are: the value of the best action over two numbers of the observation, while the others stay as they
 //! are now, with the way of the present episode. It changes as the network learns.
 
+mod states;
+
 use cartwheel_trainer::watch::Observation;
 use eframe::egui::{Align2, FontId, Painter, Pos2, Role, Sense, Stroke, Ui, Vec2, WidgetInfo, vec2};
 
+use self::states::{Looked, StateValues};
 use super::heat::{self, Plane};
 use super::newest::{self, Newest};
 use super::seen::Seen;
@@ -38,6 +41,7 @@ pub(super) struct ValueMaps {
     next: Option<(ValueMap, Around)>,
     /// Around what the last one was begun.
     last: Option<Around>,
+    states: StateValues,
 }
 
 /// All that a map hangs on.
@@ -72,13 +76,18 @@ impl ValueMaps {
         let subject = Subject::of(context).ok_or(text::NOTHING_TO_INSPECT)?;
         let observation = subject.observation.ok_or(text::NO_OBSERVATION)?;
         let spaces = context.spaces(subject.run).ok_or(text::SPACES_AWAITED)?;
-        if spaces.layout.is_some() || spaces.fields.len() > heat::MOST_FIELDS {
-            return Err(text::NO_MAP_OF_IMAGES.into());
+        if spaces.is_image() {
+            return Err(text::NO_VALUE_MAP_OF_IMAGES.into());
         }
         self.seen.follow(subject.run, row(observation));
         self.trail.follow(&subject);
         if let Some(film) = &context.model.film {
             self.seen.follow_film(film);
+        }
+        if let Some(states) = spaces.states {
+            let (judge, generation) = self.newest.judge(context, subject.run)?;
+            let looked = Looked { context, subject, spaces, states, trail: &self.trail };
+            return self.states.ui(ui, looked, judge, generation);
         }
         let count = spaces.fields.len();
         let axes = self.axes.get_or_insert([count.saturating_sub(2), count - 1]);
@@ -226,7 +235,7 @@ mod tests {
     fn the_map_follows_the_weights() {
         let mut harness = stage(ValueMaps::default(), live("CartPole-v1", 1), State::default());
         harness.run();
-        harness.get_by_label("Value map [2] / [3]");
+        harness.get_by_label("Value map angle / angular velocity");
         let ask = Command::Ask(Request::Weights { newer_than: Some(1) });
         assert!(harness.state().commands.contains(&ask), "{:?}", harness.state().commands);
         let before = harness.state().panel.shown.clone().expect("a map");
@@ -245,10 +254,24 @@ mod tests {
         harness.run();
         harness.get_by_label(text::ACROSS).click();
         harness.run();
-        harness.get_by_label("[0]").click();
+        harness.get_by_label("position").click();
         harness.run();
-        harness.get_by_label("Value map [0] / [3]");
+        harness.get_by_label("Value map position / angular velocity");
         assert_eq!(harness.state().panel.shown.as_ref().expect("a map").axes, [0, 3]);
+    }
+
+    #[test]
+    fn every_state_of_a_grid_has_its_value() {
+        let mut harness = stage(ValueMaps::default(), live("FrozenLake-v1", 1), State::default());
+        harness.run();
+        harness.get_by_label(text::STATE_VALUES);
+        let words = format!("{:?}", harness.get_by_label_contains("state 0: "));
+        let arrows = ["left", "down", "right", "up"];
+        assert!(arrows.iter().any(|way| words.contains(way)), "{words}");
+        assert!(harness.query_by_label(text::ACROSS).is_none(), "there are no two numbers to choose");
+        harness.state_mut().model = live("Taxi-v4", 1);
+        harness.run();
+        harness.get_by_label(text::OTHERWISE_AS_NOW);
     }
 
     #[test]
@@ -264,7 +287,7 @@ mod tests {
         harness.get_by_label(text::WEIGHTS_AWAITED);
         harness.state_mut().model = live("MinAtar/Breakout-v1", 1);
         harness.run();
-        harness.get_by_label(text::NO_MAP_OF_IMAGES);
+        harness.get_by_label(text::NO_VALUE_MAP_OF_IMAGES);
         let mut other = live("CartPole-v1", 1);
         other.apply(Update::Reply(Reply::Weights(WeightsReply { version: 9, parameters: vec![0.0; 3] })));
         other.apply(Update::Reply(Reply::Frames(vec![frame("CartPole-v1", 0)])));

@@ -3,15 +3,17 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
+use cartwheel_trainer::EnvConfig;
+
 use super::checkpoint::Checkpoint;
 use super::film::Moment;
 use super::replayer::settings;
 use super::stage::Stage;
 use crate::model::RunId;
-use crate::text;
+use crate::{memory, text};
 
-/// Memory that the states of one side may take, in bytes.
-const BUDGET: usize = 32 << 20;
+/// Memory that the states of one side may take, in bytes: the two before are still shown while two are played.
+const BUDGET: usize = memory::CONTESTS / 4;
 /// Steps from one look for a newer question to the next.
 const LOOK_EVERY: usize = 64;
 
@@ -37,6 +39,10 @@ pub struct Contest {
     pub sides: [Side; 2],
     /// The first step at which they did not do the same.
     pub parting: Option<u32>,
+    /// Steps a second at which a person would play it.
+    pub real_time: f32,
+    /// Why they cannot be compared, for people.
+    pub problem: Option<String>,
 }
 
 /// One policy's episode.
@@ -53,6 +59,11 @@ pub struct Side {
 }
 
 impl Side {
+    /// Before anything was played.
+    fn of(contender: &Contender) -> Self {
+        Self { contender: contender.clone(), moments: Vec::new(), ended: false, note: None }
+    }
+
     /// The state after so many steps, or the last.
     pub fn at(&self, step: u32) -> Option<&Moment> {
         self.moments.get(step as usize).or(self.moments.last())
@@ -69,9 +80,24 @@ impl Contest {
 /// Plays both. `None` if overtaken by a newer question.
 pub(crate) fn hold(contenders: &[Contender; 2], seed: u64, overtaken: &dyn Fn() -> bool) -> Option<Contest> {
     let [left, right] = contenders;
-    let sides = [guarded(left, seed, overtaken)?, guarded(right, seed, overtaken)?];
+    if let Some(problem) = differ(left, right) {
+        let sides = contenders.each_ref().map(Side::of);
+        return Some(Contest { seed, sides, parting: None, real_time: 1.0, problem: Some(problem) });
+    }
+    let mut real_time = 1.0;
+    let sides = [guarded(left, seed, &mut real_time, overtaken)?, guarded(right, seed, &mut real_time, overtaken)?];
     let parting = parting(&sides[0].moments, &sides[1].moments);
-    Some(Contest { seed, sides, parting })
+    Some(Contest { seed, sides, parting, real_time, problem: None })
+}
+
+/// Why two policies are not to be compared: from one seed they would be in different worlds. Wrappers may differ, for they
+/// belong to who looks.
+fn differ(left: &Contender, right: &Contender) -> Option<String> {
+    // Who has no settings says so when it is played.
+    let [left_env, right_env] = [settings(&left.folder).ok()?.env, settings(&right.folder).ok()?.env];
+    let same = (&left_env.id, &left_env.args) == (&right_env.id, &right_env.args);
+    let named = |env: &EnvConfig| text::environment(&env.id, &env.args);
+    (!same).then(|| text::other_worlds([&left.name, &right.name], [&named(&left_env), &named(&right_env)]))
 }
 
 /// The first step at which the actions differ, or at which only one goes on.
@@ -80,15 +106,13 @@ fn parting(left: &[Moment], right: &[Moment]) -> Option<u32> {
 }
 
 /// As [`play`], where an environment may panic.
-fn guarded(contender: &Contender, seed: u64, overtaken: &dyn Fn() -> bool) -> Option<Side> {
-    catch_unwind(AssertUnwindSafe(|| play(contender, seed, overtaken))).unwrap_or_else(|panic| {
-        let note = Some(text::panicked(&*panic));
-        Some(Side { contender: contender.clone(), moments: Vec::new(), ended: false, note })
-    })
+fn guarded(contender: &Contender, seed: u64, real_time: &mut f32, overtaken: &dyn Fn() -> bool) -> Option<Side> {
+    catch_unwind(AssertUnwindSafe(|| play(contender, seed, real_time, overtaken)))
+        .unwrap_or_else(|panic| Some(Side { note: Some(text::panicked(&*panic)), ..Side::of(contender) }))
 }
 
-fn play(contender: &Contender, seed: u64, overtaken: &dyn Fn() -> bool) -> Option<Side> {
-    let mut side = Side { contender: contender.clone(), moments: Vec::new(), ended: false, note: None };
+fn play(contender: &Contender, seed: u64, real_time: &mut f32, overtaken: &dyn Fn() -> bool) -> Option<Side> {
+    let mut side = Side::of(contender);
     let prepared = contender.checkpoint.load(&contender.folder).and_then(|policy| {
         let policy = policy.ok_or_else(|| text::no_weights(&contender.name))?;
         let mut stage = Stage::new(&settings(&contender.folder)?, Some(policy))?;
@@ -102,6 +126,7 @@ fn play(contender: &Contender, seed: u64, overtaken: &dyn Fn() -> bool) -> Optio
             return Some(side);
         }
     };
+    *real_time = stage.real_time();
     let mut bytes = first.bytes();
     side.moments.push(first);
     while !side.ended {
@@ -168,6 +193,31 @@ mod tests {
         let same = hold(&[best.clone(), best.clone()], 7, &never).unwrap();
         assert_eq!((same.parting, &same.sides[0].moments), (None, &same.sides[1].moments));
         assert!(hold(&[best, latest], 7, &|| true).is_none() || same.last_step() < LOOK_EVERY as u32);
+    }
+
+    #[test]
+    fn policies_of_different_worlds_are_not_compared() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = [("a", "CartPole-v1", false), ("b", "Acrobot-v1", false), ("c", "CartPole-v1", true)];
+        let [cart, acrobot, other] = runs.map(|(name, id, other)| {
+            let place = folder.path().join(name);
+            fs::create_dir(&place).unwrap();
+            let run = fixture::run(&place, id);
+            if other {
+                let mut settings = settings(run.path()).unwrap();
+                settings.env.args.insert("sutton_barto_reward".into(), true.into());
+                fs::write(run.config(), settings.to_toml(false)).unwrap();
+            }
+            Contender { name: name.into(), ..contender(run.path().to_owned(), Checkpoint::Best) }
+        });
+        let contest = hold(&[cart.clone(), acrobot], 0, &never).unwrap();
+        let problem = contest.problem.unwrap();
+        assert!(["a", "CartPole-v1", "b", "Acrobot-v1"].iter().all(|named| problem.contains(named)), "{problem}");
+        assert!(contest.sides.iter().all(|side| side.moments.is_empty() && side.note.is_none()));
+        let problem = hold(&[cart.clone(), other], 0, &never).unwrap().problem.unwrap();
+        assert!(problem.contains("sutton_barto_reward"), "{problem}");
+        let contest = hold(&[cart.clone(), cart], 0, &never).unwrap();
+        assert_eq!((contest.problem, contest.real_time), (None, 10.0));
     }
 
     #[test]

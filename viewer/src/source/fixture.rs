@@ -7,12 +7,16 @@ use std::path::Path;
 
 use cartwheel_agents::dqn::DqnConfig;
 use cartwheel_agents::{Acting, EpsilonSchedule, Policy};
-use cartwheel_envs::{Generator, Rgba, Scene, Style, make};
+use cartwheel_envs::{Generator, Rgba, Scene, StateVariable, Style, make};
 use cartwheel_trainer::run::{EpisodeEntry, EpisodeLog, EpisodeRecord, RunDir};
 use cartwheel_trainer::watch::{ChosenBy, Judgement, Observation};
 use cartwheel_trainer::{Actor, ActorSpec, Settings, Weights};
 
+use super::checkpoint::Checkpoint;
+use super::contest::{Contender, Contest, Side};
 use super::film::{Film, Moment};
+use super::what_if::{Branch, Move, Question};
+use crate::model::RunId;
 
 /// A film of so many steps with two actions, each step rewarded by 1, in which every fourth action strays.
 pub(crate) fn film(steps: u32) -> Film {
@@ -26,6 +30,38 @@ pub(crate) fn film(steps: u32) -> Film {
         real_time: 50.0,
         moments: (0..=steps).map(|step| moment(step, step == steps)).collect(),
     }
+}
+
+/// A branch that leaves such a film at `from`, with so many steps that all do the first action.
+pub(crate) fn branch(number: u32, from: u32, steps: u32) -> Branch {
+    let moves = vec![Move::Act(0.into()); steps as usize];
+    Branch {
+        question: Question { branch: number, run: 0, episode: 0, from, moves, follow: 0 },
+        moments: film(from + steps).moments.split_off(from as usize),
+        variables: vec![StateVariable::new("x", 0.1, -1.0..=1.0), StateVariable::integer("cell", 3, 0..=15)],
+        real_time: 50.0,
+        choices: vec![(0.into(), "push left".into()), (1.into(), "push right".into())],
+        ended: false,
+        is_full: false,
+        note: None,
+    }
+}
+
+/// Two policies that part where the shorter episode ends.
+pub(crate) fn contest(left: u32, right: u32) -> Contest {
+    let side = |(run, name, steps): (RunId, &str, u32)| Side {
+        contender: Contender {
+            run,
+            name: name.into(),
+            folder: format!("runs/{name}").into(),
+            checkpoint: Checkpoint::Best,
+        },
+        moments: film(steps).moments,
+        ended: true,
+        note: None,
+    };
+    let sides = [(0, "a", left), (1, "b", right)].map(side);
+    Contest { seed: 0, sides, parting: Some(left.min(right)), real_time: 50.0, problem: None }
 }
 
 fn moment(step: u32, last: bool) -> Moment {

@@ -31,7 +31,7 @@ pub(crate) use film::{best, scene_bytes};
 pub(crate) use mirror::Mirror;
 pub(crate) use replayer::settings;
 pub(crate) use stage::Stage;
-pub use what_if::{Branch, Question};
+pub use what_if::{Branch, Move, Question};
 
 /// What the window asks of its sources.
 #[derive(Clone, Debug, PartialEq)]

@@ -15,10 +15,8 @@ use super::checkpoint::Checkpoint;
 use super::film::{Film, Moment};
 use super::stage::{Stage, Stepped};
 use crate::model::RunId;
-use crate::text;
+use crate::{memory, text};
 
-/// The memory of all films that are kept, in bytes, and so of the longest one.
-const BUDGET: usize = 128 << 20;
 /// Steps from one look for a newer request to the next.
 const LOOK_EVERY: usize = 128;
 
@@ -38,6 +36,7 @@ pub(crate) struct EpisodeOf {
 /// Plays episodes again, and keeps the last films.
 #[derive(Debug)]
 pub(crate) struct Replayer {
+    /// Bytes of all films, the one that is being played included: that, and all others, may take a half.
     budget: usize,
     /// The one last asked for is at the end.
     films: VecDeque<(Key, Arc<Film>)>,
@@ -48,7 +47,7 @@ type Key = (EpisodeOf, Option<EpisodeEntry>, Option<SystemTime>);
 
 impl Default for Replayer {
     fn default() -> Self {
-        Self { budget: BUDGET, films: VecDeque::new() }
+        Self { budget: memory::FILMS, films: VecDeque::new() }
     }
 }
 
@@ -65,14 +64,20 @@ impl Replayer {
             self.films.push_back(found);
             return Some(film);
         }
-        let shot = catch_unwind(AssertUnwindSafe(|| shoot(wanted, record, self.budget, overtaken)));
+        self.forget(self.budget / 2);
+        let shot = catch_unwind(AssertUnwindSafe(|| shoot(wanted, record, self.budget / 2, overtaken)));
         let film = Arc::new(shot.unwrap_or_else(|panic| Some(blank(wanted, &text::panicked(&*panic))))?);
         self.films.push_back((key, film.clone()));
-        let mut bytes: usize = self.films.iter().map(|(_, film)| film.bytes()).sum();
-        while bytes > self.budget && self.films.len() > 1 {
-            bytes -= self.films.pop_front().map_or(0, |(_, film)| film.bytes());
-        }
         Some(film)
+    }
+
+    /// Forgets the films that were not asked for for longest, until the others take at most so many bytes.
+    fn forget(&mut self, most: usize) {
+        let mut bytes: usize = self.films.iter().map(|(_, film)| film.bytes()).sum();
+        while bytes > most {
+            let Some((_, film)) = self.films.pop_front() else { return };
+            bytes -= film.bytes();
+        }
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct RunFollower {
     alive: bool,
     ended: bool,
     busy: bool,
+    /// Whether it was told that all is read.
+    told_read: bool,
     problem: Option<String>,
 }
 
@@ -63,6 +65,7 @@ impl RunFollower {
             alive: false,
             ended: false,
             busy: true,
+            told_read: false,
             problem: None,
         }
     }
@@ -79,6 +82,9 @@ impl RunFollower {
                 }
                 self.problem = Some(problem);
             }
+        }
+        if !self.busy && self.logs.is_some() && !std::mem::replace(&mut self.told_read, true) {
+            updates.push(Update::Read(self.run));
         }
         updates
     }
@@ -125,7 +131,7 @@ impl RunFollower {
             self.spaces.ask(&settings);
             updates.push(Update::Settings(self.run, Box::new(settings)));
         }
-        updates.extend(self.spaces.answer(self.alive).map(|spaces| Update::Spaces(self.run, spaces)));
+        updates.extend(self.spaces.answer(dir, self.alive).map(|spaces| Update::Spaces(self.run, spaces)));
         Ok(())
     }
 

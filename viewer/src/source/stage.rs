@@ -1,7 +1,9 @@
 //! An environment to try things in: episodes are played on it again, or otherwise than they went.
 
 use cartwheel_agents::{Policy, argmax};
-use cartwheel_envs::{Action, Env, EnvError, Generator, OwnedAction, Pace, Row, Rows, Scene, Space, Statistics};
+use cartwheel_envs::{
+    Action, Env, EnvError, Generator, OwnedAction, Pace, Row, Rows, Scene, Space, StateVariable, Statistics,
+};
 use cartwheel_trainer::Settings;
 use cartwheel_trainer::watch::{ChosenBy, Judgement, Observation};
 
@@ -115,6 +117,20 @@ impl Stage {
         }
         moments.push(next);
         Ok(stepped)
+    }
+
+    /// Puts the environment into another state, which takes the place of the last of `moments`.
+    pub(crate) fn set(&mut self, values: &[f64], moments: &mut [Moment]) -> Result<(), EnvError> {
+        self.env.set_state_variables(values, self.observation.row_mut(0))?;
+        if let Some(here) = moments.last_mut() {
+            *here = self.moment(here.reward, here.return_);
+        }
+        Ok(())
+    }
+
+    /// The numbers that the present state consists of.
+    pub(crate) fn state_variables(&self) -> Vec<StateVariable> {
+        self.env.state_variables()
     }
 
     /// The judge's own choice at a moment.

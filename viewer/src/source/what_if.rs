@@ -4,7 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
-use cartwheel_envs::{EnvError, Generator, OwnedAction};
+use cartwheel_envs::{EnvError, Generator, OwnedAction, StateVariable};
 use cartwheel_trainer::run::EpisodeRecord;
 
 use super::checkpoint::Checkpoint;
@@ -12,14 +12,25 @@ use super::film::Moment;
 use super::replayer::{EpisodeOf, actions, read, settings};
 use super::stage::Stage;
 use crate::model::RunId;
-use crate::text;
+use crate::{memory, text};
 
 /// The most steps that a policy goes on at once.
 const FOLLOW: u32 = 1000;
 /// Steps from one look for a newer question to the next.
 const LOOK_EVERY: usize = 128;
+/// The bytes of the longest branch: a few of them fit into the share of all.
+const LONGEST: usize = memory::BRANCHES / 4;
 
-/// Which other actions, from which step on.
+/// What is done in a branch.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Move {
+    /// A step with this action.
+    Act(OwnedAction),
+    /// The state is set to these values of the environment's state variables. It is no step.
+    Set(Vec<f64>),
+}
+
+/// Which other actions or states, from which step on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Question {
     /// The branch's number: an answer replaces the one before.
@@ -31,9 +42,18 @@ pub struct Question {
     /// The step up to which the episode goes as it was recorded.
     pub from: u32,
     /// What is done then.
-    pub actions: Vec<OwnedAction>,
+    pub moves: Vec<Move>,
     /// How many more steps the judging policy then goes on by itself.
     pub follow: u32,
+}
+
+impl Question {
+    /// The moves that lead to the state after so many of its steps, as it was when the next was taken.
+    pub fn moves_to(&self, steps: usize) -> &[Move] {
+        let acts = self.moves.iter().enumerate().filter(|(_, taken)| matches!(taken, Move::Act(_)));
+        let next = acts.map(|(place, _)| place).nth(steps);
+        &self.moves[..next.unwrap_or(self.moves.len())]
+    }
 }
 
 /// An answer to a [`Question`].
@@ -43,12 +63,40 @@ pub struct Branch {
     pub question: Question,
     /// Each state, from the one at [`Question::from`] on.
     pub moments: Vec<Moment>,
+    /// The numbers of the last state, if the environment tells them.
+    pub variables: Vec<StateVariable>,
+    /// Steps a second at which a person would play it.
+    pub real_time: f32,
     /// What can be done, and how it is called. Of actions that are not counted, those that keys are bound to.
     pub choices: Vec<(OwnedAction, String)>,
     /// Whether the episode has ended.
     pub ended: bool,
+    /// Whether there is no memory for more steps.
+    pub is_full: bool,
     /// What is amiss, for people.
     pub note: Option<String>,
+}
+
+impl Branch {
+    /// Its last step, counted from where it leaves the episode.
+    pub fn last_step(&self) -> u32 {
+        self.moments.len().saturating_sub(1) as u32
+    }
+
+    /// Whether it cannot go on.
+    pub fn is_over(&self) -> bool {
+        self.ended || self.is_full
+    }
+
+    /// Its memory, in bytes.
+    pub fn bytes(&self) -> usize {
+        let taken = |taken: &Move| match taken {
+            Move::Act(_) => size_of::<Move>(),
+            Move::Set(values) => size_of::<Move>() + size_of_val(values.as_slice()),
+        };
+        let moves: usize = self.question.moves.iter().map(taken).sum();
+        size_of::<Self>() + moves + self.moments.iter().map(Moment::bytes).sum::<usize>()
+    }
 }
 
 /// Answers a question about the run in `folder`. `None` if overtaken by a newer one.
@@ -58,8 +106,16 @@ pub(crate) fn answer(
     judge: Checkpoint,
     overtaken: &dyn Fn() -> bool,
 ) -> Option<Branch> {
-    let mut branch =
-        Branch { question: question.clone(), moments: Vec::new(), choices: Vec::new(), ended: false, note: None };
+    let mut branch = Branch {
+        question: question.clone(),
+        moments: Vec::new(),
+        variables: Vec::new(),
+        real_time: 1.0,
+        choices: Vec::new(),
+        ended: false,
+        is_full: false,
+        note: None,
+    };
     let episode = EpisodeOf { run: question.run, folder, episode: question.episode, judge };
     let prepared = read(&episode).and_then(|(_, record)| {
         let judge = episode.judge.load(&episode.folder)?;
@@ -69,7 +125,7 @@ pub(crate) fn answer(
         Ok((record, mut stage)) => {
             let grown = catch_unwind(AssertUnwindSafe(|| grow(&mut branch, &mut stage, &record, overtaken)));
             match grown.unwrap_or_else(|panic| Err(Stop::Failed(text::panicked(&*panic)))) {
-                Ok(()) => {}
+                Ok(()) => branch.variables = stage.state_variables(),
                 Err(Stop::Overtaken) => return None,
                 Err(Stop::Failed(problem)) => branch.note = Some(text::branch_failed(&problem)),
             }
@@ -97,7 +153,7 @@ fn grow(
     record: &EpisodeRecord,
     overtaken: &dyn Fn() -> bool,
 ) -> Result<(), Stop> {
-    branch.choices = stage.choices();
+    (branch.choices, branch.real_time) = (stage.choices(), stage.real_time());
     let mut here = vec![stage.reset(Generator::from_state(record.generator))?];
     for (step, action) in actions(&record.actions).take(branch.question.from as usize).enumerate() {
         if step % LOOK_EVERY == 0 && overtaken() {
@@ -107,20 +163,41 @@ fn grow(
         here.swap_remove(0);
     }
     branch.moments = here;
-    for action in branch.question.actions.clone() {
-        if branch.ended {
+    let follow = std::mem::take(&mut branch.question.follow).min(FOLLOW);
+    let mut bytes = 0;
+    let mut act = |branch: &mut Branch, stage: &mut Stage, action: &OwnedAction| -> Result<(), Stop> {
+        branch.ended = stage.play(action, &mut branch.moments)?.ended();
+        bytes += branch.moments.last().map_or(0, Moment::bytes);
+        branch.is_full = bytes > LONGEST;
+        Ok(())
+    };
+    for (done, taken) in branch.question.moves.clone().into_iter().enumerate() {
+        if branch.is_over() {
             break;
         }
-        branch.ended = stage.play(&action, &mut branch.moments)?.ended();
+        match taken {
+            Move::Act(action) => act(branch, stage, &action)?,
+            Move::Set(values) => {
+                if let Err(error) = stage.set(&values, &mut branch.moments) {
+                    // It is as if this had not been asked for.
+                    branch.question.moves.truncate(done);
+                    branch.note = Some(text::state_refused(&error.to_string()));
+                    return Ok(());
+                }
+            }
+        }
     }
-    for step in 0..std::mem::take(&mut branch.question.follow).min(FOLLOW) as usize {
+    for step in 0..follow as usize {
         let greedy = branch.moments.last().and_then(|moment| stage.greedy(&moment.judgement));
-        let Some(action) = greedy.filter(|_| !branch.ended) else { break };
+        let Some(action) = greedy.filter(|_| !branch.is_over()) else { break };
         if step % LOOK_EVERY == 0 && overtaken() {
             return Err(Stop::Overtaken);
         }
-        branch.ended = stage.play(&action, &mut branch.moments)?.ended();
-        branch.question.actions.push(action);
+        act(branch, stage, &action)?;
+        branch.question.moves.push(Move::Act(action));
+    }
+    if branch.is_full {
+        branch.note = Some(text::contest_cut_off(branch.last_step() as usize));
     }
     Ok(())
 }
@@ -132,6 +209,7 @@ mod tests {
     use crate::source::fixture;
     use cartwheel_envs::Env as _;
     use cartwheel_trainer::run::ActionLog;
+    use cartwheel_trainer::watch::Observation;
 
     fn never() -> bool {
         false
@@ -143,8 +221,8 @@ mod tests {
         let (run, records) = fixture::run_with_episodes(folder.path(), "CartPole-v1");
         let ActionLog::Discrete(recorded) = &records[1].actions else { panic!("{records:?}") };
         let ask = |from: u32, actions: &[i32], follow| {
-            let actions = actions.iter().map(|action| (*action).into()).collect();
-            let question = Question { branch: 0, run: 0, episode: 1, from, actions, follow };
+            let moves = actions.iter().map(|action| Move::Act((*action).into())).collect();
+            let question = Question { branch: 0, run: 0, episode: 1, from, moves, follow };
             answer(&question, run.path().to_owned(), Checkpoint::Best, &never).unwrap()
         };
         let same = ask(3, &recorded[3..], 0);
@@ -160,13 +238,49 @@ mod tests {
         assert_eq!(names, [(0.into(), "push left"), (1.into(), "push right")]);
 
         let followed = ask(3, &[0], 5);
-        assert_eq!((followed.question.actions.len(), followed.question.follow, followed.moments.len()), (6, 0, 7));
+        assert_eq!((followed.question.moves.len(), followed.question.follow, followed.moments.len()), (6, 0, 7));
         let again = answer(&followed.question, run.path().to_owned(), Checkpoint::Best, &never).unwrap();
         assert_eq!(again, followed, "what the policy did can be asked for");
         assert!(ask(0, &[], u32::MAX).ended, "until the episode ends");
         let invalid = ask(0, &[7], 0);
         assert!(invalid.note.unwrap().contains('7') && invalid.moments.len() == 1);
         assert!(ask(0, &[0; 600], 0).ended && ask(1000, &[0], 3).ended, "there is nothing after the end");
+    }
+
+    /// The same values change nothing, and others are where the episode goes on.
+    #[test]
+    fn a_state_is_set() {
+        let folder = tempfile::tempdir().unwrap();
+        let (run, records) = fixture::run_with_episodes(folder.path(), "CartPole-v1");
+        let ActionLog::Discrete(recorded) = &records[1].actions else { panic!("{records:?}") };
+        let ask = |moves: Vec<Move>, follow| {
+            let question = Question { branch: 0, run: 0, episode: 1, from: 3, moves, follow };
+            answer(&question, run.path().to_owned(), Checkpoint::Best, &never).unwrap()
+        };
+        let start = ask(Vec::new(), 0);
+        let names: Vec<_> = start.variables.iter().map(|variable| &*variable.name).collect();
+        assert_eq!(names, ["x", "x_dot", "theta", "theta_dot"]);
+        let values: Vec<f64> = start.variables.iter().map(|variable| variable.value).collect();
+        let act = || recorded[3..].iter().map(|action| Move::Act((*action).into()));
+        let mut as_it_was = ask(act().collect(), 0);
+        let mut set = ask([Move::Set(values.clone())].into_iter().chain(act()).collect(), 0);
+        assert_eq!(set.question.moves_to(0), [Move::Set(values.clone())]);
+        assert_eq!(as_it_was.question.moves_to(0), []);
+        (set.question.moves, as_it_was.question.moves) = (Vec::new(), Vec::new());
+        assert_eq!(set, as_it_was, "to the last bit");
+
+        let upright = Move::Set(vec![values[0], 0.0, 0.0, 0.0]);
+        let edited = ask(vec![Move::Act(0.into()), upright.clone(), Move::Act(1.into())], 0);
+        assert_eq!((edited.last_step(), &edited.note), (2, &None));
+        let Observation::F32(seen) = &edited.moments[1].observation else { panic!() };
+        assert_eq!(seen[1..], [0.0; 3]);
+        assert_eq!(edited.moments[1].return_, 4.0, "what was paid until then stays");
+        assert_ne!(edited.moments[1].judgement, start.moments[0].judgement);
+        assert_eq!(edited.question.moves_to(1), [Move::Act(0.into()), upright]);
+
+        let refused = ask(vec![Move::Act(0.into()), Move::Set(vec![f64::NAN; 4])], 0);
+        assert_eq!((refused.question.moves.len(), refused.moments.len(), refused.variables.len()), (1, 2, 4));
+        assert!(refused.note.unwrap().contains("state"));
     }
 
     /// Without counted actions, keys give the choices.

@@ -7,7 +7,7 @@ use ratatui::layout::{Alignment, Constraint, Layout, Rect};
 use ratatui::style::{Style, Stylize as _};
 use ratatui::symbols::Marker;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Axis, Block, Chart, Dataset, Gauge, GraphType, Paragraph};
+use ratatui::widgets::{Axis, Block, Chart, Dataset, Gauge, GraphType, Paragraph, Wrap};
 
 use super::{Choice, braille};
 use crate::model::{Live, Model, Run};
@@ -32,7 +32,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, choice: &Choice) {
     environment(frame, left, model, live, choice.env);
     curves(frame, right, run, choice.metric);
     machine(frame, bottom, run, live);
-    frame.render_widget(Paragraph::new(text::TUI_KEYS).dim(), keys);
+    match &choice.notice {
+        Some(notice) => frame.render_widget(Paragraph::new(notice.as_str()).bold().yellow(), keys),
+        None => frame.render_widget(Paragraph::new(text::TUI_KEYS).dim(), keys),
+    }
 }
 
 /// How far the run is.
@@ -60,9 +63,11 @@ fn environment(frame: &mut Frame<'_>, area: Rect, model: &Model, live: Option<&L
     let (title, scene, judgement, action): (String, &Scene, &Judgement, _) = match (film, live) {
         (Some((film, moment)), _) => (
             format!(
-                "{} {} · {} {} / {} · {} {:.1}",
+                "{} {} · {} {} · {} {} / {} · {} {:.1}",
                 text::EPISODE,
                 film.episode,
+                text::ENVIRONMENT.to_lowercase(),
+                film.entry.env,
                 text::STEP,
                 model.cursor,
                 film.last_step(),
@@ -86,8 +91,8 @@ fn environment(frame: &mut Frame<'_>, area: Rect, model: &Model, live: Option<&L
             (title, &now.scene, &now.judgement, now.action.as_ref())
         }
         _ => {
-            let block = Block::bordered().title(text::ENVIRONMENT);
-            frame.render_widget(Paragraph::new(text::TUI_NOTHING_LIVE).block(block), area);
+            let block = Block::bordered().title(format!("{} {env}", text::ENVIRONMENT));
+            frame.render_widget(Paragraph::new(text::TUI_NOTHING_LIVE).wrap(Wrap::default()).block(block), area);
             return;
         }
     };
@@ -103,9 +108,13 @@ fn environment(frame: &mut Frame<'_>, area: Rect, model: &Model, live: Option<&L
             Some(cartwheel_envs::OwnedAction::Discrete(action)) => Some(*action),
             _ => None,
         };
+        let run = film.map(|(film, _)| film.run).or(live.map(|live| live.run));
+        let spaces = run.and_then(|run| model.runs.get(run)?.spaces.as_ref()?.as_ref().ok());
+        let first = spaces.map_or(0, |spaces| spaces.first_action());
         let spans = q.iter().enumerate().map(|(i, q)| {
-            let span = Span::raw(format!("{i}: {q:.2}  "));
-            if chosen == Some(i as i32) { span.bold().green() } else { span }
+            let name = spaces.map_or_else(|| i.to_string(), |spaces| spaces.action_name(i));
+            let span = Span::raw(format!("{name}: {q:.2}  "));
+            if chosen == Some(i as i32 + first) { span.bold().green() } else { span }
         });
         frame.render_widget(Paragraph::new(Line::from_iter(spans)), values);
     }

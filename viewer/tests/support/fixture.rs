@@ -1,15 +1,17 @@
 //! Runs made of updates: the same on every machine, with no thread and no clock behind them.
 
+use std::sync::Arc;
+
 use cartwheel_agents::nn::Mlp;
-use cartwheel_envs::{Env as _, Generator, OwnedAction, Row, Rows, Scene};
+use cartwheel_envs::{Env as _, Generator, OwnedAction, Row, Rows, Scene, StateVariable};
 use cartwheel_trainer::run::{EpisodeEntry, MetricsRow};
 use cartwheel_trainer::watch::{
     Activity, ChosenBy, EnvFrame, Judgement, Lanes, LayerNorms, Observation, ReplayColor, ReplayMap, ReplayQuery,
     Reply, Status, WeightsReply, Welcome,
 };
 use cartwheel_trainer::{Algo, Settings};
-use cartwheel_viewer::Update;
 use cartwheel_viewer::spaces::Spaces;
+use cartwheel_viewer::{Branch, Checkpoint, Contender, Contest, Film, Moment, Move, Question, Side, Update};
 
 /// The run's metrics, episodes and configuration: it has trained for 20,000 steps.
 pub(crate) fn finished() -> Vec<Update> {
@@ -117,6 +119,78 @@ fn replay_map() -> ReplayMap {
         counts: (0..bins * bins).map(count).collect(),
         values: vec![f32::NAN; (bins * bins) as usize],
     }
+}
+
+/// Four steps of CartPole with these actions, each judged.
+fn moments(actions: &[i32]) -> Vec<Moment> {
+    let mut env = settings().env.builder().build().unwrap();
+    let mut rows = Rows::for_space(&env.observation_space(), 1);
+    let mut generator = Generator::new(3);
+    env.reset(&mut generator, rows.row_mut(0)).unwrap();
+    let state = |env: &dyn cartwheel_envs::Env, rows: &Rows, step: usize| {
+        let mut scene = Scene::default();
+        env.draw(&mut scene);
+        let Row::F32(observation) = rows.row(0) else { panic!("CartPole sees floats") };
+        Moment {
+            scene,
+            observation: Observation::F32(observation.to_vec()),
+            judgement: Judgement::QValues(vec![12.0 + step as f32, 13.5]),
+            action: actions.get(step).map(|action| OwnedAction::Discrete(*action)),
+            chosen_by: ChosenBy::Greedy,
+            reward: if step == 0 { 0.0 } else { 1.0 },
+            return_: step as f64,
+            td_error: actions.get(step).map(|_| 0.1),
+        }
+    };
+    let mut moments = vec![state(&*env, &rows, 0)];
+    for (step, action) in actions.iter().enumerate() {
+        env.step((*action).into(), &mut generator, rows.row_mut(0)).unwrap();
+        moments.push(state(&*env, &rows, step + 1));
+    }
+    moments
+}
+
+/// The run's episode 7.
+pub(crate) fn film() -> Update {
+    let actions = [1, 0, 1, 1];
+    let entry = EpisodeEntry { length: 4, return_: 4.0, ..episode(7) };
+    let (judge, real_time) = ("best weights".into(), 10.0);
+    let moments = moments(&actions);
+    Update::Film(Arc::new(Film { run: 0, episode: 7, entry, judge, weights: None, note: None, real_time, moments }))
+}
+
+/// A branch off its step 1, with two steps.
+pub(crate) fn branch() -> Update {
+    let moves = vec![Move::Act(1.into()), Move::Act(0.into())];
+    let variable = |(name, value, limit): (&'static str, f64, f64)| StateVariable::new(name, value, -limit..=limit);
+    let variables = [("x", 0.012, 4.8), ("x_dot", 0.2, 4.0), ("theta", -0.03, 0.418), ("theta_dot", -0.31, 4.0)];
+    Update::Branch(Arc::new(Branch {
+        question: Question { branch: 0, run: 0, episode: 7, from: 1, moves, follow: 0 },
+        moments: moments(&[1, 1, 0]).split_off(1),
+        variables: variables.map(variable).to_vec(),
+        real_time: 10.0,
+        choices: vec![(0.into(), "push left".into()), (1.into(), "push right".into())],
+        ended: false,
+        is_full: false,
+        note: None,
+    }))
+}
+
+/// Two policies that part at step 1.
+pub(crate) fn contest() -> Update {
+    let side = |(checkpoint, actions): (Checkpoint, &[i32])| Side {
+        contender: Contender {
+            run: 0,
+            name: "CartPole-v1-dqn-s1".into(),
+            folder: "runs/CartPole-v1-dqn-s1".into(),
+            checkpoint,
+        },
+        moments: moments(actions),
+        ended: true,
+        note: None,
+    };
+    let sides = [(Checkpoint::Best, &[1, 0, 1, 1][..]), (Checkpoint::Latest, &[1, 1, 1][..])].map(side);
+    Update::Contest(Arc::new(Contest { seed: 0, sides, parting: Some(1), real_time: 10.0, problem: None }))
 }
 
 /// An environment early in an episode.

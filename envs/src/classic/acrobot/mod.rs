@@ -19,10 +19,15 @@ mod scene;
 mod vector;
 
 pub use dynamics::AcrobotState;
+use std::f64::consts::PI;
+
 use serde::Deserialize;
 
+use crate::state_variable::numbers;
 use crate::vector::NativeVector;
-use crate::{Action, Env, EnvError, EnvSpec, Generator, Key, KeyBindings, Result, RowMut, Scene, Space, Step};
+use crate::{
+    Action, Env, EnvError, EnvSpec, Generator, Key, KeyBindings, Result, RowMut, Scene, Space, StateVariable, Step,
+};
 
 /// Two links, the upper one hanging from a bar; see the module's table in the source, or `Acrobot-v1` in
 /// Gymnasium's documentation.
@@ -45,6 +50,14 @@ impl Acrobot {
     /// The exact state, which the observation shows rounded to f32.
     pub fn state(&self) -> AcrobotState {
         self.state
+    }
+
+    fn take_up(&mut self, state: AcrobotState) -> Result<()> {
+        if !state.is_within_limits() {
+            return Err(EnvError::bad_state("an angle or velocity is out of bounds"));
+        }
+        self.state = state;
+        Ok(())
     }
 }
 
@@ -80,6 +93,10 @@ impl Env for Acrobot {
         Ok(Step { reward: if terminated { 0.0 } else { -1.0 }, terminated, truncated: false })
     }
 
+    fn observation_names(&self) -> &[&str] {
+        &["cos θ1", "sin θ1", "cos θ2", "sin θ2", "θ1 velocity", "θ2 velocity"]
+    }
+
     fn draw(&self, scene: &mut Scene) {
         scene::draw(&self.state, scene);
     }
@@ -93,17 +110,30 @@ impl Env for Acrobot {
         )
     }
 
+    fn state_variables(&self) -> Vec<StateVariable> {
+        let AcrobotState { theta1, theta2, theta1_dot, theta2_dot } = self.state;
+        let [first, second] = dynamics::MAX_SPEEDS;
+        vec![
+            StateVariable::new("theta1", theta1, -PI..=PI),
+            StateVariable::new("theta2", theta2, -PI..=PI),
+            StateVariable::new("theta1_dot", theta1_dot, -first..=first),
+            StateVariable::new("theta2_dot", theta2_dot, -second..=second),
+        ]
+    }
+
+    fn set_state_variables(&mut self, values: &[f64], mut observation: RowMut<'_>) -> Result<()> {
+        let [theta1, theta2, theta1_dot, theta2_dot] = numbers(values)?;
+        self.take_up(AcrobotState { theta1, theta2, theta1_dot, theta2_dot })?;
+        observation.write(&self.state.observation());
+        Ok(())
+    }
+
     fn save(&self) -> Option<Vec<u8>> {
         postcard::to_stdvec(&self.state).ok()
     }
 
     fn restore(&mut self, state: &[u8]) -> Result<()> {
-        let state: AcrobotState = postcard::from_bytes(state).map_err(EnvError::bad_state)?;
-        if !state.is_within_limits() {
-            return Err(EnvError::bad_state("an angle or velocity is out of bounds"));
-        }
-        self.state = state;
-        Ok(())
+        self.take_up(postcard::from_bytes(state).map_err(EnvError::bad_state)?)
     }
 }
 

@@ -24,8 +24,11 @@ pub use dynamics::CartPoleState;
 pub(super) use dynamics::{ANGLE_LIMIT, POSITION_LIMIT};
 use serde::{Deserialize, Serialize};
 
+use crate::state_variable::numbers;
 use crate::vector::NativeVector;
-use crate::{Action, Env, EnvError, EnvSpec, Generator, Key, KeyBindings, Result, RowMut, Scene, Space, Step};
+use crate::{
+    Action, Env, EnvError, EnvSpec, Generator, Key, KeyBindings, Result, RowMut, Scene, Space, StateVariable, Step,
+};
 
 /// CartPole's keyword arguments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,6 +104,10 @@ impl Env for CartPole {
         Ok(Step { reward: self.rewards[usize::from(terminated)].into(), terminated, truncated: false })
     }
 
+    fn observation_names(&self) -> &[&str] {
+        &["position", "velocity", "angle", "angular velocity"]
+    }
+
     fn draw(&self, scene: &mut Scene) {
         scene::draw(&self.state, scene);
     }
@@ -109,6 +116,24 @@ impl Env for CartPole {
     /// the pole for 500 steps at 10 steps a second, for 64 at 20, and for 10 at 50, which is its own.
     fn key_bindings(&self) -> KeyBindings {
         KeyBindings::held(10).key(Key::Left, 0, "push left").key(Key::Right, 1, "push right")
+    }
+
+    fn state_variables(&self) -> Vec<StateVariable> {
+        let CartPoleState { x, x_dot, theta, theta_dot } = self.state;
+        let [position, angle] = [2.0 * dynamics::POSITION_LIMIT, 2.0 * dynamics::ANGLE_LIMIT];
+        vec![
+            StateVariable::new("x", x, -position..=position),
+            StateVariable::new("x_dot", x_dot, -4.0..=4.0),
+            StateVariable::new("theta", theta, -angle..=angle),
+            StateVariable::new("theta_dot", theta_dot, -4.0..=4.0),
+        ]
+    }
+
+    fn set_state_variables(&mut self, values: &[f64], mut observation: RowMut<'_>) -> Result<()> {
+        let [x, x_dot, theta, theta_dot] = numbers(values)?;
+        self.state = CartPoleState { x, x_dot, theta, theta_dot };
+        observation.write(&self.state.observation());
+        Ok(())
     }
 
     fn save(&self) -> Option<Vec<u8>> {

@@ -23,8 +23,11 @@ pub use dynamics::MountainCarState;
 pub(super) use dynamics::{MAX_SPEED, POSITION_LIMITS};
 use serde::{Deserialize, Serialize};
 
+use crate::state_variable::numbers;
 use crate::vector::NativeVector;
-use crate::{Action, Env, EnvError, EnvSpec, Generator, Key, KeyBindings, Result, RowMut, Scene, Space, Step};
+use crate::{
+    Action, Env, EnvError, EnvSpec, Generator, Key, KeyBindings, Result, RowMut, Scene, Space, StateVariable, Step,
+};
 
 /// MountainCar's keyword arguments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -59,6 +62,15 @@ pub(super) fn observation_space() -> Space {
     Space::box_f32(vec![position[0] as f32, -speed], vec![position[1] as f32, speed])
 }
 
+/// Of this MountainCar and of the continuous one.
+pub(super) fn state_variables(position: f64, velocity: f64) -> Vec<StateVariable> {
+    let [left, right] = dynamics::POSITION_LIMITS;
+    vec![
+        StateVariable::new("position", position, left..=right),
+        StateVariable::new("velocity", velocity, -dynamics::MAX_SPEED..=dynamics::MAX_SPEED),
+    ]
+}
+
 impl Env for MountainCar {
     fn observation_space(&self) -> Space {
         observation_space()
@@ -90,12 +102,27 @@ impl Env for MountainCar {
         Ok(Step { reward: -1.0, terminated, truncated: false })
     }
 
+    fn observation_names(&self) -> &[&str] {
+        &["position", "velocity"]
+    }
+
     fn draw(&self, scene: &mut Scene) {
         scene::draw(self.state.position, dynamics::GOAL, scene);
     }
 
     fn key_bindings(&self) -> KeyBindings {
         KeyBindings::real_time(30, 1).key(Key::Left, 0, "left").key(Key::Right, 2, "right").key(Key::Down, 1, "coast")
+    }
+
+    fn state_variables(&self) -> Vec<StateVariable> {
+        state_variables(self.state.position, self.state.velocity)
+    }
+
+    fn set_state_variables(&mut self, values: &[f64], mut observation: RowMut<'_>) -> Result<()> {
+        let [position, velocity] = numbers(values)?;
+        self.state = MountainCarState { position, velocity };
+        observation.write(&self.state.observation());
+        Ok(())
     }
 
     fn save(&self) -> Option<Vec<u8>> {

@@ -21,9 +21,12 @@ mod vector;
 pub use dynamics::MountainCarContinuousState;
 use serde::{Deserialize, Serialize};
 
-use super::mountain_car::{observation_space, scene};
+use super::mountain_car::{observation_space, scene, state_variables};
+use crate::state_variable::numbers;
 use crate::vector::NativeVector;
-use crate::{Action, Env, EnvError, EnvSpec, Generator, Key, KeyBindings, Result, RowMut, Scene, Space, Step};
+use crate::{
+    Action, Env, EnvError, EnvSpec, Generator, Key, KeyBindings, Result, RowMut, Scene, Space, StateVariable, Step,
+};
 
 /// MountainCarContinuous's keyword arguments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -87,6 +90,14 @@ impl Env for MountainCarContinuous {
         Ok(Step { reward: dynamics::reward(throttle, terminated), terminated, truncated: false })
     }
 
+    fn observation_names(&self) -> &[&str] {
+        &["position", "velocity"]
+    }
+
+    fn action_names(&self) -> &[&str] {
+        &["force"]
+    }
+
     fn draw(&self, scene: &mut Scene) {
         scene::draw(self.state.position(), dynamics::GOAL, scene);
     }
@@ -98,6 +109,20 @@ impl Env for MountainCarContinuous {
             throttle(1.0),
             "right",
         )
+    }
+
+    fn state_variables(&self) -> Vec<StateVariable> {
+        state_variables(self.state.position(), self.state.velocity())
+    }
+
+    fn set_state_variables(&mut self, values: &[f64], mut observation: RowMut<'_>) -> Result<()> {
+        let state: [f64; 2] = numbers(values)?;
+        self.state = match self.state {
+            MountainCarContinuousState::Reset(_) => MountainCarContinuousState::Reset(state),
+            MountainCarContinuousState::Stepped(_) => MountainCarContinuousState::Stepped(state.map(|x| x as f32)),
+        };
+        observation.write(&self.state.observation());
+        Ok(())
     }
 
     fn save(&self) -> Option<Vec<u8>> {

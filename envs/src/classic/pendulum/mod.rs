@@ -18,10 +18,15 @@ mod scene;
 mod vector;
 
 pub use dynamics::PendulumState;
+use std::f64::consts::PI;
+
 use serde::{Deserialize, Serialize};
 
+use crate::state_variable::numbers;
 use crate::vector::NativeVector;
-use crate::{Action, Env, EnvError, EnvSpec, Generator, Key, KeyBindings, Result, RowMut, Scene, Space, Step};
+use crate::{
+    Action, Env, EnvError, EnvSpec, Generator, Key, KeyBindings, Result, RowMut, Scene, Space, StateVariable, Step,
+};
 
 /// Pendulum's keyword arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -94,6 +99,14 @@ impl Env for Pendulum {
         Ok(Step { reward, terminated: false, truncated: false })
     }
 
+    fn observation_names(&self) -> &[&str] {
+        &["cos θ", "sin θ", "angular velocity"]
+    }
+
+    fn action_names(&self) -> &[&str] {
+        &["torque"]
+    }
+
     fn draw(&self, scene: &mut Scene) {
         scene::draw(&self.state, self.torque, scene);
     }
@@ -106,6 +119,21 @@ impl Env for Pendulum {
             torque(-1.0),
             "turn right",
         )
+    }
+
+    fn state_variables(&self) -> Vec<StateVariable> {
+        let PendulumState { theta, theta_dot } = self.state;
+        vec![
+            StateVariable::new("theta", theta, -PI..=PI),
+            StateVariable::new("theta_dot", theta_dot, -dynamics::MAX_SPEED..=dynamics::MAX_SPEED),
+        ]
+    }
+
+    fn set_state_variables(&mut self, values: &[f64], mut observation: RowMut<'_>) -> Result<()> {
+        let [theta, theta_dot] = numbers(values)?;
+        self.state = PendulumState { theta, theta_dot };
+        observation.write(&self.state.observation());
+        Ok(())
     }
 
     fn save(&self) -> Option<Vec<u8>> {

@@ -22,11 +22,15 @@ mod dynamics;
 mod scene;
 
 pub use dynamics::Reacher2DState;
+use std::f64::consts::PI;
+
 use serde::{Deserialize, Serialize};
 
 use super::goal_space;
+use crate::state_variable::numbers;
 use crate::{
-    Action, Env, EnvError, EnvSpec, Generator, Info, Key, KeyBindings, Result, Row, RowMut, Scene, Space, Step,
+    Action, Env, EnvError, EnvSpec, Generator, Info, Key, KeyBindings, Result, Row, RowMut, Scene, Space,
+    StateVariable, Step,
 };
 
 /// How near is near enough, in metres: as of Gymnasium-Robotics' and panda-gym's arms.
@@ -67,6 +71,14 @@ impl Reacher2D {
     /// The exact state, which the observation shows rounded to f32.
     pub fn state(&self) -> Reacher2DState {
         self.state
+    }
+
+    fn take_up(&mut self, state: Reacher2DState) -> Result<()> {
+        if !state.is_within_limits() {
+            return Err(EnvError::bad_state("an angle, a speed or the goal is out of bounds"));
+        }
+        self.state = state;
+        Ok(())
     }
 
     fn observe(&self, mut observation: RowMut<'_>) {
@@ -128,6 +140,25 @@ impl Env for Reacher2D {
         Ok(Step { reward: self.reward(self.distance()), terminated: false, truncated: false })
     }
 
+    fn observation_names(&self) -> &[&str] {
+        &[
+            "tip x",
+            "tip y",
+            "goal x",
+            "goal y",
+            "cos shoulder",
+            "sin shoulder",
+            "cos elbow",
+            "sin elbow",
+            "shoulder velocity",
+            "elbow velocity",
+        ]
+    }
+
+    fn action_names(&self) -> &[&str] {
+        &["shoulder speed", "elbow speed"]
+    }
+
     fn draw(&self, scene: &mut Scene) {
         scene::draw(&self.state, self.distance() < DISTANCE_THRESHOLD, scene);
     }
@@ -150,17 +181,34 @@ impl Env for Reacher2D {
         Some(self.reward(distance(point(achieved_goal), point(desired_goal))))
     }
 
+    fn state_variables(&self) -> Vec<StateVariable> {
+        let Reacher2DState { angles, velocities, goal } = self.state;
+        let variable = |(name, value, limit): (&'static str, f64, f64)| StateVariable::new(name, value, -limit..=limit);
+        let variables = [
+            ("shoulder", angles[0], PI),
+            ("elbow", angles[1], PI),
+            ("shoulder_dot", velocities[0], dynamics::MAX_SPEED),
+            ("elbow_dot", velocities[1], dynamics::MAX_SPEED),
+            ("goal_x", goal[0], 1.0),
+            ("goal_y", goal[1], 1.0),
+        ];
+        variables.map(variable).to_vec()
+    }
+
+    fn set_state_variables(&mut self, values: &[f64], observation: RowMut<'_>) -> Result<()> {
+        let [shoulder, elbow, shoulder_dot, elbow_dot, goal_x, goal_y] = numbers(values)?;
+        let (angles, velocities) = ([shoulder, elbow], [shoulder_dot, elbow_dot]);
+        self.take_up(Reacher2DState { angles, velocities, goal: [goal_x, goal_y] })?;
+        self.observe(observation);
+        Ok(())
+    }
+
     fn save(&self) -> Option<Vec<u8>> {
         postcard::to_stdvec(&self.state).ok()
     }
 
     fn restore(&mut self, state: &[u8]) -> Result<()> {
-        let state: Reacher2DState = postcard::from_bytes(state).map_err(EnvError::bad_state)?;
-        if !state.is_within_limits() {
-            return Err(EnvError::bad_state("an angle, a speed or the goal is out of bounds"));
-        }
-        self.state = state;
-        Ok(())
+        self.take_up(postcard::from_bytes(state).map_err(EnvError::bad_state)?)
     }
 }
 

@@ -120,6 +120,10 @@ impl Env for Blackjack {
         Ok(Step { reward, terminated, truncated: false })
     }
 
+    fn observation_names(&self) -> &[&str] {
+        &["player's sum", "dealer's card", "usable ace"]
+    }
+
     fn draw(&self, scene: &mut Scene) {
         scene::draw(&self.state, scene);
     }

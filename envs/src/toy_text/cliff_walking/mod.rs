@@ -22,7 +22,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::toy_text::tabular::{Position, discrete};
 use crate::vector::{Native, NativeVector};
-use crate::{Action, Env, EnvError, EnvSpec, Generator, Info, Key, KeyBindings, Result, RowMut, Scene, Space, Step};
+use crate::{
+    Action, Env, EnvError, EnvSpec, Generator, Info, Key, KeyBindings, Result, RowMut, Scene, Space, StateVariable,
+    Step,
+};
 
 /// CliffWalking's keyword arguments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +72,10 @@ impl Env for CliffWalking {
         Ok(step)
     }
 
+    fn grid_shape(&self) -> Option<[usize; 2]> {
+        Some(dynamics::GRID.shape())
+    }
+
     fn draw(&self, scene: &mut Scene) {
         scene::draw(self.position.state, scene);
     }
@@ -83,6 +90,16 @@ impl Env for CliffWalking {
             0,
             "up",
         )
+    }
+
+    fn state_variables(&self) -> Vec<StateVariable> {
+        self.position.variables(dynamics::GRID.len())
+    }
+
+    fn set_state_variables(&mut self, values: &[f64], mut observation: RowMut<'_>) -> Result<()> {
+        self.position = self.position.set(values, dynamics::GRID.len())?;
+        observation.write(&[self.position.state]);
+        Ok(())
     }
 
     fn save(&self) -> Option<Vec<u8>> {

@@ -22,7 +22,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::toy_text::tabular::{Position, Probability, discrete};
 use crate::vector::{Native, NativeVector};
-use crate::{Action, Env, EnvError, EnvSpec, Generator, Info, Key, KeyBindings, Result, RowMut, Scene, Space, Step};
+use crate::{
+    Action, Env, EnvError, EnvSpec, Generator, Info, Key, KeyBindings, Result, RowMut, Scene, Space, StateVariable,
+    Step,
+};
 
 /// FrozenLake's keyword arguments.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -93,6 +96,10 @@ impl Env for FrozenLake {
         Ok(step)
     }
 
+    fn grid_shape(&self) -> Option<[usize; 2]> {
+        Some(self.map.grid().shape())
+    }
+
     fn draw(&self, scene: &mut Scene) {
         scene::draw(&self.map, self.position.state, scene);
     }
@@ -107,6 +114,16 @@ impl Env for FrozenLake {
             3,
             "up",
         )
+    }
+
+    fn state_variables(&self) -> Vec<StateVariable> {
+        self.position.variables(self.map.grid().len())
+    }
+
+    fn set_state_variables(&mut self, values: &[f64], mut observation: RowMut<'_>) -> Result<()> {
+        self.position = self.position.set(values, self.map.grid().len())?;
+        observation.write(&[self.position.state]);
+        Ok(())
     }
 
     fn save(&self) -> Option<Vec<u8>> {

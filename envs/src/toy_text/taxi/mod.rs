@@ -22,12 +22,16 @@ mod dynamics;
 mod scene;
 mod vector;
 
-use dynamics::{ACTIONS, IN_TAXI, STATES, STOPS, Town};
+use dynamics::{ACTIONS, GRID, IN_TAXI, STATES, STOPS, Town};
 use serde::{Deserialize, Serialize};
 
+use crate::state_variable::integers;
 use crate::toy_text::tabular::{Position, Probability, discrete};
 use crate::vector::{Native, NativeVector};
-use crate::{Action, Env, EnvError, EnvSpec, Generator, Info, Key, KeyBindings, Result, RowMut, Scene, Space, Step};
+use crate::{
+    Action, Env, EnvError, EnvSpec, Generator, Info, Key, KeyBindings, Result, RowMut, Scene, Space, StateVariable,
+    Step,
+};
 
 /// Taxi's keyword arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -126,6 +130,10 @@ impl Env for Taxi {
         Ok(step)
     }
 
+    fn grid_shape(&self) -> Option<[usize; 2]> {
+        Some(GRID.shape())
+    }
+
     fn draw(&self, scene: &mut Scene) {
         scene::draw(self.town(), scene);
     }
@@ -144,6 +152,26 @@ impl Env for Taxi {
             .key(Key::Left, 3, "west")
             .key(Key::Char('p'), 4, "pick up")
             .key(Key::Char('d'), 5, "drop off")
+    }
+
+    fn state_variables(&self) -> Vec<StateVariable> {
+        let Town { taxi, passenger, destination } = self.town();
+        let [row, column] = GRID.place(taxi);
+        vec![
+            StateVariable::integer("row", row, 0..=GRID.rows - 1),
+            StateVariable::integer("column", column, 0..=GRID.columns - 1),
+            StateVariable::integer("passenger", passenger, 0..=IN_TAXI),
+            StateVariable::integer("destination", destination, 0..=STOPS.len() as i32 - 1),
+        ]
+    }
+
+    fn set_state_variables(&mut self, values: &[f64], mut observation: RowMut<'_>) -> Result<()> {
+        let ends = [GRID.rows, GRID.columns, IN_TAXI + 1, STOPS.len() as i32];
+        let [row, column, passenger, destination] = integers(values, ends)?;
+        let town = Town { taxi: row * GRID.columns + column, passenger, destination };
+        self.state.position.state = town.encode();
+        observation.write(&[self.state.position.state]);
+        Ok(())
     }
 
     fn save(&self) -> Option<Vec<u8>> {

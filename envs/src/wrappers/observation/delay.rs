@@ -61,4 +61,9 @@ impl ObservationMap for Delay {
         let shown = if self.seen < n { self.zero.row(0) } else { self.waiting.row((self.seen % n) as usize) };
         observation.copy_from(shown);
     }
+
+    fn instead(&mut self, inner: Row<'_>, observation: RowMut<'_>) {
+        self.seen = self.seen.saturating_sub(1);
+        self.next(inner, observation);
+    }
 }

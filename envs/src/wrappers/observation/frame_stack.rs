@@ -134,4 +134,10 @@ impl ObservationMap for FrameStack {
             }
         }
     }
+
+    fn instead(&mut self, inner: Row<'_>, observation: RowMut<'_>) {
+        let n = self.frames.len();
+        self.oldest = (self.oldest + n - 1) % n;
+        self.next(inner, observation);
+    }
 }

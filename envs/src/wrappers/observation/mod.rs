@@ -29,7 +29,7 @@ pub use time_aware::TimeAwareObservation;
 pub use transform::TransformObservation;
 
 use super::memory::{Memory, forward_memory};
-use crate::{Action, Env, Generator, Result, Row, RowMut, Rows, Space, Statistics, Step};
+use crate::{Action, Env, Generator, Result, Row, RowMut, Rows, Space, StateVariable, Statistics, Step};
 
 /// What an observation wrapper makes of observations.
 pub trait ObservationMap: Memory {
@@ -40,6 +40,12 @@ pub trait ObservationMap: Memory {
 
     /// Writes what becomes of the inner environment's observation.
     fn next(&mut self, inner: Row<'_>, observation: RowMut<'_>);
+
+    /// Writes what becomes of `inner` in the place of the last observation: as of the next one, if not written, which is
+    /// right for who remembers nothing.
+    fn instead(&mut self, inner: Row<'_>, observation: RowMut<'_>) {
+        self.next(inner, observation);
+    }
 }
 
 /// An environment whose observations go through `M` (Gymnasium's `ObservationWrapper`).
@@ -115,6 +121,16 @@ impl<E: Env, M: ObservationMap> Env for ObservationWrapper<E, M> {
         let step = self.env.step(action, rng, self.inner.row_mut(0))?;
         self.map.next(self.inner.row(0), observation);
         Ok(step)
+    }
+
+    fn state_variables(&self) -> Vec<StateVariable> {
+        self.env.state_variables()
+    }
+
+    fn set_state_variables(&mut self, values: &[f64], observation: RowMut<'_>) -> Result<()> {
+        self.env.set_state_variables(values, self.inner.row_mut(0))?;
+        self.map.instead(self.inner.row(0), observation);
+        Ok(())
     }
 
     forward_memory!();

@@ -97,4 +97,10 @@ impl ObservationMap for Normalize {
             }
         }
     }
+
+    fn instead(&mut self, inner: Row<'_>, observation: RowMut<'_>) {
+        let updates = std::mem::take(&mut self.statistics.update_running_mean);
+        self.next(inner, observation);
+        self.statistics.update_running_mean = updates;
+    }
 }

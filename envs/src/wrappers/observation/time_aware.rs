@@ -111,4 +111,8 @@ impl ObservationMap for TimeAware {
         self.elapsed = self.elapsed.saturating_add(1);
         self.write(inner, observation);
     }
+
+    fn instead(&mut self, inner: Row<'_>, observation: RowMut<'_>) {
+        self.write(inner, observation);
+    }
 }

@@ -1,11 +1,20 @@
 //! What the user has chosen of how curves look, and the row of widgets that changes it.
 
-use eframe::egui::{ComboBox, Slider, TextEdit, Ui};
+use eframe::egui::{ComboBox, Slider, Ui};
 
 use super::scales::Scales;
 use crate::number;
+use crate::panels::break_unless;
 use crate::series::Axis;
 use crate::text;
+
+/// Width of the choice of an axis, in points.
+const COMBO: f32 = 84.0;
+/// Width of the slider, in points.
+const SLIDER: f32 = 70.0;
+
+/// Width of the slider with its name and its value, in points.
+const SMOOTHING: f32 = 210.0;
 
 /// How all plots look.
 #[derive(Clone, Debug, Default)]
@@ -15,8 +24,6 @@ pub(super) struct Look {
     smoothing: [f64; 3],
     /// Whether runs that differ in no more than their seeds are averaged.
     pub(super) grouped: bool,
-    /// Which runs are shown.
-    pub(super) filter: String,
 }
 
 impl Look {
@@ -28,7 +35,7 @@ impl Look {
     /// The row of widgets. `extent` is how far curves go along the axis.
     pub(super) fn ui(&mut self, ui: &mut Ui, extent: f64) {
         let axis = &mut self.scales.axis;
-        ComboBox::from_label(text::X_AXIS).selected_text(name(*axis)).show_ui(ui, |ui| {
+        ComboBox::from_label(text::X_AXIS).width(COMBO).selected_text(name(*axis)).show_ui(ui, |ui| {
             for choice in Axis::ALL {
                 ui.selectable_value(axis, choice, name(choice));
             }
@@ -42,12 +49,11 @@ impl Look {
             .custom_formatter(
                 move |value, _| if axis == Axis::WallTime { number::seconds(value) } else { number::compact(value) },
             );
+        ui.spacing_mut().slider_width = SLIDER;
+        break_unless(ui, SMOOTHING);
         let label = ui.label(text::SMOOTHING);
         ui.add(slider).labelled_by(label.id).on_hover_text(text::SMOOTHING_HINT);
         ui.checkbox(&mut self.grouped, text::GROUPED).on_hover_text(text::GROUPED_HINT);
-        let label = ui.label(text::FILTER);
-        let filter = TextEdit::singleline(&mut self.filter).hint_text(text::FILTER_EXAMPLE).desired_width(160.0);
-        ui.add(filter).labelled_by(label.id).on_hover_text(text::FILTER_HINT);
     }
 }
 

@@ -1,6 +1,8 @@
 //! Curves: every metric of the runs that are shown, side by side or one large.
 
+mod band;
 mod choice;
+mod legend;
 mod look;
 mod plot;
 mod scales;
@@ -11,7 +13,8 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use eframe::egui::{Panel as Side, ScrollArea, Ui, vec2};
+use eframe::egui::containers::menu::{MenuButton, MenuConfig};
+use eframe::egui::{Panel as Side, PopupCloseBehavior, ScrollArea, Ui, vec2};
 
 use self::choice::Choice;
 use self::look::Look;
@@ -20,16 +23,19 @@ use self::trace::Traces;
 use super::{Context, Panel, Place};
 use crate::command::Commands;
 use crate::compare::{self, Group};
-use crate::model::{Model, Run};
+use crate::model::Run;
 use crate::text;
-use crate::theme::Theme;
 
 /// The least width and height of a plot among others.
 const PLOT: [f32; 2] = [190.0, 120.0];
+/// The least height of a row with its names where there is room for less.
+const LEAST: f32 = 80.0;
 /// Points that are smoothed in a frame, over all plots: about a millisecond.
 const SMOOTHED: usize = 20_000;
-/// Names in the legend; more would hide the plots.
-const NAMES: usize = 12;
+/// Width of the list of metrics, in points, and the most that it takes of the panel.
+const LIST: (f32, f32) = (190.0, 0.3);
+/// The widgets above the plots are in a menu where there is less room than this for them.
+const ROW: f32 = 540.0;
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
@@ -50,10 +56,11 @@ impl Panel for Curves {
     }
 
     fn ui(&mut self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
-        let groups = self.groups(context.model);
+        let groups = self.groups(context);
         let runs = || groups.iter().flat_map(|group| &group.runs).map(|run| &context.model.runs[*run]);
         let metrics: BTreeSet<&str> = runs().flat_map(|run| run.metrics.keys()).map(String::as_str).collect();
-        Side::left("metrics").resizable(true).default_size(190.0).show(ui, |ui| self.choice.ui(ui, &metrics));
+        let list = LIST.0.min(LIST.1 * ui.available_width());
+        Side::left("metrics").resizable(true).default_size(list).show(ui, |ui| self.choice.ui(ui, &metrics));
 
         let plotted = self.choice.plotted(&metrics);
         let look = self.look.clone();
@@ -61,8 +68,14 @@ impl Panel for Curves {
         let extent = plotted.iter().filter_map(|metric| subject(metric).extent()).map(|(_, to)| to).fold(1.0, f64::max);
         // What does not fit above must not make the plots wider than the window.
         let width = ui.available_width() - ui.spacing().scroll.allocated_width();
-        ui.horizontal_wrapped(|ui| self.look.ui(ui, extent));
-        legend(ui, &groups);
+        if width < ROW {
+            // A click in it changes something: it stays open for the next.
+            let menu = MenuConfig::new().close_behavior(PopupCloseBehavior::CloseOnClickOutside);
+            MenuButton::new(text::AXES).config(menu).ui(ui, |ui| self.look.ui(ui, extent));
+        } else {
+            ui.horizontal_wrapped(|ui| self.look.ui(ui, extent));
+        }
+        legend::show(ui, &groups, self.look.grouped);
         if plotted.is_empty() {
             ui.weak(if metrics.is_empty() { text::NO_CURVES } else { text::NO_METRICS_CHOSEN });
         }
@@ -72,14 +85,18 @@ impl Panel for Curves {
 
 impl Curves {
     /// The runs that are shown, as far as they have curves: in groups, or each by itself.
-    fn groups(&self, model: &Model) -> Vec<Group> {
-        let fits = |run: &Run| run.shown && !run.metrics.is_empty() && compare::fits(run, &self.look.filter);
+    fn groups(&self, Context { model, state }: Context<'_>) -> Vec<Group> {
+        let fits = |run: &Run| run.shown && !run.metrics.is_empty() && compare::fits(run, &state.filter);
         let shown = model.runs.iter().enumerate().filter(|(_, run)| fits(run));
         if self.look.grouped {
-            compare::groups(shown)
-        } else {
-            shown.map(|(id, run)| Group { name: run.name.clone(), runs: vec![id] }).collect()
+            return compare::groups(shown);
         }
+        let alone = |(id, run): (_, &Run)| Group {
+            name: run.name.clone(),
+            whole: format!("{}\n{}", run.name, run.path.display()),
+            runs: vec![id],
+        };
+        shown.map(alone).collect()
     }
 
     /// As many plots beside each other as there is room for; only those in sight are made.
@@ -90,7 +107,8 @@ impl Curves {
         let rows = subjects.len().div_ceil(columns);
         let header = ui.spacing().interact_size.y + spacing.y;
         let width = (room.x - spacing.x * (columns + 1) as f32) / columns as f32;
-        let height = (room.y / rows.max(1) as f32 - spacing.y).max(PLOT[1]);
+        // A row is whole where there is room for one.
+        let height = (room.y / rows.max(1) as f32 - spacing.y).max(PLOT[1].min(room.y - spacing.y)).max(LEAST);
         let mut painted = BTreeSet::new();
         let mut limit = SMOOTHED;
         ScrollArea::vertical().id_salt("plots").auto_shrink([false, false]).show_rows(ui, height, rows, |ui, rows| {
@@ -126,19 +144,4 @@ impl Curves {
             }
         });
     }
-}
-
-/// The colors' names.
-fn legend(ui: &mut Ui, groups: &[Group]) {
-    let theme = Theme::of(ui);
-    ui.horizontal_wrapped(|ui| {
-        for group in groups.iter().take(NAMES) {
-            if let Some(first) = group.runs.first() {
-                ui.colored_label(theme.series(*first), format!("\u{2014} {}", group.name));
-            }
-        }
-        if groups.len() > NAMES {
-            ui.weak(format!("+{}", groups.len() - NAMES));
-        }
-    });
 }

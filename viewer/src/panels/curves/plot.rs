@@ -1,24 +1,28 @@
 //! One plot: the curves of a metric, and what the pointer does to them.
 
-use eframe::egui::{Id, Pos2, Response, Role, Sense, Stroke, Ui, Vec2, WidgetInfo};
-use egui_plot::{FilledArea, Line, Plot, PlotPoints, PlotResponse, PlotTransform, PlotUi};
+use eframe::egui::{Id, Pos2, Rangef, Response, Role, Sense, Stroke, Ui, Vec2, WidgetInfo};
+use egui_plot::{AxisHints, FilledArea, Line, LineStyle, Plot, PlotPoints, PlotResponse, PlotTransform, PlotUi};
 
 use super::look::{self, Look};
 use super::scales::Scales;
-use super::trace::{Band, Traces};
+use super::trace::Traces;
 use crate::command::{Command, Commands};
 use crate::compare::Group;
 use crate::model::{Model, RunId};
 use crate::number;
-use crate::series::{Axis, EPISODE_RETURN, Point, Series, View};
+use crate::series::{Average, Axis, EPISODE_RETURN, Point, Series, View};
 use crate::text;
 use crate::theme::Theme;
 
 /// How near the pointer must be to a point, in points of the screen.
 const NEAR: f32 = 16.0;
 
-/// The room of a mark's text.
-const MARK: Vec2 = Vec2::new(110.0, 45.0);
+/// The room of a mark's text: no two are nearer.
+const MARK: Vec2 = Vec2::new(54.0, 26.0);
+/// Marks of logarithmic axes that are nearer than this have no text.
+const CLOSE: Vec2 = Vec2::new(36.0, 14.0);
+/// Dashes of a mean to which not all runs contribute, in points.
+const DASH: f32 = 4.0;
 
 /// What a plot shows.
 #[derive(Clone, Copy)]
@@ -82,8 +86,8 @@ impl<'a> Subject<'a> {
             .label_formatter(|_| None)
             .x_grid_spacer(move |input| scales.x_marks(&input, f64::from(marks.x)))
             .y_grid_spacer(move |input| scales.y_marks(&input, f64::from(marks.y)))
-            .x_axis_formatter(move |mark, _| scales.x_mark(mark))
-            .y_axis_formatter(move |mark, _| scales.y_mark(mark));
+            .custom_x_axes(vec![axis(AxisHints::new_x(), CLOSE.x).formatter(move |mark, _| scales.x_mark(mark))])
+            .custom_y_axes(vec![axis(AxisHints::new_y(), CLOSE.y).formatter(move |mark, _| scales.y_mark(mark))]);
         let shown = plot.show(ui, move |plot| {
             let (view, done) = self.update(plot, density, traces, limit);
             let traces: &'a Traces = traces;
@@ -123,11 +127,12 @@ impl<'a> Subject<'a> {
         let scale = self.look.smoothing();
         let mut done = true;
         for group in self.groups {
+            let runs = group.runs.len();
             let group: Vec<_> = group.runs.iter().filter_map(|run| Some((*run, self.series(*run)?))).collect();
             if self.look.grouped {
                 // A column of an average is two pixels wide, so that runs with few points share more of them.
                 let view = View { pixels: pixels.div_ceil(2), ..view };
-                done &= traces.update_group(&group, view, scale, limit);
+                done &= traces.update_group(&group, runs, view, scale, limit);
             } else {
                 for (run, series) in group {
                     done &= traces.runs.entry(run).or_default().update(series, view, scale, limit);
@@ -140,9 +145,10 @@ impl<'a> Subject<'a> {
     }
 
     fn paint(self, plot: &mut PlotUi<'a>, traces: &'a Traces, theme: &Theme) {
+        // As given: egui_plot would make a filled band of points in one pixel, and a wedge from there to the next.
+        let line = |points: &'a [_]| Line::new("", PlotPoints::Borrowed(points)).allow_hover(false).allow_band(false);
         for (run, trace) in &traces.runs {
             let color = theme.series(*run);
-            let line = |points: &'a [_]| Line::new("", PlotPoints::Borrowed(points)).allow_hover(false);
             let raw = if trace.smooth.points.is_empty() { color } else { color.gamma_multiply(0.3) };
             plot.line(line(&trace.raw.points).id((*run, "raw")).color(raw).width(1.5));
             plot.line(line(&trace.smooth.points).id((*run, "smooth")).color(color).width(2.0));
@@ -151,13 +157,19 @@ impl<'a> Subject<'a> {
                 plot.points(egui_plot::Points::new("", [lone.x, lone.y]).color(color).radius(3.0).allow_hover(false));
             }
         }
-        for (run, Band { mean, x, low, high, .. }) in &traces.groups {
+        for (run, band) in &traces.groups {
             let color = theme.series(*run);
-            let area = FilledArea::new("", x, low, high).id((*run, "band")).allow_hover(false);
-            plot.add(area.fill_color(color.gamma_multiply(0.2)).stroke(Stroke::NONE));
-            plot.line(
-                Line::new("", PlotPoints::Borrowed(mean)).id((*run, "mean")).color(color).width(2.0).allow_hover(false),
-            );
+            for (number, piece) in band.pieces.iter().enumerate() {
+                let mean = line(&piece.mean).id((*run, number, "mean")).color(color);
+                if piece.whole {
+                    let area = FilledArea::new("", &piece.x, &piece.low, &piece.high);
+                    let area = area.id((*run, number, "band")).allow_hover(false);
+                    plot.add(area.fill_color(color.gamma_multiply(0.2)).stroke(Stroke::NONE));
+                    plot.line(mean.width(2.0));
+                } else {
+                    plot.line(mean.width(1.0).style(LineStyle::Dashed { length: DASH }));
+                }
+            }
         }
     }
 
@@ -194,14 +206,13 @@ impl<'a> Subject<'a> {
 
     fn tell_average<R>(self, shown: &PlotResponse<R>, traces: &Traces, pointer: Pos2) {
         let x = shown.transform.value_from_position(pointer).x;
+        let scales = self.look.scales;
         let lines = traces.groups.iter().filter_map(|(run, band)| {
-            let off = |at: &usize| (band.x[*at] - x).abs();
-            let at = (0..band.x.len()).min_by(|a, b| off(a).total_cmp(&off(b)))?;
-            let average = band.averages[at];
+            let off = |average: &Average| (scales.x(average.x) - x).abs();
+            let average = band.averages.iter().min_by(|a, b| off(a).total_cmp(&off(b)))?;
             let group = self.groups.iter().find(|group| group.runs.contains(run))?;
             let [mean, low, high] = [average.mean, average.low, average.high].map(number::compact);
-            let band = format!(" ({low} {} {high}, {} {})", text::TO, average.runs, text::RUNS_COUNTED);
-            Some(format!("{}: {mean}{}", group.name, if average.runs > 1 { &band } else { "" }))
+            Some(text::average(&group.name, [&mean, &low, &high], average.runs, band.runs))
         });
         let axis = self.look.scales.axis;
         let x = self.look.scales.x_from(x);
@@ -209,6 +220,11 @@ impl<'a> Subject<'a> {
         let place = format!("{} {x}", look::name(axis));
         tooltip(&shown.response, lines.chain([place]).collect());
     }
+}
+
+/// An axis whose marks have text unless they are nearer than `close`.
+fn axis(hints: AxisHints<'_>, close: f32) -> AxisHints<'_> {
+    hints.label_spacing(Rangef::new(close, close + 4.0))
 }
 
 /// A point's value and where it is, a line each.

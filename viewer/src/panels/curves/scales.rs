@@ -50,7 +50,7 @@ impl Scales {
     /// At most about so many marks on the axis of x.
     pub(super) fn x_marks(self, input: &GridInput, most: f64) -> Vec<GridMark> {
         match (self.log_x, self.axis) {
-            (true, _) => log_marks(input),
+            (true, _) => log_marks(input, most),
             (false, Axis::WallTime) => {
                 // Whole minutes and hours.
                 let step = (input.bounds.1 - input.bounds.0) / most;
@@ -72,7 +72,7 @@ impl Scales {
 
     /// At most about so many marks on the axis of values.
     pub(super) fn y_marks(self, input: &GridInput, most: f64) -> Vec<GridMark> {
-        if self.log_y { log_marks(input) } else { even_marks(input, most, 1.0) }
+        if self.log_y { log_marks(input, most) } else { even_marks(input, most, 1.0) }
     }
 }
 
@@ -92,17 +92,19 @@ fn even_marks(input: &GridInput, most: f64, unit: f64) -> Vec<GridMark> {
 }
 
 /// Marks of a logarithmic axis: the decades, and between them 2 to 9 where there are few; within less than a decade,
-/// even ones.
-fn log_marks(input: &GridInput) -> Vec<GridMark> {
+/// even ones. There are at most about so many decades or even ones.
+fn log_marks(input: &GridInput, most: f64) -> Vec<GridMark> {
     let (low, high) = input.bounds;
     let width = high - low;
     if !width.is_finite() || width <= 0.0 {
         return Vec::new();
     }
     if width < 1.0 {
-        return (0..=5).map(|i| GridMark { value: low + width * f64::from(i) / 5.0, step_size: width / 5.0 }).collect();
+        let parts = most.floor().clamp(1.0, 5.0);
+        let mark = |i| GridMark { value: low + width * f64::from(i) / parts, step_size: width / parts };
+        return (0..=parts as u32).map(mark).collect();
     }
-    let every = (width / 12.0).ceil();
+    let every = (width / most.clamp(1.0, 12.0)).ceil();
     let decades =
         (0..).map(|i| (low / every).floor() * every + f64::from(i) * every).take_while(|decade| *decade <= high);
     let marks = decades.flat_map(|decade| {
@@ -123,7 +125,7 @@ mod tests {
     fn marks_of_logarithmic_axes() {
         let marks = |low, high| -> Vec<f64> {
             let input = GridInput { bounds: (low, high), base_step_size: 0.1 };
-            log_marks(&input).into_iter().map(|mark| (10_f64.powf(mark.value) * 1e6).round() / 1e6).collect()
+            log_marks(&input, 12.0).into_iter().map(|mark| (10_f64.powf(mark.value) * 1e6).round() / 1e6).collect()
         };
         assert_eq!(marks(0.0, 1.0), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]);
         assert_eq!(marks(-1.0, 4.0), [0.1, 1.0, 10.0, 100.0, 1000.0, 10_000.0]);

@@ -1,13 +1,13 @@
 //! Curves as a person uses them.
 
 use cartwheel_trainer::run::{EpisodeEntry, MetricsRow};
-use eframe::egui::{Event, PointerButton};
+use eframe::egui::{Event, PointerButton, Shape};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
 use super::*;
 use crate::command::Command;
-use crate::model::Update;
+use crate::model::{Model, Update};
 use crate::panels::testing::{Stage, opened, settings, stage};
 use crate::state::State;
 
@@ -125,24 +125,82 @@ fn runs_are_filtered_hidden_and_averaged() {
         fill(&mut model, run);
     }
     let mut harness = show(model);
-    for name in ["\u{2014} tested", "\u{2014} seed-1", "\u{2014} seed-2"] {
+    for name in ["Curve of tested", "Curve of seed-1", "Curve of seed-2"] {
         harness.get_by_label(name);
     }
     click(&mut harness, "Average seeds");
-    harness.get_by_label("\u{2014} dqn.learning_rate=0.5");
-    assert!(harness.query_by_label("\u{2014} seed-1").is_none());
+    harness.get_by_label("Curve of CartPole-v1 dqn learning_rate=0.5 \u{b7} 2 seeds");
+    assert!(harness.query_by_label("Curve of seed-1").is_none());
     let traces = &harness.state().panel.plots["train/loss"];
     assert_eq!(traces.groups[&1].averages.iter().map(|average| average.runs).max(), Some(2));
 
     click(&mut harness, "Average seeds");
-    harness.state_mut().panel.look.filter = "learning_rate=0.5 seed=2".to_owned();
+    harness.state_mut().state.filter = "learning_rate=0.5 seed=2".to_owned();
     harness.run();
-    harness.get_by_label("\u{2014} seed-2");
-    assert!(harness.query_by_label("\u{2014} tested").is_none());
-    harness.state_mut().panel.look.filter = String::new();
+    harness.get_by_label("Curve of seed-2");
+    assert!(harness.query_by_label("Curve of tested").is_none());
+    harness.state_mut().state.filter = String::new();
     harness.state_mut().model.runs[2].shown = false;
     harness.run();
-    assert!(harness.query_by_label("\u{2014} seed-2").is_none());
+    assert!(harness.query_by_label("Curve of seed-2").is_none());
+}
+
+/// Environments whose episodes end together make points at one place.
+#[test]
+fn points_above_each_other_are_joined_by_lines() {
+    let mut model = opened("CartPole-v1");
+    let entry = |i: u64| EpisodeEntry {
+        offset: 0,
+        env: 0,
+        length: 0,
+        return_: (i * 7919 % 101) as f64,
+        start_step: i / 4 * 1000,
+    };
+    model.apply(Update::Episodes(0, (0..80).map(entry).collect()));
+    let harness = show(model);
+    harness.get_by_label("Plot of episode/return");
+    let areas = harness.output().shapes.iter().filter(|clipped| matches!(clipped.shape, Shape::Band(_)));
+    assert_eq!(areas.count(), 0, "an area between points would be a wedge");
+}
+
+/// Twenty experiments that differ in long values, and one with a long name.
+#[test]
+fn a_long_legend_takes_two_rows() {
+    let mut model = Model::default();
+    for run in 0..20 {
+        let mut settings = settings("CartPole-v1");
+        (settings.dqn.net_arch, settings.dqn.gamma) = (vec![1000 + run; 12], 0.9 + 0.001 * run as f64);
+        model.apply(Update::Opened(format!("runs/{}-{run}", "a-long-name".repeat(9)).into()));
+        model.apply(Update::Settings(run, Box::new(settings)));
+        fill(&mut model, run);
+        model.runs[run].shown = true;
+    }
+    let mut harness = show(model);
+    for averaged in [false, true] {
+        harness.state_mut().panel.look.grouped = averaged;
+        harness.run();
+        let names = harness.query_all_by_label_contains("Curve of ");
+        let rects: Vec<_> = names.map(|node| node.rect()).collect();
+        assert!((2..20).contains(&rects.len()), "{}", rects.len());
+        let rows: BTreeSet<_> = rects.iter().map(|rect| rect.top() as i32).collect();
+        assert!(rows.len() <= 2, "{rects:?}");
+        assert!(rects.iter().all(|rect| rect.right() <= 900.0), "{rects:?}");
+        harness.get_by_label(&format!("+{}", 20 - rects.len()));
+    }
+}
+
+#[test]
+fn where_there_is_little_room_the_axes_are_in_a_menu() {
+    let mut harness = show(model());
+    assert!(harness.query_by_label(text::AXES).is_none());
+    harness.set_size(vec2(500.0, 400.0));
+    harness.run();
+    assert!(harness.query_by_label("Log y").is_none());
+    click(&mut harness, text::AXES);
+    click(&mut harness, "Log y");
+    click(&mut harness, "Log x");
+    let scales = harness.state().panel.look.scales;
+    assert!(scales.log_x && scales.log_y, "the menu stays open");
 }
 
 #[test]

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use egui_plot::PlotPoint;
 
+use super::band::Band;
 use super::scales::Scales;
 use crate::model::RunId;
-use crate::series::{Average, Series, Smoothed, View, average};
+use crate::series::{Series, Smoothed, View};
 
 /// One plot's curves.
 #[derive(Debug, Default)]
@@ -36,22 +37,6 @@ pub(super) struct Picture {
     pub(super) places: Vec<u32>,
     /// The same points in the plot's units.
     pub(super) points: Vec<PlotPoint>,
-}
-
-/// The mean of a group and its band, in the plot's units.
-#[derive(Debug, Default)]
-pub(super) struct Band {
-    of: Option<(Vec<(u64, usize)>, View)>,
-    /// What is shown, in the curves' units.
-    pub(super) averages: Vec<Average>,
-    /// The mean.
-    pub(super) mean: Vec<PlotPoint>,
-    /// The x of the band.
-    pub(super) x: Vec<f64>,
-    /// Its lower edge.
-    pub(super) low: Vec<f64>,
-    /// Its upper edge.
-    pub(super) high: Vec<f64>,
 }
 
 impl Trace {
@@ -91,10 +76,12 @@ impl Picture {
 }
 
 impl Traces {
-    /// The average over a group's series, by their runs; smoothed as by [`Trace::update`].
+    /// The average over a group's series, by their runs, of all of which there are `runs`; smoothed as by
+    /// [`Trace::update`].
     pub(super) fn update_group(
         &mut self,
         group: &[(RunId, &Series)],
+        runs: usize,
         view: View,
         scale: f64,
         limit: &mut usize,
@@ -113,7 +100,7 @@ impl Traces {
         let curves =
             group.iter().map(|(run, series)| if scale > 0.0 { self.runs[run].smoothed.curve() } else { series });
         let band = self.groups.entry(*first).or_default();
-        band.update(&curves.collect::<Vec<_>>(), view);
+        band.update(&curves.collect::<Vec<_>>(), runs, view);
         done
     }
 
@@ -121,28 +108,6 @@ impl Traces {
     pub(super) fn keep(&mut self, runs: &[RunId], grouped: bool) {
         self.runs.retain(|run, _| runs.contains(run));
         self.groups.retain(|run, _| grouped && runs.contains(run));
-    }
-}
-
-impl Band {
-    fn update(&mut self, curves: &[&Series], view: View) {
-        let of = Some((curves.iter().map(|series| series.version()).collect(), view));
-        if self.of == of {
-            return;
-        }
-        let scales = Scales { axis: view.axis, log_x: view.log_x, log_y: view.log_y };
-        let mut averages = average(&view, curves);
-        if view.log_y {
-            averages.retain(|average| average.mean > 0.0);
-        }
-        // The lower edge may be where a logarithmic axis never gets: it ends at the lowest that is shown.
-        let positive = averages.iter().flat_map(|average| [average.low, average.mean]).filter(|value| *value > 0.0);
-        let floor = if view.log_y { positive.fold(f64::INFINITY, f64::min) } else { f64::NEG_INFINITY };
-        self.x = averages.iter().map(|average| scales.x(average.x)).collect();
-        self.mean = averages.iter().map(|average| [scales.x(average.x), scales.y(average.mean)].into()).collect();
-        self.low = averages.iter().map(|average| scales.y(average.low.max(floor))).collect();
-        self.high = averages.iter().map(|average| scales.y(average.high)).collect();
-        (self.averages, self.of) = (averages, of);
     }
 }
 
@@ -185,15 +150,11 @@ mod tests {
     }
 
     #[test]
-    fn a_band_on_a_logarithmic_axis_ends_where_values_are_not_positive() {
-        let (a, b) = (series((0..100).map(|_| -1.0)), series((0..100).map(|i| f64::from(i) + 1.0)));
-        let view = View { log_y: true, ..View::new((0.0, 99.0), 10) };
+    fn groups_that_are_no_longer_shown_are_forgotten() {
+        let (a, b) = (series((0..100).map(f64::from)), series((0..100).map(f64::from)));
         let mut traces = Traces::default();
-        assert!(traces.update_group(&[(3, &a), (5, &b)], view, 0.0, &mut 0));
-        let band = &traces.groups[&3];
-        assert_eq!(band.mean.len(), 10);
-        assert!(band.low.iter().chain(&band.high).all(|value| value.is_finite()));
-        assert!(band.low.iter().zip(&band.high).all(|(low, high)| low <= high));
+        assert!(traces.update_group(&[(3, &a), (5, &b)], 2, View::new((0.0, 99.0), 10), 0.0, &mut 0));
+        assert!(traces.groups.contains_key(&3));
         traces.keep(&[5], true);
         assert!(traces.groups.is_empty() && traces.runs.contains_key(&5));
     }

@@ -86,7 +86,7 @@ fn columns(line: Rect) -> [Rect; 4] {
         Rect::from_x_y_ranges(left + from * width..=left + to * width, line.y_range())
     };
     let bar = |from, to| at(from, to).shrink2(vec2(4.0, 5.0));
-    [at(0.0, 0.34), at(0.34, 0.54), bar(0.56, 0.78), bar(0.78, 1.0)]
+    [at(0.0, 0.42), at(0.42, 0.6), bar(0.61, 0.8), bar(0.8, 1.0)]
 }
 
 fn heads(ui: &mut Ui) {

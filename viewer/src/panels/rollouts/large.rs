@@ -2,25 +2,35 @@
 
 use cartwheel_agents::argmax;
 use cartwheel_trainer::watch::ChosenBy;
-use eframe::egui::{Rect, RichText, Role, Sense, Ui, WidgetInfo};
+use eframe::egui::{Label, Rect, RichText, Role, Sense, Ui, WidgetInfo};
 
 use super::cell::Cell;
+use crate::command::Action;
 use crate::number::short;
 use crate::overlays::{self, Scale};
 use crate::paint::Detail;
 use crate::panels::subject::Subject;
 use crate::source::Film;
 use crate::spaces::Spaces;
+use crate::state::Reins;
 use crate::text;
 use crate::theme::Theme;
 
 /// The height of the line of actions, in points.
 const ACTIONS: f32 = 22.0;
+/// The height of the keys over a picture, in points.
+const BAND: f32 = 22.0;
 /// More actions than these are only bars.
 const NAMED_ACTIONS: usize = 12;
 
-/// A live environment; true if it was clicked.
-pub(super) fn live(ui: &mut Ui, subject: Subject<'_>, spaces: Option<&Spaces>, scale: Scale) -> bool {
+/// A live environment, with the keys of who has taken it over; true if it was clicked.
+pub(super) fn live(
+    ui: &mut Ui,
+    subject: Subject<'_>,
+    spaces: Option<&Spaces>,
+    scale: Scale,
+    reins: Option<&Reins>,
+) -> bool {
     let cell = Cell { subject, spaces, scale, detail: Detail::Full, selected: true };
     ui.horizontal(|ui| {
         ui.label(cell.words());
@@ -29,6 +39,9 @@ pub(super) fn live(ui: &mut Ui, subject: Subject<'_>, spaces: Option<&Spaces>, s
     });
     let place = picture_place(ui);
     let clicked = cell.ui(ui, place).clicked();
+    if let Some(reins) = reins {
+        keys(ui, place, reins);
+    }
     ui.advance_cursor_after_rect(place);
     actions(ui, subject, spaces);
     clicked
@@ -52,6 +65,18 @@ pub(super) fn film(ui: &mut Ui, film: &Film, subject: Subject<'_>, spaces: Optio
     cell.picture(ui, response.id, place, Theme::of(ui));
     ui.advance_cursor_after_rect(place);
     actions(ui, subject, spaces);
+}
+
+/// The keys, over the lower edge of the picture.
+fn keys(ui: &mut Ui, picture: Rect, reins: &Reins) {
+    let theme = Theme::of(ui);
+    let give_back = ui.ctx().format_shortcut(&Action::TakeOver.shortcut());
+    // The proportional font has no arrows.
+    let words = RichText::new(text::reins(&reins.bindings, &give_back)).monospace().color(theme.person);
+    let mut band = picture;
+    band.min.y = (band.max.y - BAND).max(band.min.y);
+    ui.painter().rect_filled(band, 0.0, theme.well.gamma_multiply(0.9));
+    ui.put(band, Label::new(words).truncate());
 }
 
 fn picture_place(ui: &Ui) -> Rect {

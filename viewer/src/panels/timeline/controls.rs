@@ -1,12 +1,12 @@
 //! The keys of a player as buttons, and the speed.
 
 use cartwheel_trainer::watch;
-use eframe::egui::{Button, ComboBox, Role, Slider, Ui, WidgetInfo};
+use eframe::egui::{Button, ComboBox, Label, RichText, Role, Slider, Ui, WidgetInfo};
 
 use super::icons::{self, Icon};
 use crate::command::{Action, Command, Commands};
-use crate::model::Live;
-use crate::panels::Context;
+use crate::model::{Driven, Live};
+use crate::panels::{Context, break_unless};
 use crate::playback::speeds;
 use crate::source::{Checkpoint, Film};
 use crate::text;
@@ -14,6 +14,9 @@ use crate::transport::LIVE_SPEEDS;
 
 /// Width of the speed's slider, in points.
 const SLIDER: f32 = 70.0;
+
+/// Width of the choice of weights, in points.
+const JUDGE: f32 = 130.0;
 
 /// Shows the buttons for the episode that is shown, or else for the live run.
 pub(super) fn show(ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
@@ -65,7 +68,7 @@ fn button(ui: &mut Ui, action: Action, icon: Icon, enabled: bool, commands: &mut
     response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, action.name()));
     let keys = ui.ctx().format_shortcut(&action.shortcut());
     if response.on_hover_text(format!("{} ({keys})", action.name())).clicked() {
-        commands.push(Command::Do(action));
+        commands.push(Command::ActIn(Driven::Main, action));
     }
 }
 
@@ -76,7 +79,7 @@ fn film_speed(ui: &mut Ui, context: Context<'_>, film: &Film, commands: &mut Com
         commands.push(Command::PlaybackSpeed(speed));
     }
     let measured = context.model.measured_playback();
-    ui.weak(text::film_speed(speed, film.real_time, measured));
+    whole(ui, text::film_speed(speed, film.real_time, measured));
 }
 
 fn live_speed(ui: &mut Ui, live: &Live, commands: &mut Commands) {
@@ -84,12 +87,18 @@ fn live_speed(ui: &mut Ui, live: &Live, commands: &mut Commands) {
     if let Some(speed) = slider(ui, asked.unwrap_or(f32::INFINITY), LIVE_SPEEDS, commands) {
         commands.push(Command::Run(watch::Command::Speed(Some(speed))));
     }
-    ui.weak(text::live_speed(asked, live.status.measured_speed));
+    whole(ui, text::live_speed(asked, live.status.measured_speed));
+}
+
+/// A text that is not broken at the end of a row.
+fn whole(ui: &mut Ui, words: String) {
+    ui.add(Label::new(RichText::new(words).weak()).extend());
 }
 
 /// A speed to be dragged, and a button for as fast as it goes.
 fn slider(ui: &mut Ui, speed: f32, (least, most): (f32, f32), commands: &mut Commands) -> Option<f32> {
     ui.spacing_mut().slider_width = SLIDER;
+    break_unless(ui, SLIDER);
     let mut dragged = speed.clamp(least, most);
     let slider = Slider::new(&mut dragged, least..=most).logarithmic(true).show_value(false);
     let response = ui.add(slider).on_hover_text(text::SPEED);
@@ -101,7 +110,7 @@ fn slider(ui: &mut Ui, speed: f32, (least, most): (f32, f32), commands: &mut Com
     let flat_out = ui.selectable_label(speed.is_infinite(), text::SHORT_FLAT_OUT);
     flat_out.widget_info(|| WidgetInfo::selected(Role::Button, true, speed.is_infinite(), Action::FlatOut.name()));
     if flat_out.on_hover_text(Action::FlatOut.name()).clicked() {
-        commands.push(Command::Do(Action::FlatOut));
+        commands.push(Command::ActIn(Driven::Main, Action::FlatOut));
     }
     (response.changed()).then_some(dragged)
 }
@@ -109,6 +118,7 @@ fn slider(ui: &mut Ui, speed: f32, (least, most): (f32, f32), commands: &mut Com
 /// Whose weights judge the episode.
 fn judge(ui: &mut Ui, film: &Film, commands: &mut Commands) {
     let shown = if film.judge.is_empty() { text::NO_WEIGHTS } else { &film.judge };
+    break_unless(ui, JUDGE);
     let combo = ComboBox::from_id_salt(text::JUDGE).width(80.0).selected_text(shown).show_ui(ui, |ui| {
         for checkpoint in [Checkpoint::Best, Checkpoint::Latest] {
             let name = checkpoint.name();

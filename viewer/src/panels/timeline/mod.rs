@@ -8,18 +8,21 @@ mod track;
 
 use eframe::egui::{Align, Layout, RichText, Ui};
 
+use self::episodes::Episodes;
 use self::track::Track;
 use super::{Context, Panel, Place};
 use crate::command::{Command, Commands};
 use crate::text;
 use crate::theme::Theme;
 
-/// Width of the list of episodes, in points.
-const LIST: f32 = 190.0;
+/// Width of the list of episodes, in points, and the most that it takes of the panel.
+const LIST: (f32, f32) = (200.0, 0.4);
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
-pub(super) struct Timeline;
+pub(super) struct Timeline {
+    episodes: Episodes,
+}
 
 impl Panel for Timeline {
     fn name(&self) -> &'static str {
@@ -39,9 +42,9 @@ impl Panel for Timeline {
             ui.label(RichText::new(note).color(Theme::of(ui).problem));
         }
         ui.horizontal_top(|ui| {
-            let height = ui.available_height();
-            ui.allocate_ui_with_layout([LIST, height].into(), Layout::top_down(Align::LEFT), |ui| {
-                episodes::show(ui, context, commands);
+            let (width, height) = (LIST.0.min(LIST.1 * ui.available_width()), ui.available_height());
+            ui.allocate_ui_with_layout([width, height].into(), Layout::top_down(Align::LEFT), |ui| {
+                self.episodes.show(ui, context, commands);
             });
             ui.vertical(|ui| strips(ui, context, commands));
         });
@@ -53,7 +56,7 @@ fn strips(ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
     let model = context.model;
     if let Some(film) = &model.film {
         let track = Track::of_film(film);
-        if let Some(step) = strips::show(ui, &track, model.cursor as usize) {
+        if let Some(step) = strips::show(ui, &track, model.cursor as usize, context.spaces(film.run)) {
             commands.push(Command::Seek(step as u32));
         }
         return;
@@ -67,7 +70,7 @@ fn strips(ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
     let track = Track::of_frames(&frames);
     let shown = live.frames.get(&env).map_or(0, |frame| frame.step);
     let cursor = frames.iter().rposition(|frame| frame.step <= shown).unwrap_or_default();
-    if let Some(place) = strips::show(ui, &track, cursor)
+    if let Some(place) = strips::show(ui, &track, cursor, context.spaces(live.run))
         && let Some(frame) = frames.get(place)
     {
         commands.push(Command::LookBack(frame.step));

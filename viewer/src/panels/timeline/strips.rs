@@ -3,8 +3,9 @@
 use cartwheel_trainer::watch::ChosenBy;
 use eframe::egui::{Align2, CursorIcon, FontId, Painter, Rect, Response, Sense, Ui, WidgetInfo, pos2, vec2};
 
-use super::track::{Kind, Strip, Track, parts, span};
+use super::track::{Kind, Strip, Track, action_at, parts, span};
 use crate::number::short;
+use crate::spaces::Spaces;
 use crate::text;
 use crate::theme::Theme;
 
@@ -17,8 +18,9 @@ const MOST: f32 = 60.0;
 /// Between strips.
 const GAP: f32 = 3.0;
 
-/// Shows the strips with the cursor on a step, and answers the step that is clicked or dragged to.
-pub(super) fn show(ui: &mut Ui, track: &Track, cursor: usize) -> Option<usize> {
+/// Shows the strips with the cursor on a step, and answers the step that is clicked or dragged to. Actions are called by
+/// the environment's names, where these are known.
+pub(super) fn show(ui: &mut Ui, track: &Track, cursor: usize, spaces: Option<&Spaces>) -> Option<usize> {
     let steps = track.len();
     if steps == 0 || track.strips.is_empty() {
         return None;
@@ -50,19 +52,23 @@ pub(super) fn show(ui: &mut Ui, track: &Track, cursor: usize) -> Option<usize> {
     };
     response.widget_info(|| WidgetInfo::slider(true, cursor as f64, text::STRIPS));
     let pointed = response.interact_pointer_pos().filter(|_| response.clicked() || response.dragged());
-    hover(response, track, &at);
+    hover(response, track, spaces, &at);
     pointed.map(|point| at(point.x)).filter(|step| *step != cursor)
 }
 
 /// What there is at the step under the pointer.
-fn hover(response: Response, track: &Track, at: &dyn Fn(f32) -> usize) {
+fn hover(response: Response, track: &Track, spaces: Option<&Spaces>, at: &dyn Fn(f32) -> usize) {
     let Some(point) = response.hover_pos() else { return };
     let step = at(point.x);
     response.on_hover_cursor(CursorIcon::ResizeHorizontal).on_hover_ui_at_pointer(|ui| {
         ui.label(format!("{} {step}", text::STEP));
         for strip in &track.strips {
             if let Some(value) = strip.values[step] {
-                ui.label(format!("{} {}", strip.name, short(value.into())));
+                let value = match spaces {
+                    Some(spaces) if strip.kind == Kind::Marks => action_at(value, spaces),
+                    _ => short(value.into()),
+                };
+                ui.label(format!("{} {value}", strip.name));
             }
         }
     });

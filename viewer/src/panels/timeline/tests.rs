@@ -9,7 +9,7 @@ use egui_kittest::kittest::Queryable as _;
 
 use super::*;
 use crate::command::Action;
-use crate::model::{Model, Update};
+use crate::model::{Driven, Model, Update};
 use crate::source::{Checkpoint, Film, fixture};
 use crate::state::State;
 
@@ -21,7 +21,7 @@ struct Shown {
 }
 
 fn show(model: Model, state: State) -> Harness<'static, Shown> {
-    let shown = Shown { panel: Timeline, model, state, commands: Commands::new() };
+    let shown = Shown { panel: Timeline::default(), model, state, commands: Commands::new() };
     Harness::builder().with_size([1200.0, 200.0]).with_max_steps(8).build_ui_state(
         |ui, shown: &mut Shown| {
             let context = Context { model: &shown.model, state: &shown.state };
@@ -56,6 +56,78 @@ fn a_click_on_an_episode_opens_it() {
 }
 
 #[test]
+fn it_says_whose_episodes_are_listed_and_lists_all() {
+    let (model, mut state) = opened();
+    let mut harness = show(model, state.clone());
+    harness.run();
+    assert!(harness.query_by_label(text::ALL_ENVIRONMENTS).is_none(), "all are listed");
+    state.env = Some(1);
+    harness.state_mut().state = state;
+    harness.run();
+    harness.get_by_label(&text::of_environment(1));
+    harness.get_by_label(text::ALL_ENVIRONMENTS).click();
+    harness.run();
+    harness.get_by_label(&text::episode(4, 4.0, 14));
+    harness.get_by_label(&text::only_environment(1)).click();
+    harness.run();
+    assert!(harness.query_by_label(&text::episode(4, 4.0, 14)).is_none());
+    harness.state_mut().state.env = Some(7);
+    harness.run();
+    harness.get_by_label(&text::none_of_environment(7));
+}
+
+/// Adds episodes so that there are `count`.
+fn grow(model: &mut Model, count: u32) {
+    let from = model.runs[0].episodes.len() as u32;
+    let entry = |i: u32| EpisodeEntry { offset: 0, env: i % 2, length: 10, return_: 0.0, start_step: 0 };
+    model.apply(Update::Episodes(0, (from..count).map(entry).collect()));
+}
+
+fn film(episode: usize) -> Update {
+    let film = fixture::film(10);
+    let entry = EpisodeEntry { env: episode as u32 % 2, ..film.entry };
+    Update::Film(Arc::new(Film { episode, entry, ..film }))
+}
+
+#[test]
+fn the_episode_that_is_opened_is_scrolled_to() {
+    let (mut model, mut state) = opened();
+    grow(&mut model, 2000);
+    state.env = Some(1);
+    let mut harness = show(model, state);
+    harness.run();
+    // From a curve: an old one of another environment than is selected.
+    harness.state_mut().model.apply(film(700));
+    // The bar beside the list fades for a while.
+    harness.run_steps(8);
+    let row = |harness: &Harness<'static, Shown>| harness.get_by_label(&text::episode(700, 0.0, 10)).rect();
+    let before = row(&harness);
+    assert!(before.top() > 0.0 && before.bottom() < 200.0, "{before:?}");
+    grow(&mut harness.state_mut().model, 2050);
+    harness.run_steps(8);
+    assert_eq!(row(&harness), before, "new ones do not move it");
+}
+
+#[test]
+fn the_list_stays_where_it_is_under_the_pointer() {
+    let (mut model, state) = opened();
+    grow(&mut model, 50);
+    let mut harness = show(model, state);
+    harness.run();
+    let row = harness.get_by_label(&text::episode(49, 0.0, 10)).rect();
+    harness.hover_at(row.center());
+    harness.run();
+    grow(&mut harness.state_mut().model, 53);
+    harness.run();
+    assert_eq!(harness.get_by_label(&text::episode(49, 0.0, 10)).rect(), row);
+    assert!(harness.query_by_label(&text::episode(52, 0.0, 10)).is_none());
+    harness.hover_at([1000.0, 10.0].into());
+    harness.run();
+    harness.run();
+    assert_eq!(harness.get_by_label(&text::episode(52, 0.0, 10)).rect().top(), row.top());
+}
+
+#[test]
 fn buttons_are_the_keys() {
     let (mut model, state) = opened();
     model.apply(Update::Film(Arc::new(fixture::film(100))));
@@ -71,7 +143,7 @@ fn buttons_are_the_keys() {
     ] {
         harness.get_by_label(action.name()).click();
         harness.run();
-        assert_eq!(commands(&mut harness), [Command::Do(action)]);
+        assert_eq!(commands(&mut harness), [Command::ActIn(Driven::Main, action)]);
     }
     harness.get_by_label(text::LIVE).click();
     harness.run();
@@ -90,6 +162,19 @@ fn strips_seek() {
     let commands = commands(&mut harness);
     let [Command::Seek(step)] = commands[..] else { panic!("{commands:?}") };
     assert!((40..50).contains(&step), "{step}");
+}
+
+#[test]
+fn pointing_at_a_step_says_what_was_done() {
+    let (mut model, state) = opened();
+    let settings = cartwheel_trainer::Settings::shipped(cartwheel_trainer::Algo::Dqn, "CartPole-v1").unwrap();
+    model.apply(Update::Spaces(0, crate::spaces::Spaces::of(&settings)));
+    model.apply(Update::Film(Arc::new(fixture::film(99))));
+    let mut harness = show(model, state);
+    harness.run();
+    harness.get_by_label(text::STRIPS).hover();
+    (0..60).for_each(|_| harness.step());
+    harness.get_by_label_contains("action push ");
 }
 
 #[test]

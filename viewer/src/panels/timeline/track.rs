@@ -1,9 +1,10 @@
 //! What strips show: numbers step by step, of an episode that is shown again or of what was just seen.
 
-use cartwheel_envs::OwnedAction;
+use cartwheel_envs::{OwnedAction, Space};
 use cartwheel_trainer::watch::{ChosenBy, EnvFrame};
 
 use crate::source::{Film, best};
+use crate::spaces::Spaces;
 use crate::text;
 
 /// Who chose what was done in a step.
@@ -94,6 +95,14 @@ fn number(action: &OwnedAction) -> Option<f32> {
     }
 }
 
+/// The action that has this height, in words. Of several numbers, the first.
+pub(super) fn action_at(height: f32, spaces: &Spaces) -> String {
+    match spaces.action {
+        Space::Discrete { .. } => spaces.describe(&OwnedAction::Discrete(height as i32)),
+        _ => spaces.describe(&OwnedAction::Continuous(vec![height])),
+    }
+}
+
 /// The least and greatest of the numbers that fall into each of `count` equal parts, so that none is lost where there are
 /// more steps than pixels. Nothing in a part without numbers.
 pub(super) fn parts(values: &[Option<f32>], count: usize) -> Vec<Option<[f32; 2]>> {
@@ -125,6 +134,7 @@ mod tests {
     use super::*;
     use crate::source::fixture;
     use cartwheel_trainer::watch::Judgement;
+    use cartwheel_trainer::{Algo, Settings};
 
     #[test]
     fn parts_lose_no_spike() {
@@ -165,5 +175,13 @@ mod tests {
         let track = Track::of_frames(&frames.iter().collect::<Vec<_>>());
         assert_eq!(track.strips.len(), 3);
         assert_eq!(track.strips[0].values, [Some(0.5), Some(1.0)]);
+    }
+
+    #[test]
+    fn an_action_is_called_by_its_name() {
+        let of = |id| Spaces::of(&Settings::shipped(Algo::Dqn, id).expect("known")).expect("made");
+        assert_eq!(action_at(1.0, &of("CartPole-v1")), "push right");
+        assert_eq!(action_at(0.0, &of("MinAtar/Breakout-v1")), "no-op");
+        assert_eq!(action_at(-2.0, &of("Pendulum-v1")), "torque -2");
     }
 }

@@ -91,6 +91,7 @@ fn all_of_a_run_and_then_what_is_added() {
     let mut fixture = Fixture::new();
     fixture.follow();
     assert_eq!(fixture.run().problem, None);
+    assert!(fixture.run().read, "all that is there, which are no episodes yet");
     assert_eq!(fixture.run().manifest.as_ref().unwrap().env, "CartPole-v1");
     assert!(fixture.run().settings.is_some());
     assert!(!fixture.run().alive);
