@@ -195,8 +195,8 @@ mod tests {
         let mut rng = Generator::new(3);
         let mut critics =
             Critics::new(2, (3, 2), &[16, 8], Activation::Tanh, Device::Cpu, &mut rng).expect("a processor");
-        let mut draw = |n: usize| (0..n).map(|_| rng.uniform(-1.0, 1.0) as f32).collect::<Vec<_>>();
-        let (observations, actions) = (draw(24), draw(16));
+        let mut draw = |n: usize| (0..n).map(|_| rng.uniform(-3.0, 3.0) as f32).collect::<Vec<_>>();
+        let (observations, actions) = (draw(3 * 64), draw(2 * 64));
         for climb in [Climb::Least, Climb::First] {
             let (slopes, mean) = critics.by_action(&observations, &actions, climb).expect("a processor");
             let (slopes, mean) = (slopes.to_vec(), mean);
@@ -206,10 +206,10 @@ mod tests {
                 let least = critics.least(Net::Online, &observations, &moved).expect("a processor").to_vec();
                 if climb == Climb::Least { least } else { critics.values[0].clone() }
             };
-            assert!((value(0, 0.0).iter().sum::<f32>() / 8.0 - mean).abs() < 1e-6);
+            assert!((value(0, 0.0).iter().sum::<f32>() / 64.0 - mean).abs() < 1e-5);
             for (at, slope) in slopes.iter().enumerate() {
                 let expected = (value(at, 1e-2)[at / 2] - value(at, -1e-2)[at / 2]) / 2e-2;
-                assert!((slope - expected).abs() < 2e-3, "{climb:?} {at}: {slope} {expected}");
+                assert!((slope - expected).abs() < 5e-3, "{climb:?} {at}: {slope} {expected}");
             }
         }
         // Either network is the least somewhere.

@@ -332,7 +332,10 @@ fn what_is_no_state_is_refused() {
         for state in [&saved[..9], &[]] {
             env.reset(None, &mut observations).unwrap();
             let error = env.restore(1, state, observations.row_mut(1)).unwrap_err();
-            assert!(error.to_string().starts_with("environment 1: the saved state cannot"), "{id}: {error}");
+            assert!(
+                error.to_string().starts_with("environment 1: this is no state of the environment"),
+                "{id}: {error}"
+            );
             assert_eq!(env.restore(1, &saved, observations.row_mut(1)), Err(EnvError::ResetNeeded), "{id}");
         }
     }

@@ -12,6 +12,7 @@ mod output;
 mod play;
 mod progress;
 mod record;
+mod reproduce;
 mod runs;
 mod signals;
 mod train;
@@ -50,6 +51,8 @@ enum Command {
     Play(play::Args),
     /// Record episodes as a GIF.
     Record(record::Args),
+    /// Run a table of algorithms on environments with many seeds, and write what they came to.
+    Reproduce(reproduce::Args),
     /// List the runs in a folder.
     Runs(runs::Args),
     /// List, check and verify environments.
@@ -102,6 +105,7 @@ fn dispatch() -> ExitCode {
         Command::Eval(args) => eval::run(&args, output),
         Command::Play(args) => play::run(&args, output),
         Command::Record(args) => record::run(&args, output),
+        Command::Reproduce(args) => reproduce::run(&args, output),
         Command::Runs(args) => runs::run(&args, output),
         Command::Env(command) => env::run(&command, output),
         Command::Algos => algos::run(output),

@@ -17,7 +17,7 @@ use super::signals::Signals;
 use super::view::{PATIENCE, View};
 
 /// The git revision this was built from.
-const REVISION: Option<&str> = option_env!("CARTWHEEL_GIT_REVISION");
+pub(super) const REVISION: Option<&str> = option_env!("CARTWHEEL_GIT_REVISION");
 
 #[derive(clap::Args)]
 #[command(after_help = "Settings come from, each over the one before: defaults, the tuned file shipped for the \

@@ -28,7 +28,20 @@ fn an_unknown_environment_gets_the_nearest() {
 
 #[test]
 fn an_unknown_algorithm_is_named() {
-    refused("train CartPole-v1 --algo sac", &["--algo", "sac", "dqn"]);
+    refused("train CartPole-v1 --algo sarsa", &["--algo", "sarsa", "dqn"]);
+}
+
+#[test]
+fn an_algorithm_for_other_actions_is_told_with_those_that_fit() {
+    refused("train Pendulum-v1", &["dqn cannot learn Pendulum-v1", "Box(-2.0, 2.0", "ppo, sac, td3, ddpg"]);
+    refused("train CartPole-v1 --algo sac", &["sac cannot learn CartPole-v1", "Discrete(2)", "dqn, ppo"]);
+}
+
+#[test]
+fn settings_of_another_algorithm_are_refused() {
+    refused("train CartPole-v1 --algo ppo --set dqn.gamma=0.5", &["[dqn]", "train.algo = \"ppo\"", "[ppo]"]);
+    refused("train CartPole-v1 --algo ppo --set ppo.clip_range=lin_", &["clip_range", "lin_"]);
+    refused("train Pendulum-v1 --algo sac --set sac.ent_coef=none", &["ent_coef", "auto"]);
 }
 
 #[test]
@@ -117,11 +130,6 @@ fn a_gpu_needs_a_build_that_has_it() {
         let line = format!("train CartPole-v1 --device {device}");
         refused(&line, &["cuda", "--features cuda", "docs/cuda.md", "--device cpu"]);
     }
-}
-
-#[test]
-fn an_environment_that_the_algorithm_does_not_take_is_told() {
-    refused("train Pendulum-v1", &["DQN takes", "Discrete actions", "Box(-2.0, 2.0, (1,), float32)"]);
 }
 
 #[test]

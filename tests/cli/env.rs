@@ -36,7 +36,10 @@ fn the_lists_are_arrays_with_names() {
     for env in ["CartPole-v1", "Identity-v0", "Bandit-v0", "Scripted-v0"] {
         assert!(envs.contains(&env.to_string()), "{env}");
     }
-    assert_eq!(names("algos --json"), ["dqn"]);
+    let algos = names("algos --json");
+    for algo in ["dqn", "ppo", "sac", "td3", "ddpg"] {
+        assert!(algos.contains(&algo.to_string()), "{algo}");
+    }
     let wrappers = names("env wrappers --json");
     assert!(wrappers.is_sorted() && wrappers.contains(&"FrameStackObservation".to_string()), "{wrappers:?}");
 }

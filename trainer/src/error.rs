@@ -84,11 +84,13 @@ pub enum TrainError {
     EnvFault(EnvFault),
     /// The loss or a gradient is no longer a number.
     #[error(
-        "{what} became {value} at update {update} (environment step {step}, seed {seed}): learning diverged; a smaller learning_rate, smaller rewards or a slower target often help"
+        "{what} became {value} at update {update} (environment step {step}, seed {seed}): learning diverged; a smaller {section}.learning_rate, smaller rewards or a slower target often help"
     )]
     NotFinite {
         /// The metric, such as `train/loss`.
         what: &'static str,
+        /// Where the algorithm's settings are, such as `dqn`.
+        section: &'static str,
         /// Its value.
         value: f32,
         /// The gradient step.

@@ -225,9 +225,9 @@ impl<'a> Experiment<'a> {
                 || init.action_space() != &action_space)
         {
             return Err(TrainError::Unfit(format!(
-                "the weights of train.init_from = {} are of another network or other spaces: net_arch and activation_fn of [{}] (and what else shapes its network) and the environment must be the same",
-                settings.train.init_from.as_deref().unwrap_or_default(),
-                algorithm.name()
+                "the weights of train.init_from = {1} are of another network or other spaces: {0}.net_arch, {0}.activation_fn, what else shapes the network, and the environment must be the same",
+                algorithm.name(),
+                settings.train.init_from.as_deref().unwrap_or_default()
             )));
         }
         let solved_at = settings.eval.solved_at.or(env.spec().reward_threshold);

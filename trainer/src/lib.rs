@@ -9,6 +9,7 @@
 //! | `replay` | transitions, and how batches are drawn from them |
 //! | `evaluation` | greedy episodes |
 //! | `run` | files: configuration, metrics, TensorBoard, episodes, checkpoints |
+//! | [`reproduce`] | tables of results with many seeds |
 //! | [`watch`] | what viewers see of a run while it trains, and what they can do to it |
 //! | `statistics`, `plot` | numbers and pictures over runs |
 //!
@@ -22,6 +23,7 @@
 //! ```
 
 pub mod plot;
+pub mod reproduce;
 pub mod run;
 pub mod statistics;
 pub mod watch;
@@ -51,4 +53,4 @@ pub use events::{Callback, Event, Progress};
 pub use experiment::{CheckpointCosts, Experiment, GreedyReturn, Summary, initial_weights};
 pub use replay::{Outcome, Replay, ReplayState, ReplayView, Stored};
 pub use rollout::{FinishedEpisode, Rollout};
-pub use seeds::{Aggregate, train_seeds};
+pub use seeds::{Aggregate, train_all, train_seeds};

@@ -96,7 +96,8 @@ impl Books {
         for (name, value) in learner.metrics() {
             if !value.is_finite() {
                 let (update, step, seed) = (self.updates, self.steps, settings.train.seed);
-                return Err(TrainError::NotFinite { what: name, value: *value, update, step, seed });
+                let section = settings.algorithm().name();
+                return Err(TrainError::NotFinite { what: name, section, value: *value, update, step, seed });
             }
             self.average(name, f64::from(*value));
         }

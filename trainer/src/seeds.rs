@@ -1,6 +1,7 @@
 //! The same experiment with several seeds: one seed says little in reinforcement learning.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -50,17 +51,32 @@ pub fn train_seeds(
     git_revision: Option<&str>,
     listen: &(dyn Fn(u64, &Event<'_>) + Sync),
 ) -> Vec<Result<Summary, TrainError>> {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = match (settings.train.clock, settings.train.actors) {
-        (Clock::Sync, ActorCount::Exactly(actors)) => actors,
-        (Clock::Async, ActorCount::Exactly(actors)) => actors + 1,
-        (Clock::Sync, ActorCount::Auto) => 1,
-        (Clock::Async, ActorCount::Auto) => 2,
+    let first = settings.train.seed;
+    let of = |i: u64| {
+        let mut settings = settings.clone();
+        settings.train.seed += i;
+        settings.run.name = settings.run.name.map(|name| format!("{name}-s{}", settings.train.seed));
+        settings
     };
+    let listen = |i: usize, event: &Event<'_>| listen(first + i as u64, event);
+    train_all((0..count).map(of).collect(), stop, git_revision, &listen).into_iter().flatten().collect()
+}
+
+/// Trains with each of these settings, as many at a time as there are cores. A run of the same name with the same settings
+/// is gone on with: one that is finished is left as it is. Answers in their order, nothing for those that were not begun
+/// before `stop`; `listen` is told of the events of each, from several threads.
+pub fn train_all(
+    settings: Vec<Settings>,
+    stop: &Arc<AtomicBool>,
+    git_revision: Option<&str>,
+    listen: &(dyn Fn(usize, &Event<'_>) + Sync),
+) -> Vec<Option<Result<Summary, TrainError>>> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = settings.iter().map(threads).max().unwrap_or(1);
     let next = AtomicUsize::new(0);
-    let results: Vec<Mutex<Option<Result<Summary, TrainError>>>> = (0..count).map(|_| Mutex::new(None)).collect();
+    let results: Vec<Mutex<Option<Result<Summary, TrainError>>>> = settings.iter().map(|_| Mutex::new(None)).collect();
     std::thread::scope(|scope| {
-        for _ in 0..(cores / threads).clamp(1, count as usize) {
+        for _ in 0..(cores / threads).clamp(1, settings.len().max(1)) {
             scope.spawn(|| {
                 loop {
                     let i = next.fetch_add(1, Ordering::Relaxed);
@@ -68,25 +84,49 @@ pub fn train_seeds(
                     if stop.load(Ordering::Relaxed) {
                         break;
                     }
-                    let mut settings = settings.clone();
-                    settings.train.seed += i as u64;
-                    // The seeds themselves fill the cores.
+                    let mut settings = settings[i].clone();
+                    // The runs themselves fill the cores.
                     if settings.train.actors == ActorCount::Auto {
                         settings.train.actors = ActorCount::Exactly(1);
                     }
-                    settings.run.name = settings.run.name.map(|name| format!("{name}-s{}", settings.train.seed));
-                    let seed = settings.train.seed;
                     let callback = |event: &Event<'_>| {
-                        listen(seed, event);
+                        listen(i, event);
                         ControlFlow::Continue(())
                     };
-                    let experiment = Experiment::new(settings).stop_when(stop.clone()).git_revision(git_revision);
-                    let result = experiment.callback(callback).run();
+                    let result = begin(settings).and_then(|experiment| {
+                        experiment.stop_when(stop.clone()).git_revision(git_revision).callback(callback).run()
+                    });
                     *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
                 }
             });
         }
     });
-    let taken = |slot: Mutex<Option<_>>| slot.into_inner().unwrap_or_else(PoisonError::into_inner);
-    results.into_iter().filter_map(taken).collect()
+    results.into_iter().map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner)).collect()
+}
+
+/// Threads that a run keeps busy.
+fn threads(settings: &Settings) -> usize {
+    match (settings.train.clock, settings.train.actors) {
+        (Clock::Sync, ActorCount::Exactly(actors)) => actors,
+        (Clock::Async, ActorCount::Exactly(actors)) => actors + 1,
+        (Clock::Sync, ActorCount::Auto) => 1,
+        (Clock::Async, ActorCount::Auto) => 2,
+    }
+}
+
+/// The run with these settings: a new one, or the one of this name that has them.
+fn begin<'a>(settings: Settings) -> Result<Experiment<'a>, TrainError> {
+    let Some(name) = &settings.run.name else { return Ok(Experiment::new(settings)) };
+    let folder = Path::new(&settings.run.dir).join(name);
+    if !folder.exists() {
+        return Ok(Experiment::new(settings));
+    }
+    let mut found = Experiment::resume(&folder)?;
+    if *found.settings_mut() == settings {
+        return Ok(found);
+    }
+    Err(TrainError::Unfit(format!(
+        "the run {} was made with other settings: move it away, or choose another folder for the runs",
+        folder.display()
+    )))
 }

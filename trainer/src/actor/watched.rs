@@ -29,7 +29,7 @@ impl Actor {
     /// Once actions are chosen: shows what is asked for, waits while the run is held, and takes over the actions of
     /// environments that a person steps.
     pub(super) fn look_after_choice(&mut self, weights: &Weights, now: u64, epsilon: f64) {
-        self.chosen.clone_from(&self.actions);
+        self.chosen.copy_rows(0, &self.actions);
         let mut shown = Shown { generation: self.seat.generation(), done: false };
         let mut taken = self.take_over();
         loop {
@@ -55,7 +55,7 @@ impl Actor {
 
     /// Puts people's actions in the place of the policy's, and counts them.
     fn take_over(&mut self) -> u64 {
-        self.actions.clone_from(&self.chosen);
+        self.actions.copy_rows(0, &self.chosen);
         self.people.fill(false);
         let (first, mut taken) = (self.seat.first_env(), 0);
         self.seat.overrides().each_taken(self.seat.envs(), |env, action| {

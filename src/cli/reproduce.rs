@@ -1,0 +1,113 @@
+//! `cartwheel reproduce`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::trainer::reproduce::{Outcome, Row, Table, page};
+use crate::trainer::{Algo, Event, Summary, TrainError, train_all};
+use serde_json::json;
+
+use super::Result;
+use super::output::{Failure, Output};
+use super::signals::Signals;
+
+#[derive(clap::Args)]
+#[command(
+    after_help = "Seeds that were finished before are not run again, and interrupted ones go on: start the same \
+    command again to go on with a table."
+)]
+pub(crate) struct Args {
+    /// A shipped table (zoo), or a TOML file of one.
+    #[arg(default_value = "zoo")]
+    table: String,
+    /// Seeds of each row, from 1 on.
+    #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    seeds: u64,
+    /// Only rows of this algorithm; repeatable.
+    #[arg(long, value_name = "NAME")]
+    algo: Vec<Algo>,
+    /// Only rows of this environment; repeatable.
+    #[arg(long, value_name = "ID")]
+    env: Vec<String>,
+    /// Folder of the runs.
+    #[arg(long, default_value = "runs/reproduce", value_name = "DIR")]
+    runs_dir: PathBuf,
+    /// Folder of the pages, one an algorithm.
+    #[arg(long, default_value = "docs/results", value_name = "DIR")]
+    out: PathBuf,
+}
+
+pub(crate) fn run(args: &Args, output: Output) -> Result {
+    let table = Table::load(&args.table)?;
+    let wanted = |row: &Row| {
+        (args.algo.is_empty() || args.algo.contains(&row.algo)) && (args.env.is_empty() || args.env.contains(&row.env))
+    };
+    let all: Vec<&Row> = table.rows.iter().filter(|row| wanted(row)).collect();
+    if all.is_empty() {
+        let rows: Vec<_> = table.rows.iter().map(|row| format!("{} on {}", row.algo, row.env)).collect();
+        return Err(Failure::usage(format!("no row of {} is of these: it has {}", args.table, rows.join(", "))));
+    }
+    let signals = Signals::listen().map_err(Failure::failed)?;
+    let seeds: Vec<(usize, u64)> =
+        (0..all.len()).flat_map(|row| (1..=args.seeds).map(move |seed| (row, seed))).collect();
+    let settings = seeds.iter().map(|(row, seed)| all[*row].settings(*seed, &args.runs_dir));
+    let settings = settings.collect::<std::result::Result<Vec<_>, TrainError>>()?;
+    let name = |i: usize| format!("{} on {}, seed {}", all[seeds[i].0].algo, all[seeds[i].0].env, seeds[i].1);
+    let listen = |i: usize, event: &Event<'_>| {
+        if let Event::Ended(summary) = event {
+            eprintln!("{}: {}", name(i), in_words(summary));
+        }
+    };
+    let results = train_all(settings, &signals.stop, super::train::REVISION, &listen);
+    let mut outcomes: Vec<Outcome> =
+        table.rows.iter().map(|row| Outcome { row: row.clone(), summaries: Vec::new() }).collect();
+    let mut problems = Vec::new();
+    for (i, result) in results.into_iter().enumerate() {
+        match result {
+            Some(Ok(summary)) if !summary.interrupted => {
+                let of = outcomes.iter_mut().find(|outcome| outcome.row == *all[seeds[i].0]);
+                of.into_iter().for_each(|outcome| outcome.summaries.push(summary.clone()));
+            }
+            Some(Err(error)) => problems.push(format!("{}: {error}", name(i))),
+            _ => {}
+        }
+    }
+    let pages = write_pages(args, &outcomes)?;
+    let value = json!({
+        "pages": pages,
+        "rows": outcomes.iter().map(|outcome| json!({
+            "algo": outcome.row.algo.to_string(), "env": outcome.row.env, "goal": outcome.row.goal,
+            "reached": outcome.reached(), "seeds": outcome.summaries,
+        })).collect::<Vec<_>>(),
+        "errors": problems,
+    });
+    output.print(&value, || {
+        let pages = pages.iter().map(|page| page.display().to_string());
+        pages.collect::<Vec<_>>().join("\n")
+    });
+    problems.iter().for_each(|problem| eprintln!("error: {problem}"));
+    let failed = if problems.is_empty() { 0 } else { 1 };
+    Ok(ExitCode::from(signals.exit_code().unwrap_or(failed)))
+}
+
+/// Writes the page of each algorithm of which something was run.
+fn write_pages(args: &Args, outcomes: &[Outcome]) -> std::result::Result<Vec<PathBuf>, Failure> {
+    let command = format!("cartwheel reproduce {} --seeds {}", args.table, args.seeds);
+    let mut pages = Vec::new();
+    for algo in Algo::ALL {
+        if !outcomes.iter().any(|outcome| outcome.row.algo == *algo && !outcome.summaries.is_empty()) {
+            continue;
+        }
+        let path = args.out.join(format!("{algo}.md"));
+        let written =
+            std::fs::create_dir_all(&args.out).and_then(|()| std::fs::write(&path, page(*algo, outcomes, &command)));
+        written.map_err(|error| Failure::failed(format!("cannot write {}: {error}", path.display())))?;
+        pages.push(path);
+    }
+    Ok(pages)
+}
+
+fn in_words(summary: &Summary) -> String {
+    let returns = summary.greedy_return.map_or("no evaluation".into(), |r| format!("greedy return {:.1}", r.mean));
+    format!("{returns} after {} steps, {:.1} CPU seconds", summary.steps, summary.cpu_s)
+}
