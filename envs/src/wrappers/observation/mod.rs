@@ -78,9 +78,9 @@ pub trait ObservationMap: Memory {
 /// let any = Space::box_f32(vec![f32::NEG_INFINITY; 3], vec![f32::INFINITY; 3]);
 /// let mut env = ObservationWrapper::around(env, Difference(vec![0.0; 3]), any);
 /// let problems = check_env(&mut env);
-/// // It must also save what it remembers: see `Memory`.
-/// assert_eq!(problems.len(), 1);
-/// assert_eq!(problems[0].rule, "save and restore");
+/// // It must also save what it remembers (see `Memory`), and say what becomes of a state that was set (`instead`).
+/// let rules: Vec<_> = problems.iter().map(|problem| problem.rule).collect();
+/// assert_eq!(rules, ["save and restore", "state variables"]);
 /// # Ok::<(), EnvError>(())
 /// ```
 #[derive(Clone, Debug)]
