@@ -60,9 +60,9 @@ impl ByHand {
         self.slope.clear();
         self.slope.resize(n * stride, 0.0);
         let mut loss = 0.0;
-        for i in 0..n {
-            let at = i * stride + actions[i] as usize;
-            let error = q[at] - self.targets[i];
+        for (i, (action, target)) in actions.iter().zip(&self.targets).enumerate() {
+            let at = i * stride + *action as usize;
+            let error = q[at] - target;
             loss += if error.abs() < 1.0 { 0.5 * error * error } else { error.abs() - 0.5 };
             self.slope[at] = error.clamp(-1.0, 1.0) / n as f32;
         }

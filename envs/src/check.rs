@@ -109,7 +109,7 @@ fn check_names(env: &dyn Env, found: &mut Vec<Violation>) {
         }
     }
     if let Some([rows, columns]) = env.grid_shape()
-        && !matches!(observation, Space::Discrete { n, .. } if rows * columns > 0 && n as usize % (rows * columns) == 0)
+        && !matches!(observation, Space::Discrete { n, .. } if rows * columns > 0 && (n as usize).is_multiple_of(rows * columns))
     {
         let message = format!("grid_shape gives {rows} by {columns} cells, which do not divide {observation}");
         report(found, "grid", message);

@@ -49,7 +49,7 @@ mod tests {
 
     fn episodes(count: u32) -> Update {
         let entry = EpisodeEntry { offset: 0, env: 0, length: 9, return_: 9.0, start_step: 0 };
-        Update::Episodes(0, (0..count).map(|_| entry.clone()).collect())
+        Update::Episodes(0, (0..count).map(|_| entry).collect())
     }
 
     #[test]

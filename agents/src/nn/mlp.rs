@@ -28,6 +28,9 @@ pub struct Mlp {
     isa: Isa,
 }
 
+/// Looks at a layer on the way back: the layer, its number, the gradient by its outputs, and the outputs of all layers.
+type Visit<'a> = &'a mut dyn FnMut(&Layer, usize, &[f32], &[Vec<f32>]);
+
 /// What a forward pass leaves for a backward pass, reused from call to call.
 #[derive(Clone, Debug, Default)]
 pub struct Activations {
@@ -257,7 +260,7 @@ impl Mlp {
         batch: usize,
         scratch: &mut Activations,
         output_gradient: &[f32],
-        visit: &mut dyn FnMut(&Layer, usize, &[f32], &[Vec<f32>]),
+        visit: Visit<'_>,
     ) {
         let Activations { outputs, gradients, transposed } = scratch;
         let last = self.layers.len() - 1;

@@ -11,6 +11,7 @@ use crate::rollout::Rollout;
 use crate::watch::{Activity, Watch};
 
 /// A learner with its data.
+#[allow(clippy::large_enum_variant, reason = "a run has one")]
 pub(super) enum Learning {
     /// From replay.
     Replay(FromReplay),

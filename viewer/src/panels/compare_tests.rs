@@ -79,10 +79,11 @@ fn who_cannot_play_says_so() {
     harness.run();
     harness.get_by_label("no weights");
     harness.get_by_label(text::NEVER_PART);
-    let problem = Some(text::other_worlds(["a", "b"], ["CartPole-v1", "Acrobot-v1"]));
-    harness.state_mut().model.apply(Update::Contest(Arc::new(Contest { problem: problem.clone(), ..contest })));
+    let problem = text::other_worlds(["a", "b"], ["CartPole-v1", "Acrobot-v1"]);
+    let told = Contest { problem: Some(problem.clone()), ..contest };
+    harness.state_mut().model.apply(Update::Contest(Arc::new(told)));
     harness.run();
-    harness.get_by_label(&problem.unwrap());
+    harness.get_by_label(&problem);
     assert!(harness.query_by_label(text::NEVER_PART).is_none());
     harness.state_mut().model = Model::default();
     harness.run();

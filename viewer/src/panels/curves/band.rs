@@ -5,10 +5,13 @@ use egui_plot::PlotPoint;
 use super::scales::Scales;
 use crate::series::{Average, Series, View, average};
 
+/// Each run's number and points, the points of the mean, and the part of the plot: what a band was made for.
+type Shown = (Vec<(u64, usize)>, usize, View);
+
 /// The mean of a group and its band, kept from one frame to the next.
 #[derive(Debug, Default)]
 pub(super) struct Band {
-    of: Option<(Vec<(u64, usize)>, usize, View)>,
+    of: Option<Shown>,
     /// What is shown, in the curves' units.
     pub(super) averages: Vec<Average>,
     /// The same as it is painted.
