@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use cartwheel_envs::{ActionRows, Space};
 use numpy::ndarray::{ArrayD, IxDyn};
 use numpy::{IntoPyArray as _, PyArray1, PyArrayDyn, ToPyArray as _};
 use pyo3::exceptions::{PyFileNotFoundError, PyValueError};
@@ -10,7 +11,7 @@ use pyo3::prelude::*;
 use crate::error::policy_error;
 use crate::{observations, spaces};
 
-/// A trained policy, which takes the action of the highest value.
+/// A trained policy, which takes the action that is best by it: of the highest value or chance, or the mean.
 #[pyclass(module = "cartwheel")]
 pub(crate) struct Policy {
     policy: cartwheel_agents::Policy,
@@ -78,7 +79,8 @@ impl Policy {
     ///     deterministic: Must be true: the policy is greedy and has no exploration of its own.
     ///
     /// Returns:
-    ///     The action, an int64 array of shape () or (batch,), and ``None`` in place of a state.
+    ///     The action, an array of ``action_space``'s shape, with the batch before it if there is one (int64 where
+    ///     actions are counted, else float32), and ``None`` in place of a state.
     ///
     /// Raises:
     ///     ValueError: The observation does not fit ``observation_space``.
@@ -91,27 +93,48 @@ impl Policy {
         state: Option<&Bound<'py, PyAny>>,
         episode_start: Option<&Bound<'py, PyAny>>,
         deterministic: bool,
-    ) -> PyResult<(Array<'py, i64>, Option<Bound<'py, PyAny>>)> {
+    ) -> PyResult<(Bound<'py, PyAny>, Option<Bound<'py, PyAny>>)> {
         if !deterministic {
             return Err(PyValueError::new_err(
                 "this policy is greedy and has nothing to draw from: use deterministic=True, and explore outside of it",
             ));
         }
         let (rows, batched) = observations::from_python(observation, self.policy.observation_space())?;
-        let mut actions = vec![0; rows.len()];
+        let mut actions = self.policy.actions(rows.len());
         self.policy.act_batch((0..rows.len()).map(|i| rows.row(i)), &mut actions);
-        let shape: &[usize] = if batched { &[actions.len()] } else { &[] };
-        Ok((array(py, shape, actions.into_iter().map(i64::from).collect())?, None))
+        let mut shape = if batched { vec![rows.len()] } else { vec![] };
+        let whole = |numbers: Vec<i32>| numbers.into_iter().map(i64::from).collect::<Vec<_>>();
+        let actions = match actions {
+            ActionRows::Discrete(numbers) => array(py, &shape, whole(numbers))?.into_any(),
+            ActionRows::Multi { width, values } => {
+                shape.push(width);
+                array(py, &shape, whole(values))?.into_any()
+            }
+            ActionRows::Continuous { values, .. } => {
+                if let Space::Box { shape: own, .. } = self.policy.action_space() {
+                    shape.extend_from_slice(own);
+                }
+                array(py, &shape, values)?.into_any()
+            }
+        };
+        Ok((actions, None))
     }
 
     /// The values of all actions: float32 of shape (actions,), or (batch, actions) for a batch.
+    ///
+    /// Raises:
+    ///     ValueError: The policy was not learnt by values, or the observation does not fit ``observation_space``.
     fn q_values<'py>(&mut self, py: Python<'py>, observation: &Bound<'py, PyAny>) -> PyResult<Array<'py, f32>> {
         let (rows, batched) = observations::from_python(observation, self.policy.observation_space())?;
-        let actions = self.policy.mlp().outputs();
-        let mut values = Vec::with_capacity(rows.len() * actions);
+        let mut values = Vec::new();
         for i in 0..rows.len() {
-            values.extend_from_slice(self.policy.q_values(rows.row(i)));
+            let judgement = self.policy.judge(rows.row(i));
+            let of_row = judgement.values();
+            let of_row =
+                of_row.ok_or_else(|| PyValueError::new_err("this policy was not learnt by values: it has none"))?;
+            values.extend_from_slice(of_row);
         }
+        let actions = values.len() / rows.len().max(1);
         let shape: &[usize] = if batched { &[rows.len(), actions] } else { &[actions] };
         array(py, shape, values)
     }

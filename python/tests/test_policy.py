@@ -131,17 +131,18 @@ def test_files_that_hold_no_policy(tmp_path):
         cartwheel.load_policy(str(tmp_path / "torn.safetensors"))
 
 
-def test_a_trained_policy_acts_as_in_rust(tmp_path):
-    """`cartwheel eval` and a loop in Python give the same returns."""
+@pytest.mark.parametrize("env_id, algo", [("CartPole-v1", "dqn"), ("CartPole-v1", "ppo"), ("Pendulum-v1", "sac")])
+def test_a_trained_policy_acts_as_in_rust(tmp_path, env_id, algo):
+    """`cartwheel eval` and a loop in Python give the same returns, with counted actions and with numbers."""
     cartwheel_command = os.environ.get("CARTWHEEL")
     if not cartwheel_command:
         pytest.skip("CARTWHEEL does not name the cartwheel command; test.sh does, where it has been built")
     run = tmp_path / "tiny"
-    train = ["train", "CartPole-v1", "--steps", "2000", "--runs-dir", tmp_path, "--name", "tiny"]
+    train = ["train", env_id, "--algo", algo, "--steps", "2000", "--runs-dir", tmp_path, "--name", "tiny"]
     subprocess.run([cartwheel_command, *train], check=True, capture_output=True)
     evaluate = ["eval", run, "--episodes", "5", "--seed", "70", "--json"]
     done = subprocess.run([cartwheel_command, *evaluate], check=True, capture_output=True, text=True)
-    policy, env = cartwheel.load_policy(run), gymnasium.make("cartwheel/CartPole-v1")
+    policy, env = cartwheel.load_policy(run), gymnasium.make(f"cartwheel/{env_id}")
     returns = []
     for seed in range(70, 75):
         (observation, _), ended, total = env.reset(seed=seed), False, 0.0
@@ -149,8 +150,12 @@ def test_a_trained_policy_acts_as_in_rust(tmp_path):
             observation, reward, terminated, truncated, _ = env.step(policy.predict(observation)[0])
             ended, total = terminated or truncated, total + reward
         returns.append(total)
-    assert returns == json.loads(done.stdout)["returns"]
+    np.testing.assert_allclose(returns, json.loads(done.stdout)["returns"], rtol=1e-9)
+    assert policy.predict(np.zeros((7, *policy.observation_space.shape)))[0].shape == (7, *policy.action_space.shape)
+    if algo != "dqn":
+        with pytest.raises(ValueError, match="not learnt by values"):
+            policy.q_values(observation)
     # The latest weights are taken where there are no best ones.
     (run / "checkpoints/best.safetensors").rename(tmp_path / "best.safetensors")
     latest = cartwheel.load_policy(run / "checkpoints/latest.safetensors")
-    np.testing.assert_array_equal(cartwheel.load_policy(run).q_values(np.zeros(4)), latest.q_values(np.zeros(4)))
+    np.testing.assert_array_equal(cartwheel.load_policy(run).predict(observation)[0], latest.predict(observation)[0])
