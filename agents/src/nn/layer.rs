@@ -37,8 +37,8 @@ pub(super) struct Linear {
 #[derive(Clone, Debug, PartialEq)]
 pub struct NamedTensor {
     /// `0.weight`, `0.bias`, `2.weight`, ...: the names of `torch.nn.Sequential(Linear, ReLU, Linear, ...)`. Of a
-    /// dueling network `network.0.weight`, ..., `value_head.0.weight`, ..., `advantage_head.0.weight`, ... A parameter
-    /// that hangs on no input has a weight without columns.
+    /// dueling network `network.0.weight`, ..., `value_head.0.weight`, ..., `advantage_head.0.weight`, ... A vector
+    /// that hangs on no input, such as `log_std`, has its own name.
     pub name: String,
     /// `[outputs, inputs]` or `[outputs]`.
     pub shape: Vec<usize>,
@@ -96,22 +96,23 @@ impl Layer {
         self.bias + linear.outputs.start..self.bias + linear.outputs.end
     }
 
-    /// The parameters of a linear map by name.
-    pub(super) fn tensors(&self, linear: &Linear, flat: &[f32]) -> [NamedTensor; 2] {
+    /// The parameters of a linear map by name. What hangs on no input has no weights.
+    pub(super) fn tensors(&self, linear: &Linear, flat: &[f32]) -> Vec<NamedTensor> {
         let (outputs, inputs) = (linear.outputs.len(), linear.inputs.len());
         let weight = self.weights(linear).map(|at| flat[at]).collect();
         let bias = flat[self.biases(linear)].to_vec();
-        let [of_weight, of_bias] = linear.names();
-        [
-            NamedTensor { name: of_weight, shape: vec![outputs, inputs], values: weight },
-            NamedTensor { name: of_bias, shape: vec![outputs], values: bias },
-        ]
+        let shapes = [vec![outputs, inputs], vec![outputs]];
+        let all = shapes.into_iter().zip([weight, bias]).filter(|(shape, _)| !shape.contains(&0));
+        linear.names().into_iter().zip(all).map(|(name, (shape, values))| NamedTensor { name, shape, values }).collect()
     }
 }
 
 impl Linear {
     /// What its weights and its biases are called.
-    pub(super) fn names(&self) -> [String; 2] {
-        ["weight", "bias"].map(|part| format!("{}.{part}", self.name))
+    pub(super) fn names(&self) -> Vec<String> {
+        if self.inputs.is_empty() {
+            return vec![self.name.clone()];
+        }
+        ["weight", "bias"].map(|part| format!("{}.{part}", self.name)).into()
     }
 }

@@ -196,7 +196,8 @@ impl Mlp {
             values.map(|x| f64::from(x * x)).sum::<f64>().sqrt() as f32
         }
         let of = |(layer, linear): (&Layer, &Linear)| {
-            [norm(layer.weights(linear).map(|at| flat[at])), norm(layer.biases(linear).map(|at| flat[at]))]
+            let weights = (!linear.inputs.is_empty()).then(|| norm(layer.weights(linear).map(|at| flat[at])));
+            weights.into_iter().chain([norm(layer.biases(linear).map(|at| flat[at]))])
         };
         self.linears().flat_map(of).collect()
     }
@@ -318,15 +319,16 @@ impl Mlp {
     pub fn flatten(&self, find: impl Fn(&str) -> Option<NamedTensor>) -> Result<Vec<f32>, TensorMismatch> {
         let mut flat = vec![0.0; self.flat_len()];
         for (layer, linear) in self.linears() {
-            let [weight, bias] = layer.tensors(linear, &flat).map(|expected| match find(&expected.name) {
+            let tensors = layer.tensors(linear, &flat).into_iter().map(|expected| match find(&expected.name) {
                 Some(tensor) if tensor.shape == expected.shape => Ok(tensor.values),
                 found => {
                     let found = found.map(|tensor| tensor.shape);
                     Err(TensorMismatch { name: expected.name, expected: expected.shape, found })
                 }
             });
-            layer.weights(linear).zip(weight?).for_each(|(at, value)| flat[at] = value);
-            flat[layer.biases(linear)].copy_from_slice(&bias?);
+            let values = tensors.collect::<Result<Vec<_>, _>>()?.concat();
+            let places = layer.weights(linear).chain(layer.biases(linear));
+            places.zip(values).for_each(|(at, value)| flat[at] = value);
         }
         Ok(flat)
     }
@@ -497,6 +499,18 @@ mod tests {
         );
         assert_eq!(names(&[9]), format!("value_head.0 [9, 4], advantage_head.0 [9, 4], {streams}"));
         assert_eq!(names(&[]), "value_head.0 [1, 4], advantage_head.0 [20, 4]");
+    }
+
+    #[test]
+    fn a_vector_that_hangs_on_no_input_has_its_own_name() {
+        let mlp = Mlp::gaussian(4, &[20], 3, Activation::Tanh);
+        let params = mlp.init(&mut Generator::new(3));
+        let names: Vec<_> = mlp.tensors(&params).into_iter().map(|t| format!("{} {:?}", t.name, t.shape)).collect();
+        assert_eq!(names, ["0.weight [20, 4]", "0.bias [20]", "2.weight [3, 20]", "2.bias [3]", "log_std [3]"]);
+        assert_eq!((mlp.names().len(), mlp.norms(&params).len()), (5, 5));
+        let tensors = mlp.tensors(&params);
+        let find = |name: &str| tensors.iter().find(|t| t.name == name).cloned();
+        assert_eq!(mlp.flatten(find).expect("the same shapes"), params);
     }
 
     /// Q = V + A − mean A, with the streams computed apart by networks of their own.
