@@ -150,7 +150,8 @@ def test_a_trained_policy_acts_as_in_rust(tmp_path, env_id, algo):
             observation, reward, terminated, truncated, _ = env.step(policy.predict(observation)[0])
             ended, total = terminated or truncated, total + reward
         returns.append(total)
-    np.testing.assert_allclose(returns, json.loads(done.stdout)["returns"], rtol=1e-9)
+    # A batch gives rewards as 32-bit floats.
+    np.testing.assert_allclose(returns, json.loads(done.stdout)["returns"], rtol=1e-6)
     assert policy.predict(np.zeros((7, *policy.observation_space.shape)))[0].shape == (7, *policy.action_space.shape)
     if algo != "dqn":
         with pytest.raises(ValueError, match="not learnt by values"):

@@ -5,6 +5,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `train` | what `train` promises when all goes well: flags, summary, files |
+//! | `algorithms` | what holds for every algorithm: bytes, interruptions, ends of episodes, a task that it must learn |
 //! | `determinism` | the same seed gives the same bytes, whatever the number of actors |
 //! | `resume` | runs that were killed, interrupted or finished, and gone on with |
 //! | `play` | games under a pseudo terminal: keys, pictures, and the terminal put back |
@@ -19,6 +20,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod algorithms;
 mod bad_input;
 mod config;
 mod determinism;

@@ -1,0 +1,106 @@
+//! What holds for every algorithm: the same bytes for any number of actors and after any interruption, sound numbers at the
+//! ends of episodes, and a simple task that it must learn.
+
+use crate::support::{Folder, SCRIPTED};
+
+/// The algorithms, and whether each takes actions that are counted.
+fn algorithms(folder: &Folder) -> Vec<(String, bool)> {
+    let json = folder.ok("algos --json").json;
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_string();
+    let of = |algo: &serde_json::Value| {
+        let actions: Vec<_> = algo["actions"].as_array().unwrap().iter().map(text).collect();
+        (text(&algo["name"]), actions.contains(&"Discrete".to_string()))
+    };
+    json.as_array().unwrap().iter().map(of).collect()
+}
+
+/// Settings of a small network that learns from the first steps on, for the algorithm whose section this is.
+fn small(section: &str) -> String {
+    let keys = match section {
+        "ppo" => "net_arch=[16] n_steps=32 batch_size=48 n_epochs=2",
+        _ => "net_arch=[16] learning_starts=200 batch_size=16 buffer_size=3000",
+    };
+    keys.split(' ').map(|key| format!("--set {section}.{key} ")).collect()
+}
+
+/// The environment that an algorithm is tried on, and its settings.
+fn line(algo: &str, counted: bool) -> String {
+    let env = if counted { "CartPole-v1" } else { "Pendulum-v1" };
+    let rest =
+        "--n-envs 4 --seed 5 --set train.stop_when_solved=false --set eval.eval_freq=1500 --set eval.n_eval_episodes=3";
+    format!("train {env} --algo {algo} {} {rest}", small(algo))
+}
+
+#[test]
+fn actors_share_the_work_of_every_algorithm_and_change_nothing() {
+    let folder = Folder::new();
+    for (algo, counted) in algorithms(&folder) {
+        let line = format!("{} --steps 3000", line(&algo, counted));
+        folder.ok(&format!("{line} --actors 1 --name {algo}1"));
+        folder.ok(&format!("{line} --actors 3 --name {algo}3"));
+        folder.run(&format!("{algo}3")).is_as(&folder.run(&format!("{algo}1")));
+        let rows = folder.run(&format!("{algo}1")).rows();
+        assert!(rows.last().unwrap()["updates"].as_u64().unwrap() > 50, "{algo} has learnt nothing");
+    }
+}
+
+#[test]
+fn every_algorithm_goes_on_from_its_checkpoint_as_if_nothing_had_happened() {
+    let folder = Folder::new();
+    for (algo, counted) in algorithms(&folder) {
+        let line = format!("{} --steps 12000", line(&algo, counted));
+        folder.ok(&format!("{line} --actors 1 --name {algo}"));
+        let run = folder.run(&format!("{algo}-killed"));
+        let mut running = folder.spawn(&format!("{line} --actors 1 --checkpoint-every 1000 --name {algo}-killed"));
+        let alive = running.until(|| !run.states().is_empty());
+        assert!(running.kill() && alive, "{algo} was too quick to be killed");
+        folder.ok(&format!("train --resume runs/{algo}-killed --actors 2"));
+        run.is_as(&folder.run(&algo));
+    }
+}
+
+/// Scripted episodes have two actions that are counted, so this is of the algorithms that have such.
+#[test]
+fn episodes_may_end_in_every_way_for_every_algorithm() {
+    let folder = Folder::new();
+    for (algo, _) in algorithms(&folder).into_iter().filter(|(_, counted)| *counted) {
+        for (length, ends) in [(1, "terminated"), (1, "truncated"), (3, "terminated"), (3, "truncated"), (3, "both")] {
+            let name = format!("{algo}-{length}-{ends}");
+            let own = if algo == "dqn" { SCRIPTED } else { "train Scripted-v0 --set train.stop_when_solved=false" };
+            let line = format!(
+                "{own} --algo {algo} {} --env-arg length={length} --env-arg ends={ends} --n-envs 2 --steps 1500",
+                small(&algo)
+            );
+            folder.ok(&format!("{line} --set eval.n_eval_episodes=2 --name {name}"));
+            for row in folder.run(&name).rows() {
+                for (metric, value) in row["metrics"].as_object().unwrap() {
+                    assert!(value.as_f64().is_some_and(f64::is_finite), "{name}: {metric} is {value}");
+                }
+            }
+        }
+    }
+}
+
+/// The greedy return that a run came to.
+fn learnt(folder: &Folder, line: &str) -> f64 {
+    folder.ok(&format!("{line} --json")).json["greedy_return"]["mean"].as_f64().unwrap()
+}
+
+#[test]
+fn every_algorithm_learns_a_simple_task() {
+    let folder = Folder::new();
+    for (algo, counted) in algorithms(&folder) {
+        let settings = match algo.as_str() {
+            "ppo" => "--set ppo.n_steps=64 --set ppo.learning_rate=0.003 --n-envs 4 --steps 8000",
+            "dqn" => "--set dqn.gamma=0 --set dqn.learning_rate=0.01 --set dqn.target_update_interval=100 --steps 4000",
+            _ => "",
+        };
+        if counted {
+            let found = learnt(&folder, &format!("train Identity-v0 --algo {algo} {settings}"));
+            assert!(found > 9.9, "{algo} answers {found} of 10 numbers");
+        } else {
+            let found = learnt(&folder, &format!("train Pendulum-v1 --algo {algo}"));
+            assert!(found > -250.0, "{algo} swings the pendulum up for {found}");
+        }
+    }
+}
