@@ -472,7 +472,7 @@ pub(crate) fn branch_from(episode: usize, step: u32) -> String {
 }
 
 pub(crate) fn branch(number: u32, episode: usize, from: u32, steps: u32, return_: &str) -> String {
-    format!("Branch {number}: episode {episode} from step {from}, {steps} steps, return {return_}")
+    format!("{number}: return {return_}, {steps} steps off episode {episode} at {from}")
 }
 
 pub(crate) fn remove_branch(number: u32) -> String {

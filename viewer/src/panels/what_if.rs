@@ -5,7 +5,8 @@ mod returns;
 mod state_editor;
 
 use eframe::egui::{
-    Align, Grid, Layout, Rect, RichText, Role, ScrollArea, Sense, Slider, TextStyle, Ui, UiBuilder, WidgetInfo, vec2,
+    Align, Grid, Layout, Rect, RichText, Role, ScrollArea, Sense, Slider, TextStyle, TextWrapMode, Ui, UiBuilder,
+    WidgetInfo, vec2,
 };
 
 use super::{Context, Panel, Place, driver};
@@ -22,7 +23,7 @@ use state_editor::StateEditor;
 /// Steps that the policy goes on at a click.
 const FOLLOW: u32 = 50;
 /// Height of the pictures, in points.
-const PICTURE: f32 = 130.0;
+const PICTURE: f32 = 100.0;
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
@@ -85,16 +86,20 @@ fn list(ui: &mut Ui, model: &Model, commands: &mut Commands) {
             let return_ = branch.moments.last().map_or(0.0, |moment| moment.return_);
             let steps = branch.last_step();
             let label = text::branch(question.branch, question.episode, question.from, steps, &short(return_));
-            let label = RichText::new(label).color(theme.series(question.branch as usize));
-            if ui.selectable_label(question.branch == model.branch, label).clicked() {
-                commands.push(Command::LookAtBranch(question.branch));
-            }
+            ui.colored_label(theme.series(question.branch as usize), "—");
+            // From the right, so that a narrow panel cuts the words and not the button.
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 let remove = ui.small_button(text::REMOVE);
                 remove.widget_info(|| WidgetInfo::labeled(Role::Button, true, text::remove_branch(question.branch)));
                 if remove.clicked() {
                     commands.push(Command::Prune(question.branch));
                 }
+                ui.with_layout(Layout::left_to_right(Align::Center).with_main_wrap(false), |ui| {
+                    ui.style_mut().wrap_mode = Some(TextWrapMode::Truncate);
+                    if ui.selectable_label(question.branch == model.branch, label).clicked() {
+                        commands.push(Command::LookAtBranch(question.branch));
+                    }
+                });
             });
         });
     }
@@ -167,7 +172,7 @@ fn controls(ui: &mut Ui, branch: &Branch, model: &Model, commands: &mut Commands
         let name = ui.label(text::STEP);
         let from = branch.question.from;
         let mut step = from + model.branch_at.cursor;
-        ui.spacing_mut().slider_width = 80.0;
+        ui.spacing_mut().slider_width = 50.0;
         let slider = ui.add(Slider::new(&mut step, from..=from + branch.last_step())).labelled_by(name.id);
         if slider.changed() {
             commands.push(Command::SeekIn(Driven::Branch, step.saturating_sub(from)));
