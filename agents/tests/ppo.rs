@@ -101,6 +101,9 @@ fn value_loss(
     config.vf_coef * now.iter().zip(before).zip(returns).map(of).sum::<f64>() / rollout.len() as f64
 }
 
+/// A network's parameters, its shape, and the loss by its parameters.
+type Trained<'a> = (&'a [f32], &'a Mlp, &'a dyn Fn(&[f32]) -> f64);
+
 #[test]
 fn an_update_goes_down_the_slope_of_the_loss() {
     let arms = Space::box_f32(vec![-1.0; 2], vec![1.0; 2]);
@@ -150,8 +153,7 @@ fn an_update_goes_down_the_slope_of_the_loss() {
         }
         let by_policy = |p: &[f32]| policy_loss(&acting, p, &rollout, &advantages, &config);
         let by_value = |p: &[f32]| value_loss(&critic, p, &rollout, &known.rows, &returns, &config);
-        let losses: [(&[f32], &Mlp, &dyn Fn(&[f32]) -> f64); 2] =
-            [(&of_policy, &acting.mlp, &by_policy), (&of_value, &critic, &by_value)];
+        let losses: [Trained<'_>; 2] = [(&of_policy, &acting.mlp, &by_policy), (&of_value, &critic, &by_value)];
         for (network, (parameters, mlp, loss)) in losses.into_iter().enumerate() {
             let mut moved = 0;
             // Where parameters are: by a buffer whose numbers are their places.
@@ -186,7 +188,7 @@ fn an_update_ends_once_the_policy_has_moved_too_far() {
     let acting = Acting::new(&config, &observations, &Space::discrete(3)).unwrap();
     let mut rng = Generator::new(2);
     let mut ppo = Ppo::new(config, &acting, Device::Cpu, &mut rng).unwrap();
-    let rollout = rollout(&acting, &ppo.parameters().to_vec(), &mut rng);
+    let rollout = rollout(&acting, ppo.parameters(), &mut rng);
     assert!(matches!(rollout.actions, ActionRows::Discrete(_)));
     ppo.update(&rollout, Progress::default(), &mut rng).unwrap();
     assert_eq!(ppo.updates(), 0, "the rollout's own policy was another");
