@@ -12,6 +12,7 @@ use self::episodes::Episodes;
 use self::track::Track;
 use super::{Context, Panel, Place};
 use crate::command::{Command, Commands};
+use crate::spaces::Spaces;
 use crate::text;
 use crate::theme::Theme;
 
@@ -67,7 +68,9 @@ fn strips(ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
     };
     let Some(env) = context.state.env.or_else(|| live.frames.keys().next().copied()) else { return };
     let frames: Vec<_> = live.history.frames(env).collect();
-    let track = Track::of_frames(&frames);
+    let settings = model.runs.get(live.run).and_then(|run| run.settings.as_ref());
+    let returns = settings.map(|settings| settings.algorithm().data().returns());
+    let track = Track::of_frames(&frames, returns, context.spaces(live.run).map_or(0, Spaces::first_action));
     let shown = live.frames.get(&env).map_or(0, |frame| frame.step);
     let cursor = frames.iter().rposition(|frame| frame.step <= shown).unwrap_or_default();
     if let Some(place) = strips::show(ui, &track, cursor, context.spaces(live.run))

@@ -1,5 +1,6 @@
 //! What strips show: numbers step by step, of an episode that is shown again or of what was just seen.
 
+use cartwheel_agents::Returns;
 use cartwheel_envs::{OwnedAction, Space};
 use cartwheel_trainer::watch::{ChosenBy, EnvFrame};
 
@@ -57,16 +58,15 @@ impl Track {
         )
     }
 
-    /// Of what was just seen.
-    pub(super) fn of_frames(frames: &[&EnvFrame]) -> Self {
+    /// Of what was just seen of a run whose returns are summed as `returns` says and whose first action has this number.
+    pub(super) fn of_frames(frames: &[&EnvFrame], returns: Option<Returns>, first_action: i32) -> Self {
         let each = |number: &dyn Fn(&EnvFrame) -> Option<f32>| frames.iter().map(|frame| number(frame)).collect();
         Self::new(
             [
                 each(&|frame| best(&frame.judgement)),
                 each(&|frame| (frame.episode_step > 0).then_some(frame.reward)),
                 each(&|frame| frame.action.as_ref().and_then(number)),
-                // It takes the step after, which may not have been sent.
-                Vec::new(),
+                (0..frames.len()).map(|i| td_error(frames[i], frames.get(i + 1)?, returns?, first_action)).collect(),
             ],
             frames.iter().map(|frame| frame.action.as_ref().map(|_| frame.chosen_by)).collect(),
         )
@@ -84,6 +84,17 @@ impl Track {
     pub(super) fn len(&self) -> usize {
         self.choosers.len()
     }
+}
+
+/// The one-step TD error of what was done in a frame, r + γ max Q(s', ·) − Q(s, a), if the next frame is the step after it
+/// (others may not have been sent) and the policy has values.
+fn td_error(frame: &EnvFrame, next: &EnvFrame, returns: Returns, first_action: i32) -> Option<f32> {
+    let follows = next.episode == frame.episode && next.episode_step == frame.episode_step + 1;
+    let Some(OwnedAction::Discrete(action)) = frame.action else { return None };
+    let taken = usize::try_from(action.checked_sub(first_action)?).ok()?;
+    let value = frame.judgement.values()?.get(taken)?;
+    let future = best(&next.judgement).filter(|_| follows)?;
+    Some(returns.reward_scale * next.reward + returns.gamma * future - value)
 }
 
 /// An action as a height. Of several numbers, the first.
@@ -156,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_film_has_four_strips_and_frames_have_three() {
+    fn films_and_frames_have_four_strips() {
         let track = Track::of_film(&fixture::film(8));
         let names: Vec<_> = track.strips.iter().map(|strip| strip.name).collect();
         assert_eq!(names, [text::VALUE, text::REWARD, text::ACTION, text::TD_ERROR]);
@@ -167,14 +178,20 @@ mod tests {
 
         let frame = |step| EnvFrame {
             episode_step: step,
+            reward: 2.0,
             action: Some(1.into()),
             judgement: Judgement::QValues(vec![step as f32, 0.5]),
             ..EnvFrame::default()
         };
-        let frames = [frame(0), frame(1)];
-        let track = Track::of_frames(&frames.iter().collect::<Vec<_>>());
-        assert_eq!(track.strips.len(), 3);
-        assert_eq!(track.strips[0].values, [Some(0.5), Some(1.0)]);
+        // The action before the last is the second; a step was not sent; another episode began.
+        let frames = [frame(0), frame(1), frame(3), EnvFrame { episode: 1, ..frame(4) }];
+        let returns = Returns { n_steps: 1, gamma: 0.5, reward_scale: 0.1 };
+        let seen = frames.iter().collect::<Vec<_>>();
+        let track = Track::of_frames(&seen, Some(returns), 0);
+        assert_eq!(track.strips.len(), 4);
+        assert_eq!(track.strips[0].values, [Some(0.5), Some(1.0), Some(3.0), Some(4.0)]);
+        assert_eq!(track.strips[3].values, [Some(0.2 + 0.5 * 1.0 - 0.5), None, None, None]);
+        assert_eq!(Track::of_frames(&seen, None, 0).strips.len(), 3, "how rewards count is not known");
     }
 
     #[test]
