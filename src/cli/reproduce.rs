@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::trainer::reproduce::{Outcome, Row, Table, page};
+use crate::trainer::reproduce::{Results, Row, Table, page};
+use crate::trainer::run::{Manifest, Outcome, RunDir};
 use crate::trainer::{Algo, Event, Summary, TrainError, train_all};
 use serde_json::json;
 
@@ -42,25 +43,34 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
     let wanted = |row: &Row| {
         (args.algo.is_empty() || args.algo.contains(&row.algo)) && (args.env.is_empty() || args.env.contains(&row.env))
     };
-    let all: Vec<&Row> = table.rows.iter().filter(|row| wanted(row)).collect();
-    if all.is_empty() {
+    if !table.rows.iter().any(&wanted) {
         let rows: Vec<_> = table.rows.iter().map(|row| format!("{} on {}", row.algo, row.env)).collect();
         return Err(Failure::usage(format!("no row of {} is of these: it has {}", args.table, rows.join(", "))));
     }
     let signals = Signals::listen().map_err(Failure::failed)?;
-    let seeds: Vec<(usize, u64)> =
-        (0..all.len()).flat_map(|row| (1..=args.seeds).map(move |seed| (row, seed))).collect();
+    // What was finished before stays on the pages.
+    let all: Vec<&Row> = table.rows.iter().collect();
+    let known = |row: &Row, seed: u64| {
+        let run = RunDir::open(&args.runs_dir.join(row.run_name(seed)));
+        let manifest = run.and_then(|run| Manifest::load(&run.manifest()));
+        manifest.is_ok_and(|manifest| manifest.outcome == Outcome::Finished)
+    };
+    let seeds: Vec<(usize, u64)> = (0..all.len())
+        .flat_map(|row| (1..=args.seeds).map(move |seed| (row, seed)))
+        .filter(|(row, seed)| wanted(all[*row]) || known(all[*row], *seed))
+        .collect();
     let settings = seeds.iter().map(|(row, seed)| all[*row].settings(*seed, &args.runs_dir));
     let settings = settings.collect::<std::result::Result<Vec<_>, TrainError>>()?;
     let name = |i: usize| format!("{} on {}, seed {}", all[seeds[i].0].algo, all[seeds[i].0].env, seeds[i].1);
     let listen = |i: usize, event: &Event<'_>| {
         if let Event::Ended(summary) = event {
+            // Told as it comes: a table takes a while.
             eprintln!("{}: {}", name(i), in_words(summary));
         }
     };
     let results = train_all(settings, &signals.stop, super::train::REVISION, &listen);
-    let mut outcomes: Vec<Outcome> =
-        table.rows.iter().map(|row| Outcome { row: row.clone(), summaries: Vec::new() }).collect();
+    let mut outcomes: Vec<Results> =
+        table.rows.iter().map(|row| Results { row: row.clone(), summaries: Vec::new() }).collect();
     let mut problems = Vec::new();
     for (i, result) in results.into_iter().enumerate() {
         match result {
@@ -91,7 +101,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
 }
 
 /// Writes the page of each algorithm of which something was run.
-fn write_pages(args: &Args, outcomes: &[Outcome]) -> std::result::Result<Vec<PathBuf>, Failure> {
+fn write_pages(args: &Args, outcomes: &[Results]) -> std::result::Result<Vec<PathBuf>, Failure> {
     let command = format!("cartwheel reproduce {} --seeds {}", args.table, args.seeds);
     let mut pages = Vec::new();
     for algo in Algo::ALL {

@@ -10,7 +10,7 @@
 //! | `resume` | runs that were killed, interrupted or finished, and gone on with |
 //! | `play` | games under a pseudo terminal: keys, pictures, and the terminal put back |
 //! | `config` | where settings come from, and `--print-config` |
-//! | `env`, `eval`, `record`, `runs` | the other subcommands, and `--json` over all of them |
+//! | `env`, `eval`, `record`, `reproduce`, `runs` | the other subcommands, and `--json` over all of them |
 //! | `watch` | viewers of a run: what they see and do, and that training needs none of them |
 //! | `wrappers` | training in wrapped environments, and wrappers that do not fit |
 //! | `python` | environments that live in Python |
@@ -30,6 +30,7 @@ mod faults;
 mod play;
 mod python;
 mod record;
+mod reproduce;
 mod resume;
 mod runs;
 mod support;

@@ -6,7 +6,7 @@
 mod report;
 mod table;
 
-pub use report::{Outcome, page};
+pub use report::{Results, page};
 pub use table::{Row, Table};
 
 use std::path::Path;

@@ -8,14 +8,14 @@ use crate::{Algo, Summary};
 
 /// What the seeds of a row came to; those that were not run are not among them.
 #[derive(Clone, Debug)]
-pub struct Outcome {
+pub struct Results {
     /// The row.
     pub row: Row,
     /// Finished seeds, in their order.
     pub summaries: Vec<Summary>,
 }
 
-impl Outcome {
+impl Results {
     fn returns(&self) -> Vec<f64> {
         self.summaries.iter().filter_map(|summary| summary.greedy_return.map(|r| r.mean)).collect()
     }
@@ -52,7 +52,7 @@ impl Outcome {
 }
 
 /// The page of `algo`, with its rows among `outcomes`; `command` is what makes it again.
-pub fn page(algo: Algo, outcomes: &[Outcome], command: &str) -> String {
+pub fn page(algo: Algo, outcomes: &[Results], command: &str) -> String {
     let mut page = format!(
         "# {algo}: results\n\n{} Made by\n\n```sh\n{command}\n```\n\n",
         "Each seed is a whole run with the shipped settings. A seed's return is the mean over the episodes of its last \
@@ -94,9 +94,9 @@ mod tests {
         let row =
             |algo, env: &str| Row { algo, env: env.into(), goal: Some(475.0), zoo: Some("500".into()), cleanrl: None };
         let run =
-            Outcome { row: row(Algo::Dqn, "CartPole-v1"), summaries: [500.0, 480.0, 400.0].map(summary).to_vec() };
-        let not_run = Outcome { row: row(Algo::Dqn, "Acrobot-v1"), summaries: Vec::new() };
-        let other = Outcome { row: row(Algo::Ppo, "Pendulum-v1"), summaries: Vec::new() };
+            Results { row: row(Algo::Dqn, "CartPole-v1"), summaries: [500.0, 480.0, 400.0].map(summary).to_vec() };
+        let not_run = Results { row: row(Algo::Dqn, "Acrobot-v1"), summaries: Vec::new() };
+        let other = Results { row: row(Algo::Ppo, "Pendulum-v1"), summaries: Vec::new() };
         assert_eq!(run.reached(), Some(2));
         let page = page(Algo::Dqn, &[run, not_run, other], "cartwheel reproduce zoo");
         assert!(page.contains("| CartPole-v1 | 3 | 460.0 ± 43.2 | 460.0 ["), "{page}");
