@@ -80,7 +80,7 @@ pub trait ObservationMap: Memory {
 /// let problems = check_env(&mut env);
 /// // It must also save what it remembers (see `Memory`), and say what becomes of a state that was set (`instead`).
 /// let rules: Vec<_> = problems.iter().map(|problem| problem.rule).collect();
-/// assert_eq!(rules, ["save and restore", "state variables"]);
+/// assert_eq!(rules, ["state variables", "save and restore"]);
 /// # Ok::<(), EnvError>(())
 /// ```
 #[derive(Clone, Debug)]
