@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
     // What was finished before stays on the pages.
     let all: Vec<&Row> = table.rows.iter().collect();
     let known = |row: &Row, seed: u64| {
-        let run = RunDir::open(&args.runs_dir.join(row.run_name(seed)));
+        let run = RunDir::open(args.runs_dir.join(row.run_name(seed)));
         let manifest = run.and_then(|run| Manifest::load(&run.manifest()));
         manifest.is_ok_and(|manifest| manifest.outcome == Outcome::Finished)
     };
