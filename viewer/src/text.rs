@@ -46,7 +46,9 @@ texts! {
     NO_REPLAY_MAP_OF_IMAGES = "No replay map here: it is drawn over two numbers of the observation, and this observation is an image. The Machine room shows how full the replay buffer is.";
     STATE_VALUES = "Value of each state";
     OTHERWISE_AS_NOW = "A cell stands for several states: shown is the one that is otherwise as it is now.";
+    NO_VALUES = "No value map here: this policy says how likely actions are, not what they are worth. Its picture shows how likely.";
     REPLAY_BUFFER = "Replay buffer";
+    NO_REPLAY = "This algorithm keeps no replay buffer: it learns from its newest rollouts.";
     REPLAY_MAP = "Replay buffer map";
     REPLAY_NOT_LIVE = "The replay buffer is in the memory of a live run.";
     REPLAY_AWAITED = "The map is on its way.";
@@ -510,6 +512,3 @@ pub(crate) fn saved(path: &std::path::Path) -> String {
 pub(crate) fn copied(command: &str) -> String {
     format!("Copied: {command}")
 }
-
-/// Of a policy that was not learnt by values.
-pub(crate) const NO_VALUES: &str = "this policy says how likely actions are, not what they are worth: see its picture";

@@ -2,6 +2,7 @@
 
 mod states;
 
+use cartwheel_agents::Data;
 use cartwheel_envs::OwnedAction;
 use cartwheel_trainer::watch::{Observation, ReplayColor, ReplayMap, ReplayQuery, Request, Transition};
 use eframe::egui::{ComboBox, Grid, Role, ScrollArea, Sense, Stroke, StrokeKind, Ui, WidgetInfo, vec2};
@@ -58,6 +59,10 @@ impl ReplayBuffer {
         let live = context.live().ok_or(text::REPLAY_NOT_LIVE)?;
         let spaces = context.spaces(live.run).ok_or(text::SPACES_AWAITED)?;
         let count = spaces.fields.len();
+        let settings = context.model.runs.get(live.run).and_then(|run| run.settings.as_ref());
+        if settings.is_some_and(|settings| matches!(settings.algorithm().data(), Data::Rollouts(_))) {
+            return Err(text::NO_REPLAY.into());
+        }
         if spaces.is_image() {
             return Err(text::NO_REPLAY_MAP_OF_IMAGES.into());
         }
@@ -264,6 +269,7 @@ mod tests {
     use crate::panels::testing::{live, opened, stage};
     use crate::state::State;
     use cartwheel_trainer::watch::Reply;
+    use cartwheel_trainer::{Algo, Settings};
     use egui_kittest::kittest::Queryable as _;
 
     fn query(color: ReplayColor) -> ReplayQuery {
@@ -344,6 +350,12 @@ mod tests {
         harness.state_mut().model = live("MinAtar/Breakout-v1", 1);
         harness.run();
         harness.get_by_label(text::NO_REPLAY_MAP_OF_IMAGES);
+        let mut model = live("CartPole-v1", 1);
+        let settings = Settings::shipped(Algo::Ppo, "CartPole-v1").expect("a known environment");
+        model.apply(Update::Settings(0, Box::new(settings)));
+        harness.state_mut().model = model;
+        harness.run();
+        harness.get_by_label(text::NO_REPLAY);
     }
 
     #[test]

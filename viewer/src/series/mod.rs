@@ -13,6 +13,18 @@ mod smooth;
 mod view;
 
 #[cfg(test)]
+impl Series {
+    /// These values at the steps from 0 on, an episode and a second each.
+    pub(crate) fn of(values: impl Iterator<Item = f64>) -> Self {
+        let mut series = Self::default();
+        for (step, value) in (0..).zip(values) {
+            series.push(Point { step, episodes: step, wall_s: step as f64, value });
+        }
+        series
+    }
+}
+
+#[cfg(test)]
 mod tests;
 
 pub use average::{Average, average};

@@ -66,19 +66,10 @@ impl Band {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::series::Point;
-
-    fn series(values: impl Iterator<Item = f64>) -> Series {
-        let mut series = Series::default();
-        for (step, value) in (0..).zip(values) {
-            series.push(Point { step, episodes: step, wall_s: step as f64, value });
-        }
-        series
-    }
 
     #[test]
     fn a_band_on_a_logarithmic_axis_ends_where_values_are_not_positive() {
-        let (a, b) = (series((0..100).map(|_| -1.0)), series((0..100).map(|i| f64::from(i) + 1.0)));
+        let (a, b) = (Series::of((0..100).map(|_| -1.0)), Series::of((0..100).map(|i| f64::from(i) + 1.0)));
         let view = View { log_y: true, ..View::new((0.0, 99.0), 10) };
         let mut band = Band::default();
         band.update(&[&a, &b], 2, view);
@@ -90,7 +81,7 @@ mod tests {
 
     #[test]
     fn where_a_seed_has_ended_the_mean_is_another_piece() {
-        let (short, long) = (series((0..50).map(|_| 10.0)), series((0..100).map(|_| 2.0)));
+        let (short, long) = (Series::of((0..50).map(|_| 10.0)), Series::of((0..100).map(|_| 2.0)));
         let mut band = Band::default();
         band.update(&[&short, &long], 2, View::new((0.0, 100.0), 10));
         let [both, one] = &band.pieces[..] else { panic!("{band:?}") };

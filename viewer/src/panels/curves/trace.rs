@@ -114,19 +114,10 @@ impl Traces {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::series::Point;
-
-    fn series(values: impl Iterator<Item = f64>) -> Series {
-        let mut series = Series::default();
-        for (step, value) in (0..).zip(values) {
-            series.push(Point { step, episodes: step, wall_s: step as f64, value });
-        }
-        series
-    }
 
     #[test]
     fn smoothing_is_spread_over_frames() {
-        let series = series((0..1000).map(f64::from));
+        let series = Series::of((0..1000).map(f64::from));
         let view = View::new((0.0, 1000.0), 100);
         let mut trace = Trace::default();
         let mut frames = 0;
@@ -151,7 +142,7 @@ mod tests {
 
     #[test]
     fn groups_that_are_no_longer_shown_are_forgotten() {
-        let (a, b) = (series((0..100).map(f64::from)), series((0..100).map(f64::from)));
+        let (a, b) = (Series::of((0..100).map(f64::from)), Series::of((0..100).map(f64::from)));
         let mut traces = Traces::default();
         assert!(traces.update_group(&[(3, &a), (5, &b)], 2, View::new((0.0, 99.0), 10), 0.0, &mut 0));
         assert!(traces.groups.contains_key(&3));
