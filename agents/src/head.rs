@@ -116,6 +116,17 @@ impl ActionHead {
         }
     }
 
+    /// Whether `action` is the best by `outputs`; of numbers, which are drawn or not, it is never another's.
+    pub fn is_best(&self, outputs: &[f32], action: Action<'_>) -> bool {
+        match action {
+            Action::Discrete(action) => argmax(&outputs[..self.counts[0]]) as i32 == action,
+            Action::Multi(actions) => {
+                self.parts(outputs).zip(actions).all(|((_, logits), action)| argmax(logits) as i32 == *action)
+            }
+            Action::Continuous(_) => true,
+        }
+    }
+
     /// Whether the policy's actions are between -1 and 1 whatever the environment's bounds are.
     fn squashes(&self) -> bool {
         matches!(self.head, Head::SquashedGaussian | Head::Tanh)
@@ -264,36 +275,39 @@ impl ActionHead {
 
     /// Becomes what `outputs` say of the actions.
     pub fn judge(&self, outputs: &[f32], judgement: &mut Judgement) {
-        match self.head {
-            Head::QValues => judgement.q_values().extend_from_slice(&outputs[..self.counts[0]]),
+        let [mut first, mut second] = std::mem::take(judgement).into_buffers();
+        let dimensions = self.low.len();
+        *judgement = match self.head {
+            Head::QValues => {
+                first.extend_from_slice(&outputs[..self.counts[0]]);
+                Judgement::QValues(first)
+            }
             Head::Categorical => {
-                let probabilities = judgement.probabilities();
                 for (_, logits) in self.parts(outputs) {
                     let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
                     let sum: f32 = logits.iter().map(|logit| (logit - highest).exp()).sum();
-                    probabilities.extend(logits.iter().map(|logit| (logit - highest).exp() / sum));
+                    first.extend(logits.iter().map(|logit| (logit - highest).exp() / sum));
                 }
+                Judgement::Probabilities(first)
             }
             Head::Gaussian => {
-                let dimensions = self.low.len();
-                let (means, stds) = judgement.gaussian();
-                means.extend_from_slice(&outputs[..dimensions]);
-                stds.extend(outputs[dimensions..2 * dimensions].iter().map(|log_std| log_std.exp()));
+                first.extend_from_slice(&outputs[..dimensions]);
+                second.extend(outputs[dimensions..2 * dimensions].iter().map(|log_std| log_std.exp()));
+                Judgement::Gaussian { mean: first, std: second }
             }
             Head::SquashedGaussian | Head::Tanh => {
                 // To first order, what tanh and the bounds make of it.
-                let dimensions = self.low.len();
-                let (means, stds) = judgement.gaussian();
                 for (d, (low, high)) in self.low.iter().zip(&self.high).enumerate() {
                     let (action, half) = (outputs[d].tanh(), 0.5 * (high - low));
-                    means.push(low + (action + 1.0) * half);
-                    stds.push(match self.head {
+                    first.push(low + (action + 1.0) * half);
+                    second.push(match self.head {
                         Head::Tanh => 0.0,
                         _ => clamp_log_std(outputs[dimensions + d]).exp() * (1.0 - action * action) * half,
                     });
                 }
+                Judgement::Gaussian { mean: first, std: second }
             }
-        }
+        };
     }
 
     /// The environment's actions for those of the policy.

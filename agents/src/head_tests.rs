@@ -28,6 +28,7 @@ fn drawn_actions_are_as_likely_as_they_are_told_to_be() {
     }
     head.greedy(&outputs, 0, &mut rows);
     assert_eq!(rows.get(0), Action::Multi(&[1, 0]));
+    assert!(head.is_best(&outputs, rows.get(0)) && !head.is_best(&outputs, Action::Multi(&[1, 1])));
     let mut env = head.rows(1);
     head.to_env(&rows, &mut env);
     assert_eq!(env.get(0), Action::Multi(&[1, 5]));

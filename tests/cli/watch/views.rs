@@ -2,13 +2,33 @@
 
 use cartwheel::envs::OwnedAction;
 use cartwheel::trainer::watch::{
-    Command, Judgement, Observation, ReplayColor, ReplayQuery, Reply, Request, RunFile, VERSION, WatchFile,
+    ChosenBy, Command, Judgement, Observation, ReplayColor, ReplayQuery, Reply, Request, RunFile, VERSION, WatchFile,
 };
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::ENDLESS;
 use super::viewer::Viewer;
 use crate::support::{CART_POLE, Folder};
+
+/// A policy that draws its actions follows its best guess or strays from it, and which of both is told.
+#[test]
+fn what_a_policy_draws_is_told_from_its_best() {
+    let folder = Folder::new();
+    let mut running = folder.spawn(&format!("{CART_POLE} {ENDLESS} --algo ppo --name a"));
+    let mut viewer = Viewer::attach(&folder.run("a"), &mut running);
+    viewer.look(240.0);
+    for chosen_by in [ChosenBy::Greedy, ChosenBy::Exploration] {
+        let frame = viewer.frame(0, |frame| frame.chosen_by == chosen_by);
+        let Judgement::Probabilities(chances) = &frame.judgement else { panic!("{frame:?}") };
+        let Some(OwnedAction::Discrete(action)) = frame.action else { panic!("{frame:?}") };
+        assert!((chances.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+        let best = i32::from(chances[1] > chances[0]);
+        assert_eq!(action == best, chosen_by == ChosenBy::Greedy, "{frame:?}");
+    }
+    viewer.ok(Command::Stop);
+    viewer.until(|viewer, _| viewer.ended.then_some(()));
+    assert_eq!(running.wait().code, 0);
+}
 
 #[test]
 fn environments_threads_and_layers_are_seen() {

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use cartwheel_agents::{Acting, Style};
+use cartwheel_agents::Acting;
 use cartwheel_envs::Row;
 
 use super::{Actor, Weights};
@@ -85,14 +85,15 @@ impl Actor {
         frame.return_ = episode.return_;
         frame.reward = if episode.length == 0 { 0.0 } else { self.step.raw_rewards()[e] };
         let Acting { actions: head, mlp, .. } = &self.spec.acting;
-        head.judge(&mlp.last_outputs(&self.scratch)[e * mlp.output_stride()..], &mut frame.judgement);
+        let outputs = &mlp.last_outputs(&self.scratch)[e * mlp.output_stride()..];
+        head.judge(outputs, &mut frame.judgement);
         match &mut frame.action {
             Some(own) => own.copy_from(self.actions.get(e)),
             own => *own = Some(self.actions.get(e).to_owned()),
         }
         frame.chosen_by = if self.people[e] {
             ChosenBy::Person
-        } else if self.spec.exploration.style != Style::Best || self.coins[e].clone().random() < epsilon {
+        } else if self.coins[e].clone().random() < epsilon || !head.is_best(outputs, self.own.get(e)) {
             ChosenBy::Exploration
         } else {
             ChosenBy::Greedy
