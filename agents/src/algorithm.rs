@@ -6,7 +6,7 @@ use crate::config::Section;
 use crate::exploration::Exploration;
 use crate::features::Features;
 use crate::head::{ActionHead, Head};
-use crate::learner::{OffPolicy, OnPolicy};
+use crate::learner::{Learner, OffPolicy, OnPolicy};
 use crate::nn::{Device, Mlp, NnError};
 use crate::policy::PolicyError;
 
@@ -64,6 +64,24 @@ pub enum AnyLearner {
     OffPolicy(Box<dyn OffPolicy>),
     /// From rollouts of its own policy.
     OnPolicy(Box<dyn OnPolicy>),
+}
+
+impl AnyLearner {
+    /// It, whatever data it takes.
+    pub fn learner(&self) -> &dyn Learner {
+        match self {
+            Self::OffPolicy(learner) => &**learner,
+            Self::OnPolicy(learner) => &**learner,
+        }
+    }
+
+    /// See [`learner`](Self::learner).
+    pub fn learner_mut(&mut self) -> &mut dyn Learner {
+        match self {
+            Self::OffPolicy(learner) => &mut **learner,
+            Self::OnPolicy(learner) => &mut **learner,
+        }
+    }
 }
 
 /// The data that an algorithm learns from.

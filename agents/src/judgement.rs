@@ -39,46 +39,14 @@ impl Judgement {
         }
     }
 
-    /// Becomes action values, still to be filled in.
-    pub(crate) fn q_values(&mut self) -> &mut Vec<f32> {
-        if !matches!(self, Self::QValues(_)) {
-            *self = Self::QValues(Vec::new());
-        }
-        match self {
-            Self::QValues(values) => {
-                values.clear();
-                values
-            }
-            _ => unreachable!("it became this"),
-        }
-    }
-
-    /// Becomes chances, still to be filled in.
-    pub(crate) fn probabilities(&mut self) -> &mut Vec<f32> {
-        if !matches!(self, Self::Probabilities(_)) {
-            *self = Self::Probabilities(Vec::new());
-        }
-        match self {
-            Self::Probabilities(values) => {
-                values.clear();
-                values
-            }
-            _ => unreachable!("it became this"),
-        }
-    }
-
-    /// Becomes normal distributions, still to be filled in: means and standard deviations.
-    pub(crate) fn gaussian(&mut self) -> (&mut Vec<f32>, &mut Vec<f32>) {
-        if !matches!(self, Self::Gaussian { .. }) {
-            *self = Self::Gaussian { mean: Vec::new(), std: Vec::new() };
-        }
-        match self {
-            Self::Gaussian { mean, std } => {
-                mean.clear();
-                std.clear();
-                (mean, std)
-            }
-            _ => unreachable!("it became this"),
-        }
+    /// Its room for numbers, emptied: what takes its place needs no other.
+    pub(crate) fn into_buffers(self) -> [Vec<f32>; 2] {
+        let mut buffers = match self {
+            Self::None => Default::default(),
+            Self::QValues(values) | Self::Probabilities(values) => [values, Vec::new()],
+            Self::Gaussian { mean, std } => [mean, std],
+        };
+        buffers.iter_mut().for_each(Vec::clear);
+        buffers
     }
 }

@@ -118,26 +118,30 @@ pub struct LearnerState {
 
 /// Something that learns how to act.
 pub trait Learner {
+    /// The network that acts.
+    fn actor(&self) -> &dyn Network;
+
+    /// See [`actor`](Self::actor).
+    fn actor_mut(&mut self) -> &mut dyn Network;
+
     /// The parameters of the network that acts, flat.
-    fn parameters(&self) -> &[f32];
+    fn parameters(&self) -> &[f32] {
+        self.actor().parameters()
+    }
 
     /// Begins with these in the place of its own.
     ///
     /// # Errors
     /// If they are of another network or the device fails.
-    fn begin_with(&mut self, parameters: Vec<f32>) -> Result<(), NnError>;
+    fn begin_with(&mut self, parameters: Vec<f32>) -> Result<(), NnError> {
+        self.actor_mut().restore(&TrainingState::new(parameters))
+    }
 
     /// What the last update was like, by the names of metrics, such as `train/loss`. One that is not finite ends the run.
     fn metrics(&self) -> &[(&'static str, f32)];
 
     /// Gradient steps taken.
     fn updates(&self) -> u64;
-
-    /// Has the next update leave the norms of the gradient of the network that acts.
-    fn measure_gradient(&mut self);
-
-    /// The norms that were left last, of the parameters of each of [`Mlp::names`](crate::nn::Mlp::names).
-    fn gradient_norms(&self) -> &[f32];
 
     /// What a checkpoint keeps.
     ///

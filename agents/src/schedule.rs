@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::config::{Value, toml_edit};
+use crate::config::{Value, plain, toml_edit};
 
 /// A number that stays what it is, or falls to 0 in a line over the run: `0.001` or `"lin_0.001"`, as the RL Zoo writes
 /// them.
@@ -53,7 +53,7 @@ impl fmt::Display for Schedule {
 
 impl Value for Schedule {
     fn from_toml(value: &toml_edit::Value) -> Result<Self, String> {
-        value.as_str().map_or_else(|| value.to_string().trim().to_string(), str::to_string).parse()
+        plain(value).parse()
     }
     fn to_toml(&self) -> toml_edit::Value {
         match self {

@@ -1,16 +1,18 @@
 //! `cartwheel reproduce`
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::trainer::reproduce::{Results, Row, Table, page};
-use crate::trainer::run::{Manifest, Outcome, RunDir};
-use crate::trainer::{Algo, Event, Summary, TrainError, train_all};
+use crate::trainer::run::{Manifest, Outcome, RunDir, write_atomic};
+use crate::trainer::{Algo, Event, TrainError, train_all};
 use serde_json::json;
 
 use super::Result;
 use super::output::{Failure, Output};
 use super::signals::Signals;
+use super::train::{REVISION, headline};
 
 #[derive(clap::Args)]
 #[command(
@@ -65,10 +67,10 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
     let listen = |i: usize, event: &Event<'_>| {
         if let Event::Ended(summary) = event {
             // Told as it comes: a table takes a while.
-            eprintln!("{}: {}", name(i), in_words(summary));
+            eprintln!("{}: {}", name(i), headline(summary));
         }
     };
-    let results = train_all(settings, &signals.stop, super::train::REVISION, &listen);
+    let results = train_all(settings, &signals.stop, REVISION, &listen);
     let mut outcomes: Vec<Results> =
         table.rows.iter().map(|row| Results { row: row.clone(), summaries: Vec::new() }).collect();
     let mut problems = Vec::new();
@@ -109,15 +111,11 @@ fn write_pages(args: &Args, outcomes: &[Results]) -> std::result::Result<Vec<Pat
             continue;
         }
         let path = args.out.join(format!("{algo}.md"));
-        let written =
-            std::fs::create_dir_all(&args.out).and_then(|()| std::fs::write(&path, page(*algo, outcomes, &command)));
+        let page = page(*algo, outcomes, &command);
+        let written = std::fs::create_dir_all(&args.out)
+            .and_then(|()| write_atomic(&path, |file| file.write_all(page.as_bytes())));
         written.map_err(|error| Failure::failed(format!("cannot write {}: {error}", path.display())))?;
         pages.push(path);
     }
     Ok(pages)
-}
-
-fn in_words(summary: &Summary) -> String {
-    let returns = summary.greedy_return.map_or("no evaluation".into(), |r| format!("greedy return {:.1}", r.mean));
-    format!("{returns} after {} steps, {:.1} CPU seconds", summary.steps, summary.cpu_s)
 }

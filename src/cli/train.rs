@@ -227,7 +227,7 @@ fn several(settings: &Settings, count: u64, signals: &Signals, output: Output) -
 }
 
 /// One line on how it went.
-fn headline(summary: &Summary) -> String {
+pub(super) fn headline(summary: &Summary) -> String {
     let verdict = match (summary.solved, summary.interrupted) {
         (true, _) => "solved",
         (false, true) => "stopped",

@@ -73,6 +73,9 @@ fn a_value_out_of_range_is_told_with_the_range() {
     refused_file("[env]\nn_envs = 0\n", &["bad.toml:2: env.n_envs: expected a number of 1 or more, found 0"]);
     refused("train CartPole-v1 --set dqn.learning_rate=-1", &["dqn.learning_rate", "a number above 0", "-1"]);
     refused("train CartPole-v1 --set dqn.gradient_steps=0", &["dqn.gradient_steps = 0", "-1"]);
+    refused("train Pendulum-v1 --algo sac --set sac.gradient_steps=0", &["sac.gradient_steps = 0", "-1"]);
+    let vast = "train CartPole-v1 --algo ppo --set ppo.n_steps=1000000 --n-envs 1000000";
+    refused(vast, &["1000000 steps", "env.n_envs = 1000000", "ppo.n_steps"]);
     refused("train CartPole-v1 --set dqn.learning_rate=nan", &["dqn.learning_rate", "nan"]);
     refused("train CartPole-v1 --set dqn.learning_rate=inf", &["dqn.learning_rate", "inf"]);
 }

@@ -212,6 +212,7 @@ impl<'a> Experiment<'a> {
             Data::Replay(replay) => Some(self.replay_bytes(&observation_space, &acting.actions.rows(0), &replay)?),
             Data::Rollouts(_) => None,
         };
+        self.check_rollouts(&observation_space, &acting)?;
         let mlp = &acting.mlp;
         let placement = settings.train.device.resolve(mlp.num_parameters(), algorithm.data().batch_size())?;
         // A run that goes on has its weights in its checkpoint.
@@ -249,6 +250,29 @@ impl<'a> Experiment<'a> {
         self.resume
             .as_ref()
             .is_some_and(|run| Checkpoints::new(run.checkpoints(), 1).list().is_ok_and(|l| !l.is_empty()))
+    }
+
+    /// Refuses rollouts for which there is no room: what actors fill and what the learner makes of it.
+    fn check_rollouts(&self, space: &Space, acting: &Acting) -> Result<(), TrainError> {
+        let (steps, envs) = (self.settings.rollout_steps(), self.settings.env.n_envs);
+        let actions = acting.actions.rows(0);
+        let numbers = 2 * (actions.width() + 3) + acting.features.width();
+        let row = 2 * space.width() * space.dtype().size() + numbers * size_of::<f32>();
+        let (needed, memory) = (row as u128 * steps as u128 * envs as u128, u128::from(memory_bytes()));
+        if needed <= memory {
+            return Ok(());
+        }
+        let algorithm = self.settings.algorithm();
+        let key = match algorithm.data() {
+            Data::Rollouts(_) => "n_steps",
+            Data::Replay(_) => "train_freq",
+        };
+        Err(TrainError::Unfit(format!(
+            "rollouts of {steps} steps of env.n_envs = {envs} environments need {}, and this machine has {}: lower {}.{key} or env.n_envs",
+            in_mib(needed),
+            in_mib(memory),
+            algorithm.name()
+        )))
     }
 
     /// What replay will take, if that is there.

@@ -39,11 +39,7 @@ pub(crate) fn measure(
     updates: u64,
     batch_size: usize,
 ) -> Result<Costs, EnvFault> {
-    let parameters = match &learner {
-        AnyLearner::OffPolicy(learner) => learner.parameters().to_vec(),
-        AnyLearner::OnPolicy(learner) => learner.parameters().to_vec(),
-    };
-    let weights = Weights { version: 0, parameters };
+    let weights = Weights { version: 0, parameters: learner.learner().parameters().to_vec() };
     let mut rollout = actor.rollout(1);
     // The first step pays for cold caches.
     actor.collect(&weights, u64::MAX / 2, &mut rollout)?;

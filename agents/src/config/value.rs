@@ -54,6 +54,11 @@ pub trait Value: Sized {
     }
 }
 
+/// A value as people write it: text without quotes, anything else as in TOML.
+pub fn plain(value: &toml_edit::Value) -> String {
+    value.as_str().map_or_else(|| value.to_string().trim().to_owned(), str::to_owned)
+}
+
 impl Value for bool {
     fn from_toml(value: &toml_edit::Value) -> Result<Self, String> {
         value.as_bool().ok_or_else(|| "true or false".to_owned())

@@ -126,12 +126,12 @@ impl OffPolicy for Dqn {
 }
 
 impl Learner for Dqn {
-    fn parameters(&self) -> &[f32] {
-        self.network.parameters()
+    fn actor(&self) -> &dyn Network {
+        &*self.network
     }
 
-    fn begin_with(&mut self, parameters: Vec<f32>) -> Result<(), NnError> {
-        self.network.restore(&TrainingState::new(parameters))
+    fn actor_mut(&mut self) -> &mut dyn Network {
+        &mut *self.network
     }
 
     fn metrics(&self) -> &[(&'static str, f32)] {
@@ -140,14 +140,6 @@ impl Learner for Dqn {
 
     fn updates(&self) -> u64 {
         self.updates
-    }
-
-    fn measure_gradient(&mut self) {
-        self.network.measure_gradient();
-    }
-
-    fn gradient_norms(&self) -> &[f32] {
-        self.network.gradient_norms()
     }
 
     fn state(&self) -> Result<LearnerState, DeviceError> {

@@ -213,11 +213,12 @@ impl OnPolicy for Ppo {
         gae(rollout, &self.values, gamma, lambda, &mut self.advantages, &mut self.returns);
 
         let mut sums = Sums::default();
-        self.order.clear();
-        self.order.extend(0..rollout.len());
+        let mut order = std::mem::take(&mut self.order);
+        order.clear();
+        order.extend(0..rollout.len());
         'passes: for _ in 0..self.config.n_epochs {
-            shuffle(&mut self.order, rng);
-            for rows in self.order.clone().chunks(self.config.batch_size) {
+            shuffle(&mut order, rng);
+            for rows in order.chunks(self.config.batch_size) {
                 self.batch.fill(rows, width, rollout, (&self.advantages, &self.returns, &self.values.rows));
                 if self.config.normalize_advantage {
                     self.batch.normalize();
@@ -227,6 +228,7 @@ impl OnPolicy for Ppo {
                 }
             }
         }
+        self.order = order;
         let mean = |sum: f32| sum / sums.steps.max(1.0);
         self.metrics.clear();
         self.metrics.extend([
@@ -258,12 +260,12 @@ fn shuffle(order: &mut [usize], rng: &mut Generator) {
 }
 
 impl Learner for Ppo {
-    fn parameters(&self) -> &[f32] {
-        self.actor.parameters()
+    fn actor(&self) -> &dyn Network {
+        &*self.actor
     }
 
-    fn begin_with(&mut self, parameters: Vec<f32>) -> Result<(), NnError> {
-        self.actor.restore(&TrainingState::new(parameters))
+    fn actor_mut(&mut self) -> &mut dyn Network {
+        &mut *self.actor
     }
 
     fn metrics(&self) -> &[(&'static str, f32)] {
@@ -272,14 +274,6 @@ impl Learner for Ppo {
 
     fn updates(&self) -> u64 {
         self.updates
-    }
-
-    fn measure_gradient(&mut self) {
-        self.actor.measure_gradient();
-    }
-
-    fn gradient_norms(&self) -> &[f32] {
-        self.actor.gradient_norms()
     }
 
     fn state(&self) -> Result<LearnerState, DeviceError> {

@@ -8,7 +8,7 @@ use cartwheel_envs::{Generator, Space};
 use super::Sac;
 use crate::algorithm::{Acting, Algorithm, AnyLearner, Data, ReplayUse, Returns};
 use crate::config::checks::layers;
-use crate::config::{Value, toml_edit};
+use crate::config::{Value, plain, toml_edit};
 use crate::exploration::{Exploration, Style};
 use crate::features::Features;
 use crate::head::{ActionHead, Head};
@@ -49,7 +49,7 @@ impl fmt::Display for EntCoef {
 
 impl Value for EntCoef {
     fn from_toml(value: &toml_edit::Value) -> Result<Self, String> {
-        value.as_str().map_or_else(|| value.to_string().trim().to_string(), str::to_string).parse()
+        plain(value).parse()
     }
     fn to_toml(&self) -> toml_edit::Value {
         match self {

@@ -168,12 +168,12 @@ impl OffPolicy for Sac {
 }
 
 impl Learner for Sac {
-    fn parameters(&self) -> &[f32] {
-        self.actor.parameters()
+    fn actor(&self) -> &dyn Network {
+        &*self.actor
     }
 
-    fn begin_with(&mut self, parameters: Vec<f32>) -> Result<(), NnError> {
-        self.actor.restore(&TrainingState::new(parameters))
+    fn actor_mut(&mut self) -> &mut dyn Network {
+        &mut *self.actor
     }
 
     fn metrics(&self) -> &[(&'static str, f32)] {
@@ -182,14 +182,6 @@ impl Learner for Sac {
 
     fn updates(&self) -> u64 {
         self.updates
-    }
-
-    fn measure_gradient(&mut self) {
-        self.actor.measure_gradient();
-    }
-
-    fn gradient_norms(&self) -> &[f32] {
-        self.actor.gradient_norms()
     }
 
     fn state(&self) -> Result<LearnerState, DeviceError> {

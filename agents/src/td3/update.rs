@@ -144,12 +144,12 @@ impl OffPolicy for Td3 {
 }
 
 impl Learner for Td3 {
-    fn parameters(&self) -> &[f32] {
-        self.actor.parameters()
+    fn actor(&self) -> &dyn Network {
+        &*self.actor
     }
 
-    fn begin_with(&mut self, parameters: Vec<f32>) -> Result<(), NnError> {
-        self.actor.restore(&TrainingState::new(parameters))
+    fn actor_mut(&mut self) -> &mut dyn Network {
+        &mut *self.actor
     }
 
     fn metrics(&self) -> &[(&'static str, f32)] {
@@ -158,14 +158,6 @@ impl Learner for Td3 {
 
     fn updates(&self) -> u64 {
         self.updates
-    }
-
-    fn measure_gradient(&mut self) {
-        self.actor.measure_gradient();
-    }
-
-    fn gradient_norms(&self) -> &[f32] {
-        self.actor.gradient_norms()
     }
 
     fn state(&self) -> Result<LearnerState, DeviceError> {

@@ -96,9 +96,7 @@ impl Settings {
     pub(super) fn chosen_sections(&self) -> Vec<&dyn Section> {
         vec![&self.env, &self.train, self.algorithm(), &self.eval, &self.run]
     }
-}
 
-impl Settings {
     /// Why the chosen algorithm does not take these spaces, and which do.
     pub(crate) fn refuse_space(&self, space: &str, observations: &Space, actions: &Space) -> TrainError {
         let fits = |algo: &Algo| {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cartwheel_agents::config::{ConfigError, ConfigErrors, Problem, SetError, Value, serde_json, toml_edit};
 use cartwheel_agents::nn::Device;
-use cartwheel_agents::{Data, config, config_enum};
+use cartwheel_agents::{Data, ReplayUse, config, config_enum};
 use cartwheel_envs::{BridgeOptions, EnvBuilder, WrapperSpec};
 
 mod algorithms;
@@ -64,7 +64,7 @@ impl fmt::Display for ActorCount {
 
 impl Value for ActorCount {
     fn from_toml(value: &toml_edit::Value) -> Result<Self, String> {
-        value.as_str().map_or_else(|| value.to_string().trim().to_string(), str::to_string).parse()
+        config::plain(value).parse()
     }
     fn to_toml(&self) -> toml_edit::Value {
         match self {
@@ -273,8 +273,7 @@ impl Settings {
         let values = sections.flat_map(|section| {
             section.keys().iter().filter_map(move |key| {
                 let value = section.get(key.name)?;
-                let text = value.as_str().map_or_else(|| value.to_string().trim().to_owned(), str::to_owned);
-                Some((format!("{}.{}", section.name(), key.name), text))
+                Some((format!("{}.{}", section.name(), key.name), config::plain(&value)))
             })
         });
         values.collect()
@@ -346,8 +345,9 @@ impl Settings {
                 ));
             }
         }
-        if self.dqn.gradient_steps == 0 {
-            return unfit("dqn.gradient_steps = 0 never learns: use -1 or a number of 1 or more".into());
+        if let Data::Replay(ReplayUse { gradient_steps: 0, .. }) = self.algorithm().data() {
+            let section = self.algorithm().name();
+            return unfit(format!("{section}.gradient_steps = 0 never learns: use -1 or a number of 1 or more"));
         }
         Ok(())
     }

@@ -60,12 +60,12 @@ impl Session<'_> {
     }
 
     /// Bytes that a checkpoint will take, about.
-    pub(super) fn checkpoint_bytes(&self) -> u64 {
-        let network = 4 * self.plan.acting.mlp.flat_len() as u64;
+    pub(super) fn checkpoint_bytes(&self) -> Result<u64, TrainError> {
         let replay = self.learning.replay().filter(|_| self.settings.run.checkpoint_replay);
-        let replay = replay.map_or(0, Replay::bytes);
-        // Trained, target, two moments, the best.
-        5 * network + replay
+        // Of each network the trained parameters, the target's and two moments; and the best of the one that acts.
+        let networks = self.learning.learner().state()?.networks;
+        let numbers = networks.iter().map(|network| 4 * network.online.len()).sum::<usize>();
+        Ok(4 * (numbers + self.plan.acting.mlp.flat_len()) as u64 + replay.map_or(0, Replay::bytes))
     }
 
     /// Writes a checkpoint and the weights. A disk that refuses does not stop training: what was saved

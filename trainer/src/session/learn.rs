@@ -99,7 +99,7 @@ impl Session<'_> {
         let now = |steps| Progress { steps, total_timesteps: settings.train.total_timesteps };
         let measured = self.watch.gradients().asked();
         if measured {
-            self.learning.learner_mut().measure_gradient();
+            self.learning.learner_mut().actor_mut().measure_gradient();
         }
         let taken = self.learning.learner().updates();
         match &mut self.learning {
@@ -124,7 +124,7 @@ impl Session<'_> {
         }
         if self.learning.learner().updates() > taken {
             if measured {
-                self.watch.gradients().leave(self.learning.learner().gradient_norms());
+                self.watch.gradients().leave(self.learning.learner().actor().gradient_norms());
             }
             self.books.version += 1;
             self.publish();

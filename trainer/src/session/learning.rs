@@ -2,10 +2,11 @@
 
 use cartwheel_agents::nn::DeviceError;
 use cartwheel_agents::{
-    AnyLearner, Batch, Data, Features, Learner, OffPolicy, OnPolicy, Progress, ReplayUse, RolloutBatch,
+    AnyLearner, Batch, Data, Features, Learner, OffPolicy, OnPolicy, PolicyError, Progress, ReplayUse, RolloutBatch,
 };
 use cartwheel_envs::{ActionRows, Generator, Space};
 
+use crate::TrainError;
 use crate::replay::Replay;
 use crate::rollout::Rollout;
 use crate::watch::{Activity, Watch};
@@ -38,25 +39,29 @@ impl Learning {
     /// What `learner` needs to learn about `envs` environments.
     ///
     /// # Errors
-    /// The space in words, if networks cannot see it.
+    /// If networks cannot see the space, or the algorithm does not say how it uses replay.
     pub(super) fn new(
         learner: AnyLearner,
         data: Data,
         space: &Space,
         actions: &ActionRows,
         envs: usize,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, TrainError> {
         Ok(match (learner, data) {
             (AnyLearner::OffPolicy(learner), Data::Replay(data)) => {
-                let replay = Replay::new(space, actions, envs, data.buffer_size, data.prioritization)?;
+                let replay = Replay::new(space, actions, envs, data.buffer_size, data.prioritization);
+                let replay = replay.map_err(PolicyError::Space)?;
                 Self::Replay(FromReplay { learner, data, batch: replay.batch(), replay })
             }
             (AnyLearner::OnPolicy(learner), _) => {
                 let batch = RolloutBatch { actions: actions.zeros(0), ..RolloutBatch::default() };
-                Self::Rollouts(FromRollouts { learner, features: Features::new(space)?, batch })
+                let features = Features::new(space).map_err(PolicyError::Space)?;
+                Self::Rollouts(FromRollouts { learner, features, batch })
             }
             (AnyLearner::OffPolicy(_), Data::Rollouts(_)) => {
-                return Err("an algorithm that learns from replay must say how (Algorithm::data)".into());
+                return Err(TrainError::Unfit(
+                    "an algorithm that learns from replay must say how: Algorithm::data".into(),
+                ));
             }
         })
     }

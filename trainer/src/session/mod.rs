@@ -13,7 +13,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use cartwheel_agents::nn::Placement;
-use cartwheel_agents::{Acting, AnyLearner, Exploration, Policy, PolicyError};
+use cartwheel_agents::{Acting, Exploration, Policy, PolicyError};
 use cartwheel_envs::{Generator, Space, Statistics};
 
 use crate::TrainError;
@@ -117,8 +117,7 @@ impl<'a> Session<'a> {
         let (observations, actions) = (&plan.observation_space, plan.acting.actions.rows(0));
         let mut init = Generator::from_entropy(&[seed, stream::INITIALIZATION]);
         let learner = algorithm.learner(&plan.acting, plan.placement.device, &mut init)?;
-        let mut learning = Learning::new(learner, algorithm.data(), observations, &actions, settings.env.n_envs)
-            .map_err(PolicyError::Space)?;
+        let mut learning = Learning::new(learner, algorithm.data(), observations, &actions, settings.env.n_envs)?;
         if let Some(parameters) = plan.initial_weights.take() {
             learning.learner_mut().begin_with(parameters)?;
         }
@@ -170,7 +169,7 @@ impl<'a> Session<'a> {
         let (run, total) = (self.run.path().to_owned(), self.settings.train.total_timesteps);
         let steps = self.books.steps;
         self.tell(&Event::Started { run: &run, steps, total_timesteps: total });
-        self.announce();
+        self.announce()?;
         let actors = self.actors()?;
         let _server = self.serve();
         let (result, finished) = std::thread::scope(|scope| {
@@ -281,10 +280,7 @@ impl<'a> Session<'a> {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let device = self.plan.placement.device;
         let mut learner = settings.algorithm().learner(&self.plan.acting, device, &mut Generator::new(0))?;
-        match &mut learner {
-            AnyLearner::OffPolicy(learner) => learner.begin_with(self.learning.learner().parameters().to_vec())?,
-            AnyLearner::OnPolicy(learner) => learner.begin_with(self.learning.learner().parameters().to_vec())?,
-        }
+        learner.learner_mut().begin_with(self.learning.learner().parameters().to_vec())?;
         let actor = self.actor(0, settings.env.n_envs, settings.train.seed)?;
         let (steps, updates) = (settings.rollout_steps(), settings.phase_updates());
         // An environment that fails fails again in the run, which then knows at which step.

@@ -21,7 +21,7 @@ impl Session<'_> {
     }
 
     /// Says what was decided before training and what it will take.
-    pub(super) fn announce(&mut self) {
+    pub(super) fn announce(&mut self) -> Result<(), TrainError> {
         let (algo, env) = (self.settings.train.algo, self.settings.env.id.as_str());
         if !Settings::tuned(algo).any(|id| id == env) {
             self.tell(&Event::Notice(&format!(
@@ -43,7 +43,7 @@ impl Session<'_> {
                 )
             }
         };
-        let state = in_mib(self.checkpoint_bytes());
+        let state = in_mib(self.checkpoint_bytes()?);
         let every = match run.checkpoint_every {
             0 => "at the end".to_string(),
             every => format!("every {every} steps and at the end"),
@@ -58,6 +58,7 @@ impl Session<'_> {
         for notice in [device, data, checkpoints] {
             self.tell(&Event::Notice(&notice));
         }
+        Ok(())
     }
 
     pub(super) fn progress(&self) -> Progress {
