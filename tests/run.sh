@@ -41,6 +41,9 @@ bash tests/viewer/setup.sh
 step "the adapter to gymnasium-rs"
 bash envs/gymnasium-rs/test.sh
 
+step "the command, with which the wheel's tests train"
+cargo build --release --workspace
+
 step "the Python wheel"
 bash python/test.sh
 
