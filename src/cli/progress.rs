@@ -96,6 +96,7 @@ impl Callback for Display {
             }
             Event::Notice(text) => self.line(text),
             Event::Warning(text) => self.line(&format!("warning: {text}")),
+            Event::Finding(finding) => self.line(&format!("doctor: {finding}")),
             Event::Progress(now) => self.progress(now),
             Event::Ended(_) => self.bar.finish_and_clear(),
             _ => {}

@@ -190,6 +190,7 @@ fn several(settings: &Settings, count: u64, signals: &Signals, output: Output) -
     }
     let listen = |seed: u64, event: &Event<'_>| match event {
         Event::Warning(text) => eprintln!("seed {seed}: warning: {text}"),
+        Event::Finding(finding) => eprintln!("seed {seed}: doctor: {finding}"),
         Event::Ended(summary) => eprintln!("seed {seed}: {}", headline(summary)),
         _ => {}
     };

@@ -24,6 +24,7 @@ mod algorithms;
 mod bad_input;
 mod config;
 mod determinism;
+mod doctor;
 mod env;
 mod eval;
 mod faults;

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::doctor::Finding;
 use crate::evaluation::Evaluation;
 use crate::experiment::Summary;
 use crate::run::{EpisodeRecord, MetricsRow, WriteCost};
@@ -31,6 +32,8 @@ pub enum Event<'a> {
     EpisodeEnd(&'a EpisodeRecord),
     /// A row of metrics was written.
     Metrics(&'a MetricsRow),
+    /// Something is wrong with the run by its metrics, found for the first time.
+    Finding(&'a Finding),
     /// An evaluation was played.
     Evaluation {
         /// Environment steps done.

@@ -9,6 +9,7 @@
 //! | `replay` | transitions, and how batches are drawn from them |
 //! | `evaluation` | greedy episodes |
 //! | `run` | files: configuration, metrics, TensorBoard, episodes, checkpoints |
+//! | [`doctor`] | what is wrong with a run, read from its metrics |
 //! | [`reproduce`] | tables of results with many seeds |
 //! | [`watch`] | what viewers see of a run while it trains, and what they can do to it |
 //! | `statistics`, `plot` | numbers and pictures over runs |
@@ -22,6 +23,7 @@
 //! # Ok::<(), cartwheel_trainer::TrainError>(())
 //! ```
 
+pub mod doctor;
 pub mod plot;
 pub mod reproduce;
 pub mod run;

@@ -43,6 +43,8 @@ pub(crate) struct Books {
     pub(crate) solved: bool,
     /// Return and length of the last episodes.
     recent: VecDeque<(f64, u64)>,
+    /// The lowest and the highest reward since the last row of metrics.
+    rewards: Option<[f32; 2]>,
     /// Sums since the last row of metrics.
     sums: BTreeMap<String, (f64, u64)>,
 }
@@ -87,6 +89,14 @@ impl Books {
         }
     }
 
+    /// Counts rewards for the next row.
+    pub(crate) fn rewards(&mut self, rewards: &[f32]) {
+        for reward in rewards {
+            let [low, high] = self.rewards.unwrap_or([*reward; 2]);
+            self.rewards = Some([low.min(*reward), high.max(*reward)]);
+        }
+    }
+
     /// Counts what `learner` did since it was last looked at.
     ///
     /// # Errors
@@ -111,6 +121,10 @@ impl Books {
         if let Some(mean) = self.mean_return() {
             metrics.insert("rollout/ep_rew_mean".into(), mean);
             metrics.insert("rollout/ep_len_mean".into(), self.mean_length());
+        }
+        if let Some([low, high]) = self.rewards.take() {
+            metrics.insert("rollout/reward_min".into(), low.into());
+            metrics.insert("rollout/reward_max".into(), high.into());
         }
         metrics.insert("rollout/exploration_rate".into(), epsilon);
         metrics.insert("time/fps".into(), self.steps as f64 / self.wall_s.max(1e-9));

@@ -261,6 +261,11 @@ impl Replay {
         }
     }
 
+    /// The share of the last batch that had the highest priority, of a prioritized replay that was drawn from.
+    pub fn share_at_highest_priority(&self) -> Option<f64> {
+        self.priorities.as_ref().and_then(Priorities::share_at_highest)
+    }
+
     /// Any row with a transition.
     #[inline]
     fn uniform_row(&self, rng: &mut Generator) -> usize {

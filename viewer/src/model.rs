@@ -1,19 +1,23 @@
 //! What is known of runs. Sources fill it with updates; panels read it.
 
+mod run;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cartwheel_trainer::doctor::Doctor;
 use cartwheel_trainer::run::{EpisodeEntry, Manifest, MetricsRow};
 use cartwheel_trainer::{Settings, watch};
 
 use crate::history::History;
 use crate::memory;
 use crate::playback::{Playback, Player, Reel};
-use crate::series::{BUDGET, Clock, EPISODE_RETURN, Point, Series};
+use crate::series::{BUDGET, Series};
 use crate::source::{Branch, Contest, Film};
 use crate::spaces::Spaces;
+pub use run::Run;
 
 /// A run's place in [`Model::runs`].
 pub type RunId = usize;
@@ -74,42 +78,6 @@ pub struct Model {
     cued: Option<u32>,
     /// Steps a second at which a person would play the last episode that was shown.
     real_time: f32,
-}
-
-/// A run's folder, as far as it was read.
-#[derive(Debug)]
-pub struct Run {
-    /// The folder.
-    pub path: PathBuf,
-    /// The folder's name.
-    pub name: String,
-    /// Its `config.toml`.
-    pub settings: Option<Settings>,
-    /// Its configuration as names and values, such as `train.seed` and `1`.
-    pub config: Vec<(String, String)>,
-    /// What its environment's observations and actions look like, or why that is not known. Its source makes the
-    /// environment once to learn it.
-    pub spaces: Option<Result<Arc<Spaces>, String>>,
-    /// Its `run.json`.
-    pub manifest: Option<Manifest>,
-    /// Whether a process has it.
-    pub alive: bool,
-    /// Each metric by its name, and the episodes' returns as [`EPISODE_RETURN`].
-    pub metrics: BTreeMap<String, Series>,
-    /// Environment steps so far.
-    pub step: u64,
-    /// When its steps were made.
-    pub clock: Clock,
-    /// Its episodes, in the order in which they ended; of very many, the newest.
-    pub episodes: Vec<EpisodeEntry>,
-    /// The place of the first of them among the run's.
-    pub first_episode: usize,
-    /// Whether all was read that was there when it was opened.
-    pub read: bool,
-    /// What could not be read, and why.
-    pub problem: Option<String>,
-    /// Whether its curves are shown.
-    pub shown: bool,
 }
 
 /// A run that is attached to.
@@ -187,6 +155,7 @@ impl Model {
             }
             Update::Settings(run, settings) => self.with(run, |run| {
                 run.config = settings.values();
+                run.doctor = Some(Doctor::new(&settings));
                 run.settings = Some(*settings);
             }),
             Update::Manifest(run, manifest) => self.with(run, |run| run.manifest = Some(*manifest)),
@@ -382,67 +351,6 @@ impl Model {
             }
             bytes = left;
         }
-    }
-}
-
-impl Run {
-    fn new(path: PathBuf) -> Self {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Self {
-            path,
-            name,
-            settings: None,
-            config: Vec::new(),
-            spaces: None,
-            manifest: None,
-            alive: false,
-            metrics: BTreeMap::new(),
-            step: 0,
-            clock: Clock::default(),
-            episodes: Vec::new(),
-            first_episode: 0,
-            read: false,
-            problem: None,
-            shown: true,
-        }
-    }
-
-    /// An episode by its place among the run's, while it is kept.
-    pub fn episode(&self, number: usize) -> Option<&EpisodeEntry> {
-        self.episodes.get(number.checked_sub(self.first_episode)?)
-    }
-
-    fn extend(&mut self, rows: &[MetricsRow]) {
-        for row in rows {
-            self.step = self.step.max(row.step);
-            self.clock.note(row.step, row.wall_s);
-            for (name, value) in &row.metrics {
-                if !self.metrics.contains_key(name) {
-                    self.metrics.insert(name.clone(), Series::default());
-                }
-                if let Some(series) = self.metrics.get_mut(name) {
-                    series.push(Point { step: row.step, episodes: row.episodes, wall_s: row.wall_s, value: *value });
-                }
-            }
-        }
-    }
-
-    fn add_episodes(&mut self, entries: Vec<EpisodeEntry>) {
-        let envs = self.settings.as_ref().map_or(1, |settings| settings.env.n_envs) as u64;
-        let returns = self.metrics.entry(EPISODE_RETURN.to_owned()).or_default();
-        for entry in entries {
-            self.episodes.push(entry);
-            // All environments step together.
-            let step = entry.start_step.saturating_add(u64::from(entry.length).saturating_mul(envs));
-            let episodes = (self.first_episode + self.episodes.len()) as u64;
-            returns.push(Point { step, episodes, wall_s: self.clock.at(step), value: entry.return_ });
-        }
-    }
-
-    fn forget(&mut self) {
-        self.metrics.clear();
-        self.episodes.clear();
-        (self.step, self.clock, self.first_episode) = (0, Clock::default(), 0);
     }
 }
 

@@ -157,6 +157,9 @@ texts! {
     EPISODES = "episodes";
     NO_METRICS = "No metrics yet";
     MACHINE_ROOM = "Machine room";
+    DOCTOR = "Doctor";
+    NOTHING_FOUND = "Nothing found.";
+    LOOKED_FOR = "Looked for in the metrics of the runs that are shown:";
     ASKED = "asked";
     VECTOR_STEPS_PER_SECOND = "vector steps/s";
     UPDATES = "updates";

@@ -360,6 +360,11 @@ impl Mlp {
 }
 
 impl Activations {
+    /// The outputs of each layer.
+    pub(super) fn outputs(&self) -> &[Vec<f32>] {
+        &self.outputs
+    }
+
     fn fit(&mut self, mlp: &Mlp, batch: usize) {
         self.outputs.resize_with(mlp.layers.len(), Vec::new);
         self.gradients.resize_with(mlp.layers.len(), Vec::new);

@@ -12,6 +12,7 @@
 //! | `weights` | safetensors on disk |
 
 mod activation;
+mod dead_units;
 mod device;
 mod dueling;
 mod fused;

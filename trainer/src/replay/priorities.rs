@@ -25,6 +25,8 @@ pub(super) struct Priorities {
     highest: f64,
     /// Where a batch is drawn.
     targets: Vec<f64>,
+    /// How many of the last batch had the highest there ever was.
+    at_highest: usize,
 }
 
 /// What a checkpoint keeps of them: sums follow from the weights.
@@ -37,7 +39,7 @@ pub(super) struct PriorityState {
 
 impl Priorities {
     pub(super) fn new(prioritization: Prioritization, rows: usize) -> Self {
-        Self { prioritization, tree: SumTree::new(rows), highest: 1.0, targets: Vec::new() }
+        Self { prioritization, tree: SumTree::new(rows), highest: 1.0, targets: Vec::new(), at_highest: 0 }
     }
 
     /// Bytes that the priorities of `rows` rows take.
@@ -80,11 +82,19 @@ impl Priorities {
         self.targets.clear();
         self.targets.extend((0..batch.rows.len()).map(|i| (i as f64 + rng.random()) * stratum));
         self.tree.find(&mut self.targets, &mut batch.rows);
+        self.at_highest = batch.rows.iter().filter(|row| self.weight(**row) >= self.highest).count();
         // N and the sum of all priorities are the same for all of a batch: the largest weight cancels them.
         let lowest = batch.rows.iter().map(|row| self.weight(*row)).fold(f64::INFINITY, f64::min);
         for (weight, row) in batch.weights.iter_mut().zip(&batch.rows) {
             *weight = ((lowest / self.weight(*row)) as f32).powf(beta as f32);
         }
+    }
+
+    /// The share of the last batch that had the highest priority; nothing before one was drawn, or where alpha is 0 and
+    /// priorities are meant to be alike.
+    pub(super) fn share_at_highest(&self) -> Option<f64> {
+        let drawn = self.targets.len();
+        (drawn > 0 && self.prioritization.alpha > 0.0).then(|| self.at_highest as f64 / drawn as f64)
     }
 
     /// What a checkpoint keeps.
@@ -161,6 +171,24 @@ mod tests {
         assert_eq!(priorities.weight(2).to_bits(), expected.to_bits());
         let calm = learnt(PROPORTIONAL, &[0.1]);
         assert_eq!(calm.highest.to_bits(), 1.0_f64.to_bits(), "1 before anything was learnt");
+    }
+
+    #[test]
+    fn what_has_the_highest_priority_of_a_batch_is_counted() {
+        let (mut rng, mut batch) = (Generator::new(0), batch(4));
+        let mut priorities = learnt(PROPORTIONAL, &[1.0; 4]);
+        assert_eq!(priorities.share_at_highest(), None);
+        priorities.draw(1.0, &mut rng, &mut batch);
+        assert_eq!(priorities.share_at_highest(), Some(1.0), "all are alike");
+        priorities.update(&[0, 1, 2, 3], &[0.999; 4]);
+        priorities.insert(3);
+        priorities.draw(1.0, &mut rng, &mut batch);
+        let share = batch.rows.iter().filter(|row| **row == 3).count() as f64 / 4.0;
+        assert_eq!(priorities.share_at_highest(), Some(share));
+        assert!(share > 0.0 && share < 1.0);
+        let mut uniform = learnt(Prioritization { alpha: 0.0, ..PROPORTIONAL }, &[1.0; 4]);
+        uniform.draw(1.0, &mut rng, &mut batch);
+        assert_eq!(uniform.share_at_highest(), None);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::actor::EnvState;
 use crate::events::Event;
 use crate::progress::Books;
 use crate::replay::{Replay, ReplayState, ReplayView};
-use crate::run::{LogPositions, RunError, WriteCost, write_atomic};
+use crate::run::{LogPositions, MetricsLog, RunError, WriteCost, write_atomic};
 use crate::watch::Activity;
 
 /// A checkpoint as it is read.
@@ -56,6 +56,10 @@ impl Session<'_> {
             self.tell(&Event::Notice("the checkpoint holds no environment states: episodes begin anew, so the run does not go on bit for bit"));
         }
         (self.books, self.sampler) = (books, sampler);
+        // What was found before is not told again.
+        for row in MetricsLog::read(&self.run.metrics()).unwrap_or_default() {
+            self.doctor.examine(&row);
+        }
         Ok(envs)
     }
 

@@ -56,6 +56,7 @@ impl Session<'_> {
             let rollouts = rollouts?;
             self.watch.doing(Activity::Replay);
             self.learning.take_in(rollouts);
+            self.look_at(rollouts);
             for rollout in rollouts {
                 self.books.steps += rollout.transitions() as u64;
                 policy_lag = self.weights.version - rollout.version;
@@ -71,7 +72,10 @@ impl Session<'_> {
 
             let after = self.books.steps;
             if passed(before, after, settings.train.log_interval) {
-                let row = self.books.row(self.chance(after));
+                let mut row = self.books.row(self.chance(after));
+                if self.books.updates > 0 {
+                    row.metrics.extend(self.learning.vitals().map(|(name, value)| (name.to_owned(), value)));
+                }
                 self.write_row(row);
             }
             let progress = self.progress();

@@ -1,6 +1,6 @@
 //! What a run's learner learns from: replay, or the rollouts of its own policy.
 
-use cartwheel_agents::nn::DeviceError;
+use cartwheel_agents::nn::{Activations, DeviceError};
 use cartwheel_agents::{
     AnyLearner, Batch, Data, Features, Learner, OffPolicy, OnPolicy, PolicyError, Progress, ReplayUse, RolloutBatch,
 };
@@ -10,6 +10,9 @@ use crate::TrainError;
 use crate::replay::Replay;
 use crate::rollout::Rollout;
 use crate::watch::{Activity, Watch};
+
+/// Observations that dead units are told by, at most.
+const MOST_ROWS: usize = 256;
 
 /// A learner with its data.
 #[allow(clippy::large_enum_variant, reason = "a run has one")]
@@ -94,6 +97,25 @@ impl Learning {
             Self::Replay(own) => Some(&mut own.replay),
             Self::Rollouts(_) => None,
         }
+    }
+
+    /// What the network that acts sees of the observations that were learnt from last; nothing before any was.
+    fn learnt_from(&self) -> &[f32] {
+        match self {
+            Self::Replay(own) => &own.batch.observations,
+            Self::Rollouts(own) => &own.batch.observations,
+        }
+    }
+
+    /// Numbers of how learning is, beside the learner's own, that cost too much to be worked out at each update.
+    pub(super) fn vitals(&self) -> impl Iterator<Item = (&'static str, f64)> + use<> {
+        let actor = self.learner().actor();
+        let (mlp, seen) = (actor.mlp(), self.learnt_from());
+        let rows = (seen.len() / mlp.inputs()).min(MOST_ROWS);
+        let dead = mlp.dead_units(actor.parameters(), seen, rows, &mut Activations::default());
+        let highest = self.replay().and_then(Replay::share_at_highest_priority);
+        let all = [("train/dead_units", dead.map(f64::from)), ("replay/highest_priority", highest)];
+        all.into_iter().filter_map(|(name, value)| value.map(|value| (name, value)))
     }
 
     /// Takes in what was collected together.

@@ -20,6 +20,7 @@ use crate::TrainError;
 use crate::actor::{Actor, ActorSpec, EnvState, Weights};
 use crate::collector::Collector;
 use crate::config::{ActorCount, Clock, Settings};
+use crate::doctor::Doctor;
 use crate::evaluation::Evaluator;
 use crate::events::{Callback, Event};
 use crate::experiment::{CheckpointCosts, Summary};
@@ -67,6 +68,7 @@ pub(crate) struct Session<'a> {
     checkpoints: Checkpoints,
     costs: CheckpointCosts,
     books: Books,
+    doctor: Doctor,
     learning: Learning,
     /// What learning draws from.
     sampler: Generator,
@@ -141,6 +143,7 @@ impl<'a> Session<'a> {
             sampler: Generator::from_entropy(&[seed, stream::SAMPLING]),
             weights: Arc::default(),
             books: Books::default(),
+            doctor: Doctor::new(settings),
             costs: CheckpointCosts::default(),
             arrived: Vec::new(),
             statistics: vec![Vec::new(); settings.env.n_envs],

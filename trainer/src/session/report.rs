@@ -10,7 +10,11 @@ use crate::config::Settings;
 use crate::evaluation::Evaluation;
 use crate::events::{Event, Progress};
 use crate::experiment::{GreedyReturn, Summary};
+use crate::rollout::Rollout;
 use crate::run::MetricsRow;
+
+/// Numbers in an observation that is held against its space: images take longer than they are worth.
+const MOST_CHECKED: usize = 1000;
 
 impl Session<'_> {
     /// Tells all callbacks. One that breaks ends the run at its next update.
@@ -72,9 +76,29 @@ impl Session<'_> {
         }
     }
 
+    /// Writes a row, tells of it, and of what is wrong with the run by it.
     pub(super) fn write_row(&mut self, row: MetricsRow) {
         self.tell(&Event::Metrics(&row));
+        for finding in self.doctor.examine(&row) {
+            self.tell(&Event::Finding(&finding));
+        }
         self.writer.metrics(row);
+    }
+
+    /// Notes for the next row of metrics what the doctor asks about rollouts that were collected together.
+    pub(super) fn look_at(&mut self, rollouts: &[Rollout]) {
+        for rollout in rollouts {
+            self.books.rewards(&rollout.rewards[..rollout.transitions()]);
+        }
+        let space = &self.plan.observation_space;
+        if space.width() > MOST_CHECKED {
+            return;
+        }
+        // One observation of each environment will do: a space that is wrong is soon found out.
+        let newest = rollouts.iter().flat_map(|rollout| (0..rollout.envs).map(|row| rollout.observations.row(row)));
+        let (seen, outside) =
+            newest.fold((0, 0), |(seen, outside), row| (seen + 1, outside + usize::from(!space.contains(row))));
+        self.books.average("rollout/outside_space", f64::from(outside as u32) / f64::from(seen));
     }
 
     /// What the run came to; ends its log files.

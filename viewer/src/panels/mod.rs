@@ -2,6 +2,7 @@
 
 mod compare;
 mod curves;
+mod doctor;
 mod driver;
 mod heat;
 mod inspector;
@@ -81,6 +82,7 @@ pub fn all() -> Vec<Box<dyn Panel>> {
         Box::new(compare::Compare::default()),
         Box::new(what_if::WhatIf::default()),
         Box::new(machine_room::MachineRoom),
+        Box::new(doctor::Doctor),
     ]
 }
 

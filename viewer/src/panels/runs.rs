@@ -150,6 +150,9 @@ fn problem_in_lines(ui: &mut Ui, problem: &str, color: Color32) -> Response {
 fn summary(run: &Run, step: u64) -> [String; LINES] {
     let Some(manifest) = &run.manifest else { return [text::READING.to_owned(), String::new()] };
     let mut went = vec![outcome(run, &manifest.outcome).to_owned(), format!("{} {}", number::count(step), text::STEPS)];
+    if !run.findings.is_empty() {
+        went.push(format!("{}: {}", text::DOCTOR, run.findings.len()));
+    }
     went.extend(best_return(run).map(|best| format!("{} {}", text::BEST_RETURN, number::compact(best))));
     let is = [manifest.env.clone(), manifest.algo.clone(), format!("{} {}", text::SEED, manifest.seed)];
     [went.join(" \u{b7} "), is.join(" \u{b7} ")]

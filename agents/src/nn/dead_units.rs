@@ -1,0 +1,48 @@
+//! Units of a network that never answer.
+
+use super::activation::Activation;
+use super::mlp::{Activations, Mlp};
+
+impl Mlp {
+    /// The share of hidden units, from 0 to 1, that are 0 for all of `batch` input rows `x`, `[batch, inputs]`; nothing
+    /// where units cannot die: without hidden layers, or with another activation than a rectifier.
+    ///
+    /// # Panics
+    /// If `params` or `x` is too short.
+    pub fn dead_units(&self, params: &[f32], x: &[f32], batch: usize, scratch: &mut Activations) -> Option<f32> {
+        if self.activation() != Activation::Relu || batch == 0 {
+            return None;
+        }
+        self.forward(params, x, batch, scratch);
+        let (layers, _) = self.layers();
+        let (mut dead, mut all) = (0, 0);
+        for (layer, outputs) in layers.iter().zip(scratch.outputs()).take(layers.len() - 1) {
+            let is_dead = |unit: &usize| (0..batch).all(|row| outputs[row * layer.outputs + unit] <= 0.0);
+            for linear in &layer.linears {
+                dead += linear.outputs.clone().filter(is_dead).count();
+                all += linear.outputs.len();
+            }
+        }
+        (all > 0).then(|| dead as f32 / all as f32)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_is_dead_if_no_row_wakes_it() {
+        let mlp = Mlp::new(1, &[3], 2, Activation::Relu);
+        let mut params = vec![0.0; mlp.flat_len()];
+        // relu(x), relu(-x) and relu(-1): on rows of both signs only the last is dead.
+        let biases = mlp.biases("0").expect("a first layer");
+        (params[0], params[1], params[biases.start + 2]) = (1.0, -1.0, -1.0);
+        let mut share = |x: &[f32]| mlp.dead_units(&params, x, x.len(), &mut Activations::default());
+        assert_eq!(share(&[2.0, -3.0]), Some(1.0 / 3.0));
+        assert_eq!(share(&[2.0, 3.0]), Some(2.0 / 3.0));
+        assert_eq!(share(&[]), None);
+        let tanh = Mlp::new(1, &[3], 2, Activation::Tanh);
+        assert_eq!(tanh.dead_units(&params, &[1.0], 1, &mut Activations::default()), None);
+    }
+}

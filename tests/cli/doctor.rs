@@ -1,0 +1,45 @@
+//! What the doctor finds, while a run trains and afterwards.
+
+use crate::support::{CART_POLE, Folder};
+
+/// A run of which half of all actions stay random.
+const ILL: &str = "--set dqn.exploration_final_eps=0.5 --steps 12288 --name ill";
+
+#[test]
+fn a_run_that_never_stops_exploring_is_told_so() {
+    let folder = Folder::new();
+    let trained = folder.ok(&format!("{CART_POLE} {ILL}"));
+    let words = "doctor: much is still left to chance at the end (step ";
+    assert_eq!(trained.stderr.matches(words).count(), 1, "{}", trained.stderr);
+    assert!(trained.stderr.contains("50 % of actions are drawn at random"), "{}", trained.stderr);
+
+    let later = folder.ok("doctor runs/ill");
+    assert!(later.stdout.starts_with(words.trim_start_matches("doctor: ")), "{}", later.stdout);
+    assert!(later.stdout.contains("exploration_final_eps"), "{}", later.stdout);
+    let json = folder.ok("doctor runs/ill --json").json;
+    assert_eq!(json["findings"][0]["name"], "late-exploration");
+    assert_eq!(json["findings"].as_array().unwrap().len(), 1, "{json}");
+}
+
+#[test]
+fn what_was_told_is_not_told_again_by_a_resumed_run() {
+    let folder = Folder::new();
+    folder.ok(&format!("{CART_POLE} {ILL}"));
+    let resumed = folder.ok("train --resume runs/ill --steps 12800");
+    assert!(!resumed.stderr.contains("doctor:"), "{}", resumed.stderr);
+}
+
+#[test]
+fn a_healthy_run_is_let_be() {
+    let folder = Folder::new();
+    let trained = folder.ok(&format!("{CART_POLE} --steps 20480 --name well"));
+    assert!(!trained.stderr.contains("doctor:"), "{}", trained.stderr);
+    let later = folder.ok("doctor runs/well").stdout;
+    assert!(later.starts_with("nothing found in ") && later.contains("many hidden units are dead"), "{later}");
+}
+
+#[test]
+fn a_folder_without_a_run_is_an_error() {
+    let folder = Folder::new();
+    assert_ne!(folder.cartwheel("doctor runs/none").code, 0);
+}

@@ -1,0 +1,38 @@
+//! Hidden units that are 0 whatever the network sees: nothing flows back through them, so they stay so.
+//!
+//! Sokar et al. 2023, *The dormant neuron phenomenon in deep reinforcement learning*, with a threshold of 0.
+
+use super::{Complaint, Facts, Sign, Streak};
+use crate::run::MetricsRow;
+
+/// The share of dead units that is too much.
+const SHARE: f64 = 0.5;
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(super) struct DeadUnits(Streak);
+
+impl Sign for DeadUnits {
+    fn complaint(&self) -> Complaint {
+        Complaint::DeadUnits
+    }
+
+    fn look(&mut self, row: &MetricsRow, _: &Facts) -> Option<String> {
+        let share = *row.metrics.get("train/dead_units")?;
+        let words = || format!("{:.0} % of the hidden units were 0 for every observation of a batch", 100.0 * share);
+        self.0.goes_on(share > SHARE).then(words)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::found_at;
+    use super::*;
+
+    #[test]
+    fn more_than_half_dead_for_three_rows() {
+        let rows = |shares: [f64; 5]| shares.map(|share| [("train/dead_units", share)]);
+        assert_eq!(found_at(DeadUnits::default(), &rows([0.6, 0.6, 0.5, 0.6, 0.6])), None);
+        assert_eq!(found_at(DeadUnits::default(), &rows([0.5, 0.6, 0.7, 0.8, 0.6])), Some(4));
+    }
+}

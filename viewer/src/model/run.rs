@@ -1,0 +1,118 @@
+//! What is known of a run from its folder.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use cartwheel_trainer::Settings;
+use cartwheel_trainer::doctor::{Doctor, Finding};
+use cartwheel_trainer::run::{EpisodeEntry, Manifest, MetricsRow};
+
+use crate::series::{Clock, EPISODE_RETURN, Point, Series};
+use crate::spaces::Spaces;
+
+/// A run's folder, as far as it was read.
+#[derive(Debug)]
+pub struct Run {
+    /// The folder.
+    pub path: PathBuf,
+    /// The folder's name.
+    pub name: String,
+    /// Its `config.toml`.
+    pub settings: Option<Settings>,
+    /// Its configuration as names and values, such as `train.seed` and `1`.
+    pub config: Vec<(String, String)>,
+    /// What its environment's observations and actions look like, or why that is not known. Its source makes the
+    /// environment once to learn it.
+    pub spaces: Option<Result<Arc<Spaces>, String>>,
+    /// Its `run.json`.
+    pub manifest: Option<Manifest>,
+    /// Whether a process has it.
+    pub alive: bool,
+    /// Each metric by its name, and the episodes' returns as [`EPISODE_RETURN`].
+    pub metrics: BTreeMap<String, Series>,
+    /// What is wrong with it by its metrics.
+    pub findings: Vec<Finding>,
+    /// Who finds it, once its settings are known.
+    pub(super) doctor: Option<Doctor>,
+    /// Environment steps so far.
+    pub step: u64,
+    /// When its steps were made.
+    pub clock: Clock,
+    /// Its episodes, in the order in which they ended; of very many, the newest.
+    pub episodes: Vec<EpisodeEntry>,
+    /// The place of the first of them among the run's.
+    pub first_episode: usize,
+    /// Whether all was read that was there when it was opened.
+    pub read: bool,
+    /// What could not be read, and why.
+    pub problem: Option<String>,
+    /// Whether its curves are shown.
+    pub shown: bool,
+}
+
+impl Run {
+    pub(super) fn new(path: PathBuf) -> Self {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Self {
+            path,
+            name,
+            settings: None,
+            config: Vec::new(),
+            spaces: None,
+            manifest: None,
+            alive: false,
+            metrics: BTreeMap::new(),
+            findings: Vec::new(),
+            doctor: None,
+            step: 0,
+            clock: Clock::default(),
+            episodes: Vec::new(),
+            first_episode: 0,
+            read: false,
+            problem: None,
+            shown: true,
+        }
+    }
+
+    /// An episode by its place among the run's, while it is kept.
+    pub fn episode(&self, number: usize) -> Option<&EpisodeEntry> {
+        self.episodes.get(number.checked_sub(self.first_episode)?)
+    }
+
+    pub(super) fn extend(&mut self, rows: &[MetricsRow]) {
+        for row in rows {
+            self.step = self.step.max(row.step);
+            self.clock.note(row.step, row.wall_s);
+            self.findings.extend(self.doctor.iter_mut().flat_map(|doctor| doctor.examine(row)));
+            for (name, value) in &row.metrics {
+                if !self.metrics.contains_key(name) {
+                    self.metrics.insert(name.clone(), Series::default());
+                }
+                if let Some(series) = self.metrics.get_mut(name) {
+                    series.push(Point { step: row.step, episodes: row.episodes, wall_s: row.wall_s, value: *value });
+                }
+            }
+        }
+    }
+
+    pub(super) fn add_episodes(&mut self, entries: Vec<EpisodeEntry>) {
+        let envs = self.settings.as_ref().map_or(1, |settings| settings.env.n_envs) as u64;
+        let returns = self.metrics.entry(EPISODE_RETURN.to_owned()).or_default();
+        for entry in entries {
+            self.episodes.push(entry);
+            // All environments step together.
+            let step = entry.start_step.saturating_add(u64::from(entry.length).saturating_mul(envs));
+            let episodes = (self.first_episode + self.episodes.len()) as u64;
+            returns.push(Point { step, episodes, wall_s: self.clock.at(step), value: entry.return_ });
+        }
+    }
+
+    pub(super) fn forget(&mut self) {
+        self.metrics.clear();
+        self.episodes.clear();
+        self.findings.clear();
+        self.doctor = self.settings.as_ref().map(Doctor::new);
+        (self.step, self.clock, self.first_episode) = (0, Clock::default(), 0);
+    }
+}
