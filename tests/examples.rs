@@ -45,3 +45,18 @@ fn an_environment_of_ones_own_is_solved() {
     run("custom_env", &short, folder.path());
     assert!(folder.path().join("runs/mine/run.json").is_file());
 }
+
+#[test]
+fn an_algorithm_of_ones_own_learns_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let printed = run("custom_algorithm", &[], folder.path());
+    assert!(printed.contains("solved: true"), "{printed}");
+
+    assert!(run("custom_algorithm", &["algos"], folder.path()).contains("munchausen  Munchausen DQN."));
+    let begin = ["train", "CartPole-v1", "--algo", "munchausen", "--steps", "2000", "--name", "mine"];
+    run("custom_algorithm", &[&begin[..], &["--set", "munchausen.alpha=0.5"]].concat(), folder.path());
+    let config = std::fs::read_to_string(folder.path().join("runs/mine/config.toml")).unwrap();
+    assert!(config.contains("[munchausen]") && config.contains("alpha = 0.5") && !config.contains("[dqn]"), "{config}");
+    run("custom_algorithm", &["train", "--resume", "runs/mine", "--steps", "2500"], folder.path());
+    run("custom_algorithm", &["eval", "runs/mine", "--episodes", "2"], folder.path());
+}

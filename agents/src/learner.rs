@@ -157,7 +157,10 @@ pub trait Learner {
 }
 
 /// Has `networks` go on from `state`.
-pub(crate) fn restore_networks(networks: &mut [&mut Box<dyn Network>], state: &LearnerState) -> Result<(), NnError> {
+///
+/// # Errors
+/// If the state is of other networks.
+pub fn restore_networks(networks: &mut [&mut Box<dyn Network>], state: &LearnerState) -> Result<(), NnError> {
     if networks.len() != state.networks.len() {
         return Err(NnError::Networks { expected: networks.len(), found: state.networks.len() });
     }

@@ -52,6 +52,6 @@ pub use exploration::{ActionNoise, EpsilonSchedule, Exploration, NoiseState, Noi
 pub use features::Features;
 pub use head::{ActionHead, Head};
 pub use judgement::Judgement;
-pub use learner::{Batch, Learner, LearnerState, OffPolicy, OnPolicy, Progress, RolloutBatch};
+pub use learner::{Batch, Learner, LearnerState, OffPolicy, OnPolicy, Progress, RolloutBatch, restore_networks};
 pub use policy::{Policy, PolicyError, argmax};
 pub use schedule::Schedule;

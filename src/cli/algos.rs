@@ -10,7 +10,7 @@ use super::Result;
 use super::output::Output;
 
 pub(crate) fn run(output: Output) -> Result {
-    let algos: Vec<_> = Algo::ALL
+    let algos: Vec<_> = Algo::all()
         .iter()
         .map(|algo| {
             let tuned: Vec<_> = Settings::tuned(*algo).collect();

@@ -106,12 +106,12 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
 fn write_pages(args: &Args, outcomes: &[Results]) -> std::result::Result<Vec<PathBuf>, Failure> {
     let command = format!("cartwheel reproduce {} --seeds {}", args.table, args.seeds);
     let mut pages = Vec::new();
-    for algo in Algo::ALL {
-        if !outcomes.iter().any(|outcome| outcome.row.algo == *algo && !outcome.summaries.is_empty()) {
+    for algo in Algo::all() {
+        if !outcomes.iter().any(|outcome| outcome.row.algo == algo && !outcome.summaries.is_empty()) {
             continue;
         }
         let path = args.out.join(format!("{algo}.md"));
-        let page = page(*algo, outcomes, &command);
+        let page = page(algo, outcomes, &command);
         let written = std::fs::create_dir_all(&args.out)
             .and_then(|()| write_atomic(&path, |file| file.write_all(page.as_bytes())));
         written.map_err(|error| Failure::failed(format!("cannot write {}: {error}", path.display())))?;

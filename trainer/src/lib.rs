@@ -47,7 +47,10 @@ mod session;
 
 pub use actor::{Actor, ActorSpec, EnvState, Weights};
 pub use collector::{Collector, Finished};
-pub use config::{ActorCount, Algo, Clock, EnvConfig, EvalConfig, OnWorkerDeath, RunConfig, Settings, TrainConfig};
+pub use config::{
+    ActorCount, Algo, Clock, EnvConfig, EvalConfig, OnWorkerDeath, Registered, RegisteredSettings, Registrable,
+    RunConfig, Settings, TrainConfig, register_algorithm,
+};
 pub use cpu_time::thread_cpu_time;
 pub use error::{EnvFault, TrainError};
 pub use evaluation::{Evaluation, Evaluator};

@@ -17,7 +17,7 @@ use crate::playback::{Playback, Player, Reel};
 use crate::series::{BUDGET, Series};
 use crate::source::{Branch, Contest, Film};
 use crate::spaces::Spaces;
-pub use run::Run;
+pub(crate) use run::Run;
 
 /// A run's place in [`Model::runs`].
 pub type RunId = usize;

@@ -38,7 +38,7 @@ mod tests {
         // relu(x), relu(-x) and relu(-1): on rows of both signs only the last is dead.
         let biases = mlp.biases("0").expect("a first layer");
         (params[0], params[1], params[biases.start + 2]) = (1.0, -1.0, -1.0);
-        let mut share = |x: &[f32]| mlp.dead_units(&params, x, x.len(), &mut Activations::default());
+        let share = |x: &[f32]| mlp.dead_units(&params, x, x.len(), &mut Activations::default());
         assert_eq!(share(&[2.0, -3.0]), Some(1.0 / 3.0));
         assert_eq!(share(&[2.0, 3.0]), Some(2.0 / 3.0));
         assert_eq!(share(&[]), None);

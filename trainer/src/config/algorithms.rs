@@ -1,31 +1,50 @@
 //! The algorithms: their names and the sections of their hyperparameters.
 
-use cartwheel_agents::config::Section;
+use std::fmt;
+use std::str::FromStr;
+
+use cartwheel_agents::config::{self, Section, UnknownChoice, Value, toml_edit};
 use cartwheel_agents::dqn::DqnConfig;
 use cartwheel_agents::ppo::PpoConfig;
 use cartwheel_agents::sac::SacConfig;
 use cartwheel_agents::td3::{DdpgConfig, Td3Config};
-use cartwheel_agents::{Acting, Algorithm, config_enum};
+use cartwheel_agents::{Acting, Algorithm};
 use cartwheel_envs::Space;
 
+use super::registry::{Registered, RegisteredSettings, registered, same};
 use super::{EnvConfig, EvalConfig, RunConfig, TrainConfig};
 use crate::TrainError;
 
 /// Declares [`Algo`] and [`Settings`] from the list of algorithms below.
 macro_rules! algorithms {
     ($($(#[doc = $doc:literal])* $name:ident = $word:literal, in $section:ident: $config:ty;)*) => {
-        config_enum! {
-            /// The learning algorithm.
-            pub enum Algo {
-                $($(#[doc = $doc])* $name = $word,)*
-            }
+        /// The learning algorithm.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Algo {
+            $($(#[doc = $doc])* $name,)*
+            /// One of [`register_algorithm`](crate::register_algorithm).
+            Registered(&'static Registered),
         }
 
         impl Algo {
+            /// Those that are shipped, in the order of the list.
+            pub fn shipped() -> &'static [Self] {
+                &[$(Self::$name,)*]
+            }
+
+            /// Its name.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $word,)*
+                    Self::Registered(own) => own.name,
+                }
+            }
+
             /// What it is, in a line.
             pub fn summary(self) -> &'static str {
                 match self {
                     $(Self::$name => concat!($($doc),*).trim(),)*
+                    Self::Registered(own) => own.summary,
                 }
             }
         }
@@ -41,6 +60,8 @@ macro_rules! algorithms {
                 #[doc = concat!("Hyperparameters of ", $word, ".")]
                 pub $section: $config,
             )*
+            /// Hyperparameters of algorithms from outside.
+            pub registered: RegisteredSettings,
             /// Evaluation.
             pub eval: EvalConfig,
             /// Disk.
@@ -52,27 +73,23 @@ macro_rules! algorithms {
             pub fn algorithm(&self) -> &dyn Algorithm {
                 match self.train.algo {
                     $(Algo::$name => &self.$section,)*
+                    // Settings that are older than the algorithm have none of its own.
+                    Algo::Registered(own) => self.registered.get(own.name).unwrap_or(&*own.defaults),
                 }
             }
 
             pub(super) fn sections(&self) -> Vec<&dyn Section> {
-                vec![&self.env, &self.train, $(&self.$section,)* &self.eval, &self.run]
+                let mut sections: Vec<&dyn Section> = vec![&self.env, &self.train, $(&self.$section,)*];
+                sections.extend(self.registered.iter().map(|section| section as &dyn Section));
+                sections.extend([&self.eval as &dyn Section, &self.run]);
+                sections
             }
 
             pub(super) fn sections_mut(&mut self) -> Vec<&mut dyn Section> {
-                vec![&mut self.env, &mut self.train, $(&mut self.$section,)* &mut self.eval, &mut self.run]
-            }
-
-            /// Refuses hyperparameters of algorithms that are not the chosen one: nothing would read them.
-            pub(super) fn check_algorithms(&self) -> Result<(), TrainError> {
-                let chosen = self.algorithm().name();
-                $(if self.$section.name() != chosen && self.$section != <$config>::default() {
-                    return Err(TrainError::Unfit(format!(
-                        "[{}] has settings, and train.algo = \"{}\" reads none of them: set those of [{chosen}], or choose the algorithm with --algo",
-                        self.$section.name(), self.train.algo,
-                    )));
-                })*
-                Ok(())
+                let mut sections: Vec<&mut dyn Section> = vec![&mut self.env, &mut self.train, $(&mut self.$section,)*];
+                sections.extend(self.registered.iter_mut());
+                sections.extend([&mut self.eval as &mut dyn Section, &mut self.run]);
+                sections
             }
         }
     };
@@ -91,7 +108,59 @@ algorithms! {
     Ddpg = "ddpg", in ddpg: DdpgConfig;
 }
 
+impl Algo {
+    /// Those that are shipped, and after them those that were registered.
+    pub fn all() -> Vec<Self> {
+        Self::shipped().iter().copied().chain(registered().into_iter().map(Self::Registered)).collect()
+    }
+}
+
+impl fmt::Display for Algo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Algo {
+    type Err = UnknownChoice;
+
+    fn from_str(word: &str) -> Result<Self, UnknownChoice> {
+        let found = Self::all().into_iter().find(|algo| algo.name() == word);
+        found.ok_or_else(|| config::support::unknown_choice(word, &Self::choices()))
+    }
+}
+
+impl Value for Algo {
+    fn from_toml(value: &toml_edit::Value) -> Result<Self, String> {
+        value.as_str().unwrap_or_default().parse().map_err(|error: UnknownChoice| error.expected)
+    }
+
+    fn to_toml(&self) -> toml_edit::Value {
+        self.name().into()
+    }
+
+    fn choices() -> Vec<&'static str> {
+        Self::all().into_iter().map(Self::name).collect()
+    }
+}
+
 impl Settings {
+    /// Refuses hyperparameters of algorithms that are not the chosen one: nothing would read them.
+    pub(super) fn check_algorithms(&self) -> Result<(), TrainError> {
+        let (chosen, untouched) = (self.algorithm().name(), Self::default());
+        for (section, untouched) in self.sections().into_iter().zip(untouched.sections()) {
+            let read = self.chosen_sections().iter().any(|read| read.name() == section.name());
+            if !read && !same(section, untouched) {
+                return Err(TrainError::Unfit(format!(
+                    "[{}] has settings, and train.algo = \"{}\" reads none of them: set those of [{chosen}], or choose the algorithm with --algo",
+                    section.name(),
+                    self.train.algo,
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// The sections that the run reads.
     pub(super) fn chosen_sections(&self) -> Vec<&dyn Section> {
         vec![&self.env, &self.train, self.algorithm(), &self.eval, &self.run]
@@ -103,7 +172,7 @@ impl Settings {
             let other = Self { train: TrainConfig { algo: *algo, ..self.train.clone() }, ..self.clone() };
             Acting::new(other.algorithm(), observations, actions).is_ok()
         };
-        let others: Vec<_> = Algo::ALL.iter().filter(|algo| fits(algo)).map(Algo::to_string).collect();
+        let others: Vec<_> = Algo::all().iter().filter(|algo| fits(algo)).map(Algo::to_string).collect();
         let advice = if others.is_empty() {
             "no algorithm here takes it: wrap the environment (`cartwheel env wrappers`)".into()
         } else {

@@ -10,8 +10,10 @@ use cartwheel_agents::{Data, ReplayUse, config, config_enum};
 use cartwheel_envs::{BridgeOptions, EnvBuilder, WrapperSpec};
 
 mod algorithms;
+mod registry;
 
 pub use algorithms::{Algo, Settings};
+pub use registry::{Registered, RegisteredSettings, Registrable, register_algorithm};
 
 config_enum! {
     /// How collecting and learning take turns.

@@ -1,6 +1,7 @@
 //! What updates make of a model.
 
 use super::*;
+use crate::series::EPISODE_RETURN;
 use crate::source::fixture;
 
 fn row(step: u64, names: &[&str]) -> MetricsRow {
