@@ -1,6 +1,6 @@
 //! What the doctor finds, while a run trains and afterwards.
 
-use crate::support::{CART_POLE, Folder};
+use crate::support::{CART_POLE, Folder, SCRIPTED};
 
 /// A run of which half of all actions stay random.
 const ILL: &str = "--set dqn.exploration_final_eps=0.5 --steps 12288 --name ill";
@@ -24,8 +24,12 @@ fn a_run_that_never_stops_exploring_is_told_so() {
 #[test]
 fn what_was_told_is_not_told_again_by_a_resumed_run() {
     let folder = Folder::new();
-    folder.ok(&format!("{CART_POLE} {ILL}"));
-    let resumed = folder.ok("train --resume runs/ill --steps 12800");
+    let begin = format!("{SCRIPTED} --steps 200 --env-arg panic_at=70 --name ill --set train.log_interval=10");
+    let failed = folder.cartwheel(&format!("{begin} --set dqn.batch_size=1 --set dqn.train_freq=50"));
+    assert_eq!((failed.code, failed.stderr.matches("doctor: most transitions").count()), (1, 1), "{}", failed.stderr);
+    let rows = folder.run("ill").rows().len();
+    let resumed = folder.cartwheel("train --resume runs/ill");
+    assert!(folder.run("ill").rows().len() > rows, "it did not go on: {}", resumed.stderr);
     assert!(!resumed.stderr.contains("doctor:"), "{}", resumed.stderr);
 }
 
