@@ -48,7 +48,7 @@ def case(initial, automatic, n_critics):
     draw = lambda: torch.tensor([next(noise) for _ in range(BATCH * DIMENSIONS)]).view(BATCH, DIMENSIONS)
     actor = mlp(1, OBSERVATIONS, 2 * DIMENSIONS)
     with torch.no_grad():
-        actor[-1].bias[-1] += 2.0
+        actor[-1].bias[-1] += 2.35
     critics = [mlp(2 + i, OBSERVATIONS + DIMENSIONS, 1) for i in range(n_critics)]
     targets = [mlp(12 + i, OBSERVATIONS + DIMENSIONS, 1) for i in range(n_critics)]
     before = {"actor": plain(actor), "critics": list(map(plain, critics)), "critic_targets": list(map(plain, targets))}
