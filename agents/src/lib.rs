@@ -6,6 +6,8 @@
 //! | [`Algorithm`] | what makes an algorithm: how it acts, explores, and learns from which data |
 //! | [`dqn`] | deep Q-network: its hyperparameters and its update rule |
 //! | [`ppo`] | proximal policy optimization |
+//! | [`a2c`] | advantage actor-critic |
+//! | [`actor_critic`] | what PPO and A2C share |
 //! | [`sac`] | soft actor-critic |
 //! | [`td3`] | twin delayed DDPG |
 //! | [`mod@advantage`] | generalized advantage estimation |
@@ -29,6 +31,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod a2c;
+pub mod actor_critic;
 pub mod advantage;
 pub mod config;
 pub mod dqn;

@@ -1,9 +1,10 @@
-//! Updates of PPO, SAC, TD3 and DDPG against PyTorch's, recorded by the generate.py of each in tests/data.
+//! Updates of PPO, A2C, SAC, TD3 and DDPG against PyTorch's, recorded by the generate.py of each in tests/data.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 
+use cartwheel_agents::a2c::A2cConfig;
 use cartwheel_agents::nn::{Activation, Device, Mlp, TrainingState};
 use cartwheel_agents::ppo::PpoConfig;
 use cartwheel_agents::sac::{EntCoef, Sac, SacConfig};
@@ -147,6 +148,25 @@ fn an_update_of_ppo_is_pytorchs() {
             ..PpoConfig::default()
         };
         assert!(float(&case["metrics"]["train/clip_fraction"]) > 0.1, "nothing was clipped");
+        learns_as_recorded(&config, &case);
+    }
+}
+
+#[test]
+fn an_update_of_a2c_is_pytorchs() {
+    let cases = recorded("ppo/updates.json")["a2c"].as_array().unwrap().clone();
+    assert_eq!(cases.len(), 6, "three kinds of actions, with and without entropy and normalization");
+    for case in cases {
+        let config = A2cConfig {
+            learning_rate: constant(&case["learning_rate"]),
+            gamma: float(&case["gamma"]),
+            gae_lambda: float(&case["gae_lambda"]),
+            normalize_advantage: case["normalize_advantage"].as_bool().unwrap(),
+            ent_coef: float(&case["ent_coef"]),
+            max_grad_norm: float(&case["max_grad_norm"]),
+            net_arch: sizes(&case["net_arch"]),
+            ..A2cConfig::default()
+        };
         learns_as_recorded(&config, &case);
     }
 }

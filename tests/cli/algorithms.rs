@@ -18,6 +18,7 @@ fn algorithms(folder: &Folder) -> Vec<(String, bool)> {
 fn small(section: &str) -> String {
     let keys = match section {
         "ppo" => "net_arch=[16] n_steps=32 batch_size=48 n_epochs=2",
+        "a2c" => "net_arch=[16] n_steps=8",
         _ => "net_arch=[16] learning_starts=200 batch_size=16 buffer_size=3000",
     };
     keys.split(' ').map(|key| format!("--set {section}.{key} ")).collect()
@@ -92,6 +93,7 @@ fn every_algorithm_learns_a_simple_task() {
     for (algo, counted) in algorithms(&folder) {
         let settings = match algo.as_str() {
             "ppo" => "--set ppo.n_steps=64 --set ppo.learning_rate=0.003 --n-envs 4 --steps 8000",
+            "a2c" => "--set a2c.learning_rate=0.003 --n-envs 4 --steps 20000",
             "dqn" => "--set dqn.gamma=0 --set dqn.learning_rate=0.01 --set dqn.target_update_interval=100 --steps 4000",
             _ => "",
         };

@@ -7,10 +7,11 @@ use dfdx::prelude::*;
 use dfdx::tensor_ops::Device;
 
 use super::activation::Activation;
-use super::fused::{adam, leaf_gradients};
+use super::fused::leaf_gradients;
 use super::layer::Layer;
 use super::mlp::Mlp;
-use super::network::{Loss, Net, Network, Optimizer, StepStats, TrainingState};
+use super::network::{Loss, Net, Network, StepStats, TrainingState};
+use super::optimizer::Optimizer;
 use super::{DeviceError, NnError};
 
 type Flat<D> = Tensor<(usize,), f32, D>;
@@ -172,7 +173,8 @@ impl<D: Device<f32>> Network for Stock<D> {
         let second = self.second_moment.get_or_alloc_mut(&parameters).map_err(DeviceError::new)?;
         let gradient = gradients.get_or_alloc_mut(&parameters).map_err(DeviceError::new)?;
         drop(parameters);
-        adam(optimizer).try_update(self.steps, &mut self.online, first, second, gradient).map_err(DeviceError::new)?;
+        let adam = optimizer.adam(self.steps);
+        adam.try_update(self.steps, &mut self.online, first, second, gradient).map_err(DeviceError::new)?;
         self.host = self.online.as_vec();
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::algorithm::Acting;
 use crate::critics::{Climb, Critics};
 use crate::head::{HALF_LN_TAU, clamp_log_std};
 use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
-use crate::nn::{Device, DeviceError, Net, Network, NnError, Optimizer, TrainingState};
+use crate::nn::{Device, DeviceError, Method, Net, Network, NnError, Optimizer, TrainingState};
 
 /// Added within logarithms, as in Stable-Baselines3.
 const EPSILON: f32 = 1e-6;
@@ -95,7 +95,7 @@ impl OffPolicy for Sac {
         let ActionRows::Continuous { values: taken, .. } = &batch.actions else { return Ok(()) };
         let (n, stride, dimensions) = (batch.len(), self.actor.mlp().output_stride(), self.dimensions);
         let learning_rate = self.config.learning_rate.at(now.remaining());
-        let optimizer = Optimizer { learning_rate, eps: 1e-8, max_grad_norm: f32::INFINITY };
+        let optimizer = Optimizer { method: Method::Adam, learning_rate, eps: 1e-8, max_grad_norm: f32::INFINITY };
         let alpha = self.temperature.alpha();
 
         // y = return + discount · (min Q'(s', a') − α log π(a'|s')).

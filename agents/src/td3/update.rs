@@ -6,7 +6,7 @@ use rand_distr::{Distribution as _, StandardNormal};
 use crate::algorithm::Acting;
 use crate::critics::{Climb, Critics};
 use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
-use crate::nn::{Activation, Device, DeviceError, Net, Network, NnError, Optimizer, TrainingState};
+use crate::nn::{Activation, Device, DeviceError, Method, Net, Network, NnError, Optimizer, TrainingState};
 use crate::schedule::Schedule;
 
 /// What TD3 and DDPG differ in.
@@ -87,7 +87,7 @@ impl OffPolicy for Td3 {
         let ActionRows::Continuous { values: taken, .. } = &batch.actions else { return Ok(()) };
         let (n, stride, dimensions) = (batch.len(), self.actor.mlp().output_stride(), self.dimensions);
         let learning_rate = self.rule.learning_rate.at(now.remaining());
-        let optimizer = Optimizer { learning_rate, eps: 1e-8, max_grad_norm: f32::INFINITY };
+        let optimizer = Optimizer { method: Method::Adam, learning_rate, eps: 1e-8, max_grad_norm: f32::INFINITY };
 
         // y = return + discount · min Q'(s', π'(s') + noise).
         let outputs = self.actor.forward(Net::Target, &batch.next_observations, n)?;

@@ -122,7 +122,7 @@ def case(counts, a2c=False, epochs=3, clip_range_vf=None, ent_coef=0.0, normaliz
         norm = nn.utils.clip_grad_norm_(parameters, max_grad_norm)
         optimizer.step()
         metrics = {
-            "train/loss": loss, "train/policy_gradient_loss": policy_loss, "train/value_loss": value_loss,
+            "train/loss": loss, f"train/{'policy_loss' if a2c else 'policy_gradient_loss'}": policy_loss, "train/value_loss": value_loss,
             "train/entropy_loss": entropy_loss, "train/grad_norm": norm,
         }
         if not a2c:

@@ -1,5 +1,6 @@
 //! The algorithms: their names and the sections of their hyperparameters.
 
+use cartwheel_agents::a2c::A2cConfig;
 use cartwheel_agents::config::Section;
 use cartwheel_agents::dqn::DqnConfig;
 use cartwheel_agents::ppo::PpoConfig;
@@ -83,6 +84,8 @@ algorithms! {
     Dqn = "dqn", in dqn: DqnConfig;
     /// Proximal policy optimization.
     Ppo = "ppo", in ppo: PpoConfig;
+    /// Advantage actor-critic.
+    A2c = "a2c", in a2c: A2cConfig;
     /// Soft actor-critic.
     Sac = "sac", in sac: SacConfig;
     /// Twin delayed deep deterministic policy gradient.

@@ -195,6 +195,7 @@ config! {
 
 /// Tuned settings that are shipped, by algorithm and environment.
 const SHIPPED: &[(Algo, &str, &str)] = &[
+    (Algo::A2c, "CartPole-v1", include_str!("../../configs/a2c/CartPole-v1.toml")),
     (Algo::Dqn, "CartPole-v1", include_str!("../../configs/dqn/CartPole-v1.toml")),
     (Algo::Ppo, "Acrobot-v1", include_str!("../../configs/ppo/Acrobot-v1.toml")),
     (Algo::Ppo, "CartPole-v1", include_str!("../../configs/ppo/CartPole-v1.toml")),
@@ -317,7 +318,8 @@ impl Settings {
         match self.algorithm().data() {
             Data::Replay(replay) => u64::try_from(replay.gradient_steps).unwrap_or_else(|_| self.phase_steps()),
             Data::Rollouts(rollouts) => {
-                (rollouts.epochs * (self.phase_steps() as usize).div_ceil(rollouts.batch_size)) as u64
+                let batch_size = self.algorithm().data().batch_size(self.env.n_envs);
+                (rollouts.epochs * (self.phase_steps() as usize).div_ceil(batch_size)) as u64
             }
         }
     }
