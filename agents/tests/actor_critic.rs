@@ -107,8 +107,8 @@ fn space(case: &Value) -> Space {
     }
 }
 
-/// An update on a rollout, held to what was recorded of it.
-fn learns_as_recorded(algorithm: &dyn Algorithm, case: &Value) {
+/// Updates on a rollout, held to what was recorded of them.
+fn learns_as_recorded(algorithm: &dyn Algorithm, case: &Value, updates: usize) {
     let space = space(case);
     let of = ["n_epochs", "clip_range_vf", "ent_coef", "normalize_advantage"].map(|key| format!("{key} {}", case[key]));
     let what = format!("{} {space}, {}", algorithm.name(), of.join(", "));
@@ -122,7 +122,7 @@ fn learns_as_recorded(algorithm: &dyn Algorithm, case: &Value) {
     let networks = read("actor", "critic").map(TrainingState::new).to_vec();
     let before = LearnerState { networks, numbers: vec![] };
     learner.restore(&before, 0, 0).unwrap();
-    learner.update(&rollout(case, &acting), NOW, &mut rng).unwrap();
+    (0..updates).for_each(|_| learner.update(&rollout(case, &acting), NOW, &mut rng).unwrap());
     same_metrics(&*learner, &case["metrics"], &what);
     let expected = read("actor_after", "critic_after").map(|online| (online, None));
     same_networks(&*learner, &before, &expected, &what);
@@ -148,12 +148,12 @@ fn an_update_of_ppo_is_pytorchs() {
             ..PpoConfig::default()
         };
         assert!(float(&case["metrics"]["train/clip_fraction"]) > 0.1, "nothing was clipped");
-        learns_as_recorded(&config, &case);
+        learns_as_recorded(&config, &case, 1);
     }
 }
 
 #[test]
-fn an_update_of_a2c_is_pytorchs() {
+fn updates_of_a2c_are_pytorchs() {
     let cases = recorded("ppo/updates.json")["a2c"].as_array().unwrap().clone();
     assert_eq!(cases.len(), 6, "three kinds of actions, with and without entropy and normalization");
     for case in cases {
@@ -167,7 +167,7 @@ fn an_update_of_a2c_is_pytorchs() {
             net_arch: sizes(&case["net_arch"]),
             ..A2cConfig::default()
         };
-        learns_as_recorded(&config, &case);
+        learns_as_recorded(&config, &case, float(&case["n_epochs"]) as usize);
     }
 }
 

@@ -98,6 +98,13 @@ def case(counts, a2c=False, epochs=3, clip_range_vf=None, ent_coef=0.0, normaliz
         optimizer = torch.optim.Adam(parameters, lr=LEARNING_RATE, eps=1e-5)
     losses = []
     for _ in range(epochs):
+        if a2c:
+            # Each step is an update of its own on the same rollout, whose values are no longer what they were.
+            losses.clear()
+            with torch.no_grad():
+                old_values = critic(observations).flatten()
+                last_values, finals = critic(last_observations).flatten(), critic(final_observations).flatten()
+            advantages, returns = compute_returns_and_advantages(rewards, old_values, last_values, finals)
         values = critic(observations).flatten()
         log_prob, entropy = policy.evaluate(observations, actions)
         batch_advantages = advantages
@@ -136,7 +143,7 @@ def case(counts, a2c=False, epochs=3, clip_range_vf=None, ent_coef=0.0, normaliz
         "observations": observations.tolist(), "actions": actions.tolist(), "rewards": rewards.tolist(),
         "log_probs": old_log_prob.tolist(), "final_observations": final_observations.tolist(),
         "last_observations": last_observations.tolist(), **before,
-        "metrics": {name: sum(each[name] for each in losses) / epochs for name in losses[0]},
+        "metrics": {name: sum(each[name] for each in losses) / len(losses) for name in losses[0]},
         "actor_after": policy.tensors(),
         "critic_after": {name: t.tolist() for name, t in critic.state_dict().items()},
     }
@@ -149,8 +156,8 @@ PPO = [
     {"normalize_advantage": False, "ent_coef": 0.01},
 ]
 A2C = [
-    {"a2c": True, "epochs": 1, "normalize_advantage": False},
-    {"a2c": True, "epochs": 1, "normalize_advantage": True, "ent_coef": 0.05, "max_grad_norm": 0.5},
+    {"a2c": True, "epochs": 3, "normalize_advantage": False},
+    {"a2c": True, "epochs": 3, "normalize_advantage": True, "ent_coef": 0.05, "max_grad_norm": 0.5},
 ]
 if __name__ == "__main__":
     print(json.dumps({
