@@ -7,7 +7,8 @@
 //! | [`dqn`] | deep Q-network: its hyperparameters and its update rule |
 //! | [`ppo`] | proximal policy optimization |
 //! | [`a2c`] | advantage actor-critic |
-//! | [`actor_critic`] | what PPO and A2C share |
+//! | [`reinforce`] | the policy gradient of whole episodes |
+//! | [`actor_critic`] | what these three share |
 //! | [`sac`] | soft actor-critic |
 //! | [`td3`] | twin delayed DDPG |
 //! | [`mod@advantage`] | generalized advantage estimation |
@@ -38,6 +39,7 @@ pub mod config;
 pub mod dqn;
 pub mod nn;
 pub mod ppo;
+pub mod reinforce;
 pub mod sac;
 pub mod td3;
 

@@ -1,4 +1,4 @@
-//! Updates of PPO, A2C, SAC, TD3 and DDPG against PyTorch's, recorded by the generate.py of each in tests/data.
+//! Updates of every algorithm but DQN against PyTorch's, recorded by the generate.py of each in tests/data.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -7,10 +7,12 @@ mod support;
 use cartwheel_agents::a2c::A2cConfig;
 use cartwheel_agents::nn::{Activation, Device, Mlp, TrainingState};
 use cartwheel_agents::ppo::PpoConfig;
+use cartwheel_agents::reinforce::ReinforceConfig;
 use cartwheel_agents::sac::{EntCoef, Sac, SacConfig};
 use cartwheel_agents::td3::{DdpgConfig, Td3Config};
 use cartwheel_agents::{
-    Acting, Algorithm, AnyLearner, Batch, Learner, LearnerState, OffPolicy, Progress, RolloutBatch, Schedule,
+    Acting, Algorithm, AnyLearner, Batch, Learner, LearnerState, OffPolicy, Progress, RolloutBatch,
+    Schedule,
 };
 use cartwheel_envs::{ActionRows, Generator, Space};
 use rand_distr::{Distribution as _, StandardNormal};
@@ -65,8 +67,9 @@ fn same_networks(learner: &dyn Learner, before: &LearnerState, expected: &[(Vec<
         if let Some(target) = target {
             close(&found.target, target, 1e-5, &format!("{what}: target of network {i}"));
         }
-        let moved = found.online.iter().zip(&before.networks[i].online).any(|(a, b)| (a - b).abs() > 1e-3);
-        assert!(moved, "{what}: network {i} has learnt nothing");
+        let moves = |after: &[f32]| after.iter().zip(&before.networks[i].online).any(|(a, b)| (a - b).abs() > 1e-3);
+        assert_eq!(moves(&found.online), moves(online), "{what}: network {i}");
+        assert!(i > 0 || moves(online), "{what}: network {i} has learnt nothing");
     }
 }
 
@@ -171,14 +174,38 @@ fn updates_of_a2c_are_pytorchs() {
     }
 }
 
+#[test]
+fn updates_of_reinforce_are_pytorchs() {
+    let cases = recorded("reinforce/updates.json").as_array().unwrap().clone();
+    assert_eq!(cases.len(), 9, "three kinds of actions, with and without entropy, baseline and normalization");
+    for case in cases {
+        let config = ReinforceConfig {
+            learning_rate: constant(&case["learning_rate"]),
+            gamma: float(&case["gamma"]),
+            use_baseline: case["use_baseline"].as_bool().unwrap(),
+            baseline_learning_rate: constant(&case["baseline_learning_rate"]),
+            baseline_steps: float(&case["baseline_steps"]) as usize,
+            normalize_advantage: case["normalize_advantage"].as_bool().unwrap(),
+            ent_coef: float(&case["ent_coef"]),
+            max_grad_norm: float(&case["max_grad_norm"]),
+            net_arch: sizes(&case["net_arch"]),
+            ..ReinforceConfig::default()
+        };
+        learns_as_recorded(&config, &case, float(&case["n_epochs"]) as usize);
+    }
+}
+
 /// Replayed transitions as they were recorded.
-fn batch(case: &Value) -> Batch {
+fn batch(case: &Value, acting: &Acting) -> Batch {
     let gamma = float(&case["gamma"]) as f32;
     let mut batch = Batch::default();
     batch.resize(floats(&case["rewards"]).len(), 3);
     batch.observations = floats(&case["observations"]);
     batch.next_observations = floats(&case["next_observations"]);
-    batch.actions = ActionRows::Continuous { width: 2, values: floats(&case["actions"]) };
+    batch.actions = match acting.actions.rows(0) {
+        ActionRows::Continuous { width, .. } => ActionRows::Continuous { width, values: floats(&case["actions"]) },
+        _ => ActionRows::Discrete(integers(&case["actions"])),
+    };
     batch.returns = floats(&case["rewards"]);
     batch.discounts = floats(&case["terminated"]).iter().map(|terminated| gamma * (1.0 - terminated)).collect();
     batch
@@ -186,7 +213,12 @@ fn batch(case: &Value) -> Batch {
 
 /// The networks of a case, the policy first: `after` updates or before them.
 fn networks(case: &Value, acting: &Acting, after: &str) -> Vec<(Vec<f32>, Option<Vec<f32>>)> {
-    let critic = Mlp::new(3 + 2, &sizes(&case["net_arch"]), 1, Activation::Relu);
+    let outputs = case["n_quantiles"].as_u64().unwrap_or(1) as usize;
+    let critic = match acting.actions.rows(0) {
+        // A value for each action.
+        ActionRows::Discrete(_) => acting.mlp.clone(),
+        _ => Mlp::new(3 + 2, &sizes(&case["net_arch"]), outputs, Activation::Relu),
+    };
     let of = |name: &str| &case[format!("{name}{after}")];
     let target = of("actor_target");
     let actor = (flat(&acting.mlp, of("actor")), (!target.is_null()).then(|| flat(&acting.mlp, target)));
@@ -212,7 +244,7 @@ fn the_scripts_have_the_noise_that_our_generator_draws() {
         let path = format!("{}/../tests/data/noise.json", env!("CARGO_MANIFEST_DIR"));
         std::fs::write(path, serde_json::to_string(&drawn).unwrap() + "\n").unwrap();
     }
-    let advice = "draw it anew with UPDATE_NOISE=1, then run tests/data/sac/generate.py and tests/data/td3/generate.py";
+    let advice = "draw it anew with UPDATE_NOISE=1, then run generate.py in tests/data/sac, tqc and td3";
     assert_eq!(floats(&recorded("noise.json")), drawn, "{advice}");
     for file in ["sac/updates.json", "td3/updates.json"] {
         for case in recorded(file).as_array().unwrap() {
@@ -244,7 +276,7 @@ fn updates_of_sac_are_pytorchs() {
         let mut rng = Generator::new(NOISE_SEED);
         for (i, update) in case["updates"].as_array().unwrap().iter().enumerate() {
             let what = format!("SAC, ent_coef {initial}, update {i}");
-            sac.update(&batch(&case), NOW, &mut rng).unwrap();
+            sac.update(&batch(&case, &acting), NOW, &mut rng).unwrap();
             close(sac.targets(), &floats(&update["targets"]), 1e-5, &format!("{what}: targets"));
             close(sac.td_errors(), &floats(&update["td_errors"]), 1e-5, &format!("{what}: TD errors"));
             same_metrics(&sac, &update["metrics"], &what);
@@ -283,7 +315,7 @@ fn updates_of_td3_and_ddpg_are_pytorchs() {
         let mut rng = Generator::new(NOISE_SEED);
         for (i, update) in case["updates"].as_array().unwrap().iter().enumerate() {
             let what = format!("{}, policy_delay {}, update {i}", case["algo"], case["policy_delay"]);
-            learner.update(&batch(&case), NOW, &mut rng).unwrap();
+            learner.update(&batch(&case, &acting), NOW, &mut rng).unwrap();
             close(learner.td_errors(), &floats(&update["td_errors"]), 1e-5, &format!("{what}: TD errors"));
             same_metrics(&*learner, &update["metrics"], &what);
         }

@@ -3,7 +3,7 @@
 use cartwheel_envs::Generator;
 
 use super::A2cConfig;
-use crate::actor_critic::{ActorCritic, Beginning, Coefficients, Metrics, Networks, Rule};
+use crate::actor_critic::{ActorCritic, Beginning, Coefficients, Metrics, Networks, Rule, clip};
 use crate::learner::{Progress, RolloutBatch};
 use crate::nn::{DeviceError, Method, Optimizer};
 
@@ -32,7 +32,7 @@ impl Rule for A2cConfig {
             method: if self.use_rms_prop { Method::RmsProp { alpha: 0.99 } } else { Method::Adam },
             learning_rate: self.learning_rate.at(now.remaining()),
             eps: if self.use_rms_prop { self.rms_prop_eps } else { 1e-8 },
-            max_grad_norm: if self.max_grad_norm > 0.0 { self.max_grad_norm as f32 } else { f32::INFINITY },
+            max_grad_norm: clip(self.max_grad_norm),
         };
         let coefficients =
             Coefficients { ent_coef: self.ent_coef as f32, vf_coef: self.vf_coef as f32, clip_range_vf: None };

@@ -52,7 +52,7 @@ impl Minibatch {
 }
 
 /// Fisher and Yates' shuffle.
-pub(super) fn shuffle(order: &mut [usize], rng: &mut Generator) {
+pub(crate) fn shuffle(order: &mut [usize], rng: &mut Generator) {
     for i in (1..order.len()).rev() {
         order.swap(i, rng.below(i as u64 + 1) as usize);
     }

@@ -8,7 +8,7 @@ use crate::advantage::{Values, gae};
 use crate::algorithm::Acting;
 use crate::head::ActionHead;
 use crate::learner::{LearnerState, RolloutBatch, restore_networks};
-use crate::nn::{Device, DeviceError, Mlp, Net, Network, NnError, Optimizer, TrainingState};
+use crate::nn::{Device, DeviceError, Mlp, Net, Network, NnError, Optimizer, StepStats, TrainingState};
 
 /// A policy and a value function, and what they say of a rollout.
 pub struct Networks {
@@ -126,19 +126,45 @@ impl Networks {
         Ok(())
     }
 
+    /// Takes as the return of each row what its episode gave from there on, and no value function for anything: rows of
+    /// episodes that the rollout does not see the end of are left out. A truncated episode's return is what it had until then.
+    pub(crate) fn judge_whole_episodes(&mut self, rollout: &RolloutBatch, gamma: f32) {
+        let (n, ends) = (rollout.len(), |row: usize| rollout.terminated[row] || rollout.truncated[row]);
+        let finals = (0..n).filter(|row| ends(*row)).count();
+        for (to, n) in
+            [(&mut self.values.rows, n), (&mut self.values.finals, finals), (&mut self.values.last, rollout.envs)]
+        {
+            to.clear();
+            to.resize(n, 0.0);
+        }
+        gae(rollout, &self.values, gamma, 1.0, &mut self.advantages, &mut self.returns);
+        let mut seen = vec![false; rollout.envs];
+        self.order.clear();
+        for row in (0..n).rev() {
+            let seen = &mut seen[row % rollout.envs];
+            *seen |= ends(row);
+            if *seen {
+                self.order.push(row);
+            }
+        }
+        self.order.reverse();
+    }
+
     /// Puts the rows of the rollout that was judged in an order of chance.
     pub(crate) fn shuffle(&mut self, rng: &mut Generator) {
         shuffle(&mut self.order, rng);
     }
 
-    /// Takes as the minibatch `batch_size` rows from place `first` of that order on, or what is left of them.
-    pub(crate) fn select(&mut self, rollout: &RolloutBatch, first: usize, batch_size: usize, normalize: bool) {
+    /// Takes as the minibatch `batch_size` rows from place `first` of that order on, or what is left of them; false if that
+    /// is nothing.
+    pub(crate) fn select(&mut self, rollout: &RolloutBatch, first: usize, batch_size: usize, normalize: bool) -> bool {
         let rows = &self.order[first..self.order.len().min(first.saturating_add(batch_size))];
         let known = (&*self.advantages, &*self.returns, &*self.values.rows);
         self.batch.fill(rows, self.actor.mlp().inputs(), rollout, known);
         if normalize {
             self.batch.normalize();
         }
+        !rows.is_empty()
     }
 
     /// The gradient on the minibatch, which [`descend`](Self::descend) follows. `policy` answers an action's part of the
@@ -148,8 +174,24 @@ impl Networks {
         coefficients: Coefficients,
         policy: &mut dyn FnMut(Choice) -> (f32, f32),
     ) -> Result<Gradient, DeviceError> {
-        let (head, batch) = (&self.head, &self.batch);
         let Coefficients { ent_coef, vf_coef, clip_range_vf } = coefficients;
+        let of_policy = self.policy_gradient(ent_coef, policy)?;
+        let (of_critic, value_loss) = self.value_gradient(vf_coef, clip_range_vf)?;
+        Ok(Gradient {
+            loss: of_policy.loss + of_critic.loss,
+            value_loss,
+            norm: of_policy.norm.hypot(of_critic.grad_norm),
+            ..of_policy
+        })
+    }
+
+    /// The same of the policy alone, which [`descend_policy`](Self::descend_policy) follows.
+    pub(crate) fn policy_gradient(
+        &mut self,
+        ent_coef: f32,
+        policy: &mut dyn FnMut(Choice) -> (f32, f32),
+    ) -> Result<Gradient, DeviceError> {
+        let (head, batch) = (&self.head, &self.batch);
         let (n, stride) = (batch.returns.len(), self.actor.mlp().output_stride());
         let share = 1.0 / n as f32;
         let (mut policy_loss, mut entropy) = (0.0, 0.0);
@@ -164,10 +206,14 @@ impl Networks {
             }
             policy_loss - ent_coef * entropy
         };
-        let of_actor = self.actor.backward(&batch.x, n, &mut loss)?;
+        let StepStats { loss, grad_norm } = self.actor.backward(&batch.x, n, &mut loss)?;
+        Ok(Gradient { loss, policy_loss, value_loss: 0.0, entropy, norm: grad_norm })
+    }
 
-        let stride = self.critic.mlp().output_stride();
-        let mut value_loss = 0.0;
+    /// The gradient of the value function on the minibatch, and its loss before its weight.
+    fn value_gradient(&mut self, vf_coef: f32, clip_range_vf: Option<f32>) -> Result<(StepStats, f32), DeviceError> {
+        let (batch, stride) = (&self.batch, self.critic.mlp().output_stride());
+        let (share, mut value_loss) = (1.0 / batch.returns.len() as f32, 0.0);
         let mut loss = |outputs: &[f32], slope: &mut [f32]| {
             for (i, goal) in batch.returns.iter().enumerate() {
                 let (value, before) = (outputs[i * stride], batch.values[i]);
@@ -181,14 +227,24 @@ impl Networks {
             }
             vf_coef * value_loss
         };
-        let of_critic = self.critic.backward(&batch.x, n, &mut loss)?;
-        Ok(Gradient {
-            loss: of_actor.loss + of_critic.loss,
-            policy_loss,
-            value_loss,
-            entropy,
-            norm: of_actor.grad_norm.hypot(of_critic.grad_norm),
-        })
+        let stats = self.critic.backward(&batch.x, batch.returns.len(), &mut loss)?;
+        Ok((stats, value_loss))
+    }
+
+    /// A step of the policy alone down `gradient`, the last that was worked out.
+    pub(crate) fn descend_policy(&mut self, gradient: &Gradient, optimizer: &Optimizer) -> Result<(), DeviceError> {
+        self.actor.descend(optimizer, gradient.norm)?;
+        self.updates += 1;
+        Ok(())
+    }
+
+    /// A step of the value function alone towards the returns of the minibatch; answers its loss before it.
+    pub(crate) fn fit_values(&mut self, optimizer: &Optimizer) -> Result<f32, DeviceError> {
+        let (stats, loss) = self.value_gradient(1.0, None)?;
+        if stats.loss.is_finite() && stats.grad_norm.is_finite() {
+            self.critic.descend(optimizer, stats.grad_norm)?;
+        }
+        Ok(loss)
     }
 
     /// A step of both networks down `gradient`, the last that was worked out.

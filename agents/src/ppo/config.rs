@@ -59,7 +59,7 @@ crate::config! {
 impl PpoConfig {
     /// The norm that gradients are clipped to, infinite for none.
     pub fn clip(&self) -> f32 {
-        if self.max_grad_norm > 0.0 { self.max_grad_norm as f32 } else { f32::INFINITY }
+        actor_critic::clip(self.max_grad_norm)
     }
 }
 

@@ -4,6 +4,7 @@ use cartwheel_agents::a2c::A2cConfig;
 use cartwheel_agents::config::Section;
 use cartwheel_agents::dqn::DqnConfig;
 use cartwheel_agents::ppo::PpoConfig;
+use cartwheel_agents::reinforce::ReinforceConfig;
 use cartwheel_agents::sac::SacConfig;
 use cartwheel_agents::td3::{DdpgConfig, Td3Config};
 use cartwheel_agents::{Acting, Algorithm, config_enum};
@@ -86,6 +87,8 @@ algorithms! {
     Ppo = "ppo", in ppo: PpoConfig;
     /// Advantage actor-critic.
     A2c = "a2c", in a2c: A2cConfig;
+    /// The policy gradient of whole episodes, with a baseline.
+    Reinforce = "reinforce", in reinforce: ReinforceConfig;
     /// Soft actor-critic.
     Sac = "sac", in sac: SacConfig;
     /// Twin delayed deep deterministic policy gradient.
