@@ -9,6 +9,7 @@
 //! | [`a2c`] | advantage actor-critic |
 //! | [`reinforce`] | the policy gradient of whole episodes |
 //! | [`actor_critic`] | what these three share |
+//! | [`pqn`] | Q-learning from rollouts, without replay or target network |
 //! | [`sac`] | soft actor-critic |
 //! | [`td3`] | twin delayed DDPG |
 //! | [`mod@advantage`] | generalized advantage estimation |
@@ -39,6 +40,7 @@ pub mod config;
 pub mod dqn;
 pub mod nn;
 pub mod ppo;
+pub mod pqn;
 pub mod reinforce;
 pub mod sac;
 pub mod td3;

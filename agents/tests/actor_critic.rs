@@ -7,11 +7,12 @@ mod support;
 use cartwheel_agents::a2c::A2cConfig;
 use cartwheel_agents::nn::{Activation, Device, Mlp, TrainingState};
 use cartwheel_agents::ppo::PpoConfig;
+use cartwheel_agents::pqn::{Pqn, PqnConfig};
 use cartwheel_agents::reinforce::ReinforceConfig;
 use cartwheel_agents::sac::{EntCoef, Sac, SacConfig};
 use cartwheel_agents::td3::{DdpgConfig, Td3Config};
 use cartwheel_agents::{
-    Acting, Algorithm, AnyLearner, Batch, Learner, LearnerState, OffPolicy, Progress, RolloutBatch,
+    Acting, Algorithm, AnyLearner, Batch, Learner, LearnerState, OffPolicy, OnPolicy as _, Progress, RolloutBatch,
     Schedule,
 };
 use cartwheel_envs::{ActionRows, Generator, Space};
@@ -192,6 +193,36 @@ fn updates_of_reinforce_are_pytorchs() {
             ..ReinforceConfig::default()
         };
         learns_as_recorded(&config, &case, float(&case["n_epochs"]) as usize);
+    }
+}
+
+#[test]
+fn an_update_of_pqn_is_pytorchs() {
+    let cases = recorded("pqn/updates.json").as_array().unwrap().clone();
+    assert_eq!(cases.len(), 3, "normalized; looking ahead a step; not normalized, looking ahead all the way");
+    for case in cases {
+        let what = format!("PQN, layer_norm {}, q_lambda {}", case["layer_norm"], case["q_lambda"]);
+        let config = PqnConfig {
+            learning_rate: constant(&case["learning_rate"]),
+            batch_size: 100,
+            n_epochs: float(&case["n_epochs"]) as usize,
+            gamma: float(&case["gamma"]),
+            q_lambda: float(&case["q_lambda"]),
+            max_grad_norm: float(&case["max_grad_norm"]),
+            net_arch: sizes(&case["net_arch"]),
+            layer_norm: case["layer_norm"].as_bool().unwrap(),
+            ..PqnConfig::default()
+        };
+        let acting = Acting::new(&config, &observations(), &space(&case)).unwrap();
+        let mut rng = Generator::new(0);
+        let mut pqn = Pqn::new(config, &acting, Device::Cpu, &mut rng).unwrap();
+        let networks = vec![TrainingState::new(flat(&acting.mlp, &case["q"]))];
+        let before = LearnerState { networks, numbers: vec![] };
+        pqn.restore(&before, 0, 0).unwrap();
+        pqn.update(&rollout(&case, &acting), NOW, &mut rng).unwrap();
+        close(pqn.targets(), &floats(&case["targets"]), 1e-5, &format!("{what}: targets"));
+        same_metrics(&pqn, &case["metrics"], &what);
+        same_networks(&pqn, &before, &[(flat(&acting.mlp, &case["q_after"]), None)], &what);
     }
 }
 

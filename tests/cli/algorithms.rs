@@ -20,6 +20,7 @@ fn small(section: &str) -> String {
         "ppo" => "net_arch=[16] n_steps=32 batch_size=48 n_epochs=2",
         "a2c" => "net_arch=[16] n_steps=8",
         "reinforce" => "net_arch=[16] n_steps=8 baseline_steps=2",
+        "pqn" => "net_arch=[16] n_steps=32 batch_size=48 n_epochs=2",
         _ => "net_arch=[16] learning_starts=200 batch_size=16 buffer_size=3000",
     };
     keys.split(' ').map(|key| format!("--set {section}.{key} ")).collect()
@@ -98,6 +99,7 @@ fn every_algorithm_learns_a_simple_task() {
             "reinforce" => {
                 "--set reinforce.n_steps=64 --set reinforce.learning_rate=0.01 --set reinforce.gamma=0 --n-envs 4 --steps 40000"
             }
+            "pqn" => "--set pqn.gamma=0 --set pqn.n_steps=32 --set pqn.learning_rate=0.001 --n-envs 4 --steps 20000",
             "dqn" => "--set dqn.gamma=0 --set dqn.learning_rate=0.01 --set dqn.target_update_interval=100 --steps 4000",
             _ => "",
         };

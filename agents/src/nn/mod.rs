@@ -5,7 +5,7 @@
 //! | `simd`, `matmul`, `activation` | kernels, written once for AVX-512, AVX2 and any other machine |
 //! | `mlp` | the multilayer perceptron over one flat buffer; what actors run |
 //! | `orthogonal` | orthogonal matrices to begin from |
-//! | `layer`, `dueling` | where its parameters lie and what they are called; value and advantages learnt apart |
+//! | `layer`, `dueling`, `layer_norm` | where its parameters lie and what they are called; value and advantages learnt apart; normalized layers |
 //! | `network` | what training a network means: forward, backward, step, target |
 //! | `optimizer` | how parameters follow a gradient |
 //! | `fused`, `stock` | its two forms: one operation on dfdx's CPU tape; dfdx's own operations on any device |
@@ -17,6 +17,7 @@ mod device;
 mod dueling;
 mod fused;
 mod layer;
+mod layer_norm;
 mod matmul;
 mod mlp;
 mod network;
@@ -96,7 +97,7 @@ mod tests {
     /// Fifty steps of both forms from one start on the same batches stay together, as do their targets.
     #[test]
     fn the_fused_form_agrees_with_dfdxs_own_operations() {
-        let kinds = [Mlp::new as fn(_, &[usize], _, _) -> Mlp, Mlp::dueling, Mlp::gaussian];
+        let kinds = [Mlp::new as fn(_, &[usize], _, _) -> Mlp, Mlp::dueling, Mlp::gaussian, Mlp::layer_norm];
         let methods = [(Activation::Relu, Method::Adam), (Activation::Tanh, Method::RmsProp { alpha: 0.99 })];
         for (kind, (activation, method)) in kinds.into_iter().flat_map(|kind| methods.map(|method| (kind, method))) {
             let mlp = kind(4, &[48, 20], 3, activation);

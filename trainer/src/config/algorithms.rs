@@ -4,6 +4,7 @@ use cartwheel_agents::a2c::A2cConfig;
 use cartwheel_agents::config::Section;
 use cartwheel_agents::dqn::DqnConfig;
 use cartwheel_agents::ppo::PpoConfig;
+use cartwheel_agents::pqn::PqnConfig;
 use cartwheel_agents::reinforce::ReinforceConfig;
 use cartwheel_agents::sac::SacConfig;
 use cartwheel_agents::td3::{DdpgConfig, Td3Config};
@@ -89,6 +90,8 @@ algorithms! {
     A2c = "a2c", in a2c: A2cConfig;
     /// The policy gradient of whole episodes, with a baseline.
     Reinforce = "reinforce", in reinforce: ReinforceConfig;
+    /// Parallelised Q-network: Q-learning from rollouts, without replay or target network.
+    Pqn = "pqn", in pqn: PqnConfig;
     /// Soft actor-critic.
     Sac = "sac", in sac: SacConfig;
     /// Twin delayed deep deterministic policy gradient.
