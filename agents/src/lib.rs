@@ -11,6 +11,7 @@
 //! | [`actor_critic`] | what these three share |
 //! | [`pqn`] | Q-learning from rollouts, without replay or target network |
 //! | [`sac`] | soft actor-critic |
+//! | [`tqc`] | truncated quantile critics |
 //! | [`td3`] | twin delayed DDPG |
 //! | [`mod@advantage`] | generalized advantage estimation |
 //! | [`Head`] | what the outputs of a network that acts mean |
@@ -44,6 +45,7 @@ pub mod pqn;
 pub mod reinforce;
 pub mod sac;
 pub mod td3;
+pub mod tqc;
 
 mod algorithm;
 mod critics;

@@ -11,6 +11,7 @@ use cartwheel_agents::pqn::{Pqn, PqnConfig};
 use cartwheel_agents::reinforce::ReinforceConfig;
 use cartwheel_agents::sac::{EntCoef, Sac, SacConfig};
 use cartwheel_agents::td3::{DdpgConfig, Td3Config};
+use cartwheel_agents::tqc::{Tqc, TqcConfig};
 use cartwheel_agents::{
     Acting, Algorithm, AnyLearner, Batch, Learner, LearnerState, OffPolicy, OnPolicy as _, Progress, RolloutBatch,
     Schedule,
@@ -277,7 +278,7 @@ fn the_scripts_have_the_noise_that_our_generator_draws() {
     }
     let advice = "draw it anew with UPDATE_NOISE=1, then run generate.py in tests/data/sac, tqc and td3";
     assert_eq!(floats(&recorded("noise.json")), drawn, "{advice}");
-    for file in ["sac/updates.json", "td3/updates.json"] {
+    for file in ["sac/updates.json", "tqc/updates.json", "td3/updates.json"] {
         for case in recorded(file).as_array().unwrap() {
             let used = floats(&case["noise"]);
             assert_eq!(used, drawn[..used.len()], "{file}: {advice}");
@@ -316,6 +317,40 @@ fn updates_of_sac_are_pytorchs() {
         let log_ent_coef = sac.state().unwrap().numbers[0];
         assert!((log_ent_coef - float(&case["log_ent_coef_after"])).abs() < 1e-5, "{log_ent_coef}");
         assert_eq!((log_ent_coef - initial.ln()).abs() > 1e-3, automatic);
+    }
+}
+
+#[test]
+fn updates_of_tqc_are_pytorchs() {
+    let cases = recorded("tqc/updates.json").as_array().unwrap().clone();
+    assert_eq!(cases.len(), 3, "a temperature that is learnt and one that is not, some quantiles dropped and none");
+    for case in cases {
+        let initial = float(&case["ent_coef"]);
+        let automatic = case["automatic"].as_bool().unwrap();
+        let config = TqcConfig {
+            learning_rate: constant(&case["learning_rate"]),
+            tau: float(&case["tau"]),
+            ent_coef: if automatic { EntCoef::Auto(initial) } else { EntCoef::Fixed(initial) },
+            n_critics: float(&case["n_critics"]) as usize,
+            n_quantiles: float(&case["n_quantiles"]) as usize,
+            top_quantiles_to_drop_per_net: float(&case["dropped"]) as usize,
+            net_arch: sizes(&case["net_arch"]),
+            ..TqcConfig::default()
+        };
+        let acting = Acting::new(&config, &observations(), &arms()).unwrap();
+        let mut tqc = Tqc::new(&config, &acting, Device::Cpu, &mut Generator::new(0)).unwrap();
+        let before = before(&case, &acting, vec![initial.ln(), 0.0, 0.0, 0.0]);
+        tqc.restore(&before, 0, 0).unwrap();
+        let mut rng = Generator::new(NOISE_SEED);
+        for (i, update) in case["updates"].as_array().unwrap().iter().enumerate() {
+            let what = format!("TQC, ent_coef {initial}, update {i}");
+            tqc.update(&batch(&case, &acting), NOW, &mut rng).unwrap();
+            close(tqc.targets(), &floats(&update["targets"]), 1e-5, &format!("{what}: targets"));
+            same_metrics(&tqc, &update["metrics"], &what);
+        }
+        same_networks(&tqc, &before, &networks(&case, &acting, "_after"), "TQC");
+        let log_ent_coef = tqc.state().unwrap().numbers[0];
+        assert!((log_ent_coef - float(&case["log_ent_coef_after"])).abs() < 1e-5, "{log_ent_coef}");
     }
 }
 

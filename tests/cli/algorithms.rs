@@ -21,6 +21,7 @@ fn small(section: &str) -> String {
         "a2c" => "net_arch=[16] n_steps=8",
         "reinforce" => "net_arch=[16] n_steps=8 baseline_steps=2",
         "pqn" => "net_arch=[16] n_steps=32 batch_size=48 n_epochs=2",
+        "tqc" => "net_arch=[16] learning_starts=200 batch_size=16 buffer_size=3000 n_quantiles=5",
         _ => "net_arch=[16] learning_starts=200 batch_size=16 buffer_size=3000",
     };
     keys.split(' ').map(|key| format!("--set {section}.{key} ")).collect()

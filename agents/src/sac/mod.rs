@@ -19,4 +19,5 @@ mod temperature;
 mod update;
 
 pub use config::{EntCoef, SacConfig};
-pub use update::Sac;
+pub use update::{LeastCritics, Sac, Soft};
+pub(crate) use update::{SoftCritics, SoftRule};

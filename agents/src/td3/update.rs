@@ -4,7 +4,7 @@ use cartwheel_envs::{ActionRows, Generator};
 use rand_distr::{Distribution as _, StandardNormal};
 
 use crate::algorithm::Acting;
-use crate::critics::{Climb, Critics};
+use crate::critics::{Climb, Critics, Shape};
 use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
 use crate::nn::{Activation, Device, DeviceError, Method, Net, Network, NnError, Optimizer, TrainingState};
 use crate::schedule::Schedule;
@@ -51,10 +51,15 @@ impl Td3 {
     pub fn new(rule: Rule, acting: &Acting, device: Device, rng: &mut Generator) -> Result<Self, NnError> {
         let state = TrainingState::new(acting.mlp.init(rng));
         let (features, dimensions) = (acting.mlp.inputs(), acting.mlp.outputs());
-        let widths = (features, dimensions);
+        let shape = Shape {
+            widths: (features, dimensions),
+            net_arch: &rule.net_arch,
+            outputs: 1,
+            activation: rule.activation_fn,
+        };
         Ok(Self {
             actor: device.build(acting.mlp.clone(), &state)?,
-            critics: Critics::new(rule.n_critics, widths, &rule.net_arch, rule.activation_fn, device, rng)?,
+            critics: Critics::new(rule.n_critics, shape, device, rng)?,
             dimensions,
             rule,
             updates: 0,

@@ -8,6 +8,7 @@ use cartwheel_agents::pqn::PqnConfig;
 use cartwheel_agents::reinforce::ReinforceConfig;
 use cartwheel_agents::sac::SacConfig;
 use cartwheel_agents::td3::{DdpgConfig, Td3Config};
+use cartwheel_agents::tqc::TqcConfig;
 use cartwheel_agents::{Acting, Algorithm, config_enum};
 use cartwheel_envs::Space;
 
@@ -94,6 +95,8 @@ algorithms! {
     Pqn = "pqn", in pqn: PqnConfig;
     /// Soft actor-critic.
     Sac = "sac", in sac: SacConfig;
+    /// Truncated quantile critics.
+    Tqc = "tqc", in tqc: TqcConfig;
     /// Twin delayed deep deterministic policy gradient.
     Td3 = "td3", in td3: Td3Config;
     /// Deep deterministic policy gradient.

@@ -204,6 +204,7 @@ const SHIPPED: &[(Algo, &str, &str)] = &[
     (Algo::Reinforce, "CartPole-v1", include_str!("../../configs/reinforce/CartPole-v1.toml")),
     (Algo::Pqn, "CartPole-v1", include_str!("../../configs/pqn/CartPole-v1.toml")),
     (Algo::Sac, "Pendulum-v1", include_str!("../../configs/sac/Pendulum-v1.toml")),
+    (Algo::Tqc, "Pendulum-v1", include_str!("../../configs/tqc/Pendulum-v1.toml")),
     (Algo::Td3, "Pendulum-v1", include_str!("../../configs/td3/Pendulum-v1.toml")),
     (Algo::Ddpg, "Pendulum-v1", include_str!("../../configs/ddpg/Pendulum-v1.toml")),
 ];
