@@ -12,6 +12,7 @@
 //! | [`pqn`] | Q-learning from rollouts, without replay or target network |
 //! | [`sac`] | soft actor-critic |
 //! | [`tqc`] | truncated quantile critics |
+//! | [`discrete_sac`] | soft actor-critic for actions that are counted |
 //! | [`td3`] | twin delayed DDPG |
 //! | [`mod@advantage`] | generalized advantage estimation |
 //! | [`Head`] | what the outputs of a network that acts mean |
@@ -38,6 +39,7 @@ pub mod a2c;
 pub mod actor_critic;
 pub mod advantage;
 pub mod config;
+pub mod discrete_sac;
 pub mod dqn;
 pub mod nn;
 pub mod ppo;

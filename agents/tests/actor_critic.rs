@@ -5,6 +5,7 @@
 mod support;
 
 use cartwheel_agents::a2c::A2cConfig;
+use cartwheel_agents::discrete_sac::{DiscreteSac, DiscreteSacConfig};
 use cartwheel_agents::nn::{Activation, Device, Mlp, TrainingState};
 use cartwheel_agents::ppo::PpoConfig;
 use cartwheel_agents::pqn::{Pqn, PqnConfig};
@@ -350,6 +351,39 @@ fn updates_of_tqc_are_pytorchs() {
         }
         same_networks(&tqc, &before, &networks(&case, &acting, "_after"), "TQC");
         let log_ent_coef = tqc.state().unwrap().numbers[0];
+        assert!((log_ent_coef - float(&case["log_ent_coef_after"])).abs() < 1e-5, "{log_ent_coef}");
+    }
+}
+
+#[test]
+fn updates_of_discrete_sac_are_pytorchs() {
+    let cases = recorded("discrete_sac/updates.json").as_array().unwrap().clone();
+    assert_eq!(cases.len(), 2, "a temperature that is learnt and one that is not, two and three value functions");
+    for case in cases {
+        let initial = float(&case["ent_coef"]);
+        let automatic = case["automatic"].as_bool().unwrap();
+        let config = DiscreteSacConfig {
+            learning_rate: constant(&case["learning_rate"]),
+            tau: float(&case["tau"]),
+            ent_coef: if automatic { EntCoef::Auto(initial) } else { EntCoef::Fixed(initial) },
+            target_entropy_scale: float(&case["target_entropy_scale"]),
+            n_critics: float(&case["n_critics"]) as usize,
+            net_arch: sizes(&case["net_arch"]),
+            ..DiscreteSacConfig::default()
+        };
+        let acting = Acting::new(&config, &observations(), &Space::discrete(4)).unwrap();
+        let mut sac = DiscreteSac::new(config, &acting, Device::Cpu, &mut Generator::new(0)).unwrap();
+        let before = before(&case, &acting, vec![initial.ln(), 0.0, 0.0, 0.0]);
+        sac.restore(&before, 0, 0).unwrap();
+        for (i, update) in case["updates"].as_array().unwrap().iter().enumerate() {
+            let what = format!("discrete SAC, ent_coef {initial}, update {i}");
+            sac.update(&batch(&case, &acting), NOW, &mut Generator::new(0)).unwrap();
+            close(sac.targets(), &floats(&update["targets"]), 1e-5, &format!("{what}: targets"));
+            close(sac.td_errors(), &floats(&update["td_errors"]), 1e-5, &format!("{what}: TD errors"));
+            same_metrics(&sac, &update["metrics"], &what);
+        }
+        same_networks(&sac, &before, &networks(&case, &acting, "_after"), "discrete SAC");
+        let log_ent_coef = sac.state().unwrap().numbers[0];
         assert!((log_ent_coef - float(&case["log_ent_coef_after"])).abs() < 1e-5, "{log_ent_coef}");
     }
 }

@@ -100,6 +100,9 @@ fn every_algorithm_learns_a_simple_task() {
             "reinforce" => {
                 "--set reinforce.n_steps=64 --set reinforce.learning_rate=0.01 --set reinforce.gamma=0 --n-envs 4 --steps 40000"
             }
+            "discrete-sac" => {
+                "--set discrete-sac.gamma=0 --set discrete-sac.net_arch=[64] --set discrete-sac.target_entropy_scale=0.2 --steps 5000"
+            }
             "pqn" => "--set pqn.gamma=0 --set pqn.n_steps=32 --set pqn.learning_rate=0.001 --n-envs 4 --steps 20000",
             "dqn" => "--set dqn.gamma=0 --set dqn.learning_rate=0.01 --set dqn.target_update_interval=100 --steps 4000",
             _ => "",

@@ -19,5 +19,6 @@ mod temperature;
 mod update;
 
 pub use config::{EntCoef, SacConfig};
+pub(crate) use temperature::Temperature;
 pub use update::{LeastCritics, Sac, Soft};
 pub(crate) use update::{SoftCritics, SoftRule};

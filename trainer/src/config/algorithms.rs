@@ -2,6 +2,7 @@
 
 use cartwheel_agents::a2c::A2cConfig;
 use cartwheel_agents::config::Section;
+use cartwheel_agents::discrete_sac::DiscreteSacConfig;
 use cartwheel_agents::dqn::DqnConfig;
 use cartwheel_agents::ppo::PpoConfig;
 use cartwheel_agents::pqn::PqnConfig;
@@ -97,6 +98,8 @@ algorithms! {
     Sac = "sac", in sac: SacConfig;
     /// Truncated quantile critics.
     Tqc = "tqc", in tqc: TqcConfig;
+    /// Soft actor-critic for actions that are counted.
+    DiscreteSac = "discrete-sac", in discrete_sac: DiscreteSacConfig;
     /// Twin delayed deep deterministic policy gradient.
     Td3 = "td3", in td3: Td3Config;
     /// Deep deterministic policy gradient.
