@@ -10,7 +10,9 @@
 use std::error::Error;
 use std::process::ExitCode;
 
-use cartwheel::agents::nn::{Activation, Device, DeviceError, Mlp, Net, Network, NnError, Optimizer, TrainingState};
+use cartwheel::agents::nn::{
+    Activation, Device, DeviceError, Method, Mlp, Net, Network, NnError, Optimizer, TrainingState,
+};
 use cartwheel::agents::{
     Acting, ActionHead, Algorithm, AnyLearner, Batch, Data, EpsilonSchedule, Exploration, Features, Head, Learner,
     LearnerState, OffPolicy, Progress, ReplayUse, Returns, config, restore_networks,
@@ -125,7 +127,12 @@ impl OffPolicy for Munchausen {
 
         self.errors.clear();
         let mut sum_q = 0.0;
-        let optimizer = Optimizer { learning_rate: self.config.learning_rate, eps: 1e-8, max_grad_norm: f32::INFINITY };
+        let optimizer = Optimizer {
+            method: Method::Adam,
+            learning_rate: self.config.learning_rate,
+            eps: 1e-8,
+            max_grad_norm: f32::INFINITY,
+        };
         let mut loss = |q: &[f32], slope: &mut [f32]| {
             let mut sum = 0.0;
             for (i, (&action, y)) in taken.iter().zip(&self.targets).enumerate() {

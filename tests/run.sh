@@ -42,7 +42,7 @@ step "the adapter to gymnasium-rs"
 bash envs/gymnasium-rs/test.sh
 
 step "the command, with which the wheel's tests train"
-cargo build --release --workspace
+cargo test --release --workspace --no-run
 
 step "the Python wheel"
 bash python/test.sh

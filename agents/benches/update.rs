@@ -8,7 +8,7 @@
 
 use cartwheel_agents::dqn::{Dqn, DqnConfig};
 use cartwheel_agents::nn::{
-    Activations, Cpu, Device, Isa, Mlp, Net, Network, Optimizer, Stock, TrainingState, prepare_thread,
+    Activations, Cpu, Device, Isa, Method, Mlp, Net, Network, Optimizer, Stock, TrainingState, prepare_thread,
 };
 use cartwheel_agents::{Batch, OffPolicy as _, Progress, argmax};
 use cartwheel_envs::{ActionRows, Generator};
@@ -107,7 +107,7 @@ fn stock_update(network: &mut Stock<Cpu>, batch: &Batch) -> f32 {
     let q = network.forward(Net::Target, &batch.next_observations, n).expect("the processor works");
     let targets: Vec<f32> = (0..n).map(|i| batch.returns[i] + batch.discounts[i] * q[i * stride + greedy[i]]).collect();
     let ActionRows::Discrete(actions) = &batch.actions else { panic!("discrete actions") };
-    let optimizer = Optimizer { learning_rate: 1e-3, eps: 1e-8, max_grad_norm: 10.0 };
+    let optimizer = Optimizer { method: Method::Adam, learning_rate: 1e-3, eps: 1e-8, max_grad_norm: 10.0 };
     let mut loss = |q: &[f32], slope: &mut [f32]| {
         let mut sum = 0.0;
         for (i, target) in targets.iter().enumerate() {

@@ -151,8 +151,8 @@ pub struct RolloutUse {
     pub n_steps: usize,
     /// Gradient steps on each transition.
     pub epochs: usize,
-    /// Transitions in a gradient step.
-    pub batch_size: usize,
+    /// Transitions in a gradient step; none for all of a rollout.
+    pub batch_size: Option<usize>,
     /// Discount a step.
     pub gamma: f32,
 }
@@ -166,11 +166,11 @@ impl Data {
         }
     }
 
-    /// Transitions in a gradient step.
-    pub fn batch_size(&self) -> usize {
+    /// Transitions in a gradient step with `n_envs` environments.
+    pub fn batch_size(&self, n_envs: usize) -> usize {
         match self {
             Self::Replay(replay) => replay.batch_size,
-            Self::Rollouts(rollouts) => rollouts.batch_size,
+            Self::Rollouts(rollouts) => rollouts.batch_size.unwrap_or(rollouts.n_steps * n_envs),
         }
     }
 

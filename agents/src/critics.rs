@@ -1,4 +1,5 @@
-//! Value functions of states and continuous actions: what actor-critic methods with replay learn beside their policy.
+//! Value functions of states and continuous actions, or quantiles of what they are worth: what actor-critic methods with
+//! replay learn beside their policy.
 
 use cartwheel_envs::Generator;
 
@@ -8,12 +9,14 @@ use crate::nn::{Activation, Device, DeviceError, Mlp, Net, Network, NnError, Opt
 /// cautious estimate (Fujimoto et al. 2018, *Addressing function approximation error in actor-critic methods*).
 pub(crate) struct Critics {
     networks: Vec<Box<dyn Network>>,
+    /// Numbers that each says of a row.
+    outputs: usize,
     /// Numbers of an observation and of an action.
     features: usize,
     dimensions: usize,
     /// Observations with actions, a row each.
     x: Vec<f32>,
-    /// The value of each row by each network, and by which it is least.
+    /// What each network says of each row, and the least value of it.
     values: Vec<Vec<f32>>,
     least: Vec<f32>,
     slope: Vec<f32>,
@@ -29,34 +32,44 @@ pub(crate) enum Climb {
     Least,
     /// The first network's, as in TD3.
     First,
+    /// The mean of all that all networks say, as in TQC.
+    Mean,
 }
 
 /// What a regression reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Regression {
-    /// Mean of (Q(s, a) − y)², summed over the networks.
+    /// The mean loss, such as (Q(s, a) − y)², summed over the networks.
     pub(crate) loss: f32,
     /// Mean of Q(s, a) over batch and networks.
     pub(crate) mean_q: f32,
 }
 
+/// What value functions are built as.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape<'a> {
+    /// Numbers of an observation and of an action.
+    pub(crate) widths: (usize, usize),
+    /// Units of each hidden layer.
+    pub(crate) net_arch: &'a [usize],
+    /// What each says of a state and an action: 1 for its value.
+    pub(crate) outputs: usize,
+    /// What follows each hidden layer.
+    pub(crate) activation: Activation,
+}
+
 impl Critics {
     /// `count` fresh networks, initialized from `rng`.
-    pub(crate) fn new(
-        count: usize,
-        (features, dimensions): (usize, usize),
-        net_arch: &[usize],
-        activation: Activation,
-        device: Device,
-        rng: &mut Generator,
-    ) -> Result<Self, NnError> {
+    pub(crate) fn new(count: usize, shape: Shape<'_>, device: Device, rng: &mut Generator) -> Result<Self, NnError> {
+        let Shape { widths: (features, dimensions), net_arch, outputs, activation } = shape;
         let mut build = || {
-            let mlp = Mlp::new(features + dimensions, net_arch, 1, activation);
+            let mlp = Mlp::new(features + dimensions, net_arch, outputs, activation);
             let state = TrainingState::new(mlp.init(rng));
             device.build(mlp, &state)
         };
         Ok(Self {
             networks: (0..count).map(|_| build()).collect::<Result<_, _>>()?,
+            outputs,
             features,
             dimensions,
             x: Vec::new(),
@@ -66,6 +79,11 @@ impl Critics {
             by_action: Vec::new(),
             errors: Vec::new(),
         })
+    }
+
+    /// Numbers that each network says of a state and an action: 1 where it is the value.
+    pub(crate) fn outputs(&self) -> usize {
+        self.outputs
     }
 
     /// The networks, for checkpoints.
@@ -78,7 +96,7 @@ impl Critics {
         &mut self.networks
     }
 
-    /// Mean |y − Q(s, a)| of each row of the last regression, before it.
+    /// How far the values of each row were from their targets before the last regression, the mean over the networks.
     pub(crate) fn errors(&self) -> &[f32] {
         &self.errors
     }
@@ -100,14 +118,29 @@ impl Critics {
         Ok(&self.least)
     }
 
+    /// What each network says of each row, [`outputs`](Self::outputs) numbers a row.
+    pub(crate) fn all(&mut self, net: Net, observations: &[f32], actions: &[f32]) -> Result<&[Vec<f32>], DeviceError> {
+        let n = self.join(observations, actions);
+        self.forward(net, n)?;
+        Ok(&self.values)
+    }
+
+    fn forward(&mut self, net: Net, n: usize) -> Result<(), DeviceError> {
+        for (network, values) in self.networks.iter_mut().zip(&mut self.values) {
+            let (stride, outputs) = (network.mlp().output_stride(), network.mlp().outputs());
+            values.clear();
+            let rows = network.forward(net, &self.x, n)?.chunks_exact(stride).take(n);
+            rows.for_each(|row| values.extend_from_slice(&row[..outputs]));
+        }
+        Ok(())
+    }
+
     fn evaluate(&mut self, net: Net, n: usize) -> Result<(), DeviceError> {
+        self.forward(net, n)?;
         self.least.clear();
         self.least.resize(n, f32::INFINITY);
-        for (network, values) in self.networks.iter_mut().zip(&mut self.values) {
-            let stride = network.mlp().output_stride();
-            values.clear();
-            values.extend(network.forward(net, &self.x, n)?.chunks_exact(stride).take(n).map(|row| row[0]));
-            self.least.iter_mut().zip(&*values).for_each(|(least, value)| *least = least.min(*value));
+        for values in &self.values {
+            self.least.iter_mut().zip(values).for_each(|(least, value)| *least = least.min(*value));
         }
         Ok(())
     }
@@ -115,27 +148,44 @@ impl Critics {
     /// A step of each network towards `targets`, down `scale` times the mean square error, each row with its weight.
     pub(crate) fn regress(
         &mut self,
-        (observations, actions): (&[f32], &[f32]),
+        now: (&[f32], &[f32]),
         targets: &[f32],
         weights: &[f32],
         scale: f32,
         optimizer: &Optimizer,
     ) -> Result<Regression, DeviceError> {
+        let share = 1.0 / targets.len() as f32;
+        self.learn(now, optimizer, &mut |i, q, slope| {
+            let error = q[0] - targets[i];
+            slope[0] = 2.0 * scale * share * weights[i] * error;
+            (share * weights[i] * error * error, error.abs())
+        })
+    }
+
+    /// A step of each network down `loss`, which is given a row's number and what a network says of it, writes the slope by
+    /// that, and answers the row's part of the loss and how far from its target the value was.
+    pub(crate) fn learn(
+        &mut self,
+        (observations, actions): (&[f32], &[f32]),
+        optimizer: &Optimizer,
+        row: &mut dyn FnMut(usize, &[f32], &mut [f32]) -> (f32, f32),
+    ) -> Result<Regression, DeviceError> {
         let n = self.join(observations, actions);
         self.errors.clear();
         self.errors.resize(n, 0.0);
-        let (count, share) = (self.networks.len() as f32, 1.0 / n as f32);
+        let (count, outputs) = (self.networks.len() as f32, self.outputs());
+        let of_mean = 1.0 / (n as f32 * count * outputs as f32);
         let mut result = Regression::default();
         for network in &mut self.networks {
             let (stride, errors) = (network.mlp().output_stride(), &mut self.errors);
             let mut loss = |q: &[f32], slope: &mut [f32]| {
                 let mut sum = 0.0;
-                for (i, (y, weight)) in targets.iter().zip(weights).enumerate() {
-                    let error = q[i * stride] - y;
-                    sum += share * weight * error * error;
-                    slope[i * stride] = 2.0 * scale * share * weight * error;
-                    errors[i] += error.abs() / count;
-                    result.mean_q += share * q[i * stride] / count;
+                let rows = q.chunks_exact(stride).zip(slope.chunks_exact_mut(stride)).zip(errors.iter_mut());
+                for (i, ((q, slope), error)) in rows.enumerate() {
+                    let (loss, off) = row(i, &q[..outputs], &mut slope[..outputs]);
+                    sum += loss;
+                    *error += off / count;
+                    result.mean_q += of_mean * q[..outputs].iter().sum::<f32>();
                 }
                 sum
             };
@@ -155,29 +205,32 @@ impl Critics {
         let columns = self.features..self.features + self.dimensions;
         self.by_action.clear();
         self.by_action.resize(n * self.dimensions, 0.0);
-        let climbed = match climb {
-            Climb::Least => self.networks.len(),
-            Climb::First => 1,
-        };
         self.evaluate(Net::Online, n)?;
-        let chosen = if climb == Climb::First { &self.values[0] } else { &self.least };
-        let mean = chosen.iter().sum::<f32>() / n as f32;
+        let outputs = self.outputs();
+        let (climbed, part) = match climb {
+            Climb::Mean => (self.networks.len(), 1.0 / (self.networks.len() * outputs) as f32),
+            Climb::Least => (self.networks.len(), 1.0),
+            Climb::First => (1, 1.0),
+        };
         // Of equals the first is the least.
-        let mut taken = vec![false; n];
+        let (mut taken, mut sum) = (vec![false; n], 0.0);
         for (network, values) in self.networks.iter_mut().zip(&self.values).take(climbed) {
             let stride = network.mlp().output_stride();
             self.slope.clear();
             self.slope.resize(n * stride, 0.0);
-            for (i, (value, chosen)) in values.iter().zip(chosen).enumerate() {
-                if value == chosen && !taken[i] {
+            for (i, (values, slope)) in
+                values.chunks_exact(outputs).zip(self.slope.chunks_exact_mut(stride)).enumerate()
+            {
+                if climb != Climb::Least || (values[0] == self.least[i] && !taken[i]) {
                     taken[i] = true;
-                    self.slope[i * stride] = 1.0;
+                    slope[..outputs].fill(part);
+                    sum += part * values.iter().sum::<f32>();
                 }
             }
             let slopes = network.input_gradient(Net::Online, &self.x, n, &self.slope, columns.clone())?;
             self.by_action.iter_mut().zip(slopes).for_each(|(sum, slope)| *sum += slope);
         }
-        Ok((&self.by_action, mean))
+        Ok((&self.by_action, sum / n as f32))
     }
 
     /// Moves each target by the share `tau` of its distance.
@@ -190,21 +243,30 @@ impl Critics {
 mod tests {
     use super::*;
 
+    const SHAPE: Shape<'_> = Shape { widths: (3, 2), net_arch: &[16, 8], outputs: 1, activation: Activation::Tanh };
+
+    fn mean_of(values: &[Vec<f32>]) -> Vec<f32> {
+        values[0].iter().zip(&values[1]).map(|(a, b)| 0.5 * (a + b)).collect()
+    }
+
     #[test]
-    fn slopes_by_actions_are_those_of_the_least_or_the_first() {
+    fn slopes_by_actions_are_those_of_the_least_the_first_or_the_mean() {
         let mut rng = Generator::new(3);
-        let mut critics =
-            Critics::new(2, (3, 2), &[16, 8], Activation::Tanh, Device::Cpu, &mut rng).expect("a processor");
+        let mut critics = Critics::new(2, SHAPE, Device::Cpu, &mut rng).expect("a processor");
         let mut draw = |n: usize| (0..n).map(|_| rng.uniform(-3.0, 3.0) as f32).collect::<Vec<_>>();
         let (observations, actions) = (draw(3 * 64), draw(2 * 64));
-        for climb in [Climb::Least, Climb::First] {
+        for climb in [Climb::Least, Climb::First, Climb::Mean] {
             let (slopes, mean) = critics.by_action(&observations, &actions, climb).expect("a processor");
             let (slopes, mean) = (slopes.to_vec(), mean);
             let mut value = |at: usize, by: f32| {
                 let mut moved = actions.clone();
                 moved[at] += by;
                 let least = critics.least(Net::Online, &observations, &moved).expect("a processor").to_vec();
-                if climb == Climb::Least { least } else { critics.values[0].clone() }
+                match climb {
+                    Climb::Least => least,
+                    Climb::First => critics.values[0].clone(),
+                    Climb::Mean => mean_of(&critics.values),
+                }
             };
             assert!((value(0, 0.0).iter().sum::<f32>() / 64.0 - mean).abs() < 1e-5);
             for (at, slope) in slopes.iter().enumerate() {

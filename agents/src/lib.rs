@@ -6,7 +6,13 @@
 //! | [`Algorithm`] | what makes an algorithm: how it acts, explores, and learns from which data |
 //! | [`dqn`] | deep Q-network: its hyperparameters and its update rule |
 //! | [`ppo`] | proximal policy optimization |
+//! | [`a2c`] | advantage actor-critic |
+//! | [`reinforce`] | the policy gradient of whole episodes |
+//! | [`actor_critic`] | what these three share |
+//! | [`pqn`] | Q-learning from rollouts, without replay or target network |
 //! | [`sac`] | soft actor-critic |
+//! | [`tqc`] | truncated quantile critics |
+//! | [`discrete_sac`] | soft actor-critic for actions that are counted |
 //! | [`td3`] | twin delayed DDPG |
 //! | [`mod@advantage`] | generalized advantage estimation |
 //! | [`Head`] | what the outputs of a network that acts mean |
@@ -29,13 +35,19 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod a2c;
+pub mod actor_critic;
 pub mod advantage;
 pub mod config;
+pub mod discrete_sac;
 pub mod dqn;
 pub mod nn;
 pub mod ppo;
+pub mod pqn;
+pub mod reinforce;
 pub mod sac;
 pub mod td3;
+pub mod tqc;
 
 mod algorithm;
 mod critics;

@@ -53,6 +53,9 @@ struct Description {
     /// Not there in files of networks that are not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     dueling: bool,
+    /// Not there in files of networks that are not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    layer_norm: bool,
     /// Not there in files of networks of action values.
     #[serde(default, skip_serializing_if = "is_default")]
     head: Head,
@@ -93,6 +96,7 @@ impl Policy {
             net_arch: acting.mlp.hidden().to_vec(),
             activation_fn: acting.mlp.activation().to_string(),
             dueling: acting.mlp.is_dueling(),
+            layer_norm: acting.mlp.is_normalized(),
             head: acting.actions.head(),
             statistics: Vec::new(),
         };
@@ -115,6 +119,7 @@ impl Policy {
         let actions = ActionHead::new(description.head, &description.action_space).map_err(PolicyError::Space)?;
         let (inputs, outputs) = (features.width(), actions.outputs());
         let mlp = match description.head {
+            _ if description.layer_norm => Mlp::layer_norm(inputs, &description.net_arch, outputs, activation),
             Head::QValues if description.dueling => Mlp::dueling(inputs, &description.net_arch, outputs, activation),
             Head::QValues | Head::Categorical | Head::SquashedGaussian | Head::Tanh => {
                 Mlp::new(inputs, &description.net_arch, outputs, activation)
@@ -276,6 +281,7 @@ mod tests {
         for (name, head, new, actions) in [
             ("plain", Head::QValues, Mlp::new as fn(_, &[usize], _, _) -> Mlp, &four),
             ("dueling", Head::QValues, Mlp::dueling, &four),
+            ("normalized", Head::QValues, Mlp::layer_norm, &four),
             ("categorical", Head::Categorical, Mlp::new, &four),
             ("squashed", Head::SquashedGaussian, Mlp::new, &arms),
             ("gaussian", Head::Gaussian, |i, h, o, a| Mlp::gaussian(i, h, o / 2, a), &arms),

@@ -2,45 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod support;
+
 use cartwheel_agents::dqn::{Dqn, DqnConfig};
-use cartwheel_agents::nn::{Device, Mlp, NamedTensor, TrainingState};
+use cartwheel_agents::nn::{Device, TrainingState};
 use cartwheel_agents::{Batch, Learner as _, LearnerState, OffPolicy as _, Progress};
 use cartwheel_envs::{ActionRows, Generator};
 use serde_json::Value;
-
-fn floats(value: &Value) -> Vec<f32> {
-    match value {
-        Value::Array(items) => items.iter().flat_map(floats).collect(),
-        number => vec![number.as_f64().unwrap() as f32],
-    }
-}
-
-fn shape(value: &Value) -> Vec<usize> {
-    match value {
-        Value::Array(items) => [vec![items.len()], shape(&items[0])].concat(),
-        _ => vec![],
-    }
-}
-
-fn flat(mlp: &Mlp, state: &Value) -> Vec<f32> {
-    let find = |name: &str| {
-        let value = &state[name];
-        Some(NamedTensor { name: name.into(), shape: shape(value), values: floats(value) })
-    };
-    mlp.flatten(find).unwrap()
-}
-
-fn close(found: &[f32], expected: &[f32], tolerance: f32, what: &str) {
-    assert_eq!(found.len(), expected.len(), "{what}");
-    for (found, expected) in found.iter().zip(expected) {
-        assert!((found - expected).abs() <= tolerance * expected.abs().max(1.0), "{what}: {found} for {expected}");
-    }
-}
+use support::{close, flat, floats, recorded};
 
 #[test]
 fn an_update_is_pytorchs() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/dqn/updates.json");
-    let cases: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let cases: Vec<Value> = serde_json::from_value(recorded("dqn/updates.json")).unwrap();
     assert_eq!(cases.len(), 8, "single and double, Huber and MSE; weighted, dueling, both");
     for case in cases {
         let of = ["double_q", "dueling", "loss_name", "weights"].map(|key| format!("{key} {}", case[key]));

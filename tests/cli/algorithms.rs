@@ -18,6 +18,10 @@ fn algorithms(folder: &Folder) -> Vec<(String, bool)> {
 fn small(section: &str) -> String {
     let keys = match section {
         "ppo" => "net_arch=[16] n_steps=32 batch_size=48 n_epochs=2",
+        "a2c" => "net_arch=[16] n_steps=8",
+        "reinforce" => "net_arch=[16] n_steps=8 baseline_steps=2",
+        "pqn" => "net_arch=[16] n_steps=32 batch_size=48 n_epochs=2",
+        "tqc" => "net_arch=[16] learning_starts=200 batch_size=16 buffer_size=3000 n_quantiles=5",
         _ => "net_arch=[16] learning_starts=200 batch_size=16 buffer_size=3000",
     };
     keys.split(' ').map(|key| format!("--set {section}.{key} ")).collect()
@@ -92,6 +96,14 @@ fn every_algorithm_learns_a_simple_task() {
     for (algo, counted) in algorithms(&folder) {
         let settings = match algo.as_str() {
             "ppo" => "--set ppo.n_steps=64 --set ppo.learning_rate=0.003 --n-envs 4 --steps 8000",
+            "a2c" => "--set a2c.learning_rate=0.003 --n-envs 4 --steps 20000",
+            "reinforce" => {
+                "--set reinforce.n_steps=64 --set reinforce.learning_rate=0.01 --set reinforce.gamma=0 --n-envs 4 --steps 40000"
+            }
+            "discrete-sac" => {
+                "--set discrete-sac.gamma=0 --set discrete-sac.net_arch=[64] --set discrete-sac.target_entropy_scale=0.2 --steps 5000"
+            }
+            "pqn" => "--set pqn.gamma=0 --set pqn.n_steps=32 --set pqn.learning_rate=0.001 --n-envs 4 --steps 20000",
             "dqn" => "--set dqn.gamma=0 --set dqn.learning_rate=0.01 --set dqn.target_update_interval=100 --steps 4000",
             _ => "",
         };

@@ -214,7 +214,8 @@ impl<'a> Experiment<'a> {
         };
         self.check_rollouts(&observation_space, &acting)?;
         let mlp = &acting.mlp;
-        let placement = settings.train.device.resolve(mlp.num_parameters(), algorithm.data().batch_size())?;
+        let batch_size = algorithm.data().batch_size(settings.env.n_envs);
+        let placement = settings.train.device.resolve(mlp.num_parameters(), batch_size)?;
         // A run that goes on has its weights in its checkpoint.
         let init_from = settings.train.init_from.as_deref().filter(|_| !self.has_checkpoint());
         let init = init_from.map(|path| initial_weights(Path::new(path))).transpose();

@@ -4,7 +4,7 @@ use cartwheel_envs::{ActionRows, Generator};
 
 use super::{DqnConfig, Loss};
 use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
-use crate::nn::{Device, DeviceError, Mlp, Net, Network, NnError, Optimizer, TrainingState};
+use crate::nn::{Device, DeviceError, Method, Mlp, Net, Network, NnError, Optimizer, TrainingState};
 use crate::policy::argmax;
 
 /// A Q-network that learns.
@@ -85,6 +85,7 @@ impl OffPolicy for Dqn {
         self.errors.clear();
         let mut sum_q = 0.0;
         let optimizer = Optimizer {
+            method: Method::Adam,
             learning_rate: self.config.learning_rate,
             eps: self.config.adam_eps,
             max_grad_norm: self.config.clip(),

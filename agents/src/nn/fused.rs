@@ -8,11 +8,11 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dfdx::prelude::*;
-use dfdx::tensor_ops::AdamConfig;
 
 use super::matmul::vectorized;
 use super::mlp::{Activations, Mlp};
-use super::network::{Loss, Net, Network, Optimizer, StepStats, TrainingState};
+use super::network::{Loss, Net, Network, StepStats, TrainingState};
+use super::optimizer::Optimizer;
 use super::{DeviceError, NnError};
 
 type Buffer = <Cpu as Storage<f32>>::Vec;
@@ -130,7 +130,8 @@ impl Network for Fused {
             scale(self.mlp.isa(), gradient, optimizer.max_grad_norm / (grad_norm + 1e-6));
         }
         self.steps = self.steps.saturating_add(1);
-        adam(optimizer)
+        optimizer
+            .adam(self.steps)
             .try_update(self.steps, &mut self.parameters, &mut self.first_moment, &mut self.second_moment, gradient)
             .map_err(DeviceError::new)?;
         self.parameters.copy_into(Arc::make_mut(&mut self.host).as_mut_slice());
@@ -194,11 +195,6 @@ impl Network for Fused {
         self.steps = state.steps;
         Ok(())
     }
-}
-
-/// dfdx's Adam with our settings.
-pub(super) fn adam(optimizer: &Optimizer) -> AdamConfig {
-    AdamConfig { lr: optimizer.learning_rate, eps: optimizer.eps, ..Default::default() }
 }
 
 /// Gradients that keep only the parameters' entry from one backward pass to the next.

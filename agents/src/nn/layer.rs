@@ -20,6 +20,8 @@ pub(super) struct Layer {
     pub(super) linears: Vec<Linear>,
     /// 1 where W has parameters and 0 elsewhere, if a column reads fewer inputs than another does.
     pub(super) mask: Option<Vec<f32>>,
+    /// Whether its outputs are normalized: scale and shift of each column lie behind b.
+    pub(super) norm: bool,
 }
 
 /// A linear map as people and PyTorch know it, at its place in a layer's matrix.
@@ -60,10 +62,11 @@ pub struct TensorMismatch {
 
 /// Adds a layer of these linear maps to a network of `inputs` inputs.
 pub(super) fn add_layer(layers: &mut Vec<Layer>, inputs: usize, linears: Vec<Linear>) {
-    let (inputs, weight) = layers.last().map_or((inputs, 0), |below| (below.outputs, below.bias + below.outputs));
+    let (inputs, weight) = layers.last().map_or((inputs, 0), |below| (below.outputs, below.end()));
     let used = linears.iter().map(|linear| linear.outputs.end).max().unwrap_or(0);
     let outputs = pad(used);
-    let mut layer = Layer { inputs, outputs, used, weight, bias: weight + inputs * outputs, linears, mask: None };
+    let bias = weight + inputs * outputs;
+    let mut layer = Layer { inputs, outputs, used, weight, bias, linears, mask: None, norm: false };
     if layer.linears.iter().any(|linear| linear.inputs != layer.linears[0].inputs) {
         let mut mask = vec![0.0; inputs * outputs];
         layer.linears.iter().flat_map(|linear| layer.weights(linear)).for_each(|at| mask[at - weight] = 1.0);
@@ -84,7 +87,41 @@ pub(super) fn sequential(inputs: usize, hidden: &[usize], outputs: usize) -> Vec
     layers
 }
 
+/// The layers of `torch.nn.Sequential(Linear, LayerNorm, activation, ..., Linear)`.
+pub(super) fn normalized(inputs: usize, hidden: &[usize], outputs: usize) -> Vec<Layer> {
+    let (mut layers, mut width) = (Vec::with_capacity(hidden.len() + 1), inputs);
+    for (l, &units) in hidden.iter().chain([&outputs]).enumerate() {
+        let linear = Linear { name: format!("{}", 3 * l), inputs: 0..width, outputs: 0..units };
+        add_layer(&mut layers, inputs, vec![linear]);
+        if let Some(layer) = layers.last_mut().filter(|_| l < hidden.len()) {
+            layer.norm = true;
+            // Vectors that hang on no input, in the places behind the biases.
+            for (part, place) in [("weight", layer.outputs), ("bias", 2 * layer.outputs)] {
+                let name = format!("{}.{part}", 3 * l + 1);
+                layer.linears.push(Linear { name, inputs: 0..0, outputs: place..place + units });
+            }
+        }
+        width = units;
+    }
+    layers
+}
+
 impl Layer {
+    /// Where the next layer begins in the flat buffer.
+    pub(super) fn end(&self) -> usize {
+        self.bias + if self.norm { 3 } else { 1 } * self.outputs
+    }
+
+    /// Where the scale of each normalized output lies.
+    pub(super) fn gain(&self) -> Range<usize> {
+        self.bias + self.outputs..self.bias + 2 * self.outputs
+    }
+
+    /// Where what is added to it lies.
+    pub(super) fn shift(&self) -> Range<usize> {
+        self.bias + 2 * self.outputs..self.bias + 3 * self.outputs
+    }
+
     /// Where a linear map's weights lie in the flat buffer, output by output.
     pub(super) fn weights(&self, linear: &Linear) -> impl Iterator<Item = usize> + use<> {
         let (weight, stride, inputs) = (self.weight, self.outputs, linear.inputs.clone());

@@ -12,7 +12,8 @@ use cartwheel_envs::Generator;
 
 use super::activation::{Activation, activate, scale_by_slope};
 use super::dueling::{self, Dueling};
-use super::layer::{Layer, Linear, NamedTensor, TensorMismatch, add_layer, sequential};
+use super::layer::{Layer, Linear, NamedTensor, TensorMismatch, add_layer, normalized, sequential};
+use super::layer_norm::{self, Normalized};
 use super::matmul::{Epilogue, Strided, add_column_sums, matmul, products_of_rows, transpose};
 use super::orthogonal::orthogonal;
 use super::simd::Isa;
@@ -28,8 +29,18 @@ pub struct Mlp {
     isa: Isa,
 }
 
-/// Looks at a layer on the way back: the layer, its number, the gradient by its outputs, and the outputs of all layers.
-type Visit<'a> = &'a mut dyn FnMut(&Layer, usize, &[f32], &[Vec<f32>]);
+/// A layer on the way back.
+struct Passed<'a> {
+    layer: &'a Layer,
+    /// Its number.
+    number: usize,
+    /// The gradient by what its matrix product came to.
+    dy: &'a [f32],
+    /// The outputs of all layers.
+    outputs: &'a [Vec<f32>],
+    /// What its normalization left, if it has one.
+    normalized: &'a Normalized,
+}
 
 /// What a forward pass leaves for a backward pass, reused from call to call.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +49,8 @@ pub struct Activations {
     outputs: Vec<Vec<f32>>,
     /// The gradients of the same.
     gradients: Vec<Vec<f32>>,
+    /// Of each layer that is normalized.
+    normalized: Vec<Normalized>,
     /// A transposed weight matrix.
     transposed: Vec<f32>,
 }
@@ -55,6 +68,11 @@ impl Mlp {
     pub fn dueling(inputs: usize, hidden: &[usize], actions: usize, activation: Activation) -> Self {
         let (layers, dueling) = dueling::layers(inputs, hidden, actions);
         Self { layers, dueling: Some(dueling), ..Self::new(inputs, hidden, actions, activation) }
+    }
+
+    /// A network as [`new`](Self::new)'s whose hidden layers are normalized before their activation (Ba et al. 2016).
+    pub fn layer_norm(inputs: usize, hidden: &[usize], outputs: usize, activation: Activation) -> Self {
+        Self { layers: normalized(inputs, hidden, outputs), ..Self::new(inputs, hidden, outputs, activation) }
     }
 
     /// A network whose outputs are the means of a Gaussian of so many `dimensions` and, after them, the logarithms of its
@@ -97,7 +115,7 @@ impl Mlp {
 
     /// Length of the flat buffer, padding included.
     pub fn flat_len(&self) -> usize {
-        self.last().bias + self.last().outputs
+        self.last().end()
     }
 
     /// Parameters as people count them.
@@ -123,7 +141,15 @@ impl Mlp {
                 }
             }
         }
+        self.begin_norms(&mut flat);
         flat
+    }
+
+    /// What is normalized begins unscaled.
+    fn begin_norms(&self, flat: &mut [f32]) {
+        for layer in self.layers.iter().filter(|layer| layer.norm) {
+            flat[layer.gain()][..layer.used].fill(1.0);
+        }
     }
 
     /// Fresh parameters as Stable-Baselines3's actor-critic policies have them (`ortho_init`): orthogonal weights, scaled
@@ -139,6 +165,7 @@ impl Mlp {
                 }
             }
         }
+        self.begin_norms(&mut flat);
         flat
     }
 
@@ -155,13 +182,14 @@ impl Mlp {
             let output = &mut rest[0][..batch * layer.outputs];
             let bias = &params[layer.bias..];
             let hidden = l + 1 < self.layers.len();
-            let epilogue = match (hidden, self.activation) {
-                (true, Activation::Relu) => Epilogue::BiasRelu(bias),
-                _ => Epilogue::Bias(bias),
-            };
+            let at_once = hidden && !layer.norm && self.activation == Activation::Relu;
+            let epilogue = if at_once { Epilogue::BiasRelu(bias) } else { Epilogue::Bias(bias) };
             let (k, n) = (layer.inputs, layer.outputs);
             matmul(self.isa, batch, n, k, Strided::rows(input, k), &params[layer.weight..], output, epilogue);
-            if hidden && self.activation != Activation::Relu {
+            if layer.norm {
+                layer_norm::forward(layer, params, output, &mut scratch.normalized[l]);
+            }
+            if hidden && !at_once {
                 activate(self.isa, self.activation, output);
             }
         }
@@ -216,15 +244,20 @@ impl Mlp {
         output_gradient: &[f32],
         gradient: &mut [f32],
     ) {
-        self.propagate(params, batch, scratch, output_gradient, &mut |layer, l, dy, outputs| {
+        self.propagate(params, batch, scratch, output_gradient, &mut |passed| {
+            let Passed { layer, number, dy, outputs, normalized } = passed;
             let (k, n) = (layer.inputs, layer.outputs);
-            let input = if l == 0 { x } else { outputs[l - 1].as_slice() };
+            let input = if number == 0 { x } else { outputs[number - 1].as_slice() };
             let dw = &mut gradient[layer.weight..layer.weight + k * n];
             matmul(self.isa, k, n, batch, Strided::transposed(input, k), dy, dw, Epilogue::Accumulate);
             if let Some(mask) = &layer.mask {
                 dw.iter_mut().zip(mask).for_each(|(dw, mask)| *dw *= mask);
             }
             add_column_sums(self.isa, dy, &mut gradient[layer.bias..layer.bias + n]);
+            if layer.norm {
+                let of_norm = &mut gradient[layer.gain().start..layer.shift().end];
+                of_norm.iter_mut().zip(&normalized.gradient).for_each(|(sum, own)| *sum += own);
+            }
         });
     }
 
@@ -243,8 +276,8 @@ impl Mlp {
         to: &mut Vec<f32>,
     ) {
         to.clear();
-        self.propagate(params, batch, scratch, output_gradient, &mut |layer, l, dy, _| {
-            if l == 0 {
+        self.propagate(params, batch, scratch, output_gradient, &mut |Passed { layer, number, dy, .. }| {
+            if number == 0 {
                 let n = layer.outputs;
                 let weights = &params[layer.weight + columns.start * n..layer.weight + columns.end * n];
                 to.resize(batch * columns.len(), 0.0);
@@ -253,17 +286,16 @@ impl Mlp {
         });
     }
 
-    /// Goes back through the layers from the last one on, calling `visit` with each layer, its number, the gradient by
-    /// its outputs and the outputs of all layers.
+    /// Goes back through the layers from the last one on, calling `visit` with each.
     fn propagate(
         &self,
         params: &[f32],
         batch: usize,
         scratch: &mut Activations,
         output_gradient: &[f32],
-        visit: Visit<'_>,
+        visit: &mut dyn FnMut(Passed<'_>),
     ) {
-        let Activations { outputs, gradients, transposed } = scratch;
+        let Activations { outputs, gradients, normalized, transposed } = scratch;
         let last = self.layers.len() - 1;
         if let Some(dueling) = &self.dueling {
             dueling.spread(output_gradient, self.output_stride(), &mut gradients[last][..batch * self.output_stride()]);
@@ -273,7 +305,7 @@ impl Mlp {
             let (below, above) = gradients.split_at_mut(l);
             let given = l == last && self.dueling.is_none();
             let dy = if given { &output_gradient[..batch * n] } else { &above[0][..batch * n] };
-            visit(layer, l, dy, outputs);
+            visit(Passed { layer, number: l, dy, outputs, normalized: &normalized[l] });
             if let Some(dx) = below.last_mut() {
                 transposed.resize(transposed.len().max(k * n), 0.0);
                 transpose(self.isa, &params[layer.weight..layer.weight + k * n], k, n, transposed);
@@ -281,6 +313,9 @@ impl Mlp {
                 // The head's padding is zeros: its columns need not be summed over.
                 matmul(self.isa, batch, k, layer.used, Strided::rows(dy, n), transposed, dx, Epilogue::Zero);
                 scale_by_slope(self.isa, self.activation, &outputs[l - 1][..batch * k], dx);
+                if self.layers[l - 1].norm {
+                    layer_norm::backward(&self.layers[l - 1], params, dx, &mut normalized[l - 1]);
+                }
             }
         }
     }
@@ -300,6 +335,9 @@ impl Mlp {
         for (l, layer) in self.layers.iter().enumerate().rev() {
             if l + 1 < self.layers.len() {
                 scale_by_slope(self.isa, self.activation, &scratch.outputs[l][..layer.outputs], &mut slope);
+                if layer.norm {
+                    layer_norm::backward(layer, params, &mut slope, &mut scratch.normalized[l]);
+                }
             }
             let rows = params[layer.weight..layer.bias].chunks_exact(layer.outputs);
             slope = rows.map(|row| row.iter().zip(&slope).map(|(w, s)| w * s).sum()).collect();
@@ -353,6 +391,11 @@ impl Mlp {
         self.dueling.is_some()
     }
 
+    /// Whether hidden layers are normalized.
+    pub fn is_normalized(&self) -> bool {
+        self.layers[0].norm
+    }
+
     /// What follows each hidden layer.
     pub fn activation(&self) -> Activation {
         self.activation
@@ -368,6 +411,7 @@ impl Activations {
     fn fit(&mut self, mlp: &Mlp, batch: usize) {
         self.outputs.resize_with(mlp.layers.len(), Vec::new);
         self.gradients.resize_with(mlp.layers.len(), Vec::new);
+        self.normalized.resize_with(mlp.layers.len(), Normalized::default);
         for ((layer, output), gradient) in mlp.layers.iter().zip(&mut self.outputs).zip(&mut self.gradients) {
             let needed = batch * layer.outputs;
             if output.len() < needed {

@@ -12,7 +12,7 @@ fn loss(mlp: &Mlp, params: &[f32], x: &[f32], batch: usize, weights: &[f32]) -> 
 #[test]
 fn gradients_agree_with_finite_differences() {
     let mut rng = Generator::new(7);
-    let kinds = [Mlp::new as fn(_, &[usize], _, _) -> Mlp, Mlp::dueling, Mlp::gaussian];
+    let kinds = [Mlp::new as fn(_, &[usize], _, _) -> Mlp, Mlp::dueling, Mlp::gaussian, Mlp::layer_norm];
     for (isa, kind) in Isa::available().into_iter().flat_map(|isa| (0..kinds.len()).map(move |kind| (isa, kind))) {
         for activation in [Activation::Relu, Activation::Tanh] {
             let mlp = kinds[kind](5, &[24, 9], 3, activation).on(isa);
@@ -66,7 +66,7 @@ fn slopes_by_the_input_agree_with_finite_differences() {
     let mut rng = Generator::new(4);
     let (relu, tanh) = (Activation::Relu, Activation::Tanh);
     let plain = [relu, tanh].map(|activation| Mlp::new(5, &[24, 9], 3, activation));
-    for mlp in plain.into_iter().chain([Mlp::dueling(5, &[24, 9], 3, tanh)]) {
+    for mlp in plain.into_iter().chain([Mlp::dueling(5, &[24, 9], 3, tanh), Mlp::layer_norm(5, &[24, 9], 3, tanh)]) {
         let params = mlp.init(&mut rng);
         let x: Vec<f32> = (0..5).map(|_| rng.uniform(-2.0, 2.0) as f32).collect();
         let mut scratch = Activations::default();

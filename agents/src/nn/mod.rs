@@ -5,8 +5,9 @@
 //! | `simd`, `matmul`, `activation` | kernels, written once for AVX-512, AVX2 and any other machine |
 //! | `mlp` | the multilayer perceptron over one flat buffer; what actors run |
 //! | `orthogonal` | orthogonal matrices to begin from |
-//! | `layer`, `dueling` | where its parameters lie and what they are called; value and advantages learnt apart |
+//! | `layer`, `dueling`, `layer_norm` | where its parameters lie and what they are called; value and advantages learnt apart; normalized layers |
 //! | `network` | what training a network means: forward, backward, step, target |
+//! | `optimizer` | how parameters follow a gradient |
 //! | `fused`, `stock` | its two forms: one operation on dfdx's CPU tape; dfdx's own operations on any device |
 //! | `device` | where to train, and preparing threads |
 //! | `weights` | safetensors on disk |
@@ -17,9 +18,11 @@ mod device;
 mod dueling;
 mod fused;
 mod layer;
+mod layer_norm;
 mod matmul;
 mod mlp;
 mod network;
+mod optimizer;
 mod orthogonal;
 mod simd;
 mod stock;
@@ -30,7 +33,8 @@ pub use device::{Device, Placement, prepare_thread};
 pub use fused::Fused;
 pub use layer::{NamedTensor, TensorMismatch};
 pub use mlp::{Activations, Mlp};
-pub use network::{Loss, Net, Network, Optimizer, StepStats, TrainingState};
+pub use network::{Loss, Net, Network, StepStats, TrainingState};
+pub use optimizer::{Method, Optimizer};
 pub use simd::Isa;
 pub use stock::Stock;
 pub use weights::{WeightsError, read_weights, weights_bytes};
@@ -94,16 +98,15 @@ mod tests {
     /// Fifty steps of both forms from one start on the same batches stay together, as do their targets.
     #[test]
     fn the_fused_form_agrees_with_dfdxs_own_operations() {
-        let kinds = [Mlp::new as fn(_, &[usize], _, _) -> Mlp, Mlp::dueling, Mlp::gaussian];
-        for (kind, activation) in
-            kinds.into_iter().flat_map(|kind| [(kind, Activation::Relu), (kind, Activation::Tanh)])
-        {
+        let kinds = [Mlp::new as fn(_, &[usize], _, _) -> Mlp, Mlp::dueling, Mlp::gaussian, Mlp::layer_norm];
+        let methods = [(Activation::Relu, Method::Adam), (Activation::Tanh, Method::RmsProp { alpha: 0.99 })];
+        for (kind, (activation, method)) in kinds.into_iter().flat_map(|kind| methods.map(|method| (kind, method))) {
             let mlp = kind(4, &[48, 20], 3, activation);
             let mut rng = Generator::new(5);
             let state = TrainingState::new(mlp.init(&mut rng));
             let mut fused = Fused::new(mlp.clone(), &state).expect("a state of this size");
             let mut stock = Stock::new(mlp.clone(), Cpu::default(), &state).expect("a state of this size");
-            let optimizer = Optimizer { learning_rate: 1e-3, eps: 1e-5, max_grad_norm: 0.5 };
+            let optimizer = Optimizer { method, learning_rate: 1e-3, eps: 1e-5, max_grad_norm: 0.5 };
             let (batch, stride) = (32, mlp.output_stride());
             for _ in 0..50 {
                 let x: Vec<f32> = (0..batch * 4).map(|_| rng.uniform(-1.0, 1.0) as f32).collect();
@@ -159,7 +162,7 @@ mod tests {
         let mlp = Mlp::new(2, &[16], 2, Activation::Relu);
         let mut rng = Generator::new(9);
         let mut whole = Fused::new(mlp.clone(), &TrainingState::new(mlp.init(&mut rng))).expect("a fitting state");
-        let optimizer = Optimizer { learning_rate: 1e-2, eps: 1e-8, max_grad_norm: 10.0 };
+        let optimizer = Optimizer { method: Method::Adam, learning_rate: 1e-2, eps: 1e-8, max_grad_norm: 10.0 };
         let x: Vec<f32> = (0..16).map(|_| rng.uniform(-1.0, 1.0) as f32).collect();
         let mut loss = |y: &[f32], slope: &mut [f32]| {
             slope.iter_mut().zip(y).for_each(|(s, y)| *s = *y - 1.0);

@@ -10,6 +10,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::mlp::Mlp;
+use super::optimizer::Optimizer;
 use super::{DeviceError, NnError};
 
 /// Which parameters a forward pass uses.
@@ -19,17 +20,6 @@ pub enum Net {
     Online,
     /// The slowly following copy.
     Target,
-}
-
-/// Adam's settings (Kingma & Ba 2015) and the clipping before it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Optimizer {
-    /// Step size.
-    pub learning_rate: f64,
-    /// Added to the root of the second moment.
-    pub eps: f64,
-    /// The gradient is scaled down to this Euclidean norm; infinite for no clipping.
-    pub max_grad_norm: f32,
 }
 
 /// What a gradient step reports.
@@ -48,9 +38,9 @@ pub struct TrainingState {
     pub online: Vec<f32>,
     /// The target's, flat.
     pub target: Vec<f32>,
-    /// Adam's first moment.
+    /// The mean of the gradients, if the optimizer keeps it.
     pub first_moment: Vec<f32>,
-    /// Adam's second moment.
+    /// The mean of their squares.
     pub second_moment: Vec<f32>,
     /// Gradient steps taken.
     pub steps: i32,
@@ -77,7 +67,7 @@ pub trait Network {
     /// If the device fails.
     fn backward(&mut self, x: &[f32], batch: usize, loss: Loss<'_>) -> Result<StepStats, DeviceError>;
 
-    /// One step of Adam down the gradient of the last [`backward`](Self::backward), scaled down as if its norm were
+    /// One step of the optimizer down the gradient of the last [`backward`](Self::backward), scaled down as if its norm were
     /// `grad_norm`: its own, or that of several networks together which are clipped as one.
     ///
     /// # Errors

@@ -7,10 +7,12 @@ use dfdx::prelude::*;
 use dfdx::tensor_ops::Device;
 
 use super::activation::Activation;
-use super::fused::{adam, leaf_gradients};
+use super::fused::leaf_gradients;
 use super::layer::Layer;
+use super::layer_norm::EPSILON;
 use super::mlp::Mlp;
-use super::network::{Loss, Net, Network, Optimizer, StepStats, TrainingState};
+use super::network::{Loss, Net, Network, StepStats, TrainingState};
+use super::optimizer::Optimizer;
 use super::{DeviceError, NnError};
 
 type Flat<D> = Tensor<(usize,), f32, D>;
@@ -97,6 +99,19 @@ impl<D: Device<f32>> Stock<D> {
             if let Some(dueling) = self.dueling.as_ref().filter(|_| is_last) {
                 x = x.try_matmul(dueling.clone())?;
             }
+            if layer.norm {
+                // Products with a matrix of shares are means over the columns that are more than padding.
+                let share =
+                    |i: usize| if i / o < layer.used && i % o < layer.used { 1.0 / layer.used as f32 } else { 0.0 };
+                let shares = self.device.try_tensor_from_vec((0..o * o).map(share).collect(), (o, o))?;
+                let mean = x.with_empty_tape().try_matmul(shares.clone())?;
+                let centered = x.try_sub(mean)?;
+                let variance = centered.with_empty_tape().try_square()?.try_matmul(shares)?;
+                x = centered.try_div(variance.try_add(EPSILON)?.try_sqrt()?)?;
+                let row = |place: Range<usize>| parameters.retaped::<T>().try_slice((place,));
+                x = x.try_mul(row(layer.gain())?.try_broadcast_like::<_, Axis<0>>(&(batch, o))?)?;
+                x = x.try_add(row(layer.shift())?.try_broadcast_like::<_, Axis<0>>(&(batch, o))?)?;
+            }
             if !is_last {
                 x = match self.mlp.activation() {
                     Activation::Relu => x.try_relu()?,
@@ -172,7 +187,8 @@ impl<D: Device<f32>> Network for Stock<D> {
         let second = self.second_moment.get_or_alloc_mut(&parameters).map_err(DeviceError::new)?;
         let gradient = gradients.get_or_alloc_mut(&parameters).map_err(DeviceError::new)?;
         drop(parameters);
-        adam(optimizer).try_update(self.steps, &mut self.online, first, second, gradient).map_err(DeviceError::new)?;
+        let adam = optimizer.adam(self.steps);
+        adam.try_update(self.steps, &mut self.online, first, second, gradient).map_err(DeviceError::new)?;
         self.host = self.online.as_vec();
         Ok(())
     }

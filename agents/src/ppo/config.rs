@@ -3,6 +3,7 @@
 use cartwheel_envs::{Generator, Space};
 
 use super::Ppo;
+use crate::actor_critic;
 use crate::algorithm::{Acting, Algorithm, AnyLearner, Data, RolloutUse};
 use crate::config::checks::layers;
 use crate::exploration::{Exploration, Style};
@@ -58,25 +59,17 @@ crate::config! {
 impl PpoConfig {
     /// The norm that gradients are clipped to, infinite for none.
     pub fn clip(&self) -> f32 {
-        if self.max_grad_norm > 0.0 { self.max_grad_norm as f32 } else { f32::INFINITY }
+        actor_critic::clip(self.max_grad_norm)
     }
 }
 
 impl Algorithm for PpoConfig {
     fn head(&self, action_space: &Space) -> Option<Head> {
-        match action_space {
-            Space::Box { .. } => Some(Head::Gaussian),
-            Space::Discrete { .. } | Space::MultiDiscrete { .. } | Space::MultiBinary { .. } => Some(Head::Categorical),
-            _ => None,
-        }
+        actor_critic::head(action_space)
     }
 
     fn network(&self, features: &Features, actions: &ActionHead) -> Mlp {
-        let (inputs, outputs) = (features.width(), actions.outputs());
-        match actions.head() {
-            Head::Gaussian => Mlp::gaussian(inputs, &self.net_arch, outputs / 2, self.activation_fn),
-            _ => Mlp::new(inputs, &self.net_arch, outputs, self.activation_fn),
-        }
+        actor_critic::network(features, actions, &self.net_arch, self.activation_fn)
     }
 
     fn exploration(&self, _: u64) -> Exploration {
@@ -87,7 +80,7 @@ impl Algorithm for PpoConfig {
         Data::Rollouts(RolloutUse {
             n_steps: self.n_steps,
             epochs: self.n_epochs,
-            batch_size: self.batch_size,
+            batch_size: Some(self.batch_size),
             gamma: self.gamma as f32,
         })
     }

@@ -19,4 +19,6 @@ mod temperature;
 mod update;
 
 pub use config::{EntCoef, SacConfig};
-pub use update::Sac;
+pub(crate) use temperature::Temperature;
+pub use update::{LeastCritics, Sac, Soft};
+pub(crate) use update::{SoftCritics, SoftRule};

@@ -4,7 +4,7 @@ use super::EntCoef;
 
 /// What entropy is worth.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Temperature {
+pub(crate) struct Temperature {
     log_alpha: f64,
     /// The entropy that it is moved towards; nothing if it stays.
     target: Option<f64>,
@@ -15,7 +15,7 @@ pub(super) struct Temperature {
 
 impl Temperature {
     /// As `ent_coef` says, for actions whose entropy should be `target_entropy`.
-    pub(super) fn new(ent_coef: EntCoef, target_entropy: f64) -> Self {
+    pub(crate) fn new(ent_coef: EntCoef, target_entropy: f64) -> Self {
         let (alpha, target) = match ent_coef {
             EntCoef::Auto(initial) => (initial, Some(target_entropy)),
             EntCoef::Fixed(alpha) => (alpha, None),
@@ -24,12 +24,12 @@ impl Temperature {
     }
 
     /// α
-    pub(super) fn alpha(&self) -> f32 {
+    pub(crate) fn alpha(&self) -> f32 {
         self.log_alpha.exp() as f32
     }
 
     /// A step of Adam down −log α · (mean log π + target entropy).
-    pub(super) fn update(&mut self, mean_log_prob: f64, learning_rate: f64) {
+    pub(crate) fn update(&mut self, mean_log_prob: f64, learning_rate: f64) {
         let Some(target) = self.target else { return };
         let gradient = -(mean_log_prob + target);
         self.steps += 1.0;
@@ -41,12 +41,12 @@ impl Temperature {
     }
 
     /// What a checkpoint keeps.
-    pub(super) fn numbers(&self) -> [f64; 4] {
+    pub(crate) fn numbers(&self) -> [f64; 4] {
         [self.log_alpha, self.first_moment, self.second_moment, self.steps]
     }
 
     /// Goes on from such numbers.
-    pub(super) fn restore(&mut self, numbers: &[f64]) {
+    pub(crate) fn restore(&mut self, numbers: &[f64]) {
         if let [log_alpha, first_moment, second_moment, steps] = *numbers {
             *self = Self { log_alpha, first_moment, second_moment, steps, target: self.target };
         }

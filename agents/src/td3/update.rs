@@ -4,9 +4,9 @@ use cartwheel_envs::{ActionRows, Generator};
 use rand_distr::{Distribution as _, StandardNormal};
 
 use crate::algorithm::Acting;
-use crate::critics::{Climb, Critics};
+use crate::critics::{Climb, Critics, Shape};
 use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
-use crate::nn::{Activation, Device, DeviceError, Net, Network, NnError, Optimizer, TrainingState};
+use crate::nn::{Activation, Device, DeviceError, Method, Net, Network, NnError, Optimizer, TrainingState};
 use crate::schedule::Schedule;
 
 /// What TD3 and DDPG differ in.
@@ -51,10 +51,15 @@ impl Td3 {
     pub fn new(rule: Rule, acting: &Acting, device: Device, rng: &mut Generator) -> Result<Self, NnError> {
         let state = TrainingState::new(acting.mlp.init(rng));
         let (features, dimensions) = (acting.mlp.inputs(), acting.mlp.outputs());
-        let widths = (features, dimensions);
+        let shape = Shape {
+            widths: (features, dimensions),
+            net_arch: &rule.net_arch,
+            outputs: 1,
+            activation: rule.activation_fn,
+        };
         Ok(Self {
             actor: device.build(acting.mlp.clone(), &state)?,
-            critics: Critics::new(rule.n_critics, widths, &rule.net_arch, rule.activation_fn, device, rng)?,
+            critics: Critics::new(rule.n_critics, shape, device, rng)?,
             dimensions,
             rule,
             updates: 0,
@@ -87,7 +92,7 @@ impl OffPolicy for Td3 {
         let ActionRows::Continuous { values: taken, .. } = &batch.actions else { return Ok(()) };
         let (n, stride, dimensions) = (batch.len(), self.actor.mlp().output_stride(), self.dimensions);
         let learning_rate = self.rule.learning_rate.at(now.remaining());
-        let optimizer = Optimizer { learning_rate, eps: 1e-8, max_grad_norm: f32::INFINITY };
+        let optimizer = Optimizer { method: Method::Adam, learning_rate, eps: 1e-8, max_grad_norm: f32::INFINITY };
 
         // y = return + discount · min Q'(s', π'(s') + noise).
         let outputs = self.actor.forward(Net::Target, &batch.next_observations, n)?;

@@ -3,11 +3,16 @@
 use std::fmt;
 use std::str::FromStr;
 
+use cartwheel_agents::a2c::A2cConfig;
 use cartwheel_agents::config::{self, Section, UnknownChoice, Value, toml_edit};
+use cartwheel_agents::discrete_sac::DiscreteSacConfig;
 use cartwheel_agents::dqn::DqnConfig;
 use cartwheel_agents::ppo::PpoConfig;
+use cartwheel_agents::pqn::PqnConfig;
+use cartwheel_agents::reinforce::ReinforceConfig;
 use cartwheel_agents::sac::SacConfig;
 use cartwheel_agents::td3::{DdpgConfig, Td3Config};
+use cartwheel_agents::tqc::TqcConfig;
 use cartwheel_agents::{Acting, Algorithm};
 use cartwheel_envs::Space;
 
@@ -100,8 +105,18 @@ algorithms! {
     Dqn = "dqn", in dqn: DqnConfig;
     /// Proximal policy optimization.
     Ppo = "ppo", in ppo: PpoConfig;
+    /// Advantage actor-critic.
+    A2c = "a2c", in a2c: A2cConfig;
+    /// The policy gradient of whole episodes, with a baseline.
+    Reinforce = "reinforce", in reinforce: ReinforceConfig;
+    /// Parallelised Q-network: Q-learning from rollouts, without replay or target network.
+    Pqn = "pqn", in pqn: PqnConfig;
     /// Soft actor-critic.
     Sac = "sac", in sac: SacConfig;
+    /// Truncated quantile critics.
+    Tqc = "tqc", in tqc: TqcConfig;
+    /// Soft actor-critic for actions that are counted.
+    DiscreteSac = "discrete-sac", in discrete_sac: DiscreteSacConfig;
     /// Twin delayed deep deterministic policy gradient.
     Td3 = "td3", in td3: Td3Config;
     /// Deep deterministic policy gradient.

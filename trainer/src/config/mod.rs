@@ -197,12 +197,16 @@ config! {
 
 /// Tuned settings that are shipped, by algorithm and environment.
 const SHIPPED: &[(Algo, &str, &str)] = &[
+    (Algo::A2c, "CartPole-v1", include_str!("../../configs/a2c/CartPole-v1.toml")),
     (Algo::Dqn, "CartPole-v1", include_str!("../../configs/dqn/CartPole-v1.toml")),
     (Algo::Ppo, "Acrobot-v1", include_str!("../../configs/ppo/Acrobot-v1.toml")),
     (Algo::Ppo, "CartPole-v1", include_str!("../../configs/ppo/CartPole-v1.toml")),
     (Algo::Ppo, "MountainCar-v0", include_str!("../../configs/ppo/MountainCar-v0.toml")),
     (Algo::Ppo, "Pendulum-v1", include_str!("../../configs/ppo/Pendulum-v1.toml")),
+    (Algo::Reinforce, "CartPole-v1", include_str!("../../configs/reinforce/CartPole-v1.toml")),
+    (Algo::Pqn, "CartPole-v1", include_str!("../../configs/pqn/CartPole-v1.toml")),
     (Algo::Sac, "Pendulum-v1", include_str!("../../configs/sac/Pendulum-v1.toml")),
+    (Algo::Tqc, "Pendulum-v1", include_str!("../../configs/tqc/Pendulum-v1.toml")),
     (Algo::Td3, "Pendulum-v1", include_str!("../../configs/td3/Pendulum-v1.toml")),
     (Algo::Ddpg, "Pendulum-v1", include_str!("../../configs/ddpg/Pendulum-v1.toml")),
 ];
@@ -319,7 +323,8 @@ impl Settings {
         match self.algorithm().data() {
             Data::Replay(replay) => u64::try_from(replay.gradient_steps).unwrap_or_else(|_| self.phase_steps()),
             Data::Rollouts(rollouts) => {
-                (rollouts.epochs * (self.phase_steps() as usize).div_ceil(rollouts.batch_size)) as u64
+                let batch_size = self.algorithm().data().batch_size(self.env.n_envs);
+                (rollouts.epochs * (self.phase_steps() as usize).div_ceil(batch_size)) as u64
             }
         }
     }

@@ -287,7 +287,8 @@ impl<'a> Session<'a> {
         let actor = self.actor(0, settings.env.n_envs, settings.train.seed)?;
         let (steps, updates) = (settings.rollout_steps(), settings.phase_updates());
         // An environment that fails fails again in the run, which then knows at which step.
-        let Ok(costs) = measure(actor, learner, steps, updates, settings.algorithm().data().batch_size()) else {
+        let batch_size = settings.algorithm().data().batch_size(settings.env.n_envs);
+        let Ok(costs) = measure(actor, learner, steps, updates, batch_size) else {
             return Ok(1);
         };
         let (mut count, reason) = choose_actors(costs, settings.train.clock, settings.env.n_envs, cores);

@@ -1,0 +1,59 @@
+//! Rows of a rollout that one gradient step is about.
+
+use cartwheel_envs::{ActionRows, Generator};
+
+use crate::learner::RolloutBatch;
+
+/// See the module's documentation.
+#[derive(Debug, Default)]
+pub(super) struct Minibatch {
+    pub(super) x: Vec<f32>,
+    pub(super) actions: ActionRows,
+    pub(super) log_probs: Vec<f32>,
+    pub(super) advantages: Vec<f32>,
+    pub(super) returns: Vec<f32>,
+    pub(super) values: Vec<f32>,
+}
+
+impl Minibatch {
+    /// Becomes these rows, with what is known of each row of the rollout: its advantage, return and value.
+    pub(super) fn fill(
+        &mut self,
+        rows: &[usize],
+        width: usize,
+        rollout: &RolloutBatch,
+        (advantages, returns, values): (&[f32], &[f32], &[f32]),
+    ) {
+        self.x.clear();
+        self.actions.resize(rows.len());
+        for numbers in [&mut self.log_probs, &mut self.advantages, &mut self.returns, &mut self.values] {
+            numbers.clear();
+        }
+        for (slot, &row) in rows.iter().enumerate() {
+            self.x.extend_from_slice(&rollout.observations[row * width..(row + 1) * width]);
+            self.actions.set(slot, rollout.actions.get(row));
+            self.log_probs.push(rollout.log_probs[row]);
+            self.advantages.push(advantages[row]);
+            self.returns.push(returns[row]);
+            self.values.push(values[row]);
+        }
+    }
+
+    /// Brings the advantages to mean 0 and standard deviation 1, if there is more than one.
+    pub(super) fn normalize(&mut self) {
+        let n = self.advantages.len() as f32;
+        if n > 1.0 {
+            let mean = self.advantages.iter().sum::<f32>() / n;
+            let variance = self.advantages.iter().map(|a| (a - mean) * (a - mean)).sum::<f32>() / (n - 1.0);
+            let scale = 1.0 / (variance.sqrt() + 1e-8);
+            self.advantages.iter_mut().for_each(|a| *a = (*a - mean) * scale);
+        }
+    }
+}
+
+/// Fisher and Yates' shuffle.
+pub(crate) fn shuffle(order: &mut [usize], rng: &mut Generator) {
+    for i in (1..order.len()).rev() {
+        order.swap(i, rng.below(i as u64 + 1) as usize);
+    }
+}

@@ -1,0 +1,129 @@
+//! A policy and a value function that learn from rollouts of the policy itself: what PPO, A2C and REINFORCE share.
+//!
+//! An algorithm says with [`Rule`] what it makes of a rollout; [`Networks`] gives it advantages, minibatches and the
+//! gradient of
+//!
+//! L = E[policy loss] + vf_coef · E[(V − R)²] − ent_coef · E[H(π)].
+
+mod minibatch;
+mod networks;
+
+use cartwheel_envs::{Generator, Space};
+
+pub(crate) use minibatch::shuffle;
+pub use networks::{Choice, Coefficients, Gradient, Networks};
+
+use crate::algorithm::Acting;
+use crate::features::Features;
+use crate::head::{ActionHead, Head};
+use crate::learner::{Learner, LearnerState, OnPolicy, Progress, RolloutBatch};
+use crate::nn::{Activation, Device, DeviceError, Mlp, Network, NnError};
+
+/// Metrics by name.
+pub type Metrics = Vec<(&'static str, f32)>;
+
+/// What an algorithm makes of rollouts. Implemented by the `config!` section that holds its hyperparameters.
+pub trait Rule {
+    /// The networks it begins with.
+    fn beginning(&self) -> Beginning<'_>;
+
+    /// All gradient steps on `rollout`; `metrics` become what they were like.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn learn(
+        &self,
+        networks: &mut Networks,
+        rollout: &RolloutBatch,
+        now: Progress,
+        rng: &mut Generator,
+        metrics: &mut Metrics,
+    ) -> Result<(), DeviceError>;
+}
+
+/// What networks begin as.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Beginning<'a> {
+    /// Units of each hidden layer of the value function.
+    pub net_arch: &'a [usize],
+    /// What follows each of these.
+    pub activation_fn: Activation,
+    /// Whether weights begin orthogonal; otherwise as PyTorch's layers do.
+    pub ortho_init: bool,
+    /// Logarithm of the standard deviation of continuous actions.
+    pub log_std_init: f32,
+}
+
+/// The norm that gradients are clipped to where settings say `max_grad_norm`: infinite for 0.
+pub(crate) fn clip(max_grad_norm: f64) -> f32 {
+    if max_grad_norm > 0.0 { max_grad_norm as f32 } else { f32::INFINITY }
+}
+
+/// What the outputs of the policy mean for actions of a space.
+pub(crate) fn head(action_space: &Space) -> Option<Head> {
+    match action_space {
+        Space::Box { .. } => Some(Head::Gaussian),
+        Space::Discrete { .. } | Space::MultiDiscrete { .. } | Space::MultiBinary { .. } => Some(Head::Categorical),
+        _ => None,
+    }
+}
+
+/// The policy's network.
+pub(crate) fn network(features: &Features, actions: &ActionHead, net_arch: &[usize], activation_fn: Activation) -> Mlp {
+    let (inputs, outputs) = (features.width(), actions.outputs());
+    match actions.head() {
+        Head::Gaussian => Mlp::gaussian(inputs, net_arch, outputs / 2, activation_fn),
+        _ => Mlp::new(inputs, net_arch, outputs, activation_fn),
+    }
+}
+
+/// A policy and a value function that learn by `R`.
+pub struct ActorCritic<R> {
+    rule: R,
+    networks: Networks,
+    metrics: Metrics,
+}
+
+impl<R: Rule> ActorCritic<R> {
+    /// Fresh networks, initialized from `rng`.
+    ///
+    /// # Errors
+    /// If the device is not there.
+    pub fn new(rule: R, acting: &Acting, device: Device, rng: &mut Generator) -> Result<Self, NnError> {
+        let networks = Networks::new(rule.beginning(), acting, device, rng)?;
+        Ok(Self { rule, networks, metrics: Vec::new() })
+    }
+}
+
+impl<R: Rule> OnPolicy for ActorCritic<R> {
+    fn update(&mut self, rollout: &RolloutBatch, now: Progress, rng: &mut Generator) -> Result<(), DeviceError> {
+        self.metrics.clear();
+        self.rule.learn(&mut self.networks, rollout, now, rng, &mut self.metrics)
+    }
+}
+
+impl<R: Rule> Learner for ActorCritic<R> {
+    fn actor(&self) -> &dyn Network {
+        &*self.networks.actor
+    }
+
+    fn actor_mut(&mut self) -> &mut dyn Network {
+        &mut *self.networks.actor
+    }
+
+    fn metrics(&self) -> &[(&'static str, f32)] {
+        &self.metrics
+    }
+
+    fn updates(&self) -> u64 {
+        self.networks.updates
+    }
+
+    fn state(&self) -> Result<LearnerState, DeviceError> {
+        self.networks.state()
+    }
+
+    fn restore(&mut self, state: &LearnerState, updates: u64, _: u64) -> Result<(), NnError> {
+        self.networks.restore(state, updates)
+    }
+}

@@ -1,0 +1,277 @@
+//! The two networks, what they say of a rollout, and the gradient of their loss.
+
+use cartwheel_envs::Generator;
+
+use super::Beginning;
+use super::minibatch::{Minibatch, shuffle};
+use crate::advantage::{Values, gae};
+use crate::algorithm::Acting;
+use crate::head::ActionHead;
+use crate::learner::{LearnerState, RolloutBatch, restore_networks};
+use crate::nn::{Device, DeviceError, Mlp, Net, Network, NnError, Optimizer, StepStats, TrainingState};
+
+/// A policy and a value function, and what they say of a rollout.
+pub struct Networks {
+    head: ActionHead,
+    pub(super) actor: Box<dyn Network>,
+    critic: Box<dyn Network>,
+    pub(super) updates: u64,
+    values: Values,
+    advantages: Vec<f32>,
+    returns: Vec<f32>,
+    /// Rows of the rollout in the order of this pass.
+    order: Vec<usize>,
+    batch: Minibatch,
+}
+
+/// What parts of the loss weigh.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Coefficients {
+    /// Weight of the policy's entropy.
+    pub ent_coef: f32,
+    /// Weight of the value function's error.
+    pub vf_coef: f32,
+    /// How far a value may move from what it was before it stops to pay; none for any distance.
+    pub clip_range_vf: Option<f32>,
+}
+
+/// What a policy loss is made of: an action that was chosen.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Choice {
+    /// Logarithm of its chance now.
+    pub log_prob: f32,
+    /// The same for the policy that chose it.
+    pub log_prob_before: f32,
+    /// How much better it was than expected.
+    pub advantage: f32,
+    /// What share of the minibatch it is.
+    pub share: f32,
+}
+
+/// What a gradient is of.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Gradient {
+    /// All of it.
+    pub loss: f32,
+    /// The policy's part.
+    pub policy_loss: f32,
+    /// The value function's, before its weight.
+    pub value_loss: f32,
+    /// The policy's mean entropy.
+    pub entropy: f32,
+    /// The Euclidean norm of the gradient of both networks together.
+    pub norm: f32,
+}
+
+impl Gradient {
+    /// Whether it can be followed.
+    pub fn is_finite(&self) -> bool {
+        self.loss.is_finite() && self.norm.is_finite()
+    }
+}
+
+impl Networks {
+    pub(super) fn new(
+        beginning: Beginning<'_>,
+        acting: &Acting,
+        device: Device,
+        rng: &mut Generator,
+    ) -> Result<Self, NnError> {
+        let critic = Mlp::new(acting.mlp.inputs(), beginning.net_arch, 1, beginning.activation_fn);
+        let mut init = |mlp: &Mlp, gain| {
+            if beginning.ortho_init { mlp.init_orthogonal(gain, rng) } else { mlp.init(rng) }
+        };
+        let (mut of_actor, of_critic) = (init(&acting.mlp, 0.01), init(&critic, 1.0));
+        if let Some(log_std) = acting.mlp.biases("log_std") {
+            of_actor[log_std].fill(beginning.log_std_init);
+        }
+        Ok(Self {
+            actor: device.build(acting.mlp.clone(), &TrainingState::new(of_actor))?,
+            critic: device.build(critic, &TrainingState::new(of_critic))?,
+            head: acting.actions.clone(),
+            batch: Minibatch { actions: acting.actions.rows(0), ..Minibatch::default() },
+            updates: 0,
+            values: Values::default(),
+            advantages: Vec::new(),
+            returns: Vec::new(),
+            order: Vec::new(),
+        })
+    }
+
+    pub(super) fn state(&self) -> Result<LearnerState, DeviceError> {
+        Ok(LearnerState { networks: vec![self.actor.state()?, self.critic.state()?], numbers: Vec::new() })
+    }
+
+    pub(super) fn restore(&mut self, state: &LearnerState, updates: u64) -> Result<(), NnError> {
+        restore_networks(&mut [&mut self.actor, &mut self.critic], state)?;
+        self.updates = updates;
+        Ok(())
+    }
+
+    /// Works out the advantages and returns of a rollout with the value function as it is.
+    pub(crate) fn judge(&mut self, rollout: &RolloutBatch, gamma: f32, lambda: f32) -> Result<(), DeviceError> {
+        let (width, stride) = (self.critic.mlp().inputs(), self.critic.mlp().output_stride());
+        for (x, to) in [
+            (&rollout.observations, &mut self.values.rows),
+            (&rollout.final_observations, &mut self.values.finals),
+            (&rollout.last_observations, &mut self.values.last),
+        ] {
+            let n = x.len() / width;
+            to.clear();
+            to.extend(self.critic.forward(Net::Online, x, n)?.chunks_exact(stride).take(n).map(|row| row[0]));
+        }
+        gae(rollout, &self.values, gamma, lambda, &mut self.advantages, &mut self.returns);
+        self.order.clear();
+        self.order.extend(0..rollout.len());
+        Ok(())
+    }
+
+    /// Takes as the return of each row what its episode gave from there on, and no value function for anything: rows of
+    /// episodes that the rollout does not see the end of are left out. A truncated episode's return is what it had until then.
+    pub(crate) fn judge_whole_episodes(&mut self, rollout: &RolloutBatch, gamma: f32) {
+        let (n, ends) = (rollout.len(), |row: usize| rollout.terminated[row] || rollout.truncated[row]);
+        let finals = (0..n).filter(|row| ends(*row)).count();
+        for (to, n) in
+            [(&mut self.values.rows, n), (&mut self.values.finals, finals), (&mut self.values.last, rollout.envs)]
+        {
+            to.clear();
+            to.resize(n, 0.0);
+        }
+        gae(rollout, &self.values, gamma, 1.0, &mut self.advantages, &mut self.returns);
+        let mut seen = vec![false; rollout.envs];
+        self.order.clear();
+        for row in (0..n).rev() {
+            let seen = &mut seen[row % rollout.envs];
+            *seen |= ends(row);
+            if *seen {
+                self.order.push(row);
+            }
+        }
+        self.order.reverse();
+    }
+
+    /// Puts the rows of the rollout that was judged in an order of chance.
+    pub(crate) fn shuffle(&mut self, rng: &mut Generator) {
+        shuffle(&mut self.order, rng);
+    }
+
+    /// Takes as the minibatch `batch_size` rows from place `first` of that order on, or what is left of them; false if that
+    /// is nothing.
+    pub(crate) fn select(&mut self, rollout: &RolloutBatch, first: usize, batch_size: usize, normalize: bool) -> bool {
+        let rows = &self.order[first..self.order.len().min(first.saturating_add(batch_size))];
+        let known = (&*self.advantages, &*self.returns, &*self.values.rows);
+        self.batch.fill(rows, self.actor.mlp().inputs(), rollout, known);
+        if normalize {
+            self.batch.normalize();
+        }
+        !rows.is_empty()
+    }
+
+    /// The gradient on the minibatch, which [`descend`](Self::descend) follows. `policy` answers an action's part of the
+    /// policy loss and its slope by the logarithm of the action's chance.
+    pub(crate) fn gradient(
+        &mut self,
+        coefficients: Coefficients,
+        policy: &mut dyn FnMut(Choice) -> (f32, f32),
+    ) -> Result<Gradient, DeviceError> {
+        let Coefficients { ent_coef, vf_coef, clip_range_vf } = coefficients;
+        let of_policy = self.policy_gradient(ent_coef, policy)?;
+        let (of_critic, value_loss) = self.value_gradient(vf_coef, clip_range_vf)?;
+        Ok(Gradient {
+            loss: of_policy.loss + of_critic.loss,
+            value_loss,
+            norm: of_policy.norm.hypot(of_critic.grad_norm),
+            ..of_policy
+        })
+    }
+
+    /// The same of the policy alone, which [`descend_policy`](Self::descend_policy) follows.
+    pub(crate) fn policy_gradient(
+        &mut self,
+        ent_coef: f32,
+        policy: &mut dyn FnMut(Choice) -> (f32, f32),
+    ) -> Result<Gradient, DeviceError> {
+        let (head, batch) = (&self.head, &self.batch);
+        let (n, stride) = (batch.returns.len(), self.actor.mlp().output_stride());
+        let share = 1.0 / n as f32;
+        let (mut policy_loss, mut entropy) = (0.0, 0.0);
+        let mut loss = |outputs: &[f32], slope: &mut [f32]| {
+            for (i, (outputs, slope)) in outputs.chunks_exact(stride).zip(slope.chunks_exact_mut(stride)).enumerate() {
+                let (action, advantage, log_prob_before) =
+                    (batch.actions.get(i), batch.advantages[i], batch.log_probs[i]);
+                let log_prob = head.log_prob(outputs, action);
+                let (loss, by_log_prob) = policy(Choice { log_prob, log_prob_before, advantage, share });
+                policy_loss += loss;
+                entropy += share * head.add_slopes(outputs, action, by_log_prob, -ent_coef * share, slope);
+            }
+            policy_loss - ent_coef * entropy
+        };
+        let StepStats { loss, grad_norm } = self.actor.backward(&batch.x, n, &mut loss)?;
+        Ok(Gradient { loss, policy_loss, value_loss: 0.0, entropy, norm: grad_norm })
+    }
+
+    /// The gradient of the value function on the minibatch, and its loss before its weight.
+    fn value_gradient(&mut self, vf_coef: f32, clip_range_vf: Option<f32>) -> Result<(StepStats, f32), DeviceError> {
+        let (batch, stride) = (&self.batch, self.critic.mlp().output_stride());
+        let (share, mut value_loss) = (1.0 / batch.returns.len() as f32, 0.0);
+        let mut loss = |outputs: &[f32], slope: &mut [f32]| {
+            for (i, goal) in batch.returns.iter().enumerate() {
+                let (value, before) = (outputs[i * stride], batch.values[i]);
+                let moved = value - before;
+                let (value, free) = match clip_range_vf {
+                    Some(clip) => (before + moved.clamp(-clip, clip), moved.abs() <= clip),
+                    None => (value, true),
+                };
+                value_loss += share * (value - goal) * (value - goal);
+                slope[i * stride] = if free { vf_coef * 2.0 * share * (value - goal) } else { 0.0 };
+            }
+            vf_coef * value_loss
+        };
+        let stats = self.critic.backward(&batch.x, batch.returns.len(), &mut loss)?;
+        Ok((stats, value_loss))
+    }
+
+    /// A step of the policy alone down `gradient`, the last that was worked out.
+    pub(crate) fn descend_policy(&mut self, gradient: &Gradient, optimizer: &Optimizer) -> Result<(), DeviceError> {
+        self.actor.descend(optimizer, gradient.norm)?;
+        self.updates += 1;
+        Ok(())
+    }
+
+    /// A step of the value function alone towards the returns of the minibatch; answers its loss before it.
+    pub(crate) fn fit_values(&mut self, optimizer: &Optimizer) -> Result<f32, DeviceError> {
+        let (stats, loss) = self.value_gradient(1.0, None)?;
+        if stats.loss.is_finite() && stats.grad_norm.is_finite() {
+            self.critic.descend(optimizer, stats.grad_norm)?;
+        }
+        Ok(loss)
+    }
+
+    /// A step of both networks down `gradient`, the last that was worked out.
+    pub(crate) fn descend(&mut self, gradient: &Gradient, optimizer: &Optimizer) -> Result<(), DeviceError> {
+        self.actor.descend(optimizer, gradient.norm)?;
+        self.critic.descend(optimizer, gradient.norm)?;
+        self.updates += 1;
+        Ok(())
+    }
+
+    /// The share of the returns' variance that the value function foresaw.
+    pub(crate) fn explained_variance(&self) -> f32 {
+        let variance = |values: &mut dyn Iterator<Item = f32>| {
+            let (mut sum, mut squares, mut n) = (0.0, 0.0, 0.0);
+            for x in values.map(f64::from) {
+                (sum, squares, n) = (sum + x, squares + x * x, n + 1.0);
+            }
+            (squares / n - (sum / n) * (sum / n)).max(0.0)
+        };
+        let of_returns = variance(&mut self.returns.iter().copied());
+        // Of returns that are all alike there is nothing to explain.
+        if of_returns > 0.0 { (1.0 - variance(&mut self.advantages.iter().copied()) / of_returns) as f32 } else { 0.0 }
+    }
+
+    /// The mean standard deviation of continuous actions, if the policy has such.
+    pub(crate) fn std(&self) -> Option<f32> {
+        let log_std = &self.actor.parameters()[self.actor.mlp().biases("log_std")?];
+        Some(log_std.iter().map(|x| x.exp()).sum::<f32>() / log_std.len() as f32)
+    }
+}

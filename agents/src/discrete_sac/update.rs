@@ -1,0 +1,207 @@
+//! The update rule.
+
+use cartwheel_envs::{ActionRows, Generator};
+
+use super::DiscreteSacConfig;
+use crate::algorithm::Acting;
+use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
+use crate::nn::{Device, DeviceError, Method, Net, Network, NnError, Optimizer, TrainingState};
+use crate::sac::Temperature;
+
+/// A policy over actions that are counted and its value functions, which learn.
+pub struct DiscreteSac {
+    config: DiscreteSacConfig,
+    actor: Box<dyn Network>,
+    critics: Vec<Box<dyn Network>>,
+    temperature: Temperature,
+    updates: u64,
+    metrics: [(&'static str, f32); 6],
+    /// Logarithms of the chances of each action, row after row.
+    log_probs: Vec<f32>,
+    /// The least value of each action, row after row.
+    least: Vec<f32>,
+    targets: Vec<f32>,
+    /// Mean |y − Q(s, a)| over the value functions of each row of the last batch.
+    errors: Vec<f32>,
+}
+
+impl DiscreteSac {
+    /// Fresh networks, initialized from `rng`.
+    ///
+    /// # Errors
+    /// If the device is not there.
+    pub fn new(
+        config: DiscreteSacConfig,
+        acting: &Acting,
+        device: Device,
+        rng: &mut Generator,
+    ) -> Result<Self, NnError> {
+        // The value functions are of the policy's shape: a number for each action.
+        let mut build = || device.build(acting.mlp.clone(), &TrainingState::new(acting.mlp.init(rng)));
+        let target_entropy = config.target_entropy_scale * (acting.mlp.outputs() as f64).ln();
+        Ok(Self {
+            actor: build()?,
+            critics: (0..config.n_critics).map(|_| build()).collect::<Result<_, _>>()?,
+            temperature: Temperature::new(config.ent_coef, target_entropy),
+            config,
+            updates: 0,
+            metrics: Default::default(),
+            log_probs: Vec::new(),
+            least: Vec::new(),
+            targets: Vec::new(),
+            errors: Vec::new(),
+        })
+    }
+
+    /// y of each transition of the last batch.
+    pub fn targets(&self) -> &[f32] {
+        &self.targets
+    }
+
+    /// Works out the least value of each action of each row.
+    fn value(&mut self, net: Net, x: &[f32], n: usize) -> Result<(), DeviceError> {
+        let (stride, actions) = (self.actor.mlp().output_stride(), self.actor.mlp().outputs());
+        self.least.clear();
+        self.least.resize(n * actions, f32::INFINITY);
+        for critic in &mut self.critics {
+            let rows = critic.forward(net, x, n)?.chunks_exact(stride);
+            for (least, row) in self.least.chunks_exact_mut(actions).zip(rows) {
+                least.iter_mut().zip(row).for_each(|(least, value)| *least = least.min(*value));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Adds the logarithms of the chances that the rows of outputs stand for to `log_probs`.
+fn log_softmax(outputs: &[f32], (stride, actions): (usize, usize), log_probs: &mut Vec<f32>) {
+    for row in outputs.chunks_exact(stride) {
+        let logits = &row[..actions];
+        let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let log_sum = highest + logits.iter().map(|logit| (logit - highest).exp()).sum::<f32>().ln();
+        log_probs.extend(logits.iter().map(|logit| logit - log_sum));
+    }
+}
+
+/// Σₐ π(a) (Q(a) − α log π(a)) of a row.
+fn soft_value(log_probs: &[f32], values: &[f32], alpha: f32) -> f32 {
+    log_probs.iter().zip(values).map(|(log_prob, value)| log_prob.exp() * (value - alpha * log_prob)).sum()
+}
+
+impl OffPolicy for DiscreteSac {
+    fn update(&mut self, batch: &Batch, now: Progress, _: &mut Generator) -> Result<(), DeviceError> {
+        // A policy over a Discrete space has no actions of another kind.
+        let ActionRows::Discrete(taken) = &batch.actions else { return Ok(()) };
+        let (n, stride, actions) = (batch.len(), self.actor.mlp().output_stride(), self.actor.mlp().outputs());
+        let learning_rate = self.config.learning_rate.at(now.remaining());
+        let optimizer = Optimizer { method: Method::Adam, learning_rate, eps: 1e-8, max_grad_norm: f32::INFINITY };
+        let (alpha, share) = (self.temperature.alpha(), 1.0 / n as f32);
+
+        // y = return + discount · Σₐ π(a|s') (min Q'(s', a) − α log π(a|s')).
+        let outputs = self.actor.forward(Net::Online, &batch.next_observations, n)?;
+        self.log_probs.clear();
+        log_softmax(&outputs[..n * stride], (stride, actions), &mut self.log_probs);
+        self.value(Net::Target, &batch.next_observations, n)?;
+        let next = self.log_probs.chunks_exact(actions).zip(self.least.chunks_exact(actions));
+        self.targets.clear();
+        self.targets.extend(next.enumerate().map(|(i, (log_probs, values))| {
+            batch.returns[i] + batch.discounts[i] * soft_value(log_probs, values, alpha)
+        }));
+
+        // Each Q(s, a) is regressed onto y.
+        self.errors.clear();
+        self.errors.resize(n, 0.0);
+        let count = self.critics.len() as f32;
+        let (mut critic_loss, mut mean_q) = (0.0, 0.0);
+        for critic in &mut self.critics {
+            let mut loss = |q: &[f32], slope: &mut [f32]| {
+                let mut sum = 0.0;
+                for (i, (action, y)) in taken.iter().zip(&self.targets).enumerate() {
+                    let at = i * stride + *action as usize;
+                    let (error, weight) = (q[at] - y, share * batch.weights[i]);
+                    sum += weight * error * error;
+                    slope[at] = 2.0 * weight * error;
+                    self.errors[i] += error.abs() / count;
+                    mean_q += share * q[at] / count;
+                }
+                sum
+            };
+            critic_loss += critic.step(&batch.observations, n, &optimizer, &mut loss)?.loss;
+        }
+
+        // The policy climbs Σₐ π(a|s) (min Q(s, a) − α log π(a|s)).
+        self.value(Net::Online, &batch.observations, n)?;
+        let (least, log_probs) = (&self.least, &mut self.log_probs);
+        let mut loss = |outputs: &[f32], slope: &mut [f32]| {
+            log_probs.clear();
+            log_softmax(&outputs[..n * stride], (stride, actions), log_probs);
+            let mut sum = 0.0;
+            let rows = log_probs.chunks_exact(actions).zip(least.chunks_exact(actions));
+            for ((log_probs, values), slope) in rows.zip(slope.chunks_exact_mut(stride)) {
+                let value = soft_value(log_probs, values, alpha);
+                sum += value;
+                for ((slope, log_prob), q) in slope.iter_mut().zip(log_probs).zip(values) {
+                    // The entropy's own slope has the sum of the chances' slopes as a factor, which is 0.
+                    *slope = -share * log_prob.exp() * (q - alpha * log_prob - value);
+                }
+            }
+            -share * sum
+        };
+        let actor = self.actor.step(&batch.observations, n, &optimizer, &mut loss)?;
+        let mean_log_prob = share * self.log_probs.iter().map(|log_prob| log_prob.exp() * log_prob).sum::<f32>();
+        self.temperature.update(mean_log_prob.into(), learning_rate);
+
+        self.updates += 1;
+        if self.updates.is_multiple_of(self.config.target_update_interval) {
+            let tau = self.config.tau as f32;
+            self.critics.iter_mut().try_for_each(|critic| critic.update_target(tau))?;
+        }
+        self.metrics = [
+            ("train/actor_loss", actor.loss),
+            ("train/critic_loss", critic_loss),
+            ("train/mean_q", mean_q),
+            ("train/grad_norm", actor.grad_norm),
+            ("train/ent_coef", alpha),
+            ("train/entropy", -mean_log_prob),
+        ];
+        Ok(())
+    }
+
+    fn td_errors(&self) -> &[f32] {
+        &self.errors
+    }
+}
+
+impl Learner for DiscreteSac {
+    fn actor(&self) -> &dyn Network {
+        &*self.actor
+    }
+
+    fn actor_mut(&mut self) -> &mut dyn Network {
+        &mut *self.actor
+    }
+
+    fn metrics(&self) -> &[(&'static str, f32)] {
+        &self.metrics
+    }
+
+    fn updates(&self) -> u64 {
+        self.updates
+    }
+
+    fn state(&self) -> Result<LearnerState, DeviceError> {
+        let networks = std::iter::once(&self.actor).chain(&self.critics);
+        Ok(LearnerState {
+            networks: networks.map(|network| network.state()).collect::<Result<_, _>>()?,
+            numbers: self.temperature.numbers().to_vec(),
+        })
+    }
+
+    fn restore(&mut self, state: &LearnerState, updates: u64, _: u64) -> Result<(), NnError> {
+        let mut networks: Vec<_> = std::iter::once(&mut self.actor).chain(&mut self.critics).collect();
+        restore_networks(&mut networks, state)?;
+        self.temperature.restore(&state.numbers);
+        self.updates = updates;
+        Ok(())
+    }
+}

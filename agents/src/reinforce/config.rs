@@ -1,0 +1,70 @@
+//! REINFORCE's hyperparameters, by the names of Stable-Baselines3 where it has them.
+
+use cartwheel_envs::{Generator, Space};
+
+use super::Reinforce;
+use crate::actor_critic;
+use crate::algorithm::{Acting, Algorithm, AnyLearner, Data, RolloutUse};
+use crate::config::checks::layers;
+use crate::exploration::{Exploration, Style};
+use crate::features::Features;
+use crate::head::{ActionHead, Head};
+use crate::nn::{Activation, Device, Mlp, NnError};
+use crate::schedule::{Schedule, positive_schedule};
+
+crate::config! {
+    /// REINFORCE (Williams 1992; docs/algorithms/reinforce.md). Defaults are those of Spinning Up's VPG, but for returns
+    /// that are whole. A schedule is a number, or "lin_" and a number for one that falls to 0 over the run.
+    pub struct ReinforceConfig in "reinforce" {
+        /// Adam's step size for the policy: a schedule.
+        learning_rate: Schedule = Schedule::Constant(3e-4), positive_schedule;
+        /// Steps of each environment between two updates, each of which is one gradient step of the policy on all of them.
+        /// More than an episode has: without the baseline nothing is learnt from episodes that a rollout does not see the
+        /// end of.
+        n_steps: usize = 4000, within(1, 1_000_000);
+        /// Discount of future rewards.
+        gamma: f64 = 0.99, within(0.0, 1.0);
+        /// Whether a value function says what was to be expected, and what is beyond the end of a rollout.
+        use_baseline: bool = true;
+        /// Adam's step size for the baseline: a schedule.
+        baseline_learning_rate: Schedule = Schedule::Constant(1e-3), positive_schedule;
+        /// Gradient steps of the baseline on each rollout.
+        baseline_steps: usize = 80, within(1, 10_000);
+        /// Whether the advantages of a rollout are brought to mean 0 and standard deviation 1.
+        normalize_advantage: bool = true;
+        /// Weight of the policy's entropy in the loss.
+        ent_coef: f64 = 0.0, non_negative;
+        /// Gradients are scaled down to this norm; 0 for no clipping.
+        max_grad_norm: f64 = 0.0, non_negative;
+        /// Units of each hidden layer, of the policy and of the baseline.
+        net_arch: Vec<usize> = vec![64, 64], layers;
+        /// What follows each hidden layer: "relu" or "tanh".
+        activation_fn: Activation = Activation::Tanh;
+        /// Whether weights begin orthogonal; otherwise as PyTorch's layers do.
+        ortho_init: bool = false;
+        /// Logarithm of the standard deviation of continuous actions at the beginning.
+        log_std_init: f64 = -0.5, within(-20.0, 2.0);
+    }
+}
+
+impl Algorithm for ReinforceConfig {
+    fn head(&self, action_space: &Space) -> Option<Head> {
+        actor_critic::head(action_space)
+    }
+
+    fn network(&self, features: &Features, actions: &ActionHead) -> Mlp {
+        actor_critic::network(features, actions, &self.net_arch, self.activation_fn)
+    }
+
+    fn exploration(&self, _: u64) -> Exploration {
+        Exploration::after_random(0, Style::Sampled)
+    }
+
+    fn data(&self) -> Data {
+        Data::Rollouts(RolloutUse { n_steps: self.n_steps, epochs: 1, batch_size: None, gamma: self.gamma as f32 })
+    }
+
+    fn learner(&self, acting: &Acting, device: Device, rng: &mut Generator) -> Result<AnyLearner, NnError> {
+        Ok(AnyLearner::OnPolicy(Box::new(Reinforce::new(self.clone(), acting, device, rng)?)))
+    }
+}

@@ -1,0 +1,74 @@
+//! The update rule.
+
+use cartwheel_envs::Generator;
+
+use super::ReinforceConfig;
+use crate::actor_critic::{ActorCritic, Beginning, Metrics, Networks, Rule, clip};
+use crate::learner::{Progress, RolloutBatch};
+use crate::nn::{DeviceError, Method, Optimizer};
+
+/// A policy and its baseline that learn by REINFORCE.
+pub type Reinforce = ActorCritic<ReinforceConfig>;
+
+impl Rule for ReinforceConfig {
+    fn beginning(&self) -> Beginning<'_> {
+        Beginning {
+            net_arch: &self.net_arch,
+            activation_fn: self.activation_fn,
+            ortho_init: self.ortho_init,
+            log_std_init: self.log_std_init as f32,
+        }
+    }
+
+    fn learn(
+        &self,
+        networks: &mut Networks,
+        rollout: &RolloutBatch,
+        now: Progress,
+        _: &mut Generator,
+        metrics: &mut Metrics,
+    ) -> Result<(), DeviceError> {
+        let optimizer = |learning_rate| Optimizer {
+            method: Method::Adam,
+            learning_rate,
+            eps: 1e-8,
+            max_grad_norm: clip(self.max_grad_norm),
+        };
+        let learning_rate = self.learning_rate.at(now.remaining());
+        if self.use_baseline {
+            networks.judge(rollout, self.gamma as f32, 1.0)?;
+        } else {
+            networks.judge_whole_episodes(rollout, self.gamma as f32);
+        }
+        if !networks.select(rollout, 0, rollout.len(), self.normalize_advantage) {
+            // No episode ended: without a baseline nothing is known of any return.
+            return Ok(());
+        }
+        // −A log π(a|s), and its slope by log π(a|s).
+        let gradient = networks.policy_gradient(self.ent_coef as f32, &mut |choice| {
+            let by_log_prob = -choice.share * choice.advantage;
+            (by_log_prob * choice.log_prob, by_log_prob)
+        })?;
+        if gradient.is_finite() {
+            networks.descend_policy(&gradient, &optimizer(learning_rate))?;
+        }
+        metrics.extend([
+            ("train/policy_loss", gradient.policy_loss),
+            ("train/entropy_loss", -gradient.entropy),
+            ("train/grad_norm", gradient.norm),
+            ("train/learning_rate", learning_rate as f32),
+        ]);
+        if self.use_baseline {
+            let optimizer = optimizer(self.baseline_learning_rate.at(now.remaining()));
+            let mut first = None;
+            for _ in 0..self.baseline_steps {
+                let loss = networks.fit_values(&optimizer)?;
+                first.get_or_insert(loss);
+            }
+            metrics.push(("train/value_loss", first.unwrap_or(0.0)));
+            metrics.push(("train/explained_variance", networks.explained_variance()));
+        }
+        metrics.extend(networks.std().map(|std| ("train/std", std)));
+        Ok(())
+    }
+}

@@ -1,0 +1,63 @@
+//! Truncated quantile critics: SAC whose value functions know how returns are distributed, and do not believe the best of it.
+//!
+//! Each value function has quantiles of the return in the place of its mean. Of those of all target networks together the
+//! greatest, `top_quantiles_to_drop_per_net` for each network, are dropped; the others,
+//!
+//! yₖ = r + γ (1 − terminated) (zₖ(s', a') − α log π(a'|s')), a' ~ π(·|s'),
+//!
+//! are what every quantile is regressed onto. The policy climbs the mean of all quantiles of all networks; it and the
+//! temperature are [SAC's](crate::sac).
+//!
+//! - Kuznetsov et al. 2020, *Controlling overestimation bias with truncated mixture of continuous distributional quantile
+//!   critics*;
+//! - Dabney et al. 2018, *Distributional reinforcement learning with quantile regression*.
+//!
+//! Reference implementation: `sb3_contrib/tqc/tqc.py`, whose rule and defaults these are.
+
+mod config;
+mod quantiles;
+
+pub use config::TqcConfig;
+pub use quantiles::QuantileCritics;
+
+use cartwheel_envs::Generator;
+
+use crate::algorithm::Acting;
+use crate::critics::{Critics, Shape};
+use crate::nn::{Device, NnError};
+use crate::sac::{Soft, SoftRule};
+
+/// A squashed Gaussian policy and its value functions, which learn by TQC.
+pub type Tqc = Soft<QuantileCritics>;
+
+impl Tqc {
+    /// Fresh networks, initialized from `rng`.
+    ///
+    /// # Errors
+    /// If the device is not there.
+    pub fn new(config: &TqcConfig, acting: &Acting, device: Device, rng: &mut Generator) -> Result<Self, NnError> {
+        let rule = SoftRule {
+            learning_rate: config.learning_rate,
+            tau: config.tau as f32,
+            target_update_interval: config.target_update_interval,
+            ent_coef: config.ent_coef,
+            target_entropy: config.target_entropy,
+        };
+        Self::with(rule, acting, device, rng, |rng| {
+            let shape = Shape {
+                widths: (acting.mlp.inputs(), acting.mlp.outputs() / 2),
+                net_arch: &config.net_arch,
+                outputs: config.n_quantiles,
+                activation: config.activation_fn,
+            };
+            let critics = Critics::new(config.n_critics, shape, device, rng)?;
+            Ok(QuantileCritics::new(critics, config.top_quantiles_to_drop_per_net))
+        })
+    }
+
+    /// What the quantiles of each transition of the last batch were moved towards, in rising order, transition after
+    /// transition.
+    pub fn targets(&self) -> &[f32] {
+        self.value_functions().targets()
+    }
+}
