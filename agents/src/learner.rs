@@ -140,6 +140,12 @@ pub trait Learner {
     /// What the last update was like, by the names of metrics, such as `train/loss`. One that is not finite ends the run.
     fn metrics(&self) -> &[(&'static str, f32)];
 
+    /// What a user should know of its settings, by what the last update was like. Asked for with each row of metrics, and
+    /// told once.
+    fn warning(&self) -> Option<String> {
+        None
+    }
+
     /// Gradient steps taken.
     fn updates(&self) -> u64;
 

@@ -113,14 +113,8 @@ impl Policy {
         let activation = description.activation_fn.parse().map_err(|e| refuse(format!("activation_fn: {e}")))?;
         let features = Features::new(&description.observation_space).map_err(PolicyError::Space)?;
         let actions = ActionHead::new(description.head, &description.action_space).map_err(PolicyError::Space)?;
-        let (inputs, outputs) = (features.width(), actions.outputs());
-        let mlp = match description.head {
-            Head::QValues if description.dueling => Mlp::dueling(inputs, &description.net_arch, outputs, activation),
-            Head::QValues | Head::Categorical | Head::SquashedGaussian | Head::Tanh => {
-                Mlp::new(inputs, &description.net_arch, outputs, activation)
-            }
-            Head::Gaussian => Mlp::gaussian(inputs, &description.net_arch, outputs / 2, activation),
-        };
+        let (inputs, choices, dueling) = (features.width(), actions.choices(), description.dueling);
+        let mlp = description.head.network(inputs, &description.net_arch, choices, activation, dueling);
         let acting = Acting { features, actions, mlp };
         let mut policy = Self::new(&description.observation_space, &description.action_space, acting, Vec::new());
         let name = policy.network_name();
@@ -134,7 +128,7 @@ impl Policy {
     /// What the network is called in weights files.
     fn network_name(&self) -> &'static str {
         match self.description.head {
-            Head::QValues => "q_net",
+            Head::QValues | Head::Distribution(_) => "q_net",
             _ => "policy_net",
         }
     }
@@ -259,6 +253,7 @@ impl Policy {
 mod tests {
     use super::*;
     use crate::nn::Activation;
+    use crate::support::Support;
     use cartwheel_envs::Generator;
 
     fn round_trip(policy: &Policy, name: &str) -> Policy {
@@ -273,17 +268,21 @@ mod tests {
     fn a_weights_file_says_which_network_it_is_of() {
         let observations = Space::box_f32(vec![-1.0; 3], vec![1.0; 3]);
         let (four, arms) = (Space::discrete(4), Space::box_f32(vec![-1.0; 2], vec![1.0; 2]));
-        for (name, head, new, actions) in [
-            ("plain", Head::QValues, Mlp::new as fn(_, &[usize], _, _) -> Mlp, &four),
-            ("dueling", Head::QValues, Mlp::dueling, &four),
-            ("categorical", Head::Categorical, Mlp::new, &four),
-            ("squashed", Head::SquashedGaussian, Mlp::new, &arms),
-            ("gaussian", Head::Gaussian, |i, h, o, a| Mlp::gaussian(i, h, o / 2, a), &arms),
+        let returns = Head::Distribution(Support { n_atoms: 5, v_min: -3.0, v_max: 7.0 });
+        for (name, head, dueling, actions) in [
+            ("plain", Head::QValues, false, &four),
+            ("dueling", Head::QValues, true, &four),
+            ("categorical", Head::Categorical, false, &four),
+            ("squashed", Head::SquashedGaussian, false, &arms),
+            ("gaussian", Head::Gaussian, false, &arms),
+            ("returns", returns, false, &four),
+            ("dueling returns", returns, true, &four),
         ] {
+            let choices = ActionHead::new(head, actions).expect("a fitting space");
             let acting = Acting {
                 features: Features::new(&observations).expect("a fitting space"),
-                actions: ActionHead::new(head, actions).expect("a fitting space"),
-                mlp: new(3, &[20, 9], 4, Activation::Tanh),
+                mlp: head.network(3, &[20, 9], choices.choices(), Activation::Tanh, dueling),
+                actions: choices,
             };
             let parameters = acting.mlp.init(&mut Generator::new(1));
             let mut policy = Policy::new(&observations, actions, acting, parameters);
@@ -295,7 +294,7 @@ mod tests {
             assert_eq!((loaded.judge(seen), loaded.act(seen)), (policy.judge(seen), policy.act(seen)));
             // What a file without the word is of: those written before there was a choice.
             let text = String::from_utf8_lossy(&policy.to_bytes()).into_owned();
-            assert_eq!(text.contains("dueling"), name == "dueling");
+            assert_eq!(text.contains("dueling"), dueling);
             assert_eq!(text.contains("head\\\":"), head != Head::QValues);
         }
     }

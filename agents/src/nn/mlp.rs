@@ -52,9 +52,10 @@ impl Mlp {
 
     /// A dueling network (Wang et al. 2016): the last of the `hidden` layers is there twice, once for the value of
     /// the state and once for the advantages of the actions, and the outputs are value + advantage − mean advantage.
-    pub fn dueling(inputs: usize, hidden: &[usize], actions: usize, activation: Activation) -> Self {
-        let (layers, dueling) = dueling::layers(inputs, hidden, actions);
-        Self { layers, dueling: Some(dueling), ..Self::new(inputs, hidden, actions, activation) }
+    /// Each action has `atoms` outputs, one after the other, and each of these is put together by itself.
+    pub fn dueling(inputs: usize, hidden: &[usize], actions: usize, atoms: usize, activation: Activation) -> Self {
+        let (layers, dueling) = dueling::layers(inputs, hidden, actions, atoms);
+        Self { layers, dueling: Some(dueling), ..Self::new(inputs, hidden, actions * atoms, activation) }
     }
 
     /// A network whose outputs are the means of a Gaussian of so many `dimensions` and, after them, the logarithms of its
@@ -285,14 +286,20 @@ impl Mlp {
         }
     }
 
-    /// The slope of one output by each input at `x`, a single row: what the output hangs on.
+    /// The slope of a function of the outputs by each input at `x`, a single row: what it hangs on. `by_outputs` is given
+    /// the outputs and zeros, for the function's slope by each output.
     ///
     /// # Panics
-    /// If `params` or `x` is too short or there is no such output.
-    pub fn input_gradient(&self, params: &[f32], x: &[f32], output: usize, scratch: &mut Activations) -> Vec<f32> {
-        self.forward(params, x, 1, scratch);
+    /// If `params` or `x` is too short.
+    pub fn input_gradient(
+        &self,
+        params: &[f32],
+        x: &[f32],
+        by_outputs: impl FnOnce(&[f32], &mut [f32]),
+        scratch: &mut Activations,
+    ) -> Vec<f32> {
         let mut slope = vec![0.0; self.output_stride()];
-        slope[output] = 1.0;
+        by_outputs(self.forward(params, x, 1, scratch), &mut slope);
         if let Some(dueling) = &self.dueling {
             let by_output = slope.clone();
             dueling.spread(&by_output, self.output_stride(), &mut slope);

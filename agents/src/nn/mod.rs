@@ -93,7 +93,12 @@ mod tests {
     /// Fifty steps of both forms from one start on the same batches stay together, as do their targets.
     #[test]
     fn the_fused_form_agrees_with_dfdxs_own_operations() {
-        let kinds = [Mlp::new as fn(_, &[usize], _, _) -> Mlp, Mlp::dueling, Mlp::gaussian];
+        let kinds = [
+            Mlp::new as fn(_, &[usize], _, _) -> Mlp,
+            |i, h, o, a| Mlp::dueling(i, h, o, 1, a),
+            |i, h, o, a| Mlp::dueling(i, h, o, 4, a),
+            Mlp::gaussian,
+        ];
         for (kind, activation) in
             kinds.into_iter().flat_map(|kind| [(kind, Activation::Relu), (kind, Activation::Tanh)])
         {

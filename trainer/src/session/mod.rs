@@ -88,6 +88,8 @@ pub(crate) struct Session<'a> {
     lent: bool,
     /// What viewers had decided when that was last noted.
     noted: Intervention,
+    /// Whether the learner's warning was told.
+    warned: bool,
     /// Whether a callback asked to stop.
     broken: bool,
 }
@@ -155,6 +157,7 @@ impl<'a> Session<'a> {
             shelf: Arc::new(Shelf::new(stand_in.map_err(PolicyError::Space)?)),
             lent: false,
             noted: Intervention::default(),
+            warned: false,
             broken: false,
         };
         if let Some(checkpoint) = checkpoint {

@@ -73,6 +73,12 @@ impl Session<'_> {
     }
 
     pub(super) fn write_row(&mut self, row: MetricsRow) {
+        if !self.warned
+            && let Some(warning) = self.learning.learner().warning()
+        {
+            self.warned = true;
+            self.tell(&Event::Warning(&warning));
+        }
         self.tell(&Event::Metrics(&row));
         self.writer.metrics(row);
     }
