@@ -6,7 +6,7 @@ use super::Dqn;
 use super::model::ReturnModel;
 use crate::algorithm::{Acting, Algorithm, AnyLearner, Data, Prioritization, ReplayUse, Returns};
 use crate::config::checks::layers;
-use crate::exploration::{EpsilonSchedule, Exploration};
+use crate::exploration::{EpsilonSchedule, Exploration, Style};
 use crate::features::Features;
 use crate::head::{ActionHead, Head};
 use crate::nn::{Activation, Device, Mlp, NnError};
@@ -24,9 +24,9 @@ crate::config_enum! {
 
 crate::config! {
     /// Deep Q-network (Mnih et al. 2015), with the parts of Rainbow (Hessel et al. 2018) as switches that compose:
-    /// n_steps, double_q, dueling, distributional and prioritized_replay (docs/algorithms/dqn.md).
+    /// n_steps, double_q, dueling, distributional, noisy and prioritized_replay (docs/algorithms/dqn.md).
     /// Defaults are those of Stable-Baselines3's DQN, but for double_q and net_arch's 64-64; prioritized_replay's are
-    /// those of OpenAI Baselines, distributional's those of CleanRL.
+    /// those of OpenAI Baselines, distributional's and noisy's those of CleanRL.
     pub struct DqnConfig in "dqn" {
         /// Adam's step size.
         learning_rate: f64 = 1e-4, positive;
@@ -65,6 +65,11 @@ crate::config! {
         v_min: f64 = -10.0, within(-1e9, 1e9);
         /// The greatest of them. Returns above count as this.
         v_max: f64 = 10.0, within(-1e9, 1e9);
+        /// The last two layers have noise in their parameters, as much as is learnt, and explore by it: exploration_* are then
+        /// not read.
+        noisy: bool = false;
+        /// How much noise there is at the beginning.
+        noisy_std_init: f64 = 0.5, positive;
         /// Transitions are drawn in proportion to (|TD error| + eps)^alpha instead of uniformly.
         prioritized_replay: bool = false;
         /// How much priorities count: 0 draws uniformly, 1 in full proportion.
@@ -128,6 +133,9 @@ impl Algorithm for DqnConfig {
     }
 
     fn exploration(&self, total_timesteps: u64) -> Exploration {
+        if self.noisy {
+            return Exploration::after_random(self.learning_starts, Style::Best);
+        }
         Exploration::from(EpsilonSchedule {
             random_steps: self.learning_starts,
             initial: self.exploration_initial_eps,

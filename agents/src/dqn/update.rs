@@ -13,6 +13,9 @@ pub struct Dqn {
     config: DqnConfig,
     model: ReturnModel,
     network: Box<dyn Network>,
+    /// What the noise of the trained network is made of now, and room for more; empty without noise.
+    noise: Vec<f32>,
+    other_noise: Vec<f32>,
     updates: u64,
     /// Environment steps at the last update.
     steps: u64,
@@ -38,11 +41,19 @@ impl Dqn {
         device: Device,
         rng: &mut Generator,
     ) -> Result<Self, NnError> {
-        let mlp = Self::network(&config, features, actions);
-        let state = TrainingState::new(mlp.init(rng));
+        let mut mlp = Self::network(&config, features, actions);
+        if config.noisy {
+            mlp = mlp.noisy(config.noisy_std_init);
+        }
+        let state = TrainingState::new(mlp.with_fresh_noise(mlp.init(rng)));
+        let (mut network, mut noise) = (device.build(mlp.clone(), &state)?, Vec::new());
+        mlp.draw_noise(rng, &mut noise);
+        network.set_noise(Net::Online, &noise)?;
         Ok(Self {
-            network: device.build(mlp, &state)?,
+            network,
             model: config.model(),
+            noise,
+            other_noise: Vec::new(),
             config,
             updates: 0,
             steps: 0,
@@ -54,7 +65,7 @@ impl Dqn {
         })
     }
 
-    /// The shape of the Q-network that `config` asks for.
+    /// The shape of the Q-network that `config` asks for, without noise.
     pub fn network(config: &DqnConfig, features: usize, actions: usize) -> Mlp {
         config.model().head().network(features, &config.net_arch, actions, config.activation_fn, config.dueling)
     }
@@ -71,13 +82,19 @@ impl Dqn {
 }
 
 impl OffPolicy for Dqn {
-    fn update(&mut self, batch: &Batch, now: Progress, _: &mut Generator) -> Result<(), DeviceError> {
+    fn update(&mut self, batch: &Batch, now: Progress, rng: &mut Generator) -> Result<(), DeviceError> {
         // A Q-network has no actions of another kind.
         let ActionRows::Discrete(taken) = &batch.actions else { return Ok(()) };
         let steps = now.steps;
         let (model, head, n, stride) = (self.model, self.model.head(), batch.len(), self.network.mlp().output_stride());
         let (width, outputs) = (head.atoms(), self.network.mlp().outputs());
         let of = |i: usize, action: usize| i * stride + action * width..i * stride + (action + 1) * width;
+
+        // Other noise for the trained network, with which it also acts from now on, and for its target.
+        self.network.mlp().draw_noise(rng, &mut self.noise);
+        self.network.mlp().draw_noise(rng, &mut self.other_noise);
+        self.network.set_noise(Net::Online, &self.noise)?;
+        self.network.set_noise(Net::Target, &self.other_noise)?;
 
         // y = return + discount · Q'(s', a*), with a* = argmax Q(s', ·) by the online network (Double) or by Q' itself.
         // Where distributions are learnt, Q is the mean and y the distribution of that sum.
@@ -170,11 +187,17 @@ impl Learner for Dqn {
     }
 
     fn state(&self) -> Result<LearnerState, DeviceError> {
-        Ok(LearnerState { networks: vec![self.network.state()?], numbers: Vec::new() })
+        let numbers = self.noise.iter().copied().map(f64::from).collect();
+        Ok(LearnerState { networks: vec![self.network.state()?], numbers })
     }
 
     fn restore(&mut self, state: &LearnerState, updates: u64, steps: u64) -> Result<(), NnError> {
         restore_networks(&mut [&mut self.network], state)?;
+        if state.numbers.len() != self.noise.len() {
+            return Err(NnError::StateSize { expected: self.noise.len(), found: state.numbers.len() });
+        }
+        self.noise.iter_mut().zip(&state.numbers).for_each(|(noise, number)| *noise = *number as f32);
+        self.network.set_noise(Net::Online, &self.noise)?;
         (self.updates, self.steps) = (updates, steps);
         Ok(())
     }

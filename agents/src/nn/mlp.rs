@@ -22,6 +22,8 @@ use super::simd::Isa;
 pub struct Mlp {
     layers: Vec<Layer>,
     dueling: Option<Dueling>,
+    /// σ₀ of a network with noise.
+    noisy_std_init: Option<f64>,
     hidden: Vec<usize>,
     outputs: usize,
     activation: Activation,
@@ -47,7 +49,8 @@ impl Mlp {
     /// linear values.
     pub fn new(inputs: usize, hidden: &[usize], outputs: usize, activation: Activation) -> Self {
         let layers = sequential(inputs, hidden, outputs);
-        Self { layers, dueling: None, hidden: hidden.to_vec(), outputs, activation, isa: Isa::detect() }
+        let hidden = hidden.to_vec();
+        Self { layers, dueling: None, noisy_std_init: None, hidden, outputs, activation, isa: Isa::detect() }
     }
 
     /// A dueling network (Wang et al. 2016): the last of the `hidden` layers is there twice, once for the value of
@@ -69,6 +72,17 @@ impl Mlp {
             add_layer(&mut layers, inputs, linears);
         }
         Self { layers, outputs: 2 * dimensions, ..Self::new(inputs, hidden, dimensions, activation) }
+    }
+
+    /// The same with noise of so great a σ₀ in its last two layers (Fortunato et al. 2018), which only training knows of:
+    /// see [`Network::set_noise`](super::Network::set_noise).
+    pub fn noisy(self, std_init: f64) -> Self {
+        Self { noisy_std_init: Some(std_init), ..self }
+    }
+
+    /// σ₀ of the noise, if there is any.
+    pub(super) fn noisy_std_init(&self) -> Option<f64> {
+        self.noisy_std_init
     }
 
     /// The same on a given instruction set, for comparing them.

@@ -6,6 +6,7 @@
 //! | `mlp` | the multilayer perceptron over one flat buffer; what actors run |
 //! | `orthogonal` | orthogonal matrices to begin from |
 //! | `layer`, `dueling` | where its parameters lie and what they are called; value and advantages learnt apart |
+//! | `noisy` | noise in its parameters, as deep as is learnt |
 //! | `network` | what training a network means: forward, backward, step, target |
 //! | `fused`, `stock` | its two forms: one operation on dfdx's CPU tape; dfdx's own operations on any device |
 //! | `device` | where to train, and preparing threads |
@@ -19,6 +20,7 @@ mod layer;
 mod matmul;
 mod mlp;
 mod network;
+mod noisy;
 mod orthogonal;
 mod simd;
 mod stock;
