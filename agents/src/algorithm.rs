@@ -13,6 +13,14 @@ use crate::policy::PolicyError;
 /// An algorithm with its hyperparameters. Implemented by the `config!` section that holds them, such as
 /// [`DqnConfig`](crate::dqn::DqnConfig).
 pub trait Algorithm: Section {
+    /// Refuses settings that are each fine but do not go together.
+    ///
+    /// # Errors
+    /// What does not fit and what to change, after the section's name.
+    fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
+
     /// What its network's outputs mean for actions of this space; nothing if it has no such actions.
     fn head(&self, action_space: &Space) -> Option<Head>;
 

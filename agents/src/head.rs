@@ -8,7 +8,9 @@ use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
 use crate::judgement::Judgement;
+use crate::nn::{Activation, Mlp};
 use crate::policy::argmax;
+use crate::support::{Support, softmax};
 
 /// How a row of outputs becomes an action.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -25,6 +27,53 @@ pub enum Head {
     SquashedGaussian,
     /// The numbers of a `Box`, squashed by tanh into its bounds.
     Tanh,
+    /// Logits of the returns of each action of a `Discrete` space, action by action; that of the greatest mean is chosen.
+    Distribution(Support),
+}
+
+impl Head {
+    /// Numbers that tell of one action of a `Discrete` space.
+    pub fn atoms(self) -> usize {
+        match self {
+            Self::Distribution(support) => support.n_atoms,
+            _ => 1,
+        }
+    }
+
+    /// The value of an action by the outputs that tell of it.
+    #[inline]
+    pub fn value(self, outputs: &[f32]) -> f32 {
+        match self {
+            Self::Distribution(support) => support.expectation(outputs),
+            _ => outputs[0],
+        }
+    }
+
+    /// The action of the greatest value, the first of equals.
+    #[inline]
+    pub fn best(self, outputs: &[f32]) -> usize {
+        let values = outputs.chunks_exact(self.atoms()).map(|outputs| self.value(outputs)).enumerate();
+        values.reduce(|best, other| if other.1 > best.1 { other } else { best }).map_or(0, |best| best.0)
+    }
+
+    /// A network for so many `choices` (of a Gaussian: numbers), dueling where that is asked for and makes sense.
+    pub fn network(
+        self,
+        inputs: usize,
+        hidden: &[usize],
+        choices: usize,
+        activation: Activation,
+        dueling: bool,
+    ) -> Mlp {
+        match self {
+            Self::QValues | Self::Distribution(_) if dueling => {
+                Mlp::dueling(inputs, hidden, choices, self.atoms(), activation)
+            }
+            Self::Gaussian => Mlp::gaussian(inputs, hidden, choices, activation),
+            Self::SquashedGaussian => Mlp::new(inputs, hidden, 2 * choices, activation),
+            _ => Mlp::new(inputs, hidden, choices * self.atoms(), activation),
+        }
+    }
 }
 
 /// A [`Head`] over an action space.
@@ -51,7 +100,7 @@ impl ActionHead {
         let form = ActionRows::for_space(space, 0);
         let mut own = Self { head, form, counts: vec![], starts: vec![], low: vec![], high: vec![] };
         match (head, space) {
-            (Head::QValues | Head::Categorical, Space::Discrete { n, start }) => {
+            (Head::QValues | Head::Categorical | Head::Distribution(_), Space::Discrete { n, start }) => {
                 (own.counts, own.starts) = (vec![*n as usize], vec![*start]);
             }
             (Head::Categorical, Space::MultiDiscrete { nvec, start }) => {
@@ -83,6 +132,24 @@ impl ActionHead {
             Head::QValues | Head::Categorical => self.counts.iter().sum(),
             Head::Gaussian | Head::SquashedGaussian => 2 * self.low.len(),
             Head::Tanh => self.low.len(),
+            Head::Distribution(_) => self.counts[0] * self.head.atoms(),
+        }
+    }
+
+    /// What can be chosen among: actions that are counted, in all parts together, or numbers.
+    pub fn choices(&self) -> usize {
+        if self.counts.is_empty() { self.low.len() } else { self.counts.iter().sum() }
+    }
+
+    /// Writes the slope of what is told of choice `i` by the outputs: of its value, its logit or its mean.
+    ///
+    /// # Panics
+    /// If there is no such choice.
+    pub fn slope(&self, outputs: &[f32], i: usize, slope: &mut [f32]) {
+        let of = i * self.head.atoms()..(i + 1) * self.head.atoms();
+        match self.head {
+            Head::Distribution(support) => support.expectation_slope(&outputs[of.clone()], &mut slope[of]),
+            _ => slope[i] = 1.0,
         }
     }
 
@@ -100,7 +167,7 @@ impl ActionHead {
     #[inline]
     pub fn greedy(&self, outputs: &[f32], i: usize, to: &mut ActionRows) {
         match to {
-            ActionRows::Discrete(actions) => actions[i] = argmax(&outputs[..self.counts[0]]) as i32,
+            ActionRows::Discrete(actions) => actions[i] = self.head.best(&outputs[..self.outputs()]) as i32,
             ActionRows::Multi { width, values } => {
                 for (action, (_, logits)) in values[i * *width..].iter_mut().zip(self.parts(outputs)) {
                     *action = argmax(logits) as i32;
@@ -119,7 +186,7 @@ impl ActionHead {
     /// Whether `action` is the best by `outputs`; of numbers, which are drawn or not, it is never another's.
     pub fn is_best(&self, outputs: &[f32], action: Action<'_>) -> bool {
         match action {
-            Action::Discrete(action) => argmax(&outputs[..self.counts[0]]) as i32 == action,
+            Action::Discrete(action) => self.head.best(&outputs[..self.outputs()]) as i32 == action,
             Action::Multi(actions) => {
                 self.parts(outputs).zip(actions).all(|((_, logits), action)| argmax(logits) as i32 == *action)
             }
@@ -136,7 +203,7 @@ impl ActionHead {
     #[inline]
     pub fn sample(&self, outputs: &[f32], rng: &mut Generator, i: usize, to: &mut ActionRows) {
         match (self.head, to) {
-            (Head::QValues | Head::Tanh, to) => self.greedy(outputs, i, to),
+            (Head::QValues | Head::Tanh | Head::Distribution(_), to) => self.greedy(outputs, i, to),
             (_, ActionRows::Discrete(actions)) => actions[i] = draw(&outputs[..self.counts[0]], rng),
             (_, ActionRows::Multi { width, values }) => {
                 for (action, (_, logits)) in values[i * *width..].iter_mut().zip(self.parts(outputs)) {
@@ -192,7 +259,7 @@ impl ActionHead {
     #[inline]
     pub fn log_prob(&self, outputs: &[f32], action: Action<'_>) -> f32 {
         match (self.head, action) {
-            (Head::QValues | Head::SquashedGaussian | Head::Tanh, _) => 0.0,
+            (Head::QValues | Head::SquashedGaussian | Head::Tanh | Head::Distribution(_), _) => 0.0,
             (_, Action::Discrete(action)) => log_softmax(&outputs[..self.counts[0]], action),
             (_, Action::Multi(actions)) => {
                 self.parts(outputs).zip(actions).map(|((_, logits), action)| log_softmax(logits, *action)).sum()
@@ -219,7 +286,7 @@ impl ActionHead {
         slope: &mut [f32],
     ) -> f32 {
         match (self.head, action) {
-            (Head::QValues | Head::SquashedGaussian | Head::Tanh, _) => 0.0,
+            (Head::QValues | Head::SquashedGaussian | Head::Tanh | Head::Distribution(_), _) => 0.0,
             (_, Action::Continuous(values)) => {
                 let d = values.len();
                 let mut entropy = 0.0;
@@ -281,6 +348,15 @@ impl ActionHead {
             Head::QValues => {
                 first.extend_from_slice(&outputs[..self.counts[0]]);
                 Judgement::QValues(first)
+            }
+            Head::Distribution(support) => {
+                second.resize(self.outputs(), 0.0);
+                let rows = outputs[..self.outputs()].chunks_exact(support.n_atoms);
+                for (logits, chances) in rows.zip(second.chunks_exact_mut(support.n_atoms)) {
+                    first.push(support.expectation(logits));
+                    softmax(logits, chances);
+                }
+                Judgement::Returns { values: first, chances: second, support }
             }
             Head::Categorical => {
                 for (_, logits) in self.parts(outputs) {

@@ -124,6 +124,26 @@ fn slopes_agree_with_finite_differences() {
     }
 }
 
+/// By the means, and not by the greatest chance.
+#[test]
+fn the_best_distribution_has_the_greatest_mean() {
+    let support = Support { n_atoms: 3, v_min: -1.0, v_max: 3.0 };
+    let head = head(Head::Distribution(support), &Space::discrete(2));
+    let chances = [0.1_f32, 0.7, 0.2, 0.5, 0.0, 0.5];
+    let mut outputs = chances.map(f32::ln).to_vec();
+    outputs.resize(16, 0.0);
+    let mut rows = head.rows(1);
+    head.greedy(&outputs, 0, &mut rows);
+    assert_eq!(rows.get(0), Action::Discrete(0));
+    assert!(head.is_best(&outputs, Action::Discrete(0)) && !head.is_best(&outputs, Action::Discrete(1)));
+    let mut judgement = Judgement::QValues(vec![9.0]);
+    head.judge(&outputs, &mut judgement);
+    let Judgement::Returns { values, chances: told, support: over } = judgement else { panic!("{judgement:?}") };
+    assert!(values.iter().zip([1.2, 1.0]).all(|(a, b)| (a - b).abs() < 1e-5), "{values:?}");
+    assert!(told.len() == 6 && told.iter().zip(chances).all(|(a, b)| (a - b).abs() < 1e-6), "{told:?}");
+    assert_eq!(over, support);
+}
+
 #[test]
 fn spaces_that_do_not_fit_are_named() {
     let space = Space::box_f32(vec![0.0], vec![1.0]);

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::support::Support;
+
 /// What a policy makes of the actions it has. Algorithms of other kinds add their own.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub enum Judgement {
@@ -19,6 +21,15 @@ pub enum Judgement {
         /// Their standard deviations.
         std: Vec<f32>,
     },
+    /// How the returns of each action are distributed.
+    Returns {
+        /// Their means: a value for each action.
+        values: Vec<f32>,
+        /// The chance of each return of `support`, those of one action after the other.
+        chances: Vec<f32>,
+        /// The returns that have chances.
+        support: Support,
+    },
 }
 
 impl Judgement {
@@ -28,13 +39,14 @@ impl Judgement {
             Self::None => 0,
             Self::QValues(values) | Self::Probabilities(values) => size_of_val(values.as_slice()),
             Self::Gaussian { mean, std } => size_of_val(mean.as_slice()) + size_of_val(std.as_slice()),
+            Self::Returns { values, chances, .. } => size_of_val(values.as_slice()) + size_of_val(chances.as_slice()),
         }
     }
 
     /// The value of each action, where it says one.
     pub fn values(&self) -> Option<&[f32]> {
         match self {
-            Self::QValues(values) => Some(values),
+            Self::QValues(values) | Self::Returns { values, .. } => Some(values),
             Self::None | Self::Probabilities(_) | Self::Gaussian { .. } => None,
         }
     }
@@ -45,6 +57,7 @@ impl Judgement {
             Self::None => Default::default(),
             Self::QValues(values) | Self::Probabilities(values) => [values, Vec::new()],
             Self::Gaussian { mean, std } => [mean, std],
+            Self::Returns { values, chances, .. } => [values, chances],
         };
         buffers.iter_mut().for_each(Vec::clear);
         buffers

@@ -124,9 +124,14 @@ pub trait Learner {
     /// See [`actor`](Self::actor).
     fn actor_mut(&mut self) -> &mut dyn Network;
 
-    /// The parameters of the network that acts, flat.
+    /// The parameters of the network that acts, flat; without noise.
     fn parameters(&self) -> &[f32] {
         self.actor().parameters()
+    }
+
+    /// Writes what actors act with to `to`: the parameters, with noise where the network has any.
+    fn write_acting_parameters(&self, to: &mut Vec<f32>) {
+        self.actor().write_noisy_parameters(to);
     }
 
     /// Begins with these in the place of its own.
@@ -134,7 +139,9 @@ pub trait Learner {
     /// # Errors
     /// If they are of another network or the device fails.
     fn begin_with(&mut self, parameters: Vec<f32>) -> Result<(), NnError> {
-        self.actor_mut().restore(&TrainingState::new(parameters))
+        let actor = self.actor_mut();
+        let state = TrainingState::new(actor.mlp().with_fresh_noise(parameters));
+        actor.restore(&state)
     }
 
     /// What the last update was like, by the names of metrics, such as `train/loss`. One that is not finite ends the run.

@@ -58,6 +58,7 @@ mod judgement;
 mod learner;
 mod policy;
 mod schedule;
+mod support;
 
 pub use algorithm::{Acting, Algorithm, AnyLearner, Data, Prioritization, ReplayUse, Returns, RolloutUse};
 pub use exploration::{ActionNoise, EpsilonSchedule, Exploration, NoiseState, NoiseType, Style};
@@ -67,3 +68,4 @@ pub use judgement::Judgement;
 pub use learner::{Batch, Learner, LearnerState, OffPolicy, OnPolicy, Progress, RolloutBatch, restore_networks};
 pub use policy::{Policy, PolicyError, argmax};
 pub use schedule::Schedule;
+pub use support::Support;

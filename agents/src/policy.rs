@@ -117,14 +117,11 @@ impl Policy {
         let activation = description.activation_fn.parse().map_err(|e| refuse(format!("activation_fn: {e}")))?;
         let features = Features::new(&description.observation_space).map_err(PolicyError::Space)?;
         let actions = ActionHead::new(description.head, &description.action_space).map_err(PolicyError::Space)?;
-        let (inputs, outputs) = (features.width(), actions.outputs());
-        let mlp = match description.head {
-            _ if description.layer_norm => Mlp::layer_norm(inputs, &description.net_arch, outputs, activation),
-            Head::QValues if description.dueling => Mlp::dueling(inputs, &description.net_arch, outputs, activation),
-            Head::QValues | Head::Categorical | Head::SquashedGaussian | Head::Tanh => {
-                Mlp::new(inputs, &description.net_arch, outputs, activation)
-            }
-            Head::Gaussian => Mlp::gaussian(inputs, &description.net_arch, outputs / 2, activation),
+        let (inputs, choices, dueling) = (features.width(), actions.choices(), description.dueling);
+        let mlp = if description.layer_norm {
+            Mlp::layer_norm(inputs, &description.net_arch, actions.outputs(), activation)
+        } else {
+            description.head.network(inputs, &description.net_arch, choices, activation, dueling)
         };
         let acting = Acting { features, actions, mlp };
         let mut policy = Self::new(&description.observation_space, &description.action_space, acting, Vec::new());
@@ -139,7 +136,7 @@ impl Policy {
     /// What the network is called in weights files.
     fn network_name(&self) -> &'static str {
         match self.description.head {
-            Head::QValues => "q_net",
+            Head::QValues | Head::Distribution(_) => "q_net",
             _ => "policy_net",
         }
     }
@@ -264,6 +261,7 @@ impl Policy {
 mod tests {
     use super::*;
     use crate::nn::Activation;
+    use crate::support::Support;
     use cartwheel_envs::Generator;
 
     fn round_trip(policy: &Policy, name: &str) -> Policy {
@@ -278,18 +276,25 @@ mod tests {
     fn a_weights_file_says_which_network_it_is_of() {
         let observations = Space::box_f32(vec![-1.0; 3], vec![1.0; 3]);
         let (four, arms) = (Space::discrete(4), Space::box_f32(vec![-1.0; 2], vec![1.0; 2]));
-        for (name, head, new, actions) in [
-            ("plain", Head::QValues, Mlp::new as fn(_, &[usize], _, _) -> Mlp, &four),
-            ("dueling", Head::QValues, Mlp::dueling, &four),
-            ("normalized", Head::QValues, Mlp::layer_norm, &four),
-            ("categorical", Head::Categorical, Mlp::new, &four),
-            ("squashed", Head::SquashedGaussian, Mlp::new, &arms),
-            ("gaussian", Head::Gaussian, |i, h, o, a| Mlp::gaussian(i, h, o / 2, a), &arms),
-        ] {
+        let returns = Head::Distribution(Support { n_atoms: 5, v_min: -3.0, v_max: 7.0 });
+        let built = |head: Head, dueling| move |choices| head.network(3, &[20, 9], choices, Activation::Tanh, dueling);
+        let normalized = |choices| Mlp::layer_norm(3, &[20, 9], choices, Activation::Tanh);
+        let cases: [(&str, Head, Box<dyn Fn(usize) -> Mlp>, &Space); 8] = [
+            ("plain", Head::QValues, Box::new(built(Head::QValues, false)), &four),
+            ("dueling", Head::QValues, Box::new(built(Head::QValues, true)), &four),
+            ("normalized", Head::QValues, Box::new(normalized), &four),
+            ("categorical", Head::Categorical, Box::new(built(Head::Categorical, false)), &four),
+            ("squashed", Head::SquashedGaussian, Box::new(built(Head::SquashedGaussian, false)), &arms),
+            ("gaussian", Head::Gaussian, Box::new(built(Head::Gaussian, false)), &arms),
+            ("returns", returns, Box::new(built(returns, false)), &four),
+            ("dueling returns", returns, Box::new(built(returns, true)), &four),
+        ];
+        for (name, head, network, actions) in cases {
+            let choices = ActionHead::new(head, actions).expect("a fitting space");
             let acting = Acting {
                 features: Features::new(&observations).expect("a fitting space"),
-                actions: ActionHead::new(head, actions).expect("a fitting space"),
-                mlp: new(3, &[20, 9], 4, Activation::Tanh),
+                mlp: network(choices.choices()),
+                actions: choices,
             };
             let parameters = acting.mlp.init(&mut Generator::new(1));
             let mut policy = Policy::new(&observations, actions, acting, parameters);
@@ -301,7 +306,7 @@ mod tests {
             assert_eq!((loaded.judge(seen), loaded.act(seen)), (policy.judge(seen), policy.act(seen)));
             // What a file without the word is of: those written before there was a choice.
             let text = String::from_utf8_lossy(&policy.to_bytes()).into_owned();
-            assert_eq!(text.contains("dueling"), name == "dueling");
+            assert_eq!(text.contains("dueling"), name.contains("dueling"));
             assert_eq!(text.contains("head\\\":"), head != Head::QValues);
         }
     }

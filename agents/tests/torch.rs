@@ -14,9 +14,9 @@ use support::{close, flat, floats, recorded};
 #[test]
 fn an_update_is_pytorchs() {
     let cases: Vec<Value> = serde_json::from_value(recorded("dqn/updates.json")).unwrap();
-    assert_eq!(cases.len(), 8, "single and double, Huber and MSE; weighted, dueling, both");
+    assert_eq!(cases.len(), 11, "single and double, Huber and MSE; weighted, dueling, both; distributional");
     for case in cases {
-        let of = ["double_q", "dueling", "loss_name", "weights"].map(|key| format!("{key} {}", case[key]));
+        let of = ["double_q", "dueling", "loss_name", "weights", "n_atoms"].map(|key| format!("{key} {}", case[key]));
         let what = of.join(", ");
         let config = DqnConfig {
             double_q: case["double_q"].as_bool().unwrap(),
@@ -26,6 +26,10 @@ fn an_update_is_pytorchs() {
             adam_eps: case["eps"].as_f64().unwrap(),
             max_grad_norm: case["max_grad_norm"].as_f64().unwrap(),
             net_arch: floats(&case["net_arch"]).iter().map(|n| *n as usize).collect(),
+            distributional: case["n_atoms"].is_u64(),
+            n_atoms: case["n_atoms"].as_u64().unwrap_or(51) as usize,
+            v_min: case["v_min"].as_f64().unwrap_or(-10.0),
+            v_max: case["v_max"].as_f64().unwrap_or(10.0),
             ..DqnConfig::default()
         };
         let mut dqn = Dqn::new(config, 3, 4, Device::Cpu, &mut Generator::new(0)).unwrap();

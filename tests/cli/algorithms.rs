@@ -116,3 +116,17 @@ fn every_algorithm_learns_a_simple_task() {
         }
     }
 }
+
+/// Returns of up to 100 do not fit between -10 and 10, those of a tenth of the reward do.
+#[test]
+fn returns_beyond_a_distribution_are_told_once() {
+    let folder = Folder::new();
+    let line = "train CartPole-v1 --steps 8000 --set dqn.distributional=true --set train.stop_when_solved=false";
+    let told = folder.ok(&format!("{line} --name beyond --set dqn.reward_scale=1")).stderr;
+    assert_eq!(told.matches("cannot be told apart").count(), 1, "{told}");
+    assert!(told.contains("v_min = -10 to v_max = 10"), "{told}");
+    let told = folder.ok(&format!("{line} --name within")).stderr;
+    assert!(!told.contains("cannot be told apart"), "{told}");
+    let rows = folder.run("within").rows();
+    assert!(rows.iter().any(|row| row["metrics"]["train/out_of_support"].is_f64()), "{rows:?}");
+}

@@ -41,6 +41,7 @@ fn an_algorithm_for_other_actions_is_told_with_those_that_fit() {
 fn settings_of_another_algorithm_are_refused() {
     refused("train CartPole-v1 --algo ppo --set dqn.gamma=0.5", &["[dqn]", "train.algo = \"ppo\"", "[ppo]"]);
     refused("train CartPole-v1 --algo ppo --set ppo.clip_range=lin_", &["clip_range", "lin_"]);
+    refused("train CartPole-v1 --set dqn.v_max=-10", &["dqn.v_min = -10 must be less than v_max = -10"]);
     refused("train Pendulum-v1 --algo sac --set sac.ent_coef=none", &["ent_coef", "auto"]);
 }
 

@@ -10,15 +10,29 @@ use cartwheel_trainer::{ActorCount, Algo, Event, Experiment, Settings, Summary};
 use tempfile::TempDir;
 
 /// A name for each composition and what it sets.
-const COMPOSITIONS: [(&str, &[&str]); 6] = [
+const COMPOSITIONS: [(&str, &[&str]); 8] = [
     ("plain", &[]),
     ("double", &["dqn.double_q=true"]),
     ("n-step", &["dqn.n_steps=3"]),
     ("dueling", &["dqn.dueling=true"]),
     ("prioritized", &["dqn.prioritized_replay=true"]),
+    ("distributional", DISTRIBUTIONAL),
+    ("noisy", &["dqn.noisy=true"]),
     ("all", ALL),
 ];
-const ALL: &[&str] = &["dqn.double_q=true", "dqn.n_steps=3", "dqn.dueling=true", "dqn.prioritized_replay=true"];
+/// The task's returns are at most 2.
+const DISTRIBUTIONAL: &[&str] = &["dqn.distributional=true", "dqn.n_atoms=11", "dqn.v_min=0", "dqn.v_max=2.5"];
+const ALL: &[&str] = &[
+    "dqn.double_q=true",
+    "dqn.n_steps=3",
+    "dqn.dueling=true",
+    "dqn.prioritized_replay=true",
+    "dqn.distributional=true",
+    "dqn.n_atoms=11",
+    "dqn.v_min=0",
+    "dqn.v_max=2.5",
+    "dqn.noisy=true",
+];
 
 /// Identity-v0 with a discount, so that bootstrapping counts, and settings that solve it within 3000 steps.
 fn settings(folder: &TempDir, name: &str, composition: &[&str]) -> Settings {

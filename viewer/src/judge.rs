@@ -94,12 +94,16 @@ impl Judge {
     pub fn saliency(&mut self, observation: Row<'_>, action: usize) -> Result<Vec<f32>, String> {
         self.check(observation)?;
         let mlp = self.policy.mlp();
-        if action >= mlp.outputs() {
-            return Err(format!("action {action} of {}", mlp.outputs()));
+        let head = &self.policy.acting().actions;
+        if action >= head.choices() {
+            return Err(format!("action {action} of {}", head.choices()));
         }
         self.inputs.resize(mlp.inputs(), 0.0);
         self.policy.features().encode(observation, &mut self.inputs);
-        let slopes = mlp.input_gradient(self.policy.parameters(), &self.inputs, action, &mut self.scratch);
+        let slopes = {
+            let by_outputs = |outputs: &[f32], slope: &mut [f32]| head.slope(outputs, action, slope);
+            mlp.input_gradient(self.policy.parameters(), &self.inputs, by_outputs, &mut self.scratch)
+        };
         Ok(by_number(self.policy.observation_space(), &self.inputs, &slopes))
     }
 
@@ -116,9 +120,10 @@ impl Judge {
             self.policy.features().encode(Row::I32(&[*state]), input);
         }
         let q = mlp.forward(self.policy.parameters(), &self.inputs, states.len(), &mut self.scratch);
+        let head = self.policy.head();
         let best = |q: &[f32]| {
-            let best = argmax(&q[..mlp.outputs()]);
-            (q[best], best as u32)
+            let (best, atoms) = (head.best(&q[..mlp.outputs()]), head.atoms());
+            (head.value(&q[best * atoms..(best + 1) * atoms]), best as u32)
         };
         Ok(q.chunks_exact(stride).take(states.len()).map(best).collect())
     }

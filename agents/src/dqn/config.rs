@@ -3,12 +3,14 @@
 use cartwheel_envs::{Generator, Space};
 
 use super::Dqn;
+use super::model::ReturnModel;
 use crate::algorithm::{Acting, Algorithm, AnyLearner, Data, Prioritization, ReplayUse, Returns};
 use crate::config::checks::layers;
-use crate::exploration::{EpsilonSchedule, Exploration};
+use crate::exploration::{EpsilonSchedule, Exploration, Style};
 use crate::features::Features;
 use crate::head::{ActionHead, Head};
 use crate::nn::{Activation, Device, Mlp, NnError};
+use crate::support::Support;
 
 crate::config_enum! {
     /// What is minimized over the TD error δ.
@@ -22,9 +24,9 @@ crate::config_enum! {
 
 crate::config! {
     /// Deep Q-network (Mnih et al. 2015), with the parts of Rainbow (Hessel et al. 2018) as switches that compose:
-    /// n_steps, double_q, dueling and prioritized_replay (docs/algorithms/dqn.md).
+    /// n_steps, double_q, dueling, distributional, noisy and prioritized_replay (docs/algorithms/dqn.md).
     /// Defaults are those of Stable-Baselines3's DQN, but for double_q and net_arch's 64-64; prioritized_replay's are
-    /// those of OpenAI Baselines.
+    /// those of OpenAI Baselines, distributional's and noisy's those of CleanRL.
     pub struct DqnConfig in "dqn" {
         /// Adam's step size.
         learning_rate: f64 = 1e-4, positive;
@@ -54,6 +56,20 @@ crate::config! {
         /// How good a state is and how much better each action is are learnt apart, each with a last hidden layer of its
         /// own (dueling networks).
         dueling: bool = false;
+        /// How returns are distributed is learnt and not their mean alone (C51); loss is then not read.
+        distributional: bool = false;
+        /// Equally spaced returns that get a chance each, with distributional.
+        n_atoms: usize = 51, within(2, 10_000);
+        /// The least of them. Returns below count as this, so it should be as low as discounted returns get: the default is
+        /// for rewards clipped to ±1, CartPole-v1 with its returns of up to 100 needs 0 to 100.
+        v_min: f64 = -10.0, within(-1e9, 1e9);
+        /// The greatest of them. Returns above count as this.
+        v_max: f64 = 10.0, within(-1e9, 1e9);
+        /// The last two layers have noise in their parameters, as much as is learnt, and explore by it: exploration_* are then
+        /// not read.
+        noisy: bool = false;
+        /// How much noise there is at the beginning.
+        noisy_std_init: f64 = 0.5, positive;
         /// Transitions are drawn in proportion to (|TD error| + eps)^alpha instead of uniformly.
         prioritized_replay: bool = false;
         /// How much priorities count: 0 draws uniformly, 1 in full proportion.
@@ -88,18 +104,38 @@ impl DqnConfig {
     pub fn clip(&self) -> f32 {
         if self.max_grad_norm > 0.0 { self.max_grad_norm as f32 } else { f32::INFINITY }
     }
+
+    /// What its network is taught of returns.
+    pub(crate) fn model(&self) -> ReturnModel {
+        if self.distributional {
+            let (v_min, v_max) = (self.v_min as f32, self.v_max as f32);
+            return ReturnModel::Distribution(Support { n_atoms: self.n_atoms, v_min, v_max });
+        }
+        ReturnModel::Mean(self.loss)
+    }
 }
 
 impl Algorithm for DqnConfig {
+    fn check(&self) -> Result<(), String> {
+        if self.v_min < self.v_max {
+            return Ok(());
+        }
+        let (v_min, v_max) = (self.v_min, self.v_max);
+        Err(format!("v_min = {v_min} must be less than v_max = {v_max}: they are the least and the greatest return"))
+    }
+
     fn head(&self, action_space: &Space) -> Option<Head> {
-        matches!(action_space, Space::Discrete { .. }).then_some(Head::QValues)
+        matches!(action_space, Space::Discrete { .. }).then(|| self.model().head())
     }
 
     fn network(&self, features: &Features, actions: &ActionHead) -> Mlp {
-        Dqn::network(self, features.width(), actions.outputs())
+        Dqn::network(self, features.width(), actions.choices())
     }
 
     fn exploration(&self, total_timesteps: u64) -> Exploration {
+        if self.noisy {
+            return Exploration::after_random(self.learning_starts, Style::Best);
+        }
         Exploration::from(EpsilonSchedule {
             random_steps: self.learning_starts,
             initial: self.exploration_initial_eps,
@@ -130,7 +166,7 @@ impl Algorithm for DqnConfig {
     }
 
     fn learner(&self, acting: &Acting, device: Device, rng: &mut Generator) -> Result<AnyLearner, NnError> {
-        let (features, actions) = (acting.mlp.inputs(), acting.mlp.outputs());
+        let (features, actions) = (acting.mlp.inputs(), acting.actions.choices());
         Ok(AnyLearner::OffPolicy(Box::new(Dqn::new(self.clone(), features, actions, device, rng)?)))
     }
 }

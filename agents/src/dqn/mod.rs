@@ -10,12 +10,16 @@
 //! - Sutton 1988 and Hessel et al. 2018, *Rainbow* (n-step returns, and all of them together);
 //! - Wang et al. 2016, *Dueling network architectures* ([`Mlp::dueling`](crate::nn::Mlp::dueling));
 //! - Schaul et al. 2016, *Prioritized experience replay* (the trainer's replay gives a batch its weights and takes
-//!   back its TD errors).
+//!   back its TD errors);
+//! - Bellemare et al. 2017, *A distributional perspective on reinforcement learning* (C51: Q is the mean of a distribution
+//!   over [`Support`](crate::Support), and y that of the sum);
+//! - Fortunato et al. 2018, *Noisy networks for exploration* ([`Mlp::noisy`](crate::nn::Mlp::noisy)).
 //!
 //! Each is a switch, and any goes with any other. Reference implementations: `stable_baselines3/dqn/dqn.py`,
 //! `cleanrl/dqn.py`, `cleanrl/rainbow_atari.py`, `baselines/deepq`; docs/algorithms/dqn.md has what is whose.
 
 mod config;
+mod model;
 mod update;
 
 pub use config::{DqnConfig, Loss};

@@ -2,24 +2,31 @@
 
 use cartwheel_envs::{ActionRows, Generator};
 
+use super::model::ReturnModel;
 use super::{DqnConfig, Loss};
 use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
 use crate::nn::{Device, DeviceError, Method, Mlp, Net, Network, NnError, Optimizer, TrainingState};
-use crate::policy::argmax;
+use crate::support::Support;
 
 /// A Q-network that learns.
 pub struct Dqn {
     config: DqnConfig,
+    model: ReturnModel,
     network: Box<dyn Network>,
+    /// What the noise of the trained network is made of now, and room for more; empty without noise.
+    noise: Vec<f32>,
+    other_noise: Vec<f32>,
     updates: u64,
     /// Environment steps at the last update.
     steps: u64,
-    /// Where the target values are built.
+    /// Where the targets are built: a value or a distribution for each transition.
     targets: Vec<f32>,
     greedy: Vec<usize>,
-    /// |y − Q(s, a)| of each transition of the last batch.
+    /// |y − Q(s, a)| of each transition of the last batch, or its loss if distributions are learnt.
     errors: Vec<f32>,
-    metrics: [(&'static str, f32); 4],
+    /// The share of the last batch's targets that the network cannot tell of.
+    beyond: f32,
+    metrics: Vec<(&'static str, f32)>,
 }
 
 impl Dqn {
@@ -34,27 +41,36 @@ impl Dqn {
         device: Device,
         rng: &mut Generator,
     ) -> Result<Self, NnError> {
-        let mlp = Self::network(&config, features, actions);
-        let state = TrainingState::new(mlp.init(rng));
+        let mut mlp = Self::network(&config, features, actions);
+        if config.noisy {
+            mlp = mlp.noisy(config.noisy_std_init);
+        }
+        let state = TrainingState::new(mlp.with_fresh_noise(mlp.init(rng)));
+        let (mut network, mut noise) = (device.build(mlp.clone(), &state)?, Vec::new());
+        mlp.draw_noise(rng, &mut noise);
+        network.set_noise(Net::Online, &noise)?;
         Ok(Self {
-            network: device.build(mlp, &state)?,
+            network,
+            model: config.model(),
+            noise,
+            other_noise: Vec::new(),
             config,
             updates: 0,
             steps: 0,
             targets: Vec::new(),
             greedy: Vec::new(),
             errors: Vec::new(),
-            metrics: Default::default(),
+            beyond: 0.0,
+            metrics: Vec::new(),
         })
     }
 
-    /// The shape of the Q-network that `config` asks for.
+    /// The shape of the Q-network that `config` asks for, without noise.
     pub fn network(config: &DqnConfig, features: usize, actions: usize) -> Mlp {
-        let new = if config.dueling { Mlp::dueling } else { Mlp::new };
-        new(features, &config.net_arch, actions, config.activation_fn)
+        config.model().head().network(features, &config.net_arch, actions, config.activation_fn, config.dueling)
     }
 
-    /// y of each transition of the last batch.
+    /// y of each transition of the last batch: a value, or the chance of each atom.
     pub fn targets(&self) -> &[f32] {
         &self.targets
     }
@@ -66,22 +82,35 @@ impl Dqn {
 }
 
 impl OffPolicy for Dqn {
-    fn update(&mut self, batch: &Batch, now: Progress, _: &mut Generator) -> Result<(), DeviceError> {
+    fn update(&mut self, batch: &Batch, now: Progress, rng: &mut Generator) -> Result<(), DeviceError> {
         // A Q-network has no actions of another kind.
         let ActionRows::Discrete(taken) = &batch.actions else { return Ok(()) };
         let steps = now.steps;
-        let (n, stride, actions) = (batch.len(), self.network.mlp().output_stride(), self.network.mlp().outputs());
+        let (model, head, n, stride) = (self.model, self.model.head(), batch.len(), self.network.mlp().output_stride());
+        let (width, outputs) = (head.atoms(), self.network.mlp().outputs());
+        let of = |i: usize, action: usize| i * stride + action * width..i * stride + (action + 1) * width;
+
+        // Other noise for the trained network, with which it also acts from now on, and for its target.
+        self.network.mlp().draw_noise(rng, &mut self.noise);
+        self.network.mlp().draw_noise(rng, &mut self.other_noise);
+        self.network.set_noise(Net::Online, &self.noise)?;
+        self.network.set_noise(Net::Target, &self.other_noise)?;
 
         // y = return + discount · Q'(s', a*), with a* = argmax Q(s', ·) by the online network (Double) or by Q' itself.
+        // Where distributions are learnt, Q is the mean and y the distribution of that sum.
         let chooser = if self.config.double_q { Net::Online } else { Net::Target };
         let q = self.network.forward(chooser, &batch.next_observations, n)?;
         self.greedy.clear();
-        self.greedy.extend(q.chunks_exact(stride).map(|row| argmax(&row[..actions])));
+        self.greedy.extend(q.chunks_exact(stride).map(|row| head.best(&row[..outputs])));
         let q = self.network.forward(Net::Target, &batch.next_observations, n)?;
-        self.targets.clear();
-        self.targets.extend((0..n).map(|i| batch.returns[i] + batch.discounts[i] * q[i * stride + self.greedy[i]]));
+        self.targets.resize(n * width, 0.0);
+        self.beyond = 0.0;
+        for (i, target) in self.targets.chunks_exact_mut(width).enumerate() {
+            self.beyond +=
+                model.target(&q[of(i, self.greedy[i])], batch.returns[i], batch.discounts[i], target) / n as f32;
+        }
 
-        // Regress Q(s, a) onto y. |y − Q(s, a)| is what prioritized replay wants to know.
+        // Regress Q(s, a) onto y. How far apart they were is what prioritized replay wants to know.
         self.errors.clear();
         let mut sum_q = 0.0;
         let optimizer = Optimizer {
@@ -92,14 +121,14 @@ impl OffPolicy for Dqn {
         };
         let mut loss = |q: &[f32], slope: &mut [f32]| {
             let mut sum = 0.0;
-            for (i, (&action, y)) in taken.iter().zip(&self.targets).enumerate() {
-                let at = i * stride + action as usize;
-                let error = q[at] - y;
-                let (value, derivative) = self.config.loss.of(error);
+            for (i, (&action, y)) in taken.iter().zip(self.targets.chunks_exact(width)).enumerate() {
+                let at = of(i, action as usize);
+                let slope = &mut slope[at.clone()];
+                let (value, error) = model.loss(&q[at.clone()], y, slope);
                 sum += batch.weights[i] * value;
-                slope[at] = batch.weights[i] * derivative / n as f32;
-                sum_q += q[at];
-                self.errors.push(error.abs());
+                slope.iter_mut().for_each(|slope| *slope = batch.weights[i] * *slope / n as f32);
+                sum_q += head.value(&q[at]);
+                self.errors.push(error);
             }
             sum / n as f32
         };
@@ -112,12 +141,16 @@ impl OffPolicy for Dqn {
         }
         self.steps = steps;
         let mean = |sum: f32| sum / n as f32;
-        self.metrics = [
+        self.metrics.clear();
+        self.metrics.extend([
             ("train/loss", step.loss),
             ("train/grad_norm", step.grad_norm),
             ("train/mean_q", mean(sum_q)),
             ("train/mean_td_error", mean(self.errors.iter().sum())),
-        ];
+        ]);
+        if let ReturnModel::Distribution(_) = model {
+            self.metrics.push(("train/out_of_support", self.beyond));
+        }
         Ok(())
     }
 
@@ -144,11 +177,17 @@ impl Learner for Dqn {
     }
 
     fn state(&self) -> Result<LearnerState, DeviceError> {
-        Ok(LearnerState { networks: vec![self.network.state()?], numbers: Vec::new() })
+        let numbers = self.noise.iter().copied().map(f64::from).collect();
+        Ok(LearnerState { networks: vec![self.network.state()?], numbers })
     }
 
     fn restore(&mut self, state: &LearnerState, updates: u64, steps: u64) -> Result<(), NnError> {
         restore_networks(&mut [&mut self.network], state)?;
+        if state.numbers.len() != self.noise.len() {
+            return Err(NnError::StateSize { expected: self.noise.len(), found: state.numbers.len() });
+        }
+        self.noise.iter_mut().zip(&state.numbers).for_each(|(noise, number)| *noise = *number as f32);
+        self.network.set_noise(Net::Online, &self.noise)?;
         (self.updates, self.steps) = (updates, steps);
         Ok(())
     }
@@ -157,7 +196,7 @@ impl Learner for Dqn {
 impl Loss {
     /// The loss at TD error `error` and its derivative there.
     #[inline]
-    fn of(self, error: f32) -> (f32, f32) {
+    pub(super) fn of(self, error: f32) -> (f32, f32) {
         match self {
             Loss::Huber if error.abs() < 1.0 => (0.5 * error * error, error),
             Loss::Huber => (error.abs() - 0.5, error.signum()),

@@ -17,10 +17,12 @@ use super::matmul::pad;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Dueling {
     actions: usize,
+    /// Numbers that tell of an action: each has an advantage, and a value over all actions.
+    atoms: usize,
 }
 
 /// The layers of a dueling network, and how its last outputs are put together.
-pub(super) fn layers(inputs: usize, hidden: &[usize], actions: usize) -> (Vec<Layer>, Dueling) {
+pub(super) fn layers(inputs: usize, hidden: &[usize], actions: usize, atoms: usize) -> (Vec<Layer>, Dueling) {
     let (mut layers, mut width) = (Vec::with_capacity(hidden.len() + 1), inputs);
     let (streams, trunk) = hidden.split_last().map_or((None, hidden), |(last, trunk)| (Some(*last), trunk));
     for (l, &units) in trunk.iter().enumerate() {
@@ -32,7 +34,7 @@ pub(super) fn layers(inputs: usize, hidden: &[usize], actions: usize) -> (Vec<La
         let linear = |head, inputs, outputs| Linear { name: format!("{head}_head.{number}"), inputs, outputs };
         vec![linear("value", of_value, to_value), linear("advantage", of_advantage, to_advantage)]
     };
-    let (to_value, to_advantage) = (actions..actions + 1, 0..actions);
+    let (to_value, to_advantage) = (actions * atoms..(actions + 1) * atoms, 0..actions * atoms);
     match streams {
         None => add_layer(&mut layers, inputs, both(0, 0..width, to_value, 0..width, to_advantage)),
         Some(units) => {
@@ -41,40 +43,48 @@ pub(super) fn layers(inputs: usize, hidden: &[usize], actions: usize) -> (Vec<La
             add_layer(&mut layers, inputs, both(2, value, to_value, advantage, to_advantage));
         }
     }
-    (layers, Dueling { actions })
+    (layers, Dueling { actions, atoms })
 }
 
 impl Dueling {
     /// Turns output rows, `stride` apart, into action values and zeros.
     pub(super) fn combine(&self, rows: &mut [f32], stride: usize) {
+        let n = self.atoms;
         for row in rows.chunks_exact_mut(stride) {
-            let (advantages, rest) = row.split_at_mut(self.actions);
-            let mean = advantages.iter().sum::<f32>() / self.actions as f32;
-            advantages.iter_mut().for_each(|advantage| *advantage += rest[0] - mean);
-            rest[0] = 0.0;
+            let (advantages, values) = row.split_at_mut(self.actions * n);
+            for (k, value) in values[..n].iter_mut().enumerate() {
+                let of_atom = || (k..self.actions * n).step_by(n);
+                let mean = of_atom().map(|at| advantages[at]).sum::<f32>() / self.actions as f32;
+                of_atom().for_each(|at| advantages[at] += *value - mean);
+                *value = 0.0;
+            }
         }
     }
 
     /// Turns the gradients by the action values into those by the last layer's outputs.
     pub(super) fn spread(&self, gradients: &[f32], stride: usize, outputs: &mut [f32]) {
+        let n = self.atoms;
         for (gradient, output) in gradients.chunks_exact(stride).zip(outputs.chunks_exact_mut(stride)) {
-            let sum = gradient[..self.actions].iter().sum::<f32>();
-            let mean = sum / self.actions as f32;
             output.fill(0.0);
-            output.iter_mut().zip(&gradient[..self.actions]).for_each(|(output, gradient)| *output = gradient - mean);
-            output[self.actions] = sum;
+            for k in 0..n {
+                let of_atom = || (k..self.actions * n).step_by(n);
+                let sum = of_atom().map(|at| gradient[at]).sum::<f32>();
+                let mean = sum / self.actions as f32;
+                of_atom().for_each(|at| output[at] = gradient[at] - mean);
+                output[self.actions * n + k] = sum;
+            }
         }
     }
 
     /// [`combine`](Self::combine) as a matrix, `[stride, stride]`, that output rows are multiplied by.
     pub(super) fn matrix(&self, stride: usize) -> Vec<f32> {
-        let mut matrix = vec![0.0; stride * stride];
+        let (mut matrix, n) = (vec![0.0; stride * stride], self.atoms);
         let mean = 1.0 / self.actions as f32;
-        for action in 0..self.actions {
+        for (action, k) in (0..self.actions).flat_map(|action| (0..n).map(move |k| (action, k))) {
             for other in 0..self.actions {
-                matrix[other * stride + action] = f32::from(u8::from(action == other)) - mean;
+                matrix[(other * n + k) * stride + action * n + k] = f32::from(u8::from(action == other)) - mean;
             }
-            matrix[self.actions * stride + action] = 1.0;
+            matrix[(self.actions * n + k) * stride + action * n + k] = 1.0;
         }
         matrix
     }

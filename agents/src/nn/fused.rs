@@ -12,6 +12,7 @@ use dfdx::prelude::*;
 use super::matmul::vectorized;
 use super::mlp::{Activations, Mlp};
 use super::network::{Loss, Net, Network, StepStats, TrainingState};
+use super::noisy::Noise;
 use super::optimizer::Optimizer;
 use super::{DeviceError, NnError};
 
@@ -26,6 +27,8 @@ pub struct Fused {
     /// The same numbers where kernels can read them: dfdx does not lend a tensor's data.
     host: Arc<Vec<f32>>,
     target: Vec<f32>,
+    /// Of the trained parameters and of the target's.
+    noise: [Noise; 2],
     first_moment: Buffer,
     second_moment: Buffer,
     steps: i32,
@@ -46,11 +49,12 @@ impl Fused {
     /// If the state is of another size.
     pub fn new(mlp: Mlp, state: &TrainingState) -> Result<Self, NnError> {
         let device = Cpu::default();
-        let n = mlp.flat_len();
+        let n = mlp.trained_len();
         let mut network = Self {
             parameters: device.tensor_from_vec(vec![0.0; n], (n,)),
             host: Arc::new(vec![0.0; n]),
             target: vec![0.0; n],
+            noise: Default::default(),
             first_moment: device.try_alloc_len(n).map_err(DeviceError::new)?,
             second_moment: device.try_alloc_len(n).map_err(DeviceError::new)?,
             steps: 0,
@@ -67,19 +71,33 @@ impl Fused {
         Ok(network)
     }
 
+    /// The parameters of `net` as passes use them, and the scratch space for one.
+    fn of(&mut self, net: Net) -> (&[f32], &mut Activations) {
+        let [online, target] = &mut self.noise;
+        let parameters = match net {
+            Net::Online => online.with(&self.host),
+            Net::Target => target.with(&self.target),
+        };
+        (parameters, &mut self.inference)
+    }
+
     /// The network's outputs `[batch, stride]` as a tensor that remembers how it came about.
     fn traced_forward(
-        &self,
+        &mut self,
         x: &[f32],
         batch: usize,
         mut tape: OwnedTape<f32, Cpu>,
     ) -> Tensor<(usize, usize), f32, Cpu, OwnedTape<f32, Cpu>> {
         // The tape keeps this scratch until the backward pass; a second forward on one tape gets its own.
         let mut scratch = std::mem::take(&mut *lock(&self.training));
-        let outputs = self.mlp.forward(&self.host, x, batch, &mut scratch).to_vec();
+        let host = match &mut self.noise[0] {
+            noise if noise.epsilon().is_empty() => self.host.clone(),
+            noise => Arc::new(noise.with(&self.host).to_vec()),
+        };
+        let outputs = self.mlp.forward(&host, x, batch, &mut scratch).to_vec();
         let outputs = self.device.tensor_from_vec(outputs, (batch, self.mlp.output_stride()));
         let (y, parameters) = (outputs.clone(), self.parameters.clone());
-        let (mlp, host, pool, x) = (self.mlp.clone(), self.host.clone(), self.training.clone(), x.to_vec());
+        let (mlp, pool, x) = (self.mlp.clone(), self.training.clone(), x.to_vec());
         tape.add_backward_op(move |gradients| {
             let dy = take_gradient(gradients, &y)?;
             mlp.backward(&host, &x, batch, &mut scratch, &dy, gradients.get_or_alloc_mut(&parameters)?);
@@ -96,11 +114,9 @@ impl Network for Fused {
     }
 
     fn forward(&mut self, net: Net, x: &[f32], batch: usize) -> Result<&[f32], DeviceError> {
-        let parameters = match net {
-            Net::Online => &*self.host,
-            Net::Target => &self.target,
-        };
-        Ok(self.mlp.forward(parameters, x, batch, &mut self.inference))
+        let mlp = self.mlp.clone();
+        let (parameters, scratch) = self.of(net);
+        Ok(mlp.forward(parameters, x, batch, scratch))
     }
 
     fn backward(&mut self, x: &[f32], batch: usize, loss: Loss<'_>) -> Result<StepStats, DeviceError> {
@@ -115,6 +131,7 @@ impl Network for Fused {
         let value = loss.array();
         let mut gradients = loss.try_backward().map_err(DeviceError::new)?;
         let gradient = gradients.get_or_alloc_mut(&self.parameters).map_err(DeviceError::new)?;
+        self.noise[0].spread_gradient(gradient);
         let grad_norm = square_sum(self.mlp.isa(), gradient).sqrt();
         if std::mem::take(&mut self.measures) {
             self.norms = self.mlp.norms(gradient);
@@ -135,6 +152,7 @@ impl Network for Fused {
             .try_update(self.steps, &mut self.parameters, &mut self.first_moment, &mut self.second_moment, gradient)
             .map_err(DeviceError::new)?;
         self.parameters.copy_into(Arc::make_mut(&mut self.host).as_mut_slice());
+        self.noise[0].parameters_changed();
         Ok(())
     }
 
@@ -146,11 +164,10 @@ impl Network for Fused {
         slope: &[f32],
         columns: Range<usize>,
     ) -> Result<&[f32], DeviceError> {
-        let parameters = match net {
-            Net::Online => &*self.host,
-            Net::Target => &self.target,
-        };
-        self.mlp.backward_to_input(parameters, batch, &mut self.inference, slope, columns, &mut self.input_gradient);
+        let (mlp, mut gradient) = (self.mlp.clone(), std::mem::take(&mut self.input_gradient));
+        let (parameters, scratch) = self.of(net);
+        mlp.backward_to_input(parameters, batch, scratch, slope, columns, &mut gradient);
+        self.input_gradient = gradient;
         Ok(&self.input_gradient)
     }
 
@@ -162,7 +179,18 @@ impl Network for Fused {
         &self.norms
     }
 
+    fn set_noise(&mut self, net: Net, drawn: &[f32]) -> Result<(), DeviceError> {
+        self.noise[net as usize].set(&self.mlp, drawn);
+        Ok(())
+    }
+
+    fn write_noisy_parameters(&self, to: &mut Vec<f32>) {
+        self.noise[0].add(&self.host, to);
+        to.truncate(self.mlp.flat_len());
+    }
+
     fn update_target(&mut self, tau: f32) -> Result<(), DeviceError> {
+        self.noise[1].parameters_changed();
         if tau >= 1.0 {
             self.target.copy_from_slice(&self.host);
         } else {
@@ -172,7 +200,7 @@ impl Network for Fused {
     }
 
     fn parameters(&self) -> &[f32] {
-        &self.host
+        &self.host[..self.mlp.flat_len()]
     }
 
     fn state(&self) -> Result<TrainingState, DeviceError> {
@@ -193,6 +221,7 @@ impl Network for Fused {
         self.first_moment.copy_from_slice(&state.first_moment);
         self.second_moment.copy_from_slice(&state.second_moment);
         self.steps = state.steps;
+        self.noise.iter_mut().for_each(Noise::parameters_changed);
         Ok(())
     }
 }

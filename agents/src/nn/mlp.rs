@@ -23,6 +23,8 @@ use super::simd::Isa;
 pub struct Mlp {
     layers: Vec<Layer>,
     dueling: Option<Dueling>,
+    /// σ₀ of a network with noise.
+    noisy_std_init: Option<f64>,
     hidden: Vec<usize>,
     outputs: usize,
     activation: Activation,
@@ -60,14 +62,16 @@ impl Mlp {
     /// linear values.
     pub fn new(inputs: usize, hidden: &[usize], outputs: usize, activation: Activation) -> Self {
         let layers = sequential(inputs, hidden, outputs);
-        Self { layers, dueling: None, hidden: hidden.to_vec(), outputs, activation, isa: Isa::detect() }
+        let hidden = hidden.to_vec();
+        Self { layers, dueling: None, noisy_std_init: None, hidden, outputs, activation, isa: Isa::detect() }
     }
 
     /// A dueling network (Wang et al. 2016): the last of the `hidden` layers is there twice, once for the value of
     /// the state and once for the advantages of the actions, and the outputs are value + advantage − mean advantage.
-    pub fn dueling(inputs: usize, hidden: &[usize], actions: usize, activation: Activation) -> Self {
-        let (layers, dueling) = dueling::layers(inputs, hidden, actions);
-        Self { layers, dueling: Some(dueling), ..Self::new(inputs, hidden, actions, activation) }
+    /// Each action has `atoms` outputs, one after the other, and each of these is put together by itself.
+    pub fn dueling(inputs: usize, hidden: &[usize], actions: usize, atoms: usize, activation: Activation) -> Self {
+        let (layers, dueling) = dueling::layers(inputs, hidden, actions, atoms);
+        Self { layers, dueling: Some(dueling), ..Self::new(inputs, hidden, actions * atoms, activation) }
     }
 
     /// A network as [`new`](Self::new)'s whose hidden layers are normalized before their activation (Ba et al. 2016).
@@ -86,6 +90,17 @@ impl Mlp {
             add_layer(&mut layers, inputs, linears);
         }
         Self { layers, outputs: 2 * dimensions, ..Self::new(inputs, hidden, dimensions, activation) }
+    }
+
+    /// The same with noise of so great a σ₀ in its last two layers (Fortunato et al. 2018), which only training knows of:
+    /// see [`Network::set_noise`](super::Network::set_noise).
+    pub fn noisy(self, std_init: f64) -> Self {
+        Self { noisy_std_init: Some(std_init), ..self }
+    }
+
+    /// σ₀ of the noise, if there is any.
+    pub(super) fn noisy_std_init(&self) -> Option<f64> {
+        self.noisy_std_init
     }
 
     /// The same on a given instruction set, for comparing them.
@@ -320,14 +335,20 @@ impl Mlp {
         }
     }
 
-    /// The slope of one output by each input at `x`, a single row: what the output hangs on.
+    /// The slope of a function of the outputs by each input at `x`, a single row: what it hangs on. `by_outputs` is given
+    /// the outputs and zeros, for the function's slope by each output.
     ///
     /// # Panics
-    /// If `params` or `x` is too short or there is no such output.
-    pub fn input_gradient(&self, params: &[f32], x: &[f32], output: usize, scratch: &mut Activations) -> Vec<f32> {
-        self.forward(params, x, 1, scratch);
+    /// If `params` or `x` is too short.
+    pub fn input_gradient(
+        &self,
+        params: &[f32],
+        x: &[f32],
+        by_outputs: impl FnOnce(&[f32], &mut [f32]),
+        scratch: &mut Activations,
+    ) -> Vec<f32> {
         let mut slope = vec![0.0; self.output_stride()];
-        slope[output] = 1.0;
+        by_outputs(self.forward(params, x, 1, scratch), &mut slope);
         if let Some(dueling) = &self.dueling {
             let by_output = slope.clone();
             dueling.spread(&by_output, self.output_stride(), &mut slope);

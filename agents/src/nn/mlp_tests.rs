@@ -12,7 +12,13 @@ fn loss(mlp: &Mlp, params: &[f32], x: &[f32], batch: usize, weights: &[f32]) -> 
 #[test]
 fn gradients_agree_with_finite_differences() {
     let mut rng = Generator::new(7);
-    let kinds = [Mlp::new as fn(_, &[usize], _, _) -> Mlp, Mlp::dueling, Mlp::gaussian, Mlp::layer_norm];
+    let kinds = [
+        Mlp::new as fn(_, &[usize], _, _) -> Mlp,
+        |i, h, o, a| Mlp::dueling(i, h, o, 1, a),
+        |i, h, o, a| Mlp::dueling(i, h, o, 4, a),
+        Mlp::gaussian,
+        Mlp::layer_norm,
+    ];
     for (isa, kind) in Isa::available().into_iter().flat_map(|isa| (0..kinds.len()).map(move |kind| (isa, kind))) {
         for activation in [Activation::Relu, Activation::Tanh] {
             let mlp = kinds[kind](5, &[24, 9], 3, activation).on(isa);
@@ -31,7 +37,8 @@ fn gradients_agree_with_finite_differences() {
             let real: std::collections::BTreeSet<usize> = mlp.linears().flat_map(places).collect();
             assert_eq!(real.len(), mlp.num_parameters());
             for at in real.iter().copied().step_by(7) {
-                let step = 1e-3;
+                // A wider one reaches over the kinks of some ReLUs, where there is no slope to compare with.
+                let step = 3e-4;
                 let (mut up, mut down) = (params.clone(), params.clone());
                 up[at] += step;
                 down[at] -= step;
@@ -66,11 +73,12 @@ fn slopes_by_the_input_agree_with_finite_differences() {
     let mut rng = Generator::new(4);
     let (relu, tanh) = (Activation::Relu, Activation::Tanh);
     let plain = [relu, tanh].map(|activation| Mlp::new(5, &[24, 9], 3, activation));
-    for mlp in plain.into_iter().chain([Mlp::dueling(5, &[24, 9], 3, tanh), Mlp::layer_norm(5, &[24, 9], 3, tanh)]) {
+    let others = [Mlp::dueling(5, &[24, 9], 3, 1, tanh), Mlp::layer_norm(5, &[24, 9], 3, tanh)];
+    for mlp in plain.into_iter().chain(others) {
         let params = mlp.init(&mut rng);
         let x: Vec<f32> = (0..5).map(|_| rng.uniform(-2.0, 2.0) as f32).collect();
         let mut scratch = Activations::default();
-        let slopes = mlp.input_gradient(&params, &x, 1, &mut scratch);
+        let slopes = mlp.input_gradient(&params, &x, |_, slope| slope[1] = 1.0, &mut scratch);
         assert_eq!(slopes.len(), 5);
         for (i, slope) in slopes.iter().enumerate() {
             let mut at = |step: f32| {
@@ -106,7 +114,7 @@ fn named_tensors_round_trip() {
 #[test]
 fn a_dueling_networks_tensors_are_those_of_its_streams() {
     let names = |hidden: &[usize]| {
-        let mlp = Mlp::dueling(4, hidden, 20, Activation::Relu);
+        let mlp = Mlp::dueling(4, hidden, 20, 1, Activation::Relu);
         let params = mlp.init(&mut Generator::new(3));
         let tensors = mlp.tensors(&params);
         assert_eq!(tensors.iter().map(|t| t.values.len()).sum::<usize>(), mlp.num_parameters());
@@ -141,7 +149,7 @@ fn a_vector_that_hangs_on_no_input_has_its_own_name() {
 #[test]
 fn a_dueling_network_is_its_streams_put_together() {
     let mut rng = Generator::new(11);
-    let (mlp, batch) = (Mlp::dueling(5, &[7, 18], 3, Activation::Relu), 4);
+    let (mlp, batch) = (Mlp::dueling(5, &[7, 18], 3, 1, Activation::Relu), 4);
     let params = mlp.init(&mut rng);
     let tensors = mlp.tensors(&params);
     let x: Vec<f32> = (0..batch * 5).map(|_| rng.uniform(-2.0, 2.0) as f32).collect();

@@ -6,6 +6,7 @@
 //! | `mlp` | the multilayer perceptron over one flat buffer; what actors run |
 //! | `orthogonal` | orthogonal matrices to begin from |
 //! | `layer`, `dueling`, `layer_norm` | where its parameters lie and what they are called; value and advantages learnt apart; normalized layers |
+//! | `noisy` | noise in its parameters, as deep as is learnt |
 //! | `network` | what training a network means: forward, backward, step, target |
 //! | `optimizer` | how parameters follow a gradient |
 //! | `fused`, `stock` | its two forms: one operation on dfdx's CPU tape; dfdx's own operations on any device |
@@ -22,6 +23,7 @@ mod layer_norm;
 mod matmul;
 mod mlp;
 mod network;
+mod noisy;
 mod optimizer;
 mod orthogonal;
 mod simd;
@@ -98,7 +100,13 @@ mod tests {
     /// Fifty steps of both forms from one start on the same batches stay together, as do their targets.
     #[test]
     fn the_fused_form_agrees_with_dfdxs_own_operations() {
-        let kinds = [Mlp::new as fn(_, &[usize], _, _) -> Mlp, Mlp::dueling, Mlp::gaussian, Mlp::layer_norm];
+        let kinds = [
+            Mlp::new as fn(_, &[usize], _, _) -> Mlp,
+            |i, h, o, a| Mlp::dueling(i, h, o, 1, a),
+            |i, h, o, a| Mlp::dueling(i, h, o, 4, a),
+            Mlp::gaussian,
+            Mlp::layer_norm,
+        ];
         let methods = [(Activation::Relu, Method::Adam), (Activation::Tanh, Method::RmsProp { alpha: 0.99 })];
         for (kind, (activation, method)) in kinds.into_iter().flat_map(|kind| methods.map(|method| (kind, method))) {
             let mlp = kind(4, &[48, 20], 3, activation);

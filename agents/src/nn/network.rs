@@ -115,13 +115,23 @@ pub trait Network {
     /// [`Mlp::names`]; empty until one was measured.
     fn gradient_norms(&self) -> &[f32];
 
+    /// Has all passes of `net` use its parameters with this noise, as [`Mlp::draw_noise`] draws it, until there is other; at
+    /// first there is none. Of a network that is not noisy nothing changes.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn set_noise(&mut self, net: Net, drawn: &[f32]) -> Result<(), DeviceError>;
+
+    /// Writes the trained parameters with the noise that is theirs now to `to`: as long as [`parameters`](Self::parameters).
+    fn write_noisy_parameters(&self, to: &mut Vec<f32>);
+
     /// Moves the target by the share `tau` of its distance to the trained parameters; 1 copies them.
     ///
     /// # Errors
     /// If the device fails.
     fn update_target(&mut self, tau: f32) -> Result<(), DeviceError>;
 
-    /// The trained parameters, flat, on the host.
+    /// The trained parameters, flat, on the host; without noise.
     fn parameters(&self) -> &[f32];
 
     /// What a checkpoint keeps.
@@ -153,8 +163,8 @@ impl TrainingState {
     /// Refuses a state whose buffers are not all as long as `mlp`'s.
     pub(super) fn check(&self, mlp: &Mlp) -> Result<(), NnError> {
         for buffer in [&self.online, &self.target, &self.first_moment, &self.second_moment] {
-            if buffer.len() != mlp.flat_len() {
-                return Err(NnError::StateSize { expected: mlp.flat_len(), found: buffer.len() });
+            if buffer.len() != mlp.trained_len() {
+                return Err(NnError::StateSize { expected: mlp.trained_len(), found: buffer.len() });
             }
         }
         Ok(())

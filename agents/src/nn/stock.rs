@@ -12,6 +12,7 @@ use super::layer::Layer;
 use super::layer_norm::EPSILON;
 use super::mlp::Mlp;
 use super::network::{Loss, Net, Network, StepStats, TrainingState};
+use super::noisy::Noise;
 use super::optimizer::Optimizer;
 use super::{DeviceError, NnError};
 
@@ -28,6 +29,10 @@ pub struct Stock<D: Device<f32>> {
     device: D,
     online: Flat<D>,
     target: Flat<D>,
+    /// ε of each parameter, of the trained network and of its target, here and on the device; on the device none while
+    /// there is no noise.
+    noise: [Noise; 2],
+    epsilon: [Option<Flat<D>>; 2],
     /// Both keyed by `online`.
     first_moment: Gradients<f32, D>,
     second_moment: Gradients<f32, D>,
@@ -49,7 +54,7 @@ impl<D: Device<f32>> Stock<D> {
     /// # Errors
     /// If the state is of another size or the device fails.
     pub fn new(mlp: Mlp, device: D, state: &TrainingState) -> Result<Self, NnError> {
-        let zeros = device.try_zeros_like(&(mlp.flat_len(),)).map_err(DeviceError::new)?;
+        let zeros = device.try_zeros_like(&(mlp.trained_len(),)).map_err(DeviceError::new)?;
         let upload = |values, shape| device.try_tensor_from_vec(values, shape).map_err(DeviceError::new);
         let (layers, dueling) = mlp.layers();
         let mask =
@@ -61,6 +66,8 @@ impl<D: Device<f32>> Stock<D> {
             mlp,
             online: zeros.clone(),
             target: zeros,
+            noise: Default::default(),
+            epsilon: [None, None],
             first_moment: Gradients::leaky(),
             second_moment: Gradients::leaky(),
             steps: 0,
@@ -80,16 +87,36 @@ impl<D: Device<f32>> Stock<D> {
         self.device.try_tensor_from_vec(values.to_vec(), (values.len(),)).map_err(DeviceError::new)
     }
 
-    /// The layers one after the other, each a slice of the flat parameters, noted on `tape`.
-    fn layers<T: Tape<f32, D>>(&self, parameters: &Flat<D>, x: Matrix<D>, tape: T) -> Result<Matrix<D, T>, D::Err> {
+    /// Some of the flat parameters, with noise where they have any.
+    fn part<T: Tape<f32, D>>(
+        &self,
+        parameters: &Flat<D>,
+        net: Net,
+        range: Range<usize>,
+    ) -> Result<Tensor<(usize,), f32, D, T>, D::Err> {
+        let mu = parameters.retaped::<T>().try_slice((range.clone(),))?;
+        let Some(epsilon) = &self.epsilon[net as usize] else { return Ok(mu) };
+        let n = self.mlp.flat_len();
+        let sigma = parameters.retaped::<T>().try_slice((n + range.start..n + range.end,))?;
+        mu.try_add(sigma.try_mul(epsilon.clone().try_slice((range,))?)?)
+    }
+
+    /// The layers one after the other, each a slice of the flat parameters of `net`, noted on `tape`.
+    fn layers<T: Tape<f32, D>>(
+        &self,
+        parameters: &Flat<D>,
+        net: Net,
+        x: Matrix<D>,
+        tape: T,
+    ) -> Result<Matrix<D, T>, D::Err> {
         let batch = x.shape().0;
         let mut x = x.put_tape(tape);
         let (layers, _) = self.mlp.layers();
         for (l, layer) in layers.iter().enumerate() {
             let (i, o) = (layer.inputs, layer.outputs);
-            let weight = parameters.retaped::<T>().try_slice((layer.weight..layer.weight + i * o,))?;
+            let weight = self.part::<T>(parameters, net, layer.weight..layer.weight + i * o)?;
             let mut weight = weight.try_reshape_like(&(i, o))?;
-            let bias = parameters.retaped::<T>().try_slice((layer.bias..layer.bias + o,))?;
+            let bias = self.part::<T>(parameters, net, layer.bias..layer.bias + o)?;
             let is_last = l + 1 == layers.len();
             if let Some(mask) = &self.masks[l] {
                 weight = weight.try_mul(mask.clone())?;
@@ -151,14 +178,14 @@ impl<D: Device<f32>> Network for Stock<D> {
             Net::Online => &self.online,
             Net::Target => &self.target,
         };
-        let outputs = self.layers(parameters, self.input(x, batch)?, NoneTape).map_err(DeviceError::new)?;
+        let outputs = self.layers(parameters, net, self.input(x, batch)?, NoneTape).map_err(DeviceError::new)?;
         self.outputs = outputs.as_vec();
         Ok(&self.outputs)
     }
 
     fn backward(&mut self, x: &[f32], batch: usize, loss: Loss<'_>) -> Result<StepStats, DeviceError> {
         let (parameters, tape) = self.online.clone().traced(leaf_gradients(&self.online)?).split_tape();
-        let outputs = self.layers(&parameters, self.input(x, batch)?, tape).map_err(DeviceError::new)?;
+        let outputs = self.layers(&parameters, Net::Online, self.input(x, batch)?, tape).map_err(DeviceError::new)?;
         let mut slope = vec![0.0; outputs.shape().num_elements()];
         let value = loss(&outputs.as_vec(), &mut slope);
         let slope = self.device.try_tensor_from_vec(slope, *outputs.shape()).map_err(DeviceError::new)?;
@@ -207,7 +234,7 @@ impl<D: Device<f32>> Network for Stock<D> {
         };
         let (input, tape) = self.input(x, batch)?.leaky_traced().split_tape();
         let mut gradients = {
-            let outputs = self.layers(parameters, input.clone(), tape).map_err(DeviceError::new)?;
+            let outputs = self.layers(parameters, net, input.clone(), tape).map_err(DeviceError::new)?;
             let slope = slope[..outputs.shape().num_elements()].to_vec();
             let slope = self.device.try_tensor_from_vec(slope, *outputs.shape()).map_err(DeviceError::new)?;
             let surrogate = outputs.try_mul(slope).and_then(|product| product.try_sum::<Rank0, _>());
@@ -231,6 +258,20 @@ impl<D: Device<f32>> Network for Stock<D> {
         &self.norms
     }
 
+    fn set_noise(&mut self, net: Net, drawn: &[f32]) -> Result<(), DeviceError> {
+        let noise = &mut self.noise[net as usize];
+        noise.set(&self.mlp, drawn);
+        if !noise.epsilon().is_empty() {
+            self.epsilon[net as usize] = Some(self.upload(self.noise[net as usize].epsilon())?);
+        }
+        Ok(())
+    }
+
+    fn write_noisy_parameters(&self, to: &mut Vec<f32>) {
+        self.noise[0].add(&self.host, to);
+        to.truncate(self.mlp.flat_len());
+    }
+
     fn update_target(&mut self, tau: f32) -> Result<(), DeviceError> {
         // A copy with an id of its own.
         let online = self.online.clone().try_mul(tau).map_err(DeviceError::new)?;
@@ -244,7 +285,7 @@ impl<D: Device<f32>> Network for Stock<D> {
     }
 
     fn parameters(&self) -> &[f32] {
-        &self.host
+        &self.host[..self.mlp.flat_len()]
     }
 
     fn state(&self) -> Result<TrainingState, DeviceError> {

@@ -17,29 +17,32 @@ from torch import nn
 
 GAMMA, LEARNING_RATE, EPS, MAX_GRAD_NORM = 0.97, 3e-3, 1e-8, 0.05
 OBSERVATIONS, HIDDEN, ACTIONS, BATCH = 3, (7, 5), 4, 6
+ATOMS, V_MIN, V_MAX = 11, -2.0, 3.0
 
 
 class Dueling(nn.Module):
     """The last hidden layer is there twice, as in Wang et al. 2016."""
 
-    def __init__(self):
+    def __init__(self, atoms):
         super().__init__()
         trunk, streams = HIDDEN
         self.network = nn.Sequential(nn.Linear(OBSERVATIONS, trunk), nn.ReLU())
-        self.value_head = nn.Sequential(nn.Linear(trunk, streams), nn.ReLU(), nn.Linear(streams, 1))
-        self.advantage_head = nn.Sequential(nn.Linear(trunk, streams), nn.ReLU(), nn.Linear(streams, ACTIONS))
+        self.value_head = nn.Sequential(nn.Linear(trunk, streams), nn.ReLU(), nn.Linear(streams, atoms))
+        self.advantage_head = nn.Sequential(nn.Linear(trunk, streams), nn.ReLU(), nn.Linear(streams, ACTIONS * atoms))
+        self.atoms = atoms
 
     def forward(self, observations):
         hidden = self.network(observations)
-        advantage = self.advantage_head(hidden)
-        return self.value_head(hidden) + advantage - advantage.mean(dim=1, keepdim=True)
+        advantage = self.advantage_head(hidden).view(-1, ACTIONS, self.atoms)
+        value = self.value_head(hidden).view(-1, 1, self.atoms)
+        return (value + advantage - advantage.mean(dim=1, keepdim=True)).flatten(1)
 
 
-def network(seed, dueling):
+def network(seed, dueling, atoms=1):
     torch.manual_seed(seed)
     if dueling:
-        return Dueling()
-    sizes = (OBSERVATIONS, *HIDDEN, ACTIONS)
+        return Dueling(atoms)
+    sizes = (OBSERVATIONS, *HIDDEN, ACTIONS * atoms)
     layers = []
     for inputs, outputs in zip(sizes, sizes[1:]):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
@@ -86,6 +89,52 @@ def case(double, loss_name, dueling=False, weighted=False):
     }
 
 
+def distributional_case(double, dueling, weighted):
+    """The same for C51: targets, loss and priorities as in cleanrl/rainbow_atari.py (priorities are the losses)."""
+    online, target = network(1, dueling, ATOMS), network(2, dueling, ATOMS)
+    torch.manual_seed(3)
+    observations = torch.randn(BATCH, OBSERVATIONS)
+    next_observations = torch.randn(BATCH, OBSERVATIONS)
+    actions = torch.tensor([0, 3, 1, 2, 3, 0])
+    rewards = torch.tensor([1.0, -2.0, 0.5, 4.0, 0.0, -0.25])
+    terminated = torch.tensor([0.0, 1.0, 0.0, 0.0, 1.0, 0.0])
+    support = torch.linspace(V_MIN, V_MAX, ATOMS)
+    with torch.no_grad():
+        chances = target(next_observations).view(BATCH, ACTIONS, ATOMS).softmax(2)
+        chooser = online(next_observations).view(BATCH, ACTIONS, ATOMS).softmax(2) if double else chances
+        best = (chooser * support).sum(2).argmax(1)
+        chances = chances[torch.arange(BATCH), best]
+        returns = (rewards[:, None] + GAMMA * (1 - terminated[:, None]) * support).clamp(V_MIN, V_MAX)
+        place = (returns - V_MIN) / ((V_MAX - V_MIN) / (ATOMS - 1))
+        lower, upper = place.floor().clamp(0, ATOMS - 1), place.ceil().clamp(0, ATOMS - 1)
+        below = (upper + (lower == upper).float() - place) * chances
+        above = (place - lower) * chances
+        targets = torch.zeros(BATCH, ATOMS)
+        for i in range(BATCH):
+            targets[i].index_add_(0, lower[i].long(), below[i])
+            targets[i].index_add_(0, upper[i].long(), above[i])
+    before = plain(online.state_dict())
+    logits = online(observations).view(BATCH, ACTIONS, ATOMS)[torch.arange(BATCH), actions]
+    losses = -(targets * logits.log_softmax(1)).sum(1)
+    weights = torch.tensor([1.0, 0.25, 0.5, 0.125, 0.75, 0.0625]) if weighted else torch.ones(BATCH)
+    loss = (weights * losses).mean()
+    optimizer = torch.optim.Adam(online.parameters(), lr=LEARNING_RATE, eps=EPS)
+    optimizer.zero_grad()
+    loss.backward()
+    norm = nn.utils.clip_grad_norm_(online.parameters(), MAX_GRAD_NORM)
+    optimizer.step()
+    return {
+        "double_q": double, "dueling": dueling, "loss_name": "huber", "gamma": GAMMA, "learning_rate": LEARNING_RATE, "eps": EPS,
+        "max_grad_norm": MAX_GRAD_NORM, "net_arch": list(HIDDEN), "n_atoms": ATOMS, "v_min": V_MIN, "v_max": V_MAX,
+        "online": before, "target": plain(target.state_dict()),
+        "observations": observations.tolist(), "next_observations": next_observations.tolist(),
+        "actions": actions.tolist(), "rewards": rewards.tolist(), "terminated": terminated.tolist(),
+        "weights": weights.tolist(), "td_errors": losses.tolist(),
+        "targets": targets.tolist(), "loss": loss.item(), "grad_norm": norm.item(), "after": plain(online.state_dict()),
+    }
+
+
 CASES = [(double, loss) for double in (False, True) for loss in ("huber", "mse")]
 CASES += [(True, "huber", False, True), (True, "mse", False, True), (False, "huber", True), (True, "huber", True, True)]
-print(json.dumps([case(*arguments) for arguments in CASES]))
+DISTRIBUTIONAL = [(False, False, False), (True, False, False), (True, True, True)]
+print(json.dumps([case(*arguments) for arguments in CASES] + [distributional_case(*arguments) for arguments in DISTRIBUTIONAL]))

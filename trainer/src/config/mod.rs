@@ -362,7 +362,8 @@ impl Settings {
             let section = self.algorithm().name();
             return unfit(format!("{section}.gradient_steps = 0 never learns: use -1 or a number of 1 or more"));
         }
-        Ok(())
+        let algorithm = self.algorithm();
+        algorithm.check().or_else(|problem| unfit(format!("{}.{problem}", algorithm.name())))
     }
 }
 

@@ -17,19 +17,22 @@ pub enum Complaint {
     FewUpdates,
     /// Observations are not what the environment's space says.
     OutsideSpace,
+    /// Returns are beyond what the network can tell of.
+    OutOfSupport,
     /// Priorities are all the same.
     SaturatedPriorities,
 }
 
 impl Complaint {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::ValuesBeyondReach,
         Self::DeadUnits,
         Self::FlatReturn,
         Self::LateExploration,
         Self::FewUpdates,
         Self::OutsideSpace,
+        Self::OutOfSupport,
         Self::SaturatedPriorities,
     ];
 
@@ -75,6 +78,11 @@ impl Complaint {
                 "outside-space",
                 "observations are outside of their space",
                 "Mend the bounds of the observation space: what is scaled by them is off (cartwheel env check)",
+            ),
+            Self::OutOfSupport => (
+                "out-of-support",
+                "returns are beyond v_min and v_max",
+                "Set v_min and v_max to the least and the greatest discounted return that can be earned",
             ),
             Self::SaturatedPriorities => (
                 "saturated-priorities",

@@ -8,6 +8,7 @@ mod dead_units;
 mod exploration;
 mod few_updates;
 mod flat_return;
+mod out_of_support;
 mod outside_space;
 mod priorities;
 #[cfg(test)]
@@ -84,6 +85,7 @@ fn signs() -> Vec<Box<dyn Sign + Send>> {
         Box::new(exploration::LateExploration),
         Box::new(few_updates::FewUpdates),
         Box::new(outside_space::OutsideSpace),
+        Box::new(out_of_support::OutOfSupport::default()),
         Box::new(priorities::SaturatedPriorities::default()),
     ]
 }

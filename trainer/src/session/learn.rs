@@ -141,8 +141,7 @@ impl Session<'_> {
         // The buffer of the version before is used again once no actor holds it.
         let mut weights = Arc::try_unwrap(std::mem::take(&mut self.weights)).unwrap_or_default();
         weights.version = self.books.version;
-        weights.parameters.clear();
-        weights.parameters.extend_from_slice(self.learning.learner().parameters());
+        self.learning.learner().write_acting_parameters(&mut weights.parameters);
         self.weights = Arc::new(weights);
     }
 

@@ -3,11 +3,13 @@
 
 mod gaussian;
 mod q_bars;
+mod returns;
 
 use cartwheel_envs::OwnedAction;
 use cartwheel_trainer::watch::{ChosenBy, Judgement};
 use eframe::egui::{Color32, Painter, Rect};
 
+use self::returns::Histograms;
 use crate::theme::Theme;
 
 /// A judgement, and what was done.
@@ -52,16 +54,22 @@ impl<'a> Verdict<'a> {
 pub fn values(judgement: &Judgement) -> &[f32] {
     match judgement {
         Judgement::None => &[],
-        Judgement::QValues(values) | Judgement::Probabilities(values) => values,
+        Judgement::QValues(values) | Judgement::Probabilities(values) | Judgement::Returns { values, .. } => values,
         Judgement::Gaussian { mean, .. } => mean,
     }
 }
 
-/// Paints a verdict over the picture in `rect`.
-pub fn paint(painter: &Painter, rect: Rect, verdict: Verdict<'_>, scale: Scale, theme: &Theme) {
+/// Paints a verdict over the picture in `rect`; where it is not looked at `alone`, one that is read at a glance.
+pub fn paint(painter: &Painter, rect: Rect, verdict: Verdict<'_>, scale: Scale, alone: bool, theme: &Theme) {
     match verdict.judgement {
         Judgement::None => {}
-        Judgement::QValues(values) => q_bars::paint(painter, rect, values, verdict, scale, theme),
+        Judgement::Returns { values, chances, support } if alone => {
+            let range = [support.v_min, support.v_max];
+            returns::paint(painter, rect, Histograms { values, chances, range }, verdict, theme);
+        }
+        Judgement::QValues(values) | Judgement::Returns { values, .. } => {
+            q_bars::paint(painter, rect, values, verdict, scale, theme);
+        }
         Judgement::Probabilities(values) => q_bars::paint(painter, rect, values, verdict, Scale::CHANCES, theme),
         Judgement::Gaussian { mean, std } => gaussian::paint(painter, rect, (mean, std), verdict, scale, theme),
     }
@@ -71,6 +79,7 @@ pub fn paint(painter: &Painter, rect: Rect, verdict: Verdict<'_>, scale: Scale, 
 pub fn room(judgement: &Judgement, width: f32) -> f32 {
     match judgement {
         Judgement::None | Judgement::Gaussian { .. } => 0.0,
+        Judgement::Returns { .. } => returns::width(width),
         Judgement::QValues(values) | Judgement::Probabilities(values) => q_bars::width(values.len(), width),
     }
 }

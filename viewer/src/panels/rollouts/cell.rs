@@ -73,7 +73,7 @@ impl Cell<'_> {
         } else {
             undrawn::words(&painter, picture, text::BROKEN_DRAWING, theme);
         }
-        overlays::paint(&painter, place, self.subject.verdict, self.scale, theme);
+        overlays::paint(&painter, place, self.subject.verdict, self.scale, self.selected, theme);
     }
 
     fn caption(&self, ui: &Ui, line: Rect, theme: &Theme) {

@@ -1,0 +1,56 @@
+//! What a Q-network is taught of returns: their mean or how they are distributed. What differs is here; the update is the
+//! same.
+
+use super::Loss;
+use crate::head::Head;
+use crate::support::Support;
+
+/// What a Q-network is taught of returns.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum ReturnModel {
+    /// Their mean, by a loss of the TD error.
+    Mean(Loss),
+    /// Chances of equally spaced returns, by cross-entropy: C51.
+    Distribution(Support),
+}
+
+impl ReturnModel {
+    /// What the outputs of its network mean.
+    pub(crate) fn head(self) -> Head {
+        match self {
+            Self::Mean(_) => Head::QValues,
+            Self::Distribution(support) => Head::Distribution(support),
+        }
+    }
+
+    /// Writes what `outputs`, those of the action that follows, become as a target once discounted and added to what was
+    /// earned. Answers the chance of returns that the network cannot tell of.
+    #[inline]
+    pub(crate) fn target(self, outputs: &[f32], return_: f32, discount: f32, to: &mut [f32]) -> f32 {
+        match self {
+            Self::Mean(_) => {
+                to[0] = return_ + discount * outputs[0];
+                0.0
+            }
+            Self::Distribution(support) => support.project(outputs, return_, discount, to),
+        }
+    }
+
+    /// The loss of `outputs`, those of the action that was taken, and how much they surprised: what priorities are made
+    /// of. Writes the slope of the loss.
+    #[inline]
+    pub(crate) fn loss(self, outputs: &[f32], target: &[f32], slope: &mut [f32]) -> (f32, f32) {
+        match self {
+            Self::Mean(loss) => {
+                let error = outputs[0] - target[0];
+                let (value, derivative) = loss.of(error);
+                slope[0] = derivative;
+                (value, error.abs())
+            }
+            Self::Distribution(support) => {
+                let loss = support.cross_entropy(outputs, target, slope);
+                (loss, loss)
+            }
+        }
+    }
+}
