@@ -58,6 +58,10 @@ pub(crate) struct Shape<'a> {
     pub(crate) activation: Activation,
 }
 
+/// A row's part of a loss: given its number and what a network says of it, writes the slope by that, and answers the part and
+/// how far from its target the value was.
+type RowLoss<'a> = &'a mut dyn FnMut(usize, &[f32], &mut [f32]) -> (f32, f32);
+
 impl Critics {
     /// `count` fresh networks, initialized from `rng`.
     pub(crate) fn new(count: usize, shape: Shape<'_>, device: Device, rng: &mut Generator) -> Result<Self, NnError> {
@@ -162,13 +166,12 @@ impl Critics {
         })
     }
 
-    /// A step of each network down `loss`, which is given a row's number and what a network says of it, writes the slope by
-    /// that, and answers the row's part of the loss and how far from its target the value was.
+    /// A step of each network down the sum of the rows' parts.
     pub(crate) fn learn(
         &mut self,
         (observations, actions): (&[f32], &[f32]),
         optimizer: &Optimizer,
-        row: &mut dyn FnMut(usize, &[f32], &mut [f32]) -> (f32, f32),
+        row: RowLoss<'_>,
     ) -> Result<Regression, DeviceError> {
         let n = self.join(observations, actions);
         self.errors.clear();

@@ -277,9 +277,10 @@ mod tests {
         let observations = Space::box_f32(vec![-1.0; 3], vec![1.0; 3]);
         let (four, arms) = (Space::discrete(4), Space::box_f32(vec![-1.0; 2], vec![1.0; 2]));
         let returns = Head::Distribution(Support { n_atoms: 5, v_min: -3.0, v_max: 7.0 });
+        type Build = Box<dyn Fn(usize) -> Mlp>;
         let built = |head: Head, dueling| move |choices| head.network(3, &[20, 9], choices, Activation::Tanh, dueling);
         let normalized = |choices| Mlp::layer_norm(3, &[20, 9], choices, Activation::Tanh);
-        let cases: [(&str, Head, Box<dyn Fn(usize) -> Mlp>, &Space); 8] = [
+        let cases: [(_, _, Build, _); 8] = [
             ("plain", Head::QValues, Box::new(built(Head::QValues, false)), &four),
             ("dueling", Head::QValues, Box::new(built(Head::QValues, true)), &four),
             ("normalized", Head::QValues, Box::new(normalized), &four),

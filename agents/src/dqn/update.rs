@@ -6,7 +6,6 @@ use super::model::ReturnModel;
 use super::{DqnConfig, Loss};
 use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
 use crate::nn::{Device, DeviceError, Method, Mlp, Net, Network, NnError, Optimizer, TrainingState};
-use crate::support::Support;
 
 /// A Q-network that learns.
 pub struct Dqn {
@@ -24,8 +23,6 @@ pub struct Dqn {
     greedy: Vec<usize>,
     /// |y − Q(s, a)| of each transition of the last batch, or its loss if distributions are learnt.
     errors: Vec<f32>,
-    /// The share of the last batch's targets that the network cannot tell of.
-    beyond: f32,
     metrics: Vec<(&'static str, f32)>,
 }
 
@@ -60,7 +57,6 @@ impl Dqn {
             targets: Vec::new(),
             greedy: Vec::new(),
             errors: Vec::new(),
-            beyond: 0.0,
             metrics: Vec::new(),
         })
     }
@@ -104,10 +100,10 @@ impl OffPolicy for Dqn {
         self.greedy.extend(q.chunks_exact(stride).map(|row| head.best(&row[..outputs])));
         let q = self.network.forward(Net::Target, &batch.next_observations, n)?;
         self.targets.resize(n * width, 0.0);
-        self.beyond = 0.0;
+        // The share of the targets that the network cannot tell of.
+        let mut beyond = 0.0;
         for (i, target) in self.targets.chunks_exact_mut(width).enumerate() {
-            self.beyond +=
-                model.target(&q[of(i, self.greedy[i])], batch.returns[i], batch.discounts[i], target) / n as f32;
+            beyond += model.target(&q[of(i, self.greedy[i])], batch.returns[i], batch.discounts[i], target) / n as f32;
         }
 
         // Regress Q(s, a) onto y. How far apart they were is what prioritized replay wants to know.
@@ -149,7 +145,7 @@ impl OffPolicy for Dqn {
             ("train/mean_td_error", mean(self.errors.iter().sum())),
         ]);
         if let ReturnModel::Distribution(_) = model {
-            self.metrics.push(("train/out_of_support", self.beyond));
+            self.metrics.push(("train/out_of_support", beyond));
         }
         Ok(())
     }
