@@ -4,14 +4,15 @@
 
 use cartwheel_agents::dqn::{Dqn, DqnConfig};
 use cartwheel_agents::nn::{
-    Activation, Cpu, Device, Fused, Mlp, NamedTensor, Net, Network, NnError, Optimizer, Stock, TrainingState,
+    Activation, Cpu, Device, Fused, Method, Mlp, NamedTensor, Net, Network, NnError, Optimizer, Stock, TrainingState,
 };
 use cartwheel_agents::{Batch, Learner as _, LearnerState, OffPolicy as _, Progress};
 use cartwheel_envs::{ActionRows, Generator};
 use serde_json::Value;
 
 /// A step that leaves the gradient in Adam's first moment, a tenth of it, and moves nothing to speak of.
-const LOOK: Optimizer = Optimizer { learning_rate: 1e-30, eps: 1e-8, max_grad_norm: f32::INFINITY };
+const LOOK: Optimizer =
+    Optimizer { method: Method::Adam, learning_rate: 1e-30, eps: 1e-8, max_grad_norm: f32::INFINITY };
 
 fn floats(value: &Value) -> Vec<f32> {
     match value {

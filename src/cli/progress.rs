@@ -70,10 +70,11 @@ impl Display {
         self.drawn = Instant::now();
         let [steps, updates] = self.pace.at(self.drawn, [now.steps, now.updates]);
         let text = format!(
-            "{:.0} steps/s · {:.0} updates/s · ε {:.2} · return {} · {:.1} s",
+            "{:.0} steps/s · {:.0} updates/s · {}return {} · {:.1} s",
             steps,
             updates,
-            now.epsilon,
+            // Many algorithms have none.
+            if now.epsilon > 0.0 { format!("ε {:.2} · ", now.epsilon) } else { String::new() },
             now.mean_return.map_or("–".into(), |mean| format!("{mean:.1}")),
             now.elapsed.as_secs_f64()
         );

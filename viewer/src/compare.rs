@@ -6,7 +6,7 @@ use crate::model::{Run, RunId};
 use crate::text;
 
 /// Settings that say nothing of what was tried: runs that differ in these alone are repetitions of one experiment.
-const REPETITION: &[&str] = &["train.seed", "run.name", "run.dir"];
+const REPETITION: &[&str] = &["train.seed", "train.actors", "run.name", "run.dir"];
 
 /// Settings in a group's name; all of them are in [`Group::whole`].
 const NAMED: usize = 2;

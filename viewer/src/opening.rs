@@ -26,7 +26,9 @@ impl Opening {
         let last = count.checked_sub(1);
         let open = |number, step| Command::OpenEpisode(id, number, step);
         if number < count {
-            (vec![open(number, step)], true)
+            let short = run.episode(number).map(|entry| entry.length).filter(|length| step > *length);
+            let told = short.map(|length| Command::Notice(text::no_step(step, length)));
+            ([open(number, step)].into_iter().chain(told).collect(), true)
         } else if !run.read {
             (Commands::new(), false)
         } else if run.alive {
@@ -60,6 +62,9 @@ mod tests {
         assert_eq!(there.pursue(0, &model.runs[0]), (vec![], false), "nothing is read yet");
         model.apply(episodes(5));
         assert_eq!(there.pursue(0, &model.runs[0]), (vec![Command::OpenEpisode(0, 2, 7)], true));
+        let told = Command::Notice(text::no_step(10, 9));
+        let opened = (vec![Command::OpenEpisode(0, 2, 10), told], true);
+        assert_eq!(Opening::new((2, 10)).pursue(0, &model.runs[0]), opened, "it has 9 steps");
         assert_eq!(beyond.pursue(0, &model.runs[0]), (vec![], false), "there may be more to read");
         model.apply(Update::Read(0));
         let told = Command::Notice(text::no_episode(9999, Some(4)));

@@ -174,7 +174,7 @@ texts! {
     X_AXIS = "x axis";
     AXIS_STEPS = "Steps";
     AXIS_EPISODES = "Episodes";
-    AXIS_WALL_TIME = "Wall time";
+    AXIS_WALL_TIME = "Training time";
     LOG_X = "Log x";
     LOG_Y = "Log y";
     SMOOTHING = "Smoothing";
@@ -321,6 +321,10 @@ pub(crate) fn no_episode(number: usize, last: Option<usize>) -> String {
         }
         None => format!("There is no episode {number}: the run has none"),
     }
+}
+
+pub(crate) fn no_step(step: u32, last: u32) -> String {
+    format!("There is no step {step}: the episode has {last}, and the last is shown instead")
 }
 
 pub(crate) fn episode_awaited(number: usize, last: Option<usize>) -> String {

@@ -46,6 +46,12 @@ pub fn watch(view: Watch) -> Result<(), ViewerError> {
             folder.display()
         )));
     }
+    if !source::may_hold_runs(&folder) {
+        return Err(ViewerError::Nothing(format!(
+            "{} is not a run, and has no runs in it: give a run's folder, or one with runs in it",
+            folder.display()
+        )));
+    }
     let (orders, inbox) = unbounded();
     let updates = source::open(inbox)?;
     // The channels end with this function.

@@ -30,7 +30,7 @@ const TURN_BASED_FPS: u32 = 4;
 
 #[derive(clap::Args)]
 #[command(after_help = "The keys are shown below the picture, and by `cartwheel env info`. Besides: space or p for a \
-    pause, r for another episode, q or Esc to quit, unless they are actions.")]
+    pause, r for another episode, q or Esc to quit, unless they are actions; in the window Esc opens the menu.")]
 pub(crate) struct Args {
     /// The environment's id (`cartwheel env list`).
     env: String,

@@ -62,7 +62,10 @@ impl Facts {
             total_timesteps: settings.train.total_timesteps,
             solved_at: settings.eval.solved_at.or_else(threshold),
             returns: data.returns(),
-            replay_batch: matches!(data, Data::Replay(_)).then(|| data.batch_size()),
+            replay_batch: match data {
+                Data::Replay(replay) => Some(replay.batch_size),
+                Data::Rollouts(_) => None,
+            },
         }
     }
 }

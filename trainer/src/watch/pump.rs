@@ -112,7 +112,7 @@ impl Pump<'_> {
             if each || now >= wishes.due {
                 wishes.owed.fill(true);
                 let period = Duration::from_secs_f32(1.0 / hz.max(1e-3));
-                wishes.due = (wishes.due + period).max(now);
+                wishes.due = next_due(wishes.due, now, period, each);
             }
             if !each {
                 next = next.min(wishes.due);
@@ -238,6 +238,12 @@ impl Pump<'_> {
     }
 }
 
+/// When frames are next due after they were asked for at `now`. Where each step is shown they are asked for far more often
+/// than once a `period`: that must not push what follows ever further off.
+fn next_due(due: Instant, now: Instant, period: Duration, each: bool) -> Instant {
+    if each { now + period } else { (due + period).max(now) }
+}
+
 /// Gives a viewer the weights, if it waits for newer ones than it has.
 fn give(viewer: &Viewer, weights: &Weights) {
     let mut wishes = viewer.wishes();
@@ -280,6 +286,20 @@ mod tests {
             [EnvFrame { env: 1, ..EnvFrame::default() }, EnvFrame { env: 7, reward: 1.0, ..EnvFrame::default() }];
         let owned = wire::encode(&Reply::Frames(frames.to_vec())).unwrap();
         assert_eq!(wire::encode(&FramesReply(&frames.iter().collect::<Vec<_>>())).unwrap(), owned);
+    }
+
+    #[test]
+    fn frames_come_soon_once_not_each_step_is_shown_any_more() {
+        let (begin, period) = (Instant::now(), Duration::from_millis(16));
+        let mut due = begin;
+        for woken in 0..1000 {
+            due = next_due(due, begin + Duration::from_millis(woken), period, true);
+        }
+        let now = begin + Duration::from_secs(1);
+        assert!(due <= now + period, "{:?} ahead", due - now);
+        // In step with the clock, and after a standstill at once.
+        assert_eq!(next_due(now, now, period, false), now + period);
+        assert_eq!(next_due(begin, now, period, false), now);
     }
 
     #[test]

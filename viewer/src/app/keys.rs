@@ -2,7 +2,7 @@
 
 use cartwheel_envs::{Key as EnvKey, OwnedAction};
 use cartwheel_trainer::watch;
-use eframe::egui::{Context, Event, Key};
+use eframe::egui::{Context, Event, Key, Popup};
 
 use super::App;
 use crate::command::{Action, Command};
@@ -10,7 +10,8 @@ use crate::command::{Action, Command};
 impl App {
     /// Turns keys into commands, unless somebody types into a field.
     pub(super) fn keys(&mut self, ctx: &Context) {
-        if ctx.input_mut(|input| input.consume_key(Default::default(), Key::Escape)) {
+        // An open list closes itself first.
+        if !Popup::is_any_open(ctx) && ctx.input_mut(|input| input.consume_key(Default::default(), Key::Escape)) {
             self.escape();
         }
         let typing = ctx.egui_wants_keyboard_input();

@@ -54,7 +54,15 @@ impl App {
         });
         if let Some(live) = &self.model.live {
             ui.separator();
-            exploration(ui, &live.status, &mut self.commands);
+            let settings = self.model.runs.get(live.run).and_then(|run| run.settings.as_ref());
+            // What explores by noise or by drawing has no ε.
+            let explores = settings.is_none_or(|settings| {
+                let own = settings.algorithm().exploration(settings.train.total_timesteps).epsilon;
+                own.initial > 0.0 || own.last > 0.0
+            });
+            if explores {
+                exploration(ui, &live.status, &mut self.commands);
+            }
             ui.separator();
             let (held, label) = (self.state.taking_over.is_some(), text::TAKE_OVER);
             if ui.selectable_label(held, label).on_hover_text(text::TAKE_OVER_HINT).clicked() {

@@ -149,11 +149,12 @@ fn problem_in_lines(ui: &mut Ui, problem: &str, color: Color32) -> Response {
 /// A run in two lines: how it went, and what it is.
 fn summary(run: &Run, step: u64) -> [String; LINES] {
     let Some(manifest) = &run.manifest else { return [text::READING.to_owned(), String::new()] };
-    let mut went = vec![outcome(run, &manifest.outcome).to_owned(), format!("{} {}", number::count(step), text::STEPS)];
-    if !run.findings.is_empty() {
-        went.push(format!("{}: {}", text::DOCTOR, run.findings.len()));
-    }
-    went.extend(best_return(run).map(|best| format!("{} {}", text::BEST_RETURN, number::compact(best))));
+    // What runs are compared by first: a narrow list shows no more.
+    let best = best_return(run).map(|best| format!("{} {}", text::BEST_RETURN, number::compact(best)));
+    let findings = (!run.findings.is_empty()).then(|| format!("{}: {}", text::DOCTOR, run.findings.len()));
+    let steps = format!("{} {}", number::count(step), text::STEPS);
+    let went = [Some(outcome(run, &manifest.outcome).to_owned()), best, findings, Some(steps)];
+    let went: Vec<_> = went.into_iter().flatten().collect();
     let is = [manifest.env.clone(), manifest.algo.clone(), format!("{} {}", text::SEED, manifest.seed)];
     [went.join(" \u{b7} "), is.join(" \u{b7} ")]
 }

@@ -36,6 +36,8 @@ impl Screen {
     pub(super) fn logic(&mut self, ctx: &Context, table: &mut Table, now: Duration) {
         if ctx.input_mut(|input| input.consume_key(Default::default(), Key::Escape)) {
             table.toggle_menu(now);
+            // The key took the focus from the menu, which may be there still.
+            self.had_menu = false;
         }
         ctx.input_mut(|input| input.events.retain(|event| !take(event, table, now)));
         table.advance(now);

@@ -135,10 +135,13 @@ impl Follower {
 }
 
 /// The runs at a target that are not known: itself, or those in it, the newest first. A target that has none and is not
-/// empty is taken for a run, and following it tells what is wrong with it.
+/// empty is taken for a run, and following it tells what is wrong with it; one that is not there may come.
 fn runs_at(target: &Path, known: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
     let is_run = |path: &Path| known.contains(path) || looks_like_a_run(path);
     let entries = fs::read_dir(target).map(|entries| entries.flatten().map(|entry| entry.path()));
+    if entries.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        return Vec::new();
+    }
     let paths: Option<Vec<_>> = entries.ok().map(|paths| paths.filter(|path| !is_hidden(path)).collect());
     let had_runs = known.iter().any(|path| path.parent() == Some(target));
     let mut found = match paths {
@@ -151,6 +154,17 @@ fn runs_at(target: &Path, known: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
     found.sort_by_cached_key(|path| Reverse((started(path), path.clone())));
     found
 }
+
+/// Whether a folder is a run, what is left of one, or may have runs in it: it has some, or nothing yet.
+pub(crate) fn may_hold_runs(folder: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(folder) else { return true };
+    let names: Vec<_> = entries.flatten().map(|entry| entry.path()).filter(|path| !is_hidden(path)).collect();
+    let remains = |path: &PathBuf| RUN_FILES.iter().any(|name| path.ends_with(name));
+    names.is_empty() || looks_like_a_run(folder) || names.iter().any(|path| remains(path) || looks_like_a_run(path))
+}
+
+/// What runs leave, and little else does.
+const RUN_FILES: [&str; 3] = ["metrics.jsonl", "episodes.bin", "checkpoints"];
 
 /// Whether a folder is a run, if not a whole one.
 fn looks_like_a_run(path: &Path) -> bool {
@@ -245,13 +259,25 @@ mod tests {
         follower.open(run.checkpoints());
         let now = Instant::now();
         settle(&mut follower, &mut model, now);
-        assert_eq!(names(&model), ["only", "nowhere"], "an empty folder may get runs");
-        assert!(model.runs[1].problem.as_ref().unwrap().contains("is not a run"));
+        assert_eq!(names(&model), ["only"], "an empty folder, and one that is not there, may get runs");
 
         let later = make(folder.path(), "nowhere", "2026-01-01T00:00:00Z");
         settle(&mut follower, &mut model, now + STILL);
         assert_eq!(model.runs[1].problem, None);
         assert_eq!(model.runs[1].path, later.path());
+    }
+
+    #[test]
+    fn a_folder_of_other_things_holds_no_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(may_hold_runs(folder.path()), "it is empty");
+        fs::create_dir(folder.path().join("pictures")).unwrap();
+        assert!(!may_hold_runs(folder.path()));
+        fs::write(folder.path().join("metrics.jsonl"), "").unwrap();
+        assert!(may_hold_runs(folder.path()), "what is left of a run");
+        fs::remove_file(folder.path().join("metrics.jsonl")).unwrap();
+        let run = make(folder.path(), "only", "2026-01-01T00:00:00Z");
+        assert!(may_hold_runs(folder.path()) && may_hold_runs(run.path()));
     }
 
     #[test]
@@ -262,21 +288,21 @@ mod tests {
         follower.open(runs.clone());
         let mut now = Instant::now();
         settle(&mut follower, &mut model, now);
-        assert!(model.runs[0].problem.is_some(), "it is not there");
+        assert!(model.runs.is_empty(), "it is not there");
         make(&runs, "a", "2026-01-01T00:00:00Z");
         now += STILL;
         settle(&mut follower, &mut model, now);
-        assert_eq!(names(&model), ["runs", "a"]);
+        assert_eq!(names(&model), ["a"]);
         fs::rename(&runs, folder.path().join("away")).unwrap();
         now += STILL;
         settle(&mut follower, &mut model, now);
-        assert!(model.runs[1].problem.is_some());
+        assert!(model.runs[0].problem.is_some());
         fs::rename(folder.path().join("away"), &runs).unwrap();
         make(&runs, "b", "2026-01-01T00:00:00Z");
         now += STILL;
         settle(&mut follower, &mut model, now);
-        assert_eq!(names(&model), ["runs", "a", "b"]);
-        assert_eq!(model.runs[1].problem, None);
+        assert_eq!(names(&model), ["a", "b"]);
+        assert_eq!(model.runs[0].problem, None);
     }
 
     #[test]

@@ -26,6 +26,7 @@ use crate::model::RunId;
 pub use checkpoint::Checkpoint;
 pub use contest::{Contender, Contest, Side};
 pub(crate) use desk::open;
+pub(crate) use files::may_hold_runs;
 pub use film::{Film, Moment};
 pub(crate) use film::{best, scene_bytes};
 pub(crate) use mirror::Mirror;

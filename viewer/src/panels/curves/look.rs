@@ -1,6 +1,6 @@
 //! What the user has chosen of how curves look, and the row of widgets that changes it.
 
-use eframe::egui::{ComboBox, Slider, Ui};
+use eframe::egui::{ComboBox, Slider, SliderClamping, Ui};
 
 use super::scales::Scales;
 use crate::number;
@@ -45,6 +45,8 @@ impl Look {
         let (axis, most) = (*axis, (extent / 2.0).max(1.0));
         let slider = Slider::new(&mut self.smoothing[axis as usize], 0.0..=most)
             .logarithmic(true)
+            // What was chosen stays, though curves are shorter now, or along another axis.
+            .clamping(SliderClamping::Edits)
             .smallest_positive(most / 1e4)
             .custom_formatter(
                 move |value, _| if axis == Axis::WallTime { number::seconds(value) } else { number::compact(value) },

@@ -62,10 +62,8 @@ impl Cell<'_> {
         let painter = ui.painter_at(place);
         painter.rect_filled(place, 2.0, theme.well);
         let mut picture = place;
-        if self.selected {
-            // Where there is room, nothing is covered.
-            picture.max.x -= overlays::room(self.subject.verdict.judgement, place.width());
-        }
+        // Nothing is covered.
+        picture.max.x -= overlays::room(self.subject.verdict.judgement, place.width());
         if self.subject.scene.shapes.is_empty() {
             undrawn::paint(&painter, id, picture, self.subject.observation, self.spaces, theme);
         } else if self.subject.scene.is_finite() {
