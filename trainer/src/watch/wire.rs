@@ -69,6 +69,8 @@ impl Inbox {
             self.buffer.truncate(had + read.as_ref().map_or(0, |n| *n));
             match read {
                 Ok(0) => return Err(WireError::Closed),
+                // One that ends with something of ours unread.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Err(WireError::Closed),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if is_timeout(&error) => return Ok(None),
