@@ -36,6 +36,10 @@ pub(crate) enum Climb {
     Mean,
 }
 
+/// Is given a row's number and what a network says of it; writes the slope by that, and answers the row's part of the loss
+/// and how far from its target the value was.
+pub(crate) type RowLoss<'a> = &'a mut dyn FnMut(usize, &[f32], &mut [f32]) -> (f32, f32);
+
 /// What a regression reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Regression {
@@ -162,13 +166,12 @@ impl Critics {
         })
     }
 
-    /// A step of each network down `loss`, which is given a row's number and what a network says of it, writes the slope by
-    /// that, and answers the row's part of the loss and how far from its target the value was.
+    /// A step of each network down the sum of what `row` answers.
     pub(crate) fn learn(
         &mut self,
         (observations, actions): (&[f32], &[f32]),
         optimizer: &Optimizer,
-        row: &mut dyn FnMut(usize, &[f32], &mut [f32]) -> (f32, f32),
+        row: RowLoss<'_>,
     ) -> Result<Regression, DeviceError> {
         let n = self.join(observations, actions);
         self.errors.clear();
