@@ -36,6 +36,10 @@ pub(crate) enum Climb {
     Mean,
 }
 
+/// Is given a row's number and what a network says of it; writes the slope by that, and answers the row's part of the loss
+/// and how far from its target the value was.
+pub(crate) type RowLoss<'a> = &'a mut dyn FnMut(usize, &[f32], &mut [f32]) -> (f32, f32);
+
 /// What a regression reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Regression {
@@ -57,10 +61,6 @@ pub(crate) struct Shape<'a> {
     /// What follows each hidden layer.
     pub(crate) activation: Activation,
 }
-
-/// A row's part of a loss: given its number and what a network says of it, writes the slope by that, and answers the part and
-/// how far from its target the value was.
-type RowLoss<'a> = &'a mut dyn FnMut(usize, &[f32], &mut [f32]) -> (f32, f32);
 
 impl Critics {
     /// `count` fresh networks, initialized from `rng`.
