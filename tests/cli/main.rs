@@ -11,6 +11,7 @@
 //! | `play` | games under a pseudo terminal: keys, pictures, and the terminal put back |
 //! | `config` | where settings come from, and `--print-config` |
 //! | `env`, `eval`, `record`, `reproduce`, `runs` | the other subcommands, and `--json` over all of them |
+//! | `logs` | metrics for other tools: CSV, Weights & Biases |
 //! | `watch` | viewers of a run: what they see and do, and that training needs none of them |
 //! | `wrappers` | training in wrapped environments, and wrappers that do not fit |
 //! | `python` | environments that live in Python |
@@ -27,6 +28,7 @@ mod determinism;
 mod env;
 mod eval;
 mod faults;
+mod logs;
 mod play;
 mod python;
 mod record;

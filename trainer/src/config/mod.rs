@@ -188,6 +188,12 @@ config! {
         checkpoint_replay: bool = true;
         /// Whether each episode's actions are kept, so that it can be shown again.
         record_episodes: bool = true;
+        /// Whether metrics are also written to progress.csv, one column a metric, as Stable-Baselines3's CSV logger does.
+        csv: bool = false;
+        /// Whether metrics are also written as an offline run of Weights & Biases, for `wandb sync`.
+        wandb: bool = false;
+        /// The project of that run.
+        wandb_project: String = "cartwheel".into(), non_empty;
         /// Whether the run can be watched while it trains, by this user on this machine.
         watch: bool = true;
     }

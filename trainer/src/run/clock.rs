@@ -1,11 +1,27 @@
 //! Times as text, in UTC.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// `2026-11-23T19:15:00Z`: RFC 3339, which sorts as it reads.
 pub fn rfc3339(time: SystemTime) -> String {
     let Civil { year, month, day, hour, minute, second } = Civil::at(time);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// The moment that [`rfc3339`] wrote as `text`; nothing for other text.
+pub(crate) fn from_rfc3339(text: &str) -> Option<SystemTime> {
+    let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<u64>().ok();
+    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
+    let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
+    if year < 1970 || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    // The way back of Civil::at.
+    let (march_year, march_month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (era, year_of_era) = (march_year / 400, march_year % 400);
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + (153 * march_month + 2) / 5 + day - 1;
+    let days = era * 146_097 + day_of_era - 719_468;
+    Some(UNIX_EPOCH + Duration::from_secs(days * 86_400 + hour * 3_600 + minute * 60 + second))
 }
 
 /// `20261123-191500`: the same for names of files.
@@ -51,7 +67,6 @@ impl Civil {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn known_moments() {
@@ -64,7 +79,17 @@ mod tests {
             (1_795_461_300, "2026-11-23T19:15:00Z"),
             (4_107_542_400, "2100-03-01T00:00:00Z"),
         ] {
-            assert_eq!(rfc3339(UNIX_EPOCH + Duration::from_secs(seconds)), text);
+            let moment = UNIX_EPOCH + Duration::from_secs(seconds);
+            assert_eq!(rfc3339(moment), text);
+            assert_eq!(from_rfc3339(text), Some(moment));
+        }
+    }
+
+    #[test]
+    fn other_text_is_no_moment() {
+        for text in ["", "yesterday", "1969-12-31T23:59:59Z", "2026-13-01T00:00:00Z", "2026-11-00T00:00:00Z", "2026-11"]
+        {
+            assert_eq!(from_rfc3339(text), None, "{text}");
         }
     }
 

@@ -9,6 +9,7 @@
 //!     ├── watch.json                          while live: where a viewer finds it
 //!     ├── metrics.jsonl                       MetricsLog    ┐
 //!     ├── events.out.tfevents.<time>.<host>   TensorBoard   ├ appended to by RunWriter's thread
+//!     ├── progress.csv, wandb/                ExtraLogs     │ (those only on demand)
 //!     ├── episodes.bin, episodes.idx          EpisodeLog    ┘ (read by Episodes)
 //!     └── checkpoints/                        Checkpoints
 //!         ├── step-000000012000.state         all that resuming needs (write_state, read_state)
@@ -24,6 +25,7 @@ mod append;
 mod atomic;
 mod checkpoint;
 mod clock;
+mod csv;
 mod dir;
 mod episode_reader;
 mod episodes;
@@ -31,14 +33,17 @@ mod error;
 mod lock;
 mod manifest;
 mod metrics;
+mod row_log;
 mod state;
 mod tail;
 mod tensorboard;
+mod wandb;
 mod writer;
 
 pub(crate) use atomic::write_atomic_private;
 pub use atomic::{WriteCost, write_atomic};
 pub use checkpoint::Checkpoints;
+pub(crate) use clock::from_rfc3339;
 pub use clock::rfc3339;
 pub use dir::{Fill, RunDir, RunSummary, default_name};
 pub use episode_reader::Episodes;
@@ -47,7 +52,9 @@ pub use error::RunError;
 pub use lock::RunLock;
 pub use manifest::{Machine, Manifest, Outcome};
 pub use metrics::{MetricsLog, MetricsRow};
+pub use row_log::ExtraLogs;
 pub use state::{read_state, verify_state, write_state};
 pub use tail::{Added, EpisodeTail, MetricsTail};
 pub use tensorboard::TensorBoard;
+pub use wandb::WandbRun;
 pub use writer::{LogPositions, RunWriter};

@@ -13,6 +13,7 @@ use prost::Message as _;
 
 use super::append::AppendFile;
 use super::metrics::MetricsRow;
+use super::row_log::RowLog;
 
 /// `tensorflow.Event`. What the original has in a `oneof` are optional fields here, which reads and writes the same.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -121,6 +122,24 @@ impl TensorBoard {
     fn event(&mut self, event: Event) -> io::Result<()> {
         let event = Event { wall_time: since_1970().as_secs_f64(), ..event };
         self.file.append(&record(&event.encode_to_vec()))
+    }
+}
+
+impl RowLog for TensorBoard {
+    fn append(&mut self, row: &MetricsRow) -> io::Result<()> {
+        self.append(row)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.flush()
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync()
+    }
+
+    fn path(&self) -> &Path {
+        self.path()
     }
 }
 

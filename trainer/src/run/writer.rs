@@ -15,6 +15,7 @@ use super::dir::RunDir;
 use super::episodes::{EpisodeLog, EpisodeRecord};
 use super::error::RunError;
 use super::metrics::{MetricsLog, MetricsRow};
+use super::row_log::{ExtraLogs, RowLog};
 use super::tensorboard::TensorBoard;
 
 /// How old a row gets before it can be read: while nobody is known to watch, and while somebody does.
@@ -53,21 +54,23 @@ enum Message {
     Episode(EpisodeRecord),
     /// Bring everything to the disk, and answer where the logs end.
     Sync(Sender<LogPositions>),
+    /// The run has come to its end; without this message it failed.
+    End,
 }
 
 impl RunWriter {
     /// Starts the logs of a run that begins; what a run that was killed before its first checkpoint left is removed.
-    pub fn start(run: &RunDir) -> Result<Self, RunError> {
-        Self::spawn(run, None)
+    pub fn start(run: &RunDir, extra: &ExtraLogs) -> Result<Self, RunError> {
+        Self::spawn(run, None, extra)
     }
 
     /// Goes on with the logs of a run that resumes from a checkpoint, at its step and positions.
-    pub fn resume(run: &RunDir, step: u64, positions: LogPositions) -> Result<Self, RunError> {
-        Self::spawn(run, Some((step, positions)))
+    pub fn resume(run: &RunDir, step: u64, positions: LogPositions, extra: &ExtraLogs) -> Result<Self, RunError> {
+        Self::spawn(run, Some((step, positions)), extra)
     }
 
-    fn spawn(run: &RunDir, resume: Option<(u64, LogPositions)>) -> Result<Self, RunError> {
-        let logs = Logs::open(run, resume)?;
+    fn spawn(run: &RunDir, resume: Option<(u64, LogPositions)>, extra: &ExtraLogs) -> Result<Self, RunError> {
+        let logs = Logs::open(run, resume, extra)?;
         let (sender, receiver) = bounded(QUEUE);
         let hurried = Arc::<AtomicBool>::default();
         let also = hurried.clone();
@@ -83,7 +86,7 @@ impl RunWriter {
         self.hurried.store(hurried, Ordering::Relaxed);
     }
 
-    /// Writes a row to `metrics.jsonl` and for TensorBoard.
+    /// Writes a row to `metrics.jsonl` and all other logs of metrics.
     pub fn metrics(&self, row: MetricsRow) {
         self.send(Message::Metrics(row));
     }
@@ -104,6 +107,7 @@ impl RunWriter {
     /// Writes what is left and ends the thread. An error is the first failure since the start, even where a later
     /// attempt made up for it.
     pub fn finish(mut self) -> Result<(), RunError> {
+        self.send(Message::End);
         self.join()
     }
 
@@ -126,7 +130,7 @@ impl RunWriter {
 }
 
 impl Drop for RunWriter {
-    /// As [`RunWriter::finish`]; the failure was warned about when it happened.
+    /// As [`RunWriter::finish`], of a run that failed; what went wrong with the logs was warned about when it happened.
     fn drop(&mut self) {
         let _ = self.join();
     }
@@ -147,39 +151,42 @@ fn write_all(mut logs: Logs, messages: &Receiver<Message>, hurried: &AtomicBool)
             next_flush = Instant::now() + pause();
         }
     }
+    logs.end();
     logs.sync();
     logs.faults.first
 }
 
-/// The three logs, and what went wrong with them.
+/// The logs, and what went wrong with them.
 struct Logs {
     metrics: MetricsLog,
-    board: TensorBoard,
+    /// The same metrics for other tools.
+    others: Vec<Box<dyn RowLog>>,
     episodes: EpisodeLog,
+    failed: bool,
     faults: Faults,
 }
 
 impl Logs {
-    fn open(run: &RunDir, resume: Option<(u64, LogPositions)>) -> Result<Self, RunError> {
+    fn open(run: &RunDir, resume: Option<(u64, LogPositions)>, extra: &ExtraLogs) -> Result<Self, RunError> {
         let keep_metrics = resume.map(|(_, positions)| positions.metrics);
         let keep_episodes = resume.map(|(_, positions)| (positions.episodes, positions.index));
         if resume.is_none() {
             TensorBoard::remove_all(run.path()).map_err(RunError::io("clear event files in", run.path()))?;
         }
-        Ok(Self {
-            metrics: MetricsLog::open(&run.metrics(), keep_metrics).map_err(RunError::io("open", &run.metrics()))?,
-            board: TensorBoard::open(run.path(), resume.map(|(step, _)| step))
-                .map_err(RunError::io("make an event file in", run.path()))?,
-            episodes: EpisodeLog::open(run.path(), keep_episodes).map_err(RunError::io("open", &run.episodes()))?,
-            faults: Faults::default(),
-        })
+        let metrics = MetricsLog::open(&run.metrics(), keep_metrics).map_err(RunError::io("open", &run.metrics()))?;
+        let board = TensorBoard::open(run.path(), resume.map(|(step, _)| step))
+            .map_err(RunError::io("make an event file in", run.path()))?;
+        let mut others: Vec<Box<dyn RowLog>> = vec![Box::new(board)];
+        others.append(&mut extra.open(run)?);
+        let episodes = EpisodeLog::open(run.path(), keep_episodes).map_err(RunError::io("open", &run.episodes()))?;
+        Ok(Self { metrics, others, episodes, failed: true, faults: Faults::default() })
     }
 
     fn take(&mut self, message: Message) {
         match message {
             Message::Metrics(row) => {
                 self.faults.note(self.metrics.append(&row), self.metrics.path());
-                self.faults.note(self.board.append(&row), self.board.path());
+                self.each(|log| log.append(&row));
             }
             Message::Episode(record) => {
                 self.faults.note(self.episodes.append(&record), self.episodes.path());
@@ -189,19 +196,31 @@ impl Logs {
                 // The asker may have given up; that is no concern of the logs.
                 let _ = reply.send(self.positions());
             }
+            Message::End => self.failed = false,
+        }
+    }
+
+    fn each(&mut self, act: impl Fn(&mut dyn RowLog) -> io::Result<()>) {
+        for log in &mut self.others {
+            self.faults.note(act(log.as_mut()), log.path());
         }
     }
 
     fn flush(&mut self) {
         self.faults.note(self.metrics.flush(), self.metrics.path());
-        self.faults.note(self.board.flush(), self.board.path());
+        self.each(|log| log.flush());
         self.faults.note(self.episodes.flush(), self.episodes.path());
     }
 
     fn sync(&mut self) {
         self.faults.note(self.metrics.sync(), self.metrics.path());
-        self.faults.note(self.board.sync(), self.board.path());
+        self.each(|log| log.sync());
         self.faults.note(self.episodes.sync(), self.episodes.path());
+    }
+
+    fn end(&mut self) {
+        let failed = self.failed;
+        self.each(|log| log.end(failed));
     }
 
     fn positions(&self) -> LogPositions {
@@ -276,7 +295,7 @@ mod tests {
     #[test]
     fn resuming_cuts_what_came_after_the_checkpoint() {
         let (_runs, run) = run();
-        let writer = RunWriter::start(&run).unwrap();
+        let writer = RunWriter::start(&run, &ExtraLogs::default()).unwrap();
         log(&writer, &[1, 2]);
         let positions = writer.sync().unwrap();
         assert_eq!(steps(&run), (vec![1, 2], vec![1, 2]));
@@ -284,7 +303,7 @@ mod tests {
         writer.finish().unwrap();
         assert_eq!(steps(&run), (vec![1, 2, 3, 4], vec![1, 2, 3, 4]));
 
-        let writer = RunWriter::resume(&run, 2, positions).unwrap();
+        let writer = RunWriter::resume(&run, 2, positions, &ExtraLogs::default()).unwrap();
         log(&writer, &[5]);
         drop(writer);
         assert_eq!(steps(&run), (vec![1, 2, 5], vec![1, 2, 5]));
@@ -295,7 +314,7 @@ mod tests {
             names.filter(|name| name.to_string_lossy().starts_with("events.")).count()
         };
         assert_eq!(event_files(), 2);
-        RunWriter::start(&run).unwrap().finish().unwrap();
+        RunWriter::start(&run, &ExtraLogs::default()).unwrap().finish().unwrap();
         assert_eq!(steps(&run), (vec![], vec![]));
         assert_eq!(event_files(), 1);
     }
@@ -303,7 +322,7 @@ mod tests {
     #[test]
     fn a_watcher_sees_rows_within_a_second_or_so() {
         let (_runs, run) = run();
-        let writer = RunWriter::start(&run).unwrap();
+        let writer = RunWriter::start(&run, &ExtraLogs::default()).unwrap();
         log(&writer, &[1]);
         let start = Instant::now();
         while steps(&run) != (vec![1], vec![1]) {
@@ -316,7 +335,7 @@ mod tests {
     fn a_full_disk_does_not_stop_the_run() {
         let (_runs, run) = run();
         symlink("/dev/full", run.metrics()).unwrap();
-        let writer = RunWriter::start(&run).unwrap();
+        let writer = RunWriter::start(&run, &ExtraLogs::default()).unwrap();
         log(&writer, &[1, 2]);
         let positions = writer.sync().unwrap();
         assert!(positions.metrics > 0);
@@ -333,7 +352,7 @@ mod tests {
         symlink("/dev/full", run.episodes()).unwrap();
         let warnings = Warnings::default();
         tracing::subscriber::with_default(warnings.clone(), || {
-            let mut logs = Logs::open(&run, None).unwrap();
+            let mut logs = Logs::open(&run, None, &ExtraLogs::default()).unwrap();
             for step in 0..3 {
                 logs.take(Message::Metrics(row(step)));
                 logs.take(Message::Episode(episode(step)));
@@ -347,7 +366,7 @@ mod tests {
     fn a_log_that_cannot_be_opened_is_told_at_the_start() {
         let (_runs, run) = run();
         std::fs::create_dir(run.metrics()).unwrap();
-        let error = RunWriter::start(&run).unwrap_err().to_string();
+        let error = RunWriter::start(&run, &ExtraLogs::default()).unwrap_err().to_string();
         assert!(error.contains("metrics.jsonl"), "{error}");
     }
 

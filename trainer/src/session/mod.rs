@@ -5,6 +5,7 @@ mod curve;
 mod evaluate;
 mod learn;
 mod learning;
+mod logs;
 mod report;
 mod watched;
 
@@ -32,6 +33,7 @@ use crate::watch::{Intervention, Shelf, Watch};
 pub(crate) use checkpoint::Checkpoint;
 use learning::Learning;
 pub(crate) use learning::fill;
+use logs::extra_logs;
 pub(crate) use report::in_mib;
 
 /// What is known about a run before it begins.
@@ -125,10 +127,11 @@ impl<'a> Session<'a> {
         let policy = Policy::new(observations, &plan.action_space, plan.acting.clone(), parameters);
         let stand_in = Replay::new(observations, &actions, 1, 1, None);
         let eval = &settings.eval;
+        let logs = extra_logs(settings, &run)?;
         let mut session = Self {
             writer: match &checkpoint {
-                None => RunWriter::start(&run)?,
-                Some(checkpoint) => RunWriter::resume(&run, checkpoint.books.steps, checkpoint.logs)?,
+                None => RunWriter::start(&run, &logs)?,
+                Some(checkpoint) => RunWriter::resume(&run, checkpoint.books.steps, checkpoint.logs, &logs)?,
             },
             evaluator: Evaluator::new(
                 &settings.env.builder(),

@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::Model;
 use crate::series::EPISODE_RETURN;
-use cartwheel_trainer::run::{ActionLog, EpisodeRecord, LogPositions, MetricsRow, RunWriter};
+use cartwheel_trainer::run::{ActionLog, EpisodeRecord, ExtraLogs, LogPositions, MetricsRow, RunWriter};
 use std::fs;
 
 struct Fixture {
@@ -28,8 +28,8 @@ impl Fixture {
 
     fn write(&self, resume: Option<(u64, LogPositions)>, rows: std::ops::Range<u64>, episodes: u64) -> LogPositions {
         let writer = match resume {
-            None => RunWriter::start(&self.dir).unwrap(),
-            Some((step, positions)) => RunWriter::resume(&self.dir, step, positions).unwrap(),
+            None => RunWriter::start(&self.dir, &ExtraLogs::default()).unwrap(),
+            Some((step, positions)) => RunWriter::resume(&self.dir, step, positions, &ExtraLogs::default()).unwrap(),
         };
         for i in rows.clone() {
             let metrics = [("rollout/ep_rew_mean".to_owned(), i as f64)].into();
