@@ -4,6 +4,7 @@
 //! `examples/custom_env.rs`.
 
 mod algos;
+mod compare;
 mod env;
 mod env_args;
 mod eval;
@@ -53,6 +54,8 @@ enum Command {
     Record(record::Args),
     /// Run a table of algorithms on environments with many seeds, and write what they came to.
     Reproduce(reproduce::Args),
+    /// Compare runs over seeds: interquartile means with intervals, and learning curves.
+    Compare(compare::Args),
     /// List the runs in a folder.
     Runs(runs::Args),
     /// List, check and verify environments.
@@ -106,6 +109,7 @@ fn dispatch() -> ExitCode {
         Command::Play(args) => play::run(&args, output),
         Command::Record(args) => record::run(&args, output),
         Command::Reproduce(args) => reproduce::run(&args, output),
+        Command::Compare(args) => compare::run(&args, output),
         Command::Runs(args) => runs::run(&args, output),
         Command::Env(command) => env::run(&command, output),
         Command::Algos => algos::run(output),

@@ -10,6 +10,7 @@
 //! | `evaluation` | greedy episodes |
 //! | `run` | files: configuration, metrics, TensorBoard, episodes, checkpoints |
 //! | [`reproduce`] | tables of results with many seeds |
+//! | [`compare`] | groups of runs beside each other |
 //! | [`watch`] | what viewers see of a run while it trains, and what they can do to it |
 //! | `statistics`, `plot` | numbers and pictures over runs |
 //!
@@ -22,6 +23,7 @@
 //! # Ok::<(), cartwheel_trainer::TrainError>(())
 //! ```
 
+pub mod compare;
 pub mod plot;
 pub mod reproduce;
 pub mod run;
