@@ -16,6 +16,7 @@ mod record;
 mod reproduce;
 mod runs;
 mod signals;
+mod sweep;
 mod train;
 mod view;
 mod watch;
@@ -56,6 +57,8 @@ enum Command {
     Reproduce(reproduce::Args),
     /// Compare runs over seeds: interquartile means with intervals, and learning curves.
     Compare(compare::Args),
+    /// Search over settings: grid, random or TPE, in several processes.
+    Sweep(sweep::Args),
     /// List the runs in a folder.
     Runs(runs::Args),
     /// List, check and verify environments.
@@ -110,6 +113,7 @@ fn dispatch() -> ExitCode {
         Command::Record(args) => record::run(&args, output),
         Command::Reproduce(args) => reproduce::run(&args, output),
         Command::Compare(args) => compare::run(&args, output),
+        Command::Sweep(args) => sweep::run(&args, output),
         Command::Runs(args) => runs::run(&args, output),
         Command::Env(command) => env::run(&command, output),
         Command::Algos => algos::run(output),

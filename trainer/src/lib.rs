@@ -11,6 +11,7 @@
 //! | `run` | files: configuration, metrics, TensorBoard, episodes, checkpoints |
 //! | [`reproduce`] | tables of results with many seeds |
 //! | [`compare`] | groups of runs beside each other |
+//! | [`sweep`] | searches over settings |
 //! | [`watch`] | what viewers see of a run while it trains, and what they can do to it |
 //! | `statistics`, `plot` | numbers and pictures over runs |
 //!
@@ -28,6 +29,7 @@ pub mod plot;
 pub mod reproduce;
 pub mod run;
 pub mod statistics;
+pub mod sweep;
 pub mod watch;
 
 mod actor;
