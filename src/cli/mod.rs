@@ -4,6 +4,7 @@
 //! `examples/custom_env.rs`.
 
 mod algos;
+mod compare;
 mod doctor;
 mod env;
 mod env_args;
@@ -16,6 +17,7 @@ mod record;
 mod reproduce;
 mod runs;
 mod signals;
+mod sweep;
 mod train;
 mod view;
 mod watch;
@@ -56,6 +58,10 @@ enum Command {
     Reproduce(reproduce::Args),
     /// Say what is wrong with a run, by its metrics.
     Doctor(doctor::Args),
+    /// Compare runs over seeds: interquartile means with intervals, and learning curves.
+    Compare(compare::Args),
+    /// Search over settings: grid, random or TPE, in several processes.
+    Sweep(sweep::Args),
     /// List the runs in a folder.
     Runs(runs::Args),
     /// List, check and verify environments.
@@ -110,6 +116,8 @@ fn dispatch() -> ExitCode {
         Command::Record(args) => record::run(&args, output),
         Command::Reproduce(args) => reproduce::run(&args, output),
         Command::Doctor(args) => doctor::run(&args, output),
+        Command::Compare(args) => compare::run(&args, output),
+        Command::Sweep(args) => sweep::run(&args, output),
         Command::Runs(args) => runs::run(&args, output),
         Command::Env(command) => env::run(&command, output),
         Command::Algos => algos::run(output),

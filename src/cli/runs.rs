@@ -8,7 +8,7 @@ use crate::trainer::run::{Outcome, RunDir, RunSummary};
 use serde_json::{Value, json};
 
 use super::Result;
-use super::output::Output;
+use super::output::{Output, table};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
                 other => other.to_string(),
             })
         });
-        table(["RUN", "ENVIRONMENT", "ALGO", "SEED", "STATUS", "RETURN", "STEPS", "STARTED"], rows)
+        table(&["RUN", "ENVIRONMENT", "ALGO", "SEED", "STATUS", "RETURN", "STEPS", "STARTED"], rows.map(Vec::from))
     });
     Ok(ExitCode::SUCCESS)
 }
@@ -67,15 +67,4 @@ fn value(run: &RunSummary) -> Value {
 /// A return with as many decimals as tell it apart.
 fn significant(value: f64) -> String {
     if value.abs() < 10.0 { format!("{value:.3}") } else { format!("{value:.1}") }
-}
-
-/// Columns as wide as their widest cell.
-fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
-    let rows: Vec<[String; N]> = std::iter::once(head.map(str::to_string)).chain(rows).collect();
-    let widths: [usize; N] = std::array::from_fn(|c| rows.iter().map(|row| row[c].chars().count()).max().unwrap_or(0));
-    let line = |row: &[String; N]| {
-        let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        cells.join("  ").trim_end().to_string()
-    };
-    rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }

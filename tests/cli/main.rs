@@ -10,7 +10,7 @@
 //! | `resume` | runs that were killed, interrupted or finished, and gone on with |
 //! | `play` | games under a pseudo terminal: keys, pictures, and the terminal put back |
 //! | `config` | where settings come from, and `--print-config` |
-//! | `env`, `eval`, `record`, `reproduce`, `runs` | the other subcommands, and `--json` over all of them |
+//! | `compare`, `doctor`, `env`, `eval`, `record`, `reproduce`, `runs`, `sweep` | the other subcommands, and `--json` over all of them |
 //! | `logs` | metrics for other tools: CSV, Weights & Biases |
 //! | `watch` | viewers of a run: what they see and do, and that training needs none of them |
 //! | `wrappers` | training in wrapped environments, and wrappers that do not fit |
@@ -23,6 +23,7 @@
 
 mod algorithms;
 mod bad_input;
+mod compare;
 mod config;
 mod determinism;
 mod doctor;
@@ -37,6 +38,7 @@ mod reproduce;
 mod resume;
 mod runs;
 mod support;
+mod sweep;
 mod train;
 mod watch;
 mod wrappers;

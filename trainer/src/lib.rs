@@ -11,6 +11,8 @@
 //! | `run` | files: configuration, metrics, TensorBoard, episodes, checkpoints |
 //! | [`doctor`] | what is wrong with a run, read from its metrics |
 //! | [`reproduce`] | tables of results with many seeds |
+//! | [`compare`] | groups of runs beside each other |
+//! | [`sweep`] | searches over settings |
 //! | [`watch`] | what viewers see of a run while it trains, and what they can do to it |
 //! | `statistics`, `plot` | numbers and pictures over runs |
 //!
@@ -23,11 +25,13 @@
 //! # Ok::<(), cartwheel_trainer::TrainError>(())
 //! ```
 
+pub mod compare;
 pub mod doctor;
 pub mod plot;
 pub mod reproduce;
 pub mod run;
 pub mod statistics;
+pub mod sweep;
 pub mod watch;
 
 mod actor;

@@ -14,6 +14,8 @@ pub struct Series {
     pub points: Vec<(f64, f64)>,
     /// A shaded band behind the line, as `(x, low, high)`: the lowest and highest of several seeds, say.
     pub band: Option<Vec<(f64, f64, f64)>>,
+    /// Whether the points are drawn as dots instead of a line.
+    pub dots: bool,
 }
 
 /// Why there is no picture.
@@ -37,6 +39,8 @@ pub enum PlotError {
 }
 
 const SIZE: (u32, u32) = (880, 500);
+/// A line of the legend.
+const LEGEND_LINE: i32 = 18;
 /// Above the left end of the plot.
 const HEADING_LEFT: i32 = 68;
 const FONT: &str = "Helvetica, Arial, sans-serif";
@@ -83,14 +87,17 @@ fn draw(
     xs: Range<f64>,
     ys: Range<f64>,
 ) -> Drawn {
-    let root = SVGBackend::with_string(svg, SIZE).into_drawing_area();
+    // The legend stands beside the title, where no curve can run under it, or where it is too long for that, below.
+    let beside = series.len() <= 2 && series.iter().all(|series| series.name.chars().count() <= 22);
+    let below = if beside { 0 } else { LEGEND_LINE * series.len() as i32 };
+    let root = SVGBackend::with_string(svg, (SIZE.0, SIZE.1 + below as u32)).into_drawing_area();
     root.fill(&WHITE)?;
     let heading = (FONT, 19, FontStyle::Bold).into_font().color(&INK);
     root.draw(&Text::new(title, (HEADING_LEFT, 20), heading))?;
     let mut chart = ChartBuilder::on(&root)
         .margin_top(58)
         .margin_right(28)
-        .margin_bottom(10)
+        .margin_bottom(10 + below)
         .margin_left(8)
         .x_label_area_size(46)
         .y_label_area_size(60)
@@ -115,6 +122,10 @@ fn draw(
     // All bands lie behind all lines.
     for (series, colour) in series.iter().zip(COLOURS.iter().cycle()) {
         let band = series.band.as_deref().unwrap_or_default();
+        // Some readers of SVG stop at a polygon without corners.
+        if band.is_empty() {
+            continue;
+        }
         let low = band.iter().map(|(x, low, _)| (*x, *low));
         let high = band.iter().rev().map(|(x, _, high)| (*x, *high));
         chart.draw_series([Polygon::new(low.chain(high).collect::<Vec<_>>(), colour.mix(0.16))])?;
@@ -128,14 +139,21 @@ fn draw(
         chart.draw_series([EmptyElement::at((xs.start, y)) + Text::new(text, (6, -4), written)])?;
     }
     for (series, colour) in series.iter().zip(COLOURS.iter().cycle()) {
-        let line = LineSeries::new(series.points.iter().copied(), colour.stroke_width(2));
-        chart.draw_series(line)?;
+        let points = series.points.iter().copied();
+        if series.dots {
+            chart.draw_series(points.map(|point| Circle::new(point, 3, colour.mix(0.6).filled())))?;
+        } else {
+            chart.draw_series(LineSeries::new(points, colour.stroke_width(2)))?;
+        }
     }
-    // The legend stands beside the title, where no curve can run under it.
-    let (width, _) = root.dim_in_pixel();
+    let corner = if beside { (SIZE.0 as i32 - 190, 20) } else { (HEADING_LEFT, SIZE.1 as i32 - 2 + LEGEND_LINE / 2) };
     for (i, (series, colour)) in series.iter().zip(COLOURS.iter().cycle()).enumerate() {
-        let (x, y) = (width as i32 - 190, 20 + 18 * i as i32);
-        root.draw(&PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(3)))?;
+        let (x, y) = (corner.0, corner.1 + LEGEND_LINE * i as i32);
+        if series.dots {
+            root.draw(&Circle::new((x + 9, y), 3, colour.filled()))?;
+        } else {
+            root.draw(&PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(3)))?;
+        }
         let written = (FONT, 13).into_font().color(&INK).pos(Pos::new(HPos::Left, VPos::Center));
         root.draw(&Text::new(series.name.as_str(), (x + 26, y), written))?;
     }
@@ -149,6 +167,7 @@ fn finite(series: &Series) -> Series {
         name: series.name.clone(),
         points: series.points.iter().copied().filter(point).collect(),
         band: series.band.as_ref().map(|band| band.iter().copied().filter(slice).collect()),
+        dots: series.dots,
     }
 }
 
@@ -200,6 +219,7 @@ mod tests {
             name: name.to_owned(),
             points: xs().map(|x| (x, curve(x))).collect(),
             band: Some(xs().map(|x| (x, curve(x) - 30.0 - x / 4_000.0, curve(x) + 30.0)).collect()),
+            dots: false,
         }
     }
 
@@ -215,6 +235,18 @@ mod tests {
             assert!(svg.contains(part), "{part}");
         }
         assert_eq!(svg.matches("<polygon").count(), 2);
+    }
+
+    #[test]
+    fn a_long_legend_has_room_of_its_own_and_dots_are_dots() {
+        let mut series: Vec<_> = (0..5).map(|i| learning(&format!("dqn learning_rate={i}"), 1.0)).collect();
+        series[4].dots = true;
+        let svg = learning_curve_svg(&series, "CartPole-v1", "steps", "return", None).unwrap();
+        series[3].band = None;
+        assert!(svg.contains("height=\"590\""), "{}", &svg[..120]);
+        assert_eq!(svg.matches("<circle").count(), 102);
+        let svg = learning_curve_svg(&series, "CartPole-v1", "steps", "return", None).unwrap();
+        assert_eq!(svg.matches("<polygon").count(), 4);
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub struct RunLock {
 
 impl RunLock {
     /// Claims the run in `folder`, or tells which process has it.
-    pub(super) fn take(folder: &Path) -> Result<Self, RunError> {
+    pub(crate) fn take(folder: &Path) -> Result<Self, RunError> {
         let path = file_in(folder);
         let failed = |cause| RunError::io("lock", &path)(cause);
         let mut file = OpenOptions::new().create(true).write(true).truncate(false).open(&path).map_err(failed)?;

@@ -20,7 +20,7 @@ pub(crate) fn draw(run: &RunDir, title: &str, threshold: Option<f64>) -> Result<
     let series: Vec<Series> =
         [("training, exploring", "rollout/ep_rew_mean"), ("evaluation, greedy", "eval/mean_reward")]
             .into_iter()
-            .map(|(name, metric)| Series { name: name.into(), points: points(metric), band: None })
+            .map(|(name, metric)| Series { name: name.into(), points: points(metric), ..Series::default() })
             .filter(|series| !series.points.is_empty())
             .collect();
     let file = run.path().join("learning_curve.svg");

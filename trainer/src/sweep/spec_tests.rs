@@ -1,0 +1,88 @@
+#![allow(clippy::unwrap_used, reason = "a failed test should panic")]
+
+use super::*;
+
+fn problem(text: &str) -> String {
+    Spec::parse(text, "s.toml").unwrap_err().to_string()
+}
+
+#[test]
+fn a_file_in_all_its_spellings() {
+    let spec = Spec::parse(
+        "[sweep]\nenv = \"CartPole-v1\"\nmethod = \"random\"\nn_trials = 7\nseeds = 2\n\n[parameters]\n\
+         train.total_timesteps = 4000\n\"dqn.gamma\" = { min = 0.9, max = 1 }\n\
+         dqn.learning_rate = { min = 1e-5, max = 1e-2, distribution = \"log_uniform\" }\n\
+         dqn.batch_size = { min = 8, max = 64 }\n\n[parameters.dqn.net_arch]\nvalues = [[32], [64, 64]]\n",
+        "s.toml",
+    );
+    let spec = spec.unwrap();
+    assert_eq!((spec.n_trials(), spec.sweep.seeds, spec.base.train.total_timesteps), (7, 2, 4000));
+    assert_eq!(spec.base.train.actors, ActorCount::Exactly(1));
+    let of = |key: &str| spec.parameters.iter().find(|parameter| parameter.key == key).unwrap().values.clone();
+    let range = |min, max, log, whole| Distribution::Range { min, max, log, whole };
+    assert_eq!(of("dqn.gamma"), range(0.9, 1.0, false, false));
+    assert_eq!(of("dqn.learning_rate"), range(1e-5, 1e-2, true, false));
+    assert_eq!(of("dqn.batch_size"), range(8.0, 64.0, false, true));
+    assert_eq!(of("dqn.net_arch"), Distribution::Values(vec![vec![32].into(), vec![64, 64].into()]));
+    let values: Vec<Value> = spec
+        .parameters
+        .iter()
+        .map(|parameter| match parameter.key.as_str() {
+            "dqn.gamma" => 0.95.into(),
+            "dqn.learning_rate" => 2e-4.into(),
+            "dqn.batch_size" => 16.into(),
+            _ => vec![64, 64].into(),
+        })
+        .collect();
+    let dqn = spec.settings(&values).unwrap().dqn;
+    assert_eq!((dqn.gamma, dqn.batch_size, dqn.net_arch), (0.95, 16, vec![64, 64]));
+}
+
+#[test]
+fn a_grid_has_as_many_trials_as_points() {
+    let grid = "[sweep]\nmethod = \"grid\"\n[parameters]\ndqn.batch_size = { values = [16, 32] }\n\
+                dqn.double_q = { values = [true, false] }\n";
+    assert_eq!(Spec::parse(grid, "s.toml").unwrap().n_trials(), 4);
+    let few = grid.replace("\"grid\"", "\"grid\"\nn_trials = 3");
+    assert_eq!(Spec::parse(&few, "s.toml").unwrap().n_trials(), 3);
+    let many = grid.replace("\"grid\"", "\"grid\"\nn_trials = 30");
+    assert_eq!(Spec::parse(&many, "s.toml").unwrap().n_trials(), 4);
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_line() {
+    let with = |line: &str| problem(&format!("[sweep]\n[parameters]\n{line}\n"));
+    for (line, words) in [
+        ("dqn.learning_rat = { values = [1] }", &["s.toml:3: parameters.dqn.learning_rat", "dqn.learning_rate"][..]),
+        ("dqm.gamma = { values = [1] }", &["s.toml:3", "[dqn]"]),
+        ("learning_rate = { values = [1] }", &["s.toml:3: parameters.learning_rate"]),
+        ("dqn.gamma = { values = [0.9, 1.5] }", &["s.toml:3", "1.5"]),
+        ("dqn.gamma = { values = [] }", &["one or more values"]),
+        ("dqn.gamma = { values = [0.9, 0.9] }", &["twice"]),
+        ("dqn.gamma = { min = 0.9 }", &["found min"]),
+        ("dqn.gamma = {}", &["none of them"]),
+        ("dqn.gamma = { min = 0.99, max = 0.9 }", &["min = 0.99 must be below max = 0.9"]),
+        ("dqn.gamma = { mim = 0.9, max = 0.99 }", &["unknown key mim", "nearest: min"]),
+        ("dqn.gamma = { min = \"a\", max = 0.9 }", &["expected numbers"]),
+        ("dqn.learning_rate = { min = 0, max = 0.1, distribution = \"log_uniform\" }", &["above 0"]),
+        ("dqn.learning_rate = { min = 0.01, max = 0.1, distribution = \"lognormal\" }", &["log_uniform", "lognormal"]),
+        ("dqn.gamma = { value = 3 }", &["s.toml:3", "3"]),
+        ("dqn.gamma = 3", &["s.toml:3", "3"]),
+        ("train.seed = { values = [1, 2] }", &["the sweep sets it"]),
+        ("", &["nothing to search"]),
+        ("dqn.gamma = 0.9", &["nothing to search"]),
+    ] {
+        let problem = with(line);
+        assert!(words.iter().all(|word| problem.contains(word)), "{line}\n{problem}");
+    }
+    assert!(problem("[sweep]\nmetod = \"grid\"\n").contains("s.toml:2: sweep.metod"), "the section's own keys");
+    assert!(problem("[sweep]\nmethod = \"grd\"\n").contains("nearest: \"grid\""));
+    assert!(
+        problem("[sweep]\nenv = \"Nope-v0\"\n[parameters]\ndqn.double_q = { values = [true] }\n").contains("Nope-v0")
+    );
+    let grid = problem("[sweep]\nmethod = \"grid\"\n[parameters]\n\ndqn.gamma = { min = 0.9, max = 0.99 }\n");
+    assert!(grid.contains("s.toml:5: parameters.dqn.gamma: a grid needs values"), "{grid}");
+    // Every problem, not only the first.
+    let both = problem("[sweep]\n[parameters]\ndqn.gama = { values = [1] }\ndqn.gamma = { min = 1, max = 0 }\n");
+    assert_eq!(both.lines().count(), 2, "{both}");
+}
