@@ -59,7 +59,7 @@ fn an_update_is_pytorchs() {
             v_max: case["v_max"].as_f64().unwrap_or(10.0),
             ..DqnConfig::default()
         };
-        let mut dqn = Dqn::new(config, 3, 4, Device::Cpu, &mut Generator::new(0)).unwrap();
+        let mut dqn = Dqn::new(&config, 3, 4, Device::Cpu, &mut Generator::new(0)).unwrap();
         let mlp = dqn.mlp().clone();
         let online = flat(&mlp, &case["online"]);
         let state = TrainingState { target: flat(&mlp, &case["target"]), ..TrainingState::new(online) };
@@ -103,7 +103,8 @@ fn the_target_follows_when_its_interval_has_passed() {
         batch
     };
     for (tau, follows) in [(1.0, true), (0.25, false)] {
-        let mut dqn = Dqn::new(DqnConfig { tau, ..config.clone() }, 2, 2, Device::Cpu, &mut Generator::new(0)).unwrap();
+        let mut dqn =
+            Dqn::new(&DqnConfig { tau, ..config.clone() }, 2, 2, Device::Cpu, &mut Generator::new(0)).unwrap();
         let network = |dqn: &Dqn| dqn.state().unwrap().networks.remove(0);
         let (batch, mut rng) = (batch(&dqn), Generator::new(0));
         let before = network(&dqn).target;

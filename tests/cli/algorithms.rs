@@ -91,9 +91,12 @@ fn every_algorithm_learns_a_simple_task() {
     let folder = Folder::new();
     for (algo, counted) in algorithms(&folder) {
         let settings = match algo.as_str() {
-            "ppo" => "--set ppo.n_steps=64 --set ppo.learning_rate=0.003 --n-envs 4 --steps 8000",
-            "dqn" => "--set dqn.gamma=0 --set dqn.learning_rate=0.01 --set dqn.target_update_interval=100 --steps 4000",
-            _ => "",
+            "ppo" => "--set ppo.n_steps=64 --set ppo.learning_rate=0.003 --n-envs 4 --steps 8000".into(),
+            "dqn" | "rainbow" => {
+                let keys = ["gamma=0", "learning_rate=0.01", "target_update_interval=100", "learning_starts=200"];
+                keys.map(|key| format!("--set {algo}.{key} ")).concat() + "--steps 4000"
+            }
+            _ => String::new(),
         };
         if counted {
             let found = learnt(&folder, &format!("train Identity-v0 --algo {algo} {settings}"));

@@ -15,12 +15,14 @@
 //!   over [`Support`](crate::Support), and y that of the sum);
 //! - Fortunato et al. 2018, *Noisy networks for exploration* ([`Mlp::noisy`](crate::nn::Mlp::noisy)).
 //!
-//! Each is a switch, and any goes with any other. Reference implementations: `stable_baselines3/dqn/dqn.py`,
+//! Each is a switch, and any goes with any other; [`RainbowConfig`] has them all on. Reference implementations: `stable_baselines3/dqn/dqn.py`,
 //! `cleanrl/dqn.py`, `cleanrl/rainbow_atari.py`, `baselines/deepq`; docs/algorithms/dqn.md has what is whose.
 
 mod config;
 mod model;
+mod rule;
 mod update;
 
-pub use config::{DqnConfig, Loss};
+pub use config::{DqnConfig, Loss, RainbowConfig};
+pub use rule::Rule;
 pub use update::Dqn;

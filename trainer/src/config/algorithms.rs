@@ -1,7 +1,7 @@
 //! The algorithms: their names and the sections of their hyperparameters.
 
 use cartwheel_agents::config::Section;
-use cartwheel_agents::dqn::DqnConfig;
+use cartwheel_agents::dqn::{DqnConfig, RainbowConfig};
 use cartwheel_agents::ppo::PpoConfig;
 use cartwheel_agents::sac::SacConfig;
 use cartwheel_agents::td3::{DdpgConfig, Td3Config};
@@ -79,8 +79,10 @@ macro_rules! algorithms {
 }
 
 algorithms! {
-    /// Deep Q-network, with Double, Dueling, prioritized replay and n-step returns as switches.
+    /// Deep Q-network, with the parts of Rainbow as switches.
     Dqn = "dqn", in dqn: DqnConfig;
+    /// Rainbow: DQN with double Q-learning, dueling, prioritized replay, n-step returns, C51 and noisy networks.
+    Rainbow = "rainbow", in rainbow: RainbowConfig;
     /// Proximal policy optimization.
     Ppo = "ppo", in ppo: PpoConfig;
     /// Soft actor-critic.

@@ -196,6 +196,7 @@ config! {
 /// Tuned settings that are shipped, by algorithm and environment.
 const SHIPPED: &[(Algo, &str, &str)] = &[
     (Algo::Dqn, "CartPole-v1", include_str!("../../configs/dqn/CartPole-v1.toml")),
+    (Algo::Rainbow, "CartPole-v1", include_str!("../../configs/rainbow/CartPole-v1.toml")),
     (Algo::Ppo, "Acrobot-v1", include_str!("../../configs/ppo/Acrobot-v1.toml")),
     (Algo::Ppo, "CartPole-v1", include_str!("../../configs/ppo/CartPole-v1.toml")),
     (Algo::Ppo, "MountainCar-v0", include_str!("../../configs/ppo/MountainCar-v0.toml")),
