@@ -128,7 +128,7 @@ impl Policy {
     /// What the network is called in weights files.
     fn network_name(&self) -> &'static str {
         match self.description.head {
-            Head::QValues | Head::Distribution(_) => "q_net",
+            Head::QValues | Head::Distribution(_) | Head::Quantiles(_) => "q_net",
             _ => "policy_net",
         }
     }
@@ -277,6 +277,8 @@ mod tests {
             ("gaussian", Head::Gaussian, false, &arms),
             ("returns", returns, false, &four),
             ("dueling returns", returns, true, &four),
+            ("quantiles", Head::Quantiles(5), false, &four),
+            ("dueling quantiles", Head::Quantiles(5), true, &four),
         ] {
             let choices = ActionHead::new(head, actions).expect("a fitting space");
             let acting = Acting {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use cartwheel_agents::dqn::{Dqn, DqnConfig};
+use cartwheel_agents::dqn::{Dqn, DqnConfig, QrDqnConfig, Rule};
 use cartwheel_agents::nn::{Device, Mlp, NamedTensor, TrainingState};
 use cartwheel_agents::{Batch, Learner as _, LearnerState, OffPolicy as _, Progress};
 use cartwheel_envs::{ActionRows, Generator};
@@ -41,10 +41,21 @@ fn close(found: &[f32], expected: &[f32], tolerance: f32, what: &str) {
 fn an_update_is_pytorchs() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/dqn/updates.json");
     let cases: Vec<Value> = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    assert_eq!(cases.len(), 11, "single and double, Huber and MSE; weighted, dueling, both; distributional");
+    assert_eq!(cases.len(), 14, "single and double, Huber and MSE; weighted, dueling, both; distributional; quantiles");
     for case in cases {
-        let of = ["double_q", "dueling", "loss_name", "weights", "n_atoms"].map(|key| format!("{key} {}", case[key]));
+        let of = ["double_q", "dueling", "loss_name", "weights", "n_atoms", "n_quantiles"]
+            .map(|key| format!("{key} {}", case[key]));
         let what = of.join(", ");
+        let quantiles = QrDqnConfig {
+            double_q: case["double_q"].as_bool().unwrap(),
+            dueling: case["dueling"].as_bool().unwrap(),
+            learning_rate: case["learning_rate"].as_f64().unwrap(),
+            adam_eps: case["eps"].as_f64().unwrap(),
+            max_grad_norm: case["max_grad_norm"].as_f64().unwrap(),
+            net_arch: floats(&case["net_arch"]).iter().map(|n| *n as usize).collect(),
+            n_quantiles: case["n_quantiles"].as_u64().unwrap_or(1) as usize,
+            ..QrDqnConfig::default()
+        };
         let config = DqnConfig {
             double_q: case["double_q"].as_bool().unwrap(),
             dueling: case["dueling"].as_bool().unwrap(),
@@ -59,7 +70,8 @@ fn an_update_is_pytorchs() {
             v_max: case["v_max"].as_f64().unwrap_or(10.0),
             ..DqnConfig::default()
         };
-        let mut dqn = Dqn::new(&config, 3, 4, Device::Cpu, &mut Generator::new(0)).unwrap();
+        let rule = if case["n_quantiles"].is_u64() { Rule::from(&quantiles) } else { Rule::from(&config) };
+        let mut dqn = Dqn::new(rule, 3, 4, Device::Cpu, &mut Generator::new(0)).unwrap();
         let mlp = dqn.mlp().clone();
         let online = flat(&mlp, &case["online"]);
         let state = TrainingState { target: flat(&mlp, &case["target"]), ..TrainingState::new(online) };

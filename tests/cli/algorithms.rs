@@ -92,7 +92,7 @@ fn every_algorithm_learns_a_simple_task() {
     for (algo, counted) in algorithms(&folder) {
         let settings = match algo.as_str() {
             "ppo" => "--set ppo.n_steps=64 --set ppo.learning_rate=0.003 --n-envs 4 --steps 8000".into(),
-            "dqn" | "rainbow" => {
+            "dqn" | "qrdqn" | "rainbow" => {
                 let keys = ["gamma=0", "learning_rate=0.01", "target_update_interval=100", "learning_starts=200"];
                 keys.map(|key| format!("--set {algo}.{key} ")).concat() + "--steps 4000"
             }

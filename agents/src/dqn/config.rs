@@ -1,4 +1,4 @@
-//! The settings of DQN and of what is built on it, by the names of Stable-Baselines3 where it has them.
+//! The settings of DQN and of what is built on it, by the names of Stable-Baselines3 and sb3-contrib where they have them.
 //!
 //! Their keys are declared once, and each algorithm has defaults of its own; what their one update is told of them is a
 //! [`Rule`].
@@ -25,8 +25,8 @@ crate::config_enum! {
     }
 }
 
-/// Declares an algorithm of the family: what it learns of returns, `c51(whether by default)`, and the defaults in
-/// which it differs.
+/// Declares an algorithm of the family: what it learns of returns, `c51(whether by default)` or `quantiles(how many)`, and
+/// the defaults in which it differs.
 macro_rules! q_learning {
     ($(#[doc = $doc:literal])* $config:ident in $table:literal, returns: c51($distributional:literal), $defaults:tt) => {
         q_learning! {
@@ -62,6 +62,26 @@ macro_rules! q_learning {
                     return ReturnModel::Distribution(Support { n_atoms: self.n_atoms, v_min, v_max });
                 }
                 ReturnModel::Mean(self.loss)
+            }
+        }
+    };
+
+    ($(#[doc = $doc:literal])* $config:ident in $table:literal, returns: quantiles($n_quantiles:literal), $defaults:tt) => {
+        q_learning! {
+            @declare $config, $table, [$($doc)*], $defaults,
+            {
+                /// Quantiles of the returns of each action that are learnt.
+                n_quantiles: usize = $n_quantiles, within(1, 10_000);
+            }
+        }
+
+        impl $config {
+            fn check_returns(&self) -> Result<(), String> {
+                Ok(())
+            }
+
+            fn model(&self) -> ReturnModel {
+                ReturnModel::Quantiles(self.n_quantiles)
             }
         }
     };
@@ -261,5 +281,25 @@ q_learning! {
         exploration_fraction: 0.1,
         exploration_final_eps: 0.01,
         max_grad_norm: 10.0,
+    }
+}
+
+q_learning! {
+    /// Quantile regression DQN (Dabney et al. 2018; docs/algorithms/qrdqn.md), with the parts of Rainbow as switches but for
+    /// distributional, whose place it takes. Defaults are those of sb3-contrib.
+    QrDqnConfig in "qrdqn", returns: quantiles(200), {
+        learning_rate: 5e-5,
+        adam_eps: 3.125e-4,
+        learning_starts: 100,
+        target_update_interval: 10_000,
+        n_steps: 1,
+        double_q: false,
+        dueling: false,
+        noisy: false,
+        prioritized_replay: false,
+        prioritized_replay_alpha: 0.6,
+        exploration_fraction: 0.005,
+        exploration_final_eps: 0.01,
+        max_grad_norm: 0.0,
     }
 }

@@ -64,7 +64,7 @@ impl Dqn {
         })
     }
 
-    /// y of each transition of the last batch: a value, or the chance of each atom.
+    /// y of each transition of the last batch: a value, the chance of each atom, or quantiles.
     pub fn targets(&self) -> &[f32] {
         &self.targets
     }

@@ -1,7 +1,7 @@
 //! The algorithms: their names and the sections of their hyperparameters.
 
 use cartwheel_agents::config::Section;
-use cartwheel_agents::dqn::{DqnConfig, RainbowConfig};
+use cartwheel_agents::dqn::{DqnConfig, QrDqnConfig, RainbowConfig};
 use cartwheel_agents::ppo::PpoConfig;
 use cartwheel_agents::sac::SacConfig;
 use cartwheel_agents::td3::{DdpgConfig, Td3Config};
@@ -83,6 +83,8 @@ algorithms! {
     Dqn = "dqn", in dqn: DqnConfig;
     /// Rainbow: DQN with double Q-learning, dueling, prioritized replay, n-step returns, C51 and noisy networks.
     Rainbow = "rainbow", in rainbow: RainbowConfig;
+    /// Quantile regression DQN: learns quantiles of returns.
+    Qrdqn = "qrdqn", in qrdqn: QrDqnConfig;
     /// Proximal policy optimization.
     Ppo = "ppo", in ppo: PpoConfig;
     /// Soft actor-critic.
