@@ -24,7 +24,7 @@ config! {
     /// Munchausen DQN.
     pub struct MunchausenConfig in "munchausen" {
         /// Adam's step size.
-        learning_rate: f64 = 2.3e-3, positive;
+        learning_rate: f64 = 5e-4, positive;
         /// Transitions that replay holds.
         buffer_size: usize = 100_000, at_least(1);
         /// Environment steps with random actions before the first update.
@@ -34,9 +34,9 @@ config! {
         /// Environment steps between updates, and gradient steps of each.
         train_freq: u64 = 64, within(1, 1_000_000);
         /// Environment steps between copies to the target network.
-        target_update_interval: u64 = 64, at_least(1);
+        target_update_interval: u64 = 200, at_least(1);
         /// Discount of future rewards.
-        gamma: f64 = 0.99, within(0.0, 1.0);
+        gamma: f64 = 0.98, within(0.0, 1.0);
         /// How soft the policy is.
         entropy_tau: f64 = 0.03, positive;
         /// Share of the policy's log-probability in the reward.
@@ -200,7 +200,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let algo: Algo = "munchausen".parse()?;
     let mut settings = Settings::shipped(algo, "CartPole-v1")?;
     settings.env.n_envs = 8;
-    settings.train.total_timesteps = 50_000;
+    settings.train.total_timesteps = 100_000;
     settings.train.stop_when_solved = true;
     settings.eval.eval_freq = 5000;
     let summary = Experiment::new(settings).run()?;

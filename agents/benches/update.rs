@@ -6,7 +6,7 @@
 #![allow(missing_docs, reason = "a benchmark")]
 #![allow(unsafe_code, reason = "the hand-written loop picks its instruction set by hand, too")]
 
-use cartwheel_agents::dqn::{Dqn, DqnConfig};
+use cartwheel_agents::dqn::{Dqn, DqnConfig, Rule};
 use cartwheel_agents::nn::{
     Activations, Cpu, Device, Isa, Method, Mlp, Net, Network, Optimizer, Stock, TrainingState, prepare_thread,
 };
@@ -130,14 +130,14 @@ fn update(c: &mut Criterion) {
         let mut group = c.benchmark_group(format!("double dqn update, {}-{}", hidden[0], hidden[1]));
         let config = DqnConfig { net_arch: hidden.to_vec(), learning_rate: 1e-3, ..DqnConfig::default() };
         let batch = batch(size);
-        let mut dqn = Dqn::new(config.clone(), OBSERVATION, ACTIONS, Device::Cpu, &mut Generator::new(1))
+        let mut dqn = Dqn::new(&config, OBSERVATION, ACTIONS, Device::Cpu, &mut Generator::new(1))
             .expect("the processor is there");
         group.bench_function(BenchmarkId::new("cartwheel", size), |b| {
             b.iter(|| dqn.update(&batch, Progress::default(), &mut Generator::new(0)))
         });
-        let mut hand = ByHand::new(Dqn::network(&config, OBSERVATION, ACTIONS));
+        let mut hand = ByHand::new(Rule::from(&config).network(OBSERVATION, ACTIONS));
         group.bench_function(BenchmarkId::new("by hand", size), |b| b.iter(|| hand.update(&batch)));
-        let mlp = Dqn::network(&config, OBSERVATION, ACTIONS);
+        let mlp = Rule::from(&config).network(OBSERVATION, ACTIONS);
         let state = TrainingState::new(mlp.init(&mut Generator::new(1)));
         let mut stock = Stock::new(mlp, Cpu::default(), &state).expect("a state of this size");
         group.bench_function(BenchmarkId::new("dfdx's operations", size), |b| {

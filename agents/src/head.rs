@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::judgement::Judgement;
 use crate::nn::{Activation, Mlp};
 use crate::policy::argmax;
+use crate::quantiles;
 use crate::support::{Support, softmax};
 
 /// How a row of outputs becomes an action.
@@ -29,6 +30,8 @@ pub enum Head {
     Tanh,
     /// Logits of the returns of each action of a `Discrete` space, action by action; that of the greatest mean is chosen.
     Distribution(Support),
+    /// So many quantiles of the returns of each, action by action; that of the greatest mean is chosen.
+    Quantiles(usize),
 }
 
 impl Head {
@@ -36,6 +39,7 @@ impl Head {
     pub fn atoms(self) -> usize {
         match self {
             Self::Distribution(support) => support.n_atoms,
+            Self::Quantiles(n) => n,
             _ => 1,
         }
     }
@@ -45,6 +49,7 @@ impl Head {
     pub fn value(self, outputs: &[f32]) -> f32 {
         match self {
             Self::Distribution(support) => support.expectation(outputs),
+            Self::Quantiles(_) => quantiles::mean(outputs),
             _ => outputs[0],
         }
     }
@@ -66,7 +71,7 @@ impl Head {
         dueling: bool,
     ) -> Mlp {
         match self {
-            Self::QValues | Self::Distribution(_) if dueling => {
+            Self::QValues | Self::Distribution(_) | Self::Quantiles(_) if dueling => {
                 Mlp::dueling(inputs, hidden, choices, self.atoms(), activation)
             }
             Self::Gaussian => Mlp::gaussian(inputs, hidden, choices, activation),
@@ -100,7 +105,10 @@ impl ActionHead {
         let form = ActionRows::for_space(space, 0);
         let mut own = Self { head, form, counts: vec![], starts: vec![], low: vec![], high: vec![] };
         match (head, space) {
-            (Head::QValues | Head::Categorical | Head::Distribution(_), Space::Discrete { n, start }) => {
+            (
+                Head::QValues | Head::Categorical | Head::Distribution(_) | Head::Quantiles(_),
+                Space::Discrete { n, start },
+            ) => {
                 (own.counts, own.starts) = (vec![*n as usize], vec![*start]);
             }
             (Head::Categorical, Space::MultiDiscrete { nvec, start }) => {
@@ -132,7 +140,7 @@ impl ActionHead {
             Head::QValues | Head::Categorical => self.counts.iter().sum(),
             Head::Gaussian | Head::SquashedGaussian => 2 * self.low.len(),
             Head::Tanh => self.low.len(),
-            Head::Distribution(_) => self.counts[0] * self.head.atoms(),
+            Head::Distribution(_) | Head::Quantiles(_) => self.counts[0] * self.head.atoms(),
         }
     }
 
@@ -149,6 +157,7 @@ impl ActionHead {
         let of = i * self.head.atoms()..(i + 1) * self.head.atoms();
         match self.head {
             Head::Distribution(support) => support.expectation_slope(&outputs[of.clone()], &mut slope[of]),
+            Head::Quantiles(n) => slope[of].fill(1.0 / n as f32),
             _ => slope[i] = 1.0,
         }
     }
@@ -203,7 +212,9 @@ impl ActionHead {
     #[inline]
     pub fn sample(&self, outputs: &[f32], rng: &mut Generator, i: usize, to: &mut ActionRows) {
         match (self.head, to) {
-            (Head::QValues | Head::Tanh | Head::Distribution(_), to) => self.greedy(outputs, i, to),
+            (Head::QValues | Head::Tanh | Head::Distribution(_) | Head::Quantiles(_), to) => {
+                self.greedy(outputs, i, to)
+            }
             (_, ActionRows::Discrete(actions)) => actions[i] = draw(&outputs[..self.counts[0]], rng),
             (_, ActionRows::Multi { width, values }) => {
                 for (action, (_, logits)) in values[i * *width..].iter_mut().zip(self.parts(outputs)) {
@@ -259,7 +270,9 @@ impl ActionHead {
     #[inline]
     pub fn log_prob(&self, outputs: &[f32], action: Action<'_>) -> f32 {
         match (self.head, action) {
-            (Head::QValues | Head::SquashedGaussian | Head::Tanh | Head::Distribution(_), _) => 0.0,
+            (Head::QValues | Head::SquashedGaussian | Head::Tanh | Head::Distribution(_) | Head::Quantiles(_), _) => {
+                0.0
+            }
             (_, Action::Discrete(action)) => log_softmax(&outputs[..self.counts[0]], action),
             (_, Action::Multi(actions)) => {
                 self.parts(outputs).zip(actions).map(|((_, logits), action)| log_softmax(logits, *action)).sum()
@@ -286,7 +299,9 @@ impl ActionHead {
         slope: &mut [f32],
     ) -> f32 {
         match (self.head, action) {
-            (Head::QValues | Head::SquashedGaussian | Head::Tanh | Head::Distribution(_), _) => 0.0,
+            (Head::QValues | Head::SquashedGaussian | Head::Tanh | Head::Distribution(_) | Head::Quantiles(_), _) => {
+                0.0
+            }
             (_, Action::Continuous(values)) => {
                 let d = values.len();
                 let mut entropy = 0.0;
@@ -357,6 +372,11 @@ impl ActionHead {
                     softmax(logits, chances);
                 }
                 Judgement::Returns { values: first, chances: second, support }
+            }
+            Head::Quantiles(n) => {
+                second.extend_from_slice(&outputs[..self.outputs()]);
+                first.extend(second.chunks_exact(n).map(quantiles::mean));
+                Judgement::Quantiles { values: first, quantiles: second }
             }
             Head::Categorical => {
                 for (_, logits) in self.parts(outputs) {

@@ -145,6 +145,24 @@ fn the_best_distribution_has_the_greatest_mean() {
 }
 
 #[test]
+fn the_best_quantiles_have_the_greatest_mean() {
+    let head = head(Head::Quantiles(3), &Space::discrete(2));
+    let mut outputs = vec![0.0, 1.0, 9.0, 2.0, 3.0, 4.0];
+    outputs.resize(16, 0.0);
+    let mut rows = head.rows(1);
+    head.greedy(&outputs, 0, &mut rows);
+    assert_eq!(rows.get(0), Action::Discrete(0));
+    assert!(head.is_best(&outputs, Action::Discrete(0)) && !head.is_best(&outputs, Action::Discrete(1)));
+    let mut judgement = Judgement::None;
+    head.judge(&outputs, &mut judgement);
+    let (values, quantiles) = (vec![10.0 / 3.0, 3.0], outputs[..6].to_vec());
+    assert_eq!(judgement, Judgement::Quantiles { values, quantiles });
+    let mut slope = [0.0; 6];
+    head.slope(&outputs, 1, &mut slope);
+    assert_eq!(slope, [0.0, 0.0, 0.0, 1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0]);
+}
+
+#[test]
 fn spaces_that_do_not_fit_are_named() {
     let space = Space::box_f32(vec![0.0], vec![1.0]);
     assert_eq!(ActionHead::new(Head::QValues, &space), Err(space.to_string()));

@@ -30,6 +30,13 @@ pub enum Judgement {
         /// The returns that have chances.
         support: Support,
     },
+    /// Quantiles of the returns of each action.
+    Quantiles {
+        /// Their means: a value for each action.
+        values: Vec<f32>,
+        /// Those of one action after the other.
+        quantiles: Vec<f32>,
+    },
 }
 
 impl Judgement {
@@ -39,14 +46,16 @@ impl Judgement {
             Self::None => 0,
             Self::QValues(values) | Self::Probabilities(values) => size_of_val(values.as_slice()),
             Self::Gaussian { mean, std } => size_of_val(mean.as_slice()) + size_of_val(std.as_slice()),
-            Self::Returns { values, chances, .. } => size_of_val(values.as_slice()) + size_of_val(chances.as_slice()),
+            Self::Returns { values, chances: more, .. } | Self::Quantiles { values, quantiles: more } => {
+                size_of_val(values.as_slice()) + size_of_val(more.as_slice())
+            }
         }
     }
 
     /// The value of each action, where it says one.
     pub fn values(&self) -> Option<&[f32]> {
         match self {
-            Self::QValues(values) | Self::Returns { values, .. } => Some(values),
+            Self::QValues(values) | Self::Returns { values, .. } | Self::Quantiles { values, .. } => Some(values),
             Self::None | Self::Probabilities(_) | Self::Gaussian { .. } => None,
         }
     }
@@ -57,7 +66,7 @@ impl Judgement {
             Self::None => Default::default(),
             Self::QValues(values) | Self::Probabilities(values) => [values, Vec::new()],
             Self::Gaussian { mean, std } => [mean, std],
-            Self::Returns { values, chances, .. } => [values, chances],
+            Self::Returns { values, chances: more, .. } | Self::Quantiles { values, quantiles: more } => [values, more],
         };
         buffers.iter_mut().for_each(Vec::clear);
         buffers

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`nn`] | networks, their kernels, devices and weights: the only place that knows dfdx |
 //! | [`Algorithm`] | what makes an algorithm: how it acts, explores, and learns from which data |
-//! | [`dqn`] | deep Q-network: its hyperparameters and its update rule |
+//! | [`dqn`] | deep Q-network, Rainbow and QR-DQN: their hyperparameters and their update rule |
 //! | [`ppo`] | proximal policy optimization |
 //! | [`a2c`] | advantage actor-critic |
 //! | [`reinforce`] | the policy gradient of whole episodes |
@@ -57,6 +57,7 @@ mod head;
 mod judgement;
 mod learner;
 mod policy;
+mod quantiles;
 mod schedule;
 mod support;
 

@@ -136,7 +136,7 @@ impl Policy {
     /// What the network is called in weights files.
     fn network_name(&self) -> &'static str {
         match self.description.head {
-            Head::QValues | Head::Distribution(_) => "q_net",
+            Head::QValues | Head::Distribution(_) | Head::Quantiles(_) => "q_net",
             _ => "policy_net",
         }
     }
@@ -280,7 +280,8 @@ mod tests {
         type Build = Box<dyn Fn(usize) -> Mlp>;
         let built = |head: Head, dueling| move |choices| head.network(3, &[20, 9], choices, Activation::Tanh, dueling);
         let normalized = |choices| Mlp::layer_norm(3, &[20, 9], choices, Activation::Tanh);
-        let cases: [(_, _, Build, _); 8] = [
+        let quantiles = Head::Quantiles(5);
+        let cases: [(_, _, Build, _); 10] = [
             ("plain", Head::QValues, Box::new(built(Head::QValues, false)), &four),
             ("dueling", Head::QValues, Box::new(built(Head::QValues, true)), &four),
             ("normalized", Head::QValues, Box::new(normalized), &four),
@@ -289,6 +290,8 @@ mod tests {
             ("gaussian", Head::Gaussian, Box::new(built(Head::Gaussian, false)), &arms),
             ("returns", returns, Box::new(built(returns, false)), &four),
             ("dueling returns", returns, Box::new(built(returns, true)), &four),
+            ("quantiles", quantiles, Box::new(built(quantiles, false)), &four),
+            ("dueling quantiles", quantiles, Box::new(built(quantiles, true)), &four),
         ];
         for (name, head, network, actions) in cases {
             let choices = ActionHead::new(head, actions).expect("a fitting space");

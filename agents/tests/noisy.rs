@@ -161,7 +161,7 @@ fn batch() -> Batch {
 /// An update draws noise for the trained network and other noise for its target, which values what the first chose.
 #[test]
 fn an_update_has_noise_of_its_own() {
-    let mut dqn = Dqn::new(config(), 3, 4, Device::Cpu, &mut Generator::new(0)).unwrap();
+    let mut dqn = Dqn::new(&config(), 3, 4, Device::Cpu, &mut Generator::new(0)).unwrap();
     let (before, batch) = (dqn.state().unwrap().networks.remove(0), batch());
     let mlp = dqn.mlp().clone();
     dqn.update(&batch, Progress { steps: 1, total_timesteps: 100 }, &mut Generator::new(5)).unwrap();
@@ -184,7 +184,7 @@ fn an_update_has_noise_of_its_own() {
 /// Actors act with noise, evaluation without it, and a checkpoint keeps both.
 #[test]
 fn what_acts_has_noise_and_goes_on_with_it() {
-    let mut dqn = Dqn::new(config(), 3, 4, Device::Cpu, &mut Generator::new(0)).unwrap();
+    let mut dqn = Dqn::new(&config(), 3, 4, Device::Cpu, &mut Generator::new(0)).unwrap();
     let acting = |dqn: &Dqn| {
         let mut parameters = Vec::new();
         dqn.write_acting_parameters(&mut parameters);
@@ -198,7 +198,7 @@ fn what_acts_has_noise_and_goes_on_with_it() {
     };
     step(&mut dqn, &mut rng);
     assert!(acting(&dqn).iter().zip(&first).any(|(a, b)| (a - b).abs() > 0.1), "the same noise");
-    let mut resumed = Dqn::new(config(), 3, 4, Device::Cpu, &mut Generator::new(7)).unwrap();
+    let mut resumed = Dqn::new(&config(), 3, 4, Device::Cpu, &mut Generator::new(7)).unwrap();
     let state = dqn.state().unwrap();
     resumed.restore(&state, 1, 1).unwrap();
     assert_eq!(acting(&resumed), acting(&dqn));
@@ -210,7 +210,7 @@ fn what_acts_has_noise_and_goes_on_with_it() {
     assert!(matches!(resumed.restore(&other, 1, 1), Err(NnError::StateSize { .. })));
 
     // Weights say nothing of noise: a run that begins with them begins with as much as any.
-    let mut begun = Dqn::new(config(), 3, 4, Device::Cpu, &mut Generator::new(7)).unwrap();
+    let mut begun = Dqn::new(&config(), 3, 4, Device::Cpu, &mut Generator::new(7)).unwrap();
     begun.begin_with(dqn.parameters().to_vec()).unwrap();
     assert_eq!(begun.parameters(), dqn.parameters());
     assert!(begun.begin_with(vec![0.0; 3]).is_err());

@@ -4,7 +4,7 @@
 
 mod support;
 
-use cartwheel_agents::dqn::{Dqn, DqnConfig};
+use cartwheel_agents::dqn::{Dqn, DqnConfig, QrDqnConfig, Rule};
 use cartwheel_agents::nn::{Device, TrainingState};
 use cartwheel_agents::{Batch, Learner as _, LearnerState, OffPolicy as _, Progress};
 use cartwheel_envs::{ActionRows, Generator};
@@ -14,10 +14,21 @@ use support::{close, flat, floats, recorded};
 #[test]
 fn an_update_is_pytorchs() {
     let cases: Vec<Value> = serde_json::from_value(recorded("dqn/updates.json")).unwrap();
-    assert_eq!(cases.len(), 11, "single and double, Huber and MSE; weighted, dueling, both; distributional");
+    assert_eq!(cases.len(), 14, "single and double, Huber and MSE; weighted, dueling, both; distributional; quantiles");
     for case in cases {
-        let of = ["double_q", "dueling", "loss_name", "weights", "n_atoms"].map(|key| format!("{key} {}", case[key]));
+        let of = ["double_q", "dueling", "loss_name", "weights", "n_atoms", "n_quantiles"]
+            .map(|key| format!("{key} {}", case[key]));
         let what = of.join(", ");
+        let quantiles = QrDqnConfig {
+            double_q: case["double_q"].as_bool().unwrap(),
+            dueling: case["dueling"].as_bool().unwrap(),
+            learning_rate: case["learning_rate"].as_f64().unwrap(),
+            adam_eps: case["eps"].as_f64().unwrap(),
+            max_grad_norm: case["max_grad_norm"].as_f64().unwrap(),
+            net_arch: floats(&case["net_arch"]).iter().map(|n| *n as usize).collect(),
+            n_quantiles: case["n_quantiles"].as_u64().unwrap_or(1) as usize,
+            ..QrDqnConfig::default()
+        };
         let config = DqnConfig {
             double_q: case["double_q"].as_bool().unwrap(),
             dueling: case["dueling"].as_bool().unwrap(),
@@ -32,7 +43,8 @@ fn an_update_is_pytorchs() {
             v_max: case["v_max"].as_f64().unwrap_or(10.0),
             ..DqnConfig::default()
         };
-        let mut dqn = Dqn::new(config, 3, 4, Device::Cpu, &mut Generator::new(0)).unwrap();
+        let rule = if case["n_quantiles"].is_u64() { Rule::from(&quantiles) } else { Rule::from(&config) };
+        let mut dqn = Dqn::new(rule, 3, 4, Device::Cpu, &mut Generator::new(0)).unwrap();
         let mlp = dqn.mlp().clone();
         let online = flat(&mlp, &case["online"]);
         let state = TrainingState { target: flat(&mlp, &case["target"]), ..TrainingState::new(online) };
@@ -76,7 +88,8 @@ fn the_target_follows_when_its_interval_has_passed() {
         batch
     };
     for (tau, follows) in [(1.0, true), (0.25, false)] {
-        let mut dqn = Dqn::new(DqnConfig { tau, ..config.clone() }, 2, 2, Device::Cpu, &mut Generator::new(0)).unwrap();
+        let mut dqn =
+            Dqn::new(&DqnConfig { tau, ..config.clone() }, 2, 2, Device::Cpu, &mut Generator::new(0)).unwrap();
         let network = |dqn: &Dqn| dqn.state().unwrap().networks.remove(0);
         let (batch, mut rng) = (batch(&dqn), Generator::new(0));
         let before = network(&dqn).target;

@@ -95,17 +95,20 @@ fn every_algorithm_learns_a_simple_task() {
     let folder = Folder::new();
     for (algo, counted) in algorithms(&folder) {
         let settings = match algo.as_str() {
-            "ppo" => "--set ppo.n_steps=64 --set ppo.learning_rate=0.003 --n-envs 4 --steps 8000",
-            "a2c" => "--set a2c.learning_rate=0.003 --n-envs 4 --steps 20000",
+            "ppo" => "--set ppo.n_steps=64 --set ppo.learning_rate=0.003 --n-envs 4 --steps 8000".into(),
+            "a2c" => "--set a2c.learning_rate=0.003 --n-envs 4 --steps 20000".into(),
             "reinforce" => {
-                "--set reinforce.n_steps=64 --set reinforce.learning_rate=0.01 --set reinforce.gamma=0 --n-envs 4 --steps 40000"
+                "--set reinforce.n_steps=64 --set reinforce.learning_rate=0.01 --set reinforce.gamma=0 --n-envs 4 --steps 40000".into()
             }
             "discrete-sac" => {
-                "--set discrete-sac.gamma=0 --set discrete-sac.net_arch=[64] --set discrete-sac.target_entropy_scale=0.2 --steps 5000"
+                "--set discrete-sac.gamma=0 --set discrete-sac.net_arch=[64] --set discrete-sac.target_entropy_scale=0.2 --steps 5000".into()
             }
-            "pqn" => "--set pqn.gamma=0 --set pqn.n_steps=32 --set pqn.learning_rate=0.001 --n-envs 4 --steps 20000",
-            "dqn" => "--set dqn.gamma=0 --set dqn.learning_rate=0.01 --set dqn.target_update_interval=100 --steps 4000",
-            _ => "",
+            "pqn" => "--set pqn.gamma=0 --set pqn.n_steps=32 --set pqn.learning_rate=0.001 --n-envs 4 --steps 20000".into(),
+            "dqn" | "qrdqn" | "rainbow" => {
+                let keys = ["gamma=0", "learning_rate=0.01", "target_update_interval=100", "learning_starts=200"];
+                keys.map(|key| format!("--set {algo}.{key} ")).concat() + "--steps 4000"
+            }
+            _ => String::new(),
         };
         if counted {
             let found = learnt(&folder, &format!("train Identity-v0 --algo {algo} {settings}"));

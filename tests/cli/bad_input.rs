@@ -33,8 +33,14 @@ fn an_unknown_algorithm_is_named() {
 
 #[test]
 fn an_algorithm_for_other_actions_is_told_with_those_that_fit() {
-    refused("train Pendulum-v1", &["dqn cannot learn Pendulum-v1", "Box(-2.0, 2.0", "ppo, sac, td3, ddpg"]);
-    refused("train CartPole-v1 --algo sac", &["sac cannot learn CartPole-v1", "Discrete(2)", "dqn, ppo"]);
+    refused(
+        "train Pendulum-v1",
+        &["dqn cannot learn Pendulum-v1", "Box(-2.0, 2.0", "ppo, a2c, reinforce, sac, tqc, td3, ddpg"],
+    );
+    refused(
+        "train CartPole-v1 --algo sac",
+        &["sac cannot learn CartPole-v1", "Discrete(2)", "dqn, rainbow, qrdqn, ppo"],
+    );
 }
 
 #[test]
@@ -42,6 +48,8 @@ fn settings_of_another_algorithm_are_refused() {
     refused("train CartPole-v1 --algo ppo --set dqn.gamma=0.5", &["[dqn]", "train.algo = \"ppo\"", "[ppo]"]);
     refused("train CartPole-v1 --algo ppo --set ppo.clip_range=lin_", &["clip_range", "lin_"]);
     refused("train CartPole-v1 --set dqn.v_max=-10", &["dqn.v_min = -10 must be less than v_max = -10"]);
+    refused("train CartPole-v1 --algo rainbow --set rainbow.v_min=99", &["rainbow.v_min = 99 must be less than"]);
+    refused("train CartPole-v1 --algo qrdqn --set qrdqn.n_quantiles=0", &["qrdqn.n_quantiles", "from 1 to 10000"]);
     refused("train Pendulum-v1 --algo sac --set sac.ent_coef=none", &["ent_coef", "auto"]);
 }
 

@@ -37,7 +37,7 @@ fn the_lists_are_arrays_with_names() {
         assert!(envs.contains(&env.to_string()), "{env}");
     }
     let algos = names("algos --json");
-    for algo in ["dqn", "ppo", "sac", "td3", "ddpg"] {
+    for algo in ["dqn", "rainbow", "qrdqn", "ppo", "sac", "td3", "ddpg"] {
         assert!(algos.contains(&algo.to_string()), "{algo}");
     }
     let wrappers = names("env wrappers --json");

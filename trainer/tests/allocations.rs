@@ -139,7 +139,7 @@ fn lengths_are_not_believed() {
 #[test]
 fn an_update_allocates_what_dfdxs_tape_needs() {
     let config = DqnConfig { net_arch: vec![32, 32], ..DqnConfig::default() };
-    let mut dqn = Dqn::new(config, 4, 2, cartwheel_agents::nn::Device::Cpu, &mut Generator::new(0)).unwrap();
+    let mut dqn = Dqn::new(&config, 4, 2, cartwheel_agents::nn::Device::Cpu, &mut Generator::new(0)).unwrap();
     let mut batch = Batch::default();
     batch.resize(64, 4);
     let mut rng = Generator::new(0);

@@ -15,12 +15,15 @@
 //!   over [`Support`](crate::Support), and y that of the sum);
 //! - Fortunato et al. 2018, *Noisy networks for exploration* ([`Mlp::noisy`](crate::nn::Mlp::noisy)).
 //!
-//! Each is a switch, and any goes with any other. Reference implementations: `stable_baselines3/dqn/dqn.py`,
-//! `cleanrl/dqn.py`, `cleanrl/rainbow_atari.py`, `baselines/deepq`; docs/algorithms/dqn.md has what is whose.
+//! Each is a switch, and any goes with any other; [`RainbowConfig`] has them all on. [`QrDqnConfig`] learns quantiles of
+//! returns (Dabney et al. 2018, *Distributional reinforcement learning with quantile regression*) in C51's place. Reference implementations: `stable_baselines3/dqn/dqn.py`,
+//! `cleanrl/dqn.py`, `cleanrl/rainbow_atari.py`, `baselines/deepq`, `sb3_contrib/qrdqn`; docs/algorithms/dqn.md has what is whose.
 
 mod config;
 mod model;
+mod rule;
 mod update;
 
-pub use config::{DqnConfig, Loss};
+pub use config::{DqnConfig, Loss, QrDqnConfig, RainbowConfig};
+pub use rule::Rule;
 pub use update::Dqn;

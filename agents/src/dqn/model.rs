@@ -1,8 +1,9 @@
-//! What a Q-network is taught of returns: their mean or how they are distributed. What differs is here; the update is the
+//! What a Q-network is taught of returns: their mean, their chances or their quantiles. What differs is here; the update is the
 //! same.
 
 use super::Loss;
 use crate::head::Head;
+use crate::quantiles::quantile_huber;
 use crate::support::Support;
 
 /// What a Q-network is taught of returns.
@@ -12,6 +13,8 @@ pub(crate) enum ReturnModel {
     Mean(Loss),
     /// Chances of equally spaced returns, by cross-entropy: C51.
     Distribution(Support),
+    /// So many of their quantiles, by regression: QR-DQN.
+    Quantiles(usize),
 }
 
 impl ReturnModel {
@@ -20,6 +23,7 @@ impl ReturnModel {
         match self {
             Self::Mean(_) => Head::QValues,
             Self::Distribution(support) => Head::Distribution(support),
+            Self::Quantiles(n) => Head::Quantiles(n),
         }
     }
 
@@ -30,6 +34,10 @@ impl ReturnModel {
         match self {
             Self::Mean(_) => {
                 to[0] = return_ + discount * outputs[0];
+                0.0
+            }
+            Self::Quantiles(_) => {
+                to.iter_mut().zip(outputs).for_each(|(to, quantile)| *to = return_ + discount * quantile);
                 0.0
             }
             Self::Distribution(support) => support.project(outputs, return_, discount, to),
@@ -49,6 +57,10 @@ impl ReturnModel {
             }
             Self::Distribution(support) => {
                 let loss = support.cross_entropy(outputs, target, slope);
+                (loss, loss)
+            }
+            Self::Quantiles(_) => {
+                let loss = quantile_huber(outputs, target, slope);
                 (loss, loss)
             }
         }

@@ -3,14 +3,13 @@
 use cartwheel_envs::{ActionRows, Generator};
 
 use super::model::ReturnModel;
-use super::{DqnConfig, Loss};
+use super::{Loss, Rule};
 use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
 use crate::nn::{Device, DeviceError, Method, Mlp, Net, Network, NnError, Optimizer, TrainingState};
 
 /// A Q-network that learns.
 pub struct Dqn {
-    config: DqnConfig,
-    model: ReturnModel,
+    rule: Rule,
     network: Box<dyn Network>,
     /// What the noise of the trained network is made of now, and room for more; empty without noise.
     noise: Vec<f32>,
@@ -27,20 +26,21 @@ pub struct Dqn {
 }
 
 impl Dqn {
-    /// A fresh network for `features` inputs and `actions` values, initialized from `rng`.
+    /// A fresh network by a [`Rule`], which a reference to a section of settings becomes, for `features` inputs and `actions` values, initialized from `rng`.
     ///
     /// # Errors
     /// If the device is not there.
     pub fn new(
-        config: DqnConfig,
+        rule: impl Into<Rule>,
         features: usize,
         actions: usize,
         device: Device,
         rng: &mut Generator,
     ) -> Result<Self, NnError> {
-        let mut mlp = Self::network(&config, features, actions);
-        if config.noisy {
-            mlp = mlp.noisy(config.noisy_std_init);
+        let rule = rule.into();
+        let mut mlp = rule.network(features, actions);
+        if let Some(std_init) = rule.noisy_std_init {
+            mlp = mlp.noisy(std_init);
         }
         let state = TrainingState::new(mlp.with_fresh_noise(mlp.init(rng)));
         let (mut network, mut noise) = (device.build(mlp.clone(), &state)?, Vec::new());
@@ -48,10 +48,9 @@ impl Dqn {
         network.set_noise(Net::Online, &noise)?;
         Ok(Self {
             network,
-            model: config.model(),
+            rule,
             noise,
             other_noise: Vec::new(),
-            config,
             updates: 0,
             steps: 0,
             targets: Vec::new(),
@@ -61,12 +60,7 @@ impl Dqn {
         })
     }
 
-    /// The shape of the Q-network that `config` asks for, without noise.
-    pub fn network(config: &DqnConfig, features: usize, actions: usize) -> Mlp {
-        config.model().head().network(features, &config.net_arch, actions, config.activation_fn, config.dueling)
-    }
-
-    /// y of each transition of the last batch: a value, or the chance of each atom.
+    /// y of each transition of the last batch: a value, the chance of each atom, or quantiles.
     pub fn targets(&self) -> &[f32] {
         &self.targets
     }
@@ -82,7 +76,8 @@ impl OffPolicy for Dqn {
         // A Q-network has no actions of another kind.
         let ActionRows::Discrete(taken) = &batch.actions else { return Ok(()) };
         let steps = now.steps;
-        let (model, head, n, stride) = (self.model, self.model.head(), batch.len(), self.network.mlp().output_stride());
+        let (model, n, stride) = (self.rule.model, batch.len(), self.network.mlp().output_stride());
+        let head = model.head();
         let (width, outputs) = (head.atoms(), self.network.mlp().outputs());
         let of = |i: usize, action: usize| i * stride + action * width..i * stride + (action + 1) * width;
 
@@ -94,7 +89,7 @@ impl OffPolicy for Dqn {
 
         // y = return + discount · Q'(s', a*), with a* = argmax Q(s', ·) by the online network (Double) or by Q' itself.
         // Where distributions are learnt, Q is the mean and y the distribution of that sum.
-        let chooser = if self.config.double_q { Net::Online } else { Net::Target };
+        let chooser = if self.rule.double_q { Net::Online } else { Net::Target };
         let q = self.network.forward(chooser, &batch.next_observations, n)?;
         self.greedy.clear();
         self.greedy.extend(q.chunks_exact(stride).map(|row| head.best(&row[..outputs])));
@@ -111,9 +106,9 @@ impl OffPolicy for Dqn {
         let mut sum_q = 0.0;
         let optimizer = Optimizer {
             method: Method::Adam,
-            learning_rate: self.config.learning_rate,
-            eps: self.config.adam_eps,
-            max_grad_norm: self.config.clip(),
+            learning_rate: self.rule.learning_rate,
+            eps: self.rule.adam_eps,
+            max_grad_norm: self.rule.max_grad_norm,
         };
         let mut loss = |q: &[f32], slope: &mut [f32]| {
             let mut sum = 0.0;
@@ -131,9 +126,9 @@ impl OffPolicy for Dqn {
         let step = self.network.step(&batch.observations, n, &optimizer, &mut loss)?;
 
         self.updates += 1;
-        let interval = self.config.target_update_interval;
+        let interval = self.rule.target_update_interval;
         if steps / interval != self.steps / interval {
-            self.network.update_target(self.config.tau as f32)?;
+            self.network.update_target(self.rule.tau)?;
         }
         self.steps = steps;
         let mean = |sum: f32| sum / n as f32;

@@ -18,7 +18,8 @@ impl Mlp {
         let (mut dead, mut all) = (0, 0);
         for (layer, outputs) in layers.iter().zip(scratch.outputs()).take(layers.len() - 1) {
             let is_dead = |unit: &usize| (0..batch).all(|row| outputs[row * layer.outputs + unit] <= 0.0);
-            for linear in &layer.linears {
+            // What hangs on no input is no unit.
+            for linear in layer.linears.iter().filter(|linear| !linear.inputs.is_empty()) {
                 dead += linear.outputs.clone().filter(is_dead).count();
                 all += linear.outputs.len();
             }

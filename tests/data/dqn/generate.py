@@ -18,6 +18,7 @@ from torch import nn
 GAMMA, LEARNING_RATE, EPS, MAX_GRAD_NORM = 0.97, 3e-3, 1e-8, 0.05
 OBSERVATIONS, HIDDEN, ACTIONS, BATCH = 3, (7, 5), 4, 6
 ATOMS, V_MIN, V_MAX = 11, -2.0, 3.0
+QUANTILES = 7
 
 
 class Dueling(nn.Module):
@@ -134,7 +135,52 @@ def distributional_case(double, dueling, weighted):
     }
 
 
+def quantile_case(double, dueling, weighted):
+    """The same for QR-DQN, with the loss of Dabney et al. 2018 as sb3-contrib has it: the sum over the quantiles, the mean
+    over those of the target. Priorities are the losses."""
+    online, target = network(1, dueling, QUANTILES), network(2, dueling, QUANTILES)
+    torch.manual_seed(3)
+    observations = torch.randn(BATCH, OBSERVATIONS)
+    next_observations = torch.randn(BATCH, OBSERVATIONS)
+    actions = torch.tensor([0, 3, 1, 2, 3, 0])
+    rewards = torch.tensor([1.0, -2.0, 0.5, 4.0, 0.0, -0.25])
+    terminated = torch.tensor([0.0, 1.0, 0.0, 0.0, 1.0, 0.0])
+    rows = torch.arange(BATCH)
+    with torch.no_grad():
+        quantiles = target(next_observations).view(BATCH, ACTIONS, QUANTILES)
+        chooser = online(next_observations).view(BATCH, ACTIONS, QUANTILES) if double else quantiles
+        targets = rewards[:, None] + GAMMA * (1 - terminated[:, None]) * quantiles[rows, chooser.mean(2).argmax(1)]
+    before = plain(online.state_dict())
+    found = online(observations).view(BATCH, ACTIONS, QUANTILES)[rows, actions]
+    fractions = (torch.arange(QUANTILES) + 0.5) / QUANTILES
+    errors = targets[:, None, :] - found[:, :, None]
+    huber = nn.functional.huber_loss(errors, torch.zeros_like(errors), reduction="none")
+    losses = ((fractions[None, :, None] - (errors.detach() < 0).float()).abs() * huber).mean(2).sum(1)
+    weights = torch.tensor([1.0, 0.25, 0.5, 0.125, 0.75, 0.0625]) if weighted else torch.ones(BATCH)
+    loss = (weights * losses).mean()
+    optimizer = torch.optim.Adam(online.parameters(), lr=LEARNING_RATE, eps=EPS)
+    optimizer.zero_grad()
+    loss.backward()
+    norm = nn.utils.clip_grad_norm_(online.parameters(), MAX_GRAD_NORM)
+    optimizer.step()
+    return {
+        "double_q": double, "dueling": dueling, "loss_name": "huber", "gamma": GAMMA, "learning_rate": LEARNING_RATE, "eps": EPS,
+        "max_grad_norm": MAX_GRAD_NORM, "net_arch": list(HIDDEN), "n_quantiles": QUANTILES,
+        "online": before, "target": plain(target.state_dict()),
+        "observations": observations.tolist(), "next_observations": next_observations.tolist(),
+        "actions": actions.tolist(), "rewards": rewards.tolist(), "terminated": terminated.tolist(),
+        "weights": weights.tolist(), "td_errors": losses.tolist(),
+        "targets": targets.tolist(), "loss": loss.item(), "grad_norm": norm.item(), "after": plain(online.state_dict()),
+    }
+
+
 CASES = [(double, loss) for double in (False, True) for loss in ("huber", "mse")]
 CASES += [(True, "huber", False, True), (True, "mse", False, True), (False, "huber", True), (True, "huber", True, True)]
 DISTRIBUTIONAL = [(False, False, False), (True, False, False), (True, True, True)]
-print(json.dumps([case(*arguments) for arguments in CASES] + [distributional_case(*arguments) for arguments in DISTRIBUTIONAL]))
+print(
+    json.dumps(
+        [case(*arguments) for arguments in CASES]
+        + [distributional_case(*arguments) for arguments in DISTRIBUTIONAL]
+        + [quantile_case(*arguments) for arguments in DISTRIBUTIONAL]
+    )
+)

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use cartwheel_agents::a2c::A2cConfig;
 use cartwheel_agents::config::{self, Section, UnknownChoice, Value, toml_edit};
 use cartwheel_agents::discrete_sac::DiscreteSacConfig;
-use cartwheel_agents::dqn::DqnConfig;
+use cartwheel_agents::dqn::{DqnConfig, QrDqnConfig, RainbowConfig};
 use cartwheel_agents::ppo::PpoConfig;
 use cartwheel_agents::pqn::PqnConfig;
 use cartwheel_agents::reinforce::ReinforceConfig;
@@ -101,8 +101,12 @@ macro_rules! algorithms {
 }
 
 algorithms! {
-    /// Deep Q-network, with Double, Dueling, prioritized replay and n-step returns as switches.
+    /// Deep Q-network, with the parts of Rainbow as switches.
     Dqn = "dqn", in dqn: DqnConfig;
+    /// Rainbow: DQN with double Q-learning, dueling, prioritized replay, n-step returns, C51 and noisy networks.
+    Rainbow = "rainbow", in rainbow: RainbowConfig;
+    /// Quantile regression DQN: learns quantiles of returns.
+    Qrdqn = "qrdqn", in qrdqn: QrDqnConfig;
     /// Proximal policy optimization.
     Ppo = "ppo", in ppo: PpoConfig;
     /// Advantage actor-critic.

@@ -29,7 +29,7 @@ impl Session<'_> {
         let (algo, env) = (self.settings.train.algo, self.settings.env.id.as_str());
         if !Settings::tuned(algo).any(|id| id == env) {
             self.tell(&Event::Notice(&format!(
-                "settings: none are tuned for {algo} on {env}: what was not set is Stable-Baselines3's default"
+                "settings: none are tuned for {algo} on {env}: what was not set is its default (docs/configuration.md)"
             )));
         }
         let placement = &self.plan.placement;

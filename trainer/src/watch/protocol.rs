@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 /// The first bytes of either side.
 pub const MAGIC: [u8; 8] = *b"cartwhee";
 /// The version of this protocol.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// The longest message, in bytes: a length beyond it is refused before anything is allocated.
 pub const MAX_MESSAGE: usize = 16 << 20;
 /// A viewer that was not heard from for so long is frozen: it is disconnected, and what it held is let go. Who has nothing

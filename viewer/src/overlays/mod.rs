@@ -54,7 +54,8 @@ impl<'a> Verdict<'a> {
 pub fn values(judgement: &Judgement) -> &[f32] {
     match judgement {
         Judgement::None => &[],
-        Judgement::QValues(values) | Judgement::Probabilities(values) | Judgement::Returns { values, .. } => values,
+        Judgement::QValues(values) | Judgement::Probabilities(values) => values,
+        Judgement::Returns { values, .. } | Judgement::Quantiles { values, .. } => values,
         Judgement::Gaussian { mean, .. } => mean,
     }
 }
@@ -67,7 +68,12 @@ pub fn paint(painter: &Painter, rect: Rect, verdict: Verdict<'_>, scale: Scale, 
             let range = [support.v_min, support.v_max];
             returns::paint(painter, rect, Histograms { values, chances, range }, verdict, theme);
         }
-        Judgement::QValues(values) | Judgement::Returns { values, .. } => {
+        Judgement::Quantiles { values, quantiles } if alone => {
+            let range = [scale.low, scale.high];
+            let chances = returns::chances_of_quantiles(quantiles, values.len(), range);
+            returns::paint(painter, rect, Histograms { values, chances: &chances, range }, verdict, theme);
+        }
+        Judgement::QValues(values) | Judgement::Returns { values, .. } | Judgement::Quantiles { values, .. } => {
             q_bars::paint(painter, rect, values, verdict, scale, theme);
         }
         Judgement::Probabilities(values) => q_bars::paint(painter, rect, values, verdict, Scale::CHANCES, theme),
@@ -79,7 +85,7 @@ pub fn paint(painter: &Painter, rect: Rect, verdict: Verdict<'_>, scale: Scale, 
 pub fn room(judgement: &Judgement, width: f32) -> f32 {
     match judgement {
         Judgement::None | Judgement::Gaussian { .. } => 0.0,
-        Judgement::Returns { .. } => returns::width(width),
+        Judgement::Returns { .. } | Judgement::Quantiles { .. } => returns::width(width),
         Judgement::QValues(values) | Judgement::Probabilities(values) => q_bars::width(values.len(), width),
     }
 }
@@ -103,7 +109,11 @@ impl Scale {
     /// Takes in the values that are seen now: it grows at once and shrinks slowly.
     pub fn follow<'a>(&mut self, judgements: impl Iterator<Item = &'a Judgement>) {
         let (mut low, mut high) = (0.0_f32, 0.0_f32);
-        for value in judgements.flat_map(values).filter(|value| value.is_finite()) {
+        let seen = |judgement: &'a Judgement| match judgement {
+            Judgement::Quantiles { quantiles, .. } => quantiles,
+            others => values(others),
+        };
+        for value in judgements.flat_map(seen).filter(|value| value.is_finite()) {
             (low, high) = (low.min(*value), high.max(*value));
         }
         self.low = low.min(self.low + Self::SHRINK * (low - self.low));

@@ -27,6 +27,24 @@ const GAP: f32 = 2.0;
 /// The height of the line of the least and the greatest return, in points.
 const RANGE: f32 = 13.0;
 
+/// Bars of a histogram that is made of quantiles.
+const BINS: usize = 40;
+
+/// The share of the quantiles of each of so many `actions` that lie in each part of `range`, beyond it in the first or last.
+pub(super) fn chances_of_quantiles(quantiles: &[f32], actions: usize, [low, high]: [f32; 2]) -> Vec<f32> {
+    let mut chances = vec![0.0; actions * BINS];
+    let of_each = (quantiles.len() / actions.max(1)).max(1);
+    for (quantiles, chances) in quantiles.chunks(of_each).zip(chances.chunks_mut(BINS)) {
+        for quantile in quantiles.iter().filter(|quantile| quantile.is_finite()) {
+            let share = if high > low { (quantile - low) / (high - low) } else { 0.5 };
+            // The first and the last bar are centred on the ends.
+            let bin = (share * (BINS - 1) as f32).round().clamp(0.0, (BINS - 1) as f32) as usize;
+            chances[bin] += 1.0 / of_each as f32;
+        }
+    }
+    chances
+}
+
 /// The width of histograms on a picture of this width, with what is around them.
 pub(super) fn width(picture: f32) -> f32 {
     (WIDTH.0 * picture).min(WIDTH.1) + 2.0 * GAP
@@ -45,6 +63,7 @@ pub(super) fn paint(painter: &Painter, picture: Rect, histograms: Histograms<'_>
         for bar in bars(track, chances, highest) {
             painter.rect_filled(bar, 0.0, color);
         }
+        painter.hline(track.x_range(), track.bottom(), Stroke::new(1.0, theme.weak.gamma_multiply(0.5)));
         painter.vline(mean(track, *value, range, bins), track.y_range(), Stroke::new(1.5, theme.text));
     }
     let line = Rect::from_min_max(
@@ -87,6 +106,15 @@ fn mean(track: Rect, value: f32, [low, high]: [f32; 2], bins: usize) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn quantiles_become_bars_where_they_are() {
+        let chances = chances_of_quantiles(&[0.0, 39.0, 39.4, 100.0, 7.0, 7.0, -5.0, f32::NAN], 2, [0.0, 39.0]);
+        let (first, second) = chances.split_at(BINS);
+        assert_eq!((first[0], first[BINS - 1], first.iter().sum::<f32>()), (0.25, 0.75, 1.0));
+        assert_eq!((second[0], second[7]), (0.25, 0.5));
+        assert!(chances_of_quantiles(&[], 0, [0.0, 0.0]).is_empty());
+    }
 
     #[test]
     fn histograms_lie_beside_the_picture_and_their_means_among_the_bars() {

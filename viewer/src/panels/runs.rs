@@ -243,7 +243,7 @@ mod tests {
     fn runs_are_listed_and_clicked() {
         let mut harness = stage(Runs::default(), model(), State::default());
         harness.run();
-        harness.get_by_label("finished · 12\u{202f}000 steps · best evaluation 487.5");
+        harness.get_by_label("finished · best evaluation 487.5 · 12\u{202f}000 steps");
         harness.get_by_label("CartPole-v1 · dqn · seed 7");
         harness.get_by_label("run.json does not parse");
         harness.get_by_label("Show the curves of tested").click();
@@ -322,7 +322,7 @@ mod tests {
         model.apply(Update::Reply(Reply::Status(Status { step: 12_345, ..Status::default() })));
         let mut harness = stage(Runs::default(), model, State::default());
         harness.run();
-        harness.get_by_label("live · 12\u{202f}345 steps · best evaluation 487.5");
+        harness.get_by_label("live · best evaluation 487.5 · 12\u{202f}345 steps");
     }
 
     #[test]

@@ -136,7 +136,10 @@ impl Stage {
     /// The judge's own choice at a moment.
     pub(crate) fn greedy(&self, judgement: &Judgement) -> Option<OwnedAction> {
         match judgement {
-            Judgement::QValues(values) | Judgement::Probabilities(values) | Judgement::Returns { values, .. }
+            Judgement::QValues(values)
+            | Judgement::Probabilities(values)
+            | Judgement::Returns { values, .. }
+            | Judgement::Quantiles { values, .. }
                 if matches!(self.action_space, Space::Discrete { .. }) =>
             {
                 Some(OwnedAction::Discrete(self.first_action() + argmax(values) as i32))

@@ -103,7 +103,11 @@ fn environment(frame: &mut Frame<'_>, area: Rect, model: &Model, live: Option<&L
     if let Ok(lines) = braille::lines(scene, picture.width, picture.height) {
         frame.render_widget(Paragraph::new(lines), picture);
     }
-    if let Judgement::QValues(q) | Judgement::Probabilities(q) | Judgement::Returns { values: q, .. } = judgement {
+    if let Judgement::QValues(q)
+    | Judgement::Probabilities(q)
+    | Judgement::Returns { values: q, .. }
+    | Judgement::Quantiles { values: q, .. } = judgement
+    {
         let chosen = match action {
             Some(cartwheel_envs::OwnedAction::Discrete(action)) => Some(*action),
             _ => None,
