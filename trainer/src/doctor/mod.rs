@@ -1,7 +1,7 @@
 //! What is wrong with a run, read from its metrics while it trains or afterwards: each complaint in plain words, with the
 //! numbers that show it and what to try.
 //!
-//! A complaint is a file here with a [`Sign`], and a line in [`signs`].
+//! A complaint is a file here with a `Sign`, and a line in `signs`.
 
 mod complaint;
 mod dead_units;
