@@ -1,7 +1,7 @@
 //! The one matrix product that networks are made of, and the loops that vectorize by themselves.
 //!
-//! `C[m, n] = A[m, k] · B[k, n]`, with B and C row-major and n a multiple of [`PAD`], A with any strides (so
-//! that a transposed A needs no copy). Each element of C is a sum over k in rising order, whatever tile it
+//! `C[m, n] = A[m, k] · B[k, n]`, with B and C row-major and n a multiple of [`PAD`], A with any strides or wherever its
+//! rows and columns lie (so that neither a transposed A nor the patches of an image need a copy). Each element of C is a sum over k in rising order, whatever tile it
 //! falls in: a row's result does not depend on how many rows come with it, which is what lets one actor or
 //! four give the same bits.
 
@@ -15,6 +15,22 @@ pub(super) const PAD: usize = 16;
 /// `n` rounded up to a multiple of [`PAD`].
 pub(super) const fn pad(n: usize) -> usize {
     n.div_ceil(PAD) * PAD
+}
+
+/// A left matrix that is read where it lies: the float of row i and column s is the one at `row(i) + column(s)`.
+///
+/// # Safety
+/// For all rows below `m` and columns below `k`, that sum is at most `reach(m, k)`.
+pub(super) unsafe trait Left: Copy {
+    /// Where the matrix lies.
+    fn data(&self) -> &[f32];
+    /// What row `i` adds to the place.
+    fn row(&self, i: usize) -> usize;
+    /// What column `s` adds to it.
+    fn column(&self, s: usize) -> usize;
+    /// The furthest place of the first `m` rows and `k` columns, both more than 0; none if that overflows or there are not
+    /// so many.
+    fn reach(&self, m: usize, k: usize) -> Option<usize>;
 }
 
 /// A read-only matrix with a row and a column stride, in floats.
@@ -34,6 +50,77 @@ impl<'a> Strided<'a> {
     /// Rows of `width`, of which only the first columns are used: the caller's `k` says how many.
     pub(super) fn transposed(data: &'a [f32], width: usize) -> Self {
         Self { data, row: 1, column: width }
+    }
+}
+
+// SAFETY: products with a stride are greatest for the last row and column.
+unsafe impl Left for Strided<'_> {
+    #[inline(always)]
+    fn data(&self) -> &[f32] {
+        self.data
+    }
+    #[inline(always)]
+    fn row(&self, i: usize) -> usize {
+        i * self.row
+    }
+    #[inline(always)]
+    fn column(&self, s: usize) -> usize {
+        s * self.column
+    }
+    fn reach(&self, m: usize, k: usize) -> Option<usize> {
+        (m - 1).checked_mul(self.row)?.checked_add((k - 1).checked_mul(self.column)?)
+    }
+}
+
+/// Places of a [`Gathered`] matrix's rows or columns, each no less than the one before.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Places(Vec<u32>);
+
+impl Places {
+    /// These.
+    ///
+    /// # Panics
+    /// If one is less than the one before, or none of 32 bits.
+    pub(super) fn new(places: impl Iterator<Item = usize>) -> Self {
+        let places: Vec<u32> = places.map(|at| u32::try_from(at).expect("a place of 32 bits")).collect();
+        assert!(places.is_sorted(), "places that do not rise");
+        Self(places)
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// A read-only matrix whose rows and columns lie anywhere: the patches of an image, which are never copied.
+#[derive(Clone, Copy)]
+pub(super) struct Gathered<'a> {
+    pub(super) data: &'a [f32],
+    pub(super) rows: &'a Places,
+    pub(super) columns: &'a Places,
+}
+
+// SAFETY: places rise, so that the last are the greatest; those that are not there have no reach.
+unsafe impl Left for Gathered<'_> {
+    #[inline(always)]
+    fn data(&self) -> &[f32] {
+        self.data
+    }
+    #[inline(always)]
+    fn row(&self, i: usize) -> usize {
+        debug_assert!(i < self.rows.len());
+        // SAFETY: `matmul` asked for the reach of all rows that are read.
+        unsafe { *self.rows.0.get_unchecked(i) as usize }
+    }
+    #[inline(always)]
+    fn column(&self, s: usize) -> usize {
+        debug_assert!(s < self.columns.len());
+        // SAFETY: as above.
+        unsafe { *self.columns.0.get_unchecked(s) as usize }
+    }
+    fn reach(&self, m: usize, k: usize) -> Option<usize> {
+        (*self.rows.0.get(m - 1)? as usize).checked_add(*self.columns.0.get(k - 1)? as usize)
     }
 }
 
@@ -60,7 +147,7 @@ pub(super) fn matmul(
     m: usize,
     n: usize,
     k: usize,
-    a: Strided<'_>,
+    a: impl Left,
     b: &[f32],
     c: &mut [f32],
     epilogue: Epilogue<'_>,
@@ -71,16 +158,14 @@ pub(super) fn matmul(
     // Sizes that overflow are as wrong as slices that are too short.
     let fits = |slice: &[f32], rows: usize| rows.checked_mul(n).is_some_and(|size| slice.len() >= size);
     assert!(n.is_multiple_of(PAD) && fits(c, m) && fits(b, k), "a product's B or C is too small");
-    let last = |count: usize, stride: usize| (count - 1).checked_mul(stride);
-    let reach = |m: usize, k: usize| last(m, a.row)?.checked_add(last(k, a.column)?);
-    assert!(k == 0 || reach(m, k).is_some_and(|reach| a.data.len() > reach), "a product's A is too small");
+    assert!(k == 0 || a.reach(m, k).is_some_and(|reach| a.data().len() > reach), "a product's A is too small");
     if let Epilogue::Bias(bias) | Epilogue::BiasRelu(bias) = epilogue {
         assert!(bias.len() >= n, "a product's bias is too small");
     }
     // SAFETY: the slices hold what the tiles touch (checked above), and `Isa` values come from detection.
     unsafe {
         match isa {
-            Isa::Portable => product::<[f32; 4]>(m, n, k, a, b, c, epilogue),
+            Isa::Portable => product::<[f32; 4], _>(m, n, k, a, b, c, epilogue),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => product_avx2(m, n, k, a, b, c, epilogue),
             #[cfg(target_arch = "x86_64")]
@@ -93,24 +178,16 @@ pub(super) fn matmul(
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn product_avx2(m: usize, n: usize, k: usize, a: Strided<'_>, b: &[f32], c: &mut [f32], epilogue: Epilogue<'_>) {
+unsafe fn product_avx2(m: usize, n: usize, k: usize, a: impl Left, b: &[f32], c: &mut [f32], epilogue: Epilogue<'_>) {
     // SAFETY: the caller's.
-    unsafe { product::<std::arch::x86_64::__m256>(m, n, k, a, b, c, epilogue) }
+    unsafe { product::<std::arch::x86_64::__m256, _>(m, n, k, a, b, c, epilogue) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx2,fma")]
-unsafe fn product_avx512(
-    m: usize,
-    n: usize,
-    k: usize,
-    a: Strided<'_>,
-    b: &[f32],
-    c: &mut [f32],
-    epilogue: Epilogue<'_>,
-) {
+unsafe fn product_avx512(m: usize, n: usize, k: usize, a: impl Left, b: &[f32], c: &mut [f32], epilogue: Epilogue<'_>) {
     // SAFETY: the caller's.
-    unsafe { product::<std::arch::x86_64::__m512>(m, n, k, a, b, c, epilogue) }
+    unsafe { product::<std::arch::x86_64::__m512, _>(m, n, k, a, b, c, epilogue) }
 }
 
 /// Splits C into register tiles: two vectors wide where that fits, `TILE_ROWS` rows high, then what is left.
@@ -118,11 +195,11 @@ unsafe fn product_avx512(
 /// # Safety
 /// The instruction set of `S`, and the sizes that [`matmul`] checks.
 #[inline(always)]
-unsafe fn product<S: Simd>(
+unsafe fn product<S: Simd, A: Left>(
     m: usize,
     n: usize,
     k: usize,
-    a: Strided<'_>,
+    a: A,
     b: &[f32],
     c: &mut [f32],
     epilogue: Epilogue<'_>,
@@ -132,18 +209,18 @@ unsafe fn product<S: Simd>(
     if m < 4 {
         while j + 4 * S::LANES <= n {
             // SAFETY: columns j.. of the checked shape.
-            unsafe { column_of_tiles::<S, 4>(m, n, k, a, b, c, epilogue, j) };
+            unsafe { column_of_tiles::<S, A, 4>(m, n, k, a, b, c, epilogue, j) };
             j += 4 * S::LANES;
         }
     }
     while j + 2 * S::LANES <= n {
         // SAFETY: as above.
-        unsafe { column_of_tiles::<S, 2>(m, n, k, a, b, c, epilogue, j) };
+        unsafe { column_of_tiles::<S, A, 2>(m, n, k, a, b, c, epilogue, j) };
         j += 2 * S::LANES;
     }
     while j + S::LANES <= n {
         // SAFETY: as above.
-        unsafe { column_of_tiles::<S, 1>(m, n, k, a, b, c, epilogue, j) };
+        unsafe { column_of_tiles::<S, A, 1>(m, n, k, a, b, c, epilogue, j) };
         j += S::LANES;
     }
 }
@@ -151,11 +228,11 @@ unsafe fn product<S: Simd>(
 /// All rows of the `V` vectors of columns from `j` on.
 #[allow(clippy::too_many_arguments, reason = "inlined into `product`")]
 #[inline(always)]
-unsafe fn column_of_tiles<S: Simd, const V: usize>(
+unsafe fn column_of_tiles<S: Simd, A: Left, const V: usize>(
     m: usize,
     n: usize,
     k: usize,
-    a: Strided<'_>,
+    a: A,
     b: &[f32],
     c: &mut [f32],
     epilogue: Epilogue<'_>,
@@ -166,7 +243,7 @@ unsafe fn column_of_tiles<S: Simd, const V: usize>(
         ($rows:literal) => {
             for _ in 0..(m - i) / $rows {
                 // SAFETY: rows i.. and columns j.. of the checked shape.
-                unsafe { tile::<S, $rows, V>(n, k, a, b, c, epilogue, i, j) };
+                unsafe { tile::<S, A, $rows, V>(n, k, a, b, c, epilogue, i, j) };
                 i += $rows;
             }
         };
@@ -187,10 +264,10 @@ unsafe fn column_of_tiles<S: Simd, const V: usize>(
 #[allow(clippy::too_many_arguments, reason = "inlined into `column_of_tiles`")]
 #[allow(clippy::needless_range_loop, reason = "indices unroll into registers")]
 #[inline(always)]
-unsafe fn tile<S: Simd, const R: usize, const V: usize>(
+unsafe fn tile<S: Simd, A: Left, const R: usize, const V: usize>(
     n: usize,
     k: usize,
-    a: Strided<'_>,
+    a: A,
     b: &[f32],
     c: &mut [f32],
     epilogue: Epilogue<'_>,
@@ -220,14 +297,16 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize>(
             }
         }
         // With k = 0 nothing is read, and there may be nothing to point into.
-        let (a_rows, b) = (a.data.as_ptr().wrapping_add(i * a.row), b.as_ptr().wrapping_add(j));
+        let b = b.as_ptr().wrapping_add(j);
+        let a_rows: [*const f32; R] = std::array::from_fn(|r| a.data().as_ptr().wrapping_add(a.row(i + r)));
         for step in 0..k {
             let mut row = [S::splat(0.0); V];
             for v in 0..V {
                 row[v] = S::load(b.add(step * n + v * S::LANES));
             }
+            let at = a.column(step);
             for r in 0..R {
-                let x = S::splat(*a_rows.add(r * a.row + step * a.column));
+                let x = S::splat(*a_rows[r].wrapping_add(at));
                 for v in 0..V {
                     sums[r][v] = x.mul_add(row[v], sums[r][v]);
                 }

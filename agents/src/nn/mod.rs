@@ -3,6 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `simd`, `matmul`, `activation` | kernels, written once for AVX-512, AVX2 and any other machine |
+//! | `conv` | convolutions, and their gradients |
 //! | `mlp` | the multilayer perceptron over one flat buffer; what actors run |
 //! | `orthogonal` | orthogonal matrices to begin from |
 //! | `layer`, `dueling`, `layer_norm` | where its parameters lie and what they are called; value and advantages learnt apart; normalized layers |
@@ -14,6 +15,8 @@
 //! | `weights` | safetensors on disk |
 
 mod activation;
+#[cfg_attr(not(test), expect(dead_code, reason = "networks do not have any yet"))]
+mod conv;
 mod dead_units;
 mod device;
 mod dueling;
