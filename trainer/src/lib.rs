@@ -2,6 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`data`] | where samples of supervised training come from |
 //! | `config` | the settings of a run, and the tuned ones that are shipped |
 //! | `experiment` | the front door: settings in, a run on disk and its summary out |
 //! | `session` | the loop of a run: collect, learn, look, checkpoint |
@@ -26,6 +27,7 @@
 //! ```
 
 pub mod compare;
+pub mod data;
 pub mod doctor;
 pub mod plot;
 pub mod reproduce;

@@ -1,0 +1,167 @@
+//! Settings of augmentation, by Keras' names.
+
+use cartwheel_agents::config::{Value, toml_edit};
+
+use super::FillMode;
+
+cartwheel_agents::config! {
+    /// Random changes to images while training, as Keras' ImageDataGenerator makes them (docs/data.md). Each image is changed
+    /// anew in each epoch. Nothing is changed by default, and never in validation.
+    pub struct AugmentConfig in "augment" {
+        /// Degrees: images are turned by up to this much, either way.
+        rotation_range: f64 = 0.0, non_negative;
+        /// How far images move sideways: a share of the width below 1.0, pixels from 1.0 on; a whole number n for one of
+        /// 0 to n-1 pixels; a list for one of its items. Either way.
+        width_shift_range: Shift = Shift::Upto(0.0), Shift::check;
+        /// How far images move up or down, in the same forms.
+        height_shift_range: Shift = Shift::Upto(0.0), Shift::check;
+        /// Degrees (not radians, and no share): images are sheared by up to this angle, either way.
+        shear_range: f64 = 0.0, within(0.0, 89.0);
+        /// A number z for zooms from 1-z to 1+z, or [low, high]; of each axis by itself. Above 1 images get smaller.
+        zoom_range: ZoomRange = ZoomRange([1.0, 1.0]), ZoomRange::check;
+        /// Mirror half of the images, left to right.
+        horizontal_flip: bool = false;
+        /// Mirror half of the images, top to bottom.
+        vertical_flip: bool = false;
+        /// All channels are moved by up to this much of 0 to 255, and kept between the image's least and greatest value.
+        channel_shift_range: f64 = 0.0, non_negative;
+        /// [low, high]: brightness is multiplied by a number between, then rounded down to whole values.
+        brightness_range: Option<Vec<f64>> = None, if_some(pair);
+        /// What lies beyond an image's edge: "nearest" (its last pixel), "constant" (cval), "reflect" or "wrap".
+        fill_mode: FillMode = FillMode::Nearest;
+        /// The value beyond the edge with fill_mode = "constant", of 0 to 255.
+        cval: f64 = 0.0;
+        /// 1 blends the four pixels around a place, 0 takes the nearest.
+        interpolation_order: usize = 1, within(0, 1);
+        /// "fixed", or "keras3" for Keras 3's ways with images that are not square: it turns them about another point than
+        /// their middle, and moves them sideways by height_shift_range.
+        compat: Compat = Compat::Fixed;
+        /// Values are multiplied by it, before all that follows: 0.00392156862745098 for values from 0 to 1.
+        rescale: Option<f64> = None;
+        /// Take off each image's own mean.
+        samplewise_center: bool = false;
+        /// Divide by each image's own standard deviation; takes off the mean, too.
+        samplewise_std_normalization: bool = false;
+        /// Take off the mean of each channel over the training images.
+        featurewise_center: bool = false;
+        /// Divide by the standard deviation of each channel over the training images; takes off the mean, too.
+        featurewise_std_normalization: bool = false;
+        /// MixUp: the parameter of the Beta distribution that the shares of two images are drawn from, 0 for none.
+        mixup_alpha: f64 = 0.0, non_negative;
+        /// CutMix: the same for the area of another image that is pasted in. With both, each batch gets one or the other.
+        cutmix_alpha: f64 = 0.0, non_negative;
+    }
+}
+
+impl AugmentConfig {
+    /// Whether the mean and deviation of the training images must be known.
+    pub fn needs_statistics(&self) -> bool {
+        self.featurewise_center || self.featurewise_std_normalization
+    }
+
+    /// Whether nothing is changed at random, so that images need not be turned into floats to be changed.
+    pub fn leaves_alone(&self) -> bool {
+        let still = |shift: &Shift| *shift == Shift::Upto(0.0);
+        self.rotation_range == 0.0
+            && still(&self.width_shift_range)
+            && still(&self.height_shift_range)
+            && self.shear_range == 0.0
+            && self.zoom_range == ZoomRange([1.0, 1.0])
+            && !self.horizontal_flip
+            && !self.vertical_flip
+            && self.channel_shift_range == 0.0
+            && self.brightness_range.is_none()
+    }
+}
+
+fn pair(numbers: &Vec<f64>) -> Result<(), String> {
+    match numbers[..] {
+        [low, high] if 0.0 <= low && low <= high => Ok(()),
+        _ => Err("two numbers of 0 or more, the lower one first".to_owned()),
+    }
+}
+
+cartwheel_agents::config_enum! {
+    /// Which of two ways is gone where Keras 3 is at fault.
+    pub enum Compat {
+        /// The documented way: shifts move along their own axis, and images turn about their middle.
+        Fixed = "fixed",
+        /// Keras 3.15's way; the two differ on images that are not square alone, but for which shift is which.
+        Keras3 = "keras3",
+    }
+}
+
+/// How far images are shifted, in one of Keras' three forms.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Shift {
+    /// Evenly from -r to r: a share of the side below 1, pixels from 1 on.
+    Upto(f64),
+    /// A whole number of pixels below this, either way.
+    Pixels(u32),
+    /// One of these, either way: shares of the side if all are below 1, else pixels.
+    OneOf(Vec<f64>),
+}
+
+impl Shift {
+    fn check(&self) -> Result<(), String> {
+        match self {
+            Shift::OneOf(items) if items.is_empty() => Err("a list with an item".to_owned()),
+            Shift::Upto(range) if *range < 0.0 => Err("a number of 0 or more".to_owned()),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Value for Shift {
+    fn from_toml(value: &toml_edit::Value) -> Result<Self, String> {
+        let expected = || "a number of 0 or more, or a list of numbers".to_owned();
+        if value.as_array().is_some() {
+            return Vec::from_toml(value).map(Self::OneOf).map_err(|_| expected());
+        }
+        match value.as_integer() {
+            // Nothing is nothing, in pixels or in shares.
+            Some(0) => Ok(Self::Upto(0.0)),
+            Some(pixels) => u32::try_from(pixels).map(Self::Pixels).map_err(|_| expected()),
+            None => f64::from_toml(value).map(Self::Upto).map_err(|_| expected()),
+        }
+    }
+
+    fn to_toml(&self) -> toml_edit::Value {
+        match self {
+            Self::Upto(range) => range.to_toml(),
+            Self::Pixels(pixels) => pixels.to_toml(),
+            Self::OneOf(items) => items.to_toml(),
+        }
+    }
+}
+
+/// The least and the greatest zoom.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ZoomRange(pub [f64; 2]);
+
+impl ZoomRange {
+    fn check(&self) -> Result<(), String> {
+        let [low, high] = self.0;
+        match 0.0 < low && low <= high {
+            true => Ok(()),
+            false => Err("a number from 0 to below 1, or two numbers above 0, the lower one first".to_owned()),
+        }
+    }
+}
+
+impl Value for ZoomRange {
+    fn from_toml(value: &toml_edit::Value) -> Result<Self, String> {
+        let numbers = match value.as_array() {
+            Some(_) => Vec::from_toml(value),
+            None => f64::from_toml(value).map(|zoom| vec![1.0 - zoom, 1.0 + zoom]),
+        };
+        match numbers.as_deref() {
+            Ok(&[low, high]) => Ok(Self([low, high])),
+            _ => Err("a number, or a list of two".to_owned()),
+        }
+    }
+
+    fn to_toml(&self) -> toml_edit::Value {
+        self.0.to_vec().to_toml()
+    }
+}
