@@ -56,6 +56,7 @@ pub use file::load;
 pub use render::{render, render_reference};
 pub use section::{Key, Section};
 pub use set::set;
+pub use suggest::nearest;
 pub use value::{Value, plain};
 
 // The types in this module's signatures, so that implementers of `Value` and users of the macros name the same ones.

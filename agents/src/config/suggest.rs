@@ -10,7 +10,7 @@ const NEAR: f64 = 0.8;
 const LONGEST_QUOTE: usize = 60;
 
 /// The most similar of `names`, where one is similar at all.
-pub(super) fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     names
         .into_iter()
         .map(|name| (strsim::jaro_winkler(word, name), name))

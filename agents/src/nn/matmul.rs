@@ -325,6 +325,29 @@ unsafe fn tile<S: Simd, A: Left, const R: usize, const V: usize>(
 /// Declares a safe function whose body is compiled for each instruction set and picked at run time: for
 /// plain loops that the compiler turns into vectors.
 macro_rules! vectorized {
+    ($(#[$doc:meta])* $visibility:vis fn $name:ident<$real:ident: $bound:path>($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block) => {
+        $(#[$doc])*
+        #[allow(unsafe_code, reason = "calls the build for an instruction set that `isa` says is there")]
+        $visibility fn $name<$real: $bound>(isa: $crate::nn::Isa, $($argument: $type),*) $(-> $result)? {
+            #[inline(always)]
+            fn body<$real: $bound>($($argument: $type),*) $(-> $result)? $body
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma")]
+            unsafe fn avx2<$real: $bound>($($argument: $type),*) $(-> $result)? { body($($argument),*) }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx2,fma")]
+            unsafe fn avx512<$real: $bound>($($argument: $type),*) $(-> $result)? { body($($argument),*) }
+            match isa {
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: `Isa` values come from detection.
+                $crate::nn::Isa::Avx2 => unsafe { avx2($($argument),*) },
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: as above.
+                $crate::nn::Isa::Avx512 => unsafe { avx512($($argument),*) },
+                _ => body($($argument),*),
+            }
+        }
+    };
     ($(#[$doc:meta])* $visibility:vis fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $result:ty)? $body:block) => {
         $(#[$doc])*
         #[allow(unsafe_code, reason = "calls the build for an instruction set that `isa` says is there")]

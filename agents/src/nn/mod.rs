@@ -13,6 +13,10 @@
 //! | `fused`, `stock` | its two forms: one operation on dfdx's CPU tape; dfdx's own operations on any device |
 //! | `device` | where to train, and preparing threads |
 //! | `weights` | safetensors on disk |
+//! | `real`, `parameters`, `gradients` | of supervised models: number types, named tensors of any shape, what they follow |
+//! | `product` | products of large matrices, over several threads |
+//! | [`ops`] | operations of supervised models on dfdx's tape, one a file, with hand-written backward passes |
+//! | [`optim`] | optimizers, learning-rate schedules and averaged weights of supervised models |
 
 mod activation;
 #[cfg_attr(not(test), expect(dead_code, reason = "networks do not have any yet"))]
@@ -21,6 +25,7 @@ mod dead_units;
 mod device;
 mod dueling;
 mod fused;
+mod gradients;
 mod layer;
 mod layer_norm;
 mod matmul;
@@ -29,20 +34,32 @@ mod network;
 mod noisy;
 mod optimizer;
 mod orthogonal;
+mod parameters;
+mod product;
+mod real;
 mod simd;
 mod stock;
+mod tensors_differ;
 mod weights;
+
+pub mod ops;
+pub mod optim;
 
 pub use activation::Activation;
 pub use device::{Device, Placement, prepare_thread};
 pub use fused::Fused;
+pub use gradients::Gradients;
 pub use layer::{NamedTensor, TensorMismatch};
 pub use mlp::{Activations, Mlp};
 pub use network::{Loss, Net, Network, StepStats, TrainingState};
 pub use optimizer::{Method, Optimizer};
+pub use parameters::{Parameter, ParameterId, Parameters};
+pub use product::{Matrix, product, set_threads, threads};
+pub use real::Real;
 pub use simd::Isa;
 pub use stock::Stock;
-pub use weights::{WeightsError, read_weights, weights_bytes};
+pub use tensors_differ::TensorsDiffer;
+pub use weights::{WeightsError, WeightsHeader, read_header, read_weights, weights_bytes};
 
 /// dfdx, for tests and benchmarks that compare with its own operations.
 pub use dfdx::tensor::Cpu;

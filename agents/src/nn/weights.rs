@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use super::layer::{NamedTensor, TensorMismatch};
+use super::tensors_differ::TensorsDiffer;
 
 /// What can be wrong with a weights file.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +35,14 @@ pub enum WeightsError {
         file: PathBuf,
         /// Which tensor and how.
         source: TensorMismatch,
+    },
+    /// Its tensors are not the model's.
+    #[error("{} does not hold this model's weights ({tensors}): choose the model that it was saved from", file.display())]
+    Differ {
+        /// The file.
+        file: PathBuf,
+        /// Which, and how.
+        tensors: TensorsDiffer,
     },
 }
 
@@ -66,6 +75,29 @@ pub fn read_weights(path: &Path) -> Result<(Vec<NamedTensor>, HashMap<String, St
     }
     tensors.sort_by(|a, b| a.name.cmp(&b.name));
     Ok((tensors, header.metadata().clone().unwrap_or_default()))
+}
+
+/// What the header of a safetensors file says.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WeightsHeader {
+    /// The metadata.
+    pub metadata: HashMap<String, String>,
+    /// The shape of each tensor, by its name.
+    pub shapes: HashMap<String, Vec<usize>>,
+}
+
+/// Reads the header of the safetensors file at `path`.
+///
+/// # Errors
+/// If the file cannot be read or is cut off.
+pub fn read_header(path: &Path) -> Result<WeightsHeader, WeightsError> {
+    let bytes = std::fs::read(path).map_err(|source| WeightsError::Read { file: path.into(), source })?;
+    let malformed =
+        |e: safetensors::SafeTensorError| WeightsError::Malformed { file: path.into(), reason: e.to_string() };
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(malformed)?;
+    let file = SafeTensors::deserialize(&bytes).map_err(malformed)?;
+    let shapes = file.tensors().into_iter().map(|(name, view)| (name, view.shape().to_vec())).collect();
+    Ok(WeightsHeader { metadata: header.metadata().clone().unwrap_or_default(), shapes })
 }
 
 #[cfg(test)]

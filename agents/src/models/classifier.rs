@@ -1,0 +1,58 @@
+//! What a model that tells classes apart is to those that train and ask it.
+
+use super::summary::Cost;
+use crate::nn::ops::Targets;
+use crate::nn::{DeviceError, Gradients, Parameters};
+
+/// What a pass with a gradient came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pass {
+    /// The loss, divided as it was asked for.
+    pub loss: f32,
+    /// The logits, row after row.
+    pub logits: Vec<f32>,
+}
+
+/// A model that gives each sample a logit of each class.
+pub trait Classifier {
+    /// Its parameters and buffers.
+    fn parameters(&self) -> &Parameters;
+
+    /// The same, to be changed.
+    fn parameters_mut(&mut self) -> &mut Parameters;
+
+    /// Numbers of a sample.
+    fn inputs(&self) -> usize;
+
+    /// Classes.
+    fn classes(&self) -> usize;
+
+    /// The logits of the samples `x`, one after the other, as in use.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn logits(&self, x: Vec<f32>) -> Result<Vec<f32>, DeviceError>;
+
+    /// Adds the gradient of the cross entropy of `x` to `gradients`: see
+    /// [`softmax_cross_entropy`](crate::nn::ops::softmax_cross_entropy) for the last three.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn learn(
+        &mut self,
+        x: Vec<f32>,
+        gradients: &mut Gradients,
+        targets: Targets<'_>,
+        label_smoothing: f64,
+        divisor: f64,
+    ) -> Result<Pass, DeviceError>;
+
+    /// The name of the first layer with an output for `x` that is not finite: where a loss that is none came from.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn not_finite(&self, x: Vec<f32>) -> Result<Option<String>, DeviceError>;
+
+    /// Its layers and what they cost.
+    fn cost(&self) -> Cost;
+}

@@ -1,0 +1,8 @@
+//! Models that are larger than an agent's, and learn from data instead of from environments.
+
+mod classifier;
+pub mod mlp;
+mod summary;
+
+pub use classifier::{Classifier, Pass};
+pub use summary::{Cost, LayerCost};

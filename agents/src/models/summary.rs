@@ -1,0 +1,53 @@
+//! What a model costs, before anything runs.
+
+use serde::Serialize;
+
+/// A layer's line.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LayerCost {
+    /// The name of its parameters, without their last part.
+    pub name: String,
+    /// What it is, such as `Linear`.
+    pub kind: String,
+    /// The shape of what comes out, for one sample.
+    pub output: Vec<usize>,
+    /// Numbers that are learnt.
+    pub parameters: u64,
+    /// Floating-point operations of a sample's forward pass, a multiplication and an addition counting as two.
+    pub flops: u64,
+}
+
+/// A model's layers and their sums.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Cost {
+    /// The model.
+    pub model: String,
+    /// The shape of a sample.
+    pub input: Vec<usize>,
+    /// Its layers, in the order of the forward pass.
+    pub layers: Vec<LayerCost>,
+    /// Numbers that are learnt.
+    pub parameters: u64,
+    /// Bytes of all weights in f32.
+    pub bytes: u64,
+    /// Floating-point operations of a sample's forward pass.
+    pub flops: u64,
+}
+
+impl Cost {
+    /// The sums over `layers`; `tied` parameters are counted in more than one of them.
+    pub fn new(model: impl Into<String>, input: Vec<usize>, layers: Vec<LayerCost>) -> Self {
+        let parameters = layers.iter().map(|layer| layer.parameters).sum();
+        let flops = layers.iter().map(|layer| layer.flops).sum();
+        Self { model: model.into(), input, layers, parameters, bytes: 4 * parameters, flops }
+    }
+
+    /// Bytes that training on batches of `batch` samples takes, about: weights, their gradients and `moments` numbers of each in
+    /// the optimizer; and of each sample what comes into and out of each layer, with its gradient.
+    pub fn training_bytes(&self, batch: usize, moments: u64) -> u64 {
+        let numbers = |shape: &[usize]| shape.iter().product::<usize>() as u64;
+        let activations: u64 = self.layers.iter().map(|layer| numbers(&layer.output)).sum();
+        let sample = 2 * numbers(&self.input) + 4 * activations;
+        self.bytes * (2 + moments) + 4 * sample * batch as u64
+    }
+}

@@ -1,0 +1,127 @@
+//! The loss of classifiers.
+
+use dfdx::prelude::{Cpu, HasShape as _, PutTape as _, Rank0, SplitTape as _, Tape, Tensor, TensorFromVec as _};
+
+use super::{Rows, take_gradient, values};
+use crate::nn::{DeviceError, Real};
+
+/// What should have come out.
+#[derive(Clone, Copy, Debug)]
+pub enum Targets<'a, E = f32> {
+    /// The class of each row.
+    Classes(&'a [u32]),
+    /// How likely each class of each row is, row after row: of samples that were mixed.
+    Shares(&'a [E]),
+}
+
+/// Cross entropy of the softmax of `logits`, summed over the rows and divided by `divisor`: the number of rows for the mean.
+/// With `label_smoothing` ε a target t of K classes counts as t(1 - ε) + ε/K, as in PyTorch and Keras.
+///
+/// # Errors
+/// If the device fails.
+///
+/// # Panics
+/// If there are not as many targets as rows, or a class is not below the number of columns.
+pub fn softmax_cross_entropy<E: Real, T: Tape<E, Cpu>>(
+    logits: Rows<E, T>,
+    targets: Targets<'_, E>,
+    label_smoothing: f64,
+    divisor: f64,
+) -> Result<Tensor<Rank0, E, Cpu, T>, DeviceError> {
+    let (logits, mut tape) = logits.split_tape();
+    let (rows, classes) = *logits.shape();
+    match targets {
+        Targets::Classes(of) => {
+            assert!(of.len() == rows && of.iter().all(|class| (*class as usize) < classes), "a class a row");
+        }
+        Targets::Shares(of) => assert_eq!(of.len(), rows * classes, "a share of each class a row"),
+    }
+    let (smoothing, divisor) = (E::of(label_smoothing), E::of(divisor));
+    let even = smoothing / E::of(classes.max(1) as f64);
+    let x = values(&logits);
+    let mut slope = x.clone();
+    let mut sum = E::zero();
+    for (row, (x, slope)) in x.chunks_exact(classes.max(1)).zip(slope.chunks_exact_mut(classes.max(1))).enumerate() {
+        let log_total = softmax(slope);
+        for (class, (x, slope)) in x.iter().zip(slope).enumerate() {
+            let target = match targets {
+                Targets::Classes(of) if of[row] as usize == class => E::one(),
+                Targets::Classes(_) => E::zero(),
+                Targets::Shares(of) => of[row * classes + class],
+            };
+            let target = target * (E::one() - smoothing) + even;
+            // A class that nobody expects may well have a logit of -∞.
+            if target != E::zero() {
+                sum += target * (log_total - *x);
+            }
+            *slope = (*slope - target) / divisor;
+        }
+    }
+    let loss: Tensor<Rank0, E, Cpu> = logits.device().tensor_from_vec(vec![sum / divisor], ());
+    if T::OWNS_TAPE {
+        let out = loss.clone();
+        tape.add_backward_op(move |gradients| {
+            let scale = take_gradient(gradients, &out)?[0];
+            for (by_logit, slope) in gradients.get_or_alloc_mut(&logits)?.iter_mut().zip(&slope) {
+                *by_logit += scale * *slope;
+            }
+            Ok(())
+        });
+    }
+    Ok(loss.put_tape(tape))
+}
+
+/// Turns a row of logits into probabilities, and answers the logarithm of the sum of their exponentials.
+pub fn softmax<E: Real>(row: &mut [E]) -> E {
+    let max = row.iter().copied().fold(E::neg_infinity(), |max, x| if x > max { x } else { max });
+    let mut total = E::zero();
+    for x in row.iter_mut() {
+        *x = (*x - max).exp();
+        total += *x;
+    }
+    row.iter_mut().for_each(|x| *x /= total);
+    max + total.ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use cartwheel_envs::Generator;
+    use dfdx::prelude::AsArray as _;
+
+    use super::*;
+    use crate::nn::Parameters;
+    use crate::nn::ops::testing;
+
+    #[test]
+    fn gradients_are_those_of_differences() {
+        let mut rng = Generator::new(1);
+        let x = testing::random(&mut rng, 12);
+        let shares = [0.5, 0.5, 0.0, 0.0, 0.25, 0.0, 0.0, 0.75, 0.0, 1.0, 0.0, 0.0];
+        for (targets, smoothing) in
+            [(Targets::Classes(&[0, 3, 2]), 0.0), (Targets::Classes(&[1, 1, 0]), 0.1), (Targets::Shares(&shares), 0.2)]
+        {
+            testing::check_gradients(&mut Parameters::default(), &x, (3, 4), &|_, x| {
+                softmax_cross_entropy(x, targets, smoothing, 3.0).expect("the processor works")
+            });
+        }
+    }
+
+    /// `torch.nn.functional.cross_entropy(logits, target, label_smoothing=0.1)` of PyTorch 2.15.
+    #[test]
+    fn the_loss_is_pytorchs() {
+        let device = Cpu::default();
+        let logits = || device.tensor_from_vec(vec![1.0_f64, 2.0, 0.5, -1.0, 0.0, 3.0], (2, 3));
+        let loss = |smoothing| {
+            softmax_cross_entropy(logits(), Targets::Classes(&[1, 0]), smoothing, 2.0).expect("works").array()
+        };
+        assert!((loss(0.0) - 2.265_126_343_932_687).abs() < 1e-12, "{}", loss(0.0));
+        assert!((loss(0.1) - 2.223_459_677_266_020_7).abs() < 1e-12, "{}", loss(0.1));
+    }
+
+    #[test]
+    fn large_logits_do_not_overflow() {
+        let logits = Cpu::default().tensor_from_vec(vec![1000.0_f32, f32::NEG_INFINITY], (1, 2));
+        let loss = softmax_cross_entropy(logits, Targets::Classes(&[0]), 0.0, 1.0).expect("works");
+        assert_eq!(loss.array(), 0.0);
+    }
+}

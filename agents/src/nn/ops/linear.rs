@@ -1,0 +1,186 @@
+//! The linear layer.
+
+use std::sync::Arc;
+
+use dfdx::prelude::{Cpu, CpuError, HasShape as _, PutTape as _, SplitTape as _, Tape, Tensor, TensorFromVec as _};
+
+use super::relu::{close, rectify};
+use super::{Rows, take_gradient, values};
+use crate::nn::gradients::buffer;
+use crate::nn::matmul::vectorized;
+use crate::nn::product::{Matrix, product};
+use crate::nn::{DeviceError, Isa, Parameter, Real};
+
+/// What follows a layer within the same operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// Nothing.
+    Nothing,
+    /// The rectifier.
+    Relu,
+}
+
+/// `x · Wᵀ + b`, of rows × inputs to rows × outputs, with PyTorch's weight of `[outputs, inputs]`.
+///
+/// # Errors
+/// If the device fails.
+///
+/// # Panics
+/// If the sizes do not fit.
+pub fn linear<E: Real, T: Tape<E, Cpu>>(
+    x: Rows<E, T>,
+    weight: &Parameter<E>,
+    bias: Option<&Parameter<E>>,
+    then: Then,
+) -> Result<Rows<E, T>, DeviceError> {
+    let (x, tape) = x.split_tape();
+    let data = Arc::new(values(&x));
+    layer(data, Some(x), tape, weight, bias, then)
+}
+
+/// [`linear`] on data, such as the first layer's: with no gradient by it, which would cost as much as that by the weights.
+///
+/// # Errors
+/// If the device fails.
+///
+/// # Panics
+/// If the sizes do not fit.
+pub fn input_linear<E: Real, T: Tape<E, Cpu>>(
+    data: Arc<Vec<E>>,
+    tape: T,
+    weight: &Parameter<E>,
+    bias: Option<&Parameter<E>>,
+    then: Then,
+) -> Result<Rows<E, T>, DeviceError> {
+    layer(data, None, tape, weight, bias, then)
+}
+
+fn layer<E: Real, T: Tape<E, Cpu>>(
+    data: Arc<Vec<E>>,
+    x: Option<Tensor<(usize, usize), E, Cpu>>,
+    mut tape: T,
+    weight: &Parameter<E>,
+    bias: Option<&Parameter<E>>,
+    then: Then,
+) -> Result<Rows<E, T>, DeviceError> {
+    let &[outputs, inputs] = weight.shape() else { panic!("{} has shape {:?}", weight.name(), weight.shape()) };
+    let rows = data.len() / inputs;
+    assert!(x.as_ref().is_none_or(|x| x.shape().1 == inputs), "{} takes rows of {inputs}", weight.name());
+    let mut y = Vec::with_capacity(rows * outputs);
+    match bias {
+        Some(bias) => (0..rows).for_each(|_| y.extend_from_slice(bias.values())),
+        None => y.resize(rows * outputs, E::zero()),
+    }
+    let a = Matrix::new(&data, rows, inputs);
+    product(a, Matrix::new(weight.values(), outputs, inputs).transposed(), &mut y, true);
+    if then == Then::Relu {
+        rectify(Isa::detect(), &mut y);
+    }
+    let y = weight.key.device().tensor_from_vec(y, (rows, outputs));
+    if T::OWNS_TAPE {
+        let (out, weight, bias) = (y.clone(), weight.clone(), bias.cloned());
+        tape.add_backward_op(move |gradients| {
+            let mut slope = take_gradient(gradients, &out)?;
+            if then == Then::Relu {
+                close(Isa::detect(), &mut slope, &values(&out));
+            }
+            let by_output = Matrix::new(&slope, rows, outputs);
+            product(by_output.transposed(), Matrix::new(&data, rows, inputs), buffer(gradients, &weight)?, true);
+            if let Some(bias) = &bias {
+                add_column_sums(Isa::detect(), &slope, buffer(gradients, bias)?);
+            }
+            if let Some(x) = &x {
+                let by_input = gradients.get_or_alloc_mut(x)?;
+                product(by_output, Matrix::new(weight.values(), outputs, inputs), by_input, true);
+            }
+            Ok::<_, CpuError>(())
+        });
+    }
+    Ok(y.put_tape(tape))
+}
+
+vectorized! {
+    /// Adds the sum over the rows of `matrix` to `sums`.
+    fn add_column_sums<E: Real>(matrix: &[E], sums: &mut [E]) {
+        for row in matrix.chunks_exact(sums.len()) {
+            for (sum, x) in sums.iter_mut().zip(row) {
+                *sum += *x;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cartwheel_envs::Generator;
+    use dfdx::prelude::NoneTape;
+
+    use super::*;
+    use crate::nn::ops::{Targets, softmax_cross_entropy, testing};
+    use crate::nn::{Gradients, Parameters};
+
+    fn model(rng: &mut Generator) -> Parameters<f64> {
+        let mut parameters = Parameters::default();
+        parameters.add("0.weight", &[4, 3], testing::random(rng, 12));
+        parameters.add("0.bias", &[4], testing::random(rng, 4));
+        parameters.add("2.weight", &[2, 4], testing::random(rng, 8));
+        parameters
+    }
+
+    #[test]
+    fn gradients_are_those_of_differences() {
+        let mut rng = Generator::new(1);
+        let mut parameters = model(&mut rng);
+        let x = testing::random(&mut rng, 15);
+        for then in [Then::Nothing, Then::Relu] {
+            testing::check_gradients(&mut parameters, &x, (5, 3), &|parameters, x| {
+                let of = |name| parameters.named(name).expect("a parameter");
+                let hidden = linear(x, of("0.weight"), Some(of("0.bias")), then).expect("the processor works");
+                let logits = linear(hidden, of("2.weight"), None, Then::Nothing).expect("the processor works");
+                softmax_cross_entropy(logits, Targets::Classes(&[0, 1, 1, 0, 1]), 0.1, 5.0)
+                    .expect("the processor works")
+            });
+        }
+    }
+
+    #[test]
+    fn a_first_layer_gives_the_same_but_for_the_gradient_by_its_data() {
+        let mut rng = Generator::new(2);
+        let parameters = model(&mut rng);
+        let x = testing::random(&mut rng, 6);
+        let (weight, bias) = (parameters.named("0.weight").expect("it is"), parameters.named("0.bias"));
+        let [as_data, as_activation] = [true, false].map(|as_data| {
+            let mut gradients = Gradients::new(&parameters);
+            let y = if as_data {
+                input_linear(Arc::new(x.clone()), gradients.tape(parameters.device()), weight, bias, Then::Relu)
+            } else {
+                linear(gradients.trace(parameters.device(), x.clone(), (2, 3)), weight, bias, Then::Relu)
+            };
+            let loss = softmax_cross_entropy(y.expect("works"), Targets::Classes(&[3, 0]), 0.0, 2.0).expect("works");
+            gradients.backward(loss).expect("works");
+            gradients.of(weight).expect("memory").to_vec()
+        });
+        assert_eq!(as_data, as_activation);
+        let y = input_linear(Arc::new(x), NoneTape, weight, bias, Then::Relu).expect("works");
+        assert_eq!(*y.shape(), (2, 4));
+    }
+
+    #[test]
+    fn gradients_of_two_passes_add_up() {
+        let mut rng = Generator::new(3);
+        let parameters = model(&mut rng);
+        let x = testing::random(&mut rng, 6);
+        let (weight, mut gradients) = (parameters.named("0.weight").expect("it is"), Gradients::new(&parameters));
+        let pass = |gradients: &mut Gradients<f64>| {
+            let y = linear(gradients.trace(parameters.device(), x.clone(), (2, 3)), weight, None, Then::Nothing);
+            let loss = softmax_cross_entropy(y.expect("works"), Targets::Classes(&[3, 0]), 0.0, 2.0).expect("works");
+            gradients.backward(loss).expect("works");
+            gradients.of(weight).expect("memory").to_vec()
+        };
+        let once = pass(&mut gradients);
+        let twice = pass(&mut gradients);
+        assert!(once.iter().zip(&twice).all(|(once, twice)| (2.0 * once - twice).abs() < 1e-12));
+        gradients.zero(&parameters).expect("memory");
+        assert_eq!(pass(&mut gradients), once);
+    }
+}

@@ -1,0 +1,119 @@
+//! Operations of supervised models on dfdx's tape, one a file, each with a hand-written backward pass.
+//!
+//! Activations are dfdx tensors of rows and columns, `Tensor<(usize, usize), E, Cpu, T>`; images are NHWC, a row a pixel. An
+//! operation takes an activation with its tape and the [`Parameter`](super::Parameter)s that it uses, and hands the tape on:
+//!
+//! ```
+//! use cartwheel_agents::nn::{Gradients, Parameters, ops};
+//!
+//! let mut parameters = Parameters::<f32>::default();
+//! let weight = parameters.add("weight", &[2, 3], vec![1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
+//! let mut gradients = Gradients::new(&parameters);
+//! let x = gradients.trace(parameters.device(), vec![1.0, 2.0, 3.0], (1, 3));
+//! let logits = ops::linear(x, parameters.get(weight), None, ops::Then::Nothing)?;
+//! let loss = ops::softmax_cross_entropy(logits, ops::Targets::Classes(&[1]), 0.0, 1.0)?;
+//! gradients.backward(loss)?;
+//! assert_eq!(gradients.of(parameters.get(weight))?.len(), 6);
+//! # Ok::<(), cartwheel_agents::nn::DeviceError>(())
+//! ```
+
+mod cross_entropy;
+mod linear;
+mod relu;
+
+pub use cross_entropy::{Targets, softmax, softmax_cross_entropy};
+pub use linear::{Then, input_linear, linear};
+pub use relu::relu;
+
+use dfdx::prelude::{Cpu, CpuError, Gradients, HasShape as _, Shape, Storage, Tensor};
+
+use super::real::Real;
+
+/// An activation: rows × columns.
+pub type Rows<E, T> = Tensor<(usize, usize), E, Cpu, T>;
+
+/// A copy of what is in `tensor`, which dfdx does not lend out.
+pub fn values<E: Real, S: Shape, T>(tensor: &Tensor<S, E, Cpu, T>) -> Vec<E> {
+    let mut values = vec![E::zero(); tensor.shape().num_elements()];
+    tensor.copy_into(&mut values);
+    values
+}
+
+/// Takes the gradient of `tensor` out without copying it: nothing else asks for it once its operation runs backward.
+pub(super) fn take_gradient<E: Real, S: Shape>(
+    gradients: &mut Gradients<E, Cpu>,
+    tensor: &Tensor<S, E, Cpu>,
+) -> Result<<Cpu as Storage<E>>::Vec, CpuError> {
+    let nothing = Storage::<E>::try_alloc_len(tensor.device(), 0)?;
+    Ok(std::mem::replace(gradients.get_or_alloc_mut(tensor)?, nothing))
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use cartwheel_envs::Generator;
+    use dfdx::prelude::{AsArray as _, Cpu, OwnedTape, Rank0, Tensor, TensorFromVec as _};
+
+    use super::Rows;
+    use crate::nn::{Gradients, Parameters};
+
+    /// A graph from an activation to a scalar.
+    pub(crate) type Graph<'a> =
+        &'a dyn Fn(&Parameters<f64>, Rows<f64, OwnedTape<f64, Cpu>>) -> Tensor<Rank0, f64, Cpu, OwnedTape<f64, Cpu>>;
+
+    /// `count` numbers from -1 to 1.
+    pub(crate) fn random(rng: &mut Generator, count: usize) -> Vec<f64> {
+        (0..count).map(|_| rng.uniform(-1.0, 1.0)).collect()
+    }
+
+    /// Holds the gradients of `graph` by each parameter and by its input to central differences, in f64.
+    #[track_caller]
+    pub(crate) fn check_gradients(
+        parameters: &mut Parameters<f64>,
+        x: &[f64],
+        shape: (usize, usize),
+        graph: Graph<'_>,
+    ) {
+        let close = |name: &str, at: usize, got: f64, expected: f64| {
+            assert!(
+                (got - expected).abs() < 1e-6 * expected.abs().max(1.0),
+                "{name}[{at}]: {got}, by differences {expected}"
+            );
+        };
+        let value = |parameters: &Parameters<f64>, x: &[f64]| {
+            let x = Cpu::default().tensor_from_vec(x.to_vec(), shape);
+            graph(parameters, Gradients::new(parameters).trace_with_slope(x)).array()
+        };
+        let mut gradients = Gradients::new(parameters);
+        let input = Cpu::default().tensor_from_vec(x.to_vec(), shape);
+        let loss = graph(parameters, gradients.trace_with_slope(input.clone()));
+        gradients.backward(loss).expect("the processor works");
+        let by_input = gradients.slope(&input).expect("memory").to_vec();
+        let step = 1e-6;
+        for at in 0..x.len() {
+            let moved = |by: f64| {
+                let mut x = x.to_vec();
+                x[at] += by;
+                value(parameters, &x)
+            };
+            close("input", at, by_input[at], (moved(step) - moved(-step)) / (2.0 * step));
+        }
+        let found: Vec<(String, Vec<f64>)> = parameters
+            .iter()
+            .filter(|parameter| parameter.is_trained())
+            .map(|parameter| (parameter.name().to_owned(), gradients.of(parameter).expect("memory").to_vec()))
+            .collect();
+        for (name, gradient) in found {
+            for (at, got) in gradient.iter().enumerate() {
+                let mut moved = |by: f64| {
+                    let parameter = parameters.iter_mut().find(|parameter| parameter.name() == name);
+                    parameter.expect("it was there").values_mut()[at] += by;
+                    value(parameters, x)
+                };
+                let above = moved(step);
+                let below = moved(-2.0 * step);
+                moved(step);
+                close(&name, at, *got, (above - below) / (2.0 * step));
+            }
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Adam (Kingma & Ba 2015).
+
+use crate::nn::Real;
+use crate::nn::matmul::vectorized;
+
+/// The settings of a step, with what makes up for moments that began at 0.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step<E> {
+    pub(super) beta1: E,
+    pub(super) beta2: E,
+    pub(super) eps: E,
+    /// What the first moment is multiplied by.
+    pub(super) size: E,
+    /// What the root of the second moment is multiplied by, before ε is added.
+    pub(super) root: E,
+    pub(super) l2: E,
+    pub(super) kept: E,
+}
+
+vectorized! {
+    /// m ← β₁m + (1-β₁)g, v ← β₂v + (1-β₂)g², w ← w - size·m / (root·√v + ε).
+    pub(super) fn adam<E: Real>(w: &mut [E], m: &mut [E], v: &mut [E], g: &[E], step: Step<E>) {
+        let Step { beta1, beta2, eps, size, root, l2, kept } = step;
+        let (rest1, rest2) = (E::one() - beta1, E::one() - beta2);
+        for (((w, m), v), g) in w.iter_mut().zip(m).zip(v).zip(g) {
+            let g = *g + l2 * *w;
+            *m = beta1 * *m + rest1 * g;
+            *v = beta2 * *v + rest2 * g * g;
+            *w = *w * kept - size * *m / (root * v.sqrt() + eps);
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Optimizers, learning-rate schedules and averaged weights of supervised models.
+//!
+//! They move [`Parameters`](super::Parameters) of any shape, with state of their own for checkpoints, and are held to PyTorch,
+//! Keras and Hugging Face over twenty steps. Agents' small networks, all of whose parameters are one flat tensor, use dfdx's Adam
+//! ([`Optimizer`](super::Optimizer)): it is the same rule as [`Rule::Adam`], one call for the whole network.
+
+mod adafactor;
+mod adam;
+mod ema;
+mod lamb;
+mod optimizer;
+mod rms_prop;
+mod schedule;
+mod sgd;
+
+pub use ema::Ema;
+pub use optimizer::{Decay, Eps, Rule, Solver, SolverState};
+pub use schedule::{LearningRate, Shape};

@@ -1,0 +1,318 @@
+//! One optimizer over all parameters of a model.
+
+use serde::{Deserialize, Serialize};
+
+use super::{adafactor, adam, lamb, rms_prop, sgd};
+use crate::nn::{DeviceError, Gradients, Isa, Parameter, Parameters, Real};
+
+/// Where ε is added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Eps {
+    /// To the root of the second moment, which was made up for having begun at 0.
+    Torch,
+    /// Of Adam to the root of the second moment as it is ("epsilon hat"), of RMSprop to the second moment.
+    Keras,
+}
+
+/// How weights are kept small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decay {
+    /// Their multiple is added to the gradient, and goes through the optimizer.
+    L2,
+    /// They shrink by the learning rate times the decay beside the step (Loshchilov & Hutter 2019): AdamW.
+    Decoupled,
+}
+
+/// How parameters follow a gradient.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rule {
+    /// Stochastic gradient descent.
+    Sgd {
+        /// Share of the last step's direction that is kept.
+        momentum: f64,
+        /// Whether the gradient counts as if the momentum had been followed already.
+        nesterov: bool,
+    },
+    /// Adam; AdamW with [`Decay::Decoupled`].
+    Adam {
+        /// What the first and the second moment keep.
+        betas: [f64; 2],
+        /// See [`Eps`]. PyTorch's is 1e-8, Keras' 1e-7.
+        eps: f64,
+        /// Where it is added.
+        convention: Eps,
+    },
+    /// RMSprop.
+    RmsProp {
+        /// What the mean of squares keeps.
+        alpha: f64,
+        /// See [`Eps`].
+        eps: f64,
+        /// Where it is added.
+        convention: Eps,
+        /// Share of the last step's direction that is kept.
+        momentum: f64,
+    },
+    /// Adafactor as Hugging Face's with `relative_step=False`: second moments of rows and columns only.
+    Adafactor {
+        /// Whether steps are relative to the size of the parameter.
+        scale_parameter: bool,
+        /// The second moments keep 1 - tᵈ: -0.8.
+        decay_rate: f64,
+    },
+    /// LAMB.
+    Lamb {
+        /// What the first and the second moment keep.
+        betas: [f64; 2],
+        /// Added to the root of the second moment.
+        eps: f64,
+    },
+}
+
+/// What an optimizer needs to go on as if it had not stopped.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SolverState<E = f32> {
+    /// Steps taken.
+    pub steps: u64,
+    /// Of each parameter what the rule keeps, such as two moments.
+    pub moments: Vec<[Vec<E>; 2]>,
+}
+
+/// An optimizer with its settings and what it keeps.
+#[derive(Clone, Debug)]
+pub struct Solver<E: Real = f32> {
+    rule: Rule,
+    decay: Decay,
+    weight_decay: f64,
+    decay_vectors: bool,
+    state: SolverState<E>,
+}
+
+impl<E: Real> Solver<E> {
+    /// An optimizer of `parameters` that has taken no step.
+    ///
+    /// `weight_decay` applies to matrices and whatever has more axes; to vectors, which are biases and the scales of norms, only
+    /// with `decay_vectors`, as PyTorch does unless told otherwise.
+    pub fn new(rule: Rule, decay: Decay, weight_decay: f64, decay_vectors: bool, parameters: &Parameters<E>) -> Self {
+        let moments = parameters.iter().map(|parameter| {
+            let n = if parameter.is_trained() { parameter.values().len() } else { 0 };
+            let lengths = match rule {
+                Rule::Sgd { momentum: 0.0, .. } => [0, 0],
+                Rule::Sgd { .. } => [n, 0],
+                Rule::Adafactor { .. } if n > 0 => adafactor::kept(parameter.shape()),
+                Rule::Adam { .. } | Rule::RmsProp { .. } | Rule::Lamb { .. } | Rule::Adafactor { .. } => [n, n],
+            };
+            lengths.map(|length| vec![E::zero(); length])
+        });
+        let state = SolverState { steps: 0, moments: moments.collect() };
+        Self { rule, decay, weight_decay, decay_vectors, state }
+    }
+
+    /// One step of all that is learnt down `gradients`.
+    ///
+    /// # Errors
+    /// If there is no memory for a gradient.
+    pub fn step(
+        &mut self,
+        parameters: &mut Parameters<E>,
+        gradients: &mut Gradients<E>,
+        learning_rate: f64,
+    ) -> Result<(), DeviceError> {
+        self.state.steps += 1;
+        for (at, parameter) in parameters.iter_mut().enumerate() {
+            if parameter.is_trained() {
+                let gradient = gradients.of(parameter)?;
+                self.move_one(at, parameter, gradient, learning_rate);
+            }
+        }
+        Ok(())
+    }
+
+    fn move_one(&mut self, at: usize, parameter: &mut Parameter<E>, g: &[E], learning_rate: f64) {
+        let decays = self.decay_vectors || parameter.shape().len() > 1;
+        let weight_decay = if decays { self.weight_decay } else { 0.0 };
+        let (l2, kept) = match self.decay {
+            Decay::L2 => (E::of(weight_decay), E::one()),
+            Decay::Decoupled => (E::zero(), E::of(1.0 - learning_rate * weight_decay)),
+        };
+        let shape: Vec<usize> = parameter.shape().to_vec();
+        let [first, second] = &mut self.state.moments[at];
+        let (w, isa) = (parameter.values_mut(), Isa::detect());
+        let t = self.state.steps as f64;
+        match self.rule {
+            Rule::Sgd { momentum, nesterov } => {
+                let (learning_rate, momentum) = (E::of(learning_rate), E::of(momentum));
+                let step = sgd::Step { learning_rate, momentum, nesterov, l2, kept };
+                if first.is_empty() {
+                    sgd::plain(isa, w, g, step);
+                } else {
+                    sgd::momentum(isa, w, first, g, step);
+                }
+            }
+            Rule::Adam { betas: [beta1, beta2], eps, convention } => {
+                let (c1, c2) = (1.0 - beta1.powf(t), (1.0 - beta2.powf(t)).sqrt());
+                let (size, root) = match convention {
+                    Eps::Torch => (learning_rate / c1, c2.recip()),
+                    Eps::Keras => (learning_rate * c2 / c1, 1.0),
+                };
+                let [beta1, beta2, eps, size, root] = [beta1, beta2, eps, size, root].map(E::of);
+                adam::adam(isa, w, first, second, g, adam::Step { beta1, beta2, eps, size, root, l2, kept });
+            }
+            Rule::RmsProp { alpha, eps, convention, momentum } => {
+                let [learning_rate, alpha, eps, momentum] = [learning_rate, alpha, eps, momentum].map(E::of);
+                let step = rms_prop::Step { learning_rate, alpha, eps, convention, momentum, l2, kept };
+                rms_prop::rms_prop(isa, w, first, second, g, step);
+            }
+            Rule::Adafactor { scale_parameter, decay_rate } => {
+                let beta2 = 1.0 - t.powf(decay_rate);
+                let step = adafactor::Step { learning_rate, beta2, scale_parameter, decay: weight_decay };
+                adafactor::adafactor(w, [first, second], g, &shape, step);
+            }
+            Rule::Lamb { betas: [beta1, beta2], eps } => {
+                let made_up = [beta1, beta2].map(|beta| E::of(1.0 - beta.powf(t)));
+                let [learning_rate, beta1, beta2, eps, decay] =
+                    [learning_rate, beta1, beta2, eps, weight_decay].map(E::of);
+                lamb::lamb(w, first, second, g, lamb::Step { learning_rate, beta1, beta2, eps, made_up, decay });
+            }
+        }
+    }
+
+    /// What a checkpoint keeps.
+    pub fn state(&self) -> &SolverState<E> {
+        &self.state
+    }
+
+    /// Goes on from `state`. False, and nothing changed, if it is of other parameters or another rule.
+    pub fn restore(&mut self, state: SolverState<E>) -> bool {
+        let lengths = |state: &SolverState<E>| -> Vec<[usize; 2]> {
+            state.moments.iter().map(|moments| [moments[0].len(), moments[1].len()]).collect()
+        };
+        let fits = lengths(&state) == lengths(&self.state);
+        if fits {
+            self.state = state;
+        }
+        fits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// PyTorch's, Keras' and Hugging Face's steps, by `optimizers.py` beside the file.
+    fn recorded() -> Value {
+        serde_json::from_str(include_str!("../../../../tests/data/optimizers/optimizers.json")).expect("JSON")
+    }
+
+    fn numbers<E: Real>(value: &Value) -> Vec<E> {
+        value.as_array().expect("a list").iter().map(|x| E::of(x.as_f64().expect("a number"))).collect()
+    }
+
+    fn rule(case: &Value) -> Rule {
+        let number = |name: &str| case[name].as_f64().expect("a number");
+        let betas = || [number("beta1"), number("beta2")];
+        let convention = || if case["eps_mode"] == "keras" { Eps::Keras } else { Eps::Torch };
+        match case["rule"].as_str().expect("a name") {
+            "sgd" => Rule::Sgd { momentum: number("momentum"), nesterov: case["nesterov"] == true },
+            "adam" => Rule::Adam { betas: betas(), eps: number("eps"), convention: convention() },
+            "rmsprop" => Rule::RmsProp {
+                alpha: number("alpha"),
+                eps: number("eps"),
+                convention: convention(),
+                momentum: number("momentum"),
+            },
+            "adafactor" => Rule::Adafactor { scale_parameter: case["scale_parameter"] == true, decay_rate: -0.8 },
+            "lamb" => Rule::Lamb { betas: betas(), eps: number("eps") },
+            other => panic!("{other} is no rule"),
+        }
+    }
+
+    /// How far off the recorded parameters those after 1, 10 and 20 steps are, relatively; what is smaller than
+    /// `least` counts as that.
+    fn furthest<E: Real>(recorded: &Value, case: &Value, least: f64) -> f64 {
+        let mut parameters = Parameters::<E>::default();
+        parameters.add("weight", &[3, 4], numbers(&recorded["start"]["weight"]));
+        parameters.add("bias", &[5], numbers(&recorded["start"]["bias"]));
+        let decay = if case["decoupled"] == true { Decay::Decoupled } else { Decay::L2 };
+        let weight_decay = case["weight_decay"].as_f64().expect("a number");
+        let mut solver = Solver::new(rule(case), decay, weight_decay, true, &parameters);
+        let mut gradients = Gradients::new(&parameters);
+        let mut worst = 0.0_f64;
+        for step in 0..20 {
+            for parameter in parameters.iter() {
+                let gradient = numbers::<E>(&recorded["gradients"][step][parameter.name()]);
+                gradients.of(parameter).expect("memory").copy_from_slice(&gradient);
+            }
+            let learning_rate = case["lr"][step].as_f64().expect("a number");
+            solver.step(&mut parameters, &mut gradients, learning_rate).expect("memory");
+            let Some(expected) = case["after"].get((step + 1).to_string()) else { continue };
+            for parameter in parameters.iter() {
+                for (got, expected) in parameter.values().iter().zip(numbers::<f64>(&expected[parameter.name()])) {
+                    worst = worst.max((got.wide() - expected).abs() / expected.abs().max(least));
+                }
+            }
+        }
+        worst
+    }
+
+    #[test]
+    fn twenty_steps_are_those_of_the_references() {
+        let recorded = recorded();
+        let cases = recorded["cases"].as_object().expect("cases");
+        assert!(cases.len() >= 14, "{} cases", cases.len());
+        for (name, case) in cases {
+            // Keras keeps the learning rate and the betas in f32 whatever the variables are.
+            let (most, least) = if name.starts_with("keras") { (1e-6, 1e-2) } else { (1e-9, 1e-3) };
+            let double = furthest::<f64>(&recorded, case, least);
+            assert!(double < most, "{name}: {double} off in f64");
+            let single = furthest::<f32>(&recorded, case, 0.1);
+            // Where gradient and decay cancel out, what is left is of few digits.
+            assert!(single < 1e-5, "{name}: {single} off in f32");
+        }
+    }
+
+    #[test]
+    fn a_restored_one_goes_on_bit_for_bit() {
+        let mut parameters = Parameters::<f32>::default();
+        parameters.add("weight", &[2, 2], vec![1.0, 2.0, 3.0, 4.0]);
+        parameters.add_buffer("mean", &[3], vec![9.0; 3]);
+        let rule = Rule::Adam { betas: [0.9, 0.999], eps: 1e-8, convention: Eps::Torch };
+        let new = |parameters: &Parameters<f32>| Solver::new(rule, Decay::L2, 0.0, false, parameters);
+        let step = |solver: &mut Solver<f32>, parameters: &mut Parameters<f32>| {
+            let mut gradients = Gradients::new(parameters);
+            gradients
+                .of(parameters.named("weight").expect("it is"))
+                .expect("memory")
+                .copy_from_slice(&[0.1, -0.2, 0.3, 0.0]);
+            solver.step(parameters, &mut gradients, 1e-2).expect("memory");
+        };
+        let mut whole = new(&parameters);
+        step(&mut whole, &mut parameters);
+        let mut resumed = new(&parameters);
+        assert!(resumed.restore(whole.state().clone()));
+        let mut other = parameters.clone();
+        step(&mut whole, &mut parameters);
+        step(&mut resumed, &mut other);
+        assert_eq!(parameters.to_flat(), other.to_flat());
+        assert_eq!(parameters.to_flat()[4..], [9.0; 3], "buffers are not learnt");
+        let mut sgd = Solver::new(Rule::Sgd { momentum: 0.9, nesterov: false }, Decay::L2, 0.0, false, &parameters);
+        assert!(!sgd.restore(whole.state().clone()), "a state of another rule");
+    }
+
+    #[test]
+    fn vectors_decay_only_where_that_is_asked_for() {
+        let decayed = |decay_vectors: bool| {
+            let mut parameters = Parameters::<f32>::default();
+            parameters.add("weight", &[1, 1], vec![1.0]);
+            parameters.add("bias", &[1], vec![1.0]);
+            let rule = Rule::Sgd { momentum: 0.0, nesterov: false };
+            let mut solver = Solver::new(rule, Decay::Decoupled, 0.5, decay_vectors, &parameters);
+            let mut gradients = Gradients::new(&parameters);
+            solver.step(&mut parameters, &mut gradients, 0.1).expect("memory");
+            parameters.to_flat()
+        };
+        assert_eq!((decayed(false), decayed(true)), (vec![0.95, 1.0], vec![0.95, 0.95]));
+    }
+}

@@ -1,0 +1,220 @@
+//! A model's parameters: named tensors of any shape, and their gradients.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use dfdx::prelude::{Cpu, Tensor};
+use safetensors::{SafeTensors, tensor::TensorView};
+
+use super::real::Real;
+use super::tensors_differ::TensorsDiffer;
+use super::weights::WeightsError;
+
+/// A named tensor of a model. A clone shares numbers and gradient with what it was cloned from, until one of them is written to.
+#[derive(Clone, Debug)]
+pub struct Parameter<E: Real = f32> {
+    name: Arc<str>,
+    shape: Arc<[usize]>,
+    trained: bool,
+    values: Arc<Vec<E>>,
+    /// Stands for the parameter in dfdx's gradients, and is empty: dfdx does not lend out what is in a tensor, and kernels
+    /// read the numbers where they are.
+    pub(super) key: Tensor<(usize,), E, Cpu>,
+}
+
+impl<E: Real> Parameter<E> {
+    /// torchvision's or Hugging Face's name, such as `layer1.0.conv1.weight`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its shape, as in PyTorch.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// Whether it is learnt; what is not, such as the statistics of a batch norm, is a buffer.
+    pub fn is_trained(&self) -> bool {
+        self.trained
+    }
+
+    /// Its numbers, row-major.
+    pub fn values(&self) -> &[E] {
+        &self.values
+    }
+
+    /// Its numbers to keep, without a copy.
+    pub fn shared(&self) -> Arc<Vec<E>> {
+        self.values.clone()
+    }
+
+    /// Its numbers, to be changed. Copies them if somebody else holds them still.
+    pub fn values_mut(&mut self) -> &mut [E] {
+        Arc::make_mut(&mut self.values).as_mut_slice()
+    }
+}
+
+/// The parameters and buffers of a model, in an order of their own.
+#[derive(Clone, Debug)]
+pub struct Parameters<E: Real = f32> {
+    all: Vec<Parameter<E>>,
+    device: Cpu,
+}
+
+impl<E: Real> Default for Parameters<E> {
+    fn default() -> Self {
+        Self { all: Vec::new(), device: Cpu::default() }
+    }
+}
+
+/// The place of a parameter in its collection: what a layer keeps of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParameterId(usize);
+
+impl<E: Real> Parameters<E> {
+    /// Adds a tensor that is learnt.
+    ///
+    /// # Panics
+    /// If there are not as many numbers as the shape says.
+    pub fn add(&mut self, name: impl Into<String>, shape: &[usize], values: Vec<E>) -> ParameterId {
+        self.push(name.into(), shape, values, true)
+    }
+
+    /// Adds a tensor that is kept with the others but not learnt.
+    ///
+    /// # Panics
+    /// If there are not as many numbers as the shape says.
+    pub fn add_buffer(&mut self, name: impl Into<String>, shape: &[usize], values: Vec<E>) -> ParameterId {
+        self.push(name.into(), shape, values, false)
+    }
+
+    fn push(&mut self, name: String, shape: &[usize], values: Vec<E>, trained: bool) -> ParameterId {
+        assert_eq!(values.len(), shape.iter().product::<usize>(), "{name} has another number of values than its shape");
+        let key = dfdx::prelude::TensorFromVec::tensor_from_vec(&self.device, Vec::new(), (0,));
+        let (name, shape, values) = (name.into(), shape.into(), Arc::new(values));
+        self.all.push(Parameter { name, shape, trained, values, key });
+        ParameterId(self.all.len() - 1)
+    }
+
+    /// The parameter that `add` or `add_buffer` answered `id` for.
+    pub fn get(&self, id: ParameterId) -> &Parameter<E> {
+        &self.all[id.0]
+    }
+
+    /// The same, to be changed.
+    pub fn get_mut(&mut self, id: ParameterId) -> &mut Parameter<E> {
+        &mut self.all[id.0]
+    }
+
+    /// All of them, buffers too.
+    pub fn iter(&self) -> std::slice::Iter<'_, Parameter<E>> {
+        self.all.iter()
+    }
+
+    /// All of them, to be changed.
+    pub fn iter_mut(&mut self) -> std::slice::IterMut<'_, Parameter<E>> {
+        self.all.iter_mut()
+    }
+
+    /// The one of this name.
+    pub fn named(&self, name: &str) -> Option<&Parameter<E>> {
+        self.all.iter().find(|parameter| parameter.name() == name)
+    }
+
+    /// How many numbers are learnt.
+    pub fn count(&self) -> usize {
+        self.all.iter().filter(|parameter| parameter.trained).map(|parameter| parameter.values.len()).sum()
+    }
+
+    /// The device that activations are made on.
+    pub fn device(&self) -> &Cpu {
+        &self.device
+    }
+
+    /// All numbers one after the other, buffers too.
+    pub fn to_flat(&self) -> Vec<E> {
+        self.all.iter().flat_map(|parameter| parameter.values.iter().copied()).collect()
+    }
+
+    /// Takes over what [`to_flat`](Self::to_flat) gave. False, and nothing changed, if it is of another length.
+    pub fn set_flat(&mut self, flat: &[E]) -> bool {
+        if flat.len() != self.all.iter().map(|parameter| parameter.values.len()).sum::<usize>() {
+            return false;
+        }
+        let mut rest = flat;
+        for parameter in &mut self.all {
+            let (own, after) = rest.split_at(parameter.values.len());
+            parameter.values_mut().copy_from_slice(own);
+            rest = after;
+        }
+        true
+    }
+
+    /// A safetensors file of them with `metadata` in its header.
+    pub fn to_safetensors(&self, metadata: HashMap<String, String>) -> Vec<u8> {
+        let bytes: Vec<Vec<u8>> = self
+            .all
+            .iter()
+            .map(|parameter| {
+                let mut bytes = Vec::with_capacity(parameter.values.len() * size_of::<E>());
+                parameter.values.iter().for_each(|value| value.write_le(&mut bytes));
+                bytes
+            })
+            .collect();
+        let views = self.all.iter().zip(&bytes).map(|(parameter, bytes)| {
+            let view = TensorView::new(E::DTYPE, parameter.shape.to_vec(), bytes);
+            (parameter.name(), view.expect("a shape's product is the number of its values"))
+        });
+        safetensors::serialize(views, Some(metadata)).expect("serializing to memory does not fail")
+    }
+
+    /// Takes over the tensors of the safetensors file at `path`, and answers the metadata of its header. Nothing is changed
+    /// unless every tensor is there, of the right shape and type, and no other is.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is cut off, or which tensors are missing, unexpected or of another shape.
+    pub fn load_safetensors(&mut self, path: &Path) -> Result<HashMap<String, String>, WeightsError> {
+        let bytes = std::fs::read(path).map_err(|source| WeightsError::Read { file: path.into(), source })?;
+        let malformed = |error: safetensors::SafeTensorError| WeightsError::Malformed {
+            file: path.into(),
+            reason: error.to_string(),
+        };
+        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(malformed)?;
+        let file = SafeTensors::deserialize(&bytes).map_err(malformed)?;
+        let found: Vec<(String, TensorView<'_>)> = file.tensors();
+        let differ = self.compare(&found);
+        if !differ.is_empty() {
+            return Err(WeightsError::Differ { file: path.into(), tensors: differ });
+        }
+        for parameter in &mut self.all {
+            if let Some((_, view)) = found.iter().find(|(name, _)| **name == *parameter.name) {
+                parameter.values = Arc::new(E::read_le(view.data()));
+            }
+        }
+        Ok(header.metadata().clone().unwrap_or_default())
+    }
+
+    fn compare(&self, found: &[(String, TensorView<'_>)]) -> TensorsDiffer {
+        let mut differ = TensorsDiffer::default();
+        let known: HashMap<&str, &TensorView<'_>> = found.iter().map(|(name, view)| (name.as_str(), view)).collect();
+        for parameter in &self.all {
+            match known.get(parameter.name()) {
+                None => differ.missing.push((parameter.name().to_owned(), parameter.shape.to_vec())),
+                Some(view) if *view.shape() != *parameter.shape || view.dtype() != E::DTYPE => {
+                    let stands = format!("{:?} of {:?}", view.shape(), view.dtype());
+                    let wanted = format!("{:?} of {:?}", parameter.shape, E::DTYPE);
+                    differ.other.push((parameter.name().to_owned(), wanted, stands));
+                }
+                Some(_) => {}
+            }
+        }
+        for (name, view) in found {
+            if self.named(name).is_none() {
+                differ.unexpected.push((name.clone(), view.shape().to_vec()));
+            }
+        }
+        differ.unexpected.sort();
+        differ
+    }
+}
