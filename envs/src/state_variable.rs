@@ -8,7 +8,7 @@ use crate::{EnvError, Result};
 /// One number of an environment's state: see [`Env::state_variables`](crate::Env::state_variables).
 #[derive(Clone, Debug, PartialEq)]
 pub struct StateVariable {
-    /// What it is called, such as `theta_dot`.
+    /// What it is called, such as `angular velocity`: as the observation calls it, where it is in that too.
     pub name: Cow<'static, str>,
     /// Its present value.
     pub value: f64,

@@ -80,7 +80,7 @@ pub(crate) struct Args {
     #[arg(long)]
     no_watch: bool,
     /// Open a window, and train in it at a pace at which a person sees it learn.
-    #[arg(long, conflicts_with_all = ["seeds", "no_watch", "print_config"])]
+    #[arg(long, conflicts_with_all = ["no_watch", "print_config"])]
     view: bool,
     /// Print the resolved settings with a comment on each key, and stop.
     #[arg(long)]
@@ -111,6 +111,10 @@ pub(crate) fn run(args: Args, output: Output) -> Result {
     }
     match args.seeds {
         None => one(Experiment::new(settings), args.view, &signals, output),
+        Some(count) if args.view => Err(Failure::usage(format!(
+            "--view shows one run as it trains, and --seeds {count} trains several: leave one of them out. `cartwheel watch {}` in another terminal shows all seeds, while they train and after",
+            quoted(Path::new(&settings.run.dir))
+        ))),
         Some(count) => several(&settings, count, &signals, output),
     }
 }
@@ -175,7 +179,7 @@ fn one(mut experiment: Experiment<'_>, seen: bool, signals: &Signals, output: Ou
     let summary = experiment.run()?;
     output.print(&summary, || describe(&summary));
     if let Some(view) = view {
-        view.wait(signals);
+        view.wait(&summary.run, signals);
     }
     Ok(signals.exit_code().filter(|_| summary.interrupted).map_or(ExitCode::SUCCESS, ExitCode::from))
 }

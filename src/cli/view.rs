@@ -55,9 +55,14 @@ impl View {
         command.process_group(0).spawn()
     }
 
-    /// Waits until the window is closed; closes it if this process is asked to stop.
-    pub(crate) fn wait(self, signals: &Signals) {
-        let Some(mut window) = self.window.into_inner() else { return };
+    /// Waits until the window is closed; closes it if this process is asked to stop. A run that had nothing left to train
+    /// has no window yet, and gets one.
+    pub(crate) fn wait(self, run: &Path, signals: &Signals) {
+        let opened = self.window.take().map_or_else(|| self.open(run), Ok);
+        let mut window = match opened {
+            Ok(window) => window,
+            Err(error) => return eprintln!("warning: no window: {error}"),
+        };
         while let Ok(None) = window.try_wait() {
             if signals.exit_code().is_some() {
                 // It may have been closed meanwhile.

@@ -110,6 +110,7 @@ fn flags_out_of_range_are_told_with_the_range() {
     refused("train CartPole-v1 --steps 0", &["total_timesteps", "1 or more", "found 0"]);
     refused("train CartPole-v1 --n-envs 0", &["n_envs", "1 or more", "found 0"]);
     refused("train CartPole-v1 --seeds 0", &["--seeds", "0"]);
+    refused("train CartPole-v1 --seeds 3 --view", &["--view shows one run", "cartwheel watch runs"]);
     refused("train CartPole-v1 --actors 0", &["--actors", "auto", "1 or more"]);
     refused("train CartPole-v1 --actors few", &["--actors", "few", "auto"]);
     refused("train CartPole-v1 --actors 3 --n-envs 2", &["train.actors = 3", "env.n_envs", "it is 2"]);

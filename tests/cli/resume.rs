@@ -3,6 +3,10 @@
 use std::fs;
 use std::time::Duration;
 
+use cartwheel::agents::Policy;
+use cartwheel::trainer::policy_at;
+use cartwheel::trainer::run::{Checkpoints, RunDir};
+
 use crate::support::{CART_POLE, Folder, Run, SCRIPTED};
 
 /// Lasts a second or so, with a checkpoint every few milliseconds of it.
@@ -262,4 +266,27 @@ fn stopped_before_learning_starts_it_comes_to_the_same() {
     std::fs::write(&manifest, text).unwrap();
     folder.ok("train --resume runs/a");
     run.is_as(&whole);
+}
+
+/// What a viewer judges by when a checkpoint is chosen.
+#[test]
+fn the_policy_of_a_checkpoint_is_that_of_its_weights() {
+    let folder = Folder::new();
+    for (name, line) in [
+        ("dqn", "CartPole-v1 --steps 3000 --checkpoint-every 1000"),
+        ("rainbow", "CartPole-v1 --algo rainbow --steps 1200 --set rainbow.learning_starts=600"),
+        ("sac", "Pendulum-v1 --algo sac --steps 1200 --set sac.learning_starts=600"),
+    ] {
+        folder.ok(&format!("train {line} --name {name} --set eval.n_eval_episodes=1"));
+        let run = RunDir::open(folder.run(name).path).unwrap();
+        let states = Checkpoints::new(run.checkpoints(), 2).list().unwrap();
+        let policies: Vec<_> = states.iter().map(|(_, state)| policy_at(&run, state).unwrap()).collect();
+        let latest = Policy::load(&run.latest_weights()).unwrap();
+        assert_eq!(policies.last().unwrap().parameters(), latest.parameters(), "{name}");
+        assert!(name != "dqn" || policies[0].parameters() != latest.parameters(), "an older one has other weights");
+    }
+    let run = RunDir::open(folder.run("sac").path).unwrap();
+    let foreign = folder.run("dqn").states().pop().unwrap();
+    let refused = policy_at(&run, &foreign).unwrap_err().to_string();
+    assert!(refused.contains("another than that of the run's weights"), "{refused}");
 }

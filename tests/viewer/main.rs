@@ -83,6 +83,20 @@ fn training_is_seen_in_a_window_that_stays_when_it_is_over() {
     assert!(output.stdout.starts_with("solved"), "{}", output.stdout);
 }
 
+/// There is nothing left to train: what it came to is looked at.
+#[test]
+fn a_finished_run_that_is_resumed_is_shown() {
+    let (folder, desktop) = (Folder::new(), Desktop::new());
+    folder.ok("train CartPole-v1 --name done --steps 2000");
+    let shown = start(&folder, &desktop, "train --resume runs/done --view");
+    desktop.window("done - Cartwheel");
+    desktop.open_last_episode("done");
+    desktop.press(&["ctrl+q"]);
+    let output = shown.wait();
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    assert!(output.stderr.contains("this run is finished"), "{}", output.stderr);
+}
+
 #[test]
 fn a_viewer_comes_pauses_steps_is_killed_and_comes_back() {
     let (folder, desktop) = (Folder::new(), Desktop::new());

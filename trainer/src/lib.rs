@@ -65,3 +65,4 @@ pub use experiment::{CheckpointCosts, Experiment, GreedyReturn, Summary, initial
 pub use replay::{Outcome, Replay, ReplayState, ReplayView, Stored};
 pub use rollout::{FinishedEpisode, Rollout};
 pub use seeds::{Aggregate, train_all, train_seeds};
+pub use session::policy_at;

@@ -26,6 +26,11 @@ fn benches(c: &mut Criterion) {
     c.bench_function("query 1e6 points, log axes", |b| b.iter(|| black_box(log.points(&million))));
     let part = View { range: (4.0e6, 4.1e6), ..whole };
     c.bench_function("query 1e6 points, zoomed", |b| b.iter(|| black_box(part.points(&million))));
+    // As many points a pixel as are still looked at one by one, in all curves that a window may show.
+    let curves: Vec<Series> = (0..12).map(|_| series()).collect();
+    c.bench_function("query 12 curves of 1e6 points, zoomed", |b| {
+        b.iter(|| curves.iter().map(|curve| black_box(part.points(curve)).len()).sum::<usize>());
+    });
     let seeds = [series(), series(), series(), series(), series()];
     let seeds: Vec<&Series> = seeds.iter().collect();
     c.bench_function("average 5 runs of 1e6 points", |b| b.iter(|| black_box(average(&whole, &seeds))));

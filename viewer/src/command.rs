@@ -120,6 +120,10 @@ actions! {
     Record = RECORD, NONE R;
     /// Copies the command that opens this very view.
     CopyLink = COPY_LINK, NONE C;
+    /// Shows or hides what is on the left: the runs.
+    LeftSide = LEFT_SIDE, NONE OpenBracket;
+    /// Shows or hides the panels on the right.
+    RightSide = RIGHT_SIDE, NONE CloseBracket;
     /// Light or dark.
     Theme = THEME, NONE D;
     /// All commands, to be typed.

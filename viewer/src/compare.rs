@@ -38,9 +38,14 @@ pub(crate) fn fits(run: &Run, filter: &str) -> bool {
     })
 }
 
+/// The environment that a run is on, if that is known.
+pub(crate) fn env(run: &Run) -> Option<&str> {
+    run.settings.as_ref().map(|settings| settings.env.id.as_str())
+}
+
 /// Whether two runs are known to be on one environment.
 pub(crate) fn same_env(run: &Run, other: &Run) -> bool {
-    run.settings.as_ref().zip(other.settings.as_ref()).is_some_and(|(here, there)| here.env.id == there.env.id)
+    env(run).zip(env(other)).is_some_and(|(here, there)| here == there)
 }
 
 /// What a run's configuration has otherwise than another's: the setting, its value here and its value there.
@@ -161,6 +166,18 @@ mod tests {
             ["CartPole-v1 dqn learning_rate=0.001", "CartPole-v1 dqn learning_rate=0.01", "broken", "broken too"]
         );
         assert_eq!(groups[0].whole, "CartPole-v1 dqn\ndqn.learning_rate=0.001\nRun-0\nRun-1");
+    }
+
+    /// Runs that differ in how many threads stepped them did the same.
+    #[test]
+    fn repetitions_with_other_actors_are_a_group() {
+        let mut model = model();
+        let mut settings = model.runs[0].settings.clone().expect("it has some");
+        (settings.train.seed, settings.train.actors) = (9, cartwheel_trainer::ActorCount::Exactly(7));
+        model.apply(Update::Opened("runs/Run-4".into()));
+        model.apply(Update::Settings(4, Box::new(settings)));
+        let groups = groups(model.runs.iter().enumerate());
+        assert_eq!(groups[0].runs, [0, 1, 4]);
     }
 
     #[test]

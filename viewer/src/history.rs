@@ -72,7 +72,9 @@ impl History {
     /// Looks at the frames of this step of the run; the newest ones are now.
     pub fn seek(&mut self, step: u64) {
         let newest = self.frames.values().filter_map(|frames| frames.back()).map(|frame| frame.step).max();
-        self.at = Some(step).filter(|step| Some(*step) < newest);
+        // Before the first frame there is nothing: that one is looked at, and the next is the one after it.
+        let oldest = self.frames.values().filter_map(|frames| frames.front()).map(|frame| frame.step).min();
+        self.at = Some(oldest.map_or(step, |oldest| step.max(oldest))).filter(|step| Some(*step) < newest);
     }
 
     /// Looks at the frame before the one that is looked at, of `env` or of whichever comes first. False if there is none.

@@ -124,6 +124,8 @@ pub enum Update {
     Restarted(RunId),
     /// All was read that was there when it was opened.
     Read(RunId),
+    /// The steps of its checkpoints, in rising order.
+    Checkpoints(RunId, Vec<u64>),
     /// It could not be read.
     Problem(RunId, String),
     /// It can be read again.
@@ -158,7 +160,7 @@ impl Model {
                 run.doctor = Some(Doctor::new(&settings));
                 run.settings = Some(*settings);
             }),
-            Update::Manifest(run, manifest) => self.with(run, |run| run.manifest = Some(*manifest)),
+            Update::Manifest(run, manifest) => self.with(run, |run| run.set_manifest(*manifest)),
             Update::Metrics(run, rows) => {
                 self.with(run, |run| run.extend(&rows));
                 self.thin(BUDGET);
@@ -169,6 +171,7 @@ impl Model {
                 self.thin(BUDGET);
             }
             Update::Restarted(run) => self.with(run, Run::forget),
+            Update::Checkpoints(run, steps) => self.with(run, |run| run.checkpoints = steps),
             Update::Read(run) => self.with(run, |run| run.read = true),
             Update::Problem(run, problem) => self.with(run, |run| run.problem = Some(problem)),
             Update::Recovered(run) => self.with(run, |run| run.problem = None),

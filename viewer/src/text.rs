@@ -1,10 +1,9 @@
-//! Every word that the window shows, in one place.
+//! Every word that the window and the terminal show, in one place: here what is always the same, and in `sentences` what has
+//! names and numbers in it.
 
-use std::path::Path;
+mod sentences;
 
-use cartwheel_envs::KeyBindings;
-
-use crate::number::short;
+pub(crate) use sentences::*;
 
 macro_rules! texts {
     ($($name:ident = $text:literal;)*) => { $(pub(crate) const $name: &str = $text;)* };
@@ -26,6 +25,12 @@ texts! {
     EMPTY_FILM = "This episode could not be played again.";
     JUDGED_BY = "judged by";
     EXPLORES = "explores";
+    CHOSEN = "chosen";
+    EXPLORED = "explored";
+    BY_PERSON = "a person's";
+    PASSED = "best, not taken";
+    AGREES = "taken, as these weights would";
+    DISAGREES = "taken, not as they would";
     NOT_THE_BEST = "not the best by these weights";
     PERSON_PLAYS = "a person plays";
     NO_DRAWING = "draws nothing";
@@ -59,7 +64,9 @@ texts! {
     AGE = "age";
     TD_ERROR = "TD error";
     TRANSITIONS = "transitions";
-    FROM = "from";
+    STATE_OF = "state";
+    NEXT_STATE = "next state";
+    ENV = "env";
     TO = "to";
     ACTION = "action";
     REWARD = "reward";
@@ -110,15 +117,19 @@ texts! {
     SCREENSHOT = "Save a screenshot";
     RECORD = "Record the picture";
     COPY_LINK = "Copy a command that opens this view";
+    LEFT_SIDE = "Show or hide the runs";
+    RIGHT_SIDE = "Show or hide the panels on the right";
     THEME = "Light or dark";
     PALETTE = "Command palette";
     HELP = "Keys";
     QUIT = "Quit";
 
+    SHORT_LEFT_SIDE = "\u{ab} Runs";
+    SHORT_RIGHT_SIDE = "Panels \u{bb}";
     SHORT_HELP = "Keys";
     SHORT_PALETTE = "Commands";
     SHORT_THEME = "Theme";
-    SHORT_COPY_LINK = "Copy link";
+    SHORT_COPY_LINK = "Copy command";
     SHORT_RECORD = "Record";
     SHORT_STOP = "Stop recording";
     RECORDING_NOW = "Recording. Press R again to end it";
@@ -127,6 +138,7 @@ texts! {
     PALETTE_HINT = "Type a part of a command's name";
     ESCAPE_KEY = "Esc";
     ESCAPE = "Leave what is innermost";
+    NONE_YET = "\u{2013}";
     NO_RUN = "No run";
     STATUS_NOT_LIVE = "Not live";
     FRAME_TIME = "Frame";
@@ -151,6 +163,7 @@ texts! {
 
     LOOKING_FOR_RUNS = "Looking for runs. Start one with `cartwheel train CartPole-v1`";
     TUI_KEYS = "space pause · ← → step · + - 0 speed · ↑ ↓ environment · m curves · e episode before (E of all environments) · l live · Tab next run · q quit";
+    TUI_BETWEEN = " · ";
     TUI_NOTHING_LIVE = "Not live. e shows the last episode of the environment, E that of all";
     PAUSED = "paused";
     STEPS = "steps";
@@ -160,10 +173,7 @@ texts! {
     DOCTOR = "Doctor";
     NOTHING_FOUND = "Nothing found.";
     LOOKED_FOR = "Looked for in the metrics of the runs that are shown:";
-    ASKED = "asked";
-    VECTOR_STEPS_PER_SECOND = "vector steps/s";
     UPDATES = "updates";
-    REPLAY = "replay";
     POLICY_LAG = "policy lag";
 
     CURVES = "Curves";
@@ -191,14 +201,26 @@ texts! {
     CLICK_TO_OPEN = "Click to see the episode";
     NO_CURVES = "No curves: no run is checked, none fits the filter of the list of runs, or none has metrics yet";
     NO_RUN_FITS = "No run fits the filter";
+    SELECTED_BESIDE = "Selected, but out of the filter:";
+    CURVES_OF = "Environment";
+    CURVES_OF_HINT = "Metrics of different environments have different scales: those of one are plotted at a time, at first those of the selected run";
     CURVE_OF = "Curve of";
     AXES = "Axes and smoothing";
     NO_METRICS_CHOSEN = "No metric is checked";
     SHOW_CURVES_OF = "Show the curves of";
     LIVE = "Live";
+    CLOSE_EPISODE = "Close";
+    CLOSE_EPISODE_HINT = "Leave the episode";
     IS_LIVE = "live";
     KILLED = "killed";
     FINISHED = "finished";
+    SOLVED = "solved";
+    NOT_SOLVED = "not solved";
+    RESULT = "Result";
+    GREEDY_RETURN = "greedy return";
+    LAST_RETURN = "last evaluation";
+    NO_EVALUATION = "no evaluation";
+    TRAINING_TIME = "training time";
     INTERRUPTED = "interrupted";
     FAILED = "failed";
     READING = "reading";
@@ -207,6 +229,7 @@ texts! {
     CONFIGURATION = "Configuration";
     DIFFERENCES_FROM = "Differences from";
     NO_DIFFERENCES = "None";
+    INSTEAD_OF = "instead of";
     NOT_READ = "Not all of this run can be read";
     NOT_READ_FOLDER = "Its folder:";
     NOT_READ_HINT = "What can be read is shown, and the rest as soon as it can be.";
@@ -227,7 +250,8 @@ texts! {
     NONE_EARLIER = "There is no earlier episode";
     LOOKING_BACK = "looking back: to live";
     SPEED = "Speed";
-    SHORT_FLAT_OUT = "Flat out";
+    LIVE_SPEED_HINT = "Vector steps: in each, every environment makes a step";
+    SHORT_FLAT_OUT = "Max";
     NO_WEIGHTS = "no weights yet";
     JUDGE = "Judged by";
     JUDGE_HINT = "Whose weights give the values and TD errors. They know more now than when the episode was played";
@@ -269,253 +293,9 @@ texts! {
     OF_SEED = "Seed";
     LEFT = "Left";
     RIGHT = "Right";
-    PLAY_BOTH = "Play both";
+    PLAY_BOTH = "Play both from the seed";
+    PLAY_BOTH_HINT = "Each plays one episode that begins with this seed, always with the action that it thinks best";
     PLAY = "Play";
     PAUSE = "Pause";
     NEVER_PART = "They do the same all along";
-}
-
-/// A text of at most so many letters.
-pub(crate) fn elided(text: &str, letters: usize) -> String {
-    if text.chars().count() <= letters {
-        return text.to_owned();
-    }
-    text.chars().take(letters.saturating_sub(1)).chain(['\u{2026}']).collect()
-}
-
-pub(crate) fn seeds(count: usize) -> String {
-    if count == 1 { "1 seed".to_owned() } else { format!("{count} seeds") }
-}
-
-/// The mean of `here` of a group's `all` seeds, and from where to where they are.
-pub(crate) fn average(name: &str, [mean, low, high]: [&str; 3], here: usize, all: usize) -> String {
-    match (here, all) {
-        (_, 1) => format!("{name}: {mean}"),
-        (here, all) if here == all => format!("{name}: {mean} ({low} to {high}, {all} seeds)"),
-        (here, all) => format!("{name}: {mean} ({low} to {high}), dashed: only {here} of {all} seeds have data here"),
-    }
-}
-
-pub(crate) fn of_environment(env: u32) -> String {
-    format!("Environment {env}:")
-}
-
-pub(crate) fn only_environment(env: u32) -> String {
-    format!("environment {env} alone")
-}
-
-pub(crate) fn none_of_environment(env: u32) -> String {
-    format!("No episode of environment {env} has ended yet")
-}
-
-pub(crate) fn none_earlier_of(env: u32) -> String {
-    format!(
-        "There is no earlier episode of environment {env}: E goes through those of all, \u{2191} and \u{2193} choose another"
-    )
-}
-
-pub(crate) fn no_episode(number: usize, last: Option<usize>) -> String {
-    match last {
-        Some(last) => {
-            format!("There is no episode {number}: the run has episodes 0 to {last}, and {last} is shown instead")
-        }
-        None => format!("There is no episode {number}: the run has none"),
-    }
-}
-
-pub(crate) fn no_step(step: u32, last: u32) -> String {
-    format!("There is no step {step}: the episode has {last}, and the last is shown instead")
-}
-
-pub(crate) fn episode_awaited(number: usize, last: Option<usize>) -> String {
-    let last = last.map_or(String::new(), |last| format!("; the newest is {last}"));
-    format!("Episode {number} has not ended yet{last}. It opens when it does")
-}
-
-pub(crate) fn other_spaces(env: &str) -> String {
-    format!("the policy is for other observations or actions than those of {env}: choose weights of a run on it")
-}
-
-pub(crate) fn reins(bindings: &KeyBindings, give_back: &str) -> String {
-    let keys: Vec<_> = bindings.keys.iter().map(|(key, _, meaning)| format!("{key} {meaning}")).collect();
-    format!("{YOU_ACT}:   {}   ({give_back} {GIVES_BACK})", keys.join("   "))
-}
-
-pub(crate) fn too_many_states(count: usize) -> String {
-    format!("{count} states are too many to show side by side. The time line shows the value step by step.")
-}
-
-pub(crate) fn state(number: i32) -> String {
-    format!("state {number}")
-}
-
-pub(crate) fn cannot_replay(problem: &str) -> String {
-    format!("This episode cannot be played again: {problem}")
-}
-
-pub(crate) fn step_failed(step: usize, problem: &str) -> String {
-    format!("Step {step} failed, though it did not when it was recorded: {problem}")
-}
-
-pub(crate) fn ended_early(step: usize, total: usize) -> String {
-    format!(
-        "Not the recorded episode: it ended after {step} of {total} steps. The environment is not deterministic or has changed."
-    )
-}
-
-pub(crate) fn unfaithful(return_: f64, recorded: f64) -> String {
-    format!(
-        "Not the recorded episode: its return is {return_}, not {recorded}. The environment is not deterministic or has changed."
-    )
-}
-
-pub(crate) fn cut_off(shown: usize, total: usize) -> String {
-    format!("Only the first {shown} of {total} steps: the rest does not fit into the memory that films may take.")
-}
-
-pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message");
-    format!("the environment panicked: {text}")
-}
-
-pub(crate) fn episode(number: usize, return_: f64, length: u32) -> String {
-    format!("{number}: return {} in {length}", short(return_))
-}
-
-pub(crate) fn step_of(step: u32, last: u32) -> String {
-    format!("step {step} of {last}")
-}
-
-pub(crate) fn film_speed(asked: f32, real_time: f32, measured: Option<f32>) -> String {
-    let asked = match asked.is_finite() {
-        true => format!("{}/s ({}×)", short(asked.into()), short((asked / real_time).into())),
-        false => SHORT_FLAT_OUT.to_lowercase(),
-    };
-    measured.map_or(asked.clone(), |measured| format!("{asked}, measured {measured:.0}"))
-}
-
-pub(crate) fn live_speed(asked: Option<f32>, measured: f32) -> String {
-    let asked = asked.map_or(SHORT_FLAT_OUT.to_lowercase(), |asked| format!("{}/s", short(asked.into())));
-    format!("{asked}, measured {}/s", short(measured.into()))
-}
-
-pub(crate) fn unknown_film(path: &Path) -> String {
-    format!("{} is neither a .gif nor an .mp4 file: give one of those", path.display())
-}
-
-pub(crate) fn no_ffmpeg(path: &Path) -> String {
-    format!("There is no ffmpeg on PATH to write an MP4: {} was written instead", path.display())
-}
-
-pub(crate) fn not_recorded(path: &Path, problem: &std::io::Error) -> String {
-    format!("could not write {}: {problem}", path.display())
-}
-
-pub(crate) fn nothing_to_play(env: &str) -> String {
-    format!("{env} has no keys to play it with: give it `key_bindings`")
-}
-
-pub(crate) fn turn_based(env: &str) -> String {
-    format!("{env} is stepped with each key, not by the clock: leave out --fps")
-}
-
-pub(crate) fn other_rival(run: &str, of: &str, env: &str) -> String {
-    format!("{run} was trained on {of}: play that, or give a run on {env}")
-}
-
-pub(crate) fn no_weights(run: &str) -> String {
-    format!("{run} has no weights yet: wait for its first checkpoint")
-}
-
-pub(crate) fn seed(seed: u64) -> String {
-    format!("seed {seed}")
-}
-
-pub(crate) fn player(name: &str, return_: &str, steps: u64) -> String {
-    format!("{name}: return {return_} in {steps} steps")
-}
-
-pub(crate) fn real_time(fps: u32) -> String {
-    format!("{fps} steps a second")
-}
-
-pub(crate) fn state_refused(problem: &str) -> String {
-    format!("The state stays as it is: {problem}")
-}
-
-pub(crate) fn environment(id: &str, args: &serde_json::Map<String, serde_json::Value>) -> String {
-    let args: Vec<_> = args.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    if args.is_empty() { id.to_owned() } else { format!("{id} ({})", args.join(", ")) }
-}
-
-pub(crate) fn other_worlds([left, right]: [&str; 2], [left_env, right_env]: [&str; 2]) -> String {
-    format!(
-        "{left} is of {left_env} and {right} of {right_env}: two policies are compared in one environment. Choose runs of the same one."
-    )
-}
-
-pub(crate) fn standing(now: &str, all: &str, steps: u32, ended: bool) -> String {
-    let end = if ended { "in all" } else { "so far, and no end" };
-    format!("return {now} here, {all} after {steps} steps {end}")
-}
-
-pub(crate) fn give_keys(view: &str) -> String {
-    format!("Give the keys to {view}")
-}
-
-pub(crate) fn fork(step: u32) -> String {
-    format!("Branch off here, at step {step}")
-}
-
-pub(crate) fn branch_failed(problem: &str) -> String {
-    format!("It ends here, because the environment failed: {problem}")
-}
-
-pub(crate) fn contest_cut_off(steps: usize) -> String {
-    format!("Only the first {steps} steps: the rest does not fit into the memory that this may take.")
-}
-
-pub(crate) fn branch_from(episode: usize, step: u32) -> String {
-    format!("Branch off episode {episode} at step {step}")
-}
-
-pub(crate) fn branch(number: u32, episode: usize, from: u32, steps: u32, return_: &str) -> String {
-    format!("{number}: return {return_}, {steps} steps off episode {episode} at {from}")
-}
-
-pub(crate) fn remove_branch(number: u32) -> String {
-    format!("Remove branch {number}")
-}
-
-pub(crate) fn branch_at(step: u32, return_: &str) -> String {
-    format!("Step {step} · return {return_}")
-}
-
-pub(crate) fn as_played(return_: &str) -> String {
-    format!("As it was played, the return is {return_} here")
-}
-
-pub(crate) fn was_over(last: u32) -> String {
-    format!("As it was played, it was over at step {last}")
-}
-
-pub(crate) fn follow_hint(steps: u32) -> String {
-    format!("Takes the best actions for up to {steps} steps")
-}
-
-pub(crate) fn parting(step: u32) -> String {
-    format!("They part at step {step}")
-}
-
-pub(crate) fn contender(run: &str, weights: &str) -> String {
-    format!("{run}, {weights}")
-}
-
-pub(crate) fn saved(path: &std::path::Path) -> String {
-    format!("Saved {}", std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display())
-}
-
-pub(crate) fn copied(command: &str) -> String {
-    format!("Copied: {command}")
 }

@@ -1,12 +1,12 @@
 //! Colors, in light and in dark. Nothing else in the viewer names a color of its own.
 
 use cartwheel_trainer::watch::Activity;
-use eframe::egui::{Color32, Ui};
+use eframe::egui::{Color32, Painter, Pos2, Shape, Stroke, Ui, vec2};
 
 /// The colors that mean something, as `Theme::of(ui)` gives them.
 ///
 /// Series have the eight hues of Okabe and Ito (2008), which people with any kind of color blindness tell apart, with
-/// yellow and black replaced by ones that are seen on the background.
+/// yellow and black replaced by ones that are seen on the background. Past eight they come again with other dashes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Theme {
     /// Whether the background is dark.
@@ -120,7 +120,7 @@ impl Theme {
         if ui.visuals().dark_mode { &DARK } else { &LIGHT }
     }
 
-    /// The color of curve or run number `i`; after eight they come round again.
+    /// The color of curve or run number `i`; after eight they come round again, with other [`dashes`].
     pub fn series(&self, i: usize) -> Color32 {
         self.series[i % self.series.len()]
     }
@@ -138,6 +138,37 @@ impl Theme {
         let at = share.clamp(0.0, 1.0) * (VIRIDIS.len() - 1) as f32;
         let below = (at as usize).min(VIRIDIS.len() - 2);
         VIRIDIS[below].lerp_to_gamma(VIRIDIS[below + 1], at - below as f32)
+    }
+}
+
+/// How curve or run number `i` is dashed, as the length of its dashes and of what is between them, in points: not for the
+/// first eight, which have colors of their own.
+pub(crate) fn dashes(i: usize) -> Option<[f32; 2]> {
+    match i / DARK.series.len() % 3 {
+        0 => None,
+        1 => Some([9.0, 4.0]),
+        _ => Some([2.0, 3.0]),
+    }
+}
+
+/// The same in letters, for a piece of it among words.
+pub(crate) fn stroke_letters(i: usize) -> &'static str {
+    match dashes(i) {
+        None => "\u{2014}",
+        Some([dash, gap]) if dash > gap => "--",
+        Some(_) => "\u{b7}\u{b7}\u{b7}",
+    }
+}
+
+/// A piece of curve number `i`, from `left` on, so long.
+pub(crate) fn swatch(painter: &Painter, i: usize, left: Pos2, length: f32, color: Color32) {
+    let line = [left, left + vec2(length, 0.0)];
+    match dashes(i) {
+        None => drop(painter.line_segment(line, Stroke::new(2.0, color))),
+        Some([dash, gap]) => {
+            // In little room, smaller: the same dashes would be one.
+            painter.extend(Shape::dashed_line(&line, Stroke::new(2.0, color), 0.5 * dash, 0.5 * gap));
+        }
     }
 }
 
@@ -167,6 +198,14 @@ mod tests {
             for color in [theme.chosen, theme.explored, theme.person, theme.selected, theme.cursor] {
                 assert!(contrast(color, background) > 2.5, "{color:?}, dark {}", theme.dark);
             }
+        }
+    }
+
+    #[test]
+    fn no_two_of_the_first_curves_look_alike() {
+        let looks: Vec<_> = (0..24).map(|i| (DARK.series(i), dashes(i))).collect();
+        for (i, look) in looks.iter().enumerate() {
+            assert!(!looks[..i].contains(look), "{i}");
         }
     }
 

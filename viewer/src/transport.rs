@@ -52,6 +52,14 @@ fn run(live: &mut Live, env: Option<u32>, action: Action) -> Option<watch::Comma
             // What is looked back at should not run away.
             (!paused).then_some(watch::Command::Pause)
         }
+        Action::ToStart => {
+            live.look(|history| history.seek(0));
+            (!paused).then_some(watch::Command::Pause)
+        }
+        Action::ToEnd => {
+            live.look(|history| history.go_live());
+            None
+        }
         Action::Faster | Action::Slower | Action::FlatOut if live.history.at().is_some() => {
             // A speed is of what is now: what was looked back at would stay in sight while the run goes on.
             live.look(|history| history.go_live());
@@ -84,9 +92,9 @@ pub(crate) fn why_not(model: &Model, state: &State, action: Action) -> Option<&'
     let flat_out =
         if film { model.playback_speed.is_infinite() } else { live.is_some_and(|l| l.status.speed.is_none()) };
     match action {
-        Action::ToStart | Action::ToEnd if !film => Some(text::NEEDS_EPISODE),
         _ if plays && !film && live.is_none() => Some(text::NOTHING_MOVES),
         Action::Faster | Action::FlatOut if flat_out => Some(text::IS_FLAT_OUT),
+        Action::ToEnd if !film && live.is_some_and(|live| live.history.at().is_none()) => Some(text::IS_LIVE_ALREADY),
         Action::NextEpisode if !film => Some(text::NEEDS_EPISODE),
         Action::NextEpisode if neighbor(model, state, true, false).is_none() => Some(text::NO_LATER_EPISODE),
         Action::PreviousEpisode if neighbor(model, state, false, false).is_none() => Some(text::NO_EARLIER_EPISODE),
@@ -189,7 +197,8 @@ mod tests {
         let (live, state) = model(false);
         assert_eq!(why_not(&live, &state, Action::PlayPause), None);
         assert_eq!(why_not(&live, &state, Action::FlatOut), Some(text::IS_FLAT_OUT));
-        assert_eq!(why_not(&live, &state, Action::ToStart), Some(text::NEEDS_EPISODE));
+        assert_eq!(why_not(&live, &state, Action::ToStart), None, "the first that was just seen");
+        assert_eq!(why_not(&live, &state, Action::ToEnd), Some(text::IS_LIVE_ALREADY));
         assert_eq!(why_not(&live, &state, Action::GoLive), Some(text::IS_LIVE_ALREADY));
         assert_eq!(why_not(&live, &state, Action::TakeOver), Some(text::TAKE_OVER_NEEDS_ENV));
         assert_eq!(why_not(&live, &state, Action::PreviousEpisode), None);
@@ -273,6 +282,12 @@ mod tests {
         (0..3).for_each(|_| assert_eq!(act(&mut model, &state, Action::StepForward), []));
         assert_eq!(shown(&model), Some(4));
         assert_eq!(act(&mut model, &state, Action::StepForward), told(watch::Command::Step(1)), "on from now");
+        assert_eq!(act(&mut model, &state, Action::ToStart), []);
+        assert_eq!(shown(&model), Some(1), "the first that is still known");
+        assert_eq!(act(&mut model, &state, Action::StepForward), []);
+        assert_eq!(shown(&model), Some(2));
+        assert_eq!(act(&mut model, &state, Action::ToEnd), []);
+        assert_eq!(shown(&model), Some(4));
         act(&mut model, &state, Action::StepBack);
         assert_eq!(act(&mut model, &state, Action::PlayPause), told(watch::Command::Resume));
         assert_eq!(shown(&model), Some(4));

@@ -53,6 +53,7 @@ pub use lock::RunLock;
 pub use manifest::{Machine, Manifest, Outcome};
 pub use metrics::{MetricsLog, MetricsRow};
 pub use row_log::ExtraLogs;
+pub(crate) use state::read_start;
 pub use state::{read_state, verify_state, write_state};
 pub use tail::{Added, EpisodeTail, MetricsTail};
 pub use tensorboard::TensorBoard;

@@ -54,6 +54,16 @@ pub fn read_state<T: DeserializeOwned>(path: &Path) -> Result<T, RunError> {
     }
 }
 
+/// Reads the first fields alone of what [`write_state`] wrote, and not what is behind them: replay may be gigabytes. So the
+/// checksum, which is of all, is not verified.
+pub(crate) fn read_start<T: DeserializeOwned>(path: &Path) -> Result<T, RunError> {
+    let mut file = File::open(path).map_err(RunError::reading(path))?;
+    let length = check_header(&mut file, path)?.0;
+    let source = Source { file: BufReader::with_capacity(BLOCK, file), left: length, field: Vec::new() };
+    T::deserialize(&mut postcard::Deserializer::from_flavor(source))
+        .map_err(|error| RunError::Mismatch { file: path.to_owned(), problem: error.to_string() })
+}
+
 /// Whether a file is one that [`read_state`] will decode, without decoding it.
 pub fn verify_state(path: &Path) -> Result<(), RunError> {
     open_verified(path).map(drop)
@@ -78,15 +88,26 @@ fn header(length: u64, crc: u32) -> Vec<u8> {
 
 /// Opens a file, checks all that can be checked, and answers the payload's length.
 fn open_verified(path: &Path) -> Result<(File, u64), RunError> {
-    let file = File::open(path).map_err(RunError::reading(path))?;
+    let mut file = File::open(path).map_err(RunError::reading(path))?;
+    let (length, crc) = check_header(&mut file, path)?;
+    let mut blocks = BufReader::with_capacity(BLOCK, file);
+    let mut sums = Summed { out: io::sink(), length: 0, crc: 0, failure: None };
+    io::copy(&mut blocks, &mut sums).map_err(RunError::io("read", path))?;
+    if sums.crc != crc {
+        return Err(RunError::damaged(path, "its checksum is wrong"));
+    }
+    Ok((blocks.into_inner(), length))
+}
+
+/// Reads the header and checks it; answers the payload's length and checksum.
+fn check_header(file: &mut File, path: &Path) -> Result<(u64, u32), RunError> {
     let failed = |cause| RunError::io("read", path)(cause);
     let found = file.metadata().map_err(failed)?.len();
-    let mut blocks = BufReader::with_capacity(BLOCK, file);
     let mut header = [0; HEADER];
     if found < HEADER as u64 {
         return Err(RunError::CutOff { file: path.to_owned(), expected: HEADER as u64, found });
     }
-    blocks.read_exact(&mut header).map_err(failed)?;
+    file.read_exact(&mut header).map_err(failed)?;
     if header[..8] != MAGIC {
         return Err(RunError::damaged(path, "it does not start as a state file does"));
     }
@@ -102,12 +123,7 @@ fn open_verified(path: &Path) -> Result<(File, u64), RunError> {
     if found > expected {
         return Err(RunError::damaged(path, format!("it has {} bytes too many", found - expected)));
     }
-    let mut sums = Summed { out: io::sink(), length: 0, crc: 0, failure: None };
-    io::copy(&mut blocks, &mut sums).map_err(failed)?;
-    if sums.crc != u32::from_le_bytes(field(&header, 20)) {
-        return Err(RunError::damaged(path, "its checksum is wrong"));
-    }
-    Ok((blocks.into_inner(), length))
+    Ok((length, u32::from_le_bytes(field(&header, 20))))
 }
 
 fn field<const N: usize>(header: &[u8; HEADER], at: usize) -> [u8; N] {

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use cartwheel_agents::LearnerState;
+use cartwheel_agents::{LearnerState, Policy};
 use cartwheel_envs::{Generator, Statistics};
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ use crate::actor::EnvState;
 use crate::events::Event;
 use crate::progress::Books;
 use crate::replay::{Replay, ReplayState, ReplayView};
-use crate::run::{LogPositions, MetricsLog, RunError, WriteCost, write_atomic};
+use crate::run::{LogPositions, MetricsLog, RunDir, RunError, WriteCost, read_start, write_atomic};
 use crate::watch::Activity;
 
 /// A checkpoint as it is read.
@@ -25,6 +25,33 @@ pub(crate) struct Checkpoint {
     pub(super) learner: LearnerState,
     pub(super) envs: Option<Vec<EnvState>>,
     pub(super) replay: Option<ReplayState>,
+}
+
+/// The fields at its beginning.
+#[derive(Deserialize)]
+struct Start {
+    _books: Books,
+    _logs: LogPositions,
+    _sampler: Generator,
+    learner: LearnerState,
+}
+
+/// The policy as it was at a checkpoint of a run: one of [`Checkpoints::list`](crate::run::Checkpoints::list). What wrappers
+/// had seen by then is not read: they normalize as they do now.
+///
+/// # Errors
+/// If the run has no weights, or the state cannot be read or is of another network.
+pub fn policy_at(run: &RunDir, state: &Path) -> Result<Policy, TrainError> {
+    let mut policy = Policy::load(&run.latest_weights())?;
+    let Start { learner, .. } = read_start(state)?;
+    let acts = learner.networks.into_iter().next().map(|network| network.online);
+    let parameters = acts.filter(|parameters| parameters.len() == policy.parameters().len());
+    let mismatch = || RunError::Mismatch {
+        file: state.to_owned(),
+        problem: "its network is another than that of the run's weights".into(),
+    };
+    policy.set_parameters(&parameters.ok_or_else(mismatch)?);
+    Ok(policy)
 }
 
 /// The same as it is written: field for field, with what is large borrowed.

@@ -32,6 +32,7 @@ use crate::rollout::FinishedEpisode;
 use crate::run::{Checkpoints, RunDir, RunWriter};
 use crate::watch::{Intervention, Shelf, Watch};
 pub(crate) use checkpoint::Checkpoint;
+pub use checkpoint::policy_at;
 use learning::Learning;
 pub(crate) use learning::fill;
 use logs::extra_logs;

@@ -112,6 +112,8 @@ impl App {
                 let dark = ctx.global_style().visuals.dark_mode;
                 ctx.set_theme(if dark { eframe::egui::Theme::Light } else { eframe::egui::Theme::Dark });
             }
+            Action::LeftSide => self.sides.toggle_left(ctx.content_rect().width()),
+            Action::RightSide => self.sides.toggle_right(ctx.content_rect().width()),
             Action::Palette => self.state.palette = Some(String::new()),
             Action::Help => self.state.help = !self.state.help,
             Action::Screenshot => self.camera.shoot(ctx, self.about()),

@@ -24,6 +24,7 @@ use crate::source::Order;
 use crate::state::State;
 use crate::{memory, text};
 use camera::Camera;
+use layout::Sides;
 
 /// How long updates are taken in before a picture is due again: the rest waits for the next.
 const INTAKE: Duration = Duration::from_millis(5);
@@ -44,6 +45,8 @@ pub struct App {
     panels: Vec<Box<dyn Panel>>,
     /// The panel in front at each place with tabs.
     front: [(Place, &'static str); 2],
+    /// Whether what is on the left, and on the right, is shown.
+    sides: Sides,
     commands: Commands,
     /// One of each source.
     updates: Vec<Receiver<Update>>,
@@ -75,6 +78,7 @@ impl App {
             state: State::default(),
             panels: panels::all(),
             front: [(Place::Bottom, ""), (Place::Right, "")],
+            sides: Sides::default(),
             commands: Commands::new(),
             updates,
             orders,

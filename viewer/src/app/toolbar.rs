@@ -1,10 +1,11 @@
 //! The bars at the top and at the bottom.
 
 use cartwheel_trainer::watch::{self, Status};
-use eframe::egui::{Align, Button, DragValue, Label, Layout, RichText, Ui};
+use eframe::egui::{Align, Button, DragValue, Label, Layout, RichText, Role, Ui, WidgetInfo};
 
 use super::App;
 use crate::command::{Action, Command};
+use crate::model::Run;
 use crate::number::count;
 use crate::text;
 
@@ -14,7 +15,7 @@ const BUTTONS: &[Action] =
 /// What has one in a narrow window: the others are found by these.
 const FEW: &[Action] = &[Action::Help, Action::Palette];
 /// How narrow that is, in points.
-const NARROW: f32 = 850.0;
+const NARROW: f32 = 1000.0;
 /// The room of what can be done to a live run, in points.
 const CONTROLS: f32 = 400.0;
 
@@ -23,9 +24,12 @@ impl App {
     pub(super) fn toolbar(&mut self, ui: &mut Ui) {
         let recording = self.camera.is_recording();
         let buttons = if ui.available_width() < NARROW { FEW } else { BUTTONS };
+        let [left, right] = self.sides.shown(ui.available_width());
         ui.horizontal(|ui| {
+            self.side(ui, Action::LeftSide, text::SHORT_LEFT_SIDE, left);
             // From the right, so that a long name is cut where the room ends.
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                self.side(ui, Action::RightSide, text::SHORT_RIGHT_SIDE, right);
                 for action in buttons {
                     let keys = ui.ctx().format_shortcut(&action.shortcut());
                     if ui
@@ -39,6 +43,16 @@ impl App {
                 ui.with_layout(Layout::left_to_right(Align::Center), |ui| self.run(ui));
             });
         });
+    }
+
+    /// A button for a side of the window, lit while it is shown.
+    fn side(&mut self, ui: &mut Ui, action: Action, label: &str, shown: bool) {
+        let response = ui.selectable_label(shown, label);
+        response.widget_info(|| WidgetInfo::selected(Role::Button, true, shown, action.name()));
+        let keys = ui.ctx().format_shortcut(&action.shortcut());
+        if response.on_hover_text(format!("{} ({keys})", action.name())).clicked() {
+            self.commands.push(Command::Do(action));
+        }
     }
 
     /// The run and what can be done to it.
@@ -82,8 +96,9 @@ impl App {
                     ui.weak(text::SOFTWARE).on_hover_text(format!("{} ({name})", text::SOFTWARE_HINT));
                 }
                 ui.separator();
+                let run = self.state.run.and_then(|run| self.model.runs.get(run));
                 let place = match &self.model.live {
-                    None => text::STATUS_NOT_LIVE.to_owned(),
+                    None => run.and_then(Run::headline).unwrap_or_else(|| text::STATUS_NOT_LIVE.to_owned()),
                     Some(live) => where_it_is(&live.status, live.welcome.total_timesteps),
                 };
                 let told = self.state.notice.as_deref().filter(|notice| !notice.is_empty());
@@ -93,7 +108,7 @@ impl App {
                         ui.add(Label::new(RichText::new(told).strong()).truncate());
                         ui.separator();
                     }
-                    ui.add(Label::new(place).truncate());
+                    ui.add(Label::new(&place).truncate()).on_hover_text(&place);
                 });
             });
         });
@@ -122,9 +137,8 @@ fn where_it_is(status: &Status, total: u64) -> String {
         count(status.updates),
         count(status.episodes)
     );
-    if let Some(mean) = status.mean_return {
-        text += &format!(" · mean return {mean:.1}");
-    }
+    let mean = status.mean_return.filter(|_| status.episodes > 0);
+    text += &format!(" · mean return {}", mean.map_or(text::NONE_YET.to_owned(), |mean| format!("{mean:.1}")));
     if status.dropped > 0 {
         text += &format!(" · {} messages dropped", count(status.dropped));
     }

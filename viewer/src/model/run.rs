@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cartwheel_trainer::Settings;
 use cartwheel_trainer::doctor::{Doctor, Finding};
-use cartwheel_trainer::run::{EpisodeEntry, Manifest, MetricsRow};
+use cartwheel_trainer::run::{EpisodeEntry, Manifest, MetricsRow, Outcome};
+use cartwheel_trainer::{Settings, Summary};
 
 use crate::series::{Clock, EPISODE_RETURN, Point, Series};
 use crate::spaces::Spaces;
+use crate::text;
 
 /// A run's folder, as far as it was read.
 #[derive(Debug)]
@@ -27,6 +28,10 @@ pub struct Run {
     pub spaces: Option<Result<Arc<Spaces>, String>>,
     /// Its `run.json`.
     pub manifest: Option<Manifest>,
+    /// What it came to, once it has ended, as its manifest tells.
+    pub summary: Option<Summary>,
+    /// The steps of its checkpoints, in rising order.
+    pub checkpoints: Vec<u64>,
     /// Whether a process has it.
     pub alive: bool,
     /// Each metric by its name, and the episodes' returns as [`EPISODE_RETURN`].
@@ -61,6 +66,8 @@ impl Run {
             config: Vec::new(),
             spaces: None,
             manifest: None,
+            summary: None,
+            checkpoints: Vec::new(),
             alive: false,
             metrics: BTreeMap::new(),
             findings: Vec::new(),
@@ -73,6 +80,36 @@ impl Run {
             problem: None,
             shown: true,
         }
+    }
+
+    /// How it is with it, in a word; nothing as long as its manifest is not read.
+    pub fn outcome(&self) -> Option<&'static str> {
+        let outcome = &self.manifest.as_ref()?.outcome;
+        Some(match outcome {
+            _ if self.alive => text::IS_LIVE,
+            Outcome::Running => text::KILLED,
+            Outcome::Finished if self.summary.as_ref().is_some_and(|summary| summary.solved) => text::SOLVED,
+            Outcome::Finished => text::FINISHED,
+            Outcome::Interrupted => text::INTERRUPTED,
+            Outcome::Failed { .. } => text::FAILED,
+        })
+    }
+
+    /// What it came to, in a sentence, and how to go on with it where it can; nothing for a run that is live.
+    pub fn headline(&self) -> Option<String> {
+        let (outcome, manifest) = (self.outcome().filter(|_| !self.alive)?, self.manifest.as_ref()?);
+        Some(match (&manifest.outcome, &self.summary) {
+            (Outcome::Finished, Some(summary)) => text::came_to(summary),
+            (Outcome::Interrupted | Outcome::Running, _) => text::goes_on(outcome, self.step, &self.path),
+            (Outcome::Failed { message }, _) => text::run_failed(message),
+            (Outcome::Finished, None) => outcome.to_owned(),
+        })
+    }
+
+    pub(super) fn set_manifest(&mut self, manifest: Manifest) {
+        // One of another version is shown without it.
+        self.summary = manifest.result.clone().and_then(|result| serde_json::from_value(result).ok());
+        self.manifest = Some(manifest);
     }
 
     /// An episode by its place among the run's, while it is kept.
@@ -100,11 +137,12 @@ impl Run {
         let envs = self.settings.as_ref().map_or(1, |settings| settings.env.n_envs) as u64;
         let returns = self.metrics.entry(EPISODE_RETURN.to_owned()).or_default();
         for entry in entries {
+            // An episode is called by its place among the run's, from 0, wherever it is named.
+            let number = (self.first_episode + self.episodes.len()) as u64;
             self.episodes.push(entry);
             // All environments step together.
             let step = entry.start_step.saturating_add(u64::from(entry.length).saturating_mul(envs));
-            let episodes = (self.first_episode + self.episodes.len()) as u64;
-            returns.push(Point { step, episodes, wall_s: self.clock.at(step), value: entry.return_ });
+            returns.push(Point { step, episodes: number, wall_s: self.clock.at(step), value: entry.return_ });
         }
     }
 

@@ -50,7 +50,7 @@ impl Panel for Compare {
             }
             let name = ui.label(text::OF_SEED);
             ui.add(DragValue::new(&mut self.seed)).labelled_by(name.id);
-            if ui.button(text::PLAY_BOTH).clicked() {
+            if ui.button(text::PLAY_BOTH).on_hover_text(text::PLAY_BOTH_HINT).clicked() {
                 let contenders = self.chosen.each_ref().map(|(run, checkpoint)| contender(model, *run, checkpoint));
                 commands.push(Command::Compare(contenders, self.seed));
             }
@@ -137,7 +137,7 @@ fn choose(ui: &mut Ui, side: usize, (run, checkpoint): &mut (RunId, Checkpoint),
     let side_name = ui.label([text::LEFT, text::RIGHT][side]);
     let combo = ComboBox::from_id_salt((text::COMPARE, side)).selected_text(shown).show_ui(ui, |ui| {
         for (number, of) in model.runs.iter().enumerate() {
-            for offered in [Checkpoint::Best, Checkpoint::Latest] {
+            for offered in Checkpoint::offered(&of.checkpoints) {
                 let label = text::contender(&of.name, &offered.name());
                 if ui.selectable_label(number == *run && offered == *checkpoint, label).clicked() {
                     (*run, *checkpoint) = (number, offered);

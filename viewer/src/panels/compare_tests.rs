@@ -33,6 +33,24 @@ fn two_policies_are_chosen_and_played() {
 }
 
 #[test]
+fn checkpoints_are_offered_by_their_steps() {
+    let mut model = model();
+    model.apply(Update::Checkpoints(1, vec![100_000, 200_000]));
+    let mut harness = stage(Compare::default(), model, State::default());
+    harness.run();
+    harness.get_by_value(&text::contender("a", text::LATEST_WEIGHTS)).click();
+    harness.run();
+    harness.get_by_label(&text::contender("b", &text::weights_at(100_000))).click();
+    harness.run();
+    harness.get_by_label(text::PLAY_BOTH).click();
+    harness.run();
+    let [Command::Compare([_, right], 0)] = &harness.state().commands[..] else {
+        panic!("{:?}", harness.state().commands)
+    };
+    assert_eq!((right.run, &right.checkpoint), (1, &Checkpoint::At(100_000)));
+}
+
+#[test]
 fn the_cursor_and_the_keys_are_asked_for() {
     let mut model = model();
     model.apply(Update::Contest(Arc::new(fixture::contest(20, 8))));

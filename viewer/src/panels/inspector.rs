@@ -51,7 +51,8 @@ impl Panel for Inspector {
         }
         if !layers.is_empty() {
             ui.separator();
-            norms(ui, layers);
+            let learns = context.live().is_some_and(|live| live.status.updates > 0);
+            norms(ui, layers, learns);
         }
     }
 }
@@ -107,8 +108,8 @@ impl Inspector {
     }
 }
 
-/// The norms of each layer's parameters and of its last gradient.
-fn norms(ui: &mut Ui, layers: &[LayerNorms]) {
+/// The norms of each layer's parameters and of its last gradient, if there was one yet.
+fn norms(ui: &mut Ui, layers: &[LayerNorms], learns: bool) {
     let theme = Theme::of(ui);
     let greatest = |of: fn(&LayerNorms) -> f32| layers.iter().map(of).fold(f32::MIN_POSITIVE, f32::max);
     let (most_parameters, most_gradient) = (greatest(|layer| layer.parameters), greatest(|layer| layer.gradient));
@@ -122,7 +123,7 @@ fn norms(ui: &mut Ui, layers: &[LayerNorms]) {
                 ui.label(&layer.name);
                 ui.label(short(layer.parameters.into()));
                 bar(ui, layer.parameters / most_parameters, theme.value, theme);
-                ui.label(short(layer.gradient.into()));
+                ui.label(if learns { short(layer.gradient.into()) } else { text::NONE_YET.to_owned() });
                 bar(ui, layer.gradient / most_gradient, theme.chosen, theme);
                 ui.end_row();
             }
@@ -216,6 +217,12 @@ mod tests {
         harness.run();
         harness.get_by_label("0.weight");
         assert_eq!(harness.get_all_by_label("3.500").count(), 2);
+        assert_eq!(harness.get_all_by_label(text::NONE_YET).count(), 2, "there was no gradient yet");
+        let layers = vec![layer("0.weight"), layer("0.bias")];
+        let status = Status { layers, updates: 1, ..Status::default() };
+        harness.state_mut().model.apply(Update::Reply(Reply::Status(status)));
+        harness.run();
+        assert_eq!(harness.get_all_by_label("0.250").count(), 2);
     }
 
     #[test]

@@ -156,7 +156,7 @@ fn busiest(shares: [f32; Activity::ALL.len()]) -> String {
     let mut named: Vec<_> = Activity::ALL.into_iter().zip(shares).filter(|(_, share)| *share >= 0.005).collect();
     named.sort_by(|(_, a), (_, b)| b.total_cmp(a));
     let words: Vec<_> =
-        named.iter().map(|(activity, share)| format!("{} {:.0} %", name(*activity), share * 100.0)).collect();
+        named.iter().map(|(activity, share)| format!("{} {:.0} %", text::activity(*activity), share * 100.0)).collect();
     words.join(", ")
 }
 
@@ -176,25 +176,12 @@ fn shares(ui: &mut Ui, live: &Live) {
             ui.horizontal(|ui| {
                 let (square, _) = ui.allocate_exact_size(vec2(10.0, 10.0), Sense::hover());
                 ui.painter().rect_filled(square, 1.0, theme.activity(activity));
-                ui.label(name(activity));
+                ui.label(text::activity(activity));
             });
             of.iter().for_each(|shares| drop(ui.label(format!("{:.1} %", shares[i] * 100.0))));
             ui.end_row();
         }
     });
-}
-
-fn name(activity: Activity) -> &'static str {
-    match activity {
-        Activity::Waiting => text::WAITING,
-        Activity::Stepping => text::STEPPING,
-        Activity::Inferring => text::INFERRING,
-        Activity::Updating => text::UPDATING,
-        Activity::Replay => text::USING_REPLAY,
-        Activity::Evaluating => text::EVALUATING,
-        Activity::Writing => text::WRITING,
-        Activity::Held => text::HELD,
-    }
 }
 
 #[cfg(test)]

@@ -27,7 +27,9 @@ const EVERY: f64 = 1.0;
 /// Transitions of a cell that are listed.
 const LISTED: u32 = 50;
 /// Numbers of an observation in the list.
-const NUMBERS: usize = 6;
+const NUMBERS: usize = 4;
+/// Numbers that are told with their names.
+const NAMED: usize = 32;
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
@@ -175,9 +177,8 @@ impl ReplayBuffer {
         let theme = Theme::of(ui);
         ScrollArea::both().id_salt("transitions").auto_shrink(false).show(ui, |ui| {
             Grid::new("transitions").striped(true).show(ui, |ui| {
-                // Observations are wide: what is narrow comes first.
-                let heads = [text::ACTION, text::REWARD, text::TD_ERROR, text::AGE, text::ENVIRONMENT, text::END];
-                heads.iter().chain([&text::FROM, &text::TO]).for_each(|head| drop(ui.weak(*head)));
+                let heads = [text::STATE_OF, text::ACTION, text::REWARD, text::TD_ERROR, text::END, text::NEXT_STATE];
+                heads.iter().chain([&text::AGE, &text::ENV]).for_each(|head| drop(ui.weak(*head)));
                 ui.end_row();
                 for transition in &live.transitions {
                     transition_row(ui, transition, spaces, theme);
@@ -220,27 +221,32 @@ fn under(map: &ReplayMap, at: usize) -> String {
 }
 
 fn transition_row(ui: &mut Ui, transition: &Transition, spaces: &Spaces, theme: &Theme) {
+    state(ui, &transition.observation, spaces);
     ui.label(name_of(&transition.action, spaces));
     let color = if transition.reward < 0.0 { theme.loss } else { theme.text };
     ui.colored_label(color, short(transition.reward.into()));
     ui.label(short(transition.td_error.into()));
-    ui.label(transition.age.to_string());
-    ui.label(transition.env.to_string());
     ui.label(match (transition.terminated, transition.truncated) {
         (true, _) => text::TERMINATED,
         (_, true) => text::TRUNCATED,
         _ => "",
     });
-    ui.monospace(numbers(&transition.observation));
-    ui.monospace(numbers(&transition.next_observation));
+    state(ui, &transition.next_observation, spaces);
+    ui.label(transition.age.to_string());
+    ui.label(transition.env.to_string());
     ui.end_row();
 }
 
-/// The first numbers of an observation.
-fn numbers(observation: &Observation) -> String {
+/// The first numbers of an observation, and all with their names for who points at them.
+fn state(ui: &mut Ui, observation: &Observation, spaces: &Spaces) {
     let row = row(observation);
     let first: Vec<_> = (0..row.len().min(NUMBERS)).map(|i| short(row.number(i))).collect();
-    first.join(" ") + if row.len() > NUMBERS { " …" } else { "" }
+    let words = first.join(" ") + if row.len() > NUMBERS { " …" } else { "" };
+    let named = || {
+        let named = spaces.fields.iter().take(row.len().min(NAMED)).enumerate();
+        named.map(|(i, field)| format!("{} {}", field.name, short(row.number(i)))).collect::<Vec<_>>().join("\n")
+    };
+    ui.monospace(words).on_hover_ui(|ui| drop(ui.label(named())));
 }
 
 /// What colors each cell: the logarithm of counts, else the values; NaN where there is nothing. As many as there are
@@ -318,9 +324,14 @@ mod tests {
         let reply = Reply::Transitions { cell, transitions: vec![transition] };
         harness.state_mut().model.apply(Update::Reply(reply));
         harness.run();
-        for words in ["77", "push right", text::TERMINATED, "-0.250"] {
+        for words in ["77", "push right", text::TERMINATED, "-0.250", "0.500 0.500 0.500 0.500"] {
             harness.get_by_label(words);
         }
+        let place = |words: &str| harness.get_by_label(words).rect();
+        assert!(place("0 0 0 0").right() < place("push right").left(), "the state comes first");
+        harness.get_by_label("0.500 0.500 0.500 0.500").hover();
+        (0..60).for_each(|_| harness.step());
+        harness.get_by_label_contains("angular velocity 0.500");
     }
 
     #[test]

@@ -3,10 +3,12 @@
 mod cell;
 mod grid;
 mod large;
+mod legend;
 mod undrawn;
 
 use std::sync::{Arc, Weak};
 
+use cartwheel_trainer::watch::Judgement;
 use eframe::egui::Ui;
 
 use self::cell::Cell;
@@ -14,7 +16,7 @@ use self::grid::Grid;
 use super::subject::Subject;
 use super::{Context, Panel, Place};
 use crate::command::{Action, Command, Commands};
-use crate::model::Live;
+use crate::model::{Live, Run};
 use crate::overlays::Scale;
 use crate::paint::Detail;
 use crate::source::Film;
@@ -83,6 +85,9 @@ impl Rollouts {
                 commands.push(Command::Do(Action::PreviousEpisode));
             }
         });
+        if let Some(headline) = run.and_then(|run| context.model.runs.get(run)).and_then(Run::headline) {
+            ui.label(headline);
+        }
         match (seen, context.state.env) {
             (Some(seen), Some(env)) => self.one(ui, seen, env, context, commands),
             (Some(seen), None) => self.all(ui, seen, context, commands),
@@ -97,7 +102,12 @@ impl Rollouts {
         let size = [first.scene.max[0] - first.scene.min[0], first.scene.max[1] - first.scene.min[1]];
         let aspect = if first.scene.is_finite() { size[0] / size[1] } else { ASPECT };
         let caption = if detail == Detail::Full { cell::CAPTION } else { 0.0 };
-        let grid = Grid::fit(count, ui.available_rect_before_wrap(), aspect.clamp(0.2, 5.0), caption);
+        let mut area = ui.available_rect_before_wrap();
+        let judged = live.frames.values().any(|frame| frame.judgement != Judgement::None);
+        if judged {
+            area.max.y -= legend::height(area.height());
+        }
+        let grid = Grid::fit(count, area, aspect.clamp(0.2, 5.0), caption);
         let spaces = context.spaces(live.run);
         for (i, frame) in live.frames.values().enumerate() {
             let subject = Subject::frame(live, frame, spaces);
@@ -106,7 +116,11 @@ impl Rollouts {
                 commands.push(Command::SelectEnv(Some(frame.env)));
             }
         }
-        ui.advance_cursor_after_rect(ui.available_rect_before_wrap());
+        let whole = ui.available_rect_before_wrap();
+        ui.advance_cursor_after_rect(area);
+        if area.max.y < whole.max.y {
+            legend::show(ui, legend::Of::Run);
+        }
     }
 
     fn one(&self, ui: &mut Ui, live: &Live, env: u32, context: Context<'_>, commands: &mut Commands) {
@@ -167,7 +181,10 @@ mod tests {
     fn one_environment_has_its_actions_by_name() {
         let mut harness = stage(Rollouts::default(), live("CartPole-v1", 2), selected(0));
         harness.run();
-        for words in ["push left 10", "push right 20", "explores", "Episode 7"] {
+        for words in [text::CHOSEN, text::EXPLORED, text::BY_PERSON, text::PASSED] {
+            harness.get_by_label(words);
+        }
+        for words in ["push left 10", "push right 20", "explores", "its episode 7"] {
             harness.get_by_label(words);
         }
         harness.state_mut().state = selected(9);
@@ -186,6 +203,9 @@ mod tests {
             harness.get_by_label(words);
         }
         assert!(harness.query_by_label("Environment 1").is_none());
+        // What was done to explore is not known of it.
+        harness.get_by_label(text::DISAGREES);
+        assert!(harness.query_by_label(text::EXPLORED).is_none());
         let note = Some("it is gone".to_owned());
         let blank = crate::source::Film { moments: Vec::new(), note, ..fixture::film(0) };
         harness.state_mut().model.apply(Update::Film(Arc::new(blank)));
@@ -200,9 +220,14 @@ mod tests {
         let entry = EpisodeEntry { offset: 0, env: 0, length: 9, return_: 9.0, start_step: 0 };
         model.apply(Update::Episodes(0, vec![entry]));
         model.apply(Update::Detached(String::new()));
+        let mut manifest = cartwheel_trainer::run::Manifest::start("CartPole-v1", "dqn", 1, "none");
+        let came_to = serde_json::to_value(fixture::summary(true)).expect("it serialises");
+        manifest.end(cartwheel_trainer::run::Outcome::Finished, Some(came_to));
+        model.apply(Update::Manifest(0, Box::new(manifest)));
         let mut harness = stage(Rollouts::default(), model, State { run: Some(0), ..State::default() });
         harness.run();
         harness.get_by_label(text::RUN_OVER);
+        harness.get_by_label_contains("solved · greedy return 499.5");
         harness.get_by_label("Environment 2");
         harness.get_by_label(text::SHOW_LAST_EPISODE).click();
         harness.run();

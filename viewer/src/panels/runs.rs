@@ -1,11 +1,9 @@
 //! The list of runs: which there are, which of them have their curves shown, and what one was told to do.
 
-use eframe::egui::text::LayoutJob;
-use eframe::egui::{
-    Button, CollapsingHeader, Color32, FontId, Grid, Label, Response, RichText, ScrollArea, TextEdit, TextStyle, Ui,
-};
+mod details;
 
-use cartwheel_trainer::run::Outcome;
+use eframe::egui::text::LayoutJob;
+use eframe::egui::{Button, Color32, FontId, Label, Response, RichText, ScrollArea, TextEdit, TextStyle, Ui};
 
 use super::{Context, Panel, Place};
 use crate::command::{Command, Commands};
@@ -13,7 +11,7 @@ use crate::compare;
 use crate::model::{Model, Run, RunId};
 use crate::number;
 use crate::text;
-use crate::theme::Theme;
+use crate::theme::{Theme, stroke_letters};
 
 /// The metric that says how well a run did, the same while it trains and after.
 const EVALUATION: &str = "eval/mean_reward";
@@ -58,9 +56,9 @@ impl Panel for Runs {
         }
         self.list(ui, context, commands);
         if let Some(run) = self.selected.and_then(|run| context.model.runs.get(run)) {
-            ScrollArea::both().id_salt("configuration").auto_shrink([false, true]).show(ui, |ui| {
+            ScrollArea::vertical().id_salt("details").auto_shrink([false, true]).show(ui, |ui| {
                 let other = self.other(context.model).map(|other| &context.model.runs[other]);
-                configuration(ui, run, other);
+                details::show(ui, run, other);
             });
         }
     }
@@ -69,10 +67,19 @@ impl Panel for Runs {
 impl Runs {
     /// The rows that are in sight. They take at most half of the room while a configuration is under them.
     fn list(&self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
+        let fits = |run: &Run| compare::fits(run, &context.state.filter);
         let runs = context.model.runs.iter().enumerate();
-        let runs: Vec<_> = runs.filter(|(_, run)| compare::fits(run, &context.state.filter)).collect();
+        let runs: Vec<_> = runs.filter(|(_, run)| fits(run)).collect();
         if runs.is_empty() {
             ui.weak(text::NO_RUN_FITS);
+        }
+        // What is looked at all around is never out of the list.
+        let beside =
+            self.selected.and_then(|run| Some((run, context.model.runs.get(run)?))).filter(|(_, run)| !fits(run));
+        if let Some((id, run)) = beside {
+            ui.weak(text::SELECTED_BESIDE);
+            one(ui, id, run, context, commands);
+            ui.separator();
         }
         let line = ui.text_style_height(&TextStyle::Body).max(ui.spacing().interact_size.y);
         let small = ui.fonts_mut(|fonts| fonts.row_height(&FontId::proportional(SMALL)));
@@ -83,13 +90,7 @@ impl Runs {
             for (id, run) in &runs[rows] {
                 ui.vertical(|ui| {
                     ui.set_min_height(height);
-                    ui.spacing_mut().item_spacing.y = 0.0;
-                    let step = match &context.model.live {
-                        // Rows of metrics come now and then, and this with every picture.
-                        Some(live) if live.run == *id => run.step.max(live.status.step),
-                        _ => run.step,
-                    };
-                    row(ui, *id, run, step, context.state.run == Some(*id), commands);
+                    one(ui, *id, run, context, commands);
                 });
             }
         });
@@ -108,12 +109,26 @@ impl Runs {
     }
 }
 
+/// A run's row.
+fn one(ui: &mut Ui, id: RunId, run: &Run, context: Context<'_>, commands: &mut Commands) {
+    let step = match &context.model.live {
+        // Rows of metrics come now and then, and this with every picture.
+        Some(live) if live.run == id => run.step.max(live.status.step),
+        _ => run.step,
+    };
+    ui.scope(|ui| {
+        ui.spacing_mut().item_spacing.y = 0.0;
+        row(ui, id, run, step, context.state.run == Some(id), commands);
+    });
+}
+
 fn row(ui: &mut Ui, id: RunId, run: &Run, step: u64, selected: bool, commands: &mut Commands) {
     let theme = Theme::of(ui);
     ui.horizontal(|ui| {
         let mut shown = run.shown;
         let name = format!("{} {}", text::SHOW_CURVES_OF, run.name);
-        let check = ui.checkbox(&mut shown, RichText::new("\u{2014}").color(theme.series(id))).on_hover_text(&name);
+        let check =
+            ui.checkbox(&mut shown, RichText::new(stroke_letters(id)).color(theme.series(id))).on_hover_text(&name);
         check.widget_info(|| eframe::egui::WidgetInfo::selected(eframe::egui::Role::CheckBox, true, run.shown, &name));
         if check.changed() {
             commands.push(Command::ShowCurves(id, shown));
@@ -127,7 +142,8 @@ fn row(ui: &mut Ui, id: RunId, run: &Run, step: u64, selected: bool, commands: &
     match &run.problem {
         Some(problem) => {
             // Which run is said above.
-            let short = problem.replace(&format!("{}/", run.path.display()), "");
+            let path = run.path.display();
+            let short = problem.replace(&format!("{path}/"), "").replace(&format!("{path} "), "");
             problem_in_lines(ui, &short, theme.problem).on_hover_text(problem);
         }
         // What does not fit is in the tooltip.
@@ -148,66 +164,21 @@ fn problem_in_lines(ui: &mut Ui, problem: &str, color: Color32) -> Response {
 
 /// A run in two lines: how it went, and what it is.
 fn summary(run: &Run, step: u64) -> [String; LINES] {
-    let Some(manifest) = &run.manifest else { return [text::READING.to_owned(), String::new()] };
+    let (Some(manifest), Some(outcome)) = (&run.manifest, run.outcome()) else {
+        return [text::READING.to_owned(), String::new()];
+    };
     // What runs are compared by first: a narrow list shows no more.
     let best = best_return(run).map(|best| format!("{} {}", text::BEST_RETURN, number::compact(best)));
     let findings = (!run.findings.is_empty()).then(|| format!("{}: {}", text::DOCTOR, run.findings.len()));
     let steps = format!("{} {}", number::count(step), text::STEPS);
-    let went = [Some(outcome(run, &manifest.outcome).to_owned()), best, findings, Some(steps)];
+    let went = [Some(outcome.to_owned()), best, findings, Some(steps)];
     let went: Vec<_> = went.into_iter().flatten().collect();
     let is = [manifest.env.clone(), manifest.algo.clone(), format!("{} {}", text::SEED, manifest.seed)];
     [went.join(" \u{b7} "), is.join(" \u{b7} ")]
 }
 
-fn outcome(run: &Run, outcome: &Outcome) -> &'static str {
-    match outcome {
-        _ if run.alive => text::IS_LIVE,
-        Outcome::Running => text::KILLED,
-        Outcome::Finished => text::FINISHED,
-        Outcome::Interrupted => text::INTERRUPTED,
-        Outcome::Failed { .. } => text::FAILED,
-    }
-}
-
 fn best_return(run: &Run) -> Option<f64> {
     run.metrics.get(EVALUATION)?.extremes().map(|(_, best)| best)
-}
-
-/// What a run was told, and what another was told otherwise.
-fn configuration(ui: &mut Ui, run: &Run, other: Option<&Run>) {
-    if let Some(problem) = &run.problem {
-        ui.label(RichText::new(text::NOT_READ).strong().color(Theme::of(ui).problem));
-        ui.label(problem);
-        ui.label(format!("{} {}", text::NOT_READ_FOLDER, run.path.display()));
-        ui.weak(text::NOT_READ_HINT);
-    }
-    if let Some(Outcome::Failed { message }) = run.manifest.as_ref().map(|manifest| &manifest.outcome) {
-        ui.colored_label(Theme::of(ui).problem, message);
-    }
-    if let Some(other) = other {
-        ui.label(RichText::new(format!("{} {}", text::DIFFERENCES_FROM, other.name)).strong());
-        let differences = compare::differences(run, other);
-        if differences.is_empty() {
-            ui.weak(text::NO_DIFFERENCES);
-        }
-        Grid::new("differences").striped(true).show(ui, |ui| {
-            for (name, here, there) in differences {
-                ui.label(name);
-                ui.label(here);
-                ui.weak(there);
-                ui.end_row();
-            }
-        });
-    }
-    CollapsingHeader::new(text::CONFIGURATION).show(ui, |ui| {
-        Grid::new("configuration").striped(true).show(ui, |ui| {
-            for (name, value) in &run.config {
-                ui.label(name);
-                ui.label(value);
-                ui.end_row();
-            }
-        });
-    });
 }
 
 #[cfg(test)]
@@ -217,7 +188,7 @@ mod tests {
     use crate::model::Update;
     use crate::panels::testing::{opened, settings, stage};
     use crate::state::State;
-    use cartwheel_trainer::run::{Manifest, MetricsRow};
+    use cartwheel_trainer::run::{Manifest, MetricsRow, Outcome};
     use cartwheel_trainer::watch::{Reply, Status};
     use eframe::egui::Event;
     use eframe::egui::accesskit::Role;
@@ -251,6 +222,51 @@ mod tests {
         harness.get_by_label("other").click();
         harness.run();
         assert_eq!(harness.state().commands, [Command::ShowCurves(0, false), Command::SelectRun(1)]);
+    }
+
+    #[test]
+    fn what_a_run_came_to_is_told() {
+        let mut model = model();
+        let mut manifest = Manifest::start("CartPole-v1", "dqn", 7, "none");
+        manifest.end(Outcome::Finished, Some(serde_json::to_value(crate::source::fixture::summary(true)).unwrap()));
+        model.apply(Update::Manifest(0, Box::new(manifest.clone())));
+        let mut harness = stage(Runs::default(), model, State { run: Some(0), ..State::default() });
+        harness.run();
+        harness.get_by_label("solved · best evaluation 487.5 · 12\u{202f}000 steps");
+        for words in [text::RESULT, text::SOLVED, "499.5 ± 1.2", "12\u{202f}000", "310", "3.5 s"] {
+            assert!(harness.query_all_by_label(words).count() > 0, "{words}");
+        }
+        let headline = |harness: &egui_kittest::Harness<'_, crate::panels::testing::Stage<Runs>>| {
+            harness.state().model.runs[0].headline().unwrap()
+        };
+        let came_to = "greedy return 499.5 ± 1.2 over 100 episodes · 12\u{202f}000 steps · 3.5 s";
+        assert_eq!(headline(&harness), format!("solved · {came_to}"));
+        let summary = serde_json::to_value(crate::source::fixture::summary(false)).unwrap();
+        manifest.end(Outcome::Finished, Some(summary));
+        harness.state_mut().model.apply(Update::Manifest(0, Box::new(manifest.clone())));
+        assert_eq!(headline(&harness), format!("not solved · {came_to}"));
+        manifest.end(Outcome::Interrupted, None);
+        harness.state_mut().model.apply(Update::Manifest(0, Box::new(manifest)));
+        let told = headline(&harness);
+        assert!(told.contains("at step 12\u{202f}000") && told.contains("train --resume runs/tested"), "{told}");
+        harness.run();
+        assert!(harness.query_by_label(text::RESULT).is_none());
+        harness.state_mut().model.apply(Update::Alive(0, true));
+        assert_eq!(harness.state().model.runs[0].headline(), None, "a live run is not at its end");
+    }
+
+    #[test]
+    fn differences_are_not_wider_than_the_panel() {
+        let mut model = opened("CartPole-v1");
+        let mut other = settings("CartPole-v1");
+        other.dqn.net_arch = vec![1_000_000; 9];
+        model.apply(Update::Opened("runs/other".into()));
+        model.apply(Update::Settings(1, Box::new(other)));
+        let mut harness = stage(Runs::default(), model, State { run: Some(0), ..State::default() });
+        harness.set_size(eframe::egui::vec2(200.0, 500.0));
+        harness.run();
+        let there = harness.get_by_label_contains("instead of [1000000").rect();
+        assert!(there.right() <= 200.0, "{there:?}");
     }
 
     #[test]
@@ -294,7 +310,18 @@ mod tests {
         harness.run();
         harness.get_by_label(text::NOT_READ);
         harness.get_by_label("runs/broken/run.json does not parse");
-        harness.get_by_label("Its folder: runs/broken");
+        assert!(harness.query_by_label_contains(text::NOT_READ_FOLDER).is_none(), "it is in the problem");
+    }
+
+    #[test]
+    fn a_deleted_run_is_told_once() {
+        let mut model = model();
+        model.apply(Update::Problem(0, text::deleted(&model.runs[0].path)));
+        let mut harness = stage(Runs::default(), model, State { run: Some(0), ..State::default() });
+        harness.run();
+        harness.get_by_label("was deleted: what was read of it is still shown");
+        assert!(harness.query_by_label(text::NOT_READ).is_none());
+        harness.get_by_label(text::CONFIGURATION);
     }
 
     #[test]
@@ -309,6 +336,12 @@ mod tests {
         harness.run();
         harness.get_by_label("other");
         assert!(harness.query_by_label("tested").is_none() && harness.query_by_label("broken").is_none());
+        assert!(harness.query_by_label(text::SELECTED_BESIDE).is_none());
+        harness.state_mut().state.run = Some(0);
+        harness.run();
+        harness.get_by_label(text::SELECTED_BESIDE);
+        harness.get_by_label("tested");
+        harness.state_mut().state.run = None;
         harness.state_mut().state.filter = "none such".to_owned();
         harness.run();
         harness.get_by_label(text::NO_RUN_FITS);

@@ -17,7 +17,7 @@ use crate::overlays::values;
 use crate::paint::{Detail, paint};
 use crate::source::{Branch, Film, Moment, Move, Question};
 use crate::text;
-use crate::theme::Theme;
+use crate::theme::{Theme, stroke_letters};
 use state_editor::StateEditor;
 
 /// Steps that the policy goes on at a click.
@@ -86,7 +86,7 @@ fn list(ui: &mut Ui, model: &Model, commands: &mut Commands) {
             let return_ = branch.moments.last().map_or(0.0, |moment| moment.return_);
             let steps = branch.last_step();
             let label = text::branch(question.branch, question.episode, question.from, steps, &short(return_));
-            ui.colored_label(theme.series(question.branch as usize), "—");
+            ui.colored_label(theme.series(question.branch as usize), stroke_letters(question.branch as usize));
             // From the right, so that a narrow panel cuts the words and not the button.
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 let remove = ui.small_button(text::REMOVE);
@@ -96,7 +96,8 @@ fn list(ui: &mut Ui, model: &Model, commands: &mut Commands) {
                 }
                 ui.with_layout(Layout::left_to_right(Align::Center).with_main_wrap(false), |ui| {
                     ui.style_mut().wrap_mode = Some(TextWrapMode::Truncate);
-                    if ui.selectable_label(question.branch == model.branch, label).clicked() {
+                    // What is cut is told whole to who points at it.
+                    if ui.selectable_label(question.branch == model.branch, &label).on_hover_text(&label).clicked() {
                         commands.push(Command::LookAtBranch(question.branch));
                     }
                 });

@@ -93,3 +93,27 @@ fn the_environments_keys_do_not_begin_another_episode() {
     harness.run_steps(3);
     assert_eq!(harness.state().table.menu(), Some(Menu::Paused));
 }
+
+/// There is nothing to go on with: the menu stays, and Enter takes its first button as before.
+#[test]
+fn escape_at_an_episodes_end_leaves_the_menu_open() {
+    let mut harness = show("CartPole-v1");
+    harness.run_steps(1);
+    harness.key_down(Key::ArrowRight);
+    for picture in 1..100 {
+        harness.state_mut().now = Duration::from_millis(120 * picture);
+        harness.run_steps(1);
+    }
+    harness.key_up(Key::ArrowRight);
+    harness.run_steps(1);
+    for _ in 0..2 {
+        harness.key_press(Key::Escape);
+        harness.run_steps(3);
+        harness.get_by_label(text::MENU_OVER);
+        harness.get_by_label(text::AGAIN);
+    }
+    harness.key_press(Key::Enter);
+    harness.run_steps(3);
+    assert_eq!(harness.state().table.menu(), None);
+    assert_eq!(harness.state().table.game().current().length, 0, "another episode has begun");
+}

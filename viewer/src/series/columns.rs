@@ -21,6 +21,7 @@ impl View {
         let points = series.points();
         let mut sums = vec![(0, 0.0); self.pixels];
         let mut outside = [None, None];
+        let scale = Columns::of(self);
         self.visit(series, false, &mut |piece| {
             match piece {
                 Piece::Inside { column, bucket, count } => {
@@ -30,6 +31,13 @@ impl View {
                 Piece::Point { column, at } => {
                     sums[column].0 += 1;
                     sums[column].1 += points[at as usize].value;
+                }
+                Piece::Leaf { points, .. } => {
+                    for point in points {
+                        let column = scale.of_x(point.x(self.axis));
+                        sums[column].0 += 1;
+                        sums[column].1 += point.value;
+                    }
                 }
                 // The last before and the first behind.
                 Piece::Outside { behind: false, last, .. } => outside[0] = Some(last),

@@ -188,3 +188,31 @@ fn columns_between_points_are_on_the_line() {
         assert!((mean - middle).abs() <= 5.0, "{mean} at {middle}");
     }
 }
+
+/// So many points a column that a bucket is in several: each is looked at by itself, and none is lost.
+#[test]
+fn a_zoom_into_a_few_points_a_column_keeps_every_extreme() {
+    let value = |i: u32| f64::from(i.wrapping_mul(2_654_435_761) >> 8);
+    let series = Series::of((0..100_000).map(value));
+    for (range, pixels) in [((40_003.0, 47_777.0), 1000), ((0.0, 6000.0), 700), ((99_000.0, 99_999.0), 100)] {
+        let view = View::new(range, pixels);
+        let places = view.points(&series);
+        let per_x = pixels as f64 / (range.1 - range.0);
+        let mut columns = vec![(f64::INFINITY, f64::NEG_INFINITY, 0.0, 0); pixels];
+        for i in range.0 as u32..=range.1 as u32 {
+            let column = &mut columns[(((f64::from(i) - range.0) * per_x) as usize).min(pixels - 1)];
+            *column = (column.0.min(value(i)), column.1.max(value(i)), column.2 + value(i), column.3 + 1);
+        }
+        let values: std::collections::BTreeSet<_> = places.iter().map(|at| value(*at) as u64).collect();
+        for (low, high, ..) in &columns {
+            assert!(values.contains(&(*low as u64)) && values.contains(&(*high as u64)), "{range:?}");
+        }
+        assert!(places.len() <= 2 * pixels + 2, "{} places", places.len());
+        let means = view.columns(&series);
+        for (column, (_, _, sum, count)) in means.iter().zip(&columns) {
+            let column = column.expect("there are points in each");
+            assert_eq!(column.count, *count);
+            assert!((column.mean - sum / *count as f64).abs() < 1e-6 * column.mean.abs());
+        }
+    }
+}

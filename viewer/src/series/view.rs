@@ -40,6 +40,13 @@ pub(super) enum Piece<'a> {
         /// Its place.
         at: u32,
     },
+    /// Points of a bucket that is in the view and in more than one column: one by one, but without a call for each.
+    Leaf {
+        /// The place of the first.
+        first: u32,
+        /// The points.
+        points: &'a [Point],
+    },
     /// Before or behind the view: their first and last place.
     Outside {
         /// Whether they are behind.
@@ -70,11 +77,26 @@ impl View {
     }
 
     pub(super) fn columns_of_extremes(&self, series: &Series) -> Vec<u32> {
-        let points = series.points();
+        let (points, columns) = (series.points(), Columns::of(self));
         let mut line = Line::new(self, points);
         let mut open: Option<Open> = None;
         self.visit(series, false, &mut |piece| {
             let (column, low, high) = match piece {
+                Piece::Leaf { first, points } => {
+                    for (at, point) in (first..).zip(points).filter(|(_, point)| self.shows(point)) {
+                        let (column, here) = (columns.of_x(point.x(self.axis)), (point.value, at));
+                        match &mut open {
+                            Some((same, lowest, highest)) if *same == column => {
+                                (*lowest, *highest) = (lower(*lowest, here), higher(*highest, here));
+                            }
+                            _ => {
+                                line.close(&mut open);
+                                open = Some((column, here, here));
+                            }
+                        }
+                    }
+                    return true;
+                }
                 Piece::Inside { column, bucket, .. } => match bucket.extremes(self.log_y) {
                     Some((low, high)) => (column, low, high),
                     None => return true,
@@ -113,20 +135,34 @@ impl View {
             match piece {
                 Piece::Point { at, .. } => line.inside(at),
                 Piece::Outside { behind, first, last } => line.outside(behind, first, last),
-                Piece::Inside { .. } => {}
+                Piece::Inside { .. } | Piece::Leaf { .. } => {}
             }
             true
         });
         line.places
     }
 
+    /// Whether at most so many points are in the view. Only buckets over its edges are looked into.
     fn has_at_most(&self, series: &Series, limit: usize) -> bool {
-        let mut count = 0;
-        self.visit(series, true, &mut |piece| {
-            count += usize::from(matches!(piece, Piece::Point { .. }));
-            count <= limit
-        });
-        count <= limit
+        series.roots().map(|part| self.count(part, series)).sum::<usize>() <= limit
+    }
+
+    /// How many points of a part are in the view.
+    fn count(&self, part: Part<'_>, series: &Series) -> usize {
+        let (from, to) = self.range;
+        match part {
+            Part::Point { point, .. } => usize::from((from..=to).contains(&point.x(self.axis))),
+            Part::Bucket { level, at, bucket } => {
+                let (low, high) = bucket.x[self.axis as usize];
+                if high < from || low > to {
+                    0
+                } else if low >= from && high <= to {
+                    LEAF * FANOUT.pow(level as u32)
+                } else {
+                    series.under(level, at).map(|part| self.count(part, series)).sum()
+                }
+            }
+        }
     }
 
     /// Whether the axes can show a point at all.
@@ -183,6 +219,10 @@ impl View {
                     if column == columns.of_x(high) || columns.place(high) - columns.place(low) <= NARROW {
                         return see(Piece::Inside { column, bucket, count });
                     }
+                    if level == 0 {
+                        let first = at * LEAF;
+                        return see(Piece::Leaf { first: first as u32, points: &series.points()[first..first + LEAF] });
+                    }
                 }
                 series.under(level, at).all(|part| self.look_at(part, series, columns, each, see))
             }
@@ -211,7 +251,7 @@ impl Columns {
     }
 
     /// The column of an x in the range. A range of no width has one column.
-    fn of_x(&self, x: f64) -> usize {
+    pub(super) fn of_x(&self, x: f64) -> usize {
         (self.place(x) as usize).min(self.last)
     }
 }

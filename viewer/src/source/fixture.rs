@@ -131,3 +131,20 @@ fn acting(id: &str) -> Acting {
     let (env, config) = (make(id).unwrap(), DqnConfig { net_arch: vec![8], ..DqnConfig::default() });
     Acting::new(&config, env.observation_space(), env.action_space()).unwrap()
 }
+
+/// What a run came to.
+pub(crate) fn summary(solved: bool) -> cartwheel_trainer::Summary {
+    cartwheel_trainer::Summary {
+        solved,
+        greedy_return: Some(cartwheel_trainer::GreedyReturn { mean: 499.5, std: 1.2, episodes: 100 }),
+        steps: 12_000,
+        updates: 9_000,
+        episodes: 310,
+        wall_s: 3.5,
+        cpu_s: 3.0,
+        run: "runs/tested".into(),
+        seed: 7,
+        interrupted: false,
+        checkpoints: cartwheel_trainer::CheckpointCosts::default(),
+    }
+}

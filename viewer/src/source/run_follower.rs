@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use cartwheel_trainer::Settings;
-use cartwheel_trainer::run::{EpisodeEntry, EpisodeTail, Manifest, MetricsTail, Outcome, RunDir};
+use cartwheel_trainer::run::{Checkpoints, EpisodeEntry, EpisodeTail, Manifest, MetricsTail, Outcome, RunDir};
 
 use super::spaces::Finder;
 use crate::model::{RunId, Update};
+use crate::text;
 
 /// Bytes of metrics that are read at a time: about a thousand rows, which the window takes in within a frame.
 const METRICS: usize = 256 << 10;
@@ -24,6 +25,8 @@ pub(crate) struct RunFollower {
     config: Option<Version>,
     /// Which version of `run.json` was read.
     manifest: Option<Version>,
+    /// Which version of the folder of checkpoints was listed.
+    checkpoints: Option<Version>,
     logs: Option<Logs>,
     spaces: Finder,
     alive: bool,
@@ -60,6 +63,7 @@ impl RunFollower {
             dir,
             config: None,
             manifest: None,
+            checkpoints: None,
             logs: None,
             spaces: Finder::default(),
             alive: false,
@@ -108,7 +112,7 @@ impl RunFollower {
         self.busy = false;
         let dir = RunDir::open(&self.dir).map_err(|error| {
             let gone = self.logs.is_some() && !self.dir.exists();
-            if gone { format!("{} was deleted", self.dir.display()) } else { error.to_string() }
+            if gone { text::deleted(&self.dir) } else { error.to_string() }
         })?;
         let alive = dir.is_locked();
         if alive != self.alive {
@@ -118,6 +122,7 @@ impl RunFollower {
         // What one file lacks does not keep the others from being shown.
         let config = self.read_config(&dir, updates);
         let manifest = self.read_manifest(&dir, updates);
+        self.list_checkpoints(&dir, updates);
         let logs = self.read_logs(&dir, updates);
         config.and(manifest).and(logs)
     }
@@ -145,6 +150,16 @@ impl RunFollower {
             updates.push(Update::Manifest(self.run, Box::new(manifest)));
         }
         Ok(())
+    }
+
+    fn list_checkpoints(&mut self, dir: &RunDir, updates: &mut Vec<Update>) {
+        let version = Version::of(&dir.checkpoints());
+        if self.checkpoints != version {
+            // A folder that cannot be listed offers none: its run may be watched all the same.
+            let listed = Checkpoints::new(dir.checkpoints(), 1).list().unwrap_or_default();
+            updates.push(Update::Checkpoints(self.run, listed.into_iter().map(|(step, _)| step).collect()));
+            self.checkpoints = version;
+        }
     }
 
     fn read_logs(&mut self, dir: &RunDir, updates: &mut Vec<Update>) -> Result<(), String> {

@@ -53,10 +53,14 @@ impl Studio {
         match order {
             Order::JudgeBy(checkpoint) => self.judge = checkpoint,
             Order::Replay(run, folder, episode) => {
+                let judge = self.judge.or_best(&folder);
                 // A thread ends only with the studio.
-                let _ = self.films.send(EpisodeOf { run, folder, episode, judge: self.judge.clone() });
+                let _ = self.films.send(EpisodeOf { run, folder, episode, judge });
             }
-            Order::WhatIf(folder, question) => drop(self.questions.send((folder, question, self.judge.clone()))),
+            Order::WhatIf(folder, question) => {
+                let judge = self.judge.or_best(&folder);
+                let _ = self.questions.send((folder, question, judge));
+            }
             Order::Compare(contenders, seed) => drop(self.contests.send((contenders, seed))),
             other => return Some(other),
         }

@@ -259,7 +259,7 @@ mod tests {
         };
         let start = ask(Vec::new(), 0);
         let names: Vec<_> = start.variables.iter().map(|variable| &*variable.name).collect();
-        assert_eq!(names, ["x", "x_dot", "theta", "theta_dot"]);
+        assert_eq!(names, ["position", "velocity", "angle", "angular velocity"]);
         let values: Vec<f64> = start.variables.iter().map(|variable| variable.value).collect();
         let act = || recorded[3..].iter().map(|action| Move::Act((*action).into()));
         let mut as_it_was = ask(act().collect(), 0);

@@ -11,6 +11,7 @@ use ratatui::widgets::{Axis, Block, Chart, Dataset, Gauge, GraphType, Paragraph,
 
 use super::{Choice, braille};
 use crate::model::{Live, Model, Run};
+use crate::number::{bytes, count};
 use crate::series::{self, View};
 use crate::text;
 
@@ -18,12 +19,13 @@ use crate::text;
 const FAVOURITES: [&str; 4] = ["rollout/ep_rew_mean", "eval/mean_reward", "train/loss", "time/fps"];
 
 pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, choice: &Choice) {
-    let rows =
-        Layout::vertical([Constraint::Length(3), Constraint::Min(8), Constraint::Length(6), Constraint::Length(1)]);
-    let [top, middle, bottom, keys] = rows.areas(frame.area());
+    let help = keys(frame.area().width);
+    let last = Constraint::Length(help.len() as u16);
+    let rows = Layout::vertical([Constraint::Length(3), Constraint::Min(8), Constraint::Length(6), last]);
+    let [top, middle, bottom, line] = rows.areas(frame.area());
     let Some(run) = model.runs.get(choice.run) else {
         frame.render_widget(Paragraph::new(text::LOOKING_FOR_RUNS).block(Block::bordered()), top);
-        frame.render_widget(Paragraph::new(text::TUI_KEYS).dim(), keys);
+        frame.render_widget(Paragraph::new(help).dim(), line);
         return;
     };
     let live = model.live.as_ref().filter(|live| live.run == choice.run);
@@ -33,9 +35,26 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, choice: &Choice) {
     curves(frame, right, run, choice.metric);
     machine(frame, bottom, run, live);
     match &choice.notice {
-        Some(notice) => frame.render_widget(Paragraph::new(notice.as_str()).bold().yellow(), keys),
-        None => frame.render_widget(Paragraph::new(text::TUI_KEYS).dim(), keys),
+        Some(notice) => {
+            frame.render_widget(Paragraph::new(notice.as_str()).wrap(Wrap::default()).bold().yellow(), line)
+        }
+        None => frame.render_widget(Paragraph::new(help).dim(), line),
     }
+}
+
+/// What the keys do, in as many lines as it takes: none is cut, and no key is parted from its meaning.
+fn keys(width: u16) -> Vec<Line<'static>> {
+    let mut lines: Vec<String> = Vec::new();
+    for key in text::TUI_KEYS.split(text::TUI_BETWEEN) {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 3 + key.chars().count() <= usize::from(width) => {
+                *line += text::TUI_BETWEEN;
+                *line += key;
+            }
+            _ => lines.push(key.to_owned()),
+        }
+    }
+    lines.into_iter().map(Line::from).collect()
 }
 
 /// How far the run is.
@@ -45,13 +64,12 @@ fn progress(frame: &mut Frame<'_>, area: Rect, run: &Run, live: Option<&Live>) {
         Some(live) => {
             let (step, total) = (live.status.step, live.welcome.total_timesteps.max(1));
             let held = if live.status.paused { text::PAUSED } else { "" };
-            let label = format!("{step} / {total} {} {held}", text::STEPS);
+            let label = format!("{} / {} {} {held}", count(step), count(total), text::STEPS);
             let ratio = (step as f64 / total as f64).clamp(0.0, 1.0);
             frame.render_widget(Gauge::default().block(block).ratio(ratio).label(label), area);
         }
         None => {
-            let outcome = run.manifest.as_ref().map_or_else(String::new, |manifest| format!("{:?}", manifest.outcome));
-            let line = run.problem.clone().unwrap_or(outcome);
+            let line = run.problem.clone().or_else(|| run.headline()).unwrap_or_default();
             frame.render_widget(Paragraph::new(line).block(block), area);
         }
     }
@@ -174,22 +192,20 @@ fn machine(frame: &mut Frame<'_>, area: Rect, run: &Run, live: Option<&Live>) {
         return;
     };
     let status = &live.status;
-    let asked = status.speed.map_or(text::FLAT_OUT.to_owned(), |speed| format!("{} {speed:.0}", text::ASKED));
     let mut lines = vec![Line::from(format!(
-        "{:.0} {} ({asked}) · {} {} · {} {} · ε {:.2} · {} {} / {} · {} {} · {} MiB",
-        status.measured_speed,
-        text::VECTOR_STEPS_PER_SECOND,
+        "{} · {} {} · {} {} · ε {:.2} · {} {} / {} · {} {} · {}",
+        text::live_speed(status.speed, status.measured_speed),
         status.updates,
         text::UPDATES,
         status.episodes,
         text::EPISODES,
         status.epsilon,
-        text::REPLAY,
+        text::REPLAY_BUFFER.to_lowercase(),
         status.replay.0,
         status.replay.1,
         text::POLICY_LAG,
         status.policy_lag,
-        status.memory >> 20,
+        bytes(status.memory),
     ))];
     for (name, seen) in live.welcome.lanes.iter().zip(&live.lanes) {
         let share = |activity: Activity| {
@@ -198,7 +214,7 @@ fn machine(frame: &mut Frame<'_>, area: Rect, run: &Run, live: Option<&Live>) {
         let shares =
             Activity::ALL.iter().map(|activity| (activity, share(*activity))).filter(|(_, share)| *share >= 0.5);
         let text: Vec<_> =
-            shares.map(|(activity, share)| format!("{activity:?} {share:.0} %").to_lowercase()).collect();
+            shares.map(|(activity, share)| format!("{} {share:.0} %", text::activity(*activity))).collect();
         lines.push(Line::from(format!("{name}: {}", text.join(" · "))));
     }
     frame.render_widget(Paragraph::new(lines).block(block), area);
@@ -233,6 +249,29 @@ mod tests {
     }
 
     #[test]
+    fn all_keys_are_told_at_any_width() {
+        for width in [80, 120, 160, 200] {
+            let lines: Vec<String> = keys(width).iter().map(ToString::to_string).collect();
+            assert!(lines.iter().all(|line| line.chars().count() <= usize::from(width)), "{lines:?}");
+            assert_eq!(lines.join(text::TUI_BETWEEN), text::TUI_KEYS);
+        }
+        assert_eq!(keys(200).len(), 1);
+    }
+
+    /// In the words of the window.
+    #[test]
+    fn a_run_that_has_ended_says_what_it_came_to() {
+        use cartwheel_trainer::run::{Manifest, Outcome};
+        let mut model = Model::default();
+        model.apply(Update::Opened("runs/cart".into()));
+        let mut manifest = Manifest::start("CartPole-v1", "dqn", 1, "none");
+        manifest.end(Outcome::Finished, Some(serde_json::to_value(crate::source::fixture::summary(true)).unwrap()));
+        model.apply(Update::Manifest(0, Box::new(manifest)));
+        let picture = picture(&model);
+        assert!(picture.contains(&model.runs[0].headline().unwrap()), "{picture}");
+    }
+
+    #[test]
     fn without_a_run_it_says_so() {
         assert!(picture(&Model::default()).contains(text::LOOKING_FOR_RUNS));
     }
@@ -262,7 +301,7 @@ mod tests {
         let picture = picture(&model);
         for part in [
             "cart",
-            "5000 / 20000",
+            "5\u{202f}000 / 20\u{202f}000",
             text::PAUSED,
             "0: 1.25",
             "1: -0.50",

@@ -163,7 +163,8 @@ pub(crate) fn film() -> Update {
 pub(crate) fn branch() -> Update {
     let moves = vec![Move::Act(1.into()), Move::Act(0.into())];
     let variable = |(name, value, limit): (&'static str, f64, f64)| StateVariable::new(name, value, -limit..=limit);
-    let variables = [("x", 0.012, 4.8), ("x_dot", 0.2, 4.0), ("theta", -0.03, 0.418), ("theta_dot", -0.31, 4.0)];
+    let variables =
+        [("position", 0.012, 4.8), ("velocity", 0.2, 4.0), ("angle", -0.03, 0.418), ("angular velocity", -0.31, 4.0)];
     Update::Branch(Arc::new(Branch {
         question: Question { branch: 0, run: 0, episode: 7, from: 1, moves, follow: 0 },
         moments: moments(&[1, 1, 0]).split_off(1),

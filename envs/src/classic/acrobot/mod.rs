@@ -114,10 +114,10 @@ impl Env for Acrobot {
         let AcrobotState { theta1, theta2, theta1_dot, theta2_dot } = self.state;
         let [first, second] = dynamics::MAX_SPEEDS;
         vec![
-            StateVariable::new("theta1", theta1, -PI..=PI),
-            StateVariable::new("theta2", theta2, -PI..=PI),
-            StateVariable::new("theta1_dot", theta1_dot, -first..=first),
-            StateVariable::new("theta2_dot", theta2_dot, -second..=second),
+            StateVariable::new("θ1", theta1, -PI..=PI),
+            StateVariable::new("θ2", theta2, -PI..=PI),
+            StateVariable::new("θ1 velocity", theta1_dot, -first..=first),
+            StateVariable::new("θ2 velocity", theta2_dot, -second..=second),
         ]
     }
 

@@ -122,10 +122,10 @@ impl Env for CartPole {
         let CartPoleState { x, x_dot, theta, theta_dot } = self.state;
         let [position, angle] = [2.0 * dynamics::POSITION_LIMIT, 2.0 * dynamics::ANGLE_LIMIT];
         vec![
-            StateVariable::new("x", x, -position..=position),
-            StateVariable::new("x_dot", x_dot, -4.0..=4.0),
-            StateVariable::new("theta", theta, -angle..=angle),
-            StateVariable::new("theta_dot", theta_dot, -4.0..=4.0),
+            StateVariable::new("position", x, -position..=position),
+            StateVariable::new("velocity", x_dot, -4.0..=4.0),
+            StateVariable::new("angle", theta, -angle..=angle),
+            StateVariable::new("angular velocity", theta_dot, -4.0..=4.0),
         ]
     }
 

@@ -124,8 +124,8 @@ impl Env for Pendulum {
     fn state_variables(&self) -> Vec<StateVariable> {
         let PendulumState { theta, theta_dot } = self.state;
         vec![
-            StateVariable::new("theta", theta, -PI..=PI),
-            StateVariable::new("theta_dot", theta_dot, -dynamics::MAX_SPEED..=dynamics::MAX_SPEED),
+            StateVariable::new("θ", theta, -PI..=PI),
+            StateVariable::new("angular velocity", theta_dot, -dynamics::MAX_SPEED..=dynamics::MAX_SPEED),
         ]
     }
 

@@ -187,10 +187,10 @@ impl Env for Reacher2D {
         let variables = [
             ("shoulder", angles[0], PI),
             ("elbow", angles[1], PI),
-            ("shoulder_dot", velocities[0], dynamics::MAX_SPEED),
-            ("elbow_dot", velocities[1], dynamics::MAX_SPEED),
-            ("goal_x", goal[0], 1.0),
-            ("goal_y", goal[1], 1.0),
+            ("shoulder velocity", velocities[0], dynamics::MAX_SPEED),
+            ("elbow velocity", velocities[1], dynamics::MAX_SPEED),
+            ("goal x", goal[0], 1.0),
+            ("goal y", goal[1], 1.0),
         ];
         variables.map(variable).to_vec()
     }

@@ -1,10 +1,10 @@
 //! The curves' names in their colors: in two rows at most, so that plots keep their room.
 
-use eframe::egui::{Align2, FontSelection, RichText, Role, Sense, TextWrapMode, Ui, WidgetInfo, WidgetText, vec2};
+use eframe::egui::{FontSelection, RichText, Role, Sense, TextWrapMode, Ui, WidgetInfo, WidgetText, vec2};
 
 use crate::compare::Group;
 use crate::text;
-use crate::theme::Theme;
+use crate::theme::{self, Theme};
 
 /// Rows; what does not fit is counted.
 const ROWS: usize = 2;
@@ -25,7 +25,8 @@ pub(super) fn show(ui: &mut Ui, groups: &[Group], averaged: bool) {
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing.x = GAP;
         for (i, group) in groups.iter().enumerate() {
-            let Some(color) = group.runs.first().map(|first| theme.series(*first)) else { continue };
+            let Some(first) = group.runs.first() else { continue };
+            let color = theme.series(*first);
             let seeds = if averaged { format!(" \u{b7} {}", text::seeds(group.runs.len())) } else { String::new() };
             let lay_out = |words: &str, wrap, widest| {
                 let words = WidgetText::from(RichText::new(words).color(color));
@@ -48,8 +49,7 @@ pub(super) fn show(ui: &mut Ui, groups: &[Group], averaged: bool) {
             left -= size.x + GAP;
             // One widget, so that a piece of curve is never parted from its name.
             let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
-            let swatch = Align2::LEFT_CENTER.anchor_size(rect.left_center(), vec2(SWATCH - 5.0, 2.0));
-            ui.painter().rect_filled(swatch, 0.0, color);
+            theme::swatch(ui.painter(), *first, rect.left_center(), SWATCH - 5.0, color);
             let behind = rect.left_top() + vec2(SWATCH + name.size().x, 0.0);
             ui.painter().galley(rect.left_top() + vec2(SWATCH, 0.0), name, color);
             ui.painter().galley(behind, count, color);

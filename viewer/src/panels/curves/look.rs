@@ -32,6 +32,12 @@ impl Look {
         self.smoothing[self.scales.axis as usize]
     }
 
+    /// Smooths by so much along the axis that is shown.
+    #[cfg(test)]
+    pub(super) fn smooth_by(&mut self, scale: f64) {
+        self.smoothing[self.scales.axis as usize] = scale;
+    }
+
     /// The row of widgets. `extent` is how far curves go along the axis.
     pub(super) fn ui(&mut self, ui: &mut Ui, extent: f64) {
         let axis = &mut self.scales.axis;

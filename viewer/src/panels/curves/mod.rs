@@ -23,7 +23,7 @@ use self::trace::Traces;
 use super::{Context, Panel, Place};
 use crate::command::Commands;
 use crate::compare::{self, Group};
-use crate::model::Run;
+use crate::model::{Run, RunId};
 use crate::text;
 
 /// The least width and height of a plot among others.
@@ -42,6 +42,8 @@ const ROW: f32 = 540.0;
 pub(super) struct Curves {
     choice: Choice,
     look: Look,
+    /// The environment whose curves were asked for, while the same run is selected.
+    env: Option<(Option<RunId>, String)>,
     /// What is kept of the plots that were painted last, by their metric.
     plots: BTreeMap<String, Traces>,
 }
@@ -56,7 +58,8 @@ impl Panel for Curves {
     }
 
     fn ui(&mut self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
-        let groups = self.groups(context);
+        let env = self.environment(ui, context);
+        let groups = self.groups(context, env.as_deref());
         let runs = || groups.iter().flat_map(|group| &group.runs).map(|run| &context.model.runs[*run]);
         let metrics: BTreeSet<&str> = runs().flat_map(|run| run.metrics.keys()).map(String::as_str).collect();
         let list = LIST.0.min(LIST.1 * ui.available_width());
@@ -84,10 +87,32 @@ impl Panel for Curves {
 }
 
 impl Curves {
-    /// The runs that are shown, as far as they have curves: in groups, or each by itself.
-    fn groups(&self, Context { model, state }: Context<'_>) -> Vec<Group> {
-        let fits = |run: &Run| run.shown && !run.metrics.is_empty() && compare::fits(run, &state.filter);
-        let shown = model.runs.iter().enumerate().filter(|(_, run)| fits(run));
+    /// The environment whose curves are plotted, where runs of several are shown, with a choice of the others.
+    fn environment(&mut self, ui: &mut Ui, context: Context<'_>) -> Option<String> {
+        let envs: BTreeSet<&str> = shown(context).filter_map(|(_, run)| compare::env(run)).collect();
+        if envs.len() < 2 {
+            return None;
+        }
+        let selected = context.state.run;
+        self.env.take_if(|(of, env)| *of != selected || !envs.contains(env.as_str()));
+        let own = selected.and_then(|run| compare::env(context.model.runs.get(run)?)).filter(|own| envs.contains(own));
+        let asked = self.env.as_ref().map(|(_, env)| env.as_str());
+        let plotted = asked.or(own).or(envs.first().copied())?.to_owned();
+        ui.horizontal_wrapped(|ui| {
+            ui.weak(text::CURVES_OF).on_hover_text(text::CURVES_OF_HINT);
+            for env in envs {
+                if ui.selectable_label(env == plotted, env).on_hover_text(text::CURVES_OF_HINT).clicked() {
+                    self.env = Some((selected, env.to_owned()));
+                }
+            }
+        });
+        Some(plotted)
+    }
+
+    /// The runs that are shown, as far as they have curves and are on `env`: in groups, or each by itself.
+    fn groups(&self, context: Context<'_>, env: Option<&str>) -> Vec<Group> {
+        let on = |run: &Run| env.is_none_or(|env| compare::env(run).is_none_or(|own| own == env));
+        let shown = shown(context).filter(|(_, run)| on(run));
         if self.look.grouped {
             return compare::groups(shown);
         }
@@ -144,4 +169,10 @@ impl Curves {
             }
         });
     }
+}
+
+/// The runs that have curves and are to show them.
+fn shown(Context { model, state }: Context<'_>) -> impl Iterator<Item = (RunId, &Run)> {
+    let fits = |run: &Run| run.shown && !run.metrics.is_empty() && compare::fits(run, &state.filter);
+    model.runs.iter().enumerate().filter(move |(_, run)| fits(run))
 }

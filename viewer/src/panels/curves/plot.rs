@@ -12,7 +12,7 @@ use crate::model::{Model, RunId};
 use crate::number;
 use crate::series::{Average, Axis, EPISODE_RETURN, Point, Series, View};
 use crate::text;
-use crate::theme::Theme;
+use crate::theme::{Theme, dashes};
 
 /// How near the pointer must be to a point, in points of the screen.
 const NEAR: f32 = 16.0;
@@ -148,10 +148,10 @@ impl<'a> Subject<'a> {
         // As given: egui_plot would make a filled band of points in one pixel, and a wedge from there to the next.
         let line = |points: &'a [_]| Line::new("", PlotPoints::Borrowed(points)).allow_hover(false).allow_band(false);
         for (run, trace) in &traces.runs {
-            let color = theme.series(*run);
+            let (color, style) = (theme.series(*run), style(*run));
             let raw = if trace.smooth.points.is_empty() { color } else { color.gamma_multiply(0.3) };
-            plot.line(line(&trace.raw.points).id((*run, "raw")).color(raw).width(1.5));
-            plot.line(line(&trace.smooth.points).id((*run, "smooth")).color(color).width(2.0));
+            plot.line(line(&trace.raw.points).id((*run, "raw")).color(raw).width(1.5).style(style));
+            plot.line(line(&trace.smooth.points).id((*run, "smooth")).color(color).width(2.0).style(style));
             if let [lone] = &trace.raw.points[..] {
                 // A line of one point is not seen.
                 plot.points(egui_plot::Points::new("", [lone.x, lone.y]).color(color).radius(3.0).allow_hover(false));
@@ -165,7 +165,7 @@ impl<'a> Subject<'a> {
                     let area = FilledArea::new("", &piece.x, &piece.low, &piece.high);
                     let area = area.id((*run, number, "band")).allow_hover(false);
                     plot.add(area.fill_color(color.gamma_multiply(0.2)).stroke(Stroke::NONE));
-                    plot.line(mean.width(2.0));
+                    plot.line(mean.width(2.0).style(style(*run)));
                 } else {
                     plot.line(mean.width(1.0).style(LineStyle::Dashed { length: DASH }));
                 }
@@ -183,7 +183,7 @@ impl<'a> Subject<'a> {
         let Some((run, point, at)) = self.nearest(traces, &shown.transform, pointer) else { return };
         let painter = ui.painter().with_clip_rect(shown.response.rect);
         painter.circle(at, 4.0, theme.series(run), Stroke::new(1.5, theme.text));
-        let episode = (self.metric == EPISODE_RETURN).then(|| point.episodes.saturating_sub(1) as usize);
+        let episode = (self.metric == EPISODE_RETURN).then_some(point.episodes as usize);
         let mut lines = vec![self.model.runs[run].name.clone()];
         lines.extend(tell(self.metric, point));
         lines.extend(episode.map(|_| text::CLICK_TO_OPEN.to_owned()));
@@ -222,21 +222,29 @@ impl<'a> Subject<'a> {
     }
 }
 
+/// How a run's curve is dashed.
+fn style(run: RunId) -> LineStyle {
+    dashes(run).map_or(LineStyle::Solid, |[length, _]| {
+        if length > 4.0 { LineStyle::Dashed { length } } else { LineStyle::Dotted { spacing: 5.0 } }
+    })
+}
+
 /// An axis whose marks have text unless they are nearer than `close`.
 fn axis(hints: AxisHints<'_>, close: f32) -> AxisHints<'_> {
     hints.label_spacing(Rangef::new(close, close + 4.0))
 }
 
 /// A point's value and where it is, a line each.
-fn tell(metric: &str, point: &Point) -> [String; 4] {
+pub(super) fn tell(metric: &str, point: &Point) -> [String; 4] {
+    let episodes = match metric {
+        // By the number that it has everywhere.
+        EPISODE_RETURN => format!("{} {}", text::EPISODE, point.episodes),
+        _ => format!("{} {}", number::count(point.episodes), text::EPISODES),
+    };
     [
         format!("{metric} {}", number::compact(point.value)),
         format!("{} {}", text::STEP, number::count(point.step)),
-        format!(
-            "{} {}",
-            text::EPISODE,
-            number::count(point.episodes.saturating_sub(u64::from(metric == EPISODE_RETURN)))
-        ),
+        episodes,
         number::seconds(point.wall_s),
     ]
 }

@@ -92,7 +92,7 @@ fn even_marks(input: &GridInput, most: f64, unit: f64) -> Vec<GridMark> {
 }
 
 /// Marks of a logarithmic axis: the decades, and between them 2 to 9 where there are few; within less than a decade,
-/// even ones. There are at most about so many decades or even ones.
+/// round ones. There are at most about so many decades or even ones.
 fn log_marks(input: &GridInput, most: f64) -> Vec<GridMark> {
     let (low, high) = input.bounds;
     let width = high - low;
@@ -100,9 +100,12 @@ fn log_marks(input: &GridInput, most: f64) -> Vec<GridMark> {
         return Vec::new();
     }
     if width < 1.0 {
-        let parts = most.floor().clamp(1.0, 5.0);
-        let mark = |i| GridMark { value: low + width * f64::from(i) / parts, step_size: width / parts };
-        return (0..=parts as u32).map(mark).collect();
+        let bounds = (10_f64.powf(low), 10_f64.powf(high));
+        let even = even_marks(&GridInput { bounds, ..*input }, most.clamp(1.0, 5.0), 1.0);
+        let places: Vec<f64> = even.iter().map(|mark| mark.value.log10()).collect();
+        // Marks get nearer to each other upwards.
+        let least = places.windows(2).map(|pair| pair[1] - pair[0]).fold(width, f64::min);
+        return places.into_iter().map(|value| GridMark { value, step_size: least }).collect();
     }
     let every = (width / most.clamp(1.0, 12.0)).ceil();
     let decades =
@@ -111,7 +114,13 @@ fn log_marks(input: &GridInput, most: f64) -> Vec<GridMark> {
         let between = if width < 4.0 { 9 } else { 1 };
         (1..=between).map(move |digit| GridMark {
             value: decade + f64::from(digit).log10(),
-            step_size: if digit == 1 { every } else { 0.1 },
+            // As far apart as they are from the next that is as prominent: 2 and 5 are told where there is room, the others
+            // are lines alone.
+            step_size: match digit {
+                1 => every,
+                2 | 5 => 0.3,
+                _ => 0.01,
+            },
         })
     });
     marks.filter(|mark| mark.value >= low && mark.value <= high).collect()
@@ -129,7 +138,8 @@ mod tests {
         };
         assert_eq!(marks(0.0, 1.0), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]);
         assert_eq!(marks(-1.0, 4.0), [0.1, 1.0, 10.0, 100.0, 1000.0, 10_000.0]);
-        assert_eq!(marks(0.0, 0.5).len(), 6);
+        assert_eq!(marks(0.0, 0.5), [1.0, 1.5, 2.0, 2.5, 3.0]);
+        assert_eq!(marks(1.8, 2.7), [100.0, 200.0, 300.0, 400.0, 500.0]);
         assert!(marks(-100.0, 100.0).len() <= 13);
         assert!(marks(f64::NEG_INFINITY, 1.0).is_empty());
     }

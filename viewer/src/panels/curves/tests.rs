@@ -94,6 +94,55 @@ fn a_click_on_an_episode_opens_it() {
     assert!(harness.query_by_label("Plot of train/loss").is_none(), "one plot alone");
     click_into_the_middle(&mut harness, "Plot of episode/return");
     assert_eq!(harness.state().commands, [Command::OpenEpisode(0, 1, 0)]);
+    // The same number as in the list of episodes, and as where the axis has it.
+    let returns = &harness.state().model.runs[0].metrics[crate::series::EPISODE_RETURN];
+    assert_eq!(returns.points().iter().map(|point| point.episodes).collect::<Vec<_>>(), [0, 1, 2]);
+    assert_eq!(plot::tell(crate::series::EPISODE_RETURN, &returns.points()[1])[2], "Episode 1");
+    assert_eq!(plot::tell("train/loss", &returns.points()[2])[2], "2 episodes");
+}
+
+#[test]
+fn curves_of_one_environment_are_plotted_at_a_time() {
+    let mut model = model();
+    for (run, env) in [(1, "Acrobot-v1"), (2, "CartPole-v1")] {
+        model.apply(Update::Opened(format!("runs/{env}-{run}").into()));
+        model.apply(Update::Settings(run, Box::new(settings(env))));
+        fill(&mut model, run);
+    }
+    let mut harness = stage(Curves::default(), model, State { run: Some(0), ..State::default() });
+    harness.run();
+    let shown = |harness: &Harness<'_, Stage<Curves>>| {
+        ["tested", "Acrobot-v1-1", "CartPole-v1-2"]
+            .map(|run| harness.query_by_label(&format!("Curve of {run}")).is_some())
+    };
+    assert_eq!(shown(&harness), [true, false, true], "of the selected run's");
+    click(&mut harness, "Acrobot-v1");
+    assert_eq!(shown(&harness), [false, true, false]);
+    harness.state_mut().state.run = Some(2);
+    harness.run();
+    assert_eq!(shown(&harness), [true, false, true], "another run was selected");
+    harness.state_mut().state.run = Some(1);
+    harness.run();
+    assert_eq!(shown(&harness), [false, true, false]);
+    harness.state_mut().model.runs[1].shown = false;
+    harness.run();
+    assert_eq!(shown(&harness), [true, false, true]);
+    assert!(harness.query_by_label("Acrobot-v1").is_none(), "there is nothing to choose");
+}
+
+/// By hand it was seen that they had forgotten it.
+#[test]
+fn smoothing_is_kept_for_each_axis() {
+    let mut harness = show(model());
+    harness.state_mut().panel.look.smooth_by(7.0);
+    for axis in [text::AXIS_EPISODES, text::AXIS_STEPS] {
+        harness.get_by_role_and_label(eframe::egui::accesskit::Role::ComboBox, text::X_AXIS).click();
+        harness.run();
+        harness.get_all_by_label(axis).last().unwrap().click();
+        harness.run();
+        let smoothing = harness.state().panel.look.smoothing();
+        assert_eq!(smoothing, if axis == text::AXIS_STEPS { 7.0 } else { 0.0 }, "{axis}");
+    }
 }
 
 #[test]

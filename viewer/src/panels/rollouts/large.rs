@@ -1,10 +1,11 @@
 //! One state, as large as fits, with the value of each action in numbers.
 
 use cartwheel_agents::argmax;
-use cartwheel_trainer::watch::ChosenBy;
+use cartwheel_trainer::watch::{ChosenBy, Judgement};
 use eframe::egui::{Label, Rect, RichText, Role, Sense, Ui, WidgetInfo};
 
 use super::cell::Cell;
+use super::legend::{self, Of};
 use crate::command::Action;
 use crate::number::short;
 use crate::overlays::{self, Scale};
@@ -34,16 +35,19 @@ pub(super) fn live(
     let cell = Cell { subject, spaces, scale, detail: Detail::Full, selected: true };
     ui.horizontal(|ui| {
         ui.label(cell.words());
-        ui.weak(format!("{} {}", text::EPISODE, subject.episode));
+        ui.weak(text::own_episode(subject.episode));
         chooser(ui, subject.verdict.chosen_by, text::EXPLORES);
     });
-    let place = picture_place(ui);
+    let (place, legend) = picture_place(ui, subject);
     let clicked = cell.ui(ui, place).clicked();
     if let Some(reins) = reins {
         keys(ui, place, reins);
     }
     ui.advance_cursor_after_rect(place);
     actions(ui, subject, spaces);
+    if legend {
+        legend::show(ui, Of::Run);
+    }
     clicked
 }
 
@@ -58,13 +62,16 @@ pub(super) fn film(ui: &mut Ui, film: &Film, subject: Subject<'_>, spaces: Optio
         }
         chooser(ui, subject.verdict.chosen_by, text::NOT_THE_BEST);
     });
-    let place = picture_place(ui);
+    let (place, legend) = picture_place(ui, subject);
     let response = ui.interact(place, ui.scope_id().with("film"), Sense::hover());
     let name = || format!("{} {}, {} {}", text::EPISODE, subject.episode, text::STEP, subject.step);
     response.widget_info(|| WidgetInfo::labeled(Role::Image, true, name()));
     cell.picture(ui, response.id, place, Theme::of(ui));
     ui.advance_cursor_after_rect(place);
     actions(ui, subject, spaces);
+    if legend {
+        legend::show(ui, Of::Film);
+    }
 }
 
 /// The keys, over the lower edge of the picture.
@@ -79,10 +86,13 @@ fn keys(ui: &mut Ui, picture: Rect, reins: &Reins) {
     ui.put(band, Label::new(words).truncate());
 }
 
-fn picture_place(ui: &Ui) -> Rect {
+/// Where the picture goes, and whether there is room for the legend under it and anything that it is about.
+fn picture_place(ui: &Ui, subject: Subject<'_>) -> (Rect, bool) {
     let mut place = ui.available_rect_before_wrap();
-    place.max.y = (place.max.y - ACTIONS).max(place.min.y);
-    place
+    let judged = *subject.verdict.judgement != Judgement::None;
+    let legend = if judged { legend::height(place.height() - ACTIONS) } else { 0.0 };
+    place.max.y = (place.max.y - ACTIONS - legend).max(place.min.y);
+    (place, legend > 0.0)
 }
 
 /// Who chose the action, where it was not the policy for the best. Of an episode that is shown again is known only that

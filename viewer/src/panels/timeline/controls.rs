@@ -1,7 +1,7 @@
 //! The keys of a player as buttons, and the speed.
 
 use cartwheel_trainer::watch;
-use eframe::egui::{Button, ComboBox, Label, RichText, Role, Slider, Ui, WidgetInfo};
+use eframe::egui::{Button, ComboBox, Response, Role, Sense, Slider, TextStyle, Ui, WidgetInfo, vec2};
 
 use super::icons::{self, Icon};
 use crate::command::{Action, Command, Commands};
@@ -10,10 +10,14 @@ use crate::panels::{Context, break_unless};
 use crate::playback::speeds;
 use crate::source::{Checkpoint, Film};
 use crate::text;
+use crate::theme::Theme;
 use crate::transport::LIVE_SPEEDS;
 
 /// Width of the speed's slider, in points.
 const SLIDER: f32 = 70.0;
+
+/// Width of the button that goes to what is live, whatever it says, in points.
+const LIVE: f32 = 130.0;
 
 /// Width of the choice of weights, in points.
 const JUDGE: f32 = 130.0;
@@ -44,17 +48,26 @@ pub(super) fn show(ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
             (None, None) => {}
         }
         if let Some(film) = &model.film {
-            ui.label(text::step_of(model.cursor, film.last_step()));
+            let last = film.last_step();
+            whole(ui, text::step_of(model.cursor, last), &text::step_of(last, last));
             if !film.moments.is_empty() {
-                judge(ui, film, commands);
+                let checkpoints = model.runs.get(film.run).map_or(&[][..], |run| &run.checkpoints);
+                judge(ui, film, checkpoints, commands);
             }
-            if ui.button(text::LIVE).on_hover_text(Action::GoLive.name()).clicked() {
+            let (label, hint) = match &model.live {
+                Some(_) => (text::LIVE, Action::GoLive.name()),
+                None => (text::CLOSE_EPISODE, text::CLOSE_EPISODE_HINT),
+            };
+            let keys = ui.ctx().format_shortcut(&Action::GoLive.shortcut());
+            if ui.button(label).on_hover_text(format!("{hint} ({keys})")).clicked() {
                 commands.push(Command::Do(Action::GoLive));
             }
         } else if let Some(live) = &model.live {
             let looking_back = live.history.at().is_some();
             let label = if looking_back { text::LOOKING_BACK } else { text::IS_LIVE };
-            if ui.selectable_label(!looking_back, label).on_hover_text(Action::GoLive.name()).clicked() {
+            let size = vec2(LIVE, ui.spacing().interact_size.y);
+            let button = Button::selectable(!looking_back, label).min_size(size);
+            if ui.add(button).on_hover_text(Action::GoLive.name()).clicked() {
                 commands.push(Command::Do(Action::GoLive));
             }
         }
@@ -79,7 +92,9 @@ fn film_speed(ui: &mut Ui, context: Context<'_>, film: &Film, commands: &mut Com
         commands.push(Command::PlaybackSpeed(speed));
     }
     let measured = context.model.measured_playback();
-    whole(ui, text::film_speed(speed, film.real_time, measured));
+    let widest = text::film_speed(range.1, film.real_time, Some(range.1));
+    let words = text::film_speed(speed, film.real_time, measured);
+    whole(ui, words, &widest).on_hover_text(text::real_time_is(film.real_time));
 }
 
 fn live_speed(ui: &mut Ui, live: &Live, commands: &mut Commands) {
@@ -87,12 +102,25 @@ fn live_speed(ui: &mut Ui, live: &Live, commands: &mut Commands) {
     if let Some(speed) = slider(ui, asked.unwrap_or(f32::INFINITY), LIVE_SPEEDS, commands) {
         commands.push(Command::Run(watch::Command::Speed(Some(speed))));
     }
-    whole(ui, text::live_speed(asked, live.status.measured_speed));
+    let widest = text::live_speed(Some(LIVE_SPEEDS.1), LIVE_SPEEDS.1);
+    let words = text::live_speed(asked, live.status.measured_speed);
+    whole(ui, words, &widest).on_hover_text(text::LIVE_SPEED_HINT);
 }
 
-/// A text that is not broken at the end of a row.
-fn whole(ui: &mut Ui, words: String) {
-    ui.add(Label::new(RichText::new(words).weak()).extend());
+/// A text that is not broken at the end of a row, in the room of the widest in its place: what is behind it stays where it
+/// is.
+fn whole(ui: &mut Ui, words: String, widest: &str) -> Response {
+    let font = TextStyle::Body.resolve(ui.style());
+    let color = Theme::of(ui).weak;
+    let lay_out = |words: String| ui.painter().layout_no_wrap(words, font.clone(), color);
+    let room = lay_out(widest.to_owned()).size().x;
+    let shown = lay_out(words.clone());
+    let size = vec2(room.max(shown.size().x), shown.size().y);
+    break_unless(ui, size.x);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
+    ui.painter().galley(rect.left_top(), shown, color);
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, true, &words));
+    response
 }
 
 /// A speed to be dragged, and a button for as fast as it goes.
@@ -116,11 +144,11 @@ fn slider(ui: &mut Ui, speed: f32, (least, most): (f32, f32), commands: &mut Com
 }
 
 /// Whose weights judge the episode.
-fn judge(ui: &mut Ui, film: &Film, commands: &mut Commands) {
+fn judge(ui: &mut Ui, film: &Film, checkpoints: &[u64], commands: &mut Commands) {
     let shown = if film.judge.is_empty() { text::NO_WEIGHTS } else { &film.judge };
     break_unless(ui, JUDGE);
     let combo = ComboBox::from_id_salt(text::JUDGE).width(80.0).selected_text(shown).show_ui(ui, |ui| {
-        for checkpoint in [Checkpoint::Best, Checkpoint::Latest] {
+        for checkpoint in Checkpoint::offered(checkpoints) {
             let name = checkpoint.name();
             if ui.selectable_label(film.judge == name, &name).clicked() {
                 commands.push(Command::JudgeBy(checkpoint));

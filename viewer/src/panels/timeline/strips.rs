@@ -1,5 +1,6 @@
 //! Strips of numbers under one cursor.
 
+use cartwheel_envs::Space;
 use cartwheel_trainer::watch::ChosenBy;
 use eframe::egui::{Align2, CursorIcon, FontId, Painter, Rect, Response, Sense, Ui, WidgetInfo, pos2, vec2};
 
@@ -9,8 +10,14 @@ use crate::spaces::Spaces;
 use crate::text;
 use crate::theme::Theme;
 
-/// Width of the names beside the strips, in points.
-const NAMES: f32 = 64.0;
+/// Width of the names beside the strips, and of the numbers behind them, in points.
+const NAMES: f32 = 54.0;
+const NUMBERS: f32 = 46.0;
+/// Where there is less room than this, in points, it is for the strips alone.
+const NARROW: f32 = 200.0;
+/// Size of these numbers, in points; two lines of them are as high as the lowest strip with both.
+const SMALL: f32 = 9.0;
+const BOTH: f32 = 19.0;
 /// The least height of a strip, in points.
 const LEAST: f32 = 16.0;
 /// The greatest.
@@ -27,10 +34,12 @@ pub(super) fn show(ui: &mut Ui, track: &Track, cursor: usize, spaces: Option<&Sp
     }
     let count = track.strips.len() as f32;
     let height = ((ui.available_height() - GAP * count) / count).clamp(LEAST, MOST);
+    let numbers = ui.available_width() >= NARROW;
+    let beside = NAMES + if numbers { NUMBERS } else { 0.0 };
     let size = vec2(ui.available_width().max(2.0 * NAMES), count * (height + GAP));
     let (area, response) = ui.allocate_exact_size(size, Sense::click_and_drag());
     let theme = Theme::of(ui);
-    let left = area.left() + NAMES;
+    let left = area.left() + beside;
     let place = |i: usize| left + (i as f32 + 0.5) / steps as f32 * (area.right() - left);
     for (i, strip) in track.strips.iter().enumerate() {
         let top = area.top() + i as f32 * (height + GAP);
@@ -42,6 +51,9 @@ pub(super) fn show(ui: &mut Ui, track: &Track, cursor: usize, spaces: Option<&Sp
             FontId::proportional(11.0),
             theme.weak,
         );
+        if numbers {
+            scale(ui.painter(), rect, strip, spaces, theme);
+        }
         paint(ui.painter(), rect, strip, track, theme);
     }
     let x = place(cursor.min(steps - 1));
@@ -54,6 +66,20 @@ pub(super) fn show(ui: &mut Ui, track: &Track, cursor: usize, spaces: Option<&Sp
     let pointed = response.interact_pointer_pos().filter(|_| response.clicked() || response.dragged());
     hover(response, track, spaces, &at);
     pointed.map(|point| at(point.x)).filter(|step| *step != cursor)
+}
+
+/// The numbers that a strip's lower and upper edge are, where it is high enough for both. Actions that are counted have
+/// names, which are told to who points at them.
+fn scale(painter: &Painter, rect: Rect, strip: &Strip, spaces: Option<&Spaces>, theme: &Theme) {
+    let counted = spaces.is_none_or(|spaces| matches!(spaces.action, Space::Discrete { .. }));
+    if rect.height() < BOTH || strip.kind == Kind::Marks && counted {
+        return;
+    }
+    let [low, high] = span(&strip.values, strip.kind);
+    let font = FontId::proportional(SMALL);
+    let right = rect.left() - 4.0;
+    painter.text(pos2(right, rect.top()), Align2::RIGHT_TOP, short(high.into()), font.clone(), theme.weak);
+    painter.text(pos2(right, rect.bottom()), Align2::RIGHT_BOTTOM, short(low.into()), font, theme.weak);
 }
 
 /// What there is at the step under the pointer.

@@ -145,6 +145,12 @@ fn buttons_are_the_keys() {
         harness.run();
         assert_eq!(commands(&mut harness), [Command::ActIn(Driven::Main, action)]);
     }
+    assert!(harness.query_by_label(text::LIVE).is_none(), "the run has ended");
+    harness.get_by_label(text::CLOSE_EPISODE).click();
+    harness.run();
+    assert_eq!(commands(&mut harness), [Command::Do(Action::GoLive)]);
+    harness.state_mut().model.apply(Update::Attached(0));
+    harness.run();
     harness.get_by_label(text::LIVE).click();
     harness.run();
     assert_eq!(commands(&mut harness), [Command::Do(Action::GoLive)]);
@@ -187,11 +193,16 @@ fn the_film_is_described_and_judged_by_others() {
     harness.run();
     harness.get_by_label(&note);
     harness.get_by_label(&text::step_of(2, 3));
-    harness.get_by_value(text::BEST_WEIGHTS).click();
-    harness.run();
-    harness.get_by_label(text::LATEST_WEIGHTS).click();
-    harness.run();
-    assert_eq!(commands(&mut harness), [Command::JudgeBy(Checkpoint::Latest)]);
+    harness.state_mut().model.apply(Update::Checkpoints(0, vec![5000]));
+    for (name, checkpoint) in
+        [(text::LATEST_WEIGHTS, Checkpoint::Latest), (&*text::weights_at(5000), Checkpoint::At(5000))]
+    {
+        harness.get_by_value(text::BEST_WEIGHTS).click();
+        harness.run();
+        harness.get_by_label(name).click();
+        harness.run();
+        assert_eq!(commands(&mut harness), [Command::JudgeBy(checkpoint)]);
+    }
 }
 
 #[test]
@@ -229,5 +240,5 @@ fn without_anything_there_is_no_panic() {
     let mut harness = show(model, state);
     harness.run();
     assert!(harness.query_by_label("gone").is_none(), "it is told in the picture's place");
-    harness.get_by_label(text::LIVE);
+    harness.get_by_label(text::CLOSE_EPISODE);
 }

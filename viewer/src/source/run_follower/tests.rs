@@ -106,9 +106,9 @@ fn all_of_a_run_and_then_what_is_added() {
     assert!(fixture.rewards().into_iter().eq((0..15).map(f64::from)));
     assert!(fixture.follower.poll().is_empty());
 
-    // An episode's point: its end in steps, its number from 1, and the time between the rows around it.
+    // An episode's point: its end in steps, its number from 0, and the time between the rows around it.
     let point = fixture.run().metrics[EPISODE_RETURN].points()[3];
-    assert_eq!((point.step, point.episodes, point.value), (40, 4, 3.0));
+    assert_eq!((point.step, point.episodes, point.value), (40, 3, 3.0));
     assert!((point.wall_s - 0.4).abs() < 1e-9);
 
     let lock = fixture.dir.lock().unwrap();
@@ -241,4 +241,21 @@ fn what_is_no_run_says_so() {
     let [Update::Problem(3, problem)] = &updates[..] else { panic!("{updates:?}") };
     assert!(problem.contains("is not a run"), "{problem}");
     assert!(!follower.is_busy());
+}
+
+#[test]
+fn checkpoints_are_listed_by_their_steps() {
+    let mut fixture = Fixture::new();
+    let listed = |fixture: &mut Fixture| {
+        fixture.follower.poll().into_iter().for_each(|update| fixture.model.apply(update));
+        fixture.model.runs[0].checkpoints.clone()
+    };
+    assert!(listed(&mut fixture).is_empty());
+    let checkpoints = Checkpoints::new(fixture.dir.checkpoints(), 2);
+    for step in [100, 200, 300] {
+        checkpoints.save(step, &()).unwrap();
+    }
+    assert_eq!(listed(&mut fixture), [200, 300], "the newest two are kept");
+    let told = fixture.follower.poll();
+    assert!(!told.iter().any(|update| matches!(update, Update::Checkpoints(..))), "once is enough: {told:?}");
 }
