@@ -7,7 +7,7 @@ use cartwheel_agents::{
 use cartwheel_envs::{ActionRows, Generator, Space};
 
 use crate::TrainError;
-use crate::replay::Replay;
+use crate::replay::{Hindsight, Replay};
 use crate::rollout::Rollout;
 use crate::watch::{Activity, Watch};
 
@@ -28,6 +28,8 @@ pub(super) struct FromReplay {
     pub(super) learner: Box<dyn OffPolicy>,
     pub(super) replay: Replay,
     pub(super) data: ReplayUse,
+    /// Goals are exchanged, where that is chosen.
+    hindsight: Option<Hindsight>,
     batch: Batch,
 }
 
@@ -39,7 +41,7 @@ pub(super) struct FromRollouts {
 }
 
 impl Learning {
-    /// What `learner` needs to learn about `envs` environments.
+    /// What `learner` needs to learn about `envs` environments, by hindsight where there is any.
     ///
     /// # Errors
     /// If networks cannot see the space, or the algorithm does not say how it uses replay.
@@ -49,12 +51,13 @@ impl Learning {
         space: &Space,
         actions: &ActionRows,
         envs: usize,
+        hindsight: Option<Hindsight>,
     ) -> Result<Self, TrainError> {
         Ok(match (learner, data) {
             (AnyLearner::OffPolicy(learner), Data::Replay(data)) => {
                 let replay = Replay::new(space, actions, envs, data.buffer_size, data.prioritization);
                 let replay = replay.map_err(PolicyError::Space)?;
-                Self::Replay(FromReplay { learner, data, batch: replay.batch(), replay })
+                Self::Replay(FromReplay { learner, data, hindsight, batch: replay.batch(), replay })
             }
             (AnyLearner::OnPolicy(learner), _) => {
                 let batch = RolloutBatch { actions: actions.zeros(0), ..RolloutBatch::default() };
@@ -135,6 +138,7 @@ impl FromReplay {
         steps >= starts
             && self.replay.len() as u64 >= starts.min(self.data.buffer_size as u64)
             && self.replay.has_transitions()
+            && (self.hindsight.is_none() || self.replay.has_ended_episode())
     }
 
     /// A gradient step.
@@ -142,7 +146,10 @@ impl FromReplay {
         watch.doing(Activity::Replay);
         let ReplayUse { batch_size, returns, prioritization, .. } = self.data;
         let beta = prioritization.map_or(0.0, |prioritization| prioritization.beta(now.steps, now.total_timesteps));
-        self.replay.sample(batch_size, returns, beta, rng, &mut self.batch);
+        match &mut self.hindsight {
+            Some(hindsight) => self.replay.sample_hindsight(batch_size, returns, hindsight, rng, &mut self.batch),
+            None => self.replay.sample(batch_size, returns, beta, rng, &mut self.batch),
+        }
         watch.doing(Activity::Updating);
         self.learner.update(&self.batch, now, rng)?;
         self.replay.update_priorities(&self.batch.rows, self.learner.td_errors());
