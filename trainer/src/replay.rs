@@ -250,7 +250,7 @@ impl Replay {
     /// If there is no transition yet.
     pub fn sample(&mut self, n: usize, returns: Returns, beta: f64, rng: &mut Generator, batch: &mut Batch) {
         assert!(self.has_transitions(), "sampled from a replay without transitions");
-        batch.resize(n, self.features.width());
+        batch.resize_masked(n, self.features.width(), self.features.masked());
         match &mut self.priorities {
             Some(priorities) => priorities.draw(beta, rng, batch),
             None => batch.rows.fill_with(|| self.uniform_row(rng)),
@@ -318,6 +318,12 @@ impl Replay {
         let columns = slot * width..(slot + 1) * width;
         self.features.encode(self.observations.row(row), &mut batch.observations[columns.clone()]);
         self.features.encode(self.observations.row(next), &mut batch.next_observations[columns]);
+        let flags = self.features.masked();
+        if flags > 0 {
+            let columns = slot * flags..(slot + 1) * flags;
+            self.features.write_mask(self.observations.row(row), &mut batch.masks[columns.clone()]);
+            self.features.write_mask(self.observations.row(next), &mut batch.next_masks[columns]);
+        }
         batch.actions.set(slot, self.actions.get(row));
         batch.returns[slot] = sum * returns.reward_scale;
         batch.discounts[slot] = discount;

@@ -126,7 +126,7 @@ impl Replay {
         batch: &mut Batch,
     ) {
         assert!(self.has_ended_episode(), "hindsight before an episode has ended");
-        batch.resize(n, self.features.width());
+        batch.resize_masked(n, self.features.width(), self.features.masked());
         let relabelled = hindsight.relabelled(n);
         for slot in 0..n {
             let (row, last) = self.row_of_ended_episode(rng);

@@ -178,12 +178,16 @@ pub(crate) fn fill(batch: &mut RolloutBatch, rollouts: &[Rollout], features: &Fe
     batch.terminated.resize(n, false);
     batch.truncated.resize(n, false);
     batch.last_observations.resize(envs * width, 0.0);
+    let flags = features.masked();
+    batch.masks.resize(n * flags, true);
+    batch.last_masks.resize(envs * flags, true);
     let mut first = 0;
     for rollout in rollouts {
         for (from, to) in
             (0..steps).flat_map(|t| (0..rollout.envs).map(move |e| (t * rollout.envs + e, t * envs + first + e)))
         {
             features.encode(rollout.observations.row(from), &mut batch.observations[to * width..(to + 1) * width]);
+            features.write_mask(rollout.observations.row(from), &mut batch.masks[to * flags..(to + 1) * flags]);
             batch.actions.set(to, rollout.actions.get(from));
             batch.log_probs[to] = rollout.log_probs[from];
             batch.rewards[to] = rollout.rewards[from];
@@ -194,11 +198,13 @@ pub(crate) fn fill(batch: &mut RolloutBatch, rollouts: &[Rollout], features: &Fe
             let to = (first + e) * width;
             let row = rollout.observations.row(steps * rollout.envs + e);
             features.encode(row, &mut batch.last_observations[to..to + width]);
+            features.write_mask(row, &mut batch.last_masks[(first + e) * flags..(first + e + 1) * flags]);
         }
         first += rollout.envs;
     }
     // Final observations are in the order of each rollout's own rows.
     batch.final_observations.clear();
+    batch.final_masks.clear();
     let mut taken = vec![0; rollouts.len()];
     for t in 0..steps {
         for (rollout, taken) in rollouts.iter().zip(&mut taken) {
@@ -207,6 +213,9 @@ pub(crate) fn fill(batch: &mut RolloutBatch, rollouts: &[Rollout], features: &Fe
                     let end = batch.final_observations.len();
                     batch.final_observations.resize(end + width, 0.0);
                     features.encode(rollout.final_observations.row(*taken), &mut batch.final_observations[end..]);
+                    let end = batch.final_masks.len();
+                    batch.final_masks.resize(end + flags, true);
+                    features.write_mask(rollout.final_observations.row(*taken), &mut batch.final_masks[end..]);
                     *taken += 1;
                 }
             }
