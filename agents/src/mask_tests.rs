@@ -67,7 +67,7 @@ fn what_is_not_valid_is_never_chosen() {
             valid[rng.below(5) as usize] = true;
             let mut buffer = Vec::new();
             let outputs = masked(&valid, head.shape(width + 3), &outputs, &mut buffer);
-            let mut check = |rows: &ActionRows| {
+            let check = |rows: &ActionRows| {
                 let Action::Discrete(action) = rows.get(0) else { panic!("{rows:?}") };
                 assert!(valid[action as usize], "{kind:?}: {action} of {valid:?}");
                 action

@@ -105,7 +105,16 @@ impl Policy {
             statistics: Vec::new(),
         };
         let own = acting.actions.rows(0);
-        Self { description, acting, parameters, scratch: Activations::default(), input: Vec::new(), valid: Vec::new(), masked: Vec::new(), own }
+        Self {
+            description,
+            acting,
+            parameters,
+            scratch: Activations::default(),
+            input: Vec::new(),
+            valid: Vec::new(),
+            masked: Vec::new(),
+            own,
+        }
     }
 
     /// The policy in a weights file of a run, such as `checkpoints/best.safetensors`.

@@ -136,7 +136,8 @@ fn discrete_sac_expects_values_of_valid_actions_alone() {
 fn rollout(acting: &Acting, parameters: &[f32], rng: &mut Generator) -> RolloutBatch {
     let (observations, masks) = (draw(rng, 18), flags(rng, 6));
     let taken = choose(&masks);
-    let log_probs = outputs(&acting.mlp, parameters, &observations).iter().enumerate().map(|(i, row)| {
+    let logits = outputs(&acting.mlp, parameters, &observations);
+    let log_probs = logits.iter().enumerate().map(|(i, row)| {
         let (valid, mut buffer) = (&masks[i * ACTIONS..(i + 1) * ACTIONS], Vec::new());
         let row = masked(valid, acting.actions.shape(ACTIONS), row, &mut buffer);
         acting.actions.log_prob(row, cartwheel_envs::Action::Discrete(taken[i]))

@@ -50,7 +50,8 @@ fn no_algorithm_ever_takes_an_action_that_is_not_valid() {
 #[test]
 fn environments_without_masks_and_other_actions_are_refused() {
     let folder = Folder::new();
-    for (env, message) in [("CartPole-v1", "says which actions are valid"), ("Pendulum-v1", "actions that are counted")] {
+    for (env, message) in [("CartPole-v1", "says which actions are valid"), ("Pendulum-v1", "actions that are counted")]
+    {
         let output = folder.cartwheel(&format!("train {env} --wrapper ActionMaskObservation"));
         assert_eq!(output.code, 2, "{}", output.stderr);
         assert!(output.stderr.contains(message), "{}", output.stderr);

@@ -4,8 +4,8 @@ use cartwheel_envs::{ActionRows, Generator};
 
 use super::DiscreteSacConfig;
 use crate::algorithm::Acting;
-use crate::mask::masked;
 use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
+use crate::mask::masked;
 use crate::nn::{Device, DeviceError, Method, Net, Network, NnError, Optimizer, TrainingState};
 use crate::sac::Temperature;
 

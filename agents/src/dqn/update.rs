@@ -4,8 +4,8 @@ use cartwheel_envs::{ActionRows, Generator};
 
 use super::model::ReturnModel;
 use super::{Loss, Rule};
-use crate::mask::masked;
 use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
+use crate::mask::masked;
 use crate::nn::{Device, DeviceError, Method, Mlp, Net, Network, NnError, Optimizer, TrainingState};
 
 /// A Q-network that learns.

@@ -6,8 +6,8 @@ use super::PqnConfig;
 use crate::actor_critic::{clip, shuffle};
 use crate::advantage::{Values, gae};
 use crate::algorithm::Acting;
-use crate::mask::masked;
 use crate::learner::{Learner, LearnerState, OnPolicy, Progress, RolloutBatch, restore_networks};
+use crate::mask::masked;
 use crate::nn::{Device, DeviceError, Method, Net, Network, NnError, Optimizer, StepStats, TrainingState};
 
 /// A Q-network that learns by PQN.
@@ -71,7 +71,11 @@ impl Pqn {
             let q = self.network.forward(Net::Online, x, n)?;
             let q = masked(valid, [actions, 1, stride], q, &mut self.masked);
             to.clear();
-            to.extend(q.chunks_exact(stride).take(n).map(|row| row[..actions].iter().copied().fold(f32::NEG_INFINITY, f32::max)));
+            to.extend(
+                q.chunks_exact(stride)
+                    .take(n)
+                    .map(|row| row[..actions].iter().copied().fold(f32::NEG_INFINITY, f32::max)),
+            );
         }
         let (gamma, lambda) = (self.config.gamma as f32, self.config.q_lambda as f32);
         gae(rollout, &self.values, gamma, lambda, &mut self.advantages, &mut self.targets);

@@ -1,8 +1,6 @@
 //! Observations that tell which actions are valid.
 
-use crate::{
-    Action, Env, EnvError, Generator, Result, Row, RowMut, Rows, Space, StateVariable, Step,
-};
+use crate::{Action, Env, EnvError, Generator, Result, Row, RowMut, Rows, Space, StateVariable, Step};
 
 /// The name of the part of a `Dict` observation that tells which actions are valid, as PettingZoo and Gymnasium call it.
 pub const ACTION_MASK: &str = "action_mask";
@@ -53,7 +51,9 @@ impl<E: Env> ActionMaskObservation<E> {
             inner => vec![("observation".to_owned(), inner)],
         };
         if parts.iter().any(|(name, _)| name == ACTION_MASK) {
-            return Err(EnvError::failed("the observation has an action_mask already: leave ActionMaskObservation out"));
+            return Err(EnvError::failed(
+                "the observation has an action_mask already: leave ActionMaskObservation out",
+            ));
         }
         parts.push(mask);
         parts.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -168,7 +168,8 @@ mod tests {
     #[test]
     fn it_is_refused_where_there_is_no_mask() {
         let refusal = |id: &str, wrappers: &[&str]| {
-            let builder = wrappers.iter().fold(EnvBuilder::new(id), |builder, wrapper| builder.wrapper(wrapper).unwrap());
+            let builder =
+                wrappers.iter().fold(EnvBuilder::new(id), |builder, wrapper| builder.wrapper(wrapper).unwrap());
             builder.make().err().unwrap().to_string()
         };
         assert!(refusal("CartPole-v1", &["ActionMaskObservation"]).contains("says which actions are valid"));

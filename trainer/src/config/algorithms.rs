@@ -188,7 +188,10 @@ impl Settings {
     pub(super) fn check_algorithms(&self) -> Result<(), TrainError> {
         let (chosen, untouched) = (self.algorithm().name(), Self::default());
         for (section, untouched) in self.sections().into_iter().zip(untouched.sections()) {
-            let read = self.chosen_sections().iter().any(|read| read.name() == section.name());
+            // What is shipped for hindsight is for one model class, over which another may be chosen.
+            let other_class = self.train.algo == Algo::Her
+                && ModelClass::ALL.iter().any(|class| self.algorithm_of(class.algo()).name() == section.name());
+            let read = other_class || self.chosen_sections().iter().any(|read| read.name() == section.name());
             if !read && !same(section, untouched) {
                 return Err(TrainError::Unfit(format!(
                     "[{}] has settings, and train.algo = \"{}\" reads none of them: set those of [{chosen}], or choose the algorithm with --algo",

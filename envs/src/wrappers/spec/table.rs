@@ -5,12 +5,12 @@ use super::expression::Expression;
 use super::kind::Kind;
 use super::literal::{FilterKeys, Pair};
 use crate::{
-    Action, ActionMaskObservation, AtariPreprocessing, AtariPreprocessingConfig, Bins, Bounds, ClipAction, ClipReward, DelayObservation,
-    DiscretizeAction, DiscretizeObservation, Dtype, DtypeObservation, Env, EnvError, FilterObservation,
-    FlattenObservation, FrameStackObservation, GrayscaleObservation, MaxAndSkipObservation, NormalizeObservation,
-    NormalizeReward, OwnedAction, RecordEpisodeStatistics, RecordVideo, RecordVideoConfig, RepeatAction, RescaleAction,
-    RescaleObservation, ReshapeObservation, ResizeObservation, Result, Row, RowMut, Space, StickyAction,
-    TimeAwareObservation, TimeLimit, TransformAction, TransformObservation, TransformReward, Trigger,
+    Action, ActionMaskObservation, AtariPreprocessing, AtariPreprocessingConfig, Bins, Bounds, ClipAction, ClipReward,
+    DelayObservation, DiscretizeAction, DiscretizeObservation, Dtype, DtypeObservation, Env, EnvError,
+    FilterObservation, FlattenObservation, FrameStackObservation, GrayscaleObservation, MaxAndSkipObservation,
+    NormalizeObservation, NormalizeReward, OwnedAction, RecordEpisodeStatistics, RecordVideo, RecordVideoConfig,
+    RepeatAction, RescaleAction, RescaleObservation, ReshapeObservation, ResizeObservation, Result, Row, RowMut, Space,
+    StickyAction, TimeAwareObservation, TimeLimit, TransformAction, TransformObservation, TransformReward, Trigger,
 };
 
 /// A wrapper, as it is listed.
