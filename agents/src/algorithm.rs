@@ -61,6 +61,11 @@ impl Acting {
         let refuse = || PolicyError::Space(action.to_string());
         let head = algorithm.head(action).ok_or_else(refuse)?;
         let actions = ActionHead::new(head, action).map_err(PolicyError::Space)?;
+        // Flags are of actions that are counted, each of one.
+        let flags = features.masked();
+        if flags > 0 && !matches!(action, Space::Discrete { n, .. } if *n as usize == flags) {
+            return Err(PolicyError::Space(format!("{action} and an action_mask of {flags}")));
+        }
         let mlp = algorithm.network(&features, &actions);
         Ok(Self { features, actions, mlp })
     }

@@ -1,15 +1,19 @@
 //! What a network sees of an observation.
 
-use cartwheel_envs::{Dtype, Row, Space};
+use std::ops::Range;
+
+use cartwheel_envs::{ACTION_MASK, Dtype, Row, Space, read_action_mask};
 
 /// Turns observations of a space into rows of floats: boxes of floats as they are, bytes divided by their
 /// highest bound (255 of an image, 1 of planes),
 /// discrete observations as one-hot rows, several integers as one such row after the other, zeros and ones as they
-/// are, and composites part by part. This is `preprocess_obs` of Stable-Baselines3, with the parts of a `Dict` in one row.
+/// are, and composites part by part. The part `action_mask` of a `Dict` is not seen: it tells which actions are valid. This is `preprocess_obs` of Stable-Baselines3, with the parts of a `Dict` in one row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Features {
     width: usize,
     parts: Vec<Part>,
+    /// Where an observation tells which actions are valid, if it does.
+    mask: Option<Range<usize>>,
 }
 
 /// Some numbers of an observation, and what is done with them.
@@ -17,6 +21,8 @@ pub struct Features {
 enum Part {
     /// So many of them are divided by this.
     Scaled(usize, f32),
+    /// So many of them are not seen.
+    Hidden(usize),
     /// One of them is the place of a 1 among `n` zeros, where `start` is the first.
     OneHot { n: usize, start: i64 },
 }
@@ -29,8 +35,13 @@ impl Features {
     pub fn new(space: &Space) -> Result<Self, String> {
         let mut parts = Vec::new();
         let one_hot = |n: i32, start: i32| Part::OneHot { n: n as usize, start: start.into() };
+        let mask = match space.part(ACTION_MASK) {
+            Some((range, Space::MultiBinary { .. } | Space::Box { dtype: Dtype::U8 | Dtype::I32, .. })) => Some(range),
+            _ => None,
+        };
         for leaf in space.leaves() {
             match leaf.space {
+                _ if mask.as_ref() == Some(&leaf.range) => parts.push(Part::Hidden(leaf.range.len())),
                 Space::Box { dtype: Dtype::U8, high, .. } => {
                     let highest = high.iter().copied().fold(1.0, f32::max);
                     parts.push(Part::Scaled(leaf.range.len(), highest));
@@ -45,9 +56,10 @@ impl Features {
         }
         let width = |part: &Part| match part {
             Part::Scaled(len, _) => *len,
+            Part::Hidden(_) => 0,
             Part::OneHot { n, .. } => *n,
         };
-        Ok(Self { width: parts.iter().map(width).sum(), parts })
+        Ok(Self { width: parts.iter().map(width).sum(), parts, mask })
     }
 
     /// Floats in a row.
@@ -58,6 +70,19 @@ impl Features {
     /// The first and the number of the states, where an observation is the number of one.
     pub fn states(&self) -> Option<(i64, usize)> {
         if let [Part::OneHot { n, start }] = self.parts[..] { Some((start, n)) } else { None }
+    }
+
+    /// Of how many actions an observation tells whether they are valid: none, where all always are.
+    pub fn masked(&self) -> usize {
+        self.mask.as_ref().map_or(0, Range::len)
+    }
+
+    /// Writes which actions are valid by `observation` to `valid`, as many flags as [`masked`](Self::masked) says.
+    #[inline]
+    pub fn write_mask(&self, observation: Row<'_>, valid: &mut [bool]) {
+        if let Some(range) = &self.mask {
+            read_action_mask(observation.part(range.clone()), valid);
+        }
     }
 
     /// Writes what the network sees of `observation` to `to`, [`width`](Self::width) floats.
@@ -89,6 +114,7 @@ fn encode_parts<T: Copy>(
                 place.iter_mut().zip(own).for_each(|(to, value)| *to = float(*value) / divisor);
                 (values, to) = (rest, after);
             }
+            Part::Hidden(len) => values = &values[len..],
             Part::OneHot { n, start } => {
                 let (place, after) = to.split_at_mut(n);
                 place.fill(0.0);

@@ -8,6 +8,7 @@ use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
 use crate::judgement::Judgement;
+use crate::mask::INVALID;
 use crate::nn::{Activation, Mlp};
 use crate::policy::argmax;
 use crate::quantiles;
@@ -48,6 +49,7 @@ impl Head {
     #[inline]
     pub fn value(self, outputs: &[f32]) -> f32 {
         match self {
+            Self::Distribution(_) if outputs[0] == INVALID => INVALID,
             Self::Distribution(support) => support.expectation(outputs),
             Self::Quantiles(_) => quantiles::mean(outputs),
             _ => outputs[0],
@@ -149,6 +151,12 @@ impl ActionHead {
         if self.counts.is_empty() { self.low.len() } else { self.counts.iter().sum() }
     }
 
+    /// The shape that [`masked`](crate::masked) is told of rows of outputs: actions, numbers that tell of one, and from
+    /// one row to the next.
+    pub fn shape(&self, stride: usize) -> [usize; 3] {
+        [self.choices(), self.head.atoms(), stride]
+    }
+
     /// Writes the slope of what is told of choice `i` by the outputs: of its value, its logit or its mean.
     ///
     /// # Panics
@@ -234,6 +242,17 @@ impl ActionHead {
                 }
             }
         }
+    }
+
+    /// Writes any action that is valid, each as likely as the others, to row `i`; any at all by no flags.
+    #[inline]
+    pub fn random_valid(&self, valid: &[bool], rng: &mut Generator, i: usize, to: &mut ActionRows) {
+        let (ActionRows::Discrete(actions), false) = (&mut *to, valid.is_empty()) else {
+            return self.random(rng, i, to);
+        };
+        let choices = || (0..).zip(valid).filter(|(_, valid)| **valid).map(|(choice, _)| choice);
+        let drawn = rng.below(choices().count().max(1) as u64) as usize;
+        actions[i] = choices().nth(drawn).unwrap_or_default();
     }
 
     /// Writes any action, each as likely as the others, to row `i`.
@@ -355,26 +374,31 @@ impl ActionHead {
         })
     }
 
-    /// Becomes what `outputs` say of the actions.
+    /// Becomes what `outputs` say of the actions. Of one that is marked as not valid, the value is not a number, and the
+    /// chance is 0.
     pub fn judge(&self, outputs: &[f32], judgement: &mut Judgement) {
         let [mut first, mut second] = std::mem::take(judgement).into_buffers();
         let dimensions = self.low.len();
         *judgement = match self.head {
             Head::QValues => {
-                first.extend_from_slice(&outputs[..self.counts[0]]);
+                first.extend(outputs[..self.counts[0]].iter().map(|value| shown(*value)));
                 Judgement::QValues(first)
             }
             Head::Distribution(support) => {
                 second.resize(self.outputs(), 0.0);
                 let rows = outputs[..self.outputs()].chunks_exact(support.n_atoms);
                 for (logits, chances) in rows.zip(second.chunks_exact_mut(support.n_atoms)) {
-                    first.push(support.expectation(logits));
+                    first.push(shown(self.head.value(logits)));
                     softmax(logits, chances);
+                    if logits[0] == INVALID {
+                        chances.fill(0.0);
+                    }
                 }
                 Judgement::Returns { values: first, chances: second, support }
             }
             Head::Quantiles(n) => {
                 second.extend_from_slice(&outputs[..self.outputs()]);
+                second.iter_mut().for_each(|quantile| *quantile = shown(*quantile));
                 first.extend(second.chunks_exact(n).map(quantiles::mean));
                 Judgement::Quantiles { values: first, quantiles: second }
             }
@@ -448,6 +472,11 @@ impl ActionHead {
             (own, action) => own.set(i, action),
         }
     }
+}
+
+/// A value as it is told: that of an action which is not valid is none.
+fn shown(value: f32) -> f32 {
+    if value == INVALID { f32::NAN } else { value }
 }
 
 /// The logarithm of a standard deviation within the bounds that SAC gives it: from -20 to 2.

@@ -23,6 +23,10 @@ pub struct Batch {
     pub weights: Vec<f32>,
     /// Where replay keeps each.
     pub rows: Vec<usize>,
+    /// Which actions are valid in s: `[batch, actions]`; empty where all always are.
+    pub masks: Vec<bool>,
+    /// Which are valid in s'.
+    pub next_masks: Vec<bool>,
 }
 
 impl Batch {
@@ -41,8 +45,15 @@ impl Batch {
         self.returns.is_empty()
     }
 
-    /// Makes room for `n` transitions of `features` numbers; allocates only when it grows.
+    /// Makes room for `n` transitions of `features` numbers, all of whose actions are valid; allocates only when it grows.
     pub fn resize(&mut self, n: usize, features: usize) {
+        self.resize_masked(n, features, 0);
+    }
+
+    /// The same with flags for so many actions.
+    pub fn resize_masked(&mut self, n: usize, features: usize, actions: usize) {
+        self.masks.resize(n * actions, true);
+        self.next_masks.resize(n * actions, true);
         self.observations.resize(n * features, 0.0);
         self.next_observations.resize(n * features, 0.0);
         self.actions.resize(n);
@@ -77,6 +88,12 @@ pub struct RolloutBatch {
     pub final_observations: Vec<f32>,
     /// What it sees of each environment after the last step: `[envs, features]`.
     pub last_observations: Vec<f32>,
+    /// Which actions are valid before each step: `[steps * envs, actions]`; empty where all always are.
+    pub masks: Vec<bool>,
+    /// Which are valid by each of `final_observations`.
+    pub final_masks: Vec<bool>,
+    /// Which are valid by each of `last_observations`.
+    pub last_masks: Vec<bool>,
 }
 
 impl RolloutBatch {

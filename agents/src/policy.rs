@@ -10,14 +10,15 @@ use crate::algorithm::Acting;
 use crate::features::Features;
 use crate::head::{ActionHead, Head};
 use crate::judgement::Judgement;
+use crate::mask::masked;
 use crate::nn::{Activations, Mlp, WeightsError, read_weights, weights_bytes};
 
-/// The index of the largest value, the first of equals.
+/// The index of the largest value, the first of equals; what is not a number is never the largest.
 #[inline]
 pub fn argmax(values: &[f32]) -> usize {
     let mut best = 0;
     for (i, value) in values.iter().enumerate() {
-        if *value > values[best] {
+        if *value > values[best] || (values[best].is_nan() && !value.is_nan()) {
             best = i;
         }
     }
@@ -39,6 +40,9 @@ pub struct Policy {
     parameters: Vec<f32>,
     scratch: Activations,
     input: Vec<f32>,
+    /// Which actions are valid, where not all always are, and outputs that know it.
+    valid: Vec<bool>,
+    masked: Vec<f32>,
     /// The policy's own actions before they are the environment's.
     own: ActionRows,
 }
@@ -101,7 +105,16 @@ impl Policy {
             statistics: Vec::new(),
         };
         let own = acting.actions.rows(0);
-        Self { description, acting, parameters, scratch: Activations::default(), input: Vec::new(), own }
+        Self {
+            description,
+            acting,
+            parameters,
+            scratch: Activations::default(),
+            input: Vec::new(),
+            valid: Vec::new(),
+            masked: Vec::new(),
+            own,
+        }
     }
 
     /// The policy in a weights file of a run, such as `checkpoints/best.safetensors`.
@@ -160,12 +173,16 @@ impl Policy {
     pub fn act_batch<'r>(&mut self, observations: impl IntoIterator<Item = Row<'r>>, actions: &mut ActionRows) {
         let Acting { features, actions: head, mlp } = &self.acting;
         let (n, width) = (actions.len(), features.width());
+        let flags = features.masked();
         self.input.resize(n * width, 0.0);
-        for (row, observation) in self.input.chunks_exact_mut(width).zip(observations) {
+        self.valid.resize(n * flags, true);
+        for (i, (row, observation)) in self.input.chunks_exact_mut(width).zip(observations).enumerate() {
             features.encode(observation, row);
+            features.write_mask(observation, &mut self.valid[i * flags..(i + 1) * flags]);
         }
         self.own.resize(n);
         let outputs = mlp.forward(&self.parameters, &self.input, n, &mut self.scratch);
+        let outputs = masked(&self.valid, head.shape(mlp.output_stride()), outputs, &mut self.masked);
         for (i, outputs) in outputs.chunks_exact(mlp.output_stride()).enumerate() {
             head.greedy(outputs, i, &mut self.own);
         }
@@ -187,11 +204,16 @@ impl Policy {
         &mlp.forward(&self.parameters, &self.input, 1, &mut self.scratch)[..mlp.outputs()]
     }
 
-    /// What it makes of the actions for one observation.
+    /// What it makes of the actions for one observation; those that are not valid have a value that is not a number, or no chance.
     pub fn judge(&mut self, observation: Row<'_>) -> Judgement {
         let mut judgement = Judgement::None;
         self.outputs(observation);
-        self.acting.actions.judge(self.acting.mlp.last_outputs(&self.scratch), &mut judgement);
+        let Acting { features, actions: head, mlp } = &self.acting;
+        self.valid.resize(features.masked(), true);
+        features.write_mask(observation, &mut self.valid);
+        let outputs = mlp.last_outputs(&self.scratch);
+        let outputs = masked(&self.valid, head.shape(mlp.output_stride()), outputs, &mut self.masked);
+        head.judge(outputs, &mut judgement);
         judgement
     }
 

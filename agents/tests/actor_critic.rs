@@ -99,6 +99,7 @@ fn rollout(case: &Value, acting: &Acting) -> RolloutBatch {
         final_observations: floats(&case["final_observations"]),
         last_observations: floats(&case["last_observations"]),
         rewards,
+        ..RolloutBatch::default()
     }
 }
 

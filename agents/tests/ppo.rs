@@ -43,6 +43,7 @@ fn rollout(acting: &Acting, parameters: &[f32], rng: &mut Generator) -> RolloutB
         truncated,
         final_observations: finals,
         last_observations: last,
+        ..RolloutBatch::default()
     }
 }
 

@@ -124,6 +124,12 @@ pub trait Env: Send {
         self.inner().map(Env::action_names).unwrap_or_default()
     }
 
+    /// Writes for each action of a `Discrete` space, from the first on, whether it is valid in the present state: what
+    /// sb3-contrib calls `action_masks`. False, if not written: then all are.
+    fn action_mask(&self, valid: &mut [bool]) -> bool {
+        self.inner().is_some_and(|env| env.action_mask(valid))
+    }
+
     /// Rows and columns, if the observation is `Discrete` and counts the cells of a grid row by row from the upper left,
     /// and within a cell whatever else there is. Then viewers show states where they are.
     fn grid_shape(&self) -> Option<[usize; 2]> {

@@ -104,11 +104,12 @@ pub use toy_text::{
 pub use vector::{AutoresetMode, SyncVectorEnv, VectorEnv, VectorStep};
 pub use verify::{EpisodeCheck, FileCheck, Mismatch, verify_file, verify_line};
 pub use wrappers::{
-    ActionMap, ActionWrapper, AtariPreprocessing, AtariPreprocessingConfig, Bins, Bounds, ClipAction, ClipReward,
-    DelayObservation, DiscretizeAction, DiscretizeObservation, DtypeObservation, EpisodeStatistics, FilterObservation,
-    FlattenObservation, FrameStackObservation, GrayscaleObservation, MaxAndSkipObservation, Memory, Monitor,
-    NormalizeObservation, NormalizeReward, ObservationMap, ObservationWrapper, Padding, RecordEpisodeStatistics,
-    RecordVideo, RecordVideoConfig, RepeatAction, RescaleAction, RescaleObservation, ReshapeObservation,
-    ResizeObservation, RewardMap, RewardWrapper, StickyAction, TimeAwareObservation, TimeLimit, TransformAction,
-    TransformObservation, TransformReward, Trigger, WrapperInfo, WrapperParam, WrapperSpec, wrappers,
+    ACTION_MASK, ActionMap, ActionMaskObservation, ActionWrapper, AtariPreprocessing, AtariPreprocessingConfig, Bins,
+    Bounds, ClipAction, ClipReward, DelayObservation, DiscretizeAction, DiscretizeObservation, DtypeObservation,
+    EpisodeStatistics, FilterObservation, FlattenObservation, FrameStackObservation, GrayscaleObservation,
+    MaxAndSkipObservation, Memory, Monitor, NormalizeObservation, NormalizeReward, ObservationMap, ObservationWrapper,
+    Padding, RecordEpisodeStatistics, RecordVideo, RecordVideoConfig, RepeatAction, RescaleAction, RescaleObservation,
+    ReshapeObservation, ResizeObservation, RewardMap, RewardWrapper, StickyAction, TimeAwareObservation, TimeLimit,
+    TransformAction, TransformObservation, TransformReward, Trigger, WrapperInfo, WrapperParam, WrapperSpec,
+    read_action_mask, wrappers,
 };

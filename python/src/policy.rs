@@ -120,7 +120,8 @@ impl Policy {
         Ok((actions, None))
     }
 
-    /// The values of all actions: float32 of shape (actions,), or (batch, actions) for a batch.
+    /// The values of all actions: float32 of shape (actions,), or (batch, actions) for a batch; NaN for those that the
+    /// observation's ``action_mask`` says are not valid.
     ///
     /// Raises:
     ///     ValueError: The policy was not learnt by values, or the observation does not fit ``observation_space``.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::envs::Space;
-use crate::trainer::{Algo, Settings, TrainConfig};
+use crate::trainer::{Algo, Settings};
 use serde_json::json;
 
 use super::Result;
@@ -14,17 +14,17 @@ pub(crate) fn run(output: Output) -> Result {
         .iter()
         .map(|algo| {
             let tuned: Vec<_> = Settings::tuned(*algo).collect();
-            let settings = Settings { train: TrainConfig { algo: *algo, ..TrainConfig::default() }, ..Settings::default() };
-            // Every algorithm sees observations by way of the same features.
-            let observations = ["Box", "Discrete", "MultiDiscrete", "MultiBinary", "Tuple", "Dict"];
+            // Every algorithm sees observations by way of the same features; hindsight looks for goals among them.
+            let any = ["Box", "Discrete", "MultiDiscrete", "MultiBinary", "Tuple", "Dict"];
+            let observations = if *algo == Algo::Her { &["Dict"][..] } else { &any };
             let actions = [
                 ("Box", Space::box_f32(vec![0.0], vec![1.0])),
                 ("Discrete", Space::discrete(2)),
                 ("MultiDiscrete", Space::MultiDiscrete { nvec: vec![2], start: vec![0] }),
                 ("MultiBinary", Space::MultiBinary { n: 2 }),
             ];
-            let taken = |(name, space): &(&'static str, Space)| settings.algorithm().head(space).map(|_| *name);
-            let actions: Vec<_> = actions.iter().filter_map(taken).collect();
+            let taken = actions.iter().filter(|(_, space)| algo.takes(space));
+            let actions: Vec<_> = taken.map(|(name, _)| *name).collect();
             json!({"name": algo.to_string(), "title": algo.summary(), "observations": observations, "actions": actions, "tuned": tuned})
         })
         .collect();

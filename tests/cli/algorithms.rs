@@ -14,8 +14,10 @@ fn algorithms(folder: &Folder) -> Vec<(String, bool)> {
     json.as_array().unwrap().iter().map(of).collect()
 }
 
-/// Settings of a small network that learns from the first steps on, for the algorithm whose section this is.
-fn small(section: &str) -> String {
+/// Settings of a small network that learns from the first steps on, for an algorithm.
+fn small(algo: &str) -> String {
+    // Hindsight has another learn, here one that counts its actions.
+    let (section, rest) = if algo == "her" { ("dqn", "--set her.model_class=dqn ") } else { (algo, "") };
     let keys = match section {
         "ppo" => "net_arch=[16] n_steps=32 batch_size=48 n_epochs=2",
         "a2c" => "net_arch=[16] n_steps=8",
@@ -24,12 +26,16 @@ fn small(section: &str) -> String {
         "tqc" => "net_arch=[16] learning_starts=200 batch_size=16 buffer_size=3000 n_quantiles=5",
         _ => "net_arch=[16] learning_starts=200 batch_size=16 buffer_size=3000",
     };
-    keys.split(' ').map(|key| format!("--set {section}.{key} ")).collect()
+    keys.split(' ').map(|key| format!("--set {section}.{key} ")).collect::<String>() + rest
 }
 
 /// The environment that an algorithm is tried on, and its settings.
 fn line(algo: &str, counted: bool) -> String {
-    let env = if counted { "CartPole-v1" } else { "Pendulum-v1" };
+    let env = match (algo, counted) {
+        ("her", _) => "BitFlip-v0",
+        (_, true) => "CartPole-v1",
+        (_, false) => "Pendulum-v1",
+    };
     let rest =
         "--n-envs 4 --seed 5 --set train.stop_when_solved=false --set eval.eval_freq=1500 --set eval.n_eval_episodes=3";
     format!("train {env} --algo {algo} {} {rest}", small(algo))
@@ -63,11 +69,12 @@ fn every_algorithm_goes_on_from_its_checkpoint_as_if_nothing_had_happened() {
     }
 }
 
-/// Scripted episodes have two actions that are counted, so this is of the algorithms that have such.
+/// Scripted episodes have two actions that are counted and no goals, so this is of the algorithms that are for such.
 #[test]
 fn episodes_may_end_in_every_way_for_every_algorithm() {
     let folder = Folder::new();
-    for (algo, _) in algorithms(&folder).into_iter().filter(|(_, counted)| *counted) {
+    let counting = algorithms(&folder).into_iter().filter(|(algo, counted)| *counted && algo != "her");
+    for (algo, _) in counting {
         for (length, ends) in [(1, "terminated"), (1, "truncated"), (3, "terminated"), (3, "truncated"), (3, "both")] {
             let name = format!("{algo}-{length}-{ends}");
             let own = if algo == "dqn" { SCRIPTED } else { "train Scripted-v0 --set train.stop_when_solved=false" };
@@ -110,7 +117,10 @@ fn every_algorithm_learns_a_simple_task() {
             }
             _ => String::new(),
         };
-        if counted {
+        if algo == "her" {
+            let found = learnt(&folder, "train BitFlip-v0 --algo her --env-arg n_bits=6 --steps 8000");
+            assert!(found > -3.0, "{algo} flips six bits for {found}");
+        } else if counted {
             let found = learnt(&folder, &format!("train Identity-v0 --algo {algo} {settings}"));
             assert!(found > 9.9, "{algo} answers {found} of 10 numbers");
         } else {
@@ -131,4 +141,55 @@ fn returns_beyond_a_distribution_are_told_once() {
     assert!(!told.contains("beyond v_min"), "{told}");
     let rows = folder.run("within").rows();
     assert!(rows.iter().any(|row| row["metrics"]["train/out_of_support"].is_f64()), "{rows:?}");
+}
+
+/// Ten bits: by rewards alone one right state of 1024 is hardly ever seen.
+#[test]
+fn hindsight_learns_what_rewards_alone_do_not_teach() {
+    let folder = Folder::new();
+    let with = learnt(&folder, "train BitFlip-v0 --algo her");
+    let config = folder.write("plain.toml", &without_hindsight(&folder));
+    let without = learnt(&folder, &format!("train BitFlip-v0 --algo dqn --config {config}"));
+    assert!(with > -5.5 && without < -8.0, "with hindsight {with}, without {without}");
+}
+
+/// The settings that are shipped for hindsight on BitFlip-v0, without hindsight.
+fn without_hindsight(folder: &Folder) -> String {
+    let shipped = folder.ok("train BitFlip-v0 --algo her --print-config").stdout;
+    let (before, rest) = shipped.split_once("[her]").unwrap();
+    let (_, after) = rest.split_once("\n[").unwrap();
+    format!("{before}\n[{after}").replace("algo = \"her\"", "algo = \"dqn\"")
+}
+
+#[test]
+fn hindsight_learns_with_actions_that_are_numbers() {
+    let folder = Folder::new();
+    for class in ["sac", "td3", "ddpg", "tqc"] {
+        let keys = "net_arch=[16] learning_starts=100 batch_size=32".split(' ');
+        let keys: String = keys.map(|key| format!("--set {class}.{key} ")).collect();
+        let line = format!("train Reacher2D-v0 --algo her --set her.model_class={class} {keys} --steps 400");
+        let summary = folder.ok(&format!("{line} --set eval.n_eval_episodes=2 --json")).json;
+        assert!(summary["updates"].as_u64().unwrap() > 100, "{class}: {summary}");
+    }
+}
+
+#[test]
+fn hindsight_says_what_it_does_not_go_with() {
+    let folder = Folder::new();
+    let refused = |line: &str, parts: &[&str]| {
+        let output = folder.cartwheel(&format!("train {line}"));
+        assert_eq!(output.code, 2, "{line}\n{}", output.stderr);
+        for part in parts {
+            assert!(output.stderr.contains(part), "{line}: {part}\n{}", output.stderr);
+        }
+    };
+    refused("Pendulum-v1 --algo her", &["achieved_goal", "Pendulum-v1", "BitFlip-v0"]);
+    refused(
+        "BitFlip-v0 --algo her --set her.model_class=sac",
+        &["her.model_class = \"sac\"", "\"dqn\" or \"qrdqn\" or \"discrete-sac\""],
+    );
+    refused("BitFlip-v0 --algo her --set dqn.n_steps=3", &["dqn.n_steps above 1", "--algo her"]);
+    refused("BitFlip-v0 --algo her --set dqn.prioritized_replay=true", &["dqn.prioritized_replay = true"]);
+    refused("BitFlip-v0 --algo dqn --set her.n_sampled_goal=2", &["[her]", "train.algo = \"dqn\""]);
+    refused("BitFlip-v0 --algo her --set her.goal_selection_strategy=past", &["future", "final", "episode"]);
 }

@@ -13,6 +13,7 @@
 //! | `compare`, `doctor`, `env`, `eval`, `record`, `reproduce`, `runs`, `sweep` | the other subcommands, and `--json` over all of them |
 //! | `logs` | metrics for other tools: CSV, Weights & Biases |
 //! | `watch` | viewers of a run: what they see and do, and that training needs none of them |
+//! | `masks` | environments that say which actions are valid |
 //! | `wrappers` | training in wrapped environments, and wrappers that do not fit |
 //! | `python` | environments that live in Python |
 //! | `bad_input` | what was asked wrongly: the message names it and says what to do |
@@ -31,6 +32,7 @@ mod env;
 mod eval;
 mod faults;
 mod logs;
+mod masks;
 mod play;
 mod python;
 mod record;

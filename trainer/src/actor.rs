@@ -4,7 +4,7 @@
 //! four give the same episodes.
 
 use cartwheel_agents::nn::Activations;
-use cartwheel_agents::{Acting, Batch, Exploration, Features, NoiseState, Style};
+use cartwheel_agents::{Acting, Batch, Exploration, Features, NoiseState, Style, masked};
 use cartwheel_envs::{ActionRows, Generator, Rows, Statistics, VectorEnv, VectorStep};
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +60,9 @@ pub struct Actor {
     /// Of noise that drifts, of each environment.
     noise: Vec<NoiseState>,
     scratch: Activations,
+    /// Which actions are valid, where not all always are, and the network's outputs that know it.
+    valid: Vec<bool>,
+    masked: Vec<f32>,
     seat: Seat,
     /// Vector steps done in rollouts that are finished.
     steps: u64,
@@ -126,6 +129,8 @@ impl Actor {
             own,
             noise: vec![NoiseState::default(); n],
             scratch: Activations::default(),
+            valid: vec![true; n * spec.acting.features.masked()],
+            masked: Vec::new(),
             seat: Seat::default(),
             steps: 0,
             coins: Vec::new(),
@@ -156,7 +161,7 @@ impl Actor {
     /// A batch of `n` transitions of its environments' shape.
     pub(crate) fn batch(&self, n: usize) -> Batch {
         let mut batch = Batch::like(&self.own);
-        batch.resize(n, self.features().width());
+        batch.resize_masked(n, self.features().width(), self.features().masked());
         batch
     }
 
@@ -240,14 +245,16 @@ impl Actor {
     /// tosses its own coin.
     fn choose(&mut self, weights: &Weights, epsilon: f64) {
         let style = self.spec.exploration.style;
+        self.read_masks();
         if epsilon < 1.0 || style == Style::Sampled {
             self.judge(weights);
         }
-        let Acting { actions: head, mlp, .. } = &self.spec.acting;
-        let (outputs, stride) = (mlp.last_outputs(&self.scratch), mlp.output_stride());
+        let Acting { features, actions: head, mlp } = &self.spec.acting;
+        let (stride, flags) = (mlp.output_stride(), features.masked());
+        let outputs = if flags > 0 { &self.masked } else { mlp.last_outputs(&self.scratch) };
         for (e, stream) in self.streams.iter_mut().enumerate() {
             if stream.random() < epsilon {
-                head.random(stream, e, &mut self.own);
+                head.random_valid(&self.valid[e * flags..(e + 1) * flags], stream, e, &mut self.own);
                 continue;
             }
             let outputs = &outputs[e * stride..];
@@ -267,17 +274,33 @@ impl Actor {
 
     /// What the network makes of every environment's observation; it stays in `scratch`.
     fn judge(&mut self, weights: &Weights) {
-        let Acting { features, mlp, .. } = &self.spec.acting;
+        let Acting { features, actions: head, mlp } = &self.spec.acting;
         for (e, row) in self.input.chunks_exact_mut(features.width()).enumerate() {
             features.encode(self.observations.row(e), row);
         }
-        mlp.forward(&weights.parameters, &self.input, self.own.len(), &mut self.scratch);
+        let outputs = mlp.forward(&weights.parameters, &self.input, self.own.len(), &mut self.scratch);
+        masked(&self.valid, head.shape(mlp.output_stride()), outputs, &mut self.masked);
+    }
+
+    /// Which actions are valid in every environment.
+    fn read_masks(&mut self) {
+        let features = &self.spec.acting.features;
+        if features.masked() > 0 {
+            for (e, valid) in self.valid.chunks_exact_mut(features.masked()).enumerate() {
+                features.write_mask(self.observations.row(e), valid);
+            }
+        }
+    }
+
+    /// What the network last made of every environment's observation.
+    fn outputs(&self) -> &[f32] {
+        if self.valid.is_empty() { self.spec.acting.mlp.last_outputs(&self.scratch) } else { &self.masked }
     }
 
     /// The logarithms of the chances that the policy gave to what is done now.
     fn log_probs(&self, to: &mut [f32]) {
         let Acting { actions: head, mlp, .. } = &self.spec.acting;
-        let outputs = mlp.last_outputs(&self.scratch).chunks_exact(mlp.output_stride());
+        let outputs = self.outputs().chunks_exact(mlp.output_stride());
         for (e, (to, outputs)) in to.iter_mut().zip(outputs).enumerate() {
             *to = head.log_prob(outputs, self.own.get(e));
         }

@@ -11,9 +11,9 @@ use cartwheel_envs::{ActionRows, Space};
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
-use crate::config::Settings;
+use crate::config::{Algo, Settings};
 use crate::events::{Callback, Event};
-use crate::replay::Replay;
+use crate::replay::{Hindsight, Replay};
 use crate::run::{Checkpoints, Manifest, Outcome, RunDir, RunError, RunLock, default_name, write_atomic};
 use crate::session::{Plan, Session, in_mib};
 
@@ -232,7 +232,10 @@ impl<'a> Experiment<'a> {
                 settings.train.init_from.as_deref().unwrap_or_default()
             )));
         }
-        let solved_at = settings.eval.solved_at.or(env.spec().reward_threshold);
+        let reward_threshold = env.spec().reward_threshold;
+        let hindsight = (settings.train.algo == Algo::Her).then(|| Hindsight::new(&settings.her, env));
+        let hindsight = hindsight.transpose().map_err(TrainError::Unfit)?;
+        let solved_at = settings.eval.solved_at.or(reward_threshold);
         Ok(Plan {
             placement,
             solved_at,
@@ -242,6 +245,7 @@ impl<'a> Experiment<'a> {
             observation_space,
             action_space,
             acting,
+            hindsight,
             wait_for_viewer: self.wait_for_viewer,
         })
     }

@@ -54,15 +54,15 @@ mod session;
 pub use actor::{Actor, ActorSpec, EnvState, Weights};
 pub use collector::{Collector, Finished};
 pub use config::{
-    ActorCount, Algo, Clock, EnvConfig, EvalConfig, OnWorkerDeath, Registered, RegisteredSettings, Registrable,
-    RunConfig, Settings, TrainConfig, register_algorithm,
+    ActorCount, Algo, Clock, EnvConfig, EvalConfig, GoalSelectionStrategy, HerConfig, ModelClass, OnWorkerDeath,
+    Registered, RegisteredSettings, Registrable, RunConfig, Settings, TrainConfig, register_algorithm,
 };
 pub use cpu_time::thread_cpu_time;
 pub use error::{EnvFault, TrainError};
 pub use evaluation::{Evaluation, Evaluator};
 pub use events::{Callback, Event, Progress};
 pub use experiment::{CheckpointCosts, Experiment, GreedyReturn, Summary, initial_weights};
-pub use replay::{Outcome, Replay, ReplayState, ReplayView, Stored};
+pub use replay::{Hindsight, Outcome, Replay, ReplayState, ReplayView, Stored};
 pub use rollout::{FinishedEpisode, Rollout};
 pub use seeds::{Aggregate, train_all, train_seeds};
 pub use session::policy_at;

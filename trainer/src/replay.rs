@@ -6,6 +6,7 @@
 //! transition, so that a reset observation can never be mistaken for a next one. N-step returns are summed
 //! when a row is drawn. Prioritized replay has weights over the same rows.
 
+mod hindsight;
 mod priorities;
 mod sum_tree;
 
@@ -36,6 +37,8 @@ pub struct Replay {
     capacity: usize,
     /// Rows that can be drawn.
     transitions: usize,
+    /// Those of them that ended an episode.
+    ends: usize,
     /// Without them, all are drawn alike.
     priorities: Option<Priorities>,
 }
@@ -99,6 +102,7 @@ impl Replay {
             rings: vec![Ring::default(); envs],
             capacity,
             transitions: 0,
+            ends: 0,
             priorities: prioritization.map(|prioritization| Priorities::new(prioritization, rows)),
         })
     }
@@ -130,6 +134,7 @@ impl Replay {
         // The oldest row of a full ring goes.
         if self.flags[row] & NO_STEP == 0 {
             self.transitions -= 1;
+            self.ends -= usize::from(self.flags[row] != 0);
             if let Some(priorities) = &mut self.priorities {
                 priorities.remove(row);
             }
@@ -154,6 +159,7 @@ impl Replay {
         self.rewards[row] = reward;
         self.flags[row] = (u8::from(terminated) * TERMINATED) | (u8::from(truncated) * TRUNCATED);
         self.transitions += 1;
+        self.ends += usize::from(terminated || truncated);
         if let Some(priorities) = &mut self.priorities {
             priorities.insert(row);
         }
@@ -244,7 +250,7 @@ impl Replay {
     /// If there is no transition yet.
     pub fn sample(&mut self, n: usize, returns: Returns, beta: f64, rng: &mut Generator, batch: &mut Batch) {
         assert!(self.has_transitions(), "sampled from a replay without transitions");
-        batch.resize(n, self.features.width());
+        batch.resize_masked(n, self.features.width(), self.features.masked());
         match &mut self.priorities {
             Some(priorities) => priorities.draw(beta, rng, batch),
             None => batch.rows.fill_with(|| self.uniform_row(rng)),
@@ -312,6 +318,12 @@ impl Replay {
         let columns = slot * width..(slot + 1) * width;
         self.features.encode(self.observations.row(row), &mut batch.observations[columns.clone()]);
         self.features.encode(self.observations.row(next), &mut batch.next_observations[columns]);
+        let flags = self.features.masked();
+        if flags > 0 {
+            let columns = slot * flags..(slot + 1) * flags;
+            self.features.write_mask(self.observations.row(row), &mut batch.masks[columns.clone()]);
+            self.features.write_mask(self.observations.row(next), &mut batch.next_masks[columns]);
+        }
         batch.actions.set(slot, self.actions.get(row));
         batch.returns[slot] = sum * returns.reward_scale;
         batch.discounts[slot] = discount;
@@ -349,6 +361,7 @@ impl Replay {
             (self.rings, self.observations, self.actions) = (state.rings, state.observations, state.actions);
             (self.rewards, self.flags) = (state.rewards, state.flags);
             self.transitions = self.flags.iter().filter(|flags| *flags & NO_STEP == 0).count();
+            self.ends = self.flags.iter().filter(|flags| *flags & (TERMINATED | TRUNCATED) != 0).count();
         }
         fits
     }
@@ -356,6 +369,7 @@ impl Replay {
 
 mod stored;
 
+pub use hindsight::Hindsight;
 pub use stored::{Outcome, Stored};
 
 #[cfg(test)]

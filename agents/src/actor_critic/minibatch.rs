@@ -3,6 +3,7 @@
 use cartwheel_envs::{ActionRows, Generator};
 
 use crate::learner::RolloutBatch;
+use crate::mask::select;
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
@@ -13,6 +14,8 @@ pub(super) struct Minibatch {
     pub(super) advantages: Vec<f32>,
     pub(super) returns: Vec<f32>,
     pub(super) values: Vec<f32>,
+    /// Which actions are valid; empty where all always are.
+    pub(super) masks: Vec<bool>,
 }
 
 impl Minibatch {
@@ -29,6 +32,7 @@ impl Minibatch {
         for numbers in [&mut self.log_probs, &mut self.advantages, &mut self.returns, &mut self.values] {
             numbers.clear();
         }
+        select(&rollout.masks, rollout.len(), rows, &mut self.masks);
         for (slot, &row) in rows.iter().enumerate() {
             self.x.extend_from_slice(&rollout.observations[row * width..(row + 1) * width]);
             self.actions.set(slot, rollout.actions.get(row));

@@ -7,6 +7,7 @@ use super::minibatch::{Minibatch, shuffle};
 use crate::advantage::{Values, gae};
 use crate::algorithm::Acting;
 use crate::head::ActionHead;
+use crate::mask::masked;
 use crate::learner::{LearnerState, RolloutBatch, restore_networks};
 use crate::nn::{Device, DeviceError, Mlp, Net, Network, NnError, Optimizer, StepStats, TrainingState};
 
@@ -22,6 +23,8 @@ pub struct Networks {
     /// Rows of the rollout in the order of this pass.
     order: Vec<usize>,
     batch: Minibatch,
+    /// Outputs of which those of actions that are not valid are marked.
+    masked: Vec<f32>,
 }
 
 /// What parts of the loss weigh.
@@ -95,6 +98,7 @@ impl Networks {
             advantages: Vec::new(),
             returns: Vec::new(),
             order: Vec::new(),
+            masked: Vec::new(),
         })
     }
 
@@ -191,11 +195,12 @@ impl Networks {
         ent_coef: f32,
         policy: &mut dyn FnMut(Choice) -> (f32, f32),
     ) -> Result<Gradient, DeviceError> {
-        let (head, batch) = (&self.head, &self.batch);
+        let (head, batch, buffer) = (&self.head, &self.batch, &mut self.masked);
         let (n, stride) = (batch.returns.len(), self.actor.mlp().output_stride());
         let share = 1.0 / n as f32;
         let (mut policy_loss, mut entropy) = (0.0, 0.0);
         let mut loss = |outputs: &[f32], slope: &mut [f32]| {
+            let outputs = masked(&batch.masks, head.shape(stride), outputs, buffer);
             for (i, (outputs, slope)) in outputs.chunks_exact(stride).zip(slope.chunks_exact_mut(stride)).enumerate() {
                 let (action, advantage, log_prob_before) =
                     (batch.actions.get(i), batch.advantages[i], batch.log_probs[i]);

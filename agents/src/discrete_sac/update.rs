@@ -5,6 +5,7 @@ use cartwheel_envs::{ActionRows, Generator};
 use super::DiscreteSacConfig;
 use crate::algorithm::Acting;
 use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
+use crate::mask::masked;
 use crate::nn::{Device, DeviceError, Method, Net, Network, NnError, Optimizer, TrainingState};
 use crate::sac::Temperature;
 
@@ -23,6 +24,8 @@ pub struct DiscreteSac {
     targets: Vec<f32>,
     /// Mean |y − Q(s, a)| over the value functions of each row of the last batch.
     errors: Vec<f32>,
+    /// Outputs of which those of actions that are not valid are marked.
+    masked: Vec<f32>,
 }
 
 impl DiscreteSac {
@@ -50,6 +53,7 @@ impl DiscreteSac {
             least: Vec::new(),
             targets: Vec::new(),
             errors: Vec::new(),
+            masked: Vec::new(),
         })
     }
 
@@ -100,7 +104,8 @@ impl OffPolicy for DiscreteSac {
         // y = return + discount · Σₐ π(a|s') (min Q'(s', a) − α log π(a|s')).
         let outputs = self.actor.forward(Net::Online, &batch.next_observations, n)?;
         self.log_probs.clear();
-        log_softmax(&outputs[..n * stride], (stride, actions), &mut self.log_probs);
+        let outputs = masked(&batch.next_masks, [actions, 1, stride], &outputs[..n * stride], &mut self.masked);
+        log_softmax(outputs, (stride, actions), &mut self.log_probs);
         self.value(Net::Target, &batch.next_observations, n)?;
         let next = self.log_probs.chunks_exact(actions).zip(self.least.chunks_exact(actions));
         self.targets.clear();
@@ -131,10 +136,11 @@ impl OffPolicy for DiscreteSac {
 
         // The policy climbs Σₐ π(a|s) (min Q(s, a) − α log π(a|s)).
         self.value(Net::Online, &batch.observations, n)?;
-        let (least, log_probs) = (&self.least, &mut self.log_probs);
+        let (least, log_probs, buffer) = (&self.least, &mut self.log_probs, &mut self.masked);
         let mut loss = |outputs: &[f32], slope: &mut [f32]| {
             log_probs.clear();
-            log_softmax(&outputs[..n * stride], (stride, actions), log_probs);
+            let outputs = masked(&batch.masks, [actions, 1, stride], &outputs[..n * stride], buffer);
+            log_softmax(outputs, (stride, actions), log_probs);
             let mut sum = 0.0;
             let rows = log_probs.chunks_exact(actions).zip(least.chunks_exact(actions));
             for ((log_probs, values), slope) in rows.zip(slope.chunks_exact_mut(stride)) {

@@ -5,6 +5,7 @@ use cartwheel_envs::{ActionRows, Generator};
 use super::model::ReturnModel;
 use super::{Loss, Rule};
 use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
+use crate::mask::masked;
 use crate::nn::{Device, DeviceError, Method, Mlp, Net, Network, NnError, Optimizer, TrainingState};
 
 /// A Q-network that learns.
@@ -20,6 +21,8 @@ pub struct Dqn {
     /// Where the targets are built: a value or a distribution for each transition.
     targets: Vec<f32>,
     greedy: Vec<usize>,
+    /// Outputs of which those of actions that are not valid are marked.
+    masked: Vec<f32>,
     /// |y − Q(s, a)| of each transition of the last batch, or its loss if distributions are learnt.
     errors: Vec<f32>,
     metrics: Vec<(&'static str, f32)>,
@@ -55,6 +58,7 @@ impl Dqn {
             steps: 0,
             targets: Vec::new(),
             greedy: Vec::new(),
+            masked: Vec::new(),
             errors: Vec::new(),
             metrics: Vec::new(),
         })
@@ -91,6 +95,7 @@ impl OffPolicy for Dqn {
         // Where distributions are learnt, Q is the mean and y the distribution of that sum.
         let chooser = if self.rule.double_q { Net::Online } else { Net::Target };
         let q = self.network.forward(chooser, &batch.next_observations, n)?;
+        let q = masked(&batch.next_masks, [outputs / width, width, stride], q, &mut self.masked);
         self.greedy.clear();
         self.greedy.extend(q.chunks_exact(stride).map(|row| head.best(&row[..outputs])));
         let q = self.network.forward(Net::Target, &batch.next_observations, n)?;

@@ -7,6 +7,7 @@ use crate::actor_critic::{clip, shuffle};
 use crate::advantage::{Values, gae};
 use crate::algorithm::Acting;
 use crate::learner::{Learner, LearnerState, OnPolicy, Progress, RolloutBatch, restore_networks};
+use crate::mask::masked;
 use crate::nn::{Device, DeviceError, Method, Net, Network, NnError, Optimizer, StepStats, TrainingState};
 
 /// A Q-network that learns by PQN.
@@ -24,6 +25,8 @@ pub struct Pqn {
     order: Vec<usize>,
     /// Observations of a minibatch.
     x: Vec<f32>,
+    /// Outputs of which those of actions that are not valid are marked.
+    masked: Vec<f32>,
 }
 
 impl Pqn {
@@ -43,6 +46,7 @@ impl Pqn {
             targets: Vec::new(),
             order: Vec::new(),
             x: Vec::new(),
+            masked: Vec::new(),
         })
     }
 
@@ -58,15 +62,20 @@ impl Pqn {
     fn judge(&mut self, rollout: &RolloutBatch) -> Result<(), DeviceError> {
         let mlp = self.network.mlp();
         let (width, stride, actions) = (mlp.inputs(), mlp.output_stride(), mlp.outputs());
-        for (x, to) in [
-            (&rollout.observations, &mut self.values.rows),
-            (&rollout.final_observations, &mut self.values.finals),
-            (&rollout.last_observations, &mut self.values.last),
+        for (x, valid, to) in [
+            (&rollout.observations, &rollout.masks, &mut self.values.rows),
+            (&rollout.final_observations, &rollout.final_masks, &mut self.values.finals),
+            (&rollout.last_observations, &rollout.last_masks, &mut self.values.last),
         ] {
             let n = x.len() / width;
-            let rows = self.network.forward(Net::Online, x, n)?.chunks_exact(stride).take(n);
+            let q = self.network.forward(Net::Online, x, n)?;
+            let q = masked(valid, [actions, 1, stride], q, &mut self.masked);
             to.clear();
-            to.extend(rows.map(|row| row[..actions].iter().copied().fold(f32::NEG_INFINITY, f32::max)));
+            to.extend(
+                q.chunks_exact(stride)
+                    .take(n)
+                    .map(|row| row[..actions].iter().copied().fold(f32::NEG_INFINITY, f32::max)),
+            );
         }
         let (gamma, lambda) = (self.config.gamma as f32, self.config.q_lambda as f32);
         gae(rollout, &self.values, gamma, lambda, &mut self.advantages, &mut self.targets);

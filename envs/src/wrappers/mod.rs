@@ -8,6 +8,7 @@
 //! | `spec` | all of them by name, for configurations |
 
 mod action;
+mod action_mask;
 mod atari_preprocessing;
 mod bins;
 mod image;
@@ -27,6 +28,7 @@ mod time_limit;
 pub use action::{
     ActionMap, ActionWrapper, ClipAction, DiscretizeAction, RescaleAction, StickyAction, TransformAction,
 };
+pub use action_mask::{ACTION_MASK, ActionMaskObservation, read_action_mask};
 pub use atari_preprocessing::{AtariPreprocessing, AtariPreprocessingConfig};
 pub use bins::Bins;
 pub use max_and_skip::MaxAndSkipObservation;

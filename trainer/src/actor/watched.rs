@@ -85,7 +85,7 @@ impl Actor {
         frame.return_ = episode.return_;
         frame.reward = if episode.length == 0 { 0.0 } else { self.step.raw_rewards()[e] };
         let Acting { actions: head, mlp, .. } = &self.spec.acting;
-        let outputs = &mlp.last_outputs(&self.scratch)[e * mlp.output_stride()..];
+        let outputs = &self.outputs()[e * mlp.output_stride()..];
         head.judge(outputs, &mut frame.judgement);
         match &mut frame.action {
             Some(own) => own.copy_from(self.actions.get(e)),

@@ -13,11 +13,12 @@ use cartwheel_agents::reinforce::ReinforceConfig;
 use cartwheel_agents::sac::SacConfig;
 use cartwheel_agents::td3::{DdpgConfig, Td3Config};
 use cartwheel_agents::tqc::TqcConfig;
-use cartwheel_agents::{Acting, Algorithm};
+use cartwheel_agents::{Acting, Algorithm, Data, ReplayUse};
 use cartwheel_envs::Space;
 
+use super::her::ModelClass;
 use super::registry::{Registered, RegisteredSettings, registered, same};
-use super::{EnvConfig, EvalConfig, RunConfig, TrainConfig};
+use super::{EnvConfig, EvalConfig, HerConfig, RunConfig, TrainConfig};
 use crate::TrainError;
 
 /// Declares [`Algo`] and [`Settings`] from the list of algorithms below.
@@ -27,6 +28,8 @@ macro_rules! algorithms {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Algo {
             $($(#[doc = $doc])* $name,)*
+            /// Hindsight experience replay, for environments with goals, over another of these: her.model_class.
+            Her,
             /// One of [`register_algorithm`](crate::register_algorithm).
             Registered(&'static Registered),
         }
@@ -34,13 +37,14 @@ macro_rules! algorithms {
         impl Algo {
             /// Those that are shipped, in the order of the list.
             pub fn shipped() -> &'static [Self] {
-                &[$(Self::$name,)*]
+                &[$(Self::$name,)* Self::Her]
             }
 
             /// Its name.
             pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$name => $word,)*
+                    Self::Her => "her",
                     Self::Registered(own) => own.name,
                 }
             }
@@ -49,6 +53,7 @@ macro_rules! algorithms {
             pub fn summary(self) -> &'static str {
                 match self {
                     $(Self::$name => concat!($($doc),*).trim(),)*
+                    Self::Her => "Hindsight experience replay, for environments with goals, over an algorithm with replay.",
                     Self::Registered(own) => own.summary,
                 }
             }
@@ -65,6 +70,8 @@ macro_rules! algorithms {
                 #[doc = concat!("Hyperparameters of ", $word, ".")]
                 pub $section: $config,
             )*
+            /// Hindsight experience replay.
+            pub her: HerConfig,
             /// Hyperparameters of algorithms from outside.
             pub registered: RegisteredSettings,
             /// Evaluation.
@@ -74,24 +81,29 @@ macro_rules! algorithms {
         }
 
         impl Settings {
-            /// The chosen algorithm with its hyperparameters.
+            /// The chosen algorithm with its hyperparameters; that which learns from hindsight, where that is chosen.
             pub fn algorithm(&self) -> &dyn Algorithm {
-                match self.train.algo {
+                self.algorithm_of(self.train.algo)
+            }
+
+            fn algorithm_of(&self, algo: Algo) -> &dyn Algorithm {
+                match algo {
                     $(Algo::$name => &self.$section,)*
+                    Algo::Her => self.algorithm_of(self.her.model_class.algo()),
                     // Settings that are older than the algorithm have none of its own.
                     Algo::Registered(own) => self.registered.get(own.name).unwrap_or(&*own.defaults),
                 }
             }
 
             pub(super) fn sections(&self) -> Vec<&dyn Section> {
-                let mut sections: Vec<&dyn Section> = vec![&self.env, &self.train, $(&self.$section,)*];
+                let mut sections: Vec<&dyn Section> = vec![&self.env, &self.train, $(&self.$section,)* &self.her];
                 sections.extend(self.registered.iter().map(|section| section as &dyn Section));
                 sections.extend([&self.eval as &dyn Section, &self.run]);
                 sections
             }
 
             pub(super) fn sections_mut(&mut self) -> Vec<&mut dyn Section> {
-                let mut sections: Vec<&mut dyn Section> = vec![&mut self.env, &mut self.train, $(&mut self.$section,)*];
+                let mut sections: Vec<&mut dyn Section> = vec![&mut self.env, &mut self.train, $(&mut self.$section,)* &mut self.her];
                 sections.extend(self.registered.iter_mut());
                 sections.extend([&mut self.eval as &mut dyn Section, &mut self.run]);
                 sections
@@ -132,6 +144,14 @@ impl Algo {
     pub fn all() -> Vec<Self> {
         Self::shipped().iter().copied().chain(registered().into_iter().map(Self::Registered)).collect()
     }
+
+    /// Whether it takes actions of this space.
+    pub fn takes(self, actions: &Space) -> bool {
+        if self == Self::Her {
+            return ModelClass::ALL.iter().any(|class| class.algo().takes(actions));
+        }
+        Settings::default().algorithm_of(self).head(actions).is_some()
+    }
 }
 
 impl fmt::Display for Algo {
@@ -168,7 +188,10 @@ impl Settings {
     pub(super) fn check_algorithms(&self) -> Result<(), TrainError> {
         let (chosen, untouched) = (self.algorithm().name(), Self::default());
         for (section, untouched) in self.sections().into_iter().zip(untouched.sections()) {
-            let read = self.chosen_sections().iter().any(|read| read.name() == section.name());
+            // What is shipped for hindsight is for one model class, over which another may be chosen.
+            let other_class = self.train.algo == Algo::Her
+                && ModelClass::ALL.iter().any(|class| self.algorithm_of(class.algo()).name() == section.name());
+            let read = other_class || self.chosen_sections().iter().any(|read| read.name() == section.name());
             if !read && !same(section, untouched) {
                 return Err(TrainError::Unfit(format!(
                     "[{}] has settings, and train.algo = \"{}\" reads none of them: set those of [{chosen}], or choose the algorithm with --algo",
@@ -182,15 +205,52 @@ impl Settings {
 
     /// The sections that the run reads.
     pub(super) fn chosen_sections(&self) -> Vec<&dyn Section> {
-        vec![&self.env, &self.train, self.algorithm(), &self.eval, &self.run]
+        let mut sections: Vec<&dyn Section> = vec![&self.env, &self.train, self.algorithm()];
+        if self.train.algo == Algo::Her {
+            sections.push(&self.her);
+        }
+        sections.extend([&self.eval as &dyn Section, &self.run]);
+        sections
+    }
+
+    /// Refuses what hindsight does not go together with, where it is chosen.
+    pub(super) fn check_hindsight(&self) -> Result<(), TrainError> {
+        if self.train.algo != Algo::Her {
+            return Ok(());
+        }
+        let algorithm = self.algorithm();
+        let (name, problem) = match algorithm.data() {
+            Data::Replay(ReplayUse { prioritization: Some(_), .. }) => (algorithm.name(), "prioritized_replay = true"),
+            Data::Replay(ReplayUse { returns, .. }) if returns.n_steps > 1 => (algorithm.name(), "n_steps above 1"),
+            _ => return Ok(()),
+        };
+        Err(TrainError::Unfit(format!(
+            "{name}.{problem} does not go with --algo her, which gives transitions other goals one by one: set it back"
+        )))
     }
 
     /// Why the chosen algorithm does not take these spaces, and which do.
     pub(crate) fn refuse_space(&self, space: &str, observations: &Space, actions: &Space) -> TrainError {
-        let fits = |algo: &Algo| {
+        let fits_alone = |algo: &Algo| {
             let other = Self { train: TrainConfig { algo: *algo, ..self.train.clone() }, ..self.clone() };
             Acting::new(other.algorithm(), observations, actions).is_ok()
         };
+        let goals = observations.part("achieved_goal").is_some() && observations.part("desired_goal").is_some();
+        let fits = |algo: &Algo| {
+            if *algo == Algo::Her { goals && algo.takes(actions) } else { fits_alone(algo) }
+        };
+        if self.train.algo == Algo::Her {
+            let classes: Vec<_> = ModelClass::ALL.iter().filter(|class| fits_alone(&class.algo())).collect();
+            let classes: Vec<_> = classes.iter().map(|class| format!("{:?}", class.to_string())).collect();
+            let advice = match classes.as_slice() {
+                [] => "nothing that learns from replay does".to_string(),
+                classes => format!("set her.model_class to {}", classes.join(" or ")),
+            };
+            return TrainError::Unfit(format!(
+                "her.model_class = \"{}\" cannot learn {} with {space}; {advice}",
+                self.her.model_class, self.env.id
+            ));
+        }
         let others: Vec<_> = Algo::all().iter().filter(|algo| fits(algo)).map(Algo::to_string).collect();
         let advice = if others.is_empty() {
             "no algorithm here takes it: wrap the environment (`cartwheel env wrappers`)".into()

@@ -10,9 +10,11 @@ use cartwheel_agents::{Data, ReplayUse, config, config_enum};
 use cartwheel_envs::{BridgeOptions, EnvBuilder, WrapperSpec};
 
 mod algorithms;
+mod her;
 mod registry;
 
 pub use algorithms::{Algo, Settings};
+pub use her::{GoalSelectionStrategy, HerConfig, ModelClass};
 pub use registry::{Registered, RegisteredSettings, Registrable, register_algorithm};
 
 config_enum! {
@@ -216,6 +218,8 @@ const SHIPPED: &[(Algo, &str, &str)] = &[
     (Algo::Sac, "Pendulum-v1", include_str!("../../configs/sac/Pendulum-v1.toml")),
     (Algo::Tqc, "Pendulum-v1", include_str!("../../configs/tqc/Pendulum-v1.toml")),
     (Algo::Td3, "Pendulum-v1", include_str!("../../configs/td3/Pendulum-v1.toml")),
+    (Algo::Her, "BitFlip-v0", include_str!("../../configs/her/BitFlip-v0.toml")),
+    (Algo::Her, "Reacher2D-v0", include_str!("../../configs/her/Reacher2D-v0.toml")),
     (Algo::Ddpg, "Pendulum-v1", include_str!("../../configs/ddpg/Pendulum-v1.toml")),
 ];
 
@@ -344,6 +348,7 @@ impl Settings {
     pub fn check(&self) -> Result<(), crate::TrainError> {
         self.validate()?;
         self.check_algorithms()?;
+        self.check_hindsight()?;
         let unfit = |message: String| Err(crate::TrainError::Unfit(message));
         if let ActorCount::Exactly(actors) = self.train.actors {
             if actors > self.env.n_envs {

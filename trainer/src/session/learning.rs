@@ -7,7 +7,7 @@ use cartwheel_agents::{
 use cartwheel_envs::{ActionRows, Generator, Space};
 
 use crate::TrainError;
-use crate::replay::Replay;
+use crate::replay::{Hindsight, Replay};
 use crate::rollout::Rollout;
 use crate::watch::{Activity, Watch};
 
@@ -28,6 +28,8 @@ pub(super) struct FromReplay {
     pub(super) learner: Box<dyn OffPolicy>,
     pub(super) replay: Replay,
     pub(super) data: ReplayUse,
+    /// Goals are exchanged, where that is chosen.
+    hindsight: Option<Hindsight>,
     batch: Batch,
 }
 
@@ -39,7 +41,7 @@ pub(super) struct FromRollouts {
 }
 
 impl Learning {
-    /// What `learner` needs to learn about `envs` environments.
+    /// What `learner` needs to learn about `envs` environments, by hindsight where there is any.
     ///
     /// # Errors
     /// If networks cannot see the space, or the algorithm does not say how it uses replay.
@@ -49,12 +51,13 @@ impl Learning {
         space: &Space,
         actions: &ActionRows,
         envs: usize,
+        hindsight: Option<Hindsight>,
     ) -> Result<Self, TrainError> {
         Ok(match (learner, data) {
             (AnyLearner::OffPolicy(learner), Data::Replay(data)) => {
                 let replay = Replay::new(space, actions, envs, data.buffer_size, data.prioritization);
                 let replay = replay.map_err(PolicyError::Space)?;
-                Self::Replay(FromReplay { learner, data, batch: replay.batch(), replay })
+                Self::Replay(FromReplay { learner, data, hindsight, batch: replay.batch(), replay })
             }
             (AnyLearner::OnPolicy(learner), _) => {
                 let batch = RolloutBatch { actions: actions.zeros(0), ..RolloutBatch::default() };
@@ -135,6 +138,7 @@ impl FromReplay {
         steps >= starts
             && self.replay.len() as u64 >= starts.min(self.data.buffer_size as u64)
             && self.replay.has_transitions()
+            && (self.hindsight.is_none() || self.replay.has_ended_episode())
     }
 
     /// A gradient step.
@@ -142,7 +146,10 @@ impl FromReplay {
         watch.doing(Activity::Replay);
         let ReplayUse { batch_size, returns, prioritization, .. } = self.data;
         let beta = prioritization.map_or(0.0, |prioritization| prioritization.beta(now.steps, now.total_timesteps));
-        self.replay.sample(batch_size, returns, beta, rng, &mut self.batch);
+        match &mut self.hindsight {
+            Some(hindsight) => self.replay.sample_hindsight(batch_size, returns, hindsight, rng, &mut self.batch),
+            None => self.replay.sample(batch_size, returns, beta, rng, &mut self.batch),
+        }
         watch.doing(Activity::Updating);
         self.learner.update(&self.batch, now, rng)?;
         self.replay.update_priorities(&self.batch.rows, self.learner.td_errors());
@@ -171,12 +178,16 @@ pub(crate) fn fill(batch: &mut RolloutBatch, rollouts: &[Rollout], features: &Fe
     batch.terminated.resize(n, false);
     batch.truncated.resize(n, false);
     batch.last_observations.resize(envs * width, 0.0);
+    let flags = features.masked();
+    batch.masks.resize(n * flags, true);
+    batch.last_masks.resize(envs * flags, true);
     let mut first = 0;
     for rollout in rollouts {
         for (from, to) in
             (0..steps).flat_map(|t| (0..rollout.envs).map(move |e| (t * rollout.envs + e, t * envs + first + e)))
         {
             features.encode(rollout.observations.row(from), &mut batch.observations[to * width..(to + 1) * width]);
+            features.write_mask(rollout.observations.row(from), &mut batch.masks[to * flags..(to + 1) * flags]);
             batch.actions.set(to, rollout.actions.get(from));
             batch.log_probs[to] = rollout.log_probs[from];
             batch.rewards[to] = rollout.rewards[from];
@@ -187,11 +198,13 @@ pub(crate) fn fill(batch: &mut RolloutBatch, rollouts: &[Rollout], features: &Fe
             let to = (first + e) * width;
             let row = rollout.observations.row(steps * rollout.envs + e);
             features.encode(row, &mut batch.last_observations[to..to + width]);
+            features.write_mask(row, &mut batch.last_masks[(first + e) * flags..(first + e + 1) * flags]);
         }
         first += rollout.envs;
     }
     // Final observations are in the order of each rollout's own rows.
     batch.final_observations.clear();
+    batch.final_masks.clear();
     let mut taken = vec![0; rollouts.len()];
     for t in 0..steps {
         for (rollout, taken) in rollouts.iter().zip(&mut taken) {
@@ -200,6 +213,9 @@ pub(crate) fn fill(batch: &mut RolloutBatch, rollouts: &[Rollout], features: &Fe
                     let end = batch.final_observations.len();
                     batch.final_observations.resize(end + width, 0.0);
                     features.encode(rollout.final_observations.row(*taken), &mut batch.final_observations[end..]);
+                    let end = batch.final_masks.len();
+                    batch.final_masks.resize(end + flags, true);
+                    features.write_mask(rollout.final_observations.row(*taken), &mut batch.final_masks[end..]);
                     *taken += 1;
                 }
             }

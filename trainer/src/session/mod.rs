@@ -27,7 +27,7 @@ use crate::events::{Callback, Event};
 use crate::experiment::{CheckpointCosts, Summary};
 use crate::placement::{choose_actors, measure};
 use crate::progress::Books;
-use crate::replay::Replay;
+use crate::replay::{Hindsight, Replay};
 use crate::rollout::FinishedEpisode;
 use crate::run::{Checkpoints, RunDir, RunWriter};
 use crate::watch::{Intervention, Shelf, Watch};
@@ -50,6 +50,8 @@ pub(crate) struct Plan {
     pub(crate) action_space: Space,
     /// The network that acts.
     pub(crate) acting: Acting,
+    /// How goals are exchanged, where they are.
+    pub(crate) hindsight: Option<Hindsight>,
     /// How long a viewer is waited for before the first step.
     pub(crate) wait_for_viewer: Option<Duration>,
 }
@@ -122,7 +124,8 @@ impl<'a> Session<'a> {
         let (observations, actions) = (&plan.observation_space, plan.acting.actions.rows(0));
         let mut init = Generator::from_entropy(&[seed, stream::INITIALIZATION]);
         let learner = algorithm.learner(&plan.acting, plan.placement.device, &mut init)?;
-        let mut learning = Learning::new(learner, algorithm.data(), observations, &actions, settings.env.n_envs)?;
+        let (data, n_envs) = (algorithm.data(), settings.env.n_envs);
+        let mut learning = Learning::new(learner, data, observations, &actions, n_envs, plan.hindsight.take())?;
         if let Some(parameters) = plan.initial_weights.take() {
             learning.learner_mut().begin_with(parameters)?;
         }

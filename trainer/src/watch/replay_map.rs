@@ -5,7 +5,7 @@
 //! the learner does not wait for the network.
 
 use cartwheel_agents::nn::Activations;
-use cartwheel_agents::{Acting, Batch, Judgement, Returns, argmax};
+use cartwheel_agents::{Acting, Batch, Judgement, Returns, argmax, masked};
 use cartwheel_envs::{ActionRows, Row};
 
 use super::protocol::{Observation, ReplayColor, ReplayMap, ReplayQuery, Transition};
@@ -179,7 +179,7 @@ impl Listed {
 
 fn gather(replay: &Replay, rows: impl ExactSizeIterator<Item = usize>, returns: Returns) -> Batch {
     let mut batch = replay.batch();
-    batch.resize(rows.len(), replay.features().width());
+    batch.resize_masked(rows.len(), replay.features().width(), replay.features().masked());
     for (slot, row) in rows.enumerate() {
         replay.gather(row, returns, &mut batch, slot);
     }
@@ -194,8 +194,9 @@ fn td_errors(acting: &Acting, parameters: &[f32], batch: &Batch) -> Vec<f32> {
     if n == 0 {
         return Vec::new();
     }
-    let (mut scratch, mut judgement) = (Activations::default(), Judgement::None);
-    let mut values = |outputs: &[f32], of: &dyn Fn(&[f32], usize) -> f32| -> Vec<f32> {
+    let (mut scratch, mut judgement, mut buffer) = (Activations::default(), Judgement::None, Vec::new());
+    let mut values = |outputs: &[f32], valid: &[bool], of: &dyn Fn(&[f32], usize) -> f32| -> Vec<f32> {
+        let outputs = masked(valid, head.shape(mlp.output_stride()), outputs, &mut buffer);
         let rows = outputs.chunks_exact(mlp.output_stride()).enumerate();
         rows.filter_map(|(i, outputs)| {
             head.judge(outputs, &mut judgement);
@@ -204,9 +205,9 @@ fn td_errors(acting: &Acting, parameters: &[f32], batch: &Batch) -> Vec<f32> {
         .collect()
     };
     let next = mlp.forward(parameters, &batch.next_observations, n, &mut scratch);
-    let best = values(next, &|values, _| values[argmax(values)]);
+    let best = values(next, &batch.next_masks, &|values, _| values[argmax(values)]);
     let now = mlp.forward(parameters, &batch.observations, n, &mut scratch);
-    let now = values(now, &|values, i| values[taken[i] as usize]);
+    let now = values(now, &[], &|values, i| values[taken[i] as usize]);
     let targets = best.iter().zip(&batch.returns).zip(&batch.discounts).map(|((q, r), d)| r + d * q);
     now.iter().zip(targets).map(|(q, target)| target - q).collect()
 }

@@ -76,7 +76,11 @@ pub fn paint(painter: &Painter, rect: Rect, verdict: Verdict<'_>, scale: Scale, 
         Judgement::QValues(values) | Judgement::Returns { values, .. } | Judgement::Quantiles { values, .. } => {
             q_bars::paint(painter, rect, values, verdict, scale, theme);
         }
-        Judgement::Probabilities(values) => q_bars::paint(painter, rect, values, verdict, Scale::CHANCES, theme),
+        Judgement::Probabilities(values) => {
+            // What has no chance at all is as good as not valid.
+            let values: Vec<_> = values.iter().map(|chance| if *chance > 0.0 { *chance } else { f32::NAN }).collect();
+            q_bars::paint(painter, rect, &values, verdict, Scale::CHANCES, theme);
+        }
         Judgement::Gaussian { mean, std } => gaussian::paint(painter, rect, (mean, std), verdict, scale, theme),
     }
 }

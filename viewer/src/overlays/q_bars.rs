@@ -15,17 +15,21 @@ struct Bar {
     taken: bool,
     /// Whether its action is the best and was not taken.
     passed: bool,
+    /// Whether its action is not valid.
+    pale: bool,
 }
 
 /// The share of a picture that bars may cover: across and up.
 const SHARE: [f32; 2] = [0.4, 0.6];
 /// The widest bar, as a share of the picture and in points.
 const WIDEST: (f32, f32) = (0.045, 22.0);
+/// How much is left of the color of an action that is not valid.
+const PALE: f32 = 0.4;
 /// Between bars and around them, in points.
 const GAP: f32 = 2.0;
 
 /// Bars in the lower right corner of a picture. The action that was taken is lit in the color of who chose it; the best
-/// one is outlined if another was taken.
+/// one is outlined if another was taken. One that is not valid, whose value is not a number, is pale.
 pub(super) fn paint(
     painter: &Painter,
     picture: Rect,
@@ -40,7 +44,8 @@ pub(super) fn paint(
     let behind = Rect::from_min_max(pos2(all.left(), top), pos2(all.right(), picture.bottom() - GAP));
     painter.rect_filled(behind.expand(GAP), 2.0, theme.well.gamma_multiply(0.75));
     for bar in bars {
-        painter.rect_filled(bar.rect, 0.0, if bar.taken { verdict.color(theme) } else { theme.value });
+        let color = if bar.taken { verdict.color(theme) } else { theme.value };
+        painter.rect_filled(bar.rect, 0.0, if bar.pale { theme.weak.gamma_multiply(PALE) } else { color });
         if bar.passed {
             let line = (0.3 * bar.rect.width()).min(1.5);
             painter.rect_stroke(bar.rect, 0.0, Stroke::new(line, theme.chosen), StrokeKind::Outside);
@@ -64,13 +69,14 @@ fn bars(picture: Rect, values: &[f32], taken: Option<usize>, scale: Scale) -> Ve
     let bottom = picture.bottom() - GAP;
     let up = |value: f32| bottom - height * scale.share(value);
     let best = argmax(values);
-    let bar = |(i, value): (usize, &f32)| {
+    let bar = |(i, shown): (usize, &f32)| {
         let left = picture.right() - GAP - (values.len() - i) as f32 * (width + GAP) + GAP;
-        let (value, zero) = (up(if value.is_nan() { 0.0 } else { *value }), up(0.0));
+        let (value, zero) = (up(if shown.is_nan() { 0.0 } else { *shown }), up(0.0));
         // A value of 0 is still an action.
         let (top, foot) = (value.min(zero - 1.0), value.max(zero));
         let rect = Rect::from_min_max(pos2(left, top), pos2(left + width, foot));
-        Bar { rect, taken: taken == Some(i), passed: i == best && taken.is_some_and(|taken| taken != best) }
+        let pale = shown.is_nan();
+        Bar { rect, taken: taken == Some(i), pale, passed: i == best && taken.is_some_and(|taken| taken != best) }
     };
     values.iter().enumerate().map(bar).collect()
 }
@@ -93,6 +99,7 @@ mod tests {
         assert!(bars.windows(2).all(|pair| pair[0].rect.right() < pair[1].rect.left()), "{bars:?}");
         let marks: Vec<_> = bars.iter().map(|bar| (bar.taken, bar.passed)).collect();
         assert_eq!(marks, [(false, true), (true, false), (false, false), (false, false)]);
+        assert_eq!(bars.iter().map(|bar| bar.pale).collect::<Vec<_>>(), [false, false, false, true]);
     }
 
     #[test]

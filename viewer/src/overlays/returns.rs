@@ -64,6 +64,10 @@ pub(super) fn paint(painter: &Painter, picture: Rect, histograms: Histograms<'_>
             painter.rect_filled(bar, 0.0, color);
         }
         painter.hline(track.x_range(), track.bottom(), Stroke::new(1.0, theme.weak.gamma_multiply(0.5)));
+        // An action that is not valid has no returns.
+        if value.is_nan() {
+            continue;
+        }
         painter.vline(mean(track, *value, range, bins), track.y_range(), Stroke::new(1.5, theme.text));
     }
     let line = Rect::from_min_max(

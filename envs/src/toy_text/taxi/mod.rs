@@ -138,6 +138,11 @@ impl Env for Taxi {
         scene::draw(self.town(), scene);
     }
 
+    fn action_mask(&self, valid: &mut [bool]) -> bool {
+        valid.iter_mut().zip(self.town().action_mask()).for_each(|(valid, one)| *valid = one == 1);
+        true
+    }
+
     fn info(&self) -> Info {
         let mut info = self.state.position.info();
         info.insert("action_mask".to_owned(), self.town().action_mask().to_vec().into());

@@ -51,6 +51,11 @@ impl<E: Env, M: ActionMap> Env for ActionWrapper<E, M> {
         self.space.clone()
     }
 
+    /// What is valid inside need not be so before the action is changed.
+    fn action_mask(&self, _: &mut [bool]) -> bool {
+        false
+    }
+
     #[inline]
     fn reset(&mut self, rng: &mut Generator, observation: RowMut<'_>) -> Result<()> {
         self.map.reset();

@@ -5,12 +5,12 @@ use super::expression::Expression;
 use super::kind::Kind;
 use super::literal::{FilterKeys, Pair};
 use crate::{
-    Action, AtariPreprocessing, AtariPreprocessingConfig, Bins, Bounds, ClipAction, ClipReward, DelayObservation,
-    DiscretizeAction, DiscretizeObservation, Dtype, DtypeObservation, Env, EnvError, FilterObservation,
-    FlattenObservation, FrameStackObservation, GrayscaleObservation, MaxAndSkipObservation, NormalizeObservation,
-    NormalizeReward, OwnedAction, RecordEpisodeStatistics, RecordVideo, RecordVideoConfig, RepeatAction, RescaleAction,
-    RescaleObservation, ReshapeObservation, ResizeObservation, Result, Row, RowMut, Space, StickyAction,
-    TimeAwareObservation, TimeLimit, TransformAction, TransformObservation, TransformReward, Trigger,
+    Action, ActionMaskObservation, AtariPreprocessing, AtariPreprocessingConfig, Bins, Bounds, ClipAction, ClipReward,
+    DelayObservation, DiscretizeAction, DiscretizeObservation, Dtype, DtypeObservation, Env, EnvError,
+    FilterObservation, FlattenObservation, FrameStackObservation, GrayscaleObservation, MaxAndSkipObservation,
+    NormalizeObservation, NormalizeReward, OwnedAction, RecordEpisodeStatistics, RecordVideo, RecordVideoConfig,
+    RepeatAction, RescaleAction, RescaleObservation, ReshapeObservation, ResizeObservation, Result, Row, RowMut, Space,
+    StickyAction, TimeAwareObservation, TimeLimit, TransformAction, TransformObservation, TransformReward, Trigger,
 };
 
 /// A wrapper, as it is listed.
@@ -95,6 +95,12 @@ pub fn wrappers() -> &'static [WrapperInfo] {
 }
 
 static WRAPPERS: &[WrapperInfo] = &[
+    WrapperInfo {
+        name: "ActionMaskObservation",
+        description: "show which actions are valid beside each observation: what learns chooses among these only",
+        params: &[],
+        build: |env, _| boxed(ActionMaskObservation::new(env)?),
+    },
     WrapperInfo {
         name: "AtariPreprocessing",
         description: "what is usually done to Atari's games, for any environment that shows images",

@@ -118,7 +118,11 @@ fn actions(ui: &mut Ui, subject: Subject<'_>, spaces: Option<&Spaces>) {
         for (i, value) in values.iter().enumerate() {
             let name = spaces.map_or_else(|| i.to_string(), |spaces| spaces.action_name(i));
             let words = RichText::new(format!("{name} {}", short((*value).into())));
-            let words = if i == best { words.strong() } else { words };
+            let words = match value.is_nan() {
+                true => words.weak(),
+                false if i == best => words.strong(),
+                false => words,
+            };
             let taken = subject.verdict.action == Some(i);
             ui.label(if taken { words.color(subject.verdict.color(theme)) } else { words });
         }

@@ -1,0 +1,220 @@
+//! Hindsight experience replay: transitions are drawn as if what their episode came to had been asked for
+//! (Andrychowicz et al. 2017).
+//!
+//! As in Stable-Baselines3's `HerReplayBuffer`, goals are exchanged when transitions are drawn, so that replay holds what
+//! happened and nothing else; only episodes that have ended are drawn from; and whether a transition ended its episode for
+//! good stays as it was, whatever the goal is now.
+
+use std::ops::Range;
+
+use cartwheel_agents::{Batch, Returns};
+use cartwheel_envs::{Environment, Generator, Row, Rows, Space};
+
+use super::{NO_STEP, Replay, TERMINATED, TRUNCATED};
+use crate::config::{GoalSelectionStrategy, HerConfig};
+
+/// Steps of an episode in which rewards are compared with what goals say of them.
+const PROBED_STEPS: usize = 200;
+
+/// How goals are exchanged, and what transitions are then worth.
+pub struct Hindsight {
+    strategy: GoalSelectionStrategy,
+    /// The share of a batch that is given other goals.
+    her_ratio: f64,
+    /// Says what a step would have paid.
+    env: Environment,
+    /// Where goals are in an observation.
+    achieved: Range<usize>,
+    desired: Range<usize>,
+    /// An observation that is given another goal.
+    row: Rows,
+}
+
+impl Hindsight {
+    /// Hindsight in `env`, which is played for an episode to see that its rewards follow from its goals.
+    ///
+    /// # Errors
+    /// Why it cannot be had there, and what to do.
+    pub fn new(config: &HerConfig, env: Environment) -> Result<Self, String> {
+        let id = env.spec().id.clone();
+        let space = env.observation_space();
+        let part = |name: &str| {
+            space.part(name).ok_or_else(|| {
+                format!(
+                    "hindsight experience replay needs observations with achieved_goal and desired_goal, and {id} shows {space}: choose an environment with goals, such as BitFlip-v0 or Reacher2D-v0, without wrappers that take its Dict apart"
+                )
+            })
+        };
+        let ((achieved, of_achieved), (desired, of_desired)) = (part("achieved_goal")?, part("desired_goal")?);
+        if of_achieved != of_desired {
+            return Err(format!(
+                "the achieved_goal of {id} is {of_achieved} and its desired_goal {of_desired}: they must be of the same space"
+            ));
+        }
+        let mut own = Self {
+            strategy: config.goal_selection_strategy,
+            her_ratio: 1.0 - 1.0 / (config.n_sampled_goal as f64 + 1.0),
+            row: Rows::for_space(space, 1),
+            env,
+            achieved,
+            desired,
+        };
+        own.probe(&id)?;
+        own.row.clear();
+        Ok(own)
+    }
+
+    /// Plays an episode at random and compares its rewards with those that follow from its goals.
+    fn probe(&mut self, id: &str) -> Result<(), String> {
+        let mut rng = Generator::new(0);
+        let space: Space = self.env.action_space().clone();
+        let mut action = Rows::for_space(&space, 1);
+        self.env.reset(Some(0)).map_err(|error| error.to_string())?;
+        for step in 1..=PROBED_STEPS {
+            space.sample(&mut rng, action.row_mut(0));
+            let Some(chosen) = space.action(action.row(0)) else { return Ok(()) };
+            let taken = self.env.step(chosen).map_err(|error| error.to_string())?;
+            let row = self.env.observation();
+            let (achieved, desired) = (row.part(self.achieved.clone()), row.part(self.desired.clone()));
+            let Some(reward) = self.env.compute_reward(achieved, desired) else {
+                return Err(format!(
+                    "{id} does not say what a step to another goal would have paid: implement Env::compute_reward (docs/add-an-environment.md)"
+                ));
+            };
+            if reward as f32 != taken.reward as f32 {
+                return Err(format!(
+                    "step {step} of {id} paid {} and its compute_reward says {reward}: take away the wrappers that change rewards or goals",
+                    taken.reward
+                ));
+            }
+            if taken.terminated || taken.truncated {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// How many of `n` transitions are given other goals.
+    fn relabelled(&self, n: usize) -> usize {
+        (self.her_ratio * n as f64) as usize
+    }
+
+    /// The observation that begins with `from` but for its goal.
+    fn with_goal(&mut self, from: Row<'_>, goal: Row<'_>) -> Row<'_> {
+        self.row.set(0, from);
+        self.row.row_mut(0).part(self.desired.clone()).copy_from(goal);
+        self.row.row(0)
+    }
+}
+
+impl Replay {
+    /// Whether an episode has ended whose last transition is still there.
+    pub fn has_ended_episode(&self) -> bool {
+        self.ends > 0
+    }
+
+    /// Fills `batch` with `n` transitions of episodes that have ended, the first of them with other goals.
+    ///
+    /// # Panics
+    /// If no episode has ended yet.
+    pub fn sample_hindsight(
+        &self,
+        n: usize,
+        returns: Returns,
+        hindsight: &mut Hindsight,
+        rng: &mut Generator,
+        batch: &mut Batch,
+    ) {
+        assert!(self.has_ended_episode(), "hindsight before an episode has ended");
+        batch.resize_masked(n, self.features.width(), self.features.masked());
+        let relabelled = hindsight.relabelled(n);
+        for slot in 0..n {
+            let (row, last) = self.row_of_ended_episode(rng);
+            batch.rows[slot] = row;
+            self.gather(row, returns, batch, slot);
+            if slot < relabelled {
+                let goal = self.observations.row(self.after(self.goal_of(row, last, hindsight.strategy, rng)));
+                self.relabel(row, goal.part(hindsight.achieved.clone()), returns, hindsight, batch, slot);
+            }
+        }
+    }
+
+    /// Gives the transition of `row`, which is in `slot` of `batch`, the goal `goal`.
+    fn relabel(
+        &self,
+        row: usize,
+        goal: Row<'_>,
+        returns: Returns,
+        hindsight: &mut Hindsight,
+        batch: &mut Batch,
+        slot: usize,
+    ) {
+        let (before, after) = (self.observations.row(row), self.observations.row(self.after(row)));
+        let width = self.features.width();
+        let columns = slot * width..(slot + 1) * width;
+        self.features.encode(hindsight.with_goal(before, goal), &mut batch.observations[columns.clone()]);
+        self.features.encode(hindsight.with_goal(after, goal), &mut batch.next_observations[columns]);
+        // That there is one was seen when hindsight began.
+        let reward = hindsight.env.compute_reward(after.part(hindsight.achieved.clone()), goal).unwrap_or_default();
+        batch.returns[slot] = reward as f32 * returns.reward_scale;
+    }
+
+    /// Any transition of an episode that has ended, with the episode's last.
+    fn row_of_ended_episode(&self, rng: &mut Generator) -> (usize, usize) {
+        loop {
+            let row = self.uniform_row(rng);
+            if let Some(last) = self.last_of_episode(row) {
+                return (row, last);
+            }
+        }
+    }
+
+    /// The transition of the episode of `row`, which ends with `last`, whose outcome becomes the goal of `row`.
+    fn goal_of(&self, row: usize, last: usize, strategy: GoalSelectionStrategy, rng: &mut Generator) -> usize {
+        let first = match strategy {
+            GoalSelectionStrategy::Final => last,
+            GoalSelectionStrategy::Future => row,
+            GoalSelectionStrategy::Episode => self.first_of_episode(row),
+        };
+        let ring = row - row % self.capacity;
+        let length = (last + self.capacity - first) % self.capacity + 1;
+        ring + (first - ring + rng.below(length as u64) as usize) % self.capacity
+    }
+
+    /// The last transition of the episode of `row`; none if it has not ended.
+    fn last_of_episode(&self, row: usize) -> Option<usize> {
+        let mut at = row;
+        while self.flags[at] & (TERMINATED | TRUNCATED) == 0 {
+            at = self.after(at);
+            // The newest observation, or one after which a run was cut off and resumed.
+            if self.flags[at] & NO_STEP != 0 {
+                return None;
+            }
+        }
+        Some(at)
+    }
+
+    /// The oldest transition that is left of the episode of `row`.
+    fn first_of_episode(&self, row: usize) -> usize {
+        let ring = row - row % self.capacity;
+        let mut at = row;
+        loop {
+            let before = if at == ring { ring + self.capacity - 1 } else { at - 1 };
+            // Another episode's last observation, the newest of the ring, or none yet.
+            if self.flags[before] & NO_STEP != 0 {
+                return at;
+            }
+            at = before;
+        }
+    }
+
+    /// The row after `row` in its ring.
+    #[inline]
+    fn after(&self, row: usize) -> usize {
+        if (row + 1).is_multiple_of(self.capacity) { row + 1 - self.capacity } else { row + 1 }
+    }
+}
+
+#[cfg(test)]
+#[path = "hindsight_tests.rs"]
+mod tests;
