@@ -123,10 +123,7 @@ fn describe(sweep: &Sweep, best: Option<&Trial>, picture: Option<&Path>) -> Stri
         text += &format!("\n\n{undone} trials are not done: start the same command again to go on");
     }
     if let Some(best) = best {
-        let config = &sweep.spec().sweep;
-        let base = config.config.as_ref().map_or_else(String::new, |file| format!(" --config {file}"));
-        let (env, algo) = (&config.env, config.algo);
-        text += &format!("\n\n  train the best    cartwheel train {env} --algo {algo}{base} {}", best.arguments());
+        text += &format!("\n\n  train the best    {}", sweep.spec().command(best));
     }
     if let Some(picture) = picture {
         text += &format!("\n  how it went       {}", picture.display());

@@ -44,7 +44,7 @@ crate::config! {
         n_critics: usize = 2, within(1, 100);
         /// Quantiles of the return that each of them has.
         n_quantiles: usize = 25, within(1, 1000);
-        /// Of all target quantiles together, n_critics times as many of the greatest do not count; n_critics of them always do.
+        /// Of all target quantiles together, n_critics times as many of the greatest do not count: fewer than n_quantiles.
         top_quantiles_to_drop_per_net: usize = 2, at_most(999);
         /// Units of each hidden layer, of the policy and of the value functions.
         net_arch: Vec<usize> = vec![256, 256], layers;
@@ -54,6 +54,16 @@ crate::config! {
 }
 
 impl Algorithm for TqcConfig {
+    fn check(&self) -> Result<(), String> {
+        let (dropped, quantiles) = (self.top_quantiles_to_drop_per_net, self.n_quantiles);
+        if dropped < quantiles {
+            return Ok(());
+        }
+        Err(format!(
+            "top_quantiles_to_drop_per_net = {dropped} drops all of n_quantiles = {quantiles}: drop fewer, or have more"
+        ))
+    }
+
     fn head(&self, action_space: &Space) -> Option<Head> {
         matches!(action_space, Space::Box { .. }).then_some(Head::SquashedGaussian)
     }
@@ -81,5 +91,23 @@ impl Algorithm for TqcConfig {
 
     fn learner(&self, acting: &Acting, device: Device, rng: &mut Generator) -> Result<AnyLearner, NnError> {
         Ok(AnyLearner::OffPolicy(Box::new(Tqc::new(self, acting, device, rng)?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_quantile_has_to_be_left() {
+        let with = |n_quantiles, top_quantiles_to_drop_per_net| {
+            TqcConfig { n_quantiles, top_quantiles_to_drop_per_net, ..TqcConfig::default() }.check()
+        };
+        assert_eq!(with(3, 2), Ok(()));
+        let problem = with(3, 3).expect_err("nothing is left");
+        assert!(
+            problem.contains("top_quantiles_to_drop_per_net = 3") && problem.contains("n_quantiles = 3"),
+            "{problem}"
+        );
     }
 }

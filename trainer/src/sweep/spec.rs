@@ -9,6 +9,7 @@ use cartwheel_agents::{config, config_enum};
 
 use super::search::Method;
 use super::space::{Distribution, Parameter, grid_size};
+use super::trials::Trial;
 use crate::{ActorCount, Algo, Settings, TrainError};
 
 config_enum! {
@@ -52,6 +53,8 @@ pub struct Spec {
     pub sweep: SweepConfig,
     /// The settings that all trials share.
     pub base: Settings,
+    /// Those of them that the file gives, in its order.
+    pub fixed: serde_json::Map<String, Value>,
     /// The settings that are searched, in the order of the file.
     pub parameters: Vec<Parameter>,
 }
@@ -106,15 +109,22 @@ impl Spec {
         if base.train.actors == ActorCount::Auto {
             base.train.actors = ActorCount::Exactly(1);
         }
-        let mut reader =
-            Reader { text, file, grid: sweep.method == Method::Grid, base, found: Vec::new(), problems: Vec::new() };
+        let mut reader = Reader {
+            text,
+            file,
+            grid: sweep.method == Method::Grid,
+            base,
+            fixed: serde_json::Map::new(),
+            found: Vec::new(),
+            problems: Vec::new(),
+        };
         // What is no TOML was told above.
         if let Ok(document) = Document::parse(text)
             && let Some(table) = document.as_table().get("parameters").and_then(toml_edit::Item::as_table_like)
         {
             reader.read(table);
         }
-        let Reader { base, found, problems, .. } = reader;
+        let Reader { base, fixed, found, problems, .. } = reader;
         if !problems.is_empty() {
             return Err(TrainError::Unfit(problems.join("\n")));
         }
@@ -123,7 +133,7 @@ impl Spec {
                 "{file}: there is nothing to search: give settings below [parameters], such as dqn.learning_rate = {{ min = 1e-4, max = 1e-2, distribution = \"log_uniform\" }}"
             )));
         }
-        let spec = Self { sweep, base, parameters: found };
+        let spec = Self { sweep, base, fixed, parameters: found };
         if spec.sweep.method == Method::Grid && grid_size(&spec.parameters).is_none_or(|size| size > 1_000_000) {
             return Err(TrainError::Unfit(format!(
                 "{file}: the grid has more than a million points: give fewer values"
@@ -155,6 +165,25 @@ impl Spec {
         settings.check()?;
         Ok(settings)
     }
+
+    /// The command that trains with the settings of `trial`.
+    pub fn command(&self, trial: &Trial) -> String {
+        let SweepConfig { env, algo, config, .. } = &self.sweep;
+        let base = config.as_ref().map_or_else(String::new, |file| format!(" --config {file}"));
+        let settings = arguments(self.fixed.iter().chain(&trial.params));
+        format!("cartwheel train {env} --algo {algo}{base} {settings}")
+    }
+}
+
+/// Settings as arguments of `cartwheel train`.
+fn arguments<'a>(settings: impl Iterator<Item = (&'a String, &'a Value)>) -> String {
+    let set = |(key, value): (&String, &Value)| {
+        let assignment = assignment(key, value);
+        // What a shell would take apart.
+        let plain = assignment.chars().all(|c| c.is_ascii_alphanumeric() || "._=-+".contains(c));
+        if plain { format!("--set {assignment}") } else { format!("--set '{assignment}'") }
+    };
+    settings.map(set).collect::<Vec<_>>().join(" ")
 }
 
 /// `--set` argument of a value: JSON's numbers, words and lists are TOML's.
@@ -167,8 +196,9 @@ struct Reader<'a> {
     text: &'a str,
     file: &'a str,
     grid: bool,
-    /// Keys with one value go here.
+    /// Keys with one value go here, and that value below.
     base: Settings,
+    fixed: serde_json::Map<String, Value>,
     found: Vec<Parameter>,
     problems: Vec<String>,
 }
@@ -218,8 +248,9 @@ impl Reader<'_> {
     fn fixed(&mut self, key: &str, value: &toml_edit::Value) -> Result<Option<Distribution>, String> {
         let value = json(value)?;
         self.check(key, &value)?;
-        let set = self.base.set(&assignment(key, &value));
-        set.map_err(|errors| errors.to_string()).map(|()| None)
+        self.base.set(&assignment(key, &value)).map_err(|errors| errors.to_string())?;
+        self.fixed.insert(key.to_owned(), value);
+        Ok(None)
     }
 
     fn distribution(&mut self, key: &str, table: &dyn TableLike) -> Result<Option<Distribution>, String> {

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a failed test should panic")]
 
+use super::super::trials::State;
 use super::*;
 
 fn problem(text: &str) -> String {
@@ -34,6 +35,13 @@ fn a_file_in_all_its_spellings() {
             _ => vec![64, 64].into(),
         })
         .collect();
+    let params = spec.parameters.iter().map(|parameter| parameter.key.clone()).zip(values.clone()).collect();
+    let trial = Trial { number: 0, params, state: State::Complete, values: vec![], value: None, problem: None };
+    assert_eq!(
+        spec.command(&trial),
+        "cartwheel train CartPole-v1 --algo dqn --set train.total_timesteps=4000 --set dqn.gamma=0.95 \
+         --set dqn.learning_rate=0.0002 --set dqn.batch_size=16 --set 'dqn.net_arch=[64,64]'"
+    );
     let dqn = spec.settings(&values).unwrap().dqn;
     assert_eq!((dqn.gamma, dqn.batch_size, dqn.net_arch), (0.95, 16, vec![64, 64]));
 }

@@ -8,7 +8,7 @@ use cartwheel_agents::config::serde_json::{self, Value};
 use serde::{Deserialize, Serialize};
 
 use super::search::suggest;
-use super::spec::{Goal, Spec, SweepConfig, assignment};
+use super::spec::{Goal, Spec, SweepConfig};
 use crate::TrainError;
 use crate::run::{MetricsLog, RunDir, RunError, RunLock, write_atomic};
 
@@ -39,19 +39,6 @@ pub struct Trial {
     pub value: Option<f64>,
     /// Why it failed.
     pub problem: Option<String>,
-}
-
-impl Trial {
-    /// Its settings as arguments of `cartwheel train`.
-    pub fn arguments(&self) -> String {
-        let set = |(key, value): (&String, &Value)| {
-            let assignment = assignment(key, value);
-            // What a shell would take apart.
-            let plain = assignment.chars().all(|c| c.is_ascii_alphanumeric() || "._=-+".contains(c));
-            if plain { format!("--set {assignment}") } else { format!("--set '{assignment}'") }
-        };
-        self.params.iter().map(set).collect::<Vec<_>>().join(" ")
-    }
 }
 
 /// A sweep and its folder, which no other process has meanwhile.
