@@ -139,8 +139,8 @@ impl fmt::Display for ImageFolder {
 }
 
 /// Python's order of texts; paths themselves are ordered by their parts.
-fn by_text(a: &PathBuf, b: &PathBuf) -> std::cmp::Ordering {
-    a.as_os_str().cmp(b.as_os_str())
+fn by_text<P: AsRef<OsStr>>(a: &P, b: &P) -> std::cmp::Ordering {
+    a.as_ref().cmp(b.as_ref())
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, FolderError> {
