@@ -46,10 +46,6 @@ cartwheel_agents::config! {
         featurewise_center: bool = false;
         /// Divide by the standard deviation of each channel over the training images; takes off the mean, too.
         featurewise_std_normalization: bool = false;
-        /// MixUp: the parameter of the Beta distribution that the shares of two images are drawn from, 0 for none.
-        mixup_alpha: f64 = 0.0, non_negative;
-        /// CutMix: the same for the area of another image that is pasted in. With both, each batch gets one or the other.
-        cutmix_alpha: f64 = 0.0, non_negative;
     }
 }
 
