@@ -22,8 +22,14 @@ const ARROWS: [(&str, &[&str]); 5] = [
 const NETWORKS: &[&str] = &["agents/src/nn/"];
 
 /// Where `unsafe` may be: SIMD kernels, and where OpenGL is asked its renderer's name.
-const UNSAFE: &[&str] =
-    &["agents/src/nn/", "envs/src/classic/sine.rs", "envs/src/vector/native.rs", "viewer/src/window.rs"];
+const UNSAFE: &[&str] = &[
+    "agents/src/nn/",
+    "envs/src/classic/sine.rs",
+    "envs/src/vector/native.rs",
+    "trainer/src/data/image/augment/affine/avx2.rs",
+    "trainer/src/data/image/resize/avx2.rs",
+    "viewer/src/window.rs",
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

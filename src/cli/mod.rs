@@ -5,6 +5,7 @@
 
 mod algos;
 mod compare;
+mod data;
 mod doctor;
 mod env;
 mod env_args;
@@ -67,6 +68,9 @@ enum Command {
     /// List, check and verify environments.
     #[command(subcommand)]
     Env(env::Command),
+    /// Look at the data of supervised training.
+    #[command(subcommand)]
+    Data(data::Command),
     /// List the algorithms.
     Algos,
 }
@@ -120,6 +124,7 @@ fn dispatch() -> ExitCode {
         Command::Sweep(args) => sweep::run(&args, output),
         Command::Runs(args) => runs::run(&args, output),
         Command::Env(command) => env::run(&command, output),
+        Command::Data(command) => data::run(&command, output),
         Command::Algos => algos::run(output),
     };
     match result {

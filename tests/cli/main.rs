@@ -10,7 +10,7 @@
 //! | `resume` | runs that were killed, interrupted or finished, and gone on with |
 //! | `play` | games under a pseudo terminal: keys, pictures, and the terminal put back |
 //! | `config` | where settings come from, and `--print-config` |
-//! | `compare`, `doctor`, `env`, `eval`, `record`, `reproduce`, `runs`, `sweep` | the other subcommands, and `--json` over all of them |
+//! | `compare`, `data`, `doctor`, `env`, `eval`, `record`, `reproduce`, `runs`, `sweep` | the other subcommands, and `--json` over all of them |
 //! | `logs` | metrics for other tools: CSV, Weights & Biases |
 //! | `watch` | viewers of a run: what they see and do, and that training needs none of them |
 //! | `masks` | environments that say which actions are valid |
@@ -26,6 +26,7 @@ mod algorithms;
 mod bad_input;
 mod compare;
 mod config;
+mod data;
 mod determinism;
 mod doctor;
 mod env;

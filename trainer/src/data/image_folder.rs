@@ -139,8 +139,8 @@ impl fmt::Display for ImageFolder {
 }
 
 /// Python's order of texts; paths themselves are ordered by their parts.
-fn by_text(a: &PathBuf, b: &PathBuf) -> std::cmp::Ordering {
-    a.as_os_str().cmp(b.as_os_str())
+fn by_text<P: AsRef<OsStr>>(a: &P, b: &P) -> std::cmp::Ordering {
+    a.as_ref().cmp(b.as_ref())
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, FolderError> {
@@ -305,6 +305,36 @@ mod tests {
         assert!(error.contains("no folders for classes") && error.contains("cats/1.jpg"), "{error}");
         let error = ImageFolder::open(Path::new("no/such"), false).unwrap_err().to_string();
         assert!(error.starts_with("no/such: cannot be read"), "{error}");
+    }
+
+    /// Real files, augmented, in batches: the same numbers with any number of threads, and a broken one named.
+    #[test]
+    fn batches_of_images_do_not_depend_on_threads() {
+        use super::super::image::{AugmentConfig, ImagesConfig};
+        use super::super::loader::{LoaderOptions, OnBroken, batches, shuffled};
+        let folder = folder(&["a/9.png", "b/0.ppm"]);
+        for i in 0..9_u8 {
+            let pixels: Vec<u8> = (0..20 * 12 * 3).map(|at| (at * (usize::from(i) + 3) % 251) as u8).collect();
+            let file = [b"P6\n20 12\n255\n".as_slice(), &pixels].concat();
+            fs::write(folder.path().join(format!("{}/{i}.ppm", if i % 2 == 0 { "a" } else { "b" })), file).unwrap();
+        }
+        let (mut images, mut augment) = (ImagesConfig::default(), AugmentConfig::default());
+        let settings = "[images]\nwidth = 10\nheight = 10\nshorter_side = 11\n[augment]\nrotation_range = 30";
+        cartwheel_agents::config::load(&mut [&mut images, &mut augment], settings, "test.toml").unwrap();
+        let files = ImageFolder::open(folder.path(), false).unwrap().files;
+        let pipeline = Pipeline::new(images, augment, None).unwrap();
+        let samples = std::sync::Arc::new(ImageSamples { files, pipeline, seed: Some(4) });
+        assert_eq!(samples.len(), 11);
+        let made = |num_workers, on_broken| -> Result<Vec<_>, String> {
+            let options = LoaderOptions { batch_size: 4, num_workers, prefetch_factor: 2, on_broken };
+            let made = batches(&samples, 1, shuffled(11, 4, 1), options);
+            made.map(|batch| batch.map(|b| (b.inputs, b.labels, b.indices)).map_err(|e| e.to_string())).collect()
+        };
+        let one = made(1, OnBroken::Skip).unwrap();
+        assert_eq!(one.iter().map(|batch| batch.1.len()).sum::<usize>(), 9);
+        assert_eq!(made(3, OnBroken::Skip).unwrap(), one);
+        let error = made(2, OnBroken::Fail).unwrap_err();
+        assert!(error.contains("a/9.png: ") || error.contains("b/0.ppm: "), "{error}");
     }
 
     #[cfg(unix)]

@@ -1,13 +1,12 @@
 //! The way of an image file to the numbers of a sample: decode, resize, augment, normalize.
 
-use std::path::Path;
-
 use cartwheel_envs::Generator;
 
+use super::super::loader::OnBroken;
 use super::torchvision::resize_and_crop;
 use super::{
-    AugmentConfig, Augmenter, CHANNELS, Filter, Image, ImageError, Normalize, RandomResizedCrop, Rectangle, Statistics,
-    read, resize, resize_part,
+    AugmentConfig, Augmenter, CHANNELS, Filter, Image, Normalize, RandomResizedCrop, Rectangle, Statistics, resize,
+    resize_part,
 };
 
 cartwheel_agents::config! {
@@ -34,15 +33,23 @@ cartwheel_agents::config! {
         /// deviations.
         normalize: Normalization = Normalization::Torchvision;
         /// What is taken off red, green and blue, of 0 to 1.
-        mean: Vec<f64> = vec![0.485, 0.456, 0.406], three;
+        mean: Vec<f64> = vec![0.485, 0.456, 0.406], |mean| three(mean);
         /// What red, green and blue are then divided by.
         std: Vec<f64> = vec![0.229, 0.224, 0.225], |std| three(std).and_then(|()| each(positive)(std));
         /// Files of more pixels are taken for decompression bombs.
         max_pixels: u64 = super::MAX_PIXELS, at_least(1);
+        /// Whether links to folders are followed inside of classes.
+        follow_links: bool = false;
+        /// The share of each class that is kept for validation: its first files.
+        validation_split: f64 = 0.0, |share| if (0.0..1.0).contains(share) { Ok(()) } else { Err("a number from 0 to below 1".into()) };
+        /// What follows when a file gives no image: "fail", or "skip" to go on without it.
+        on_broken: OnBroken = OnBroken::Fail;
+        /// Threads that decode and augment; 0 for one a core. Nothing that is random depends on it.
+        num_workers: usize = 0, at_most(1024);
     }
 }
 
-fn three(numbers: &Vec<f64>) -> Result<(), String> {
+fn three(numbers: &[f64]) -> Result<(), String> {
     if numbers.len() == CHANNELS { Ok(()) } else { Err("three numbers, for red, green and blue".to_owned()) }
 }
 
@@ -51,6 +58,14 @@ fn ascending(range: &[f64], most: f64) -> Result<(), String> {
         [low, high] if 0.0 < low && low <= high && high <= most => Ok(()),
         _ if most == 1.0 => Err("two numbers above 0 and up to 1, the lower one first".to_owned()),
         _ => Err("two numbers above 0, the lower one first".to_owned()),
+    }
+}
+
+impl ImagesConfig {
+    /// Threads to be used on this machine.
+    pub fn workers(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        if self.num_workers == 0 { cores() } else { self.num_workers }
     }
 }
 
@@ -112,14 +127,6 @@ impl Pipeline {
     /// Pixels that a file may have.
     pub fn max_pixels(&self) -> u64 {
         self.config.max_pixels
-    }
-
-    /// Reads a file as evaluation sees it, without anything random: 8 bits, of the samples' size.
-    ///
-    /// # Errors
-    /// A file that gives no image.
-    pub fn read(&self, path: &Path) -> Result<Image, ImageError> {
-        Ok(self.resized(&read(path, self.config.max_pixels)?.image))
     }
 
     /// An image at the samples' size, without anything random.

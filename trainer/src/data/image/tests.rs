@@ -289,3 +289,97 @@ mod any_bytes {
         }
     }
 }
+
+/// The pipeline that these settings make.
+fn pipeline(settings: &str) -> Pipeline {
+    let (mut images, mut augment) = (ImagesConfig::default(), AugmentConfig::default());
+    cartwheel_agents::config::load(&mut [&mut images, &mut augment], settings, "test.toml").unwrap();
+    Pipeline::new(images, augment, None).unwrap()
+}
+
+#[test]
+fn a_pipeline_does_the_steps_in_order() {
+    let image = noise(90, 70, 5);
+    let size = "[images]\nwidth = 30\nheight = 20\nshorter_side = 32\n";
+    let mut numbers = vec![0.0; 30 * 20 * 3];
+    pipeline(size).evaluate(&image, &mut numbers);
+    let cropped = center_crop(&resize_shorter(&image, 32, Filter::Bilinear), 30, 20);
+    let mut expected = vec![0.0; numbers.len()];
+    Normalize::IMAGENET.apply(&cropped, &mut expected);
+    assert_eq!(numbers, expected);
+    // Training without anything random is the same.
+    pipeline(size).train(&image, [1, 2, 3], &mut numbers);
+    assert_eq!(numbers, expected);
+    // Keras' way: stretched, nearest, rescaled.
+    let keras = "resize = \"stretch\"\ninterpolation = \"nearest\"\nnormalize = \"keras\"\n[augment]\nrescale = 0.5";
+    let keras = pipeline(&format!("{size}{keras}"));
+    keras.evaluate(&image, &mut numbers);
+    let stretched = resize(&image, 30, 20, Filter::Nearest);
+    let halves: Vec<f32> = stretched.rgb.iter().map(|value| f32::from(*value) * 0.5).collect();
+    assert_eq!(numbers, halves);
+    keras.train(&image, [1, 2, 3], &mut numbers);
+    assert_eq!(numbers, halves);
+}
+
+#[test]
+fn flips_of_bytes_are_flips_of_numbers() {
+    let image = noise(50, 40, 6);
+    let flips =
+        "[images]\nwidth = 24\nheight = 20\nshorter_side = 24\n[augment]\nhorizontal_flip = true\nvertical_flip = true";
+    // A shift of the channels by next to nothing goes the way of the floats.
+    let (bytes, floats) = (pipeline(flips), pipeline(&format!("{flips}\nchannel_shift_range = 1e-30")));
+    let (mut quick, mut slow) = (vec![0.0; 24 * 20 * 3], vec![0.0; 24 * 20 * 3]);
+    let mut seen = Vec::new();
+    for index in 0..20 {
+        bytes.train(&image, [1, 0, index], &mut quick);
+        floats.train(&image, [1, 0, index], &mut slow);
+        assert_eq!(quick, slow);
+        if !seen.contains(&quick) {
+            seen.push(quick.clone());
+        }
+    }
+    assert_eq!(seen.len(), 4);
+}
+
+#[test]
+fn what_is_random_follows_from_seed_epoch_and_index() {
+    let image = noise(60, 60, 7);
+    let random = pipeline(
+        "[images]\nwidth = 16\nheight = 16\nresize = \"random-resized-crop\"\n[augment]\nrotation_range = 20\nfill_mode = \"wrap\"",
+    );
+    let sample = |key| {
+        let mut numbers = vec![0.0; 16 * 16 * 3];
+        random.train(&image, key, &mut numbers);
+        numbers
+    };
+    assert_eq!(sample([1, 2, 3]), sample([1, 2, 3]));
+    for other in [[0, 2, 3], [1, 0, 3], [1, 2, 0], [3, 2, 1]] {
+        assert_ne!(sample([1, 2, 3]), sample(other));
+    }
+    // A preview is the same change, before normalizing.
+    let preview = random.preview(&image, [1, 2, 3]);
+    let mut numbers = vec![0.0; 16 * 16 * 3];
+    Normalize::IMAGENET.apply(&preview, &mut numbers);
+    let most = numbers.iter().zip(sample([1, 2, 3])).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(most < 0.6 / 255.0 / 0.224, "{most}");
+}
+
+/// docs/data.md has tables that are made from the settings; `UPDATE_DOCS=1 cargo test` writes them anew.
+#[test]
+fn the_reference_in_the_docs_is_up_to_date() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/data.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let (before, rest) = page.split_once("<!-- reference -->").unwrap();
+    let (_, after) = rest.split_once("<!-- /reference -->").unwrap();
+    let (images, augment) = (ImagesConfig::default(), AugmentConfig::default());
+    let reference = cartwheel_agents::config::render_reference(&[&images, &augment]);
+    let expected = format!("{before}<!-- reference -->\n\n{}\n\n<!-- /reference -->{after}", reference.trim());
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, expected).unwrap();
+    } else {
+        assert!(
+            page == expected,
+            "docs/data.md is out of date: run UPDATE_DOCS=1 cargo test --release -p cartwheel-trainer"
+        );
+    }
+}

@@ -26,7 +26,7 @@ cartwheel_agents::config! {
         /// All channels are moved by up to this much of 0 to 255, and kept between the image's least and greatest value.
         channel_shift_range: f64 = 0.0, non_negative;
         /// [low, high]: brightness is multiplied by a number between, then rounded down to whole values.
-        brightness_range: Option<Vec<f64>> = None, if_some(pair);
+        brightness_range: Option<Vec<f64>> = None, if_some(|range: &Vec<f64>| pair(range));
         /// What lies beyond an image's edge: "nearest" (its last pixel), "constant" (cval), "reflect" or "wrap".
         fill_mode: FillMode = FillMode::Nearest;
         /// The value beyond the edge with fill_mode = "constant", of 0 to 255.
@@ -46,10 +46,6 @@ cartwheel_agents::config! {
         featurewise_center: bool = false;
         /// Divide by the standard deviation of each channel over the training images; takes off the mean, too.
         featurewise_std_normalization: bool = false;
-        /// MixUp: the parameter of the Beta distribution that the shares of two images are drawn from, 0 for none.
-        mixup_alpha: f64 = 0.0, non_negative;
-        /// CutMix: the same for the area of another image that is pasted in. With both, each batch gets one or the other.
-        cutmix_alpha: f64 = 0.0, non_negative;
     }
 }
 
@@ -74,8 +70,8 @@ impl AugmentConfig {
     }
 }
 
-fn pair(numbers: &Vec<f64>) -> Result<(), String> {
-    match numbers[..] {
+fn pair(numbers: &[f64]) -> Result<(), String> {
+    match *numbers {
         [low, high] if 0.0 <= low && low <= high => Ok(()),
         _ => Err("two numbers of 0 or more, the lower one first".to_owned()),
     }

@@ -1,6 +1,9 @@
 //! `scipy.ndimage.affine_transform` of orders 0 and 1 on an image: each pixel of the result is looked up at a place of the
 //! image. Places are 64-bit, and sums are taken in scipy's order (`NI_GeometricTransform` of scipy 1.17).
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+
 use super::super::CHANNELS;
 
 cartwheel_agents::config_enum! {
@@ -37,24 +40,37 @@ struct Taps {
 impl Affine {
     /// Maps an image of 8-bit values.
     pub(super) fn apply(&self, from: &[u8], width: usize, height: usize, to: &mut [f32]) {
+        #[cfg(target_arch = "x86_64")]
+        if avx2::is_available() {
+            return avx2::apply(self, from, width, height, to);
+        }
+        self.apply_plain(from, width, height, to);
+    }
+
+    fn apply_plain(&self, from: &[u8], width: usize, height: usize, to: &mut [f32]) {
         let from = from.as_chunks::<CHANNELS>().0;
+        self.each(width, height, to, |down, across, pixel| *pixel = blend(from, width, down, across));
+    }
+
+    /// Goes through the pixels of the result: `blend` makes one from what is around its place in the image.
+    #[inline(always)]
+    fn each(&self, width: usize, height: usize, to: &mut [f32], blend: impl Fn(Taps, Taps, &mut [f32; CHANNELS])) {
         let [rows, columns] = self.matrix;
         for (y, line) in to.chunks_exact_mut((width * CHANNELS).max(1)).enumerate() {
             let (row, column) = (y as f64 * rows[0], y as f64 * columns[0]);
             for (x, pixel) in line.as_chunks_mut::<CHANNELS>().0.iter_mut().enumerate() {
                 let x = x as f64;
                 let (row, column) = (row + x * rows[1] + rows[2], column + x * columns[1] + columns[2]);
-                let taps = self.taps(row, height).zip(self.taps(column, width));
-                *pixel = match taps {
-                    Some((down, across)) => blend(from, width, down, across),
-                    None => [self.cval as f32; CHANNELS],
-                };
+                match self.taps(row, height).zip(self.taps(column, width)) {
+                    Some((down, across)) => blend(down, across, pixel),
+                    None => *pixel = [self.cval as f32; CHANNELS],
+                }
             }
         }
     }
 
     /// The pixels around a place along an axis; nothing where it is outside and a constant.
-    #[inline]
+    #[inline(always)]
     fn taps(&self, place: f64, length: usize) -> Option<Taps> {
         let last = length as f64 - 1.0;
         // Most places, for which nothing has to be mapped.
@@ -62,6 +78,11 @@ impl Affine {
             let first = place as usize;
             return Some(Taps { at: [first, first + 1], weights: weights(place - first as f64) });
         }
+        self.taps_at_edge(place, length)
+    }
+
+    #[inline(never)]
+    fn taps_at_edge(&self, place: f64, length: usize) -> Option<Taps> {
         let place = self.mapped(place, length)?;
         if self.nearest {
             let at = self.mapped_index((place + 0.5).floor() as isize, length);

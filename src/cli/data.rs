@@ -1,0 +1,261 @@
+//! `cartwheel data`
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::agents::config::{self, ConfigErrors};
+use crate::trainer::data::image::{AugmentConfig, ImagesConfig, Pipeline};
+use crate::trainer::data::image_folder::{FolderError, ImageFolder, ImageSamples};
+use crate::trainer::data::loader::{OnBroken, shuffled};
+use crate::trainer::data::sheet::{Row, contact_sheet};
+use crate::trainer::data::survey::{Survey, survey};
+use serde_json::json;
+
+use super::Result;
+use super::output::{FAILURE, Failure, Output, table};
+
+#[derive(clap::Subcommand)]
+pub(crate) enum Command {
+    /// Say what is in a folder of images: classes, sizes, mean and deviation, broken files.
+    #[command(after_help = "The exit code is 1 where there are broken files or classes without an image.")]
+    Stats(Stats),
+    /// Draw what training makes of some images, epoch by epoch.
+    Preview(Preview),
+}
+
+#[derive(clap::Args)]
+struct Settings {
+    /// A TOML file with the sections images and augment.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Any setting, such as augment.rotation_range=20; repeatable.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Print the settings with a comment on each key, and stop.
+    #[arg(long)]
+    print_config: bool,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Stats {
+    /// A folder with a folder of images for each class.
+    #[arg(value_name = "DIR", required_unless_present = "print_config")]
+    folder: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Preview {
+    /// A folder with a folder of images for each class.
+    #[arg(value_name = "DIR", required_unless_present = "print_config")]
+    folder: Option<PathBuf>,
+    /// Where the picture goes.
+    #[arg(long, value_name = "FILE.png", required_unless_present = "print_config")]
+    out: Option<PathBuf>,
+    /// Images to be shown, a row each.
+    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=100))]
+    images: u32,
+    /// Epochs to be shown of each.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=20))]
+    epochs: u32,
+    /// What is random follows from it.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+pub(crate) fn run(command: &Command, output: Output) -> Result {
+    let settings = match command {
+        Command::Stats(args) => &args.settings,
+        Command::Preview(args) => &args.settings,
+    };
+    let (images, augment) = settings.read()?;
+    if settings.print_config {
+        let toml = config::render(&[&images, &augment], true);
+        output.print(&json!({"config": toml}), || toml.clone());
+        return Ok(ExitCode::SUCCESS);
+    }
+    match command {
+        Command::Stats(Stats { folder: Some(folder), .. }) => stats(folder, images, augment, output),
+        Command::Preview(args @ Preview { folder: Some(folder), out: Some(out), .. }) => {
+            preview(args, folder, out, images, augment, output)
+        }
+        _ => Err(Failure::usage("which folder, and for a preview which --out FILE.png?")),
+    }
+}
+
+impl Settings {
+    fn read(&self) -> std::result::Result<(ImagesConfig, AugmentConfig), Failure> {
+        let (mut images, mut augment) = (ImagesConfig::default(), AugmentConfig::default());
+        // The readers know of one command that prints settings.
+        let wrong = |error: ConfigErrors| {
+            let text = error.to_string();
+            Failure::usage(text.replace("cartwheel train ENV --print-config", "cartwheel data stats --print-config"))
+        };
+        if let Some(file) = &self.config {
+            let text = fs::read_to_string(file)
+                .map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?;
+            config::load(&mut [&mut images, &mut augment], &text, &file.display().to_string()).map_err(wrong)?;
+        }
+        for assignment in &self.set {
+            config::set(&mut [&mut images, &mut augment], assignment).map_err(wrong)?;
+        }
+        Ok((images, augment))
+    }
+}
+
+fn open(folder: &Path, images: &ImagesConfig) -> std::result::Result<ImageFolder, Failure> {
+    ImageFolder::open(folder, images.follow_links).map_err(|error| match error {
+        FolderError::NoClasses { .. } => Failure::usage(error),
+        FolderError::Unreadable { ref error, .. } if error.kind() == std::io::ErrorKind::NotFound => {
+            Failure::usage(format!("{}: there is no such folder", folder.display()))
+        }
+        _ => Failure::failed(error),
+    })
+}
+
+/// A pipeline for pictures: what normalizes has no part in them.
+fn pipeline(images: &ImagesConfig, mut augment: AugmentConfig) -> std::result::Result<Pipeline, Failure> {
+    (augment.featurewise_center, augment.featurewise_std_normalization) = (false, false);
+    Pipeline::new(images.clone(), augment, None).map_err(Failure::usage)
+}
+
+fn stats(folder: &Path, images: ImagesConfig, augment: AugmentConfig, output: Output) -> Result {
+    let found = open(folder, &images)?;
+    let survey = survey(&found, &pipeline(&images, augment)?, images.workers());
+    let (training, validation) = found.split(images.validation_split);
+    let (counts, validation) = (found.counts(), validation.counts());
+    let training = training.counts();
+    let empty = counts.iter().zip(&found.classes).filter(|(count, _)| **count == 0).map(|(_, name)| name.as_str());
+    let empty: Vec<&str> = empty.collect();
+    let normalize = survey.values.finish(1.0 / 255.0);
+    let used: usize = survey.usable.iter().sum();
+    // scikit-learn's "balanced": all classes count alike.
+    let weight = |label: usize| match survey.usable[label] {
+        0 => None,
+        images => Some(used as f64 / (survey.usable.len() * images) as f64),
+    };
+    let classes = found.classes.iter().enumerate().map(|(label, name)| {
+        json!({
+            "label": label, "name": name, "images": counts[label], "usable": survey.usable[label],
+            "training": training[label], "validation": validation[label], "class_weight": weight(label),
+        })
+    });
+    let value = json!({
+        "folder": folder, "images": found.files.len(), "classes": classes.collect::<Vec<_>>(), "empty_classes": empty,
+        "sizes": survey.sizes.iter().map(|((width, height), count)| {
+            json!({"width": width, "height": height, "images": count})
+        }).collect::<Vec<_>>(),
+        "mean": normalize.map(|normalize| normalize.mean), "std": normalize.map(|normalize| normalize.std),
+        "animated": survey.animated, "turned": survey.turned,
+        "broken": survey.broken.iter().map(|(path, reason)| json!({"path": path, "reason": reason})).collect::<Vec<_>>(),
+    });
+    output.print(&value, || {
+        let rows = found.classes.iter().enumerate().map(|(label, name)| {
+            let weight = weight(label).map_or("-".to_owned(), |weight| format!("{weight:.3}"));
+            vec![
+                label.to_string(),
+                name.clone(),
+                counts[label].to_string(),
+                (counts[label] - survey.usable[label]).to_string(),
+                training[label].to_string(),
+                validation[label].to_string(),
+                weight,
+            ]
+        });
+        let head = ["LABEL", "CLASS", "IMAGES", "BROKEN", "TRAINING", "VALIDATION", "WEIGHT"];
+        let mut text = format!("{found}\n\n{}\n\n{}", table(&head, rows), sizes(&survey));
+        if let Some(normalize) = normalize {
+            let list = |numbers: [f32; 3]| numbers.map(|number| format!("{number:.4}")).join(", ");
+            text += &format!("\nmean = [{}]\nstd = [{}]", list(normalize.mean), list(normalize.std));
+        }
+        for (count, what) in [
+            (survey.animated, "animated: the first frame is taken"),
+            (survey.turned, "to be turned by their EXIF orientation, which is not applied"),
+        ] {
+            if count > 0 {
+                text += &format!("\n{count} of them are {what}");
+            }
+        }
+        for name in &empty {
+            text += &format!("\nno images of {name}");
+        }
+        for (_, reason) in &survey.broken {
+            text += &format!("\nbroken: {reason}");
+        }
+        text
+    });
+    Ok(if survey.broken.is_empty() && empty.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILURE) })
+}
+
+/// The spread of sizes, and the commonest.
+fn sizes(survey: &Survey) -> String {
+    let range = |side: fn(&(usize, usize)) -> usize| {
+        let sides = survey.sizes.keys().map(side);
+        (sides.clone().min().unwrap_or(0), sides.max().unwrap_or(0))
+    };
+    let ((narrow, wide), (low, high)) = (range(|size| size.0), range(|size| size.1));
+    let mut common: Vec<_> = survey.sizes.iter().collect();
+    common.sort_by_key(|(size, count)| (std::cmp::Reverse(**count), **size));
+    let common = common.iter().take(3).map(|((width, height), count)| format!("{width} x {height} ({count})"));
+    let common: Vec<_> = common.collect();
+    format!("widths {narrow} to {wide}, heights {low} to {high}; most are {}", common.join(", "))
+}
+
+fn preview(
+    args: &Preview,
+    folder: &Path,
+    out: &Path,
+    images: ImagesConfig,
+    augment: AugmentConfig,
+    output: Output,
+) -> Result {
+    if out.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("png")) {
+        return Err(Failure::usage(format!("--out {}: a preview is a PNG; name it FILE.png", out.display())));
+    }
+    let found = open(folder, &images)?;
+    let samples = ImageSamples { files: found.files, pipeline: pipeline(&images, augment)?, seed: Some(args.seed) };
+    let (mut rows, mut broken) = (Vec::new(), Vec::new());
+    for index in shuffled(samples.files.len(), args.seed, 0) {
+        if rows.len() == args.images as usize {
+            break;
+        }
+        let image = match samples.image(index) {
+            Ok(image) => image,
+            Err(error) if images.on_broken == OnBroken::Skip => {
+                eprintln!("skipped: {error}");
+                broken.push(error.to_string());
+                continue;
+            }
+            Err(error) => {
+                return Err(Failure::failed(format!(
+                    "{error}; to go on without such files: --set images.on_broken=skip"
+                )));
+            }
+        };
+        let file = &samples.files[index];
+        let name = file.path.strip_prefix(folder).unwrap_or(&file.path);
+        let epochs =
+            (0..u64::from(args.epochs)).map(|epoch| samples.pipeline.preview(&image, [args.seed, epoch, index as u64]));
+        rows.push(Row {
+            title: format!("{}: {}", found.classes[file.label], name.display()),
+            pictures: std::iter::once(samples.pipeline.resized(&image)).chain(epochs).collect(),
+        });
+    }
+    if rows.is_empty() {
+        return Err(Failure::failed(format!("{}: no image to show", folder.display())));
+    }
+    let heads: Vec<String> = std::iter::once("validation".to_owned())
+        .chain((1..=args.epochs).map(|epoch| format!("epoch {epoch}")))
+        .collect();
+    let sheet = contact_sheet(&heads, &rows).map_err(Failure::failed)?;
+    sheet.write_png(out).map_err(Failure::failed)?;
+    let titles: Vec<_> = rows.iter().map(|row| &row.title).collect();
+    output.print(&json!({"picture": out, "rows": titles, "skipped": broken}), || {
+        format!("{} images, {} epochs each, in {}", rows.len(), args.epochs, out.display())
+    });
+    Ok(ExitCode::SUCCESS)
+}
