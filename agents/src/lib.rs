@@ -3,6 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`nn`] | networks, their kernels, devices and weights: the only place that knows dfdx |
+//! | [`models`] | models that are larger than an agent's: T5 |
 //! | [`Algorithm`] | what makes an algorithm: how it acts, explores, and learns from which data |
 //! | [`dqn`] | deep Q-network, Rainbow and QR-DQN: their hyperparameters and their update rule |
 //! | [`ppo`] | proximal policy optimization |
@@ -41,6 +42,7 @@ pub mod advantage;
 pub mod config;
 pub mod discrete_sac;
 pub mod dqn;
+pub mod models;
 pub mod nn;
 pub mod ppo;
 pub mod pqn;

@@ -2,7 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `simd`, `matmul`, `activation` | kernels, written once for AVX-512, AVX2 and any other machine |
+//! | `simd`, `matmul`, `linear`, `activation` | kernels, written once for AVX-512, AVX2 and any other machine |
 //! | `conv` | convolutions, and their gradients |
 //! | `mlp` | the multilayer perceptron over one flat buffer; what actors run |
 //! | `orthogonal` | orthogonal matrices to begin from |
@@ -23,6 +23,7 @@ mod dueling;
 mod fused;
 mod layer;
 mod layer_norm;
+mod linear;
 mod matmul;
 mod mlp;
 mod network;
@@ -37,6 +38,7 @@ pub use activation::Activation;
 pub use device::{Device, Placement, prepare_thread};
 pub use fused::Fused;
 pub use layer::{NamedTensor, TensorMismatch};
+pub(crate) use linear::{Rows, linear, products};
 pub use mlp::{Activations, Mlp};
 pub use network::{Loss, Net, Network, StepStats, TrainingState};
 pub use optimizer::{Method, Optimizer};
