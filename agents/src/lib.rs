@@ -3,7 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`nn`] | networks, their kernels, devices and weights: the only place that knows dfdx |
-//! | [`models`] | what learns from data instead: classifiers |
+//! | [`models`] | what learns from data instead: classifiers, T5 |
 //! | [`Algorithm`] | what makes an algorithm: how it acts, explores, and learns from which data |
 //! | [`dqn`] | deep Q-network, Rainbow and QR-DQN: their hyperparameters and their update rule |
 //! | [`ppo`] | proximal policy optimization |

@@ -20,6 +20,7 @@ mod runs;
 mod signals;
 mod sweep;
 mod train;
+mod translate;
 mod view;
 mod watch;
 
@@ -63,6 +64,8 @@ enum Command {
     Compare(compare::Args),
     /// Search over settings: grid, random or TPE, in several processes.
     Sweep(sweep::Args),
+    /// Translate texts, or whatever else a T5 was trained to write.
+    Translate(translate::Args),
     /// List the runs in a folder.
     Runs(runs::Args),
     /// List, check and verify environments.
@@ -122,6 +125,7 @@ fn dispatch() -> ExitCode {
         Command::Doctor(args) => doctor::run(&args, output),
         Command::Compare(args) => compare::run(&args, output),
         Command::Sweep(args) => sweep::run(&args, output),
+        Command::Translate(args) => translate::run(&args, output),
         Command::Runs(args) => runs::run(&args, output),
         Command::Env(command) => env::run(&command, output),
         Command::Data(command) => data::run(&command, output),

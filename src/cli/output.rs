@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use crate::agents::models::t5::T5Error;
 use crate::trainer::TrainError;
 use crate::viewer::ViewerError;
 use serde::Serialize;
@@ -46,6 +47,12 @@ impl From<TrainError> for Failure {
 
 impl From<ViewerError> for Failure {
     fn from(error: ViewerError) -> Self {
+        if error.is_usage() { Self::usage(error) } else { Self::failed(error) }
+    }
+}
+
+impl From<T5Error> for Failure {
+    fn from(error: T5Error) -> Self {
         if error.is_usage() { Self::usage(error) } else { Self::failed(error) }
     }
 }

@@ -12,6 +12,7 @@
 //! | `config` | where settings come from, and `--print-config` |
 //! | `compare`, `data`, `doctor`, `env`, `eval`, `record`, `reproduce`, `runs`, `sweep` | the other subcommands, and `--json` over all of them |
 //! | `logs` | metrics for other tools: CSV, Weights & Biases |
+//! | `translate` | texts through a T5: lines, batches, beams, what is no text and no model |
 //! | `watch` | viewers of a run: what they see and do, and that training needs none of them |
 //! | `masks` | environments that say which actions are valid |
 //! | `wrappers` | training in wrapped environments, and wrappers that do not fit |
@@ -43,5 +44,6 @@ mod runs;
 mod support;
 mod sweep;
 mod train;
+mod translate;
 mod watch;
 mod wrappers;

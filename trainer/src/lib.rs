@@ -15,6 +15,7 @@
 //! | [`compare`] | groups of runs beside each other |
 //! | [`sweep`] | searches over settings |
 //! | [`watch`] | what viewers see of a run while it trains, and what they can do to it |
+//! | [`translation`] | BLEU and chrF of translations |
 //! | `statistics`, `plot` | numbers and pictures over runs |
 //!
 //! ```no_run
@@ -34,6 +35,7 @@ pub mod reproduce;
 pub mod run;
 pub mod statistics;
 pub mod sweep;
+pub mod translation;
 pub mod watch;
 
 mod actor;

@@ -3,6 +3,7 @@
 mod classifier;
 pub mod mlp;
 mod summary;
+pub mod t5;
 
 pub use classifier::{Classifier, Pass};
 pub use summary::{Cost, LayerCost};

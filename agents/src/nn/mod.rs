@@ -2,7 +2,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `simd`, `matmul`, `activation` | kernels, written once for AVX-512, AVX2 and any other machine |
+//! | `simd`, `matmul`, `linear`, `activation` | kernels, written once for AVX-512, AVX2 and any other machine |
 //! | `conv` | convolutions, and their gradients |
 //! | `mlp` | the multilayer perceptron over one flat buffer; what actors run |
 //! | `orthogonal` | orthogonal matrices to begin from |
@@ -28,6 +28,7 @@ mod fused;
 mod gradients;
 mod layer;
 mod layer_norm;
+mod linear;
 mod matmul;
 mod mlp;
 mod network;
@@ -50,6 +51,7 @@ pub use device::{Device, Placement, prepare_thread};
 pub use fused::Fused;
 pub use gradients::Gradients;
 pub use layer::{NamedTensor, TensorMismatch};
+pub(crate) use linear::{Rows, linear, products};
 pub use mlp::{Activations, Mlp};
 pub use network::{Loss, Net, Network, StepStats, TrainingState};
 pub use optimizer::{Method, Optimizer};

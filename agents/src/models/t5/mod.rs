@@ -1,0 +1,34 @@
+//! T5, the text-to-text transformer, v1.0 and v1.1: loaded from Hugging Face's files, and used without a tape.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `config`, `names` | `config.json`; what the tensors are called, and how many numbers there are |
+//! | `weights` | safetensors, one file or several, checked against the configuration |
+//! | `position`, `layers` | buckets of distances; norms, activations and attention on slices |
+//! | `model` | texts through the encoder, tokens through the decoder |
+//! | `generate` | greedy, drawn, and by beam search |
+//! | `tokenizer` | texts to tokens and back: `tokenizer.json` and `spiece.model` |
+//!
+//! Reference: Raffel et al. 2020, "Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer", and
+//! `modeling_t5.py` of transformers 5.23, whose recorded outputs the tests compare with.
+
+mod config;
+mod error;
+mod generate;
+mod layers;
+mod model;
+mod names;
+mod position;
+mod tokenizer;
+mod translator;
+mod weights;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::{EosTokenId, FeedForward, T5_NAMES, T5Config};
+pub use error::T5Error;
+pub use generate::{Generated, Generation, Sampling};
+pub use model::{Decoding, Encoded, T5};
+pub use tokenizer::{SpecialTokens, TextStream, Tokenizer};
+pub use translator::{Translation, Translator};
