@@ -42,6 +42,7 @@ pub mod advantage;
 pub mod config;
 pub mod discrete_sac;
 pub mod dqn;
+pub mod impala;
 pub mod models;
 pub mod nn;
 pub mod ppo;
@@ -50,6 +51,7 @@ pub mod reinforce;
 pub mod sac;
 pub mod td3;
 pub mod tqc;
+pub mod vtrace;
 
 mod algorithm;
 mod critics;

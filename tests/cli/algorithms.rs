@@ -20,7 +20,7 @@ fn small(algo: &str) -> String {
     let (section, rest) = if algo == "her" { ("dqn", "--set her.model_class=dqn ") } else { (algo, "") };
     let keys = match section {
         "ppo" => "net_arch=[16] n_steps=32 batch_size=48 n_epochs=2",
-        "a2c" => "net_arch=[16] n_steps=8",
+        "a2c" | "impala" => "net_arch=[16] n_steps=8",
         "reinforce" => "net_arch=[16] n_steps=8 baseline_steps=2",
         "pqn" => "net_arch=[16] n_steps=32 batch_size=48 n_epochs=2",
         "tqc" => "net_arch=[16] learning_starts=200 batch_size=16 buffer_size=3000 n_quantiles=5",
@@ -104,6 +104,7 @@ fn every_algorithm_learns_a_simple_task() {
         let settings = match algo.as_str() {
             "ppo" => "--set ppo.n_steps=64 --set ppo.learning_rate=0.003 --n-envs 4 --steps 8000".into(),
             "a2c" => "--set a2c.learning_rate=0.003 --n-envs 4 --steps 20000".into(),
+            "impala" => "--set impala.learning_rate=0.003 --set impala.n_steps=5 --n-envs 4 --steps 20000".into(),
             "reinforce" => {
                 "--set reinforce.n_steps=64 --set reinforce.learning_rate=0.01 --set reinforce.gamma=0 --n-envs 4 --steps 40000".into()
             }
@@ -192,4 +193,19 @@ fn hindsight_says_what_it_does_not_go_with() {
     refused("BitFlip-v0 --algo her --set dqn.prioritized_replay=true", &["dqn.prioritized_replay = true"]);
     refused("BitFlip-v0 --algo dqn --set her.n_sampled_goal=2", &["[her]", "train.algo = \"dqn\""]);
     refused("BitFlip-v0 --algo her --set her.goal_selection_strategy=past", &["future", "final", "episode"]);
+}
+
+/// Actors that run free are behind, and the correction is at work.
+#[test]
+fn impala_learns_from_actors_that_run_free() {
+    let folder = Folder::new();
+    let line = "train Identity-v0 --algo impala --clock async --actors 2 --n-envs 4 --steps 60000 --name free \
+        --set impala.learning_rate=0.003 --set impala.n_steps=5 --set train.max_policy_lag=8";
+    let found = learnt(&folder, line);
+    assert!(found > 9.5, "it answers {found} of 10 numbers");
+    let rows = folder.run("free").rows();
+    let of = |name: &str| rows.iter().filter_map(|row| row["metrics"][name].as_f64()).collect::<Vec<_>>();
+    assert!(of("time/policy_lag").iter().any(|lag| *lag > 0.0), "{rows:?}");
+    let rho = of("train/mean_rho");
+    assert!(!rho.is_empty() && rho.iter().all(|rho| (0.0..=1.0).contains(rho)) && rho.iter().any(|rho| *rho < 1.0));
 }

@@ -35,7 +35,7 @@ fn an_unknown_algorithm_is_named() {
 fn an_algorithm_for_other_actions_is_told_with_those_that_fit() {
     refused(
         "train Pendulum-v1",
-        &["dqn cannot learn Pendulum-v1", "Box(-2.0, 2.0", "ppo, a2c, reinforce, sac, tqc, td3, ddpg"],
+        &["dqn cannot learn Pendulum-v1", "Box(-2.0, 2.0", "ppo, a2c, impala, reinforce, sac, tqc, td3, ddpg"],
     );
     refused(
         "train CartPole-v1 --algo sac",

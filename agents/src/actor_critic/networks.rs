@@ -7,9 +7,10 @@ use super::minibatch::{Minibatch, shuffle};
 use crate::advantage::{Values, gae};
 use crate::algorithm::Acting;
 use crate::head::ActionHead;
-use crate::mask::masked;
 use crate::learner::{LearnerState, RolloutBatch, restore_networks};
+use crate::mask::masked;
 use crate::nn::{Device, DeviceError, Mlp, Net, Network, NnError, Optimizer, StepStats, TrainingState};
+use crate::vtrace::{Thresholds, vtrace};
 
 /// A policy and a value function, and what they say of a rollout.
 pub struct Networks {
@@ -20,6 +21,8 @@ pub struct Networks {
     values: Values,
     advantages: Vec<f32>,
     returns: Vec<f32>,
+    /// How likely what was chosen is now, as a share of how likely it was then.
+    ratios: Vec<f32>,
     /// Rows of the rollout in the order of this pass.
     order: Vec<usize>,
     batch: Minibatch,
@@ -97,6 +100,7 @@ impl Networks {
             values: Values::default(),
             advantages: Vec::new(),
             returns: Vec::new(),
+            ratios: Vec::new(),
             order: Vec::new(),
             masked: Vec::new(),
         })
@@ -112,8 +116,8 @@ impl Networks {
         Ok(())
     }
 
-    /// Works out the advantages and returns of a rollout with the value function as it is.
-    pub(crate) fn judge(&mut self, rollout: &RolloutBatch, gamma: f32, lambda: f32) -> Result<(), DeviceError> {
+    /// Works out the values of a rollout's states, and takes its rows in their order.
+    fn value(&mut self, rollout: &RolloutBatch) -> Result<(), DeviceError> {
         let (width, stride) = (self.critic.mlp().inputs(), self.critic.mlp().output_stride());
         for (x, to) in [
             (&rollout.observations, &mut self.values.rows),
@@ -124,10 +128,40 @@ impl Networks {
             to.clear();
             to.extend(self.critic.forward(Net::Online, x, n)?.chunks_exact(stride).take(n).map(|row| row[0]));
         }
-        gae(rollout, &self.values, gamma, lambda, &mut self.advantages, &mut self.returns);
         self.order.clear();
         self.order.extend(0..rollout.len());
         Ok(())
+    }
+
+    /// Works out the advantages and returns of a rollout with the value function as it is.
+    pub(crate) fn judge(&mut self, rollout: &RolloutBatch, gamma: f32, lambda: f32) -> Result<(), DeviceError> {
+        self.value(rollout)?;
+        gae(rollout, &self.values, gamma, lambda, &mut self.advantages, &mut self.returns);
+        Ok(())
+    }
+
+    /// The same of a rollout of an older policy, by V-trace. Answers the mean of ρ.
+    pub(crate) fn judge_corrected(
+        &mut self,
+        rollout: &RolloutBatch,
+        gamma: f32,
+        thresholds: Thresholds,
+    ) -> Result<f32, DeviceError> {
+        self.value(rollout)?;
+        let (n, stride) = (rollout.len(), self.actor.mlp().output_stride());
+        let outputs = self.actor.forward(Net::Online, &rollout.observations, n)?;
+        let outputs = masked(&rollout.masks, self.head.shape(stride), outputs, &mut self.masked);
+        self.ratios.clear();
+        self.ratios.extend(
+            outputs
+                .chunks_exact(stride)
+                .take(n)
+                .enumerate()
+                .map(|(i, outputs)| (self.head.log_prob(outputs, rollout.actions.get(i)) - rollout.log_probs[i]).exp()),
+        );
+        let (advantages, targets) = (&mut self.advantages, &mut self.returns);
+        vtrace(rollout, &self.values, &self.ratios, gamma, thresholds, advantages, targets);
+        Ok(self.ratios.iter().map(|ratio| ratio.min(thresholds.rho)).sum::<f32>() / n as f32)
     }
 
     /// Takes as the return of each row what its episode gave from there on, and no value function for anything: rows of

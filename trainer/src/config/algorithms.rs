@@ -7,6 +7,7 @@ use cartwheel_agents::a2c::A2cConfig;
 use cartwheel_agents::config::{self, Section, UnknownChoice, Value, toml_edit};
 use cartwheel_agents::discrete_sac::DiscreteSacConfig;
 use cartwheel_agents::dqn::{DqnConfig, QrDqnConfig, RainbowConfig};
+use cartwheel_agents::impala::ImpalaConfig;
 use cartwheel_agents::ppo::PpoConfig;
 use cartwheel_agents::pqn::PqnConfig;
 use cartwheel_agents::reinforce::ReinforceConfig;
@@ -123,6 +124,8 @@ algorithms! {
     Ppo = "ppo", in ppo: PpoConfig;
     /// Advantage actor-critic.
     A2c = "a2c", in a2c: A2cConfig;
+    /// Actor-critic with V-trace, which corrects for how far free-running actors are behind.
+    Impala = "impala", in impala: ImpalaConfig;
     /// The policy gradient of whole episodes, with a baseline.
     Reinforce = "reinforce", in reinforce: ReinforceConfig;
     /// Parallelised Q-network: Q-learning from rollouts, without replay or target network.

@@ -209,6 +209,7 @@ const SHIPPED: &[(Algo, &str, &str)] = &[
     (Algo::Dqn, "CartPole-v1", include_str!("../../configs/dqn/CartPole-v1.toml")),
     (Algo::Rainbow, "CartPole-v1", include_str!("../../configs/rainbow/CartPole-v1.toml")),
     (Algo::Qrdqn, "CartPole-v1", include_str!("../../configs/qrdqn/CartPole-v1.toml")),
+    (Algo::Impala, "CartPole-v1", include_str!("../../configs/impala/CartPole-v1.toml")),
     (Algo::Ppo, "Acrobot-v1", include_str!("../../configs/ppo/Acrobot-v1.toml")),
     (Algo::Ppo, "CartPole-v1", include_str!("../../configs/ppo/CartPole-v1.toml")),
     (Algo::Ppo, "MountainCar-v0", include_str!("../../configs/ppo/MountainCar-v0.toml")),

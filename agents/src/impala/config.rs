@@ -1,0 +1,71 @@
+//! IMPALA's hyperparameters, by the names of Stable-Baselines3's A2C, and V-trace's by those of DeepMind's.
+
+use cartwheel_envs::{Generator, Space};
+
+use super::Impala;
+use crate::actor_critic;
+use crate::algorithm::{Acting, Algorithm, AnyLearner, Data, RolloutUse};
+use crate::config::checks::layers;
+use crate::exploration::{Exploration, Style};
+use crate::features::Features;
+use crate::head::{ActionHead, Head};
+use crate::nn::{Activation, Device, Mlp, NnError};
+use crate::schedule::{Schedule, positive_schedule};
+
+crate::config! {
+    /// IMPALA (Espeholt et al. 2018; docs/algorithms/impala.md): for train.clock = "async", where it corrects for how far
+    /// actors are behind. Defaults are those of our A2C, with the paper's rollouts of 20 steps and its thresholds. A schedule
+    /// is a number, or "lin_" and a number for one that falls to 0 over the run.
+    pub struct ImpalaConfig in "impala" {
+        /// The optimizer's step size: a schedule.
+        learning_rate: Schedule = Schedule::Constant(7e-4), positive_schedule;
+        /// Whether RMSprop takes the steps; otherwise Adam does.
+        use_rms_prop: bool = true;
+        /// RMSprop's epsilon.
+        rms_prop_eps: f64 = 1e-5, positive;
+        /// Steps of each environment in a rollout, each of which is one gradient step.
+        n_steps: usize = 20, within(1, 1_000_000);
+        /// Discount of future rewards.
+        gamma: f64 = 0.99, within(0.0, 1.0);
+        /// Up to where an action counts the more, the more likely it has become, in what values should be.
+        clip_rho_threshold: f64 = 1.0, positive;
+        /// The same in the policy's gradient.
+        clip_pg_rho_threshold: f64 = 1.0, positive;
+        /// Weight of the policy's entropy in the loss.
+        ent_coef: f64 = 0.0, non_negative;
+        /// Weight of the value function's error in the loss.
+        vf_coef: f64 = 0.5, non_negative;
+        /// Gradients of both networks together are scaled down to this norm; 0 for no clipping.
+        max_grad_norm: f64 = 0.5, non_negative;
+        /// Units of each hidden layer, of the policy and of the value function.
+        net_arch: Vec<usize> = vec![64, 64], layers;
+        /// What follows each hidden layer: "relu" or "tanh".
+        activation_fn: Activation = Activation::Tanh;
+        /// Whether weights begin orthogonal; otherwise as PyTorch's layers do.
+        ortho_init: bool = true;
+        /// Logarithm of the standard deviation of continuous actions at the beginning.
+        log_std_init: f64 = 0.0, within(-20.0, 2.0);
+    }
+}
+
+impl Algorithm for ImpalaConfig {
+    fn head(&self, action_space: &Space) -> Option<Head> {
+        actor_critic::head(action_space)
+    }
+
+    fn network(&self, features: &Features, actions: &ActionHead) -> Mlp {
+        actor_critic::network(features, actions, &self.net_arch, self.activation_fn)
+    }
+
+    fn exploration(&self, _: u64) -> Exploration {
+        Exploration::after_random(0, Style::Sampled)
+    }
+
+    fn data(&self) -> Data {
+        Data::Rollouts(RolloutUse { n_steps: self.n_steps, epochs: 1, batch_size: None, gamma: self.gamma as f32 })
+    }
+
+    fn learner(&self, acting: &Acting, device: Device, rng: &mut Generator) -> Result<AnyLearner, NnError> {
+        Ok(AnyLearner::OnPolicy(Box::new(Impala::new(self.clone(), acting, device, rng)?)))
+    }
+}
