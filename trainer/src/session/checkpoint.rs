@@ -45,7 +45,10 @@ pub fn policy_at(run: &RunDir, state: &Path) -> Result<Policy, TrainError> {
     let mut policy = Policy::load(&run.latest_weights())?;
     let Start { learner, .. } = read_start(state)?;
     let acts = learner.networks.into_iter().next().map(|network| network.online);
-    let parameters = acts.filter(|parameters| parameters.len() == policy.parameters().len());
+    // A noisy network keeps how noisy each parameter is behind them all.
+    let count = policy.parameters().len();
+    let fitting = acts.filter(|numbers| [count, 2 * count].contains(&numbers.len()));
+    let parameters = fitting.map(|numbers| numbers[..count].to_vec());
     let mismatch = || RunError::Mismatch {
         file: state.to_owned(),
         problem: "its network is another than that of the run's weights".into(),
