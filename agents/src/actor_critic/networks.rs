@@ -7,8 +7,8 @@ use super::minibatch::{Minibatch, shuffle};
 use crate::advantage::{Values, gae};
 use crate::algorithm::Acting;
 use crate::head::ActionHead;
-use crate::mask::masked;
 use crate::learner::{LearnerState, RolloutBatch, restore_networks};
+use crate::mask::masked;
 use crate::nn::{Device, DeviceError, Mlp, Net, Network, NnError, Optimizer, StepStats, TrainingState};
 
 /// A policy and a value function, and what they say of a rollout.
@@ -80,7 +80,7 @@ impl Networks {
         device: Device,
         rng: &mut Generator,
     ) -> Result<Self, NnError> {
-        let critic = Mlp::new(acting.mlp.inputs(), beginning.net_arch, 1, beginning.activation_fn);
+        let critic = Mlp::new(acting.mlp.reads(), beginning.net_arch, 1, beginning.activation_fn);
         let mut init = |mlp: &Mlp, gain| {
             if beginning.ortho_init { mlp.init_orthogonal(gain, rng) } else { mlp.init(rng) }
         };
