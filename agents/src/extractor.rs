@@ -86,9 +86,9 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_refused_with_the_reason() {
-        let small = of(FeaturesExtractor::NatureCnn, &Space::image_u8(&[10, 10, 4])).unwrap_err();
+        let small = of(FeaturesExtractor::NatureCnn, &Space::image_u8(&[10, 10, 4])).expect_err("too small");
         assert!(small.contains("36×36") && small.contains("10×10") && small.contains("minatar_cnn"), "{small}");
-        let none = of(FeaturesExtractor::MinatarCnn, &Space::discrete(4)).unwrap_err();
+        let none = of(FeaturesExtractor::MinatarCnn, &Space::discrete(4)).expect_err("no picture");
         assert!(none.contains("none") && none.contains("flatten"), "{none}");
         assert!(of(FeaturesExtractor::MinatarCnn, &Space::image_u8(&[84, 84, 4])).is_ok());
     }
