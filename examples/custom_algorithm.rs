@@ -11,11 +11,11 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use cartwheel::agents::nn::{
-    Activation, Device, DeviceError, Method, Mlp, Net, Network, NnError, Optimizer, TrainingState,
+    Activation, Device, DeviceError, Inputs, Method, Mlp, Net, Network, NnError, Optimizer, TrainingState,
 };
 use cartwheel::agents::{
-    Acting, ActionHead, Algorithm, AnyLearner, Batch, Data, EpsilonSchedule, Exploration, Features, Head, Learner,
-    LearnerState, OffPolicy, Progress, ReplayUse, Returns, config, restore_networks,
+    Acting, ActionHead, Algorithm, AnyLearner, Batch, Data, EpsilonSchedule, Exploration, Head, Learner, LearnerState,
+    OffPolicy, Progress, ReplayUse, Returns, config, restore_networks,
 };
 use cartwheel::envs::{ActionRows, Generator, Space};
 use cartwheel::trainer::{Algo, Experiment, Settings, register_algorithm};
@@ -51,8 +51,8 @@ impl Algorithm for MunchausenConfig {
         matches!(action_space, Space::Discrete { .. }).then_some(Head::QValues)
     }
 
-    fn network(&self, features: &Features, actions: &ActionHead) -> Mlp {
-        Mlp::new(features.width(), &[64, 64], actions.outputs(), Activation::Relu)
+    fn network(&self, inputs: Inputs, actions: &ActionHead) -> Mlp {
+        Mlp::new(inputs, &[64, 64], actions.outputs(), Activation::Relu)
     }
 
     fn exploration(&self, total_timesteps: u64) -> Exploration {

@@ -8,7 +8,8 @@
 
 use cartwheel_agents::dqn::{Dqn, DqnConfig, Rule};
 use cartwheel_agents::nn::{
-    Activations, Cpu, Device, Isa, Method, Mlp, Net, Network, Optimizer, Stock, TrainingState, prepare_thread,
+    Activations, Cnn, Cpu, Device, Image, Inputs, Isa, Method, Mlp, Net, Network, Optimizer, Stock, TrainingState,
+    prepare_thread,
 };
 use cartwheel_agents::{Batch, OffPolicy as _, Progress, argmax};
 use cartwheel_envs::{ActionRows, Generator};
@@ -17,10 +18,10 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 const OBSERVATION: usize = 4;
 const ACTIONS: usize = 2;
 
-fn batch(n: usize) -> Batch {
+fn batch(n: usize, width: usize) -> Batch {
     let mut rng = Generator::new(1);
     let mut batch = Batch::default();
-    batch.resize(n, OBSERVATION);
+    batch.resize(n, width);
     batch.observations.iter_mut().chain(&mut batch.next_observations).for_each(|x| *x = rng.uniform(-1.0, 1.0) as f32);
     batch.actions = ActionRows::Discrete((0..n).map(|_| rng.below(ACTIONS as u64) as i32).collect());
     batch.returns.fill(1.0);
@@ -129,7 +130,7 @@ fn update(c: &mut Criterion) {
     {
         let mut group = c.benchmark_group(format!("double dqn update, {}-{}", hidden[0], hidden[1]));
         let config = DqnConfig { net_arch: hidden.to_vec(), learning_rate: 1e-3, ..DqnConfig::default() };
-        let batch = batch(size);
+        let batch = batch(size, OBSERVATION);
         let mut dqn = Dqn::new(&config, OBSERVATION, ACTIONS, Device::Cpu, &mut Generator::new(1))
             .expect("the processor is there");
         group.bench_function(BenchmarkId::new("cartwheel", size), |b| {
@@ -142,6 +143,24 @@ fn update(c: &mut Criterion) {
         let mut stock = Stock::new(mlp, Cpu::default(), &state).expect("a state of this size");
         group.bench_function(BenchmarkId::new("dfdx's operations", size), |b| {
             b.iter(|| stock_update(&mut stock, &batch))
+        });
+    }
+}
+
+/// The same update on pictures: MinAtar's planes, and four stacked frames of Atari.
+fn pictures(c: &mut Criterion) {
+    prepare_thread();
+    let planes = Image { height: 10, width: 10, channels: 4, channels_first: false };
+    let frames = Image { height: 84, width: 84, channels: 4, channels_first: true };
+    for (name, cnn, image) in [("minatar_cnn", Cnn::MinAtar, planes), ("nature_cnn", Cnn::Nature, frames)] {
+        let mut group = c.benchmark_group(format!("double dqn update, {name}"));
+        let inputs = Inputs::picture(cnn, image);
+        let config = DqnConfig { net_arch: vec![], learning_rate: 1e-3, ..DqnConfig::default() };
+        let batch = batch(32, inputs.width());
+        let mut dqn =
+            Dqn::new(&config, inputs, ACTIONS, Device::Cpu, &mut Generator::new(1)).expect("the processor is there");
+        group.bench_function(BenchmarkId::new("cartwheel", 32), |b| {
+            b.iter(|| dqn.update(&batch, Progress::default(), &mut Generator::new(0)))
         });
     }
 }
@@ -164,6 +183,6 @@ fn inference(c: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(60).measurement_time(std::time::Duration::from_secs(2)).warm_up_time(std::time::Duration::from_millis(300));
-    targets = update, inference
+    targets = update, pictures, inference
 }
 criterion_main!(benches);

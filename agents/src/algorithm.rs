@@ -4,10 +4,11 @@ use cartwheel_envs::{Generator, Space};
 
 use crate::config::Section;
 use crate::exploration::Exploration;
+use crate::extractor::FeaturesExtractor;
 use crate::features::Features;
 use crate::head::{ActionHead, Head};
 use crate::learner::{Learner, OffPolicy, OnPolicy};
-use crate::nn::{Device, Mlp, NnError};
+use crate::nn::{Device, Inputs, Mlp, NnError};
 use crate::policy::PolicyError;
 
 /// An algorithm with its hyperparameters. Implemented by the `config!` section that holds them, such as
@@ -24,8 +25,13 @@ pub trait Algorithm: Section {
     /// What its network's outputs mean for actions of this space; nothing if it has no such actions.
     fn head(&self, action_space: &Space) -> Option<Head>;
 
+    /// What sees observations before hidden layers do.
+    fn features_extractor(&self) -> FeaturesExtractor {
+        FeaturesExtractor::Auto
+    }
+
     /// The network that acts.
-    fn network(&self, features: &Features, actions: &ActionHead) -> Mlp;
+    fn network(&self, inputs: Inputs, actions: &ActionHead) -> Mlp;
 
     /// How its actors explore in a run of so many environment steps.
     fn exploration(&self, total_timesteps: u64) -> Exploration;
@@ -55,7 +61,7 @@ impl Acting {
     /// The network with which `algorithm` acts between these spaces.
     ///
     /// # Errors
-    /// The space that does not fit.
+    /// The space that does not fit, or why its features extractor does not see the observations.
     pub fn new(algorithm: &dyn Algorithm, observation: &Space, action: &Space) -> Result<Self, PolicyError> {
         let features = Features::new(observation).map_err(PolicyError::Space)?;
         let refuse = || PolicyError::Space(action.to_string());
@@ -66,7 +72,9 @@ impl Acting {
         if flags > 0 && !matches!(action, Space::Discrete { n, .. } if *n as usize == flags) {
             return Err(PolicyError::Space(format!("{action} and an action_mask of {flags}")));
         }
-        let mlp = algorithm.network(&features, &actions);
+        let inputs = algorithm.features_extractor().inputs(&features);
+        let inputs = inputs.map_err(|reason| PolicyError::Extractor(format!("{}.{reason}", algorithm.name())))?;
+        let mlp = algorithm.network(inputs, &actions);
         Ok(Self { features, actions, mlp })
     }
 }

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use cartwheel_envs::{ACTION_MASK, Dtype, Row, Space, read_action_mask};
 
+use crate::nn::Image;
+
 /// Turns observations of a space into rows of floats: boxes of floats as they are, bytes divided by their
 /// highest bound (255 of an image, 1 of planes),
 /// discrete observations as one-hot rows, several integers as one such row after the other, zeros and ones as they
@@ -14,6 +16,7 @@ pub struct Features {
     parts: Vec<Part>,
     /// Where an observation tells which actions are valid, if it does.
     mask: Option<Range<usize>>,
+    image: Option<Image>,
 }
 
 /// Some numbers of an observation, and what is done with them.
@@ -59,7 +62,13 @@ impl Features {
             Part::Hidden(_) => 0,
             Part::OneHot { n, .. } => *n,
         };
-        Ok(Self { width: parts.iter().map(width).sum(), parts, mask })
+        Ok(Self { width: parts.iter().map(width).sum(), parts, mask, image: image(space) })
+    }
+
+    /// The picture that they are, if they are one: bytes of three dimensions, of which the channels are the last, or the first
+    /// if that is the smaller one.
+    pub fn image(&self) -> Option<Image> {
+        self.image
     }
 
     /// Floats in a row.
@@ -95,6 +104,15 @@ impl Features {
             (Row::I32(values), parts) => encode_parts(parts, values, to, |x| x as f32, i64::from),
         }
     }
+}
+
+fn image(space: &Space) -> Option<Image> {
+    let Space::Box { dtype: Dtype::U8, shape, .. } = space else { return None };
+    let &[first, second, third] = shape.as_slice() else { return None };
+    Some(match first < third {
+        true => Image { height: second, width: third, channels: first, channels_first: true },
+        false => Image { height: first, width: second, channels: third, channels_first: false },
+    })
 }
 
 #[inline]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::judgement::Judgement;
 use crate::mask::INVALID;
-use crate::nn::{Activation, Mlp};
+use crate::nn::{Activation, Inputs, Mlp};
 use crate::policy::argmax;
 use crate::quantiles;
 use crate::support::{Support, softmax};
@@ -66,7 +66,7 @@ impl Head {
     /// A network for so many `choices` (of a Gaussian: numbers), dueling where that is asked for and makes sense.
     pub fn network(
         self,
-        inputs: usize,
+        inputs: impl Into<Inputs>,
         hidden: &[usize],
         choices: usize,
         activation: Activation,

@@ -56,6 +56,7 @@ pub mod vtrace;
 mod algorithm;
 mod critics;
 mod exploration;
+mod extractor;
 mod features;
 mod head;
 mod judgement;
@@ -68,6 +69,7 @@ mod support;
 
 pub use algorithm::{Acting, Algorithm, AnyLearner, Data, Prioritization, ReplayUse, Returns, RolloutUse};
 pub use exploration::{ActionNoise, EpsilonSchedule, Exploration, NoiseState, NoiseType, Style};
+pub use extractor::FeaturesExtractor;
 pub use features::Features;
 pub use head::{ActionHead, Head};
 pub use judgement::Judgement;

@@ -7,6 +7,7 @@ use cartwheel_envs::{ActionRows, OwnedAction, Row, Space, Statistics};
 use serde::{Deserialize, Serialize};
 
 use crate::algorithm::Acting;
+use crate::extractor::FeaturesExtractor;
 use crate::features::Features;
 use crate::head::{ActionHead, Head};
 use crate::judgement::Judgement;
@@ -54,6 +55,9 @@ struct Description {
     action_space: Space,
     net_arch: Vec<usize>,
     activation_fn: String,
+    /// Not there in files of networks that take observations as they are.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    features_extractor: String,
     /// Not there in files of networks that are not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     dueling: bool,
@@ -89,6 +93,9 @@ pub enum PolicyError {
     /// A space that its network does not take.
     #[error("no policy of this kind has {0}: `cartwheel algos` lists the spaces that each algorithm takes")]
     Space(String),
+    /// A features extractor that does not see its observations.
+    #[error("{0}")]
+    Extractor(String),
 }
 
 impl Policy {
@@ -99,6 +106,10 @@ impl Policy {
             action_space: action_space.clone(),
             net_arch: acting.mlp.hidden().to_vec(),
             activation_fn: acting.mlp.activation().to_string(),
+            features_extractor: match FeaturesExtractor::of(acting.mlp.reads()) {
+                FeaturesExtractor::Flatten => String::new(),
+                extractor => extractor.to_string(),
+            },
             dueling: acting.mlp.is_dueling(),
             layer_norm: acting.mlp.is_normalized(),
             head: acting.actions.head(),
@@ -130,7 +141,12 @@ impl Policy {
         let activation = description.activation_fn.parse().map_err(|e| refuse(format!("activation_fn: {e}")))?;
         let features = Features::new(&description.observation_space).map_err(PolicyError::Space)?;
         let actions = ActionHead::new(description.head, &description.action_space).map_err(PolicyError::Space)?;
-        let (inputs, choices, dueling) = (features.width(), actions.choices(), description.dueling);
+        let extractor = match description.features_extractor.as_str() {
+            "" => FeaturesExtractor::Flatten,
+            name => name.parse().map_err(|e| refuse(format!("features_extractor: {e}")))?,
+        };
+        let inputs = extractor.inputs(&features).map_err(refuse)?;
+        let (choices, dueling) = (actions.choices(), description.dueling);
         let mlp = if description.layer_norm {
             Mlp::layer_norm(inputs, &description.net_arch, actions.outputs(), activation)
         } else {

@@ -4,7 +4,7 @@
 use crate::support::{Folder, SCRIPTED};
 
 /// The algorithms, and whether each takes actions that are counted.
-fn algorithms(folder: &Folder) -> Vec<(String, bool)> {
+pub(crate) fn algorithms(folder: &Folder) -> Vec<(String, bool)> {
     let json = folder.ok("algos --json").json;
     let text = |value: &serde_json::Value| value.as_str().unwrap().to_string();
     let of = |algo: &serde_json::Value| {
@@ -15,7 +15,7 @@ fn algorithms(folder: &Folder) -> Vec<(String, bool)> {
 }
 
 /// Settings of a small network that learns from the first steps on, for an algorithm.
-fn small(algo: &str) -> String {
+pub(crate) fn small(algo: &str) -> String {
     // Hindsight has another learn, here one that counts its actions.
     let (section, rest) = if algo == "her" { ("dqn", "--set her.model_class=dqn ") } else { (algo, "") };
     let keys = match section {

@@ -8,6 +8,7 @@
 //! | `algorithms` | what holds for every algorithm: bytes, interruptions, ends of episodes, a task that it must learn |
 //! | `determinism` | the same seed gives the same bytes, whatever the number of actors |
 //! | `resume` | runs that were killed, interrupted or finished, and gone on with |
+//! | `pictures` | every algorithm on pictures, and extractors that do not fit |
 //! | `play` | games under a pseudo terminal: keys, pictures, and the terminal put back |
 //! | `config` | where settings come from, and `--print-config` |
 //! | `compare`, `data`, `doctor`, `env`, `eval`, `record`, `reproduce`, `runs`, `sweep` | the other subcommands, and `--json` over all of them |
@@ -35,6 +36,7 @@ mod eval;
 mod faults;
 mod logs;
 mod masks;
+mod pictures;
 mod play;
 mod python;
 mod record;

@@ -113,7 +113,7 @@ impl TrainError {
             Self::Run(error) => {
                 matches!(error, RunError::Exists { .. } | RunError::BadName { .. } | RunError::NotARun { .. })
             }
-            Self::Policy(error) => matches!(error, PolicyError::Space(_)),
+            Self::Policy(error) => matches!(error, PolicyError::Space(_) | PolicyError::Extractor(_)),
             Self::Network(error) => matches!(error, NnError::NoCuda { .. }),
             _ => false,
         }

@@ -14,10 +14,9 @@ pub(crate) use minibatch::shuffle;
 pub use networks::{Choice, Coefficients, Gradient, Networks};
 
 use crate::algorithm::Acting;
-use crate::features::Features;
 use crate::head::{ActionHead, Head};
 use crate::learner::{Learner, LearnerState, OnPolicy, Progress, RolloutBatch};
-use crate::nn::{Activation, Device, DeviceError, Mlp, Network, NnError};
+use crate::nn::{Activation, Device, DeviceError, Inputs, Mlp, Network, NnError};
 
 /// Metrics by name.
 pub type Metrics = Vec<(&'static str, f32)>;
@@ -69,8 +68,8 @@ pub(crate) fn head(action_space: &Space) -> Option<Head> {
 }
 
 /// The policy's network.
-pub(crate) fn network(features: &Features, actions: &ActionHead, net_arch: &[usize], activation_fn: Activation) -> Mlp {
-    let (inputs, outputs) = (features.width(), actions.outputs());
+pub(crate) fn network(inputs: Inputs, actions: &ActionHead, net_arch: &[usize], activation_fn: Activation) -> Mlp {
+    let outputs = actions.outputs();
     match actions.head() {
         Head::Gaussian => Mlp::gaussian(inputs, net_arch, outputs / 2, activation_fn),
         _ => Mlp::new(inputs, net_arch, outputs, activation_fn),

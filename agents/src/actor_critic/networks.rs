@@ -83,7 +83,7 @@ impl Networks {
         device: Device,
         rng: &mut Generator,
     ) -> Result<Self, NnError> {
-        let critic = Mlp::new(acting.mlp.inputs(), beginning.net_arch, 1, beginning.activation_fn);
+        let critic = Mlp::new(acting.mlp.reads(), beginning.net_arch, 1, beginning.activation_fn);
         let mut init = |mlp: &Mlp, gain| {
             if beginning.ortho_init { mlp.init_orthogonal(gain, rng) } else { mlp.init(rng) }
         };

@@ -56,12 +56,11 @@ fn ensure(holds: bool, expected: impl FnOnce() -> String) -> Result<(), String> 
     if holds { Ok(()) } else { Err(expected()) }
 }
 
-/// One hidden layer or more, none of them empty or absurd.
+/// Hidden layers, none of them empty or absurd. There may be none: behind convolutions none is needed.
 ///
 /// # Errors
 /// What is expected.
 pub fn layers(net_arch: &Vec<usize>) -> Result<(), String> {
-    non_empty(net_arch)?;
     each(within(1, 16_384))(net_arch)
 }
 

@@ -6,9 +6,9 @@ use super::DiscreteSac;
 use crate::algorithm::{Acting, Algorithm, AnyLearner, Data, ReplayUse, Returns};
 use crate::config::checks::layers;
 use crate::exploration::{Exploration, Style};
-use crate::features::Features;
+use crate::extractor::FeaturesExtractor;
 use crate::head::{ActionHead, Head};
-use crate::nn::{Activation, Device, Mlp, NnError};
+use crate::nn::{Activation, Device, Inputs, Mlp, NnError};
 use crate::sac::EntCoef;
 use crate::schedule::{Schedule, positive_schedule};
 
@@ -43,6 +43,8 @@ crate::config! {
         target_entropy_scale: f64 = 0.89, within(0.0, 1.0);
         /// Value functions, the least of which counts.
         n_critics: usize = 2, within(1, 100);
+        /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn" or "minatar_cnn".
+        features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
         /// Units of each hidden layer, of the policy and of the value functions.
         net_arch: Vec<usize> = vec![256, 256], layers;
         /// What follows each hidden layer: "relu" or "tanh".
@@ -55,8 +57,12 @@ impl Algorithm for DiscreteSacConfig {
         matches!(action_space, Space::Discrete { .. }).then_some(Head::Categorical)
     }
 
-    fn network(&self, features: &Features, actions: &ActionHead) -> Mlp {
-        Mlp::new(features.width(), &self.net_arch, actions.outputs(), self.activation_fn)
+    fn features_extractor(&self) -> FeaturesExtractor {
+        self.features_extractor
+    }
+
+    fn network(&self, inputs: Inputs, actions: &ActionHead) -> Mlp {
+        Mlp::new(inputs, &self.net_arch, actions.outputs(), self.activation_fn)
     }
 
     fn exploration(&self, _: u64) -> Exploration {

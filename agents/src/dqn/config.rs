@@ -10,9 +10,9 @@ use super::{Dqn, Rule};
 use crate::algorithm::{Acting, Algorithm, AnyLearner, Data, Prioritization, ReplayUse, Returns};
 use crate::config::checks::layers;
 use crate::exploration::{EpsilonSchedule, Exploration, Style};
-use crate::features::Features;
+use crate::extractor::FeaturesExtractor;
 use crate::head::{ActionHead, Head};
-use crate::nn::{Activation, Device, Mlp, NnError};
+use crate::nn::{Activation, Device, Inputs, Mlp, NnError};
 use crate::support::Support;
 
 crate::config_enum! {
@@ -162,6 +162,8 @@ macro_rules! q_learning {
                 max_grad_norm: f64 = $max_grad_norm, non_negative;
                 /// Rewards are multiplied by this in replay, for learning only.
                 reward_scale: f64 = 1.0, positive;
+                /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn" or "minatar_cnn".
+                features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
                 /// Units of each hidden layer.
                 net_arch: Vec<usize> = vec![64, 64], layers;
                 /// What follows each hidden layer: "relu" or "tanh".
@@ -196,8 +198,12 @@ macro_rules! q_learning {
                 matches!(action_space, Space::Discrete { .. }).then(|| self.model().head())
             }
 
-            fn network(&self, features: &Features, actions: &ActionHead) -> Mlp {
-                Rule::from(self).network(features.width(), actions.choices())
+            fn features_extractor(&self) -> FeaturesExtractor {
+                self.features_extractor
+            }
+
+            fn network(&self, inputs: Inputs, actions: &ActionHead) -> Mlp {
+                Rule::from(self).network(inputs, actions.choices())
             }
 
             fn exploration(&self, total_timesteps: u64) -> Exploration {
@@ -234,8 +240,8 @@ macro_rules! q_learning {
             }
 
             fn learner(&self, acting: &Acting, device: Device, rng: &mut Generator) -> Result<AnyLearner, NnError> {
-                let (features, actions) = (acting.mlp.inputs(), acting.actions.choices());
-                Ok(AnyLearner::OffPolicy(Box::new(Dqn::new(self, features, actions, device, rng)?)))
+                let (inputs, actions) = (acting.mlp.reads(), acting.actions.choices());
+                Ok(AnyLearner::OffPolicy(Box::new(Dqn::new(self, inputs, actions, device, rng)?)))
             }
         }
     };

@@ -1,7 +1,7 @@
 //! What the update is told by a section of settings.
 
 use super::model::ReturnModel;
-use crate::nn::{Activation, Mlp};
+use crate::nn::{Activation, Inputs, Mlp};
 
 /// What the update is told by a section of settings, such as [`DqnConfig`](super::DqnConfig).
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +23,7 @@ pub struct Rule {
 
 impl Rule {
     /// The shape of the Q-network that acts: the one that learns, without noise.
-    pub fn network(&self, features: usize, actions: usize) -> Mlp {
-        self.model.head().network(features, &self.net_arch, actions, self.activation_fn, self.dueling)
+    pub fn network(&self, inputs: impl Into<Inputs>, actions: usize) -> Mlp {
+        self.model.head().network(inputs, &self.net_arch, actions, self.activation_fn, self.dueling)
     }
 }

@@ -6,7 +6,7 @@ use super::model::ReturnModel;
 use super::{Loss, Rule};
 use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
 use crate::mask::masked;
-use crate::nn::{Device, DeviceError, Method, Mlp, Net, Network, NnError, Optimizer, TrainingState};
+use crate::nn::{Device, DeviceError, Inputs, Method, Mlp, Net, Network, NnError, Optimizer, TrainingState};
 
 /// A Q-network that learns.
 pub struct Dqn {
@@ -29,19 +29,19 @@ pub struct Dqn {
 }
 
 impl Dqn {
-    /// A fresh network by a [`Rule`], which a reference to a section of settings becomes, for `features` inputs and `actions` values, initialized from `rng`.
+    /// A fresh network by a [`Rule`], which a reference to a section of settings becomes, for `inputs` and `actions` values, initialized from `rng`.
     ///
     /// # Errors
     /// If the device is not there.
     pub fn new(
         rule: impl Into<Rule>,
-        features: usize,
+        inputs: impl Into<Inputs>,
         actions: usize,
         device: Device,
         rng: &mut Generator,
     ) -> Result<Self, NnError> {
         let rule = rule.into();
-        let mut mlp = rule.network(features, actions);
+        let mut mlp = rule.network(inputs, actions);
         if let Some(std_init) = rule.noisy_std_init {
             mlp = mlp.noisy(std_init);
         }

@@ -120,6 +120,13 @@ impl Conv2d {
         (0..rows).flat_map(move |y| (0..columns).map(move |x| (y * width + x) * stride * depth))
     }
 
+    /// Where each number of each patch lies in an image that has no border.
+    pub(super) fn places_of_patches(&self) -> Vec<usize> {
+        let run = self.kernel * self.depth;
+        let numbers: Vec<usize> = self.runs().flat_map(|at| at..at + run).collect();
+        self.patches().flat_map(|patch| numbers.iter().map(move |at| patch + at)).collect()
+    }
+
     /// Writes what comes out of `batch` images, each `row` floats after the one before, to `y`, image after image.
     ///
     /// # Panics

@@ -1,7 +1,9 @@
 //! Units of a network that never answer.
 
 use super::activation::Activation;
-use super::mlp::{Activations, Mlp};
+use super::matmul::PAD;
+use super::mlp::Mlp;
+use super::passes::Activations;
 
 impl Mlp {
     /// The share of hidden units, from 0 to 1, that are 0 for all of `batch` input rows `x`, `[batch, inputs]`; nothing
@@ -17,7 +19,10 @@ impl Mlp {
         let (layers, _) = self.layers();
         let (mut dead, mut all) = (0, 0);
         for (layer, outputs) in layers.iter().zip(scratch.outputs()).take(layers.len() - 1) {
-            let is_dead = |unit: &usize| (0..batch).all(|row| outputs[row * layer.outputs + unit] <= 0.0);
+            // A unit of a convolution is a channel, in all places of the kernel.
+            let own = layer.outputs - layer.beside.len().next_multiple_of(PAD);
+            let places = |row: usize| outputs[row * layer.outputs..][..own].chunks_exact(layer.columns);
+            let is_dead = |unit: &usize| (0..batch).flat_map(places).all(|place| place[*unit] <= 0.0);
             // What hangs on no input is no unit.
             for linear in layer.linears.iter().filter(|linear| !linear.inputs.is_empty()) {
                 dead += linear.outputs.clone().filter(is_dead).count();

@@ -9,6 +9,7 @@
 //! Both streams are computed by one product a layer: their hidden units lie side by side, and the last layer's matrix
 //! is zero where a stream would read the other's.
 
+use super::inputs::Inputs;
 use super::layer::{Layer, Linear, add_layer};
 use super::matmul::pad;
 
@@ -22,16 +23,16 @@ pub(super) struct Dueling {
 }
 
 /// The layers of a dueling network, and how its last outputs are put together.
-pub(super) fn layers(inputs: usize, hidden: &[usize], actions: usize, atoms: usize) -> (Vec<Layer>, Dueling) {
-    let (mut layers, mut width) = (Vec::with_capacity(hidden.len() + 1), inputs);
+pub(super) fn layers(inputs: Inputs, hidden: &[usize], actions: usize, atoms: usize) -> (Vec<Layer>, Dueling) {
+    let ((mut layers, mut width), inputs) = (inputs.layers(), inputs.width());
     let (streams, trunk) = hidden.split_last().map_or((None, hidden), |(last, trunk)| (Some(*last), trunk));
     for (l, &units) in trunk.iter().enumerate() {
-        let linear = Linear { name: format!("network.{}", 2 * l), inputs: 0..width, outputs: 0..units };
+        let linear = Linear::new(format!("network.{}", 2 * l), 0..width, 0..units);
         add_layer(&mut layers, inputs, vec![linear]);
         width = units;
     }
     let both = |number, of_value, to_value, of_advantage, to_advantage| {
-        let linear = |head, inputs, outputs| Linear { name: format!("{head}_head.{number}"), inputs, outputs };
+        let linear = |head, inputs, outputs| Linear::new(format!("{head}_head.{number}"), inputs, outputs);
         vec![linear("value", of_value, to_value), linear("advantage", of_advantage, to_advantage)]
     };
     let (to_value, to_advantage) = (actions * atoms..(actions + 1) * atoms, 0..actions * atoms);

@@ -10,10 +10,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use dfdx::prelude::*;
 
 use super::matmul::vectorized;
-use super::mlp::{Activations, Mlp};
+use super::mlp::Mlp;
 use super::network::{Loss, Net, Network, StepStats, TrainingState};
 use super::noisy::Noise;
 use super::optimizer::Optimizer;
+use super::passes::Activations;
 use super::{DeviceError, NnError};
 
 type Buffer = <Cpu as Storage<f32>>::Vec;

@@ -1,16 +1,22 @@
 //! Layers as they lie in a network's flat buffer, and their parameters by name.
 
 use std::ops::Range;
+use std::sync::Arc;
 
+use super::conv::Conv2d;
+use super::inputs::Inputs;
 use super::matmul::pad;
 
-/// One matrix product: `y = x · W + b`, W stored as `[inputs, outputs]`, both padded.
+/// One matrix product: `y = x · W + b`, W stored as `[inputs, columns]`, both padded. Of a convolution each of many places in
+/// a row is such an x.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Layer {
     /// Floats from one input row to the next: the first layer reads unpadded observations.
     pub(super) inputs: usize,
     /// Floats from one output row to the next.
     pub(super) outputs: usize,
+    /// Columns of W.
+    pub(super) columns: usize,
     /// Output columns that are more than padding, with any between them.
     pub(super) used: usize,
     /// Where W and b start in the flat buffer.
@@ -22,6 +28,10 @@ pub(super) struct Layer {
     pub(super) mask: Option<Vec<f32>>,
     /// Whether its outputs are normalized: scale and shift of each column lie behind b.
     pub(super) norm: bool,
+    /// The convolution that it is, if it is one.
+    pub(super) conv: Option<Conv2d>,
+    /// Columns of the network's input rows that lie behind its own in its output rows, padded, for the next layer to read.
+    pub(super) beside: Range<usize>,
 }
 
 /// A linear map as people and PyTorch know it, at its place in a layer's matrix.
@@ -33,16 +43,18 @@ pub(super) struct Linear {
     pub(super) inputs: Range<usize>,
     /// Columns of W.
     pub(super) outputs: Range<usize>,
+    /// The row of W for each input, where they are in another order than PyTorch's.
+    pub(super) rows: Option<Arc<[usize]>>,
 }
 
 /// A named parameter as people and PyTorch know it: without padding, weights as `[outputs, inputs]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NamedTensor {
-    /// `0.weight`, `0.bias`, `2.weight`, ...: the names of `torch.nn.Sequential(Linear, ReLU, Linear, ...)`. Of a
-    /// dueling network `network.0.weight`, ..., `value_head.0.weight`, ..., `advantage_head.0.weight`, ... A vector
+    /// `0.weight`, `0.bias`, `2.weight`, ...: the names of `torch.nn.Sequential(Linear, ReLU, Linear, ...)`. What sees a
+    /// picture before them is called as in Stable-Baselines3: `features_extractor.cnn.0.weight`, ... Of a dueling network `network.0.weight`, ..., `value_head.0.weight`, ..., `advantage_head.0.weight`, ... A vector
     /// that hangs on no input, such as `log_std`, has its own name.
     pub name: String,
-    /// `[outputs, inputs]` or `[outputs]`.
+    /// `[outputs, inputs]` or `[outputs]`; of a convolution `[outputs, inputs, height, width]`.
     pub shape: Vec<usize>,
     /// The numbers, row-major.
     pub values: Vec<f32>,
@@ -66,7 +78,9 @@ pub(super) fn add_layer(layers: &mut Vec<Layer>, inputs: usize, linears: Vec<Lin
     let used = linears.iter().map(|linear| linear.outputs.end).max().unwrap_or(0);
     let outputs = pad(used);
     let bias = weight + inputs * outputs;
-    let mut layer = Layer { inputs, outputs, used, weight, bias, linears, mask: None, norm: false };
+    let (columns, beside) = (outputs, 0..0);
+    let mut layer =
+        Layer { inputs, outputs, columns, used, weight, bias, linears, mask: None, norm: false, conv: None, beside };
     if layer.linears.iter().any(|linear| linear.inputs != layer.linears[0].inputs) {
         let mut mask = vec![0.0; inputs * outputs];
         layer.linears.iter().flat_map(|linear| layer.weights(linear)).for_each(|at| mask[at - weight] = 1.0);
@@ -75,30 +89,30 @@ pub(super) fn add_layer(layers: &mut Vec<Layer>, inputs: usize, linears: Vec<Lin
     layers.push(layer);
 }
 
-/// The layers of `torch.nn.Sequential(Linear, activation, Linear, ...)`.
-pub(super) fn sequential(inputs: usize, hidden: &[usize], outputs: usize) -> Vec<Layer> {
-    let (mut layers, mut width) = (Vec::with_capacity(hidden.len() + 1), inputs);
+/// The layers of `torch.nn.Sequential(Linear, activation, Linear, ...)`, behind those that see a picture.
+pub(super) fn sequential(inputs: Inputs, hidden: &[usize], outputs: usize) -> Vec<Layer> {
+    let (mut layers, mut width) = inputs.layers();
     for (l, &outputs) in hidden.iter().chain([&outputs]).enumerate() {
         // The activations take every other number.
-        let linear = Linear { name: format!("{}", 2 * l), inputs: 0..width, outputs: 0..outputs };
-        add_layer(&mut layers, inputs, vec![linear]);
+        let linear = Linear::new(format!("{}", 2 * l), 0..width, 0..outputs);
+        add_layer(&mut layers, inputs.width(), vec![linear]);
         width = outputs;
     }
     layers
 }
 
-/// The layers of `torch.nn.Sequential(Linear, LayerNorm, activation, ..., Linear)`.
-pub(super) fn normalized(inputs: usize, hidden: &[usize], outputs: usize) -> Vec<Layer> {
-    let (mut layers, mut width) = (Vec::with_capacity(hidden.len() + 1), inputs);
+/// The layers of `torch.nn.Sequential(Linear, LayerNorm, activation, ..., Linear)`, behind those that see a picture.
+pub(super) fn normalized(inputs: Inputs, hidden: &[usize], outputs: usize) -> Vec<Layer> {
+    let (mut layers, mut width) = inputs.layers();
     for (l, &units) in hidden.iter().chain([&outputs]).enumerate() {
-        let linear = Linear { name: format!("{}", 3 * l), inputs: 0..width, outputs: 0..units };
-        add_layer(&mut layers, inputs, vec![linear]);
+        let linear = Linear::new(format!("{}", 3 * l), 0..width, 0..units);
+        add_layer(&mut layers, inputs.width(), vec![linear]);
         if let Some(layer) = layers.last_mut().filter(|_| l < hidden.len()) {
             layer.norm = true;
             // Vectors that hang on no input, in the places behind the biases.
-            for (part, place) in [("weight", layer.outputs), ("bias", 2 * layer.outputs)] {
+            for (part, place) in [("weight", layer.columns), ("bias", 2 * layer.columns)] {
                 let name = format!("{}.{part}", 3 * l + 1);
-                layer.linears.push(Linear { name, inputs: 0..0, outputs: place..place + units });
+                layer.linears.push(Linear::new(name, 0..0, place..place + units));
             }
         }
         width = units;
@@ -109,23 +123,23 @@ pub(super) fn normalized(inputs: usize, hidden: &[usize], outputs: usize) -> Vec
 impl Layer {
     /// Where the next layer begins in the flat buffer.
     pub(super) fn end(&self) -> usize {
-        self.bias + if self.norm { 3 } else { 1 } * self.outputs
+        self.bias + if self.norm { 3 } else { 1 } * self.columns
     }
 
     /// Where the scale of each normalized output lies.
     pub(super) fn gain(&self) -> Range<usize> {
-        self.bias + self.outputs..self.bias + 2 * self.outputs
+        self.bias + self.columns..self.bias + 2 * self.columns
     }
 
     /// Where what is added to it lies.
     pub(super) fn shift(&self) -> Range<usize> {
-        self.bias + 2 * self.outputs..self.bias + 3 * self.outputs
+        self.bias + 2 * self.columns..self.bias + 3 * self.columns
     }
 
     /// Where a linear map's weights lie in the flat buffer, output by output.
     pub(super) fn weights(&self, linear: &Linear) -> impl Iterator<Item = usize> + use<> {
-        let (weight, stride, inputs) = (self.weight, self.outputs, linear.inputs.clone());
-        linear.outputs.clone().flat_map(move |o| inputs.clone().map(move |i| weight + i * stride + o))
+        let (weight, stride, rows) = (self.weight, self.columns, linear.weight_rows());
+        linear.outputs.clone().flat_map(move |o| rows.clone().map(move |row| weight + row * stride + o))
     }
 
     /// Where its biases lie.
@@ -138,13 +152,28 @@ impl Layer {
         let (outputs, inputs) = (linear.outputs.len(), linear.inputs.len());
         let weight = self.weights(linear).map(|at| flat[at]).collect();
         let bias = flat[self.biases(linear)].to_vec();
-        let shapes = [vec![outputs, inputs], vec![outputs]];
+        let of_weight = match self.conv {
+            Some(conv) => vec![outputs, conv.inputs(), conv.kernel, conv.kernel],
+            None => vec![outputs, inputs],
+        };
+        let shapes = [of_weight, vec![outputs]];
         let all = shapes.into_iter().zip([weight, bias]).filter(|(shape, _)| !shape.contains(&0));
         linear.names().into_iter().zip(all).map(|(name, (shape, values))| NamedTensor { name, shape, values }).collect()
     }
 }
 
 impl Linear {
+    /// One whose inputs are in order.
+    pub(super) fn new(name: String, inputs: Range<usize>, outputs: Range<usize>) -> Self {
+        Self { name, inputs, outputs, rows: None }
+    }
+
+    /// The rows of W, in the order of PyTorch's inputs.
+    pub(super) fn weight_rows(&self) -> impl Iterator<Item = usize> + Clone + use<> {
+        let rows = self.rows.clone();
+        self.inputs.clone().map(move |i| rows.as_ref().map_or(i, |rows| rows[i]))
+    }
+
     /// What its weights and its biases are called.
     pub(super) fn names(&self) -> Vec<String> {
         if self.inputs.is_empty() {

@@ -19,7 +19,7 @@ pub(super) struct Normalized {
 
 /// Normalizes the rows that a layer came to, in place.
 pub(super) fn forward(layer: &Layer, params: &[f32], rows: &mut [f32], kept: &mut Normalized) {
-    let (n, used) = (layer.outputs, layer.used);
+    let (n, used) = (layer.columns, layer.used);
     let (gain, shift) = (&params[layer.gain()], &params[layer.shift()]);
     kept.rows.clear();
     kept.rows.resize(rows.len(), 0.0);
@@ -39,7 +39,7 @@ pub(super) fn forward(layer: &Layer, params: &[f32], rows: &mut [f32], kept: &mu
 /// Turns the gradient by what [`forward`] wrote into that by what it was given, in place, and leaves the gradients by scale
 /// and shift.
 pub(super) fn backward(layer: &Layer, params: &[f32], gradient: &mut [f32], kept: &mut Normalized) {
-    let (n, used) = (layer.outputs, layer.used);
+    let (n, used) = (layer.columns, layer.used);
     let gain = &params[layer.gain()];
     kept.gradient.clear();
     kept.gradient.resize(2 * n, 0.0);

@@ -1,6 +1,9 @@
 //! Networks against finite differences, and their parameters by name.
 
+use cartwheel_envs::Generator;
+
 use super::*;
+use crate::nn::{Activations, Cnn, Image};
 
 fn loss(mlp: &Mlp, params: &[f32], x: &[f32], batch: usize, weights: &[f32]) -> f64 {
     let mut scratch = Activations::default();
@@ -12,19 +15,23 @@ fn loss(mlp: &Mlp, params: &[f32], x: &[f32], batch: usize, weights: &[f32]) -> 
 #[test]
 fn gradients_agree_with_finite_differences() {
     let mut rng = Generator::new(7);
-    let kinds = [
-        Mlp::new as fn(_, &[usize], _, _) -> Mlp,
-        |i, h, o, a| Mlp::dueling(i, h, o, 1, a),
-        |i, h, o, a| Mlp::dueling(i, h, o, 4, a),
-        Mlp::gaussian,
-        Mlp::layer_norm,
+    let picture = Inputs::picture(Cnn::MinAtar, Image { height: 5, width: 4, channels: 3, channels_first: false });
+    let kinds: [&dyn Fn(Activation) -> Mlp; 8] = [
+        &|a| Mlp::new(5, &[24, 9], 3, a),
+        &|a| Mlp::dueling(5, &[24, 9], 3, 1, a),
+        &|a| Mlp::dueling(5, &[24, 9], 3, 4, a),
+        &|a| Mlp::gaussian(5, &[24, 9], 3, a),
+        &|a| Mlp::layer_norm(5, &[24, 9], 3, a),
+        &|a| Mlp::new(picture, &[], 3, a),
+        &|a| Mlp::dueling(picture.beside(2), &[9], 3, 1, a),
+        &|a| Mlp::layer_norm(picture.beside(2), &[9], 3, a),
     ];
     for (isa, kind) in Isa::available().into_iter().flat_map(|isa| (0..kinds.len()).map(move |kind| (isa, kind))) {
         for activation in [Activation::Relu, Activation::Tanh] {
-            let mlp = kinds[kind](5, &[24, 9], 3, activation).on(isa);
+            let mlp = kinds[kind](activation).on(isa);
             let params = mlp.init(&mut rng);
-            let batch = 6;
-            let x: Vec<f32> = (0..batch * 5).map(|_| rng.uniform(-2.0, 2.0) as f32).collect();
+            let (batch, width) = (6, mlp.inputs());
+            let x: Vec<f32> = (0..batch * width).map(|_| rng.uniform(-2.0, 2.0) as f32).collect();
             let mut weights = vec![0.0; batch * mlp.output_stride()];
             for row in weights.chunks_exact_mut(mlp.output_stride()) {
                 row[..mlp.outputs()].fill_with(|| rng.uniform(-1.0, 1.0) as f32);
@@ -36,27 +43,40 @@ fn gradients_agree_with_finite_differences() {
             let places = |(layer, linear): (&Layer, &Linear)| layer.weights(linear).chain(layer.biases(linear));
             let real: std::collections::BTreeSet<usize> = mlp.linears().flat_map(places).collect();
             assert_eq!(real.len(), mlp.num_parameters());
-            for at in real.iter().copied().step_by(7) {
+            // Of the many ReLUs behind a convolution some have theirs within any step.
+            let (mut kinks, mut checked) = (0, 0);
+            for at in real.iter().copied().step_by(if width > 5 { 31 } else { 7 }) {
                 // A wider one reaches over the kinks of some ReLUs, where there is no slope to compare with.
                 let step = 3e-4;
                 let (mut up, mut down) = (params.clone(), params.clone());
                 up[at] += step;
                 down[at] -= step;
-                let slope = (loss(&mlp, &up, &x, batch, &weights) - loss(&mlp, &down, &x, batch, &weights))
-                    / (2.0 * f64::from(step));
+                let of = |params: &[f32]| loss(&mlp, params, &x, batch, &weights);
+                let (above, below) = (of(&up) - of(&params), of(&params) - of(&down));
+                let slope = (above + below) / (2.0 * f64::from(step));
+                if (above - below).abs() > 4e-3 * f64::from(step) && width > 5 {
+                    kinks += 1;
+                    continue;
+                }
+                checked += 1;
                 assert!(
-                    (slope - f64::from(gradient[at])).abs() < 2e-2 * slope.abs().max(0.1),
+                    (slope - f64::from(gradient[at])).abs()
+                        < if width > 5 { 5e-2 } else { 2e-2 } * slope.abs().max(0.1),
                     "{isa} {activation} kind {kind} {at}: {slope} {}",
                     gradient[at]
                 );
             }
+            assert!(kinks * 4 < checked, "{kinks} kinks of {checked}");
             assert!((0..mlp.flat_len()).all(|i| real.contains(&i) || gradient[i] == 0.0), "padding got a gradient");
 
             let mut by_input = Vec::new();
-            mlp.backward_to_input(&params, batch, &mut scratch, &weights, 2..5, &mut by_input);
-            assert_eq!(by_input.len(), 3 * batch);
+            mlp.backward_to_input(&params, batch, &mut scratch, &weights, 2..width, &mut by_input);
+            assert_eq!(by_input.len(), (width - 2) * batch);
+            let mut last = Vec::new();
+            mlp.backward_to_input(&params, batch, &mut scratch, &weights, width - 1..width, &mut last);
+            assert!(by_input.chunks_exact(width - 2).map(|row| &row[width - 3]).eq(&last));
             for (i, found) in by_input.iter().enumerate() {
-                let (at, step) = (i / 3 * 5 + 2 + i % 3, 1e-3);
+                let (at, step) = (i / (width - 2) * width + 2 + i % (width - 2), 3e-4);
                 let (mut up, mut down) = (x.clone(), x.clone());
                 up[at] += step;
                 down[at] -= step;

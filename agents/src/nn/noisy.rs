@@ -70,8 +70,8 @@ impl Mlp {
             let biases = layer.biases(linear);
             to[biases.clone()].iter_mut().zip(outputs).for_each(|(to, y)| *to = f(y));
             let (noise, matrix) = (to[biases].to_vec(), &mut to[layer.weight..layer.bias]);
-            for (row, x) in matrix.chunks_exact_mut(layer.outputs).skip(linear.inputs.start).zip(inputs) {
-                let x = f(x);
+            for (row, x) in linear.weight_rows().zip(inputs) {
+                let (x, row) = (f(x), &mut matrix[row * layer.columns..(row + 1) * layer.columns]);
                 row[linear.outputs.clone()].iter_mut().zip(&noise).for_each(|(to, y)| *to = x * y);
             }
         }

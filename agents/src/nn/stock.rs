@@ -24,6 +24,8 @@ pub struct Stock<D: Device<f32>> {
     mlp: Mlp,
     /// What each layer's matrix is multiplied by where it has places without parameters.
     masks: Vec<Option<Matrix<D>>>,
+    /// Where each number of each patch of an image lies in a row, of layers that are convolutions.
+    patches: Vec<Option<Vec<usize>>>,
     /// What puts a dueling network's streams together.
     dueling: Option<Matrix<D>>,
     device: D,
@@ -58,10 +60,11 @@ impl<D: Device<f32>> Stock<D> {
         let upload = |values, shape| device.try_tensor_from_vec(values, shape).map_err(DeviceError::new);
         let (layers, dueling) = mlp.layers();
         let mask =
-            |layer: &Layer| layer.mask.clone().map(|mask| upload(mask, (layer.inputs, layer.outputs))).transpose();
+            |layer: &Layer| layer.mask.clone().map(|mask| upload(mask, (layer.inputs, layer.columns))).transpose();
         let stride = mlp.output_stride();
         let mut network = Self {
             masks: layers.iter().map(mask).collect::<Result<_, _>>()?,
+            patches: layers.iter().map(|layer| layer.conv.map(|conv| conv.places_of_patches())).collect(),
             dueling: dueling.map(|dueling| upload(dueling.matrix(stride), (stride, stride))).transpose()?,
             mlp,
             online: zeros.clone(),
@@ -109,20 +112,39 @@ impl<D: Device<f32>> Stock<D> {
         x: Matrix<D>,
         tape: T,
     ) -> Result<Matrix<D, T>, D::Err> {
-        let batch = x.shape().0;
+        let (batch, input) = (x.shape().0, x.clone());
         let mut x = x.put_tape(tape);
         let (layers, _) = self.mlp.layers();
+        let mut beside = 0..0;
         for (l, layer) in layers.iter().enumerate() {
-            let (i, o) = (layer.inputs, layer.outputs);
-            let weight = self.part::<T>(parameters, net, layer.weight..layer.weight + i * o)?;
+            let (i, o) = ((layer.bias - layer.weight) / layer.columns, layer.columns);
+            let weight = self.part::<T>(parameters, net, layer.weight..layer.bias)?;
             let mut weight = weight.try_reshape_like(&(i, o))?;
             let bias = self.part::<T>(parameters, net, layer.bias..layer.bias + o)?;
             let is_last = l + 1 == layers.len();
             if let Some(mask) = &self.masks[l] {
                 weight = weight.try_mul(mask.clone())?;
             }
-            x = x.try_matmul(weight)?;
-            x = x.try_add(bias.try_broadcast_like::<_, Axis<0>>(&(batch, o))?)?;
+            // A convolution has a row for each place of its kernel.
+            let mut rows = batch;
+            if let Some(patches) = &self.patches[l] {
+                rows = batch * patches.len() / i;
+                let row = x.shape().1;
+                let places = (0..batch).flat_map(|b| patches.iter().map(move |at| b * row + at)).collect::<Vec<_>>();
+                let count = places.len();
+                let places = self.device.try_tensor_from_vec(places, (count,))?;
+                x = x.try_reshape_like(&(batch * row,))?.try_gather(places)?.try_reshape_like(&(rows, i))?;
+            }
+            let next_to_it = std::mem::replace(&mut beside, layer.beside.clone());
+            x = if next_to_it.is_empty() {
+                x.try_matmul(weight)?
+            } else {
+                let (own, len) = (layers[l - 1].columns, next_to_it.len());
+                let of_beside = weight.with_empty_tape().try_slice((own..own + len, 0..o))?;
+                let other = input.retaped::<T>().try_slice((0..batch, next_to_it))?.try_matmul(of_beside)?;
+                x.try_matmul(weight.try_slice((0..own, 0..o))?)?.try_add(other)?
+            };
+            x = x.try_add(bias.try_broadcast_like::<_, Axis<0>>(&(rows, o))?)?;
             if let Some(dueling) = self.dueling.as_ref().filter(|_| is_last) {
                 x = x.try_matmul(dueling.clone())?;
             }
@@ -139,11 +161,13 @@ impl<D: Device<f32>> Stock<D> {
                 x = x.try_mul(row(layer.gain())?.try_broadcast_like::<_, Axis<0>>(&(batch, o))?)?;
                 x = x.try_add(row(layer.shift())?.try_broadcast_like::<_, Axis<0>>(&(batch, o))?)?;
             }
-            if !is_last {
-                x = match self.mlp.activation() {
-                    Activation::Relu => x.try_relu()?,
-                    Activation::Tanh => x.try_tanh()?,
-                };
+            x = match self.mlp.activation_after(l) {
+                Some(Activation::Relu) => x.try_relu()?,
+                Some(Activation::Tanh) => x.try_tanh()?,
+                None => x,
+            };
+            if rows != batch {
+                x = x.try_reshape_like(&(batch, layer.outputs))?;
             }
         }
         Ok(x)

@@ -6,9 +6,9 @@ use super::Pqn;
 use crate::algorithm::{Acting, Algorithm, AnyLearner, Data, RolloutUse};
 use crate::config::checks::layers;
 use crate::exploration::{EpsilonSchedule, Exploration};
-use crate::features::Features;
+use crate::extractor::FeaturesExtractor;
 use crate::head::{ActionHead, Head};
-use crate::nn::{Activation, Device, Mlp, NnError};
+use crate::nn::{Activation, Device, Inputs, Mlp, NnError};
 use crate::schedule::{Schedule, positive_schedule};
 
 crate::config! {
@@ -35,6 +35,8 @@ crate::config! {
         exploration_final_eps: f64 = 0.05, within(0.0, 1.0);
         /// Gradients are scaled down to this global norm; 0 for no clipping.
         max_grad_norm: f64 = 10.0, non_negative;
+        /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn" or "minatar_cnn".
+        features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
         /// Units of each hidden layer.
         net_arch: Vec<usize> = vec![120, 84], layers;
         /// Whether the outputs of each hidden layer are normalized before its activation.
@@ -49,9 +51,13 @@ impl Algorithm for PqnConfig {
         matches!(action_space, Space::Discrete { .. }).then_some(Head::QValues)
     }
 
-    fn network(&self, features: &Features, actions: &ActionHead) -> Mlp {
+    fn features_extractor(&self) -> FeaturesExtractor {
+        self.features_extractor
+    }
+
+    fn network(&self, inputs: Inputs, actions: &ActionHead) -> Mlp {
         let new = if self.layer_norm { Mlp::layer_norm } else { Mlp::new };
-        new(features.width(), &self.net_arch, actions.outputs(), self.activation_fn)
+        new(inputs, &self.net_arch, actions.outputs(), self.activation_fn)
     }
 
     fn exploration(&self, total_timesteps: u64) -> Exploration {

@@ -10,9 +10,9 @@ use crate::algorithm::{Acting, Algorithm, AnyLearner, Data, ReplayUse, Returns};
 use crate::config::checks::layers;
 use crate::config::{Value, plain, toml_edit};
 use crate::exploration::{Exploration, Style};
-use crate::features::Features;
+use crate::extractor::FeaturesExtractor;
 use crate::head::{ActionHead, Head};
-use crate::nn::{Activation, Device, Mlp, NnError};
+use crate::nn::{Activation, Device, Inputs, Mlp, NnError};
 use crate::schedule::{Schedule, positive_schedule};
 
 /// What entropy is worth: a number, `"auto"` for one that is learnt from 1 on, or `"auto_0.1"` from 0.1 on.
@@ -89,6 +89,8 @@ crate::config! {
         target_entropy: Option<f64> = None;
         /// Value functions, the least of which counts.
         n_critics: usize = 2, within(1, 100);
+        /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn" or "minatar_cnn".
+        features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
         /// Units of each hidden layer, of the policy and of the value functions.
         net_arch: Vec<usize> = vec![256, 256], layers;
         /// What follows each hidden layer: "relu" or "tanh".
@@ -101,8 +103,12 @@ impl Algorithm for SacConfig {
         matches!(action_space, Space::Box { .. }).then_some(Head::SquashedGaussian)
     }
 
-    fn network(&self, features: &Features, actions: &ActionHead) -> Mlp {
-        Mlp::new(features.width(), &self.net_arch, actions.outputs(), self.activation_fn)
+    fn features_extractor(&self) -> FeaturesExtractor {
+        self.features_extractor
+    }
+
+    fn network(&self, inputs: Inputs, actions: &ActionHead) -> Mlp {
+        Mlp::new(inputs, &self.net_arch, actions.outputs(), self.activation_fn)
     }
 
     fn exploration(&self, _: u64) -> Exploration {

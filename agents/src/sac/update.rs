@@ -143,7 +143,7 @@ impl Sac {
     /// # Errors
     /// If the device is not there.
     pub fn new(config: SacConfig, acting: &Acting, device: Device, rng: &mut Generator) -> Result<Self, NnError> {
-        let widths = (acting.mlp.inputs(), acting.mlp.outputs() / 2);
+        let (inputs, dimensions) = (acting.mlp.reads(), acting.mlp.outputs() / 2);
         let rule = SoftRule {
             learning_rate: config.learning_rate,
             tau: config.tau as f32,
@@ -152,7 +152,8 @@ impl Sac {
             target_entropy: config.target_entropy,
         };
         Self::with(rule, acting, device, rng, |rng| {
-            let shape = Shape { widths, net_arch: &config.net_arch, outputs: 1, activation: config.activation_fn };
+            let shape =
+                Shape { inputs, dimensions, net_arch: &config.net_arch, outputs: 1, activation: config.activation_fn };
             Ok(LeastCritics { critics: Critics::new(config.n_critics, shape, device, rng)?, targets: Vec::new() })
         })
     }

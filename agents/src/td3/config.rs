@@ -6,9 +6,9 @@ use super::{Rule, Td3};
 use crate::algorithm::{Acting, Algorithm, AnyLearner, Data, ReplayUse, Returns};
 use crate::config::checks::layers;
 use crate::exploration::{ActionNoise, Exploration, NoiseType, Style};
-use crate::features::Features;
+use crate::extractor::FeaturesExtractor;
 use crate::head::{ActionHead, Head};
-use crate::nn::{Activation, Device, Mlp, NnError};
+use crate::nn::{Activation, Device, Inputs, Mlp, NnError};
 use crate::schedule::{Schedule, positive_schedule};
 
 crate::config! {
@@ -46,6 +46,8 @@ crate::config! {
         noise_std: f64 = 0.1, non_negative;
         /// Value functions, the least of which counts.
         n_critics: usize = 2, within(1, 100);
+        /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn" or "minatar_cnn".
+        features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
         /// Units of each hidden layer, of the policy and of the value functions.
         net_arch: Vec<usize> = vec![400, 300], layers;
         /// What follows each hidden layer: "relu" or "tanh".
@@ -80,6 +82,8 @@ crate::config! {
         noise_type: NoiseType = NoiseType::Normal;
         /// Its standard deviation, in shares of half the range.
         noise_std: f64 = 0.1, non_negative;
+        /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn" or "minatar_cnn".
+        features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
         /// Units of each hidden layer, of the policy and of the value function.
         net_arch: Vec<usize> = vec![400, 300], layers;
         /// What follows each hidden layer: "relu" or "tanh".
@@ -95,8 +99,12 @@ macro_rules! deterministic {
                 matches!(action_space, Space::Box { .. }).then_some(Head::Tanh)
             }
 
-            fn network(&self, features: &Features, actions: &ActionHead) -> Mlp {
-                Mlp::new(features.width(), &self.net_arch, actions.outputs(), self.activation_fn)
+            fn features_extractor(&self) -> FeaturesExtractor {
+                self.features_extractor
+            }
+
+            fn network(&self, inputs: Inputs, actions: &ActionHead) -> Mlp {
+                Mlp::new(inputs, &self.net_arch, actions.outputs(), self.activation_fn)
             }
 
             fn exploration(&self, _: u64) -> Exploration {

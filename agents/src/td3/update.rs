@@ -50,9 +50,10 @@ impl Td3 {
     /// If the device is not there.
     pub fn new(rule: Rule, acting: &Acting, device: Device, rng: &mut Generator) -> Result<Self, NnError> {
         let state = TrainingState::new(acting.mlp.init(rng));
-        let (features, dimensions) = (acting.mlp.inputs(), acting.mlp.outputs());
+        let dimensions = acting.mlp.outputs();
         let shape = Shape {
-            widths: (features, dimensions),
+            inputs: acting.mlp.reads(),
+            dimensions,
             net_arch: &rule.net_arch,
             outputs: 1,
             activation: rule.activation_fn,

@@ -6,9 +6,9 @@ use super::Tqc;
 use crate::algorithm::{Acting, Algorithm, AnyLearner, Data, ReplayUse, Returns};
 use crate::config::checks::layers;
 use crate::exploration::{Exploration, Style};
-use crate::features::Features;
+use crate::extractor::FeaturesExtractor;
 use crate::head::{ActionHead, Head};
-use crate::nn::{Activation, Device, Mlp, NnError};
+use crate::nn::{Activation, Device, Inputs, Mlp, NnError};
 use crate::sac::EntCoef;
 use crate::schedule::{Schedule, positive_schedule};
 
@@ -46,6 +46,8 @@ crate::config! {
         n_quantiles: usize = 25, within(1, 1000);
         /// Of all target quantiles together, n_critics times as many of the greatest do not count: fewer than n_quantiles.
         top_quantiles_to_drop_per_net: usize = 2, at_most(999);
+        /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn" or "minatar_cnn".
+        features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
         /// Units of each hidden layer, of the policy and of the value functions.
         net_arch: Vec<usize> = vec![256, 256], layers;
         /// What follows each hidden layer: "relu" or "tanh".
@@ -68,8 +70,12 @@ impl Algorithm for TqcConfig {
         matches!(action_space, Space::Box { .. }).then_some(Head::SquashedGaussian)
     }
 
-    fn network(&self, features: &Features, actions: &ActionHead) -> Mlp {
-        Mlp::new(features.width(), &self.net_arch, actions.outputs(), self.activation_fn)
+    fn features_extractor(&self) -> FeaturesExtractor {
+        self.features_extractor
+    }
+
+    fn network(&self, inputs: Inputs, actions: &ActionHead) -> Mlp {
+        Mlp::new(inputs, &self.net_arch, actions.outputs(), self.activation_fn)
     }
 
     fn exploration(&self, _: u64) -> Exploration {

@@ -45,7 +45,8 @@ impl Tqc {
         };
         Self::with(rule, acting, device, rng, |rng| {
             let shape = Shape {
-                widths: (acting.mlp.inputs(), acting.mlp.outputs() / 2),
+                inputs: acting.mlp.reads(),
+                dimensions: acting.mlp.outputs() / 2,
                 net_arch: &config.net_arch,
                 outputs: config.n_quantiles,
                 activation: config.activation_fn,

@@ -207,6 +207,7 @@ config! {
 const SHIPPED: &[(Algo, &str, &str)] = &[
     (Algo::A2c, "CartPole-v1", include_str!("../../configs/a2c/CartPole-v1.toml")),
     (Algo::Dqn, "CartPole-v1", include_str!("../../configs/dqn/CartPole-v1.toml")),
+    (Algo::Dqn, "MinAtar/Breakout-v1", include_str!("../../configs/dqn/MinAtar-Breakout-v1.toml")),
     (Algo::Rainbow, "CartPole-v1", include_str!("../../configs/rainbow/CartPole-v1.toml")),
     (Algo::Qrdqn, "CartPole-v1", include_str!("../../configs/qrdqn/CartPole-v1.toml")),
     (Algo::Impala, "CartPole-v1", include_str!("../../configs/impala/CartPole-v1.toml")),

@@ -1,0 +1,49 @@
+//! What parameters begin as.
+
+use cartwheel_envs::Generator;
+
+use super::mlp::Mlp;
+use super::orthogonal::orthogonal;
+
+impl Mlp {
+    /// Fresh parameters, uniform in ±1/√inputs for weights and biases: `torch.nn.Linear`'s default.
+    pub fn init(&self, rng: &mut Generator) -> Vec<f32> {
+        let mut flat = vec![0.0; self.flat_len()];
+        for layer in self.layers().0 {
+            for linear in &layer.linears {
+                // What hangs on no input begins at 0.
+                let bound = if linear.inputs.is_empty() { 0.0 } else { 1.0 / (linear.inputs.len() as f64).sqrt() };
+                for at in layer.weights(linear).chain(layer.biases(linear)) {
+                    flat[at] = rng.uniform(-bound, bound) as f32;
+                }
+            }
+        }
+        self.begin_norms(&mut flat);
+        flat
+    }
+
+    /// What is normalized begins unscaled.
+    fn begin_norms(&self, flat: &mut [f32]) {
+        for layer in self.layers().0.iter().filter(|layer| layer.norm) {
+            flat[layer.gain()][..layer.used].fill(1.0);
+        }
+    }
+
+    /// Fresh parameters as Stable-Baselines3's actor-critic policies have them (`ortho_init`): orthogonal weights, scaled
+    /// by √2 in hidden layers and by `output_gain` in the last, and biases of 0 (Saxe et al. 2014).
+    pub fn init_orthogonal(&self, output_gain: f64, rng: &mut Generator) -> Vec<f32> {
+        let mut flat = vec![0.0; self.flat_len()];
+        let (layers, _) = self.layers();
+        for (l, layer) in layers.iter().enumerate() {
+            let gain = if l + 1 == layers.len() { output_gain } else { std::f64::consts::SQRT_2 };
+            for linear in &layer.linears {
+                let weights = orthogonal(linear.outputs.len(), linear.inputs.len(), rng);
+                for (at, weight) in layer.weights(linear).zip(weights) {
+                    flat[at] = (gain * weight) as f32;
+                }
+            }
+        }
+        self.begin_norms(&mut flat);
+        flat
+    }
+}

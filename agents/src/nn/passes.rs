@@ -1,0 +1,292 @@
+//! The forward and backward passes of a network, on plain slices and without allocating: actors use the first without any
+//! tape, and [`super::fused`] puts both on dfdx's.
+
+use std::ops::Range;
+
+use super::activation::{Activation, activate, scale_by_slope};
+use super::conv;
+use super::layer::Layer;
+use super::layer_norm::{self, Normalized};
+use super::matmul::{Epilogue, Strided, add_column_sums, matmul, pad, products_of_rows, transpose};
+use super::mlp::Mlp;
+use super::simd::Isa;
+
+/// A layer on the way back.
+struct Passed<'a> {
+    layer: &'a Layer,
+    /// Its number.
+    number: usize,
+    /// The gradient by what its matrix product came to.
+    dy: &'a [f32],
+    /// The outputs of all layers.
+    outputs: &'a [Vec<f32>],
+    /// What its normalization left, if it has one.
+    normalized: &'a Normalized,
+    conv: &'a mut conv::Scratch,
+}
+
+/// What a forward pass leaves for a backward pass, reused from call to call.
+#[derive(Clone, Debug, Default)]
+pub struct Activations {
+    /// The outputs of each layer, `[batch, padded outputs]`.
+    outputs: Vec<Vec<f32>>,
+    /// The gradients of the same.
+    gradients: Vec<Vec<f32>>,
+    /// Of each layer that is normalized.
+    normalized: Vec<Normalized>,
+    /// Of each layer that is a convolution.
+    convs: Vec<conv::Scratch>,
+    /// A transposed weight matrix.
+    transposed: Vec<f32>,
+    /// The outputs of a layer before others are put beside them, and the gradient by those.
+    alone: Vec<f32>,
+    by_beside: Vec<f32>,
+    /// The gradient by the input rows.
+    by_input: Vec<f32>,
+}
+
+impl Mlp {
+    /// Runs `batch` rows of [`inputs`](Self::inputs) floats through the network; returns the output rows,
+    /// [`output_stride`](Self::output_stride) apart.
+    ///
+    /// # Panics
+    /// If `params` or `x` is too short.
+    pub fn forward<'a>(&self, params: &[f32], x: &[f32], batch: usize, scratch: &'a mut Activations) -> &'a [f32] {
+        let ((layers, dueling), isa) = (self.layers(), self.isa());
+        scratch.fit(layers, batch);
+        for (l, layer) in layers.iter().enumerate() {
+            let (before, rest) = scratch.outputs.split_at_mut(l);
+            let input = before.last().map_or(x, |o| o.as_slice());
+            let own = batch * (layer.outputs - pad(layer.beside.len()));
+            let (row, alone) = (&mut rest[0], !layer.beside.is_empty());
+            if alone && scratch.alone.len() < own {
+                scratch.alone.resize(own, 0.0);
+            }
+            let output = if alone { &mut scratch.alone[..own] } else { &mut row[..own] };
+            let (weights, bias) = (&params[layer.weight..layer.bias], &params[layer.bias..]);
+            let activation = self.activation_after(l);
+            let at_once = activation == Some(Activation::Relu) && !layer.norm;
+            let epilogue = if at_once { Epilogue::BiasRelu(bias) } else { Epilogue::Bias(bias) };
+            let (k, n) = (layer.inputs, layer.columns);
+            match &layer.conv {
+                Some(conv) => conv.forward(isa, input, k, batch, weights, output, epilogue, &mut scratch.convs[l]),
+                None => matmul(isa, batch, n, k, Strided::rows(input, k), weights, output, epilogue),
+            }
+            if layer.norm {
+                layer_norm::forward(layer, params, output, &mut scratch.normalized[l]);
+            }
+            if let Some(activation) = activation.filter(|_| !at_once) {
+                activate(isa, activation, output);
+            }
+            if alone {
+                let rows = row.chunks_exact_mut(layer.outputs).zip(scratch.alone.chunks_exact(n));
+                for ((row, own), x) in rows.zip(x.chunks_exact(self.inputs())).take(batch) {
+                    row[..n].copy_from_slice(own);
+                    row[n..][..layer.beside.len()].copy_from_slice(&x[layer.beside.clone()]);
+                }
+            }
+        }
+        let outputs = &mut scratch.outputs[layers.len() - 1][..batch * self.output_stride()];
+        if let Some(dueling) = dueling {
+            dueling.combine(outputs, self.output_stride());
+        }
+        outputs
+    }
+
+    /// What the last [`forward`](Self::forward) with this `scratch` returned, and rows of larger batches before it.
+    pub fn last_outputs<'a>(&self, scratch: &'a Activations) -> &'a [f32] {
+        scratch.outputs.last().map_or(&[], Vec::as_slice)
+    }
+
+    /// Adds the gradient of the parameters to `gradient`, given `output_gradient`, the gradient of the loss
+    /// by the outputs of the last [`forward`](Self::forward) on `x` with this `scratch`.
+    ///
+    /// # Panics
+    /// If a slice is too short.
+    pub fn backward(
+        &self,
+        params: &[f32],
+        x: &[f32],
+        batch: usize,
+        scratch: &mut Activations,
+        output_gradient: &[f32],
+        gradient: &mut [f32],
+    ) {
+        let isa = self.isa();
+        self.propagate(params, batch, scratch, output_gradient, 0, &mut |passed| {
+            let Passed { layer, number, dy, outputs, normalized, conv } = passed;
+            let (k, n) = (layer.inputs, layer.columns);
+            let input = if number == 0 { x } else { outputs[number - 1].as_slice() };
+            let (dw, rest) = gradient[layer.weight..layer.end()].split_at_mut(layer.bias - layer.weight);
+            match &layer.conv {
+                Some(of) => of.backward(isa, input, k, batch, dy, dw, rest, conv),
+                None => {
+                    matmul(isa, k, n, batch, Strided::transposed(input, k), dy, dw, Epilogue::Accumulate);
+                    add_column_sums(isa, dy, &mut rest[..n]);
+                }
+            }
+            if let Some(mask) = &layer.mask {
+                dw.iter_mut().zip(mask).for_each(|(dw, mask)| *dw *= mask);
+            }
+            if layer.norm {
+                rest[n..].iter_mut().zip(&normalized.gradient).for_each(|(sum, own)| *sum += own);
+            }
+        });
+    }
+
+    /// Writes to `to`, row after row, the gradient by the given `columns` of the inputs, given `output_gradient`, the
+    /// gradient of the loss by the outputs of the last [`forward`](Self::forward) with this `scratch`.
+    ///
+    /// # Panics
+    /// If a slice is too short.
+    pub fn backward_to_input(
+        &self,
+        params: &[f32],
+        batch: usize,
+        scratch: &mut Activations,
+        output_gradient: &[f32],
+        columns: Range<usize>,
+        to: &mut Vec<f32>,
+    ) {
+        let (isa, layers, picture) = (self.isa(), self.layers().0, self.reads().picture_len());
+        to.clear();
+        if picture == 0 {
+            self.propagate(params, batch, scratch, output_gradient, 0, &mut |Passed { layer, number, dy, .. }| {
+                if number == 0 {
+                    let n = layer.columns;
+                    let weights = &params[layer.weight + columns.start * n..layer.weight + columns.end * n];
+                    to.resize(batch * columns.len(), 0.0);
+                    products_of_rows(isa, dy, weights, n, to);
+                }
+            });
+            return;
+        }
+        // What lies beside the picture hangs on no convolution.
+        let behind = layers.iter().position(|layer| layer.conv.is_none()).unwrap_or(0);
+        let lowest = if columns.start < picture { 0 } else { behind };
+        let mut by_input = std::mem::take(&mut scratch.by_input);
+        self.propagate(
+            params,
+            batch,
+            scratch,
+            output_gradient,
+            lowest,
+            &mut |Passed { layer, number, dy, conv, .. }| {
+                if let Some(of) = layer.conv.as_ref().filter(|_| number == 0) {
+                    by_input.resize(batch * picture, 0.0);
+                    of.backward_to_input(isa, dy, batch, &params[layer.weight..], &mut by_input, picture, conv);
+                }
+            },
+        );
+        let (seen, beside) = (columns.start.min(picture)..columns.end.min(picture), self.inputs() - picture);
+        let rest = columns.start.max(picture) - picture..columns.end.max(picture) - picture;
+        for row in 0..batch {
+            if !seen.is_empty() {
+                to.extend_from_slice(&by_input[row * picture..][seen.clone()]);
+            }
+            if !rest.is_empty() {
+                to.extend_from_slice(&scratch.by_beside[row * beside..][rest.clone()]);
+            }
+        }
+        scratch.by_input = by_input;
+    }
+
+    /// Goes back through the layers from the last to that of number `lowest`, calling `visit` with each.
+    fn propagate(
+        &self,
+        params: &[f32],
+        batch: usize,
+        scratch: &mut Activations,
+        output_gradient: &[f32],
+        lowest: usize,
+        visit: &mut dyn FnMut(Passed<'_>),
+    ) {
+        let ((layers, dueling), isa) = (self.layers(), self.isa());
+        let Activations { outputs, gradients, normalized, convs, transposed, by_beside, .. } = scratch;
+        let last = layers.len() - 1;
+        if let Some(dueling) = dueling {
+            dueling.spread(output_gradient, self.output_stride(), &mut gradients[last][..batch * self.output_stride()]);
+        }
+        for (l, layer) in layers.iter().enumerate().skip(lowest).rev() {
+            let (k, n) = (layer.inputs, layer.columns);
+            let (below, above) = gradients.split_at_mut(l);
+            let given = l == last && dueling.is_none();
+            let own = batch * (layer.outputs - pad(layer.beside.len()));
+            let dy = if given { &output_gradient[..own] } else { &above[0][..own] };
+            let conv = &mut convs[l];
+            visit(Passed { layer, number: l, dy, outputs, normalized: &normalized[l], conv });
+            let Some(dx) = below.last_mut().filter(|_| l > lowest) else { continue };
+            let (dx, weights) = (&mut dx[..batch * k], &params[layer.weight..layer.bias]);
+            match &layer.conv {
+                Some(of) => of.backward_to_input(isa, dy, batch, weights, dx, k, conv),
+                None => {
+                    transposed.resize(transposed.len().max(k * n), 0.0);
+                    transpose(isa, weights, k, n, transposed);
+                    // The head's padding is zeros: its columns need not be summed over.
+                    matmul(isa, batch, k, layer.used, Strided::rows(dy, n), transposed, dx, Epilogue::Zero);
+                }
+            }
+            let (under, Some(activation)) = (&layers[l - 1], self.activation_after(l - 1)) else { continue };
+            if under.beside.is_empty() {
+                scale_by_slope(isa, activation, &outputs[l - 1][..batch * k], dx);
+            } else {
+                take_apart(isa, under, activation, &outputs[l - 1], dx, by_beside);
+            }
+            if under.norm {
+                layer_norm::backward(under, params, dx, &mut normalized[l - 1]);
+            }
+        }
+    }
+
+    /// The slope of a function of the outputs by each input at `x`, a single row: what it hangs on. `by_outputs` is given
+    /// the outputs and zeros, for the function's slope by each output.
+    ///
+    /// # Panics
+    /// If `params` or `x` is too short.
+    pub fn input_gradient(
+        &self,
+        params: &[f32],
+        x: &[f32],
+        by_outputs: impl FnOnce(&[f32], &mut [f32]),
+        scratch: &mut Activations,
+    ) -> Vec<f32> {
+        let (mut slope, mut slopes) = (vec![0.0; self.output_stride()], Vec::new());
+        by_outputs(self.forward(params, x, 1, scratch), &mut slope);
+        self.backward_to_input(params, 1, scratch, &slope, 0..self.inputs(), &mut slopes);
+        slopes
+    }
+}
+
+/// Takes the gradients by what was beside a layer's outputs out of `dx`, and leaves those by what its product came to, row
+/// after row.
+fn take_apart(isa: Isa, layer: &Layer, activation: Activation, rows: &[f32], dx: &mut [f32], by_beside: &mut Vec<f32>) {
+    let (n, len) = (layer.columns, layer.outputs);
+    by_beside.clear();
+    for row in 0..dx.len() / len {
+        let (from, to) = (row * len, row * n);
+        by_beside.extend_from_slice(&dx[from + n..][..layer.beside.len()]);
+        dx.copy_within(from..from + n, to);
+        scale_by_slope(isa, activation, &rows[from..from + n], &mut dx[to..to + n]);
+    }
+}
+
+impl Activations {
+    /// The outputs of each layer.
+    pub(super) fn outputs(&self) -> &[Vec<f32>] {
+        &self.outputs
+    }
+
+    fn fit(&mut self, layers: &[Layer], batch: usize) {
+        self.outputs.resize_with(layers.len(), Vec::new);
+        self.gradients.resize_with(layers.len(), Vec::new);
+        self.normalized.resize_with(layers.len(), Normalized::default);
+        self.convs.resize_with(layers.len(), conv::Scratch::default);
+        for ((layer, output), gradient) in layers.iter().zip(&mut self.outputs).zip(&mut self.gradients) {
+            let needed = batch * layer.outputs;
+            if output.len() < needed {
+                output.resize(needed, 0.0);
+                gradient.resize(needed, 0.0);
+            }
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Pictures: every algorithm learns from them by convolutions, the same for any number of actors and after any interruption.
+
+use crate::algorithms::{algorithms, small};
+use crate::support::Folder;
+
+/// Training on pictures, with the algorithm whose section this is.
+fn line(algo: &str) -> String {
+    format!(
+        "train MinAtar/Breakout-v1 --algo {algo} {} --n-envs 4 --seed 5 --set train.stop_when_solved=false \
+         --set eval.eval_freq=1000 --set eval.n_eval_episodes=2 --set run.record_episodes=false",
+        small(algo)
+    )
+}
+
+#[test]
+fn actors_share_pictures_and_change_nothing() {
+    let folder = Folder::new();
+    for (algo, _) in algorithms(&folder).into_iter().filter(|(algo, counted)| *counted && algo != "her") {
+        let line = format!("{} --steps 1000", line(&algo));
+        folder.ok(&format!("{line} --actors 1 --name {algo}1"));
+        folder.ok(&format!("{line} --actors 3 --name {algo}3"));
+        folder.run(&format!("{algo}3")).is_as(&folder.run(&format!("{algo}1")));
+        let weights = String::from_utf8_lossy(&folder.run(&format!("{algo}1")).latest()).into_owned();
+        assert!(weights.contains("features_extractor.cnn.0.weight"), "{algo} has no convolution");
+        assert!(weights.contains("minatar_cnn"), "{algo} does not say which");
+        let rows = folder.run(&format!("{algo}1")).rows();
+        assert!(rows.last().unwrap()["updates"].as_u64().unwrap() > 10, "{algo} has learnt nothing");
+    }
+}
+
+#[test]
+fn training_on_pictures_goes_on_from_its_checkpoint_as_if_nothing_had_happened() {
+    let folder = Folder::new();
+    for algo in ["dqn", "ppo"] {
+        let line = format!("{} --steps 6000", line(algo));
+        folder.ok(&format!("{line} --actors 1 --name {algo}"));
+        let run = folder.run(&format!("{algo}-killed"));
+        let mut running = folder.spawn(&format!("{line} --actors 1 --checkpoint-every 1000 --name {algo}-killed"));
+        let alive = running.until(|| !run.states().is_empty());
+        assert!(running.kill() && alive, "{algo} was too quick to be killed");
+        folder.ok(&format!("train --resume runs/{algo}-killed --actors 2"));
+        run.is_as(&folder.run(algo));
+        // What was learnt plays on without the run's settings.
+        folder.ok(&format!("eval runs/{algo} --episodes 2"));
+    }
+}
+
+#[test]
+fn what_is_no_picture_or_too_small_a_one_is_refused_with_the_reason() {
+    let folder = Folder::new();
+    let small = ["dqn.features_extractor", "nature_cnn", "36×36", "8×6", "minatar_cnn"];
+    folder.refused("train Frames-v0 --set dqn.features_extractor=nature_cnn --steps 100", 2, &small);
+    let none = ["ppo.features_extractor", "minatar_cnn", "none", "flatten"];
+    folder.refused("train CartPole-v1 --algo ppo --set ppo.features_extractor=minatar_cnn --steps 100", 2, &none);
+    folder.refused("train CartPole-v1 --set dqn.features_extractor=cnn", 2, &["features_extractor", "\"nature_cnn\""]);
+    let flat = "--set dqn.features_extractor=flatten --set dqn.learning_starts=50 --name flat";
+    folder.ok(&format!("train Frames-v0 {flat} --steps 200 --set train.stop_when_solved=false"));
+    assert!(!String::from_utf8_lossy(&folder.run("flat").latest()).contains("cnn"));
+}

@@ -1,0 +1,116 @@
+"""Records a DQN and a PPO update of networks with convolutions with PyTorch, for agents/tests/cnn.rs.
+
+The networks are Stable-Baselines3's NatureCNN and that of MinAtar's examples/dqn.py, each with a hidden layer behind. As they
+have tens of thousands of parameters, these are not recorded but made by a formula, which the test has too, and of those
+after the update only every 97th of each tensor is.
+
+    pip install torch==2.15.0 numpy
+    python updates.py > updates.json
+"""
+
+import json
+import math
+
+import torch
+from torch import nn
+from torch.distributions import Categorical
+
+GAMMA, GAE_LAMBDA, LEARNING_RATE = 0.97, 0.9, 3e-4
+HIDDEN, ACTIONS, BATCH = 12, 4, 6
+
+
+class Network(nn.Module):
+    def __init__(self, kind, shape, outputs):
+        super().__init__()
+        self.kind, self.shape = kind, shape
+        channels, height, width = shape
+        if kind == "nature_cnn":
+            convolutions = [nn.Conv2d(channels, 32, 8, 4), nn.ReLU(), nn.Conv2d(32, 64, 4, 2), nn.ReLU()]
+            convolutions += [nn.Conv2d(64, 64, 3, 1), nn.ReLU()]
+        else:
+            convolutions = [nn.Conv2d(channels, 16, 3, 1), nn.ReLU()]
+        cnn = nn.Sequential(*convolutions, nn.Flatten())
+        flat = cnn(torch.zeros(1, channels, height, width)).shape[1]
+        self.features_extractor = nn.Module()
+        self.features_extractor.cnn = cnn
+        features = 512 if kind == "nature_cnn" else 128
+        self.features_extractor.linear = nn.Sequential(nn.Linear(flat, features), nn.ReLU())
+        self.net = nn.Sequential(nn.Linear(features, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, outputs))
+
+    def fill(self, seed):
+        for number, tensor in enumerate(self.parameters()):
+            scale = 1.5 / math.sqrt(tensor[0].numel()) if tensor.dim() > 1 else 0.1
+            index = torch.arange(tensor.numel(), dtype=torch.float64)
+            values = scale * torch.sin(0.7 * index + 1.3 * number + seed)
+            tensor.data = values.to(torch.float32).view(tensor.shape)
+        return self
+
+    def forward(self, rows):
+        channels, height, width = self.shape
+        if self.kind == "nature_cnn":  # (C, H, W)
+            images = rows.view(-1, channels, height, width)
+        else:  # (H, W, C)
+            images = rows.view(-1, height, width, channels).permute(0, 3, 1, 2)
+        return self.net(self.features_extractor.linear(self.features_extractor.cnn(images)))
+
+    def sample(self):
+        """Every 97th number of each tensor, from a place of its own on."""
+        return {
+            name.removeprefix("net."): tensor.flatten()[number % tensor.numel() :: 97].tolist()
+            for number, (name, tensor) in enumerate(self.state_dict().items())
+        }
+
+
+def observations(kind, shape, count, first):
+    index = torch.arange(first * math.prod(shape), (first + count) * math.prod(shape), dtype=torch.int64)
+    mixed = (index * index * 7 + index * 13 + index // 17 * 5) % 256
+    rows = (mixed % 3 == 0).float() if kind == "minatar_cnn" else mixed.float() / 255
+    return rows.view(count, -1)
+
+
+def dqn(kind, shape):
+    online, target = Network(kind, shape, ACTIONS).fill(0.2), Network(kind, shape, ACTIONS).fill(0.9)
+    now, after = observations(kind, shape, BATCH, 0), observations(kind, shape, BATCH, BATCH)
+    actions = torch.tensor([0, 3, 1, 2, 3, 0])
+    rewards = torch.tensor([1.0, -2.0, 0.5, 4.0, 0.0, -0.25])
+    terminated = torch.tensor([0.0, 1.0, 0.0, 0.0, 1.0, 0.0])
+    with torch.no_grad():
+        best = target(after).gather(1, online(after).argmax(1, keepdim=True)).squeeze(1)
+        targets = rewards + GAMMA * (1 - terminated) * best
+    optimizer = torch.optim.Adam(online.parameters(), lr=LEARNING_RATE, eps=1e-5)
+    loss = nn.functional.smooth_l1_loss(online(now).gather(1, actions.unsqueeze(1)).squeeze(1), targets)
+    loss.backward()
+    norm = nn.utils.clip_grad_norm_(online.parameters(), 0.5)
+    optimizer.step()
+    return {"targets": targets.tolist(), "loss": loss.item(), "grad_norm": norm.item(), "after": online.sample()}
+
+
+def ppo(kind, shape):
+    """One pass over a rollout of one environment that ends nowhere, in one minibatch; advantages as they are."""
+    actor, critic = Network(kind, shape, ACTIONS).fill(0.2), Network(kind, shape, 1).fill(0.9)
+    now, last = observations(kind, shape, BATCH, 0), observations(kind, shape, 1, BATCH)
+    actions = torch.tensor([0, 3, 1, 2, 3, 0])
+    rewards = torch.tensor([1.0, -2.0, 0.5, 4.0, 0.0, -0.25])
+    with torch.no_grad():
+        old = Categorical(logits=actor(now)).log_prob(actions) + torch.tensor([0.3, -0.3, 0.1, 0.0, -0.1, 0.2])
+        values = torch.cat([critic(now), critic(last)]).flatten()
+        advantages, following = torch.zeros(BATCH), 0.0
+        for step in reversed(range(BATCH)):
+            delta = rewards[step] + GAMMA * values[step + 1] - values[step]
+            advantages[step] = following = delta + GAMMA * GAE_LAMBDA * following
+        returns = advantages + values[:BATCH]
+    optimizer = torch.optim.Adam([*actor.parameters(), *critic.parameters()], lr=LEARNING_RATE, eps=1e-5)
+    policy = Categorical(logits=actor(now))
+    ratio = (policy.log_prob(actions) - old).exp()
+    policy_loss = -torch.min(advantages * ratio, advantages * ratio.clamp(0.8, 1.2)).mean()
+    value_loss = nn.functional.mse_loss(critic(now).flatten(), returns)
+    loss = policy_loss + 0.5 * value_loss - 0.01 * policy.entropy().mean()
+    loss.backward()
+    norm = nn.utils.clip_grad_norm_([*actor.parameters(), *critic.parameters()], 0.5)
+    optimizer.step()
+    recorded = {"old_log_prob": old.tolist(), "policy_loss": policy_loss.item(), "value_loss": value_loss.item()}
+    return recorded | {"grad_norm": norm.item(), "after": [actor.sample(), critic.sample()]}
+
+
+cases = [("nature_cnn", (2, 36, 41)), ("minatar_cnn", (3, 6, 5))]
+print(json.dumps([{"kind": k, "shape": s, "dqn": dqn(k, s), "ppo": ppo(k, s)} for k, s in cases]))
