@@ -7,8 +7,8 @@ use super::minibatch::{Minibatch, shuffle};
 use crate::advantage::{Values, gae};
 use crate::algorithm::Acting;
 use crate::head::ActionHead;
-use crate::mask::masked;
 use crate::learner::{LearnerState, RolloutBatch, restore_networks};
+use crate::mask::masked;
 use crate::nn::{Device, DeviceError, Mlp, Net, Network, NnError, Optimizer, StepStats, TrainingState};
 
 /// A policy and a value function, and what they say of a rollout.
