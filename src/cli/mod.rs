@@ -11,8 +11,12 @@ mod env;
 mod env_args;
 mod eval;
 mod film;
+mod fit;
+mod fit_progress;
+mod model;
 mod output;
 mod play;
+mod predict;
 mod progress;
 mod record;
 mod reproduce;
@@ -66,6 +70,13 @@ enum Command {
     Sweep(sweep::Args),
     /// Translate texts, or whatever else a T5 was trained to write.
     Translate(translate::Args),
+    /// Fit a model to samples: supervised training.
+    Fit(fit::Args),
+    /// Ask a model that was fitted what images show.
+    Predict(predict::Args),
+    /// What models are made of and what they cost.
+    #[command(subcommand)]
+    Model(model::Command),
     /// List the runs in a folder.
     Runs(runs::Args),
     /// List, check and verify environments.
@@ -126,6 +137,9 @@ fn dispatch() -> ExitCode {
         Command::Compare(args) => compare::run(&args, output),
         Command::Sweep(args) => sweep::run(&args, output),
         Command::Translate(args) => translate::run(&args, output),
+        Command::Fit(args) => fit::run(args, output),
+        Command::Predict(args) => predict::run(&args, output),
+        Command::Model(command) => model::run(&command, output),
         Command::Runs(args) => runs::run(&args, output),
         Command::Env(command) => env::run(&command, output),
         Command::Data(command) => data::run(&command, output),

@@ -163,7 +163,7 @@ impl Args {
     }
 }
 
-fn put<T>(setting: &mut T, flag: Option<T>) {
+pub(super) fn put<T>(setting: &mut T, flag: Option<T>) {
     if let Some(value) = flag {
         *setting = value;
     }
@@ -272,7 +272,7 @@ fn describe(summary: &Summary) -> String {
 }
 
 /// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
+pub(super) fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = text.chars().all(|c| c.is_alphanumeric() || "/-_.,:+@".contains(c));
     if plain { text } else { format!("'{}'", text.replace('\'', r"'\''")) }

@@ -12,6 +12,7 @@
 //! | `play` | games under a pseudo terminal: keys, pictures, and the terminal put back |
 //! | `config` | where settings come from, and `--print-config` |
 //! | `compare`, `data`, `doctor`, `env`, `eval`, `record`, `reproduce`, `runs`, `sweep` | the other subcommands, and `--json` over all of them |
+//! | `fit` | supervised training: `fit`, `predict`, `model` |
 //! | `logs` | metrics for other tools: CSV, Weights & Biases |
 //! | `translate` | texts through a T5: lines, batches, beams, what is no text and no model |
 //! | `watch` | viewers of a run: what they see and do, and that training needs none of them |
@@ -34,6 +35,7 @@ mod doctor;
 mod env;
 mod eval;
 mod faults;
+mod fit;
 mod logs;
 mod masks;
 mod pictures;

@@ -7,6 +7,7 @@ use cartwheel_agents::config::ConfigErrors;
 use cartwheel_agents::nn::{DeviceError, NnError};
 use cartwheel_envs::EnvError;
 
+use crate::data::mnist::MnistError;
 use crate::run::RunError;
 
 /// An environment that failed, panicked, or answered with something that is not a number.
@@ -74,6 +75,9 @@ pub enum TrainError {
     /// Weights that cannot be loaded.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// Samples that cannot be read.
+    #[error(transparent)]
+    Data(#[from] MnistError),
     /// The network cannot be built or restored.
     #[error(transparent)]
     Network(#[from] NnError),
@@ -100,6 +104,24 @@ pub enum TrainError {
         /// The run's seed.
         seed: u64,
     },
+    /// The loss of a supervised model is no longer a number.
+    #[error(
+        "{what} became {value} in epoch {epoch}, step {step} (seed {seed}), first in {layer}: learning diverged; a smaller fit.learning_rate, fit.max_grad_norm or fit.warmup often help"
+    )]
+    LossNotFinite {
+        /// The loss or the gradient.
+        what: &'static str,
+        /// Its value.
+        value: f64,
+        /// Where it came from.
+        layer: String,
+        /// The epoch, from 1.
+        epoch: u64,
+        /// Steps of the optimizer before.
+        step: u64,
+        /// The run's seed.
+        seed: u64,
+    },
     /// The training device failed.
     #[error(transparent)]
     Device(#[from] DeviceError),
@@ -113,6 +135,7 @@ impl TrainError {
             Self::Run(error) => {
                 matches!(error, RunError::Exists { .. } | RunError::BadName { .. } | RunError::NotARun { .. })
             }
+            Self::Data(error) => matches!(error, MnistError::NoFolder { .. } | MnistError::Missing { .. }),
             Self::Policy(error) => matches!(error, PolicyError::Space(_) | PolicyError::Extractor(_)),
             Self::Network(error) => matches!(error, NnError::NoCuda { .. }),
             _ => false,

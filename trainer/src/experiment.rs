@@ -368,7 +368,7 @@ pub fn initial_weights(path: &Path) -> Result<Policy, TrainError> {
 }
 
 /// This machine's memory.
-fn memory_bytes() -> u64 {
+pub(crate) fn memory_bytes() -> u64 {
     // A system that does not tell is taken at its word when memory runs out.
     sysinfo::System::new().map_or(u64::MAX, |mut system| {
         system.refresh_memory();

@@ -2,7 +2,6 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`data`] | where samples of supervised training come from |
 //! | `config` | the settings of a run, and the tuned ones that are shipped |
 //! | `experiment` | the front door: settings in, a run on disk and its summary out |
 //! | `session` | the loop of a run: collect, learn, look, checkpoint |
@@ -16,6 +15,8 @@
 //! | [`sweep`] | searches over settings |
 //! | [`watch`] | what viewers see of a run while it trains, and what they can do to it |
 //! | [`translation`] | BLEU and chrF of translations |
+//! | [`data`] | where samples of supervised training come from |
+//! | [`supervised`] | models fitted to samples |
 //! | `statistics`, `plot` | numbers and pictures over runs |
 //!
 //! ```no_run
@@ -34,6 +35,7 @@ pub mod plot;
 pub mod reproduce;
 pub mod run;
 pub mod statistics;
+pub mod supervised;
 pub mod sweep;
 pub mod translation;
 pub mod watch;

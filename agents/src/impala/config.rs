@@ -7,9 +7,9 @@ use crate::actor_critic;
 use crate::algorithm::{Acting, Algorithm, AnyLearner, Data, RolloutUse};
 use crate::config::checks::layers;
 use crate::exploration::{Exploration, Style};
-use crate::features::Features;
+use crate::extractor::FeaturesExtractor;
 use crate::head::{ActionHead, Head};
-use crate::nn::{Activation, Device, Mlp, NnError};
+use crate::nn::{Activation, Device, Inputs, Mlp, NnError};
 use crate::schedule::{Schedule, positive_schedule};
 
 crate::config! {
@@ -37,6 +37,8 @@ crate::config! {
         vf_coef: f64 = 0.5, non_negative;
         /// Gradients of both networks together are scaled down to this norm; 0 for no clipping.
         max_grad_norm: f64 = 0.5, non_negative;
+        /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn" or "minatar_cnn".
+        features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
         /// Units of each hidden layer, of the policy and of the value function.
         net_arch: Vec<usize> = vec![64, 64], layers;
         /// What follows each hidden layer: "relu" or "tanh".
@@ -53,8 +55,12 @@ impl Algorithm for ImpalaConfig {
         actor_critic::head(action_space)
     }
 
-    fn network(&self, features: &Features, actions: &ActionHead) -> Mlp {
-        actor_critic::network(features, actions, &self.net_arch, self.activation_fn)
+    fn features_extractor(&self) -> FeaturesExtractor {
+        self.features_extractor
+    }
+
+    fn network(&self, inputs: Inputs, actions: &ActionHead) -> Mlp {
+        actor_critic::network(inputs, actions, &self.net_arch, self.activation_fn)
     }
 
     fn exploration(&self, _: u64) -> Exploration {

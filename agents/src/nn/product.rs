@@ -4,6 +4,7 @@
 
 #![allow(unsafe_code, reason = "the gemm crate takes pointers; sizes are checked before")]
 
+use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::real::Real;
@@ -16,7 +17,15 @@ static THREADS: AtomicUsize = AtomicUsize::new(1);
 /// Over how many threads products of large matrices are spread in this process: 1 until this is called. Results do not
 /// depend on it, for each number is summed by one thread.
 pub fn set_threads(threads: usize) {
+    static PREPARED: Once = Once::new();
     THREADS.store(threads.max(1), Ordering::Relaxed);
+    if threads > 1 {
+        // Threads that share a product round denormals as the one that asks for it. A pool that somebody made before stays.
+        PREPARED.call_once(|| {
+            let pool = rayon::ThreadPoolBuilder::new().start_handler(|_| dfdx::flush_denormals_to_zero());
+            let _ = pool.build_global();
+        });
+    }
 }
 
 /// The number that [`set_threads`] was given.

@@ -2,14 +2,18 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`idx`] | MNIST's IDX files, plain and gzipped |
 //! | [`image`] | one image: decoded, resized, augmented, turned into numbers |
 //! | [`image_folder`] | folders of images, one for each class |
 //! | [`loader`] | threads that make batches ahead of who needs them |
+//! | [`mnist`] | a folder of four IDX files: images and labels, to train and to test |
 //! | [`survey`] | what is in a folder: classes, sizes, mean and deviation, broken files |
 //! | [`sheet`] | a picture of what augmentation does |
 
+pub mod idx;
 pub mod image;
 pub mod image_folder;
 pub mod loader;
+pub mod mnist;
 pub mod sheet;
 pub mod survey;

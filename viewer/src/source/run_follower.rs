@@ -131,6 +131,11 @@ impl RunFollower {
         let version = Version::of(&dir.config());
         if self.config.is_none() || self.config != version {
             self.config = None;
+            if cartwheel_trainer::supervised::is_fit(dir) {
+                // A supervised model has no environment to show; its curves are as any others.
+                self.config = version;
+                return Ok(());
+            }
             let settings = Settings::from_file(&dir.config()).map_err(|error| error.to_string())?;
             self.config = version;
             self.spaces.ask(&settings);

@@ -1,0 +1,155 @@
+//! `cartwheel fit`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::agents::nn::Device;
+use crate::trainer::TrainError;
+use crate::trainer::supervised::{Fit, FitSettings, FitSummary, ModelName};
+use serde_json::json;
+
+use super::Result;
+use super::fit_progress::Display;
+use super::output::{Failure, Output, table};
+use super::signals::Signals;
+use super::train::{REVISION, put, quoted};
+
+#[derive(clap::Args)]
+#[command(
+    after_help = "Settings come from, each over the one before: defaults, the TOML file, --set, and the other flags. \
+    --print-config shows the result; docs/supervised.md explains them."
+)]
+pub(crate) struct Args {
+    /// A model (mlp), or a TOML file of settings.
+    #[arg(value_name = "MODEL|CONFIG.toml")]
+    what: Option<String>,
+    /// Folder of the samples.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Times that every sample is learnt from.
+    #[arg(long, value_name = "N")]
+    epochs: Option<u64>,
+    /// Samples of a batch.
+    #[arg(long, value_name = "N")]
+    batch_size: Option<usize>,
+    /// Everything random in the run follows from it.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Where the model is trained: auto or cpu.
+    #[arg(long, value_name = "DEVICE")]
+    device: Option<Device>,
+    /// Any setting, such as fit.learning_rate=1e-3; repeatable.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Folder of all runs.
+    #[arg(long, value_name = "DIR")]
+    runs_dir: Option<PathBuf>,
+    /// Name of the run's folder in it.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Go on with a run from its last checkpoint.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["what", "data", "epochs", "batch_size", "seed", "set", "runs_dir", "name", "print_config"])]
+    resume: Option<PathBuf>,
+    /// Print the resolved settings with a comment on each key, and stop.
+    #[arg(long)]
+    print_config: bool,
+}
+
+pub(crate) fn run(args: Args, output: Output) -> Result {
+    let signals = Signals::listen().map_err(Failure::failed)?;
+    let fit = match &args.resume {
+        Some(run) => {
+            let mut fit = Fit::resume(run)?;
+            put(&mut fit.settings_mut().fit.device, args.device);
+            fit
+        }
+        None => {
+            let settings = args.settings()?;
+            if args.print_config {
+                let toml = settings.to_toml(true);
+                output.print(&json!({"config": toml}), || toml.clone());
+                return Ok(ExitCode::SUCCESS);
+            }
+            Fit::new(settings)
+        }
+    };
+    let mut display = Display::new();
+    let fit = fit.listener(move |event| display.show(event)).stop_when(signals.stop.clone()).git_revision(REVISION);
+    let summary = fit.run()?;
+    output.print(&summary, || describe(&summary));
+    Ok(signals.exit_code().filter(|_| summary.interrupted).map_or(ExitCode::SUCCESS, ExitCode::from))
+}
+
+impl Args {
+    /// The settings that the file and the flags come to.
+    fn settings(&self) -> std::result::Result<FitSettings, Failure> {
+        let mut settings = FitSettings::default();
+        match self.what.as_deref() {
+            None => {
+                return Err(Failure::usage(
+                    "what is to be fitted? For example `cartwheel fit mlp --data DIR`, or `cartwheel fit CONFIG.toml`",
+                ));
+            }
+            Some(file) if file.ends_with(".toml") => settings.load_file(&PathBuf::from(file))?,
+            Some(model) => settings.fit.model = model.parse::<ModelName>().map_err(Failure::usage)?,
+        }
+        for assignment in &self.set {
+            settings.set(assignment).map_err(|error| Failure::from(TrainError::Config(error)))?;
+        }
+        let text = |path: &PathBuf| path.display().to_string();
+        put(&mut settings.data.dir, self.data.as_ref().map(text));
+        put(&mut settings.fit.epochs, self.epochs);
+        put(&mut settings.fit.batch_size, self.batch_size);
+        put(&mut settings.fit.seed, self.seed);
+        put(&mut settings.fit.device, self.device);
+        put(&mut settings.run.dir, self.runs_dir.as_ref().map(text));
+        put(&mut settings.run.name, self.name.clone().map(Some));
+        settings.check()?;
+        Ok(settings)
+    }
+}
+
+/// Classes of a confusion matrix that a terminal has room for.
+const SHOWN_CLASSES: usize = 20;
+
+/// The summary for people, and what to do next.
+fn describe(summary: &FitSummary) -> String {
+    let run = quoted(&summary.run);
+    // As this process was called, so that what is printed can be pasted.
+    let cartwheel = std::env::args().next().unwrap_or_else(|| "cartwheel".into());
+    let mut text = format!(
+        "{}: {} epochs, {} steps, {:.1} s, {:.0} samples/s",
+        summary.model, summary.epochs, summary.steps, summary.wall_s, summary.samples_per_s
+    );
+    if summary.interrupted {
+        return text + &format!("\nstopped\n\n  go on with it     {cartwheel} fit --resume {run}");
+    }
+    let (report, best) = (&summary.report, summary.best_epoch.unwrap_or(0));
+    if summary.early_stopped {
+        text += &format!("\nstopped early: validation was best in epoch {best}");
+    }
+    let top5 = report.top5_accuracy.map_or(String::new(), |top5| format!(", top-5 {:.2} %", 100.0 * top5));
+    text += &format!(
+        "\n{} (weights of epoch {best}): accuracy {:.2} %{top5}, loss {:.4}\n\n",
+        report.part,
+        100.0 * report.accuracy,
+        report.loss
+    );
+    let rows = report.classes.iter().map(|class| {
+        let numbers = [class.precision, class.recall, class.f1].map(|number| format!("{number:.4}"));
+        std::iter::once(class.label.clone()).chain(numbers).chain([class.support.to_string()]).collect()
+    });
+    text += &table(&["CLASS", "PRECISION", "RECALL", "F1", "SAMPLES"], rows);
+    if report.confusion.len() <= SHOWN_CLASSES {
+        let labels: Vec<&str> = report.classes.iter().map(|class| class.label.as_str()).collect();
+        let head: Vec<&str> = std::iter::once("IS \\ TAKEN FOR").chain(labels.iter().copied()).collect();
+        let rows =
+            report.confusion.iter().zip(&labels).map(|(row, label)| {
+                std::iter::once((*label).to_owned()).chain(row.iter().map(u64::to_string)).collect()
+            });
+        text += &format!("\n\n{}", table(&head, rows));
+    }
+    text + &format!(
+        "\n\n  ask it            {cartwheel} predict {run} IMAGE.png\n  its curves        {run}/learning_curve.svg, or tensorboard --logdir {run}\n  watch it          {cartwheel} watch {run}"
+    )
+}

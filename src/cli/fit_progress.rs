@@ -1,0 +1,121 @@
+//! What a person sees while a model is fitted, all on stderr.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
+
+use crate::trainer::supervised::{EpochEnd, FitEvent, FitProgress};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Drawing takes longer than a step of a small model.
+const REDRAW: Duration = Duration::from_millis(50);
+/// How often a log file, which cannot be redrawn, gets a line within an epoch.
+const LINE: Duration = Duration::from_secs(10);
+
+/// A progress bar on a terminal, and a line an epoch everywhere.
+pub(crate) struct Display {
+    bar: ProgressBar,
+    terminal: bool,
+    drawn: Instant,
+    /// When this process began, and how many samples had been learnt from then; and how many there are in all.
+    begun: (Instant, u64),
+    total: u64,
+    headed: bool,
+}
+
+impl Display {
+    pub(crate) fn new() -> Self {
+        let style = "{bar:24.cyan/blue} {msg}";
+        let style = ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar =
+            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(style.progress_chars("━╸─"));
+        let terminal = std::io::stderr().is_terminal();
+        Self { bar, terminal, drawn: Instant::now(), begun: (Instant::now(), 0), total: 0, headed: false }
+    }
+
+    pub(crate) fn show(&mut self, event: &FitEvent<'_>) {
+        match event {
+            FitEvent::Started { run, samples, total } => {
+                self.line(&format!("run: {}", run.display()));
+                self.begun = (Instant::now(), *samples);
+                self.total = *total;
+                self.bar.set_length(*total);
+                self.bar.set_position(*samples);
+            }
+            FitEvent::Notice(text) => self.line(text),
+            FitEvent::Warning(text) => self.line(&format!("warning: {text}")),
+            FitEvent::Progress(now) => self.progress(now),
+            FitEvent::Epoch(end) => self.epoch(end),
+            FitEvent::Ended => self.bar.finish_and_clear(),
+            _ => {}
+        }
+    }
+
+    fn line(&self, text: &str) {
+        self.bar.suspend(|| {
+            let _ = writeln!(std::io::stderr(), "{text}");
+        });
+    }
+
+    fn progress(&mut self, now: &FitProgress) {
+        let wait = if self.terminal { REDRAW } else { LINE };
+        if self.drawn.elapsed() < wait {
+            return;
+        }
+        self.drawn = Instant::now();
+        let (begun, before) = self.begun;
+        let speed = now.samples.saturating_sub(before) as f64 / begun.elapsed().as_secs_f64().max(1e-9);
+        let left = self.total.saturating_sub(now.samples) as f64 / speed.max(1e-9);
+        let text = format!(
+            "epoch {} · loss {:.4} · accuracy {:.2} % · {speed:.0} samples/s · {} left",
+            now.epoch,
+            now.tally.mean_loss(),
+            100.0 * now.tally.accuracy(),
+            clock(left)
+        );
+        if self.terminal {
+            self.bar.set_position(now.samples);
+            self.bar.set_message(text);
+        } else {
+            self.line(&text);
+        }
+    }
+
+    fn epoch(&mut self, end: &EpochEnd) {
+        if !std::mem::replace(&mut self.headed, true) {
+            self.line("   epoch       loss   accuracy   val loss    val acc         lr  grad norm    seconds");
+        }
+        let optional = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.4}"));
+        let epoch = format!("{}/{}", end.epoch, end.epochs);
+        self.line(&format!(
+            "{epoch:>8} {:>10.4} {:>10.4} {:>10} {:>10} {:>10.3e} {:>10.4} {:>10.2}{}",
+            end.train.mean_loss(),
+            end.train.accuracy(),
+            optional(end.validation.map(|tally| tally.mean_loss())),
+            optional(end.validation.map(|tally| tally.accuracy())),
+            end.learning_rate,
+            end.grad_norm,
+            end.time.as_secs_f64(),
+            if end.best { "  best" } else { "" }
+        ));
+    }
+}
+
+/// Seconds as a clock shows them.
+fn clock(seconds: f64) -> String {
+    // A speed that is not known yet gives more than any run takes.
+    let seconds = seconds.min(359_999.0) as u64;
+    match seconds / 3600 {
+        0 => format!("{}:{:02}", seconds / 60, seconds % 60),
+        hours => format!("{hours}:{:02}:{:02}", seconds / 60 % 60, seconds % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::clock;
+
+    #[test]
+    fn times_are_a_clocks() {
+        assert_eq!([5.9, 65.0, 3661.0, f64::INFINITY].map(clock), ["0:05", "1:05", "1:01:01", "99:59:59"]);
+    }
+}

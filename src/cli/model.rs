@@ -1,0 +1,73 @@
+//! `cartwheel model`
+
+use std::process::ExitCode;
+
+use crate::agents::config::nearest;
+use crate::agents::models::mlp::{Init, Mlp};
+use crate::agents::models::{Classifier as _, Cost};
+use crate::envs::Generator;
+use serde_json::json;
+
+use super::Result;
+use super::output::{Failure, Output, table};
+
+#[derive(clap::Subcommand)]
+pub(crate) enum Command {
+    /// Layers, parameters, bytes, operations and the memory that training takes, before anything runs.
+    Summary(Summary),
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Summary {
+    /// The model's name.
+    #[arg(value_name = "MODEL")]
+    model: String,
+    /// Samples of a batch.
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    batch_size: usize,
+}
+
+/// The models by name, and what each costs. Needs no files.
+const MODELS: &[(&str, fn() -> Cost)] = &[("mlp", mlp)];
+
+/// The network of 784-512-256-10.
+fn mlp() -> Cost {
+    Mlp::new(784, &[512, 256], 10, Init::Torch, &mut Generator::new(0)).cost()
+}
+
+pub(crate) fn run(command: &Command, output: Output) -> Result {
+    let Command::Summary(args) = command;
+    let names = || MODELS.iter().map(|(name, _)| *name);
+    let Some((_, cost)) = MODELS.iter().find(|(name, _)| *name == args.model) else {
+        let near = nearest(&args.model, names()).map_or(String::new(), |near| format!(" (nearest: {near:?})"));
+        let all = names().collect::<Vec<_>>().join(", ");
+        return Err(Failure::usage(format!("there is no model {:?}{near}: there are {all}", args.model)));
+    };
+    let cost = cost();
+    // With Adam's two moments.
+    let memory = cost.training_bytes(args.batch_size, 2);
+    let value = json!({
+        "model": cost.model, "input": cost.input, "layers": cost.layers, "parameters": cost.parameters,
+        "bytes": cost.bytes, "flops": cost.flops, "batch_size": args.batch_size, "training_bytes": memory,
+    });
+    output.print(&value, || {
+        let rows = cost.layers.iter().map(|layer| {
+            let shape = layer.output.iter().map(usize::to_string).collect::<Vec<_>>().join(" × ");
+            vec![layer.name.clone(), layer.kind.clone(), shape, layer.parameters.to_string(), layer.flops.to_string()]
+        });
+        format!(
+            "{}\n\n{} parameters, {:.1} MiB in f32, {:.2} MFLOP a sample forward\ntraining on batches of {} with Adam takes about {:.1} MiB",
+            table(&["LAYER", "KIND", "OUTPUT", "PARAMETERS", "FLOP"], rows),
+            cost.parameters,
+            mib(cost.bytes),
+            cost.flops as f64 / 1e6,
+            args.batch_size,
+            mib(memory)
+        )
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}

@@ -1,0 +1,239 @@
+//! Supervised training: `fit`, `predict`, `model`.
+
+use std::collections::HashMap;
+use std::fs;
+
+use safetensors::SafeTensors;
+use safetensors::tensor::TensorView;
+use serde_json::Value;
+
+use crate::support::{Folder, Run};
+
+const DIGITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/digits");
+
+/// `cartwheel fit mlp` on the digits, with a small network.
+fn fit(rest: &str) -> String {
+    format!("fit mlp --data {DIGITS} --set mlp.net_arch=[24] {rest}")
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+/// The rows of metrics without what clocks say.
+fn timeless(run: &Run) -> Vec<Value> {
+    let mut rows = run.timeless_rows();
+    for row in &mut rows {
+        row["metrics"].as_object_mut().unwrap().remove("time/samples_per_s");
+    }
+    rows
+}
+
+#[test]
+fn digits_are_learnt_and_told_apart() {
+    let folder = Folder::new();
+    let line = format!(
+        "fit mlp --data {DIGITS} --epochs 40 --batch-size 32 --set fit.learning_rate=0.002 --set fit.lr_schedule=cosine --set run.csv=true --name digits --json"
+    );
+    let output = folder.ok(&line);
+    let summary = json(&output.stdout);
+    let accuracy = summary["report"]["accuracy"].as_f64().unwrap();
+    assert!(accuracy >= 0.97, "{accuracy}");
+    assert_eq!(summary["report"]["part"], "test");
+    assert_eq!(summary["parameters"], 64 * 512 + 512 + 512 * 256 + 256 + 256 * 10 + 10);
+    assert_eq!(summary["report"]["confusion"].as_array().unwrap().len(), 10);
+    assert!(output.stderr.contains("40/40") && output.stderr.contains("best"), "{}", output.stderr);
+
+    let run = folder.run("digits");
+    for file in ["config.toml", "run.json", "learning_curve.svg", "accuracy_curve.svg", "progress.csv"] {
+        assert!(run.file(file).is_file(), "{file}");
+    }
+    let rows = run.rows();
+    let epochs: Vec<&Value> = rows.iter().filter(|row| row["metrics"].get("val/loss").is_some()).collect();
+    assert_eq!(epochs.len(), 40);
+    assert!(epochs[39]["metrics"]["epoch/loss"].as_f64() < epochs[0]["metrics"]["epoch/loss"].as_f64());
+    assert!(rows.iter().any(|row| row["metrics"]["train/learning_rate"].is_number()));
+    let board = fs::read_dir(&run.path)
+        .unwrap()
+        .any(|entry| entry.unwrap().file_name().to_string_lossy().starts_with("events.out.tfevents"));
+    assert!(board, "TensorBoard's file");
+
+    let runs = json(&folder.ok("runs --json").stdout);
+    assert_eq!(
+        (&runs[0]["env"], &runs[0]["algo"], &runs[0]["status"]),
+        (&"digits".into(), &"mlp".into(), &"finished".into())
+    );
+
+    // What it says of the images to test is what the report counted.
+    let images = format!("{DIGITS}/t10k-images-idx3-ubyte.gz");
+    let predictions = json(&folder.ok(&format!("predict runs/digits {images} --top 3 --json")).stdout);
+    let predictions = predictions["predictions"].as_array().unwrap();
+    assert_eq!(predictions.len(), 360);
+    assert!(predictions.iter().all(|one| one["top"].as_array().unwrap().len() == 3));
+    let taken = |class: u64| predictions.iter().filter(|one| one["top"][0]["class"] == class).count() as u64;
+    for class in 0..10 {
+        let column: u64 =
+            (0..10).map(|row| summary["report"]["confusion"][row][class as usize].as_u64().unwrap()).sum();
+        assert_eq!(taken(class), column, "{class}");
+    }
+}
+
+#[test]
+fn a_picture_is_classified_and_one_of_another_size_refused() {
+    let folder = Folder::new();
+    folder.ok(&fit("--epochs 1 --name small"));
+    image::GrayImage::from_fn(8, 8, |x, y| image::Luma([(x * 30 + y) as u8])).save(folder.path("a.png")).unwrap();
+    image::RgbImage::new(9, 8).save(folder.path("b.png")).unwrap();
+    let text = folder.ok("predict runs/small a.png").stdout;
+    assert!(text.starts_with("a.png: ") && text.matches(" %").count() == 5, "{text}");
+    folder.refused("predict runs/small b.png", 1, &["b.png", "9 × 8", "8 × 8"]);
+    folder.refused("predict runs/small c.png", 2, &["c.png"]);
+    folder.write("d.txt", "no image");
+    folder.refused("predict runs/small d.txt", 1, &["d.txt", "IDX", "PNG"]);
+    folder.refused("predict runs/none a.png", 1, &["runs/none"]);
+}
+
+#[test]
+fn an_interrupted_run_goes_on_bit_for_bit() {
+    let folder = Folder::new();
+    let settings = fit(
+        "--epochs 60 --batch-size 8 --set fit.optimizer=sgd --set fit.momentum=0.9 --set fit.learning_rate=0.01 --set fit.ema_decay=0.99 --set fit.max_grad_norm=1 --set fit.lr_schedule=one_cycle --set fit.log_interval=7",
+    );
+    let whole = folder.spawn(&format!("{settings} --set fit.threads=1 --name whole"));
+    let mut stopped = folder.spawn(&format!("{settings} --name stopped"));
+    let run = folder.run("stopped");
+    assert!(stopped.until(|| !run.states().is_empty()), "no checkpoint");
+    stopped.signal("INT");
+    let output = stopped.wait();
+    assert_eq!(output.code, 130, "{}", output.stderr);
+    assert!(output.stdout.contains("fit --resume"), "{}", output.stdout);
+    assert_eq!(whole.wait().code, 0);
+    let whole = folder.run("whole");
+    assert!(timeless(&run).len() < timeless(&whole).len(), "it was not stopped");
+    folder.ok("fit --resume runs/stopped");
+    for file in ["checkpoints/latest.safetensors", "checkpoints/best.safetensors"] {
+        assert!(run.bytes(file) == whole.bytes(file), "{file} differs");
+    }
+    assert_eq!(timeless(&run), timeless(&whole));
+    // A finished one is left as it is.
+    let before = run.snapshot();
+    let output = folder.ok("fit --resume runs/stopped");
+    assert!(output.stderr.contains("finished"), "{}", output.stderr);
+    run.is_untouched_since(&before);
+}
+
+#[test]
+fn batches_that_are_added_up_are_as_one() {
+    let folder = Folder::new();
+    for (name, sizes) in [("one", "--batch-size 40"), ("four", "--batch-size 10 --set fit.gradient_accumulation=4")] {
+        folder
+            .ok(&fit(&format!("--epochs 2 --set fit.optimizer=sgd --set fit.learning_rate=0.1 {sizes} --name {name}")));
+    }
+    let last = |name: &str| folder.run(name).rows().last().unwrap()["metrics"]["val/loss"].as_f64().unwrap();
+    assert!((last("one") - last("four")).abs() < 1e-4, "{} {}", last("one"), last("four"));
+}
+
+#[test]
+fn it_stops_early_where_validation_gets_no_better() {
+    let folder = Folder::new();
+    let line = fit("--epochs 500 --set fit.learning_rate=0.05 --set fit.early_stopping=2 --name early --json");
+    let summary = json(&folder.ok(&line).stdout);
+    let (epochs, best) = (summary["epochs"].as_u64().unwrap(), summary["best_epoch"].as_u64().unwrap());
+    assert!(summary["early_stopped"] == true && epochs == best + 2, "{epochs} {best}");
+}
+
+#[test]
+fn a_loss_that_is_no_number_names_where_it_came_from() {
+    let folder = Folder::new();
+    let line = fit("--epochs 2 --set fit.optimizer=sgd --set fit.learning_rate=1e38 --name off");
+    folder.refused(&line, 1, &["layer `", "epoch 1", "fit.learning_rate"]);
+    let manifest = json(&String::from_utf8(folder.run("off").bytes("run.json")).unwrap());
+    assert_eq!(manifest["outcome"]["status"], "failed");
+}
+
+#[test]
+fn settings_come_from_files_and_flags() {
+    let folder = Folder::new();
+    folder.write(
+        "a.toml",
+        &format!("[fit]\nepochs = 3\nbatch_size = 100\n[data]\ndir = \"{DIGITS}\"\n[mlp]\nnet_arch = [16]\n"),
+    );
+    let config = folder.ok("fit a.toml --epochs 2 --set fit.optimizer=adamw --print-config").stdout;
+    for line in ["epochs = 2", "batch_size = 100", "optimizer = \"adamw\"", "net_arch = [16]"] {
+        assert!(config.contains(line), "{line}\n{config}");
+    }
+    folder.ok("fit a.toml --name a");
+    folder.write("b.toml", "[fit]\nepochs = 0\nlearning_rat = 1\n[flt]\n");
+    folder.refused("fit b.toml", 2, &["b.toml", "fit.epochs", "fit.learning_rate", "[fit]"]);
+    folder.refused("fit c.toml", 2, &["c.toml"]);
+}
+
+#[test]
+fn what_was_asked_wrongly_is_told() {
+    let folder = Folder::new();
+    folder.refused("fit", 2, &["fit mlp --data DIR"]);
+    folder.refused("fit mpl --data x", 2, &["mlp"]);
+    folder.refused("fit mlp --data nowhere", 2, &["nowhere", "train-images-idx3-ubyte"]);
+    folder.refused(&fit("--device cuda:0"), 2, &["cuda:0"]);
+    folder.refused(&fit("--set fit.precision=f16-o2"), 2, &["fit.precision", "f32"]);
+    folder.refused(&fit("--set fit.batch=3"), 2, &["fit.batch_size"]);
+    folder.refused("model summary resnet", 2, &["resnet", "mlp"]);
+    assert!(!folder.path("runs").exists(), "nothing was written");
+
+    fs::create_dir(folder.path("data")).unwrap();
+    for name in ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"] {
+        fs::copy(format!("{DIGITS}/{name}"), folder.path("data").join(name)).unwrap();
+    }
+    let images = fs::read(folder.path("data/train-images-idx3-ubyte.gz")).unwrap();
+    fs::write(folder.path("data/train-images-idx3-ubyte.gz"), &images[..images.len() / 2]).unwrap();
+    folder.refused("fit mlp --data data", 1, &["train-images-idx3-ubyte.gz"]);
+    fs::copy(format!("{DIGITS}/t10k-images-idx3-ubyte.gz"), folder.path("data/train-images-idx3-ubyte.gz")).unwrap();
+    folder.refused("fit mlp --data data", 1, &["360 images", "1437 labels"]);
+}
+
+#[test]
+fn a_model_file_that_is_not_whole_is_refused() {
+    let folder = Folder::new();
+    folder.ok(&fit("--epochs 1 --name small"));
+    let bytes = folder.run("small").best();
+    image::GrayImage::new(8, 8).save(folder.path("a.png")).unwrap();
+    let ask = |name: &str, bytes: &[u8], words: &[&str]| {
+        fs::write(folder.path(name), bytes).unwrap();
+        folder.refused(
+            &format!("predict {name} a.png"),
+            if words[0] == "labels" || words[0] == "which model" { 2 } else { 1 },
+            words,
+        );
+    };
+    for cut in [4, 100, bytes.len() - 1] {
+        ask("cut.safetensors", &bytes[..cut], &["cut.safetensors", "cut off"]);
+    }
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    let metadata = header.metadata().clone().unwrap();
+    let write = |metadata: HashMap<String, String>, rename: &dyn Fn(&str) -> String| {
+        let tensors = file.tensors();
+        let views = tensors.iter().map(|(name, view)| {
+            (rename(name), TensorView::new(view.dtype(), view.shape().to_vec(), view.data()).unwrap())
+        });
+        safetensors::serialize(views, Some(metadata)).unwrap()
+    };
+    let renamed = write(metadata.clone(), &|name| name.replace("0.weight", "0.weights"));
+    ask("renamed.safetensors", &renamed, &["missing: `0.weight` [24, 64]", "the file has `0.weights`"]);
+    let mut fewer = metadata.clone();
+    let text = fewer.get_mut("cartwheel").unwrap();
+    *text = text.replace("\"9\"", "\"nine\",\"ten\"");
+    ask("labels.safetensors", &write(fewer, &str::to_owned), &["labels", "11 labels", "10 classes"]);
+    ask("other.safetensors", &write(HashMap::new(), &str::to_owned), &["which model"]);
+}
+
+#[test]
+fn a_model_is_summed_up_without_files() {
+    let folder = Folder::new();
+    let value = json(&folder.ok("model summary mlp --json").stdout);
+    assert_eq!((&value["parameters"], &value["bytes"]), (&535_818.into(), &(4 * 535_818).into()));
+    assert_eq!(value["layers"].as_array().unwrap().len(), 3);
+    assert!(value["flops"].as_u64().unwrap() > 2 * 535_000);
+    let text = folder.ok("model summary mlp --batch-size 256").stdout;
+    assert!(text.contains("535818 parameters") && text.contains("batches of 256"), "{text}");
+}

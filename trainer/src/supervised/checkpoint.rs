@@ -1,0 +1,58 @@
+//! Checkpoints of a fit: everything that the next step depends on.
+
+use cartwheel_agents::nn::optim::{Ema, SolverState};
+use serde::{Deserialize, Serialize};
+
+use super::task::Tally;
+use crate::run::LogPositions;
+
+/// What is counted, and summed up since the last row of metrics.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Books {
+    /// Whole epochs done.
+    pub(super) epochs: u64,
+    /// Steps of the optimizer done in the epoch after them.
+    pub(super) epoch_steps: u64,
+    /// Steps of the optimizer.
+    pub(super) steps: u64,
+    /// Samples learnt from.
+    pub(super) samples: u64,
+    /// Seconds of training, without looking at other samples.
+    pub(super) wall_s: f64,
+    /// Of that those of the epoch.
+    pub(super) epoch_s: f64,
+    /// Over the epoch.
+    pub(super) epoch: Tally,
+    /// Since the last row of metrics.
+    pub(super) window: Tally,
+    /// Norms of the gradient, and how many: over the epoch, and since the last row of metrics.
+    pub(super) norms: [(f64, u64); 2],
+    /// Samples and seconds of training at the last row of metrics.
+    pub(super) row_at: (u64, f64),
+    /// The learning rate of the last step.
+    pub(super) learning_rate: f64,
+    /// The best epoch and what it came to.
+    pub(super) best: Option<(u64, f64)>,
+    /// Epochs since.
+    pub(super) waited: u64,
+}
+
+/// A checkpoint as it is read.
+#[derive(Deserialize)]
+pub(super) struct Checkpoint {
+    pub(super) books: Books,
+    pub(super) logs: LogPositions,
+    pub(super) parameters: Vec<f32>,
+    pub(super) solver: SolverState,
+    pub(super) ema: Option<Ema<f32>>,
+}
+
+/// The same as it is written: field for field, with what is large borrowed.
+#[derive(Serialize)]
+pub(super) struct CheckpointView<'a> {
+    pub(super) books: &'a Books,
+    pub(super) logs: LogPositions,
+    pub(super) parameters: Vec<f32>,
+    pub(super) solver: &'a SolverState,
+    pub(super) ema: &'a Option<Ema<f32>>,
+}

@@ -1,0 +1,237 @@
+//! Classifying images of MNIST's format.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use cartwheel_agents::models::mlp::Mlp;
+use cartwheel_agents::models::{Classifier, Cost};
+use cartwheel_agents::nn::ops::{Targets, softmax};
+use cartwheel_agents::nn::{DeviceError, Gradients, Parameters};
+use cartwheel_envs::Generator;
+
+use super::report::Report;
+use super::saved::Header;
+use super::settings::FitSettings;
+use super::task::{Part, Tally, Task};
+use crate::TrainError;
+use crate::data::mnist::{LabelledImages, Mnist};
+
+/// Samples of a batch that is only looked at.
+pub(super) const LOOKED_AT: usize = 256;
+/// The purpose of the stream that weights are drawn from, in the key of its generator.
+const WEIGHTS: u64 = 0x7765_6967;
+
+/// A classifier with its images.
+pub struct Classification {
+    model: Mlp,
+    header: Header,
+    label_smoothing: f64,
+    train: LabelledImages,
+    validation: LabelledImages,
+    test: Option<LabelledImages>,
+}
+
+impl Classification {
+    /// The model and the data that `settings` say.
+    ///
+    /// # Errors
+    /// If the data cannot be read, or is too little to be split.
+    pub fn new(settings: &FitSettings) -> Result<Self, TrainError> {
+        let data = Mnist::read(Path::new(&settings.data.dir))?;
+        let classes = data.classes();
+        let (train, validation) = data.train.split(settings.data.validation_split);
+        if train.is_empty() || (settings.data.validation_split > 0.0 && validation.is_empty()) {
+            return Err(TrainError::Unfit(format!(
+                "{} has {} samples, too few to keep data.validation_split = {} of them back: set it to 0, or give more",
+                settings.data.dir,
+                train.len() + validation.len(),
+                settings.data.validation_split
+            )));
+        }
+        let mut rng = Generator::from_entropy(&[settings.fit.seed, WEIGHTS]);
+        let inputs = train.size[0] * train.size[1];
+        let model = Mlp::new(inputs, &settings.mlp.net_arch, classes, settings.mlp.init, &mut rng);
+        let labels = (0..classes).map(|class| class.to_string()).collect();
+        let header = Header::mlp(train.size, settings.mlp.net_arch.clone(), labels);
+        Ok(Self { model, header, label_smoothing: settings.fit.label_smoothing, train, validation, test: data.test })
+    }
+
+    fn part(&self, part: Part) -> Option<&LabelledImages> {
+        match part {
+            Part::Train => Some(&self.train),
+            Part::Validation => Some(&self.validation),
+            Part::Test => self.test.as_ref(),
+        }
+    }
+
+    /// Shows the class and the logits of each sample of a part.
+    fn look(&self, part: Part, see: &mut dyn FnMut(usize, &[f32])) -> Result<(), DeviceError> {
+        let Some(images) = self.part(part) else { return Ok(()) };
+        let all: Vec<usize> = (0..images.len()).collect();
+        for indices in all.chunks(LOOKED_AT) {
+            let (x, classes) = images.batch(indices);
+            let logits = self.model.logits(x)?;
+            for (class, logits) in classes.iter().zip(logits.chunks_exact(self.model.classes())) {
+                see(*class as usize, logits);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The class of the highest logit, the first of those that are as high.
+fn likeliest(logits: &[f32]) -> usize {
+    (0..logits.len()).fold(0, |best, at| if logits[at] > logits[best] { at } else { best })
+}
+
+/// The cross entropy of a row of logits.
+fn loss(logits: &[f32], class: usize) -> f64 {
+    let mut row: Vec<f64> = logits.iter().map(|x| f64::from(*x)).collect();
+    let x = row[class];
+    softmax(&mut row) - x
+}
+
+impl Task for Classification {
+    fn parameters(&self) -> &Parameters {
+        self.model.parameters()
+    }
+
+    fn parameters_mut(&mut self) -> &mut Parameters {
+        self.model.parameters_mut()
+    }
+
+    fn samples(&self, part: Part) -> usize {
+        self.part(part).map_or(0, LabelledImages::len)
+    }
+
+    fn learn(
+        &mut self,
+        _epoch: u64,
+        indices: &[usize],
+        divisor: f64,
+        gradients: &mut Gradients,
+    ) -> Result<Tally, DeviceError> {
+        let (x, classes) = self.train.batch(indices);
+        let pass = self.model.learn(x, gradients, Targets::Classes(&classes), self.label_smoothing, divisor)?;
+        let rows = pass.logits.chunks_exact(self.model.classes());
+        let correct = rows.zip(&classes).filter(|(row, class)| likeliest(row) == **class as usize).count();
+        Ok(Tally { samples: indices.len() as u64, loss: f64::from(pass.loss) * divisor, correct: correct as u64 })
+    }
+
+    fn evaluate(&mut self, part: Part) -> Result<Tally, DeviceError> {
+        let mut tally = Tally::default();
+        self.look(part, &mut |class, logits| {
+            let correct = u64::from(likeliest(logits) == class);
+            tally.add(Tally { samples: 1, loss: loss(logits, class), correct });
+        })?;
+        Ok(tally)
+    }
+
+    fn report(&mut self, part: Part) -> Result<Report, DeviceError> {
+        let classes = self.model.classes();
+        let mut confusion = vec![vec![0; classes]; classes];
+        let (mut tally, mut top5) = (Tally::default(), 0_u64);
+        self.look(part, &mut |class, logits| {
+            let taken = likeliest(logits);
+            confusion[class][taken] += 1;
+            top5 += u64::from(logits.iter().filter(|x| **x > logits[class]).count() < 5);
+            tally.add(Tally { samples: 1, loss: loss(logits, class), correct: u64::from(taken == class) });
+        })?;
+        Ok(Report {
+            part: match part {
+                Part::Train => "train",
+                Part::Validation => "validation",
+                Part::Test => "test",
+            }
+            .into(),
+            loss: tally.mean_loss(),
+            accuracy: tally.accuracy(),
+            top5_accuracy: (classes > 5).then(|| top5 as f64 / tally.samples.max(1) as f64),
+            classes: Report::classes(&confusion, &self.header.labels),
+            confusion,
+        })
+    }
+
+    fn not_finite(&self, _epoch: u64, indices: &[usize]) -> Result<Option<String>, DeviceError> {
+        self.model.not_finite(self.train.batch(indices).0)
+    }
+
+    fn metadata(&self) -> HashMap<String, String> {
+        self.header.to_metadata()
+    }
+
+    fn cost(&self) -> Cost {
+        self.model.cost()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cartwheel_agents::nn::optim::{Decay, Rule, Solver};
+
+    use super::*;
+
+    fn digits(net_arch: Vec<usize>, label_smoothing: f64) -> Classification {
+        let mut settings = FitSettings::default();
+        settings.data.dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/digits").into();
+        settings.data.validation_split = 0.0;
+        settings.mlp.net_arch = net_arch;
+        settings.fit.label_smoothing = label_smoothing;
+        Classification::new(&settings).expect("the digits are there")
+    }
+
+    /// Fifty steps of momentum from the same weights on the same batches: tests/data/digits/digits.py.
+    #[test]
+    fn fifty_steps_are_pytorchs() {
+        let text = include_str!("../../../tests/data/digits/digits.json");
+        let recorded: serde_json::Value = serde_json::from_str(text).expect("JSON");
+        let numbers = |value: &serde_json::Value| -> Vec<f64> {
+            value.as_array().expect("a list").iter().filter_map(serde_json::Value::as_f64).collect()
+        };
+        for case in recorded["cases"].as_array().expect("a list") {
+            let number = |name: &str| case[name].as_f64().expect("a number");
+            let mut task = digits(vec![24, 16], number("smoothing"));
+            for (at, parameter) in task.parameters_mut().iter_mut().enumerate() {
+                let (layer, kind) = ((at / 2) as f64, (at % 2) as f64);
+                let fan_in = [64.0_f64, 24.0, 16.0][at / 2];
+                for (i, value) in parameter.values_mut().iter_mut().enumerate() {
+                    *value = ((i as f64 * 12.9898 + layer * 78.233 + kind * 37.719).sin() / fan_in.sqrt()) as f32;
+                }
+            }
+            let rule = Rule::Sgd { momentum: number("momentum"), nesterov: false };
+            let mut solver = Solver::new(rule, Decay::L2, number("weight_decay"), true, task.parameters());
+            let mut gradients = Gradients::new(task.parameters());
+            let (losses, norms) = (numbers(&case["losses"]), numbers(&case["norms"]));
+            for step in 0..50 {
+                let rows: Vec<usize> = (0..29).map(|i| (step * 29 + i) % 1437).collect();
+                gradients.zero(task.parameters()).expect("memory");
+                // Two batches of unequal size add up to one.
+                let mut tally = Tally::default();
+                for part in [&rows[..20], &rows[20..]] {
+                    tally.add(task.learn(0, part, 29.0, &mut gradients).expect("the processor works"));
+                }
+                let norm = gradients.clip_norm(task.parameters(), number("clip")).expect("memory");
+                solver.step(task.parameters_mut(), &mut gradients, 0.1).expect("memory");
+                let (loss, expected) = (tally.mean_loss(), losses[step]);
+                assert!((loss - expected).abs() < 1e-5, "{step}: {loss} {expected}");
+                assert!((norm - norms[step]).abs() < 1e-4 * norms[step].max(1.0), "{step}: {norm} {}", norms[step]);
+            }
+            for (name, expected) in [("4.bias", &case["bias"]), ("4.weight", &case["weight"])] {
+                let got = task.parameters().named(name).expect("it is there").values();
+                for (got, expected) in got.iter().zip(numbers(expected)) {
+                    assert!((f64::from(*got) - expected).abs() < 1e-5, "{name}: {got} {expected}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn looking_counts_every_sample_once() {
+        let mut task = digits(vec![8], 0.0);
+        let report = task.report(Part::Test).expect("the processor works");
+        assert_eq!(report.confusion.iter().flatten().sum::<u64>(), 360);
+        let tally = task.evaluate(Part::Test).expect("the processor works");
+        assert_eq!((tally.samples, tally.mean_loss(), tally.accuracy()), (360, report.loss, report.accuracy));
+        assert_eq!(task.samples(Part::Validation), 0);
+    }
+}

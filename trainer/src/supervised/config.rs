@@ -1,0 +1,203 @@
+//! The settings of supervised training.
+
+use cartwheel_agents::config::{Value, toml_edit};
+use cartwheel_agents::models::mlp::Init;
+use cartwheel_agents::nn::Device;
+use cartwheel_agents::{config, config_enum};
+
+config_enum! {
+    /// A model that can be fitted.
+    pub enum ModelName {
+        /// A multilayer perceptron that classifies images of MNIST's format.
+        Mlp = "mlp",
+    }
+}
+
+config_enum! {
+    /// How parameters follow a gradient.
+    pub enum OptimizerName {
+        /// Stochastic gradient descent, with momentum if it is set.
+        Sgd = "sgd",
+        /// Adam; weight decay goes through it (L2).
+        Adam = "adam",
+        /// Adam with decoupled weight decay.
+        AdamW = "adamw",
+        /// RMSprop.
+        RmsProp = "rmsprop",
+        /// Adafactor as Hugging Face's.
+        Adafactor = "adafactor",
+        /// LAMB, for large batches.
+        Lamb = "lamb",
+    }
+}
+
+config_enum! {
+    /// Where Adam's and RMSprop's eps is added.
+    pub enum EpsConvention {
+        /// To the root of the second moment, as PyTorch does.
+        Torch = "torch",
+        /// As Keras does: Adam's before it is made up for that the moment began at 0, RMSprop's inside the root.
+        Keras = "keras",
+    }
+}
+
+config_enum! {
+    /// How the learning rate goes on.
+    pub enum LrSchedule {
+        /// As it is.
+        Constant = "constant",
+        /// Times lr_gamma after every lr_step_size epochs.
+        Step = "step",
+        /// Down to 0 along half a cosine.
+        Cosine = "cosine",
+        /// Up and down once (OneCycleLR).
+        OneCycle = "one_cycle",
+    }
+}
+
+config_enum! {
+    /// What says which weights are the best, and when to stop early.
+    pub enum Monitor {
+        /// The loss on the validation samples: the lower the better.
+        ValLoss = "val_loss",
+        /// The share of validation samples that are classified rightly: the higher the better.
+        ValAccuracy = "val_accuracy",
+    }
+}
+
+/// In which numbers a model is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// 32-bit floats throughout.
+    F32,
+}
+
+impl Value for Precision {
+    fn from_toml(value: &toml_edit::Value) -> Result<Self, String> {
+        match value.as_str() {
+            Some("f32") => Ok(Self::F32),
+            Some("f16-o2" | "f16" | "amp") => {
+                Err("\"f32\" (half precision needs a GPU to pay: processors compute it in f32, and more slowly)".into())
+            }
+            Some("bf16") => Err("\"f32\" (dfdx has no bf16 numbers)".into()),
+            Some("tf32") => Err("\"f32\" (TF32 is a mode of NVIDIA's GPUs that dfdx cannot switch on)".into()),
+            _ => Err("\"f32\"".into()),
+        }
+    }
+
+    fn to_toml(&self) -> toml_edit::Value {
+        "f32".into()
+    }
+
+    fn choices() -> Vec<&'static str> {
+        vec!["f32"]
+    }
+}
+
+config! {
+    /// How a model is fitted to samples.
+    pub struct FitConfig in "fit" {
+        /// The model.
+        model: ModelName = ModelName::Mlp;
+        /// Times that every sample is learnt from.
+        epochs: u64 = 10, at_least(1);
+        /// Samples of a batch; the last one of an epoch may have fewer.
+        batch_size: usize = 64, at_least(1);
+        /// Batches whose gradients are added up for a step, which is as one of a batch of all of them.
+        gradient_accumulation: usize = 1, at_least(1);
+        /// How parameters follow a gradient.
+        optimizer: OptimizerName = OptimizerName::Adam;
+        /// The step size, at its highest.
+        learning_rate: f64 = 0.001, positive;
+        /// How the learning rate goes on after the warm-up.
+        lr_schedule: LrSchedule = LrSchedule::Constant;
+        /// Of lr_schedule = "step": epochs between two falls.
+        lr_step_size: u64 = 30, at_least(1);
+        /// Of lr_schedule = "step": what a fall leaves.
+        lr_gamma: f64 = 0.1, within(0.0, 1.0);
+        /// Steps of the optimizer on which the learning rate rises in a line from 0; "one_cycle" has its own.
+        warmup: u64 = 0;
+        /// Of "sgd" and "rmsprop": share of the last step's direction that is kept.
+        momentum: f64 = 0.0, within(0.0, 1.0);
+        /// Of "sgd" with momentum: whether the gradient counts as if the momentum had been followed already.
+        nesterov: bool = false;
+        /// Of "adam", "adamw" and "lamb": what the mean of gradients keeps.
+        beta1: f64 = 0.9, within(0.0, 1.0);
+        /// Of "adam", "adamw" and "lamb": what the mean of their squares keeps.
+        beta2: f64 = 0.999, within(0.0, 1.0);
+        /// Of "rmsprop": what the mean of squares keeps.
+        alpha: f64 = 0.99, within(0.0, 1.0);
+        /// Of "adam", "adamw", "rmsprop" and "lamb": keeps divisors from 0. "none" for 1e-8, or with Keras' convention 1e-7.
+        eps: Option<f64> = None, if_some(positive);
+        /// Of "adam", "adamw" and "rmsprop": where eps is added.
+        eps_convention: EpsConvention = EpsConvention::Torch;
+        /// How strongly weights are kept small.
+        weight_decay: f64 = 0.0, non_negative;
+        /// Whether that holds for biases and the scales of norms too, as in PyTorch unless told otherwise.
+        decay_bias_and_norm: bool = false;
+        /// Share of each target that is spread evenly over all classes.
+        label_smoothing: f64 = 0.0, within(0.0, 1.0);
+        /// The gradient is scaled down to this norm; "none" for as it is.
+        max_grad_norm: Option<f64> = None, if_some(positive);
+        /// Every number of the gradient is brought to within this, before its norm is looked at; "none" for as it is.
+        max_grad_value: Option<f64> = None, if_some(positive);
+        /// Evaluate and keep an exponential moving average of the weights, of which each step keeps this share; "none" for the
+        /// weights themselves.
+        ema_decay: Option<f64> = None, if_some(within(0.0, 1.0));
+        /// Says which weights are the best.
+        monitor: Monitor = Monitor::ValLoss;
+        /// Stop after so many epochs in a row that were not better; "none" to go on to the end.
+        early_stopping: Option<u64> = None, if_some(at_least(1));
+        /// Everything random follows from it: weights and the order of samples.
+        seed: u64 = 1;
+        /// In which numbers the model is computed.
+        precision: Precision = Precision::F32;
+        /// Where: "auto" or "cpu"; supervised models do not run on GPUs yet.
+        device: Device = Device::Auto;
+        /// Threads for matrix products; "none" for one a core. Results do not depend on it.
+        threads: Option<usize> = None, if_some(within(1, 1024));
+        /// Steps of the optimizer between rows of metrics.
+        log_interval: u64 = 100, at_least(1);
+    }
+}
+
+config! {
+    /// The samples.
+    pub struct DataConfig in "data" {
+        /// Their folder: train-images-idx3-ubyte, train-labels-idx1-ubyte and, to test, t10k-images-idx3-ubyte and
+        /// t10k-labels-idx1-ubyte, each of them plain or with .gz.
+        dir: String = "data".into(), non_empty;
+        /// The last share of the training samples, by which weights are chosen and which is not learnt from.
+        validation_split: f64 = 0.1, within(0.0, 0.9);
+    }
+}
+
+config! {
+    /// The multilayer perceptron.
+    pub struct MlpConfig in "mlp" {
+        /// Units of every hidden layer.
+        net_arch: Vec<usize> = vec![512, 256], each(positive);
+        /// What weights begin as.
+        init: Init = Init::Torch;
+    }
+}
+
+config! {
+    /// What is kept on disk.
+    pub struct FitRunConfig in "run" {
+        /// Folder of all runs.
+        dir: String = "runs".into(), non_empty;
+        /// Name of this run's folder in it; "none" for one made of data, model, seed and time.
+        name: Option<String> = None;
+        /// Epochs between checkpoints; 0 for one at the end only.
+        checkpoint_every: u64 = 1;
+        /// Checkpoints that are kept, newest first.
+        keep_checkpoints: usize = 2, at_least(1);
+        /// Whether metrics are also written to progress.csv, one column a metric.
+        csv: bool = false;
+        /// Whether metrics are also written as an offline run of Weights & Biases, for `wandb sync`.
+        wandb: bool = false;
+        /// The project of that run.
+        wandb_project: String = "cartwheel".into(), non_empty;
+    }
+}

@@ -1,0 +1,301 @@
+//! A fit: settings that become a run on disk. The front door.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::SystemTime;
+
+use cartwheel_agents::nn::{Device, Isa, prepare_thread, set_threads};
+use serde::{Deserialize, Serialize};
+
+use super::checkpoint::Checkpoint;
+use super::classification::Classification;
+use super::config::ModelName;
+use super::events::FitEvent;
+use super::report::Report;
+use super::session::{End, Listener, Session};
+use super::settings::FitSettings;
+use super::task::{Part, Task};
+use super::{is_fit, picture};
+use crate::TrainError;
+use crate::experiment::memory_bytes;
+use crate::run::{
+    Checkpoints, ExtraLogs, Manifest, Outcome, RunDir, RunError, RunWriter, WandbRun, default_name, from_rfc3339,
+    write_atomic,
+};
+use crate::session::in_mib;
+
+/// What a fit came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FitSummary {
+    /// The model.
+    pub model: String,
+    /// Numbers that were learnt.
+    pub parameters: u64,
+    /// Whole epochs.
+    pub epochs: u64,
+    /// The epoch whose weights are kept as the best; none before the first was over.
+    pub best_epoch: Option<u64>,
+    /// Steps of the optimizer.
+    pub steps: u64,
+    /// Samples learnt from.
+    pub samples: u64,
+    /// How the best weights do on samples that were not learnt from: to test if there are any, else to validate, else those
+    /// that were learnt from. Empty for a run that was stopped.
+    pub report: Report,
+    /// Seconds of training, without looking at other samples.
+    pub wall_s: f64,
+    /// Samples learnt from a second.
+    pub samples_per_s: f64,
+    /// The run's folder.
+    pub run: PathBuf,
+    /// The seed.
+    pub seed: u64,
+    /// Whether validation did not get better any more.
+    pub early_stopped: bool,
+    /// Whether it was stopped on demand and can be resumed.
+    pub interrupted: bool,
+}
+
+/// Settings, and who listens to the run that they become.
+pub struct Fit<'a> {
+    settings: FitSettings,
+    resume: Option<RunDir>,
+    listeners: Vec<Listener<'a>>,
+    stop: Arc<AtomicBool>,
+    git_revision: Option<String>,
+}
+
+impl<'a> Fit<'a> {
+    /// A new run with `settings`.
+    pub fn new(settings: FitSettings) -> Self {
+        Self { settings, resume: None, listeners: Vec::new(), stop: Arc::default(), git_revision: None }
+    }
+
+    /// The run in the folder `path`, gone on with from its last checkpoint; a finished run is left as it is.
+    ///
+    /// # Errors
+    /// If the folder is not a run's of supervised training or its configuration cannot be read.
+    pub fn resume(path: &Path) -> Result<Self, TrainError> {
+        let run = RunDir::open(path)?;
+        if !is_fit(&run) {
+            return Err(TrainError::Unfit(format!(
+                "{} is a run of an agent: go on with it by `cartwheel train --resume`",
+                path.display()
+            )));
+        }
+        let mut settings = FitSettings::default();
+        settings.load_file(&run.config())?;
+        Ok(Self { resume: Some(run), ..Self::new(settings) })
+    }
+
+    /// The settings, to be changed before the run.
+    pub fn settings_mut(&mut self) -> &mut FitSettings {
+        &mut self.settings
+    }
+
+    /// Adds a listener.
+    #[must_use]
+    pub fn listener(mut self, listener: impl FnMut(&FitEvent<'_>) + 'a) -> Self {
+        self.listeners.push(Box::new(listener));
+        self
+    }
+
+    /// Ends the run in order (with a checkpoint) soon after `stop` becomes true.
+    #[must_use]
+    pub fn stop_when(mut self, stop: Arc<AtomicBool>) -> Self {
+        self.stop = stop;
+        self
+    }
+
+    /// Notes in run.json which git revision was built.
+    #[must_use]
+    pub fn git_revision(mut self, revision: Option<&str>) -> Self {
+        self.git_revision = revision.map(str::to_string);
+        self
+    }
+
+    /// Trains. When training has got anywhere before it fails, a checkpoint is written before the error is returned.
+    ///
+    /// # Errors
+    /// Settings and data that do not fit, before anything is written; later, what stopped training.
+    pub fn run(mut self) -> Result<FitSummary, TrainError> {
+        prepare_thread();
+        self.settings.check()?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        set_threads(self.settings.fit.threads.unwrap_or(cores));
+        if let Some(run) = &self.resume
+            && let Some(summary) = finished(run)?
+        {
+            let notice = FitEvent::Notice("this run is finished, and is left as it is");
+            self.listeners.iter_mut().for_each(|listener| listener(&notice));
+            return Ok(summary);
+        }
+        let task = self.task()?;
+        self.check_memory(task.as_ref())?;
+        let (run, _lock, mut manifest) = match self.resume.take() {
+            None => self.create()?,
+            Some(run) => {
+                let lock = run.lock()?;
+                let manifest = Manifest::load(&run.manifest())?;
+                (run, lock, manifest)
+            }
+        };
+        let checkpoints = Checkpoints::new(run.checkpoints(), self.settings.run.keep_checkpoints);
+        let checkpoint = checkpoints.load_latest::<Checkpoint>()?.map(|(_, checkpoint)| checkpoint);
+        if checkpoint.is_some() || manifest.outcome != Outcome::Running {
+            manifest.resume();
+            manifest.save(&run.manifest())?;
+        }
+        let logs = self.extra_logs(&run, &manifest)?;
+        let writer = match &checkpoint {
+            None => RunWriter::start(&run, &logs)?,
+            Some(checkpoint) => RunWriter::resume(&run, checkpoint.books.steps, checkpoint.logs, &logs)?,
+        };
+        let (listeners, settings) = (std::mem::take(&mut self.listeners), &self.settings);
+        let files = (run.clone(), writer, checkpoints);
+        let session = Session::new(settings, task, files, checkpoint, listeners, self.stop.clone());
+        let result = session.and_then(|session| train(session, settings));
+        let outcome = match &result {
+            Ok(summary) if summary.interrupted => Outcome::Interrupted,
+            Ok(_) => Outcome::Finished,
+            Err(error) => Outcome::Failed { message: error.to_string() },
+        };
+        manifest.end(outcome, result.as_ref().ok().and_then(|summary| serde_json::to_value(summary).ok()));
+        if let Err(error) = manifest.save(&run.manifest()) {
+            // The run itself is complete; what it came to must still be told.
+            tracing::warn!("{error}");
+        }
+        result
+    }
+
+    /// The model with its data.
+    fn task(&self) -> Result<Box<dyn Task>, TrainError> {
+        match self.settings.fit.model {
+            ModelName::Mlp => Ok(Box::new(Classification::new(&self.settings)?)),
+        }
+    }
+
+    /// Refuses batches for which there is no room, and names a size that fits.
+    fn check_memory(&self, task: &dyn Task) -> Result<(), TrainError> {
+        let (cost, batch_size, moments) = (task.cost(), self.settings.fit.batch_size, self.settings.moments());
+        let (has, needs) = (memory_bytes(), |batch| cost.training_bytes(batch, moments));
+        // No batch has more samples than there are.
+        let largest = batch_size.min(task.samples(Part::Train));
+        if needs(largest) <= has {
+            return Ok(());
+        }
+        let (alone, a_sample) = (needs(0), needs(1) - needs(0));
+        let need = in_mib(needs(largest));
+        Err(TrainError::Unfit(match has.saturating_sub(alone) / a_sample.max(1) {
+            0 => format!(
+                "training {} takes {need}, and this machine has {}: the model is too large for it",
+                cost.model,
+                in_mib(has)
+            ),
+            fits => format!(
+                "a batch of {largest} samples takes {need}, and this machine has {}: lower fit.batch_size to {fits} or less, and raise fit.gradient_accumulation to make up for it",
+                in_mib(has)
+            ),
+        }))
+    }
+
+    /// Makes the run's folder with its configuration.
+    fn create(&self) -> Result<(RunDir, crate::run::RunLock, Manifest), TrainError> {
+        let settings = &self.settings;
+        let data = Path::new(&settings.data.dir);
+        let data = data.canonicalize().unwrap_or_else(|_| data.to_owned());
+        let data = data.file_name().map_or("data".into(), |name| name.to_string_lossy().into_owned());
+        let (model, seed) = (settings.fit.model.to_string(), settings.fit.seed);
+        let mut manifest = Manifest::start(&data, &model, seed, &Isa::detect().to_string());
+        manifest.git_revision.clone_from(&self.git_revision);
+        let config = settings.to_toml(true);
+        let fill = |run: &RunDir| {
+            manifest.save(&run.manifest())?;
+            write_atomic(&run.config(), |file| std::io::Write::write_all(file, config.as_bytes()))
+                .map(drop)
+                .map_err(RunError::io("write", &run.config()))
+        };
+        let runs = Path::new(&settings.run.dir);
+        let run = match &settings.run.name {
+            Some(name) => RunDir::create(runs, name, &fill)?,
+            None => RunDir::create_unique(runs, &default_name(&data, &model, seed, SystemTime::now()), &fill)?,
+        };
+        let lock = run.lock()?;
+        Ok((run, lock, manifest))
+    }
+
+    fn extra_logs(&self, run: &RunDir, manifest: &Manifest) -> Result<ExtraLogs, TrainError> {
+        let settings = &self.settings;
+        let describe = || -> Result<WandbRun, TrainError> {
+            let config = toml::from_str(&settings.to_toml(false));
+            Ok(WandbRun {
+                project: settings.run.wandb_project.clone(),
+                name: run.name(),
+                config: config.map_err(|error| TrainError::Unfit(format!("settings for W&B: {error}")))?,
+                started: from_rfc3339(&manifest.started).unwrap_or_else(SystemTime::now),
+            })
+        };
+        Ok(ExtraLogs { csv: settings.run.csv, wandb: settings.run.wandb.then(describe).transpose()? })
+    }
+}
+
+/// Trains to the end, leaves the last checkpoint, and says what it came to.
+fn train(mut session: Session<'_>, settings: &FitSettings) -> Result<FitSummary, TrainError> {
+    if settings.fit.device == Device::Auto && cfg!(feature = "cuda") {
+        session.tell(&FitEvent::Notice("device: cpu: supervised models do not run on GPUs yet"));
+    }
+    let end = match session.learn() {
+        Ok(end) => end,
+        Err(error) => {
+            if session.books.steps > 0 {
+                session.checkpoint();
+            }
+            return Err(error);
+        }
+    };
+    session.checkpoint();
+    let report = if end == End::Stopped {
+        Report::default()
+    } else {
+        let best = session.run.best_weights();
+        session.task.parameters_mut().load_safetensors(&best)?;
+        let parts = [Part::Test, Part::Validation, Part::Train];
+        let part = parts.into_iter().find(|part| session.task.samples(*part) > 0).unwrap_or(Part::Train);
+        session.task.report(part)?
+    };
+    let (books, cost) = (session.books.clone(), session.task.cost());
+    session.tell(&FitEvent::Ended);
+    let run = session.run.clone();
+    if let Err(error) = session.writer.finish() {
+        session.listeners.iter_mut().for_each(|listener| listener(&FitEvent::Warning(&error.to_string())));
+    }
+    if end != End::Stopped {
+        picture::draw(&run, &format!("{}, {}", cost.model, run.name()))?;
+    }
+    Ok(FitSummary {
+        model: cost.model,
+        parameters: cost.parameters,
+        epochs: books.epochs,
+        best_epoch: books.best.map(|(epoch, _)| epoch),
+        steps: books.steps,
+        samples: books.samples,
+        report,
+        wall_s: books.wall_s,
+        samples_per_s: books.samples as f64 / books.wall_s.max(1e-9),
+        run: run.path().to_owned(),
+        seed: settings.fit.seed,
+        early_stopped: end == End::EarlyStopped,
+        interrupted: end == End::Stopped,
+    })
+}
+
+/// What a finished run said when it finished, at the place where it is now; nothing if it is not finished.
+fn finished(run: &RunDir) -> Result<Option<FitSummary>, RunError> {
+    let manifest = Manifest::load(&run.manifest())?;
+    let (Outcome::Finished, Some(result)) = (manifest.outcome, manifest.result) else { return Ok(None) };
+    let mut summary: FitSummary = serde_json::from_value(result)
+        .map_err(|error| RunError::Malformed { file: run.manifest(), problem: format!("its result: {error}") })?;
+    summary.run = run.path().to_owned();
+    Ok(Some(summary))
+}

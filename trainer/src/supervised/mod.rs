@@ -1,0 +1,44 @@
+//! Supervised training: epochs over samples, a learning curve, and a model on disk.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `config`, `settings` | what can be set |
+//! | `fit` | the front door: settings in, a run on disk and its summary out |
+//! | `session`, `checkpoint` | the loop, and all that going on with it needs |
+//! | `task`, `classification` | what is fitted: a model with its data |
+//! | `report` | how a classifier does, class by class |
+//! | `saved` | a model's file, and models made from one |
+//!
+//! ```no_run
+//! use cartwheel_trainer::supervised::{Fit, FitSettings};
+//!
+//! let mut settings = FitSettings::default();
+//! settings.data.dir = "mnist".into();
+//! let summary = Fit::new(settings).run()?;
+//! println!("accuracy: {}", summary.report.accuracy);
+//! # Ok::<(), cartwheel_trainer::TrainError>(())
+//! ```
+
+mod checkpoint;
+mod classification;
+mod config;
+mod events;
+mod fit;
+mod picture;
+mod report;
+mod saved;
+mod session;
+mod settings;
+mod task;
+
+pub use classification::Classification;
+pub use config::{
+    DataConfig, EpsConvention, FitConfig, FitRunConfig, LrSchedule, MlpConfig, ModelName, Monitor, OptimizerName,
+    Precision,
+};
+pub use events::{EpochEnd, FitEvent, FitProgress};
+pub use fit::{Fit, FitSummary};
+pub use report::{ClassReport, Report};
+pub use saved::{Prediction, SavedModel, is_fit};
+pub use settings::FitSettings;
+pub use task::{Part, Tally, Task};

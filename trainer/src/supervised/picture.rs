@@ -1,0 +1,34 @@
+//! The pictures that a fit leaves of itself.
+
+use std::io::Write as _;
+
+use crate::plot::{Series, learning_curve_svg};
+use crate::run::{MetricsLog, RunDir, RunError, write_atomic};
+
+/// Draws `learning_curve.svg` (losses) and `accuracy_curve.svg` over epochs, from the run's metrics.
+///
+/// # Errors
+/// If the metrics cannot be read or a picture not written.
+pub(super) fn draw(run: &RunDir, title: &str) -> Result<(), RunError> {
+    let rows = MetricsLog::read(&run.metrics())?;
+    for (file, quantity) in [("learning_curve.svg", "loss"), ("accuracy_curve.svg", "accuracy")] {
+        let series: Vec<Series> = [("training", "epoch"), ("validation", "val")]
+            .into_iter()
+            .map(|(name, group)| {
+                let metric = format!("{group}/{quantity}");
+                let points = rows.iter().filter_map(|row| Some((row.episodes as f64, *row.metrics.get(&metric)?)));
+                Series { name: name.into(), points: points.collect(), ..Series::default() }
+            })
+            .filter(|series| series.points.iter().any(|(_, y)| y.is_finite()))
+            .collect();
+        if series.is_empty() {
+            // Stopped before there was anything to draw.
+            continue;
+        }
+        let file = run.path().join(file);
+        let svg = learning_curve_svg(&series, title, "epochs", quantity, None)
+            .map_err(|error| RunError::io("draw", &file)(std::io::Error::other(error)))?;
+        write_atomic(&file, |out| out.write_all(svg.as_bytes())).map(drop).map_err(RunError::io("write", &file))?;
+    }
+    Ok(())
+}

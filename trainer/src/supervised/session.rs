@@ -1,0 +1,314 @@
+//! The loop of a fit: steps, epochs, the look at other samples, checkpoints.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use cartwheel_agents::nn::Gradients;
+use cartwheel_agents::nn::optim::{Ema, LearningRate, Solver};
+
+use super::checkpoint::{Books, Checkpoint, CheckpointView};
+use super::config::Monitor;
+use super::events::{EpochEnd, FitEvent, FitProgress};
+use super::settings::FitSettings;
+use super::task::{Part, Tally, Task};
+use crate::TrainError;
+use crate::data::loader::shuffled;
+use crate::run::{Checkpoints, MetricsRow, RunDir, RunError, RunWriter, write_atomic};
+
+/// What listens to a fit.
+pub(super) type Listener<'a> = Box<dyn FnMut(&FitEvent<'_>) + 'a>;
+
+/// Why the loop ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// All epochs done.
+    Completed,
+    /// Validation did not get better any more.
+    EarlyStopped,
+    /// Asked to stop.
+    Stopped,
+}
+
+/// See the module's documentation.
+pub(super) struct Session<'a> {
+    pub(super) settings: &'a FitSettings,
+    pub(super) task: Box<dyn Task>,
+    pub(super) run: RunDir,
+    pub(super) writer: RunWriter,
+    checkpoints: Checkpoints,
+    pub(super) books: Books,
+    solver: Solver,
+    ema: Option<Ema<f32>>,
+    gradients: Gradients,
+    learning_rate: LearningRate,
+    pub(super) listeners: Vec<Listener<'a>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl<'a> Session<'a> {
+    /// A session from the beginning, or from `checkpoint`.
+    pub(super) fn new(
+        settings: &'a FitSettings,
+        task: Box<dyn Task>,
+        (run, writer, checkpoints): (RunDir, RunWriter, Checkpoints),
+        checkpoint: Option<Checkpoint>,
+        listeners: Vec<Listener<'a>>,
+        stop: Arc<AtomicBool>,
+    ) -> Result<Self, TrainError> {
+        let fit = &settings.fit;
+        let (rule, decay) = settings.rule();
+        let parameters = task.parameters();
+        let an_epoch = steps_of_an_epoch(settings, task.samples(Part::Train));
+        let mut session = Self {
+            solver: Solver::new(rule, decay, fit.weight_decay, fit.decay_bias_and_norm, parameters),
+            ema: fit.ema_decay.map(|decay| Ema::new(decay, parameters)),
+            gradients: Gradients::new(parameters),
+            learning_rate: settings.learning_rate(an_epoch, an_epoch.saturating_mul(fit.epochs)),
+            books: Books::default(),
+            settings,
+            task,
+            run,
+            writer,
+            checkpoints,
+            listeners,
+            stop,
+        };
+        if let Some(checkpoint) = checkpoint {
+            session.restore(checkpoint)?;
+        }
+        Ok(session)
+    }
+
+    fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), TrainError> {
+        let Checkpoint { books, parameters, solver, ema, .. } = checkpoint;
+        let fits = ema.is_some() == self.ema.is_some()
+            && ema.as_ref().is_none_or(|ema| ema.fits(self.task.parameters()))
+            && self.task.parameters_mut().set_flat(&parameters)
+            && self.solver.restore(solver);
+        if !fits {
+            let problem = "its parameters are of another model or optimizer than config.toml's".into();
+            return Err(RunError::Mismatch { file: self.checkpoints.path(books.steps), problem }.into());
+        }
+        (self.books, self.ema) = (books, ema);
+        Ok(())
+    }
+
+    pub(super) fn tell(&mut self, event: &FitEvent<'_>) {
+        for listener in &mut self.listeners {
+            listener(event);
+        }
+    }
+
+    /// Steps and epochs until done.
+    pub(super) fn learn(&mut self) -> Result<End, TrainError> {
+        let fit = &self.settings.fit;
+        let (run, total) = (self.run.path().to_owned(), self.task.samples(Part::Train) as u64 * fit.epochs);
+        self.tell(&FitEvent::Started { run: &run, samples: self.books.samples, total });
+        while self.books.epochs < fit.epochs {
+            if fit.early_stopping.is_some_and(|patience| self.books.waited >= patience) {
+                return Ok(End::EarlyStopped);
+            }
+            if !self.epoch()? {
+                return Ok(End::Stopped);
+            }
+            self.end_epoch()?;
+            let every = self.settings.run.checkpoint_every;
+            if every > 0 && self.books.epochs.is_multiple_of(every) {
+                self.checkpoint();
+            }
+        }
+        Ok(End::Completed)
+    }
+
+    /// What is left of an epoch; false if asked to stop within it.
+    fn epoch(&mut self) -> Result<bool, TrainError> {
+        let fit = &self.settings.fit;
+        let order = shuffled(self.task.samples(Part::Train), fit.seed, self.books.epochs);
+        let per_step = fit.batch_size.saturating_mul(fit.gradient_accumulation);
+        let done = self.books.epoch_steps as usize;
+        for indices in order.chunks(per_step).skip(done) {
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
+            let begun = Instant::now();
+            let (tally, norm) = self.step(indices)?;
+            let books = &mut self.books;
+            books.epoch_steps += 1;
+            books.steps += 1;
+            books.samples += tally.samples;
+            books.epoch.add(tally);
+            books.window.add(tally);
+            for (sum, count) in &mut books.norms {
+                *sum += norm;
+                *count += 1;
+            }
+            let took = begun.elapsed().as_secs_f64();
+            books.wall_s += took;
+            books.epoch_s += took;
+            let (epoch, samples, tally) = (books.epochs + 1, books.samples, books.epoch);
+            if books.steps.is_multiple_of(fit.log_interval) {
+                self.window_row();
+            }
+            self.tell(&FitEvent::Progress(FitProgress { epoch, samples, tally }));
+        }
+        Ok(true)
+    }
+
+    /// One step of the optimizer on the samples `indices`: their sums, and the norm of the gradient.
+    fn step(&mut self, indices: &[usize]) -> Result<(Tally, f64), TrainError> {
+        let (fit, epoch) = (&self.settings.fit, self.books.epochs);
+        self.gradients.zero(self.task.parameters())?;
+        let mut tally = Tally::default();
+        for batch in indices.chunks(fit.batch_size) {
+            let part = self.task.learn(epoch, batch, indices.len() as f64, &mut self.gradients)?;
+            if !part.loss.is_finite() {
+                let layer = self.task.not_finite(epoch, batch)?;
+                let layer = layer.map_or("the loss itself".into(), |layer| format!("the output of layer `{layer}`"));
+                return Err(self.diverged("the loss", part.loss / batch.len() as f64, layer));
+            }
+            tally.add(part);
+        }
+        let parameters = self.task.parameters();
+        if let Some(max) = fit.max_grad_value {
+            self.gradients.clip_value(parameters, max)?;
+        }
+        let norm = match fit.max_grad_norm {
+            Some(max) => self.gradients.clip_norm(parameters, max)?,
+            None => self.gradients.norm(parameters)?,
+        };
+        if !norm.is_finite() {
+            let name = self.gradients.not_finite(parameters)?.unwrap_or_else(|| "all of them together".into());
+            return Err(self.diverged("the norm of the gradient", norm, format!("the gradient of `{name}`")));
+        }
+        let learning_rate = self.learning_rate.at(self.books.steps);
+        self.solver.step(self.task.parameters_mut(), &mut self.gradients, learning_rate)?;
+        if let Some(ema) = &mut self.ema {
+            ema.update(self.task.parameters());
+        }
+        self.books.learning_rate = learning_rate;
+        Ok((tally, norm))
+    }
+
+    fn diverged(&self, what: &'static str, value: f64, layer: String) -> TrainError {
+        let (epoch, step, seed) = (self.books.epochs + 1, self.books.steps, self.settings.fit.seed);
+        TrainError::LossNotFinite { what, value, layer, epoch, step, seed }
+    }
+
+    /// The row of metrics since the last one.
+    fn window_row(&mut self) {
+        let books = &mut self.books;
+        let (window, (norms, count)) = (std::mem::take(&mut books.window), std::mem::take(&mut books.norms[1]));
+        let (samples, wall_s) = books.row_at;
+        let speed = (books.samples - samples) as f64 / (books.wall_s - wall_s).max(1e-9);
+        books.row_at = (books.samples, books.wall_s);
+        let metrics = [
+            ("train/loss", window.mean_loss()),
+            ("train/accuracy", window.accuracy()),
+            ("train/grad_norm", norms / count.max(1) as f64),
+            ("train/learning_rate", books.learning_rate),
+            ("time/samples_per_s", speed),
+        ];
+        self.write_row(&metrics);
+    }
+
+    fn write_row(&self, metrics: &[(&str, f64)]) {
+        let books = &self.books;
+        let metrics = metrics.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect::<BTreeMap<_, _>>();
+        let (step, updates, episodes, wall_s) = (books.steps, books.steps, books.epochs, books.wall_s);
+        self.writer.metrics(MetricsRow { step, updates, episodes, wall_s, metrics });
+    }
+
+    /// Looks at validation samples, keeps the weights if they are the best, and begins the next epoch.
+    fn end_epoch(&mut self) -> Result<(), TrainError> {
+        let validates = self.task.samples(Part::Validation) > 0;
+        self.swap_ema();
+        let validation = if validates { self.task.evaluate(Part::Validation).map(Some) } else { Ok(None) };
+        self.swap_ema();
+        let validation = validation?;
+        let books = &mut self.books;
+        books.epochs += 1;
+        let (train, (norms, count)) = (std::mem::take(&mut books.epoch), std::mem::take(&mut books.norms[0]));
+        let time = Duration::from_secs_f64(std::mem::take(&mut books.epoch_s));
+        books.epoch_steps = 0;
+        let value = match (&validation, self.settings.fit.monitor) {
+            (Some(tally), Monitor::ValLoss) => -tally.mean_loss(),
+            (Some(tally), Monitor::ValAccuracy) => tally.accuracy(),
+            // Without validation samples the newest weights are the best there are.
+            (None, _) => books.epochs as f64,
+        };
+        let best = books.best.is_none_or(|(_, before)| value > before);
+        books.waited += 1;
+        if best {
+            books.best = Some((books.epochs, value));
+            books.waited = 0;
+        }
+        let mut metrics = vec![("epoch/loss", train.mean_loss()), ("epoch/accuracy", train.accuracy())];
+        if let Some(validation) = &validation {
+            metrics.extend([("val/loss", validation.mean_loss()), ("val/accuracy", validation.accuracy())]);
+        }
+        self.write_row(&metrics);
+        if best {
+            self.save_weights(&self.run.best_weights())?;
+        }
+        let (epoch, epochs, learning_rate) = (self.books.epochs, self.settings.fit.epochs, self.books.learning_rate);
+        let grad_norm = norms / count.max(1) as f64;
+        self.tell(&FitEvent::Epoch(&EpochEnd {
+            epoch,
+            epochs,
+            train,
+            validation,
+            learning_rate,
+            grad_norm,
+            time,
+            best,
+        }));
+        Ok(())
+    }
+
+    /// Changes weights and their average about, if there is one: what is looked at and saved is the average.
+    fn swap_ema(&mut self) {
+        if let Some(ema) = &mut self.ema {
+            ema.swap(self.task.parameters_mut());
+        }
+    }
+
+    fn save_weights(&mut self, path: &Path) -> Result<(), RunError> {
+        self.swap_ema();
+        let bytes = self.task.parameters().to_safetensors(self.task.metadata());
+        self.swap_ema();
+        write_atomic(path, |file| file.write_all(&bytes)).map(drop).map_err(RunError::io("write", path))
+    }
+
+    /// Writes a checkpoint and the weights. A disk that refuses does not stop training: what was saved before stays.
+    pub(super) fn checkpoint(&mut self) {
+        if let Err(error) = self.try_checkpoint() {
+            let notice =
+                format!("the checkpoint at step {} could not be written: {error}; training goes on", self.books.steps);
+            self.tell(&FitEvent::Warning(&notice));
+        }
+    }
+
+    fn try_checkpoint(&mut self) -> Result<(), RunError> {
+        self.save_weights(&self.run.latest_weights())?;
+        if self.books.best.is_none() {
+            self.save_weights(&self.run.best_weights())?;
+        }
+        let state = CheckpointView {
+            books: &self.books,
+            logs: self.writer.sync()?,
+            parameters: self.task.parameters().to_flat(),
+            solver: self.solver.state(),
+            ema: &self.ema,
+        };
+        self.checkpoints.save(self.books.steps, &state).map(drop)
+    }
+}
+
+/// Steps of the optimizer that an epoch of `samples` takes.
+pub(super) fn steps_of_an_epoch(settings: &FitSettings, samples: usize) -> u64 {
+    samples.div_ceil(settings.fit.batch_size.saturating_mul(settings.fit.gradient_accumulation)) as u64
+}

@@ -1,0 +1,194 @@
+//! All settings of a fit, and where they come from.
+
+use std::path::Path;
+
+use cartwheel_agents::config::{self, ConfigError, ConfigErrors, Problem, Section, SetError};
+use cartwheel_agents::nn::optim::{Decay, Eps, LearningRate, Rule, Shape};
+use cartwheel_agents::nn::{Device, NnError};
+
+use super::config::{
+    DataConfig, EpsConvention, FitConfig, FitRunConfig, LrSchedule, MlpConfig, Monitor, OptimizerName,
+};
+use crate::TrainError;
+
+/// What is fitted to what, how, and what is kept of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FitSettings {
+    /// How.
+    pub fit: FitConfig,
+    /// To what.
+    pub data: DataConfig,
+    /// What.
+    pub mlp: MlpConfig,
+    /// What is kept.
+    pub run: FitRunConfig,
+}
+
+impl FitSettings {
+    fn sections(&self) -> [&dyn Section; 4] {
+        [&self.fit, &self.data, &self.mlp, &self.run]
+    }
+
+    fn sections_mut(&mut self) -> [&mut dyn Section; 4] {
+        [&mut self.fit, &mut self.data, &mut self.mlp, &mut self.run]
+    }
+
+    /// Reads a file over these settings.
+    ///
+    /// # Errors
+    /// Every problem with its line, or why the file cannot be read.
+    pub fn load_file(&mut self, path: &Path) -> Result<(), TrainError> {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| TrainError::Unfit(format!("cannot read the configuration {name}: {error}")))?;
+        Ok(config::load(&mut self.sections_mut(), &text, &name)?)
+    }
+
+    /// Applies one `section.key=value`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn set(&mut self, assignment: &str) -> Result<(), ConfigErrors> {
+        config::set(&mut self.sections_mut(), assignment)
+    }
+
+    /// The settings as TOML, with a comment on each key or without.
+    pub fn to_toml(&self, comments: bool) -> String {
+        config::render(&self.sections(), comments)
+    }
+
+    /// The settings as a Markdown reference, for docs/supervised.md.
+    pub fn reference(&self) -> String {
+        config::render_reference(&self.sections())
+    }
+
+    /// Refuses values out of their range, and those that do not go together.
+    ///
+    /// # Errors
+    /// What does not fit and what to change.
+    pub fn check(&self) -> Result<(), TrainError> {
+        let mut errors = Vec::new();
+        for section in self.clone().sections_mut() {
+            for key in section.keys() {
+                let Some(value) = section.get(key.name) else { continue };
+                if let Err(SetError::Expected(expected)) = section.set(key.name, &value) {
+                    let at = format!("{}.{}", section.name(), key.name);
+                    errors.push(ConfigError { at, problem: Problem::Value { expected, found: value.to_string() } });
+                }
+            }
+        }
+        if !errors.is_empty() {
+            return Err(ConfigErrors(errors).into());
+        }
+        if let Device::Cuda(number) = self.fit.device {
+            return Err(match cfg!(feature = "cuda") {
+                true => TrainError::Unfit(format!(
+                    "fit.device = \"cuda:{number}\": supervised models do not run on GPUs yet, use --device cpu"
+                )),
+                false => NnError::NoCuda { number }.into(),
+            });
+        }
+        let unfit = |message: &str| Err(TrainError::Unfit(message.into()));
+        let fit = &self.fit;
+        if fit.nesterov && (fit.optimizer != OptimizerName::Sgd || fit.momentum == 0.0) {
+            return unfit("fit.nesterov needs fit.optimizer = \"sgd\" and a fit.momentum above 0");
+        }
+        if self.data.validation_split == 0.0 && (fit.early_stopping.is_some() || fit.monitor == Monitor::ValAccuracy) {
+            return unfit(
+                "fit.early_stopping and fit.monitor need validation samples: set data.validation_split, to 0.1 for example",
+            );
+        }
+        Ok(())
+    }
+
+    /// The optimizer's rule and how it keeps weights small.
+    pub(super) fn rule(&self) -> (Rule, Decay) {
+        let fit = &self.fit;
+        let keras = fit.eps_convention == EpsConvention::Keras;
+        let (eps, betas) = (fit.eps.unwrap_or(if keras { 1e-7 } else { 1e-8 }), [fit.beta1, fit.beta2]);
+        let convention = if keras { Eps::Keras } else { Eps::Torch };
+        let rule = match fit.optimizer {
+            OptimizerName::Sgd => Rule::Sgd { momentum: fit.momentum, nesterov: fit.nesterov },
+            OptimizerName::Adam | OptimizerName::AdamW => Rule::Adam { betas, eps, convention },
+            OptimizerName::RmsProp => Rule::RmsProp { alpha: fit.alpha, eps, convention, momentum: fit.momentum },
+            OptimizerName::Adafactor => Rule::Adafactor { scale_parameter: true, decay_rate: -0.8 },
+            OptimizerName::Lamb => Rule::Lamb { betas, eps },
+        };
+        (rule, if fit.optimizer == OptimizerName::AdamW { Decay::Decoupled } else { Decay::L2 })
+    }
+
+    /// The learning rate of each of `total` steps, of which an epoch has `an_epoch`.
+    pub(super) fn learning_rate(&self, an_epoch: u64, total: u64) -> LearningRate {
+        let fit = &self.fit;
+        let shape = match fit.lr_schedule {
+            LrSchedule::Constant => Shape::Constant,
+            LrSchedule::Step => Shape::Step { every: fit.lr_step_size.saturating_mul(an_epoch), gamma: fit.lr_gamma },
+            LrSchedule::Cosine => Shape::Cosine,
+            LrSchedule::OneCycle => Shape::OneCycle { pct_start: 0.3 },
+        };
+        LearningRate { peak: fit.learning_rate, warmup: fit.warmup, total, shape }
+    }
+
+    /// Numbers that the optimizer keeps of each parameter, at most.
+    pub(super) fn moments(&self) -> u64 {
+        match self.fit.optimizer {
+            OptimizerName::Sgd if self.fit.momentum == 0.0 => 0,
+            OptimizerName::Sgd | OptimizerName::Adafactor => 1,
+            _ => 2,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_is_refused_with_the_reason() {
+        let told = |assignments: &[&str]| {
+            let mut settings = FitSettings::default();
+            for assignment in assignments {
+                if let Err(errors) = settings.set(assignment) {
+                    return errors.to_string();
+                }
+            }
+            settings.check().expect_err("refused").to_string()
+        };
+        assert!(told(&["fit.precision=f16-o2"]).contains("needs a GPU to pay"));
+        assert!(told(&["fit.precision=bf16"]).contains("no bf16"));
+        assert!(told(&["fit.precision=tf32"]).contains("TF32"));
+        assert!(told(&["fit.nesterov=true"]).contains("fit.momentum"));
+        assert!(told(&["data.validation_split=0", "fit.early_stopping=3"]).contains("data.validation_split"));
+        assert!(told(&["fit.learning_rat=1"]).contains("fit.learning_rate"));
+        assert!(told(&["fit.device=cuda:0"]).contains("cuda:0"));
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let mut settings = FitSettings::default();
+        settings.fit.eps = Some(1e-7);
+        settings.mlp.net_arch = vec![32];
+        let mut read = FitSettings::default();
+        config::load(&mut read.sections_mut(), &settings.to_toml(true), "config.toml").expect("it reads");
+        assert_eq!(read, settings);
+    }
+
+    /// docs/supervised.md is made from the settings; `UPDATE_DOCS=1 cargo test` writes it anew.
+    #[test]
+    fn the_reference_in_the_docs_is_up_to_date() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/supervised.md");
+        let page = std::fs::read_to_string(path).expect("the page is there");
+        let (before, rest) = page.split_once("<!-- reference -->").expect("a marker where the reference begins");
+        let (_, after) = rest.split_once("<!-- /reference -->").expect("a marker where it ends");
+        let reference = FitSettings::default().reference();
+        let expected = format!("{before}<!-- reference -->\n\n{}\n\n<!-- /reference -->{after}", reference.trim());
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(path, expected).expect("the page can be written");
+        } else {
+            assert!(
+                page == expected,
+                "docs/supervised.md is out of date: UPDATE_DOCS=1 cargo test -p cartwheel-trainer"
+            );
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What is fitted: a model with its data.
+
+use std::collections::HashMap;
+
+use cartwheel_agents::models::Cost;
+use cartwheel_agents::nn::{DeviceError, Gradients, Parameters};
+use serde::{Deserialize, Serialize};
+
+use super::report::Report;
+
+/// Samples by what they are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Learnt from.
+    Train,
+    /// Says which weights are the best.
+    Validation,
+    /// Looked at once, at the end.
+    Test,
+}
+
+/// Sums over samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tally {
+    /// How many.
+    pub samples: u64,
+    /// Of their losses.
+    pub loss: f64,
+    /// Those that came out right.
+    pub correct: u64,
+}
+
+impl Tally {
+    /// Adds `other`.
+    pub fn add(&mut self, other: Self) {
+        self.samples += other.samples;
+        self.loss += other.loss;
+        self.correct += other.correct;
+    }
+
+    /// The mean loss of a sample.
+    pub fn mean_loss(&self) -> f64 {
+        self.loss / self.samples.max(1) as f64
+    }
+
+    /// The share that came out right.
+    pub fn accuracy(&self) -> f64 {
+        self.correct as f64 / self.samples.max(1) as f64
+    }
+}
+
+/// A model with its data: what the loop works on.
+pub trait Task {
+    /// The model's parameters.
+    fn parameters(&self) -> &Parameters;
+
+    /// The same, to be changed.
+    fn parameters_mut(&mut self) -> &mut Parameters;
+
+    /// How many samples there are of a part.
+    fn samples(&self, part: Part) -> usize;
+
+    /// Adds the gradient of the sum of the losses of the training samples `indices`, divided by `divisor`, to `gradients`. Random
+    /// draws are to be keyed by the seed, the epoch and the index, so that nothing else decides them.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn learn(
+        &mut self,
+        epoch: u64,
+        indices: &[usize],
+        divisor: f64,
+        gradients: &mut Gradients,
+    ) -> Result<Tally, DeviceError>;
+
+    /// How the model does on a part.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn evaluate(&mut self, part: Part) -> Result<Tally, DeviceError>;
+
+    /// How it does in detail.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn report(&mut self, part: Part) -> Result<Report, DeviceError>;
+
+    /// The first layer whose output for the training samples `indices` is not finite.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn not_finite(&self, epoch: u64, indices: &[usize]) -> Result<Option<String>, DeviceError>;
+
+    /// What the header of its files says of it.
+    fn metadata(&self) -> HashMap<String, String>;
+
+    /// What the model costs.
+    fn cost(&self) -> Cost;
+}
