@@ -133,6 +133,9 @@ fn a_ppo_update_is_pytorchs() {
             truncated: vec![false; 6],
             final_observations: vec![],
             last_observations: observations(kind, width, 1, 6),
+            masks: vec![],
+            final_masks: vec![],
+            last_masks: vec![],
         };
         ppo.update(&rollout, Progress { steps: 0, total_timesteps: 1000 }, &mut Generator::new(0)).unwrap();
         let metric = |name: &str| ppo.metrics().iter().find(|(key, _)| *key == name).unwrap().1;
