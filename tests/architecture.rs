@@ -19,7 +19,7 @@ const ARROWS: [(&str, &[&str]); 5] = [
 ];
 
 /// Where `dfdx` may be named.
-const NETWORKS: &[&str] = &["agents/src/nn/"];
+const NETWORKS: &[&str] = &["agents/src/nn/", "agents/src/models/"];
 
 /// Where `unsafe` may be: SIMD kernels, and where OpenGL is asked its renderer's name.
 const UNSAFE: &[&str] = &[

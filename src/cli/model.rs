@@ -27,8 +27,11 @@ pub(crate) struct Summary {
     batch_size: usize,
 }
 
-/// The models by name, and what each costs. Needs no files.
-const MODELS: &[(&str, fn() -> Cost)] = &[("mlp", mlp)];
+/// Works out what a model costs. Needs no files.
+type Costing = fn() -> Cost;
+
+/// The models by name.
+const MODELS: &[(&str, Costing)] = &[("mlp", mlp)];
 
 /// The network of 784-512-256-10.
 fn mlp() -> Cost {

@@ -132,7 +132,7 @@ unsafe fn blocks<S: Simd>(a: Rows<'_>, b: Rows<'_>, k: usize, c: &mut [f32]) {
         let mut j = 0;
         macro_rules! tiles {
             ($columns:literal) => {
-                while j + $columns <= b.count {
+                for _ in 0..(b.count - j) / $columns {
                     // SAFETY: rows first..first + rows of A and j.. of B are within the checked shapes.
                     unsafe { column::<S, $columns>(a, b, k, c, first, rows, j) };
                     j += $columns;
@@ -165,7 +165,7 @@ unsafe fn column<S: Simd, const N: usize>(
     let (mut i, end) = (first, first + rows);
     macro_rules! tiles {
         ($rows:literal) => {
-            while i + $rows <= end {
+            for _ in 0..(end - i) / $rows {
                 // SAFETY: rows i.. of A and j.. of B are within the checked shapes.
                 unsafe { tile::<S, $rows, N>(a, b, k, c, i, j) };
                 i += $rows;

@@ -79,8 +79,10 @@ impl Value for Precision {
             Some("f16-o2" | "f16" | "amp") => {
                 Err("\"f32\" (half precision needs a GPU to pay: processors compute it in f32, and more slowly)".into())
             }
-            Some("bf16") => Err("\"f32\" (dfdx has no bf16 numbers)".into()),
-            Some("tf32") => Err("\"f32\" (TF32 is a mode of NVIDIA's GPUs that dfdx cannot switch on)".into()),
+            Some("bf16") => Err("\"f32\" (the tensors beneath have no bf16 numbers)".into()),
+            Some("tf32") => {
+                Err("\"f32\" (TF32 is a mode of NVIDIA's GPUs that the tensors beneath cannot switch on)".into())
+            }
             _ => Err("\"f32\"".into()),
         }
     }

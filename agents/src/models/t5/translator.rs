@@ -42,7 +42,7 @@ impl Translator {
         let there = |name: &&str| folder.join(name).exists();
         let mut missing = Vec::new();
         for any in [&["config.json"][..], &[WHOLE, INDEX], &FILES] {
-            if !any.iter().any(|name| there(&name)) {
+            if !any.iter().any(there) {
                 missing.push(any.join(" or "));
             }
         }

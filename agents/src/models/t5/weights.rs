@@ -190,7 +190,7 @@ impl Files {
         if found != expected {
             return Err(cut(&format!("{found} bytes of numbers where its header says {expected}")));
         }
-        for (name, info) in metadata.tensors() {
+        for (name, info) in metadata.tensors().into_iter().collect::<BTreeMap<_, _>>() {
             if wanted.is_none_or(|wanted| wanted(&name)) {
                 self.tensors.insert(name, (self.open.len(), info.clone()));
             }

@@ -138,7 +138,7 @@ fn smoothing_is_kept_for_each_axis() {
     for axis in [text::AXIS_EPISODES, text::AXIS_STEPS] {
         harness.get_by_role_and_label(eframe::egui::accesskit::Role::ComboBox, text::X_AXIS).click();
         harness.run();
-        harness.get_all_by_label(axis).last().unwrap().click();
+        harness.get_all_by_label(axis).last().expect("an axis to choose").click();
         harness.run();
         let smoothing = harness.state().panel.look.smoothing();
         assert_eq!(smoothing, if axis == text::AXIS_STEPS { 7.0 } else { 0.0 }, "{axis}");
