@@ -164,7 +164,7 @@ fn settings_come_from_files_and_flags() {
     }
     folder.ok("fit a.toml --name a");
     folder.write("b.toml", "[fit]\nepochs = 0\nlearning_rat = 1\n[flt]\n");
-    folder.refused("fit b.toml", 2, &["b.toml", "fit.epochs", "fit.learning_rate", "[fit]"]);
+    folder.refused("fit b.toml", 2, &["b.toml", "fit.epochs", "fit.learning_rate", "flt: unknown section"]);
     folder.refused("fit c.toml", 2, &["c.toml"]);
 }
 

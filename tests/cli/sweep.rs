@@ -62,7 +62,10 @@ fn a_grid_is_trained_once_and_its_trials_are_means_over_seeds() {
     let line = text.lines().find(|line| line.contains("cartwheel train")).unwrap().split_once("cartwheel ").unwrap().1;
     let best: Vec<_> = line.split_whitespace().filter(|word| word.contains("dqn.")).collect();
     let config = folder.ok(&format!("{line} --print-config --json")).json["config"].to_string();
-    assert!(best.len() == 2 && config.contains("learning_rate"), "{line}");
+    assert!(
+        best.len() == 5 && line.contains("train.total_timesteps=600") && config.contains("learning_rate"),
+        "{line}"
+    );
     // Its runs are runs like any others.
     assert_eq!(folder.ok("runs --runs-dir sweeps/s --json").json.as_array().unwrap().len(), 8);
     assert_eq!(folder.ok("compare sweeps/s --json").json["groups"].as_array().unwrap().len(), 4);

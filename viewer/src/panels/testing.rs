@@ -1,5 +1,6 @@
 //! A panel by itself with a model made of updates, for tests that use it as a person would.
 
+use cartwheel_agents::FeaturesExtractor;
 use cartwheel_agents::nn::Mlp;
 use cartwheel_envs::{Env as _, Generator, OwnedAction, Rows, Scene, Space};
 use cartwheel_trainer::watch::{self, ChosenBy, EnvFrame, Judgement, Observation, Reply};
@@ -32,10 +33,11 @@ pub(super) fn stage<'a, P: Panel + 'a>(panel: P, model: Model, state: State) -> 
     )
 }
 
-/// CartPole's settings with a small network.
+/// Settings with a small network of dense layers.
 pub(super) fn settings(env: &str) -> Settings {
     let mut settings = Settings::shipped(Algo::Dqn, env).expect("a known environment");
     settings.dqn.net_arch = vec![16];
+    settings.dqn.features_extractor = FeaturesExtractor::Flatten;
     settings
 }
 
