@@ -120,7 +120,7 @@ impl Theme {
         if ui.visuals().dark_mode { &DARK } else { &LIGHT }
     }
 
-    /// The color of curve or run number `i`; after eight they come round again, with other [`dashes`].
+    /// The color of curve or run number `i`; after eight they come round again, with other dashes.
     pub fn series(&self, i: usize) -> Color32 {
         self.series[i % self.series.len()]
     }
