@@ -166,6 +166,9 @@ fn settings_come_from_files_and_flags() {
     folder.write("b.toml", "[fit]\nepochs = 0\nlearning_rat = 1\n[flt]\n");
     folder.refused("fit b.toml", 2, &["b.toml", "fit.epochs", "fit.learning_rate", "flt: unknown section"]);
     folder.refused("fit c.toml", 2, &["c.toml"]);
+    for command in ["train --resume", "eval", "doctor", "record --out a.gif"] {
+        folder.refused(&format!("{command} runs/a"), 2, &["runs/a/config.toml", "cartwheel fit --resume"]);
+    }
 }
 
 #[test]

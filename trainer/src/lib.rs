@@ -50,6 +50,8 @@ mod events;
 mod experiment;
 mod placement;
 mod progress;
+#[cfg(test)]
+mod reference_tests;
 mod replay;
 mod rollout;
 mod seeds;

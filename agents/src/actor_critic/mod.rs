@@ -7,11 +7,13 @@
 
 mod minibatch;
 mod networks;
+mod whole_rollout;
 
 use cartwheel_envs::{Generator, Space};
 
 pub(crate) use minibatch::shuffle;
 pub use networks::{Choice, Coefficients, Gradient, Networks};
+pub(crate) use whole_rollout::WholeRollout;
 
 use crate::algorithm::Acting;
 use crate::head::{ActionHead, Head};

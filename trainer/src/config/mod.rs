@@ -4,10 +4,12 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use cartwheel_agents::config::{ConfigError, ConfigErrors, Problem, SetError, Value, serde_json, toml_edit};
+use cartwheel_agents::config::{ConfigErrors, Value, serde_json, toml_edit};
 use cartwheel_agents::nn::Device;
 use cartwheel_agents::{Data, ReplayUse, config, config_enum};
 use cartwheel_envs::{BridgeOptions, EnvBuilder, WrapperSpec};
+
+use crate::supervised::is_fit;
 
 mod algorithms;
 mod her;
@@ -248,8 +250,14 @@ impl Settings {
     /// The settings in a file, over the defaults: what `runs/<id>/config.toml` holds.
     ///
     /// # Errors
-    /// Every problem with its line, or why the file cannot be read.
+    /// Every problem with its line, or why the file cannot be read; that it is of a model and not of an agent.
     pub fn from_file(path: &Path) -> Result<Self, crate::TrainError> {
+        if is_fit(path) {
+            return Err(crate::TrainError::Unfit(format!(
+                "{} is of a model that `cartwheel fit` trains, not of an agent: go on with it by `cartwheel fit --resume`, ask it by `cartwheel predict`",
+                path.display()
+            )));
+        }
         let mut settings = Self::default();
         settings.load_file(path)?;
         Ok(settings)
@@ -309,17 +317,7 @@ impl Settings {
     /// # Errors
     /// Every value that is out of range.
     pub fn validate(&self) -> Result<(), ConfigErrors> {
-        let mut errors = Vec::new();
-        for section in self.clone().sections_mut() {
-            for key in section.keys() {
-                let Some(value) = section.get(key.name) else { continue };
-                if let Err(SetError::Expected(expected)) = section.set(key.name, &value) {
-                    let at = format!("{}.{}", section.name(), key.name);
-                    errors.push(ConfigError { at, problem: Problem::Value { expected, found: value.to_string() } });
-                }
-            }
-        }
-        if errors.is_empty() { Ok(()) } else { Err(ConfigErrors(errors)) }
+        config::check(&mut self.clone().sections_mut())
     }
 
     /// Steps that every environment makes between two updates.
@@ -379,6 +377,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reference_tests::check_reference;
 
     #[test]
     fn every_shipped_file_loads_and_fits() {
@@ -394,20 +393,7 @@ mod tests {
     /// docs/configuration.md is made from the settings; `UPDATE_DOCS=1 cargo test` writes it anew.
     #[test]
     fn the_reference_in_the_docs_is_up_to_date() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md");
-        let page = std::fs::read_to_string(path).expect("the page is there");
-        let (before, rest) = page.split_once("<!-- reference -->").expect("a marker where the reference begins");
-        let (_, after) = rest.split_once("<!-- /reference -->").expect("a marker where it ends");
-        let reference = Settings::default().reference();
-        let expected = format!("{before}<!-- reference -->\n\n{}\n\n<!-- /reference -->{after}", reference.trim());
-        if std::env::var_os("UPDATE_DOCS").is_some() {
-            std::fs::write(path, expected).expect("the page can be written");
-        } else {
-            assert!(
-                page == expected,
-                "docs/configuration.md is out of date: run UPDATE_DOCS=1 cargo test --release -p cartwheel-trainer"
-            );
-        }
+        check_reference("configuration.md", &Settings::default().reference());
     }
 
     #[test]

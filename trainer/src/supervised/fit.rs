@@ -78,7 +78,7 @@ impl<'a> Fit<'a> {
     /// If the folder is not a run's of supervised training or its configuration cannot be read.
     pub fn resume(path: &Path) -> Result<Self, TrainError> {
         let run = RunDir::open(path)?;
-        if !is_fit(&run) {
+        if !is_fit(&run.config()) {
             return Err(TrainError::Unfit(format!(
                 "{} is a run of an agent: go on with it by `cartwheel train --resume`",
                 path.display()

@@ -136,9 +136,9 @@ impl SavedModel {
     }
 }
 
-/// Whether the run in this folder is one of supervised training.
-pub fn is_fit(run: &RunDir) -> bool {
-    std::fs::read_to_string(run.config()).is_ok_and(|text| text.lines().any(|line| line.trim() == "[fit]"))
+/// Whether the `config.toml` of a run is one of supervised training.
+pub fn is_fit(config: &Path) -> bool {
+    std::fs::read_to_string(config).is_ok_and(|text| text.lines().any(|line| line.trim() == "[fit]"))
 }
 
 impl From<WeightsError> for TrainError {

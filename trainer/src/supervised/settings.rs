@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cartwheel_agents::config::{self, ConfigError, ConfigErrors, Problem, Section, SetError};
+use cartwheel_agents::config::{self, ConfigErrors, Section};
 use cartwheel_agents::nn::optim::{Decay, Eps, LearningRate, Rule, Shape};
 use cartwheel_agents::nn::{Device, NnError};
 
@@ -67,19 +67,7 @@ impl FitSettings {
     /// # Errors
     /// What does not fit and what to change.
     pub fn check(&self) -> Result<(), TrainError> {
-        let mut errors = Vec::new();
-        for section in self.clone().sections_mut() {
-            for key in section.keys() {
-                let Some(value) = section.get(key.name) else { continue };
-                if let Err(SetError::Expected(expected)) = section.set(key.name, &value) {
-                    let at = format!("{}.{}", section.name(), key.name);
-                    errors.push(ConfigError { at, problem: Problem::Value { expected, found: value.to_string() } });
-                }
-            }
-        }
-        if !errors.is_empty() {
-            return Err(ConfigErrors(errors).into());
-        }
+        config::check(&mut self.clone().sections_mut())?;
         if let Device::Cuda(number) = self.fit.device {
             return Err(match cfg!(feature = "cuda") {
                 true => TrainError::Unfit(format!(
@@ -142,6 +130,7 @@ impl FitSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reference_tests::check_reference;
 
     #[test]
     fn what_cannot_be_is_refused_with_the_reason() {
@@ -176,19 +165,6 @@ mod tests {
     /// docs/supervised.md is made from the settings; `UPDATE_DOCS=1 cargo test` writes it anew.
     #[test]
     fn the_reference_in_the_docs_is_up_to_date() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/supervised.md");
-        let page = std::fs::read_to_string(path).expect("the page is there");
-        let (before, rest) = page.split_once("<!-- reference -->").expect("a marker where the reference begins");
-        let (_, after) = rest.split_once("<!-- /reference -->").expect("a marker where it ends");
-        let reference = FitSettings::default().reference();
-        let expected = format!("{before}<!-- reference -->\n\n{}\n\n<!-- /reference -->{after}", reference.trim());
-        if std::env::var_os("UPDATE_DOCS").is_some() {
-            std::fs::write(path, expected).expect("the page can be written");
-        } else {
-            assert!(
-                page == expected,
-                "docs/supervised.md is out of date: UPDATE_DOCS=1 cargo test -p cartwheel-trainer"
-            );
-        }
+        check_reference("supervised.md", &FitSettings::default().reference());
     }
 }

@@ -131,7 +131,7 @@ impl RunFollower {
         let version = Version::of(&dir.config());
         if self.config.is_none() || self.config != version {
             self.config = None;
-            if cartwheel_trainer::supervised::is_fit(dir) {
+            if cartwheel_trainer::supervised::is_fit(&dir.config()) {
                 // A supervised model has no environment to show; its curves are as any others.
                 self.config = version;
                 return Ok(());

@@ -367,19 +367,7 @@ fn what_is_random_follows_from_seed_epoch_and_index() {
 /// docs/data.md has tables that are made from the settings; `UPDATE_DOCS=1 cargo test` writes them anew.
 #[test]
 fn the_reference_in_the_docs_is_up_to_date() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/data.md");
-    let page = std::fs::read_to_string(path).unwrap();
-    let (before, rest) = page.split_once("<!-- reference -->").unwrap();
-    let (_, after) = rest.split_once("<!-- /reference -->").unwrap();
     let (images, augment) = (ImagesConfig::default(), AugmentConfig::default());
     let reference = cartwheel_agents::config::render_reference(&[&images, &augment]);
-    let expected = format!("{before}<!-- reference -->\n\n{}\n\n<!-- /reference -->{after}", reference.trim());
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(path, expected).unwrap();
-    } else {
-        assert!(
-            page == expected,
-            "docs/data.md is out of date: run UPDATE_DOCS=1 cargo test --release -p cartwheel-trainer"
-        );
-    }
+    crate::reference_tests::check_reference("data.md", &reference);
 }
