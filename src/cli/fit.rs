@@ -5,14 +5,15 @@ use std::process::ExitCode;
 
 use crate::agents::nn::Device;
 use crate::trainer::TrainError;
-use crate::trainer::supervised::{Fit, FitSettings, FitSummary, ModelName};
+use crate::trainer::supervised::{Fit, FitSettings, ModelName};
 use serde_json::json;
 
 use super::Result;
 use super::fit_progress::Display;
-use super::output::{Failure, Output, table};
+use super::fit_report::describe;
+use super::output::{Failure, Output};
 use super::signals::Signals;
-use super::train::{REVISION, put, quoted};
+use super::train::{REVISION, put};
 
 #[derive(clap::Args)]
 #[command(
@@ -83,16 +84,15 @@ pub(crate) fn run(args: Args, output: Output) -> Result {
 impl Args {
     /// The settings that the file and the flags come to.
     fn settings(&self) -> std::result::Result<FitSettings, Failure> {
-        let mut settings = FitSettings::default();
-        match self.what.as_deref() {
+        let mut settings = match self.what.as_deref() {
             None => {
                 return Err(Failure::usage(
                     "what is to be fitted? For example `cartwheel fit mlp --data DIR`, or `cartwheel fit CONFIG.toml`",
                 ));
             }
-            Some(file) if file.ends_with(".toml") => settings.load_file(&PathBuf::from(file))?,
-            Some(model) => settings.fit.model = model.parse::<ModelName>().map_err(Failure::usage)?,
-        }
+            Some(file) if file.ends_with(".toml") => FitSettings::from_file(&PathBuf::from(file))?,
+            Some(model) => FitSettings::of(model.parse::<ModelName>().map_err(Failure::usage)?),
+        };
         for assignment in &self.set {
             settings.set(assignment).map_err(|error| Failure::from(TrainError::Config(error)))?;
         }
@@ -107,49 +107,4 @@ impl Args {
         settings.check()?;
         Ok(settings)
     }
-}
-
-/// Classes of a confusion matrix that a terminal has room for.
-const SHOWN_CLASSES: usize = 20;
-
-/// The summary for people, and what to do next.
-fn describe(summary: &FitSummary) -> String {
-    let run = quoted(&summary.run);
-    // As this process was called, so that what is printed can be pasted.
-    let cartwheel = std::env::args().next().unwrap_or_else(|| "cartwheel".into());
-    let mut text = format!(
-        "{}: {} epochs, {} steps, {:.1} s, {:.0} samples/s",
-        summary.model, summary.epochs, summary.steps, summary.wall_s, summary.samples_per_s
-    );
-    if summary.interrupted {
-        return text + &format!("\nstopped\n\n  go on with it     {cartwheel} fit --resume {run}");
-    }
-    let (report, best) = (&summary.report, summary.best_epoch.unwrap_or(0));
-    if summary.early_stopped {
-        text += &format!("\nstopped early: validation was best in epoch {best}");
-    }
-    let top5 = report.top5_accuracy.map_or(String::new(), |top5| format!(", top-5 {:.2} %", 100.0 * top5));
-    text += &format!(
-        "\n{} (weights of epoch {best}): accuracy {:.2} %{top5}, loss {:.4}\n\n",
-        report.part,
-        100.0 * report.accuracy,
-        report.loss
-    );
-    let rows = report.classes.iter().map(|class| {
-        let numbers = [class.precision, class.recall, class.f1].map(|number| format!("{number:.4}"));
-        std::iter::once(class.label.clone()).chain(numbers).chain([class.support.to_string()]).collect()
-    });
-    text += &table(&["CLASS", "PRECISION", "RECALL", "F1", "SAMPLES"], rows);
-    if report.confusion.len() <= SHOWN_CLASSES {
-        let labels: Vec<&str> = report.classes.iter().map(|class| class.label.as_str()).collect();
-        let head: Vec<&str> = std::iter::once("IS \\ TAKEN FOR").chain(labels.iter().copied()).collect();
-        let rows =
-            report.confusion.iter().zip(&labels).map(|(row, label)| {
-                std::iter::once((*label).to_owned()).chain(row.iter().map(u64::to_string)).collect()
-            });
-        text += &format!("\n\n{}", table(&head, rows));
-    }
-    text + &format!(
-        "\n\n  ask it            {cartwheel} predict {run} IMAGE.png\n  its curves        {run}/learning_curve.svg, or tensorboard --logdir {run}\n  watch it          {cartwheel} watch {run}"
-    )
 }

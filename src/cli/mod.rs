@@ -13,6 +13,7 @@ mod eval;
 mod film;
 mod fit;
 mod fit_progress;
+mod fit_report;
 mod model;
 mod output;
 mod play;

@@ -9,7 +9,7 @@ use cartwheel_agents::nn::ops::{Targets, softmax};
 use cartwheel_agents::nn::{DeviceError, Gradients, Parameters};
 use cartwheel_envs::Generator;
 
-use super::report::Report;
+use super::report::{ClassReport, ClassificationReport, Report};
 use super::saved::Header;
 use super::settings::FitSettings;
 use super::task::{Part, Tally, Task};
@@ -137,19 +137,14 @@ impl Task for Classification {
             top5 += u64::from(logits.iter().filter(|x| **x > logits[class]).count() < 5);
             tally.add(Tally { samples: 1, loss: loss(logits, class), correct: u64::from(taken == class) });
         })?;
-        Ok(Report {
-            part: match part {
-                Part::Train => "train",
-                Part::Validation => "validation",
-                Part::Test => "test",
-            }
-            .into(),
+        Ok(Report::Classification(ClassificationReport {
+            part: part.name().into(),
             loss: tally.mean_loss(),
             accuracy: tally.accuracy(),
             top5_accuracy: (classes > 5).then(|| top5 as f64 / tally.samples.max(1) as f64),
-            classes: Report::classes(&confusion, &self.header.labels),
+            classes: ClassReport::of(&confusion, &self.header.labels),
             confusion,
-        })
+        }))
     }
 
     fn not_finite(&self, _epoch: u64, indices: &[usize]) -> Result<Option<String>, DeviceError> {
@@ -228,7 +223,7 @@ mod tests {
     #[test]
     fn looking_counts_every_sample_once() {
         let mut task = digits(vec![8], 0.0);
-        let report = task.report(Part::Test).expect("the processor works");
+        let Report::Classification(report) = task.report(Part::Test).expect("the processor works");
         assert_eq!(report.confusion.iter().flatten().sum::<u64>(), 360);
         let tally = task.evaluate(Part::Test).expect("the processor works");
         assert_eq!((tally.samples, tally.mean_loss(), tally.accuracy()), (360, report.loss, report.accuracy));

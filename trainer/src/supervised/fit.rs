@@ -41,8 +41,8 @@ pub struct FitSummary {
     /// Samples learnt from.
     pub samples: u64,
     /// How the best weights do on samples that were not learnt from: to test if there are any, else to validate, else those
-    /// that were learnt from. Empty for a run that was stopped.
-    pub report: Report,
+    /// that were learnt from. None for a run that was stopped.
+    pub report: Option<Report>,
     /// Seconds of training, without looking at other samples.
     pub wall_s: f64,
     /// Samples learnt from a second.
@@ -84,8 +84,7 @@ impl<'a> Fit<'a> {
                 path.display()
             )));
         }
-        let mut settings = FitSettings::default();
-        settings.load_file(&run.config())?;
+        let settings = FitSettings::from_file(&run.config())?;
         Ok(Self { resume: Some(run), ..Self::new(settings) })
     }
 
@@ -256,13 +255,13 @@ fn train(mut session: Session<'_>, settings: &FitSettings) -> Result<FitSummary,
     };
     session.checkpoint();
     let report = if end == End::Stopped {
-        Report::default()
+        None
     } else {
         let best = session.run.best_weights();
         session.task.parameters_mut().load_safetensors(&best)?;
         let parts = [Part::Test, Part::Validation, Part::Train];
         let part = parts.into_iter().find(|part| session.task.samples(*part) > 0).unwrap_or(Part::Train);
-        session.task.report(part)?
+        Some(session.task.report(part)?)
     };
     let (books, cost) = (session.books.clone(), session.task.cost());
     session.tell(&FitEvent::Ended);

@@ -6,16 +6,18 @@
 //! | `fit` | the front door: settings in, a run on disk and its summary out |
 //! | `session`, `checkpoint` | the loop, and all that going on with it needs |
 //! | `task`, `classification` | what is fitted: a model with its data |
-//! | `report` | how a classifier does, class by class |
+//! | `report` | how a model does, in detail |
 //! | `saved` | a model's file, and models made from one |
 //!
 //! ```no_run
-//! use cartwheel_trainer::supervised::{Fit, FitSettings};
+//! use cartwheel_trainer::supervised::{Fit, FitSettings, Report};
 //!
 //! let mut settings = FitSettings::default();
 //! settings.data.dir = "mnist".into();
 //! let summary = Fit::new(settings).run()?;
-//! println!("accuracy: {}", summary.report.accuracy);
+//! if let Some(Report::Classification(report)) = summary.report {
+//!     println!("accuracy: {}", report.accuracy);
+//! }
 //! # Ok::<(), cartwheel_trainer::TrainError>(())
 //! ```
 
@@ -38,7 +40,7 @@ pub use config::{
 };
 pub use events::{EpochEnd, FitEvent, FitProgress};
 pub use fit::{Fit, FitSummary};
-pub use report::{ClassReport, Report};
+pub use report::{ClassReport, ClassificationReport, Report};
 pub use saved::{Prediction, SavedModel, is_fit};
 pub use settings::FitSettings;
 pub use task::{Part, Tally, Task};

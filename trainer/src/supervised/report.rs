@@ -1,10 +1,18 @@
-//! How a classifier does, class by class.
+//! How a fitted model does, in detail.
 
 use serde::{Deserialize, Serialize};
 
-/// Counts over all samples of a part.
+/// What there is to say of a kind of model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Report {
+    /// Of one that tells classes apart.
+    Classification(ClassificationReport),
+}
+
+/// Counts over all samples of a part, class by class.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Report {
+pub struct ClassificationReport {
     /// What was looked at: `test`, `validation` or `train`.
     pub part: String,
     /// Mean cross entropy.
@@ -34,9 +42,9 @@ pub struct ClassReport {
     pub support: u64,
 }
 
-impl Report {
+impl ClassReport {
     /// The lines of a confusion matrix.
-    pub fn classes(confusion: &[Vec<u64>], labels: &[String]) -> Vec<ClassReport> {
+    pub fn of(confusion: &[Vec<u64>], labels: &[String]) -> Vec<Self> {
         let share = |part: u64, whole: u64| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
         let lines = confusion.iter().enumerate().map(|(class, row)| {
             let (right, support) = (row[class], row.iter().sum());
@@ -44,7 +52,7 @@ impl Report {
             let (precision, recall) = (share(right, taken), share(right, support));
             let f1 = if precision + recall > 0.0 { 2.0 * precision * recall / (precision + recall) } else { 0.0 };
             let label = labels.get(class).cloned().unwrap_or_else(|| class.to_string());
-            ClassReport { label, precision, recall, f1, support }
+            Self { label, precision, recall, f1, support }
         });
         lines.collect()
     }
@@ -58,7 +66,7 @@ mod tests {
     #[test]
     fn lines_are_scikit_learns() {
         let confusion = [vec![2, 1, 0], vec![1, 1, 0], vec![1, 0, 0]];
-        let classes = Report::classes(&confusion, &["a".into(), "b".into()]);
+        let classes = ClassReport::of(&confusion, &["a".into(), "b".into()]);
         let line = |class: &ClassReport| (class.precision, class.recall, class.support);
         assert_eq!(line(&classes[0]), (0.5, 2.0 / 3.0, 3));
         assert_eq!(line(&classes[1]), (0.5, 0.5, 2));

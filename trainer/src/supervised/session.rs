@@ -207,7 +207,7 @@ impl<'a> Session<'a> {
         books.row_at = (books.samples, books.wall_s);
         let metrics = [
             ("train/loss", window.mean_loss()),
-            ("train/accuracy", window.accuracy()),
+            (&format!("train/{}", self.task.score()), window.accuracy()),
             ("train/grad_norm", norms / count.max(1) as f64),
             ("train/learning_rate", books.learning_rate),
             ("time/samples_per_s", speed),
@@ -246,9 +246,11 @@ impl<'a> Session<'a> {
             books.best = Some((books.epochs, value));
             books.waited = 0;
         }
-        let mut metrics = vec![("epoch/loss", train.mean_loss()), ("epoch/accuracy", train.accuracy())];
+        let score = self.task.score();
+        let (learnt, judged) = (format!("epoch/{score}"), format!("val/{score}"));
+        let mut metrics = vec![("epoch/loss", train.mean_loss()), (learnt.as_str(), train.accuracy())];
         if let Some(validation) = &validation {
-            metrics.extend([("val/loss", validation.mean_loss()), ("val/accuracy", validation.accuracy())]);
+            metrics.extend([("val/loss", validation.mean_loss()), (judged.as_str(), validation.accuracy())]);
         }
         self.write_row(&metrics);
         if best {

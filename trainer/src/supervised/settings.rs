@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use cartwheel_agents::config::{self, ConfigErrors, Section};
+use cartwheel_agents::config::{self, ConfigErrors, Section, toml_edit};
 use cartwheel_agents::nn::optim::{Decay, Eps, LearningRate, Rule, Shape};
 use cartwheel_agents::nn::{Device, NnError};
 
 use super::config::{
-    DataConfig, EpsConvention, FitConfig, FitRunConfig, LrSchedule, MlpConfig, Monitor, OptimizerName,
+    DataConfig, EpsConvention, FitConfig, FitRunConfig, LrSchedule, MlpConfig, ModelName, Monitor, OptimizerName,
 };
 use crate::TrainError;
 
@@ -25,23 +25,44 @@ pub struct FitSettings {
 }
 
 impl FitSettings {
-    fn sections(&self) -> [&dyn Section; 4] {
-        [&self.fit, &self.data, &self.mlp, &self.run]
+    /// The settings that a model begins with.
+    pub fn of(model: ModelName) -> Self {
+        let mut settings = Self::default();
+        settings.fit.model = model;
+        settings
     }
 
-    fn sections_mut(&mut self) -> [&mut dyn Section; 4] {
-        [&mut self.fit, &mut self.data, &mut self.mlp, &mut self.run]
+    /// The sections of the model that is fitted.
+    fn sections(&self) -> Vec<&dyn Section> {
+        let model: &dyn Section = match self.fit.model {
+            ModelName::Mlp => &self.mlp,
+        };
+        vec![&self.fit, &self.data, model, &self.run]
     }
 
-    /// Reads a file over these settings.
+    fn sections_mut(&mut self) -> Vec<&mut dyn Section> {
+        let model: &mut dyn Section = match self.fit.model {
+            ModelName::Mlp => &mut self.mlp,
+        };
+        vec![&mut self.fit, &mut self.data, model, &mut self.run]
+    }
+
+    /// The settings in a file, over those that its model begins with.
     ///
     /// # Errors
     /// Every problem with its line, or why the file cannot be read.
-    pub fn load_file(&mut self, path: &Path) -> Result<(), TrainError> {
+    pub fn from_file(path: &Path) -> Result<Self, TrainError> {
         let name = path.display().to_string();
         let text = std::fs::read_to_string(path)
             .map_err(|error| TrainError::Unfit(format!("cannot read the configuration {name}: {error}")))?;
-        Ok(config::load(&mut self.sections_mut(), &text, &name)?)
+        // Which sections there are depends on the model; a file that does not say it right is told so below.
+        let model = text.parse::<toml_edit::DocumentMut>().ok().and_then(|file| {
+            let model = file.get("fit")?.get("model")?.as_str()?;
+            model.parse::<ModelName>().ok()
+        });
+        let mut settings = model.map_or_else(Self::default, Self::of);
+        config::load(&mut settings.sections_mut(), &text, &name)?;
+        Ok(settings)
     }
 
     /// Applies one `section.key=value`.
@@ -57,9 +78,9 @@ impl FitSettings {
         config::render(&self.sections(), comments)
     }
 
-    /// The settings as a Markdown reference, for docs/supervised.md.
+    /// The settings of all models as a Markdown reference, for docs/supervised.md.
     pub fn reference(&self) -> String {
-        config::render_reference(&self.sections())
+        config::render_reference(&[&self.fit, &self.data, &self.mlp, &self.run])
     }
 
     /// Refuses values out of their range, and those that do not go together.

@@ -30,6 +30,17 @@ pub struct Tally {
     pub correct: u64,
 }
 
+impl Part {
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+}
+
 impl Tally {
     /// Adds `other`.
     pub fn add(&mut self, other: Self) {
@@ -56,6 +67,11 @@ pub trait Task {
 
     /// The same, to be changed.
     fn parameters_mut(&mut self) -> &mut Parameters;
+
+    /// What the share of samples that came out right is called in metrics.
+    fn score(&self) -> &'static str {
+        "accuracy"
+    }
 
     /// How many samples there are of a part.
     fn samples(&self, part: Part) -> usize;

@@ -1,0 +1,60 @@
+//! What a fit came to, for people.
+
+use crate::trainer::supervised::{ClassificationReport, FitSummary, Report};
+
+use super::output::table;
+use super::train::quoted;
+
+/// Classes of a confusion matrix that a terminal has room for.
+const SHOWN_CLASSES: usize = 20;
+
+/// The summary, and what to do next.
+pub(super) fn describe(summary: &FitSummary) -> String {
+    let run = quoted(&summary.run);
+    // As this process was called, so that what is printed can be pasted.
+    let cartwheel = std::env::args().next().unwrap_or_else(|| "cartwheel".into());
+    let mut text = format!(
+        "{}: {} epochs, {} steps, {:.1} s, {:.0} samples/s",
+        summary.model, summary.epochs, summary.steps, summary.wall_s, summary.samples_per_s
+    );
+    let Some(report) = &summary.report else {
+        return text + &format!("\nstopped\n\n  go on with it     {cartwheel} fit --resume {run}");
+    };
+    let best = summary.best_epoch.unwrap_or(0);
+    if summary.early_stopped {
+        text += &format!("\nstopped early: validation was best in epoch {best}");
+    }
+    let (of_model, ask) = match report {
+        Report::Classification(report) => (classification(report, best), format!("predict {run} IMAGE.png")),
+    };
+    text + "\n"
+        + &of_model
+        + &format!(
+            "\n\n  ask it            {cartwheel} {ask}\n  its curves        {run}/learning_curve.svg, or tensorboard --logdir {run}\n  watch it          {cartwheel} watch {run}"
+        )
+}
+
+fn classification(report: &ClassificationReport, best: u64) -> String {
+    let top5 = report.top5_accuracy.map_or(String::new(), |top5| format!(", top-5 {:.2} %", 100.0 * top5));
+    let mut text = format!(
+        "{} (weights of epoch {best}): accuracy {:.2} %{top5}, loss {:.4}\n\n",
+        report.part,
+        100.0 * report.accuracy,
+        report.loss
+    );
+    let rows = report.classes.iter().map(|class| {
+        let numbers = [class.precision, class.recall, class.f1].map(|number| format!("{number:.4}"));
+        std::iter::once(class.label.clone()).chain(numbers).chain([class.support.to_string()]).collect()
+    });
+    text += &table(&["CLASS", "PRECISION", "RECALL", "F1", "SAMPLES"], rows);
+    if report.confusion.len() <= SHOWN_CLASSES {
+        let labels: Vec<&str> = report.classes.iter().map(|class| class.label.as_str()).collect();
+        let head: Vec<&str> = std::iter::once("IS \\ TAKEN FOR").chain(labels.iter().copied()).collect();
+        let rows =
+            report.confusion.iter().zip(&labels).map(|(row, label)| {
+                std::iter::once((*label).to_owned()).chain(row.iter().map(u64::to_string)).collect()
+            });
+        text += &format!("\n\n{}", table(&head, rows));
+    }
+    text
+}
