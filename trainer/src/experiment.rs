@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use cartwheel_agents::nn::{Isa, prepare_thread};
 use cartwheel_agents::{Acting, Data, Policy, PolicyError, ReplayUse};
@@ -13,9 +13,10 @@ use serde::{Deserialize, Serialize};
 use crate::TrainError;
 use crate::config::{Algo, Settings};
 use crate::events::{Callback, Event};
+use crate::memory::{in_mib, memory_bytes};
 use crate::replay::{Hindsight, Replay};
-use crate::run::{Checkpoints, Manifest, Outcome, RunDir, RunError, RunLock, default_name, write_atomic};
-use crate::session::{Plan, Session, in_mib};
+use crate::run::{Checkpoints, Manifest, OwnedRun, RunDir, RunError, finished};
+use crate::session::{Plan, Session};
 
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -153,47 +154,34 @@ impl<'a> Experiment<'a> {
     pub fn run(mut self) -> Result<Summary, TrainError> {
         prepare_thread();
         let plan = self.plan()?;
-        let (run, _lock, mut manifest) = match self.resume.take() {
+        let mut run = match self.resume.take() {
             None => self.create()?,
             Some(run) => {
-                if let Some(summary) = finished(&run)? {
+                if let Some(summary) = finished::<Summary>(&run)? {
                     let notice = "this run is finished, and is left as it is: to train its weights further, start a run with --init-from";
                     tell(&mut self.callbacks, &Event::Notice(notice));
-                    return Ok(summary);
+                    // It may lie elsewhere by now.
+                    return Ok(Summary { run: run.path().to_owned(), ..summary });
                 }
-                let lock = run.lock()?;
-                let manifest = Manifest::load(&run.manifest())?;
-                (run, lock, manifest)
+                OwnedRun::reopen(run)?
             }
         };
-        let checkpoints = Checkpoints::new(run.checkpoints(), self.settings.run.keep_checkpoints);
+        let checkpoints = Checkpoints::new(run.dir.checkpoints(), self.settings.run.keep_checkpoints);
         let checkpoint = checkpoints.load_latest()?;
-        if checkpoint.is_some() || manifest.outcome != Outcome::Running {
-            manifest.resume();
-            manifest.save(&run.manifest())?;
-        }
+        run.begin(checkpoint.is_some())?;
         let mut callbacks = std::mem::take(&mut self.callbacks);
-        self.warn_of_another_machine(&manifest, &mut callbacks);
+        self.warn_of_another_machine(&run.manifest, &mut callbacks);
         let session = Session::new(
             &self.settings,
             plan,
-            run.clone(),
+            run.dir.clone(),
             checkpoints,
             checkpoint.map(|(_, c)| c),
             callbacks,
             self.stop.clone(),
         );
         let result = session.and_then(Session::train);
-        let outcome = match &result {
-            Ok(summary) if summary.interrupted => Outcome::Interrupted,
-            Ok(_) => Outcome::Finished,
-            Err(error) => Outcome::Failed { message: error.to_string() },
-        };
-        manifest.end(outcome, result.as_ref().ok().and_then(|summary| serde_json::to_value(summary).ok()));
-        if let Err(error) = manifest.save(&run.manifest()) {
-            // The run itself is complete; what it came to must still be told.
-            tracing::warn!("{error}");
-        }
+        run.end(&result, |summary| summary.interrupted);
         result
     }
 
@@ -307,25 +295,11 @@ impl<'a> Experiment<'a> {
     }
 
     /// Makes the run's folder with its configuration.
-    fn create(&self) -> Result<(RunDir, RunLock, Manifest), TrainError> {
-        let settings = &self.settings;
-        let runs = Path::new(&settings.run.dir);
-        let (env, algo, seed) = (&settings.env.id, settings.train.algo.to_string(), settings.train.seed);
-        let mut manifest = Manifest::start(env, &algo, seed, &Isa::detect().to_string());
+    fn create(&self) -> Result<OwnedRun, RunError> {
+        let Settings { env, train, run, .. } = &self.settings;
+        let mut manifest = Manifest::start(&env.id, &train.algo.to_string(), train.seed, &Isa::detect().to_string());
         manifest.git_revision.clone_from(&self.git_revision);
-        let config = settings.to_toml(true);
-        let fill = |run: &RunDir| {
-            manifest.save(&run.manifest())?;
-            write_atomic(&run.config(), |file| std::io::Write::write_all(file, config.as_bytes()))
-                .map(drop)
-                .map_err(RunError::io("write", &run.config()))
-        };
-        let run = match &settings.run.name {
-            Some(name) => RunDir::create(runs, name, &fill)?,
-            None => RunDir::create_unique(runs, &default_name(env, &algo, seed, SystemTime::now()), &fill)?,
-        };
-        let lock = run.lock()?;
-        Ok((run, lock, manifest))
+        OwnedRun::create(Path::new(&run.dir), run.name.as_deref(), manifest, &self.settings.to_toml(true))
     }
 
     /// Bits depend on the instruction set: a run that goes on elsewhere says so.
@@ -348,16 +322,6 @@ fn tell(callbacks: &mut [Box<dyn Callback + '_>], event: &Event<'_>) {
     }
 }
 
-/// What a finished run said when it finished, at the place where it is now; nothing if it is not finished.
-fn finished(run: &RunDir) -> Result<Option<Summary>, RunError> {
-    let manifest = Manifest::load(&run.manifest())?;
-    let (Outcome::Finished, Some(result)) = (manifest.outcome, manifest.result) else { return Ok(None) };
-    let mut summary: Summary = serde_json::from_value(result)
-        .map_err(|error| RunError::Malformed { file: run.manifest(), problem: format!("its result: {error}") })?;
-    summary.run = run.path().to_owned();
-    Ok(Some(summary))
-}
-
 /// The policy of a run's folder, or of a weights file.
 pub fn initial_weights(path: &Path) -> Result<Policy, TrainError> {
     if path.is_dir() {
@@ -365,13 +329,4 @@ pub fn initial_weights(path: &Path) -> Result<Policy, TrainError> {
         return Ok(Policy::load(&run.best_weights())?);
     }
     Ok(Policy::load(path)?)
-}
-
-/// This machine's memory.
-pub(crate) fn memory_bytes() -> u64 {
-    // A system that does not tell is taken at its word when memory runs out.
-    sysinfo::System::new().map_or(u64::MAX, |mut system| {
-        system.refresh_memory();
-        system.total_memory()
-    })
 }

@@ -48,6 +48,7 @@ mod error;
 mod evaluation;
 mod events;
 mod experiment;
+mod memory;
 mod placement;
 mod progress;
 #[cfg(test)]

@@ -5,7 +5,6 @@ mod curve;
 mod evaluate;
 mod learn;
 mod learning;
-mod logs;
 mod report;
 mod watched;
 
@@ -29,14 +28,12 @@ use crate::placement::{choose_actors, measure};
 use crate::progress::Books;
 use crate::replay::{Hindsight, Replay};
 use crate::rollout::FinishedEpisode;
-use crate::run::{Checkpoints, RunDir, RunWriter};
+use crate::run::{Checkpoints, ExtraLogs, RunDir, RunWriter};
 use crate::watch::{Intervention, Shelf, Watch};
 pub(crate) use checkpoint::Checkpoint;
 pub use checkpoint::policy_at;
 use learning::Learning;
 pub(crate) use learning::fill;
-use logs::extra_logs;
-pub(crate) use report::in_mib;
 
 /// What is known about a run before it begins.
 pub(crate) struct Plan {
@@ -133,7 +130,8 @@ impl<'a> Session<'a> {
         let policy = Policy::new(observations, &plan.action_space, plan.acting.clone(), parameters);
         let stand_in = Replay::new(observations, &actions, 1, 1, None);
         let eval = &settings.eval;
-        let logs = extra_logs(settings, &run)?;
+        let wandb = settings.run.wandb.then_some(settings.run.wandb_project.as_str());
+        let logs = ExtraLogs::of(&run, settings.run.csv, wandb, &settings.to_toml(false))?;
         let mut session = Self {
             writer: match &checkpoint {
                 None => RunWriter::start(&run, &logs)?,

@@ -10,6 +10,7 @@ use crate::config::Settings;
 use crate::evaluation::Evaluation;
 use crate::events::{Event, Progress};
 use crate::experiment::{GreedyReturn, Summary};
+use crate::memory::in_mib;
 use crate::rollout::Rollout;
 use crate::run::MetricsRow;
 
@@ -129,11 +130,4 @@ impl Session<'_> {
         }
         Ok(summary)
     }
-}
-
-/// `1.5 MiB`, `2.0 GiB`
-pub(crate) fn in_mib(bytes: impl Into<u128>) -> String {
-    let bytes = bytes.into();
-    let mib = bytes as f64 / f64::from(1 << 20);
-    if mib < 1024.0 { format!("{mib:.1} MiB") } else { format!("{:.1} GiB", mib / 1024.0) }
 }

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::SystemTime;
 
 use cartwheel_agents::nn::{Device, Isa, prepare_thread, set_threads};
 use serde::{Deserialize, Serialize};
@@ -18,12 +17,8 @@ use super::settings::FitSettings;
 use super::task::{Part, Task};
 use super::{is_fit, picture};
 use crate::TrainError;
-use crate::experiment::memory_bytes;
-use crate::run::{
-    Checkpoints, ExtraLogs, Manifest, Outcome, RunDir, RunError, RunWriter, WandbRun, default_name, from_rfc3339,
-    write_atomic,
-};
-use crate::session::in_mib;
+use crate::memory::{in_mib, memory_bytes};
+use crate::run::{Checkpoints, ExtraLogs, Manifest, OwnedRun, RunDir, RunError, RunWriter, finished};
 
 /// What a fit came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -124,47 +119,33 @@ impl<'a> Fit<'a> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         set_threads(self.settings.fit.threads.unwrap_or(cores));
         if let Some(run) = &self.resume
-            && let Some(summary) = finished(run)?
+            && let Some(summary) = finished::<FitSummary>(run)?
         {
             let notice = FitEvent::Notice("this run is finished, and is left as it is");
             self.listeners.iter_mut().for_each(|listener| listener(&notice));
-            return Ok(summary);
+            // It may lie elsewhere by now.
+            return Ok(FitSummary { run: run.path().to_owned(), ..summary });
         }
         let task = self.task()?;
         self.check_memory(task.as_ref())?;
-        let (run, _lock, mut manifest) = match self.resume.take() {
+        let mut run = match self.resume.take() {
             None => self.create()?,
-            Some(run) => {
-                let lock = run.lock()?;
-                let manifest = Manifest::load(&run.manifest())?;
-                (run, lock, manifest)
-            }
+            Some(run) => OwnedRun::reopen(run)?,
         };
-        let checkpoints = Checkpoints::new(run.checkpoints(), self.settings.run.keep_checkpoints);
+        let checkpoints = Checkpoints::new(run.dir.checkpoints(), self.settings.run.keep_checkpoints);
         let checkpoint = checkpoints.load_latest::<Checkpoint>()?.map(|(_, checkpoint)| checkpoint);
-        if checkpoint.is_some() || manifest.outcome != Outcome::Running {
-            manifest.resume();
-            manifest.save(&run.manifest())?;
-        }
-        let logs = self.extra_logs(&run, &manifest)?;
-        let writer = match &checkpoint {
-            None => RunWriter::start(&run, &logs)?,
-            Some(checkpoint) => RunWriter::resume(&run, checkpoint.books.steps, checkpoint.logs, &logs)?,
-        };
+        run.begin(checkpoint.is_some())?;
         let (listeners, settings) = (std::mem::take(&mut self.listeners), &self.settings);
-        let files = (run.clone(), writer, checkpoints);
+        let wandb = settings.run.wandb.then_some(settings.run.wandb_project.as_str());
+        let logs = ExtraLogs::of(&run.dir, settings.run.csv, wandb, &settings.to_toml(false))?;
+        let writer = match &checkpoint {
+            None => RunWriter::start(&run.dir, &logs)?,
+            Some(checkpoint) => RunWriter::resume(&run.dir, checkpoint.books.steps, checkpoint.logs, &logs)?,
+        };
+        let files = (run.dir.clone(), writer, checkpoints);
         let session = Session::new(settings, task, files, checkpoint, listeners, self.stop.clone());
         let result = session.and_then(|session| train(session, settings));
-        let outcome = match &result {
-            Ok(summary) if summary.interrupted => Outcome::Interrupted,
-            Ok(_) => Outcome::Finished,
-            Err(error) => Outcome::Failed { message: error.to_string() },
-        };
-        manifest.end(outcome, result.as_ref().ok().and_then(|summary| serde_json::to_value(summary).ok()));
-        if let Err(error) = manifest.save(&run.manifest()) {
-            // The run itself is complete; what it came to must still be told.
-            tracing::warn!("{error}");
-        }
+        run.end(&result, |summary| summary.interrupted);
         result
     }
 
@@ -200,42 +181,14 @@ impl<'a> Fit<'a> {
     }
 
     /// Makes the run's folder with its configuration.
-    fn create(&self) -> Result<(RunDir, crate::run::RunLock, Manifest), TrainError> {
-        let settings = &self.settings;
-        let data = Path::new(&settings.data.dir);
+    fn create(&self) -> Result<OwnedRun, RunError> {
+        let FitSettings { fit, data, run, .. } = &self.settings;
+        let data = Path::new(&data.dir);
         let data = data.canonicalize().unwrap_or_else(|_| data.to_owned());
         let data = data.file_name().map_or("data".into(), |name| name.to_string_lossy().into_owned());
-        let (model, seed) = (settings.fit.model.to_string(), settings.fit.seed);
-        let mut manifest = Manifest::start(&data, &model, seed, &Isa::detect().to_string());
+        let mut manifest = Manifest::start(&data, &fit.model.to_string(), fit.seed, &Isa::detect().to_string());
         manifest.git_revision.clone_from(&self.git_revision);
-        let config = settings.to_toml(true);
-        let fill = |run: &RunDir| {
-            manifest.save(&run.manifest())?;
-            write_atomic(&run.config(), |file| std::io::Write::write_all(file, config.as_bytes()))
-                .map(drop)
-                .map_err(RunError::io("write", &run.config()))
-        };
-        let runs = Path::new(&settings.run.dir);
-        let run = match &settings.run.name {
-            Some(name) => RunDir::create(runs, name, &fill)?,
-            None => RunDir::create_unique(runs, &default_name(&data, &model, seed, SystemTime::now()), &fill)?,
-        };
-        let lock = run.lock()?;
-        Ok((run, lock, manifest))
-    }
-
-    fn extra_logs(&self, run: &RunDir, manifest: &Manifest) -> Result<ExtraLogs, TrainError> {
-        let settings = &self.settings;
-        let describe = || -> Result<WandbRun, TrainError> {
-            let config = toml::from_str(&settings.to_toml(false));
-            Ok(WandbRun {
-                project: settings.run.wandb_project.clone(),
-                name: run.name(),
-                config: config.map_err(|error| TrainError::Unfit(format!("settings for W&B: {error}")))?,
-                started: from_rfc3339(&manifest.started).unwrap_or_else(SystemTime::now),
-            })
-        };
-        Ok(ExtraLogs { csv: settings.run.csv, wandb: settings.run.wandb.then(describe).transpose()? })
+        OwnedRun::create(Path::new(&run.dir), run.name.as_deref(), manifest, &self.settings.to_toml(true))
     }
 }
 
@@ -287,14 +240,4 @@ fn train(mut session: Session<'_>, settings: &FitSettings) -> Result<FitSummary,
         early_stopped: end == End::EarlyStopped,
         interrupted: end == End::Stopped,
     })
-}
-
-/// What a finished run said when it finished, at the place where it is now; nothing if it is not finished.
-fn finished(run: &RunDir) -> Result<Option<FitSummary>, RunError> {
-    let manifest = Manifest::load(&run.manifest())?;
-    let (Outcome::Finished, Some(result)) = (manifest.outcome, manifest.result) else { return Ok(None) };
-    let mut summary: FitSummary = serde_json::from_value(result)
-        .map_err(|error| RunError::Malformed { file: run.manifest(), problem: format!("its result: {error}") })?;
-    summary.run = run.path().to_owned();
-    Ok(Some(summary))
 }

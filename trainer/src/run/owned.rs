@@ -1,0 +1,104 @@
+//! A run that this process writes: made or gone on with, and brought to its end.
+
+use std::fmt::Display;
+use std::io::Write as _;
+use std::path::Path;
+use std::time::SystemTime;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::atomic::write_atomic;
+use super::clock::from_rfc3339;
+use super::dir::{RunDir, default_name};
+use super::error::RunError;
+use super::lock::RunLock;
+use super::manifest::{Manifest, Outcome};
+use super::row_log::ExtraLogs;
+use super::wandb::WandbRun;
+
+/// A run's folder, locked by this process, with its manifest.
+pub(crate) struct OwnedRun {
+    pub(crate) dir: RunDir,
+    pub(crate) manifest: Manifest,
+    _lock: RunLock,
+}
+
+impl OwnedRun {
+    /// A new folder in `runs`, with the configuration that is to be run; `name` is its own, or one is made up.
+    pub(crate) fn create(runs: &Path, name: Option<&str>, manifest: Manifest, config: &str) -> Result<Self, RunError> {
+        let fill = |dir: &RunDir| {
+            manifest.save(&dir.manifest())?;
+            write_atomic(&dir.config(), |file| file.write_all(config.as_bytes()))
+                .map(drop)
+                .map_err(RunError::io("write", &dir.config()))
+        };
+        let dir = match name {
+            Some(name) => RunDir::create(runs, name, &fill)?,
+            None => {
+                let name = default_name(&manifest.env, &manifest.algo, manifest.seed, SystemTime::now());
+                RunDir::create_unique(runs, &name, &fill)?
+            }
+        };
+        let lock = dir.lock()?;
+        Ok(Self { dir, manifest, _lock: lock })
+    }
+
+    /// A run that is there.
+    pub(crate) fn reopen(dir: RunDir) -> Result<Self, RunError> {
+        let lock = dir.lock()?;
+        let manifest = Manifest::load(&dir.manifest())?;
+        Ok(Self { dir, manifest, _lock: lock })
+    }
+
+    /// Notes that it goes on: from a checkpoint, or from its beginning after it had ended.
+    pub(crate) fn begin(&mut self, from_checkpoint: bool) -> Result<(), RunError> {
+        if from_checkpoint || self.manifest.outcome != Outcome::Running {
+            self.manifest.resume();
+            self.manifest.save(&self.dir.manifest())?;
+        }
+        Ok(())
+    }
+
+    /// Notes how it ended.
+    pub(crate) fn end<S: Serialize, E: Display>(mut self, result: &Result<S, E>, interrupted: impl FnOnce(&S) -> bool) {
+        let outcome = match result {
+            Ok(summary) if interrupted(summary) => Outcome::Interrupted,
+            Ok(_) => Outcome::Finished,
+            Err(error) => Outcome::Failed { message: error.to_string() },
+        };
+        self.manifest.end(outcome, result.as_ref().ok().and_then(|summary| serde_json::to_value(summary).ok()));
+        if let Err(error) = self.manifest.save(&self.dir.manifest()) {
+            // The run itself is complete; what it came to must still be told.
+            tracing::warn!("{error}");
+        }
+    }
+}
+
+/// What a finished run said when it finished; nothing if it is not finished.
+pub(crate) fn finished<S: DeserializeOwned>(dir: &RunDir) -> Result<Option<S>, RunError> {
+    let manifest = Manifest::load(&dir.manifest())?;
+    let (Outcome::Finished, Some(result)) = (manifest.outcome, manifest.result) else { return Ok(None) };
+    serde_json::from_value(result)
+        .map(Some)
+        .map_err(|error| RunError::Malformed { file: dir.manifest(), problem: format!("its result: {error}") })
+}
+
+impl ExtraLogs {
+    /// The logs of the run in `dir` that its settings ask for; `wandb` is the project there. Sections of `config` become
+    /// nested tables, which W&B shows as `dqn.learning_rate`.
+    pub(crate) fn of(dir: &RunDir, csv: bool, wandb: Option<&str>, config: &str) -> Result<Self, RunError> {
+        let describe = |project: &str| -> Result<WandbRun, RunError> {
+            let started = Manifest::load(&dir.manifest())?.started;
+            let config = toml::from_str(config)
+                .map_err(|error| RunError::Malformed { file: dir.config(), problem: error.to_string() })?;
+            Ok(WandbRun {
+                project: project.to_owned(),
+                name: dir.name(),
+                config,
+                started: from_rfc3339(&started).unwrap_or_else(SystemTime::now),
+            })
+        };
+        Ok(Self { csv, wandb: wandb.map(describe).transpose()? })
+    }
+}
