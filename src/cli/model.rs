@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::agents::config::nearest;
 use crate::agents::models::mlp::{Init, Mlp};
+use crate::agents::models::t5::T5Config;
 use crate::agents::models::{Classifier as _, Cost};
 use crate::envs::Generator;
 use serde_json::json;
@@ -25,17 +26,26 @@ pub(crate) struct Summary {
     /// Samples of a batch.
     #[arg(long, value_name = "N", default_value_t = 64)]
     batch_size: usize,
+    /// Of models of texts: tokens that are read, and as many that are written.
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
+    sequence_length: u32,
 }
 
 /// Works out what a model costs. Needs no files.
-type Costing = fn() -> Cost;
+type Costing = fn(&Summary) -> Cost;
 
 /// The models by name.
-const MODELS: &[(&str, Costing)] = &[("mlp", mlp)];
+const MODELS: &[(&str, Costing)] = &[("mlp", mlp), ("t5-small", t5), ("t5-base", t5), ("t5-large", t5)];
 
 /// The network of 784-512-256-10.
-fn mlp() -> Cost {
+fn mlp(_: &Summary) -> Cost {
     Mlp::new(784, &[512, 256], 10, Init::Torch, &mut Generator::new(0)).cost()
+}
+
+/// The published size of this name.
+fn t5(args: &Summary) -> Cost {
+    let tokens = args.sequence_length as usize;
+    T5Config::named(&args.model).unwrap_or_default().cost(&args.model, tokens, tokens)
 }
 
 pub(crate) fn run(command: &Command, output: Output) -> Result {
@@ -46,7 +56,7 @@ pub(crate) fn run(command: &Command, output: Output) -> Result {
         let all = names().collect::<Vec<_>>().join(", ");
         return Err(Failure::usage(format!("there is no model {:?}{near}: there are {all}", args.model)));
     };
-    let cost = cost();
+    let cost = cost(args);
     // With Adam's two moments.
     let memory = cost.training_bytes(args.batch_size, 2);
     let value = json!({

@@ -239,4 +239,15 @@ fn a_model_is_summed_up_without_files() {
     assert!(value["flops"].as_u64().unwrap() > 2 * 535_000);
     let text = folder.ok("model summary mlp --batch-size 256").stdout;
     assert!(text.contains("535818 parameters") && text.contains("batches of 256"), "{text}");
+    // Published counts; what is computed grows with the texts.
+    let of = |line: &str| json(&folder.ok(&format!("model summary {line} --json")).stdout);
+    for (name, parameters) in [("t5-small", 60_506_624_u64), ("t5-base", 222_903_552), ("t5-large", 737_668_096)] {
+        let value = of(name);
+        assert_eq!((&value["parameters"], &value["bytes"]), (&parameters.into(), &(4 * parameters).into()), "{name}");
+    }
+    let [short, long] = ["t5-small --sequence-length 32", "t5-small --sequence-length 64"].map(|line| of(line));
+    let flops = |value: &Value| value["flops"].as_u64().unwrap();
+    assert!(flops(&long) > 2 * flops(&short) && flops(&long) < 3 * flops(&short));
+    assert!(long["training_bytes"].as_u64() > short["training_bytes"].as_u64());
+    folder.refused("model summary t5-bse", 2, &["t5-base"]);
 }

@@ -3,6 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `config`, `names` | `config.json`; what the tensors are called, and how many numbers there are |
+//! | `cost` | layers, numbers and operations, before anything runs |
 //! | `weights` | safetensors, one file or several, checked against the configuration |
 //! | `position`, `layers` | buckets of distances; norms, activations and attention on slices |
 //! | `model` | texts through the encoder, tokens through the decoder |
@@ -13,6 +14,7 @@
 //! `modeling_t5.py` of transformers 5.23, whose recorded outputs the tests compare with.
 
 mod config;
+mod cost;
 mod error;
 mod generate;
 mod layers;
