@@ -32,6 +32,8 @@ pub struct Cost {
     pub bytes: u64,
     /// Floating-point operations of a sample's forward pass.
     pub flops: u64,
+    /// Numbers of a sample that training holds at once: what the backward pass needs, and gradients.
+    pub held: u64,
 }
 
 impl Cost {
@@ -39,15 +41,20 @@ impl Cost {
     pub fn new(model: impl Into<String>, input: Vec<usize>, layers: Vec<LayerCost>) -> Self {
         let parameters = layers.iter().map(|layer| layer.parameters).sum();
         let flops = layers.iter().map(|layer| layer.flops).sum();
-        Self { model: model.into(), input, layers, parameters, bytes: 4 * parameters, flops }
+        let numbers = |shape: &[usize]| shape.iter().product::<usize>() as u64;
+        // What comes into and out of each layer, with its gradient.
+        let held = 2 * numbers(&input) + 4 * layers.iter().map(|layer| numbers(&layer.output)).sum::<u64>();
+        Self { model: model.into(), input, layers, parameters, bytes: 4 * parameters, flops, held }
+    }
+
+    /// The same of a model that holds so many numbers of a sample in training.
+    pub fn holding(self, held: u64) -> Self {
+        Self { held, ..self }
     }
 
     /// Bytes that training on batches of `batch` samples takes, about: weights, their gradients and `moments` numbers of each in
-    /// the optimizer; and of each sample what comes into and out of each layer, with its gradient.
+    /// the optimizer; and what is held of each sample.
     pub fn training_bytes(&self, batch: usize, moments: u64) -> u64 {
-        let numbers = |shape: &[usize]| shape.iter().product::<usize>() as u64;
-        let activations: u64 = self.layers.iter().map(|layer| numbers(&layer.output)).sum();
-        let sample = 2 * numbers(&self.input) + 4 * activations;
-        self.bytes * (2 + moments) + 4 * sample * batch as u64
+        self.bytes * (2 + moments) + 4 * self.held * batch as u64
     }
 }

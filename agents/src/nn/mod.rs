@@ -42,6 +42,7 @@ mod passes;
 mod product;
 mod real;
 mod simd;
+mod spread;
 mod stock;
 mod tensors_differ;
 mod weights;

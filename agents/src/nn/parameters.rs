@@ -17,6 +17,8 @@ pub struct Parameter<E: Real = f32> {
     name: Arc<str>,
     shape: Arc<[usize]>,
     trained: bool,
+    /// Whether it is a whole number, which files hold as one.
+    counts: bool,
     values: Arc<Vec<E>>,
     /// Stands for the parameter in dfdx's gradients, and is empty: dfdx does not lend out what is in a tensor, and kernels
     /// read the numbers where they are.
@@ -37,6 +39,11 @@ impl<E: Real> Parameter<E> {
     /// Whether it is learnt; what is not, such as the statistics of a batch norm, is a buffer.
     pub fn is_trained(&self) -> bool {
         self.trained
+    }
+
+    /// The type of its numbers in a file.
+    fn dtype(&self) -> safetensors::Dtype {
+        if self.counts { safetensors::Dtype::I64 } else { E::DTYPE }
     }
 
     /// Its numbers, row-major.
@@ -78,7 +85,7 @@ impl<E: Real> Parameters<E> {
     /// # Panics
     /// If there are not as many numbers as the shape says.
     pub fn add(&mut self, name: impl Into<String>, shape: &[usize], values: Vec<E>) -> ParameterId {
-        self.push(name.into(), shape, values, true)
+        self.push(name.into(), shape, values, true, false)
     }
 
     /// Adds a tensor that is kept with the others but not learnt.
@@ -86,14 +93,19 @@ impl<E: Real> Parameters<E> {
     /// # Panics
     /// If there are not as many numbers as the shape says.
     pub fn add_buffer(&mut self, name: impl Into<String>, shape: &[usize], values: Vec<E>) -> ParameterId {
-        self.push(name.into(), shape, values, false)
+        self.push(name.into(), shape, values, false, false)
     }
 
-    fn push(&mut self, name: String, shape: &[usize], values: Vec<E>, trained: bool) -> ParameterId {
+    /// Adds a whole number that counts something, from 0, such as a batch norm's `num_batches_tracked`: files hold it in 64 bits.
+    pub fn add_counter(&mut self, name: impl Into<String>) -> ParameterId {
+        self.push(name.into(), &[], vec![E::zero()], false, true)
+    }
+
+    fn push(&mut self, name: String, shape: &[usize], values: Vec<E>, trained: bool, counts: bool) -> ParameterId {
         assert_eq!(values.len(), shape.iter().product::<usize>(), "{name} has another number of values than its shape");
         let key = dfdx::prelude::TensorFromVec::tensor_from_vec(&self.device, Vec::new(), (0,));
         let (name, shape, values) = (name.into(), shape.into(), Arc::new(values));
-        self.all.push(Parameter { name, shape, trained, values, key });
+        self.all.push(Parameter { name, shape, trained, counts, values, key });
         ParameterId(self.all.len() - 1)
     }
 
@@ -157,13 +169,16 @@ impl<E: Real> Parameters<E> {
             .all
             .iter()
             .map(|parameter| {
+                if parameter.counts {
+                    return parameter.values.iter().flat_map(|value| (value.wide() as i64).to_le_bytes()).collect();
+                }
                 let mut bytes = Vec::with_capacity(parameter.values.len() * size_of::<E>());
                 parameter.values.iter().for_each(|value| value.write_le(&mut bytes));
                 bytes
             })
             .collect();
         let views = self.all.iter().zip(&bytes).map(|(parameter, bytes)| {
-            let view = TensorView::new(E::DTYPE, parameter.shape.to_vec(), bytes);
+            let view = TensorView::new(parameter.dtype(), parameter.shape.to_vec(), bytes);
             (parameter.name(), view.expect("a shape's product is the number of its values"))
         });
         safetensors::serialize(views, Some(metadata)).expect("serializing to memory does not fail")
@@ -189,7 +204,13 @@ impl<E: Real> Parameters<E> {
         }
         for parameter in &mut self.all {
             if let Some((_, view)) = found.iter().find(|(name, _)| **name == *parameter.name) {
-                parameter.values = Arc::new(E::read_le(view.data()));
+                parameter.values = Arc::new(match parameter.counts {
+                    true => {
+                        let counts = view.data().as_chunks::<8>().0.iter();
+                        counts.map(|bytes| E::of(i64::from_le_bytes(*bytes) as f64)).collect()
+                    }
+                    false => E::read_le(view.data()),
+                });
             }
         }
         Ok(header.metadata().clone().unwrap_or_default())
@@ -201,9 +222,9 @@ impl<E: Real> Parameters<E> {
         for parameter in &self.all {
             match known.get(parameter.name()) {
                 None => differ.missing.push((parameter.name().to_owned(), parameter.shape.to_vec())),
-                Some(view) if *view.shape() != *parameter.shape || view.dtype() != E::DTYPE => {
+                Some(view) if *view.shape() != *parameter.shape || view.dtype() != parameter.dtype() => {
                     let stands = format!("{:?} of {:?}", view.shape(), view.dtype());
-                    let wanted = format!("{:?} of {:?}", parameter.shape, E::DTYPE);
+                    let wanted = format!("{:?} of {:?}", parameter.shape, parameter.dtype());
                     differ.other.push((parameter.name().to_owned(), wanted, stands));
                 }
                 Some(_) => {}

@@ -70,9 +70,17 @@ impl<'a, E> Matrix<'a, E> {
 /// # Panics
 /// If the sizes do not fit.
 pub fn product<E: Real>(a: Matrix<'_, E>, b: Matrix<'_, E>, to: &mut [E], add: bool) {
+    let work = a.rows.saturating_mul(b.columns).saturating_mul(a.columns);
+    product_over(a, b, to, add, if work >= WORTH_THREADS { threads() } else { 1 });
+}
+
+/// [`product`] over so many threads: 1 where threads have a part of the work each already.
+///
+/// # Panics
+/// If the sizes do not fit.
+pub(super) fn product_over<E: Real>(a: Matrix<'_, E>, b: Matrix<'_, E>, to: &mut [E], add: bool, threads: usize) {
     let (m, n, k) = (a.rows, b.columns, a.columns);
     assert!(k == b.rows && m.checked_mul(n) == Some(to.len()), "the sizes of a matrix product do not fit");
-    let threads = if m.saturating_mul(n).saturating_mul(k) >= WORTH_THREADS { threads() } else { 1 };
     let parallelism = if threads > 1 { gemm::Parallelism::Rayon(threads) } else { gemm::Parallelism::None };
     let stride = |stride: usize| stride as isize;
     // SAFETY: all three matrices lie within their slices (checked by `new` and above), and `to` overlaps neither.

@@ -1,7 +1,8 @@
 //! Operations of supervised models on dfdx's tape, one a file, each with a hand-written backward pass.
 //!
-//! Activations are dfdx tensors of rows and columns, `Tensor<(usize, usize), E, Cpu, T>`; images are NHWC, a row a pixel. An
-//! operation takes an activation with its tape and the [`Parameter`](super::Parameter)s that it uses, and hands the tape on:
+//! Activations are dfdx tensors of rows and columns, `Tensor<(usize, usize), E, Cpu, T>`. An operation takes an activation with
+//! its tape and the [`Parameter`](super::Parameter)s that it uses, and hands the tape on. Images, and what convolutions make of
+//! them, are NHWC in a [`Map`], which operations share instead of copying it, and come with the tape beside them.
 //!
 //! ```
 //! use cartwheel_agents::nn::{Gradients, Parameters, ops};
@@ -17,12 +18,20 @@
 //! # Ok::<(), cartwheel_agents::nn::DeviceError>(())
 //! ```
 
+mod batch_norm;
+mod conv2d;
 mod cross_entropy;
 mod linear;
+mod map;
+mod pool;
 mod relu;
 
+pub use batch_norm::{EPS, Moments, batch_norm, folded};
+pub use conv2d::{FoldedConv, Window, conv2d};
 pub use cross_entropy::{Targets, softmax, softmax_cross_entropy};
 pub use linear::{Then, input_linear, linear};
+pub use map::Map;
+pub use pool::{average_pool, max_pool};
 pub use relu::relu;
 
 use dfdx::prelude::{Cpu, CpuError, Gradients, HasShape as _, Shape, Storage, Tensor};
@@ -51,9 +60,9 @@ pub(super) fn take_gradient<E: Real, S: Shape>(
 #[cfg(test)]
 pub(crate) mod testing {
     use cartwheel_envs::Generator;
-    use dfdx::prelude::{AsArray as _, Cpu, OwnedTape, Rank0, Tensor, TensorFromVec as _};
+    use dfdx::prelude::{AsArray as _, Cpu, OwnedTape, Rank0, Tape, Tensor, TensorFromVec as _};
 
-    use super::Rows;
+    use super::{Map, Rows, values};
     use crate::nn::{Gradients, Parameters};
 
     /// A graph from an activation to a scalar.
@@ -63,6 +72,22 @@ pub(crate) mod testing {
     /// `count` numbers from -1 to 1.
     pub(crate) fn random(rng: &mut Generator, count: usize) -> Vec<f64> {
         (0..count).map(|_| rng.uniform(-1.0, 1.0)).collect()
+    }
+
+    /// Rows as a map whose gradient is handed back to them.
+    pub(crate) fn map<T: Tape<f64, Cpu>>(
+        x: &Tensor<(usize, usize), f64, Cpu>,
+        shape: [usize; 4],
+        tape: &mut T,
+    ) -> Map<f64> {
+        let map = Map::made(values(x), shape);
+        let (x, key) = (x.clone(), map.without_values());
+        tape.add_backward_op(move |gradients| {
+            let slope = key.take_gradient(gradients)?;
+            gradients.get_or_alloc_mut(&x)?.iter_mut().zip(slope).for_each(|(to, slope)| *to += slope);
+            Ok(())
+        });
+        map
     }
 
     /// Holds the gradients of `graph` by each parameter and by its input to central differences, in f64.

@@ -1,0 +1,53 @@
+//! A residual network as a classifier.
+
+use super::ResNet;
+use crate::models::{Classifier, Cost, Pass};
+use crate::nn::ops::Targets;
+use crate::nn::{DeviceError, Gradients, Parameters};
+
+/// Pictures that are looked at together: what they become has to fit into memory.
+const TOGETHER: usize = 8;
+
+impl Classifier for ResNet {
+    fn parameters(&self) -> &Parameters {
+        self.parameters()
+    }
+
+    fn parameters_mut(&mut self) -> &mut Parameters {
+        self.parameters_mut()
+    }
+
+    fn inputs(&self) -> usize {
+        self.size[0] * self.size[1] * self.config.channels
+    }
+
+    fn classes(&self) -> usize {
+        self.config.classes
+    }
+
+    fn logits(&self, x: Vec<f32>) -> Result<Vec<f32>, DeviceError> {
+        // Small pictures go in larger numbers, or threads would wait for each other all the time.
+        let together = (TOGETHER * 224 * 224 * 3).div_ceil(self.inputs().max(1)).max(1);
+        let parts = x.chunks((together * self.inputs()).max(1));
+        Ok(parts.flat_map(|part| self.logits_of(part.to_vec())).collect())
+    }
+
+    fn learn(
+        &mut self,
+        x: Vec<f32>,
+        gradients: &mut Gradients,
+        targets: Targets<'_>,
+        label_smoothing: f64,
+        divisor: f64,
+    ) -> Result<Pass, DeviceError> {
+        self.learn_from(x, gradients, targets, label_smoothing, divisor).map(Pass::from)
+    }
+
+    fn not_finite(&self, x: Vec<f32>) -> Result<Option<String>, DeviceError> {
+        self.first_not_finite(x)
+    }
+
+    fn cost(&self) -> Cost {
+        self.layers_cost()
+    }
+}

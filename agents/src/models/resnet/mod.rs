@@ -1,0 +1,95 @@
+//! Residual networks (He et al. 2015), v1.5 as torchvision's: the stride of a bottleneck is in its middle convolution.
+//!
+//! | | |
+//! |---|---|
+//! | `resnet18`, `resnet34`, `resnet50`, `resnet101` | torchvision's, tensor for tensor: its files load as they are |
+//! | `resnet8`, `resnet20` | the paper's §4.2 for small pictures: three stages of 16, 32 and 64 channels after a convolution of 3 × 3; where a block changes size its shortcut is a convolution of 1 × 1 (the paper's B) |
+//!
+//! Pictures are NHWC. In training batch norms take the moments of the batch and move the running ones; in use they are folded into
+//! the convolutions, and biases, shortcuts and rectifiers into their products.
+
+mod build;
+mod classify;
+mod config;
+mod cost;
+mod folded;
+mod train;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::OnceLock;
+
+use crate::nn::ops::Window;
+use crate::nn::{ParameterId, Parameters, Real};
+
+pub use config::{Block, ResNetConfig, Stem};
+
+use folded::Folded;
+
+/// See the module's documentation.
+#[derive(Clone, Debug)]
+pub struct ResNet<E: Real = f32> {
+    config: ResNetConfig,
+    parameters: Parameters<E>,
+    layout: Layout,
+    /// Rows and columns of a picture; any will do, but for the smallest.
+    size: [usize; 2],
+    /// The weights for use, made when they are first asked for.
+    folded: OnceLock<Folded<E>>,
+}
+
+/// Which parameters are whose.
+#[derive(Clone, Debug)]
+struct Layout {
+    stem: Unit,
+    blocks: Vec<Residual>,
+    weight: ParameterId,
+    bias: ParameterId,
+}
+
+/// A block: what comes out of the units is added to the shortcut.
+#[derive(Clone, Debug)]
+struct Residual {
+    units: Vec<Unit>,
+    shortcut: Option<Unit>,
+}
+
+/// A convolution and the batch norm after it.
+#[derive(Clone, Debug)]
+struct Unit {
+    /// Names of both.
+    names: [String; 2],
+    window: Window,
+    /// Outputs, inputs, and rows of the kernel.
+    sizes: [usize; 3],
+    conv: ParameterId,
+    weight: ParameterId,
+    bias: ParameterId,
+    running_mean: ParameterId,
+    running_var: ParameterId,
+    num_batches_tracked: ParameterId,
+}
+
+impl<E: Real> ResNet<E> {
+    /// Its shape.
+    pub fn config(&self) -> &ResNetConfig {
+        &self.config
+    }
+
+    /// Rows and columns of the pictures it is shown.
+    pub fn size(&self) -> [usize; 2] {
+        self.size
+    }
+
+    /// Its parameters and buffers.
+    pub fn parameters(&self) -> &Parameters<E> {
+        &self.parameters
+    }
+
+    /// The same, to be changed.
+    pub fn parameters_mut(&mut self) -> &mut Parameters<E> {
+        self.folded = OnceLock::new();
+        &mut self.parameters
+    }
+}

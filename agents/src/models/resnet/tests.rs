@@ -1,0 +1,222 @@
+//! Against torchvision: tests/data/resnet/resnet.py.
+
+use std::collections::HashMap;
+
+use cartwheel_envs::Generator;
+use serde_json::Value;
+
+use super::*;
+use crate::models::Classifier as _;
+use crate::nn::Gradients;
+use crate::nn::ops::Targets;
+use crate::nn::optim::{Decay, Rule, Solver};
+
+fn recorded() -> Value {
+    serde_json::from_str(include_str!("../../../../tests/data/resnet/resnet.json")).expect("JSON")
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().expect("a list").iter().filter_map(Value::as_f64).collect()
+}
+
+/// SplitMix64, from -1 to 1.
+fn uniform(seed: u64, count: usize) -> Vec<f64> {
+    let draw = |k: u64| {
+        let z = seed.wrapping_add((k + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        2.0 * ((z ^ (z >> 31)) >> 11) as f64 * 2.0_f64.powi(-53) - 1.0
+    };
+    (0..count as u64).map(draw).collect()
+}
+
+/// The network of a case with weights of `seed`, and its pictures: images × channels × rows × columns in the file.
+fn case<E: Real>(case: &Value, classes: usize, seed: u64) -> (ResNet<E>, Vec<E>) {
+    let name = case["model"].as_str().expect("a name");
+    let shape: Vec<usize> = numbers(&case["shape"]).iter().map(|x| *x as usize).collect();
+    let config = ResNetConfig::named(name, shape[1], classes).expect("a network");
+    let mut model = ResNet::<E>::new(config, [shape[2], shape[3]], &mut Generator::new(0));
+    let drawn = |name: &str| !name.ends_with("num_batches_tracked");
+    let own = |parameter: &&mut crate::nn::Parameter<E>| drawn(parameter.name());
+    let all = uniform(seed, model.parameters().iter().filter(|p| drawn(p.name())).map(|p| p.values().len()).sum());
+    let mut rest = all.as_slice();
+    for parameter in model.parameters_mut().iter_mut().filter(own) {
+        let (name, shape) = (parameter.name().to_owned(), parameter.shape().to_vec());
+        let (numbers, after) = rest.split_at(parameter.values().len());
+        rest = after;
+        let bound = (6.0 / shape[1..].iter().product::<usize>() as f64).sqrt();
+        for (value, u) in parameter.values_mut().iter_mut().zip(numbers) {
+            *value = E::of(match &name {
+                name if name.ends_with("running_var") => 1.0 + 0.5 * u,
+                _ if shape.len() > 1 => u * bound,
+                name if name.ends_with("weight") => 0.5 + 0.1 * u,
+                _ => 0.1 * u,
+            });
+        }
+    }
+    let pictures = uniform(seed + 1, shape.iter().product()).into_iter().map(E::of).collect();
+    (model, pictures)
+}
+
+#[test]
+fn parameters_are_as_many_as_torchvisions_and_have_its_names() {
+    let known =
+        [("resnet18", 11_689_512), ("resnet34", 21_797_672), ("resnet50", 25_557_032), ("resnet101", 44_549_160)];
+    for (name, count) in known {
+        let config = ResNetConfig::named(name, 3, 1000).expect("a network");
+        let model = ResNet::<f32>::new(config.clone(), [224, 224], &mut Generator::new(0));
+        let cost = model.layers_cost();
+        assert_eq!((model.parameters().count(), cost.parameters, cost.bytes), (count, count as u64, 4 * count as u64));
+        let shapes: HashMap<String, Vec<usize>> =
+            model.parameters().iter().map(|p| (p.name().to_owned(), p.shape().to_vec())).collect();
+        assert_eq!(ResNetConfig::of_tensors(&shapes), Some(config));
+    }
+    // torchvision says 4.089 G multiplications of ResNet-50 (`_ops`).
+    let config = ResNetConfig::named("resnet50", 3, 1000).expect("a network");
+    let model = ResNet::<f32>::new(config, [224, 224], &mut Generator::new(0));
+    let products: u64 = model
+        .layers_cost()
+        .layers
+        .iter()
+        .filter(|layer| layer.kind != "BatchNorm2d")
+        .map(|layer| layer.flops / 2)
+        .sum();
+    assert_eq!(products / 1_000_000, 4089);
+    let names: Vec<_> = model.parameters().iter().take(7).map(|p| p.name().to_owned()).collect();
+    assert_eq!(names[1..5], ["bn1.weight", "bn1.bias", "bn1.running_mean", "bn1.running_var"]);
+    assert_eq!((names[0].as_str(), names[5].as_str()), ("conv1.weight", "bn1.num_batches_tracked"));
+    assert!(model.parameters().named("layer4.2.conv3.weight").is_some());
+    assert!(model.parameters().named("layer1.0.downsample.1.running_var").is_some());
+    assert_eq!(ResNetConfig::named("resnet9", 3, 10), None);
+}
+
+#[test]
+fn weights_begin_as_kaimings() {
+    let config = ResNetConfig::named("resnet8", 1, 10).expect("a network");
+    let model = ResNet::<f64>::new(config, [8, 8], &mut Generator::new(1));
+    let of = |name: &str| model.parameters().named(name).expect("it is there").values();
+    let weights = of("layer3.0.conv2.weight");
+    let square = weights.iter().map(|x| x * x).sum::<f64>() / weights.len() as f64;
+    assert!((square - 2.0 / (64.0 * 9.0)).abs() < 1e-4, "{square}");
+    assert!(of("bn1.weight").iter().all(|x| *x == 1.0) && of("bn1.bias").iter().all(|x| *x == 0.0));
+    assert!(of("fc.weight").iter().all(|x| x.abs() <= 0.125));
+}
+
+#[test]
+fn logits_are_torchvisions() {
+    for case in recorded()["logits"].as_array().expect("a list") {
+        let (model, pictures) = self::case::<f32>(case, 1000, 1);
+        let expected = numbers(&case["logits"]);
+        let got = model.logits(pictures).expect("the processor works");
+        let worst = got.iter().zip(&expected).map(|(a, b)| (f64::from(*a) - b).abs()).fold(0.0, f64::max);
+        assert!(got.len() == expected.len() && worst < 1e-4, "{}: {worst}", case["model"]);
+    }
+}
+
+/// Holds a tensor to its norm and eight of its numbers.
+#[track_caller]
+fn is_sample(name: &str, values: &[f64], expected: &Value, within: f64) {
+    let norm = expected["norm"].as_f64().expect("a number");
+    let own = values.iter().map(|x| x * x).sum::<f64>().sqrt();
+    assert!((own - norm).abs() <= within * norm, "{name}: the norm is {own}, {norm} expected");
+    for (i, expected) in numbers(&expected["values"]).into_iter().enumerate() {
+        let got = values[values.len() * i / 8];
+        assert!((got - expected).abs() <= within * norm, "{name}: {got} is not {expected}");
+    }
+}
+
+#[test]
+fn gradients_of_all_layers_are_torchs_in_64_bits() {
+    for case in recorded()["gradients"].as_array().expect("a list") {
+        let classes = case["classes"].as_u64().expect("a number") as usize;
+        let (mut model, pictures) = self::case::<f64>(case, classes, 3);
+        let labels: Vec<u32> = numbers(&case["labels"]).iter().map(|x| *x as u32).collect();
+        let mut gradients = Gradients::new(model.parameters());
+        let targets = Targets::Classes(&labels);
+        let (loss, _) =
+            model.learn_from(pictures, &mut gradients, targets, 0.1, labels.len() as f64).expect("the processor works");
+        let expected = case["loss"].as_f64().expect("a number");
+        assert!((loss - expected).abs() < 1e-12 * expected.abs().max(1.0), "{loss} is not {expected}");
+        for (name, expected) in case["gradients"].as_object().expect("an object") {
+            let parameter = model.parameters().named(name).expect("the same names");
+            is_sample(name, gradients.of(parameter).expect("memory"), expected, 1e-9);
+        }
+        for (name, expected) in case["running"].as_object().expect("an object") {
+            is_sample(name, model.parameters().named(name).expect("the same names").values(), expected, 1e-12);
+        }
+    }
+}
+
+#[test]
+fn five_steps_are_torchs() {
+    for case in recorded()["steps"].as_array().expect("a list") {
+        match case["bits"].as_u64() {
+            Some(32) => five_steps::<f32>(case, 1e-3, 2e-2),
+            _ => five_steps::<f64>(case, 1e-3, 1e-2),
+        }
+    }
+}
+
+fn five_steps<E: Real>(case: &Value, within: f64, statistics_within: f64) {
+    let (mut model, pictures) = self::case::<E>(case, 10, 5);
+    let labels: Vec<u32> = numbers(&case["labels"]).iter().map(|x| *x as u32).collect();
+    let rule = Rule::Sgd { momentum: 0.9, nesterov: false };
+    let mut solver = Solver::new(rule, Decay::L2, 1e-4, true, model.parameters());
+    let mut gradients = Gradients::new(model.parameters());
+    for (step, expected) in numbers(&case["losses"]).into_iter().enumerate() {
+        gradients.zero(model.parameters()).expect("memory");
+        let (targets, count) = (Targets::Classes(&labels), labels.len() as f64);
+        let learnt = model.learn_from(pictures.clone(), &mut gradients, targets, 0.0, count);
+        let loss = learnt.expect("the processor works").0.wide();
+        let rate = case["learning_rate"].as_f64().expect("a number");
+        solver.step(model.parameters_mut(), &mut gradients, rate).expect("memory");
+        assert!((loss - expected).abs() < within * expected, "{}, {step}: {loss} {expected}", case["model"]);
+    }
+    for (name, expected) in case["after"].as_object().expect("an object") {
+        let values = model.parameters().named(name).expect("the same names").values();
+        let values: Vec<f64> = values.iter().map(|x| x.wide()).collect();
+        if name.ends_with("num_batches_tracked") {
+            assert_eq!(values, [5.0]);
+        } else {
+            is_sample(name, &values, expected, statistics_within);
+        }
+    }
+}
+
+#[test]
+fn the_layer_that_is_not_finite_is_named() {
+    let config = ResNetConfig::named("resnet8", 1, 3).expect("a network");
+    let mut model = ResNet::<f32>::new(config, [8, 8], &mut Generator::new(2));
+    let x: Vec<f32> = uniform(1, 128).iter().map(|x| *x as f32).collect();
+    assert_eq!(model.not_finite(x.clone()).expect("works"), None);
+    assert_eq!(model.not_finite(vec![f32::NAN; 64]).expect("works").as_deref(), Some("the input"));
+    let weight = model.layout.blocks[1].units[1].conv;
+    model.parameters_mut().get_mut(weight).values_mut()[0] = f32::NAN;
+    assert_eq!(model.not_finite(x).expect("works").as_deref(), Some("layer2.0.conv2"));
+}
+
+/// A file is torchvision's, tensor for tensor, and reads back; the weights for use are made anew when others are loaded.
+#[test]
+fn files_hold_counts_as_whole_numbers_and_read_back() {
+    let config = ResNetConfig::named("resnet8", 1, 3).expect("a network");
+    let [mut first, mut second] =
+        [1, 2].map(|seed| ResNet::<f32>::new(config.clone(), [8, 8], &mut Generator::new(seed)));
+    let x: Vec<f32> = uniform(1, 128).iter().map(|x| *x as f32).collect();
+    let mut gradients = Gradients::new(first.parameters());
+    first.learn(x.clone(), &mut gradients, Targets::Classes(&[0, 2]), 0.0, 2.0).expect("works");
+    let bytes = first.parameters().to_safetensors(HashMap::new());
+    let file = safetensors::SafeTensors::deserialize(&bytes).expect("a file");
+    let count = file.tensor("layer1.0.bn2.num_batches_tracked").expect("it is there");
+    assert_eq!(
+        (count.dtype(), count.shape(), count.data()),
+        (safetensors::Dtype::I64, &[][..], &1_i64.to_le_bytes()[..])
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.safetensors");
+    std::fs::write(&path, &bytes).expect("a file");
+    let before = second.logits(x.clone()).expect("works");
+    second.parameters_mut().load_safetensors(&path).expect("the same network");
+    let after = second.logits(x.clone()).expect("works");
+    assert!(before != after && after == first.logits(x).expect("works"));
+    assert_eq!(second.parameters().named("bn1.num_batches_tracked").expect("it is there").values(), [1.0]);
+}

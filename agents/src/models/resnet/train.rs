@@ -1,0 +1,117 @@
+//! The forward pass in training, on the tape.
+
+use dfdx::prelude::{AsArray as _, Cpu, PutTape as _, SplitTape as _, Tape};
+
+use super::{ResNet, Stem, Unit};
+use crate::models::Pass;
+use crate::nn::ops::{self, Map, Moments, Rows, Targets, Then};
+use crate::nn::{DeviceError, Gradients, Real};
+
+/// What a batch norm was shown.
+type Seen<'a> = (&'a Unit, Moments);
+
+impl<E: Real> ResNet<E> {
+    /// The logits of `x`, normalized by its own moments; `look` is shown the name and the output of each layer.
+    fn forward<'a, T: Tape<E, Cpu>>(
+        &'a self,
+        x: &Map<E>,
+        mut tape: T,
+        seen: &mut Vec<Seen<'a>>,
+        look: &mut dyn FnMut(&str, &[E]),
+    ) -> Result<Rows<E, T>, DeviceError> {
+        let mut unit = |unit: &'a Unit, x: &Map<E>, residual: Option<&Map<E>>, then: Then, tape: &mut T| {
+            let of = |id| self.parameters.get(id);
+            let [conv, bn] = &unit.names;
+            let y = ops::conv2d(x, of(unit.conv), unit.window, tape);
+            look(conv, y.values());
+            let (y, moments) = ops::batch_norm(&y, of(unit.weight), of(unit.bias), residual, then, tape);
+            look(bn, y.values());
+            seen.push((unit, moments));
+            y
+        };
+        let mut y = unit(&self.layout.stem, x, None, Then::Relu, &mut tape);
+        if self.config.stem == Stem::ImageNet {
+            y = ops::max_pool(&y, &mut tape);
+        }
+        for block in &self.layout.blocks {
+            let shortcut = match &block.shortcut {
+                Some(shortcut) => unit(shortcut, &y, None, Then::Nothing, &mut tape),
+                None => y.clone(),
+            };
+            if let [inner @ .., last] = block.units.as_slice() {
+                for inner in inner {
+                    y = unit(inner, &y, None, Then::Relu, &mut tape);
+                }
+                y = unit(last, &y, Some(&shortcut), Then::Relu, &mut tape);
+            }
+        }
+        let features = ops::average_pool(&y, tape);
+        let of = |id| self.parameters.get(id);
+        let logits = ops::linear(features, of(self.layout.weight), Some(of(self.layout.bias)), Then::Nothing)?;
+        look("fc", &ops::values(&logits));
+        Ok(logits)
+    }
+
+    /// Adds the gradient of the cross entropy of the pictures `x` to `gradients`, and moves the running statistics: see
+    /// [`softmax_cross_entropy`](ops::softmax_cross_entropy) for the last three.
+    ///
+    /// # Errors
+    /// If the device fails.
+    ///
+    /// # Panics
+    /// If sizes do not fit.
+    pub fn learn_from(
+        &mut self,
+        x: Vec<E>,
+        gradients: &mut Gradients<E>,
+        targets: Targets<'_, E>,
+        label_smoothing: f64,
+        divisor: f64,
+    ) -> Result<(E, Vec<E>), DeviceError> {
+        let x = self.pictures(x);
+        let tape = gradients.tape(self.parameters.device());
+        let mut seen = Vec::new();
+        let (logits, tape) = self.forward(&x, tape, &mut seen, &mut |_, _| {})?.split_tape();
+        let values = ops::values(&logits);
+        let loss = ops::softmax_cross_entropy(logits.put_tape(tape), targets, label_smoothing, divisor)?;
+        let value = loss.array();
+        let moved: Vec<_> = seen
+            .into_iter()
+            .map(|(unit, moments)| ([unit.running_mean, unit.running_var, unit.num_batches_tracked], moments))
+            .collect();
+        gradients.backward(loss)?;
+        for ([mean, variance, count], moments) in moved {
+            let mut means = self.parameters.get(mean).values().to_vec();
+            moments.update(&mut means, self.parameters.get_mut(variance).values_mut());
+            self.parameters.get_mut(mean).values_mut().copy_from_slice(&means);
+            self.parameters.get_mut(count).values_mut().iter_mut().for_each(|count| *count += E::one());
+        }
+        self.folded = std::sync::OnceLock::new();
+        Ok((value, values))
+    }
+
+    /// The first layer whose output for the pictures `x` is not finite, in training.
+    pub(super) fn first_not_finite(&self, x: Vec<E>) -> Result<Option<String>, DeviceError> {
+        let mut first = x.iter().any(|x| !x.is_finite()).then(|| "the input".to_owned());
+        let x = self.pictures(x);
+        self.forward(&x, dfdx::prelude::NoneTape, &mut Vec::new(), &mut |name, y| {
+            if first.is_none() && y.iter().any(|y| !y.is_finite()) {
+                first = Some(name.to_owned());
+            }
+        })?;
+        Ok(first)
+    }
+
+    /// The pictures `x` as a map.
+    pub(super) fn pictures(&self, x: Vec<E>) -> Map<E> {
+        let ([rows, columns], channels) = (self.size, self.config.channels);
+        let count = x.len() / (rows * columns * channels).max(1);
+        Map::data(x, [count, rows, columns, channels])
+    }
+}
+
+impl From<(f32, Vec<f32>)> for Pass {
+    fn from((loss, logits): (f32, Vec<f32>)) -> Self {
+        Self { loss, logits }
+    }
+}

@@ -1,0 +1,265 @@
+//! Batch normalization (Ioffe & Szegedy 2015) of NHWC maps, with what follows it in a residual network.
+
+use dfdx::prelude::{Cpu, Tape};
+
+use super::Map;
+use super::linear::Then;
+use super::relu::close;
+use crate::nn::gradients::buffer;
+use crate::nn::matmul::vectorized;
+use crate::nn::spread::spread;
+use crate::nn::{Isa, Parameter, Real};
+
+/// Added to variances: PyTorch's default.
+pub const EPS: f64 = 1e-5;
+/// Rows whose sums are taken together, by one thread.
+const ROWS: usize = 1024;
+
+/// Mean and variance of each channel of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moments {
+    /// Pixels that they are of.
+    pub count: usize,
+    /// The means.
+    pub mean: Vec<f64>,
+    /// The variances, of the batch itself (biased).
+    pub variance: Vec<f64>,
+}
+
+impl Moments {
+    /// Of the channels of `x`. Sums are 64-bit, in parts that do not depend on the number of threads.
+    pub fn of<E: Real>(x: &Map<E>) -> Self {
+        let (channels, count) = (x.channels(), x.values().len() / x.channels().max(1));
+        // Sums of what lies beside a first pixel do not cancel each other where the mean is large.
+        let middle: Vec<f64> = x.values().iter().take(channels).map(|x| x.wide()).collect();
+        let [sums, squares] = sums(x.values(), channels, |part, [sums, squares]| {
+            moments(Isa::detect(), part, &middle, sums, squares);
+        });
+        let n = count.max(1) as f64;
+        let mean = |channel: usize| sums[channel] / n;
+        Self {
+            count,
+            mean: (0..channels).map(|channel| middle[channel] + mean(channel)).collect(),
+            variance: (0..channels).map(|channel| (squares[channel] / n - mean(channel).powi(2)).max(0.0)).collect(),
+        }
+    }
+
+    /// Moves running statistics a tenth of the way to these, as PyTorch does: to the unbiased variance.
+    pub fn update<E: Real>(&self, running_mean: &mut [E], running_variance: &mut [E]) {
+        let unbiased = self.count as f64 / self.count.saturating_sub(1).max(1) as f64;
+        let moved = |running: &mut [E], values: &[f64], factor: f64| {
+            for (running, value) in running.iter_mut().zip(values) {
+                *running = E::of(0.9 * running.wide() + 0.1 * factor * value);
+            }
+        };
+        moved(running_mean, &self.mean, 1.0);
+        moved(running_variance, &self.variance, unbiased);
+    }
+}
+
+/// Normalizes each channel of `x` with its mean and variance over the batch, scales it by `weight` and moves it by `bias`; then
+/// adds `residual` and rectifies, if told to. Answers what the channels were normalized with, for running statistics.
+///
+/// # Panics
+/// If sizes do not fit.
+pub fn batch_norm<E: Real, T: Tape<E, Cpu>>(
+    x: &Map<E>,
+    weight: &Parameter<E>,
+    bias: &Parameter<E>,
+    residual: Option<&Map<E>>,
+    then: Then,
+    tape: &mut T,
+) -> (Map<E>, Moments) {
+    let channels = x.channels();
+    assert!(weight.values().len() == channels && bias.values().len() == channels, "a scale and a bias a channel");
+    assert!(residual.is_none_or(|residual| residual.shape() == x.shape()), "a residual of the map's shape");
+    let moments = Moments::of(x);
+    let inverse: Vec<f64> = moments.variance.iter().map(|variance| (variance + EPS).sqrt().recip()).collect();
+    // y = x · scale + shift.
+    let scale: Vec<E> = inverse.iter().zip(weight.values()).map(|(inverse, w)| E::of(inverse * w.wide())).collect();
+    let shift = |channel: usize| {
+        bias.values()[channel].wide() - moments.mean[channel] * inverse[channel] * weight.values()[channel].wide()
+    };
+    let shift: Vec<E> = (0..channels).map(|channel| E::of(shift(channel))).collect();
+    let mut y = vec![E::zero(); x.values().len()];
+    let (part, rectifies) = (ROWS * channels.max(1), then == Then::Relu);
+    spread(
+        y.chunks_mut(part).enumerate(),
+        || (),
+        |(), (at, y)| {
+            let (at, end) = (at * part, at * part + y.len());
+            let (x, residual) =
+                (&x.values()[at..end], residual.map_or(&[][..], |residual| &residual.values()[at..end]));
+            normalize(Isa::detect(), y, x, &scale, &shift, residual, rectifies);
+        },
+    );
+    let y = Map::made(y, x.shape());
+    if T::OWNS_TAPE {
+        let (x, weight, bias, residual) = (x.clone(), weight.clone(), bias.clone(), residual.cloned());
+        let (out, key) = (if rectifies { Some(y.clone()) } else { None }, y.without_values());
+        let mean = moments.mean.clone();
+        tape.add_backward_op(move |gradients| {
+            let mut slope = key.take_gradient(gradients)?;
+            if let Some(out) = out {
+                spread(
+                    slope.chunks_mut(part).zip(out.values().chunks(part)),
+                    || (),
+                    |(), (slope, y)| {
+                        close(Isa::detect(), slope, y);
+                    },
+                );
+            }
+            let [by_bias, by_weight] = sums_of_two(&slope, x.values(), channels, &mean, &inverse);
+            let add = |to: &mut [E], sums: &[f64]| to.iter_mut().zip(sums).for_each(|(to, sum)| *to += E::of(*sum));
+            add(buffer(gradients, &bias)?, &by_bias);
+            add(buffer(gradients, &weight)?, &by_weight);
+            if x.wants_gradient() {
+                let n = (x.values().len() / channels.max(1)).max(1) as f64;
+                // dx = scale · (dy - mean(dy) - x̂ · mean(dy · x̂)) = dy · scale + x · by_x + constant.
+                let by_x = |c: usize| -scale[c].wide() * inverse[c] * by_weight[c] / n;
+                let constant = |c: usize| -scale[c].wide() * by_bias[c] / n - by_x(c) * mean[c];
+                let of =
+                    |number: &dyn Fn(usize) -> f64| -> Vec<E> { (0..channels).map(|c| E::of(number(c))).collect() };
+                let (by_x, constant) = (of(&by_x), of(&constant));
+                let mut by_input = vec![E::zero(); slope.len()];
+                let parts = by_input
+                    .chunks_mut(part)
+                    .zip(slope.chunks(part))
+                    .zip(x.values().chunks(part))
+                    .map(|((to, slope), x)| (to, slope, x));
+                spread(
+                    parts,
+                    || (),
+                    |(), (to, slope, x)| {
+                        slope_of_input(Isa::detect(), to, slope, x, &scale, &by_x, &constant);
+                    },
+                );
+                x.give_gradient(gradients, by_input)?;
+            }
+            if let Some(residual) = residual {
+                residual.give_gradient(gradients, slope)?;
+            }
+            Ok(())
+        });
+    }
+    (y, moments)
+}
+
+/// The scale and shift of each channel that batch normalization in use comes to.
+pub fn folded<E: Real>(weight: &[E], bias: &[E], mean: &[E], variance: &[E]) -> (Vec<E>, Vec<E>) {
+    let scale: Vec<f64> = weight.iter().zip(variance).map(|(w, v)| w.wide() / (v.wide() + EPS).sqrt()).collect();
+    let shift = bias.iter().zip(mean).zip(&scale).map(|((b, m), s)| E::of(b.wide() - m.wide() * s)).collect();
+    (scale.into_iter().map(E::of).collect(), shift)
+}
+
+/// Adds up two numbers a channel over all rows: part by part, then the parts in their order.
+fn sums<E: Real>(values: &[E], channels: usize, part: impl Fn(&[E], [&mut [f64]; 2]) + Sync) -> [Vec<f64>; 2] {
+    let parts = values.len().div_ceil(ROWS * channels.max(1));
+    let mut partial = vec![0.0; 2 * channels * parts];
+    let work = partial.chunks_mut((2 * channels).max(1)).zip(values.chunks(ROWS * channels.max(1)));
+    spread(
+        work,
+        || (),
+        |(), (sums, values)| {
+            let (first, second) = sums.split_at_mut(channels);
+            part(values, [first, second]);
+        },
+    );
+    add_up(&partial, channels)
+}
+
+fn add_up(partial: &[f64], channels: usize) -> [Vec<f64>; 2] {
+    let mut whole = vec![0.0; 2 * channels];
+    for part in partial.chunks_exact((2 * channels).max(1)) {
+        whole.iter_mut().zip(part).for_each(|(whole, part)| *whole += part);
+    }
+    let second = whole.split_off(channels);
+    [whole, second]
+}
+
+/// The sums over rows of the slope, and of the slope times what was normalized.
+fn sums_of_two<E: Real>(slope: &[E], x: &[E], channels: usize, mean: &[f64], inverse: &[f64]) -> [Vec<f64>; 2] {
+    let part = ROWS * channels.max(1);
+    let mut partial = vec![0.0; 2 * channels * slope.len().div_ceil(part)];
+    let work = partial
+        .chunks_mut((2 * channels).max(1))
+        .zip(slope.chunks(part))
+        .zip(x.chunks(part))
+        .map(|((to, slope), x)| (to, slope, x));
+    spread(
+        work,
+        || (),
+        |(), (sums, slope, x)| {
+            let (first, second) = sums.split_at_mut(channels);
+            slopes(Isa::detect(), slope, x, mean, first, second);
+        },
+    );
+    let [first, mut second] = add_up(&partial, channels);
+    second.iter_mut().zip(inverse).for_each(|(sum, inverse)| *sum *= inverse);
+    [first, second]
+}
+
+vectorized! {
+    fn moments<E: Real>(values: &[E], middle: &[f64], sums: &mut [f64], squares: &mut [f64]) {
+        for row in values.chunks_exact(middle.len()) {
+            for (((x, middle), sum), square) in row.iter().zip(middle).zip(sums.iter_mut()).zip(squares.iter_mut()) {
+                let beside = x.wide() - middle;
+                *sum += beside;
+                *square += beside * beside;
+            }
+        }
+    }
+}
+
+vectorized! {
+    fn slopes<E: Real>(slope: &[E], x: &[E], mean: &[f64], sums: &mut [f64], products: &mut [f64]) {
+        for (slope, x) in slope.chunks_exact(mean.len()).zip(x.chunks_exact(mean.len())) {
+            let sums = sums.iter_mut().zip(products.iter_mut());
+            for (((slope, x), mean), (sum, product)) in slope.iter().zip(x).zip(mean).zip(sums) {
+                *sum += slope.wide();
+                *product += slope.wide() * (x.wide() - mean);
+            }
+        }
+    }
+}
+
+vectorized! {
+    fn normalize<E: Real>(y: &mut [E], x: &[E], scale: &[E], shift: &[E], residual: &[E], rectifies: bool) {
+        let channels = scale.len();
+        let floor = if rectifies { E::zero() } else { E::neg_infinity() };
+        if residual.is_empty() {
+            for (y, x) in y.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
+                for (((y, x), scale), shift) in y.iter_mut().zip(x).zip(scale).zip(shift) {
+                    let value = *x * *scale + *shift;
+                    // What is no number stays one, so that it is found.
+                    *y = if value < floor { floor } else { value };
+                }
+            }
+            return;
+        }
+        let rows = y.chunks_exact_mut(channels).zip(x.chunks_exact(channels)).zip(residual.chunks_exact(channels));
+        for ((y, x), residual) in rows {
+            for ((((y, x), scale), shift), residual) in y.iter_mut().zip(x).zip(scale).zip(shift).zip(residual) {
+                let value = *x * *scale + *shift + *residual;
+                *y = if value < floor { floor } else { value };
+            }
+        }
+    }
+}
+
+vectorized! {
+    fn slope_of_input<E: Real>(to: &mut [E], slope: &[E], x: &[E], scale: &[E], by_x: &[E], constant: &[E]) {
+        let channels = scale.len();
+        let rows = to.chunks_exact_mut(channels).zip(slope.chunks_exact(channels)).zip(x.chunks_exact(channels));
+        for ((to, slope), x) in rows {
+            let factors = scale.iter().zip(by_x).zip(constant);
+            for (((to, slope), x), ((scale, by_x), constant)) in to.iter_mut().zip(slope).zip(x).zip(factors) {
+                *to = *slope * *scale + *x * *by_x + *constant;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "batch_norm_tests.rs"]
+mod tests;
