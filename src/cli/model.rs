@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::agents::config::nearest;
 use crate::agents::models::mlp::{Init, Mlp};
+use crate::agents::models::resnet::{ResNet, ResNetConfig, Stem};
 use crate::agents::models::t5::T5Config;
 use crate::agents::models::{Classifier as _, Cost};
 use crate::envs::Generator;
@@ -26,6 +27,9 @@ pub(crate) struct Summary {
     /// Samples of a batch.
     #[arg(long, value_name = "N", default_value_t = 64)]
     batch_size: usize,
+    /// Of models of pictures: rows and columns; 224, or 32 for resnet8 and resnet20, unless told.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16384))]
+    image_size: Option<u32>,
     /// Of models of texts: tokens that are read, and as many that are written.
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
     sequence_length: u32,
@@ -35,11 +39,30 @@ pub(crate) struct Summary {
 type Costing = fn(&Summary) -> Cost;
 
 /// The models by name.
-const MODELS: &[(&str, Costing)] = &[("mlp", mlp), ("t5-small", t5), ("t5-base", t5), ("t5-large", t5)];
+const MODELS: &[(&str, Costing)] = &[
+    ("mlp", mlp),
+    ("resnet8", resnet),
+    ("resnet20", resnet),
+    ("resnet18", resnet),
+    ("resnet34", resnet),
+    ("resnet50", resnet),
+    ("resnet101", resnet),
+    ("t5-small", t5),
+    ("t5-base", t5),
+    ("t5-large", t5),
+];
 
 /// The network of 784-512-256-10.
 fn mlp(_: &Summary) -> Cost {
     Mlp::new(784, &[512, 256], 10, Init::Torch, &mut Generator::new(0)).cost()
+}
+
+/// The residual network of this name: of 1000 classes, or of 10 for small pictures.
+fn resnet(args: &Summary) -> Cost {
+    let Some(config) = ResNetConfig::named(&args.model, 3, 1000) else { return mlp(args) };
+    let (side, classes) = if config.stem == Stem::Cifar { (32, 10) } else { (224, 1000) };
+    let side = args.image_size.map_or(side, |side| side as usize);
+    ResNet::<f32>::zeros(ResNetConfig { classes, ..config }, [side, side]).cost()
 }
 
 /// The published size of this name.

@@ -49,5 +49,6 @@ mod support;
 mod sweep;
 mod train;
 mod translate;
+mod vision;
 mod watch;
 mod wrappers;

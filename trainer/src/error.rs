@@ -7,6 +7,7 @@ use cartwheel_agents::config::ConfigErrors;
 use cartwheel_agents::nn::{DeviceError, NnError};
 use cartwheel_envs::EnvError;
 
+use crate::data::image::ImageError;
 use crate::data::mnist::MnistError;
 use crate::run::RunError;
 
@@ -78,6 +79,12 @@ pub enum TrainError {
     /// Samples that cannot be read.
     #[error(transparent)]
     Data(#[from] MnistError),
+    /// A picture that cannot be read.
+    #[error("{0}; to go on without such files: images.on_broken = \"skip\"")]
+    Image(ImageError),
+    /// A file for a model to be asked about that does not fit it.
+    #[error("{0}")]
+    Input(String),
     /// The network cannot be built or restored.
     #[error(transparent)]
     Network(#[from] NnError),

@@ -1,34 +1,35 @@
-//! Classifying images of MNIST's format.
+//! Classifying images: MNIST's files, or folders of pictures.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use cartwheel_agents::models::mlp::Mlp;
+use cartwheel_agents::models::resnet::{ResNet, ResNetConfig};
 use cartwheel_agents::models::{Classifier, Cost};
 use cartwheel_agents::nn::ops::{Targets, softmax};
 use cartwheel_agents::nn::{DeviceError, Gradients, Parameters};
 use cartwheel_envs::Generator;
 
+use super::config::ModelName;
+use super::pictures::{About, Pictures, mix};
 use super::report::{ClassReport, ClassificationReport, Report};
 use super::saved::Header;
 use super::settings::FitSettings;
 use super::task::{Part, Tally, Task};
+use super::vision::MixConfig;
 use crate::TrainError;
-use crate::data::mnist::{LabelledImages, Mnist};
 
-/// Samples of a batch that is only looked at.
-pub(super) const LOOKED_AT: usize = 256;
 /// The purpose of the stream that weights are drawn from, in the key of its generator.
 const WEIGHTS: u64 = 0x7765_6967;
 
 /// A classifier with its images.
 pub struct Classification {
-    model: Mlp,
+    model: Box<dyn Classifier>,
     header: Header,
     label_smoothing: f64,
-    train: LabelledImages,
-    validation: LabelledImages,
-    test: Option<LabelledImages>,
+    mix: MixConfig,
+    seed: u64,
+    pictures: Pictures,
+    trouble: Option<TrainError>,
 }
 
 impl Classification {
@@ -37,45 +38,72 @@ impl Classification {
     /// # Errors
     /// If the data cannot be read, or is too little to be split.
     pub fn new(settings: &FitSettings) -> Result<Self, TrainError> {
-        let data = Mnist::read(Path::new(&settings.data.dir))?;
-        let classes = data.classes();
-        let (train, validation) = data.train.split(settings.data.validation_split);
-        if train.is_empty() || (settings.data.validation_split > 0.0 && validation.is_empty()) {
-            return Err(TrainError::Unfit(format!(
-                "{} has {} samples, too few to keep data.validation_split = {} of them back: set it to 0, or give more",
-                settings.data.dir,
-                train.len() + validation.len(),
-                settings.data.validation_split
-            )));
-        }
-        let mut rng = Generator::from_entropy(&[settings.fit.seed, WEIGHTS]);
-        let inputs = train.size[0] * train.size[1];
-        let model = Mlp::new(inputs, &settings.mlp.net_arch, classes, settings.mlp.init, &mut rng);
-        let labels = (0..classes).map(|class| class.to_string()).collect();
-        let header = Header::mlp(train.size, settings.mlp.net_arch.clone(), labels);
-        Ok(Self { model, header, label_smoothing: settings.fit.label_smoothing, train, validation, test: data.test })
-    }
-
-    fn part(&self, part: Part) -> Option<&LabelledImages> {
-        match part {
-            Part::Train => Some(&self.train),
-            Part::Validation => Some(&self.validation),
-            Part::Test => self.test.as_ref(),
-        }
+        let (pictures, About { size, channels, labels, preprocessing }) = Pictures::open(settings)?;
+        let (mut rng, name) = (Generator::from_entropy(&[settings.fit.seed, WEIGHTS]), settings.fit.model.to_string());
+        let is_mlp = settings.fit.model == ModelName::Mlp;
+        let model: Box<dyn Classifier> = match ResNetConfig::named(&name, channels, labels.len()) {
+            Some(config) => Box::new(ResNet::new(config, size, &mut rng)),
+            None => {
+                let inputs = size[0] * size[1] * channels;
+                Box::new(Mlp::new(inputs, &settings.mlp.net_arch, labels.len(), settings.mlp.init, &mut rng))
+            }
+        };
+        let net_arch = if is_mlp { settings.mlp.net_arch.clone() } else { Vec::new() };
+        Ok(Self {
+            model,
+            header: Header { model: name, size, net_arch, labels, preprocessing },
+            label_smoothing: settings.fit.label_smoothing,
+            mix: settings.mix.clone(),
+            seed: settings.fit.seed,
+            pictures,
+            trouble: None,
+        })
     }
 
     /// Shows the class and the logits of each sample of a part.
-    fn look(&self, part: Part, see: &mut dyn FnMut(usize, &[f32])) -> Result<(), DeviceError> {
-        let Some(images) = self.part(part) else { return Ok(()) };
-        let all: Vec<usize> = (0..images.len()).collect();
-        for indices in all.chunks(LOOKED_AT) {
-            let (x, classes) = images.batch(indices);
-            let logits = self.model.logits(x)?;
-            for (class, logits) in classes.iter().zip(logits.chunks_exact(self.model.classes())) {
+    fn look(&mut self, part: Part, see: &mut dyn FnMut(usize, &[f32])) -> Result<(), DeviceError> {
+        let (model, classes) = (&self.model, self.model.classes());
+        let looked = self.pictures.each(part, &mut |batch| {
+            let logits = model.logits(batch.x)?;
+            for (class, logits) in batch.classes.iter().zip(logits.chunks_exact(classes)) {
                 see(*class as usize, logits);
             }
+            Ok(())
+        });
+        self.without_trouble(looked, ())
+    }
+
+    /// What came out; if it is not the device that failed, that is kept to be told of.
+    fn without_trouble<R>(&mut self, result: Result<R, TrainError>, otherwise: R) -> Result<R, DeviceError> {
+        match result {
+            Ok(result) => Ok(result),
+            Err(TrainError::Device(error)) => Err(error),
+            Err(error) => {
+                self.trouble = Some(error);
+                Ok(otherwise)
+            }
         }
-        Ok(())
+    }
+
+    fn learn_from(
+        &mut self,
+        epoch: u64,
+        indices: &[usize],
+        divisor: f64,
+        gradients: &mut Gradients,
+    ) -> Result<Tally, TrainError> {
+        let mut batch = self.pictures.train(epoch, indices)?;
+        let (samples, classes) = (batch.classes.len(), self.model.classes());
+        if samples == 0 {
+            return Ok(Tally::default());
+        }
+        let key = [self.seed, epoch, indices[0] as u64];
+        let shares = mix(&self.mix, &mut batch, classes, self.header.size[1], key);
+        let targets = shares.as_deref().map_or(Targets::Classes(&batch.classes), Targets::Shares);
+        let pass = self.model.learn(batch.x, gradients, targets, self.label_smoothing, divisor)?;
+        let rows = pass.logits.chunks_exact(classes);
+        let correct = rows.zip(&batch.classes).filter(|(row, class)| likeliest(row) == **class as usize).count();
+        Ok(Tally { samples: samples as u64, loss: f64::from(pass.loss) * divisor, correct: correct as u64 })
     }
 }
 
@@ -101,21 +129,22 @@ impl Task for Classification {
     }
 
     fn samples(&self, part: Part) -> usize {
-        self.part(part).map_or(0, LabelledImages::len)
+        self.pictures.len(part)
     }
 
     fn learn(
         &mut self,
-        _epoch: u64,
+        epoch: u64,
         indices: &[usize],
         divisor: f64,
         gradients: &mut Gradients,
     ) -> Result<Tally, DeviceError> {
-        let (x, classes) = self.train.batch(indices);
-        let pass = self.model.learn(x, gradients, Targets::Classes(&classes), self.label_smoothing, divisor)?;
-        let rows = pass.logits.chunks_exact(self.model.classes());
-        let correct = rows.zip(&classes).filter(|(row, class)| likeliest(row) == **class as usize).count();
-        Ok(Tally { samples: indices.len() as u64, loss: f64::from(pass.loss) * divisor, correct: correct as u64 })
+        let learnt = self.learn_from(epoch, indices, divisor, gradients);
+        self.without_trouble(learnt, Tally::default())
+    }
+
+    fn trouble(&mut self) -> Option<TrainError> {
+        self.trouble.take()
     }
 
     fn evaluate(&mut self, part: Part) -> Result<Tally, DeviceError> {
@@ -147,8 +176,9 @@ impl Task for Classification {
         }))
     }
 
-    fn not_finite(&self, _epoch: u64, indices: &[usize]) -> Result<Option<String>, DeviceError> {
-        self.model.not_finite(self.train.batch(indices).0)
+    fn not_finite(&self, epoch: u64, indices: &[usize]) -> Result<Option<String>, DeviceError> {
+        // They could be read before.
+        self.pictures.again(epoch, indices).map_or(Ok(None), |batch| self.model.not_finite(batch.x))
     }
 
     fn metadata(&self) -> HashMap<String, String> {

@@ -10,6 +10,30 @@ config_enum! {
     pub enum ModelName {
         /// A multilayer perceptron that classifies images of MNIST's format.
         Mlp = "mlp",
+        /// A residual network of 8 layers for small pictures.
+        ResNet8 = "resnet8",
+        /// One of 20 layers.
+        ResNet20 = "resnet20",
+        /// torchvision's residual network of 18 layers.
+        ResNet18 = "resnet18",
+        /// Of 34 layers.
+        ResNet34 = "resnet34",
+        /// Of 50 layers.
+        ResNet50 = "resnet50",
+        /// Of 101 layers.
+        ResNet101 = "resnet101",
+    }
+}
+
+impl ModelName {
+    /// Whether it is a residual network.
+    pub fn is_resnet(self) -> bool {
+        self.is_small_resnet() || matches!(self, Self::ResNet18 | Self::ResNet34 | Self::ResNet50 | Self::ResNet101)
+    }
+
+    /// Whether it is one for small pictures.
+    pub fn is_small_resnet(self) -> bool {
+        matches!(self, Self::ResNet8 | Self::ResNet20)
     }
 }
 
@@ -167,9 +191,11 @@ config! {
     /// The samples.
     pub struct DataConfig in "data" {
         /// Their folder: train-images-idx3-ubyte, train-labels-idx1-ubyte and, to test, t10k-images-idx3-ubyte and
-        /// t10k-labels-idx1-ubyte, each of them plain or with .gz.
+        /// t10k-labels-idx1-ubyte, each of them plain or with .gz; or for residual networks a folder of images for each class, or
+        /// such folders in train, val and test.
         dir: String = "data".into(), non_empty;
-        /// The last share of the training samples, by which weights are chosen and which is not learnt from.
+        /// The last share of the training samples, or of folders the first images of each class (Keras' rule): by them weights are
+        /// chosen, and they are not learnt from. A folder val takes their place.
         validation_split: f64 = 0.1, within(0.0, 0.9);
     }
 }

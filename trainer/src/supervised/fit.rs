@@ -152,7 +152,13 @@ impl<'a> Fit<'a> {
     /// The model with its data.
     fn task(&self) -> Result<Box<dyn Task>, TrainError> {
         match self.settings.fit.model {
-            ModelName::Mlp => Ok(Box::new(Classification::new(&self.settings)?)),
+            ModelName::Mlp
+            | ModelName::ResNet8
+            | ModelName::ResNet20
+            | ModelName::ResNet18
+            | ModelName::ResNet34
+            | ModelName::ResNet50
+            | ModelName::ResNet101 => Ok(Box::new(Classification::new(&self.settings)?)),
         }
     }
 
@@ -214,7 +220,11 @@ fn train(mut session: Session<'_>, settings: &FitSettings) -> Result<FitSummary,
         session.task.parameters_mut().load_safetensors(&best)?;
         let parts = [Part::Test, Part::Validation, Part::Train];
         let part = parts.into_iter().find(|part| session.task.samples(*part) > 0).unwrap_or(Part::Train);
-        Some(session.task.report(part)?)
+        let report = session.task.report(part)?;
+        match session.task.trouble() {
+            Some(trouble) => return Err(trouble),
+            None => Some(report),
+        }
     };
     let (books, cost) = (session.books.clone(), session.task.cost());
     session.tell(&FitEvent::Ended);

@@ -6,8 +6,9 @@
 //! | `fit` | the front door: settings in, a run on disk and its summary out |
 //! | `session`, `checkpoint` | the loop, and all that going on with it needs |
 //! | `task`, `classification` | what is fitted: a model with its data |
+//! | `pictures`, `vision` | where a classifier's pictures come from, and how they are mixed |
 //! | `report` | how a model does, in detail |
-//! | `saved` | a model's file, and models made from one |
+//! | `saved`, `input` | a model's file, and models made from one |
 //!
 //! ```no_run
 //! use cartwheel_trainer::supervised::{Fit, FitSettings, Report};
@@ -26,12 +27,15 @@ mod classification;
 mod config;
 mod events;
 mod fit;
+mod input;
 mod picture;
+mod pictures;
 mod report;
 mod saved;
 mod session;
 mod settings;
 mod task;
+mod vision;
 
 pub use classification::Classification;
 pub use config::{
@@ -44,3 +48,4 @@ pub use report::{ClassReport, ClassificationReport, Report};
 pub use saved::{Prediction, SavedModel, is_fit};
 pub use settings::FitSettings;
 pub use task::{Part, Tally, Task};
+pub use vision::MixConfig;

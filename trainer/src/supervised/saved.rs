@@ -3,15 +3,19 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use cartwheel_agents::config::{self, Section};
 use cartwheel_agents::models::Classifier;
 use cartwheel_agents::models::mlp::{Init, Mlp};
+use cartwheel_agents::models::resnet::{ResNet, ResNetConfig};
 use cartwheel_agents::nn::ops::softmax;
-use cartwheel_agents::nn::{WeightsError, read_header};
+use cartwheel_agents::nn::{WeightsError, WeightsHeader, read_header};
 use cartwheel_envs::Generator;
 use serde::{Deserialize, Serialize};
 
-use super::classification::LOOKED_AT;
+use super::input;
+use super::pictures::LOOKED_AT;
 use crate::TrainError;
+use crate::data::image::{AugmentConfig, ImagesConfig, Pipeline, Statistics, decode};
 use crate::run::RunDir;
 
 /// The key of the header's entry.
@@ -21,23 +25,60 @@ const KEY: &str = "cartwheel";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Header {
     /// Which model.
-    model: String,
+    pub(super) model: String,
     /// Rows and columns of an image.
-    size: [usize; 2],
-    /// Units of the hidden layers.
-    net_arch: Vec<usize>,
+    pub(super) size: [usize; 2],
+    /// Units of the hidden layers, of a multilayer perceptron.
+    #[serde(default)]
+    pub(super) net_arch: Vec<usize>,
     /// The names of the classes.
     pub(super) labels: Vec<String>,
+    /// How image files become numbers; grey images that are only divided by 255 have none.
+    #[serde(default)]
+    pub(super) preprocessing: Option<Preprocessing>,
+}
+
+/// How image files become numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Preprocessing {
+    /// The sections `images` and `augment`, as TOML.
+    settings: String,
+    /// Mean and deviation of the training images, if they are used.
+    statistics: Option<[[f32; 3]; 2]>,
+}
+
+impl Preprocessing {
+    pub(super) fn new(images: &ImagesConfig, augment: &AugmentConfig, statistics: Option<Statistics>) -> Self {
+        let sections: [&dyn Section; 2] = [images, augment];
+        let statistics = statistics.map(|statistics| [statistics.mean, statistics.std]);
+        Self { settings: config::render(&sections, false), statistics }
+    }
+
+    fn pipeline(&self, file: &str) -> Result<Pipeline, TrainError> {
+        let (mut images, mut augment) = (ImagesConfig::default(), AugmentConfig::default());
+        config::load(&mut [&mut images, &mut augment], &self.settings, file)?;
+        let statistics = self.statistics.map(|[mean, std]| Statistics { mean, std });
+        Pipeline::new(images, augment, statistics).map_err(TrainError::Unfit)
+    }
 }
 
 impl Header {
-    pub(super) fn mlp(size: [usize; 2], net_arch: Vec<usize>, labels: Vec<String>) -> Self {
-        Self { model: "mlp".into(), size, net_arch, labels }
-    }
-
     pub(super) fn to_metadata(&self) -> HashMap<String, String> {
         let text = serde_json::to_string(self).unwrap_or_default();
         HashMap::from([(KEY.to_owned(), text)])
+    }
+
+    /// What a file of torchvision's is taken for, which says nothing of itself: pictures as for its first ImageNet weights.
+    fn torchvision(found: &WeightsHeader, labels: Option<Vec<String>>) -> Option<Self> {
+        let config = ResNetConfig::of_tensors(&found.shapes).filter(|config| config.channels == 3)?;
+        let images = ImagesConfig::default();
+        Some(Self {
+            model: config.name,
+            size: [images.height, images.width],
+            net_arch: Vec::new(),
+            labels: labels.unwrap_or_else(|| (0..config.classes).map(|class| class.to_string()).collect()),
+            preprocessing: Some(Preprocessing::new(&images, &AugmentConfig::default(), None)),
+        })
     }
 }
 
@@ -56,46 +97,73 @@ pub struct Prediction {
 pub struct SavedModel {
     file: PathBuf,
     header: Header,
-    model: Mlp,
+    model: Box<dyn Classifier>,
+    pipeline: Option<Pipeline>,
 }
 
 impl SavedModel {
-    /// The model in a run's folder (the best weights), or in a safetensors file.
+    /// The model in a run's folder (the best weights), or in a safetensors file: one that was fitted here, or torchvision's of a
+    /// residual network. `labels` is a file with the name of a class a line, instead of the names that the model has.
     ///
     /// # Errors
-    /// If it is no model of Cartwheel's, or its tensors or labels are not what it says of itself.
-    pub fn open(path: &Path) -> Result<Self, TrainError> {
+    /// If it is no model that is known, or its tensors or labels are not what it says of itself.
+    pub fn open(path: &Path, labels: Option<&Path>) -> Result<Self, TrainError> {
         let file = if path.is_dir() { RunDir::open(path)?.best_weights() } else { path.to_owned() };
         let damaged = |reason: String| TrainError::Unfit(format!("{} {reason}", file.display()));
         let found = read_header(&file)?;
-        let Some(text) = found.metadata.get(KEY) else {
-            return Err(damaged("does not say which model it is of: give a model that `cartwheel fit` saved".into()));
+        let labels = labels.map(read_labels).transpose()?;
+        let mut header: Header = match found.metadata.get(KEY) {
+            Some(text) => serde_json::from_str(text)
+                .map_err(|error| damaged(format!("says of its model what cannot be read ({error}): save it anew")))?,
+            None => Header::torchvision(&found, labels.clone()).ok_or_else(|| {
+                damaged("does not say which model it is of: give a model that `cartwheel fit` saved, or a resnet of torchvision's".into())
+            })?,
         };
-        let header: Header = serde_json::from_str(text)
-            .map_err(|error| damaged(format!("says of its model what cannot be read ({error}): save it anew")))?;
-        if header.model != "mlp" {
-            return Err(damaged(format!("is of the model {:?}, which `predict` does not know", header.model)));
+        if let Some(labels) = labels {
+            header.labels = labels;
         }
+        let is_mlp = header.model == "mlp";
         // The last layer of the file decides how many classes there are: labels that do not fit it are told as such.
-        let last = found.shapes.get(&format!("{}.bias", 2 * header.net_arch.len()));
-        let classes = last.and_then(|shape| shape.first().copied()).unwrap_or(header.labels.len());
+        let last = if is_mlp { format!("{}.bias", 2 * header.net_arch.len()) } else { "fc.bias".into() };
+        let classes = found.shapes.get(&last).and_then(|shape| shape.first().copied()).unwrap_or(header.labels.len());
         if classes != header.labels.len() {
             return Err(damaged(format!(
                 "names {} labels for a model of {classes} classes: give it the label map that it was trained with",
                 header.labels.len()
             )));
         }
-        let inputs = header.size[0].saturating_mul(header.size[1]);
-        let sizes = [&[inputs], header.net_arch.as_slice(), &[classes]].concat();
-        let numbers = sizes.windows(2).fold(0_u128, |sum, pair| sum + pair[0] as u128 * pair[1] as u128);
-        let bytes = std::fs::metadata(&file).map_or(0, |metadata| metadata.len());
-        // A header that is wrong must not take all memory.
-        if sizes.contains(&0) || numbers > u128::from(bytes) {
-            return Err(damaged(format!("says of its model that it has layers of {sizes:?}, which it cannot hold")));
+        let pipeline = match &header.preprocessing {
+            Some(preprocessing) => Some(preprocessing.pipeline(&file.display().to_string())?),
+            None => None,
+        };
+        let channels = if pipeline.is_some() { crate::data::image::CHANNELS } else { 1 };
+        let inputs = header.size[0].saturating_mul(header.size[1]).saturating_mul(channels);
+        if pipeline.as_ref().is_some_and(|pipeline| pipeline.sample_len() != inputs) {
+            return Err(damaged(format!(
+                "says of its images that they are of {:?} pixels and of others: save it anew",
+                header.size
+            )));
         }
-        let mut model = Mlp::new(inputs, &header.net_arch, classes, Init::Torch, &mut Generator::new(0));
+        let mut model: Box<dyn Classifier> = if is_mlp {
+            let sizes = [&[inputs], header.net_arch.as_slice(), &[classes]].concat();
+            let numbers = sizes.windows(2).fold(0_u128, |sum, pair| sum + pair[0] as u128 * pair[1] as u128);
+            let bytes = std::fs::metadata(&file).map_or(0, |metadata| metadata.len());
+            // A header that is wrong must not take all memory.
+            if sizes.contains(&0) || numbers > u128::from(bytes) {
+                return Err(damaged(format!(
+                    "says of its model that it has layers of {sizes:?}, which it cannot hold"
+                )));
+            }
+            Box::new(Mlp::new(inputs, &header.net_arch, classes, Init::Torch, &mut Generator::new(0)))
+        } else {
+            let config = ResNetConfig::named(&header.model, channels, classes);
+            let config = config
+                .filter(|_| inputs > 0)
+                .ok_or_else(|| damaged(format!("is of the model {:?}, which `predict` does not know", header.model)))?;
+            Box::new(ResNet::zeros(config, header.size))
+        };
         model.parameters_mut().load_safetensors(&file)?;
-        Ok(Self { file, header, model })
+        Ok(Self { file, header, model, pipeline })
     }
 
     /// Its file.
@@ -103,25 +171,34 @@ impl SavedModel {
         &self.file
     }
 
-    /// Rows and columns of the images that it takes.
-    pub fn size(&self) -> [usize; 2] {
-        self.header.size
+    /// The pictures in a file, as the model sees them: an image, or for a model of grey images IDX's of any number. Numbers one
+    /// after the other, for [`predict`](Self::predict).
+    ///
+    /// # Errors
+    /// If the file cannot be read, or does not fit the model.
+    pub fn read(&self, file: &Path) -> Result<Vec<f32>, TrainError> {
+        let Some(pipeline) = &self.pipeline else { return input::grey(file, self.header.size) };
+        let bytes = input::read(file)?;
+        let broken = |error| TrainError::Input(format!("{}: {error}", file.display()));
+        let decoded = decode(&bytes, pipeline.max_pixels()).map_err(broken)?;
+        let mut x = vec![0.0; pipeline.sample_len()];
+        pipeline.evaluate(&decoded.image, &mut x);
+        Ok(x)
     }
 
-    /// The likeliest `top` classes of each image, the likeliest first. Images are bytes, row-major, one after the other.
+    /// The likeliest `top` classes of each picture of `x`, the likeliest first.
     ///
     /// # Errors
     /// If the device fails.
     ///
     /// # Panics
-    /// If there are not as many bytes as the images have.
-    pub fn predict(&self, images: &[u8], top: usize) -> Result<Vec<Vec<Prediction>>, TrainError> {
+    /// If there are not as many numbers as whole pictures have.
+    pub fn predict(&self, x: &[f32], top: usize) -> Result<Vec<Vec<Prediction>>, TrainError> {
         let (length, classes) = (self.model.inputs(), self.model.classes());
-        assert!(images.len().is_multiple_of(length), "images of {length} bytes each");
-        let mut predictions = Vec::with_capacity(images.len() / length);
-        for batch in images.chunks(length * LOOKED_AT) {
-            let x = batch.iter().map(|byte| f32::from(*byte) / 255.0).collect();
-            for row in self.model.logits(x)?.chunks_exact_mut(classes) {
+        assert!(x.len().is_multiple_of(length), "pictures of {length} numbers each");
+        let mut predictions = Vec::with_capacity(x.len() / length);
+        for batch in x.chunks(length * LOOKED_AT) {
+            for row in self.model.logits(batch.to_vec())?.chunks_exact_mut(classes) {
                 softmax(row);
                 let mut order: Vec<usize> = (0..classes).collect();
                 order.sort_by(|a, b| row[*b].total_cmp(&row[*a]));
@@ -134,6 +211,15 @@ impl SavedModel {
         }
         Ok(predictions)
     }
+}
+
+/// The lines of a file.
+fn read_labels(file: &Path) -> Result<Vec<String>, TrainError> {
+    let bytes = input::read(file)?;
+    let text = String::from_utf8(bytes).map_err(|_| {
+        TrainError::Unfit(format!("{} is no text: give a file with the name of a class a line", file.display()))
+    })?;
+    Ok(text.lines().map(|line| line.trim().to_owned()).collect())
 }
 
 /// Whether the `config.toml` of a run is one of supervised training.

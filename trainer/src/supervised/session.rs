@@ -165,6 +165,9 @@ impl<'a> Session<'a> {
         let mut tally = Tally::default();
         for batch in indices.chunks(fit.batch_size) {
             let part = self.task.learn(epoch, batch, indices.len() as f64, &mut self.gradients)?;
+            if let Some(trouble) = self.task.trouble() {
+                return Err(trouble);
+            }
             if !part.loss.is_finite() {
                 let layer = self.task.not_finite(epoch, batch)?;
                 let layer = layer.map_or("the loss itself".into(), |layer| format!("the output of layer `{layer}`"));
@@ -229,6 +232,9 @@ impl<'a> Session<'a> {
         let validation = if validates { self.task.evaluate(Part::Validation).map(Some) } else { Ok(None) };
         self.swap_ema();
         let validation = validation?;
+        if let Some(trouble) = self.task.trouble() {
+            return Err(trouble);
+        }
         let books = &mut self.books;
         books.epochs += 1;
         let (train, (norms, count)) = (std::mem::take(&mut books.epoch), std::mem::take(&mut books.norms[0]));

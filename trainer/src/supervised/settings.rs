@@ -9,7 +9,9 @@ use cartwheel_agents::nn::{Device, NnError};
 use super::config::{
     DataConfig, EpsConvention, FitConfig, FitRunConfig, LrSchedule, MlpConfig, ModelName, Monitor, OptimizerName,
 };
+use super::vision::MixConfig;
 use crate::TrainError;
+use crate::data::image::{AugmentConfig, FillMode, ImagesConfig, Pipeline, Resizing, Shift, Statistics};
 
 /// What is fitted to what, how, and what is kept of it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,6 +22,12 @@ pub struct FitSettings {
     pub data: DataConfig,
     /// What.
     pub mlp: MlpConfig,
+    /// How pictures of folders become numbers.
+    pub images: ImagesConfig,
+    /// How they are changed while training,
+    pub augment: AugmentConfig,
+    /// and mixed.
+    pub mix: MixConfig,
     /// What is kept.
     pub run: FitRunConfig,
 }
@@ -29,22 +37,44 @@ impl FitSettings {
     pub fn of(model: ModelName) -> Self {
         let mut settings = Self::default();
         settings.fit.model = model;
+        if model.is_resnet() {
+            settings.resnet();
+        }
         settings
+    }
+
+    /// PyTorch's reference recipe of ImageNet; for small pictures that of the paper's §4.2, with a cosine.
+    fn resnet(&mut self) {
+        let small = self.fit.model.is_small_resnet();
+        let fit = &mut self.fit;
+        (fit.optimizer, fit.learning_rate, fit.momentum) = (OptimizerName::Sgd, 0.1, 0.9);
+        (fit.weight_decay, fit.decay_bias_and_norm) = (1e-4, true);
+        (fit.epochs, fit.batch_size, fit.lr_schedule) =
+            if small { (30, 128, LrSchedule::Cosine) } else { (90, 32, LrSchedule::Step) };
+        self.augment.horizontal_flip = true;
+        if small {
+            (self.images.width, self.images.height, self.images.shorter_side) = (32, 32, 32);
+            let shift = || Shift::Pixels(5);
+            (self.augment.width_shift_range, self.augment.height_shift_range) = (shift(), shift());
+            self.augment.fill_mode = FillMode::Constant;
+        } else {
+            self.images.resize = Resizing::RandomResizedCrop;
+        }
     }
 
     /// The sections of the model that is fitted.
     fn sections(&self) -> Vec<&dyn Section> {
-        let model: &dyn Section = match self.fit.model {
-            ModelName::Mlp => &self.mlp,
-        };
-        vec![&self.fit, &self.data, model, &self.run]
+        match self.fit.model {
+            ModelName::Mlp => vec![&self.fit, &self.data, &self.mlp, &self.run],
+            _ => vec![&self.fit, &self.data, &self.images, &self.augment, &self.mix, &self.run],
+        }
     }
 
     fn sections_mut(&mut self) -> Vec<&mut dyn Section> {
-        let model: &mut dyn Section = match self.fit.model {
-            ModelName::Mlp => &mut self.mlp,
-        };
-        vec![&mut self.fit, &mut self.data, model, &mut self.run]
+        match self.fit.model {
+            ModelName::Mlp => vec![&mut self.fit, &mut self.data, &mut self.mlp, &mut self.run],
+            _ => vec![&mut self.fit, &mut self.data, &mut self.images, &mut self.augment, &mut self.mix, &mut self.run],
+        }
     }
 
     /// The settings in a file, over those that its model begins with.
@@ -80,7 +110,7 @@ impl FitSettings {
 
     /// The settings of all models as a Markdown reference, for docs/supervised.md.
     pub fn reference(&self) -> String {
-        config::render_reference(&[&self.fit, &self.data, &self.mlp, &self.run])
+        config::render_reference(&[&self.fit, &self.data, &self.mlp, &self.mix, &self.run])
     }
 
     /// Refuses values out of their range, and those that do not go together.
@@ -101,6 +131,14 @@ impl FitSettings {
         let fit = &self.fit;
         if fit.nesterov && (fit.optimizer != OptimizerName::Sgd || fit.momentum == 0.0) {
             return unfit("fit.nesterov needs fit.optimizer = \"sgd\" and a fit.momentum above 0");
+        }
+        if fit.model.is_resnet() {
+            if self.images.validation_split != 0.0 {
+                return unfit("images.validation_split is of `cartwheel data`: here it is data.validation_split");
+            }
+            // What statistics come to is seen later.
+            let statistics = Some(Statistics { mean: [0.0; 3], std: [1.0; 3] });
+            Pipeline::new(self.images.clone(), self.augment.clone(), statistics).map_err(TrainError::Unfit)?;
         }
         if self.data.validation_split == 0.0 && (fit.early_stopping.is_some() || fit.monitor == Monitor::ValAccuracy) {
             return unfit(
@@ -171,6 +209,24 @@ mod tests {
         assert!(told(&["data.validation_split=0", "fit.early_stopping=3"]).contains("data.validation_split"));
         assert!(told(&["fit.learning_rat=1"]).contains("fit.learning_rate"));
         assert!(told(&["fit.device=cuda:0"]).contains("cuda:0"));
+    }
+
+    #[test]
+    fn residual_networks_begin_with_the_recipes_of_their_papers() {
+        let large = FitSettings::of(ModelName::ResNet50);
+        assert_eq!((large.fit.learning_rate, large.fit.momentum, large.fit.weight_decay), (0.1, 0.9, 1e-4));
+        assert_eq!((large.fit.epochs, large.fit.lr_schedule, large.images.width), (90, LrSchedule::Step, 224));
+        let small = FitSettings::of(ModelName::ResNet8);
+        assert_eq!((small.fit.lr_schedule, small.images.width), (LrSchedule::Cosine, 32));
+        for settings in [large, small] {
+            assert!(settings.check().is_ok());
+            let mut read = FitSettings::of(settings.fit.model);
+            config::load(&mut read.sections_mut(), &settings.to_toml(true), "config.toml").expect("it reads");
+            assert_eq!(read, settings);
+            let mut wrong = settings;
+            wrong.images.validation_split = 0.2;
+            assert!(wrong.check().expect_err("refused").to_string().contains("data.validation_split"));
+        }
     }
 
     #[test]

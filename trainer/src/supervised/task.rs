@@ -7,6 +7,7 @@ use cartwheel_agents::nn::{DeviceError, Gradients, Parameters};
 use serde::{Deserialize, Serialize};
 
 use super::report::Report;
+use crate::TrainError;
 
 /// Samples by what they are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +101,11 @@ pub trait Task {
     /// # Errors
     /// If the device fails.
     fn report(&mut self, part: Part) -> Result<Report, DeviceError>;
+
+    /// What went wrong with samples since this was asked last; what was answered meanwhile counts for nothing then.
+    fn trouble(&mut self) -> Option<TrainError> {
+        None
+    }
 
     /// The first layer whose output for the training samples `indices` is not finite.
     ///

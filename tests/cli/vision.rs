@@ -1,0 +1,202 @@
+//! Residual networks: `fit`, `predict` and `model summary` of pictures.
+
+use std::fs;
+use std::path::Path;
+
+use safetensors::SafeTensors;
+use serde_json::Value;
+
+use crate::support::{Folder, Run};
+
+const DIGITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/digits");
+/// Pictures of 16 × 16 for the smallest network.
+const SMALL: &str = "--set images.width=16 --set images.height=16 --set images.shorter_side=16";
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+/// `count` pictures of each of three classes that differ in colour and pattern, as PNG and JPEG.
+fn pictures(folder: &Path, count: u32) {
+    for (class, name) in ["ants", "bees", "cats"].iter().enumerate() {
+        fs::create_dir_all(folder.join(name)).unwrap();
+        for number in 0..count {
+            let shade = |x: u32, y: u32| ((x * 7 + y * 5 * (class as u32 + 1) + number * 13) % 80) as u8;
+            let image = image::RgbImage::from_fn(20 + number % 3, 18, |x, y| {
+                let mut pixel = [shade(x, y); 3];
+                pixel[class] += 120;
+                image::Rgb(pixel)
+            });
+            image.save(folder.join(name).join(format!("{number}.png"))).unwrap();
+        }
+    }
+}
+
+/// The rows of metrics without what clocks say.
+fn timeless(run: &Run) -> Vec<Value> {
+    let mut rows = run.timeless_rows();
+    for row in &mut rows {
+        row["metrics"].as_object_mut().unwrap().remove("time/samples_per_s");
+    }
+    rows
+}
+
+#[test]
+fn a_small_residual_network_learns_the_digits() {
+    let folder = Folder::new();
+    let line = format!("fit resnet8 --data {DIGITS} --epochs 6 --batch-size 32 --name digits --json");
+    let summary = json(&folder.ok(&line).stdout);
+    let accuracy = summary["report"]["accuracy"].as_f64().unwrap();
+    assert!(accuracy >= 0.97, "{accuracy}");
+    assert_eq!((&summary["model"], &summary["report"]["part"]), (&"resnet8".into(), &"test".into()));
+    assert!(summary["report"]["top5_accuracy"].as_f64().unwrap() > accuracy);
+    assert_eq!(summary["report"]["confusion"].as_array().unwrap().len(), 10);
+    let images = format!("{DIGITS}/t10k-images-idx3-ubyte.gz");
+    let predictions = json(&folder.ok(&format!("predict runs/digits {images} --top 1 --json")).stdout);
+    let predictions = predictions["predictions"].as_array().unwrap();
+    let taken = |class: u64| predictions.iter().filter(|one| one["top"][0]["class"] == class).count() as u64;
+    for class in 0..10 {
+        let cell = |row: usize| summary["report"]["confusion"][row][class as usize].as_u64().unwrap();
+        assert_eq!(taken(class), (0..10).map(cell).sum::<u64>(), "{class}");
+    }
+}
+
+#[test]
+fn folders_of_pictures_are_learnt_and_asked_by_name() {
+    let folder = Folder::new();
+    pictures(&folder.path("pets/train"), 12);
+    pictures(&folder.path("pets/val"), 3);
+    let line = format!(
+        "fit resnet8 --data pets {SMALL} --epochs 8 --batch-size 6 --set augment.width_shift_range=0 --set augment.height_shift_range=0 --name pets --json"
+    );
+    let summary = json(&folder.ok(&line).stdout);
+    assert_eq!(summary["report"]["part"], "validation");
+    assert!(summary["report"]["accuracy"].as_f64().unwrap() > 0.9, "{summary}");
+    let names: Vec<&str> =
+        summary["report"]["classes"].as_array().unwrap().iter().map(|class| class["label"].as_str().unwrap()).collect();
+    assert_eq!(names, ["ants", "bees", "cats"]);
+    image::open(folder.path("pets/val/bees/1.png")).unwrap().save(folder.path("bee.bmp")).unwrap();
+    let text = folder.ok("predict runs/pets bee.bmp --top 2").stdout;
+    assert!(text.starts_with("bee.bmp: bees ") && text.matches(" %").count() == 2, "{text}");
+
+    // Files that give no picture.
+    let whole = fs::read(folder.path("pets/val/ants/0.png")).unwrap();
+    fs::write(folder.path("cut.png"), &whole[..whole.len() / 2]).unwrap();
+    folder.write("text.png", "no picture");
+    folder.write("empty.png", "");
+    folder.refused("predict runs/pets cut.png", 1, &["cut.png", "truncated"]);
+    folder.refused("predict runs/pets text.png", 1, &["text.png"]);
+    folder.refused("predict runs/pets empty.png", 1, &["empty.png"]);
+    folder.refused("predict runs/pets none.png", 2, &["none.png"]);
+    let grey16 = image::ImageBuffer::<image::Luma<u16>, _>::from_fn(30, 20, |x, y| image::Luma([(x * y * 90) as u16]));
+    grey16.save(folder.path("grey16.png")).unwrap();
+    folder.ok("predict runs/pets grey16.png");
+
+    // Labels of another number.
+    folder.write("labels.txt", "ants\nbees\n");
+    folder.refused("predict runs/pets bee.bmp --labels labels.txt", 2, &["2 labels", "3 classes"]);
+    folder.write("labels.txt", "Ameise\nBiene\nKatze\n");
+    let text = folder.ok("predict runs/pets bee.bmp --labels labels.txt --top 1").stdout;
+    assert!(text.contains("Biene"), "{text}");
+}
+
+#[test]
+fn a_stopped_run_goes_on_bit_for_bit_whatever_the_threads() {
+    let folder = Folder::new();
+    pictures(&folder.path("pets"), 20);
+    let settings = format!(
+        "fit resnet8 --data pets {SMALL} --epochs 30 --batch-size 8 --set data.validation_split=0.2 --set augment.rotation_range=20 --set mix.mixup_alpha=0.2 --set mix.cutmix_alpha=1 --set fit.log_interval=3"
+    );
+    let whole = folder.spawn(&format!("{settings} --set fit.threads=1 --set images.num_workers=1 --name whole"));
+    let mut stopped = folder.spawn(&format!("{settings} --set images.num_workers=3 --name stopped"));
+    let run = folder.run("stopped");
+    assert!(stopped.until(|| !run.states().is_empty()), "no checkpoint");
+    stopped.signal("INT");
+    let output = stopped.wait();
+    assert_eq!(output.code, 130, "{}", output.stderr);
+    assert_eq!(whole.wait().code, 0);
+    let whole = folder.run("whole");
+    assert!(timeless(&run).len() < timeless(&whole).len(), "it was not stopped");
+    folder.ok("fit --resume runs/stopped");
+    // Running statistics are among the weights.
+    for file in ["checkpoints/latest.safetensors", "checkpoints/best.safetensors"] {
+        let (a, b) = (run.bytes(file), whole.bytes(file));
+        let (a, b) = (SafeTensors::deserialize(&a).unwrap(), SafeTensors::deserialize(&b).unwrap());
+        assert!(a.names().iter().any(|name| *name == "layer3.0.bn2.running_var"));
+        for (name, tensor) in a.tensors() {
+            assert!(tensor.data() == b.tensor(&name).unwrap().data(), "{file}: {name} differs");
+        }
+    }
+    assert_eq!(timeless(&run), timeless(&whole));
+}
+
+#[test]
+fn folders_that_cannot_be_learnt_from_are_told() {
+    let folder = Folder::new();
+    pictures(&folder.path("pets"), 4);
+    let fit = |rest: &str| format!("fit resnet8 --data pets {SMALL} --epochs 1 --set data.validation_split=0 {rest}");
+    fs::create_dir(folder.path("pets/dogs")).unwrap();
+    folder.refused(&fit(""), 2, &["dogs", "no images"]);
+    fs::remove_dir(folder.path("pets/dogs")).unwrap();
+    fs::write(folder.path("pets/bees/9.png"), "no picture").unwrap();
+    folder.refused(&fit("--name a"), 1, &["bees/9.png", "images.on_broken"]);
+    let output = folder.ok(&fit("--set images.on_broken=skip --name b"));
+    assert!(output.stderr.contains("bees/9.png"), "{}", output.stderr);
+    fs::remove_file(folder.path("pets/bees/9.png")).unwrap();
+    fs::create_dir(folder.path("empty")).unwrap();
+    folder.refused("fit resnet8 --data empty", 2, &["empty", "no folders for classes"]);
+    folder.refused("fit resnet8 --data none", 2, &["none"]);
+    folder.refused(&fit("--set images.validation_split=0.1"), 2, &["data.validation_split"]);
+    folder.refused(&fit("--set augment.zoom_rang=0.1"), 2, &["augment.zoom_range", "cartwheel fit"]);
+    folder.refused("fit mlp --data pets", 2, &["train-images-idx3-ubyte"]);
+    // ImageNet's layout with other classes beside it.
+    pictures(&folder.path("parts/train"), 2);
+    pictures(&folder.path("parts/val"), 2);
+    fs::rename(folder.path("parts/val/cats"), folder.path("parts/val/dogs")).unwrap();
+    folder.refused("fit resnet8 --data parts", 2, &["dogs", "cats", "the same"]);
+}
+
+/// A file without a word of ours in its header, as torchvision's are.
+#[test]
+fn torchvisions_files_are_asked_as_they_are() {
+    let folder = Folder::new();
+    pictures(&folder.path("pets"), 2);
+    folder.ok("fit resnet18 --data pets --set images.width=32 --set images.height=32 --set images.shorter_side=32 --set data.validation_split=0 --epochs 1 --name a");
+    let bytes = folder.run("a").bytes("checkpoints/best.safetensors");
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let strip = |rename: &dyn Fn(&str) -> String| {
+        safetensors::serialize(file.tensors().into_iter().map(|(name, view)| (rename(&name), view)), None).unwrap()
+    };
+    fs::write(folder.path("resnet18.safetensors"), strip(&str::to_owned)).unwrap();
+    folder.write("labels.txt", "ants\nbees\ncats\n");
+    let text = folder.ok("predict resnet18.safetensors pets/ants/0.png --labels labels.txt").stdout;
+    assert!(text.contains("ants") && text.contains("cats"), "{text}");
+    let json = folder.ok("predict resnet18.safetensors pets/ants/0.png --json").json;
+    assert_eq!(json["predictions"][0]["top"].as_array().unwrap().len(), 3);
+    folder.write("labels.txt", "ants\nbees\n");
+    folder.refused("predict resnet18.safetensors pets/ants/0.png --labels labels.txt", 2, &["2 labels", "3 classes"]);
+    let renamed = strip(&|name| name.replace("layer4.1.bn2.weight", "layer4.1.bn2.wait"));
+    fs::write(folder.path("renamed.safetensors"), renamed).unwrap();
+    let words = ["missing: `layer4.1.bn2.weight` [512]", "the file has `layer4.1.bn2.wait`"];
+    folder.refused("predict renamed.safetensors pets/ants/0.png", 1, &words);
+    fs::write(folder.path("cut.safetensors"), &bytes[..bytes.len() / 2]).unwrap();
+    folder.refused("predict cut.safetensors pets/ants/0.png", 1, &["cut.safetensors", "cut off"]);
+}
+
+#[test]
+fn residual_networks_are_summed_up_without_files() {
+    let folder = Folder::new();
+    let summary = |rest: &str| json(&folder.ok(&format!("model summary {rest} --json")).stdout);
+    let value = summary("resnet50");
+    assert_eq!((&value["parameters"], &value["bytes"]), (&25_557_032.into(), &102_228_128.into()));
+    assert_eq!(value["input"], serde_json::json!([3, 224, 224]));
+    // Twice the 4.089 G multiplications that torchvision tells, and batch norms.
+    let flops = value["flops"].as_u64().unwrap() as f64;
+    assert!((8.17e9..8.25e9).contains(&flops), "{flops}");
+    for (name, parameters) in [("resnet18", 11_689_512), ("resnet34", 21_797_672), ("resnet101", 44_549_160)] {
+        assert_eq!(summary(name)["parameters"], parameters);
+    }
+    let (small, large) = (summary("resnet50 --image-size 112"), summary("resnet50 --batch-size 128"));
+    assert!(small["flops"].as_u64().unwrap() * 3 < value["flops"].as_u64().unwrap());
+    assert!(large["training_bytes"].as_u64() > value["training_bytes"].as_u64());
+}

@@ -1,0 +1,312 @@
+//! Where the pictures of a classifier come from: MNIST's files, which are kept in memory, or folders, which are read as they are
+//! needed, by threads that work ahead.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use cartwheel_envs::Generator;
+
+use super::config::ModelName;
+use super::saved::Preprocessing;
+use super::settings::FitSettings;
+use super::task::Part;
+use crate::TrainError;
+use crate::data::image::{CutMix, ImageError, ImagesConfig, MixUp, Pipeline, Statistics, cut_mix, mix_up, one_hot};
+use crate::data::image_folder::{FolderError, ImageFolder, ImageSamples};
+use crate::data::loader::{Batches, LoadError, LoaderOptions, OnBroken, Source as _, batches, shuffled};
+use crate::data::mnist::{LabelledImages, Mnist};
+use crate::data::survey::survey;
+
+/// Samples of a batch that is only looked at.
+pub(super) const LOOKED_AT: usize = 256;
+/// Batches that each thread is ahead.
+const AHEAD: usize = 2;
+/// The purpose of the stream that batches are mixed with, in the key of its generator.
+const MIX: u64 = 0x6d69_7862;
+
+/// Pictures beside each other, and the class of each.
+pub(super) struct Batch {
+    pub(super) x: Vec<f32>,
+    pub(super) classes: Vec<u32>,
+}
+
+/// See the module's documentation.
+pub(super) enum Pictures {
+    /// Of one channel.
+    Grey([Option<LabelledImages>; 3]),
+    /// Of three.
+    Colour(Box<Folders>),
+}
+
+/// Folders of pictures.
+pub(super) struct Folders {
+    train: Arc<ImageSamples>,
+    validation: Arc<ImageSamples>,
+    test: Option<Arc<ImageSamples>>,
+    images: ImagesConfig,
+    seed: u64,
+    batch_size: usize,
+    ahead: Option<Ahead>,
+}
+
+/// Batches on their way.
+struct Ahead {
+    epoch: u64,
+    batches: Batches<ImageError>,
+    /// The samples that they are made of, from the next one on.
+    order: Vec<usize>,
+    next: usize,
+}
+
+/// What is known of pictures before there is a model of them.
+pub(super) struct About {
+    pub(super) size: [usize; 2],
+    pub(super) channels: usize,
+    pub(super) labels: Vec<String>,
+    pub(super) preprocessing: Option<Preprocessing>,
+}
+
+impl Pictures {
+    /// The pictures that `settings` say.
+    pub(super) fn open(settings: &FitSettings) -> Result<(Self, About), TrainError> {
+        let dir = Path::new(&settings.data.dir);
+        let holds = |name: &str| dir.join(name).is_file();
+        let idx = holds("train-images-idx3-ubyte") || holds("train-images-idx3-ubyte.gz");
+        // What the multilayer perceptron misses is told as such.
+        if idx || settings.fit.model == ModelName::Mlp || !dir.is_dir() { grey(settings) } else { colour(settings) }
+    }
+
+    /// How many there are of a part.
+    pub(super) fn len(&self, part: Part) -> usize {
+        match self {
+            Self::Grey(parts) => parts[part as usize].as_ref().map_or(0, LabelledImages::len),
+            Self::Colour(folders) => folders.part(part).map_or(0, |samples| samples.len()),
+        }
+    }
+
+    /// Training samples, as the epoch sees them. Those that are broken are left out, if settings say so.
+    pub(super) fn train(&mut self, epoch: u64, indices: &[usize]) -> Result<Batch, TrainError> {
+        match self {
+            Self::Grey(_) => self.again(epoch, indices),
+            Self::Colour(folders) => folders.train(epoch, indices),
+        }
+    }
+
+    /// The same, without working ahead.
+    pub(super) fn again(&self, epoch: u64, indices: &[usize]) -> Result<Batch, TrainError> {
+        match self {
+            Self::Grey([train, ..]) => {
+                let empty = || Batch { x: Vec::new(), classes: Vec::new() };
+                Ok(train.as_ref().map_or_else(empty, |train| grey_batch(train, indices)))
+            }
+            Self::Colour(folders) => {
+                let options = LoaderOptions { num_workers: 1, ..folders.options(indices.len()) };
+                let made = batches(&folders.train, epoch, indices.to_vec(), options).next();
+                batch(made)
+            }
+        }
+    }
+
+    /// Shows all samples of a part, without anything random, batch by batch.
+    pub(super) fn each(
+        &self,
+        part: Part,
+        see: &mut dyn FnMut(Batch) -> Result<(), TrainError>,
+    ) -> Result<(), TrainError> {
+        match self {
+            Self::Grey(parts) => {
+                let Some(images) = &parts[part as usize] else { return Ok(()) };
+                let all: Vec<usize> = (0..images.len()).collect();
+                all.chunks(LOOKED_AT).try_for_each(|indices| see(grey_batch(images, indices)))
+            }
+            Self::Colour(folders) => {
+                let Some(samples) = folders.part(part) else { return Ok(()) };
+                // Training samples as they are.
+                let samples = Arc::new(ImageSamples { seed: None, ..(**samples).clone() });
+                let options = folders.options(folders.batch_size.min(LOOKED_AT));
+                batches(&samples, 0, (0..samples.len()).collect(), options).try_for_each(|made| see(batch(Some(made))?))
+            }
+        }
+    }
+}
+
+fn grey_batch(images: &LabelledImages, indices: &[usize]) -> Batch {
+    let (x, classes) = images.batch(indices);
+    Batch { x, classes }
+}
+
+/// Takes over a batch, and tells of what was skipped.
+fn batch(
+    made: Option<Result<crate::data::loader::Batch<ImageError>, LoadError<ImageError>>>,
+) -> Result<Batch, TrainError> {
+    let made = match made {
+        Some(Ok(made)) => made,
+        Some(Err(LoadError::Sample(error))) => return Err(TrainError::Image(error)),
+        Some(Err(error @ LoadError::Lost)) => return Err(TrainError::Input(error.to_string())),
+        None => return Ok(Batch { x: Vec::new(), classes: Vec::new() }),
+    };
+    for (_, error) in &made.broken {
+        tracing::warn!("skipped: {error}");
+    }
+    Ok(Batch { x: made.inputs, classes: made.labels.iter().map(|label| *label as u32).collect() })
+}
+
+impl Folders {
+    fn part(&self, part: Part) -> Option<&Arc<ImageSamples>> {
+        match part {
+            Part::Train => Some(&self.train),
+            Part::Validation => Some(&self.validation),
+            Part::Test => self.test.as_ref(),
+        }
+    }
+
+    fn options(&self, batch_size: usize) -> LoaderOptions {
+        let (num_workers, on_broken) = (self.images.workers(), self.images.on_broken);
+        LoaderOptions { batch_size, num_workers, prefetch_factor: AHEAD, on_broken }
+    }
+
+    fn train(&mut self, epoch: u64, indices: &[usize]) -> Result<Batch, TrainError> {
+        let goes_on = |ahead: &&mut Ahead| {
+            ahead.epoch == epoch && ahead.order.iter().skip(ahead.next).take(indices.len()).eq(indices)
+        };
+        if self.ahead.as_mut().filter(goes_on).is_none() {
+            // The loop goes through an epoch in this order, batch by batch; a run that is resumed begins within it.
+            let mut order = shuffled(self.train.len(), self.seed, epoch);
+            let from = order.iter().position(|index| indices.first() == Some(index)).unwrap_or(0);
+            order.drain(..from);
+            self.ahead = None;
+            let batches = batches(&self.train, epoch, order.clone(), self.options(self.batch_size));
+            self.ahead = Some(Ahead { epoch, batches, order, next: 0 });
+        }
+        let made = self.ahead.as_mut().and_then(|ahead| {
+            ahead.next += indices.len();
+            ahead.batches.next()
+        });
+        batch(made)
+    }
+}
+
+fn grey(settings: &FitSettings) -> Result<(Pictures, About), TrainError> {
+    let data = Mnist::read(Path::new(&settings.data.dir))?;
+    let (classes, size) = (data.classes(), data.train.size);
+    let (train, validation) = data.train.split(settings.data.validation_split);
+    enough(settings, train.len(), validation.len())?;
+    let labels = (0..classes).map(|class| class.to_string()).collect();
+    let about = About { size, channels: 1, labels, preprocessing: None };
+    Ok((Pictures::Grey([Some(train), Some(validation), data.test]), about))
+}
+
+fn enough(settings: &FitSettings, train: usize, validation: usize) -> Result<(), TrainError> {
+    if train > 0 && (settings.data.validation_split == 0.0 || validation > 0) {
+        return Ok(());
+    }
+    Err(TrainError::Unfit(format!(
+        "{} has {} samples, too few to keep data.validation_split = {} of them back: set it to 0, or give more",
+        settings.data.dir,
+        train + validation,
+        settings.data.validation_split
+    )))
+}
+
+fn colour(settings: &FitSettings) -> Result<(Pictures, About), TrainError> {
+    let (dir, images) = (Path::new(&settings.data.dir), &settings.images);
+    let told = |error: FolderError| TrainError::Unfit(error.to_string());
+    let open = |dir: &Path| ImageFolder::open(dir, images.follow_links).and_then(ImageFolder::complete).map_err(told);
+    // ImageNet's layout: a folder for each part.
+    let part = |names: &[&str]| names.iter().map(|name| dir.join(name)).find(|folder| folder.is_dir());
+    let parts = part(&["train"]).filter(|_| part(&["val", "validation", "test"]).is_some());
+    let (train, validation, test) = match parts {
+        None => {
+            let (train, validation) = open(dir)?.split(settings.data.validation_split);
+            (train, validation, None)
+        }
+        Some(folder) => {
+            let train = open(&folder)?;
+            let same = |folder: &Path| {
+                let other = open(folder)?;
+                match other.classes == train.classes {
+                    true => Ok(other),
+                    false => Err(TrainError::Unfit(format!(
+                        "{} has the classes {}, and {} has {}: they should be the same",
+                        folder.display(),
+                        other.classes.join(", "),
+                        train.root.display(),
+                        train.classes.join(", ")
+                    ))),
+                }
+            };
+            let test = part(&["test"]).map(|folder| same(&folder)).transpose()?;
+            match part(&["val", "validation"]) {
+                Some(folder) => (train.clone(), same(&folder)?, test),
+                None => {
+                    let (train, validation) = train.split(settings.data.validation_split);
+                    (train, validation, test)
+                }
+            }
+        }
+    };
+    enough(settings, train.files.len(), validation.files.len())?;
+    let statistics = statistics(settings, &train)?;
+    let pipeline = Pipeline::new(images.clone(), settings.augment.clone(), statistics).map_err(TrainError::Unfit)?;
+    let preprocessing = Preprocessing::new(&settings.images, &settings.augment, statistics);
+    let about = About {
+        size: [images.height, images.width],
+        channels: crate::data::image::CHANNELS,
+        labels: train.classes.clone(),
+        preprocessing: Some(preprocessing),
+    };
+    let samples =
+        |folder: ImageFolder, seed| Arc::new(ImageSamples { files: folder.files, pipeline: pipeline.clone(), seed });
+    let seed = settings.fit.seed;
+    let folders = Folders {
+        train: samples(train, Some(seed)),
+        validation: samples(validation, None),
+        test: test.map(|folder| samples(folder, None)),
+        images: images.clone(),
+        seed,
+        batch_size: settings.fit.batch_size,
+        ahead: None,
+    };
+    Ok((Pictures::Colour(Box::new(folders)), about))
+}
+
+/// Mean and deviation of the training images, if they are wanted: Keras' `fit`.
+fn statistics(settings: &FitSettings, train: &ImageFolder) -> Result<Option<Statistics>, TrainError> {
+    if !settings.augment.needs_statistics() {
+        return Ok(None);
+    }
+    let mut augment = settings.augment.clone();
+    (augment.featurewise_center, augment.featurewise_std_normalization) = (false, false);
+    let pipeline = Pipeline::new(settings.images.clone(), augment, None).map_err(TrainError::Unfit)?;
+    let mut seen = survey(train, &pipeline, settings.images.workers());
+    if settings.images.on_broken == OnBroken::Fail && !seen.broken.is_empty() {
+        return Err(TrainError::Input(seen.broken.swap_remove(0).1));
+    }
+    Ok(seen.values.finish(settings.augment.rescale.unwrap_or(1.0)))
+}
+
+/// Mixes a batch as settings say: the shares of classes that it comes to, or none if it is left as it is.
+pub(super) fn mix(
+    settings: &super::vision::MixConfig,
+    batch: &mut Batch,
+    classes: usize,
+    width: usize,
+    key: [u64; 3],
+) -> Option<Vec<f32>> {
+    let samples = batch.classes.len();
+    if (settings.mixup_alpha == 0.0 && settings.cutmix_alpha == 0.0) || samples == 0 {
+        return None;
+    }
+    let mut random = Generator::from_entropy(&[key[0], key[1], key[2], MIX]);
+    let labels: Vec<usize> = batch.classes.iter().map(|class| *class as usize).collect();
+    let mut shares = one_hot(&labels, classes);
+    let cuts = settings.mixup_alpha == 0.0 || (settings.cutmix_alpha > 0.0 && random.below(2) == 1);
+    if cuts {
+        let height = batch.x.len() / (samples * width * crate::data::image::CHANNELS).max(1);
+        let part = CutMix::draw(settings.cutmix_alpha, width, height, &mut random);
+        cut_mix(&mut batch.x, &mut shares, samples, width, &part);
+    } else {
+        mix_up(&mut batch.x, &mut shares, samples, MixUp::draw(settings.mixup_alpha, &mut random));
+    }
+    Some(shares)
+}
