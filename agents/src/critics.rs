@@ -3,6 +3,7 @@
 
 use cartwheel_envs::Generator;
 
+use crate::critic::{Critic, ValueOf};
 use crate::nn::{Activation, Device, DeviceError, Inputs, Mlp, Net, Network, NnError, Optimizer, TrainingState};
 
 /// Several Q(s, a), each with its target, that learn the same from different beginnings: the least of them is the
@@ -100,6 +101,12 @@ impl Critics {
     /// See [`networks`](Self::networks).
     pub(crate) fn networks_mut(&mut self) -> &mut [Box<dyn Network>] {
         &mut self.networks
+    }
+
+    /// A copy of them.
+    pub(crate) fn copied(&self) -> Option<Critic> {
+        let networks: Vec<_> = self.networks.iter().map(|network| &**network).collect();
+        Critic::copied(ValueOf::Action, &networks)
     }
 
     /// How far the values of each row were from their targets before the last regression, the mean over the networks.

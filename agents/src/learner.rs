@@ -3,6 +3,7 @@
 use cartwheel_envs::{ActionRows, Generator};
 use serde::{Deserialize, Serialize};
 
+use crate::critic::Critic;
 use crate::nn::{DeviceError, Network, NnError, TrainingState};
 
 /// Transitions drawn from replay, one a row.
@@ -159,6 +160,11 @@ pub trait Learner {
         let actor = self.actor_mut();
         let state = TrainingState::new(actor.mlp().with_fresh_noise(parameters));
         actor.restore(&state)
+    }
+
+    /// A copy of the value functions beside the network that acts, where there are any.
+    fn critic(&self) -> Option<Critic> {
+        None
     }
 
     /// What the last update was like, by the names of metrics, such as `train/loss`. One that is not finite ends the run.

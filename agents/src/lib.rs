@@ -54,6 +54,7 @@ pub mod tqc;
 pub mod vtrace;
 
 mod algorithm;
+mod critic;
 mod critics;
 mod exploration;
 mod extractor;
@@ -68,6 +69,7 @@ mod schedule;
 mod support;
 
 pub use algorithm::{Acting, Algorithm, AnyLearner, Data, Prioritization, ReplayUse, Returns, RolloutUse};
+pub use critic::{Critic, ValueOf};
 pub use exploration::{ActionNoise, EpsilonSchedule, Exploration, NoiseState, NoiseType, Style};
 pub use extractor::FeaturesExtractor;
 pub use features::Features;

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use cartwheel_envs::{ActionRows, OwnedAction, Row, Space, Statistics};
+use cartwheel_envs::{Action, ActionRows, OwnedAction, Row, Space, Statistics};
 use serde::{Deserialize, Serialize};
 
 use crate::algorithm::Acting;
+use crate::critic::{self, Critic};
 use crate::extractor::FeaturesExtractor;
 use crate::features::Features;
 use crate::head::{ActionHead, Head};
@@ -46,6 +47,7 @@ pub struct Policy {
     masked: Vec<f32>,
     /// The policy's own actions before they are the environment's.
     own: ActionRows,
+    critic: Option<Critic>,
 }
 
 /// What a weights file says of its network, so that it can be used without anything beside it.
@@ -69,6 +71,9 @@ struct Description {
     head: Head,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     statistics: Vec<Statistics>,
+    /// Not there in files of policies without value functions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    critic: Option<critic::Description>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -114,6 +119,7 @@ impl Policy {
             layer_norm: acting.mlp.is_normalized(),
             head: acting.actions.head(),
             statistics: Vec::new(),
+            critic: None,
         };
         let own = acting.actions.rows(0);
         Self {
@@ -125,6 +131,7 @@ impl Policy {
             valid: Vec::new(),
             masked: Vec::new(),
             own,
+            critic: None,
         }
     }
 
@@ -146,6 +153,11 @@ impl Policy {
             name => name.parse().map_err(|e| refuse(format!("features_extractor: {e}")))?,
         };
         let inputs = extractor.inputs(&features).map_err(refuse)?;
+        let critic = description.critic.map(|critic| {
+            let find = |name: &str| tensors.iter().find(|tensor| tensor.name == name).cloned();
+            Critic::read(&critic, (extractor, &features, actions.choices()), find)
+        });
+        let critic = critic.transpose().map_err(|reason| refuse(format!("its critic: {reason}")))?;
         let (choices, dueling) = (actions.choices(), description.dueling);
         let mlp = if description.layer_norm {
             Mlp::layer_norm(inputs, &description.net_arch, actions.outputs(), activation)
@@ -156,6 +168,7 @@ impl Policy {
         let mut policy = Self::new(&description.observation_space, &description.action_space, acting, Vec::new());
         let name = policy.network_name();
         policy.set_statistics(description.statistics);
+        policy.set_critic(critic);
         let find = |tensor: &str| tensors.iter().find(|t| t.name == format!("{name}.{tensor}")).cloned();
         policy.parameters =
             policy.acting.mlp.flatten(find).map_err(|source| WeightsError::Mismatch { file: path.into(), source })?;
@@ -174,6 +187,7 @@ impl Policy {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut tensors = self.acting.mlp.tensors(&self.parameters);
         tensors.iter_mut().for_each(|t| t.name = format!("{}.{}", self.network_name(), t.name));
+        tensors.extend(self.critic.iter().flat_map(Critic::tensors));
         let description = serde_json::to_string(&self.description).unwrap_or_default();
         weights_bytes(&tensors, HashMap::from([("policy".to_string(), description)]))
     }
@@ -231,6 +245,41 @@ impl Policy {
         let outputs = masked(&self.valid, head.shape(mlp.output_stride()), outputs, &mut self.masked);
         head.judge(outputs, &mut judgement);
         judgement
+    }
+
+    /// What it makes of the actions, and of the state: the value of the best action, or what its
+    /// [critic](Self::set_critic) says of its own choice, or nothing if it has no values.
+    pub fn appraise(&mut self, observation: Row<'_>) -> (Judgement, Option<f32>) {
+        let judgement = self.judge(observation);
+        if let Some(values) = judgement.values() {
+            let best = values.iter().copied().reduce(f32::max);
+            return (judgement, best);
+        }
+        let Acting { actions: head, mlp, .. } = &self.acting;
+        let Some(critic) = &mut self.critic else { return (judgement, None) };
+        self.own.resize(1);
+        let outputs = mlp.last_outputs(&self.scratch);
+        head.greedy(masked(&self.valid, head.shape(mlp.output_stride()), outputs, &mut self.masked), 0, &mut self.own);
+        let action = if let Action::Continuous(numbers) = self.own.get(0) { numbers } else { &[] };
+        let chances = if let Judgement::Probabilities(chances) = &judgement { chances.as_slice() } else { &[] };
+        let value = critic.value(&self.input, action, chances);
+        (judgement, value)
+    }
+
+    /// The value functions that were learnt beside it, if it has any: no action hangs on them.
+    pub fn critic(&self) -> Option<&Critic> {
+        self.critic.as_ref()
+    }
+
+    /// See [`critic`](Self::critic).
+    pub fn critic_mut(&mut self) -> Option<&mut Critic> {
+        self.critic.as_mut()
+    }
+
+    /// Replaces them. They are saved with it.
+    pub fn set_critic(&mut self, critic: Option<Critic>) {
+        self.description.critic = critic.as_ref().map(Critic::description);
+        self.critic = critic;
     }
 
     /// Replaces the parameters by others of the same network.

@@ -4,6 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use cartwheel::agents::Policy;
+use cartwheel::envs::Row;
 use cartwheel::trainer::policy_at;
 use cartwheel::trainer::run::{Checkpoints, RunDir};
 
@@ -275,13 +276,18 @@ fn the_policy_of_a_checkpoint_is_that_of_its_weights() {
     for (name, line) in [
         ("dqn", "CartPole-v1 --steps 3000 --checkpoint-every 1000"),
         ("rainbow", "CartPole-v1 --algo rainbow --steps 1200 --set rainbow.learning_starts=600"),
+        ("ppo", "CartPole-v1 --algo ppo --steps 4096 --checkpoint-every 1024 --set ppo.n_steps=128"),
         ("sac", "Pendulum-v1 --algo sac --steps 1200 --set sac.learning_starts=600"),
     ] {
         folder.ok(&format!("train {line} --name {name} --set eval.n_eval_episodes=1"));
         let run = RunDir::open(folder.run(name).path).unwrap();
         let states = Checkpoints::new(run.checkpoints(), 2).list().unwrap();
         let policies: Vec<_> = states.iter().map(|(_, state)| policy_at(&run, state).unwrap()).collect();
-        let latest = Policy::load(&run.latest_weights()).unwrap();
+        let mut latest = Policy::load(&run.latest_weights()).unwrap();
+        let seen = Row::F32(&[0.1, 0.2, -0.1, 0.3][..latest.observation_space().width()]);
+        let values: Vec<_> = policies.iter().map(|policy| policy.clone().appraise(seen).1).collect();
+        assert!(values.last() == Some(&latest.appraise(seen).1) && values[0].is_some(), "{name}: {values:?}");
+        assert!(name != "ppo" || values[0] != values[1], "an older one has another critic: {values:?}");
         assert_eq!(policies.last().unwrap().parameters(), latest.parameters(), "{name}");
         assert!(name != "dqn" || policies[0].parameters() != latest.parameters(), "an older one has other weights");
     }

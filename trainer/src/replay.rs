@@ -33,6 +33,8 @@ pub struct Replay {
     rewards: Vec<f32>,
     flags: Vec<u8>,
     rings: Vec<Ring>,
+    /// Steps that each environment has made, of the whole run.
+    steps: Vec<u64>,
     /// Rows in each ring.
     capacity: usize,
     /// Rows that can be drawn.
@@ -100,6 +102,7 @@ impl Replay {
             rewards: vec![0.0; rows],
             flags: vec![NO_STEP; rows],
             rings: vec![Ring::default(); envs],
+            steps: vec![0; envs],
             capacity,
             transitions: 0,
             ends: 0,
@@ -159,11 +162,17 @@ impl Replay {
         self.rewards[row] = reward;
         self.flags[row] = (u8::from(terminated) * TERMINATED) | (u8::from(truncated) * TRUNCATED);
         self.transitions += 1;
+        self.steps[env] += 1;
         self.ends += usize::from(terminated || truncated);
         if let Some(priorities) = &mut self.priorities {
             priorities.insert(row);
         }
         self.begin(env, next_observation);
+    }
+
+    /// Each environment has made so many steps up to here: for who goes on with a run.
+    pub(crate) fn count_from(&mut self, steps: u64) {
+        self.steps.fill(steps);
     }
 
     /// Moves a ring's head on and returns the row there.

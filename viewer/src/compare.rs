@@ -6,7 +6,7 @@ use crate::model::{Run, RunId};
 use crate::text;
 
 /// Settings that say nothing of what was tried: runs that differ in these alone are repetitions of one experiment.
-const REPETITION: &[&str] = &["train.seed", "train.actors", "run.name", "run.dir"];
+const REPETITION: &[&str] = &["train.seed", "fit.seed", "train.actors", "run.name", "run.dir"];
 
 /// Settings in a group's name; all of them are in [`Group::whole`].
 const NAMED: usize = 2;
@@ -38,14 +38,18 @@ pub(crate) fn fits(run: &Run, filter: &str) -> bool {
     })
 }
 
-/// The environment that a run is on, if that is known.
-pub(crate) fn env(run: &Run) -> Option<&str> {
-    run.settings.as_ref().map(|settings| settings.env.id.as_str())
+/// What a run learns, if that is known: the environment that it is on, or the model that it fits and the data.
+pub(crate) fn task(run: &Run) -> Option<String> {
+    match &run.settings {
+        Some(settings) => Some(settings.env.id.clone()),
+        None if run.fit => run.manifest.as_ref().map(|manifest| text::fit_of(&manifest.algo, &manifest.env)),
+        None => None,
+    }
 }
 
-/// Whether two runs are known to be on one environment.
-pub(crate) fn same_env(run: &Run, other: &Run) -> bool {
-    env(run).zip(env(other)).is_some_and(|(here, there)| here == there)
+/// Whether two runs are known to learn the same: else their settings mean something else.
+pub(crate) fn same_task(run: &Run, other: &Run) -> bool {
+    task(run).zip(task(other)).is_some_and(|(here, there)| here == there)
 }
 
 /// What a run's configuration has otherwise than another's: the setting, its value here and its value there.
@@ -83,9 +87,10 @@ impl Experiment<'_> {
         self.config.iter().find(|(name, _)| name == setting).map(|(_, value)| value.as_str())
     }
 
-    /// The environment and the algorithm: between others, settings are not compared.
+    /// The environment and the algorithm, or the data and the model: between others, settings are not compared.
     fn kind(&self) -> Option<(&str, &str)> {
-        Some((self.get("env.id")?, self.get("train.algo")?))
+        let of = |what, how| Some((self.get(what)?, self.get(how)?));
+        of("env.id", "train.algo").or_else(|| of("data.dir", "fit.model"))
     }
 
     fn group(&self, all: &[Self]) -> Group {
@@ -196,6 +201,6 @@ mod tests {
         assert!(names[1].starts_with("Acrobot-v1 dqn ") && names[1].ends_with(" +1"), "{names:?}");
         assert!(names.iter().all(|name| name.len() < 80), "{names:?}");
         assert!(groups[1].whole.contains("dqn.net_arch=[1000000, 1000000, 1000000]"), "{}", groups[1].whole);
-        assert!(same_env(&model.runs[4], &model.runs[5]) && !same_env(&model.runs[0], &model.runs[4]));
+        assert!(same_task(&model.runs[4], &model.runs[5]) && !same_task(&model.runs[0], &model.runs[4]));
     }
 }

@@ -112,6 +112,8 @@ pub enum Update {
     Opened(PathBuf),
     /// Its configuration.
     Settings(RunId, Box<Settings>),
+    /// The configuration of one that fits a model to data, as names and values.
+    Fit(RunId, Vec<(String, String)>),
     /// What its environment looks like, as `Spaces::of` learns it, or why it cannot be made.
     Spaces(RunId, Result<Spaces, String>),
     /// Its manifest, at first and after changes.
@@ -160,6 +162,7 @@ impl Model {
                 run.doctor = Some(Doctor::new(&settings));
                 run.settings = Some(*settings);
             }),
+            Update::Fit(run, config) => self.with(run, |run| (run.config, run.fit) = (config, true)),
             Update::Manifest(run, manifest) => self.with(run, |run| run.set_manifest(*manifest)),
             Update::Metrics(run, rows) => {
                 self.with(run, |run| run.extend(&rows));

@@ -18,6 +18,7 @@ texts! {
     ROLLOUTS = "Rollouts";
     NOTHING_OPEN = "No run is open. Start one with `cartwheel train CartPole-v1 --view`, or open a finished one with `cartwheel watch RUN`.";
     NO_PICTURES = "This run is not live. Its episodes are in the time line: pick one there, or click a curve.";
+    NO_ENVIRONMENT = "This run fits a model to data: it has no environment to show. Its curves are below.";
     RUN_OVER = "The run has ended. This is its last picture.";
     SHOW_LAST_EPISODE = "Show its last episode";
     NO_FRAMES = "Attached. The first picture comes with the next step.";
@@ -66,6 +67,10 @@ texts! {
     TRANSITIONS = "transitions";
     STATE_OF = "state";
     NEXT_STATE = "next state";
+    IN_EPISODE = "episode";
+    SHOW_IN_EPISODE = "Show it in its episode";
+    STILL_RUNNING = "not recorded";
+    STILL_RUNNING_HINT = "Its episode is not among the recorded ones: it has not ended yet, or they begin later";
     ENV = "env";
     TO = "to";
     ACTION = "action";
@@ -202,8 +207,8 @@ texts! {
     NO_CURVES = "No curves: no run is checked, none fits the filter of the list of runs, or none has metrics yet";
     NO_RUN_FITS = "No run fits the filter";
     SELECTED_BESIDE = "Selected, but out of the filter:";
-    CURVES_OF = "Environment";
-    CURVES_OF_HINT = "Metrics of different environments have different scales: those of one are plotted at a time, at first those of the selected run";
+    CURVES_OF = "Of";
+    CURVES_OF_HINT = "Metrics of different environments, or of models of different data, have different scales: those of one are plotted at a time, at first those of the selected run";
     CURVE_OF = "Curve of";
     AXES = "Axes and smoothing";
     NO_METRICS_CHOSEN = "No metric is checked";

@@ -157,6 +157,69 @@ fn sides_are_hidden_and_shown() {
     assert_eq!(sides(&Window::showing(fixture::live())), (true, true));
 }
 
+/// Panels of a large window give way in a small one: until here they kept their size, and pictures had none left.
+#[test]
+fn the_pictures_keep_their_room_when_a_window_is_made_small() {
+    let mut window = Window::of_size([1360.0, 1000.0], fixture::live());
+    window.press(Modifiers::NONE, Key::CloseBracket);
+    window.press(Modifiers::NONE, Key::CloseBracket);
+    window.harness.set_size([900.0, 600.0].into());
+    window.press(Modifiers::NONE, Key::OpenBracket);
+    window.press(Modifiers::NONE, Key::OpenBracket);
+    let rect = |name: &str| window.harness.query_all_by_label(name).last().expect("it is there").rect();
+    let middle = (rect("Play or pause").top() - rect("Keys").bottom(), rect("Inspector").left() - rect("Filter").right());
+    assert!(middle.0 >= 225.0 && middle.1 >= 370.0, "{middle:?}");
+    assert!(rect("Metrics").bottom() <= 600.0, "the curves are still there");
+}
+
+/// What a session leaves, the next begins with.
+#[test]
+fn the_window_is_as_it_was_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("viewer.json");
+    let session = || {
+        let (_, inbox) = unbounded();
+        let app = App::new(vec![inbox], unbounded().0).remembering_in(file.clone());
+        let mut harness = Harness::builder().with_size([1280.0, 800.0]).with_max_steps(8).build_ui_state(
+            |ui, app: &mut App| {
+                app.logic(&ui.ctx().clone());
+                app.ui(ui);
+            },
+            app,
+        );
+        harness.run_steps(4);
+        harness
+    };
+    let mut harness = session();
+    let there = |harness: &Harness<'_, App>, name: &str| harness.query_all_by_label(name).count() > 0;
+    let top = |harness: &Harness<'_, App>| harness.get_by_label("Metrics").rect().top();
+    assert!(there(&harness, "Inspector") && !file.exists());
+    let before = top(&harness);
+    for key in [Key::CloseBracket, Key::D] {
+        harness.key_press(key);
+        harness.run_steps(4);
+    }
+    let edge = eframe::egui::pos2(640.0, before - 12.0);
+    let found = (0..24).map(|up| edge + eframe::egui::vec2(0.0, up as f32 - 12.0)).find(|at| {
+        harness.hover_at(*at);
+        harness.run_steps(2);
+        harness.drag_at(*at);
+        harness.run_steps(2);
+        harness.hover_at(*at - eframe::egui::vec2(0.0, 60.0));
+        harness.run_steps(2);
+        harness.drop_at(*at - eframe::egui::vec2(0.0, 60.0));
+        harness.run_steps(2);
+        top(&harness) < before - 30.0
+    });
+    assert!(found.is_some(), "the edge of the curves is dragged");
+    let left = (top(&harness), harness.ctx.theme());
+    harness.state_mut().keep(&harness.ctx.clone());
+    let harness = session();
+    assert!(!there(&harness, "Inspector"), "the right side is still hidden");
+    assert_eq!(harness.ctx.theme(), left.1);
+    assert!((top(&harness) - left.0).abs() < 3.0, "{} {}", top(&harness), left.0);
+}
+
 #[test]
 fn a_filter_is_for_the_list_and_the_curves() {
     let mut window = Window::showing(fixture::live());

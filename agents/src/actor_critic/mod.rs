@@ -16,6 +16,7 @@ pub use networks::{Choice, Coefficients, Gradient, Networks};
 pub(crate) use whole_rollout::WholeRollout;
 
 use crate::algorithm::Acting;
+use crate::critic::{Critic, ValueOf};
 use crate::head::{ActionHead, Head};
 use crate::learner::{Learner, LearnerState, OnPolicy, Progress, RolloutBatch};
 use crate::nn::{Activation, Device, DeviceError, Inputs, Mlp, Network, NnError};
@@ -27,6 +28,11 @@ pub type Metrics = Vec<(&'static str, f32)>;
 pub trait Rule {
     /// The networks it begins with.
     fn beginning(&self) -> Beginning<'_>;
+
+    /// Whether it learns a value function.
+    fn learns_values(&self) -> bool {
+        true
+    }
 
     /// All gradient steps on `rollout`; `metrics` become what they were like.
     ///
@@ -110,6 +116,10 @@ impl<R: Rule> Learner for ActorCritic<R> {
 
     fn actor_mut(&mut self) -> &mut dyn Network {
         &mut *self.networks.actor
+    }
+
+    fn critic(&self) -> Option<Critic> {
+        if self.rule.learns_values() { Critic::copied(ValueOf::State, &[self.networks.critic()]) } else { None }
     }
 
     fn metrics(&self) -> &[(&'static str, f32)] {

@@ -106,6 +106,10 @@ impl Networks {
         })
     }
 
+    pub(super) fn critic(&self) -> &dyn Network {
+        &*self.critic
+    }
+
     pub(super) fn state(&self) -> Result<LearnerState, DeviceError> {
         Ok(LearnerState { networks: vec![self.actor.state()?, self.critic.state()?], numbers: Vec::new() })
     }

@@ -55,7 +55,7 @@ mod value;
 pub use check::check;
 pub use error::{ConfigError, ConfigErrors, Problem, SetError, UnknownChoice};
 pub use file::load;
-pub use render::{render, render_reference};
+pub use render::{render, render_reference, values};
 pub use section::{Key, Section};
 pub use set::set;
 pub use suggest::nearest;

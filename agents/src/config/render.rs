@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Key, Section};
+use super::{Key, Section, plain};
 
 /// The sections as TOML that [`load`](super::load) reads back to the same values; with `comments`, the doc of every
 /// section and key stands above it.
@@ -22,6 +22,15 @@ fn render_table(section: &dyn Section, comments: bool) -> String {
         line(&mut toml, format_args!("{} = {value}", key.name));
     }
     toml
+}
+
+/// Every setting by its name, such as `train.seed`, and its value as people write it: text without quotes.
+pub fn values(sections: &[&dyn Section]) -> Vec<(String, String)> {
+    let of = |section: &&dyn Section| {
+        let named = section.keys().iter().filter_map(|key| Some((key.name, section.get(key.name)?)));
+        named.map(|(key, value)| (format!("{}.{key}", section.name()), plain(&value))).collect::<Vec<_>>()
+    };
+    sections.iter().flat_map(of).collect()
 }
 
 /// The sections as Markdown: a heading each, and a table of their keys with the values they hold as the defaults.

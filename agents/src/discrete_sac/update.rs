@@ -4,6 +4,7 @@ use cartwheel_envs::{ActionRows, Generator};
 
 use super::DiscreteSacConfig;
 use crate::algorithm::Acting;
+use crate::critic::{Critic, ValueOf};
 use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
 use crate::mask::masked;
 use crate::nn::{Device, DeviceError, Method, Net, Network, NnError, Optimizer, TrainingState};
@@ -185,6 +186,11 @@ impl Learner for DiscreteSac {
 
     fn actor_mut(&mut self) -> &mut dyn Network {
         &mut *self.actor
+    }
+
+    fn critic(&self) -> Option<Critic> {
+        let networks: Vec<_> = self.critics.iter().map(|network| &**network).collect();
+        Critic::copied(ValueOf::Actions, &networks)
     }
 
     fn metrics(&self) -> &[(&'static str, f32)] {

@@ -20,6 +20,10 @@ impl Rule for ReinforceConfig {
         }
     }
 
+    fn learns_values(&self) -> bool {
+        self.use_baseline
+    }
+
     fn learn(
         &self,
         networks: &mut Networks,

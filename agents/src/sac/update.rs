@@ -6,6 +6,7 @@ use rand_distr::{Distribution as _, StandardNormal};
 use super::temperature::Temperature;
 use super::{EntCoef, SacConfig};
 use crate::algorithm::Acting;
+use crate::critic::Critic;
 use crate::critics::{Climb, Critics, Regression, Shape};
 use crate::head::{HALF_LN_TAU, clamp_log_std};
 use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
@@ -281,6 +282,10 @@ impl<C: SoftCritics> Learner for Soft<C> {
 
     fn actor_mut(&mut self) -> &mut dyn Network {
         &mut *self.actor
+    }
+
+    fn critic(&self) -> Option<Critic> {
+        self.critics.critics().copied()
     }
 
     fn metrics(&self) -> &[(&'static str, f32)] {

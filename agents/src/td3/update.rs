@@ -4,6 +4,7 @@ use cartwheel_envs::{ActionRows, Generator};
 use rand_distr::{Distribution as _, StandardNormal};
 
 use crate::algorithm::Acting;
+use crate::critic::Critic;
 use crate::critics::{Climb, Critics, Shape};
 use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
 use crate::nn::{Activation, Device, DeviceError, Method, Net, Network, NnError, Optimizer, TrainingState};
@@ -156,6 +157,10 @@ impl Learner for Td3 {
 
     fn actor_mut(&mut self) -> &mut dyn Network {
         &mut *self.actor
+    }
+
+    fn critic(&self) -> Option<Critic> {
+        self.critics.copied()
     }
 
     fn metrics(&self) -> &[(&'static str, f32)] {

@@ -297,14 +297,7 @@ impl Settings {
 
     /// Every setting by its name, such as `train.seed`, and its value as people write it: text without quotes.
     pub fn values(&self) -> Vec<(String, String)> {
-        let sections = self.chosen_sections().into_iter();
-        let values = sections.flat_map(|section| {
-            section.keys().iter().filter_map(move |key| {
-                let value = section.get(key.name)?;
-                Some((format!("{}.{}", section.name(), key.name), config::plain(&value)))
-            })
-        });
-        values.collect()
+        config::values(&self.chosen_sections())
     }
 
     /// The settings as a Markdown reference: docs/configuration.md.

@@ -13,6 +13,8 @@ pub struct Stored<'a> {
     pub env: usize,
     /// Steps that its environment has made since.
     pub age: u64,
+    /// Steps that its environment had made before, of the whole run.
+    pub step: u64,
     /// Where it began.
     pub observation: Row<'a>,
 }
@@ -58,7 +60,11 @@ impl Replay {
         let (ring, first) = (self.rings[env], env * self.capacity);
         let row = move |back: usize| first + (ring.head + self.capacity - back) % self.capacity;
         let rows = (0..ring.len).map(row).filter(|row| self.flags[*row] & NO_STEP == 0);
-        rows.zip(0..).map(move |(row, age)| Stored { row, env, age, observation: self.observations.row(row) })
+        let steps = self.steps[env];
+        rows.zip(0..).map(move |(row, age)| {
+            let step = steps.saturating_sub(age + 1);
+            Stored { row, env, age, step, observation: self.observations.row(row) }
+        })
     }
 
     /// What the transition in `row` led to.

@@ -44,7 +44,8 @@ struct Start {
 pub fn policy_at(run: &RunDir, state: &Path) -> Result<Policy, TrainError> {
     let mut policy = Policy::load(&run.latest_weights())?;
     let Start { learner, .. } = read_start(state)?;
-    let acts = learner.networks.into_iter().next().map(|network| network.online);
+    let mut networks = learner.networks.into_iter().map(|network| network.online);
+    let acts = networks.next();
     // A noisy network keeps how noisy each parameter is behind them all.
     let count = policy.parameters().len();
     let fitting = acts.filter(|numbers| [count, 2 * count].contains(&numbers.len()));
@@ -54,6 +55,11 @@ pub fn policy_at(run: &RunDir, state: &Path) -> Result<Policy, TrainError> {
         problem: "its network is another than that of the run's weights".into(),
     };
     policy.set_parameters(&parameters.ok_or_else(mismatch)?);
+    let others: Vec<_> = networks.collect();
+    let others: Vec<_> = others.iter().map(Vec::as_slice).collect();
+    if !policy.critic_mut().is_some_and(|critic| critic.set_parameters(&others)) {
+        policy.set_critic(None);
+    }
     Ok(policy)
 }
 
@@ -85,7 +91,14 @@ impl Session<'_> {
         if envs.is_none() {
             self.tell(&Event::Notice("the checkpoint holds no environment states: episodes begin anew, so the run does not go on bit for bit"));
         }
+        if let Some(replay) = self.learning.replay_mut() {
+            replay.count_from(books.steps / self.settings.env.n_envs as u64);
+        }
         (self.books, self.sampler) = (books, sampler);
+        // The state keeps no critic of the best weights: it is in their file, unless that is newer than the state.
+        let best = Policy::load(&self.run.best_weights()).ok();
+        let kept = best.filter(|best| self.books.best.as_ref().is_some_and(|kept| kept.parameters == best.parameters()));
+        self.best_critic = kept.and_then(|best| best.critic().cloned());
         // What was found before is not told again.
         for row in MetricsLog::read(&self.run.metrics()).unwrap_or_default() {
             self.doctor.examine(&row);
@@ -131,10 +144,12 @@ impl Session<'_> {
         // The weights first: they are small, and a disk that is too full for the state may still take them.
         self.policy.set_parameters(self.learning.learner().parameters());
         self.policy.set_statistics(Statistics::merged(&self.statistics));
+        self.policy.set_critic(self.learning.learner().critic());
         write_weights(&self.run.latest_weights(), &self.policy.to_bytes())?;
         if let Some(best) = &self.books.best {
             self.policy.set_parameters(&best.parameters);
             self.policy.set_statistics(best.statistics.clone());
+            self.policy.set_critic(self.best_critic.clone());
         }
         // Before the first evaluation the newest weights are the best there are.
         write_weights(&self.run.best_weights(), &self.policy.to_bytes())?;

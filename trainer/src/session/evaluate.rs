@@ -76,6 +76,7 @@ impl Session<'_> {
     fn keep(&mut self, evaluation: Evaluation) {
         let parameters = self.learning.learner().parameters().to_vec();
         let statistics = Statistics::merged(&self.statistics);
+        self.best_critic = self.learning.learner().critic();
         self.books.best = Some(Best { evaluation, steps: self.books.steps, parameters, statistics });
     }
 

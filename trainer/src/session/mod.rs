@@ -13,7 +13,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use cartwheel_agents::nn::Placement;
-use cartwheel_agents::{Acting, Exploration, Policy, PolicyError};
+use cartwheel_agents::{Acting, Critic, Exploration, Policy, PolicyError};
 use cartwheel_envs::{Generator, Space, Statistics};
 
 use crate::TrainError;
@@ -76,6 +76,8 @@ pub(crate) struct Session<'a> {
     sampler: Generator,
     /// Acts in evaluations and says how weights are saved.
     policy: Policy,
+    /// What was learnt beside the best weights.
+    best_critic: Option<Critic>,
     evaluator: Evaluator,
     exploration: Exploration,
     /// States of the environments to go on from.
@@ -144,6 +146,7 @@ impl<'a> Session<'a> {
                 eval.max_episode_steps,
             )?,
             exploration: algorithm.exploration(settings.train.total_timesteps),
+            best_critic: None,
             learning,
             sampler: Generator::from_entropy(&[seed, stream::SAMPLING]),
             weights: Arc::default(),

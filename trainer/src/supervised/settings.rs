@@ -108,6 +108,11 @@ impl FitSettings {
         config::render(&self.sections(), comments)
     }
 
+    /// Every setting by its name, such as `fit.seed`, and its value as people write it: text without quotes.
+    pub fn values(&self) -> Vec<(String, String)> {
+        config::values(&self.sections())
+    }
+
     /// The settings of all models as a Markdown reference, for docs/supervised.md.
     pub fn reference(&self) -> String {
         config::render_reference(&[&self.fit, &self.data, &self.mlp, &self.mix, &self.run])

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 /// The first bytes of either side.
 pub const MAGIC: [u8; 8] = *b"cartwhee";
 /// The version of this protocol.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 /// The longest message, in bytes: a length beyond it is refused before anything is allocated.
 pub const MAX_MESSAGE: usize = 16 << 20;
 /// A viewer that was not heard from for so long is frozen: it is disconnected, and what it held is let go. Who has nothing
@@ -411,6 +411,8 @@ pub struct Transition {
     pub env: u32,
     /// Steps ago, of this environment.
     pub age: u64,
+    /// The run's environment steps before it, as [`EpisodeEntry::start_step`](crate::run::EpisodeEntry::start_step) counts them.
+    pub step: u64,
     /// Where it began.
     pub observation: Observation,
     /// What was done, as the policy counts it.

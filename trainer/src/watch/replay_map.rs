@@ -154,6 +154,7 @@ pub(super) fn list(
         Transition {
             env: stored.env as u32,
             age: stored.age,
+            step: stored.step * replay.envs() as u64,
             observation: Observation::from(stored.observation),
             action: outcome.action.to_owned(),
             reward: outcome.reward,

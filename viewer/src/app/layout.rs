@@ -3,6 +3,7 @@
 use eframe::egui::{CentralPanel, Frame, Panel as Side, Ui};
 
 use super::App;
+use super::habits::Habits;
 use crate::command::Command;
 use crate::panels::{Context, Place};
 
@@ -15,25 +16,39 @@ const WITHOUT: [f32; 2] = [1000.0, 720.0];
 /// A window that is lower has a larger share of its height for the pictures.
 const LOW: f32 = 700.0;
 
-/// Which sides are shown.
-#[derive(Debug, Default)]
-pub(super) struct Sides {
-    /// What the user asked for, which stays however wide the window becomes; until then it goes by its width.
-    asked: [Option<bool>; 2],
-}
+/// The least width and height of what is in the middle, and the least height of what is under it, in points: panels around
+/// them that were larger in a larger window give way.
+const MIDDLE: [f32; 2] = [380.0, 230.0];
+const UNDER: f32 = 104.0;
+/// The height of the bars at the top and at the bottom, in points.
+const BARS: f32 = 56.0;
+/// The least of a panel, in points, however small the window is.
+const LEAST: f32 = 80.0;
 
-impl Sides {
-    /// Whether the left and the right are shown in a window so wide.
+impl Habits {
+    /// Whether the left and the right are shown in a window so wide: what the user asked for stays however wide it becomes,
+    /// and until then it goes by its width.
     pub(super) fn shown(&self, width: f32) -> [bool; 2] {
-        std::array::from_fn(|side| self.asked[side].unwrap_or(width >= WITHOUT[side]))
+        std::array::from_fn(|side| self.sides[side].unwrap_or(width >= WITHOUT[side]))
     }
 
-    pub(super) fn toggle_left(&mut self, width: f32) {
-        self.asked[0] = Some(!self.shown(width)[0]);
+    /// Shows or hides the left (0) or the right (1).
+    pub(super) fn toggle(&mut self, side: usize, width: f32) {
+        self.sides[side] = Some(!self.shown(width)[side]);
     }
 
-    pub(super) fn toggle_right(&mut self, width: f32) {
-        self.asked[1] = Some(!self.shown(width)[1]);
+    /// A panel of the size that it was dragged to in the last session, or else of this one, and of at most `most` points.
+    fn panel(&self, panel: Side, name: &str, size: f32, most: f32) -> Side {
+        let most = most.max(LEAST);
+        panel.resizable(true).default_size(self.sizes.get(name).copied().unwrap_or(size)).max_size(most)
+    }
+
+    /// A panel has this size now: kept if it was dragged there.
+    fn note(&mut self, ui: &Ui, name: &str, size: f32, before: f32) {
+        let known = self.sizes.get(name).copied().unwrap_or(before);
+        if ui.input(|input| input.pointer.primary_down()) && (size - known).abs() > 0.5 {
+            self.sizes.insert(name.to_owned(), size);
+        }
     }
 }
 
@@ -42,20 +57,31 @@ impl App {
         let size = ui.available_size();
         let names = if size.x < NARROW { ["narrow left", "narrow right"] } else { ["left", "right"] };
         let [left, right] = [(0.17 * size.x).clamp(150.0, 230.0), (0.27 * size.x).clamp(332.0, 352.0)];
-        let share = if size.y < LOW { 0.32 } else { 0.36 };
-        let [bottom, under] = [(share * size.y).clamp(150.0, 400.0), (0.19 * size.y).clamp(100.0, 220.0)];
-        let [with_left, with_right] = self.sides.shown(size.x);
+        let share = if size.y < LOW { 0.28 } else { 0.36 };
+        let [bottom, under] = [(share * size.y).clamp(130.0, 400.0), (0.19 * size.y).clamp(UNDER, 220.0)];
+        let [with_left, with_right] = self.habits.shown(size.x);
+        let most = [size.x - MIDDLE[0] - if with_left { left } else { 0.0 }, size.y - BARS - MIDDLE[1] - UNDER];
         Side::top("toolbar").show(ui, |ui| self.toolbar(ui));
         Side::bottom("status").show(ui, |ui| self.status_bar(ui));
         if with_right {
-            Side::right(names[1]).default_size(right).show(ui, |ui| self.tabs(ui, Place::Right));
+            let panel = self.habits.panel(Side::right(names[1]), names[1], right, most[0]);
+            let shown = panel.show(ui, |ui| self.tabs(ui, Place::Right)).response.rect.width();
+            self.habits.note(ui, names[1], shown, right);
         }
         // Before the left one, so that curves have the room under it.
-        Side::bottom("bottom").resizable(true).default_size(bottom).show(ui, |ui| self.tabs(ui, Place::Bottom));
+        let panel = self.habits.panel(Side::bottom("bottom"), "bottom", bottom, most[1]);
+        let shown = panel.show(ui, |ui| self.tabs(ui, Place::Bottom)).response.rect.height();
+        self.habits.note(ui, "bottom", shown, bottom);
         if with_left {
-            Side::left(names[0]).default_size(left).show(ui, |ui| self.stacked(ui, Place::Left));
+            let most = ui.available_width() - MIDDLE[0];
+            let panel = self.habits.panel(Side::left(names[0]), names[0], left, most);
+            let shown = panel.show(ui, |ui| self.stacked(ui, Place::Left)).response.rect.width();
+            self.habits.note(ui, names[0], shown, left);
         }
-        Side::bottom("under").resizable(true).default_size(under).show(ui, |ui| self.stacked(ui, Place::Under));
+        let most = ui.available_height() - MIDDLE[1];
+        let panel = self.habits.panel(Side::bottom("under"), "under", under, most);
+        let shown = panel.show(ui, |ui| self.stacked(ui, Place::Under)).response.rect.height();
+        self.habits.note(ui, "under", shown, under);
         let frame = Frame::central_panel(ui.style()).inner_margin(4);
         CentralPanel::default().frame(frame).show(ui, |ui| self.stacked(ui, Place::Center));
         self.palette(ui.ctx());

@@ -3,6 +3,7 @@
 mod bell;
 mod camera;
 mod execute;
+mod habits;
 mod keys;
 mod layout;
 mod overlays;
@@ -10,6 +11,7 @@ mod toolbar;
 
 pub(crate) use keys::env_key;
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use cartwheel_trainer::watch::{self, Reply, Request};
@@ -24,7 +26,7 @@ use crate::source::Order;
 use crate::state::State;
 use crate::{memory, text};
 use camera::Camera;
-use layout::Sides;
+use habits::{Habits, Kept};
 
 /// How long updates are taken in before a picture is due again: the rest waits for the next.
 const INTAKE: Duration = Duration::from_millis(5);
@@ -45,8 +47,9 @@ pub struct App {
     panels: Vec<Box<dyn Panel>>,
     /// The panel in front at each place with tabs.
     front: [(Place, &'static str); 2],
-    /// Whether what is on the left, and on the right, is shown.
-    sides: Sides,
+    /// What the user has made the window look like, and where that is kept.
+    habits: Habits,
+    kept: Option<Kept>,
     commands: Commands,
     /// One of each source.
     updates: Vec<Receiver<Update>>,
@@ -78,7 +81,8 @@ impl App {
             state: State::default(),
             panels: panels::all(),
             front: [(Place::Bottom, ""), (Place::Right, "")],
-            sides: Sides::default(),
+            habits: Habits::default(),
+            kept: None,
             commands: Commands::new(),
             updates,
             orders,
@@ -118,6 +122,21 @@ impl App {
         self
     }
 
+    /// Looks as it was left in the last session, and is kept as it is left in this one.
+    pub fn remembering(self) -> Self {
+        match Habits::file() {
+            Some(file) => self.remembering_in(file),
+            None => self,
+        }
+    }
+
+    /// The same in a file of one's own.
+    pub fn remembering_in(mut self, file: PathBuf) -> Self {
+        let (kept, habits) = Kept::read(file);
+        (self.kept, self.habits) = (Some(kept), habits);
+        self
+    }
+
     /// Gives a command to be carried out before the next picture.
     pub fn give(&mut self, command: Command) {
         self.commands.push(command);
@@ -144,6 +163,7 @@ impl App {
         if self.weighed.is_none_or(|weighed| now - weighed > WEIGH) {
             self.weighed = Some(now);
             self.model.own_memory = memory::of_this_process();
+            self.keep(ctx);
         }
         if self.bell {
             // There has been a picture already, or there is another soon.
@@ -220,6 +240,13 @@ impl App {
         }
     }
 
+    /// Keeps now what the window was made to look like.
+    pub fn keep(&mut self, ctx: &Context) {
+        if let Some(kept) = &mut self.kept {
+            kept.follow(&mut self.habits, ctx);
+        }
+    }
+
     fn order(&self, order: Order) {
         // The sources only end with the window.
         let _ = self.orders.send(order);
@@ -232,6 +259,9 @@ impl eframe::App for App {
     }
 
     fn ui(&mut self, ui: &mut Ui, _: &mut eframe::Frame) {
+        if ui.ctx().input(|input| input.viewport().close_requested()) {
+            self.keep(&ui.ctx().clone());
+        }
         App::ui(self, ui);
     }
 

@@ -12,6 +12,9 @@ use crate::series::{Clock, EPISODE_RETURN, Point, Series};
 use crate::spaces::Spaces;
 use crate::text;
 
+/// How far out of order episodes may be that ended on threads that run free.
+const FREE: usize = 256;
+
 /// A run's folder, as far as it was read.
 #[derive(Debug)]
 pub struct Run {
@@ -23,6 +26,8 @@ pub struct Run {
     pub settings: Option<Settings>,
     /// Its configuration as names and values, such as `train.seed` and `1`.
     pub config: Vec<(String, String)>,
+    /// Whether it fits a model to data instead of learning in an environment.
+    pub fit: bool,
     /// What its environment's observations and actions look like, or why that is not known. Its source makes the
     /// environment once to learn it.
     pub spaces: Option<Result<Arc<Spaces>, String>>,
@@ -64,6 +69,7 @@ impl Run {
             name,
             settings: None,
             config: Vec::new(),
+            fit: false,
             spaces: None,
             manifest: None,
             summary: None,
@@ -89,10 +95,18 @@ impl Run {
             _ if self.alive => text::IS_LIVE,
             Outcome::Running => text::KILLED,
             Outcome::Finished if self.summary.as_ref().is_some_and(|summary| summary.solved) => text::SOLVED,
+            Outcome::Finished if self.is_unsolved() => text::NOT_SOLVED,
             Outcome::Finished => text::FINISHED,
             Outcome::Interrupted => text::INTERRUPTED,
             Outcome::Failed { .. } => text::FAILED,
         })
+    }
+
+    /// Whether it ended without solving a task that says when it is solved.
+    fn is_unsolved(&self) -> bool {
+        let Some(settings) = self.settings.as_ref().filter(|_| self.summary.is_some()) else { return false };
+        let threshold = || cartwheel_envs::spec(&settings.env.id).ok().and_then(|spec| spec.reward_threshold);
+        settings.eval.solved_at.or_else(threshold).is_some()
     }
 
     /// What it came to, in a sentence, and how to go on with it where it can; nothing for a run that is live.
@@ -115,6 +129,19 @@ impl Run {
     /// An episode by its place among the run's, while it is kept.
     pub fn episode(&self, number: usize) -> Option<&EpisodeEntry> {
         self.episodes.get(number.checked_sub(self.first_episode)?)
+    }
+
+    /// The recorded episode of an environment that has this one of the run's environment steps in it, by its place among the
+    /// run's, and the step within it.
+    pub(crate) fn place_of(&self, env: u32, step: u64) -> Option<(usize, u32)> {
+        let envs = self.settings.as_ref().map_or(1, |settings| settings.env.n_envs).max(1) as u64;
+        let end = |entry: &EpisodeEntry| entry.start_step.saturating_add(u64::from(entry.length).saturating_mul(envs));
+        // In the order in which they ended, but for those of threads that run free.
+        let first = self.episodes.partition_point(|entry| end(entry) <= step).saturating_sub(FREE);
+        let here = self.episodes.iter().enumerate().skip(first);
+        let (at, entry) = here.filter(|(_, entry)| entry.env == env).find(|(_, entry)| end(entry) > step)?;
+        let within = step.checked_sub(entry.start_step)? / envs;
+        Some((self.first_episode + at, u32::try_from(within).ok()?))
     }
 
     pub(super) fn extend(&mut self, rows: &[MetricsRow]) {

@@ -105,7 +105,7 @@ impl ReplayBuffer {
         } else {
             self.map(ui, map, context, spaces, commands);
         }
-        self.transitions(ui, live, spaces);
+        self.transitions(ui, live, spaces, context, commands);
         Ok(())
     }
 
@@ -169,7 +169,14 @@ impl ReplayBuffer {
         }
     }
 
-    fn transitions(&self, ui: &mut Ui, live: &Live, spaces: &Spaces) {
+    fn transitions(
+        &self,
+        ui: &mut Ui,
+        live: &Live,
+        spaces: &Spaces,
+        context: Context<'_>,
+        commands: &mut Commands,
+    ) {
         if self.cell.is_none() {
             ui.weak(text::CLICK_A_CELL);
             return;
@@ -178,9 +185,15 @@ impl ReplayBuffer {
         ScrollArea::both().id_salt("transitions").auto_shrink(false).show(ui, |ui| {
             Grid::new("transitions").striped(true).show(ui, |ui| {
                 let heads = [text::STATE_OF, text::ACTION, text::REWARD, text::TD_ERROR, text::END, text::NEXT_STATE];
+                ui.weak(text::IN_EPISODE);
                 heads.iter().chain([&text::AGE, &text::ENV]).for_each(|head| drop(ui.weak(*head)));
                 ui.end_row();
+                let run = context.model.runs.get(live.run);
                 for transition in &live.transitions {
+                    let place = run.and_then(|run| run.place_of(transition.env, transition.step));
+                    if let Some((episode, step)) = in_episode(ui, place) {
+                        commands.push(Command::OpenEpisode(live.run, episode, step));
+                    }
                     transition_row(ui, transition, spaces, theme);
                 }
             });
@@ -218,6 +231,16 @@ fn under(map: &ReplayMap, at: usize) -> String {
         words += &format!("\n{} {}", color_name(map.query.color), short(value.into()));
     }
     words
+}
+
+/// A button that shows a transition in its episode, where that is recorded; the place if it was pressed.
+fn in_episode(ui: &mut Ui, place: Option<(usize, u32)>) -> Option<(usize, u32)> {
+    let Some((episode, step)) = place else {
+        ui.weak(text::STILL_RUNNING).on_hover_text(text::STILL_RUNNING_HINT);
+        return None;
+    };
+    let name = format!("{episode} \u{b7} {step}");
+    ui.link(name).on_hover_text(text::SHOW_IN_EPISODE).clicked().then_some((episode, step))
 }
 
 fn transition_row(ui: &mut Ui, transition: &Transition, spaces: &Spaces, theme: &Theme) {
@@ -274,6 +297,7 @@ mod tests {
     use crate::model::{Model, Update};
     use crate::panels::testing::{live, opened, stage};
     use crate::state::State;
+    use cartwheel_trainer::run::EpisodeEntry;
     use cartwheel_trainer::watch::Reply;
     use cartwheel_trainer::{Algo, Settings};
     use egui_kittest::kittest::Queryable as _;
@@ -313,6 +337,7 @@ mod tests {
         let transition = Transition {
             env: 2,
             age: 77,
+            step: 1234,
             observation: Observation::F32(vec![0.0; 4]),
             action: 1.into(),
             reward: 1.0,
@@ -324,6 +349,16 @@ mod tests {
         let reply = Reply::Transitions { cell, transitions: vec![transition] };
         harness.state_mut().model.apply(Update::Reply(reply));
         harness.run();
+        harness.get_by_label(text::STILL_RUNNING);
+        let entry = |env, start_step| EpisodeEntry { offset: 0, env, length: 9, return_: 9.0, start_step };
+        let before = harness.state().model.runs[0].episodes.len();
+        let entries = vec![entry(2, 1200), entry(1, 1230), entry(2, 1230)];
+        harness.state_mut().model.apply(Update::Episodes(0, entries));
+        harness.run();
+        let place = format!("{} · 4", before + 2);
+        harness.get_by_label(&place).click();
+        harness.run();
+        assert_eq!(harness.state().commands.last(), Some(&Command::OpenEpisode(0, before + 2, 4)));
         for words in ["77", "push right", text::TERMINATED, "-0.250", "0.500 0.500 0.500 0.500"] {
             harness.get_by_label(words);
         }

@@ -9,7 +9,7 @@ mod undrawn;
 use std::sync::{Arc, Weak};
 
 use cartwheel_trainer::watch::Judgement;
-use eframe::egui::Ui;
+use eframe::egui::{Button, RichText, Ui};
 
 use self::cell::Cell;
 use self::grid::Grid;
@@ -24,6 +24,8 @@ use crate::text;
 
 /// Above so many environments, pictures have less detail.
 const MANY: usize = 64;
+/// How far down words are that stand in for pictures, as a share of the height.
+const EYE: f32 = 0.3;
 /// Width to height of pictures, before there is one.
 const ASPECT: f32 = 1.5;
 
@@ -77,21 +79,27 @@ impl Rollouts {
         let run = context.state.run;
         let seen = context.model.ended.as_ref().filter(|ended| Some(ended.run) == run && !ended.frames.is_empty());
         let recorded = run.and_then(|run| context.model.runs.get(run)).is_some_and(|run| !run.episodes.is_empty());
-        ui.horizontal(|ui| {
-            if seen.is_some() {
-                ui.strong(text::RUN_OVER);
+        if seen.is_none() {
+            // In the middle, where a picture would be.
+            ui.add_space(EYE * ui.available_height());
+        }
+        ui.vertical_centered(|ui| {
+            match seen {
+                Some(_) => ui.strong(text::RUN_OVER),
+                None => ui.weak(if run_is_a_fit(context) { text::NO_ENVIRONMENT } else { text::NO_PICTURES }),
+            };
+            if let Some(headline) = run.and_then(|run| context.model.runs.get(run)).and_then(Run::headline) {
+                ui.label(headline);
             }
-            if recorded && ui.button(text::SHOW_LAST_EPISODE).clicked() {
+            let button = Button::new(RichText::new(text::SHOW_LAST_EPISODE).strong()).fill(ui.visuals().selection.bg_fill);
+            if recorded && ui.add(button).clicked() {
                 commands.push(Command::Do(Action::PreviousEpisode));
             }
         });
-        if let Some(headline) = run.and_then(|run| context.model.runs.get(run)).and_then(Run::headline) {
-            ui.label(headline);
-        }
         match (seen, context.state.env) {
             (Some(seen), Some(env)) => self.one(ui, seen, env, context, commands),
             (Some(seen), None) => self.all(ui, seen, context, commands),
-            (None, _) => empty(ui, text::NO_PICTURES),
+            (None, _) => {}
         }
     }
 
@@ -139,6 +147,11 @@ impl Rollouts {
             commands.push(Command::SelectEnv(None));
         }
     }
+}
+
+/// Whether the selected run fits a model to data.
+fn run_is_a_fit(context: Context<'_>) -> bool {
+    context.state.run.and_then(|run| context.model.runs.get(run)).is_some_and(|run| run.fit)
 }
 
 /// Words in place of pictures.

@@ -96,14 +96,14 @@ impl Runs {
         });
     }
 
-    /// The run that the selected one is compared with: the one selected before, or else its neighbour; on the same
-    /// environment, as settings mean something else on another.
+    /// The run that the selected one is compared with: the one selected before, or else its neighbour; of those that
+    /// learn the same, as settings mean something else for others.
     fn other(&self, model: &Model) -> Option<RunId> {
         let selected = self.selected?;
         let neighbours = [Some(selected + 1), selected.checked_sub(1)];
         let comparable = |run: &RunId| {
             let runs = model.runs.get(selected).zip(model.runs.get(*run));
-            *run != selected && runs.is_some_and(|(run, other)| compare::same_env(run, other))
+            *run != selected && runs.is_some_and(|(run, other)| compare::same_task(run, other))
         };
         [self.before].into_iter().chain(neighbours).flatten().find(comparable)
     }
@@ -168,7 +168,10 @@ fn summary(run: &Run, step: u64) -> [String; LINES] {
         return [text::READING.to_owned(), String::new()];
     };
     // What runs are compared by first: a narrow list shows no more.
-    let best = best_return(run).map(|best| format!("{} {}", text::BEST_RETURN, number::compact(best)));
+    let came_to = run.summary.as_ref().filter(|_| !run.alive).and_then(|summary| summary.greedy_return);
+    let came_to = came_to.map(|of| format!("{} {}", text::RETURN, text::mean_and_std(&of)));
+    let best = || best_return(run).map(|best| format!("{} {}", text::BEST_RETURN, number::compact(best)));
+    let best = came_to.or_else(best);
     let findings = (!run.findings.is_empty()).then(|| format!("{}: {}", text::DOCTOR, run.findings.len()));
     let steps = format!("{} {}", number::count(step), text::STEPS);
     let went = [Some(outcome.to_owned()), best, findings, Some(steps)];
@@ -232,7 +235,7 @@ mod tests {
         model.apply(Update::Manifest(0, Box::new(manifest.clone())));
         let mut harness = stage(Runs::default(), model, State { run: Some(0), ..State::default() });
         harness.run();
-        harness.get_by_label("solved · best evaluation 487.5 · 12\u{202f}000 steps");
+        harness.get_by_label("solved · return 499.5 ± 1.2 · 12\u{202f}000 steps");
         for words in [text::RESULT, text::SOLVED, "499.5 ± 1.2", "12\u{202f}000", "310", "3.5 s"] {
             assert!(harness.query_all_by_label(words).count() > 0, "{words}");
         }
@@ -245,6 +248,8 @@ mod tests {
         manifest.end(Outcome::Finished, Some(summary));
         harness.state_mut().model.apply(Update::Manifest(0, Box::new(manifest.clone())));
         assert_eq!(headline(&harness), format!("not solved · {came_to}"));
+        harness.run();
+        harness.get_by_label("not solved · return 499.5 ± 1.2 · 12\u{202f}000 steps");
         manifest.end(Outcome::Interrupted, None);
         harness.state_mut().model.apply(Update::Manifest(0, Box::new(manifest)));
         let told = headline(&harness);

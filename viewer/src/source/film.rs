@@ -38,6 +38,8 @@ pub struct Moment {
     pub observation: Observation,
     /// What the policy makes of it.
     pub judgement: Judgement,
+    /// What the state is worth to the policy, if it or its critic says so.
+    pub value: Option<f32>,
     /// What was done; nothing in the last.
     pub action: Option<OwnedAction>,
     /// Who chose that, as the judge sees it: it would have done the same, or not. Nobody knows any more who did.
@@ -46,7 +48,8 @@ pub struct Moment {
     pub reward: f32,
     /// The sum of the rewards so far.
     pub return_: f64,
-    /// The error of the value here, by the reward and value of the step after, if there is one.
+    /// The error of the value here, by the reward and value of the step after, if there is one: of the value of what was done,
+    /// or else of that of the state.
     pub td_error: Option<f32>,
 }
 
@@ -77,11 +80,6 @@ impl Moment {
             Some(OwnedAction::Continuous(numbers)) => size_of_val(numbers.as_slice()),
         };
         size_of::<Self>() + scene_bytes(&self.scene) + observation + self.judgement.bytes() + action
-    }
-
-    /// The value of the best action, if a policy with values judges.
-    pub fn value(&self) -> Option<f32> {
-        best(&self.judgement)
     }
 }
 

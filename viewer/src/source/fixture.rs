@@ -73,6 +73,7 @@ fn moment(step: u32, last: bool) -> Moment {
     Moment {
         scene,
         observation: Observation::F32(vec![step as f32, 0.5]),
+        value: Some(values[0].max(values[1])),
         judgement: Judgement::QValues(values.to_vec()),
         action: (!last).then_some(action.into()),
         chosen_by: if strays { ChosenBy::Exploration } else { ChosenBy::Greedy },

@@ -150,7 +150,7 @@ fn films_of_a_run_are_judged() {
             assert_eq!(here.chosen_by, if strayed { ChosenBy::Exploration } else { ChosenBy::Greedy });
             strays += usize::from(strayed);
             let ended = t + 2 == film.moments.len();
-            let future = if ended && record.terminated { 0.0 } else { next.value().unwrap() };
+            let future = if ended && record.terminated { 0.0 } else { next.value.unwrap() };
             let error = 1.0 + 0.99 * future - values[action];
             assert!((here.td_error.unwrap() - error).abs() < 1e-5, "step {t}");
         }
@@ -159,6 +159,32 @@ fn films_of_a_run_are_judged() {
     }
     // 800 steps of which 15 in 100 are by chance against the policy.
     assert!((60..200).contains(&strays), "{strays}");
+}
+
+/// The strips of value and TD error are there for a policy that has no values of actions: its critic has them.
+#[test]
+fn an_actor_critic_is_judged_by_its_critic() {
+    let mut settings = settings("CartPole-v1");
+    settings.train.algo = cartwheel_trainer::Algo::Ppo;
+    let (algorithm, spaces) = (settings.algorithm(), crate::spaces::Spaces::of(&settings).unwrap());
+    let acting = cartwheel_agents::Acting::new(algorithm, &spaces.observation, &spaces.action).unwrap();
+    let device = cartwheel_agents::nn::Device::Cpu;
+    let learner = algorithm.learner(&acting, device, &mut Generator::new(3)).unwrap();
+    let parameters = learner.learner().parameters().to_vec();
+    let mut policy = cartwheel_agents::Policy::new(&spaces.observation, &spaces.action, acting, parameters);
+    policy.set_critic(learner.learner().critic());
+    let recorded = random_episodes(&settings, 300).unwrap();
+    let mut stage = Stage::new(&settings, Some(policy)).unwrap();
+    let (moments, note) = reenact(&mut stage, &recorded[0].record, usize::MAX, &never).unwrap();
+    assert_eq!(note, None);
+    for (t, pair) in moments.windows(2).enumerate() {
+        let [here, next] = pair else { panic!("a pair") };
+        assert!(matches!(here.judgement, Judgement::Probabilities(_)));
+        let future = if t + 2 == moments.len() { 0.0 } else { next.value.unwrap() };
+        let error = 1.0 + settings.ppo.gamma as f32 * future - here.value.unwrap();
+        assert!((here.td_error.unwrap() - error).abs() < 1e-5, "step {t}");
+    }
+    assert_ne!(moments[0].value, moments[1].value);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use cartwheel_trainer::Settings;
 use cartwheel_trainer::run::{Checkpoints, EpisodeEntry, EpisodeTail, Manifest, MetricsTail, Outcome, RunDir};
+use cartwheel_trainer::supervised::{FitSettings, is_fit};
 
 use super::spaces::Finder;
 use crate::model::{RunId, Update};
@@ -131,9 +132,11 @@ impl RunFollower {
         let version = Version::of(&dir.config());
         if self.config.is_none() || self.config != version {
             self.config = None;
-            if cartwheel_trainer::supervised::is_fit(&dir.config()) {
+            if is_fit(&dir.config()) {
                 // A supervised model has no environment to show; its curves are as any others.
+                let settings = FitSettings::from_file(&dir.config()).map_err(|error| error.to_string())?;
                 self.config = version;
+                updates.push(Update::Fit(self.run, settings.values()));
                 return Ok(());
             }
             let settings = Settings::from_file(&dir.config()).map_err(|error| error.to_string())?;

@@ -7,7 +7,7 @@ use cartwheel_envs::{
 use cartwheel_trainer::Settings;
 use cartwheel_trainer::watch::{ChosenBy, Judgement, Observation};
 
-use super::film::{Moment, best};
+use super::film::Moment;
 use crate::text;
 
 /// Steps a second of an environment that knows no time: as fast as one reads.
@@ -110,7 +110,8 @@ impl Stage {
         if let Some(here) = moments.last_mut() {
             here.action = Some(action.clone());
             here.chosen_by = self.chosen_by(&here.judgement, action);
-            here.td_error = self.value_of(&here.judgement, action).zip(best(&next.judgement)).map(|(value, after)| {
+            let value = if here.judgement.values().is_some() { self.value_of(&here.judgement, action) } else { here.value };
+            here.td_error = value.zip(next.value).map(|(value, after)| {
                 let future = if stepped.terminated { 0.0 } else { after };
                 stepped.learnt + self.gamma * future - value
             });
@@ -191,11 +192,12 @@ impl Stage {
         let mut scene = Scene::default();
         self.env.draw(&mut scene);
         let row = self.observation.row(0);
-        let judgement = self.judge.as_mut().map_or(Judgement::None, |judge| judge.judge(row));
+        let (judgement, value) = self.judge.as_mut().map_or((Judgement::None, None), |judge| judge.appraise(row));
         Moment {
             scene,
             observation: owned(row),
             judgement,
+            value,
             action: None,
             chosen_by: ChosenBy::Greedy,
             reward,

@@ -40,6 +40,11 @@ pub(crate) fn came_to(summary: &Summary) -> String {
     format!("{verdict} \u{b7} {returns} \u{b7} {steps} {STEPS} \u{b7} {seconds}")
 }
 
+/// What a supervised run learns.
+pub(crate) fn fit_of(model: &str, data: &str) -> String {
+    format!("{model} on {data}")
+}
+
 pub(crate) fn greedy_return(of: &GreedyReturn) -> String {
     format!("{} over {} episodes", mean_and_std(of), of.episodes)
 }
@@ -193,7 +198,7 @@ pub(crate) fn unknown_film(path: &Path) -> String {
 }
 
 pub(crate) fn no_ffmpeg(path: &Path) -> String {
-    format!("There is no ffmpeg on PATH to write an MP4: {} was written instead", absolute(path))
+    format!("saved {} as Motion JPEG, which VLC and mpv play: with ffmpeg on PATH, browsers would too", absolute(path))
 }
 
 pub(crate) fn not_recorded(path: &Path, problem: &std::io::Error) -> String {

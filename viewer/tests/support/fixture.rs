@@ -134,6 +134,7 @@ fn moments(actions: &[i32]) -> Vec<Moment> {
         Moment {
             scene,
             observation: Observation::F32(observation.to_vec()),
+            value: Some(13.5_f32.max(12.0 + step as f32)),
             judgement: Judgement::QValues(vec![12.0 + step as f32, 13.5]),
             action: actions.get(step).map(|action| OwnedAction::Discrete(*action)),
             chosen_by: ChosenBy::Greedy,

@@ -42,8 +42,8 @@ const ROW: f32 = 540.0;
 pub(super) struct Curves {
     choice: Choice,
     look: Look,
-    /// The environment whose curves were asked for, while the same run is selected.
-    env: Option<(Option<RunId>, String)>,
+    /// The environment, or model and data, whose curves were asked for, while the same run is selected.
+    task: Option<(Option<RunId>, String)>,
     /// What is kept of the plots that were painted last, by their metric.
     plots: BTreeMap<String, Traces>,
 }
@@ -58,8 +58,8 @@ impl Panel for Curves {
     }
 
     fn ui(&mut self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
-        let env = self.environment(ui, context);
-        let groups = self.groups(context, env.as_deref());
+        let task = self.task(ui, context);
+        let groups = self.groups(context, task.as_deref());
         let runs = || groups.iter().flat_map(|group| &group.runs).map(|run| &context.model.runs[*run]);
         let metrics: BTreeSet<&str> = runs().flat_map(|run| run.metrics.keys()).map(String::as_str).collect();
         let list = LIST.0.min(LIST.1 * ui.available_width());
@@ -87,31 +87,32 @@ impl Panel for Curves {
 }
 
 impl Curves {
-    /// The environment whose curves are plotted, where runs of several are shown, with a choice of the others.
-    fn environment(&mut self, ui: &mut Ui, context: Context<'_>) -> Option<String> {
-        let envs: BTreeSet<&str> = shown(context).filter_map(|(_, run)| compare::env(run)).collect();
-        if envs.len() < 2 {
+    /// The environment, or model and data, whose curves are plotted, where runs of several are shown, with a choice of the
+    /// others.
+    fn task(&mut self, ui: &mut Ui, context: Context<'_>) -> Option<String> {
+        let tasks: BTreeSet<String> = shown(context).filter_map(|(_, run)| compare::task(run)).collect();
+        if tasks.len() < 2 {
             return None;
         }
         let selected = context.state.run;
-        self.env.take_if(|(of, env)| *of != selected || !envs.contains(env.as_str()));
-        let own = selected.and_then(|run| compare::env(context.model.runs.get(run)?)).filter(|own| envs.contains(own));
-        let asked = self.env.as_ref().map(|(_, env)| env.as_str());
-        let plotted = asked.or(own).or(envs.first().copied())?.to_owned();
+        self.task.take_if(|(of, task)| *of != selected || !tasks.contains(task));
+        let own = selected.and_then(|run| compare::task(context.model.runs.get(run)?)).filter(|own| tasks.contains(own));
+        let asked = self.task.as_ref().map(|(_, task)| task.clone());
+        let plotted = asked.or(own).or(tasks.first().cloned())?;
         ui.horizontal_wrapped(|ui| {
             ui.weak(text::CURVES_OF).on_hover_text(text::CURVES_OF_HINT);
-            for env in envs {
-                if ui.selectable_label(env == plotted, env).on_hover_text(text::CURVES_OF_HINT).clicked() {
-                    self.env = Some((selected, env.to_owned()));
+            for task in tasks {
+                if ui.selectable_label(task == plotted, &task).on_hover_text(text::CURVES_OF_HINT).clicked() {
+                    self.task = Some((selected, task));
                 }
             }
         });
         Some(plotted)
     }
 
-    /// The runs that are shown, as far as they have curves and are on `env`: in groups, or each by itself.
-    fn groups(&self, context: Context<'_>, env: Option<&str>) -> Vec<Group> {
-        let on = |run: &Run| env.is_none_or(|env| compare::env(run).is_none_or(|own| own == env));
+    /// The runs that are shown, as far as they have curves and learn `task`: in groups, or each by itself.
+    fn groups(&self, context: Context<'_>, task: Option<&str>) -> Vec<Group> {
+        let on = |run: &Run| task.is_none_or(|task| compare::task(run).is_none_or(|own| own == task));
         let shown = shown(context).filter(|(_, run)| on(run));
         if self.look.grouped {
             return compare::groups(shown);

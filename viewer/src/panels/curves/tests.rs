@@ -130,6 +130,31 @@ fn curves_of_one_environment_are_plotted_at_a_time() {
     assert!(harness.query_by_label("Acrobot-v1").is_none(), "there is nothing to choose");
 }
 
+/// By hand it was seen that they lay under whichever environment was looked at.
+#[test]
+fn curves_of_a_fit_are_not_those_of_an_environment() {
+    let mut model = model();
+    for (run, name, model_name) in [(1, "digits-1", "mlp"), (2, "digits-2", "mlp"), (3, "digits-3", "cnn")] {
+        model.apply(Update::Opened(format!("runs/{name}").into()));
+        model.apply(Update::Fit(run, vec![("fit.model".into(), model_name.into()), ("data.dir".into(), "digits".into())]));
+        let manifest = cartwheel_trainer::run::Manifest::start("digits", model_name, 1, "none");
+        model.apply(Update::Manifest(run, Box::new(manifest)));
+        fill(&mut model, run);
+    }
+    let mut harness = stage(Curves::default(), model, State { run: Some(0), ..State::default() });
+    harness.run();
+    let shown = |harness: &Harness<'_, Stage<Curves>>| {
+        ["tested", "digits-1", "digits-2", "digits-3"]
+            .map(|run| harness.query_by_label(&format!("Curve of {run}")).is_some())
+    };
+    assert_eq!(shown(&harness), [true, false, false, false]);
+    click(&mut harness, "mlp on digits");
+    assert_eq!(shown(&harness), [false, true, true, false]);
+    harness.state_mut().state.run = Some(3);
+    harness.run();
+    assert_eq!(shown(&harness), [false, false, false, true], "of the selected run's");
+}
+
 /// By hand it was seen that they had forgotten it.
 #[test]
 fn smoothing_is_kept_for_each_axis() {

@@ -49,7 +49,7 @@ impl Track {
         let moments = &film.moments;
         Self::new(
             [
-                each(&|step| moments[step].value()),
+                each(&|step| moments[step].value),
                 each(&|step| (step > 0).then(|| moments[step].reward)),
                 each(&|step| moments[step].action.as_ref().and_then(number)),
                 each(&|step| moments[step].td_error),

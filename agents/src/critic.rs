@@ -1,0 +1,229 @@
+//! What a state is worth to an actor-critic policy: the value functions that were learnt beside it, for people to see.
+
+use serde::{Deserialize, Serialize};
+
+use crate::extractor::FeaturesExtractor;
+use crate::features::Features;
+use crate::nn::{Activations, Mlp, NamedTensor, Network, TensorMismatch};
+
+/// What a value function is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ValueOf {
+    /// A state: V(s), as PPO's.
+    State,
+    /// A state and an action of numbers: Q(s, a), as SAC's. Several numbers are quantiles of it, as TQC's.
+    Action,
+    /// A state, a number for each of its actions: Q(s, ·), as discrete SAC's.
+    Actions,
+}
+
+/// Value functions of a policy, all of one shape.
+#[derive(Clone, Debug)]
+pub struct Critic {
+    of: ValueOf,
+    mlp: Mlp,
+    /// Of each network, flat.
+    parameters: Vec<Vec<f32>>,
+    scratch: Activations,
+    input: Vec<f32>,
+}
+
+/// What a weights file says of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Description {
+    of: ValueOf,
+    /// How many there are.
+    n_critics: usize,
+    net_arch: Vec<usize>,
+    activation_fn: String,
+    outputs: usize,
+}
+
+impl Critic {
+    /// These networks as they are; none if there is none.
+    pub fn copied(of: ValueOf, networks: &[&dyn Network]) -> Option<Self> {
+        let mlp = networks.first()?.mlp().clone();
+        let parameters = networks.iter().map(|network| network.parameters().to_vec()).collect();
+        Some(Self { of, mlp, parameters, scratch: Activations::default(), input: Vec::new() })
+    }
+
+    /// Those that a weights file describes and holds: `find` gives its tensors by name.
+    pub(crate) fn read(
+        description: &Description,
+        (extractor, features, dimensions): (FeaturesExtractor, &Features, usize),
+        find: impl Fn(&str) -> Option<NamedTensor>,
+    ) -> Result<Self, String> {
+        let Description { of, n_critics, net_arch, activation_fn, outputs } = description;
+        let inputs = extractor.inputs(features)?;
+        let inputs = if *of == ValueOf::Action { inputs.beside(dimensions) } else { inputs };
+        let activation = activation_fn.parse().map_err(|reason| format!("activation_fn: {reason}"))?;
+        let mlp = Mlp::new(inputs, net_arch, *outputs, activation);
+        let network = |i| mlp.flatten(|name| find(&format!("{}.{name}", of.name(i))));
+        let parameters = (0..*n_critics).map(network).collect::<Result<_, _>>();
+        let parameters = parameters.map_err(|error: TensorMismatch| error.to_string())?;
+        Ok(Self { of: *of, mlp, parameters, scratch: Activations::default(), input: Vec::new() })
+    }
+
+    pub(crate) fn description(&self) -> Description {
+        Description {
+            of: self.of,
+            n_critics: self.parameters.len(),
+            net_arch: self.mlp.hidden().to_vec(),
+            activation_fn: self.mlp.activation().to_string(),
+            outputs: self.mlp.outputs(),
+        }
+    }
+
+    /// What a weights file holds of them, with Stable-Baselines3's names: `value_net`, or `critic.qf0` and so on.
+    pub(crate) fn tensors(&self) -> Vec<NamedTensor> {
+        let named = |(i, flat): (usize, &Vec<f32>)| {
+            let mut tensors = self.mlp.tensors(flat);
+            tensors.iter_mut().for_each(|tensor| tensor.name = format!("{}.{}", self.of.name(i), tensor.name));
+            tensors
+        };
+        self.parameters.iter().enumerate().flat_map(named).collect()
+    }
+
+    /// Replaces the parameters by those that `flat` begins with, network by network; false if they are of others.
+    pub fn set_parameters(&mut self, flat: &[&[f32]]) -> bool {
+        let len = self.mlp.flat_len();
+        if flat.len() != self.parameters.len() || flat.iter().any(|numbers| numbers.len() < len) {
+            return false;
+        }
+        self.parameters.iter_mut().zip(flat).for_each(|(own, numbers)| own.copy_from_slice(&numbers[..len]));
+        true
+    }
+
+    /// What they say of a state: of its features, of the policy's own action there, and of its chance of each action, as far
+    /// as these are known. Of several networks the least counts, as that is what the policy climbed; of quantiles the mean.
+    pub(crate) fn value(&mut self, features: &[f32], action: &[f32], chances: &[f32]) -> Option<f32> {
+        self.input.clear();
+        self.input.extend_from_slice(features);
+        if self.of == ValueOf::Action {
+            self.input.extend_from_slice(action);
+        }
+        if self.input.len() != self.mlp.inputs() {
+            return None;
+        }
+        let count = self.mlp.outputs();
+        let mut least = vec![f32::INFINITY; if self.of == ValueOf::Actions { count } else { 1 }];
+        for parameters in &self.parameters {
+            let outputs = &self.mlp.forward(parameters, &self.input, 1, &mut self.scratch)[..count];
+            match self.of {
+                ValueOf::Actions => least.iter_mut().zip(outputs).for_each(|(least, q)| *least = least.min(*q)),
+                _ => least[0] = least[0].min(outputs.iter().sum::<f32>() / count as f32),
+            }
+        }
+        match self.of {
+            // Where an action is not valid its chance is 0.
+            ValueOf::Actions if chances.len() == count => Some(chances.iter().zip(&least).map(|(p, q)| p * q).sum()),
+            ValueOf::Actions => None,
+            _ => Some(least[0]),
+        }
+    }
+}
+
+impl ValueOf {
+    /// What network number `i` is called in weights files.
+    fn name(self, i: usize) -> String {
+        match self {
+            Self::State => "value_net".to_owned(),
+            Self::Action | Self::Actions => format!("critic.qf{i}"),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
+mod tests {
+    use super::*;
+    use crate::algorithm::{Acting, Algorithm};
+    use crate::nn::{Activation, Device};
+    use crate::policy::Policy;
+    use cartwheel_envs::{Generator, Row, Space};
+
+    /// Networks of a hidden unit, the sum of all inputs if that is above 0, that say so much more than it.
+    fn critic(of: ValueOf, inputs: usize, more: &[&[f32]]) -> Critic {
+        let mlp = Mlp::new(inputs, &[1], more[0].len(), Activation::Relu);
+        let parameters = more.iter().map(|more| {
+            let find = |name: &str| {
+                let outputs = more.len();
+                let (shape, values) = match name {
+                    "0.weight" => (vec![1, inputs], vec![1.0; inputs]),
+                    "0.bias" => (vec![1], vec![0.0]),
+                    "2.weight" => (vec![outputs, 1], vec![1.0; outputs]),
+                    _ => (vec![outputs], more.to_vec()),
+                };
+                Some(NamedTensor { name: name.into(), shape, values })
+            };
+            mlp.flatten(find).unwrap()
+        });
+        let parameters = parameters.collect();
+        Critic { of, mlp, parameters, scratch: Activations::default(), input: Vec::new() }
+    }
+
+    #[test]
+    fn values_are_of_the_state_or_of_what_is_done_there() {
+        let features = [0.5, 2.0];
+        assert_eq!(critic(ValueOf::State, 2, &[&[1.0]]).value(&features, &[], &[]), Some(3.5));
+        let mut twins = critic(ValueOf::Action, 3, &[&[1.0], &[-2.0]]);
+        assert_eq!(twins.value(&features, &[0.25], &[]), Some(0.75), "the least of both, with the action");
+        assert_eq!(twins.value(&features, &[], &[]), None, "no action is known");
+        let mut quantiles = critic(ValueOf::Action, 3, &[&[0.0, 1.0, 5.0], &[9.0; 3]]);
+        assert_eq!(quantiles.value(&features, &[0.5], &[]), Some(5.0), "their mean");
+        let mut each = critic(ValueOf::Actions, 2, &[&[1.0, 5.0], &[2.0, 4.0]]);
+        assert_eq!(each.value(&features, &[], &[0.25, 0.75]), Some(2.5 + 0.25 + 3.0), "the least of each by its chance");
+        assert_eq!(each.value(&features, &[], &[]), None);
+    }
+
+    #[test]
+    fn a_weights_file_holds_what_was_learnt_beside_the_policy() {
+        let (four, two) = (Space::discrete(4), Space::box_f32(vec![-1.0; 2], vec![1.0; 2]));
+        let observations = Space::box_f32(vec![-1.0; 3], vec![1.0; 3]);
+        let path = std::env::temp_dir().join(format!("cartwheel-critic-{}.safetensors", std::process::id()));
+        let ppo = crate::ppo::PpoConfig::default();
+        let bare = crate::reinforce::ReinforceConfig { use_baseline: false, ..Default::default() };
+        let (sac, tqc) = (crate::sac::SacConfig::default(), crate::tqc::TqcConfig::default());
+        let (td3, discrete) = (crate::td3::Td3Config::default(), crate::discrete_sac::DiscreteSacConfig::default());
+        let dqn = crate::dqn::DqnConfig::default();
+        let cases: [(&dyn Algorithm, &Space, &[&str]); 8] = [
+            (&ppo, &four, &["value_net"]),
+            (&ppo, &two, &["value_net"]),
+            (&bare, &four, &[]),
+            (&sac, &two, &["critic.qf0", "critic.qf1"]),
+            (&tqc, &two, &["critic.qf0", "critic.qf1"]),
+            (&td3, &two, &["critic.qf0", "critic.qf1"]),
+            (&discrete, &four, &["critic.qf0", "critic.qf1"]),
+            (&dqn, &four, &[]),
+        ];
+        for (algorithm, actions, names) in cases {
+            let acting = Acting::new(algorithm, &observations, actions).unwrap();
+            let learner = algorithm.learner(&acting, Device::Cpu, &mut Generator::new(7)).unwrap();
+            let learner = learner.learner();
+            let mut policy = Policy::new(&observations, actions, acting, learner.parameters().to_vec());
+            policy.set_critic(learner.critic());
+            assert_eq!(policy.critic().map_or(0, |critic| critic.parameters.len()), names.len());
+            std::fs::write(&path, policy.to_bytes()).unwrap();
+            let mut loaded = Policy::load(&path).unwrap();
+            let (tensors, _) = crate::nn::read_weights(&path).unwrap();
+            for name in ["value_net", "critic.qf0", "critic.qf1"] {
+                let held = tensors.iter().any(|tensor| tensor.name == format!("{name}.0.weight"));
+                assert_eq!(held, names.contains(&name), "{name}");
+            }
+            let seen = Row::F32(&[0.1, -0.5, 0.9]);
+            let (judgement, value) = policy.appraise(seen);
+            assert_eq!(value.is_some_and(f32::is_finite), !names.is_empty() || judgement.values().is_some());
+            assert_eq!((loaded.appraise(seen), loaded.act(seen)), ((judgement, value), policy.act(seen)));
+            // What a checkpoint keeps takes its place.
+            if let Some(critic) = loaded.critic_mut() {
+                let own = critic.parameters.clone();
+                let zeros = vec![vec![0.0; own[0].len()]; own.len()];
+                assert!(critic.set_parameters(&zeros.iter().map(Vec::as_slice).collect::<Vec<_>>()));
+                assert!(!critic.set_parameters(&[]));
+                assert_eq!(loaded.appraise(seen).1, Some(0.0));
+            }
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
+}
