@@ -1,32 +1,31 @@
-//! Episodes as a GIF: what `record` and `play --record` share.
+//! Episodes as a GIF or an MP4: what `record` and `play --record` share.
 
-use std::fs::File;
-use std::io::{self, BufWriter};
 use std::path::Path;
 
-use crate::envs::{EnvError, Environment, GifWriter, Rasterizer};
-use crate::trainer::run::write_atomic;
+use crate::envs::{EnvError, Environment, Rasterizer};
+use crate::viewer::recording::Recording;
 
 use super::output::Failure;
 
-/// A GIF under way.
-pub(crate) struct Film<'f> {
+/// A film under way.
+pub(crate) struct Film {
     rasterizer: Rasterizer,
-    gif: GifWriter<&'f mut BufWriter<File>>,
+    recording: Recording,
 }
 
-impl Film<'_> {
+impl Film {
     /// Adds a frame of what the environment looks like now.
-    pub(crate) fn add(&mut self, env: &Environment) -> Result<(), EnvError> {
-        self.gif.add(&self.rasterizer.draw(&env.draw()))
+    pub(crate) fn add(&mut self, env: &Environment) {
+        self.recording.add(self.rasterizer.draw(&env.draw()));
     }
 }
 
 /// Refuses what no film can be made of: another kind of file, or an environment that draws nothing. It must have
 /// been reset.
 pub(crate) fn check(flag: &str, out: &Path, env: &Environment) -> Result<(), Failure> {
-    if out.extension().is_none_or(|extension| extension != "gif") {
-        return Err(Failure::usage(format!("{flag} {} is no .gif file: only GIFs can be written", out.display())));
+    if out.extension().is_none_or(|extension| extension != "gif" && extension != "mp4") {
+        let file = out.display();
+        return Err(Failure::usage(format!("{flag} {file} is neither a .gif nor an .mp4 file: give one of those")));
     }
     if env.draw().shapes.is_empty() {
         return Err(Failure::usage(format!("{} draws nothing: give it a `draw` to record it", env.spec().id)));
@@ -34,29 +33,24 @@ pub(crate) fn check(flag: &str, out: &Path, env: &Environment) -> Result<(), Fai
     Ok(())
 }
 
-/// Writes the GIF that `shoot` adds frames to: `width` pixels wide and two thirds as high. There is no file if it fails.
+/// Writes the film that `shoot` adds frames to: `width` pixels wide and two thirds as high. There is no file if it fails.
 pub(crate) fn write<T>(
     out: &Path,
     width: u32,
     fps: u32,
-    shoot: impl FnOnce(&mut Film<'_>) -> Result<T, EnvError>,
+    shoot: impl FnOnce(&mut Film) -> Result<T, EnvError>,
 ) -> Result<T, Failure> {
-    let height = width * 2 / 3;
-    let mut shot = None;
-    let written = write_atomic(out, |file| {
-        let film = || -> Result<T, EnvError> {
-            let gif = GifWriter::new(file, width, height, fps)?;
-            let mut film = Film { rasterizer: Rasterizer::new(width, height)?, gif };
-            let answer = shoot(&mut film)?;
-            film.gif.finish()?;
+    let failed = |error: EnvError| Failure::failed(format!("could not write {}: {error}", out.display()));
+    let rasterizer = Rasterizer::new(width, width * 2 / 3).map_err(failed)?;
+    let mut film = Film { rasterizer, recording: Recording::begin(out, fps).map_err(Failure::failed)? };
+    match shoot(&mut film) {
+        Ok(answer) => {
+            film.recording.finish().map_err(Failure::failed)?;
             Ok(answer)
-        };
-        shot = Some(film().map_err(io::Error::other)?);
-        Ok(())
-    });
-    match (written, shot) {
-        (Ok(_), Some(answer)) => Ok(answer),
-        (Err(error), _) => Err(Failure::failed(format!("could not write {}: {error}", out.display()))),
-        (Ok(_), None) => Err(Failure::failed(format!("could not write {}", out.display()))),
+        }
+        Err(error) => {
+            film.recording.give_up();
+            Err(failed(error))
+        }
     }
 }

@@ -23,7 +23,7 @@ pub(crate) struct Args {
     /// Who acts: "random", or a run's folder.
     #[arg(long, value_name = "random|RUN")]
     policy: Option<String>,
-    /// The picture to write: a .gif file.
+    /// The film to write: a .gif or an .mp4 file.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Episodes to record.
@@ -100,12 +100,12 @@ fn record(
     actor: &mut Actor,
     seed: u64,
     max_steps: u64,
-    film: &mut Film<'_>,
+    film: &mut Film,
 ) -> std::result::Result<f64, EnvError> {
     let mut sampled = Rows::for_space(env.action_space(), 1);
     let mut episode_return = 0.0;
     env.reset(Some(seed))?;
-    film.add(env)?;
+    film.add(env);
     for _ in 0..max_steps {
         let action = match actor {
             Actor::Greedy(policy) => policy.act(env.observation()),
@@ -117,7 +117,7 @@ fn record(
         };
         let step = env.step(&action)?;
         episode_return += step.reward;
-        film.add(env)?;
+        film.add(env);
         if step.terminated || step.truncated {
             break;
         }

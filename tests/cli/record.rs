@@ -19,6 +19,20 @@ fn an_episode_of_a_random_policy_is_recorded() {
     assert_eq!(gif, fs::read(folder.path("b.gif")).unwrap(), "the same seed, the same picture");
 }
 
+/// With ffmpeg on PATH it is H.264, without it Motion JPEG: either way there is a frame for the reset and one a step.
+#[test]
+fn an_episode_is_recorded_as_an_mp4() {
+    let folder = Folder::new();
+    let json = folder.ok("record CartPole-v1 --out a.mp4 --width 60 --seed 3 --json").json;
+    let mp4 = fs::read(folder.path("a.mp4")).unwrap();
+    assert_eq!(&mp4[4..8], b"ftyp");
+    let sizes = mp4.windows(4).position(|bytes| bytes == b"stsz").unwrap();
+    let frames = u32::from_be_bytes(mp4[sizes + 12..sizes + 16].try_into().unwrap());
+    assert_eq!(f64::from(frames), json["returns"][0].as_f64().unwrap() + 1.0);
+    let left: Vec<_> = fs::read_dir(folder.path(".")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().contains(".tmp")), "{left:?}");
+}
+
 #[test]
 fn a_run_is_recorded_with_its_best_policy() {
     let folder = Folder::new();
@@ -38,7 +52,7 @@ fn arguments_reach_the_environment_that_is_recorded() {
 #[test]
 fn what_cannot_be_recorded_is_told() {
     let folder = Folder::new();
-    folder.refused("record CartPole-v1 --out a.mp4 --json", 2, &["a.mp4", ".gif"]);
+    folder.refused("record CartPole-v1 --out a.avi --json", 2, &["a.avi", ".gif", ".mp4"]);
     folder.refused("record CartPole-v9 --out a.gif --json", 2, &["CartPole-v9", "CartPole-v1"]);
     folder.refused("record Bandit-v0 --out a.gif --json", 2, &["Bandit-v0", "draws nothing"]);
     folder.refused("record CartPole-v1 --policy none --out a.gif --json", 2, &["none", "is not a run"]);

@@ -1,7 +1,9 @@
 //! Recording pictures: a PNG of one, a GIF or an MP4 of many. Files are written whole or not at all.
 //!
 //! Frames are encoded by a thread of their own, so that whoever paints is not held up. MP4s are left to the `ffmpeg` on
-//! PATH; without one a GIF is written in its place.
+//! PATH, whose H.264 every player and browser shows; without one they are Motion JPEG.
+
+mod mp4;
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,6 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use self::mp4::Mp4Writer;
 use cartwheel_envs::{Frame, GifWriter};
 use cartwheel_trainer::run::write_atomic;
 use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
@@ -40,6 +43,16 @@ pub struct Recording {
     dropped: u64,
 }
 
+/// What a film is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Gif,
+    /// An MP4 by ffmpeg.
+    H264,
+    /// An MP4 without it.
+    MotionJpeg,
+}
+
 /// What was recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recorded {
@@ -49,7 +62,7 @@ pub struct Recorded {
     pub frames: u64,
     /// Frames that are missing because the encoder was slower than they came.
     pub dropped: u64,
-    /// Why it is not what was asked for.
+    /// What there is to know about the file.
     pub note: Option<String>,
 }
 
@@ -64,24 +77,24 @@ impl Recording {
 
     fn begin_with(path: &Path, fps: u32, ffmpeg: &'static str) -> Result<Self, String> {
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-        let mut path = path.to_owned();
-        let mut note = None;
-        let mp4 = match extension {
-            "mp4" if runs(ffmpeg) => true,
-            "mp4" => {
-                path.set_extension("gif");
-                note = Some(text::no_ffmpeg(&path));
-                false
-            }
-            "gif" => false,
+        let path = path.to_owned();
+        let kind = match extension {
+            "mp4" if runs(ffmpeg) => Kind::H264,
+            "mp4" => Kind::MotionJpeg,
+            "gif" => Kind::Gif,
             _ => return Err(text::unknown_film(&path)),
         };
-        let fps = if mp4 { fps.max(1) } else { fps.clamp(1, GIF_FPS) };
+        let note = (kind == Kind::MotionJpeg).then(|| text::no_ffmpeg(&path));
+        let fps = if kind == Kind::Gif { fps.clamp(1, GIF_FPS) } else { fps.max(1) };
         let (frames, inbox) = bounded(WAITING);
         let target = path.clone();
         let encoder = thread::Builder::new()
             .name("recorder".into())
-            .spawn(move || if mp4 { write_mp4(&target, fps, ffmpeg, &inbox) } else { write_gif(&target, fps, &inbox) })
+            .spawn(move || match kind {
+                Kind::Gif => write_gif(&target, fps, &inbox),
+                Kind::H264 => write_mp4(&target, fps, ffmpeg, &inbox),
+                Kind::MotionJpeg => write_motion_jpeg(&target, fps, &inbox),
+            })
             .map_err(|error| text::not_recorded(&path, &error))?;
         Ok(Self { frames, encoder, path, fps, note, count: 0, dropped: 0 })
     }
@@ -104,6 +117,13 @@ impl Recording {
                 self.dropped += 1;
             }
         }
+    }
+
+    /// Gives it up: there is no file once this returns.
+    pub fn give_up(self) {
+        drop(self.frames);
+        // Why it ended is known.
+        let _ = self.encoder.join();
     }
 
     /// Waits until the file is there.
@@ -159,6 +179,21 @@ fn write_gif(path: &Path, fps: u32, frames: &Receiver<Option<Frame>>) -> io::Res
             frame = next(frames)?;
         }
         writer.finish().map_err(io::Error::other)
+    });
+    written.map(drop)
+}
+
+fn write_motion_jpeg(path: &Path, fps: u32, frames: &Receiver<Option<Frame>>) -> io::Result<()> {
+    let first = first(frames)?;
+    let written = write_atomic(path, |file| {
+        let (width, height) = (first.width, first.height);
+        let mut writer = Mp4Writer::new(file, width, height, fps)?;
+        let mut frame = Some(first);
+        while let Some(picture) = frame {
+            writer.add(&fit(picture, width, height))?;
+            frame = next(frames)?;
+        }
+        writer.finish()
     });
     written.map(drop)
 }

@@ -66,15 +66,20 @@ fn the_pace_is_kept() {
 }
 
 #[test]
-fn without_ffmpeg_an_mp4_is_a_gif() {
+fn without_ffmpeg_an_mp4_is_motion_jpeg() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("film.mp4");
     let mut recording = Recording::begin_with(&path, 20, "no-such-program").unwrap();
     recording.add(frame(8, 6, 1));
     let recorded = recording.finish().unwrap();
-    assert_eq!(recorded.path, folder.path().join("film.gif"));
+    assert_eq!((&recorded.path, recorded.frames), (&path, 1));
     assert!(recorded.note.unwrap().contains("ffmpeg"));
-    assert_eq!(names(folder.path()), ["film.gif"]);
+    assert_eq!(&fs::read(&path).unwrap()[4..8], b"ftyp");
+    assert_eq!(names(folder.path()), ["film.mp4"]);
+    let mut recording = Recording::begin_with(&folder.path().join("other.mp4"), 20, "no-such-program").unwrap();
+    recording.add(frame(8, 6, 1));
+    recording.give_up();
+    assert_eq!(names(folder.path()), ["film.mp4"]);
 }
 
 #[test]

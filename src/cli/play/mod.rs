@@ -42,7 +42,7 @@ pub(crate) struct Args {
     /// Episode i is reset with seed + i; from the clock, if not given.
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
-    /// A picture of what was played: a .gif file, or from the window a .mp4 too.
+    /// A film of what was played: a .gif or an .mp4 file.
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
     /// A run whose policy plays the same beside you, in a window.
@@ -114,13 +114,13 @@ fn in_terminal(args: &Args, seed: u64, output: Output) -> Result {
 /// Plays until it is enough.
 fn play(
     game: &mut Game,
-    mut film: Option<&mut Film<'_>>,
+    mut film: Option<&mut Film>,
     signals: &Signals,
 ) -> std::result::Result<ExitCode, EnvError> {
     let mut terminal = Terminal::open().map_err(EnvError::failed)?;
     let start = Instant::now();
-    let mut shoot = |game: &Game| film.as_mut().map_or(Ok(()), |film| film.add(game.env()));
-    shoot(game)?;
+    let mut shoot = |game: &Game| film.iter_mut().for_each(|film| film.add(game.env()));
+    shoot(game);
     loop {
         terminal.show(&screen::lines(game, terminal.size(), terminal.colors())).map_err(EnvError::failed)?;
         let mut idle = true;
@@ -135,14 +135,14 @@ fn play(
                     Some(Command::Quit(code)) => return Ok(code),
                     Some(Command::Restart) => {
                         game.restart()?;
-                        shoot(game)?;
+                        shoot(game);
                     }
                     Some(Command::Pause) => game.toggle_pause(start.elapsed()),
                     None => {}
                 }
             }
             if game.advance(start.elapsed())?.is_some() {
-                shoot(game)?;
+                shoot(game);
                 idle = false;
             }
         }
