@@ -21,11 +21,11 @@ use super::train::{REVISION, put};
     --print-config shows the result; docs/supervised.md explains them."
 )]
 pub(crate) struct Args {
-    /// A model (mlp, or resnet8, 18, 20, 34, 50 or 101), or a TOML file of settings.
+    /// A model (mlp, t5, or resnet8, 18, 20, 34, 50 or 101), or a TOML file of settings.
     #[arg(value_name = "MODEL|CONFIG.toml")]
     what: Option<String>,
-    /// Folder of the samples.
-    #[arg(long, value_name = "DIR")]
+    /// The samples: a folder, or of t5 a file of pairs of texts (.tsv, .jsonl).
+    #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
     /// Times that every sample is learnt from.
     #[arg(long, value_name = "N")]

@@ -1,6 +1,6 @@
 //! What a fit came to, for people.
 
-use crate::trainer::supervised::{ClassificationReport, FitSummary, Report};
+use crate::trainer::supervised::{ClassificationReport, FitSummary, Report, TranslationReport};
 
 use super::output::table;
 use super::train::quoted;
@@ -26,6 +26,7 @@ pub(super) fn describe(summary: &FitSummary) -> String {
     }
     let (of_model, ask) = match report {
         Report::Classification(report) => (classification(report, best), format!("predict {run} IMAGE.png")),
+        Report::Translation(report) => (translation(report, best), format!("translate {run} TEXT")),
     };
     text + "\n"
         + &of_model
@@ -55,6 +56,24 @@ fn classification(report: &ClassificationReport, best: u64) -> String {
                 std::iter::once((*label).to_owned()).chain(row.iter().map(u64::to_string)).collect()
             });
         text += &format!("\n\n{}", table(&head, rows));
+    }
+    text
+}
+
+fn translation(report: &TranslationReport, best: u64) -> String {
+    let mut text = format!(
+        "{} (weights of epoch {best}): exact match {:.2} %, BLEU {:.2}, chrF2 {:.2} of {} texts, loss {:.4}\n",
+        report.part,
+        100.0 * report.exact_match,
+        report.bleu,
+        report.chrf,
+        report.texts,
+        report.loss
+    );
+    for sample in &report.samples {
+        let expected =
+            if sample.translation == sample.reference { "" } else { &*format!(" (not {:?})", sample.reference) };
+        text += &format!("\n  {:?} -> {:?}{expected}", sample.source, sample.translation);
     }
     text
 }

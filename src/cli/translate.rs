@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use crate::agents::models::t5::{Generation, Sampling, SpecialTokens, Translation, Translator};
+use crate::trainer::supervised::{FitSettings, model_folder};
 use crate::trainer::translation::{Bleu, bleu, chrf};
 use serde_json::{Value, json};
 
@@ -15,7 +16,8 @@ use super::output::{Failure, Output};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The folder of a T5: config.json, model.safetensors (or several with their index), tokenizer.json or spiece.model.
+    /// A run of `cartwheel fit t5`, or the folder of a T5: config.json, model.safetensors (or several with their index),
+    /// tokenizer.json or spiece.model.
     model: PathBuf,
     /// The texts; without any, the lines of --file or of stdin.
     #[arg(conflicts_with = "file")]
@@ -26,7 +28,8 @@ pub(crate) struct Args {
     /// A file with the translations that are hoped for, a line each: tells BLEU and chrF at the end.
     #[arg(long, value_name = "FILE")]
     reference: Option<PathBuf>,
-    /// What each text begins with, as "translate English to French: ": the task that the model was trained on.
+    /// What each text begins with, as "translate English to French: ": the task that the model was trained on. Of a run that is
+    /// t5.prefix unless given.
     #[arg(long, value_name = "TEXT", conflicts_with_all = ["from", "to"])]
     prefix: Option<String>,
     /// The language of the texts, by its English name or as en, de, fr or ro; with --to it makes the prefix.
@@ -83,7 +86,8 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
     let settings = settings(args);
     settings.check()?;
     let names = if args.parse_special { SpecialTokens::Parsed } else { SpecialTokens::AsText };
-    let mut translator = Translator::load(&args.model, names, args.threads)?;
+    let (model, usual) = model(&args.model);
+    let mut translator = Translator::load(&model, names, args.threads)?;
     if let Some(tokens) = args.max_input_tokens {
         translator.set_max_input_tokens(tokens as usize);
     }
@@ -91,7 +95,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
     let stream = !output.json && io::stdout().is_terminal();
     let batch_size = if stream { 1 } else { usize::from(args.batch_size) };
     let references = args.reference.as_deref().map(references).transpose()?;
-    let (prefix, mut texts, mut tally) = (prefix(args), texts(args)?, Tally::default());
+    let (prefix, mut texts, mut tally) = (prefix(args, usual), texts(args)?, Tally::default());
     loop {
         let batch: Vec<String> = texts.by_ref().take(batch_size).collect::<std::result::Result<_, _>>()?;
         if batch.is_empty() {
@@ -216,11 +220,22 @@ fn settings(args: &Args) -> Generation {
     }
 }
 
-/// What each text begins with.
-fn prefix(args: &Args) -> String {
+/// The folder of the model that was asked for, and what its texts begin with unless told otherwise: of a run of `cartwheel fit`
+/// what it was trained with.
+fn model(path: &Path) -> (PathBuf, String) {
+    let folder = model_folder(path);
+    if path.join("config.json").exists() || !folder.join("config.json").exists() {
+        return (path.to_path_buf(), String::new());
+    }
+    let prefix = FitSettings::from_file(&path.join("config.toml")).map_or(String::new(), |settings| settings.t5.prefix);
+    (folder, prefix)
+}
+
+/// What each text begins with, `usual` if nothing is said of it.
+fn prefix(args: &Args, usual: String) -> String {
     match (&args.from, &args.to) {
         (Some(from), Some(to)) => format!("translate {} to {}: ", language(from), language(to)),
-        _ => args.prefix.clone().unwrap_or_default(),
+        _ => args.prefix.clone().unwrap_or(usual),
     }
 }
 

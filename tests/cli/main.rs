@@ -36,6 +36,7 @@ mod env;
 mod eval;
 mod faults;
 mod fit;
+mod fit_texts;
 mod logs;
 mod masks;
 mod pictures;

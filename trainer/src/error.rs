@@ -4,11 +4,13 @@ use std::fmt;
 
 use cartwheel_agents::PolicyError;
 use cartwheel_agents::config::ConfigErrors;
+use cartwheel_agents::models::t5::T5Error;
 use cartwheel_agents::nn::{DeviceError, NnError};
 use cartwheel_envs::EnvError;
 
 use crate::data::image::ImageError;
 use crate::data::mnist::MnistError;
+use crate::data::parallel_text::TextError;
 use crate::run::RunError;
 
 /// An environment that failed, panicked, or answered with something that is not a number.
@@ -85,6 +87,12 @@ pub enum TrainError {
     /// A file for a model to be asked about that does not fit it.
     #[error("{0}")]
     Input(String),
+    /// Pairs of texts that cannot be read.
+    #[error(transparent)]
+    Texts(#[from] TextError),
+    /// A T5 that cannot be loaded, or does not fit its texts.
+    #[error(transparent)]
+    T5(#[from] T5Error),
     /// The network cannot be built or restored.
     #[error(transparent)]
     Network(#[from] NnError),
@@ -143,6 +151,8 @@ impl TrainError {
                 matches!(error, RunError::Exists { .. } | RunError::BadName { .. } | RunError::NotARun { .. })
             }
             Self::Data(error) => matches!(error, MnistError::NoFolder { .. } | MnistError::Missing { .. }),
+            Self::Texts(error) => matches!(error, TextError::Missing { .. }),
+            Self::T5(error) => error.is_usage(),
             Self::Policy(error) => matches!(error, PolicyError::Space(_) | PolicyError::Extractor(_)),
             Self::Network(error) => matches!(error, NnError::NoCuda { .. }),
             _ => false,

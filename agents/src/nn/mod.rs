@@ -81,6 +81,11 @@ impl DeviceError {
     pub(crate) fn new(error: impl std::fmt::Debug) -> Self {
         Self(format!("{error:?}"))
     }
+
+    /// What failed in a model on the device, in its own words.
+    pub fn of(error: &dyn std::error::Error) -> Self {
+        Self(error.to_string())
+    }
 }
 
 /// What can go wrong in building or restoring a network.

@@ -119,6 +119,11 @@ impl<E: Real> Parameters<E> {
         &mut self.all[id.0]
     }
 
+    /// The places of all of them.
+    pub fn ids(&self) -> impl Iterator<Item = ParameterId> + use<E> {
+        (0..self.all.len()).map(ParameterId)
+    }
+
     /// All of them, buffers too.
     pub fn iter(&self) -> std::slice::Iter<'_, Parameter<E>> {
         self.all.iter()

@@ -8,6 +8,7 @@
 //! | [`loader`] | threads that make batches ahead of who needs them |
 //! | [`mnist`] | a folder of four IDX files: images and labels, to train and to test |
 //! | [`survey`] | what is in a folder: classes, sizes, mean and deviation, broken files |
+//! | [`parallel_text`] | pairs of texts: TSV and JSONL |
 //! | [`sheet`] | a picture of what augmentation does |
 
 pub mod idx;
@@ -15,5 +16,6 @@ pub mod image;
 pub mod image_folder;
 pub mod loader;
 pub mod mnist;
+pub mod parallel_text;
 pub mod sheet;
 pub mod survey;

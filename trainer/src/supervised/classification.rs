@@ -253,7 +253,9 @@ mod tests {
     #[test]
     fn looking_counts_every_sample_once() {
         let mut task = digits(vec![8], 0.0);
-        let Report::Classification(report) = task.report(Part::Test).expect("the processor works");
+        let Report::Classification(report) = task.report(Part::Test).expect("the processor works") else {
+            panic!("the report of another kind of model")
+        };
         assert_eq!(report.confusion.iter().flatten().sum::<u64>(), 360);
         let tally = task.evaluate(Part::Test).expect("the processor works");
         assert_eq!((tally.samples, tally.mean_loss(), tally.accuracy()), (360, report.loss, report.accuracy));

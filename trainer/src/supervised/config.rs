@@ -22,6 +22,8 @@ config_enum! {
         ResNet50 = "resnet50",
         /// Of 101 layers.
         ResNet101 = "resnet101",
+        /// A T5 that writes texts.
+        T5 = "t5",
     }
 }
 
@@ -86,6 +88,16 @@ config_enum! {
         ValLoss = "val_loss",
         /// The share of validation samples that are classified rightly: the higher the better.
         ValAccuracy = "val_accuracy",
+    }
+}
+
+config_enum! {
+    /// What is between the two matrices of a T5's feed-forward layers.
+    pub enum Projection {
+        /// A rectifier, as in v1.0.
+        Relu = "relu",
+        /// A gated GELU, as in v1.1.
+        GatedGelu = "gated-gelu",
     }
 }
 
@@ -192,7 +204,8 @@ config! {
     pub struct DataConfig in "data" {
         /// Their folder: train-images-idx3-ubyte, train-labels-idx1-ubyte and, to test, t10k-images-idx3-ubyte and
         /// t10k-labels-idx1-ubyte, each of them plain or with .gz; or for residual networks a folder of images for each class, or
-        /// such folders in train, val and test.
+        /// such folders in train, val and test. Of "t5" a file of pairs of texts, .tsv or .jsonl, or a folder with train, and
+        /// perhaps validation and test, of one of these endings.
         dir: String = "data".into(), non_empty;
         /// The last share of the training samples, or of folders the first images of each class (Keras' rule): by them weights are
         /// chosen, and they are not learnt from. A folder val takes their place.
@@ -207,6 +220,38 @@ config! {
         net_arch: Vec<usize> = vec![512, 256], each(positive);
         /// What weights begin as.
         init: Init = Init::Torch;
+    }
+}
+
+config! {
+    /// The T5.
+    pub struct T5FitConfig in "t5" {
+        /// Folder of a T5 that training begins with, its tokenizer included; "none" for a new one of the sizes below.
+        init: Option<String> = None;
+        /// Put before each text that is read, such as "translate English to German: ".
+        prefix: String = String::new();
+        /// The most tokens of a text that is read, its end included; a longer one is refused.
+        max_source_tokens: usize = 128, at_least(1);
+        /// The most tokens of a text that is written, its end included; a longer one is refused.
+        max_target_tokens: usize = 128, at_least(1);
+        /// Share of numbers that is dropped in training; "none" for what the model's config.json says, 0.1 of a new one.
+        dropout_rate: Option<f64> = None, if_some(within(0.0, 0.9));
+        /// Epochs between looks at BLEU and chrF of the validation texts, for which they are written; 0 for at the end only.
+        bleu_every: u64 = 0;
+        /// Of a new one: tokens of its tokenizer at most, but all characters of the texts are among them; 0 for these alone.
+        vocab_size: usize = 1000, at_most(1000000);
+        /// Of a new one: width of what layers hand to each other.
+        d_model: usize = 128, at_least(1);
+        /// Of a new one: width of a head of attention.
+        d_kv: usize = 32, at_least(1);
+        /// Of a new one: width inside a feed-forward layer.
+        d_ff: usize = 256, at_least(1);
+        /// Of a new one: blocks of the encoder, and as many of the decoder.
+        num_layers: usize = 2, at_least(1);
+        /// Of a new one: heads of an attention.
+        num_heads: usize = 4, at_least(1);
+        /// Of a new one: what is between the two matrices of a feed-forward layer.
+        feed_forward_proj: Projection = Projection::Relu;
     }
 }
 

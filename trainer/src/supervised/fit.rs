@@ -11,10 +11,12 @@ use super::checkpoint::Checkpoint;
 use super::classification::Classification;
 use super::config::ModelName;
 use super::events::FitEvent;
+use super::export::model_folder;
 use super::report::Report;
 use super::session::{End, Listener, Session};
 use super::settings::FitSettings;
 use super::task::{Part, Task};
+use super::texts::Texts;
 use super::{is_fit, picture};
 use crate::TrainError;
 use crate::memory::{in_mib, memory_bytes};
@@ -159,6 +161,15 @@ impl<'a> Fit<'a> {
             | ModelName::ResNet34
             | ModelName::ResNet50
             | ModelName::ResNet101 => Ok(Box::new(Classification::new(&self.settings)?)),
+            ModelName::T5 => {
+                // Without a checkpoint it begins anew.
+                let begun = |run: &&RunDir| {
+                    let checkpoints = Checkpoints::new(run.checkpoints(), self.settings.run.keep_checkpoints);
+                    checkpoints.list().is_ok_and(|files| !files.is_empty())
+                };
+                let before = self.resume.as_ref().filter(begun).map(|run| model_folder(run.path()));
+                Ok(Box::new(Texts::new(&self.settings, before.as_deref())?))
+            }
         }
     }
 
@@ -226,14 +237,14 @@ fn train(mut session: Session<'_>, settings: &FitSettings) -> Result<FitSummary,
             None => Some(report),
         }
     };
-    let (books, cost) = (session.books.clone(), session.task.cost());
+    let (books, cost, score) = (session.books.clone(), session.task.cost(), session.task.score());
     session.tell(&FitEvent::Ended);
     let run = session.run.clone();
     if let Err(error) = session.writer.finish() {
         session.listeners.iter_mut().for_each(|listener| listener(&FitEvent::Warning(&error.to_string())));
     }
     if end != End::Stopped {
-        picture::draw(&run, &format!("{}, {}", cost.model, run.name()))?;
+        picture::draw(&run, &format!("{}, {}", cost.model, run.name()), score)?;
     }
     Ok(FitSummary {
         model: cost.model,

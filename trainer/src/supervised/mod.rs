@@ -5,9 +5,10 @@
 //! | `config`, `settings` | what can be set |
 //! | `fit` | the front door: settings in, a run on disk and its summary out |
 //! | `session`, `checkpoint` | the loop, and all that going on with it needs |
-//! | `task`, `classification` | what is fitted: a model with its data |
+//! | `task`, `classification`, `texts` | what is fitted: a model with its data |
 //! | `pictures`, `vision` | where a classifier's pictures come from, and how they are mixed |
 //! | `report` | how a model does, in detail |
+//! | `export` | a model's folder for other programs |
 //! | `saved`, `input` | a model's file, and models made from one |
 //!
 //! ```no_run
@@ -26,6 +27,7 @@ mod checkpoint;
 mod classification;
 mod config;
 mod events;
+mod export;
 mod fit;
 mod input;
 mod picture;
@@ -35,17 +37,20 @@ mod saved;
 mod session;
 mod settings;
 mod task;
+mod texts;
 mod vision;
 
 pub use classification::Classification;
 pub use config::{
     DataConfig, EpsConvention, FitConfig, FitRunConfig, LrSchedule, MlpConfig, ModelName, Monitor, OptimizerName,
-    Precision,
+    Precision, Projection, T5FitConfig,
 };
 pub use events::{EpochEnd, FitEvent, FitProgress};
+pub use export::model_folder;
 pub use fit::{Fit, FitSummary};
-pub use report::{ClassReport, ClassificationReport, Report};
+pub use report::{ClassReport, ClassificationReport, Report, TranslationReport, TranslationSample};
 pub use saved::{Prediction, SavedModel, is_fit};
 pub use settings::FitSettings;
-pub use task::{Part, Tally, Task};
+pub use task::{Companion, Part, Tally, Task};
+pub use texts::Texts;
 pub use vision::MixConfig;

@@ -5,13 +5,14 @@ use std::io::Write as _;
 use crate::plot::{Series, learning_curve_svg};
 use crate::run::{MetricsLog, RunDir, RunError, write_atomic};
 
-/// Draws `learning_curve.svg` (losses) and `accuracy_curve.svg` over epochs, from the run's metrics.
+/// Draws `learning_curve.svg` (losses) and `accuracy_curve.svg`, or whatever the score is called, over epochs, from the run's
+/// metrics.
 ///
 /// # Errors
 /// If the metrics cannot be read or a picture not written.
-pub(super) fn draw(run: &RunDir, title: &str) -> Result<(), RunError> {
+pub(super) fn draw(run: &RunDir, title: &str, score: &str) -> Result<(), RunError> {
     let rows = MetricsLog::read(&run.metrics())?;
-    for (file, quantity) in [("learning_curve.svg", "loss"), ("accuracy_curve.svg", "accuracy")] {
+    for (file, quantity) in [("learning_curve.svg", "loss"), (&*format!("{score}_curve.svg"), score)] {
         let series: Vec<Series> = [("training", "epoch"), ("validation", "val")]
             .into_iter()
             .map(|(name, group)| {

@@ -8,6 +8,38 @@ use serde::{Deserialize, Serialize};
 pub enum Report {
     /// Of one that tells classes apart.
     Classification(ClassificationReport),
+    /// Of one that writes texts.
+    Translation(TranslationReport),
+}
+
+/// How texts come out that were written token by token, the likeliest each time.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TranslationReport {
+    /// What was looked at: `test`, `validation` or `train`.
+    pub part: String,
+    /// Mean cross entropy of a token, over all texts of the part.
+    pub loss: f64,
+    /// How many were written: those of the part, or its first 1000.
+    pub texts: u64,
+    /// Share of them that are what was to be written, word for word.
+    pub exact_match: f64,
+    /// BLEU, from 0 to 100.
+    pub bleu: f64,
+    /// chrF2, from 0 to 100.
+    pub chrf: f64,
+    /// The first of them.
+    pub samples: Vec<TranslationSample>,
+}
+
+/// A text that was written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TranslationSample {
+    /// For what.
+    pub source: String,
+    /// What was to be written.
+    pub reference: String,
+    /// What was written.
+    pub translation: String,
 }
 
 /// Counts over all samples of a part, class by class.

@@ -13,6 +13,7 @@ use cartwheel_agents::nn::optim::{Ema, LearningRate, Solver};
 use super::checkpoint::{Books, Checkpoint, CheckpointView};
 use super::config::Monitor;
 use super::events::{EpochEnd, FitEvent, FitProgress};
+use super::export::export;
 use super::settings::FitSettings;
 use super::task::{Part, Tally, Task};
 use crate::TrainError;
@@ -163,8 +164,9 @@ impl<'a> Session<'a> {
         let (fit, epoch) = (&self.settings.fit, self.books.epochs);
         self.gradients.zero(self.task.parameters())?;
         let mut tally = Tally::default();
+        let divisor = self.task.divisor(indices);
         for batch in indices.chunks(fit.batch_size) {
-            let part = self.task.learn(epoch, batch, indices.len() as f64, &mut self.gradients)?;
+            let part = self.task.learn(epoch, batch, divisor, &mut self.gradients)?;
             if let Some(trouble) = self.task.trouble() {
                 return Err(trouble);
             }
@@ -230,8 +232,9 @@ impl<'a> Session<'a> {
         let validates = self.task.samples(Part::Validation) > 0;
         self.swap_ema();
         let validation = if validates { self.task.evaluate(Part::Validation).map(Some) } else { Ok(None) };
+        let more = if validates { self.task.measure(self.books.epochs + 1) } else { Ok(Vec::new()) };
         self.swap_ema();
-        let validation = validation?;
+        let (validation, more) = (validation?, more?);
         if let Some(trouble) = self.task.trouble() {
             return Err(trouble);
         }
@@ -258,9 +261,10 @@ impl<'a> Session<'a> {
         if let Some(validation) = &validation {
             metrics.extend([("val/loss", validation.mean_loss()), (judged.as_str(), validation.accuracy())]);
         }
+        metrics.extend(more);
         self.write_row(&metrics);
         if best {
-            self.save_weights(&self.run.best_weights())?;
+            self.save_best()?;
         }
         let (epoch, epochs, learning_rate) = (self.books.epochs, self.settings.fit.epochs, self.books.learning_rate);
         let grad_norm = norms / count.max(1) as f64;
@@ -284,6 +288,11 @@ impl<'a> Session<'a> {
         }
     }
 
+    fn save_best(&mut self) -> Result<(), RunError> {
+        self.save_weights(&self.run.best_weights())?;
+        export(&self.run, self.task.companions())
+    }
+
     fn save_weights(&mut self, path: &Path) -> Result<(), RunError> {
         self.swap_ema();
         let bytes = self.task.parameters().to_safetensors(self.task.metadata());
@@ -303,7 +312,7 @@ impl<'a> Session<'a> {
     fn try_checkpoint(&mut self) -> Result<(), RunError> {
         self.save_weights(&self.run.latest_weights())?;
         if self.books.best.is_none() {
-            self.save_weights(&self.run.best_weights())?;
+            self.save_best()?;
         }
         let state = CheckpointView {
             books: &self.books,

@@ -8,6 +8,7 @@ use cartwheel_agents::nn::{Device, NnError};
 
 use super::config::{
     DataConfig, EpsConvention, FitConfig, FitRunConfig, LrSchedule, MlpConfig, ModelName, Monitor, OptimizerName,
+    T5FitConfig,
 };
 use super::vision::MixConfig;
 use crate::TrainError;
@@ -28,6 +29,8 @@ pub struct FitSettings {
     pub augment: AugmentConfig,
     /// and mixed.
     pub mix: MixConfig,
+    /// The same, if it is a T5.
+    pub t5: T5FitConfig,
     /// What is kept.
     pub run: FitRunConfig,
 }
@@ -39,6 +42,11 @@ impl FitSettings {
         settings.fit.model = model;
         if model.is_resnet() {
             settings.resnet();
+        }
+        if model == ModelName::T5 {
+            settings.fit.optimizer = OptimizerName::AdamW;
+            settings.fit.batch_size = 32;
+            settings.fit.max_grad_norm = Some(1.0);
         }
         settings
     }
@@ -66,6 +74,7 @@ impl FitSettings {
     fn sections(&self) -> Vec<&dyn Section> {
         match self.fit.model {
             ModelName::Mlp => vec![&self.fit, &self.data, &self.mlp, &self.run],
+            ModelName::T5 => vec![&self.fit, &self.data, &self.t5, &self.run],
             _ => vec![&self.fit, &self.data, &self.images, &self.augment, &self.mix, &self.run],
         }
     }
@@ -73,6 +82,7 @@ impl FitSettings {
     fn sections_mut(&mut self) -> Vec<&mut dyn Section> {
         match self.fit.model {
             ModelName::Mlp => vec![&mut self.fit, &mut self.data, &mut self.mlp, &mut self.run],
+            ModelName::T5 => vec![&mut self.fit, &mut self.data, &mut self.t5, &mut self.run],
             _ => vec![&mut self.fit, &mut self.data, &mut self.images, &mut self.augment, &mut self.mix, &mut self.run],
         }
     }
@@ -115,7 +125,7 @@ impl FitSettings {
 
     /// The settings of all models as a Markdown reference, for docs/supervised.md.
     pub fn reference(&self) -> String {
-        config::render_reference(&[&self.fit, &self.data, &self.mlp, &self.mix, &self.run])
+        config::render_reference(&[&self.fit, &self.data, &self.mlp, &self.t5, &self.mix, &self.run])
     }
 
     /// Refuses values out of their range, and those that do not go together.

@@ -61,6 +61,15 @@ impl Tally {
     }
 }
 
+/// A file that other programs want beside a model's weights.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Companion {
+    /// Its name.
+    pub name: &'static str,
+    /// What is in it.
+    pub bytes: Vec<u8>,
+}
+
 /// A model with its data: what the loop works on.
 pub trait Task {
     /// The model's parameters.
@@ -76,6 +85,11 @@ pub trait Task {
 
     /// How many samples there are of a part.
     fn samples(&self, part: Part) -> usize;
+
+    /// What the sum of the losses of the training samples `indices` is divided by for a step: their number for the mean.
+    fn divisor(&self, indices: &[usize]) -> f64 {
+        indices.len() as f64
+    }
 
     /// Adds the gradient of the sum of the losses of the training samples `indices`, divided by `divisor`, to `gradients`. Random
     /// draws are to be keyed by the seed, the epoch and the index, so that nothing else decides them.
@@ -96,6 +110,14 @@ pub trait Task {
     /// If the device fails.
     fn evaluate(&mut self, part: Part) -> Result<Tally, DeviceError>;
 
+    /// Metrics of the validation samples after `epoch` epochs, beside loss and score.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn measure(&mut self, _epoch: u64) -> Result<Vec<(&'static str, f64)>, DeviceError> {
+        Ok(Vec::new())
+    }
+
     /// How it does in detail.
     ///
     /// # Errors
@@ -115,6 +137,11 @@ pub trait Task {
 
     /// What the header of its files says of it.
     fn metadata(&self) -> HashMap<String, String>;
+
+    /// What makes a folder of its weights that other programs load; nothing if there is no such folder.
+    fn companions(&self) -> &[Companion] {
+        &[]
+    }
 
     /// What the model costs.
     fn cost(&self) -> Cost;

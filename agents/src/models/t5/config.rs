@@ -1,14 +1,17 @@
 //! What a T5 is made of: Hugging Face's `config.json`.
 
-use serde::Deserialize;
+use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
+use super::error::T5Error;
 use super::names;
 
 /// The sizes and conventions of a T5 v1.0 or v1.1, by Hugging Face's names.
 ///
 /// Reference: Raffel et al. 2020, "Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer"; what is not in
 /// a file takes the default of transformers' `T5Config`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct T5Config {
     /// `t5`.
@@ -24,6 +27,7 @@ pub struct T5Config {
     /// Blocks of the encoder.
     pub num_layers: usize,
     /// Blocks of the decoder, if not as many.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub num_decoder_layers: Option<usize>,
     /// Heads of an attention.
     pub num_heads: usize,
@@ -36,22 +40,28 @@ pub struct T5Config {
     /// `relu` (v1.0) or `gated-gelu` (v1.1).
     pub feed_forward_proj: String,
     /// Whether the head is the embedding; `false` in files of v1.1.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tie_word_embeddings: Option<bool>,
     /// Whether the decoder's outputs are scaled by `1/√d_model` before the head. transformers 5 writes it; if it is absent,
     /// `tie_word_embeddings` says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub scale_decoder_outputs: Option<bool>,
     /// What follows the end of a text.
     pub pad_token_id: u32,
     /// What ends a text: one token or several.
     pub eos_token_id: EosTokenId,
     /// What a decoder begins with, if not the padding.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub decoder_start_token_id: Option<u32>,
+    /// The share of numbers that is dropped in training.
+    pub dropout_rate: f64,
     /// The most tokens of a text that it was trained on, where the file says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub n_positions: Option<usize>,
 }
 
 /// One token, or several of which each will do.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum EosTokenId {
     /// One.
@@ -89,6 +99,7 @@ impl Default for T5Config {
             pad_token_id: 0,
             eos_token_id: EosTokenId::One(1),
             decoder_start_token_id: None,
+            dropout_rate: 0.1,
             n_positions: None,
         }
     }
@@ -112,6 +123,27 @@ impl T5Config {
             "t5-11b" => sizes(1024, 128, 65536, 128, 24),
             _ => return None,
         })
+    }
+
+    /// Reads `config.json` in `folder`.
+    ///
+    /// # Errors
+    /// If it cannot be read or is no T5's.
+    pub fn load(folder: &Path) -> Result<Self, T5Error> {
+        let file = folder.join("config.json");
+        let text = std::fs::read_to_string(&file).map_err(|source| T5Error::Read { file: file.clone(), source })?;
+        Self::parse(&text).map_err(|reason| T5Error::Malformed { file, reason })
+    }
+
+    /// A `config.json` that transformers reads.
+    pub fn to_json(&self) -> String {
+        let mut json = serde_json::to_value(self).unwrap_or_default();
+        json["architectures"] = serde_json::json!(["T5ForConditionalGeneration"]);
+        json["is_encoder_decoder"] = true.into();
+        json["dtype"] = "float32".into();
+        // transformers takes the start from here and has no default of its own.
+        json["decoder_start_token_id"] = self.start_token().into();
+        serde_json::to_string_pretty(&json).unwrap_or_default()
     }
 
     /// Reads a `config.json`.

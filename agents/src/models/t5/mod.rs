@@ -1,4 +1,4 @@
-//! T5, the text-to-text transformer, v1.0 and v1.1: loaded from Hugging Face's files, and used without a tape.
+//! T5, the text-to-text transformer, v1.0 and v1.1: in Hugging Face's files, used without a tape and trained with one.
 //!
 //! | file | holds |
 //! |---|---|
@@ -7,6 +7,7 @@
 //! | `weights` | safetensors, one file or several, checked against the configuration |
 //! | `position`, `layers` | buckets of distances; norms, activations and attention on slices |
 //! | `model` | texts through the encoder, tokens through the decoder |
+//! | `network` | the same on a tape, all tokens at once: what is trained |
 //! | `generate` | greedy, drawn, and by beam search |
 //! | `tokenizer` | texts to tokens and back: `tokenizer.json` and `spiece.model` |
 //!
@@ -20,6 +21,7 @@ mod generate;
 mod layers;
 mod model;
 mod names;
+mod network;
 mod position;
 mod tokenizer;
 mod translator;
@@ -27,10 +29,13 @@ mod weights;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod training_tests;
 
 pub use config::{EosTokenId, FeedForward, T5_NAMES, T5Config};
 pub use error::T5Error;
 pub use generate::{Generated, Generation, Sampling};
 pub use model::{Decoding, Encoded, T5};
-pub use tokenizer::{SpecialTokens, TextStream, Tokenizer};
+pub use network::{Judged, Learnt, Lesson, T5Network, TokenPair};
+pub use tokenizer::{SpecialTokens, TextStream, Tokenizer, learn_tokenizer};
 pub use translator::{Translation, Translator};

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use crate::nn::{Isa, linear};
+use crate::nn::{Isa, Parameters, linear};
 
 use super::config::{FeedForward, T5Config};
 use super::error::T5Error;
 use super::layers::{KeysAndValues, activate, add, attend, rms_norm};
 use super::position::bucket;
-use super::weights::{Attention, FeedForwardWeights, StackWeights, Weights};
+use super::weights::{self, Attention, FeedForwardWeights, StackWeights, Weights};
 
 /// A T5 with its weights, to be used and not trained: a lean forward pass without a tape, in f32.
 ///
@@ -95,12 +95,19 @@ impl T5 {
     /// # Errors
     /// If files are missing, broken, or do not fit each other.
     pub fn load(folder: &Path) -> Result<Self, T5Error> {
+        let config = T5Config::load(folder)?;
+        let parameters = weights::load(folder, &config)?;
         let file = folder.join("config.json");
-        let text = std::fs::read_to_string(&file).map_err(|source| T5Error::Read { file: file.clone(), source })?;
-        let malformed = |reason| T5Error::Malformed { file: file.clone(), reason };
-        let config = T5Config::parse(&text).map_err(malformed)?;
-        let feed_forward = config.feed_forward().map_err(malformed)?;
-        let weights = Weights::load(folder, &config)?;
+        Self::new(config, parameters).map_err(|reason| T5Error::Malformed { file, reason })
+    }
+
+    /// One of `parameters`, which are those of `config`, as [`T5Network`](super::T5Network) has them.
+    ///
+    /// # Errors
+    /// If the configuration's `feed_forward_proj` is not known.
+    pub fn new(config: T5Config, parameters: Parameters) -> Result<Self, String> {
+        let feed_forward = config.feed_forward()?;
+        let weights = Weights::new(parameters, &config);
         Ok(Self { config, feed_forward, weights, isa: Isa::detect() })
     }
 

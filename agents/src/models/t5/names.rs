@@ -16,7 +16,7 @@ pub(super) const IGNORED: [&str; 3] = [
 ];
 
 /// The stack of this name in which the tensors are.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stack {
     Encoder,
     Decoder,

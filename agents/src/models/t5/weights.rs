@@ -1,9 +1,10 @@
 //! A T5's numbers, from safetensors to matrices that lie as they are used.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use half::{bf16, f16};
 use safetensors::Dtype;
@@ -12,6 +13,7 @@ use safetensors::tensor::{Metadata, TensorInfo};
 use super::config::T5Config;
 use super::error::T5Error;
 use super::names::{self, Stack};
+use crate::nn::Parameters;
 
 /// The file that all weights are in.
 pub(super) const WHOLE: &str = "model.safetensors";
@@ -67,21 +69,58 @@ pub(super) struct Weights {
     pub(super) decoder: StackWeights,
 }
 
+/// Reads the tensors of the safetensors files in `folder`, one or those that an index names: what [`names::tensors`] lists, with
+/// a head only where it is not the embedding. f16 and bf16 are widened to f32.
+///
+/// # Errors
+/// If a file cannot be read or is cut off, or the tensors are not those of `config`: which, with the nearest names.
+pub(super) fn load(folder: &Path, config: &T5Config) -> Result<Parameters, T5Error> {
+    let mut files = Files::open(folder)?;
+    files.check(folder, config)?;
+    let mut parameters = Parameters::default();
+    for (name, shape) in names::tensors(config) {
+        if files.tensors.contains_key(&name) {
+            let values = files.read(&name)?;
+            let copy = name == names::HEAD && parameters.named(names::SHARED).is_some_and(|p| p.values() == values);
+            if !copy {
+                parameters.add(name, &shape, values);
+            }
+        }
+    }
+    Ok(parameters)
+}
+
+/// Parameters by name, each of which is used once.
+struct ByName(HashMap<String, Arc<Vec<f32>>>);
+
+impl ByName {
+    /// Takes one, without a copy if nobody else has it.
+    fn take(&mut self, name: &str) -> Vec<f32> {
+        self.0.remove(name).map_or_else(Vec::new, Arc::unwrap_or_clone)
+    }
+
+    /// The matrices of a layer below each other.
+    fn join(&mut self, layer: &str, kind: &str, matrices: &[&str]) -> Vec<f32> {
+        let mut joined = Vec::new();
+        for matrix in matrices {
+            joined.append(&mut self.take(&format!("{layer}.{kind}.{matrix}.weight")));
+        }
+        joined
+    }
+}
+
 impl Weights {
-    /// Reads them from the safetensors files in `folder`, one or those that an index names. f16 and bf16 are widened to f32.
-    ///
-    /// # Errors
-    /// If a file cannot be read or is cut off, or the tensors are not those of `config`: which, with the nearest names.
-    pub(super) fn load(folder: &Path, config: &T5Config) -> Result<Self, T5Error> {
-        let mut files = Files::open(folder)?;
-        files.check(folder, config)?;
-        let (shared, head) = (files.read(names::SHARED)?, files.read_if_there(names::HEAD)?);
-        Ok(Self {
-            head: head.filter(|head| *head != shared),
-            shared,
-            encoder: StackWeights::read(&mut files, Stack::Encoder, config.num_layers, config)?,
-            decoder: StackWeights::read(&mut files, Stack::Decoder, config.decoder_layers(), config)?,
-        })
+    /// Those of `parameters`, which are as [`load`] and [`T5Network`](super::T5Network) have them.
+    pub(super) fn new(parameters: Parameters, config: &T5Config) -> Self {
+        let mut all =
+            ByName(parameters.iter().map(|parameter| (parameter.name().to_owned(), parameter.shared())).collect());
+        drop(parameters);
+        Self {
+            shared: all.take(names::SHARED),
+            head: all.0.contains_key(names::HEAD).then(|| all.take(names::HEAD)),
+            encoder: StackWeights::new(&mut all, Stack::Encoder, config.num_layers, config),
+            decoder: StackWeights::new(&mut all, Stack::Decoder, config.decoder_layers(), config),
+        }
     }
 
     /// The matrix that logits are made with.
@@ -91,42 +130,36 @@ impl Weights {
 }
 
 impl StackWeights {
-    fn read(files: &mut Files, stack: Stack, blocks: usize, config: &T5Config) -> Result<Self, T5Error> {
-        let block = |files: &mut Files, index: usize| -> Result<Block, T5Error> {
+    fn new(all: &mut ByName, stack: Stack, blocks: usize, config: &T5Config) -> Self {
+        let block = |index: usize| -> Block {
             let layer = |at| names::layer(stack, index, at);
-            let cross = match stack {
-                Stack::Encoder => None,
-                Stack::Decoder => {
-                    let (layer, kind) = (layer(1), "EncDecAttention");
-                    Some(Attention {
-                        norm: files.read(&format!("{layer}.layer_norm.weight"))?,
-                        query: files.join(&layer, kind, &["q"])?,
-                        key_value: files.join(&layer, kind, &["k", "v"])?,
-                        output: files.join(&layer, kind, &["o"])?,
-                    })
+            let cross = (stack == Stack::Decoder).then(|| {
+                let (layer, kind) = (layer(1), "EncDecAttention");
+                Attention {
+                    norm: all.take(&format!("{layer}.layer_norm.weight")),
+                    query: all.join(&layer, kind, &["q"]),
+                    key_value: all.join(&layer, kind, &["k", "v"]),
+                    output: all.join(&layer, kind, &["o"]),
                 }
-            };
+            });
             let (own, last) = (layer(0), layer(1 + usize::from(cross.is_some())));
-            Ok(Block {
+            Block {
                 attention: Attention {
-                    norm: files.read(&format!("{own}.layer_norm.weight"))?,
-                    query: files.join(&own, "SelfAttention", &["q", "k", "v"])?,
+                    norm: all.take(&format!("{own}.layer_norm.weight")),
+                    query: all.join(&own, "SelfAttention", &["q", "k", "v"]),
                     key_value: Vec::new(),
-                    output: files.join(&own, "SelfAttention", &["o"])?,
+                    output: all.join(&own, "SelfAttention", &["o"]),
                 },
                 cross,
                 feed_forward: FeedForwardWeights {
-                    norm: files.read(&format!("{last}.layer_norm.weight"))?,
-                    inner: files.join(&last, "DenseReluDense", names::inner_names(config))?,
-                    output: files.join(&last, "DenseReluDense", &["wo"])?,
+                    norm: all.take(&format!("{last}.layer_norm.weight")),
+                    inner: all.join(&last, "DenseReluDense", names::inner_names(config)),
+                    output: all.join(&last, "DenseReluDense", &["wo"]),
                 },
-            })
+            }
         };
-        Ok(Self {
-            blocks: (0..blocks).map(|index| block(files, index)).collect::<Result<_, _>>()?,
-            bias: files.read(&names::bias(stack))?,
-            norm: files.read(&names::final_norm(stack))?,
-        })
+        let blocks = (0..blocks).map(block).collect();
+        Self { blocks, bias: all.take(&names::bias(stack)), norm: all.take(&names::final_norm(stack)) }
     }
 }
 
@@ -234,19 +267,6 @@ impl Files {
             problems.push(format!("  and {more} more"));
         }
         Err(T5Error::Tensors { folder: folder.into(), problems })
-    }
-
-    fn read_if_there(&mut self, name: &str) -> Result<Option<Vec<f32>>, T5Error> {
-        self.tensors.contains_key(name).then(|| self.read(name)).transpose()
-    }
-
-    /// The matrices of a layer below each other.
-    fn join(&mut self, layer: &str, kind: &str, matrices: &[&str]) -> Result<Vec<f32>, T5Error> {
-        let mut joined = Vec::new();
-        for matrix in matrices {
-            joined.append(&mut self.read(&format!("{layer}.{kind}.{matrix}.weight"))?);
-        }
-        Ok(joined)
     }
 
     /// The numbers of the tensor `name`, which `check` found.

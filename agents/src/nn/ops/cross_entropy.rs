@@ -5,10 +5,13 @@ use dfdx::prelude::{Cpu, HasShape as _, PutTape as _, Rank0, SplitTape as _, Tap
 use super::{Rows, take_gradient, values};
 use crate::nn::{DeviceError, Real};
 
+/// A class that stands for none: its row counts for nothing, as -100 does in PyTorch.
+pub const IGNORED: u32 = u32::MAX;
+
 /// What should have come out.
 #[derive(Clone, Copy, Debug)]
 pub enum Targets<'a, E = f32> {
-    /// The class of each row.
+    /// The class of each row, or [`IGNORED`].
     Classes(&'a [u32]),
     /// How likely each class of each row is, row after row: of samples that were mixed.
     Shares(&'a [E]),
@@ -32,7 +35,8 @@ pub fn softmax_cross_entropy<E: Real, T: Tape<E, Cpu>>(
     let (rows, classes) = *logits.shape();
     match targets {
         Targets::Classes(of) => {
-            assert!(of.len() == rows && of.iter().all(|class| (*class as usize) < classes), "a class a row");
+            let known = |class: &u32| (*class as usize) < classes || *class == IGNORED;
+            assert!(of.len() == rows && of.iter().all(known), "a class a row");
         }
         Targets::Shares(of) => assert_eq!(of.len(), rows * classes, "a share of each class a row"),
     }
@@ -42,6 +46,10 @@ pub fn softmax_cross_entropy<E: Real, T: Tape<E, Cpu>>(
     let mut slope = x.clone();
     let mut sum = E::zero();
     for (row, (x, slope)) in x.chunks_exact(classes.max(1)).zip(slope.chunks_exact_mut(classes.max(1))).enumerate() {
+        if matches!(targets, Targets::Classes(of) if of[row] == IGNORED) {
+            slope.fill(E::zero());
+            continue;
+        }
         let log_total = softmax(slope);
         for (class, (x, slope)) in x.iter().zip(slope).enumerate() {
             let target = match targets {
@@ -97,9 +105,11 @@ mod tests {
         let mut rng = Generator::new(1);
         let x = testing::random(&mut rng, 12);
         let shares = [0.5, 0.5, 0.0, 0.0, 0.25, 0.0, 0.0, 0.75, 0.0, 1.0, 0.0, 0.0];
-        for (targets, smoothing) in
-            [(Targets::Classes(&[0, 3, 2]), 0.0), (Targets::Classes(&[1, 1, 0]), 0.1), (Targets::Shares(&shares), 0.2)]
-        {
+        for (targets, smoothing) in [
+            (Targets::Classes(&[0, 3, 2]), 0.0),
+            (Targets::Classes(&[1, IGNORED, 0]), 0.1),
+            (Targets::Shares(&shares), 0.2),
+        ] {
             testing::check_gradients(&mut Parameters::default(), &x, (3, 4), &|_, x| {
                 softmax_cross_entropy(x, targets, smoothing, 3.0).expect("the processor works")
             });

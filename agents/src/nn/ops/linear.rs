@@ -55,6 +55,29 @@ pub fn input_linear<E: Real, T: Tape<E, Cpu>>(
     layer(data, None, tape, weight, bias, then)
 }
 
+/// One input through several matrices, without biases: such as queries, keys and values. What comes out has no tape; the tape
+/// that knows of them all is beside them.
+///
+/// # Errors
+/// If the device fails.
+///
+/// # Panics
+/// If the sizes do not fit.
+#[allow(clippy::type_complexity, reason = "an array of activations and the tape")]
+pub fn branches<E: Real, T: Tape<E, Cpu>, const N: usize>(
+    x: Rows<E, T>,
+    weights: [&Parameter<E>; N],
+) -> Result<([Tensor<(usize, usize), E, Cpu>; N], T), DeviceError> {
+    let (x, mut tape) = x.split_tape();
+    let data = Arc::new(values(&x));
+    let mut outputs = [(); N].map(|()| x.clone());
+    for (output, weight) in outputs.iter_mut().zip(weights) {
+        let y = layer(data.clone(), Some(x.clone()), tape, weight, None, Then::Nothing)?;
+        (*output, tape) = y.split_tape();
+    }
+    Ok((outputs, tape))
+}
+
 fn layer<E: Real, T: Tape<E, Cpu>>(
     data: Arc<Vec<E>>,
     x: Option<Tensor<(usize, usize), E, Cpu>>,

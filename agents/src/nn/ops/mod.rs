@@ -18,21 +18,33 @@
 //! # Ok::<(), cartwheel_agents::nn::DeviceError>(())
 //! ```
 
+mod attention;
 mod batch_norm;
 mod conv2d;
 mod cross_entropy;
+mod dropout;
+mod embedding;
+mod gated_gelu;
 mod linear;
 mod map;
 mod pool;
 mod relu;
+mod rms_norm;
+mod sum;
 
+pub use attention::{AttentionDropout, RelativeBias, Spans, attention};
 pub use batch_norm::{EPS, Moments, batch_norm, folded};
 pub use conv2d::{FoldedConv, Window, conv2d};
-pub use cross_entropy::{Targets, softmax, softmax_cross_entropy};
-pub use linear::{Then, input_linear, linear};
+pub use cross_entropy::{IGNORED, Targets, softmax, softmax_cross_entropy};
+pub use dropout::{Dropout, dropout, key};
+pub use embedding::embedding;
+pub use gated_gelu::gated_gelu;
+pub use linear::{Then, branches, input_linear, linear};
 pub use map::Map;
 pub use pool::{average_pool, max_pool};
 pub use relu::relu;
+pub use rms_norm::rms_norm;
+pub use sum::{add, scale};
 
 use dfdx::prelude::{Cpu, CpuError, Gradients, HasShape as _, Shape, Storage, Tensor};
 

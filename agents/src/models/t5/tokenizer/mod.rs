@@ -4,10 +4,13 @@
 //! the model, words split at white space and begun with "▁", and the most likely pieces of each word.
 
 mod hugging_face;
+mod learn;
 mod sentence_piece;
 
+pub use learn::learn_tokenizer;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::error::T5Error;
 
@@ -57,10 +60,20 @@ impl Tokenizer {
         let bytes = std::fs::read(&file).map_err(|source| T5Error::Read { file: file.clone(), source })?;
         let json = file.extension().is_some_and(|extension| extension == "json");
         let parts = if json { hugging_face::read(&bytes, names) } else { sentence_piece::read(&bytes, folder, names) };
-        let malformed = |file: PathBuf| move |reason| T5Error::Malformed { file, reason };
-        let Parts { inner, special } = parts.map_err(malformed(file.clone()))?;
+        parts.and_then(Self::of).map_err(|reason| T5Error::Malformed { file, reason })
+    }
+
+    /// The tokenizer in the bytes of a `tokenizer.json`.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words.
+    pub fn from_json(bytes: &[u8], names: SpecialTokens) -> Result<Self, String> {
+        hugging_face::read(bytes, names).and_then(Self::of)
+    }
+
+    fn of(Parts { inner, special }: Parts) -> Result<Self, String> {
         let eos = special.iter().find(|(_, name)| *name == "</s>").map(|(id, _)| *id);
-        let eos = eos.ok_or_else(|| malformed(file)("it has no end of texts, </s>".into()))?;
+        let eos = eos.ok_or("it has no end of texts, </s>")?;
         Ok(Self { inner, special, eos })
     }
 
@@ -123,6 +136,8 @@ impl<'t> TextStream<'t> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
     use serde_json::Value;
 

@@ -1,0 +1,36 @@
+//! A folder that other programs load a model from.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::task::Companion;
+use crate::run::{RunDir, RunError, write_atomic};
+
+/// The folder of a run that holds its best weights with all that belongs to them, as Hugging Face's `save_pretrained` has it.
+pub fn model_folder(run: &Path) -> PathBuf {
+    run.join("model")
+}
+
+/// Writes `companions` and the best weights to the run's model folder; nothing if a model has no companions.
+///
+/// # Errors
+/// If a file cannot be written.
+pub(super) fn export(run: &RunDir, companions: &[Companion]) -> Result<(), RunError> {
+    if companions.is_empty() {
+        return Ok(());
+    }
+    let folder = model_folder(run.path());
+    std::fs::create_dir_all(&folder).map_err(RunError::io("make", &folder))?;
+    for Companion { name, bytes } in companions {
+        let file = folder.join(name);
+        write_atomic(&file, |out| out.write_all(bytes)).map(drop).map_err(RunError::io("write", &file))?;
+    }
+    // Another name of the same file takes no room; where there can be none, it is copied.
+    let (weights, new) = (folder.join("model.safetensors"), folder.join(".model.safetensors.new"));
+    let _ = std::fs::remove_file(&new);
+    let best = run.best_weights();
+    std::fs::hard_link(&best, &new)
+        .or_else(|_| std::fs::copy(&best, &new).map(drop))
+        .and_then(|()| std::fs::rename(&new, &weights))
+        .map_err(RunError::io("write", &weights))
+}

@@ -1,0 +1,347 @@
+//! Fitting a T5 to pairs of texts.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use cartwheel_agents::models::Cost;
+use cartwheel_agents::models::t5::{
+    Generation, Judged, Lesson, SpecialTokens, T5, T5Config, T5Error, T5Network, TokenPair, Tokenizer, learn_tokenizer,
+};
+use cartwheel_agents::nn::{DeviceError, Gradients, Parameters, ops};
+use cartwheel_envs::Generator;
+
+use super::config::T5FitConfig;
+use super::report::{Report, TranslationReport, TranslationSample};
+use super::settings::FitSettings;
+use super::task::{Companion, Part, Tally, Task};
+use crate::TrainError;
+use crate::data::parallel_text::{ParallelText, TextError, TextFile, TextPair};
+use crate::translation::{bleu, chrf};
+
+/// Pairs of a batch that is only looked at.
+const LOOKED_AT: usize = 32;
+/// The most texts that are written for BLEU and chrF.
+const WRITTEN: usize = 1000;
+/// Of those, how many are shown.
+const SHOWN: usize = 8;
+/// The purposes of streams of random numbers, in the keys of their generators.
+const WEIGHTS: u64 = 0x7435_7765;
+const DROPOUT: u64 = 0x7435_6472;
+/// Files of a model's folder beside its weights and its configuration.
+const TOKENIZER_FILES: [&str; 4] =
+    ["tokenizer.json", "spiece.model", "tokenizer_config.json", "special_tokens_map.json"];
+
+/// A pair, as text and as tokens.
+#[derive(Clone, Debug)]
+struct Sample {
+    text: TextPair,
+    tokens: TokenPair,
+}
+
+/// A T5 with its texts.
+pub struct Texts {
+    network: T5Network,
+    tokenizer: Tokenizer,
+    companions: Vec<Companion>,
+    label_smoothing: f64,
+    dropout: f64,
+    seed: u64,
+    most_written: usize,
+    bleu_every: u64,
+    train: Vec<Sample>,
+    validation: Vec<Sample>,
+    test: Vec<Sample>,
+    /// Tokens of the longest source and target.
+    longest: [usize; 2],
+}
+
+impl Texts {
+    /// The model and the data that `settings` say. `before` is where an earlier part of the run left model and tokenizer.
+    ///
+    /// # Errors
+    /// If texts or model cannot be read, do not fit each other, or are too few to be split.
+    pub fn new(settings: &FitSettings, before: Option<&Path>) -> Result<Self, TrainError> {
+        let t5 = &settings.t5;
+        let text = ParallelText::read(Path::new(&settings.data.dir))?;
+        // A model of the run itself is as it was when the run began, wherever it came from.
+        let from = before.map(Path::to_path_buf).filter(|folder| folder.join("model.safetensors").exists());
+        let (network, tokenizer, companions) = match from.or_else(|| t5.init.as_ref().map(PathBuf::from)) {
+            Some(folder) => load(&folder)?,
+            None => begin(t5, settings.fit.seed, &text.train.pairs)?,
+        };
+        let mut longest = [0; 2];
+        let mut samples = |file: &TextFile| encode(file, t5, &tokenizer, network.config(), &mut longest);
+        let mut train = samples(&text.train)?;
+        let validation = match &text.validation {
+            Some(file) => samples(file)?,
+            None => {
+                let kept = (train.len() as f64 * settings.data.validation_split) as usize;
+                if settings.data.validation_split > 0.0 && kept == 0 {
+                    return Err(TrainError::Unfit(format!(
+                        "{} has {} pairs, too few to keep data.validation_split = {} of them back: set it to 0, or give more",
+                        text.train.file.display(),
+                        train.len(),
+                        settings.data.validation_split
+                    )));
+                }
+                train.split_off(train.len() - kept)
+            }
+        };
+        let test = text.test.as_ref().map(samples).transpose()?.unwrap_or_default();
+        Ok(Self {
+            label_smoothing: settings.fit.label_smoothing,
+            dropout: t5.dropout_rate.unwrap_or(network.config().dropout_rate),
+            seed: settings.fit.seed,
+            most_written: t5.max_target_tokens,
+            bleu_every: t5.bleu_every,
+            network,
+            tokenizer,
+            companions,
+            train,
+            validation,
+            test,
+            longest,
+        })
+    }
+
+    fn part(&self, part: Part) -> &[Sample] {
+        match part {
+            Part::Train => &self.train,
+            Part::Validation => &self.validation,
+            Part::Test => &self.test,
+        }
+    }
+
+    fn chosen(&self, indices: &[usize]) -> Vec<&TokenPair> {
+        indices.iter().map(|index| &self.train[*index].tokens).collect()
+    }
+
+    /// What is written for the first texts of a part.
+    fn written(&self, part: Part) -> Result<Vec<String>, DeviceError> {
+        let failed = |error: T5Error| DeviceError::of(&error);
+        let model = T5::new(self.network.config().clone(), self.network.parameters().clone());
+        let model = model.map_err(|reason| failed(T5Error::Settings(reason)))?;
+        let settings = Generation { max_new_tokens: self.most_written, ..Generation::default() };
+        let samples = self.part(part);
+        let mut texts = Vec::new();
+        for batch in samples[..samples.len().min(WRITTEN)].chunks(LOOKED_AT) {
+            let sources: Vec<&[u32]> = batch.iter().map(|sample| sample.tokens.source.as_slice()).collect();
+            for written in model.generate(&sources, &settings, &mut |_, _| {}).map_err(failed)? {
+                texts.push(self.tokenizer.decode(&written.tokens).map_err(failed)?);
+            }
+        }
+        Ok(texts)
+    }
+}
+
+/// The model in `folder` with its tokenizer, and what of it stays as it is.
+fn load(folder: &Path) -> Result<(T5Network, Tokenizer, Vec<Companion>), TrainError> {
+    if !folder.join("config.json").exists() {
+        let missing = vec!["config.json".to_owned()];
+        return Err(T5Error::MissingFiles { folder: folder.into(), missing, hint: "" }.into());
+    }
+    let network = T5Network::load(folder)?;
+    let tokenizer = Tokenizer::load(folder, SpecialTokens::AsText)?;
+    let read = |name: &str| {
+        let file = folder.join(name);
+        std::fs::read(&file).map_err(|source| T5Error::Read { file, source })
+    };
+    let config = String::from_utf8_lossy(&read("config.json")?).into_owned();
+    let mut companions = vec![Companion { name: "config.json", bytes: in_f32(&config).into_bytes() }];
+    for name in TOKENIZER_FILES {
+        if folder.join(name).exists() {
+            companions.push(Companion { name, bytes: read(name)? });
+        }
+    }
+    Ok((network, tokenizer, companions))
+}
+
+/// The same `config.json`, of weights that are f32.
+fn in_f32(config: &str) -> String {
+    let Ok(mut json) = serde_json::from_str::<serde_json::Value>(config) else { return config.into() };
+    for name in ["dtype", "torch_dtype"] {
+        if json.get(name).is_some() {
+            json[name] = "float32".into();
+        }
+    }
+    serde_json::to_string_pretty(&json).unwrap_or_else(|_| config.into())
+}
+
+/// A new model of the sizes that are set, and a tokenizer of the texts to learn from.
+fn begin(
+    t5: &T5FitConfig,
+    seed: u64,
+    pairs: &[TextPair],
+) -> Result<(T5Network, Tokenizer, Vec<Companion>), TrainError> {
+    let texts = pairs.iter().flat_map(|pair| [pair.source.as_str(), pair.target.as_str()]).chain([t5.prefix.as_str()]);
+    let bytes = learn_tokenizer(texts, t5.vocab_size);
+    let unfit = |reason: String| TrainError::Unfit(format!("the new T5: {reason}"));
+    let tokenizer = Tokenizer::from_json(&bytes, SpecialTokens::AsText).map_err(unfit)?;
+    let config = T5Config {
+        vocab_size: tokenizer.vocab_size(),
+        d_model: t5.d_model,
+        d_kv: t5.d_kv,
+        d_ff: t5.d_ff,
+        num_layers: t5.num_layers,
+        num_heads: t5.num_heads,
+        feed_forward_proj: t5.feed_forward_proj.to_string(),
+        tie_word_embeddings: Some(true),
+        dropout_rate: t5.dropout_rate.unwrap_or(0.1),
+        n_positions: Some(t5.max_source_tokens),
+        ..T5Config::default()
+    };
+    let config = T5Config::parse(&config.to_json()).map_err(unfit)?;
+    let network = T5Network::new(config, &mut Generator::from_entropy(&[seed, WEIGHTS])).map_err(unfit)?;
+    let of_tokenizer = serde_json::json!({
+        "tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>",
+        "model_max_length": t5.max_source_tokens, "clean_up_tokenization_spaces": false,
+    });
+    let companions = vec![
+        Companion { name: "config.json", bytes: network.config().to_json().into_bytes() },
+        Companion { name: "tokenizer.json", bytes },
+        Companion { name: "tokenizer_config.json", bytes: of_tokenizer.to_string().into_bytes() },
+    ];
+    Ok((network, tokenizer, companions))
+}
+
+/// The tokens of a file's pairs.
+fn encode(
+    file: &TextFile,
+    t5: &T5FitConfig,
+    tokenizer: &Tokenizer,
+    config: &T5Config,
+    longest: &mut [usize; 2],
+) -> Result<Vec<Sample>, TrainError> {
+    let sample = |pair: &TextPair| -> Result<Sample, TrainError> {
+        let source = tokenizer.encode(&format!("{}{}", t5.prefix, pair.source))?;
+        let target = tokenizer.encode(&pair.target)?;
+        let limits = [("source", t5.max_source_tokens), ("target", t5.max_target_tokens)];
+        for (((name, limit), tokens), longest) in limits.into_iter().zip([&source, &target]).zip(longest.iter_mut()) {
+            if tokens.len() > limit {
+                return Err(TrainError::Texts(TextError::Line {
+                    file: file.file.clone(),
+                    line: pair.line,
+                    problem: format!(
+                        "its {name} has {} tokens, and t5.max_{name}_tokens is {limit}: shorten it, or raise the limit",
+                        tokens.len()
+                    ),
+                }));
+            }
+            if let Some(token) = tokens.iter().copied().find(|token| *token as usize >= config.vocab_size) {
+                return Err(T5Error::Token { token, vocab_size: config.vocab_size }.into());
+            }
+            *longest = (*longest).max(tokens.len());
+        }
+        Ok(Sample { text: pair.clone(), tokens: TokenPair { source, target } })
+    };
+    file.pairs.iter().map(sample).collect()
+}
+
+/// The sums over pairs; the loss is the mean over their tokens, for each of them.
+fn tally(judged: &[Judged]) -> Tally {
+    let tokens = judged.iter().map(|judged| judged.tokens).sum::<usize>().max(1);
+    let loss = judged.iter().map(|judged| judged.loss).sum::<f64>() / tokens as f64;
+    let samples = judged.len() as u64;
+    let correct = judged.iter().filter(|judged| judged.exact).count() as u64;
+    Tally { samples, loss: loss * samples as f64, correct }
+}
+
+/// A text with a space wherever there is white space.
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+impl Task for Texts {
+    fn parameters(&self) -> &Parameters {
+        self.network.parameters()
+    }
+
+    fn parameters_mut(&mut self) -> &mut Parameters {
+        self.network.parameters_mut()
+    }
+
+    fn score(&self) -> &'static str {
+        "exact_match"
+    }
+
+    fn samples(&self, part: Part) -> usize {
+        self.part(part).len()
+    }
+
+    fn divisor(&self, indices: &[usize]) -> f64 {
+        self.chosen(indices).iter().map(|pair| pair.counted()).sum::<usize>() as f64
+    }
+
+    fn learn(
+        &mut self,
+        epoch: u64,
+        indices: &[usize],
+        divisor: f64,
+        gradients: &mut Gradients,
+    ) -> Result<Tally, DeviceError> {
+        let keys = indices.iter().map(|index| ops::key(&[self.seed, DROPOUT, epoch, *index as u64])).collect();
+        let lesson = Lesson { label_smoothing: self.label_smoothing, divisor, dropout: Some((self.dropout, keys)) };
+        let learnt = self.network.learn(&self.chosen(indices), &lesson, gradients)?;
+        let samples = indices.len() as u64;
+        let loss = learnt.loss / learnt.tokens.max(1) as f64 * samples as f64;
+        Ok(Tally { samples, loss, correct: learnt.exact as u64 })
+    }
+
+    fn evaluate(&mut self, part: Part) -> Result<Tally, DeviceError> {
+        let mut all = Vec::new();
+        for batch in self.part(part).chunks(LOOKED_AT) {
+            let pairs: Vec<&TokenPair> = batch.iter().map(|sample| &sample.tokens).collect();
+            all.extend(self.network.judge(&pairs)?);
+        }
+        Ok(tally(&all))
+    }
+
+    fn measure(&mut self, epoch: u64) -> Result<Vec<(&'static str, f64)>, DeviceError> {
+        if self.bleu_every == 0 || !epoch.is_multiple_of(self.bleu_every) {
+            return Ok(Vec::new());
+        }
+        let written = self.written(Part::Validation)?;
+        let references: Vec<&str> = self.validation.iter().map(|sample| sample.text.target.as_str()).collect();
+        Ok(vec![("val/bleu", bleu(&written, &references).score), ("val/chrf", chrf(&written, &references))])
+    }
+
+    fn report(&mut self, part: Part) -> Result<Report, DeviceError> {
+        let tally = self.evaluate(part)?;
+        let written = self.written(part)?;
+        let samples = &self.part(part)[..written.len()];
+        let references: Vec<&str> = samples.iter().map(|sample| sample.text.target.as_str()).collect();
+        let right = written.iter().zip(&references).filter(|(written, target)| words(written) == words(target)).count();
+        let shown = written.iter().zip(samples).take(SHOWN).map(|(written, sample)| TranslationSample {
+            source: sample.text.source.clone(),
+            reference: sample.text.target.clone(),
+            translation: written.clone(),
+        });
+        Ok(Report::Translation(TranslationReport {
+            part: part.name().into(),
+            loss: tally.mean_loss(),
+            texts: written.len() as u64,
+            exact_match: right as f64 / written.len().max(1) as f64,
+            bleu: bleu(&written, &references).score,
+            chrf: chrf(&written, &references),
+            samples: shown.collect(),
+        }))
+    }
+
+    fn not_finite(&self, _epoch: u64, indices: &[usize]) -> Result<Option<String>, DeviceError> {
+        self.network.not_finite(&self.chosen(indices))
+    }
+
+    fn metadata(&self) -> HashMap<String, String> {
+        // What transformers asks of a file.
+        HashMap::from([("format".to_owned(), "pt".to_owned())])
+    }
+
+    fn companions(&self) -> &[Companion] {
+        &self.companions
+    }
+
+    fn cost(&self) -> Cost {
+        let [source, target] = self.longest;
+        self.network.config().cost("t5", source, target)
+    }
+}
