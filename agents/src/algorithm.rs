@@ -134,7 +134,7 @@ pub struct ReplayUse {
 }
 
 /// How returns are summed when a transition is drawn.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Returns {
     /// Rewards summed before bootstrapping.
     pub n_steps: usize,
@@ -155,6 +155,9 @@ pub struct Prioritization {
     pub beta0: f64,
     /// Environment steps over which that rises to 1; none for all of the run's.
     pub beta_iters: Option<u64>,
+    /// Whether actors say what a transition begins with, by the network that they act with; otherwise each begins with the
+    /// highest there ever was.
+    pub by_actors: bool,
 }
 
 impl Prioritization {
@@ -210,7 +213,7 @@ mod tests {
 
     #[test]
     fn beta_rises_in_a_line_and_stays_at_one() {
-        let prioritization = Prioritization { alpha: 0.6, eps: 1e-6, beta0: 0.4, beta_iters: None };
+        let prioritization = Prioritization { alpha: 0.6, eps: 1e-6, beta0: 0.4, beta_iters: None, by_actors: false };
         for (steps, beta) in [(0, 0.4), (500, 0.7), (1000, 1.0), (2000, 1.0)] {
             assert!((prioritization.beta(steps, 1000) - beta).abs() < 1e-12, "{steps}");
         }

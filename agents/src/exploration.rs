@@ -38,6 +38,8 @@ pub struct Exploration {
     pub epsilon: EpsilonSchedule,
     /// Which action is the policy's.
     pub style: Style,
+    /// How differently environments explore: see [`chance`](Self::chance). 0 for all alike.
+    pub alpha: f64,
 }
 
 /// Which action a policy takes of those that it could.
@@ -109,14 +111,29 @@ impl NoiseState {
 impl Exploration {
     /// Pure chance for so many environment steps, and from then on the policy's own actions.
     pub fn after_random(random_steps: u64, style: Style) -> Self {
-        Self { epsilon: EpsilonSchedule { random_steps, ..EpsilonSchedule::NEVER }, style }
+        Self { epsilon: EpsilonSchedule { random_steps, ..EpsilonSchedule::NEVER }, style, alpha: 0.0 }
+    }
+
+    /// The chance of environment number `env` of `n` where `epsilon` is scheduled: ε^(1 + α i / (N − 1)), so that some explore
+    /// much and others little (Horgan et al. 2018).
+    #[inline]
+    pub fn chance(&self, epsilon: f64, env: usize, n: usize) -> f64 {
+        if self.alpha == 0.0 || n < 2 {
+            return epsilon;
+        }
+        epsilon.powf(1.0 + self.alpha * env as f64 / (n - 1) as f64)
+    }
+
+    /// The mean of that over all `n` environments.
+    pub fn mean_chance(&self, epsilon: f64, n: usize) -> f64 {
+        if self.alpha == 0.0 { epsilon } else { (0..n).map(|env| self.chance(epsilon, env, n)).sum::<f64>() / n as f64 }
     }
 }
 
 impl From<EpsilonSchedule> for Exploration {
     /// ε-greedy.
     fn from(epsilon: EpsilonSchedule) -> Self {
-        Self { epsilon, style: Style::Best }
+        Self { epsilon, style: Style::Best, alpha: 0.0 }
     }
 }
 
@@ -132,6 +149,19 @@ mod tests {
         }
         let after = Exploration::after_random(10, Style::Sampled).epsilon;
         assert_eq!([9, 10, 1000].map(|steps| after.at(steps)), [1.0, 0.0, 0.0]);
+    }
+
+    /// The numbers of the paper: from 0.4 to 0.4⁸.
+    #[test]
+    fn environments_explore_differently() {
+        let exploration = Exploration { alpha: 7.0, ..Exploration::from(EpsilonSchedule::NEVER) };
+        for (env, expected) in [(0, 0.4), (1, 0.4_f64.powf(1.0 + 7.0 / 3.0)), (3, 0.4_f64.powi(8))] {
+            assert!((exploration.chance(0.4, env, 4) - expected).abs() < 1e-12, "{env}");
+        }
+        assert_eq!((exploration.chance(1.0, 3, 4), exploration.chance(0.4, 0, 1)), (1.0, 0.4), "all at random; alone");
+        let mean = (0..4).map(|env| exploration.chance(0.4, env, 4)).sum::<f64>() / 4.0;
+        assert!((exploration.mean_chance(0.4, 4) - mean).abs() < 1e-12);
+        assert_eq!(Exploration::from(EpsilonSchedule::NEVER).mean_chance(0.3, 4), 0.3);
     }
 
     #[test]

@@ -3,8 +3,10 @@
 //! A policy and its environment may count differently. What a policy chooses, and what is learnt from, is counted from 0
 //! or, where it is squashed, lies between -1 and 1; what the environment is given is an element of its action space.
 
-use cartwheel_envs::{Action, ActionRows, Generator, Space};
-use rand_distr::{Distribution, StandardNormal};
+mod chances;
+mod sampling;
+
+use cartwheel_envs::{Action, ActionRows, Space};
 use serde::{Deserialize, Serialize};
 
 use crate::judgement::Judgement;
@@ -54,6 +56,12 @@ impl Head {
             Self::Quantiles(_) => quantiles::mean(outputs),
             _ => outputs[0],
         }
+    }
+
+    /// The greatest value.
+    #[inline]
+    pub fn best_value(self, outputs: &[f32]) -> f32 {
+        outputs.chunks_exact(self.atoms()).map(|outputs| self.value(outputs)).fold(f32::MIN, f32::max)
     }
 
     /// The action of the greatest value, the first of equals.
@@ -200,6 +208,24 @@ impl ActionHead {
         }
     }
 
+    /// The value of `action` by `outputs`; that of the best where actions have no value of their own.
+    #[inline]
+    pub fn value(&self, outputs: &[f32], action: Action<'_>) -> f32 {
+        let atoms = self.head.atoms();
+        match action {
+            Action::Discrete(action) => {
+                self.head.value(&outputs[action as usize * atoms..(action as usize + 1) * atoms])
+            }
+            _ => self.best_value(outputs),
+        }
+    }
+
+    /// The greatest value by `outputs`.
+    #[inline]
+    pub fn best_value(&self, outputs: &[f32]) -> f32 {
+        self.head.best_value(&outputs[..self.outputs()])
+    }
+
     /// Whether `action` is the best by `outputs`; of numbers, which are drawn or not, it is never another's.
     pub fn is_best(&self, outputs: &[f32], action: Action<'_>) -> bool {
         match action {
@@ -214,155 +240,6 @@ impl ActionHead {
     /// Whether the policy's actions are between -1 and 1 whatever the environment's bounds are.
     fn squashes(&self) -> bool {
         matches!(self.head, Head::SquashedGaussian | Head::Tanh)
-    }
-
-    /// Writes an action drawn from the distribution that `outputs` are of to row `i`; the best where they are of none.
-    #[inline]
-    pub fn sample(&self, outputs: &[f32], rng: &mut Generator, i: usize, to: &mut ActionRows) {
-        match (self.head, to) {
-            (Head::QValues | Head::Tanh | Head::Distribution(_) | Head::Quantiles(_), to) => {
-                self.greedy(outputs, i, to)
-            }
-            (_, ActionRows::Discrete(actions)) => actions[i] = draw(&outputs[..self.counts[0]], rng),
-            (_, ActionRows::Multi { width, values }) => {
-                for (action, (_, logits)) in values[i * *width..].iter_mut().zip(self.parts(outputs)) {
-                    *action = draw(logits, rng);
-                }
-            }
-            (_, ActionRows::Continuous { width, values }) => {
-                let (means, log_stds) = outputs.split_at(*width);
-                for (value, (mean, log_std)) in
-                    values[i * *width..].iter_mut().zip(means.iter().zip(log_stds)).take(*width)
-                {
-                    let noise: f32 = StandardNormal.sample(rng);
-                    *value = match self.head {
-                        Head::SquashedGaussian => (mean + clamp_log_std(*log_std).exp() * noise).tanh(),
-                        _ => mean + log_std.exp() * noise,
-                    };
-                }
-            }
-        }
-    }
-
-    /// Writes any action that is valid, each as likely as the others, to row `i`; any at all by no flags.
-    #[inline]
-    pub fn random_valid(&self, valid: &[bool], rng: &mut Generator, i: usize, to: &mut ActionRows) {
-        let (ActionRows::Discrete(actions), false) = (&mut *to, valid.is_empty()) else {
-            return self.random(rng, i, to);
-        };
-        let choices = || (0..).zip(valid).filter(|(_, valid)| **valid).map(|(choice, _)| choice);
-        let drawn = rng.below(choices().count().max(1) as u64) as usize;
-        actions[i] = choices().nth(drawn).unwrap_or_default();
-    }
-
-    /// Writes any action, each as likely as the others, to row `i`.
-    #[inline]
-    pub fn random(&self, rng: &mut Generator, i: usize, to: &mut ActionRows) {
-        match to {
-            ActionRows::Discrete(actions) => actions[i] = rng.below(self.counts[0] as u64) as i32,
-            ActionRows::Multi { width, values } => {
-                for (action, n) in values[i * *width..].iter_mut().zip(&self.counts) {
-                    *action = rng.below(*n as u64) as i32;
-                }
-            }
-            ActionRows::Continuous { width, values } => {
-                if self.squashes() {
-                    let own = &mut values[i * *width..(i + 1) * *width];
-                    own.iter_mut().for_each(|value| *value = rng.uniform(-1.0, 1.0) as f32);
-                    return;
-                }
-                for (value, (low, high)) in values[i * *width..].iter_mut().zip(self.low.iter().zip(&self.high)) {
-                    // As Gymnasium's Box draws where it has no bound.
-                    *value = match (low.is_finite(), high.is_finite()) {
-                        (true, true) => rng.uniform(f64::from(*low), f64::from(*high)) as f32,
-                        (false, false) => StandardNormal.sample(rng),
-                        (true, false) => low - (1.0 - rng.random()).ln() as f32,
-                        (false, true) => high + (1.0 - rng.random()).ln() as f32,
-                    };
-                }
-            }
-        }
-    }
-
-    /// The logarithm of the chance (or its density) of `action` by the distribution that `outputs` are of; 0 where they
-    /// are of none, or of one that is squashed.
-    #[inline]
-    pub fn log_prob(&self, outputs: &[f32], action: Action<'_>) -> f32 {
-        match (self.head, action) {
-            (Head::QValues | Head::SquashedGaussian | Head::Tanh | Head::Distribution(_) | Head::Quantiles(_), _) => {
-                0.0
-            }
-            (_, Action::Discrete(action)) => log_softmax(&outputs[..self.counts[0]], action),
-            (_, Action::Multi(actions)) => {
-                self.parts(outputs).zip(actions).map(|((_, logits), action)| log_softmax(logits, *action)).sum()
-            }
-            (_, Action::Continuous(values)) => {
-                let (means, log_stds) = outputs.split_at(values.len());
-                let of = |((value, mean), log_std): ((&f32, &f32), &f32)| {
-                    let z = (value - mean) / log_std.exp();
-                    -0.5 * z * z - log_std - HALF_LN_TAU
-                };
-                values.iter().zip(means).zip(log_stds).map(of).sum()
-            }
-        }
-    }
-
-    /// Adds to `slope` the slopes by the outputs of `by_log_prob` times the logarithm of `action`'s chance and
-    /// `by_entropy` times the entropy, which it answers.
-    pub(crate) fn add_slopes(
-        &self,
-        outputs: &[f32],
-        action: Action<'_>,
-        by_log_prob: f32,
-        by_entropy: f32,
-        slope: &mut [f32],
-    ) -> f32 {
-        match (self.head, action) {
-            (Head::QValues | Head::SquashedGaussian | Head::Tanh | Head::Distribution(_) | Head::Quantiles(_), _) => {
-                0.0
-            }
-            (_, Action::Continuous(values)) => {
-                let d = values.len();
-                let mut entropy = 0.0;
-                for (i, value) in values.iter().enumerate() {
-                    let (log_std, inverse) = (outputs[d + i], (-outputs[d + i]).exp());
-                    let z = (value - outputs[i]) * inverse;
-                    slope[i] += by_log_prob * z * inverse;
-                    slope[d + i] += by_log_prob * (z * z - 1.0) + by_entropy;
-                    entropy += log_std + 0.5 + HALF_LN_TAU;
-                }
-                entropy
-            }
-            (_, Action::Discrete(action)) => {
-                self.add_slopes_of_parts(outputs, &[action], by_log_prob, by_entropy, slope)
-            }
-            (_, Action::Multi(actions)) => self.add_slopes_of_parts(outputs, actions, by_log_prob, by_entropy, slope),
-        }
-    }
-
-    fn add_slopes_of_parts(
-        &self,
-        outputs: &[f32],
-        actions: &[i32],
-        by_log_prob: f32,
-        by_entropy: f32,
-        slope: &mut [f32],
-    ) -> f32 {
-        let mut entropy = 0.0;
-        for ((first, logits), action) in self.parts(outputs).zip(actions) {
-            let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let log_sum = highest + logits.iter().map(|logit| (logit - highest).exp()).sum::<f32>().ln();
-            let of_part: f32 = logits.iter().map(|logit| (logit - log_sum).exp() * (log_sum - logit)).sum();
-            let slope = &mut slope[first..first + logits.len()];
-            for (slope, logit) in slope.iter_mut().zip(logits) {
-                let log_p = logit - log_sum;
-                let p = log_p.exp();
-                *slope -= by_log_prob * p + by_entropy * p * (log_p + of_part);
-            }
-            slope[*action as usize] += by_log_prob;
-            entropy += of_part;
-        }
-        entropy
     }
 
     /// The logits of each part of a countable space, with its place among the outputs.
@@ -487,30 +364,6 @@ pub(crate) fn clamp_log_std(log_std: f32) -> f32 {
 
 /// ½ ln 2π
 pub(crate) const HALF_LN_TAU: f32 = 0.918_938_5;
-
-/// A choice by its logits.
-#[inline]
-fn draw(logits: &[f32], rng: &mut Generator) -> i32 {
-    let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f32 = logits.iter().map(|logit| (logit - highest).exp()).sum();
-    let mut left = rng.random() as f32 * sum;
-    for (i, logit) in logits.iter().enumerate() {
-        left -= (logit - highest).exp();
-        if left < 0.0 {
-            return i as i32;
-        }
-    }
-    // Rounding can leave a little; what has no chance is not chosen for that.
-    argmax(logits) as i32
-}
-
-/// The logarithm of the chance of `choice`.
-#[inline]
-fn log_softmax(logits: &[f32], choice: i32) -> f32 {
-    let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f32 = logits.iter().map(|logit| (logit - highest).exp()).sum();
-    logits[choice as usize] - highest - sum.ln()
-}
 
 #[cfg(test)]
 #[path = "head_tests.rs"]

@@ -1,6 +1,7 @@
 //! Choices among actions.
 
 use super::*;
+use cartwheel_envs::Generator;
 
 fn head(head: Head, space: &Space) -> ActionHead {
     ActionHead::new(head, space).expect("a space that it takes")

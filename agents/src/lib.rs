@@ -5,7 +5,7 @@
 //! | [`nn`] | networks, their kernels, devices and weights: the only place that knows dfdx |
 //! | [`models`] | what learns from data instead: classifiers, T5 |
 //! | [`Algorithm`] | what makes an algorithm: how it acts, explores, and learns from which data |
-//! | [`dqn`] | deep Q-network, Rainbow and QR-DQN: their hyperparameters and their update rule |
+//! | [`dqn`] | deep Q-network, Rainbow, QR-DQN and IQN: their hyperparameters and their update rule |
 //! | [`ppo`] | proximal policy optimization |
 //! | [`a2c`] | advantage actor-critic |
 //! | [`reinforce`] | the policy gradient of whole episodes |

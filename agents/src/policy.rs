@@ -69,6 +69,9 @@ struct Description {
     /// Not there in files of networks of action values.
     #[serde(default, skip_serializing_if = "is_default")]
     head: Head,
+    /// Not there in files of networks that are not of implicit quantiles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    quantile_embedding_dim: Option<usize>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     statistics: Vec<Statistics>,
     /// Not there in files of policies without value functions.
@@ -118,6 +121,7 @@ impl Policy {
             dueling: acting.mlp.is_dueling(),
             layer_norm: acting.mlp.is_normalized(),
             head: acting.actions.head(),
+            quantile_embedding_dim: acting.mlp.embedding_dim(),
             statistics: Vec::new(),
             critic: None,
         };
@@ -159,7 +163,13 @@ impl Policy {
         });
         let critic = critic.transpose().map_err(|reason| refuse(format!("its critic: {reason}")))?;
         let (choices, dueling) = (actions.choices(), description.dueling);
-        let mlp = if description.layer_norm {
+        let implicit = description.quantile_embedding_dim.map(|dim| [dim, description.head.atoms()]);
+        if implicit.is_some() && description.net_arch.is_empty() {
+            return Err(refuse("its header's `policy` has implicit quantiles and no hidden layer".into()));
+        }
+        let mlp = if let Some(of) = implicit {
+            Mlp::implicit(inputs, &description.net_arch, choices, of, activation, dueling)
+        } else if description.layer_norm {
             Mlp::layer_norm(inputs, &description.net_arch, actions.outputs(), activation)
         } else {
             description.head.network(inputs, &description.net_arch, choices, activation, dueling)
@@ -368,7 +378,8 @@ mod tests {
         let built = |head: Head, dueling| move |choices| head.network(3, &[20, 9], choices, Activation::Tanh, dueling);
         let normalized = |choices| Mlp::layer_norm(3, &[20, 9], choices, Activation::Tanh);
         let quantiles = Head::Quantiles(5);
-        let cases: [(_, _, Build, _); 10] = [
+        let implicit = |dueling| move |choices| Mlp::implicit(3, &[20, 9], choices, [6, 5], Activation::Tanh, dueling);
+        let cases: [(_, _, Build, _); 12] = [
             ("plain", Head::QValues, Box::new(built(Head::QValues, false)), &four),
             ("dueling", Head::QValues, Box::new(built(Head::QValues, true)), &four),
             ("normalized", Head::QValues, Box::new(normalized), &four),
@@ -378,6 +389,8 @@ mod tests {
             ("returns", returns, Box::new(built(returns, false)), &four),
             ("dueling returns", returns, Box::new(built(returns, true)), &four),
             ("quantiles", quantiles, Box::new(built(quantiles, false)), &four),
+            ("implicit", quantiles, Box::new(implicit(false)), &four),
+            ("dueling implicit", quantiles, Box::new(implicit(true)), &four),
             ("dueling quantiles", quantiles, Box::new(built(quantiles, true)), &four),
         ];
         for (name, head, network, actions) in cases {

@@ -7,13 +7,29 @@ pub(crate) fn mean(quantiles: &[f32]) -> f32 {
     quantiles.iter().sum::<f32>() / quantiles.len() as f32
 }
 
-/// The quantile Huber loss of `quantiles` by a distribution with the quantiles `target`, κ = 1: summed over the first and
-/// averaged over the second, as in the paper's algorithm 1 and sb3-contrib. Writes its slope by each quantile.
+/// The fractions in the middle of `n` equal parts.
+#[inline]
+pub(crate) fn middles(n: usize) -> impl Iterator<Item = f32> {
+    (0..n).map(move |i| (i as f32 + 0.5) / n as f32)
+}
+
+/// The quantile Huber loss of `quantiles`, those of the fractions in the middle of equal parts, by a distribution with the
+/// quantiles `target`, κ = 1: summed over the first and averaged over the second, as in the paper's algorithm 1 and
+/// sb3-contrib. Writes its slope by each quantile.
 pub(crate) fn quantile_huber(quantiles: &[f32], target: &[f32], slope: &mut [f32]) -> f32 {
-    let (n, m) = (quantiles.len() as f32, target.len() as f32);
+    quantile_huber_of(middles(quantiles.len()), quantiles, target, slope)
+}
+
+/// The same of the quantiles of any fractions.
+pub(crate) fn quantile_huber_of(
+    fractions: impl Iterator<Item = f32>,
+    quantiles: &[f32],
+    target: &[f32],
+    slope: &mut [f32],
+) -> f32 {
+    let m = target.len() as f32;
     let mut loss = 0.0;
-    for (i, (quantile, slope)) in quantiles.iter().zip(slope).enumerate() {
-        let fraction = (i as f32 + 0.5) / n;
+    for (fraction, (quantile, slope)) in fractions.zip(quantiles.iter().zip(slope)) {
         let (mut sum, mut slopes) = (0.0, 0.0);
         for target in target {
             let error = target - quantile;

@@ -4,7 +4,7 @@
 
 mod support;
 
-use cartwheel_agents::dqn::{Dqn, DqnConfig, QrDqnConfig, Rule};
+use cartwheel_agents::dqn::{Dqn, DqnConfig, IqnConfig, QrDqnConfig, Rule};
 use cartwheel_agents::nn::{Device, TrainingState};
 use cartwheel_agents::{Batch, Learner as _, LearnerState, OffPolicy as _, Progress};
 use cartwheel_envs::{ActionRows, Generator};
@@ -14,9 +14,13 @@ use support::{close, flat, floats, recorded};
 #[test]
 fn an_update_is_pytorchs() {
     let cases: Vec<Value> = serde_json::from_value(recorded("dqn/updates.json")).unwrap();
-    assert_eq!(cases.len(), 14, "single and double, Huber and MSE; weighted, dueling, both; distributional; quantiles");
+    assert_eq!(
+        cases.len(),
+        17,
+        "single and double, Huber and MSE; weighted, dueling, both; distributional; quantiles; implicit"
+    );
     for case in cases {
-        let of = ["double_q", "dueling", "loss_name", "weights", "n_atoms", "n_quantiles"]
+        let of = ["double_q", "dueling", "loss_name", "weights", "n_atoms", "n_quantiles", "num_tau_samples"]
             .map(|key| format!("{key} {}", case[key]));
         let what = of.join(", ");
         let quantiles = QrDqnConfig {
@@ -43,7 +47,26 @@ fn an_update_is_pytorchs() {
             v_max: case["v_max"].as_f64().unwrap_or(10.0),
             ..DqnConfig::default()
         };
-        let rule = if case["n_quantiles"].is_u64() { Rule::from(&quantiles) } else { Rule::from(&config) };
+        let number = |key: &str| case[key].as_u64().unwrap_or(1) as usize;
+        let implicit = IqnConfig {
+            double_q: config.double_q,
+            dueling: config.dueling,
+            learning_rate: config.learning_rate,
+            adam_eps: config.adam_eps,
+            max_grad_norm: config.max_grad_norm,
+            net_arch: config.net_arch.clone(),
+            num_tau_samples: number("num_tau_samples"),
+            num_quantile_samples: number("num_quantile_samples"),
+            quantile_embedding_dim: number("quantile_embedding_dim"),
+            ..IqnConfig::default()
+        };
+        let rule = if case["n_quantiles"].is_u64() {
+            Rule::from(&quantiles)
+        } else if case["num_tau_samples"].is_u64() {
+            Rule::from(&implicit)
+        } else {
+            Rule::from(&config)
+        };
         let mut dqn = Dqn::new(rule, 3, 4, Device::Cpu, &mut Generator::new(0)).unwrap();
         let mlp = dqn.mlp().clone();
         let online = flat(&mlp, &case["online"]);

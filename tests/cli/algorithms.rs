@@ -23,6 +23,9 @@ pub(crate) fn small(algo: &str) -> String {
         "a2c" | "impala" => "net_arch=[16] n_steps=8",
         "reinforce" => "net_arch=[16] n_steps=8 baseline_steps=2",
         "pqn" => "net_arch=[16] n_steps=32 batch_size=48 n_epochs=2",
+        "iqn" => {
+            "net_arch=[16] learning_starts=200 batch_size=16 buffer_size=3000 num_tau_samples=4 num_quantile_samples=4"
+        }
         "tqc" => "net_arch=[16] learning_starts=200 batch_size=16 buffer_size=3000 n_quantiles=5",
         _ => "net_arch=[16] learning_starts=200 batch_size=16 buffer_size=3000",
     };
@@ -112,9 +115,13 @@ fn every_algorithm_learns_a_simple_task() {
                 "--set discrete-sac.gamma=0 --set discrete-sac.net_arch=[64] --set discrete-sac.target_entropy_scale=0.2 --steps 5000".into()
             }
             "pqn" => "--set pqn.gamma=0 --set pqn.n_steps=32 --set pqn.learning_rate=0.001 --n-envs 4 --steps 20000".into(),
-            "dqn" | "qrdqn" | "rainbow" => {
+            "dqn" | "qrdqn" | "rainbow" | "iqn" => {
                 let keys = ["gamma=0", "learning_rate=0.01", "target_update_interval=100", "learning_starts=200"];
                 keys.map(|key| format!("--set {algo}.{key} ")).concat() + "--steps 4000"
+            }
+            "apex" => {
+                let keys = ["gamma=0", "learning_rate=0.01", "target_update_interval=100", "learning_starts=200", "batch_size=64"];
+                keys.map(|key| format!("--set apex.{key} ")).concat() + "--n-envs 4 --steps 6000"
             }
             _ => String::new(),
         };
@@ -187,7 +194,7 @@ fn hindsight_says_what_it_does_not_go_with() {
     refused("Pendulum-v1 --algo her", &["achieved_goal", "Pendulum-v1", "BitFlip-v0"]);
     refused(
         "BitFlip-v0 --algo her --set her.model_class=sac",
-        &["her.model_class = \"sac\"", "\"dqn\" or \"qrdqn\" or \"discrete-sac\""],
+        &["her.model_class = \"sac\"", "\"dqn\" or \"qrdqn\" or \"iqn\" or \"discrete-sac\""],
     );
     refused("BitFlip-v0 --algo her --set dqn.n_steps=3", &["dqn.n_steps above 1", "--algo her"]);
     refused("BitFlip-v0 --algo her --set dqn.prioritized_replay=true", &["dqn.prioritized_replay = true"]);
@@ -208,4 +215,21 @@ fn impala_learns_from_actors_that_run_free() {
     assert!(of("time/policy_lag").iter().any(|lag| *lag > 0.0), "{rows:?}");
     let rho = of("train/mean_rho");
     assert!(!rho.is_empty() && rho.iter().all(|rho| (0.0..=1.0).contains(rho)) && rho.iter().any(|rho| *rho < 1.0));
+}
+
+/// Environments explore by chances of their own, and actors that run free say what their transitions begin with.
+#[test]
+fn apex_learns_from_actors_that_run_free() {
+    let folder = Folder::new();
+    let keys = ["gamma=0", "learning_rate=0.01", "target_update_interval=100", "learning_starts=200", "batch_size=64"];
+    let keys = keys.map(|key| format!("--set apex.{key} ")).concat();
+    let line = format!("train Identity-v0 --algo apex --clock async --actors 2 --n-envs 4 {keys} --steps 40000");
+    let found = learnt(&folder, &format!("{line} --name free --set train.max_policy_lag=8"));
+    assert!(found > 9.5, "it answers {found} of 10 numbers");
+    // The mean of 0.4 to the power of 1, 1 + 7/3, 1 + 14/3 and 8.
+    let mean = [0.0, 7.0 / 3.0, 14.0 / 3.0, 7.0].map(|more| 0.4_f64.powf(1.0 + more)).iter().sum::<f64>() / 4.0;
+    let rows = folder.run("free").rows();
+    let last = rows.last().unwrap();
+    let chance = last["metrics"]["rollout/exploration_rate"].as_f64().unwrap();
+    assert!((chance - mean).abs() < 1e-9, "{chance} for {mean}");
 }

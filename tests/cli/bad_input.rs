@@ -39,7 +39,7 @@ fn an_algorithm_for_other_actions_is_told_with_those_that_fit() {
     );
     refused(
         "train CartPole-v1 --algo sac",
-        &["sac cannot learn CartPole-v1", "Discrete(2)", "dqn, rainbow, qrdqn, ppo"],
+        &["sac cannot learn CartPole-v1", "Discrete(2)", "dqn, rainbow, qrdqn, iqn, apex, ppo"],
     );
 }
 
@@ -50,6 +50,7 @@ fn settings_of_another_algorithm_are_refused() {
     refused("train CartPole-v1 --set dqn.v_max=-10", &["dqn.v_min = -10 must be less than v_max = -10"]);
     refused("train CartPole-v1 --algo rainbow --set rainbow.v_min=99", &["rainbow.v_min = 99 must be less than"]);
     refused("train CartPole-v1 --algo qrdqn --set qrdqn.n_quantiles=0", &["qrdqn.n_quantiles", "from 1 to 10000"]);
+    refused("train CartPole-v1 --algo iqn --set iqn.net_arch=[]", &["iqn.net_arch", "hidden layer", "[64]"]);
     refused("train Pendulum-v1 --algo sac --set sac.ent_coef=none", &["ent_coef", "auto"]);
 }
 

@@ -24,6 +24,8 @@ fn no_algorithm_ever_takes_an_action_that_is_not_valid() {
     for (algo, keys) in [
         ("dqn", format!("{replay} n_steps=3")),
         ("qrdqn", format!("{replay} n_quantiles=5")),
+        ("iqn", format!("{replay} num_tau_samples=4 num_quantile_samples=4")),
+        ("apex", replay.into()),
         ("rainbow", format!("{replay} v_min=-10 v_max=10")),
         ("discrete-sac", replay.into()),
         ("ppo", "net_arch=[16] n_steps=64 batch_size=64".into()),

@@ -34,7 +34,10 @@ fn replay(c: &mut Criterion) {
         let mut group = c.benchmark_group(format!("replay of {size}"));
         for (how, prioritization) in [
             ("uniform", None),
-            ("prioritized", Some(Prioritization { alpha: 0.6, eps: 1e-6, beta0: 0.4, beta_iters: None })),
+            (
+                "prioritized",
+                Some(Prioritization { alpha: 0.6, eps: 1e-6, beta0: 0.4, beta_iters: None, by_actors: false }),
+            ),
         ] {
             let mut replay =
                 Replay::new(&space, &ActionRows::default(), ENVS, size, prioritization).expect("an encodable space");

@@ -13,8 +13,10 @@ use crate::replay::Replay;
 use crate::rollout::{FinishedEpisode, Rollout};
 use crate::run::{ActionLog, EpisodeRecord};
 use crate::watch::{Activity, Seat};
+use priorities::FirstPriorities;
 
 mod faults;
+mod priorities;
 mod watched;
 
 /// A network's parameters as actors see them: immutable and numbered.
@@ -63,6 +65,8 @@ pub struct Actor {
     /// Which actions are valid, where not all always are, and the network's outputs that know it.
     valid: Vec<bool>,
     masked: Vec<f32>,
+    /// What transitions begin with in replay, where actors say so.
+    first_priorities: Option<FirstPriorities>,
     seat: Seat,
     /// Vector steps done in rollouts that are finished.
     steps: u64,
@@ -131,6 +135,7 @@ impl Actor {
             scratch: Activations::default(),
             valid: vec![true; n * spec.acting.features.masked()],
             masked: Vec::new(),
+            first_priorities: None,
             seat: Seat::default(),
             steps: 0,
             coins: Vec::new(),
@@ -205,6 +210,7 @@ impl Actor {
                 self.seat.has_done(self.steps + t as u64);
                 self.look_after_choice(weights, now, epsilon);
             }
+            self.note_values(t);
             self.seat.doing(Activity::Stepping);
             for e in 0..n {
                 out.observations.copy_row(t * n + e, &self.observations, e);
@@ -225,6 +231,7 @@ impl Actor {
             }
             out.steps = t + 1;
         }
+        self.tell(weights, out);
         self.steps += out.steps as u64;
         self.seat.has_done(self.steps);
         for e in 0..n {
@@ -242,18 +249,19 @@ impl Actor {
     }
 
     /// Chooses each environment's action: the policy's, or with chance `epsilon` any. Each environment
-    /// tosses its own coin.
+    /// tosses its own coin, and may have a chance of its own.
     fn choose(&mut self, weights: &Weights, epsilon: f64) {
         let style = self.spec.exploration.style;
         self.read_masks();
-        if epsilon < 1.0 || style == Style::Sampled {
+        if epsilon < 1.0 || style == Style::Sampled || self.first_priorities.is_some() {
             self.judge(weights);
         }
         let Acting { features, actions: head, mlp } = &self.spec.acting;
         let (stride, flags) = (mlp.output_stride(), features.masked());
         let outputs = if flags > 0 { &self.masked } else { mlp.last_outputs(&self.scratch) };
+        let (exploration, first, total) = (self.spec.exploration, self.first_env, self.spec.total_envs);
         for (e, stream) in self.streams.iter_mut().enumerate() {
-            if stream.random() < epsilon {
+            if stream.random() < exploration.chance(epsilon, first + e, total) {
                 head.random_valid(&self.valid[e * flags..(e + 1) * flags], stream, e, &mut self.own);
                 continue;
             }

@@ -198,6 +198,7 @@ impl Replay {
                 let (terminated, truncated) = (rollout.terminated[at], rollout.truncated[at]);
                 let after = rollout.observations.row(at + rollout.envs);
                 let (action, reward) = (rollout.actions.get(at), rollout.rewards[at]);
+                let row = env * self.capacity + self.rings[env].head;
                 if terminated || truncated {
                     let last = rollout.final_observations.row(finals);
                     finals += 1;
@@ -205,6 +206,9 @@ impl Replay {
                     self.begin(env, after);
                 } else {
                     self.push(env, action, reward, false, false, after);
+                }
+                if let Some(error) = rollout.td_errors.get(at) {
+                    self.update_priorities(&[row], std::slice::from_ref(error));
                 }
             }
         }

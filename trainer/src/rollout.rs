@@ -22,6 +22,8 @@ pub struct Rollout {
     pub actions: ActionRows,
     /// The logarithm of the chance of each, where they are drawn from a distribution.
     pub log_probs: Vec<f32>,
+    /// |TD error| of each step by the network that chose it, where actors say what priorities begin with; otherwise empty.
+    pub td_errors: Vec<f32>,
     /// Rewards as the environment gave them.
     pub rewards: Vec<f32>,
     /// Whether the step ended its episode for good: nothing can be earned after it.
@@ -62,6 +64,7 @@ impl Rollout {
             observations: Rows::for_space(space, n + envs),
             actions: actions.zeros(n),
             log_probs: vec![0.0; n],
+            td_errors: Vec::new(),
             rewards: vec![0.0; n],
             terminated: vec![false; n],
             truncated: vec![false; n],

@@ -69,7 +69,9 @@ fn the_hot_path_allocates_nothing() {
     let (mut actor, weights) = actor();
     let space = make_vec("CartPole-v1", 1, &Kwargs::new()).unwrap().single_observation_space().clone();
     let mut rollout = actor.rollout(64);
-    for prioritization in [None, Some(Prioritization { alpha: 0.6, eps: 1e-6, beta0: 0.4, beta_iters: None })] {
+    for prioritization in
+        [None, Some(Prioritization { alpha: 0.6, eps: 1e-6, beta0: 0.4, beta_iters: None, by_actors: false })]
+    {
         let mut replay = Replay::new(&space, &ActionRows::default(), 8, 2000, prioritization).unwrap();
         let mut batch = Batch::default();
         let returns = Returns { n_steps: 3, gamma: 0.99, reward_scale: 1.0 };

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 const BY_PRIORITY: Option<Prioritization> =
-    Some(Prioritization { alpha: 0.6, eps: 1e-6, beta0: 0.4, beta_iters: None });
+    Some(Prioritization { alpha: 0.6, eps: 1e-6, beta0: 0.4, beta_iters: None, by_actors: false });
 
 /// Replay filled by `actors` actors with `n_envs` scripted environments.
 fn fill(

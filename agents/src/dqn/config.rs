@@ -5,7 +5,7 @@
 
 use cartwheel_envs::{Generator, Space};
 
-use super::model::ReturnModel;
+use super::model::{Fractions, ReturnModel};
 use super::{Dqn, Rule};
 use crate::algorithm::{Acting, Algorithm, AnyLearner, Data, Prioritization, ReplayUse, Returns};
 use crate::config::checks::layers;
@@ -25,8 +25,8 @@ crate::config_enum! {
     }
 }
 
-/// Declares an algorithm of the family: what it learns of returns, `c51(whether by default)` or `quantiles(how many)`, and
-/// the defaults in which it differs.
+/// Declares an algorithm of the family: what it learns of returns, `c51(whether by default)`, `quantiles(how many)` or
+/// `implicit`, and the defaults in which it differs.
 macro_rules! q_learning {
     ($(#[doc = $doc:literal])* $config:ident in $table:literal, returns: c51($distributional:literal), $defaults:tt) => {
         q_learning! {
@@ -86,12 +86,45 @@ macro_rules! q_learning {
         }
     };
 
+    ($(#[doc = $doc:literal])* $config:ident in $table:literal, returns: implicit, $defaults:tt) => {
+        q_learning! {
+            @declare $config, $table, [$($doc)*], $defaults,
+            {
+                /// Fractions that are drawn for each transition, of the quantiles that are learnt and of those that they are
+                /// learnt by.
+                num_tau_samples: usize = 64, within(1, 1000);
+                /// Fractions of the quantiles whose mean an action is chosen by: drawn for targets, evenly spaced for actors.
+                num_quantile_samples: usize = 32, within(1, 1000);
+                /// Cosines that tell the network of a fraction.
+                quantile_embedding_dim: usize = 64, within(1, 10_000);
+            }
+        }
+
+        impl $config {
+            fn check_returns(&self) -> Result<(), String> {
+                if self.net_arch.is_empty() {
+                    return Err("net_arch = [] has no hidden layer to tell of fractions: give it one, such as [64]".into());
+                }
+                Ok(())
+            }
+
+            fn model(&self) -> ReturnModel {
+                ReturnModel::Implicit(Fractions {
+                    drawn: self.num_tau_samples,
+                    policy: self.num_quantile_samples,
+                    embedding_dim: self.quantile_embedding_dim,
+                })
+            }
+        }
+    };
+
     (
         @declare $config:ident, $table:literal, [$($doc:literal)*],
         {
             learning_rate: $learning_rate:literal,
             adam_eps: $adam_eps:literal,
             learning_starts: $learning_starts:literal,
+            batch_size: $batch_size:literal,
             target_update_interval: $target_update_interval:literal,
             n_steps: $n_steps:literal,
             double_q: $double_q:literal,
@@ -99,8 +132,11 @@ macro_rules! q_learning {
             noisy: $noisy:literal,
             prioritized_replay: $prioritized_replay:literal,
             prioritized_replay_alpha: $alpha:literal,
+            worker_side_prioritization: $by_actors:literal,
             exploration_fraction: $exploration_fraction:literal,
+            exploration_initial_eps: $exploration_initial_eps:literal,
             exploration_final_eps: $exploration_final_eps:literal,
+            exploration_alpha: $exploration_alpha:literal,
             max_grad_norm: $max_grad_norm:literal,
         },
         { $($of_returns:tt)* }
@@ -117,7 +153,7 @@ macro_rules! q_learning {
                 /// Environment steps with random actions before the first update.
                 learning_starts: u64 = $learning_starts;
                 /// Transitions in an update.
-                batch_size: usize = 32, within(1, 1_000_000);
+                batch_size: usize = $batch_size, within(1, 1_000_000);
                 /// Share of the way that the target network moves at each target update: 1 copies, less is Polyak averaging.
                 tau: f64 = 1.0, within(0.0, 1.0);
                 /// Discount of future rewards.
@@ -152,12 +188,18 @@ macro_rules! q_learning {
                 prioritized_replay_beta_iters: Option<u64> = None, if_some(at_least(1));
                 /// Added to |TD error|, so that every transition keeps a chance.
                 prioritized_replay_eps: f64 = 1e-6, positive;
+                /// With prioritized_replay, actors say what a transition begins with: its |TD error| by the network that they
+                /// act with. Otherwise it begins with the highest that there ever was.
+                worker_side_prioritization: bool = $by_actors;
                 /// Share of total_timesteps over which exploration falls.
                 exploration_fraction: f64 = $exploration_fraction, within(0.0, 1.0);
                 /// Chance of a random action at the beginning.
-                exploration_initial_eps: f64 = 1.0, within(0.0, 1.0);
+                exploration_initial_eps: f64 = $exploration_initial_eps, within(0.0, 1.0);
                 /// Chance of a random action after the fall.
                 exploration_final_eps: f64 = $exploration_final_eps, within(0.0, 1.0);
+                /// How differently environments explore: number i of N takes that chance to the power of
+                /// 1 + alpha · i / (N − 1). 0 for all alike.
+                exploration_alpha: f64 = $exploration_alpha, non_negative;
                 /// Gradients are scaled down to this global norm; 0 for no clipping.
                 max_grad_norm: f64 = $max_grad_norm, non_negative;
                 /// Rewards are multiplied by this in replay, for learning only.
@@ -210,12 +252,13 @@ macro_rules! q_learning {
                 if self.noisy {
                     return Exploration::after_random(self.learning_starts, Style::Best);
                 }
-                Exploration::from(EpsilonSchedule {
+                let schedule = EpsilonSchedule {
                     random_steps: self.learning_starts,
                     initial: self.exploration_initial_eps,
                     last: self.exploration_final_eps,
                     fall: self.exploration_fraction * total_timesteps as f64,
-                })
+                };
+                Exploration { alpha: self.exploration_alpha, ..Exploration::from(schedule) }
             }
 
             fn data(&self) -> Data {
@@ -235,6 +278,7 @@ macro_rules! q_learning {
                         eps: self.prioritized_replay_eps,
                         beta0: self.prioritized_replay_beta0,
                         beta_iters: self.prioritized_replay_beta_iters,
+                        by_actors: self.worker_side_prioritization,
                     }),
                 })
             }
@@ -256,6 +300,7 @@ q_learning! {
         learning_rate: 1e-4,
         adam_eps: 1e-8,
         learning_starts: 100,
+        batch_size: 32,
         target_update_interval: 10_000,
         n_steps: 1,
         double_q: true,
@@ -263,8 +308,11 @@ q_learning! {
         noisy: false,
         prioritized_replay: false,
         prioritized_replay_alpha: 0.6,
+        worker_side_prioritization: false,
         exploration_fraction: 0.1,
+        exploration_initial_eps: 1.0,
         exploration_final_eps: 0.05,
+        exploration_alpha: 0.0,
         max_grad_norm: 10.0,
     }
 }
@@ -277,6 +325,7 @@ q_learning! {
         learning_rate: 6.25e-5,
         adam_eps: 1.5e-4,
         learning_starts: 20_000,
+        batch_size: 32,
         target_update_interval: 8_000,
         n_steps: 3,
         double_q: true,
@@ -284,8 +333,11 @@ q_learning! {
         noisy: true,
         prioritized_replay: true,
         prioritized_replay_alpha: 0.5,
+        worker_side_prioritization: false,
         exploration_fraction: 0.1,
+        exploration_initial_eps: 1.0,
         exploration_final_eps: 0.01,
+        exploration_alpha: 0.0,
         max_grad_norm: 10.0,
     }
 }
@@ -297,6 +349,7 @@ q_learning! {
         learning_rate: 5e-5,
         adam_eps: 3.125e-4,
         learning_starts: 100,
+        batch_size: 32,
         target_update_interval: 10_000,
         n_steps: 1,
         double_q: false,
@@ -304,8 +357,62 @@ q_learning! {
         noisy: false,
         prioritized_replay: false,
         prioritized_replay_alpha: 0.6,
+        worker_side_prioritization: false,
         exploration_fraction: 0.005,
+        exploration_initial_eps: 1.0,
         exploration_final_eps: 0.01,
+        exploration_alpha: 0.0,
         max_grad_norm: 0.0,
+    }
+}
+
+q_learning! {
+    /// Implicit quantile networks (Dabney et al. 2018; docs/algorithms/iqn.md): DQN that learns the quantile of any fraction of
+    /// returns, with the parts of Rainbow as switches but for distributional, whose place it takes. Its own keys are
+    /// Dopamine's, with its values; the other defaults are QR-DQN's of sb3-contrib.
+    IqnConfig in "iqn", returns: implicit, {
+        learning_rate: 5e-5,
+        adam_eps: 3.125e-4,
+        learning_starts: 100,
+        batch_size: 32,
+        target_update_interval: 10_000,
+        n_steps: 1,
+        double_q: false,
+        dueling: false,
+        noisy: false,
+        prioritized_replay: false,
+        prioritized_replay_alpha: 0.6,
+        worker_side_prioritization: false,
+        exploration_fraction: 0.005,
+        exploration_initial_eps: 1.0,
+        exploration_final_eps: 0.01,
+        exploration_alpha: 0.0,
+        max_grad_norm: 0.0,
+    }
+}
+
+q_learning! {
+    /// Ape-X DQN (Horgan et al. 2018; docs/algorithms/apex.md): DQN for many actors, best on the async clock, each of whose
+    /// environments explores by a chance of its own, and who say themselves what their transitions begin with in prioritized
+    /// replay. Defaults are the paper's for Atari, in environment steps instead of frames, but for Adam in RMSprop's place
+    /// and net_arch's 64-64.
+    ApexConfig in "apex", returns: c51(false), {
+        learning_rate: 6.25e-5,
+        adam_eps: 1.5e-4,
+        learning_starts: 50_000,
+        batch_size: 512,
+        target_update_interval: 10_000,
+        n_steps: 3,
+        double_q: true,
+        dueling: true,
+        noisy: false,
+        prioritized_replay: true,
+        prioritized_replay_alpha: 0.6,
+        worker_side_prioritization: true,
+        exploration_fraction: 0.0,
+        exploration_initial_eps: 0.4,
+        exploration_final_eps: 0.4,
+        exploration_alpha: 7.0,
+        max_grad_norm: 40.0,
     }
 }

@@ -16,14 +16,17 @@
 //! - Fortunato et al. 2018, *Noisy networks for exploration* ([`Mlp::noisy`](crate::nn::Mlp::noisy)).
 //!
 //! Each is a switch, and any goes with any other; [`RainbowConfig`] has them all on. [`QrDqnConfig`] learns quantiles of
-//! returns (Dabney et al. 2018, *Distributional reinforcement learning with quantile regression*) in C51's place. Reference implementations: `stable_baselines3/dqn/dqn.py`,
-//! `cleanrl/dqn.py`, `cleanrl/rainbow_atari.py`, `baselines/deepq`, `sb3_contrib/qrdqn`; docs/algorithms/dqn.md has what is whose.
+//! returns (Dabney et al. 2018, *Distributional reinforcement learning with quantile regression*) in C51's place, and
+//! [`IqnConfig`] those of any fraction (Dabney et al. 2018, *Implicit quantile networks*). [`ApexConfig`] is for many actors (Horgan et al.
+//! 2018, *Distributed prioritized experience replay*). Reference implementations: `stable_baselines3/dqn/dqn.py`,
+//! `cleanrl/dqn.py`, `cleanrl/rainbow_atari.py`, `baselines/deepq`, `sb3_contrib/qrdqn`,
+//! `dopamine/jax/agents/implicit_quantile`; docs/algorithms/dqn.md has what is whose.
 
 mod config;
 mod model;
 mod rule;
 mod update;
 
-pub use config::{DqnConfig, Loss, QrDqnConfig, RainbowConfig};
+pub use config::{ApexConfig, DqnConfig, IqnConfig, Loss, QrDqnConfig, RainbowConfig};
 pub use rule::Rule;
 pub use update::Dqn;

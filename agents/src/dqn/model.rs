@@ -1,9 +1,10 @@
-//! What a Q-network is taught of returns: their mean, their chances or their quantiles. What differs is here; the update is the
+//! What a Q-network is taught of returns: their mean, their chances or their quantiles, of
+//! fixed fractions or of any. What differs is here; the update is the
 //! same.
 
 use super::Loss;
 use crate::head::Head;
-use crate::quantiles::quantile_huber;
+use crate::quantiles::{quantile_huber, quantile_huber_of};
 use crate::support::Support;
 
 /// What a Q-network is taught of returns.
@@ -15,6 +16,19 @@ pub(crate) enum ReturnModel {
     Distribution(Support),
     /// So many of their quantiles, by regression: QR-DQN.
     Quantiles(usize),
+    /// Quantiles of fractions that are drawn: IQN.
+    Implicit(Fractions),
+}
+
+/// How many fractions a network of implicit quantiles is asked of, and how.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Fractions {
+    /// Of what is learnt and of what it is learnt by, for each transition.
+    pub(crate) drawn: usize,
+    /// Of what the next action is chosen by; actors choose by as many that are evenly spaced.
+    pub(crate) policy: usize,
+    /// Cosines that tell the network of one.
+    pub(crate) embedding_dim: usize,
 }
 
 impl ReturnModel {
@@ -24,7 +38,21 @@ impl ReturnModel {
             Self::Mean(_) => Head::QValues,
             Self::Distribution(support) => Head::Distribution(support),
             Self::Quantiles(n) => Head::Quantiles(n),
+            Self::Implicit(fractions) => Head::Quantiles(fractions.policy),
         }
+    }
+
+    /// Numbers that tell of an action when one is chosen, and when one is learnt from.
+    pub(crate) fn widths(self) -> [usize; 2] {
+        match self {
+            Self::Implicit(fractions) => [fractions.policy, fractions.drawn],
+            _ => [self.head().atoms(); 2],
+        }
+    }
+
+    /// How many of so many numbers are of fractions that are drawn.
+    pub(crate) fn draws(self, width: usize) -> usize {
+        if matches!(self, Self::Implicit(_)) { width } else { 0 }
     }
 
     /// Writes what `outputs`, those of the action that follows, become as a target once discounted and added to what was
@@ -36,7 +64,7 @@ impl ReturnModel {
                 to[0] = return_ + discount * outputs[0];
                 0.0
             }
-            Self::Quantiles(_) => {
+            Self::Quantiles(_) | Self::Implicit(_) => {
                 to.iter_mut().zip(outputs).for_each(|(to, quantile)| *to = return_ + discount * quantile);
                 0.0
             }
@@ -44,10 +72,10 @@ impl ReturnModel {
         }
     }
 
-    /// The loss of `outputs`, those of the action that was taken, and how much they surprised: what priorities are made
-    /// of. Writes the slope of the loss.
+    /// The loss of `outputs`, those of the action that was taken (of these `fractions`, where such are drawn), and how much they
+    /// surprised: what priorities are made of. Writes the slope of the loss.
     #[inline]
-    pub(crate) fn loss(self, outputs: &[f32], target: &[f32], slope: &mut [f32]) -> (f32, f32) {
+    pub(crate) fn loss(self, outputs: &[f32], target: &[f32], fractions: &[f32], slope: &mut [f32]) -> (f32, f32) {
         match self {
             Self::Mean(loss) => {
                 let error = outputs[0] - target[0];
@@ -61,6 +89,10 @@ impl ReturnModel {
             }
             Self::Quantiles(_) => {
                 let loss = quantile_huber(outputs, target, slope);
+                (loss, loss)
+            }
+            Self::Implicit(_) => {
+                let loss = quantile_huber_of(fractions.iter().copied(), outputs, target, slope);
                 (loss, loss)
             }
         }

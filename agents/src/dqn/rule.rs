@@ -24,6 +24,10 @@ pub struct Rule {
 impl Rule {
     /// The shape of the Q-network that acts: the one that learns, without noise.
     pub fn network(&self, inputs: impl Into<Inputs>, actions: usize) -> Mlp {
+        if let ReturnModel::Implicit(fractions) = self.model {
+            let of = [fractions.embedding_dim, fractions.policy];
+            return Mlp::implicit(inputs, &self.net_arch, actions, of, self.activation_fn, self.dueling);
+        }
         self.model.head().network(inputs, &self.net_arch, actions, self.activation_fn, self.dueling)
     }
 }

@@ -23,6 +23,8 @@ pub struct Dqn {
     greedy: Vec<usize>,
     /// Outputs of which those of actions that are not valid are marked.
     masked: Vec<f32>,
+    /// Input rows with the fractions that are asked of behind them.
+    asked: Vec<f32>,
     /// |y − Q(s, a)| of each transition of the last batch, or its loss if distributions are learnt.
     errors: Vec<f32>,
     metrics: Vec<(&'static str, f32)>,
@@ -59,6 +61,7 @@ impl Dqn {
             targets: Vec::new(),
             greedy: Vec::new(),
             masked: Vec::new(),
+            asked: Vec::new(),
             errors: Vec::new(),
             metrics: Vec::new(),
         })
@@ -75,14 +78,26 @@ impl Dqn {
     }
 }
 
+/// `rows` with so many fractions behind them, drawn anew; the rows themselves where none are to be drawn.
+fn asked<'a>(rows: &'a [f32], count: usize, rng: &mut Generator, to: &'a mut Vec<f32>) -> &'a [f32] {
+    if count == 0 {
+        return rows;
+    }
+    to.clear();
+    to.extend_from_slice(rows);
+    to.extend((0..count).map(|_| rng.random() as f32));
+    to
+}
+
 impl OffPolicy for Dqn {
     fn update(&mut self, batch: &Batch, now: Progress, rng: &mut Generator) -> Result<(), DeviceError> {
         // A Q-network has no actions of another kind.
         let ActionRows::Discrete(taken) = &batch.actions else { return Ok(()) };
         let steps = now.steps;
-        let (model, n, stride) = (self.rule.model, batch.len(), self.network.mlp().output_stride());
-        let head = model.head();
-        let (width, outputs) = (head.atoms(), self.network.mlp().outputs());
+        let (model, n) = (self.rule.model, batch.len());
+        let (head, [to_choose, width]) = (model.head(), model.widths());
+        let [chosen_stride, stride] = [to_choose, width].map(|width| self.network.mlp().output_stride_of(width));
+        let actions = self.network.mlp().outputs() / head.atoms();
         let of = |i: usize, action: usize| i * stride + action * width..i * stride + (action + 1) * width;
 
         // Other noise for the trained network, with which it also acts from now on, and for its target.
@@ -92,13 +107,15 @@ impl OffPolicy for Dqn {
         self.network.set_noise(Net::Target, &self.other_noise)?;
 
         // y = return + discount · Q'(s', a*), with a* = argmax Q(s', ·) by the online network (Double) or by Q' itself.
-        // Where distributions are learnt, Q is the mean and y the distribution of that sum.
+        // Where distributions are learnt, Q is the mean and y the distribution of that sum. Fractions are drawn for each pass.
         let chooser = if self.rule.double_q { Net::Online } else { Net::Target };
-        let q = self.network.forward(chooser, &batch.next_observations, n)?;
-        let q = masked(&batch.next_masks, [outputs / width, width, stride], q, &mut self.masked);
+        let x = asked(&batch.next_observations, n * model.draws(to_choose), rng, &mut self.asked);
+        let q = self.network.forward(chooser, x, n)?;
+        let q = masked(&batch.next_masks, [actions, to_choose, chosen_stride], q, &mut self.masked);
         self.greedy.clear();
-        self.greedy.extend(q.chunks_exact(stride).map(|row| head.best(&row[..outputs])));
-        let q = self.network.forward(Net::Target, &batch.next_observations, n)?;
+        self.greedy.extend(q.chunks_exact(chosen_stride).map(|row| head.best(&row[..actions * to_choose])));
+        let x = asked(&batch.next_observations, n * model.draws(width), rng, &mut self.asked);
+        let q = self.network.forward(Net::Target, x, n)?;
         self.targets.resize(n * width, 0.0);
         // The share of the targets that the network cannot tell of.
         let mut beyond = 0.0;
@@ -115,12 +132,15 @@ impl OffPolicy for Dqn {
             eps: self.rule.adam_eps,
             max_grad_norm: self.rule.max_grad_norm,
         };
+        let x = asked(&batch.observations, n * model.draws(width), rng, &mut self.asked);
+        let fractions = &x[batch.observations.len()..];
         let mut loss = |q: &[f32], slope: &mut [f32]| {
             let mut sum = 0.0;
             for (i, (&action, y)) in taken.iter().zip(self.targets.chunks_exact(width)).enumerate() {
                 let at = of(i, action as usize);
                 let slope = &mut slope[at.clone()];
-                let (value, error) = model.loss(&q[at.clone()], y, slope);
+                let drawn = model.draws(width);
+                let (value, error) = model.loss(&q[at.clone()], y, &fractions[i * drawn..(i + 1) * drawn], slope);
                 sum += batch.weights[i] * value;
                 slope.iter_mut().for_each(|slope| *slope = batch.weights[i] * *slope / n as f32);
                 sum_q += head.value(&q[at]);
@@ -128,7 +148,7 @@ impl OffPolicy for Dqn {
             }
             sum / n as f32
         };
-        let step = self.network.step(&batch.observations, n, &optimizer, &mut loss)?;
+        let step = self.network.step(x, n, &optimizer, &mut loss)?;
 
         self.updates += 1;
         let interval = self.rule.target_update_interval;

@@ -18,11 +18,12 @@ impl Mlp {
         self.forward(params, x, batch, scratch);
         let (layers, _) = self.layers();
         let (mut dead, mut all) = (0, 0);
-        for (layer, outputs) in layers.iter().zip(scratch.outputs()).take(layers.len() - 1) {
+        for (number, (layer, outputs)) in layers.iter().zip(scratch.outputs()).take(layers.len() - 1).enumerate() {
             // A unit of a convolution is a channel, in all places of the kernel.
             let own = layer.outputs - layer.beside.len().next_multiple_of(PAD);
             let places = |row: usize| outputs[row * layer.outputs..][..own].chunks_exact(layer.columns);
-            let is_dead = |unit: &usize| (0..batch).flat_map(places).all(|place| place[*unit] <= 0.0);
+            let is_dead =
+                |unit: &usize| (0..scratch.rows(self, number, batch)).flat_map(places).all(|place| place[*unit] <= 0.0);
             // What hangs on no input is no unit.
             for linear in layer.linears.iter().filter(|linear| !linear.inputs.is_empty()) {
                 dead += linear.outputs.clone().filter(is_dead).count();

@@ -96,7 +96,8 @@ impl Fused {
             noise => Arc::new(noise.with(&self.host).to_vec()),
         };
         let outputs = self.mlp.forward(&host, x, batch, &mut scratch).to_vec();
-        let outputs = self.device.tensor_from_vec(outputs, (batch, self.mlp.output_stride()));
+        let stride = outputs.len() / batch.max(1);
+        let outputs = self.device.tensor_from_vec(outputs, (batch, stride));
         let (y, parameters) = (outputs.clone(), self.parameters.clone());
         let (mlp, pool, x) = (self.mlp.clone(), self.training.clone(), x.to_vec());
         tape.add_backward_op(move |gradients| {

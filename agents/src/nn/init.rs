@@ -9,7 +9,7 @@ impl Mlp {
     /// Fresh parameters, uniform in ±1/√inputs for weights and biases: `torch.nn.Linear`'s default.
     pub fn init(&self, rng: &mut Generator) -> Vec<f32> {
         let mut flat = vec![0.0; self.flat_len()];
-        for layer in self.layers().0 {
+        for layer in self.all_layers() {
             for linear in &layer.linears {
                 // What hangs on no input begins at 0.
                 let bound = if linear.inputs.is_empty() { 0.0 } else { 1.0 / (linear.inputs.len() as f64).sqrt() };

@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use super::activation::Activation;
 use super::dueling::{self, Dueling};
+use super::implicit::Implicit;
 use super::inputs::Inputs;
 use super::layer::{Layer, Linear, NamedTensor, TensorMismatch, add_layer, normalized, sequential};
 use super::simd::Isa;
@@ -19,6 +20,7 @@ pub struct Mlp {
     reads: Inputs,
     layers: Vec<Layer>,
     dueling: Option<Dueling>,
+    implicit: Option<Implicit>,
     /// σ₀ of a network with noise.
     noisy_std_init: Option<f64>,
     hidden: Vec<usize>,
@@ -34,7 +36,17 @@ impl Mlp {
         let reads = inputs.into();
         let layers = sequential(reads, hidden, outputs);
         let hidden = hidden.to_vec();
-        Self { reads, layers, dueling: None, noisy_std_init: None, hidden, outputs, activation, isa: Isa::detect() }
+        Self {
+            reads,
+            layers,
+            dueling: None,
+            implicit: None,
+            noisy_std_init: None,
+            hidden,
+            outputs,
+            activation,
+            isa: Isa::detect(),
+        }
     }
 
     /// A dueling network (Wang et al. 2016): the last of the `hidden` layers is there twice, once for the value of
@@ -50,6 +62,30 @@ impl Mlp {
         let inputs = inputs.into();
         let (layers, dueling) = dueling::layers(inputs, hidden, actions, atoms);
         Self { layers, dueling: Some(dueling), ..Self::new(inputs, hidden, actions * atoms, activation) }
+    }
+
+    /// A network of implicit quantiles (Dabney et al. 2018), dueling or not: it is asked for the quantile of any fraction of the
+    /// returns of each action, which `cosines` numbers tell it of. What it is asked lies behind its input rows: as many
+    /// fractions of each row as of the others, those of one row after the other. Without, it answers those of the middles of
+    /// so many `fractions` of equal size. Its outputs are quantiles of one action after the other.
+    ///
+    /// # Panics
+    /// If there is no hidden layer.
+    pub fn implicit(
+        inputs: impl Into<Inputs>,
+        hidden: &[usize],
+        actions: usize,
+        [cosines, fractions]: [usize; 2],
+        activation: Activation,
+        dueling: bool,
+    ) -> Self {
+        let inputs = inputs.into();
+        let plain = match dueling {
+            true => Self::dueling(inputs, hidden, actions, 1, activation),
+            false => Self::new(inputs, hidden, actions, activation),
+        };
+        let implicit = Implicit::new(&plain.layers, inputs, actions, cosines, fractions);
+        Self { implicit: Some(implicit), outputs: actions * fractions, ..plain }
     }
 
     /// A network as [`new`](Self::new)'s whose hidden layers are normalized before their activation (Ba et al. 2016).
@@ -109,17 +145,22 @@ impl Mlp {
 
     /// Floats from one output row to the next: [`outputs`](Self::outputs) and then zeros.
     pub fn output_stride(&self) -> usize {
-        self.last().outputs
+        self.implicit.as_ref().map_or(self.last().outputs, |implicit| implicit.stride(implicit.fractions()))
+    }
+
+    /// The same of a network of implicit quantiles that is asked for so many of each row; of others it is always the same.
+    pub fn output_stride_of(&self, fractions: usize) -> usize {
+        self.implicit.as_ref().map_or(self.last().outputs, |implicit| implicit.stride(fractions))
     }
 
     /// Length of the flat buffer, padding included.
     pub fn flat_len(&self) -> usize {
-        self.last().end()
+        self.implicit.as_ref().map_or(self.last(), |implicit| &implicit.embedding).end()
     }
 
     /// Parameters as people count them.
     pub fn num_parameters(&self) -> usize {
-        let linears = self.layers.iter().flat_map(|layer| &layer.linears);
+        let linears = self.all_layers().flat_map(|layer| &layer.linears);
         linears.map(|linear| (linear.inputs.len() + 1) * linear.outputs.len()).sum()
     }
 
@@ -181,7 +222,22 @@ impl Mlp {
 
     /// The linear maps, each with the layer that it is in.
     fn linears(&self) -> impl Iterator<Item = (&Layer, &Linear)> {
-        self.layers.iter().flat_map(|layer| layer.linears.iter().map(move |linear| (layer, linear)))
+        self.all_layers().flat_map(|layer| layer.linears.iter().map(move |linear| (layer, linear)))
+    }
+
+    /// All layers, and after them what takes fractions in.
+    pub(super) fn all_layers(&self) -> impl Iterator<Item = &Layer> {
+        self.layers.iter().chain(self.implicit.as_ref().map(|implicit| &implicit.embedding))
+    }
+
+    /// Where fractions are taken in, if they are.
+    pub(super) fn takes_fractions(&self) -> Option<&Implicit> {
+        self.implicit.as_ref()
+    }
+
+    /// Numbers that tell a network of implicit quantiles of a fraction.
+    pub fn embedding_dim(&self) -> Option<usize> {
+        self.implicit.as_ref().map(|implicit| implicit.cosines)
     }
 
     /// What the form of dfdx's own operations needs.

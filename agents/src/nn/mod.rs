@@ -8,6 +8,7 @@
 //! | `inputs` | what it reads, and the convolutions that see a picture |
 //! | `init`, `orthogonal` | what it begins as |
 //! | `layer`, `dueling`, `layer_norm` | where its parameters lie and what they are called; value and advantages learnt apart; normalized layers |
+//! | `implicit` | quantiles of any fraction of returns |
 //! | `noisy` | noise in its parameters, as deep as is learnt |
 //! | `network` | what training a network means: forward, backward, step, target |
 //! | `optimizer` | how parameters follow a gradient |
@@ -26,6 +27,7 @@ mod device;
 mod dueling;
 mod fused;
 mod gradients;
+mod implicit;
 mod init;
 mod inputs;
 mod layer;
@@ -141,9 +143,10 @@ mod tests {
             |i, h, o, a| Mlp::dueling(i, h, o, 4, a),
             |i, h, o, a| Mlp::gaussian(i, h, o, a),
             |i, h, o, a| Mlp::layer_norm(i, h, o, a),
+            |i, h, o, a| Mlp::implicit(i, h, o, [9, 5], a, true),
         ];
         let vectors = kinds.map(|kind| (kind, Inputs::from(4)));
-        let pictures = [(kinds[1], small), (kinds[4], small.beside(3))];
+        let pictures = [(kinds[1], small), (kinds[4], small.beside(3)), (kinds[5], small)];
         let nature = (kinds[3], Inputs::picture(Cnn::Nature, picture(36, true)));
         let kinds = vectors.into_iter().chain(pictures).chain([nature]);
         let methods = [(Activation::Relu, Method::Adam), (Activation::Tanh, Method::RmsProp { alpha: 0.99 })];

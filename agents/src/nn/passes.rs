@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::activation::{Activation, activate, scale_by_slope};
 use super::conv;
+use super::implicit::Samples;
 use super::layer::Layer;
 use super::layer_norm::{self, Normalized};
 use super::matmul::{Epilogue, Strided, add_column_sums, matmul, pad, products_of_rows, transpose};
@@ -16,6 +17,8 @@ struct Passed<'a> {
     layer: &'a Layer,
     /// Its number.
     number: usize,
+    /// What it reads, where that is not what the layer before it answers.
+    reads: Option<&'a [f32]>,
     /// The gradient by what its matrix product came to.
     dy: &'a [f32],
     /// The outputs of all layers.
@@ -43,6 +46,8 @@ pub struct Activations {
     by_beside: Vec<f32>,
     /// The gradient by the input rows.
     by_input: Vec<f32>,
+    /// Of a network of implicit quantiles.
+    samples: Samples,
 }
 
 impl Mlp {
@@ -53,11 +58,19 @@ impl Mlp {
     /// If `params` or `x` is too short.
     pub fn forward<'a>(&self, params: &[f32], x: &[f32], batch: usize, scratch: &'a mut Activations) -> &'a [f32] {
         let ((layers, dueling), isa) = (self.layers(), self.isa());
-        scratch.fit(layers, batch);
+        let implicit = self.takes_fractions();
+        let fractions = implicit.map(|implicit| implicit.fractions_behind(x, batch, self.inputs()));
+        scratch.samples.each = fractions.as_ref().map_or(1, |fractions| fractions.len() / batch.max(1));
+        scratch.fit(self, batch);
         for (l, layer) in layers.iter().enumerate() {
+            let rows = scratch.rows(self, l, batch);
             let (before, rest) = scratch.outputs.split_at_mut(l);
-            let input = before.last().map_or(x, |o| o.as_slice());
-            let own = batch * (layer.outputs - pad(layer.beside.len()));
+            let mut input = before.last().map_or(x, |o| o.as_slice());
+            if let (Some(implicit), Some(fractions)) = (implicit.filter(|implicit| implicit.at == l), &fractions) {
+                implicit.merge(isa, params, input, fractions, &mut scratch.samples);
+                input = &scratch.samples.merged;
+            }
+            let own = rows * (layer.outputs - pad(layer.beside.len()));
             let (row, alone) = (&mut rest[0], !layer.beside.is_empty());
             if alone && scratch.alone.len() < own {
                 scratch.alone.resize(own, 0.0);
@@ -70,7 +83,7 @@ impl Mlp {
             let (k, n) = (layer.inputs, layer.columns);
             match &layer.conv {
                 Some(conv) => conv.forward(isa, input, k, batch, weights, output, epilogue, &mut scratch.convs[l]),
-                None => matmul(isa, batch, n, k, Strided::rows(input, k), weights, output, epilogue),
+                None => matmul(isa, rows, n, k, Strided::rows(input, k), weights, output, epilogue),
             }
             if layer.norm {
                 layer_norm::forward(layer, params, output, &mut scratch.normalized[l]);
@@ -86,15 +99,24 @@ impl Mlp {
                 }
             }
         }
-        let outputs = &mut scratch.outputs[layers.len() - 1][..batch * self.output_stride()];
+        let stride = layers[layers.len() - 1].outputs;
+        let rows = scratch.rows(self, layers.len() - 1, batch);
+        let outputs = &mut scratch.outputs[layers.len() - 1][..rows * stride];
         if let Some(dueling) = dueling {
-            dueling.combine(outputs, self.output_stride());
+            dueling.combine(outputs, stride);
+        }
+        if let Some(implicit) = implicit {
+            implicit.order(outputs, stride, &mut scratch.samples);
+            return &scratch.samples.ordered;
         }
         outputs
     }
 
     /// What the last [`forward`](Self::forward) with this `scratch` returned, and rows of larger batches before it.
     pub fn last_outputs<'a>(&self, scratch: &'a Activations) -> &'a [f32] {
+        if self.takes_fractions().is_some() {
+            return &scratch.samples.ordered;
+        }
         scratch.outputs.last().map_or(&[], Vec::as_slice)
     }
 
@@ -114,14 +136,14 @@ impl Mlp {
     ) {
         let isa = self.isa();
         self.propagate(params, batch, scratch, output_gradient, 0, &mut |passed| {
-            let Passed { layer, number, dy, outputs, normalized, conv } = passed;
+            let Passed { layer, number, reads, dy, outputs, normalized, conv } = passed;
             let (k, n) = (layer.inputs, layer.columns);
-            let input = if number == 0 { x } else { outputs[number - 1].as_slice() };
+            let input = reads.unwrap_or_else(|| if number == 0 { x } else { &outputs[number - 1] });
             let (dw, rest) = gradient[layer.weight..layer.end()].split_at_mut(layer.bias - layer.weight);
             match &layer.conv {
                 Some(of) => of.backward(isa, input, k, batch, dy, dw, rest, conv),
                 None => {
-                    matmul(isa, k, n, batch, Strided::transposed(input, k), dy, dw, Epilogue::Accumulate);
+                    matmul(isa, k, n, dy.len() / n, Strided::transposed(input, k), dy, dw, Epilogue::Accumulate);
                     add_column_sums(isa, dy, &mut rest[..n]);
                 }
             }
@@ -202,33 +224,54 @@ impl Mlp {
         visit: &mut dyn FnMut(Passed<'_>),
     ) {
         let ((layers, dueling), isa) = (self.layers(), self.isa());
-        let Activations { outputs, gradients, normalized, convs, transposed, by_beside, .. } = scratch;
-        let last = layers.len() - 1;
+        let (last, implicit) = (layers.len() - 1, self.takes_fractions());
+        let (stride, last_rows) = (layers[last].outputs, scratch.rows(self, last, batch));
+        let Activations { outputs, gradients, normalized, convs, transposed, by_beside, samples, .. } = scratch;
+        let mut by_outputs = Vec::new();
+        let mut output_gradient = output_gradient;
+        if let Some(implicit) = implicit {
+            implicit.spread(output_gradient, stride, samples);
+            by_outputs = std::mem::take(&mut samples.by_outputs);
+            output_gradient = &by_outputs;
+        }
         if let Some(dueling) = dueling {
-            dueling.spread(output_gradient, self.output_stride(), &mut gradients[last][..batch * self.output_stride()]);
+            dueling.spread(output_gradient, stride, &mut gradients[last][..last_rows * stride]);
         }
         for (l, layer) in layers.iter().enumerate().skip(lowest).rev() {
             let (k, n) = (layer.inputs, layer.columns);
             let (below, above) = gradients.split_at_mut(l);
             let given = l == last && dueling.is_none();
-            let own = batch * (layer.outputs - pad(layer.beside.len()));
+            let entry = implicit.filter(|implicit| implicit.at == l);
+            let rows = if implicit.is_some_and(|implicit| implicit.at <= l) { batch * samples.each } else { batch };
+            let own = rows * (layer.outputs - pad(layer.beside.len()));
             let dy = if given { &output_gradient[..own] } else { &above[0][..own] };
-            let conv = &mut convs[l];
-            visit(Passed { layer, number: l, dy, outputs, normalized: &normalized[l], conv });
-            let Some(dx) = below.last_mut().filter(|_| l > lowest) else { continue };
-            let (dx, weights) = (&mut dx[..batch * k], &params[layer.weight..layer.bias]);
+            let (conv, reads) = (&mut convs[l], entry.map(|_| &*samples.merged));
+            visit(Passed { layer, number: l, reads, dy, outputs, normalized: &normalized[l], conv });
+            let Some(below) = below.last_mut().filter(|_| l > lowest) else { continue };
+            if entry.is_some() {
+                samples.by_merged.resize(rows * k, 0.0);
+            }
+            let dx = if entry.is_some() { &mut samples.by_merged } else { &mut *below };
+            let (dx, weights) = (&mut dx[..rows * k], &params[layer.weight..layer.bias]);
             match &layer.conv {
                 Some(of) => of.backward_to_input(isa, dy, batch, weights, dx, k, conv),
                 None => {
                     transposed.resize(transposed.len().max(k * n), 0.0);
                     transpose(isa, weights, k, n, transposed);
                     // The head's padding is zeros: its columns need not be summed over.
-                    matmul(isa, batch, k, layer.used, Strided::rows(dy, n), transposed, dx, Epilogue::Zero);
+                    matmul(isa, rows, k, layer.used, Strided::rows(dy, n), transposed, dx, Epilogue::Zero);
                 }
+            }
+            let mut dx = dx;
+            if let Some(implicit) = entry {
+                dx = &mut below[..batch * k];
+                implicit.take_apart(&outputs[l - 1], samples, dx);
+                let (layer, dy, reads) = (&implicit.embedding, &*samples.by_embedded, Some(&*samples.cosines));
+                visit(Passed { layer, number: l, reads, dy, outputs, normalized: &normalized[l], conv });
             }
             let (under, Some(activation)) = (&layers[l - 1], self.activation_after(l - 1)) else { continue };
             if under.beside.is_empty() {
-                scale_by_slope(isa, activation, &outputs[l - 1][..batch * k], dx);
+                scale_by_slope(isa, activation, &outputs[l - 1][..dx.len()], dx);
             } else {
                 take_apart(isa, under, activation, &outputs[l - 1], dx, by_beside);
             }
@@ -236,6 +279,7 @@ impl Mlp {
                 layer_norm::backward(under, params, dx, &mut normalized[l - 1]);
             }
         }
+        samples.by_outputs = by_outputs;
     }
 
     /// The slope of a function of the outputs by each input at `x`, a single row: what it hangs on. `by_outputs` is given
@@ -276,13 +320,21 @@ impl Activations {
         &self.outputs
     }
 
-    fn fit(&mut self, layers: &[Layer], batch: usize) {
+    /// Rows of layer number `l` where there are `batch` input rows.
+    pub(super) fn rows(&self, mlp: &Mlp, l: usize, batch: usize) -> usize {
+        if mlp.takes_fractions().is_some_and(|implicit| implicit.at <= l) { batch * self.samples.each } else { batch }
+    }
+
+    fn fit(&mut self, mlp: &Mlp, batch: usize) {
+        let (layers, _) = mlp.layers();
+        let (each, at) = (self.samples.each, mlp.takes_fractions().map_or(layers.len(), |implicit| implicit.at));
         self.outputs.resize_with(layers.len(), Vec::new);
         self.gradients.resize_with(layers.len(), Vec::new);
         self.normalized.resize_with(layers.len(), Normalized::default);
         self.convs.resize_with(layers.len(), conv::Scratch::default);
-        for ((layer, output), gradient) in layers.iter().zip(&mut self.outputs).zip(&mut self.gradients) {
-            let needed = batch * layer.outputs;
+        for (l, layer) in layers.iter().enumerate() {
+            let (output, gradient) = (&mut self.outputs[l], &mut self.gradients[l]);
+            let needed = if l < at { batch } else { batch * each } * layer.outputs;
             if output.len() < needed {
                 output.resize(needed, 0.0);
                 gradient.resize(needed, 0.0);

@@ -8,6 +8,7 @@ use dfdx::tensor_ops::Device;
 
 use super::activation::Activation;
 use super::fused::leaf_gradients;
+use super::implicit::Implicit;
 use super::layer::Layer;
 use super::layer_norm::EPSILON;
 use super::mlp::Mlp;
@@ -110,14 +111,19 @@ impl<D: Device<f32>> Stock<D> {
         parameters: &Flat<D>,
         net: Net,
         x: Matrix<D>,
+        fractions: &[f32],
         tape: T,
     ) -> Result<Matrix<D, T>, D::Err> {
-        let (batch, input) = (x.shape().0, x.clone());
+        let (mut batch, input) = (x.shape().0, x.clone());
         let mut x = x.put_tape(tape);
         let (layers, _) = self.mlp.layers();
         let mut beside = 0..0;
         for (l, layer) in layers.iter().enumerate() {
             let (i, o) = ((layer.bias - layer.weight) / layer.columns, layer.columns);
+            if let Some(implicit) = self.mlp.takes_fractions().filter(|implicit| implicit.at == l) {
+                x = self.merged(implicit, parameters, net, x, fractions)?;
+                batch = fractions.len();
+            }
             let weight = self.part::<T>(parameters, net, layer.weight..layer.bias)?;
             let mut weight = weight.try_reshape_like(&(i, o))?;
             let bias = self.part::<T>(parameters, net, layer.bias..layer.bias + o)?;
@@ -170,7 +176,62 @@ impl<D: Device<f32>> Stock<D> {
                 x = x.try_reshape_like(&(batch, layer.outputs))?;
             }
         }
-        Ok(x)
+        match self.mlp.takes_fractions() {
+            Some(implicit) => self.ordered(implicit, x, input.shape().0),
+            None => Ok(x),
+        }
+    }
+
+    /// What is known of each row and each of its fractions, put together.
+    fn merged<T: Tape<f32, D>>(
+        &self,
+        implicit: &Implicit,
+        parameters: &Flat<D>,
+        net: Net,
+        psi: Matrix<D, T>,
+        fractions: &[f32],
+    ) -> Result<Matrix<D, T>, D::Err> {
+        let ((batch, width), layer, rows) = (*psi.shape(), &implicit.embedding, fractions.len());
+        let mut cosines = Vec::new();
+        implicit.cosines(fractions, &mut cosines);
+        let cosines = self.device.try_tensor_from_vec(cosines, (rows, layer.inputs))?;
+        let weight = self.part::<T>(parameters, net, layer.weight..layer.bias)?;
+        let weight = weight.try_reshape_like(&(layer.inputs, layer.columns))?;
+        let bias = self.part::<T>(parameters, net, layer.bias..layer.bias + layer.columns)?;
+        let bias = bias.try_broadcast_like::<_, Axis<0>>(&(rows, layer.columns))?;
+        let phi = cosines.retaped::<T>().try_matmul(weight)?.try_add(bias)?.try_relu()?;
+        let each = rows / batch;
+        let places = (0..rows).flat_map(|row| (0..width).map(move |at| row / each * width + at)).collect::<Vec<_>>();
+        let places = self.device.try_tensor_from_vec(places, (rows * width,))?;
+        let psi = psi.try_reshape_like(&(batch * width,))?.try_gather(places)?.try_reshape_like(&(rows, width))?;
+        psi.try_mul(phi)
+    }
+
+    /// Outputs that are fraction by fraction, action by action.
+    fn ordered<T: Tape<f32, D>>(
+        &self,
+        implicit: &Implicit,
+        outputs: Matrix<D, T>,
+        batch: usize,
+    ) -> Result<Matrix<D, T>, D::Err> {
+        let (rows, stride) = *outputs.shape();
+        let each = rows / batch;
+        let (row, width) = (each * stride, implicit.stride(each));
+        let (mut places, mut mask) = (vec![0; batch * width], vec![0.0; batch * width]);
+        for (b, (places, mask)) in places.chunks_exact_mut(width).zip(mask.chunks_exact_mut(width)).enumerate() {
+            let places = places.iter_mut().zip(mask).zip(implicit.places(each, stride));
+            places.for_each(|((place, mask), at)| (*place, *mask) = (b * row + at, 1.0));
+        }
+        let places = self.device.try_tensor_from_vec(places, (batch * width,))?;
+        let mask = self.device.try_tensor_from_vec(mask, (batch, width))?;
+        let outputs = outputs.try_reshape_like(&(batch * row,))?.try_gather(places)?;
+        outputs.try_reshape_like(&(batch, width))?.try_mul(mask)
+    }
+
+    /// The fractions that lie behind `batch` rows, or those that are meant.
+    fn fractions(&self, x: &[f32], batch: usize) -> Vec<f32> {
+        let implicit = self.mlp.takes_fractions();
+        implicit.map_or_else(Vec::new, |of| of.fractions_behind(x, batch, self.mlp.inputs()).into_owned())
     }
 
     fn input(&self, x: &[f32], batch: usize) -> Result<Matrix<D>, DeviceError> {
@@ -202,14 +263,16 @@ impl<D: Device<f32>> Network for Stock<D> {
             Net::Online => &self.online,
             Net::Target => &self.target,
         };
-        let outputs = self.layers(parameters, net, self.input(x, batch)?, NoneTape).map_err(DeviceError::new)?;
+        let (input, fractions) = (self.input(x, batch)?, self.fractions(x, batch));
+        let outputs = self.layers(parameters, net, input, &fractions, NoneTape).map_err(DeviceError::new)?;
         self.outputs = outputs.as_vec();
         Ok(&self.outputs)
     }
 
     fn backward(&mut self, x: &[f32], batch: usize, loss: Loss<'_>) -> Result<StepStats, DeviceError> {
         let (parameters, tape) = self.online.clone().traced(leaf_gradients(&self.online)?).split_tape();
-        let outputs = self.layers(&parameters, Net::Online, self.input(x, batch)?, tape).map_err(DeviceError::new)?;
+        let (input, fractions) = (self.input(x, batch)?, self.fractions(x, batch));
+        let outputs = self.layers(&parameters, Net::Online, input, &fractions, tape).map_err(DeviceError::new)?;
         let mut slope = vec![0.0; outputs.shape().num_elements()];
         let value = loss(&outputs.as_vec(), &mut slope);
         let slope = self.device.try_tensor_from_vec(slope, *outputs.shape()).map_err(DeviceError::new)?;
@@ -258,7 +321,8 @@ impl<D: Device<f32>> Network for Stock<D> {
         };
         let (input, tape) = self.input(x, batch)?.leaky_traced().split_tape();
         let mut gradients = {
-            let outputs = self.layers(parameters, net, input.clone(), tape).map_err(DeviceError::new)?;
+            let fractions = self.fractions(x, batch);
+            let outputs = self.layers(parameters, net, input.clone(), &fractions, tape).map_err(DeviceError::new)?;
             let slope = slope[..outputs.shape().num_elements()].to_vec();
             let slope = self.device.try_tensor_from_vec(slope, *outputs.shape()).map_err(DeviceError::new)?;
             let surrogate = outputs.try_mul(slope).and_then(|product| product.try_sum::<Rank0, _>());

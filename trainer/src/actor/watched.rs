@@ -91,6 +91,7 @@ impl Actor {
             Some(own) => own.copy_from(self.actions.get(e)),
             own => *own = Some(self.actions.get(e).to_owned()),
         }
+        let epsilon = self.spec.exploration.chance(epsilon, self.first_env + e, self.spec.total_envs);
         frame.chosen_by = if self.people[e] {
             ChosenBy::Person
         } else if self.coins[e].clone().random() < epsilon || !head.is_best(outputs, self.own.get(e)) {

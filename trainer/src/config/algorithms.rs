@@ -6,7 +6,7 @@ use std::str::FromStr;
 use cartwheel_agents::a2c::A2cConfig;
 use cartwheel_agents::config::{self, Section, UnknownChoice, Value, toml_edit};
 use cartwheel_agents::discrete_sac::DiscreteSacConfig;
-use cartwheel_agents::dqn::{DqnConfig, QrDqnConfig, RainbowConfig};
+use cartwheel_agents::dqn::{ApexConfig, DqnConfig, IqnConfig, QrDqnConfig, RainbowConfig};
 use cartwheel_agents::impala::ImpalaConfig;
 use cartwheel_agents::ppo::PpoConfig;
 use cartwheel_agents::pqn::PqnConfig;
@@ -120,6 +120,10 @@ algorithms! {
     Rainbow = "rainbow", in rainbow: RainbowConfig;
     /// Quantile regression DQN: learns quantiles of returns.
     Qrdqn = "qrdqn", in qrdqn: QrDqnConfig;
+    /// Implicit quantile network: learns the quantile of any fraction of returns.
+    Iqn = "iqn", in iqn: IqnConfig;
+    /// Ape-X DQN: for many actors, which explore differently and say what their transitions begin with in prioritized replay.
+    Apex = "apex", in apex: ApexConfig;
     /// Proximal policy optimization.
     Ppo = "ppo", in ppo: PpoConfig;
     /// Advantage actor-critic.

@@ -19,6 +19,8 @@ config_enum! {
         Dqn = "dqn",
         /// [`Algo::Qrdqn`], for the same.
         Qrdqn = "qrdqn",
+        /// [`Algo::Iqn`], for the same.
+        Iqn = "iqn",
         /// [`Algo::DiscreteSac`], for the same.
         DiscreteSac = "discrete-sac",
     }
@@ -34,6 +36,7 @@ impl ModelClass {
             Self::Ddpg => Algo::Ddpg,
             Self::Dqn => Algo::Dqn,
             Self::Qrdqn => Algo::Qrdqn,
+            Self::Iqn => Algo::Iqn,
             Self::DiscreteSac => Algo::DiscreteSac,
         }
     }
@@ -55,8 +58,8 @@ config! {
     /// Hindsight experience replay (Andrychowicz et al. 2017; docs/algorithms/her.md), for environments with goals.
     /// Defaults are those of Stable-Baselines3's HerReplayBuffer.
     pub struct HerConfig in "her" {
-        /// What learns from it, by the settings of its own section. Where actions are counted it is "dqn", "qrdqn" or
-        /// "discrete-sac".
+        /// What learns from it, by the settings of its own section. Where actions are counted it is "dqn", "qrdqn",
+        /// "iqn" or "discrete-sac".
         model_class: ModelClass = ModelClass::Sac;
         /// Transitions with another goal for each that keeps its own.
         n_sampled_goal: usize = 4, within(0, 1000);

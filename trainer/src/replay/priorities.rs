@@ -120,7 +120,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const PROPORTIONAL: Prioritization = Prioritization { alpha: 0.6, eps: 1e-3, beta0: 0.4, beta_iters: None };
+    const PROPORTIONAL: Prioritization =
+        Prioritization { alpha: 0.6, eps: 1e-3, beta0: 0.4, beta_iters: None, by_actors: false };
 
     fn batch(n: usize) -> Batch {
         let mut batch = Batch::default();

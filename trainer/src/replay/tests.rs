@@ -30,7 +30,7 @@ struct Expected {
 }
 
 const BY_PRIORITY: Option<Prioritization> =
-    Some(Prioritization { alpha: 0.7, eps: 1e-3, beta0: 0.4, beta_iters: None });
+    Some(Prioritization { alpha: 0.7, eps: 1e-3, beta0: 0.4, beta_iters: None, by_actors: false });
 
 /// Plays `script` on one environment; answers the replay and the observations of each episode.
 fn play(script: &[Scripted], capacity: usize) -> (Replay, Vec<Vec<Seen>>) {

@@ -13,7 +13,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use cartwheel_agents::nn::Placement;
-use cartwheel_agents::{Acting, Critic, Exploration, Policy, PolicyError};
+use cartwheel_agents::{Acting, Critic, Data, Exploration, Policy, PolicyError, ReplayUse};
 use cartwheel_envs::{Generator, Space, Statistics};
 
 use crate::TrainError;
@@ -278,7 +278,14 @@ impl<'a> Session<'a> {
             record_episodes: self.settings.run.record_episodes,
         };
         let envs = self.settings.env.builder_for(share).make_vec(share)?;
-        Ok(Actor::new(spec, first, envs, reset_seed)?)
+        let mut actor = Actor::new(spec, first, envs, reset_seed)?;
+        if let Data::Replay(ReplayUse { returns, prioritization: Some(prioritization), .. }) =
+            self.settings.algorithm().data()
+            && prioritization.by_actors
+        {
+            actor.tell_priorities(returns);
+        }
+        Ok(actor)
     }
 
     /// As many actors as measurements on copies say pay.

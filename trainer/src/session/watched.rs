@@ -39,9 +39,10 @@ impl Session<'_> {
         started.ok()
     }
 
-    /// The chance of exploring after `steps` environment steps.
+    /// The chance of exploring, that of a mean environment, after `steps` environment steps.
     pub(super) fn chance(&self, steps: u64) -> f64 {
-        self.watch.epsilon().unwrap_or_else(|| self.exploration.epsilon.at(steps))
+        let epsilon = self.watch.epsilon().unwrap_or_else(|| self.exploration.epsilon.at(steps));
+        self.exploration.mean_chance(epsilon, self.settings.env.n_envs)
     }
 
     /// While the learner does not need replay, viewers may look into it.
