@@ -91,3 +91,24 @@ fn an_interrupted_run_leaves_no_worker_behind() {
         std::thread::sleep(Duration::from_millis(20));
     }
 }
+
+/// Python's Taxi tells in `info` which actions are valid, CartPole does not.
+#[test]
+fn masks_of_info_keep_actions_valid() {
+    let folder = Folder::new();
+    let keys =
+        "--set dqn.net_arch=[16] --set dqn.learning_starts=100 --set eval.n_eval_episodes=2 --n-envs 2 --actors 1";
+    let line = |id: &str, more: &str| {
+        format!("train {id} --wrapper ActionMaskObservation {keys} --steps 600 --set train.log_interval=100 {more}")
+    };
+    let run = folder.with_python(&line("py:Taxi-v4", "--name taxi")).wait();
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let rows = folder.run("taxi").rows();
+    let lowest = rows.iter().filter_map(|row| row["metrics"]["rollout/reward_min"].as_f64()).fold(0.0, f64::min);
+    assert_eq!(lowest.to_bits(), (-1.0_f64).to_bits(), "an illegal action costs 10");
+    let refused = folder.with_python(&line("py:CartPole-v1", "")).wait();
+    assert_ne!(refused.code, 0);
+    assert!(refused.stderr.contains("finds no action mask"), "{}", refused.stderr);
+    let refused = folder.with_python(&line("py:Pendulum-v1", "--algo sac")).wait();
+    assert!(refused.code != 0 && refused.stderr.contains("not Discrete"), "{}", refused.stderr);
+}

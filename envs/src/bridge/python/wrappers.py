@@ -31,7 +31,9 @@ def wrap(env, text):
     args = [argument(node, text) for node in call.args] if isinstance(call, ast.Call) else []
     kwargs = {word.arg: argument(word.value, text) for word in call.keywords} if isinstance(call, ast.Call) else {}
     try:
-        wrapper = getattr(gymnasium.wrappers, name)
+        # What Gymnasium has no class of.
+        own = {"ActionMaskObservation": action_mask_observation}
+        wrapper = own.get(name) or getattr(gymnasium.wrappers, name)
         if "func" in kwargs:
             kwargs["func"] = function(kwargs["func"])
         elif args and "func" in inspect.signature(wrapper).parameters:
@@ -40,6 +42,46 @@ def wrap(env, text):
     except Exception as error:
         advice = "check its arguments and what it wraps: `cartwheel env wrappers` lists them"
         raise Failure(f"the wrapper {text} cannot be put around {env}: {error!r}", advice) from None
+
+
+def action_mask_observation(env):
+    """`env` with its action mask beside each observation, as the native wrapper of this name has it: what `info["action_mask"]`
+    says or, as in sb3-contrib, the method `action_masks`."""
+    spaces = gymnasium.spaces
+    if not isinstance(env.action_space, spaces.Discrete):
+        raise ValueError(f"its actions are {env.action_space} and not Discrete")
+    parts = dict(env.observation_space) if isinstance(env.observation_space, spaces.Dict) else None
+    if "action_mask" in (parts or {}):
+        raise ValueError("the observation has an action_mask already: leave it out")
+    mask_space = spaces.MultiBinary(int(env.action_space.n))
+
+    class ActionMaskObservation(gymnasium.Wrapper):
+        def __init__(self, env):
+            super().__init__(env)
+            whole = {"observation": env.observation_space} if parts is None else parts
+            self.observation_space = spaces.Dict({**whole, "action_mask": mask_space})
+
+        def show(self, observation, info):
+            mask = info.get("action_mask")
+            if mask is None:
+                try:
+                    mask = self.env.get_wrapper_attr("action_masks")()
+                except AttributeError:
+                    advice = 'put which actions are valid into info["action_mask"], or leave the wrapper out'
+                    raise Failure("ActionMaskObservation finds no action mask: neither info nor a method has it", advice) from None
+            mask = np.asarray(mask).astype(np.int8)
+            whole = {"observation": observation} if parts is None else observation
+            return {**whole, "action_mask": mask}
+
+        def reset(self, **kwargs):
+            observation, info = self.env.reset(**kwargs)
+            return self.show(observation, info), info
+
+        def step(self, action):
+            observation, reward, terminated, truncated, info = self.env.step(action)
+            return self.show(observation, info), reward, terminated, truncated, info
+
+    return ActionMaskObservation(env)
 
 
 def argument(node, text):
