@@ -21,10 +21,10 @@ use super::train::{REVISION, put};
     --print-config shows the result; docs/supervised.md explains them."
 )]
 pub(crate) struct Args {
-    /// A model (mlp, t5, or resnet8, 18, 20, 34, 50 or 101), or a TOML file of settings.
+    /// A model (mlp, recommender, t5, or resnet8, 18, 20, 34, 50 or 101), or a TOML file of settings.
     #[arg(value_name = "MODEL|CONFIG.toml")]
     what: Option<String>,
-    /// The samples: a folder, or of t5 a file of pairs of texts (.tsv, .jsonl).
+    /// The samples: a folder, or of t5 a file of pairs of texts (.tsv, .jsonl), of a recommender a file of ratings.
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
     /// Times that every sample is learnt from.
@@ -97,7 +97,7 @@ impl Args {
             settings.set(assignment).map_err(|error| told(TrainError::Config(error)))?;
         }
         let text = |path: &PathBuf| path.display().to_string();
-        put(&mut settings.data.dir, self.data.as_ref().map(text));
+        put(settings.data_path_mut(), self.data.as_ref().map(text));
         put(&mut settings.fit.epochs, self.epochs);
         put(&mut settings.fit.batch_size, self.batch_size);
         put(&mut settings.fit.seed, self.seed);

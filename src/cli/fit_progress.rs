@@ -20,6 +20,9 @@ pub(crate) struct Display {
     begun: (Instant, u64),
     total: u64,
     headed: bool,
+    /// What the share of samples that came out right is called, and whether training counts it.
+    score: &'static str,
+    scores_training: bool,
 }
 
 impl Display {
@@ -29,12 +32,14 @@ impl Display {
         let bar =
             ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(style.progress_chars("━╸─"));
         let terminal = std::io::stderr().is_terminal();
-        Self { bar, terminal, drawn: Instant::now(), begun: (Instant::now(), 0), total: 0, headed: false }
+        let (drawn, begun) = (Instant::now(), (Instant::now(), 0));
+        Self { bar, terminal, drawn, begun, total: 0, headed: false, score: "accuracy", scores_training: true }
     }
 
     pub(crate) fn show(&mut self, event: &FitEvent<'_>) {
         match event {
-            FitEvent::Started { run, samples, total } => {
+            FitEvent::Started { run, samples, total, score, scores_training } => {
+                (self.score, self.scores_training) = (score, *scores_training);
                 self.line(&format!("run: {}", run.display()));
                 self.begun = (Instant::now(), *samples);
                 self.total = *total;
@@ -65,13 +70,12 @@ impl Display {
         let (begun, before) = self.begun;
         let speed = now.samples.saturating_sub(before) as f64 / begun.elapsed().as_secs_f64().max(1e-9);
         let left = self.total.saturating_sub(now.samples) as f64 / speed.max(1e-9);
-        let text = format!(
-            "epoch {} · loss {:.4} · accuracy {:.2} % · {speed:.0} samples/s · {} left",
-            now.epoch,
-            now.tally.mean_loss(),
-            100.0 * now.tally.accuracy(),
-            clock(left)
-        );
+        let score = match self.scores_training {
+            true => format!(" · {} {:.2} %", self.score, 100.0 * now.tally.accuracy()),
+            false => String::new(),
+        };
+        let (epoch, loss) = (now.epoch, now.tally.mean_loss());
+        let text = format!("epoch {epoch} · loss {loss:.4}{score} · {speed:.0} samples/s · {} left", clock(left));
         if self.terminal {
             self.bar.set_position(now.samples);
             self.bar.set_message(text);
@@ -82,14 +86,18 @@ impl Display {
 
     fn epoch(&mut self, end: &EpochEnd) {
         if !std::mem::replace(&mut self.headed, true) {
-            self.line("   epoch       loss   accuracy   val loss    val acc         lr  grad norm    seconds");
+            let (score, val) =
+                (self.score, if self.score == "accuracy" { "val acc".into() } else { format!("val {}", self.score) });
+            self.line(&format!(
+                "   epoch       loss {score:>10}   val loss {val:>10}         lr  grad norm    seconds"
+            ));
         }
         let optional = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.4}"));
         let epoch = format!("{}/{}", end.epoch, end.epochs);
         self.line(&format!(
-            "{epoch:>8} {:>10.4} {:>10.4} {:>10} {:>10} {:>10.3e} {:>10.4} {:>10.2}{}",
+            "{epoch:>8} {:>10.4} {:>10} {:>10} {:>10} {:>10.3e} {:>10.4} {:>10.2}{}",
             end.train.mean_loss(),
-            end.train.accuracy(),
+            optional(self.scores_training.then(|| end.train.accuracy())),
             optional(end.validation.map(|tally| tally.mean_loss())),
             optional(end.validation.map(|tally| tally.accuracy())),
             end.learning_rate,

@@ -1,6 +1,8 @@
 //! What a fit came to, for people.
 
-use crate::trainer::supervised::{ClassificationReport, FitSummary, Report, TranslationReport};
+use crate::trainer::supervised::{
+    ClassificationReport, FitSummary, Ranking, RankingReport, RecommendationReport, Report, TranslationReport,
+};
 
 use super::output::table;
 use super::train::quoted;
@@ -27,6 +29,7 @@ pub(super) fn describe(summary: &FitSummary) -> String {
     let (of_model, ask) = match report {
         Report::Classification(report) => (classification(report, best), format!("predict {run} IMAGE.png")),
         Report::Translation(report) => (translation(report, best), format!("translate {run} TEXT")),
+        Report::Recommendation(report) => (recommendation(report, best), format!("predict {run} --user ID")),
     };
     text + "\n"
         + &of_model
@@ -76,4 +79,22 @@ fn translation(report: &TranslationReport, best: u64) -> String {
         text += &format!("\n  {:?} -> {:?}{expected}", sample.source, sample.translation);
     }
     text
+}
+
+fn recommendation(report: &RecommendationReport, best: u64) -> String {
+    let mut text = format!(
+        "{} (weights of epoch {best}): the held-out items of {} users, {} items, {} learnt from, loss {:.4}",
+        report.part, report.users, report.items, report.interactions, report.loss
+    );
+    if let (Some(rmse), Some(mean)) = (report.rmse, report.mean_rmse) {
+        text += &format!("\nRMSE {rmse:.4}; of the mean rating {mean:.4}");
+    }
+    let four = |ranking: Ranking| [ranking.hit_rate, ranking.ndcg].map(|number| format!("{number:.4}"));
+    let row = |who: &str, of: &dyn Fn(&RankingReport) -> Ranking| {
+        let both = [&report.sampled, &report.full].map(|ranking| four(of(ranking)));
+        std::iter::once(who.to_owned()).chain(both.into_iter().flatten()).collect()
+    };
+    let rows = [row("model", &|ranking| ranking.model), row("popularity", &|ranking| ranking.popularity)];
+    let head = ["", "HR@10 OF 1 + 99", "NDCG@10 OF 1 + 99", "HR@10 OF ALL", "NDCG@10 OF ALL"];
+    text + "\n\n" + &table(&head, rows.into_iter())
 }

@@ -4,10 +4,12 @@ use std::process::ExitCode;
 
 use crate::agents::config::nearest;
 use crate::agents::models::mlp::{Init, Mlp};
+use crate::agents::models::recommender::Shape;
 use crate::agents::models::resnet::{ResNet, ResNetConfig, Stem};
 use crate::agents::models::t5::T5Config;
 use crate::agents::models::{Classifier as _, Cost};
 use crate::envs::Generator;
+use crate::trainer::supervised::RecommenderConfig;
 use serde_json::json;
 
 use super::Result;
@@ -47,6 +49,7 @@ const MODELS: &[(&str, Costing)] = &[
     ("resnet34", resnet),
     ("resnet50", resnet),
     ("resnet101", resnet),
+    ("recommender", recommender),
     ("t5-small", t5),
     ("t5-base", t5),
     ("t5-large", t5),
@@ -69,6 +72,12 @@ fn resnet(args: &Summary) -> Cost {
 fn t5(args: &Summary) -> Cost {
     let tokens = args.sequence_length as usize;
     T5Config::named(&args.model).unwrap_or_default().cost(&args.model, tokens, tokens)
+}
+
+/// Matrix factorization of MovieLens 1M.
+fn recommender(_: &Summary) -> Cost {
+    let RecommenderConfig { architecture, embedding_dim, layers, .. } = RecommenderConfig::default();
+    Shape { users: 6040, items: 3706, architecture, embedding_dim, layers }.cost()
 }
 
 pub(crate) fn run(command: &Command, output: Output) -> Result {

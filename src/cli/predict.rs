@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::trainer::supervised::{Prediction, SavedModel};
+use crate::trainer::supervised::{Prediction, SavedModel, SavedRecommender};
 use serde_json::json;
 
 use super::Result;
-use super::output::Output;
+use super::output::{Failure, Output, table};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -15,19 +15,29 @@ pub(crate) struct Args {
     #[arg(value_name = "MODEL")]
     model: PathBuf,
     /// Images; a model of grey images takes those of its size, or IDX files of any number (plain or .gz).
-    #[arg(value_name = "INPUT", required = true)]
+    #[arg(value_name = "INPUT", required_unless_present = "user")]
     inputs: Vec<PathBuf>,
-    /// How many classes are shown, the likeliest first.
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
-    top: u64,
+    /// Of a recommender: the user, as the file of ratings calls them, for whom items they have not seen are wanted; repeatable.
+    #[arg(long, value_name = "ID", conflicts_with = "inputs")]
+    user: Vec<String>,
+    /// How many classes or items are shown, the likeliest first: 5 classes, or 10 items, unless told.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    top: Option<u64>,
     /// Names of the classes, one a line, instead of those that the model has.
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
 }
 
 pub(crate) fn run(args: &Args, output: Output) -> Result {
-    let model = SavedModel::open(&args.model, args.labels.as_deref())?;
-    let top = usize::try_from(args.top).unwrap_or(usize::MAX);
+    let top = |usual| usize::try_from(args.top.unwrap_or(usual)).unwrap_or(usize::MAX);
+    if !args.user.is_empty() {
+        return recommend(args, top(10), output);
+    }
+    if SavedRecommender::is_one(&args.model) {
+        let model = args.model.display();
+        return Err(Failure::usage(format!("{model} is a recommender: ask it by `predict {model} --user ID`")));
+    }
+    let (model, top) = (SavedModel::open(&args.model, args.labels.as_deref())?, top(5));
     let mut found = Vec::new();
     // All are read before any is answered: a wrong name among many is told at once.
     for input in &args.inputs {
@@ -48,6 +58,28 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
             })
         });
         lines.collect::<Vec<_>>().join("\n")
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What each user would like.
+fn recommend(args: &Args, top: usize, output: Output) -> Result {
+    let model = SavedRecommender::open(&args.model)?;
+    let mut found = Vec::new();
+    for user in &args.user {
+        found.push((user, model.recommend(user, top)?));
+    }
+    let values: Vec<_> = found.iter().map(|(user, items)| json!({"user": user, "top": items})).collect();
+    output.print(&json!({"model": model.file(), "predictions": values}), || {
+        let lines = found.iter().map(|(user, items)| {
+            let rows = items.iter().map(|item| {
+                let title = item.title.clone().unwrap_or_default();
+                vec![item.item.clone(), format!("{:.4}", item.score), title]
+            });
+            let table = table(&["ITEM", "SCORE", "TITLE"], rows);
+            format!("user {user}\n{table}")
+        });
+        lines.collect::<Vec<_>>().join("\n\n")
     });
     Ok(ExitCode::SUCCESS)
 }

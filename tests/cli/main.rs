@@ -13,6 +13,7 @@
 //! | `config` | where settings come from, and `--print-config` |
 //! | `compare`, `data`, `doctor`, `env`, `eval`, `record`, `reproduce`, `runs`, `sweep` | the other subcommands, and `--json` over all of them |
 //! | `fit` | supervised training: `fit`, `predict`, `model` |
+//! | `recommender` | recommenders: `fit recommender`, `predict --user` |
 //! | `logs` | metrics for other tools: CSV, Weights & Biases |
 //! | `translate` | texts through a T5: lines, batches, beams, what is no text and no model |
 //! | `watch` | viewers of a run: what they see and do, and that training needs none of them |
@@ -42,6 +43,7 @@ mod masks;
 mod pictures;
 mod play;
 mod python;
+mod recommender;
 mod record;
 mod reproduce;
 mod resume;

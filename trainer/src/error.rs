@@ -11,6 +11,7 @@ use cartwheel_envs::EnvError;
 use crate::data::image::ImageError;
 use crate::data::mnist::MnistError;
 use crate::data::parallel_text::TextError;
+use crate::data::ratings::RatingsError;
 use crate::run::RunError;
 
 /// An environment that failed, panicked, or answered with something that is not a number.
@@ -93,6 +94,9 @@ pub enum TrainError {
     /// A T5 that cannot be loaded, or does not fit its texts.
     #[error(transparent)]
     T5(#[from] T5Error),
+    /// Ratings that cannot be read.
+    #[error(transparent)]
+    Ratings(#[from] RatingsError),
     /// The network cannot be built or restored.
     #[error(transparent)]
     Network(#[from] NnError),
@@ -153,6 +157,7 @@ impl TrainError {
             Self::Data(error) => matches!(error, MnistError::NoFolder { .. } | MnistError::Missing { .. }),
             Self::Texts(error) => matches!(error, TextError::Missing { .. }),
             Self::T5(error) => error.is_usage(),
+            Self::Ratings(error) => error.is_usage(),
             Self::Policy(error) => matches!(error, PolicyError::Space(_) | PolicyError::Extractor(_)),
             Self::Network(error) => matches!(error, NnError::NoCuda { .. }),
             _ => false,

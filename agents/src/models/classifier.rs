@@ -6,11 +6,11 @@ use crate::nn::{DeviceError, Gradients, Parameters};
 
 /// What a pass with a gradient came to.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Pass {
+pub struct Pass<E = f32> {
     /// The loss, divided as it was asked for.
-    pub loss: f32,
+    pub loss: E,
     /// The logits, row after row.
-    pub logits: Vec<f32>,
+    pub logits: Vec<E>,
 }
 
 /// A model that gives each sample a logit of each class.

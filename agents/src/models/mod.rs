@@ -2,6 +2,7 @@
 
 mod classifier;
 pub mod mlp;
+pub mod recommender;
 pub mod resnet;
 mod summary;
 pub mod t5;

@@ -6,6 +6,7 @@ use dfdx::tensor_ops::Backward;
 use super::matmul::vectorized;
 use super::parameters::{Parameter, Parameters};
 use super::real::Real;
+use super::touched::Touched;
 use super::{DeviceError, Isa};
 
 type Inner<E> = dfdx::prelude::Gradients<E, Cpu>;
@@ -15,6 +16,7 @@ pub struct Gradients<E: Real = f32> {
     /// Taken while a tape holds it.
     inner: Option<Inner<E>>,
     ids: Vec<dfdx::prelude::UniqueId>,
+    touched: Touched,
 }
 
 impl<E: Real> Gradients<E> {
@@ -23,7 +25,7 @@ impl<E: Real> Gradients<E> {
         // dfdx tells a tensor's id only through its list of tensors that an optimizer missed.
         let mut ids = dfdx::optim::UnusedTensors::default();
         parameters.iter().for_each(|parameter| ids.add(&parameter.key));
-        Self { inner: None, ids: ids.ids }
+        Self { inner: None, ids: ids.ids, touched: Touched::default() }
     }
 
     /// `rows` rows of `values` on a tape: what a forward pass that is to be differentiated begins with.
@@ -92,12 +94,31 @@ impl<E: Real> Gradients<E> {
         Ok(buffer.as_mut_slice())
     }
 
+    /// Says that a pass reads the rows `rows` of the table `parameter`, and no other. From its first such pass on, all that is done
+    /// to the table's gradient, and the optimizer's step, leave alone the rows that no pass has read since [`zero`](Self::zero):
+    /// a step costs what the batch reads and not what the table holds. So every pass with a gradient by the table is to be told of.
+    ///
+    /// # Panics
+    /// If the table has no such row.
+    pub fn touch(&mut self, parameter: &Parameter<E>, rows: &[u32]) {
+        self.touched.touch(parameter.name(), parameter.shape()[0], rows);
+    }
+
+    /// The gradient of `parameter`, and of a table that was touched the rows that passes read.
+    pub(super) fn of_rows(&mut self, parameter: &Parameter<E>) -> Result<(&mut [E], Option<&[u32]>), DeviceError> {
+        let inner = self.take();
+        let buffer = buffer(self.inner.insert(inner), parameter).map_err(DeviceError::new)?;
+        Ok((buffer.as_mut_slice(), self.touched.rows(parameter.name())))
+    }
+
     /// Sets all of them to 0.
     ///
     /// # Errors
     /// If there is no memory for them.
     pub fn zero(&mut self, parameters: &Parameters<E>) -> Result<(), DeviceError> {
-        self.each(parameters, |_, gradient| gradient.fill(E::zero()))
+        self.each(parameters, |_, gradient| gradient.fill(E::zero()))?;
+        self.touched.clear();
+        Ok(())
     }
 
     /// Multiplies all of them by `factor`.
@@ -160,7 +181,14 @@ impl<E: Real> Gradients<E> {
         mut visit: impl FnMut(&Parameter<E>, &mut [E]),
     ) -> Result<(), DeviceError> {
         for parameter in parameters.iter().filter(|parameter| parameter.is_trained()) {
-            visit(parameter, self.of(parameter)?);
+            let (gradient, rows) = self.of_rows(parameter)?;
+            match rows {
+                None => visit(parameter, gradient),
+                Some(rows) => {
+                    let width = gradient.len() / parameter.shape()[0].max(1);
+                    rows.iter().for_each(|row| visit(parameter, &mut gradient[*row as usize * width..][..width]));
+                }
+            }
         }
         Ok(())
     }

@@ -15,7 +15,7 @@
 //! | `fused`, `stock` | its two forms: one operation on dfdx's CPU tape; dfdx's own operations on any device |
 //! | `device` | where to train, and preparing threads |
 //! | `weights` | safetensors on disk |
-//! | `real`, `parameters`, `gradients` | of supervised models: number types, named tensors of any shape, what they follow |
+//! | `real`, `parameters`, `gradients`, `touched` | of supervised models: number types, named tensors of any shape, what they follow, and which rows of tables that is for |
 //! | `product` | products of large matrices, over several threads |
 //! | [`ops`] | operations of supervised models on dfdx's tape, one a file, with hand-written backward passes |
 //! | [`optim`] | optimizers, learning-rate schedules and averaged weights of supervised models |
@@ -47,6 +47,7 @@ mod simd;
 mod spread;
 mod stock;
 mod tensors_differ;
+mod touched;
 mod weights;
 
 pub mod ops;

@@ -7,6 +7,7 @@
 //! | [`image_folder`] | folders of images, one for each class |
 //! | [`loader`] | threads that make batches ahead of who needs them |
 //! | [`mnist`] | a folder of four IDX files: images and labels, to train and to test |
+//! | [`ratings`] | who chose or rated what: MovieLens' files and CSV |
 //! | [`survey`] | what is in a folder: classes, sizes, mean and deviation, broken files |
 //! | [`parallel_text`] | pairs of texts: TSV and JSONL |
 //! | [`sheet`] | a picture of what augmentation does |
@@ -17,5 +18,6 @@ pub mod image_folder;
 pub mod loader;
 pub mod mnist;
 pub mod parallel_text;
+pub mod ratings;
 pub mod sheet;
 pub mod survey;

@@ -19,7 +19,7 @@ use super::vision::MixConfig;
 use crate::TrainError;
 
 /// The purpose of the stream that weights are drawn from, in the key of its generator.
-const WEIGHTS: u64 = 0x7765_6967;
+pub(super) const WEIGHTS: u64 = 0x7765_6967;
 
 /// A classifier with its images.
 pub struct Classification {

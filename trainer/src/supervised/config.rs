@@ -24,6 +24,8 @@ config_enum! {
         ResNet101 = "resnet101",
         /// A T5 that writes texts.
         T5 = "t5",
+        /// A recommender of items for users, from what they chose or rated.
+        Recommender = "recommender",
     }
 }
 
@@ -86,7 +88,7 @@ config_enum! {
     pub enum Monitor {
         /// The loss on the validation samples: the lower the better.
         ValLoss = "val_loss",
-        /// The share of validation samples that are classified rightly: the higher the better.
+        /// The share of validation samples that come out right, of a recommender HR@10: the higher the better.
         ValAccuracy = "val_accuracy",
     }
 }

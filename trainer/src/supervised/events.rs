@@ -17,6 +17,10 @@ pub enum FitEvent<'a> {
         samples: u64,
         /// Samples to learn from in all.
         total: u64,
+        /// What the share of samples that came out right is called.
+        score: &'static str,
+        /// Whether it is counted in training, and not in validation only.
+        scores_training: bool,
     },
     /// A decision, in words.
     Notice(&'a str),

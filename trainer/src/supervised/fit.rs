@@ -12,6 +12,7 @@ use super::classification::Classification;
 use super::config::ModelName;
 use super::events::FitEvent;
 use super::export::model_folder;
+use super::recommendation::RecommendationTask;
 use super::report::Report;
 use super::session::{End, Listener, Session};
 use super::settings::FitSettings;
@@ -136,6 +137,7 @@ impl<'a> Fit<'a> {
         };
         let checkpoints = Checkpoints::new(run.dir.checkpoints(), self.settings.run.keep_checkpoints);
         let checkpoint = checkpoints.load_latest::<Checkpoint>()?.map(|(_, checkpoint)| checkpoint);
+        task.keep_beside(&run.dir)?;
         run.begin(checkpoint.is_some())?;
         let (listeners, settings) = (std::mem::take(&mut self.listeners), &self.settings);
         let wandb = settings.run.wandb.then_some(settings.run.wandb_project.as_str());
@@ -170,6 +172,7 @@ impl<'a> Fit<'a> {
                 let before = self.resume.as_ref().filter(begun).map(|run| model_folder(run.path()));
                 Ok(Box::new(Texts::new(&self.settings, before.as_deref())?))
             }
+            ModelName::Recommender => Ok(Box::new(RecommendationTask::new(&self.settings)?)),
         }
     }
 
@@ -199,8 +202,8 @@ impl<'a> Fit<'a> {
 
     /// Makes the run's folder with its configuration.
     fn create(&self) -> Result<OwnedRun, RunError> {
-        let FitSettings { fit, data, run, .. } = &self.settings;
-        let data = Path::new(&data.dir);
+        let FitSettings { fit, run, .. } = &self.settings;
+        let data = Path::new(self.settings.data_path());
         let data = data.canonicalize().unwrap_or_else(|_| data.to_owned());
         let data = data.file_name().map_or("data".into(), |name| name.to_string_lossy().into_owned());
         let mut manifest = Manifest::start(&data, &fit.model.to_string(), fit.seed, &Isa::detect().to_string());

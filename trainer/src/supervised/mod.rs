@@ -5,7 +5,7 @@
 //! | `config`, `settings` | what can be set |
 //! | `fit` | the front door: settings in, a run on disk and its summary out |
 //! | `session`, `checkpoint` | the loop, and all that going on with it needs |
-//! | `task`, `classification`, `texts` | what is fitted: a model with its data |
+//! | `task`, `classification`, `recommendation`, `texts` | what is fitted: a model with its data |
 //! | `pictures`, `vision` | where a classifier's pictures come from, and how they are mixed |
 //! | `report` | how a model does, in detail |
 //! | `export` | a model's folder for other programs |
@@ -32,6 +32,7 @@ mod fit;
 mod input;
 mod picture;
 mod pictures;
+mod recommendation;
 mod report;
 mod saved;
 mod session;
@@ -48,6 +49,10 @@ pub use config::{
 pub use events::{EpochEnd, FitEvent, FitProgress};
 pub use export::model_folder;
 pub use fit::{Fit, FitSummary};
+pub use recommendation::{
+    Loss, Ranking, RankingReport, RatingsConfig, Recommendation, RecommendationReport, RecommendationTask,
+    RecommenderConfig, SavedRecommender,
+};
 pub use report::{ClassReport, ClassificationReport, Report, TranslationReport, TranslationSample};
 pub use saved::{Prediction, SavedModel, is_fit};
 pub use settings::FitSettings;

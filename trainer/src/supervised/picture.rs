@@ -12,7 +12,8 @@ use crate::run::{MetricsLog, RunDir, RunError, write_atomic};
 /// If the metrics cannot be read or a picture not written.
 pub(super) fn draw(run: &RunDir, title: &str, score: &str) -> Result<(), RunError> {
     let rows = MetricsLog::read(&run.metrics())?;
-    for (file, quantity) in [("learning_curve.svg", "loss"), (&*format!("{score}_curve.svg"), score)] {
+    let scores = format!("{}_curve.svg", score.replace('@', "_at_"));
+    for (file, quantity) in [("learning_curve.svg", "loss"), (scores.as_str(), score)] {
         let series: Vec<Series> = [("training", "epoch"), ("validation", "val")]
             .into_iter()
             .map(|(name, group)| {

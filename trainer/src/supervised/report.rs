@@ -2,12 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::recommendation::RecommendationReport;
+
 /// What there is to say of a kind of model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Report {
     /// Of one that tells classes apart.
     Classification(ClassificationReport),
+    /// Of one that recommends items.
+    Recommendation(RecommendationReport),
     /// Of one that writes texts.
     Translation(TranslationReport),
 }

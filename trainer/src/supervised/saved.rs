@@ -19,7 +19,7 @@ use crate::data::image::{AugmentConfig, ImagesConfig, Pipeline, Statistics, deco
 use crate::run::RunDir;
 
 /// The key of the header's entry.
-const KEY: &str = "cartwheel";
+pub(super) const KEY: &str = "cartwheel";
 
 /// What a model's file says of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

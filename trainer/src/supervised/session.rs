@@ -108,7 +108,11 @@ impl<'a> Session<'a> {
     pub(super) fn learn(&mut self) -> Result<End, TrainError> {
         let fit = &self.settings.fit;
         let (run, total) = (self.run.path().to_owned(), self.task.samples(Part::Train) as u64 * fit.epochs);
-        self.tell(&FitEvent::Started { run: &run, samples: self.books.samples, total });
+        let (score, scores_training) = (self.task.score(), self.task.scores_training());
+        self.tell(&FitEvent::Started { run: &run, samples: self.books.samples, total, score, scores_training });
+        for notice in self.task.notices() {
+            self.tell(&FitEvent::Notice(&notice));
+        }
         while self.books.epochs < fit.epochs {
             if fit.early_stopping.is_some_and(|patience| self.books.waited >= patience) {
                 return Ok(End::EarlyStopped);
@@ -210,13 +214,16 @@ impl<'a> Session<'a> {
         let (samples, wall_s) = books.row_at;
         let speed = (books.samples - samples) as f64 / (books.wall_s - wall_s).max(1e-9);
         books.row_at = (books.samples, books.wall_s);
-        let metrics = [
+        let score = format!("train/{}", self.task.score());
+        let mut metrics = vec![
             ("train/loss", window.mean_loss()),
-            (&format!("train/{}", self.task.score()), window.accuracy()),
             ("train/grad_norm", norms / count.max(1) as f64),
             ("train/learning_rate", books.learning_rate),
             ("time/samples_per_s", speed),
         ];
+        if self.task.scores_training() {
+            metrics.push((&score, window.accuracy()));
+        }
         self.write_row(&metrics);
     }
 
@@ -257,7 +264,10 @@ impl<'a> Session<'a> {
         }
         let score = self.task.score();
         let (learnt, judged) = (format!("epoch/{score}"), format!("val/{score}"));
-        let mut metrics = vec![("epoch/loss", train.mean_loss()), (learnt.as_str(), train.accuracy())];
+        let mut metrics = vec![("epoch/loss", train.mean_loss())];
+        if self.task.scores_training() {
+            metrics.push((&learnt, train.accuracy()));
+        }
         if let Some(validation) = &validation {
             metrics.extend([("val/loss", validation.mean_loss()), (judged.as_str(), validation.accuracy())]);
         }

@@ -11,6 +11,7 @@ use super::config::{
     T5FitConfig,
 };
 use super::vision::MixConfig;
+use super::recommendation::{RatingsConfig, RecommenderConfig};
 use crate::TrainError;
 use crate::data::image::{AugmentConfig, FillMode, ImagesConfig, Pipeline, Resizing, Shift, Statistics};
 
@@ -31,6 +32,10 @@ pub struct FitSettings {
     pub mix: MixConfig,
     /// The same, if it is a T5.
     pub t5: T5FitConfig,
+    /// Or a recommender,
+    pub recommender: RecommenderConfig,
+    /// to ratings.
+    pub ratings: RatingsConfig,
     /// What is kept.
     pub run: FitRunConfig,
 }
@@ -47,6 +52,12 @@ impl FitSettings {
             settings.fit.optimizer = OptimizerName::AdamW;
             settings.fit.batch_size = 32;
             settings.fit.max_grad_norm = Some(1.0);
+        }
+        if model == ModelName::Recommender {
+            settings.fit.epochs = 20;
+            settings.fit.batch_size = 1024;
+            settings.fit.learning_rate = 0.003;
+            settings.fit.monitor = Monitor::ValAccuracy;
         }
         settings
     }
@@ -74,6 +85,7 @@ impl FitSettings {
     fn sections(&self) -> Vec<&dyn Section> {
         match self.fit.model {
             ModelName::Mlp => vec![&self.fit, &self.data, &self.mlp, &self.run],
+            ModelName::Recommender => vec![&self.fit, &self.ratings, &self.recommender, &self.run],
             ModelName::T5 => vec![&self.fit, &self.data, &self.t5, &self.run],
             _ => vec![&self.fit, &self.data, &self.images, &self.augment, &self.mix, &self.run],
         }
@@ -82,8 +94,27 @@ impl FitSettings {
     fn sections_mut(&mut self) -> Vec<&mut dyn Section> {
         match self.fit.model {
             ModelName::Mlp => vec![&mut self.fit, &mut self.data, &mut self.mlp, &mut self.run],
+            ModelName::Recommender => {
+                vec![&mut self.fit, &mut self.ratings, &mut self.recommender, &mut self.run]
+            }
             ModelName::T5 => vec![&mut self.fit, &mut self.data, &mut self.t5, &mut self.run],
             _ => vec![&mut self.fit, &mut self.data, &mut self.images, &mut self.augment, &mut self.mix, &mut self.run],
+        }
+    }
+
+    /// The file or folder of what is learnt from.
+    pub fn data_path(&self) -> &str {
+        match self.fit.model {
+            ModelName::Recommender => &self.ratings.path,
+            _ => &self.data.dir,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn data_path_mut(&mut self) -> &mut String {
+        match self.fit.model {
+            ModelName::Recommender => &mut self.ratings.path,
+            _ => &mut self.data.dir,
         }
     }
 
@@ -125,7 +156,7 @@ impl FitSettings {
 
     /// The settings of all models as a Markdown reference, for docs/supervised.md.
     pub fn reference(&self) -> String {
-        config::render_reference(&[&self.fit, &self.data, &self.mlp, &self.t5, &self.mix, &self.run])
+        config::render_reference(&[&self.fit, &self.data, &self.mlp, &self.t5, &self.mix, &self.ratings, &self.recommender, &self.run])
     }
 
     /// Refuses values out of their range, and those that do not go together.
@@ -155,7 +186,8 @@ impl FitSettings {
             let statistics = Some(Statistics { mean: [0.0; 3], std: [1.0; 3] });
             Pipeline::new(self.images.clone(), self.augment.clone(), statistics).map_err(TrainError::Unfit)?;
         }
-        if self.data.validation_split == 0.0 && (fit.early_stopping.is_some() || fit.monitor == Monitor::ValAccuracy) {
+        let needs_validation = fit.early_stopping.is_some() || fit.monitor == Monitor::ValAccuracy;
+        if fit.model != ModelName::Recommender && self.data.validation_split == 0.0 && needs_validation {
             return unfit(
                 "fit.early_stopping and fit.monitor need validation samples: set data.validation_split, to 0.1 for example",
             );

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::report::Report;
 use crate::TrainError;
+use crate::run::RunDir;
 
 /// Samples by what they are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +82,24 @@ pub trait Task {
     /// What the share of samples that came out right is called in metrics.
     fn score(&self) -> &'static str {
         "accuracy"
+    }
+
+    /// Whether it is counted in training too. Of a model that ranks it is not: that takes more than a batch.
+    fn scores_training(&self) -> bool {
+        true
+    }
+
+    /// What people should know of the data, in words.
+    fn notices(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Writes what else is needed to use the model into the run's folder, before training.
+    ///
+    /// # Errors
+    /// If it cannot be written, or the data is not what it was when the run began.
+    fn keep_beside(&self, _run: &RunDir) -> Result<(), TrainError> {
+        Ok(())
     }
 
     /// How many samples there are of a part.

@@ -10,6 +10,8 @@ use crate::nn::{DeviceError, Parameter, Real};
 
 /// The rows `ids` of the table `weight`, `[rows, width]`: PyTorch's `Embedding`.
 ///
+/// Where the table is large, tell the gradients of it ([`touch`](crate::nn::Gradients::touch)).
+///
 /// # Errors
 /// If the device fails.
 ///
@@ -40,4 +42,27 @@ pub fn embedding<E: Real, T: Tape<E, Cpu>>(
         });
     }
     Ok(y.put_tape(tape))
+}
+
+#[cfg(test)]
+mod tests {
+    use cartwheel_envs::Generator;
+    use dfdx::prelude::SplitTape as _;
+
+    use super::*;
+    use crate::nn::Parameters;
+    use crate::nn::ops::{Targets, softmax_cross_entropy, testing};
+
+    #[test]
+    fn gradients_are_those_of_differences_where_rows_come_twice_too() {
+        let mut rng = Generator::new(1);
+        let mut parameters = Parameters::default();
+        parameters.add("table", &[5, 3], testing::random(&mut rng, 15));
+        testing::check_gradients(&mut parameters, &[0.0; 2], (1, 2), &|parameters, x| {
+            let tape = x.split_tape().1;
+            let rows =
+                embedding(tape, parameters.named("table").expect("it is"), Arc::new(vec![4, 0, 4, 2])).expect("works");
+            softmax_cross_entropy(rows, Targets::Classes(&[0, 1, 2, 2]), 0.0, 4.0).expect("works")
+        });
+    }
 }

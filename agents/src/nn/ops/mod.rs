@@ -28,8 +28,10 @@ mod gated_gelu;
 mod linear;
 mod map;
 mod pool;
+mod ranking;
 mod relu;
 mod rms_norm;
+mod scores;
 mod sum;
 
 pub use attention::{AttentionDropout, RelativeBias, Spans, attention};
@@ -42,8 +44,11 @@ pub use gated_gelu::gated_gelu;
 pub use linear::{Then, branches, input_linear, linear};
 pub use map::Map;
 pub use pool::{average_pool, max_pool};
+pub(crate) use ranking::replaced;
+pub use ranking::{Against, ranking, squared_error};
 pub use relu::relu;
 pub use rms_norm::rms_norm;
+pub use scores::{Pairs, scores};
 pub use sum::{add, scale};
 
 use dfdx::prelude::{Cpu, CpuError, Gradients, HasShape as _, Shape, Storage, Tensor};

@@ -121,14 +121,16 @@ impl<E: Real> Solver<E> {
         self.state.steps += 1;
         for (at, parameter) in parameters.iter_mut().enumerate() {
             if parameter.is_trained() {
-                let gradient = gradients.of(parameter)?;
-                self.move_one(at, parameter, gradient, learning_rate);
+                let (gradient, rows) = gradients.of_rows(parameter)?;
+                self.move_one(at, parameter, gradient, rows, learning_rate);
             }
         }
         Ok(())
     }
 
-    fn move_one(&mut self, at: usize, parameter: &mut Parameter<E>, g: &[E], learning_rate: f64) {
+    /// Moves the parameter `at`: all of it, or the rows of a table that passes read. What the rule keeps of other rows stays
+    /// as it is, as in PyTorch's `SparseAdam`; Adafactor and LAMB, which look at a whole table, move all of it.
+    fn move_one(&mut self, at: usize, parameter: &mut Parameter<E>, g: &[E], rows: Option<&[u32]>, learning_rate: f64) {
         let decays = self.decay_vectors || parameter.shape().len() > 1;
         let weight_decay = if decays { self.weight_decay } else { 0.0 };
         let (l2, kept) = match self.decay {
@@ -139,14 +141,21 @@ impl<E: Real> Solver<E> {
         let [first, second] = &mut self.state.moments[at];
         let (w, isa) = (parameter.values_mut(), Isa::detect());
         let t = self.state.steps as f64;
+        let width = g.len() / shape.first().copied().unwrap_or(1).max(1);
+        let spans = rows.map_or_else(
+            || vec![0..g.len()],
+            |rows| rows.iter().map(|row| *row as usize * width..(*row as usize + 1) * width).collect(),
+        );
         match self.rule {
             Rule::Sgd { momentum, nesterov } => {
                 let (learning_rate, momentum) = (E::of(learning_rate), E::of(momentum));
                 let step = sgd::Step { learning_rate, momentum, nesterov, l2, kept };
-                if first.is_empty() {
-                    sgd::plain(isa, w, g, step);
-                } else {
-                    sgd::momentum(isa, w, first, g, step);
+                for at in spans {
+                    if first.is_empty() {
+                        sgd::plain(isa, &mut w[at.clone()], &g[at], step);
+                    } else {
+                        sgd::momentum(isa, &mut w[at.clone()], &mut first[at.clone()], &g[at], step);
+                    }
                 }
             }
             Rule::Adam { betas: [beta1, beta2], eps, convention } => {
@@ -156,12 +165,19 @@ impl<E: Real> Solver<E> {
                     Eps::Keras => (learning_rate * c2 / c1, 1.0),
                 };
                 let [beta1, beta2, eps, size, root] = [beta1, beta2, eps, size, root].map(E::of);
-                adam::adam(isa, w, first, second, g, adam::Step { beta1, beta2, eps, size, root, l2, kept });
+                let step = adam::Step { beta1, beta2, eps, size, root, l2, kept };
+                for at in spans {
+                    let (m, v) = (&mut first[at.clone()], &mut second[at.clone()]);
+                    adam::adam(isa, &mut w[at.clone()], m, v, &g[at], step);
+                }
             }
             Rule::RmsProp { alpha, eps, convention, momentum } => {
                 let [learning_rate, alpha, eps, momentum] = [learning_rate, alpha, eps, momentum].map(E::of);
                 let step = rms_prop::Step { learning_rate, alpha, eps, convention, momentum, l2, kept };
-                rms_prop::rms_prop(isa, w, first, second, g, step);
+                for at in spans {
+                    let (square, velocity) = (&mut first[at.clone()], &mut second[at.clone()]);
+                    rms_prop::rms_prop(isa, &mut w[at.clone()], square, velocity, &g[at], step);
+                }
             }
             Rule::Adafactor { scale_parameter, decay_rate } => {
                 let beta2 = 1.0 - t.powf(decay_rate);

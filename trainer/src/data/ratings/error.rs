@@ -1,0 +1,68 @@
+//! What is wrong with ratings.
+
+use std::path::PathBuf;
+
+/// What is wrong with a file of ratings.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RatingsError {
+    /// Neither a file nor a folder.
+    #[error("there is no {}: give a file of ratings, or the folder of a MovieLens data set", path.display())]
+    Nothing {
+        /// What was given.
+        path: PathBuf,
+    },
+    /// A folder without such a file.
+    #[error("{} holds none of ratings.csv, ratings.dat and u.data: give the file itself", folder.display())]
+    NoFile {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// It cannot be read.
+    #[error("cannot read {}: {source}", file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A column that was asked for is not there.
+    #[error("{} has no column {wanted:?} for {role}{nearest}: it has {found}; name it by ratings.{key}", file.display())]
+    Column {
+        /// The file.
+        file: PathBuf,
+        /// What was looked for.
+        wanted: String,
+        /// What it is for.
+        role: &'static str,
+        /// ` (nearest: "...")`, or nothing.
+        nearest: String,
+        /// The columns that are there.
+        found: String,
+        /// The setting's key.
+        key: &'static str,
+    },
+    /// A row that cannot be.
+    #[error("{}, line {line}: {problem}", file.display())]
+    Row {
+        /// The file.
+        file: PathBuf,
+        /// Its line, from 1.
+        line: u64,
+        /// What is wrong and what should stand there.
+        problem: String,
+    },
+    /// Not a row.
+    #[error("{} holds no ratings", file.display())]
+    Empty {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+impl RatingsError {
+    /// Whether another command line would do, and not another file.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Nothing { .. } | Self::NoFile { .. } | Self::Column { .. })
+    }
+}

@@ -1,0 +1,273 @@
+//! Files of ratings.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use super::columns::Places;
+use super::{Columns, Interaction, Ratings, RatingsError, titles};
+
+/// The files of MovieLens' data sets, as they are looked for in a folder.
+const FILES: [&str; 3] = ["ratings.csv", "ratings.dat", "u.data"];
+
+impl Ratings {
+    /// Reads the file `path`, or the ratings in the folder of a MovieLens data set.
+    ///
+    /// | its first line | read as |
+    /// |---|---|
+    /// | has `::` | MovieLens' `ratings.dat`: user, item, rating, timestamp, no header |
+    /// | begins with a number and a tab | MovieLens' `u.data`: the same |
+    /// | anything else | CSV with a header, by commas, or by semicolons or tabs if the header has no comma |
+    ///
+    /// # Errors
+    /// If there is no such file, it lacks a column, or a row has no user, no item, or a rating or a time that is no number.
+    pub fn read(path: &Path, columns: &Columns) -> Result<Self, RatingsError> {
+        let file = if path.is_dir() {
+            let found = FILES.iter().map(|name| path.join(name)).find(|file| file.is_file());
+            found.ok_or_else(|| RatingsError::NoFile { folder: path.into() })?
+        } else if path.exists() {
+            path.to_owned()
+        } else {
+            return Err(RatingsError::Nothing { path: path.into() });
+        };
+        let bytes = std::fs::read(&file).map_err(|source| RatingsError::Read { file: file.clone(), source })?;
+        // Excel begins its CSV with this mark.
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+        let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let has = |part: &[u8]| first.windows(part.len()).any(|window| window == part);
+        let mut reader = Reader { file, ratings: Self::default(), users: HashMap::new(), items: HashMap::new() };
+        if has(b"::") {
+            reader.separated(bytes, "::")?;
+        } else if has(b"\t") && first[0].is_ascii_digit() {
+            reader.separated(bytes, "\t")?;
+        } else {
+            let delimiter = if has(b",") {
+                b','
+            } else if has(b";") {
+                b';'
+            } else {
+                b'\t'
+            };
+            reader.csv(bytes, delimiter, columns)?;
+        }
+        let Reader { file, mut ratings, items, .. } = reader;
+        if ratings.rows.is_empty() {
+            return Err(RatingsError::Empty { file });
+        }
+        ratings.titles = titles::beside(&file, &items);
+        Ok(ratings)
+    }
+}
+
+struct Reader {
+    file: PathBuf,
+    ratings: Ratings,
+    users: HashMap<String, u32>,
+    items: HashMap<String, u32>,
+}
+
+impl Reader {
+    fn wrong(&self, line: u64, problem: impl Into<String>) -> RatingsError {
+        RatingsError::Row { file: self.file.clone(), line, problem: problem.into() }
+    }
+
+    fn text<'a>(&self, line: u64, bytes: &'a [u8]) -> Result<&'a str, RatingsError> {
+        std::str::from_utf8(bytes).map_err(|error| {
+            let at = error.valid_up_to() + 1;
+            self.wrong(line, format!("byte {at} of {} is no UTF-8: save the file as UTF-8", bytes.len()))
+        })
+    }
+
+    /// Lines of MovieLens' four fields.
+    fn separated(&mut self, bytes: &[u8], separator: &str) -> Result<(), RatingsError> {
+        self.ratings.rated = true;
+        for (line, bytes) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
+            let text = self.text(line, bytes)?.trim_end_matches('\r');
+            if text.is_empty() {
+                continue;
+            }
+            let fields: Vec<&str> = text.split(separator).collect();
+            if fields.len() != 4 {
+                let found = fields.len();
+                let problem =
+                    format!("{found} fields between {separator:?} where user, item, rating and timestamp should stand");
+                return Err(self.wrong(line, problem));
+            }
+            self.row(line, &|place| fields.get(place).copied().unwrap_or_default(), Places::MOVIELENS)?;
+        }
+        Ok(())
+    }
+
+    fn csv(&mut self, bytes: &[u8], delimiter: u8, columns: &Columns) -> Result<(), RatingsError> {
+        let mut table = csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).from_reader(bytes);
+        let mut record = csv::ByteRecord::new();
+        let mut places = None;
+        loop {
+            let more = table.read_byte_record(&mut record).map_err(|error| {
+                let line = error.position().map_or(0, csv::Position::line);
+                let problem = match error.kind() {
+                    csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+                        format!("{len} fields where the header has {expected_len}")
+                    }
+                    _ => error.to_string(),
+                };
+                self.wrong(line, problem)
+            })?;
+            if !more {
+                return Ok(());
+            }
+            let line = record.position().map_or(0, |at| at.line() + blank_lines(bytes, at.byte()));
+            let Some(places) = places else {
+                let mut header = Vec::with_capacity(record.len());
+                for field in &record {
+                    header.push(self.text(line, field)?.trim().to_owned());
+                }
+                let found = Places::find(columns, &header, &self.file)?;
+                self.ratings.rated = found.rating.is_some();
+                places = Some(found);
+                continue;
+            };
+            let mut fields = [""; 4];
+            let wanted = [Some(places.user), Some(places.item), places.rating, places.timestamp];
+            for (field, place) in fields.iter_mut().zip(wanted) {
+                *field = self.text(line, place.and_then(|place| record.get(place)).unwrap_or_default())?;
+            }
+            let known = Places {
+                rating: places.rating.map(|_| 2),
+                timestamp: places.timestamp.map(|_| 3),
+                ..Places::MOVIELENS
+            };
+            self.row(line, &|place| fields[place], known)?;
+        }
+    }
+
+    fn row<'a>(&mut self, line: u64, field: &dyn Fn(usize) -> &'a str, places: Places) -> Result<(), RatingsError> {
+        let number = |place: Option<usize>, what: &str, none: f64| -> Result<f64, RatingsError> {
+            let Some(place) = place else { return Ok(none) };
+            match field(place).trim() {
+                "" => Err(self.wrong(line, format!("the {what} is empty: a number should stand there"))),
+                text => match text.parse::<f64>() {
+                    Ok(number) if number.is_finite() && (number as f32).is_finite() => Ok(number),
+                    Ok(_) => Err(self.wrong(line, format!("the {what} is {text}, which is not finite"))),
+                    Err(_) => Err(self.wrong(line, format!("the {what} {text:?} is no number"))),
+                },
+            }
+        };
+        let rating = number(places.rating, "rating", 1.0)? as f32;
+        let time = number(places.timestamp, "timestamp", 0.0)?;
+        let name = |place: usize, what: &str| match field(place).trim() {
+            "" => Err(self.wrong(line, format!("the {what} is empty"))),
+            name => Ok(name),
+        };
+        let (user, item) = (name(places.user, "user")?, name(places.item, "item")?);
+        let user = number_of(user, &mut self.users, &mut self.ratings.users);
+        let item = number_of(item, &mut self.items, &mut self.ratings.items);
+        let Some((user, item)) = user.zip(item) else {
+            return Err(self.wrong(line, "there are more users or items than 4 billion"));
+        };
+        self.ratings.rows.push(Interaction { user, item, rating, time });
+        Ok(())
+    }
+}
+
+/// Ends of lines that the reader passes over before a row that it says begins at `from`.
+fn blank_lines(bytes: &[u8], from: u64) -> u64 {
+    let rest = bytes.get(from as usize..).unwrap_or_default().iter();
+    rest.take_while(|byte| matches!(byte, b'\n' | b'\r')).filter(|byte| **byte == b'\n').count() as u64
+}
+
+/// The number of `name`, which may be a new one.
+fn number_of(name: &str, numbers: &mut HashMap<String, u32>, names: &mut Vec<String>) -> Option<u32> {
+    if let Some(number) = numbers.get(name) {
+        return Some(*number);
+    }
+    let number = u32::try_from(names.len()).ok()?;
+    numbers.insert(name.to_owned(), number);
+    names.push(name.to_owned());
+    Some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: &str, bytes: &[u8]) -> Result<Ratings, RatingsError> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join(name);
+        std::fs::write(&file, bytes).expect("written");
+        Ratings::read(&file, &Columns::default())
+    }
+
+    #[test]
+    fn movielens_formats_hold_the_same() {
+        let csv = read(
+            "ratings.csv",
+            b"userId,movieId,rating,timestamp\n1,31,2.5,1260759144\n7,10,4,851868750\n1,10,3.0,9\n",
+        );
+        let csv = csv.expect("it is sound");
+        let dat = read("ratings.dat", b"1::31::2.5::1260759144\n7::10::4::851868750\r\n1::10::3::9");
+        let data = read("u.data", b"1\t31\t2.5\t1260759144\n7\t10\t4\t851868750\n1\t10\t3\t9\n");
+        assert_eq!((&dat.expect("it is sound"), &data.expect("it is sound")), (&csv, &csv));
+        assert_eq!(
+            (csv.users.as_slice(), csv.items.as_slice()),
+            (&["1".into(), "7".into()][..], &["31".into(), "10".into()][..])
+        );
+        assert_eq!(csv.rows[2], Interaction { user: 0, item: 1, rating: 3.0, time: 9.0 });
+        assert!(csv.rated);
+    }
+
+    #[test]
+    fn tables_of_other_columns_and_separators_are_read() {
+        let table = read("a.csv", b"\xef\xbb\xbfitem;\"user\";note\n\"a; b\";ann;x\nc;ann;\n").expect("it is sound");
+        assert_eq!(table.items, ["a; b", "c"]);
+        assert_eq!((table.rows[0].rating, table.rows[0].time, table.rated), (1.0, 0.0, false));
+        let table = read("a.tsv", b"user\titem\nann\tb\n").expect("it is sound");
+        assert_eq!(table.users, ["ann"]);
+    }
+
+    #[test]
+    fn a_folder_is_looked_through_and_titles_are_found_beside() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let none = Ratings::read(folder.path(), &Columns::default()).expect_err("nothing is there");
+        assert!(none.to_string().contains("ratings.csv, ratings.dat and u.data"), "{none}");
+        let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).expect("written");
+        write("u.data", b"1\t31\t2.5\t1\n1\t4\t1\t2\n");
+        // MovieLens 100K's titles are Latin-1.
+        write("u.item", b"31|Mis\xe9rables, Les (1995)|x\n5|Other|y\n");
+        let ratings = Ratings::read(folder.path(), &Columns::default()).expect("it is sound");
+        assert_eq!(ratings.titles, ["Misérables, Les (1995)", ""]);
+        write("ratings.csv", b"userId,movieId,rating,timestamp\n1,9,5,1\n");
+        write("movies.csv", b"movieId,title,genres\n9,\"American President, The (1995)\",Comedy\n");
+        let ratings = Ratings::read(folder.path(), &Columns::default()).expect("it is sound");
+        assert_eq!(ratings.titles, ["American President, The (1995)"]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_line() {
+        let told = |bytes: &[u8]| read("a.csv", bytes).expect_err("refused").to_string();
+        let head = "user,item,rating,timestamp\n1,2,3,4\n";
+        for (row, words) in [
+            ("1,2,NaN,4", "the rating is NaN, which is not finite"),
+            ("1,2,inf,4", "the rating is inf"),
+            ("1,2,1e39,4", "not finite"),
+            ("1,2,,4", "the rating is empty"),
+            ("1,2,good,4", "\"good\" is no number"),
+            ("1,2,3,yesterday", "the timestamp \"yesterday\""),
+            (",2,3,4", "the user is empty"),
+            ("1, ,3,4", "the item is empty"),
+            ("1,2,3", "3 fields where the header has 4"),
+        ] {
+            let text = told(format!("{head}{row}\n").as_bytes());
+            assert!(text.contains("a.csv, line 3: ") && text.contains(words), "{row}: {text}");
+        }
+        let text = told(b"user,item,rating\r\n1,2,3\r\n\r\n1,2,x\r\n");
+        assert!(text.contains("a.csv, line 4: "), "{text}");
+        let text = told(&[head.as_bytes(), b"1,\xff,3,4\n"].concat());
+        assert!(text.contains("line 3") && text.contains("no UTF-8"), "{text}");
+        let text = told(b"1::2::3::4\n1::2::3\n");
+        assert!(text.contains("line 2: 3 fields"), "{text}");
+        let text = told(b"1::2::3::4\n1::2::\xe9::4\n");
+        assert!(text.contains("line 2: byte 7"), "{text}");
+        assert!(told(b"user,item\n").contains("holds no ratings"));
+        assert!(told(b"").contains("holds no ratings"));
+    }
+}
