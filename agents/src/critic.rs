@@ -1,9 +1,12 @@
 //! What a state is worth to an actor-critic policy: the value functions that were learnt beside it, for people to see.
 
+use cartwheel_envs::Action;
 use serde::{Deserialize, Serialize};
 
 use crate::extractor::FeaturesExtractor;
 use crate::features::Features;
+use crate::head::ActionHead;
+use crate::judgement::Judgement;
 use crate::nn::{Activations, Mlp, NamedTensor, Network, TensorMismatch};
 
 /// What a value function is of.
@@ -25,7 +28,12 @@ pub struct Critic {
     mlp: Mlp,
     /// Of each network, flat.
     parameters: Vec<Vec<f32>>,
-    scratch: Activations,
+}
+
+/// Room to ask them in.
+#[derive(Clone, Debug, Default)]
+pub struct CriticScratch {
+    activations: Activations,
     input: Vec<f32>,
 }
 
@@ -45,7 +53,7 @@ impl Critic {
     pub fn copied(of: ValueOf, networks: &[&dyn Network]) -> Option<Self> {
         let mlp = networks.first()?.mlp().clone();
         let parameters = networks.iter().map(|network| network.parameters().to_vec()).collect();
-        Some(Self { of, mlp, parameters, scratch: Activations::default(), input: Vec::new() })
+        Some(Self { of, mlp, parameters })
     }
 
     /// Those that a weights file describes and holds: `find` gives its tensors by name.
@@ -62,7 +70,7 @@ impl Critic {
         let network = |i| mlp.flatten(|name| find(&format!("{}.{name}", of.name(i))));
         let parameters = (0..*n_critics).map(network).collect::<Result<_, _>>();
         let parameters = parameters.map_err(|error: TensorMismatch| error.to_string())?;
-        Ok(Self { of: *of, mlp, parameters, scratch: Activations::default(), input: Vec::new() })
+        Ok(Self { of: *of, mlp, parameters })
     }
 
     pub(crate) fn description(&self) -> Description {
@@ -95,21 +103,37 @@ impl Critic {
         true
     }
 
-    /// What they say of a state: of its features, of the policy's own action there, and of its chance of each action, as far
-    /// as these are known. Of several networks the least counts, as that is what the policy climbed; of quantiles the mean.
-    pub(crate) fn value(&mut self, features: &[f32], action: &[f32], chances: &[f32]) -> Option<f32> {
-        self.input.clear();
-        self.input.extend_from_slice(features);
+    /// What they say of a state of which the policy sees `features` and answers `outputs`, which `judgement` is of: V(s), or the
+    /// value of the policy's own choice there, or of its actions by their chances. Nothing if it is not their policy.
+    pub fn value(
+        &self,
+        head: &ActionHead,
+        (features, outputs): (&[f32], &[f32]),
+        judgement: &Judgement,
+        scratch: &mut CriticScratch,
+    ) -> Option<f32> {
+        let mut own = head.rows(1);
+        head.greedy(outputs, 0, &mut own);
+        let action = if let Action::Continuous(numbers) = own.get(0) { numbers } else { &[] };
+        let chances = if let Judgement::Probabilities(chances) = judgement { chances.as_slice() } else { &[] };
+        self.ask(features, action, chances, scratch)
+    }
+
+    /// Of several networks the least counts, as that is what the policy climbed; of quantiles the mean.
+    fn ask(&self, features: &[f32], action: &[f32], chances: &[f32], scratch: &mut CriticScratch) -> Option<f32> {
+        let CriticScratch { activations, input } = scratch;
+        input.clear();
+        input.extend_from_slice(features);
         if self.of == ValueOf::Action {
-            self.input.extend_from_slice(action);
+            input.extend_from_slice(action);
         }
-        if self.input.len() != self.mlp.inputs() {
+        if input.len() != self.mlp.inputs() {
             return None;
         }
         let count = self.mlp.outputs();
         let mut least = vec![f32::INFINITY; if self.of == ValueOf::Actions { count } else { 1 }];
         for parameters in &self.parameters {
-            let outputs = &self.mlp.forward(parameters, &self.input, 1, &mut self.scratch)[..count];
+            let outputs = &self.mlp.forward(parameters, input, 1, activations)[..count];
             match self.of {
                 ValueOf::Actions => least.iter_mut().zip(outputs).for_each(|(least, q)| *least = least.min(*q)),
                 _ => least[0] = least[0].min(outputs.iter().sum::<f32>() / count as f32),
@@ -160,21 +184,23 @@ mod tests {
             mlp.flatten(find).unwrap()
         });
         let parameters = parameters.collect();
-        Critic { of, mlp, parameters, scratch: Activations::default(), input: Vec::new() }
+        Critic { of, mlp, parameters }
     }
 
     #[test]
     fn values_are_of_the_state_or_of_what_is_done_there() {
-        let features = [0.5, 2.0];
-        assert_eq!(critic(ValueOf::State, 2, &[&[1.0]]).value(&features, &[], &[]), Some(3.5));
-        let mut twins = critic(ValueOf::Action, 3, &[&[1.0], &[-2.0]]);
-        assert_eq!(twins.value(&features, &[0.25], &[]), Some(0.75), "the least of both, with the action");
-        assert_eq!(twins.value(&features, &[], &[]), None, "no action is known");
-        let mut quantiles = critic(ValueOf::Action, 3, &[&[0.0, 1.0, 5.0], &[9.0; 3]]);
-        assert_eq!(quantiles.value(&features, &[0.5], &[]), Some(5.0), "their mean");
-        let mut each = critic(ValueOf::Actions, 2, &[&[1.0, 5.0], &[2.0, 4.0]]);
-        assert_eq!(each.value(&features, &[], &[0.25, 0.75]), Some(2.5 + 0.25 + 3.0), "the least of each by its chance");
-        assert_eq!(each.value(&features, &[], &[]), None);
+        let ask = |critic: &Critic, action: &[f32], chances: &[f32]| {
+            critic.ask(&[0.5, 2.0], action, chances, &mut CriticScratch::default())
+        };
+        assert_eq!(ask(&critic(ValueOf::State, 2, &[&[1.0]]), &[], &[]), Some(3.5));
+        let twins = critic(ValueOf::Action, 3, &[&[1.0], &[-2.0]]);
+        assert_eq!(ask(&twins, &[0.25], &[]), Some(0.75), "the least of both, with the action");
+        assert_eq!(ask(&twins, &[], &[]), None, "no action is known");
+        let quantiles = critic(ValueOf::Action, 3, &[&[0.0, 1.0, 5.0], &[9.0; 3]]);
+        assert_eq!(ask(&quantiles, &[0.5], &[]), Some(5.0), "their mean");
+        let each = critic(ValueOf::Actions, 2, &[&[1.0, 5.0], &[2.0, 4.0]]);
+        assert_eq!(ask(&each, &[], &[0.25, 0.75]), Some(2.5 + 0.25 + 3.0), "the least of each by its chance");
+        assert_eq!(ask(&each, &[], &[]), None);
     }
 
     #[test]

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use cartwheel_envs::{Action, ActionRows, OwnedAction, Row, Space, Statistics};
+use cartwheel_envs::{ActionRows, OwnedAction, Row, Space, Statistics};
 use serde::{Deserialize, Serialize};
 
 use crate::algorithm::Acting;
-use crate::critic::{self, Critic};
+use crate::critic::{self, Critic, CriticScratch};
 use crate::extractor::FeaturesExtractor;
 use crate::features::Features;
 use crate::head::{ActionHead, Head};
@@ -48,6 +48,7 @@ pub struct Policy {
     /// The policy's own actions before they are the environment's.
     own: ActionRows,
     critic: Option<Critic>,
+    critic_scratch: CriticScratch,
 }
 
 /// What a weights file says of its network, so that it can be used without anything beside it.
@@ -136,6 +137,7 @@ impl Policy {
             masked: Vec::new(),
             own,
             critic: None,
+            critic_scratch: CriticScratch::default(),
         }
     }
 
@@ -266,13 +268,10 @@ impl Policy {
             return (judgement, best);
         }
         let Acting { actions: head, mlp, .. } = &self.acting;
-        let Some(critic) = &mut self.critic else { return (judgement, None) };
-        self.own.resize(1);
+        let Some(critic) = &self.critic else { return (judgement, None) };
         let outputs = mlp.last_outputs(&self.scratch);
-        head.greedy(masked(&self.valid, head.shape(mlp.output_stride()), outputs, &mut self.masked), 0, &mut self.own);
-        let action = if let Action::Continuous(numbers) = self.own.get(0) { numbers } else { &[] };
-        let chances = if let Judgement::Probabilities(chances) = &judgement { chances.as_slice() } else { &[] };
-        let value = critic.value(&self.input, action, chances);
+        let outputs = masked(&self.valid, head.shape(mlp.output_stride()), outputs, &mut self.masked);
+        let value = critic.value(head, (&self.input, outputs), &judgement, &mut self.critic_scratch);
         (judgement, value)
     }
 

@@ -30,8 +30,14 @@ impl Desktop {
     }
 
     /// The environment variables of a program on this display.
-    pub(crate) fn environment(&self) -> [(&'static str, &str); 3] {
-        [("DISPLAY", &self.display), ("WAYLAND_DISPLAY", ""), ("LIBGL_ALWAYS_SOFTWARE", "1")]
+    pub(crate) fn environment(&self) -> [(&'static str, &str); 4] {
+        [
+            ("DISPLAY", &self.display),
+            ("WAYLAND_DISPLAY", ""),
+            ("LIBGL_ALWAYS_SOFTWARE", "1"),
+            // How the window looks is neither taken from who runs the tests nor kept for them.
+            ("XDG_CONFIG_HOME", "/dev/null"),
+        ]
     }
 
     fn xdotool(&self, words: &[&str]) -> Option<String> {

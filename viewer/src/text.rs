@@ -247,6 +247,7 @@ texts! {
     TIMELINE = "Time line";
     STRIPS = "Steps";
     VALUE = "value";
+    VALUE_HINT = "What the critic makes of this state: the return that it expects from here on";
     NO_TIME = "Open an episode, or watch a run that is live";
     NO_EPISODES = "No episode has ended yet";
     ALL_ENVIRONMENTS = "show all";

@@ -61,6 +61,11 @@ pub fn watch(view: Watch) -> Result<(), ViewerError> {
     }
     window::open(text::TITLE, SIZE, move |context, software| {
         context.egui_ctx.all_styles_mut(|style| style.animation_time = 0.0);
-        App::new(updates, orders).with_software_renderer(software).opening(view.episode).slowing(view.speed).woken().remembering()
+        App::new(updates, orders)
+            .with_software_renderer(software)
+            .opening(view.episode)
+            .slowing(view.speed)
+            .woken()
+            .remembering()
     })
 }

@@ -164,10 +164,14 @@ fn the_pictures_keep_their_room_when_a_window_is_made_small() {
     window.press(Modifiers::NONE, Key::CloseBracket);
     window.press(Modifiers::NONE, Key::CloseBracket);
     window.harness.set_size([900.0, 600.0].into());
+    // A narrow one has none on the left until it is asked for.
     window.press(Modifiers::NONE, Key::OpenBracket);
-    window.press(Modifiers::NONE, Key::OpenBracket);
-    let rect = |name: &str| window.harness.query_all_by_label(name).last().expect("it is there").rect();
-    let middle = (rect("Play or pause").top() - rect("Keys").bottom(), rect("Inspector").left() - rect("Filter").right());
+    let rect = |name: &str| {
+        let place = window.harness.query_all_by_label(name).last();
+        place.unwrap_or_else(|| panic!("{name} is there")).rect()
+    };
+    let middle =
+        (rect("Play or pause").top() - rect("Keys").bottom(), rect("Inspector").left() - rect("Filter").right());
     assert!(middle.0 >= 225.0 && middle.1 >= 370.0, "{middle:?}");
     assert!(rect("Metrics").bottom() <= 600.0, "the curves are still there");
 }
@@ -199,8 +203,9 @@ fn the_window_is_as_it_was_left() {
         harness.key_press(key);
         harness.run_steps(4);
     }
-    let edge = eframe::egui::pos2(640.0, before - 12.0);
-    let found = (0..24).map(|up| edge + eframe::egui::vec2(0.0, up as f32 - 12.0)).find(|at| {
+    // The edge is a little above the tabs.
+    let edge = eframe::egui::pos2(640.0, harness.get_by_label("Machine room").rect().top());
+    let found = (0..24).map(|up| edge - eframe::egui::vec2(0.0, up as f32)).find(|at| {
         harness.hover_at(*at);
         harness.run_steps(2);
         harness.drag_at(*at);
@@ -213,7 +218,8 @@ fn the_window_is_as_it_was_left() {
     });
     assert!(found.is_some(), "the edge of the curves is dragged");
     let left = (top(&harness), harness.ctx.theme());
-    harness.state_mut().keep(&harness.ctx.clone());
+    let ctx = harness.ctx.clone();
+    harness.state_mut().keep(&ctx);
     let harness = session();
     assert!(!there(&harness, "Inspector"), "the right side is still hidden");
     assert_eq!(harness.ctx.theme(), left.1);

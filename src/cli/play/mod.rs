@@ -112,11 +112,7 @@ fn in_terminal(args: &Args, seed: u64, output: Output) -> Result {
 }
 
 /// Plays until it is enough.
-fn play(
-    game: &mut Game,
-    mut film: Option<&mut Film>,
-    signals: &Signals,
-) -> std::result::Result<ExitCode, EnvError> {
+fn play(game: &mut Game, mut film: Option<&mut Film>, signals: &Signals) -> std::result::Result<ExitCode, EnvError> {
     let mut terminal = Terminal::open().map_err(EnvError::failed)?;
     let start = Instant::now();
     let mut shoot = |game: &Game| film.iter_mut().for_each(|film| film.add(game.env()));

@@ -1,6 +1,7 @@
 //! What viewers see.
 
 use cartwheel::envs::OwnedAction;
+use cartwheel::trainer::run::Episodes;
 use cartwheel::trainer::watch::{
     ChosenBy, Command, Judgement, Observation, ReplayColor, ReplayQuery, Reply, Request, RunFile, VERSION, WatchFile,
 };
@@ -25,9 +26,50 @@ fn what_a_policy_draws_is_told_from_its_best() {
         let best = i32::from(chances[1] > chances[0]);
         assert_eq!(action == best, chosen_by == ChosenBy::Greedy, "{frame:?}");
     }
+    // The value function says what the state of the environment is worth that is looked at.
+    let values: Vec<_> =
+        [0.0, 1.0].map(|reward| viewer.frame(1, |frame| frame.value.is_some() && frame.reward == reward).value).into();
+    assert!(values.iter().flatten().all(|value| value.is_finite()) && values[0] != values[1], "{values:?}");
+    assert!(viewer.frames.iter().all(|frame| frame.env == 1 || frame.value.is_none()));
     viewer.ok(Command::Stop);
     viewer.until(|viewer, _| viewer.ended.then_some(()));
     assert_eq!(running.wait().code, 0);
+}
+
+/// A transition says when it happened: the episode that is recorded for that time has its action there.
+#[test]
+fn transitions_lead_to_their_episodes() {
+    let folder = Folder::new();
+    let mut running = folder.spawn(&format!("{CART_POLE} {ENDLESS} --name a"));
+    let run = folder.run("a");
+    let mut viewer = Viewer::attach(&run, &mut running);
+    viewer.until(|viewer, _| (viewer.status.episodes > 40).then_some(()));
+    let query = ReplayQuery { axes: (0, 0), bins: (1, 1), color: ReplayColor::Count };
+    viewer.send(Request::Transitions { query, cell: (0, 0), limit: 200 });
+    let listed = viewer.until(|_, reply| match reply {
+        Reply::Transitions { transitions, .. } => Some(transitions.clone()),
+        _ => None,
+    });
+    viewer.ok(Command::Stop);
+    viewer.until(|viewer, _| viewer.ended.then_some(()));
+    assert_eq!(running.wait().code, 0);
+    let episodes = Episodes::open(&run.path).unwrap();
+    let (mut found, mut ends) = (0, 0);
+    for transition in &listed {
+        let holds = |at: &usize| {
+            let entry = &episodes.index()[*at];
+            let end = entry.start_step + 4 * u64::from(entry.length);
+            entry.env == transition.env && (entry.start_step..end).contains(&transition.step)
+        };
+        let Some(at) = (0..episodes.index().len()).find(holds) else { continue };
+        let (entry, record) = (&episodes.index()[at], episodes.read(at).unwrap());
+        let step = ((transition.step - entry.start_step) / 4) as usize;
+        assert_eq!((transition.step - entry.start_step) % 4, 0);
+        assert_eq!(record.actions.get(step).map(|action| action.to_owned()), Some(transition.action.clone()));
+        assert_eq!(transition.terminated, record.terminated && step + 1 == record.actions.len(), "{transition:?}");
+        (found, ends) = (found + 1, ends + usize::from(transition.terminated));
+    }
+    assert!(found > 100 && ends > 0, "{found} of {}, {ends} ends", listed.len());
 }
 
 #[test]

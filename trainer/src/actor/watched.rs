@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use cartwheel_agents::Acting;
+use cartwheel_agents::{Acting, Critic, CriticScratch};
 use cartwheel_envs::Row;
 
 use super::{Actor, Weights};
@@ -72,10 +72,11 @@ impl Actor {
             // Nobody asked the network, as it had no say. What it makes of the states is for viewers alone.
             self.judge(weights);
         }
-        self.seat.fill(|wanted, frame| self.show(wanted, now, epsilon, frame));
+        let critic = self.seat.critic();
+        self.seat.fill(|wanted, frame| self.show(wanted, now, epsilon, critic.as_deref(), frame));
     }
 
-    fn show(&self, wanted: Wanted, now: u64, epsilon: f64, frame: &mut EnvFrame) {
+    fn show(&self, wanted: Wanted, now: u64, epsilon: f64, critic: Option<&Critic>, frame: &mut EnvFrame) {
         let e = wanted.index;
         let episode = &self.episodes[e];
         frame.env = (self.first_env + e) as u32;
@@ -87,6 +88,11 @@ impl Actor {
         let Acting { actions: head, mlp, .. } = &self.spec.acting;
         let outputs = &self.outputs()[e * mlp.output_stride()..];
         head.judge(outputs, &mut frame.judgement);
+        frame.value = critic.filter(|_| wanted.inspected).and_then(|critic| {
+            let width = self.spec.acting.features.width();
+            let seen = (&self.input[e * width..(e + 1) * width], outputs);
+            critic.value(head, seen, &frame.judgement, &mut CriticScratch::default())
+        });
         match &mut frame.action {
             Some(own) => own.copy_from(self.actions.get(e)),
             own => *own = Some(self.actions.get(e).to_owned()),

@@ -97,7 +97,8 @@ impl Session<'_> {
         (self.books, self.sampler) = (books, sampler);
         // The state keeps no critic of the best weights: it is in their file, unless that is newer than the state.
         let best = Policy::load(&self.run.best_weights()).ok();
-        let kept = best.filter(|best| self.books.best.as_ref().is_some_and(|kept| kept.parameters == best.parameters()));
+        let kept =
+            best.filter(|best| self.books.best.as_ref().is_some_and(|kept| kept.parameters == best.parameters()));
         self.best_critic = kept.and_then(|best| best.critic().cloned());
         // What was found before is not told again.
         for row in MetricsLog::read(&self.run.metrics()).unwrap_or_default() {

@@ -10,7 +10,7 @@ mod watched;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cartwheel_agents::nn::Placement;
 use cartwheel_agents::{Acting, Critic, Data, Exploration, Policy, PolicyError, ReplayUse};
@@ -78,6 +78,8 @@ pub(crate) struct Session<'a> {
     policy: Policy,
     /// What was learnt beside the best weights.
     best_critic: Option<Critic>,
+    /// When value functions were last left for viewers.
+    critic_left: Option<Instant>,
     evaluator: Evaluator,
     exploration: Exploration,
     /// States of the environments to go on from.
@@ -147,6 +149,7 @@ impl<'a> Session<'a> {
             )?,
             exploration: algorithm.exploration(settings.train.total_timesteps),
             best_critic: None,
+            critic_left: None,
             learning,
             sampler: Generator::from_entropy(&[seed, stream::SAMPLING]),
             weights: Arc::default(),

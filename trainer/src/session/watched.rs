@@ -1,9 +1,14 @@
 //! What a run's learner does for viewers.
 
+use std::time::{Duration, Instant};
+
 use super::Session;
 use crate::events::{Event, Progress};
 use crate::replay::Replay;
 use crate::watch::{Facts, Intervention, Phase, Server};
+
+/// Between copies of the value functions for frames.
+const CRITIC_EVERY: Duration = Duration::from_millis(100);
 
 impl Session<'_> {
     /// Lets viewers in for as long as what this answers lives. Training needs none: where that is not possible, the run
@@ -71,8 +76,21 @@ impl Session<'_> {
             Phase { replay: self.learning.replay().map_or(0, Replay::transitions), policy_lag, queue },
         );
         self.writer.hurry(self.watch.attended());
+        self.leave_critic();
         if let Some(now) = self.watch.intervention() {
             self.note(now);
+        }
+    }
+
+    /// Leaves a copy of the value functions for frames now and then while somebody watches: they may be large.
+    fn leave_critic(&mut self) {
+        let attended = self.watch.attended();
+        let due = self.critic_left.is_none_or(|left| left.elapsed() >= CRITIC_EVERY);
+        if attended && due {
+            self.watch.leave_critic(self.learning.learner().critic());
+            self.critic_left = Some(Instant::now());
+        } else if !attended && self.critic_left.take().is_some() {
+            self.watch.leave_critic(None);
         }
     }
 

@@ -45,6 +45,7 @@ pub(crate) use shelf::Shelf;
 pub(crate) use slot::Wanted;
 
 use crate::actor::Weights;
+use cartwheel_agents::Critic;
 use gate::Gate;
 use holds::{Held, Holds};
 use offer::{GradientNorms, Offer};
@@ -69,6 +70,8 @@ struct Hub {
     holds: Mutex<Holds>,
     weights: Offer,
     gradients: GradientNorms,
+    /// The value functions that the learner last left for frames.
+    critic: Mutex<Option<Arc<Critic>>>,
     numbers: Numbers,
     viewers: AtomicUsize,
     refreshing: Mutex<()>,
@@ -210,6 +213,11 @@ impl Watch {
         self.refresh();
     }
 
+    /// The learner's side: leaves its value functions for frames.
+    pub(crate) fn leave_critic(&self, critic: Option<Critic>) {
+        *self.hub.critic.lock().unwrap_or_else(PoisonError::into_inner) = critic.map(Arc::new);
+    }
+
     /// Works out whether anybody watches. One at a time, so that what was found last is what is stored last.
     fn refresh(&self) {
         let _alone = self.hub.refreshing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -306,6 +314,11 @@ impl Seat {
         if self.slot.first_env == 0 {
             self.watch.hub.weights.offer(weights);
         }
+    }
+
+    /// The value functions that the learner last left for frames.
+    pub(crate) fn critic(&self) -> Option<Arc<Critic>> {
+        self.watch.hub.critic.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The actor failed: nobody waits for it.

@@ -276,6 +276,8 @@ pub struct EnvFrame {
     pub reward: f32,
     /// What the policy makes of each action.
     pub judgement: Judgement,
+    /// What the state is worth to the critic of a policy that has one, of the inspected environment.
+    pub value: Option<f32>,
     /// The chosen action.
     pub action: Option<OwnedAction>,
     /// Who chose it.

@@ -57,8 +57,8 @@ impl App {
         let size = ui.available_size();
         let names = if size.x < NARROW { ["narrow left", "narrow right"] } else { ["left", "right"] };
         let [left, right] = [(0.17 * size.x).clamp(150.0, 230.0), (0.27 * size.x).clamp(332.0, 352.0)];
-        let share = if size.y < LOW { 0.28 } else { 0.36 };
-        let [bottom, under] = [(share * size.y).clamp(130.0, 400.0), (0.19 * size.y).clamp(UNDER, 220.0)];
+        let share = if size.y < LOW { 0.32 } else { 0.36 };
+        let [bottom, under] = [(share * size.y).clamp(150.0, 400.0), (0.19 * size.y).clamp(UNDER, 220.0)];
         let [with_left, with_right] = self.habits.shown(size.x);
         let most = [size.x - MIDDLE[0] - if with_left { left } else { 0.0 }, size.y - BARS - MIDDLE[1] - UNDER];
         Side::top("toolbar").show(ui, |ui| self.toolbar(ui));

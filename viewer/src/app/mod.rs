@@ -30,6 +30,8 @@ use habits::{Habits, Kept};
 
 /// How long updates are taken in before a picture is due again: the rest waits for the next.
 const INTAKE: Duration = Duration::from_millis(5);
+/// Messages of a live run that are taken in before a picture, however long that takes: small ones.
+const PRESENT: usize = 512;
 /// Between pictures while something moves; a software renderer would be busy with nothing else.
 const FRAME: Duration = Duration::from_micros(16_667);
 const SOFTWARE_FRAME: Duration = Duration::from_millis(50);
@@ -151,6 +153,12 @@ impl App {
                 break;
             }
             waiting.into_iter().for_each(|update| self.take_in(update));
+        }
+        // Where a machine has no time for this, it passes all the same: what is of the present is taken in whole, or the
+        // window would show what was.
+        let sources = self.updates.clone();
+        for update in sources.iter().skip(1).flat_map(|source| source.try_iter().take(PRESENT)) {
+            self.take_in(update);
         }
         self.keys(ctx);
         for command in std::mem::take(&mut self.commands) {

@@ -169,14 +169,7 @@ impl ReplayBuffer {
         }
     }
 
-    fn transitions(
-        &self,
-        ui: &mut Ui,
-        live: &Live,
-        spaces: &Spaces,
-        context: Context<'_>,
-        commands: &mut Commands,
-    ) {
+    fn transitions(&self, ui: &mut Ui, live: &Live, spaces: &Spaces, context: Context<'_>, commands: &mut Commands) {
         if self.cell.is_none() {
             ui.weak(text::CLICK_A_CELL);
             return;
@@ -295,7 +288,7 @@ fn color_name(color: ReplayColor) -> &'static str {
 mod tests {
     use super::*;
     use crate::model::{Model, Update};
-    use crate::panels::testing::{live, opened, stage};
+    use crate::panels::testing::{live, opened, settings, stage};
     use crate::state::State;
     use cartwheel_trainer::run::EpisodeEntry;
     use cartwheel_trainer::watch::Reply;
@@ -334,10 +327,12 @@ mod tests {
         });
         let cell = asked.expect("a question for transitions");
         assert!(cell.0.abs_diff(middle.0) <= 1 && cell.1.abs_diff(middle.1) <= 1, "{cell:?}");
+        // All environments step together.
+        let envs = settings("CartPole-v1").env.n_envs as u64;
         let transition = Transition {
             env: 2,
             age: 77,
-            step: 1234,
+            step: 1200 + 4 * envs,
             observation: Observation::F32(vec![0.0; 4]),
             action: 1.into(),
             reward: 1.0,
@@ -352,7 +347,7 @@ mod tests {
         harness.get_by_label(text::STILL_RUNNING);
         let entry = |env, start_step| EpisodeEntry { offset: 0, env, length: 9, return_: 9.0, start_step };
         let before = harness.state().model.runs[0].episodes.len();
-        let entries = vec![entry(2, 1200), entry(1, 1230), entry(2, 1230)];
+        let entries = vec![entry(2, 1200 - 9 * envs), entry(1, 1200), entry(2, 1200)];
         harness.state_mut().model.apply(Update::Episodes(0, entries));
         harness.run();
         let place = format!("{} · 4", before + 2);

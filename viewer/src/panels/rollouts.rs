@@ -91,7 +91,8 @@ impl Rollouts {
             if let Some(headline) = run.and_then(|run| context.model.runs.get(run)).and_then(Run::headline) {
                 ui.label(headline);
             }
-            let button = Button::new(RichText::new(text::SHOW_LAST_EPISODE).strong()).fill(ui.visuals().selection.bg_fill);
+            let button =
+                Button::new(RichText::new(text::SHOW_LAST_EPISODE).strong()).fill(ui.visuals().selection.bg_fill);
             if recorded && ui.add(button).clicked() {
                 commands.push(Command::Do(Action::PreviousEpisode));
             }

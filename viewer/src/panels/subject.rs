@@ -26,6 +26,8 @@ pub(super) struct Subject<'a> {
     pub(super) scene: &'a Scene,
     /// What is seen, where that is known.
     pub(super) observation: Option<&'a Observation>,
+    /// What it is worth to the critic of a policy without values of actions.
+    pub(super) value: Option<f32>,
     /// What the policy makes of it, and what was done.
     pub(super) verdict: Verdict<'a>,
 }
@@ -58,6 +60,7 @@ impl<'a> Subject<'a> {
             return_: moment.return_,
             scene: &moment.scene,
             observation: Some(&moment.observation),
+            value: moment.value.filter(|_| moment.judgement.values().is_none()),
             verdict: Verdict::new(&moment.judgement, moment.action.as_ref(), moment.chosen_by, first),
         }
     }
@@ -73,6 +76,7 @@ impl<'a> Subject<'a> {
             return_: frame.return_,
             scene: &frame.scene,
             observation: frame.observation.as_ref(),
+            value: frame.value,
             verdict: Verdict::new(&frame.judgement, frame.action.as_ref(), frame.chosen_by, first),
         }
     }

@@ -90,6 +90,7 @@ pub(super) fn frame(id: &str, number: u32) -> EnvFrame {
         return_: 45.0,
         reward: 1.0,
         judgement: Judgement::QValues(vec![10.0, 20.0]),
+        value: None,
         action: Some(OwnedAction::Discrete(0)),
         chosen_by: ChosenBy::Exploration,
         observation: Some(observation),

@@ -63,7 +63,17 @@ mod tests {
         let mut follow = |episode, step, value: f32| {
             let observation = Observation::F32(vec![value, -value]);
             let observation = Some(&observation);
-            trail.follow(&Subject { run: 0, env: 1, episode, step, return_: 0.0, scene: &scene, observation, verdict });
+            trail.follow(&Subject {
+                run: 0,
+                env: 1,
+                episode,
+                step,
+                return_: 0.0,
+                value: None,
+                scene: &scene,
+                observation,
+                verdict,
+            });
             trail.over([0, 1]).collect::<Vec<_>>()
         };
         follow(4, 0, 1.0);

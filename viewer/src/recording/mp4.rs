@@ -72,8 +72,7 @@ impl<W: Write + Seek> Mp4Writer<W> {
             words(&UPRIGHT),
             words(&[0, 0, 0, 0, 0, 0, 2]),
         ];
-        let track =
-            [words(&[7, 0, 0, 1, 0, count, 0, 0, 0, 0]), words(&UPRIGHT), words(&[width, height])];
+        let track = [words(&[7, 0, 0, 1, 0, count, 0, 0, 0, 0]), words(&UPRIGHT), words(&[width, height])];
         // The language is not told ("und").
         let media = words(&[0, 0, 0, self.fps, count, 0x55c4_0000]);
         let handler = [&words(&[0, 0])[..], b"vide", &[0; 12], b"video\0"].concat();

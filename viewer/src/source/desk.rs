@@ -10,7 +10,7 @@ use super::live::{self, Message};
 use super::studio::Studio;
 use crate::model::Update;
 
-/// Messages of a live run that may wait for the window; past this they wait in its connection, and are dropped there.
+/// Messages of a live run that may wait for the window; past this the oldest give way.
 const QUEUE: usize = 256;
 
 /// Starts all sources. They do what comes from `orders` until the last sender is dropped, or it says [`Order::End`], and

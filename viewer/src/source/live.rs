@@ -1,10 +1,11 @@
 //! The thread that is attached to the live run that is looked at.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cartwheel_trainer::watch::{Connection, Reply, Request, WatchError};
-use crossbeam::channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 
 use crate::model::{RunId, Update};
 
@@ -12,6 +13,10 @@ use crate::model::{RunId, Update};
 const LOOK: Duration = Duration::from_millis(200);
 /// How long it listens to the run before it looks for requests.
 const LISTEN: Duration = Duration::from_millis(4);
+
+/// Pictures of the present that may wait for the window beside those in its queue: the oldest of more give way, so that a
+/// window that is slow shows less, not later.
+const WAITING: usize = 64;
 
 /// What the thread is told.
 #[derive(Debug)]
@@ -25,14 +30,19 @@ pub(super) enum Message {
 /// The thread. It ends when nobody is left to tell it anything, or to listen.
 pub(super) fn stay_attached(inbox: &Receiver<Message>, updates: &Sender<Update>) {
     let mut target: Option<Target> = None;
+    let mut waiting = Waiting::default();
     loop {
-        let wait =
-            if target.as_ref().is_some_and(|target| target.connection.is_some()) { Duration::ZERO } else { LOOK };
+        let attached = target.as_ref().is_some_and(|target| target.connection.is_some());
+        let wait = match waiting.0.is_empty() {
+            _ if attached => Duration::ZERO,
+            true => LOOK,
+            false => LISTEN,
+        };
         match inbox.recv_timeout(wait) {
             Ok(Message::Attach(run, folder)) if target.as_ref().is_some_and(|target| target.is(run, &folder)) => {}
             Ok(Message::Attach(run, folder)) => {
                 if target.as_ref().is_some_and(|old| old.connection.is_some()) {
-                    let _ = updates.send(Update::Detached(String::new()));
+                    waiting.push(Update::Detached(String::new()));
                 }
                 target = Some(Target { run, folder, connection: None, told: String::new() });
             }
@@ -44,12 +54,45 @@ pub(super) fn stay_attached(inbox: &Receiver<Message>, updates: &Sender<Update>)
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
-        let Some(target) = &mut target else { continue };
-        for update in target.listen() {
-            if updates.send(update).is_err() {
-                return;
+        if let Some(target) = &mut target {
+            target.listen().into_iter().for_each(|update| waiting.push(update));
+        }
+        if !waiting.hand_over(updates) {
+            return;
+        }
+    }
+}
+
+/// What the window has no room for yet.
+#[derive(Default)]
+struct Waiting(VecDeque<Update>);
+
+impl Waiting {
+    /// Adds one at the end; in the place of the oldest picture if there are too many.
+    fn push(&mut self, update: Update) {
+        self.0.push_back(update);
+        let is_picture =
+            |update: &Update| matches!(update, Update::Reply(Reply::Frames(_) | Reply::Lanes(_) | Reply::Status(_)));
+        if self.0.len() > WAITING
+            && let Some(oldest) = self.0.iter().position(is_picture)
+        {
+            self.0.remove(oldest);
+        }
+    }
+
+    /// Hands over what there is room for; false if nobody listens any more.
+    fn hand_over(&mut self, updates: &Sender<Update>) -> bool {
+        while let Some(update) = self.0.pop_front() {
+            match updates.try_send(update) {
+                Ok(()) => {}
+                Err(TrySendError::Full(update)) => {
+                    self.0.push_front(update);
+                    return true;
+                }
+                Err(TrySendError::Disconnected(_)) => return false,
             }
         }
+        true
     }
 }
 
@@ -105,5 +148,38 @@ impl Target {
     fn detach(&mut self, reason: String) -> Vec<Update> {
         self.connection = None;
         vec![Update::Detached(reason)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cartwheel_trainer::watch::Status;
+    use crossbeam::channel::bounded;
+
+    #[test]
+    fn a_slow_window_is_shown_less_and_not_later() {
+        let (sender, updates) = bounded(2);
+        let mut waiting = Waiting::default();
+        let status = |step| Update::Reply(Reply::Status(Status { step, ..Status::default() }));
+        waiting.push(Update::Detached("kept".into()));
+        for step in 0..1000 {
+            waiting.push(status(step));
+            assert!(waiting.hand_over(&sender));
+        }
+        assert_eq!(waiting.0.len(), WAITING);
+        let mut steps = Vec::new();
+        let mut words = 0;
+        while !waiting.0.is_empty() || !updates.is_empty() {
+            match updates.try_recv() {
+                Ok(Update::Reply(Reply::Status(status))) => steps.push(status.step),
+                other => words += usize::from(other.is_ok()),
+            }
+            waiting.hand_over(&sender);
+        }
+        assert_eq!((words, steps[0], steps[1], steps.last()), (1, 0, 1000 - WAITING as u64, Some(&999)));
+        drop(updates);
+        waiting.push(status(0));
+        assert!(!waiting.hand_over(&sender), "nobody listens");
     }
 }

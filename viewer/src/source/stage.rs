@@ -110,7 +110,8 @@ impl Stage {
         if let Some(here) = moments.last_mut() {
             here.action = Some(action.clone());
             here.chosen_by = self.chosen_by(&here.judgement, action);
-            let value = if here.judgement.values().is_some() { self.value_of(&here.judgement, action) } else { here.value };
+            let value =
+                if here.judgement.values().is_some() { self.value_of(&here.judgement, action) } else { here.value };
             here.td_error = value.zip(next.value).map(|(value, after)| {
                 let future = if stepped.terminated { 0.0 } else { after };
                 stepped.learnt + self.gamma * future - value

@@ -96,7 +96,8 @@ impl Curves {
         }
         let selected = context.state.run;
         self.task.take_if(|(of, task)| *of != selected || !tasks.contains(task));
-        let own = selected.and_then(|run| compare::task(context.model.runs.get(run)?)).filter(|own| tasks.contains(own));
+        let own =
+            selected.and_then(|run| compare::task(context.model.runs.get(run)?)).filter(|own| tasks.contains(own));
         let asked = self.task.as_ref().map(|(_, task)| task.clone());
         let plotted = asked.or(own).or(tasks.first().cloned())?;
         ui.horizontal_wrapped(|ui| {

@@ -136,7 +136,10 @@ fn curves_of_a_fit_are_not_those_of_an_environment() {
     let mut model = model();
     for (run, name, model_name) in [(1, "digits-1", "mlp"), (2, "digits-2", "mlp"), (3, "digits-3", "cnn")] {
         model.apply(Update::Opened(format!("runs/{name}").into()));
-        model.apply(Update::Fit(run, vec![("fit.model".into(), model_name.into()), ("data.dir".into(), "digits".into())]));
+        model.apply(Update::Fit(
+            run,
+            vec![("fit.model".into(), model_name.into()), ("data.dir".into(), "digits".into())],
+        ));
         let manifest = cartwheel_trainer::run::Manifest::start("digits", model_name, 1, "none");
         model.apply(Update::Manifest(run, Box::new(manifest)));
         fill(&mut model, run);

@@ -36,6 +36,7 @@ pub(super) fn live(
     ui.horizontal(|ui| {
         ui.label(cell.words());
         ui.weak(text::own_episode(subject.episode));
+        worth(ui, subject);
         chooser(ui, subject.verdict.chosen_by, text::EXPLORES);
     });
     let (place, legend) = picture_place(ui, subject);
@@ -60,6 +61,7 @@ pub(super) fn film(ui: &mut Ui, film: &Film, subject: Subject<'_>, spaces: Optio
         if !film.judge.is_empty() {
             ui.weak(format!("{} {}", text::JUDGED_BY, film.judge));
         }
+        worth(ui, subject);
         chooser(ui, subject.verdict.chosen_by, text::NOT_THE_BEST);
     });
     let (place, legend) = picture_place(ui, subject);
@@ -93,6 +95,13 @@ fn picture_place(ui: &Ui, subject: Subject<'_>) -> (Rect, bool) {
     let legend = if judged { legend::height(place.height() - ACTIONS) } else { 0.0 };
     place.max.y = (place.max.y - ACTIONS - legend).max(place.min.y);
     (place, legend > 0.0)
+}
+
+/// What the state is worth, where no values of actions say it.
+fn worth(ui: &mut Ui, subject: Subject<'_>) {
+    if let Some(value) = subject.value {
+        ui.label(format!("{} {}", text::VALUE, short(value.into()))).on_hover_text(text::VALUE_HINT);
+    }
 }
 
 /// Who chose the action, where it was not the policy for the best. Of an episode that is shown again is known only that

@@ -63,7 +63,7 @@ impl Track {
         let each = |number: &dyn Fn(&EnvFrame) -> Option<f32>| frames.iter().map(|frame| number(frame)).collect();
         Self::new(
             [
-                each(&|frame| best(&frame.judgement)),
+                each(&value),
                 each(&|frame| (frame.episode_step > 0).then_some(frame.reward)),
                 each(&|frame| frame.action.as_ref().and_then(number)),
                 (0..frames.len()).map(|i| td_error(frames[i], frames.get(i + 1)?, returns?, first_action)).collect(),
@@ -87,14 +87,23 @@ impl Track {
 }
 
 /// The one-step TD error of what was done in a frame, r + γ max Q(s', ·) − Q(s, a), if the next frame is the step after it
-/// (others may not have been sent) and the policy has values.
+/// (others may not have been sent) and the policy has values; by a critic, r + γ V(s') − V(s).
 fn td_error(frame: &EnvFrame, next: &EnvFrame, returns: Returns, first_action: i32) -> Option<f32> {
     let follows = next.episode == frame.episode && next.episode_step == frame.episode_step + 1;
-    let Some(OwnedAction::Discrete(action)) = frame.action else { return None };
-    let taken = usize::try_from(action.checked_sub(first_action)?).ok()?;
-    let value = frame.judgement.values()?.get(taken)?;
-    let future = best(&next.judgement).filter(|_| follows)?;
-    Some(returns.reward_scale * next.reward + returns.gamma * future - value)
+    let own = match (frame.judgement.values(), &frame.action) {
+        (Some(values), Some(OwnedAction::Discrete(action))) => {
+            *values.get(usize::try_from(action.checked_sub(first_action)?).ok()?)?
+        }
+        (Some(_), _) => return None,
+        (None, _) => frame.value?,
+    };
+    let future = value(next).filter(|_| follows)?;
+    Some(returns.reward_scale * next.reward + returns.gamma * future - own)
+}
+
+/// What a state is worth: the value of the best action, or what the critic says.
+fn value(frame: &EnvFrame) -> Option<f32> {
+    best(&frame.judgement).or(frame.value)
 }
 
 /// An action as a height. Of several numbers, the first.
@@ -192,6 +201,12 @@ mod tests {
         assert_eq!(track.strips[0].values, [Some(0.5), Some(1.0), Some(3.0), Some(4.0)]);
         assert_eq!(track.strips[3].values, [Some(0.2 + 0.5 * 1.0 - 0.5), None, None, None]);
         assert_eq!(Track::of_frames(&seen, None, 0).strips.len(), 3, "how rewards count is not known");
+
+        let judged = |step, value| EnvFrame { judgement: Judgement::Probabilities(vec![0.5; 2]), value, ..frame(step) };
+        let frames = [judged(0, Some(4.0)), judged(1, Some(6.0)), judged(2, None)];
+        let track = Track::of_frames(&frames.iter().collect::<Vec<_>>(), Some(returns), 0);
+        assert_eq!(track.strips[0].values, [Some(4.0), Some(6.0), None], "what the critic says");
+        assert_eq!(track.strips[3].values, [Some(0.2 + 0.5 * 6.0 - 4.0), None, None]);
     }
 
     #[test]
