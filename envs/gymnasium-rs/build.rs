@@ -1,0 +1,3 @@
+//! Cargo looks at build dependencies only where there is a build script: see Cargo.toml on why there are some.
+
+fn main() {}
