@@ -84,7 +84,7 @@ fn losses_and_gradients_are_those_of_transformers() {
         let (double, single) = (furthest::<f64>(kind), furthest::<f32>(kind));
         println!("{kind}: {double:e} off in f64, {single:e} in f32");
         assert!(double < 1e-9, "{kind}: {double:e} off in f64");
-        assert!(single < 1e-3, "{kind}: {single:e} off in f32");
+        assert!(single < 3e-4, "{kind}: {single:e} off in f32");
     }
 }
 
