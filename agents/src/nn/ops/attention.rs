@@ -1,5 +1,7 @@
 //! T5's attention.
 
+#![allow(clippy::too_many_arguments, reason = "a kernel's slices and sizes")]
+
 use std::sync::Arc;
 
 use dfdx::prelude::{Cpu, HasShape as _, PutTape as _, SplitTape as _, Tape, Tensor, TensorFromVec as _};

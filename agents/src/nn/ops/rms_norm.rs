@@ -1,5 +1,7 @@
 //! Root mean square layer normalization.
 
+#![allow(clippy::too_many_arguments, reason = "a kernel's slices and sizes")]
+
 use dfdx::prelude::{Cpu, HasShape as _, PutTape as _, SplitTape as _, Tape, TensorFromVec as _};
 
 use super::{Rows, take_gradient, values};
