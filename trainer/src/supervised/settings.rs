@@ -10,8 +10,8 @@ use super::config::{
     DataConfig, EpsConvention, FitConfig, FitRunConfig, LrSchedule, MlpConfig, ModelName, Monitor, OptimizerName,
     T5FitConfig,
 };
-use super::vision::MixConfig;
 use super::recommendation::{RatingsConfig, RecommenderConfig};
+use super::vision::MixConfig;
 use crate::TrainError;
 use crate::data::image::{AugmentConfig, FillMode, ImagesConfig, Pipeline, Resizing, Shift, Statistics};
 
@@ -156,7 +156,16 @@ impl FitSettings {
 
     /// The settings of all models as a Markdown reference, for docs/supervised.md.
     pub fn reference(&self) -> String {
-        config::render_reference(&[&self.fit, &self.data, &self.mlp, &self.t5, &self.mix, &self.ratings, &self.recommender, &self.run])
+        config::render_reference(&[
+            &self.fit,
+            &self.data,
+            &self.mlp,
+            &self.t5,
+            &self.mix,
+            &self.ratings,
+            &self.recommender,
+            &self.run,
+        ])
     }
 
     /// Refuses values out of their range, and those that do not go together.
