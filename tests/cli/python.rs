@@ -109,6 +109,7 @@ fn masks_of_info_keep_actions_valid() {
     let refused = folder.with_python(&line("py:CartPole-v1", "")).wait();
     assert_ne!(refused.code, 0);
     assert!(refused.stderr.contains("finds no action mask"), "{}", refused.stderr);
-    let refused = folder.with_python("train py:Pendulum-v1 --wrapper ActionMaskObservation --algo sac --steps 200").wait();
+    let refused =
+        folder.with_python("train py:Pendulum-v1 --wrapper ActionMaskObservation --algo sac --steps 200").wait();
     assert!(refused.code != 0 && refused.stderr.contains("not Discrete"), "{}", refused.stderr);
 }
