@@ -209,11 +209,15 @@ fn the_window_is_as_it_was_left() {
     let harness = session();
     assert!(!there(&harness, "Inspector"), "the right side is still hidden");
     assert_eq!((harness.ctx.theme(), top(&harness)), (theme, before));
-    // As if the curves had been dragged to this height.
-    let text = std::fs::read_to_string(&file).unwrap().replace("\"sizes\": {}", "\"sizes\": {\"bottom\": 222.0}");
-    std::fs::write(&file, text).unwrap();
-    let lower = top(&session()) - before;
-    assert!((lower - (0.36 * 800.0 - 222.0)).abs() < 3.0, "{lower}");
+    // As if the curves had been dragged to a height.
+    let written = std::fs::read_to_string(&file).unwrap();
+    let dragged_to = |height: &str| {
+        let text = written.replace("\"sizes\": {}", &format!("\"sizes\": {{\"bottom\": {height}}}"));
+        assert_ne!(text, written);
+        std::fs::write(&file, text).unwrap();
+        top(&session())
+    };
+    assert_eq!(dragged_to("222.0") - dragged_to("252.0"), 30.0);
 }
 
 #[test]
