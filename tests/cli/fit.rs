@@ -245,7 +245,7 @@ fn a_model_is_summed_up_without_files() {
         let value = of(name);
         assert_eq!((&value["parameters"], &value["bytes"]), (&parameters.into(), &(4 * parameters).into()), "{name}");
     }
-    let [short, long] = ["t5-small --sequence-length 32", "t5-small --sequence-length 64"].map(|line| of(line));
+    let [short, long] = ["t5-small --sequence-length 32", "t5-small --sequence-length 64"].map(of);
     let flops = |value: &Value| value["flops"].as_u64().unwrap();
     assert!(flops(&long) > 2 * flops(&short) && flops(&long) < 3 * flops(&short));
     assert!(long["training_bytes"].as_u64() > short["training_bytes"].as_u64());

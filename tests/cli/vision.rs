@@ -122,7 +122,7 @@ fn a_stopped_run_goes_on_bit_for_bit_whatever_the_threads() {
     for file in ["checkpoints/latest.safetensors", "checkpoints/best.safetensors"] {
         let (a, b) = (run.bytes(file), whole.bytes(file));
         let (a, b) = (SafeTensors::deserialize(&a).unwrap(), SafeTensors::deserialize(&b).unwrap());
-        assert!(a.names().iter().any(|name| *name == "layer3.0.bn2.running_var"));
+        assert!(a.names().contains(&"layer3.0.bn2.running_var"));
         for (name, tensor) in a.tensors() {
             assert!(tensor.data() == b.tensor(&name).unwrap().data(), "{file}: {name} differs");
         }

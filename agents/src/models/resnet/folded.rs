@@ -10,7 +10,13 @@ use dfdx::prelude::NoneTape;
 #[derive(Clone, Debug)]
 pub(super) struct Folded<E: Real> {
     stem: FoldedConv<E>,
-    blocks: Vec<(Vec<FoldedConv<E>>, Option<FoldedConv<E>>)>,
+    blocks: Vec<FoldedBlock<E>>,
+}
+
+#[derive(Clone, Debug)]
+struct FoldedBlock<E: Real> {
+    units: Vec<FoldedConv<E>>,
+    shortcut: Option<FoldedConv<E>>,
 }
 
 impl<E: Real> ResNet<E> {
@@ -28,9 +34,9 @@ impl<E: Real> ResNet<E> {
                 .layout
                 .blocks
                 .iter()
-                .map(|block| {
-                    let units = block.units.iter().map(|unit| self.fold(unit)).collect();
-                    (units, block.shortcut.as_ref().map(|unit| self.fold(unit)))
+                .map(|block| FoldedBlock {
+                    units: block.units.iter().map(|unit| self.fold(unit)).collect(),
+                    shortcut: block.shortcut.as_ref().map(|unit| self.fold(unit)),
                 })
                 .collect(),
         });
@@ -38,7 +44,7 @@ impl<E: Real> ResNet<E> {
         if self.config.stem == Stem::ImageNet {
             y = ops::max_pool(&y, &mut NoneTape);
         }
-        for (units, shortcut) in &folded.blocks {
+        for FoldedBlock { units, shortcut } in &folded.blocks {
             let [first, inner @ .., last] = units.as_slice() else { continue };
             let mut inside = first.forward(&y, None, true);
             let beside = match shortcut {

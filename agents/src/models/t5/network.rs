@@ -337,7 +337,7 @@ impl<E: Real> T5Network<E> {
         stack: &StackIds,
         mut x: Rows<E, T>,
         lengths: &[usize],
-        read: Option<(Tensor<(usize, usize), E, Cpu>, &[usize])>,
+        read: Option<(Rows<E, NoneTape>, &[usize])>,
         noise: &mut Option<Noise>,
         look: Look<'_, E, T>,
     ) -> Result<Rows<E, T>, DeviceError> {

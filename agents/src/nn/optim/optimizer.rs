@@ -143,7 +143,7 @@ impl<E: Real> Solver<E> {
         let t = self.state.steps as f64;
         let width = g.len() / shape.first().copied().unwrap_or(1).max(1);
         let spans = rows.map_or_else(
-            || vec![0..g.len()],
+            || std::iter::once(0..g.len()).collect::<Vec<_>>(),
             |rows| rows.iter().map(|row| *row as usize * width..(*row as usize + 1) * width).collect(),
         );
         match self.rule {

@@ -43,14 +43,11 @@ impl Places {
             place.ok_or_else(|| {
                 let wanted = named.as_deref().unwrap_or(usual[0]);
                 let near = nearest(wanted, header.iter().map(String::as_str));
-                RatingsError::Column {
-                    file: file.into(),
-                    wanted: wanted.into(),
-                    role,
-                    nearest: near.map_or(String::new(), |near| format!(" (nearest: {near:?})")),
-                    found: header.iter().map(|column| format!("{column:?}")).collect::<Vec<_>>().join(", "),
-                    key,
-                }
+                let near = near.map_or(String::new(), |near| format!(" (nearest: {near:?})"));
+                let there = header.iter().map(|column| format!("{column:?}")).collect::<Vec<_>>().join(", ");
+                let problem =
+                    format!("has no column {wanted:?} for {role}{near}: it has {there}; name it by ratings.{key}");
+                RatingsError::Column { file: file.into(), problem }
             })
         };
         // A file may well have neither ratings nor times; one whose name was given must be there.

@@ -27,20 +27,12 @@ pub enum RatingsError {
         source: std::io::Error,
     },
     /// A column that was asked for is not there.
-    #[error("{} has no column {wanted:?} for {role}{nearest}: it has {found}; name it by ratings.{key}", file.display())]
+    #[error("{} {problem}", file.display())]
     Column {
         /// The file.
         file: PathBuf,
-        /// What was looked for.
-        wanted: String,
-        /// What it is for.
-        role: &'static str,
-        /// ` (nearest: "...")`, or nothing.
-        nearest: String,
-        /// The columns that are there.
-        found: String,
-        /// The setting's key.
-        key: &'static str,
+        /// Which column, what is there instead, and how to name another.
+        problem: String,
     },
     /// A row that cannot be.
     #[error("{}, line {line}: {problem}", file.display())]

@@ -150,7 +150,7 @@ impl RecommendationTask {
     }
 
     /// Shows each held-out row of a part with the scores of its item and of [`OTHERS`] others, and those others.
-    fn look(&self, part: Part, see: &mut dyn FnMut(&Interaction, &[f32], &[u32])) -> Result<(), DeviceError> {
+    fn look(&self, part: Part, mut see: impl FnMut(&Interaction, &[f32], &[u32])) -> Result<(), DeviceError> {
         let all: Vec<u32> = (0..self.model.shape().items as u32).collect();
         let (items, width) = (self.model.item_vectors(&all)?, self.model.width());
         let mut scores = Vec::with_capacity(OTHERS + 1);
@@ -275,7 +275,7 @@ impl Task for RecommendationTask {
 
     fn evaluate(&mut self, part: Part) -> Result<Tally, DeviceError> {
         let (mut tally, mut mean) = (Tally::default(), Mean::default());
-        self.look(part, &mut |row, scores, _| {
+        self.look(part, |row, scores, _| {
             let mut place = Place::default();
             scores[1..].iter().for_each(|other| place.count(scores[0], *other));
             mean.add(place);
@@ -289,7 +289,7 @@ impl Task for RecommendationTask {
         let (mut model, mut popularity) = (Mean::default(), Mean::default());
         let (mut users, mut loss, mut off) = (0_u64, 0.0, 0.0);
         let mean = f64::from(self.model.mean());
-        self.look(part, &mut |row, scores, others| {
+        self.look(part, |row, scores, others| {
             let (mut place, mut popular) = (Place::default(), Place::default());
             for (score, other) in scores[1..].iter().zip(others) {
                 place.count(scores[0], *score);

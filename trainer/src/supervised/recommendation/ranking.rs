@@ -1,5 +1,7 @@
 //! How far up what was held out stands: HR@10 and NDCG@10.
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 
 /// Places that count.
@@ -26,12 +28,12 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Counts `other` against `own`. A score that is no number never wins.
+    /// Counts `other` against `own`. Where either is no number, `own` has not won.
     pub(super) fn count(&mut self, own: f32, other: f32) {
-        if other == own {
-            self.same += 1;
-        } else if !(other < own) {
-            self.higher += 1;
+        match other.partial_cmp(&own) {
+            Some(Ordering::Less) => {}
+            Some(Ordering::Equal) => self.same += 1,
+            Some(Ordering::Greater) | None => self.higher += 1,
         }
     }
 

@@ -68,7 +68,7 @@ impl<E: Real> FoldedConv<E> {
         assert!(scale.len() == shape[0] && bias.len() == shape[0], "a scale and a bias an output");
         let mut weights = kernels::outputs_last(weight.values(), sizes);
         for row in weights.chunks_exact_mut(shape[0].max(1)) {
-            row.iter_mut().zip(scale).for_each(|(weight, scale)| *weight = *weight * *scale);
+            row.iter_mut().zip(scale).for_each(|(weight, scale)| *weight *= *scale);
         }
         Self { weights, bias, shape, window }
     }
