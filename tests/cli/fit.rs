@@ -7,7 +7,7 @@ use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 use serde_json::Value;
 
-use crate::support::{Folder, Run};
+use crate::support::Folder;
 
 const DIGITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/digits");
 
@@ -18,15 +18,6 @@ fn fit(rest: &str) -> String {
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
-}
-
-/// The rows of metrics without what clocks say.
-fn timeless(run: &Run) -> Vec<Value> {
-    let mut rows = run.timeless_rows();
-    for row in &mut rows {
-        row["metrics"].as_object_mut().unwrap().remove("time/samples_per_s");
-    }
-    rows
 }
 
 #[test]
@@ -99,22 +90,10 @@ fn an_interrupted_run_goes_on_bit_for_bit() {
     let settings = fit(
         "--epochs 60 --batch-size 8 --set fit.optimizer=sgd --set fit.momentum=0.9 --set fit.learning_rate=0.01 --set fit.ema_decay=0.99 --set fit.max_grad_norm=1 --set fit.lr_schedule=one_cycle --set fit.log_interval=7",
     );
-    let whole = folder.spawn(&format!("{settings} --set fit.threads=1 --name whole"));
-    let mut stopped = folder.spawn(&format!("{settings} --name stopped"));
-    let run = folder.run("stopped");
-    assert!(stopped.until(|| !run.states().is_empty()), "no checkpoint");
-    stopped.signal("INT");
-    let output = stopped.wait();
-    assert_eq!(output.code, 130, "{}", output.stderr);
-    assert!(output.stdout.contains("fit --resume"), "{}", output.stdout);
-    assert_eq!(whole.wait().code, 0);
-    let whole = folder.run("whole");
-    assert!(timeless(&run).len() < timeless(&whole).len(), "it was not stopped");
-    folder.ok("fit --resume runs/stopped");
+    let (whole, run) = folder.whole_and_resumed(&format!("{settings} --set fit.threads=1"), &settings);
     for file in ["checkpoints/latest.safetensors", "checkpoints/best.safetensors"] {
         assert!(run.bytes(file) == whole.bytes(file), "{file} differs");
     }
-    assert_eq!(timeless(&run), timeless(&whole));
     // A finished one is left as it is.
     let before = run.snapshot();
     let output = folder.ok("fit --resume runs/stopped");

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{Folder, Run};
+use crate::support::Folder;
 
 const SMALL: [&str; 20] = [
     "zero",
@@ -73,14 +73,6 @@ fn json(text: &str) -> Value {
 /// A model that is quick to train and learns little.
 const TINY: &str = "--set t5.d_model=16 --set t5.d_kv=8 --set t5.d_ff=32 --set t5.num_heads=2 --set t5.num_layers=1";
 
-fn timeless(run: &Run) -> Vec<Value> {
-    let mut rows = run.timeless_rows();
-    for row in &mut rows {
-        row["metrics"].as_object_mut().unwrap().remove("time/samples_per_s");
-    }
-    rows
-}
-
 #[test]
 fn numerals_are_learnt_and_translated() {
     let folder = Folder::new();
@@ -102,6 +94,7 @@ fn numerals_are_learnt_and_translated() {
     let of_epochs = rows.iter().filter(|row| row["metrics"].get("val/exact_match").is_some());
     assert_eq!(of_epochs.count(), 12);
     assert!(run.file("learning_curve.svg").is_file() && run.file("exact_match_curve.svg").is_file());
+    folder.refused("predict runs/numerals x.png", 2, &["is a T5", "cartwheel translate runs/numerals"]);
     let text = folder.ok("translate runs/numerals --file data/test.tsv --max-new-tokens 30").stdout;
     assert_eq!(text.lines().count(), 300);
     folder.write("numbers.txt", "3 0 4\n9 1 1 7\n");
@@ -118,23 +111,12 @@ fn a_stopped_fit_of_texts_goes_on_bit_for_bit() {
     let line = format!(
         "fit t5 --data data --epochs 40 --batch-size 8 {TINY} --set fit.optimizer=adafactor --set fit.ema_decay=0.9 --set fit.gradient_accumulation=2 --set fit.label_smoothing=0.1 --set fit.log_interval=7 --set t5.feed_forward_proj=gated-gelu --set t5.bleu_every=10"
     );
-    let whole = folder.spawn(&format!("{line} --set fit.threads=1 --name whole"));
-    let mut stopped = folder.spawn(&format!("{line} --name stopped"));
-    let run = folder.run("stopped");
-    assert!(stopped.until(|| !run.states().is_empty()), "no checkpoint");
-    stopped.signal("INT");
-    let output = stopped.wait();
-    assert_eq!(output.code, 130, "{}", output.stderr);
-    assert_eq!(whole.wait().code, 0);
-    let whole = folder.run("whole");
-    assert!(timeless(&run).len() < timeless(&whole).len(), "it was not stopped");
-    folder.ok("fit --resume runs/stopped");
+    let (whole, run) = folder.whole_and_resumed(&format!("{line} --set fit.threads=1"), &line);
     for file in
         ["checkpoints/latest.safetensors", "model/model.safetensors", "model/tokenizer.json", "model/config.json"]
     {
         assert!(run.bytes(file) == whole.bytes(file), "{file} differs");
     }
-    assert_eq!(timeless(&run), timeless(&whole));
     assert!(run.rows().iter().any(|row| row["metrics"].get("val/chrf").is_some()));
     assert!(run.bytes("model/model.safetensors") == run.best());
 }

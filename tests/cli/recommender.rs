@@ -88,17 +88,9 @@ fn users_are_recommended_what_they_have_not_seen() {
 fn an_interrupted_run_goes_on_bit_for_bit() {
     let folder = Folder::new();
     let settings = fit("--epochs 40 --batch-size 64 --set fit.log_interval=7");
-    let whole = folder.spawn(&format!("{settings} --set fit.threads=1 --name whole"));
-    let mut stopped = folder.spawn(&format!("{settings} --name stopped"));
-    let run = folder.run("stopped");
-    assert!(stopped.until(|| !run.states().is_empty()), "no checkpoint");
-    stopped.signal("INT");
-    let output = stopped.wait();
-    assert_eq!(output.code, 130, "{}", output.stderr);
-    assert_eq!(whole.wait().code, 0);
-    folder.ok("fit --resume runs/stopped");
+    let (whole, run) = folder.whole_and_resumed(&format!("{settings} --set fit.threads=1"), &settings);
     for file in ["checkpoints/latest.safetensors", "checkpoints/best.safetensors"] {
-        assert!(run.bytes(file) == folder.run("whole").bytes(file), "{file} differs");
+        assert!(run.bytes(file) == whole.bytes(file), "{file} differs");
     }
 }
 

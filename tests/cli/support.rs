@@ -110,6 +110,24 @@ impl Folder {
         self.limited(line, &format!("ulimit -v {kib}"))
     }
 
+    /// A fit from its beginning to its end by the first line, and one by the second that is stopped within and gone on with:
+    /// both, once it is sure that they logged the same.
+    pub(crate) fn whole_and_resumed(&self, whole: &str, stopped: &str) -> (Run, Run) {
+        let all = self.spawn(&format!("{whole} --name whole"));
+        let mut part = self.spawn(&format!("{stopped} --name stopped"));
+        let (whole, resumed) = (self.run("whole"), self.run("stopped"));
+        assert!(part.until(|| !resumed.states().is_empty()), "no checkpoint");
+        part.signal("INT");
+        let output = part.wait();
+        assert_eq!(output.code, 130, "{}", output.stderr);
+        assert!(output.stdout.contains("fit --resume"), "{}", output.stdout);
+        assert_eq!(all.wait().code, 0);
+        assert!(resumed.timeless_rows().len() < whole.timeless_rows().len(), "it was not stopped");
+        self.ok("fit --resume runs/stopped");
+        assert_eq!(resumed.timeless_rows(), whole.timeless_rows());
+        (whole, resumed)
+    }
+
     fn limited(&self, line: &str, limit: &str) -> Output {
         let script = format!("{limit}; exec \"$0\" \"$@\"");
         let command = ["-c", &script, env!("CARGO_BIN_EXE_cartwheel")];
@@ -266,7 +284,9 @@ impl Run {
         let mut rows = self.rows();
         for row in &mut rows {
             assert!(row.as_object_mut().unwrap().remove("wall_s").is_some());
-            row["metrics"].as_object_mut().unwrap().remove("time/fps");
+            let metrics = row["metrics"].as_object_mut().unwrap();
+            metrics.remove("time/fps");
+            metrics.remove("time/samples_per_s");
         }
         rows
     }

@@ -90,7 +90,7 @@ impl Experiment<'_> {
     /// The environment and the algorithm, or the data and the model: between others, settings are not compared.
     fn kind(&self) -> Option<(&str, &str)> {
         let of = |what, how| Some((self.get(what)?, self.get(how)?));
-        of("env.id", "train.algo").or_else(|| of("data.dir", "fit.model"))
+        of("env.id", "train.algo").or_else(|| of("data.dir", "fit.model")).or_else(|| of("ratings.path", "fit.model"))
     }
 
     fn group(&self, all: &[Self]) -> Group {

@@ -82,7 +82,9 @@ impl FirstPriorities {
                 Some(*next)
             })
             .collect();
-        let errors = (0..rows).map(|row| {
+        let mut td_errors = std::mem::take(&mut out.td_errors);
+        td_errors.clear();
+        td_errors.extend((0..rows).map(|row| {
             let (mut sum, mut discount, mut at) = (0.0, 1.0, row);
             let mut left = n_steps;
             let bootstrap = loop {
@@ -102,10 +104,8 @@ impl FirstPriorities {
                 }
             };
             (sum * reward_scale + discount * bootstrap - self.taken[row]).abs()
-        });
-        let errors: Vec<f32> = errors.collect();
-        out.td_errors.clear();
-        out.td_errors.extend_from_slice(&errors);
+        }));
+        out.td_errors = td_errors;
     }
 }
 

@@ -98,7 +98,7 @@ impl Classification {
             return Ok(Tally::default());
         }
         let key = [self.seed, epoch, indices[0] as u64];
-        let shares = mix(&self.mix, &mut batch, classes, self.header.size[1], key);
+        let shares = mix(&self.mix, &mut batch, classes, self.header.size, key);
         let targets = shares.as_deref().map_or(Targets::Classes(&batch.classes), Targets::Shares);
         let pass = self.model.learn(batch.x, gradients, targets, self.label_smoothing, divisor)?;
         let rows = pass.logits.chunks_exact(classes);
@@ -126,6 +126,13 @@ impl Task for Classification {
 
     fn parameters_mut(&mut self) -> &mut Parameters {
         self.model.parameters_mut()
+    }
+
+    fn notices(&self) -> Vec<String> {
+        let ignored = self.header.model != "mlp" && self.header.preprocessing.is_none();
+        let notice =
+            "images of MNIST's format are taken as they are: [images] and [augment] are for folders of pictures";
+        ignored.then(|| notice.to_owned()).into_iter().collect()
     }
 
     fn samples(&self, part: Part) -> usize {

@@ -73,7 +73,7 @@ impl Pictures {
         let holds = |name: &str| dir.join(name).is_file();
         let idx = holds("train-images-idx3-ubyte") || holds("train-images-idx3-ubyte.gz");
         // What the multilayer perceptron misses is told as such.
-        if idx || settings.fit.model == ModelName::Mlp || !dir.is_dir() { grey(settings) } else { colour(settings) }
+        if idx || settings.fit.model == ModelName::Mlp { grey(settings) } else { colour(settings) }
     }
 
     /// How many there are of a part.
@@ -190,22 +190,10 @@ fn grey(settings: &FitSettings) -> Result<(Pictures, About), TrainError> {
     let data = Mnist::read(Path::new(&settings.data.dir))?;
     let (classes, size) = (data.classes(), data.train.size);
     let (train, validation) = data.train.split(settings.data.validation_split);
-    enough(settings, train.len(), validation.len())?;
+    settings.check_split("samples", train.len(), validation.len())?;
     let labels = (0..classes).map(|class| class.to_string()).collect();
     let about = About { size, channels: 1, labels, preprocessing: None };
     Ok((Pictures::Grey([Some(train), Some(validation), data.test]), about))
-}
-
-fn enough(settings: &FitSettings, train: usize, validation: usize) -> Result<(), TrainError> {
-    if train > 0 && (settings.data.validation_split == 0.0 || validation > 0) {
-        return Ok(());
-    }
-    Err(TrainError::Unfit(format!(
-        "{} has {} samples, too few to keep data.validation_split = {} of them back: set it to 0, or give more",
-        settings.data.dir,
-        train + validation,
-        settings.data.validation_split
-    )))
 }
 
 fn colour(settings: &FitSettings) -> Result<(Pictures, About), TrainError> {
@@ -245,7 +233,7 @@ fn colour(settings: &FitSettings) -> Result<(Pictures, About), TrainError> {
             }
         }
     };
-    enough(settings, train.files.len(), validation.files.len())?;
+    settings.check_split("images", train.files.len(), validation.files.len())?;
     let statistics = statistics(settings, &train)?;
     let pipeline = Pipeline::new(images.clone(), settings.augment.clone(), statistics).map_err(TrainError::Unfit)?;
     let preprocessing = Preprocessing::new(&settings.images, &settings.augment, statistics);
@@ -285,12 +273,13 @@ fn statistics(settings: &FitSettings, train: &ImageFolder) -> Result<Option<Stat
     Ok(seen.values.finish(settings.augment.rescale.unwrap_or(1.0)))
 }
 
-/// Mixes a batch as settings say: the shares of classes that it comes to, or none if it is left as it is.
+/// Mixes a batch of pictures of `size` rows and columns as settings say: the shares of classes that it comes to, or none if it
+/// is left as it is.
 pub(super) fn mix(
     settings: &super::vision::MixConfig,
     batch: &mut Batch,
     classes: usize,
-    width: usize,
+    size: [usize; 2],
     key: [u64; 3],
 ) -> Option<Vec<f32>> {
     let samples = batch.classes.len();
@@ -302,9 +291,8 @@ pub(super) fn mix(
     let mut shares = one_hot(&labels, classes);
     let cuts = settings.mixup_alpha == 0.0 || (settings.cutmix_alpha > 0.0 && random.below(2) == 1);
     if cuts {
-        let height = batch.x.len() / (samples * width * crate::data::image::CHANNELS).max(1);
-        let part = CutMix::draw(settings.cutmix_alpha, width, height, &mut random);
-        cut_mix(&mut batch.x, &mut shares, samples, width, &part);
+        let part = CutMix::draw(settings.cutmix_alpha, size[1], size[0], &mut random);
+        cut_mix(&mut batch.x, &mut shares, samples, size, &part);
     } else {
         mix_up(&mut batch.x, &mut shares, samples, MixUp::draw(settings.mixup_alpha, &mut random));
     }

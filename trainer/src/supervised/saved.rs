@@ -12,6 +12,7 @@ use cartwheel_agents::nn::{WeightsError, WeightsHeader, read_header};
 use cartwheel_envs::Generator;
 use serde::{Deserialize, Serialize};
 
+use super::export::model_folder;
 use super::input;
 use super::pictures::LOOKED_AT;
 use crate::TrainError;
@@ -108,6 +109,10 @@ impl SavedModel {
     /// # Errors
     /// If it is no model that is known, or its tensors or labels are not what it says of itself.
     pub fn open(path: &Path, labels: Option<&Path>) -> Result<Self, TrainError> {
+        if path.is_dir() && model_folder(path).is_dir() {
+            let run = path.display();
+            return Err(TrainError::Unfit(format!("{run} is a T5: ask it by `cartwheel translate {run} TEXT`")));
+        }
         let file = if path.is_dir() { RunDir::open(path)?.best_weights() } else { path.to_owned() };
         let damaged = |reason: String| TrainError::Unfit(format!("{} {reason}", file.display()));
         let found = read_header(&file)?;

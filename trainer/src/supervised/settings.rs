@@ -204,6 +204,19 @@ impl FitSettings {
         Ok(())
     }
 
+    /// Refuses too few of `what` ("samples", say): none to learn from, or none kept back though some should be.
+    pub(super) fn check_split(&self, what: &str, train: usize, validation: usize) -> Result<(), TrainError> {
+        let split = self.data.validation_split;
+        if train > 0 && (split == 0.0 || validation > 0) {
+            return Ok(());
+        }
+        Err(TrainError::Unfit(format!(
+            "{} has {} {what}, too few to keep data.validation_split = {split} of them back: set it to 0, or give more",
+            self.data.dir,
+            train + validation,
+        )))
+    }
+
     /// The optimizer's rule and how it keeps weights small.
     pub(super) fn rule(&self) -> (Rule, Decay) {
         let fit = &self.fit;

@@ -76,14 +76,7 @@ impl Texts {
             Some(file) => samples(file)?,
             None => {
                 let kept = (train.len() as f64 * settings.data.validation_split) as usize;
-                if settings.data.validation_split > 0.0 && kept == 0 {
-                    return Err(TrainError::Unfit(format!(
-                        "{} has {} pairs, too few to keep data.validation_split = {} of them back: set it to 0, or give more",
-                        text.train.file.display(),
-                        train.len(),
-                        settings.data.validation_split
-                    )));
-                }
+                settings.check_split("pairs", train.len() - kept, kept)?;
                 train.split_off(train.len() - kept)
             }
         };

@@ -4,7 +4,7 @@
 use cartwheel_envs::Generator;
 use rand_distr::{Beta, Distribution as _};
 
-use super::{CHANNELS, Rectangle};
+use super::Rectangle;
 
 /// Shares of classes, samples × classes: 1 for a sample's own.
 pub fn one_hot(labels: &[usize], classes: usize) -> Vec<f32> {
@@ -75,17 +75,18 @@ impl CutMix {
 }
 
 /// Pastes a part of the sample before it into every sample of a batch: `inputs` are samples × rows × columns × channels
-/// with rows of `width` pixels, `shares` samples × classes.
-pub fn cut_mix(inputs: &mut [f32], shares: &mut [f32], samples: usize, width: usize, mix: &CutMix) {
+/// with `size` rows and columns, `shares` samples × classes.
+pub fn cut_mix(inputs: &mut [f32], shares: &mut [f32], samples: usize, [height, width]: [usize; 2], mix: &CutMix) {
     let length = inputs.len() / samples.max(1);
+    let channels = length / (height * width).max(1);
     let last = inputs[inputs.len() - length..].to_vec();
     let part = mix.part;
     for sample in (0..samples).rev() {
         let (before, from_here) = inputs.split_at_mut(sample * length);
         let previous = if sample == 0 { &last } else { &before[before.len() - length..] };
         for y in part.top..part.top + part.height {
-            let start = (y * width + part.left) * CHANNELS;
-            let values = start..start + part.width * CHANNELS;
+            let start = (y * width + part.left) * channels;
+            let values = start..start + part.width * channels;
             from_here[values.clone()].copy_from_slice(&previous[values]);
         }
     }

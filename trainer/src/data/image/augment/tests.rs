@@ -186,13 +186,23 @@ fn mixing_is_that_of_torchvision() {
             None => mix_up(&mut inputs, &mut shares, 4, MixUp { lambda: case.lambda }),
             Some([left, top, right, bottom]) => {
                 let part = Rectangle { left, top, width: right - left, height: bottom - top };
-                cut_mix(&mut inputs, &mut shares, 4, 7, &CutMix { part, lambda: case.lambda });
+                cut_mix(&mut inputs, &mut shares, 4, [5, 7], &CutMix { part, lambda: case.lambda });
             }
         }
         let (_, most) = off(&inputs, &floats(&case.inputs));
         assert!(most <= 6e-8, "off by {most}");
         assert_eq!(shares, case.shares);
     }
+}
+
+#[test]
+fn grey_pictures_are_pasted_in_their_place() {
+    let mut inputs: Vec<f32> = (0..12_u8).map(f32::from).collect();
+    let mut shares = one_hot(&[0, 1], 2);
+    let part = Rectangle { left: 1, top: 0, width: 2, height: 1 };
+    cut_mix(&mut inputs, &mut shares, 2, [2, 3], &CutMix { part, lambda: 0.75 });
+    assert_eq!(inputs, [0.0, 7.0, 8.0, 3.0, 4.0, 5.0, 6.0, 1.0, 2.0, 9.0, 10.0, 11.0]);
+    assert_eq!(shares, [0.75, 0.25, 0.25, 0.75]);
 }
 
 #[test]
