@@ -1,48 +1,52 @@
 //! Distributions of returns by their quantiles (Dabney et al. 2018, *Distributional reinforcement learning with quantile
 //! regression*): quantile i of n is that of the fraction (i + ½) / n.
 
+use crate::nn::{Isa, vectorized};
+
+/// Quantiles that are worked on at once: a vector of them.
+const LANES: usize = 16;
+
 /// The mean of the distribution with these quantiles.
 #[inline]
 pub(crate) fn mean(quantiles: &[f32]) -> f32 {
     quantiles.iter().sum::<f32>() / quantiles.len() as f32
 }
 
-/// The fractions in the middle of `n` equal parts.
-#[inline]
-pub(crate) fn middles(n: usize) -> impl Iterator<Item = f32> {
-    (0..n).map(move |i| (i as f32 + 0.5) / n as f32)
+/// The quantile Huber loss of `quantiles`, those of these `fractions` or else of those in the middle of equal parts, by a
+/// distribution with the quantiles `target`, κ = 1: summed over the first and averaged over the second, as in the paper's
+/// algorithm 1 and sb3-contrib. Writes its slope by each quantile.
+pub(crate) fn quantile_huber(fractions: Option<&[f32]>, quantiles: &[f32], target: &[f32], slope: &mut [f32]) -> f32 {
+    pairs(Isa::detect(), fractions, quantiles, target, slope)
 }
 
-/// The quantile Huber loss of `quantiles`, those of the fractions in the middle of equal parts, by a distribution with the
-/// quantiles `target`, κ = 1: summed over the first and averaged over the second, as in the paper's algorithm 1 and
-/// sb3-contrib. Writes its slope by each quantile.
-pub(crate) fn quantile_huber(quantiles: &[f32], target: &[f32], slope: &mut [f32]) -> f32 {
-    quantile_huber_of(middles(quantiles.len()), quantiles, target, slope)
-}
-
-/// The same of the quantiles of any fractions.
-pub(crate) fn quantile_huber_of(
-    fractions: impl Iterator<Item = f32>,
-    quantiles: &[f32],
-    target: &[f32],
-    slope: &mut [f32],
-) -> f32 {
-    let m = target.len() as f32;
-    let mut loss = 0.0;
-    for (fraction, (quantile, slope)) in fractions.zip(quantiles.iter().zip(slope)) {
-        let (mut sum, mut slopes) = (0.0, 0.0);
-        for target in target {
-            let error = target - quantile;
-            let clipped = error.clamp(-1.0, 1.0);
-            let weight = if error < 0.0 { 1.0 - fraction } else { fraction };
-            // ½ e² within 1 and |e| − ½ beyond.
-            sum += weight * clipped * (error - 0.5 * clipped);
-            slopes -= weight * clipped;
+vectorized! {
+    fn pairs(fractions: Option<&[f32]>, quantiles: &[f32], target: &[f32], slope: &mut [f32]) -> f32 {
+        let (n, share) = (quantiles.len() as f32, 1.0 / target.len() as f32);
+        let mut loss = [0.0f32; LANES];
+        // Of so many quantiles at once each pairs with one target after the other.
+        for (chunk, (quantiles, slope)) in quantiles.chunks(LANES).zip(slope.chunks_mut(LANES)).enumerate() {
+            let (mut quantile, mut fraction) = ([0.0f32; LANES], [0.0f32; LANES]);
+            quantile[..quantiles.len()].copy_from_slice(quantiles);
+            for (lane, to) in fraction.iter_mut().enumerate().take(quantiles.len()) {
+                let i = chunk * LANES + lane;
+                *to = fractions.map_or((i as f32 + 0.5) / n, |fractions| fractions[i]);
+            }
+            let (mut sums, mut slopes) = ([0.0f32; LANES], [0.0f32; LANES]);
+            for target in target {
+                for lane in 0..LANES {
+                    let error = target - quantile[lane];
+                    let clipped = error.clamp(-1.0, 1.0);
+                    let weighted = clipped * if error < 0.0 { 1.0 - fraction[lane] } else { fraction[lane] };
+                    // ½ e² within 1 and |e| − ½ beyond.
+                    sums[lane] += weighted * (error - 0.5 * clipped);
+                    slopes[lane] += weighted;
+                }
+            }
+            slope.iter_mut().zip(slopes).for_each(|(slope, sum)| *slope = -sum * share);
+            loss.iter_mut().zip(sums).take(quantiles.len()).for_each(|(loss, sum)| *loss += sum);
         }
-        loss += sum / m;
-        *slope = slopes / m;
+        loss.iter().sum::<f32>() * share
     }
-    loss
 }
 
 #[cfg(test)]
@@ -73,7 +77,7 @@ mod tests {
             let mut draw = |n: usize| (0..n).map(|_| rng.uniform(-3.0, 3.0) as f32).collect::<Vec<_>>();
             let (quantiles, target) = (draw(n), draw(m));
             let mut slope = vec![9.0; n];
-            let loss = f64::from(quantile_huber(&quantiles, &target, &mut slope));
+            let loss = f64::from(quantile_huber(None, &quantiles, &target, &mut slope));
             assert!((loss - slow(&quantiles, &target)).abs() < 1e-5 * loss.max(1.0), "{n} {m}: {loss}");
             for i in 0..n {
                 let at = |by: f32| {
@@ -94,7 +98,7 @@ mod tests {
         let (mut rng, mut quantiles, mut slope) = (Generator::new(2), [0.0_f32; 4], [0.0; 4]);
         for _ in 0..200_000 {
             // Uniform between 0 and 40: Huber's parabola is small beside that.
-            quantile_huber(&quantiles, &[rng.uniform(0.0, 40.0) as f32], &mut slope);
+            quantile_huber(None, &quantiles, &[rng.uniform(0.0, 40.0) as f32], &mut slope);
             quantiles.iter_mut().zip(slope).for_each(|(q, slope)| *q -= 0.02 * slope);
         }
         for (quantile, expected) in quantiles.iter().zip([5.0, 15.0, 25.0, 35.0]) {

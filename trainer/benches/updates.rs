@@ -126,13 +126,12 @@ fn q_learning(h: usize) -> Vec<Case> {
             "iqn",
             Box::new(dqn::IqnConfig { net_arch, ..Default::default() }),
             vec![
-                passes(&[o, h, h], n, 2, 0),
-                Passes { first_inputs: 0, inputs: 1, ..above(&[o, h, h], n, 0, 1) },
+                above(&[h, h, a], drawn, 1, 1),
                 passes(&[64, h], drawn, 1, 1),
-                above(&[h, a], drawn, 1, 1),
+                passes(&[o, h], n, 2, 1),
                 // What chooses the next action.
                 passes(&[64, h], asked, 1, 0),
-                passes(&[h, a], asked, 1, 0),
+                passes(&[h, h, a], asked, 1, 0),
             ],
         ),
         (

@@ -4,7 +4,7 @@
 
 use super::Loss;
 use crate::head::Head;
-use crate::quantiles::{quantile_huber, quantile_huber_of};
+use crate::quantiles::quantile_huber;
 use crate::support::Support;
 
 /// What a Q-network is taught of returns.
@@ -88,11 +88,11 @@ impl ReturnModel {
                 (loss, loss)
             }
             Self::Quantiles(_) => {
-                let loss = quantile_huber(outputs, target, slope);
+                let loss = quantile_huber(None, outputs, target, slope);
                 (loss, loss)
             }
             Self::Implicit(_) => {
-                let loss = quantile_huber_of(fractions.iter().copied(), outputs, target, slope);
+                let loss = quantile_huber(Some(fractions), outputs, target, slope);
                 (loss, loss)
             }
         }

@@ -110,12 +110,17 @@ impl OffPolicy for Dqn {
         // Where distributions are learnt, Q is the mean and y the distribution of that sum. Fractions are drawn for each pass.
         let chooser = if self.rule.double_q { Net::Online } else { Net::Target };
         let x = asked(&batch.next_observations, n * model.draws(to_choose), rng, &mut self.asked);
-        let q = self.network.forward(chooser, x, n)?;
-        let q = masked(&batch.next_masks, [actions, to_choose, chosen_stride], q, &mut self.masked);
+        let said = self.network.forward(chooser, x, n)?;
+        let q = masked(&batch.next_masks, [actions, to_choose, chosen_stride], said, &mut self.masked);
         self.greedy.clear();
         self.greedy.extend(q.chunks_exact(chosen_stride).map(|row| head.best(&row[..actions * to_choose])));
-        let x = asked(&batch.next_observations, n * model.draws(width), rng, &mut self.asked);
-        let q = self.network.forward(Net::Target, x, n)?;
+        // A target that chose has said what it values, unless it is asked for other fractions.
+        let q = if self.rule.double_q || model.draws(width) > 0 {
+            let x = asked(&batch.next_observations, n * model.draws(width), rng, &mut self.asked);
+            self.network.forward(Net::Target, x, n)?
+        } else {
+            said
+        };
         self.targets.resize(n * width, 0.0);
         // The share of the targets that the network cannot tell of.
         let mut beyond = 0.0;

@@ -2,6 +2,8 @@
 //! scaled and shifted by what is learnt for each column. As `torch.nn.LayerNorm`.
 
 use super::layer::Layer;
+use super::matmul::vectorized;
+use super::simd::Isa;
 
 /// Added to the variance, as in PyTorch.
 pub(super) const EPSILON: f32 = 1e-5;
@@ -18,54 +20,75 @@ pub(super) struct Normalized {
 }
 
 /// Normalizes the rows that a layer came to, in place.
-pub(super) fn forward(layer: &Layer, params: &[f32], rows: &mut [f32], kept: &mut Normalized) {
-    let (n, used) = (layer.columns, layer.used);
-    let (gain, shift) = (&params[layer.gain()], &params[layer.shift()]);
+pub(super) fn forward(isa: Isa, layer: &Layer, params: &[f32], rows: &mut [f32], kept: &mut Normalized) {
     kept.rows.clear();
     kept.rows.resize(rows.len(), 0.0);
     kept.scales.clear();
-    for (row, normalized) in rows.chunks_exact_mut(n).zip(kept.rows.chunks_exact_mut(n)) {
-        let mean = sum(&row[..used], |_, x| x) / used as f32;
-        let variance = sum(&row[..used], |_, x| (x - mean) * (x - mean)) / used as f32;
-        let scale = 1.0 / (variance + EPSILON).sqrt();
-        kept.scales.push(scale);
-        for (i, x) in row.iter_mut().enumerate().take(used) {
-            normalized[i] = (*x - mean) * scale;
-            *x = normalized[i] * gain[i] + shift[i];
+    kept.scales.resize(rows.len() / layer.columns, 0.0);
+    normalize(isa, layer, params, rows, kept);
+}
+
+vectorized! {
+    fn normalize(layer: &Layer, params: &[f32], rows: &mut [f32], kept: &mut Normalized) {
+        let (n, used) = (layer.columns, layer.used);
+        let (gain, shift) = (&params[layer.gain()][..used], &params[layer.shift()][..used]);
+        let rows = rows.chunks_exact_mut(n).zip(kept.rows.chunks_exact_mut(n)).zip(&mut kept.scales);
+        for ((row, normalized), scale) in rows {
+            let (row, normalized) = (&mut row[..used], &mut normalized[..used]);
+            let mean = sum(row, |_, x| x) / used as f32;
+            let variance = sum(row, |_, x| (x - mean) * (x - mean)) / used as f32;
+            *scale = 1.0 / (variance + EPSILON).sqrt();
+            for i in 0..used {
+                normalized[i] = (row[i] - mean) * *scale;
+                row[i] = normalized[i] * gain[i] + shift[i];
+            }
         }
     }
 }
 
 /// Turns the gradient by what [`forward`] wrote into that by what it was given, in place, and leaves the gradients by scale
 /// and shift.
-pub(super) fn backward(layer: &Layer, params: &[f32], gradient: &mut [f32], kept: &mut Normalized) {
-    let (n, used) = (layer.columns, layer.used);
-    let gain = &params[layer.gain()];
+pub(super) fn backward(isa: Isa, layer: &Layer, params: &[f32], gradient: &mut [f32], kept: &mut Normalized) {
     kept.gradient.clear();
-    kept.gradient.resize(2 * n, 0.0);
-    let (by_gain, by_shift) = kept.gradient.split_at_mut(n);
-    for ((dy, normalized), scale) in gradient.chunks_exact_mut(n).zip(kept.rows.chunks_exact(n)).zip(&kept.scales) {
-        for i in 0..used {
-            by_gain[i] += dy[i] * normalized[i];
-            by_shift[i] += dy[i];
-            dy[i] *= gain[i];
-        }
-        let mean = sum(&dy[..used], |_, d| d) / used as f32;
-        let along = sum(&dy[..used], |i, d| d * normalized[i]) / used as f32;
-        for i in 0..used {
-            dy[i] = scale * (dy[i] - mean - normalized[i] * along);
+    kept.gradient.resize(2 * layer.columns, 0.0);
+    spread(isa, layer, params, gradient, kept);
+}
+
+vectorized! {
+    fn spread(layer: &Layer, params: &[f32], gradient: &mut [f32], kept: &mut Normalized) {
+        let (n, used) = (layer.columns, layer.used);
+        let gain = &params[layer.gain()][..used];
+        let (by_gain, by_shift) = kept.gradient.split_at_mut(n);
+        let (by_gain, by_shift) = (&mut by_gain[..used], &mut by_shift[..used]);
+        for ((dy, normalized), scale) in gradient.chunks_exact_mut(n).zip(kept.rows.chunks_exact(n)).zip(&kept.scales) {
+            let (dy, normalized) = (&mut dy[..used], &normalized[..used]);
+            for i in 0..used {
+                by_gain[i] += dy[i] * normalized[i];
+                by_shift[i] += dy[i];
+                dy[i] *= gain[i];
+            }
+            let mean = sum(dy, |_, d| d) / used as f32;
+            let along = sum(dy, |i, d| d * normalized[i]) / used as f32;
+            for i in 0..used {
+                dy[i] = scale * (dy[i] - mean - normalized[i] * along);
+            }
         }
     }
 }
 
 /// Σ of what `of` makes of each, in sixteen partial sums.
-#[inline]
+#[inline(always)]
 fn sum(values: &[f32], of: impl Fn(usize, f32) -> f32) -> f32 {
-    let mut sums = [0.0f32; 16];
-    for (c, chunk) in values.chunks(16).enumerate() {
+    const LANES: usize = 16;
+    let mut sums = [0.0f32; LANES];
+    let (whole, rest) = values.as_chunks::<LANES>();
+    for (c, chunk) in whole.iter().enumerate() {
         for (j, (sum, x)) in sums.iter_mut().zip(chunk).enumerate() {
-            *sum += of(c * 16 + j, *x);
+            *sum += of(c * LANES + j, *x);
         }
+    }
+    for (j, (sum, x)) in sums.iter_mut().zip(rest).enumerate() {
+        *sum += of(whole.len() * LANES + j, *x);
     }
     sums.iter().sum()
 }

@@ -372,21 +372,29 @@ macro_rules! vectorized {
         }
     };
 }
-pub(super) use vectorized;
+pub(crate) use vectorized;
 
 vectorized! {
     /// `to[c, r] = from[r, c]`, both row-major without gaps.
     pub(super) fn transpose(from: &[f32], rows: usize, columns: usize, to: &mut [f32]) {
-        // Blocks of 16 × 16 keep both sides in cache lines that are used whole.
-        const BLOCK: usize = 16;
-        for r0 in (0..rows).step_by(BLOCK) {
-            for c0 in (0..columns).step_by(BLOCK) {
-                for c in c0..(c0 + BLOCK).min(columns) {
-                    let to = &mut to[c * rows + r0..c * rows + (r0 + BLOCK).min(rows)];
-                    for (r, to) in to.iter_mut().enumerate() {
-                        *to = from[(r0 + r) * columns + c];
-                    }
+        // Blocks that are read and written by the row, and turned in registers.
+        const BLOCK: usize = 8;
+        let whole = |n: usize| n / BLOCK * BLOCK;
+        for r0 in (0..whole(rows)).step_by(BLOCK) {
+            for c0 in (0..whole(columns)).step_by(BLOCK) {
+                let mut block = [[0.0; BLOCK]; BLOCK];
+                for (r, row) in block.iter_mut().enumerate() {
+                    row.copy_from_slice(&from[(r0 + r) * columns + c0..][..BLOCK]);
                 }
+                for c in 0..BLOCK {
+                    let column: [f32; BLOCK] = std::array::from_fn(|r| block[r][c]);
+                    to[(c0 + c) * rows + r0..][..BLOCK].copy_from_slice(&column);
+                }
+            }
+        }
+        for r in 0..rows {
+            for c in if r < whole(rows) { whole(columns) } else { 0 }..columns {
+                to[c * rows + r] = from[r * columns + c];
             }
         }
     }

@@ -60,6 +60,7 @@ pub use gradients::Gradients;
 pub use inputs::{Cnn, Image, Inputs};
 pub use layer::{NamedTensor, TensorMismatch};
 pub(crate) use linear::{Rows, linear, products};
+pub(crate) use matmul::vectorized;
 pub use mlp::Mlp;
 pub use network::{Loss, Net, Network, StepStats, TrainingState};
 pub use optimizer::{Method, Optimizer};

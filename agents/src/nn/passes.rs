@@ -86,7 +86,7 @@ impl Mlp {
                 None => matmul(isa, rows, n, k, Strided::rows(input, k), weights, output, epilogue),
             }
             if layer.norm {
-                layer_norm::forward(layer, params, output, &mut scratch.normalized[l]);
+                layer_norm::forward(isa, layer, params, output, &mut scratch.normalized[l]);
             }
             if let Some(activation) = activation.filter(|_| !at_once) {
                 activate(isa, activation, output);
@@ -265,7 +265,7 @@ impl Mlp {
             let mut dx = dx;
             if let Some(implicit) = entry {
                 dx = &mut below[..batch * k];
-                implicit.take_apart(&outputs[l - 1], samples, dx);
+                implicit.take_apart(isa, &outputs[l - 1], samples, dx);
                 let (layer, dy, reads) = (&implicit.embedding, &*samples.by_embedded, Some(&*samples.cosines));
                 visit(Passed { layer, number: l, reads, dy, outputs, normalized: &normalized[l], conv });
             }
@@ -276,7 +276,7 @@ impl Mlp {
                 take_apart(isa, under, activation, &outputs[l - 1], dx, by_beside);
             }
             if under.norm {
-                layer_norm::backward(under, params, dx, &mut normalized[l - 1]);
+                layer_norm::backward(isa, under, params, dx, &mut normalized[l - 1]);
             }
         }
         samples.by_outputs = by_outputs;

@@ -49,7 +49,8 @@ impl SoftCritics for QuantileCritics {
         for (i, bonus) in bonuses.iter().enumerate() {
             mixture.clear();
             next.iter().for_each(|of| mixture.extend_from_slice(&of[i * quantiles..(i + 1) * quantiles]));
-            mixture.sort_unstable_by(f32::total_cmp);
+            // The least of them, in any order.
+            mixture.select_nth_unstable_by(kept - 1, f32::total_cmp);
             targets.extend(mixture[..kept].iter().map(|z| batch.returns[i] + batch.discounts[i] * (z + bonus)));
         }
         let share = 1.0 / (n * critics.networks().len() * quantiles) as f32;
@@ -57,7 +58,7 @@ impl SoftCritics for QuantileCritics {
         critics.learn(now, optimizer, &mut |i, z, slope| {
             let goals = &targets[i * kept..(i + 1) * kept];
             let share = batch.weights[i] * share;
-            let loss = share * quantile_huber(z, goals, slope);
+            let loss = share * quantile_huber(None, z, goals, slope);
             slope.iter_mut().for_each(|slope| *slope *= share);
             (loss, (mean(z) - mean(goals)).abs())
         })
