@@ -347,7 +347,10 @@ fn updates_of_tqc_are_pytorchs() {
         for (i, update) in case["updates"].as_array().unwrap().iter().enumerate() {
             let what = format!("TQC, ent_coef {initial}, update {i}");
             tqc.update(&batch(&case, &acting), NOW, &mut rng).unwrap();
-            close(tqc.targets(), &floats(&update["targets"]), 1e-5, &format!("{what}: targets"));
+            let mut targets = tqc.targets().to_vec();
+            let kept = config.n_critics * (config.n_quantiles - config.top_quantiles_to_drop_per_net);
+            targets.chunks_exact_mut(kept).for_each(|of_row| of_row.sort_unstable_by(f32::total_cmp));
+            close(&targets, &floats(&update["targets"]), 1e-5, &format!("{what}: targets"));
             same_metrics(&tqc, &update["metrics"], &what);
         }
         same_networks(&tqc, &before, &networks(&case, &acting, "_after"), "TQC");

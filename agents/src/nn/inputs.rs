@@ -124,6 +124,8 @@ impl Inputs {
                 bias: weight + conv.patch_len() * conv.columns(),
                 linears: vec![linear],
                 mask: None,
+                bands: Vec::new(),
+                transposed_bands: Vec::new(),
                 norm: false,
                 conv: Some(conv),
                 beside: 0..0,

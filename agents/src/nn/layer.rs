@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::conv::Conv2d;
 use super::inputs::Inputs;
-use super::matmul::pad;
+use super::matmul::{PAD, pad};
 
 /// One matrix product: `y = x · W + b`, W stored as `[inputs, columns]`, both padded. Of a convolution each of many places in
 /// a row is such an x.
@@ -26,12 +26,48 @@ pub(super) struct Layer {
     pub(super) linears: Vec<Linear>,
     /// 1 where W has parameters and 0 elsewhere, if a column reads fewer inputs than another does.
     pub(super) mask: Option<Vec<f32>>,
+    /// The parts of W that are more than zeros, for products with it and with its transpose.
+    pub(super) bands: Vec<Band>,
+    pub(super) transposed_bands: Vec<Band>,
     /// Whether its outputs are normalized: scale and shift of each column lie behind b.
     pub(super) norm: bool,
     /// The convolution that it is, if it is one.
     pub(super) conv: Option<Conv2d>,
     /// Columns of the network's input rows that lie behind its own in its output rows, padded, for the next layer to read.
     pub(super) beside: Range<usize>,
+}
+
+/// Neighbouring columns of a matrix, by whole vectors, and the rows outside of which they are zero.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Band {
+    pub(super) columns: Range<usize>,
+    pub(super) rows: Range<usize>,
+    /// Whether not all of these are of the same block, so that there are zeros between them.
+    pub(super) mixed: bool,
+}
+
+/// The bands of a matrix of so many columns with these blocks: the rows and columns of each.
+fn bands(columns: usize, blocks: &[[Range<usize>; 2]]) -> Vec<Band> {
+    let mut bands: Vec<Band> = Vec::new();
+    for start in (0..columns).step_by(PAD) {
+        let columns = start..start + PAD;
+        let mut here = blocks.iter().filter(|[_, at]| at.start < columns.end && columns.start < at.end);
+        let mut rows = here.next().map_or(0..0, |[rows, _]| rows.clone());
+        let mut mixed = false;
+        for [of, _] in here {
+            mixed |= rows != *of;
+            rows = match (rows.is_empty(), of.is_empty()) {
+                (true, _) => of.clone(),
+                (_, true) => rows,
+                _ => rows.start.min(of.start)..rows.end.max(of.end),
+            };
+        }
+        match bands.last_mut().filter(|last| last.rows == rows && last.mixed == mixed) {
+            Some(last) => last.columns.end = columns.end,
+            None => bands.push(Band { columns, rows, mixed }),
+        }
+    }
+    bands
 }
 
 /// A linear map as people and PyTorch know it, at its place in a layer's matrix.
@@ -79,9 +115,30 @@ pub(super) fn add_layer(layers: &mut Vec<Layer>, inputs: usize, linears: Vec<Lin
     let outputs = pad(used);
     let bias = weight + inputs * outputs;
     let (columns, beside) = (outputs, 0..0);
-    let mut layer =
-        Layer { inputs, outputs, columns, used, weight, bias, linears, mask: None, norm: false, conv: None, beside };
-    if layer.linears.iter().any(|linear| linear.inputs != layer.linears[0].inputs) {
+    let mut blocks: Vec<_> = linears.iter().map(|linear| [linear.extent(), linear.outputs.clone()]).collect();
+    let alike = linears.iter().all(|linear| linear.inputs == linears[0].inputs);
+    if alike {
+        blocks = vec![[0..inputs, 0..used]];
+    }
+    let swapped: Vec<_> = blocks.iter().map(|[inputs, outputs]| [outputs.clone(), inputs.clone()]).collect();
+    let (bands, transposed_bands) = (self::bands(outputs, &blocks), self::bands(inputs, &swapped));
+    let (mask, norm, conv) = (None, false, None);
+    let mut layer = Layer {
+        inputs,
+        outputs,
+        columns,
+        used,
+        weight,
+        bias,
+        linears,
+        mask,
+        bands,
+        transposed_bands,
+        norm,
+        conv,
+        beside,
+    };
+    if !alike {
         let mut mask = vec![0.0; inputs * outputs];
         layer.linears.iter().flat_map(|linear| layer.weights(linear)).for_each(|at| mask[at - weight] = 1.0);
         layer.mask = Some(mask);
@@ -136,6 +193,17 @@ impl Layer {
         self.bias + 2 * self.columns..self.bias + 3 * self.columns
     }
 
+    /// Sets the gradients of what lies between blocks of W, and is no parameter, to zero.
+    pub(super) fn clear_between_blocks(&self, gradient: &mut [f32]) {
+        let Some(mask) = &self.mask else { return };
+        for Band { columns, rows, .. } in self.bands.iter().filter(|band| band.mixed) {
+            for row in rows.clone() {
+                let of_row = row * self.columns + columns.start..row * self.columns + columns.end;
+                gradient[of_row.clone()].iter_mut().zip(&mask[of_row]).for_each(|(gradient, mask)| *gradient *= mask);
+            }
+        }
+    }
+
     /// Where a linear map's weights lie in the flat buffer, output by output.
     pub(super) fn weights(&self, linear: &Linear) -> impl Iterator<Item = usize> + use<> {
         let (weight, stride, rows) = (self.weight, self.columns, linear.weight_rows());
@@ -172,6 +240,12 @@ impl Linear {
     pub(super) fn weight_rows(&self) -> impl Iterator<Item = usize> + Clone + use<> {
         let rows = self.rows.clone();
         self.inputs.clone().map(move |i| rows.as_ref().map_or(i, |rows| rows[i]))
+    }
+
+    /// From the first to behind the last row of W that it reads.
+    fn extent(&self) -> Range<usize> {
+        let rows = self.weight_rows();
+        rows.clone().min().unwrap_or(0)..rows.max().map_or(0, |last| last + 1)
     }
 
     /// What its weights and its biases are called.

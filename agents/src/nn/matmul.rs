@@ -7,6 +7,8 @@
 
 #![allow(unsafe_code, reason = "kernels built for an instruction set that is looked for at run time")]
 
+use std::ops::Range;
+
 use super::simd::{Isa, Simd};
 
 /// Row lengths of B and C are multiples of this: the widest vector.
@@ -152,9 +154,30 @@ pub(super) fn matmul(
     c: &mut [f32],
     epilogue: Epilogue<'_>,
 ) {
-    if m == 0 || n == 0 {
+    matmul_columns(isa, m, n, 0..n, k, a, b, c, epilogue);
+}
+
+/// The same of some `columns` of B and C alone, from and to a multiple of [`PAD`].
+///
+/// # Panics
+/// As [`matmul`], or if there are no such columns.
+#[allow(clippy::too_many_arguments, reason = "three matrices, their sizes")]
+pub(super) fn matmul_columns(
+    isa: Isa,
+    m: usize,
+    n: usize,
+    columns: Range<usize>,
+    k: usize,
+    a: impl Left,
+    b: &[f32],
+    c: &mut [f32],
+    epilogue: Epilogue<'_>,
+) {
+    if m == 0 || columns.is_empty() {
         return;
     }
+    let whole = columns.start.is_multiple_of(PAD) && columns.end.is_multiple_of(PAD);
+    assert!(whole && columns.end <= n, "columns that a product does not have");
     // Sizes that overflow are as wrong as slices that are too short.
     let fits = |slice: &[f32], rows: usize| rows.checked_mul(n).is_some_and(|size| slice.len() >= size);
     assert!(n.is_multiple_of(PAD) && fits(c, m) && fits(b, k), "a product's B or C is too small");
@@ -165,11 +188,11 @@ pub(super) fn matmul(
     // SAFETY: the slices hold what the tiles touch (checked above), and `Isa` values come from detection.
     unsafe {
         match isa {
-            Isa::Portable => product::<[f32; 4], _>(m, n, k, a, b, c, epilogue),
+            Isa::Portable => product::<[f32; 4], _>(m, n, columns, k, a, b, c, epilogue),
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => product_avx2(m, n, k, a, b, c, epilogue),
+            Isa::Avx2 => product_avx2(m, n, columns, k, a, b, c, epilogue),
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => product_avx512(m, n, k, a, b, c, epilogue),
+            Isa::Avx512 => product_avx512(m, n, columns, k, a, b, c, epilogue),
             #[cfg(not(target_arch = "x86_64"))]
             Isa::Avx2 | Isa::Avx512 => unreachable!("these sets are x86's"),
         }
@@ -178,47 +201,69 @@ pub(super) fn matmul(
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn product_avx2(m: usize, n: usize, k: usize, a: impl Left, b: &[f32], c: &mut [f32], epilogue: Epilogue<'_>) {
+#[allow(clippy::too_many_arguments, reason = "as `matmul_columns`")]
+unsafe fn product_avx2(
+    m: usize,
+    n: usize,
+    columns: Range<usize>,
+    k: usize,
+    a: impl Left,
+    b: &[f32],
+    c: &mut [f32],
+    epilogue: Epilogue<'_>,
+) {
     // SAFETY: the caller's.
-    unsafe { product::<std::arch::x86_64::__m256, _>(m, n, k, a, b, c, epilogue) }
+    unsafe { product::<std::arch::x86_64::__m256, _>(m, n, columns, k, a, b, c, epilogue) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx2,fma")]
-unsafe fn product_avx512(m: usize, n: usize, k: usize, a: impl Left, b: &[f32], c: &mut [f32], epilogue: Epilogue<'_>) {
+#[allow(clippy::too_many_arguments, reason = "as `matmul_columns`")]
+unsafe fn product_avx512(
+    m: usize,
+    n: usize,
+    columns: Range<usize>,
+    k: usize,
+    a: impl Left,
+    b: &[f32],
+    c: &mut [f32],
+    epilogue: Epilogue<'_>,
+) {
     // SAFETY: the caller's.
-    unsafe { product::<std::arch::x86_64::__m512, _>(m, n, k, a, b, c, epilogue) }
+    unsafe { product::<std::arch::x86_64::__m512, _>(m, n, columns, k, a, b, c, epilogue) }
 }
 
 /// Splits C into register tiles: two vectors wide where that fits, `TILE_ROWS` rows high, then what is left.
 ///
 /// # Safety
 /// The instruction set of `S`, and the sizes that [`matmul`] checks.
+#[allow(clippy::too_many_arguments, reason = "as `matmul_columns`")]
 #[inline(always)]
 unsafe fn product<S: Simd, A: Left>(
     m: usize,
     n: usize,
+    columns: Range<usize>,
     k: usize,
     a: A,
     b: &[f32],
     c: &mut [f32],
     epilogue: Epilogue<'_>,
 ) {
-    let mut j = 0;
+    let mut j = columns.start;
     // With a row or two (an actor's few environments) wide tiles hide the latency that tall ones would.
     if m < 4 {
-        while j + 4 * S::LANES <= n {
+        while j + 4 * S::LANES <= columns.end {
             // SAFETY: columns j.. of the checked shape.
             unsafe { column_of_tiles::<S, A, 4>(m, n, k, a, b, c, epilogue, j) };
             j += 4 * S::LANES;
         }
     }
-    while j + 2 * S::LANES <= n {
+    while j + 2 * S::LANES <= columns.end {
         // SAFETY: as above.
         unsafe { column_of_tiles::<S, A, 2>(m, n, k, a, b, c, epilogue, j) };
         j += 2 * S::LANES;
     }
-    while j + S::LANES <= n {
+    while j + S::LANES <= columns.end {
         // SAFETY: as above.
         unsafe { column_of_tiles::<S, A, 1>(m, n, k, a, b, c, epilogue, j) };
         j += S::LANES;

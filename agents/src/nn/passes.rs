@@ -6,9 +6,9 @@ use std::ops::Range;
 use super::activation::{Activation, activate, scale_by_slope};
 use super::conv;
 use super::implicit::Samples;
-use super::layer::Layer;
+use super::layer::{Band, Layer};
 use super::layer_norm::{self, Normalized};
-use super::matmul::{Epilogue, Strided, add_column_sums, matmul, pad, products_of_rows, transpose};
+use super::matmul::{Epilogue, Strided, add_column_sums, matmul_columns, pad, products_of_rows, transpose};
 use super::mlp::Mlp;
 use super::simd::Isa;
 
@@ -83,7 +83,12 @@ impl Mlp {
             let (k, n) = (layer.inputs, layer.columns);
             match &layer.conv {
                 Some(conv) => conv.forward(isa, input, k, batch, weights, output, epilogue, &mut scratch.convs[l]),
-                None => matmul(isa, rows, n, k, Strided::rows(input, k), weights, output, epilogue),
+                None => {
+                    for Band { columns, rows: read, .. } in &layer.bands {
+                        let (a, b) = (Strided::rows(&input[read.start..], k), &weights[read.start * n..]);
+                        matmul_columns(isa, rows, n, columns.clone(), read.len(), a, b, output, epilogue);
+                    }
+                }
             }
             if layer.norm {
                 layer_norm::forward(isa, layer, params, output, &mut scratch.normalized[l]);
@@ -143,12 +148,23 @@ impl Mlp {
             match &layer.conv {
                 Some(of) => of.backward(isa, input, k, batch, dy, dw, rest, conv),
                 None => {
-                    matmul(isa, k, n, dy.len() / n, Strided::transposed(input, k), dy, dw, Epilogue::Accumulate);
+                    for Band { columns, rows, .. } in &layer.bands {
+                        let (a, dw) = (Strided::transposed(&input[rows.start..], k), &mut dw[rows.start * n..]);
+                        matmul_columns(
+                            isa,
+                            rows.len(),
+                            n,
+                            columns.clone(),
+                            dy.len() / n,
+                            a,
+                            dy,
+                            dw,
+                            Epilogue::Accumulate,
+                        );
+                    }
+                    layer.clear_between_blocks(dw);
                     add_column_sums(isa, dy, &mut rest[..n]);
                 }
-            }
-            if let Some(mask) = &layer.mask {
-                dw.iter_mut().zip(mask).for_each(|(dw, mask)| *dw *= mask);
             }
             if layer.norm {
                 rest[n..].iter_mut().zip(&normalized.gradient).for_each(|(sum, own)| *sum += own);
@@ -258,8 +274,10 @@ impl Mlp {
                 None => {
                     transposed.resize(transposed.len().max(k * n), 0.0);
                     transpose(isa, weights, k, n, transposed);
-                    // The head's padding is zeros: its columns need not be summed over.
-                    matmul(isa, rows, k, layer.used, Strided::rows(dy, n), transposed, dx, Epilogue::Zero);
+                    for Band { columns, rows: read, .. } in &layer.transposed_bands {
+                        let (a, b) = (Strided::rows(&dy[read.start..], n), &transposed[read.start * k..]);
+                        matmul_columns(isa, rows, k, columns.clone(), read.len(), a, b, dx, Epilogue::Zero);
+                    }
                 }
             }
             let mut dx = dx;

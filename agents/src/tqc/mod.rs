@@ -56,7 +56,7 @@ impl Tqc {
         })
     }
 
-    /// What the quantiles of each transition of the last batch were moved towards, in rising order, transition after
+    /// What the quantiles of each transition of the last batch were moved towards, in no order, transition after
     /// transition.
     pub fn targets(&self) -> &[f32] {
         self.value_functions().targets()
