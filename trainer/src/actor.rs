@@ -203,15 +203,15 @@ impl Actor {
             let (watched, mut epsilon) = (self.seat.attended(), self.spec.exploration.epsilon.at(now));
             if watched {
                 epsilon = self.look_before_choice(epsilon);
+                self.seat.doing(Activity::Inferring);
             }
-            self.seat.doing(Activity::Inferring);
             self.choose(weights, epsilon);
             if watched {
                 self.seat.has_done(self.steps + t as u64);
                 self.look_after_choice(weights, now, epsilon);
+                self.seat.doing(Activity::Stepping);
             }
             self.note_values(t);
-            self.seat.doing(Activity::Stepping);
             for e in 0..n {
                 out.observations.copy_row(t * n + e, &self.observations, e);
             }

@@ -3,7 +3,7 @@
 //! Training never waits for a viewer that nobody asked it to wait for, and never draws: one relaxed load a vector step
 //! says whether anybody watches at all. If so, an actor looks, between the choice of its actions and their step, what is
 //! wanted: frames of its environments, other actions, or that it waits (`Gate`). What threads do is a plain store to
-//! a cache line of their own (`Pulse`). Everything else, encoding included, happens on the server's threads.
+//! a cache line of their own (`Pulse`), in the midst of vector steps only while somebody watches. Everything else, encoding included, happens on the server's threads.
 //!
 //! | module | holds |
 //! |---|---|
@@ -240,7 +240,7 @@ impl Seat {
         self.watch.attended()
     }
 
-    /// What the actor's thread does from now on.
+    /// What the actor's thread does from now on. In every vector step it is told only while somebody watches.
     #[inline]
     pub fn doing(&self, activity: Activity) {
         self.slot.pulse.doing(activity);
