@@ -135,6 +135,27 @@ fn small_windows_are_tidy() {
     }
 }
 
+/// With an episode open in a low window, all of the player is there in a row, and the picture has room: until here half of the
+/// row was cut away.
+#[test]
+fn the_player_is_whole_in_a_low_window() {
+    for (updates, last) in [(fixture::finished(), "Close"), (fixture::live(), "Live")] {
+        let mut window = Window::of_size([900.0, 600.0], updates);
+        window.tell([fixture::film()]);
+        let rect = |name: &str| window.harness.get_by_label(name).rect();
+        let row =
+            ["Previous episode", "Play or pause", "Next episode", "As fast as it goes", "step 0 of 4", last].map(rect);
+        let below = row[0].bottom() + 1.0;
+        assert!(row.windows(2).all(|pair| pair[0].right() <= pair[1].left()), "{row:?}");
+        assert!(row.iter().all(|button| button.bottom() <= below && button.height() > 10.0), "{row:?}");
+        let picture = rect("Episode 7, step 0");
+        assert!(picture.height() >= 130.0 && picture.bottom() < row[0].top(), "{picture:?} {row:?}");
+        assert!(picture.right() <= rect("Inspector").left(), "{picture:?}");
+        let strips = window.harness.get_by_role_and_label(Role::Slider, "Steps").rect();
+        assert!(strips.top() >= below && strips.bottom() <= rect("Curves").top(), "{strips:?}");
+    }
+}
+
 /// A narrow window has its room for the pictures, unless it is told otherwise.
 #[test]
 fn sides_are_hidden_and_shown() {

@@ -19,7 +19,7 @@ const LOW: f32 = 700.0;
 /// The least width and height of what is in the middle, and the least height of what is under it, in points: panels around
 /// them that were larger in a larger window give way.
 const MIDDLE: [f32; 2] = [380.0, 230.0];
-const UNDER: f32 = 104.0;
+const UNDER: f32 = 122.0;
 /// The height of the bars at the top and at the bottom, in points.
 const BARS: f32 = 56.0;
 /// The least of a panel, in points, however small the window is.

@@ -176,10 +176,8 @@ pub(crate) fn step_of(step: u32, last: u32) -> String {
 }
 
 pub(crate) fn film_speed(asked: f32, real_time: f32, measured: Option<f32>) -> String {
-    let asked = match asked.is_finite() {
-        true => format!("{}× = {} steps/s", short((asked / real_time).into()), short(asked.into())),
-        false => SHORT_FLAT_OUT.to_lowercase(),
-    };
+    let multiple = multiple(asked, real_time);
+    let asked = if asked.is_finite() { format!("{multiple} = {}", steps_a_second(asked)) } else { multiple };
     measured.map_or(asked.clone(), |measured| format!("{asked}, measured {measured:.0}"))
 }
 
@@ -189,7 +187,7 @@ pub(crate) fn real_time_is(real_time: f32) -> String {
 }
 
 pub(crate) fn live_speed(asked: Option<f32>, measured: f32) -> String {
-    let asked = asked.map_or(SHORT_FLAT_OUT.to_lowercase(), |asked| format!("{} steps/s", short(asked.into())));
+    let asked = asked.map_or(SHORT_FLAT_OUT.to_lowercase(), steps_a_second);
     format!("{asked}, measured {}", short(measured.into()))
 }
 
@@ -202,6 +200,18 @@ pub(crate) fn no_ffmpeg(path: &Path) -> String {
 }
 
 pub(crate) fn not_recorded(path: &Path, problem: &std::io::Error) -> String {
+/// A speed as people read it on a player.
+pub(crate) fn multiple(speed: f32, real_time: f32) -> String {
+    match speed.is_finite() {
+        true => format!("{}×", short((speed / real_time).into())),
+        false => SHORT_FLAT_OUT.to_lowercase(),
+    }
+}
+
+pub(crate) fn steps_a_second(speed: f32) -> String {
+    format!("{} steps/s", short(speed.into()))
+}
+
     format!("could not write {}: {problem}", absolute(path))
 }
 

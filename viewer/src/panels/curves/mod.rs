@@ -74,11 +74,14 @@ impl Panel for Curves {
         if width < ROW {
             // A click in it changes something: it stays open for the next.
             let menu = MenuConfig::new().close_behavior(PopupCloseBehavior::CloseOnClickOutside);
-            MenuButton::new(text::AXES).config(menu).ui(ui, |ui| self.look.ui(ui, extent));
+            ui.horizontal_top(|ui| {
+                MenuButton::new(text::AXES).config(menu).ui(ui, |ui| self.look.ui(ui, extent));
+                ui.vertical(|ui| legend::show(ui, &groups, look.grouped));
+            });
         } else {
             ui.horizontal_wrapped(|ui| self.look.ui(ui, extent));
+            legend::show(ui, &groups, look.grouped);
         }
-        legend::show(ui, &groups, self.look.grouped);
         if plotted.is_empty() {
             ui.weak(if metrics.is_empty() { text::NO_CURVES } else { text::NO_METRICS_CHOSEN });
         }

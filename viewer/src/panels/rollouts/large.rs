@@ -2,7 +2,7 @@
 
 use cartwheel_agents::argmax;
 use cartwheel_trainer::watch::{ChosenBy, Judgement};
-use eframe::egui::{Label, Rect, RichText, Role, Sense, Ui, WidgetInfo};
+use eframe::egui::{Label, Rect, RichText, Role, Sense, TextWrapMode, Ui, WidgetInfo};
 
 use super::cell::Cell;
 use super::legend::{self, Of};
@@ -33,7 +33,7 @@ pub(super) fn live(
     reins: Option<&Reins>,
 ) -> bool {
     let cell = Cell { subject, spaces, scale, detail: Detail::Full, selected: true };
-    ui.horizontal(|ui| {
+    in_a_row(ui, |ui| {
         ui.label(cell.words());
         ui.weak(text::own_episode(subject.episode));
         worth(ui, subject);
@@ -55,7 +55,7 @@ pub(super) fn live(
 /// A moment of an episode that is shown again.
 pub(super) fn film(ui: &mut Ui, film: &Film, subject: Subject<'_>, spaces: Option<&Spaces>, scale: Scale) {
     let cell = Cell { subject, spaces, scale, detail: Detail::Full, selected: true };
-    ui.horizontal(|ui| {
+    in_a_row(ui, |ui| {
         ui.label(format!("{} {}", text::EPISODE, subject.episode));
         ui.weak(cell.words());
         if !film.judge.is_empty() {
@@ -74,6 +74,14 @@ pub(super) fn film(ui: &mut Ui, film: &Film, subject: Subject<'_>, spaces: Optio
     if legend {
         legend::show(ui, Of::Film);
     }
+}
+
+/// Words beside each other, cut where the room ends: what is wider than the picture would make it wider too.
+fn in_a_row(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
+    ui.horizontal(|ui| {
+        ui.style_mut().wrap_mode = Some(TextWrapMode::Truncate);
+        add(ui);
+    });
 }
 
 /// The keys, over the lower edge of the picture.
@@ -123,7 +131,7 @@ fn actions(ui: &mut Ui, subject: Subject<'_>, spaces: Option<&Spaces>) {
         return;
     }
     let best = argmax(values);
-    ui.horizontal(|ui| {
+    in_a_row(ui, |ui| {
         for (i, value) in values.iter().enumerate() {
             let name = spaces.map_or_else(|| i.to_string(), |spaces| spaces.action_name(i));
             let words = RichText::new(format!("{name} {}", short((*value).into())));

@@ -22,10 +22,20 @@ const LIVE: f32 = 130.0;
 /// Width of the choice of weights, in points.
 const JUDGE: f32 = 130.0;
 
+/// With less height than this, in points, there is no room for a second row: speeds are told in few words, and the others to
+/// who points at them.
+const LOW: f32 = 140.0;
+/// Between what is in such a row, in points.
+const NEAR: f32 = 4.0;
+
 /// Shows the buttons for the episode that is shown, or else for the live run.
 pub(super) fn show(ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
     let model = context.model;
+    let low = ui.available_height() < LOW;
     ui.horizontal_wrapped(|ui| {
+        if low {
+            ui.spacing_mut().item_spacing.x = NEAR;
+        }
         let moving = match (&model.film, &model.live) {
             (Some(_), _) => model.playing,
             (None, Some(live)) => !live.status.paused,
@@ -43,8 +53,8 @@ pub(super) fn show(ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
             button(ui, action, icon, enabled, commands);
         }
         match (&model.film, &model.live) {
-            (Some(film), _) => film_speed(ui, context, film, commands),
-            (None, Some(live)) => live_speed(ui, live, commands),
+            (Some(film), _) => film_speed(ui, context, film, low, commands),
+            (None, Some(live)) => live_speed(ui, live, low, commands),
             (None, None) => {}
         }
         if let Some(film) = &model.film {
@@ -85,26 +95,38 @@ fn button(ui: &mut Ui, action: Action, icon: Icon, enabled: bool, commands: &mut
     }
 }
 
-fn film_speed(ui: &mut Ui, context: Context<'_>, film: &Film, commands: &mut Commands) {
+fn film_speed(ui: &mut Ui, context: Context<'_>, film: &Film, low: bool, commands: &mut Commands) {
     let speed = context.model.playback_speed;
     let range = speeds(film.real_time);
     if let Some(speed) = slider(ui, speed, range, commands) {
         commands.push(Command::PlaybackSpeed(speed));
     }
     let measured = context.model.measured_playback();
-    let widest = text::film_speed(range.1, film.real_time, Some(range.1));
     let words = text::film_speed(speed, film.real_time, measured);
-    whole(ui, words, &widest).on_hover_text(text::real_time_is(film.real_time));
+    let hint = text::real_time_is(film.real_time);
+    if low {
+        let multiple = |speed| text::multiple(speed, film.real_time);
+        whole(ui, multiple(speed), &multiple(range.1)).on_hover_text(format!("{words}\n{hint}"));
+    } else {
+        let widest = text::film_speed(range.1, film.real_time, Some(range.1));
+        whole(ui, words, &widest).on_hover_text(hint);
+    }
 }
 
-fn live_speed(ui: &mut Ui, live: &Live, commands: &mut Commands) {
+fn live_speed(ui: &mut Ui, live: &Live, low: bool, commands: &mut Commands) {
     let asked = live.status.speed;
     if let Some(speed) = slider(ui, asked.unwrap_or(f32::INFINITY), LIVE_SPEEDS, commands) {
         commands.push(Command::Run(watch::Command::Speed(Some(speed))));
     }
-    let widest = text::live_speed(Some(LIVE_SPEEDS.1), LIVE_SPEEDS.1);
-    let words = text::live_speed(asked, live.status.measured_speed);
-    whole(ui, words, &widest).on_hover_text(text::LIVE_SPEED_HINT);
+    let measured = live.status.measured_speed;
+    let words = text::live_speed(asked, measured);
+    if low {
+        let hint = format!("{words}\n{}", text::LIVE_SPEED_HINT);
+        whole(ui, text::steps_a_second(measured), &text::steps_a_second(LIVE_SPEEDS.1)).on_hover_text(hint);
+    } else {
+        let widest = text::live_speed(Some(LIVE_SPEEDS.1), LIVE_SPEEDS.1);
+        whole(ui, words, &widest).on_hover_text(text::LIVE_SPEED_HINT);
+    }
 }
 
 /// A text that is not broken at the end of a row, in the room of the widest in its place: what is behind it stays where it

@@ -19,7 +19,7 @@ const NARROW: f32 = 200.0;
 const SMALL: f32 = 9.0;
 const BOTH: f32 = 19.0;
 /// The least height of a strip, in points.
-const LEAST: f32 = 16.0;
+const LEAST: f32 = 10.0;
 /// The greatest.
 const MOST: f32 = 60.0;
 /// Between strips.
