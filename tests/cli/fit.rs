@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 
+use cartwheel::trainer::supervised::Samples;
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 use serde_json::Value;
@@ -48,6 +49,12 @@ fn digits_are_learnt_and_told_apart() {
         .unwrap()
         .any(|entry| entry.unwrap().file_name().to_string_lossy().starts_with("events.out.tfevents"));
     assert!(board, "TensorBoard's file");
+
+    // What people are shown.
+    let samples = Samples::read(&run.file("samples.bin")).unwrap().unwrap();
+    assert_eq!((samples.part.as_str(), samples.samples.len(), samples.looks.len()), ("validation", 16, 40));
+    let right: Vec<usize> = samples.looks.iter().map(|look| look.right(&samples.samples)).collect();
+    assert!(right[39] >= 14 && right[39] >= right[0], "{right:?}");
 
     let runs = json(&folder.ok("runs --json").stdout);
     assert_eq!(

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use cartwheel::trainer::supervised::{Given, Samples};
 use serde_json::Value;
 
 use crate::support::Folder;
@@ -90,6 +91,15 @@ fn numerals_are_learnt_and_translated() {
     assert!(report["bleu"].as_f64().unwrap() > 98.0 && report["chrf"].as_f64().unwrap() > 98.0, "{report}");
     assert_eq!(report["samples"].as_array().unwrap().len(), 8);
     let run = folder.run("numerals");
+    // What people are shown: at first hardly anything is right, at last nearly everything.
+    let samples = Samples::read(&run.file("samples.bin")).unwrap().unwrap();
+    let right: Vec<usize> = samples.looks.iter().map(|look| look.right(&samples.samples)).collect();
+    assert!(samples.samples.len() == 8 && right[0] < 4 && right[11] >= 7, "{right:?}");
+    for (sample, answers) in samples.samples.iter().zip(&samples.looks[11].answers) {
+        let Given::Text(digits) = &sample.given else { panic!("a text") };
+        assert_eq!(sample.expected, words(digits.replace(' ', "").parse().unwrap()));
+        assert_eq!((answers.len(), answers[0].score), (1, None));
+    }
     let rows = run.rows();
     let of_epochs = rows.iter().filter(|row| row["metrics"].get("val/exact_match").is_some());
     assert_eq!(of_epochs.count(), 12);

@@ -125,6 +125,7 @@ impl Folder {
         assert!(resumed.timeless_rows().len() < whole.timeless_rows().len(), "it was not stopped");
         self.ok("fit --resume runs/stopped");
         assert_eq!(resumed.timeless_rows(), whole.timeless_rows());
+        assert!(resumed.bytes("samples.bin") == whole.bytes("samples.bin"), "samples.bin differs");
         (whole, resumed)
     }
 

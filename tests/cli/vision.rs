@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use cartwheel::trainer::supervised::{Given, Samples};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
@@ -66,6 +67,17 @@ fn folders_of_pictures_are_learnt_and_asked_by_name() {
     let names: Vec<&str> =
         summary["report"]["classes"].as_array().unwrap().iter().map(|class| class["label"].as_str().unwrap()).collect();
     assert_eq!(names, ["ants", "bees", "cats"]);
+    // People are shown some of each class, as they are seen.
+    let samples = Samples::read(&folder.run("pets").file("samples.bin")).unwrap().unwrap();
+    let expected: Vec<&str> = samples.samples.iter().map(|sample| sample.expected.as_str()).collect();
+    assert_eq!(expected, [["ants"; 3], ["bees"; 3], ["cats"; 3]].concat());
+    for (class, sample) in samples.samples.iter().enumerate().map(|(i, sample)| (i / 3, sample)) {
+        let Given::Picture(picture) = &sample.given else { panic!("a picture") };
+        assert_eq!((picture.width, picture.channels, picture.pixels.len()), (16, 3, 16 * 16 * 3));
+        let strongest = (0..3)
+            .max_by_key(|channel| picture.pixels[*channel..].iter().step_by(3).map(|x| u64::from(*x)).sum::<u64>());
+        assert_eq!(strongest, Some(class), "a class has the colour of its number");
+    }
     image::open(folder.path("pets/val/bees/1.png")).unwrap().save(folder.path("bee.bmp")).unwrap();
     let text = folder.ok("predict runs/pets bee.bmp --top 2").stdout;
     assert!(text.starts_with("bee.bmp: bees ") && text.matches(" %").count() == 2, "{text}");

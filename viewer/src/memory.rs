@@ -10,17 +10,20 @@ pub(crate) const EPISODES: usize = 32 << 20;
 /// What was just seen of the live run: the oldest frames are forgotten.
 pub(crate) const HISTORY: usize = 48 << 20;
 /// Episodes that are played again: those that were not looked at for longest are forgotten.
-pub(crate) const FILMS: usize = 80 << 20;
+pub(crate) const FILMS: usize = 64 << 20;
 /// Branches off episodes: the oldest are forgotten.
 pub(crate) const BRANCHES: usize = 24 << 20;
 /// Two policies side by side, and the two before them while these are played: what is longer is cut off.
 pub(crate) const CONTESTS: usize = 48 << 20;
+/// Samples of models that are fitted to data: those of the runs that were opened last are put aside.
+pub(crate) const SAMPLES: usize = 16 << 20;
 /// The program, its window and fonts, and messages on their way.
 const PROGRAM: usize = 152 << 20;
 
 // The points of curves, and as much again smoothed. With this, the figure that is shown beside the budget stays below it.
-const _: () =
-    assert!(2 * series::BUDGET + EPISODES + HISTORY + FILMS + BRANCHES + CONTESTS + PROGRAM <= BUDGET as usize);
+const _: () = assert!(
+    2 * series::BUDGET + EPISODES + HISTORY + FILMS + BRANCHES + CONTESTS + SAMPLES + PROGRAM <= BUDGET as usize
+);
 
 /// The bytes of this process in memory, where the system tells them.
 pub(crate) fn of_this_process() -> Option<u64> {

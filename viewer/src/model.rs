@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use cartwheel_trainer::doctor::Doctor;
 use cartwheel_trainer::run::{EpisodeEntry, Manifest, MetricsRow};
+use cartwheel_trainer::supervised::Samples;
 use cartwheel_trainer::{Settings, watch};
 
 use crate::history::History;
@@ -114,6 +115,8 @@ pub enum Update {
     Settings(RunId, Box<Settings>),
     /// The configuration of one that fits a model to data, as names and values.
     Fit(RunId, Vec<(String, String)>),
+    /// What such a one made of some samples.
+    Samples(RunId, Box<Samples>),
     /// What its environment looks like, as `Spaces::of` learns it, or why it cannot be made.
     Spaces(RunId, Result<Spaces, String>),
     /// Its manifest, at first and after changes.
@@ -163,6 +166,10 @@ impl Model {
                 run.settings = Some(*settings);
             }),
             Update::Fit(run, config) => self.with(run, |run| (run.config, run.fit) = (config, true)),
+            Update::Samples(run, samples) => {
+                self.with(run, |run| (run.samples, run.put_aside) = (Some(*samples), false));
+                self.put_aside_samples(run, memory::SAMPLES);
+            }
             Update::Manifest(run, manifest) => self.with(run, |run| run.set_manifest(*manifest)),
             Update::Metrics(run, rows) => {
                 self.with(run, |run| run.extend(&rows));
@@ -341,6 +348,21 @@ impl Model {
             let surplus = longest.episodes.len().div_ceil(4);
             longest.episodes.drain(..surplus);
             longest.first_episode += surplus;
+        }
+    }
+
+    /// Puts the samples of other runs than `newest` aside until all take at most so many bytes, the run that was opened last
+    /// first: of a folder that is the oldest.
+    fn put_aside_samples(&mut self, newest: RunId, budget: usize) {
+        let of = |run: &Run| run.samples.as_ref().map_or(0, Samples::bytes);
+        let mut bytes: usize = self.runs.iter().map(of).sum();
+        let others = self.runs.iter_mut().enumerate().rev().filter(|(id, run)| *id != newest && run.samples.is_some());
+        for (_, run) in others {
+            if bytes <= budget {
+                return;
+            }
+            bytes -= of(run);
+            (run.samples, run.put_aside) = (None, true);
         }
     }
 

@@ -156,6 +156,23 @@ fn the_player_is_whole_in_a_low_window() {
     }
 }
 
+/// A model that is fitted to data has its samples where environments would be, and no time line.
+#[test]
+fn samples_are_in_the_place_of_environments() {
+    for size in [[1360.0, 860.0], [900.0, 600.0]] {
+        let mut window = Window::of_size(size, fixture::fitted());
+        assert!(window.harness.query_by_label("Inspector").is_none(), "what is on the right is about agents");
+        let rect = |window: &Window, name: &str| window.harness.get_by_label(name).rect();
+        let [first, last] = ["0, 95 %", "1, is 4, 60 %"].map(|name| rect(&window, name));
+        let curves = rect(&window, "Metrics").top();
+        assert!(first.bottom() < curves && last.top() < curves, "{first:?} {last:?} at {size:?}");
+        assert!(window.harness.query_by_label("Play or pause").is_none());
+        window.harness.get_by_label("Epoch").focus();
+        window.press(Modifiers::NONE, Key::ArrowLeft);
+        window.harness.get_by_label("After epoch 1");
+    }
+}
+
 /// A narrow window has its room for the pictures, unless it is told otherwise.
 #[test]
 fn sides_are_hidden_and_shown() {
@@ -412,6 +429,10 @@ fn every_panel_looks_as_it_should() {
             let mut model = Model::default();
             fixture::live().into_iter().for_each(|update| model.apply(update));
             match panel.name() {
+                "Samples" => {
+                    model = Model::default();
+                    fixture::fitted().into_iter().for_each(|update| model.apply(update));
+                }
                 "Side by side" => model.apply(fixture::contest()),
                 "What if" => [fixture::film(), fixture::branch()].into_iter().for_each(|update| model.apply(update)),
                 _ => {}

@@ -178,6 +178,11 @@ impl RunDir {
         self.path.join(super::episodes::INDEX)
     }
 
+    /// `samples.bin`: see [`Samples`](crate::supervised::Samples).
+    pub fn samples(&self) -> PathBuf {
+        self.path.join("samples.bin")
+    }
+
     /// `watch.json`: where a viewer finds a live run.
     pub fn watch(&self) -> PathBuf {
         self.path.join("watch.json")

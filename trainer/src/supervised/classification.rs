@@ -12,6 +12,7 @@ use cartwheel_envs::Generator;
 use super::config::ModelName;
 use super::pictures::{About, Pictures, mix};
 use super::report::{ClassReport, ClassificationReport, Report};
+use super::samples::{Answer, Given, Sample, spread};
 use super::saved::Header;
 use super::settings::FitSettings;
 use super::task::{Part, Tally, Task};
@@ -20,6 +21,10 @@ use crate::TrainError;
 
 /// The purpose of the stream that weights are drawn from, in the key of its generator.
 pub(super) const WEIGHTS: u64 = 0x7765_6967;
+
+/// Pictures that are shown, and how many of the likeliest classes of each.
+const SHOWN: usize = 16;
+const LIKELIEST: usize = 3;
 
 /// A classifier with its images.
 pub struct Classification {
@@ -119,6 +124,16 @@ fn loss(logits: &[f32], class: usize) -> f64 {
     softmax(&mut row) - x
 }
 
+/// The likeliest classes with their probabilities.
+fn answers(logits: &[f32], labels: &[String]) -> Vec<Answer> {
+    let mut probabilities = logits.to_vec();
+    softmax(&mut probabilities);
+    let mut order: Vec<usize> = (0..probabilities.len()).collect();
+    order.sort_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]));
+    let answer = |class: usize| Answer { text: labels[class].clone(), score: Some(probabilities[class]) };
+    order.into_iter().take(LIKELIEST).map(answer).collect()
+}
+
 impl Task for Classification {
     fn parameters(&self) -> &Parameters {
         self.model.parameters()
@@ -161,6 +176,21 @@ impl Task for Classification {
             tally.add(Tally { samples: 1, loss: loss(logits, class), correct });
         })?;
         Ok(tally)
+    }
+
+    fn show(&mut self, part: Part) -> Result<Vec<(Sample, Vec<Answer>)>, DeviceError> {
+        let (pictures, batch) = self.pictures.some(part, &spread(self.pictures.len(part), SHOWN));
+        if pictures.is_empty() {
+            return Ok(Vec::new());
+        }
+        let logits = self.model.logits(batch.x)?;
+        let labels = &self.header.labels;
+        let shown = pictures.into_iter().zip(batch.classes).zip(logits.chunks_exact(self.model.classes()));
+        let shown = shown.map(|((picture, class), logits)| {
+            let sample = Sample { given: Given::Picture(picture), expected: labels[class as usize].clone() };
+            (sample, answers(logits, labels))
+        });
+        Ok(shown.collect())
     }
 
     fn report(&mut self, part: Part) -> Result<Report, DeviceError> {
@@ -267,5 +297,27 @@ mod tests {
         let tally = task.evaluate(Part::Test).expect("the processor works");
         assert_eq!((tally.samples, tally.mean_loss(), tally.accuracy()), (360, report.loss, report.accuracy));
         assert_eq!(task.samples(Part::Validation), 0);
+    }
+
+    /// What is shown of them is what the model sees, and what it makes of all of them.
+    #[test]
+    fn pictures_are_shown_with_their_likeliest_classes() {
+        let mut task = digits(vec![8], 0.0);
+        let shown = task.show(Part::Test).expect("the processor works");
+        assert_eq!(shown.len(), SHOWN);
+        let mut all = Vec::new();
+        task.look(Part::Test, &mut |class, logits| all.push((class, likeliest(logits)))).expect("the processor works");
+        let batch = task.pictures.some(Part::Test, &spread(360, SHOWN)).1;
+        for (i, (sample, answers)) in shown.iter().enumerate() {
+            let (class, taken) = all[spread(360, SHOWN)[i]];
+            assert_eq!((&sample.expected, &answers[0].text), (&class.to_string(), &taken.to_string()));
+            let scores: Vec<f32> = answers.iter().filter_map(|answer| answer.score).collect();
+            assert!(scores.len() == LIKELIEST && scores.is_sorted_by(|a, b| a >= b), "{scores:?}");
+            let Given::Picture(picture) = &sample.given else { panic!("a picture") };
+            assert_eq!((picture.width, picture.channels, picture.pixels.len()), (8, 1, 64));
+            let seen = &batch.x[64 * i..64 * (i + 1)];
+            assert!(picture.pixels.iter().zip(seen).all(|(byte, x)| f32::from(*byte) / 255.0 == *x));
+        }
+        assert_eq!(task.show(Part::Validation).expect("the processor works"), []);
     }
 }

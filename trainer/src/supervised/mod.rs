@@ -7,7 +7,7 @@
 //! | `session`, `checkpoint` | the loop, and all that going on with it needs |
 //! | `task`, `classification`, `recommendation`, `texts` | what is fitted: a model with its data |
 //! | `pictures`, `vision` | where a classifier's pictures come from, and how they are mixed |
-//! | `report` | how a model does, in detail |
+//! | `report`, `samples` | how a model does, in detail; what it makes of a few samples, epoch by epoch |
 //! | `export` | a model's folder for other programs |
 //! | `saved`, `input` | a model's file, and models made from one |
 //!
@@ -34,6 +34,7 @@ mod picture;
 mod pictures;
 mod recommendation;
 mod report;
+mod samples;
 mod saved;
 mod session;
 mod settings;
@@ -54,6 +55,7 @@ pub use recommendation::{
     RecommenderConfig, SavedRecommender,
 };
 pub use report::{ClassReport, ClassificationReport, Report, TranslationReport, TranslationSample};
+pub use samples::{Answer, Given, Look, Picture, Sample, Samples};
 pub use saved::{Prediction, SavedModel, is_fit};
 pub use settings::FitSettings;
 pub use task::{Companion, Part, Tally, Task};

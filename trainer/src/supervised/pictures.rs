@@ -7,11 +7,14 @@ use std::sync::Arc;
 use cartwheel_envs::Generator;
 
 use super::config::ModelName;
+use super::samples::{LONGEST, Picture};
 use super::saved::Preprocessing;
 use super::settings::FitSettings;
 use super::task::Part;
 use crate::TrainError;
-use crate::data::image::{CutMix, ImageError, ImagesConfig, MixUp, Pipeline, Statistics, cut_mix, mix_up, one_hot};
+use crate::data::image::{
+    CutMix, Filter, Image, ImageError, ImagesConfig, MixUp, Pipeline, Statistics, cut_mix, mix_up, one_hot, resize,
+};
 use crate::data::image_folder::{FolderError, ImageFolder, ImageSamples};
 use crate::data::loader::{Batches, LoadError, LoaderOptions, OnBroken, Source as _, batches, shuffled};
 use crate::data::mnist::{LabelledImages, Mnist};
@@ -107,6 +110,35 @@ impl Pictures {
         }
     }
 
+    /// Those of the samples `indices` of a part that can be read, for people and for the model, without anything random.
+    pub(super) fn some(&self, part: Part, indices: &[usize]) -> (Vec<Picture>, Batch) {
+        let mut pictures = Vec::new();
+        let mut batch = Batch { x: Vec::new(), classes: Vec::new() };
+        match self {
+            Self::Grey(parts) => {
+                if let Some(images) = &parts[part as usize] {
+                    let [rows, columns] = images.size;
+                    let pixels = |at: &usize| &images.images[at * rows * columns..(at + 1) * rows * columns];
+                    pictures.extend(indices.iter().map(|at| small_grey(pixels(at), columns, rows)));
+                    batch = grey_batch(images, indices);
+                }
+            }
+            Self::Colour(folders) => {
+                let Some(samples) = folders.part(part) else { return (pictures, batch) };
+                for index in indices {
+                    // One that is broken is told of where all are looked at.
+                    let Ok(image) = samples.image(*index) else { continue };
+                    pictures.push(small(&samples.pipeline.resized(&image)));
+                    let before = batch.x.len();
+                    batch.x.resize(before + samples.pipeline.sample_len(), 0.0);
+                    samples.pipeline.evaluate(&image, &mut batch.x[before..]);
+                    batch.classes.push(samples.files[*index].label as u32);
+                }
+            }
+        }
+        (pictures, batch)
+    }
+
     /// Shows all samples of a part, without anything random, batch by batch.
     pub(super) fn each(
         &self,
@@ -128,6 +160,25 @@ impl Pictures {
             }
         }
     }
+}
+
+/// A picture for people: no larger than they need it.
+fn small(image: &Image) -> Picture {
+    let longest = image.width.max(image.height);
+    let shrunk = |side: usize| (side * LONGEST / longest.max(1)).max(1);
+    let image = match longest > LONGEST {
+        true => &resize(image, shrunk(image.width), shrunk(image.height), Filter::Bilinear),
+        false => image,
+    };
+    Picture { width: image.width as u32, channels: crate::data::image::CHANNELS as u8, pixels: image.rgb.clone() }
+}
+
+/// The same of a grey one.
+fn small_grey(pixels: &[u8], width: usize, height: usize) -> Picture {
+    if width.max(height) > LONGEST {
+        return small(&Image { width, height, rgb: pixels.iter().flat_map(|byte| [*byte; 3]).collect() });
+    }
+    Picture { width: width as u32, channels: 1, pixels: pixels.to_vec() }
 }
 
 fn grey_batch(images: &LabelledImages, indices: &[usize]) -> Batch {

@@ -14,6 +14,7 @@ use super::checkpoint::{Books, Checkpoint, CheckpointView};
 use super::config::Monitor;
 use super::events::{EpochEnd, FitEvent, FitProgress};
 use super::export::export;
+use super::samples::Samples;
 use super::settings::FitSettings;
 use super::task::{Part, Tally, Task};
 use crate::TrainError;
@@ -46,6 +47,7 @@ pub(super) struct Session<'a> {
     ema: Option<Ema<f32>>,
     gradients: Gradients,
     learning_rate: LearningRate,
+    samples: Samples,
     pub(super) listeners: Vec<Listener<'a>>,
     stop: Arc<AtomicBool>,
 }
@@ -71,6 +73,8 @@ impl<'a> Session<'a> {
             learning_rate: settings.learning_rate(an_epoch, an_epoch.saturating_mul(fit.epochs)),
             books: Books::default(),
             settings,
+            // Of a run that is gone on with; it begins anew where they cannot be read.
+            samples: Samples::read(&run.samples()).ok().flatten().unwrap_or_default(),
             task,
             run,
             writer,
@@ -240,10 +244,18 @@ impl<'a> Session<'a> {
         self.swap_ema();
         let validation = if validates { self.task.evaluate(Part::Validation).map(Some) } else { Ok(None) };
         let more = if validates { self.task.measure(self.books.epochs + 1) } else { Ok(Vec::new()) };
+        let held_out = [Part::Validation, Part::Test].into_iter().find(|part| self.task.samples(*part) > 0);
+        let shown = held_out.map(|part| self.task.show(part).map(|shown| (part, shown))).transpose();
         self.swap_ema();
-        let (validation, more) = (validation?, more?);
+        let (validation, more, shown) = (validation?, more?, shown?);
         if let Some(trouble) = self.task.trouble() {
             return Err(trouble);
+        }
+        if let Some((part, shown)) = shown {
+            self.samples.add(part, self.books.epochs + 1, shown);
+            if let Err(error) = self.samples.write(&self.run.samples()) {
+                self.tell(&FitEvent::Warning(&format!("{error}; training goes on")));
+            }
         }
         let books = &mut self.books;
         books.epochs += 1;

@@ -7,6 +7,7 @@ use cartwheel_agents::nn::{DeviceError, Gradients, Parameters};
 use serde::{Deserialize, Serialize};
 
 use super::report::Report;
+use super::samples::{Answer, Sample};
 use crate::TrainError;
 use crate::run::RunDir;
 
@@ -134,6 +135,15 @@ pub trait Task {
     /// # Errors
     /// If the device fails.
     fn measure(&mut self, _epoch: u64) -> Result<Vec<(&'static str, f64)>, DeviceError> {
+        Ok(Vec::new())
+    }
+
+    /// A few samples of a part, spread evenly over it, and what the model makes of each now, the best answer first: for people
+    /// to look at. Nothing that is random may be drawn for it, and what cannot be read is left out.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn show(&mut self, _part: Part) -> Result<Vec<(Sample, Vec<Answer>)>, DeviceError> {
         Ok(Vec::new())
     }
 

@@ -12,6 +12,7 @@ use cartwheel_envs::Generator;
 
 use super::config::T5FitConfig;
 use super::report::{Report, TranslationReport, TranslationSample};
+use super::samples::{Answer, Given, Sample as Shown, spread};
 use super::settings::FitSettings;
 use super::task::{Companion, Part, Tally, Task};
 use crate::TrainError;
@@ -111,13 +112,17 @@ impl Texts {
 
     /// What is written for the first texts of a part.
     fn written(&self, part: Part) -> Result<Vec<String>, DeviceError> {
+        self.write(&self.part(part).iter().take(WRITTEN).collect::<Vec<_>>())
+    }
+
+    /// What is written for these.
+    fn write(&self, samples: &[&Sample]) -> Result<Vec<String>, DeviceError> {
         let failed = |error: T5Error| DeviceError::of(&error);
         let model = T5::new(self.network.config().clone(), self.network.parameters().clone());
         let model = model.map_err(|reason| failed(T5Error::Settings(reason)))?;
         let settings = Generation { max_new_tokens: self.most_written, ..Generation::default() };
-        let samples = self.part(part);
         let mut texts = Vec::new();
-        for batch in samples[..samples.len().min(WRITTEN)].chunks(LOOKED_AT) {
+        for batch in samples.chunks(LOOKED_AT) {
             let sources: Vec<&[u32]> = batch.iter().map(|sample| sample.tokens.source.as_slice()).collect();
             for written in model.generate(&sources, &settings, &mut |_, _| {}).map_err(failed)? {
                 texts.push(self.tokenizer.decode(&written.tokens).map_err(failed)?);
@@ -296,6 +301,17 @@ impl Task for Texts {
         let written = self.written(Part::Validation)?;
         let references: Vec<&str> = self.validation.iter().map(|sample| sample.text.target.as_str()).collect();
         Ok(vec![("val/bleu", bleu(&written, &references).score), ("val/chrf", chrf(&written, &references))])
+    }
+
+    fn show(&mut self, part: Part) -> Result<Vec<(Shown, Vec<Answer>)>, DeviceError> {
+        let of = self.part(part);
+        let samples: Vec<&Sample> = spread(of.len(), SHOWN).into_iter().map(|at| &of[at]).collect();
+        let written = self.write(&samples)?;
+        let shown = samples.iter().zip(written).map(|(Sample { text, .. }, written)| {
+            let sample = Shown { given: Given::Text(text.source.clone()), expected: text.target.clone() };
+            (sample, vec![Answer { text: written, score: None }])
+        });
+        Ok(shown.collect())
     }
 
     fn report(&mut self, part: Part) -> Result<Report, DeviceError> {

@@ -113,8 +113,8 @@ impl App {
                 self.habits.dark = Some(!dark);
                 ctx.set_theme(if dark { eframe::egui::Theme::Light } else { eframe::egui::Theme::Dark });
             }
-            Action::LeftSide => self.habits.toggle(0, ctx.content_rect().width()),
-            Action::RightSide => self.habits.toggle(1, ctx.content_rect().width()),
+            Action::LeftSide => self.toggle(0, ctx.content_rect().width()),
+            Action::RightSide => self.toggle(1, ctx.content_rect().width()),
             Action::Palette => self.state.palette = Some(String::new()),
             Action::Help => self.state.help = !self.state.help,
             Action::Screenshot => self.camera.shoot(ctx, self.about()),

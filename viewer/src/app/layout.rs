@@ -26,17 +26,6 @@ const BARS: f32 = 56.0;
 const LEAST: f32 = 80.0;
 
 impl Habits {
-    /// Whether the left and the right are shown in a window so wide: what the user asked for stays however wide it becomes,
-    /// and until then it goes by its width.
-    pub(super) fn shown(&self, width: f32) -> [bool; 2] {
-        std::array::from_fn(|side| self.sides[side].unwrap_or(width >= WITHOUT[side]))
-    }
-
-    /// Shows or hides the left (0) or the right (1).
-    pub(super) fn toggle(&mut self, side: usize, width: f32) {
-        self.sides[side] = Some(!self.shown(width)[side]);
-    }
-
     /// A panel of the size that it was dragged to in the last session, or else of this one, and of at most `most` points.
     fn panel(&self, panel: Side, name: &str, size: f32, most: f32) -> Side {
         let most = most.max(LEAST);
@@ -53,13 +42,30 @@ impl Habits {
 }
 
 impl App {
+    /// Whether the left and the right are shown in a window so wide: what the user asked for stays however wide it becomes,
+    /// and until then it goes by its width; and what is on the right is all about agents.
+    pub(super) fn sides(&self, width: f32) -> [bool; 2] {
+        let of_use = [true, !self.fits()];
+        std::array::from_fn(|side| self.habits.sides[side].unwrap_or(of_use[side] && width >= WITHOUT[side]))
+    }
+
+    /// Shows or hides the left (0) or the right (1).
+    pub(super) fn toggle(&mut self, side: usize, width: f32) {
+        self.habits.sides[side] = Some(!self.sides(width)[side]);
+    }
+
+    /// Whether the run that is looked at fits a model to data.
+    fn fits(&self) -> bool {
+        Context { model: &self.model, state: &self.state }.fit().is_some()
+    }
+
     pub(super) fn lay_out(&mut self, ui: &mut Ui) {
         let size = ui.available_size();
         let names = if size.x < NARROW { ["narrow left", "narrow right"] } else { ["left", "right"] };
         let [left, right] = [(0.17 * size.x).clamp(150.0, 230.0), (0.27 * size.x).clamp(332.0, 352.0)];
         let share = if size.y < LOW { 0.32 } else { 0.36 };
         let [bottom, under] = [(share * size.y).clamp(150.0, 400.0), (0.19 * size.y).clamp(UNDER, 220.0)];
-        let [with_left, with_right] = self.habits.shown(size.x);
+        let [with_left, with_right] = self.sides(size.x);
         let most = [size.x - MIDDLE[0] - if with_left { left } else { 0.0 }, size.y - BARS - MIDDLE[1] - UNDER];
         Side::top("toolbar").show(ui, |ui| self.toolbar(ui));
         Side::bottom("status").show(ui, |ui| self.status_bar(ui));
@@ -78,10 +84,13 @@ impl App {
             let shown = panel.show(ui, |ui| self.stacked(ui, Place::Left)).response.rect.width();
             self.habits.note(ui, names[0], shown, left);
         }
-        let most = ui.available_height() - MIDDLE[1];
-        let panel = self.habits.panel(Side::bottom("under"), "under", under, most);
-        let shown = panel.show(ui, |ui| self.stacked(ui, Place::Under)).response.rect.height();
-        self.habits.note(ui, "under", shown, under);
+        // What is fitted to data has no episodes that time could be gone through in.
+        if !self.fits() {
+            let most = ui.available_height() - MIDDLE[1];
+            let panel = self.habits.panel(Side::bottom("under"), "under", under, most);
+            let shown = panel.show(ui, |ui| self.stacked(ui, Place::Under)).response.rect.height();
+            self.habits.note(ui, "under", shown, under);
+        }
         let frame = Frame::central_panel(ui.style()).inner_margin(4);
         CentralPanel::default().frame(frame).show(ui, |ui| self.stacked(ui, Place::Center));
         self.palette(ui.ctx());

@@ -24,7 +24,7 @@ impl App {
     pub(super) fn toolbar(&mut self, ui: &mut Ui) {
         let recording = self.camera.is_recording();
         let buttons = if ui.available_width() < NARROW { FEW } else { BUTTONS };
-        let [left, right] = self.habits.shown(ui.available_width());
+        let [left, right] = self.sides(ui.available_width());
         ui.horizontal(|ui| {
             self.side(ui, Action::LeftSide, text::SHORT_LEFT_SIDE, left);
             // From the right, so that a long name is cut where the room ends.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use cartwheel_trainer::doctor::{Doctor, Finding};
 use cartwheel_trainer::run::{EpisodeEntry, Manifest, MetricsRow, Outcome};
+use cartwheel_trainer::supervised::{FitSummary, Samples};
 use cartwheel_trainer::{Settings, Summary};
 
 use crate::series::{Clock, EPISODE_RETURN, Point, Series};
@@ -28,6 +29,10 @@ pub struct Run {
     pub config: Vec<(String, String)>,
     /// Whether it fits a model to data instead of learning in an environment.
     pub fit: bool,
+    /// Of one that does: samples that are not learnt from, and what the model made of them.
+    pub samples: Option<Samples>,
+    /// Whether these were put aside, as all runs' take too much memory.
+    pub put_aside: bool,
     /// What its environment's observations and actions look like, or why that is not known. Its source makes the
     /// environment once to learn it.
     pub spaces: Option<Result<Arc<Spaces>, String>>,
@@ -35,6 +40,8 @@ pub struct Run {
     pub manifest: Option<Manifest>,
     /// What it came to, once it has ended, as its manifest tells.
     pub summary: Option<Summary>,
+    /// The same of one that fits a model to data.
+    pub fitted: Option<FitSummary>,
     /// The steps of its checkpoints, in rising order.
     pub checkpoints: Vec<u64>,
     /// Whether a process has it.
@@ -62,7 +69,7 @@ pub struct Run {
 }
 
 impl Run {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(path: PathBuf) -> Self {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Self {
             path,
@@ -70,9 +77,12 @@ impl Run {
             settings: None,
             config: Vec::new(),
             fit: false,
+            samples: None,
+            put_aside: false,
             spaces: None,
             manifest: None,
             summary: None,
+            fitted: None,
             checkpoints: Vec::new(),
             alive: false,
             metrics: BTreeMap::new(),
@@ -114,15 +124,16 @@ impl Run {
         let (outcome, manifest) = (self.outcome().filter(|_| !self.alive)?, self.manifest.as_ref()?);
         Some(match (&manifest.outcome, &self.summary) {
             (Outcome::Finished, Some(summary)) => text::came_to(summary),
-            (Outcome::Interrupted | Outcome::Running, _) => text::goes_on(outcome, self.step, &self.path),
+            (Outcome::Interrupted | Outcome::Running, _) => text::goes_on(outcome, self.step, self.fit, &self.path),
             (Outcome::Failed { message }, _) => text::run_failed(message),
-            (Outcome::Finished, None) => outcome.to_owned(),
+            (Outcome::Finished, None) => self.fitted.as_ref().map_or_else(|| outcome.to_owned(), text::fitted),
         })
     }
 
     pub(super) fn set_manifest(&mut self, manifest: Manifest) {
         // One of another version is shown without it.
         self.summary = manifest.result.clone().and_then(|result| serde_json::from_value(result).ok());
+        self.fitted = manifest.result.clone().and_then(|result| serde_json::from_value(result).ok());
         self.manifest = Some(manifest);
     }
 

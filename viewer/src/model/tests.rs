@@ -105,3 +105,26 @@ fn updates_of_unknown_runs_change_nothing() {
     model.apply(Update::Metrics(3, vec![row(1, &["a"])]));
     assert!(model.runs.is_empty());
 }
+
+#[test]
+fn samples_of_many_runs_are_put_aside_and_come_back() {
+    use cartwheel_trainer::supervised::{Given, Sample, Samples};
+    let samples = || {
+        let sample = Sample { given: Given::Text("a".repeat(1000)), expected: String::new() };
+        Samples { samples: vec![sample], ..Samples::default() }
+    };
+    let mut model = Model::default();
+    for run in 0..4 {
+        model.apply(Update::Opened(format!("run-{run}").into()));
+        model.apply(Update::Samples(run, Box::new(samples())));
+    }
+    let known = |model: &Model| model.runs.iter().map(|run| (run.samples.is_some(), run.put_aside)).collect::<Vec<_>>();
+    let each = samples().bytes();
+    assert!((1000..1200).contains(&each));
+    model.put_aside_samples(3, 2 * each);
+    assert_eq!(known(&model), [(true, false), (false, true), (false, true), (true, false)]);
+    model.apply(Update::Samples(1, Box::new(samples())));
+    assert_eq!(known(&model)[1], (true, false));
+    model.put_aside_samples(1, 0);
+    assert_eq!(known(&model)[1], (true, false), "the newest stays");
+}

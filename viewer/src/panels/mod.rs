@@ -11,6 +11,7 @@ mod newest;
 mod replay_buffer;
 mod rollouts;
 mod runs;
+mod samples;
 mod seen;
 mod states;
 mod subject;
@@ -74,6 +75,7 @@ pub fn all() -> Vec<Box<dyn Panel>> {
     vec![
         Box::new(runs::Runs::default()),
         Box::new(rollouts::Rollouts::default()),
+        Box::new(samples::Samples::default()),
         Box::new(timeline::Timeline::default()),
         Box::new(curves::Curves::default()),
         Box::new(inspector::Inspector::default()),

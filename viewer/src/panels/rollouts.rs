@@ -67,6 +67,8 @@ impl Panel for Rollouts {
             }
         } else if context.model.runs.is_empty() {
             empty(ui, text::NOTHING_OPEN);
+        } else if context.fit().is_some() {
+            // There are samples in the place of environments.
         } else {
             self.after(ui, context, commands);
         }
@@ -86,7 +88,7 @@ impl Rollouts {
         ui.vertical_centered(|ui| {
             match seen {
                 Some(_) => ui.strong(text::RUN_OVER),
-                None => ui.weak(if run_is_a_fit(context) { text::NO_ENVIRONMENT } else { text::NO_PICTURES }),
+                None => ui.weak(text::NO_PICTURES),
             };
             if let Some(headline) = run.and_then(|run| context.model.runs.get(run)).and_then(Run::headline) {
                 ui.label(headline);
@@ -148,11 +150,6 @@ impl Rollouts {
             commands.push(Command::SelectEnv(None));
         }
     }
-}
-
-/// Whether the selected run fits a model to data.
-fn run_is_a_fit(context: Context<'_>) -> bool {
-    context.state.run.and_then(|run| context.model.runs.get(run)).is_some_and(|run| run.fit)
 }
 
 /// Words in place of pictures.

@@ -4,7 +4,7 @@ use cartwheel_envs::Scene;
 use cartwheel_trainer::watch::{EnvFrame, Observation};
 
 use super::Context;
-use crate::model::{Live, RunId};
+use crate::model::{Live, Run, RunId};
 use crate::overlays::Verdict;
 use crate::source::{Film, Moment};
 use crate::spaces::Spaces;
@@ -87,6 +87,12 @@ impl<'a> Context<'a> {
     pub(super) fn live(self) -> Option<&'a Live> {
         let live = self.model.live.as_ref()?;
         (self.state.run.is_none() || self.state.run == Some(live.run)).then_some(live)
+    }
+
+    /// The run that is looked at, if it fits a model to data and no episode is shown.
+    pub(crate) fn fit(self) -> Option<(RunId, &'a Run)> {
+        let id = self.state.run.filter(|_| self.model.film.is_none())?;
+        self.model.runs.get(id).filter(|run| run.fit).map(|run| (id, run))
     }
 
     /// What a run's environment looks like, if that is known.

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use cartwheel_trainer::Settings;
 use cartwheel_trainer::run::{Checkpoints, EpisodeEntry, EpisodeTail, Manifest, MetricsTail, Outcome, RunDir};
-use cartwheel_trainer::supervised::{FitSettings, is_fit};
+use cartwheel_trainer::supervised::{FitSettings, Samples, is_fit};
 
 use super::spaces::Finder;
 use crate::model::{RunId, Update};
@@ -28,6 +28,8 @@ pub(crate) struct RunFollower {
     manifest: Option<Version>,
     /// Which version of the folder of checkpoints was listed.
     checkpoints: Option<Version>,
+    /// Which version of `samples.bin` was read, and what was wrong with it.
+    samples: (Option<Version>, Result<(), String>),
     logs: Option<Logs>,
     spaces: Finder,
     alive: bool,
@@ -65,6 +67,7 @@ impl RunFollower {
             config: None,
             manifest: None,
             checkpoints: None,
+            samples: (None, Ok(())),
             logs: None,
             spaces: Finder::default(),
             alive: false,
@@ -124,8 +127,9 @@ impl RunFollower {
         let config = self.read_config(&dir, updates);
         let manifest = self.read_manifest(&dir, updates);
         self.list_checkpoints(&dir, updates);
+        let samples = self.read_samples(&dir, updates);
         let logs = self.read_logs(&dir, updates);
-        config.and(manifest).and(logs)
+        config.and(manifest).and(logs).and(samples)
     }
 
     fn read_config(&mut self, dir: &RunDir, updates: &mut Vec<Update>) -> Result<(), String> {
@@ -168,6 +172,17 @@ impl RunFollower {
             updates.push(Update::Checkpoints(self.run, listed.into_iter().map(|(step, _)| step).collect()));
             self.checkpoints = version;
         }
+    }
+
+    fn read_samples(&mut self, dir: &RunDir, updates: &mut Vec<Update>) -> Result<(), String> {
+        let version = Version::of(&dir.samples());
+        if self.samples.0 != version {
+            let read = Samples::read(&dir.samples()).map_err(|error| error.to_string()).map(|samples| {
+                updates.extend(samples.map(|samples| Update::Samples(self.run, Box::new(samples))));
+            });
+            self.samples = (version, read);
+        }
+        self.samples.1.clone()
     }
 
     fn read_logs(&mut self, dir: &RunDir, updates: &mut Vec<Update>) -> Result<(), String> {

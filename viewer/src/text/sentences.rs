@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use cartwheel_envs::KeyBindings;
+use cartwheel_trainer::supervised::{FitSummary, Report};
 use cartwheel_trainer::watch::Activity;
 use cartwheel_trainer::{GreedyReturn, Summary};
 
-use super::{GIVES_BACK, GREEDY_RETURN, NO_EVALUATION, NOT_SOLVED, SHORT_FLAT_OUT, SOLVED, STEPS, YOU_ACT};
+use super::{FINISHED, GIVES_BACK, GREEDY_RETURN, NO_EVALUATION, NOT_SOLVED, SHORT_FLAT_OUT, SOLVED, STEPS, YOU_ACT};
 use crate::number::{count, short};
 
 /// A text of at most so many letters.
@@ -54,8 +55,26 @@ pub(crate) fn mean_and_std(of: &GreedyReturn) -> String {
 }
 
 /// How a run that did not come to its end is gone on with.
-pub(crate) fn goes_on(outcome: &str, step: u64, path: &Path) -> String {
-    format!("{outcome} at step {} \u{b7} `cartwheel train --resume {}` goes on with it", count(step), path.display())
+pub(crate) fn goes_on(outcome: &str, step: u64, fit: bool, path: &Path) -> String {
+    let command = if fit { "fit" } else { "train" };
+    let (step, path) = (count(step), path.display());
+    format!("{outcome} at step {step} \u{b7} `cartwheel {command} --resume {path}` goes on with it")
+}
+
+/// What a model that was fitted to data came to.
+pub(crate) fn fitted(summary: &FitSummary) -> String {
+    let report = match &summary.report {
+        Some(Report::Classification(of)) => format!("{} accuracy {:.1} %", of.part, 100.0 * of.accuracy),
+        Some(Report::Translation(of)) => {
+            format!("{} exact match {:.1} %, BLEU {:.1}", of.part, 100.0 * of.exact_match, of.bleu)
+        }
+        Some(Report::Recommendation(of)) => {
+            format!("{} HR@10 {:.3}, NDCG@10 {:.3}", of.part, of.sampled.model.hit_rate, of.sampled.model.ndcg)
+        }
+        None => FINISHED.to_owned(),
+    };
+    let (epochs, seconds) = (count(summary.epochs), crate::number::seconds(summary.wall_s));
+    format!("{report} \u{b7} {epochs} epochs \u{b7} {seconds}")
 }
 
 pub(crate) fn deleted(folder: &Path) -> String {
@@ -181,6 +200,18 @@ pub(crate) fn film_speed(asked: f32, real_time: f32, measured: Option<f32>) -> S
     measured.map_or(asked.clone(), |measured| format!("{asked}, measured {measured:.0}"))
 }
 
+/// A speed as people read it on a player.
+pub(crate) fn multiple(speed: f32, real_time: f32) -> String {
+    match speed.is_finite() {
+        true => format!("{}×", short((speed / real_time).into())),
+        false => SHORT_FLAT_OUT.to_lowercase(),
+    }
+}
+
+pub(crate) fn steps_a_second(speed: f32) -> String {
+    format!("{} steps/s", short(speed.into()))
+}
+
 /// What the speeds of an episode that is shown again are multiples of.
 pub(crate) fn real_time_is(real_time: f32) -> String {
     format!("1× = {} steps/s, at which a person would play it", short(real_time.into()))
@@ -200,18 +231,6 @@ pub(crate) fn no_ffmpeg(path: &Path) -> String {
 }
 
 pub(crate) fn not_recorded(path: &Path, problem: &std::io::Error) -> String {
-/// A speed as people read it on a player.
-pub(crate) fn multiple(speed: f32, real_time: f32) -> String {
-    match speed.is_finite() {
-        true => format!("{}×", short((speed / real_time).into())),
-        false => SHORT_FLAT_OUT.to_lowercase(),
-    }
-}
-
-pub(crate) fn steps_a_second(speed: f32) -> String {
-    format!("{} steps/s", short(speed.into()))
-}
-
     format!("could not write {}: {problem}", absolute(path))
 }
 
@@ -330,6 +349,31 @@ fn absolute(path: &Path) -> String {
 
 pub(crate) fn copied(command: &str) -> String {
     format!("Copied: {command}")
+}
+
+pub(crate) fn after_epoch(epoch: u64) -> String {
+    format!("After epoch {epoch}")
+}
+
+/// How many samples of a part came out right.
+pub(crate) fn right(right: usize, all: usize, part: &str, users: bool) -> String {
+    match users {
+        true => format!("{part}: what {right} of {all} users chose then is in their list"),
+        false => format!("{part}: {right} of {all} right"),
+    }
+}
+
+pub(crate) fn percent(share: f32) -> String {
+    format!("{:.0} %", 100.0 * share)
+}
+
+pub(crate) fn is_class(class: &str) -> String {
+    format!("is {class}")
+}
+
+/// A class that a picture was taken for, and its own where that is another.
+pub(crate) fn taken_for(taken: &str, expected: &str) -> String {
+    if taken == expected { taken.to_owned() } else { format!("{taken}, is {expected}") }
 }
 
 #[cfg(test)]

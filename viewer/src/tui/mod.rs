@@ -1,6 +1,7 @@
 //! The same in a terminal, for where there is no display: throughput, curves, and an environment in braille.
 
 mod braille;
+mod samples;
 mod screen;
 
 use std::io::{self, IsTerminal as _};

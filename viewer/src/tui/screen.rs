@@ -9,14 +9,14 @@ use ratatui::symbols::Marker;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Axis, Block, Chart, Dataset, Gauge, GraphType, Paragraph, Wrap};
 
-use super::{Choice, braille};
+use super::{Choice, braille, samples};
 use crate::model::{Live, Model, Run};
 use crate::number::{bytes, count};
 use crate::series::{self, View};
 use crate::text;
 
 /// The metrics that people look at first.
-const FAVOURITES: [&str; 4] = ["rollout/ep_rew_mean", "eval/mean_reward", "train/loss", "time/fps"];
+const FAVOURITES: [&str; 5] = ["rollout/ep_rew_mean", "eval/mean_reward", "train/loss", "val/loss", "time/fps"];
 
 pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, choice: &Choice) {
     let help = keys(frame.area().width);
@@ -31,7 +31,11 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, choice: &Choice) {
     let live = model.live.as_ref().filter(|live| live.run == choice.run);
     progress(frame, top, run, live);
     let [left, right] = Layout::horizontal([Constraint::Percentage(45), Constraint::Percentage(55)]).areas(middle);
-    environment(frame, left, model, live, choice.env);
+    if run.fit && model.film.is_none() {
+        samples::show(frame, left, run);
+    } else {
+        environment(frame, left, model, live, choice.env);
+    }
     curves(frame, right, run, choice.metric);
     machine(frame, bottom, run, live);
     match &choice.notice {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use cartwheel_agents::nn::Mlp;
 use cartwheel_envs::{Env as _, Generator, OwnedAction, Row, Rows, Scene, StateVariable};
 use cartwheel_trainer::run::{EpisodeEntry, MetricsRow};
+use cartwheel_trainer::supervised::{Answer, Given, Look, Picture, Sample, Samples};
 use cartwheel_trainer::watch::{
     Activity, ChosenBy, EnvFrame, Judgement, Lanes, LayerNorms, Observation, ReplayColor, ReplayMap, ReplayQuery,
     Reply, Status, WeightsReply, Welcome,
@@ -149,6 +150,41 @@ fn moments(actions: &[i32]) -> Vec<Moment> {
         moments.push(state(&*env, &rows, step + 1));
     }
     moments
+}
+
+/// A model that was fitted to pictures, and what it made of five of them after two epochs.
+pub(crate) fn fitted() -> Vec<Update> {
+    let picture = |number: u32| {
+        // Bright along a line that turns with the number.
+        let shade = |x: u32, y: u32| 255_u32.saturating_sub((x * number + y * (5 - number)).abs_diff(20) * 16) as u8;
+        let pixels = (0..64).map(|i| shade(i % 8, i / 8)).collect();
+        Sample { given: Given::Picture(Picture { width: 8, channels: 1, pixels }), expected: number.to_string() }
+    };
+    let answer = |(class, score): (u32, f32)| Answer { text: class.to_string(), score: Some(score) };
+    let look = |epoch, best: [(u32, f32); 5]| Look {
+        epoch,
+        answers: best.map(|best| vec![answer(best), answer((9, 0.02))]).into(),
+    };
+    let samples = Samples {
+        part: "validation".into(),
+        samples: (0..5).map(picture).collect(),
+        looks: vec![
+            look(1, [(0, 0.5), (7, 0.3), (2, 0.4), (8, 0.25), (1, 0.7)]),
+            look(2, [(0, 0.95), (1, 0.88), (2, 0.97), (3, 0.71), (1, 0.6)]),
+        ],
+    };
+    let row = |epoch: u64| MetricsRow {
+        step: 100 * epoch,
+        episodes: epoch,
+        metrics: [("val/loss".to_owned(), 1.0 / epoch as f64)].into(),
+        ..MetricsRow::default()
+    };
+    vec![
+        Update::Opened("runs/digits-mlp-s1".into()),
+        Update::Fit(0, vec![("fit.model".into(), "mlp".into()), ("data.dir".into(), "digits".into())]),
+        Update::Metrics(0, vec![row(1), row(2)]),
+        Update::Samples(0, Box::new(samples)),
+    ]
 }
 
 /// The run's episode 7.

@@ -60,6 +60,12 @@ impl Catalogue {
         postcard::from_bytes(&bytes).map_err(|error| RunError::Malformed { file, problem: error.to_string() })
     }
 
+    /// What an item is called by people.
+    pub(super) fn title(&self, item: u32) -> String {
+        let (title, name) = (&self.titles[item as usize], &self.items[item as usize]);
+        if title.is_empty() { name.clone() } else { title.clone() }
+    }
+
     /// The number of the user `name`.
     pub(super) fn user(&self, name: &str) -> Result<u32, TrainError> {
         if let Some(number) = self.users.iter().position(|user| user == name) {

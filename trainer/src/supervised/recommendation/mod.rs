@@ -22,17 +22,21 @@ use cartwheel_envs::Generator;
 
 use super::classification::WEIGHTS;
 use super::report::Report;
+use super::samples::{Answer, Given, Sample, spread};
 use super::settings::FitSettings;
 use super::task::{Part, Tally, Task};
 use crate::TrainError;
 use crate::data::ratings::{Columns, Interaction, LeaveOneOut, Ratings};
 use crate::run::RunDir;
 use catalogue::Catalogue;
-use ranking::{Mean, Place};
+use ranking::{Mean, Place, TOP};
 use saved::Header;
 
 /// Items that a held-out one is put among, as in He et al. 2017.
 const OTHERS: usize = 99;
+/// Users who are shown, and how much of what they chose before.
+const SHOWN: usize = 8;
+const HISTORY: usize = 6;
 /// Users whose scores of all items are computed at once.
 const AT_ONCE: usize = 256;
 /// Purposes of streams, in the keys of their generators.
@@ -171,6 +175,17 @@ impl RecommendationTask {
         Ok(())
     }
 
+    /// A user for people to look at: what they chose before this, and this.
+    fn shown(&self, row: &Interaction) -> Sample {
+        let train = &self.split.train;
+        // User by user, and in the order in which they chose.
+        let end = train.partition_point(|other| other.user <= row.user);
+        let begin = train.partition_point(|other| other.user < row.user).max(end.saturating_sub(HISTORY));
+        let history = train[begin..end].iter().map(|row| self.catalogue.title(row.item)).collect();
+        let name = self.catalogue.users[row.user as usize].clone();
+        Sample { given: Given::User { name, history }, expected: self.catalogue.title(row.item) }
+    }
+
     /// Where held-out items stand among all that the user did not choose before: by the model, and by popularity.
     fn full(&self, part: Part) -> Result<RankingReport, DeviceError> {
         let all: Vec<u32> = (0..self.model.shape().items as u32).collect();
@@ -283,6 +298,32 @@ impl Task for RecommendationTask {
         })?;
         self.ndcg = mean.get().ndcg;
         Ok(tally)
+    }
+
+    fn show(&mut self, part: Part) -> Result<Vec<(Sample, Vec<Answer>)>, DeviceError> {
+        let rows: Vec<Interaction> = spread(self.samples(part), SHOWN).iter().map(|at| self.part(part)[*at]).collect();
+        let all: Vec<u32> = (0..self.model.shape().items as u32).collect();
+        let (items, width) = (self.model.item_vectors(&all)?, self.model.width());
+        let users = self.model.user_vectors(&rows.iter().map(|row| row.user).collect::<Vec<_>>())?;
+        let mut scores = vec![0.0; rows.len() * all.len()];
+        let (a, b) = (Matrix::new(&users, rows.len(), width), Matrix::new(&items, all.len(), width));
+        product(a, b.transposed(), &mut scores, false);
+        let shown = rows.iter().zip(scores.chunks_exact(all.len())).map(|(row, scores)| {
+            // What is held out for later is not known yet.
+            let known = if part == Part::Test { &self.split.seen } else { &self.split.learnt };
+            let known = known.of(row.user);
+            let new = |item: &u32| *item == row.item || known.binary_search(item).is_err();
+            let mut order: Vec<u32> = all.iter().copied().filter(new).collect();
+            let best_first = |a: &u32, b: &u32| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b));
+            if order.len() > TOP {
+                order.select_nth_unstable_by(TOP, best_first);
+                order.truncate(TOP);
+            }
+            order.sort_unstable_by(best_first);
+            let named = |item: u32| Answer { text: self.catalogue.title(item), score: Some(scores[item as usize]) };
+            (self.shown(row), order.into_iter().map(named).collect())
+        });
+        Ok(shown.collect())
     }
 
     fn report(&mut self, part: Part) -> Result<Report, DeviceError> {

@@ -127,3 +127,34 @@ fn who_has_all_is_no_trouble() {
     let told = RecommendationTask::new(&settings).err().expect("refused").to_string();
     assert!(told.contains("a.csv"), "{told}");
 }
+
+/// Who is shown has chosen what is said, in that order, and the list is what all scores put in order begin with.
+#[test]
+fn users_are_shown_with_what_they_chose_and_what_they_are_told() {
+    let mut task = task(&[]);
+    shake(&mut task);
+    let shown = task.show(Part::Validation).expect("works");
+    assert_eq!(shown.len(), SHOWN);
+    for (sample, answers) in &shown {
+        let Given::User { name, history } = &sample.given else { panic!("a user") };
+        let user = task.catalogue.user(name).expect("they are known");
+        let row = task.split.validation.iter().find(|row| row.user == user).expect("they are validated");
+        assert_eq!(sample.expected, task.catalogue.title(row.item));
+        let own: Vec<String> =
+            task.split.train.iter().filter(|row| row.user == user).map(|row| task.catalogue.title(row.item)).collect();
+        assert_eq!(*history, own[own.len().saturating_sub(HISTORY)..]);
+        let vector = task.model.user_vectors(&[user]).expect("works");
+        let score = |item: u32| -> f32 {
+            let item = task.model.item_vectors(&[item]).expect("works");
+            vector.iter().zip(item).map(|(a, b)| a * b).sum()
+        };
+        let learnt = task.split.learnt.of(user);
+        let mut list: Vec<(f32, u32)> =
+            (0..240).filter(|item| !learnt.contains(item)).map(|item| (score(item), item)).collect();
+        list.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let best: Vec<String> = list.iter().take(10).map(|(_, item)| task.catalogue.title(*item)).collect();
+        assert_eq!(answers.iter().map(|answer| answer.text.clone()).collect::<Vec<_>>(), best);
+        let hit = list.iter().take(10).any(|(_, item)| *item == row.item);
+        assert_eq!(sample.is_right(answers), hit);
+    }
+}

@@ -8,7 +8,16 @@ use crate::series::EPISODE_RETURN;
 use crate::text;
 
 /// What people look at first, in this order.
-const FAVOURITES: &[&str] = &["rollout/ep_rew_mean", "eval/mean_reward", EPISODE_RETURN, "train/loss"];
+const FAVOURITES: &[&str] = &[
+    "rollout/ep_rew_mean",
+    "eval/mean_reward",
+    EPISODE_RETURN,
+    "train/loss",
+    "val/loss",
+    "val/accuracy",
+    "val/exact_match",
+    "val/hr@10",
+];
 
 /// The metrics that the user has chosen, and the list to choose from.
 #[derive(Debug, Default)]

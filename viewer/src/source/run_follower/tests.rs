@@ -4,6 +4,7 @@ use super::*;
 use crate::model::Model;
 use crate::series::EPISODE_RETURN;
 use cartwheel_trainer::run::{ActionLog, EpisodeRecord, ExtraLogs, LogPositions, MetricsRow, RunWriter};
+use cartwheel_trainer::supervised::{Given, Sample};
 use std::fs;
 
 struct Fixture {
@@ -258,4 +259,26 @@ fn checkpoints_are_listed_by_their_steps() {
     assert_eq!(listed(&mut fixture), [200, 300], "the newest two are kept");
     let told = fixture.follower.poll();
     assert!(!told.iter().any(|update| matches!(update, Update::Checkpoints(..))), "once is enough: {told:?}");
+}
+
+#[test]
+fn samples_are_read_when_they_change_and_damaged_ones_are_told() {
+    let mut fixture = Fixture::new();
+    fixture.follow();
+    assert_eq!(fixture.run().samples, None);
+    let sample = Sample { given: Given::Text("a".into()), expected: "b".into() };
+    let samples = Samples { part: "validation".into(), samples: vec![sample], looks: Vec::new() };
+    samples.write(&fixture.dir.samples()).unwrap();
+    let bytes = fs::read(fixture.dir.samples()).unwrap();
+    fs::write(fixture.dir.samples(), &bytes[..bytes.len() / 2]).unwrap();
+    fixture.follow();
+    assert!(fixture.problem().contains("samples.bin is damaged"), "{}", fixture.problem());
+    fixture.follow();
+    assert!(fixture.run().problem.is_some(), "it still is");
+    fs::write(fixture.dir.samples(), &bytes).unwrap();
+    fixture.follow();
+    assert_eq!(fixture.run().problem, None);
+    assert_eq!(fixture.run().samples.as_ref(), Some(&samples));
+    let told = fixture.follower.poll();
+    assert!(!told.iter().any(|update| matches!(update, Update::Samples(..))), "once is enough: {told:?}");
 }
