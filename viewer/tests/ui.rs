@@ -11,7 +11,7 @@ use cartwheel_viewer::panels::{self, Context, Panel};
 use cartwheel_viewer::{App, Commands, Model, Order, State, Update};
 use crossbeam::channel::{Receiver, unbounded};
 use eframe::egui::accesskit::Role;
-use eframe::egui::{CentralPanel, Event, Key, Modifiers, OutputCommand, Theme};
+use eframe::egui::{self, CentralPanel, Event, Key, Modifiers, OutputCommand, Theme};
 use egui_kittest::kittest::Queryable as _;
 use egui_kittest::{Harness, SnapshotResults};
 use support::{Painter, fixture};
@@ -418,6 +418,30 @@ fn exploration_is_overridden_by_a_box() {
     window.harness.get_by_role_and_label(Role::CheckBox, name).click();
     window.settle();
     assert_eq!(window.commands(), [watch::Command::Epsilon(Some(0.12))]);
+}
+
+/// The run answers ten times a second, and the hand is faster.
+#[test]
+fn exploration_is_dragged_to_any_chance() {
+    let mut window = Window::showing(fixture::live());
+    let status = watch::Status { epsilon: 0.5, overrides: (Some(0.5), Vec::new()), ..watch::Status::default() };
+    window.tell([Update::Reply(watch::Reply::Status(status))]);
+    window.sent();
+    let name = "Override exploration";
+    let place = window.harness.get_by_role_and_label(Role::SpinButton, name).rect().center();
+    window.harness.hover_at(place);
+    window.settle();
+    window.harness.drag_at(place);
+    window.harness.run_steps(1);
+    for step in 1..=10 {
+        window.harness.hover_at(place - egui::vec2(4.0 * step as f32, 0.0));
+        window.harness.run_steps(1);
+    }
+    window.harness.drop_at(place - egui::vec2(40.0, 0.0));
+    window.settle();
+    let commands = window.commands();
+    let Some(watch::Command::Epsilon(Some(last))) = commands.last() else { panic!("{commands:?}") };
+    assert!((0.05..0.2).contains(last), "{commands:?}");
 }
 
 /// Each panel by itself, small, in light and dark.

@@ -120,10 +120,17 @@ fn exploration(ui: &mut Ui, status: &Status, commands: &mut Vec<Command>) {
     let (own, _) = &status.overrides;
     let mut overridden = own.is_some();
     let change = ui.checkbox(&mut overridden, text::EPSILON).on_hover_text(text::EPSILON_HINT);
-    let mut epsilon = own.unwrap_or(status.epsilon);
+    // What the run says of it is a moment old: the hand that drags it is not to be held back by that.
+    let kept = change.id.with("dragged");
+    let dragged: Option<f32> = ui.data(|data| data.get_temp(kept));
+    let mut epsilon = dragged.or(*own).unwrap_or(status.epsilon);
     let value = DragValue::new(&mut epsilon).range(0.0..=1.0).speed(0.01).fixed_decimals(2);
-    let dragged = ui.add_enabled(overridden, value).labelled_by(change.id).changed();
-    if change.changed() || dragged {
+    let value = ui.add_enabled(overridden, value).labelled_by(change.id);
+    ui.data_mut(|data| match value.dragged() {
+        true => drop(data.insert_temp(kept, epsilon)),
+        false => data.remove::<f32>(kept),
+    });
+    if change.changed() || value.changed() {
         commands.push(Command::Run(watch::Command::Epsilon(overridden.then_some(epsilon))));
     }
 }
