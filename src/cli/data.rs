@@ -90,11 +90,7 @@ pub(crate) fn run(command: &Command, output: Output) -> Result {
 impl Settings {
     fn read(&self) -> std::result::Result<(ImagesConfig, AugmentConfig), Failure> {
         let (mut images, mut augment) = (ImagesConfig::default(), AugmentConfig::default());
-        // The readers know of one command that prints settings.
-        let wrong = |error: ConfigErrors| {
-            let text = error.to_string();
-            Failure::usage(text.replace("cartwheel train ENV --print-config", "cartwheel data stats --print-config"))
-        };
+        let wrong = |error: ConfigErrors| Failure::usage(error.to_string());
         if let Some(file) = &self.config {
             let text = fs::read_to_string(file)
                 .map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?;

@@ -90,11 +90,11 @@ impl Args {
                     "what is to be fitted? For example `cartwheel fit mlp --data DIR`, or `cartwheel fit CONFIG.toml`",
                 ));
             }
-            Some(file) if file.ends_with(".toml") => FitSettings::from_file(&PathBuf::from(file)).map_err(told)?,
+            Some(file) if file.ends_with(".toml") => FitSettings::from_file(&PathBuf::from(file))?,
             Some(model) => FitSettings::of(model.parse::<ModelName>().map_err(Failure::usage)?),
         };
         for assignment in &self.set {
-            settings.set(assignment).map_err(|error| told(TrainError::Config(error)))?;
+            settings.set(assignment).map_err(TrainError::Config)?;
         }
         let text = |path: &PathBuf| path.display().to_string();
         put(settings.data_path_mut(), self.data.as_ref().map(text));
@@ -104,14 +104,7 @@ impl Args {
         put(&mut settings.fit.device, self.device);
         put(&mut settings.run.dir, self.runs_dir.as_ref().map(text));
         put(&mut settings.run.name, self.name.clone().map(Some));
-        settings.check().map_err(told)?;
+        settings.check()?;
         Ok(settings)
     }
-}
-
-/// What is wrong with settings: their readers know of one command that prints them.
-fn told(error: TrainError) -> Failure {
-    let failure = Failure::from(error);
-    let message = failure.message.replace("cartwheel train ENV --print-config", "cartwheel fit MODEL --print-config");
-    Failure { message, ..failure }
 }

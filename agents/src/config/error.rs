@@ -39,7 +39,7 @@ pub struct ConfigError {
 }
 
 /// Where all keys are listed; ends the messages that doubt a name.
-const SEE_ALL: &str = "to see all: cartwheel train ENV --print-config";
+const SEE_ALL: &str = "to see all: --print-config";
 
 /// The part of a [`ConfigError`] that says what is wrong and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -149,14 +149,14 @@ mod tests {
             "[agent]\nlearning_rat = 1\npolicy = 1\nseed = 1\n\n[agnt]\n[elsewhere]\n[[others]]\n",
             &[
                 "run.toml:2: agent.learning_rat: unknown key; did you mean agent.learning_rate? \
-                 to see all: cartwheel train ENV --print-config",
-                "run.toml:3: agent.policy: unknown key; to see all: cartwheel train ENV --print-config",
+                 to see all: --print-config",
+                "run.toml:3: agent.policy: unknown key; to see all: --print-config",
                 "run.toml:4: agent.seed: unknown key; did you mean run.seed? \
-                 to see all: cartwheel train ENV --print-config",
+                 to see all: --print-config",
                 "run.toml:6: agnt: unknown section; did you mean [agent]? \
-                 to see all: cartwheel train ENV --print-config",
-                "run.toml:7: elsewhere: unknown section; to see all: cartwheel train ENV --print-config",
-                "run.toml:8: others: unknown section; to see all: cartwheel train ENV --print-config",
+                 to see all: --print-config",
+                "run.toml:7: elsewhere: unknown section; to see all: --print-config",
+                "run.toml:8: others: unknown section; to see all: --print-config",
             ],
         );
     }
@@ -168,7 +168,7 @@ mod tests {
             &[
                 "run.toml:1: seed: this key is outside any section; write it below [run]",
                 "run.toml:2: speed: this key is outside any section; write it below the [section] it belongs to; \
-                 to see all: cartwheel train ENV --print-config",
+                 to see all: --print-config",
                 "run.toml:3: agent: this is a section; write [agent] on its own line and its keys below",
                 "run.toml:4: run: this is a section; write [run] on its own line and its keys below",
             ],

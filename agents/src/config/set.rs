@@ -142,7 +142,7 @@ mod tests {
         refused("run.args=3", "expected a table, as in { gravity = 9.8 }, found 3");
         refused("run.name=''", "expected a value that is not empty, found ''");
         refused("run.name=", "expected a value that is not empty, found \"\"");
-        let see_all = "to see all: cartwheel train ENV --print-config";
+        let see_all = "to see all: --print-config";
         refused("agent.los=mse", &format!("unknown key; did you mean agent.loss? {see_all}"));
         refused("agent.loss.x=mse", &format!("unknown key; did you mean agent.loss? {see_all}"));
         refused("agnt.loss=mse", &format!("unknown section; did you mean [agent]? {see_all}"));
