@@ -32,8 +32,12 @@ impl Session<'_> {
         if let Some(second) = second {
             self.report(&second);
             if self.plan.confirmed_at.is_some_and(|threshold| second.mean() >= threshold) {
+                // Of weights that solved the task the best stay, and of equals the later, which learnt from more.
+                let before = self.books.best.as_ref().filter(|_| self.books.solved);
+                if before.is_none_or(|before| second.mean() >= before.evaluation.mean()) {
+                    self.keep(second);
+                }
                 self.books.solved = true;
-                self.keep(second);
                 return Ok(Some(true));
             }
         }
