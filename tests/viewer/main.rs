@@ -39,7 +39,7 @@ impl Witness {
     }
 
     /// Waits for a status.
-    fn sees(&mut self, what: &str, holds: impl Fn(&Status) -> bool) -> Status {
+    fn sees(&mut self, what: &str, mut holds: impl FnMut(&Status) -> bool) -> Status {
         wait(
             || what.into(),
             || match self.0.receive(Duration::from_millis(500)) {
@@ -48,6 +48,16 @@ impl Witness {
                 Err(error) => panic!("{what}: {error}"),
             },
         )
+    }
+
+    /// Waits until the run is paused and every actor has come to rest: one may be in the midst of a step when the pause comes.
+    fn sees_it_stand_still(&mut self) -> Status {
+        let (mut step, mut looks) = (None, 0);
+        self.sees("it to stand still", |status| {
+            looks = if status.paused && step == Some(status.step) { looks + 1 } else { 0 };
+            step = Some(status.step);
+            looks == 10
+        })
     }
 }
 
@@ -106,7 +116,7 @@ fn a_viewer_comes_pauses_steps_is_killed_and_comes_back() {
     desktop.window("long - Cartwheel");
     witness.sees("two viewers", |status| status.step > 0);
     desktop.press(&["space"]);
-    let paused = witness.sees("a pause", |status| status.paused);
+    let paused = witness.sees_it_stand_still();
     desktop.press(&["Right", "Right", "Right"]);
     // CartPole's shipped settings have eight environments.
     witness.sees("three steps", |status| status.step == paused.step + 3 * 8);
