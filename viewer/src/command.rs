@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use cartwheel_trainer::watch;
-use eframe::egui::{Key, KeyboardShortcut, Modifiers};
+use eframe::egui::{Key, KeyboardShortcut, ModifierNames, Modifiers};
 
 use crate::model::{Driven, RunId};
 use crate::source::{Checkpoint, Contender, Question};
@@ -132,4 +132,32 @@ actions! {
     Help = HELP, NONE F1;
     /// Closes the window. A run goes on.
     Quit = QUIT, COMMAND Q;
+}
+
+impl Action {
+    /// Its key as it is written on keyboards: `Ctrl+K`, `[`.
+    pub(crate) fn keys(self) -> String {
+        let KeyboardShortcut { modifiers, logical_key } = self.shortcut();
+        let key = match logical_key {
+            Key::OpenBracket => "[",
+            Key::CloseBracket => "]",
+            Key::Plus => "+",
+            Key::Minus => "-",
+            key => key.name(),
+        };
+        let with = ModifierNames::NAMES.format(&modifiers, cfg!(target_os = "macos"));
+        if with.is_empty() { key.to_owned() } else { format!("{with}+{key}") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_called_as_they_are_on_keyboards() {
+        let called = [Action::LeftSide, Action::Faster, Action::Slower, Action::FlatOut, Action::PreviousEpisode];
+        assert_eq!(called.map(Action::keys), ["[", "+", "-", "0", "Shift+Left"]);
+        assert!(Action::Palette.keys().ends_with("+K"), "{}", Action::Palette.keys());
+    }
 }

@@ -1,8 +1,13 @@
 //! Opening windows: what can go wrong before there is one, and what paints it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
 use eframe::egui::{IconData, ViewportBuilder};
 use eframe::glow::{self, HasContext as _};
 use eframe::{CreationContext, NativeOptions};
+
+/// What windows need of a system with X11 or Wayland, by the names of Debian's packages.
+const LIBRARIES: &str = "libgl1 libegl1 libxkbcommon-x11-0 libxcursor1 libxi6 libxrandr2";
 
 /// Why there is no window.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +21,11 @@ pub enum ViewerError {
     /// The display or its driver refused.
     #[error("the window could not be opened: {0}; `cartwheel watch --tui` shows the same in the terminal")]
     Window(#[from] eframe::Error),
+    /// The system lacks a library that windows need.
+    #[error(
+        "the window could not be opened: {0}; install what windows need (Debian's names: {LIBRARIES}), or see the same in the terminal with `cartwheel watch --tui`"
+    )]
+    Library(String),
     /// The terminal refused.
     #[error("the terminal: {0}")]
     Terminal(#[from] std::io::Error),
@@ -65,7 +75,23 @@ pub(crate) fn open<A: eframe::App + 'static>(
         let software = context.gl.as_deref().and_then(software_renderer);
         Ok(Box::new(make(context, software)) as Box<dyn eframe::App>)
     };
-    Ok(eframe::run_native(title, options, Box::new(make))?)
+    match catch_unwind(AssertUnwindSafe(|| eframe::run_native(title, options, Box::new(make)))) {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(missing_library(&error.to_string()).unwrap_or_else(|| error.into())),
+        // Some libraries are told of by a panic.
+        Err(panic) => {
+            let told = panic.downcast_ref::<String>().and_then(|message| missing_library(message));
+            Err(told.unwrap_or_else(|| resume_unwind(panic)))
+        }
+    }
+}
+
+/// A library that is not there, if that is what a message is about.
+fn missing_library(message: &str) -> Option<ViewerError> {
+    let is_one = ["could not be loaded", "shared libraries"].iter().any(|words| message.contains(words));
+    // Where in whose source that happened says nothing to a user.
+    let told = message.rsplit(": ").next().unwrap_or(message).trim_end_matches('.');
+    is_one.then(|| ViewerError::Library(told.to_owned()))
 }
 
 /// The renderer's name, if it paints on the processor.
@@ -76,4 +102,23 @@ fn software_renderer(gl: &glow::Context) -> Option<String> {
     let software = ["llvmpipe", "softpipe", "swiftshader", "software"];
     let lower = name.to_lowercase();
     software.iter().any(|part| lower.contains(part)).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As winit says it.
+    #[test]
+    fn a_library_that_is_missing_is_named_and_where_to_get_it() {
+        let of_x11 =
+            "winit EventLoopError: os error at /a/linux/mod.rs:788: Failed to load one of xlib's shared libraries";
+        for message in ["Library libxkbcommon-x11.so could not be loaded.", of_x11] {
+            let told = missing_library(message).map_or(String::new(), |error| error.to_string());
+            let library = message.rsplit(": ").next().unwrap_or_default().trim_end_matches('.');
+            assert!(told.contains(&format!("{library}; install")) && told.contains("libxkbcommon-x11-0"), "{told}");
+            assert!(!told.contains("mod.rs"), "{told}");
+        }
+        assert!(missing_library("the driver refused").is_none());
+    }
 }

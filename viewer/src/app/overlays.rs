@@ -27,7 +27,7 @@ impl App {
                 chosen = found.first().copied().filter(|_| enter);
                 ScrollArea::vertical().max_height(360.0).show(ui, |ui| {
                     for action in found {
-                        let keys = ui.ctx().format_shortcut(&action.shortcut());
+                        let keys = action.keys();
                         let button = eframe::egui::Button::new(action.name()).shortcut_text(keys).frame(false);
                         let why = why_not(&self.model, &self.state, action);
                         if ui.add_enabled(why.is_none(), button).clicked() {
@@ -53,7 +53,7 @@ impl App {
             |ui| {
                 Grid::new("keys").num_columns(2).striped(true).show(ui, |ui| {
                     for action in Action::ALL {
-                        ui.monospace(ui.ctx().format_shortcut(&action.shortcut()));
+                        ui.monospace(action.keys());
                         ui.label(action.name());
                         ui.end_row();
                     }

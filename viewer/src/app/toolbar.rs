@@ -31,7 +31,7 @@ impl App {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 self.side(ui, Action::RightSide, text::SHORT_RIGHT_SIDE, right);
                 for action in buttons {
-                    let keys = ui.ctx().format_shortcut(&action.shortcut());
+                    let keys = action.keys();
                     if ui
                         .add(Button::new(short_name(*action, recording)).small())
                         .on_hover_text(format!("{} ({keys})", action.name()))
@@ -49,7 +49,7 @@ impl App {
     fn side(&mut self, ui: &mut Ui, action: Action, label: &str, shown: bool) {
         let response = ui.selectable_label(shown, label);
         response.widget_info(|| WidgetInfo::selected(Role::Button, true, shown, action.name()));
-        let keys = ui.ctx().format_shortcut(&action.shortcut());
+        let keys = action.keys();
         if response.on_hover_text(format!("{} ({keys})", action.name())).clicked() {
             self.commands.push(Command::Do(action));
         }

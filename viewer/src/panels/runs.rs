@@ -3,7 +3,9 @@
 mod details;
 
 use eframe::egui::text::LayoutJob;
-use eframe::egui::{Button, Color32, FontId, Label, Response, RichText, ScrollArea, TextEdit, TextStyle, Ui};
+use eframe::egui::{
+    Button, Color32, FontId, Label, Response, RichText, Role, ScrollArea, TextEdit, TextStyle, Ui, WidgetInfo,
+};
 
 use super::{Context, Panel, Place};
 use crate::command::{Command, Commands};
@@ -129,13 +131,14 @@ fn row(ui: &mut Ui, id: RunId, run: &Run, step: u64, selected: bool, commands: &
         let name = format!("{} {}", text::SHOW_CURVES_OF, run.name);
         let check =
             ui.checkbox(&mut shown, RichText::new(stroke_letters(id)).color(theme.series(id))).on_hover_text(&name);
-        check.widget_info(|| eframe::egui::WidgetInfo::selected(eframe::egui::Role::CheckBox, true, run.shown, &name));
+        check.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, run.shown, &name));
         if check.changed() {
             commands.push(Command::ShowCurves(id, shown));
         }
         // A long name must not make the panel wide.
-        let name = Button::selectable(selected, &run.name).truncate();
-        if ui.add(name).on_hover_text(format!("{}\n{}", run.name, run.path.display())).clicked() {
+        let name = ui.add(Button::selectable(selected, cut(ui, &run.name)).truncate());
+        name.widget_info(|| WidgetInfo::selected(Role::Button, true, selected, &run.name));
+        if name.on_hover_text(format!("{}\n{}", run.name, run.path.display())).clicked() {
             commands.push(Command::SelectRun(id));
         }
     });
@@ -153,6 +156,23 @@ fn row(ui: &mut Ui, id: RunId, run: &Run, step: u64, selected: bool, commands: &
             }
         }
     }
+}
+
+/// A run's name, cut in its middle where it is too wide for a button in the room that is left: what tells runs apart is mostly
+/// at their ends.
+fn cut(ui: &Ui, name: &str) -> String {
+    let room = ui.available_width() - 2.0 * ui.spacing().button_padding.x;
+    let font = TextStyle::Button.resolve(ui.style());
+    let fits = |name: String| ui.painter().layout_no_wrap(name, font.clone(), Color32::PLACEHOLDER).size().x <= room;
+    if fits(name.to_owned()) {
+        return name.to_owned();
+    }
+    let (mut most, mut too_many) = (1, name.chars().count());
+    while too_many - most > 1 {
+        let middle = (most + too_many) / 2;
+        if fits(text::without_middle(name, middle)) { most = middle } else { too_many = middle }
+    }
+    text::without_middle(name, most)
 }
 
 /// As much of a problem as fits under a name.

@@ -18,6 +18,14 @@ pub(crate) fn elided(text: &str, letters: usize) -> String {
     text.chars().take(letters.saturating_sub(1)).chain(['\u{2026}']).collect()
 }
 
+/// So many letters of a text, half of them from its end, and a mark for those between.
+pub(crate) fn without_middle(text: &str, letters: usize) -> String {
+    let letters = letters.saturating_sub(1);
+    let (count, tail) = (text.chars().count(), letters.div_ceil(2));
+    let head = text.chars().take(letters - tail);
+    head.chain(['\u{2026}']).chain(text.chars().skip(count.saturating_sub(tail))).collect()
+}
+
 /// What a thread is at.
 pub(crate) fn activity(activity: Activity) -> &'static str {
     match activity {
@@ -388,6 +396,12 @@ mod tests {
         for told in [no_ffmpeg(file), saved(file), not_recorded(file, &std::io::Error::other("no"))] {
             assert!(told.contains(&format!("{folder}/film-1.gif")), "{told}");
         }
+    }
+
+    #[test]
+    fn the_middle_is_what_is_left_out() {
+        let cut = |letters| without_middle("0123456789", letters);
+        assert_eq!([cut(6), cut(5), cut(1), cut(0)], ["01\u{2026}789", "01\u{2026}89", "\u{2026}", "\u{2026}"]);
     }
 
     #[test]

@@ -87,7 +87,7 @@ fn in_a_row(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
 /// The keys, over the lower edge of the picture.
 fn keys(ui: &mut Ui, picture: Rect, reins: &Reins) {
     let theme = Theme::of(ui);
-    let give_back = ui.ctx().format_shortcut(&Action::TakeOver.shortcut());
+    let give_back = Action::TakeOver.keys();
     // The proportional font has no arrows.
     let words = RichText::new(text::reins(&reins.bindings, &give_back)).monospace().color(theme.person);
     let mut band = picture;

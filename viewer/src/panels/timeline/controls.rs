@@ -68,7 +68,7 @@ pub(super) fn show(ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
                 Some(_) => (text::LIVE, Action::GoLive.name()),
                 None => (text::CLOSE_EPISODE, text::CLOSE_EPISODE_HINT),
             };
-            let keys = ui.ctx().format_shortcut(&Action::GoLive.shortcut());
+            let keys = Action::GoLive.keys();
             if ui.button(label).on_hover_text(format!("{hint} ({keys})")).clicked() {
                 commands.push(Command::Do(Action::GoLive));
             }
@@ -89,7 +89,7 @@ fn button(ui: &mut Ui, action: Action, icon: Icon, enabled: bool, commands: &mut
     let response = ui.add_enabled(enabled, Button::new("").min_size([26.0, 20.0].into()));
     icons::paint(ui.painter(), response.rect, icon, ui.style().interact(&response).text_color());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, enabled, action.name()));
-    let keys = ui.ctx().format_shortcut(&action.shortcut());
+    let keys = action.keys();
     if response.on_hover_text(format!("{} ({keys})", action.name())).clicked() {
         commands.push(Command::ActIn(Driven::Main, action));
     }
