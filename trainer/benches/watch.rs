@@ -1,18 +1,20 @@
 //! What being watchable costs a run that nobody watches, and what being watched costs its actors: CPU time of the
-//! actor's thread, the median of several measurements.
+//! actor's thread, the median of several measurements; and whole runs with and without a viewer.
 //!
 //! `cargo bench -p cartwheel-trainer --bench watch`
 
 #![allow(missing_docs, reason = "a benchmark")]
 
 use std::hint::black_box;
+use std::path::Path;
+use std::time::Duration;
 
 use cartwheel_agents::dqn::DqnConfig;
 use cartwheel_agents::nn::prepare_thread;
 use cartwheel_agents::{Acting, EpsilonSchedule};
 use cartwheel_envs::{Action, ActionRows, Generator, Kwargs, Space, make_vec};
-use cartwheel_trainer::watch::{Activity, EnvFrame, Watch};
-use cartwheel_trainer::{Actor, ActorSpec, Replay, Rollout, Weights, thread_cpu_time};
+use cartwheel_trainer::watch::{Activity, Connection, EnvFrame, Interest, Reply, Request, Watch};
+use cartwheel_trainer::{Actor, ActorSpec, Algo, Experiment, Replay, Rollout, Settings, Weights, thread_cpu_time};
 
 /// How often each is measured, and for how many CPU seconds at least.
 const REPEATS: usize = 15;
@@ -20,6 +22,9 @@ const SHORTEST: f64 = 0.05;
 /// What viewers ask for.
 const HZ: f64 = 60.0;
 const SHOWN: usize = 16;
+/// Whole runs with a viewer and without, and their environment steps.
+const PAIRS: usize = 9;
+const STEPS: u64 = 120_000;
 
 fn main() {
     prepare_thread();
@@ -36,6 +41,10 @@ fn main() {
         println!("| {id}, a frame of {SHOWN} environments | {frame:.1} µs |");
         println!("| {id}, {HZ} of them a second | {share:.3} % of a core |");
     }
+    let [low, median, high] = pairs();
+    println!(
+        "| a whole run with {SHOWN} CartPoles, watched at {HZ} Hz: times the CPU of the same alone | {median:.3} ({low:.3} to {high:.3}, {PAIRS} pairs) |"
+    );
     for rows in [100_000, 1_000_000] {
         println!("| a map of {rows} transitions, visited once | {:.1} ms |", map(rows) / 1e6);
     }
@@ -72,6 +81,58 @@ fn fast_path() -> f64 {
             }
         }
     })
+}
+
+/// How much more CPU time training takes where a viewer asks for all environments than where none does: the least, the
+/// median and the greatest ratio of runs in turn.
+fn pairs() -> [f64; 3] {
+    let folder = tempfile::tempdir().expect("a folder for runs");
+    // The first finds caches cold.
+    whole_run(folder.path(), "first", false);
+    let pair = |number: usize| {
+        let run = |kind: &str, watched| whole_run(folder.path(), &format!("{kind}-{number}"), watched);
+        run("watched", true) / run("alone", false)
+    };
+    let mut ratios: Vec<f64> = (0..PAIRS).map(pair).collect();
+    ratios.sort_by(f64::total_cmp);
+    [ratios[0], ratios[PAIRS / 2], ratios[PAIRS - 1]]
+}
+
+/// CPU seconds of the thread that trains in a whole run; the server's threads are not its own.
+fn whole_run(runs: &Path, name: &str, watched: bool) -> f64 {
+    let mut settings = Settings::shipped(Algo::Dqn, "CartPole-v1").expect("a known environment");
+    (settings.env.n_envs, settings.train.total_timesteps) = (SHOWN, STEPS);
+    (settings.train.stop_when_solved, settings.eval.eval_freq) = (false, 0);
+    (settings.run.dir, settings.run.name) = (runs.display().to_string(), Some(name.to_owned()));
+    let run = runs.join(name);
+    let viewer = watched.then(|| std::thread::spawn(move || look_on(&run)));
+    let begin = thread_cpu_time();
+    Experiment::new(settings).run().expect("a sound run");
+    let spent = thread_cpu_time() - begin;
+    if let Some(viewer) = viewer {
+        assert!(viewer.join().expect("it ends with the run") > 0, "frames came");
+    }
+    spent
+}
+
+/// Attaches to a run once it is live, and looks on until its end; how many frames came.
+fn look_on(run: &Path) -> usize {
+    let mut connection = loop {
+        match Connection::open(run) {
+            Ok(connection) => break connection,
+            Err(_) => std::thread::sleep(Duration::from_millis(1)),
+        }
+    };
+    let interest = Interest { envs: 0..SHOWN as u32, hz: HZ as f32, inspected: Some(0), lanes: true };
+    connection.send(&Request::Watch(interest)).expect("it listens");
+    let mut frames = 0;
+    loop {
+        match connection.receive(Duration::from_secs(1)) {
+            Ok(Some(Reply::Ended)) | Err(_) => return frames,
+            Ok(Some(Reply::Frames(_))) => frames += 1,
+            Ok(_) => {}
+        }
+    }
 }
 
 /// The pass over replay that a map makes twice, by way of what is public of it.

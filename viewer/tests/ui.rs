@@ -167,6 +167,9 @@ fn samples_are_in_the_place_of_environments() {
         let curves = rect(&window, "Metrics").top();
         assert!(first.bottom() < curves && last.top() < curves, "{first:?} {last:?} at {size:?}");
         assert!(window.harness.query_by_label("Play or pause").is_none());
+        window.harness.get_by_label("Not live");
+        window.tell([Update::Alive(0, true)]);
+        window.harness.get_by_label("live \u{b7} 200 steps");
         window.harness.get_by_label("Epoch").focus();
         window.press(Modifiers::NONE, Key::ArrowLeft);
         window.harness.get_by_label("After epoch 1");

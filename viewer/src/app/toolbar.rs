@@ -98,7 +98,11 @@ impl App {
                 ui.separator();
                 let run = self.state.run.and_then(|run| self.model.runs.get(run));
                 let place = match &self.model.live {
-                    None => run.and_then(Run::headline).unwrap_or_else(|| text::STATUS_NOT_LIVE.to_owned()),
+                    None => match run {
+                        // It does not listen, as fits do not, but is read as it writes.
+                        Some(run) if run.alive => text::trains(run.step),
+                        run => run.and_then(Run::headline).unwrap_or_else(|| text::STATUS_NOT_LIVE.to_owned()),
+                    },
                     Some(live) => where_it_is(&live.status, live.welcome.total_timesteps),
                 };
                 let told = self.state.notice.as_deref().filter(|notice| !notice.is_empty());

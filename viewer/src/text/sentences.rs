@@ -7,7 +7,9 @@ use cartwheel_trainer::supervised::{FitSummary, Report};
 use cartwheel_trainer::watch::Activity;
 use cartwheel_trainer::{GreedyReturn, Summary};
 
-use super::{FINISHED, GIVES_BACK, GREEDY_RETURN, NO_EVALUATION, NOT_SOLVED, SHORT_FLAT_OUT, SOLVED, STEPS, YOU_ACT};
+use super::{
+    FINISHED, GIVES_BACK, GREEDY_RETURN, IS_LIVE, NO_EVALUATION, NOT_SOLVED, SHORT_FLAT_OUT, SOLVED, STEPS, YOU_ACT,
+};
 use crate::number::{count, short};
 
 /// A text of at most so many letters.
@@ -67,6 +69,11 @@ pub(crate) fn goes_on(outcome: &str, step: u64, fit: bool, path: &Path) -> Strin
     let command = if fit { "fit" } else { "train" };
     let (step, path) = (count(step), path.display());
     format!("{outcome} at step {step} \u{b7} `cartwheel {command} --resume {path}` goes on with it")
+}
+
+/// Where a run is that trains.
+pub(crate) fn trains(step: u64) -> String {
+    format!("{IS_LIVE} \u{b7} {} {STEPS}", count(step))
 }
 
 /// What a model that was fitted to data came to.
