@@ -22,18 +22,18 @@ const LIVE: f32 = 130.0;
 /// Width of the choice of weights, in points.
 const JUDGE: f32 = 130.0;
 
-/// With less height than this, in points, there is no room for a second row: speeds are told in few words, and the others to
-/// who points at them.
-const LOW: f32 = 140.0;
+/// With less width than this, in points, it takes more than a row, and with less height there is no room for a second: speeds
+/// are told in few words, and the others to who points at them.
+const SMALL: [f32; 2] = [770.0, 140.0];
 /// Between what is in such a row, in points.
 const NEAR: f32 = 4.0;
 
 /// Shows the buttons for the episode that is shown, or else for the live run.
 pub(super) fn show(ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
     let model = context.model;
-    let low = ui.available_height() < LOW;
+    let small = ui.available_width() < SMALL[0] && ui.available_height() < SMALL[1];
     ui.horizontal_wrapped(|ui| {
-        if low {
+        if small {
             ui.spacing_mut().item_spacing.x = NEAR;
         }
         let moving = match (&model.film, &model.live) {
@@ -53,8 +53,8 @@ pub(super) fn show(ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
             button(ui, action, icon, enabled, commands);
         }
         match (&model.film, &model.live) {
-            (Some(film), _) => film_speed(ui, context, film, low, commands),
-            (None, Some(live)) => live_speed(ui, live, low, commands),
+            (Some(film), _) => film_speed(ui, context, film, small, commands),
+            (None, Some(live)) => live_speed(ui, live, small, commands),
             (None, None) => {}
         }
         if let Some(film) = &model.film {
@@ -95,7 +95,7 @@ fn button(ui: &mut Ui, action: Action, icon: Icon, enabled: bool, commands: &mut
     }
 }
 
-fn film_speed(ui: &mut Ui, context: Context<'_>, film: &Film, low: bool, commands: &mut Commands) {
+fn film_speed(ui: &mut Ui, context: Context<'_>, film: &Film, small: bool, commands: &mut Commands) {
     let speed = context.model.playback_speed;
     let range = speeds(film.real_time);
     if let Some(speed) = slider(ui, speed, range, commands) {
@@ -104,7 +104,7 @@ fn film_speed(ui: &mut Ui, context: Context<'_>, film: &Film, low: bool, command
     let measured = context.model.measured_playback();
     let words = text::film_speed(speed, film.real_time, measured);
     let hint = text::real_time_is(film.real_time);
-    if low {
+    if small {
         let multiple = |speed| text::multiple(speed, film.real_time);
         whole(ui, multiple(speed), &multiple(range.1)).on_hover_text(format!("{words}\n{hint}"));
     } else {
@@ -113,14 +113,14 @@ fn film_speed(ui: &mut Ui, context: Context<'_>, film: &Film, low: bool, command
     }
 }
 
-fn live_speed(ui: &mut Ui, live: &Live, low: bool, commands: &mut Commands) {
+fn live_speed(ui: &mut Ui, live: &Live, small: bool, commands: &mut Commands) {
     let asked = live.status.speed;
     if let Some(speed) = slider(ui, asked.unwrap_or(f32::INFINITY), LIVE_SPEEDS, commands) {
         commands.push(Command::Run(watch::Command::Speed(Some(speed))));
     }
     let measured = live.status.measured_speed;
     let words = text::live_speed(asked, measured);
-    if low {
+    if small {
         let hint = format!("{words}\n{}", text::LIVE_SPEED_HINT);
         whole(ui, text::steps_a_second(measured), &text::steps_a_second(LIVE_SPEEDS.1)).on_hover_text(hint);
     } else {
