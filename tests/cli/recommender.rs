@@ -84,6 +84,19 @@ fn users_are_recommended_what_they_have_not_seen() {
     folder.refused("predict runs/none --user 1", 2, &["runs/none"]);
 }
 
+/// A table of the same ratings, as pandas wrote it, gives the same run.
+#[test]
+fn parquet_is_as_csv() {
+    let folder = Folder::new();
+    let weights = [("csv", RATINGS.to_owned()), ("table", RATINGS.replace("ratings.csv", "ratings.parquet"))].map(
+        |(name, file)| {
+            folder.ok(&format!("fit recommender --data {file} --epochs 1 --name {name}"));
+            folder.run(name).bytes("checkpoints/best.safetensors")
+        },
+    );
+    assert!(weights[0] == weights[1]);
+}
+
 #[test]
 fn an_interrupted_run_goes_on_bit_for_bit() {
     let folder = Folder::new();
@@ -122,8 +135,24 @@ fn ratings_that_cannot_be_are_refused() {
     refused(b"userId,movieId\n1,2\n2,2\n3,1\n", "", 2, &["no user with two items"]);
     refused(b"userId,movieId\n1,2\n1,3\n", "--set recommender.loss=mse", 2, &["no column of ratings"]);
     refused(b"userId,movieId\n1,\xe9\n", "", 1, &["line 2", "UTF-8"]);
+    let parquet = |name: &str, code: i32, words: &[&str]| {
+        folder.refused(&format!("fit recommender --data {}", RATINGS.replace("ratings.csv", name)), code, words);
+    };
+    parquet("zstd.parquet", 1, &["zstd.parquet", "ZSTD", "compression=\"snappy\""]);
+    parquet("no_user.parquet", 1, &["no_user.parquet, row 3", "the user is empty"]);
+    parquet("no_rating.parquet", 1, &["no_rating.parquet, row 2", "the rating is"]);
+    folder.refused(
+        &format!("fit recommender --data {} --set ratings.rating_column=stars", RATINGS.replace("csv", "parquet")),
+        2,
+        &["ratings.parquet has no column \"stars\"", "it has \"userId\", \"movieId\", \"rating\", \"timestamp\""],
+    );
+    let whole = fs::read(RATINGS.replace("csv", "parquet")).unwrap();
+    fs::write(folder.path("cut.parquet"), &whole[..whole.len() / 2]).unwrap();
+    folder.refused("fit recommender --data cut.parquet", 1, &["cut.parquet", "cut off"]);
+    folder.write("text.parquet", "user,item\n1,2\n");
+    folder.refused("fit recommender --data text.parquet", 1, &["text.parquet", "does not begin as"]);
     folder.refused("fit recommender --data nowhere", 2, &["nowhere"]);
-    folder.refused("fit recommender --data .", 2, &["ratings.csv, ratings.dat and u.data"]);
+    folder.refused("fit recommender --data .", 2, &["ratings.csv, ratings.dat, u.data and ratings.parquet"]);
     folder.refused("fit recommender --data a.csv --set recommender.los=x", 2, &["recommender.loss"]);
     assert!(!folder.path("runs").exists(), "nothing was written");
 }

@@ -13,7 +13,7 @@ pub enum RatingsError {
         path: PathBuf,
     },
     /// A folder without such a file.
-    #[error("{} holds none of ratings.csv, ratings.dat and u.data: give the file itself", folder.display())]
+    #[error("{} holds none of ratings.csv, ratings.dat, u.data and ratings.parquet: give the file itself", folder.display())]
     NoFile {
         /// The folder.
         folder: PathBuf,
@@ -34,13 +34,23 @@ pub enum RatingsError {
         /// Which column, what is there instead, and how to name another.
         problem: String,
     },
+    /// A file of Parquet that cannot be read.
+    #[error("{}: {problem}", file.display())]
+    Parquet {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong and how to write it.
+        problem: String,
+    },
     /// A row that cannot be.
-    #[error("{}, line {line}: {problem}", file.display())]
+    #[error("{}, {unit} {number}: {problem}", file.display())]
     Row {
         /// The file.
         file: PathBuf,
-        /// Its line, from 1.
-        line: u64,
+        /// What is counted: lines of a text, rows of a table.
+        unit: &'static str,
+        /// Which of them, from 1.
+        number: u64,
         /// What is wrong and what should stand there.
         problem: String,
     },

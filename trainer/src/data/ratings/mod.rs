@@ -1,14 +1,16 @@
-//! Who chose or rated what: MovieLens' files, and CSV with named columns.
+//! Who chose or rated what: MovieLens' files, and CSV or Parquet with named columns.
 //!
 //! | module | holds |
 //! |---|---|
 //! | `read` | a file, or the one in a folder, of which format it is |
+//! | `parquet_file` | one of Parquet's |
 //! | `columns` | which column is which |
 //! | `split` | the last choice of each user held out, and what is asked about it |
 //! | `titles` | what items are called, where a file beside says so |
 
 mod columns;
 mod error;
+mod parquet_file;
 mod read;
 mod split;
 mod titles;

@@ -1,21 +1,23 @@
 //! Files of ratings.
 
 use std::collections::HashMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::columns::Places;
-use super::{Columns, Interaction, Ratings, RatingsError, titles};
+use super::{Columns, Interaction, Ratings, RatingsError, parquet_file, titles};
 
 /// The files of MovieLens' data sets, as they are looked for in a folder.
-const FILES: [&str; 3] = ["ratings.csv", "ratings.dat", "u.data"];
+const FILES: [&str; 4] = ["ratings.csv", "ratings.dat", "u.data", "ratings.parquet"];
 
 impl Ratings {
     /// Reads the file `path`, or the ratings in the folder of a MovieLens data set.
     ///
-    /// | its first line | read as |
+    /// | it begins with | read as |
     /// |---|---|
-    /// | has `::` | MovieLens' `ratings.dat`: user, item, rating, timestamp, no header |
-    /// | begins with a number and a tab | MovieLens' `u.data`: the same |
+    /// | `PAR1` | Parquet, uncompressed or by snappy or gzip |
+    /// | a line that has `::` | MovieLens' `ratings.dat`: user, item, rating, timestamp, no header |
+    /// | a number and a tab | MovieLens' `u.data`: the same |
     /// | anything else | CSV with a header, by commas, or by semicolons or tabs if the header has no comma |
     ///
     /// # Errors
@@ -29,12 +31,22 @@ impl Ratings {
         } else {
             return Err(RatingsError::Nothing { path: path.into() });
         };
-        let bytes = std::fs::read(&file).map_err(|source| RatingsError::Read { file: file.clone(), source })?;
+        let mut reader = Reader::new(file.clone());
+        let unread = |source| RatingsError::Read { file: file.clone(), source };
+        if begins_with(&file, parquet_file::MAGIC).map_err(unread)? {
+            reader.unit = "row";
+            parquet_file::read(&file, &mut reader, columns)?;
+            return reader.finish();
+        }
+        if file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet")) {
+            let problem = "it does not begin as a file of Parquet does: write it anew, or name it as what it is".into();
+            return Err(RatingsError::Parquet { file, problem });
+        }
+        let bytes = std::fs::read(&file).map_err(unread)?;
         // Excel begins its CSV with this mark.
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
         let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let has = |part: &[u8]| first.windows(part.len()).any(|window| window == part);
-        let mut reader = Reader { file, ratings: Self::default(), users: HashMap::new(), items: HashMap::new() };
         if has(b"::") {
             reader.separated(bytes, "::")?;
         } else if has(b"\t") && first[0].is_ascii_digit() {
@@ -49,25 +61,48 @@ impl Ratings {
             };
             reader.csv(bytes, delimiter, columns)?;
         }
-        let Reader { file, mut ratings, items, .. } = reader;
-        if ratings.rows.is_empty() {
-            return Err(RatingsError::Empty { file });
-        }
-        ratings.titles = titles::beside(&file, &items);
-        Ok(ratings)
+        reader.finish()
     }
 }
 
-struct Reader {
+/// Whether the file does.
+fn begins_with(file: &Path, magic: &[u8]) -> std::io::Result<bool> {
+    let mut first = Vec::new();
+    std::fs::File::open(file)?.take(magic.len() as u64).read_to_end(&mut first)?;
+    Ok(first == magic)
+}
+
+/// What was read so far.
+pub(super) struct Reader {
     file: PathBuf,
+    /// What is counted: lines or rows.
+    unit: &'static str,
     ratings: Ratings,
     users: HashMap<String, u32>,
     items: HashMap<String, u32>,
 }
 
 impl Reader {
-    fn wrong(&self, line: u64, problem: impl Into<String>) -> RatingsError {
-        RatingsError::Row { file: self.file.clone(), line, problem: problem.into() }
+    fn new(file: PathBuf) -> Self {
+        Self { file, unit: "line", ratings: Ratings::default(), users: HashMap::new(), items: HashMap::new() }
+    }
+
+    fn finish(self) -> Result<Ratings, RatingsError> {
+        let Self { file, mut ratings, items, .. } = self;
+        if ratings.rows.is_empty() {
+            return Err(RatingsError::Empty { file });
+        }
+        ratings.titles = titles::beside(&file, &items);
+        Ok(ratings)
+    }
+
+    /// Says whether the file has ratings.
+    pub(super) fn rated(&mut self, rated: bool) {
+        self.ratings.rated = rated;
+    }
+
+    pub(super) fn wrong(&self, number: u64, problem: impl Into<String>) -> RatingsError {
+        RatingsError::Row { file: self.file.clone(), unit: self.unit, number, problem: problem.into() }
     }
 
     fn text<'a>(&self, line: u64, bytes: &'a [u8]) -> Result<&'a str, RatingsError> {
@@ -79,7 +114,7 @@ impl Reader {
 
     /// Lines of MovieLens' four fields.
     fn separated(&mut self, bytes: &[u8], separator: &str) -> Result<(), RatingsError> {
-        self.ratings.rated = true;
+        self.rated(true);
         for (line, bytes) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
             let text = self.text(line, bytes)?.trim_end_matches('\r');
             if text.is_empty() {
@@ -122,7 +157,7 @@ impl Reader {
                     header.push(self.text(line, field)?.trim().to_owned());
                 }
                 let found = Places::find(columns, &header, &self.file)?;
-                self.ratings.rated = found.rating.is_some();
+                self.rated(found.rating.is_some());
                 places = Some(found);
                 continue;
             };
@@ -145,24 +180,31 @@ impl Reader {
             let Some(place) = place else { return Ok(none) };
             match field(place).trim() {
                 "" => Err(self.wrong(line, format!("the {what} is empty: a number should stand there"))),
-                text => match text.parse::<f64>() {
-                    Ok(number) if number.is_finite() && (number as f32).is_finite() => Ok(number),
-                    Ok(_) => Err(self.wrong(line, format!("the {what} is {text}, which is not finite"))),
-                    Err(_) => Err(self.wrong(line, format!("the {what} {text:?} is no number"))),
-                },
+                text => text.parse().map_err(|_| self.wrong(line, format!("the {what} {text:?} is no number"))),
             }
         };
-        let rating = number(places.rating, "rating", 1.0)? as f32;
+        let rating = number(places.rating, "rating", 1.0)?;
         let time = number(places.timestamp, "timestamp", 0.0)?;
         let name = |place: usize, what: &str| match field(place).trim() {
             "" => Err(self.wrong(line, format!("the {what} is empty"))),
             name => Ok(name),
         };
-        let (user, item) = (name(places.user, "user")?, name(places.item, "item")?);
+        let names = [name(places.user, "user")?, name(places.item, "item")?];
+        self.add(line, names, rating, time)
+    }
+
+    /// Adds the row `at`.
+    pub(super) fn add(&mut self, at: u64, [user, item]: [&str; 2], rating: f64, time: f64) -> Result<(), RatingsError> {
+        for (what, number) in [("rating", rating), ("timestamp", time)] {
+            if !(number as f32).is_finite() {
+                return Err(self.wrong(at, format!("the {what} is {number}, which is not finite")));
+            }
+        }
+        let rating = rating as f32;
         let user = number_of(user, &mut self.users, &mut self.ratings.users);
         let item = number_of(item, &mut self.items, &mut self.ratings.items);
         let Some((user, item)) = user.zip(item) else {
-            return Err(self.wrong(line, "there are more users or items than 4 billion"));
+            return Err(self.wrong(at, "there are more users or items than 4 billion"));
         };
         self.ratings.rows.push(Interaction { user, item, rating, time });
         Ok(())
@@ -228,7 +270,7 @@ mod tests {
     fn a_folder_is_looked_through_and_titles_are_found_beside() {
         let folder = tempfile::tempdir().expect("a folder");
         let none = Ratings::read(folder.path(), &Columns::default()).expect_err("nothing is there");
-        assert!(none.to_string().contains("ratings.csv, ratings.dat and u.data"), "{none}");
+        assert!(none.to_string().contains("ratings.csv, ratings.dat, u.data and ratings.parquet"), "{none}");
         let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).expect("written");
         write("u.data", b"1\t31\t2.5\t1\n1\t4\t1\t2\n");
         // MovieLens 100K's titles are Latin-1.
@@ -239,6 +281,60 @@ mod tests {
         write("movies.csv", b"movieId,title,genres\n9,\"American President, The (1995)\",Comedy\n");
         let ratings = Ratings::read(folder.path(), &Columns::default()).expect("it is sound");
         assert_eq!(ratings.titles, ["American President, The (1995)"]);
+    }
+
+    /// Files that pandas wrote: tests/data/ratings/parquet.py.
+    fn parquet(name: &str) -> Result<Ratings, RatingsError> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/ratings");
+        Ratings::read(&folder.join(name), &Columns::default())
+    }
+
+    #[test]
+    fn parquet_holds_what_csv_does() {
+        let [csv, table] = ["ratings.csv", "ratings.parquet"].map(|name| parquet(name).expect("it is sound"));
+        assert_eq!(table, csv);
+    }
+
+    #[test]
+    fn columns_of_parquet_are_of_many_types() {
+        let table = parquet("kinds.parquet").expect("it is sound");
+        assert_eq!(table.users, ["ann", "bob", "Zoë"]);
+        assert_eq!(table.items, ["7", "8", "9223372036854775808"]);
+        let rows: Vec<_> = table.rows.iter().map(|row| (row.user, row.item, row.rating)).collect();
+        assert_eq!(rows, [(0, 0, 4.5), (1, 1, 3.0), (0, 2, 1.0), (2, 0, 2.5)]);
+        let times: Vec<f64> = table.rows.iter().map(|row| row.time).collect();
+        assert!(times[1] < times[2] && times[2] < times[0] && times[0] < times[3], "{times:?}");
+    }
+
+    #[test]
+    fn what_is_wrong_with_parquet_is_told() {
+        let told = |result: Result<Ratings, RatingsError>| result.expect_err("refused").to_string();
+        let text = told(parquet("zstd.parquet"));
+        assert!(text.contains("zstd.parquet") && text.contains("ZSTD") && text.contains("snappy"), "{text}");
+        // pandas writes what is missing as null, and its column as floats.
+        let text = told(parquet("no_user.parquet"));
+        assert!(text.contains("no_user.parquet, row 3: the user is empty"), "{text}");
+        let text = told(parquet("no_rating.parquet"));
+        assert!(text.contains("no_rating.parquet, row 2: the rating is"), "{text}");
+        let text = told(read("a.parquet", b"user,item\n1,2\n"));
+        assert!(text.contains("a.parquet") && text.contains("does not begin as"), "{text}");
+    }
+
+    /// Whatever a disk or a download made of a file: an error, or other rows, but no panic.
+    #[test]
+    fn damaged_parquet_is_told() {
+        let whole = include_bytes!("../../../../tests/data/ratings/kinds.parquet");
+        for length in (4..whole.len()).step_by(61) {
+            let text = read("a.parquet", &whole[..length]).expect_err("refused").to_string();
+            assert!(text.contains("a.parquet") && text.contains("write it anew"), "{length}: {text}");
+        }
+        for at in 4..whole.len() {
+            let mut bytes = whole.to_vec();
+            bytes[at] ^= 0xff;
+            if let Err(error) = read("a.parquet", &bytes) {
+                assert!(error.to_string().contains("a.parquet"), "{at}: {error}");
+            }
+        }
     }
 
     #[test]
