@@ -8,6 +8,8 @@ use crate::nn::matmul::vectorized;
 pub(super) struct Step<E> {
     pub(super) beta1: E,
     pub(super) beta2: E,
+    /// 1 - β of both: taken in 64 bits, for of 1 - 0.999 in 32 bits four digits are left.
+    pub(super) rest: [E; 2],
     pub(super) eps: E,
     /// What the first moment is multiplied by.
     pub(super) size: E,
@@ -20,8 +22,7 @@ pub(super) struct Step<E> {
 vectorized! {
     /// m ← β₁m + (1-β₁)g, v ← β₂v + (1-β₂)g², w ← w - size·m / (root·√v + ε).
     pub(super) fn adam<E: Real>(w: &mut [E], m: &mut [E], v: &mut [E], g: &[E], step: Step<E>) {
-        let Step { beta1, beta2, eps, size, root, l2, kept } = step;
-        let (rest1, rest2) = (E::one() - beta1, E::one() - beta2);
+        let Step { beta1, beta2, rest: [rest1, rest2], eps, size, root, l2, kept } = step;
         for (((w, m), v), g) in w.iter_mut().zip(m).zip(v).zip(g) {
             let g = *g + l2 * *w;
             *m = beta1 * *m + rest1 * g;

@@ -164,16 +164,18 @@ impl<E: Real> Solver<E> {
                     Eps::Torch => (learning_rate / c1, c2.recip()),
                     Eps::Keras => (learning_rate * c2 / c1, 1.0),
                 };
+                let rest = [beta1, beta2].map(|beta| E::of(1.0 - beta));
                 let [beta1, beta2, eps, size, root] = [beta1, beta2, eps, size, root].map(E::of);
-                let step = adam::Step { beta1, beta2, eps, size, root, l2, kept };
+                let step = adam::Step { beta1, beta2, rest, eps, size, root, l2, kept };
                 for at in spans {
                     let (m, v) = (&mut first[at.clone()], &mut second[at.clone()]);
                     adam::adam(isa, &mut w[at.clone()], m, v, &g[at], step);
                 }
             }
             Rule::RmsProp { alpha, eps, convention, momentum } => {
+                let rest = E::of(1.0 - alpha);
                 let [learning_rate, alpha, eps, momentum] = [learning_rate, alpha, eps, momentum].map(E::of);
-                let step = rms_prop::Step { learning_rate, alpha, eps, convention, momentum, l2, kept };
+                let step = rms_prop::Step { learning_rate, alpha, rest, eps, convention, momentum, l2, kept };
                 for at in spans {
                     let (square, velocity) = (&mut first[at.clone()], &mut second[at.clone()]);
                     rms_prop::rms_prop(isa, &mut w[at.clone()], square, velocity, &g[at], step);
@@ -186,9 +188,10 @@ impl<E: Real> Solver<E> {
             }
             Rule::Lamb { betas: [beta1, beta2], eps } => {
                 let made_up = [beta1, beta2].map(|beta| E::of(1.0 - beta.powf(t)));
+                let rest = [beta1, beta2].map(|beta| E::of(1.0 - beta));
                 let [learning_rate, beta1, beta2, eps, decay] =
                     [learning_rate, beta1, beta2, eps, weight_decay].map(E::of);
-                lamb::lamb(w, first, second, g, lamb::Step { learning_rate, beta1, beta2, eps, made_up, decay });
+                lamb::lamb(w, first, second, g, lamb::Step { learning_rate, beta1, beta2, rest, eps, made_up, decay });
             }
         }
     }
@@ -284,8 +287,9 @@ mod tests {
             let double = furthest::<f64>(&recorded, case, least);
             assert!(double < most, "{name}: {double} off in f64");
             let single = furthest::<f32>(&recorded, case, 0.1);
-            // Where gradient and decay cancel out, what is left is of few digits.
-            assert!(single < 1e-5, "{name}: {single} off in f32");
+            // RMSprop's momentum adds up steps of tens that cancel out: PyTorch's own f32 is as far from its f64 (2.5e-6).
+            let most = if name.contains("rmsprop, momentum") { 3e-6 } else { 1e-6 };
+            assert!(single < most, "{name}: {single} off in f32");
         }
     }
 
