@@ -17,7 +17,8 @@ import tempfile
 import time
 
 import torch
-from transformers import T5Config, T5ForConditionalGeneration, T5Tokenizer
+from sentencepiece import SentencePieceProcessor
+from transformers import T5Config, T5ForConditionalGeneration
 
 from common import machine, show
 from t5_decode import SPIECE
@@ -37,17 +38,22 @@ def ours(cartwheel: str, folder: pathlib.Path, batch: int, threads: int) -> floa
     return answer["samples_per_s"]
 
 
+def padded(pieces: SentencePieceProcessor, texts: tuple) -> torch.Tensor:
+    """Their tokens, each with the end of a text."""
+    rows = [torch.tensor(pieces.encode(text) + [1]) for text in texts]
+    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+
+
 def theirs(folder: pathlib.Path, pairs: list, batch: int, threads: int) -> float:
     torch.set_num_threads(threads)
     model = T5ForConditionalGeneration.from_pretrained(folder / "model", dtype=torch.float32).train()
-    tokenizer = T5Tokenizer.from_pretrained(folder / "model")
+    pieces = SentencePieceProcessor(model_file=str(SPIECE))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, weight_decay=0.0)
     batches = []
     for at in range(0, len(pairs), batch):
         sources, targets = zip(*pairs[at : at + batch])
-        inputs = tokenizer(list(sources), padding=True, return_tensors="pt")
-        labels = tokenizer(list(targets), padding=True, return_tensors="pt").input_ids
-        batches.append((inputs, labels.masked_fill(labels == 0, -100)))
+        ids, labels = padded(pieces, sources), padded(pieces, targets)
+        batches.append(({"input_ids": ids, "attention_mask": (ids != 0).long()}, labels.masked_fill(labels == 0, -100)))
     begun = time.perf_counter()
     for inputs, labels in batches:
         optimizer.zero_grad()

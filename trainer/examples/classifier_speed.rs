@@ -1,7 +1,7 @@
 //! Seconds of steps of classifiers, as JSON: what bench/peers/classifiers.py pairs with PyTorch's.
 //!
-//! `classifier_speed CASE BLOCKS STEPS`: the best of BLOCKS means over STEPS, on two threads. Cases: mlp-train-N, resnet50-train-N,
-//! resnet50-infer-N, with N samples.
+//! `classifier_speed CASE BLOCKS STEPS`: of each of BLOCKS the mean over STEPS, of time on the wall and of CPU time, on two threads.
+//! Cases: mlp-train-N, resnet50-train-N, resnet50-infer-N, with N samples.
 
 use std::time::Instant;
 
@@ -12,6 +12,7 @@ use cartwheel_agents::nn::ops::Targets;
 use cartwheel_agents::nn::optim::{Decay, Rule, Solver};
 use cartwheel_agents::nn::{Gradients, prepare_thread, set_threads};
 use cartwheel_envs::Generator;
+use rustix::time::{ClockId, clock_gettime};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -46,14 +47,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Ok(())
     };
     step()?;
-    let mut best = f64::INFINITY;
+    let (mut wall, mut cpu) = (Vec::new(), Vec::new());
     for _ in 0..blocks {
-        let begun = Instant::now();
+        let (begun, used) = (Instant::now(), process_cpu_time());
         for _ in 0..steps {
             step()?;
         }
-        best = best.min(begun.elapsed().as_secs_f64() / steps as f64);
+        wall.push(begun.elapsed().as_secs_f64() / steps as f64);
+        cpu.push((process_cpu_time() - used) / steps as f64);
     }
-    println!("{{\"case\": \"{case}\", \"seconds\": {best}}}");
+    println!("{}", serde_json::json!({"case": case, "wall": wall, "cpu": cpu}));
     Ok(())
+}
+
+/// CPU seconds of all threads.
+fn process_cpu_time() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 * 1e-9
 }
