@@ -10,6 +10,9 @@ use super::train::quoted;
 /// Classes of a confusion matrix that a terminal has room for.
 const SHOWN_CLASSES: usize = 20;
 
+/// Skipped files that are named; `--json` names all.
+const SHOWN_FILES: usize = 5;
+
 /// The summary, and what to do next.
 pub(super) fn describe(summary: &FitSummary) -> String {
     let run = quoted(&summary.run);
@@ -33,9 +36,21 @@ pub(super) fn describe(summary: &FitSummary) -> String {
     };
     text + "\n"
         + &of_model
+        + &skipped(&summary.skipped)
         + &format!(
             "\n\n  ask it            {cartwheel} {ask}\n  its curves        {run}/learning_curve.svg, or tensorboard --logdir {run}\n  watch it          {cartwheel} watch {run}"
         )
+}
+
+/// Which files gave no picture.
+fn skipped(files: &[String]) -> String {
+    if files.is_empty() {
+        return String::new();
+    }
+    let count = if files.len() == 1 { "1 file was".into() } else { format!("{} files were", files.len()) };
+    let named: String = files.iter().take(SHOWN_FILES).map(|file| format!("\n  {file}")).collect();
+    let more = if files.len() > SHOWN_FILES { "\n  ... (--json names all)" } else { "" };
+    format!("\n\n{count} skipped:{named}{more}")
 }
 
 fn classification(report: &ClassificationReport, best: u64) -> String {

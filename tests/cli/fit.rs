@@ -164,7 +164,7 @@ fn what_was_asked_wrongly_is_told() {
     folder.refused("fit mpl --data x", 2, &["mlp"]);
     folder.refused("fit mlp --data nowhere", 2, &["nowhere", "train-images-idx3-ubyte"]);
     folder.refused(&fit("--device cuda:0"), 2, &["cuda:0"]);
-    folder.refused(&fit("--set fit.precision=f16-o2"), 2, &["fit.precision", "f32"]);
+    folder.refused(&fit("--set fit.precision=bf16"), 2, &["fit.precision", "f32", "f16-o2", "no bf16"]);
     folder.refused(&fit("--set fit.batch=3"), 2, &["fit.batch_size"]);
     folder.refused("model summary resnet", 2, &["resnet", "mlp"]);
     assert!(!folder.path("runs").exists(), "nothing was written");
@@ -209,6 +209,18 @@ fn a_model_file_that_is_not_whole_is_refused() {
     };
     let renamed = write(metadata.clone(), &|name| name.replace("0.weight", "0.weights"));
     ask("renamed.safetensors", &renamed, &["missing: `0.weight` [24, 64]", "the file has `0.weights`"]);
+    let reshaped = |dtype, shape: &[usize], bytes: &[u8]| {
+        let tensors = file.tensors();
+        let views = tensors.iter().map(|(name, view)| match name.as_str() {
+            "0.bias" => (name.clone(), TensorView::new(dtype, shape.to_vec(), bytes).unwrap()),
+            _ => (name.clone(), TensorView::new(view.dtype(), view.shape().to_vec(), view.data()).unwrap()),
+        });
+        safetensors::serialize(views, Some(metadata.clone())).unwrap()
+    };
+    let other = reshaped(safetensors::Dtype::F32, &[25], &[0; 100]);
+    ask("shape.safetensors", &other, &["`0.bias`", "[25] of F32", "[24] of F32"]);
+    let other = reshaped(safetensors::Dtype::F64, &[24], &[0; 192]);
+    ask("dtype.safetensors", &other, &["`0.bias`", "[24] of F64", "[24] of F32"]);
     let mut fewer = metadata.clone();
     let text = fewer.get_mut("cartwheel").unwrap();
     *text = text.replace("\"9\"", "\"nine\",\"ten\"");

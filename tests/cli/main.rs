@@ -13,6 +13,8 @@
 //! | `config` | where settings come from, and `--print-config` |
 //! | `compare`, `data`, `doctor`, `env`, `eval`, `record`, `reproduce`, `runs`, `sweep` | the other subcommands, and `--json` over all of them |
 //! | `fit` | supervised training: `fit`, `predict`, `model` |
+//! | `image_files` | pictures of every kind, and files that are none, in `fit` and `predict` |
+//! | `mixed_precision` | fits in f16 with f32 masters |
 //! | `recommender` | recommenders: `fit recommender`, `predict --user` |
 //! | `logs` | metrics for other tools: CSV, Weights & Biases |
 //! | `translate` | texts through a T5: lines, batches, beams, what is no text and no model |
@@ -38,8 +40,10 @@ mod eval;
 mod faults;
 mod fit;
 mod fit_texts;
+mod image_files;
 mod logs;
 mod masks;
+mod mixed_precision;
 mod pictures;
 mod play;
 mod python;

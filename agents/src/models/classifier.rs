@@ -21,6 +21,11 @@ pub trait Classifier {
     /// The same, to be changed.
     fn parameters_mut(&mut self) -> &mut Parameters;
 
+    /// From now on `learn` computes in f16, with the parameters as its f32 masters (apex's O2): weights, activations and gradients
+    /// are rounded to f16 wherever a GPU would store them, sums within an operation are wider, and batch norms and the loss stay
+    /// f32. `logits` stay those of the parameters as they are, which is what is saved.
+    fn learn_in_half(&mut self);
+
     /// Numbers of a sample.
     fn inputs(&self) -> usize;
 

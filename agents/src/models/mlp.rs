@@ -6,6 +6,7 @@
 //! | names | `0.weight`, `0.bias`, `2.weight`, ...: `torch.nn.Sequential(Linear, ReLU, ...)` |
 //! | input | the image's bytes divided by 255, row after row |
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use cartwheel_envs::Generator;
@@ -33,6 +34,7 @@ config_enum! {
 pub struct Mlp {
     parameters: Parameters,
     layers: Vec<Layer>,
+    learns_in_half: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -67,12 +69,22 @@ impl Mlp {
             layers.push(Layer { name, sizes: [fan_in, fan_out], weight, bias });
             fan_in = fan_out;
         }
-        Self { parameters, layers }
+        Self { parameters, layers, learns_in_half: false }
     }
 
-    /// Runs the layers on `x`; `look` is shown the name and the output of each.
+    /// The parameters that are learnt with.
+    fn computed_with(&self) -> Cow<'_, Parameters> {
+        if self.learns_in_half {
+            Cow::Owned(self.parameters.to_half(|_| true))
+        } else {
+            Cow::Borrowed(&self.parameters)
+        }
+    }
+
+    /// Runs the layers with `parameters` on `x`; `look` is shown the name and the output of each.
     fn forward<T: Tape<f32, Cpu>>(
         &self,
+        parameters: &Parameters,
         x: Vec<f32>,
         tape: T,
         look: &mut dyn FnMut(&str, &Rows<f32, T>),
@@ -81,7 +93,7 @@ impl Mlp {
         let then = |layer: &Layer| {
             if layer.name == self.layers[self.layers.len() - 1].name { Then::Nothing } else { Then::Relu }
         };
-        let of = |id| self.parameters.get(id);
+        let of = |id| parameters.get(id);
         let mut y = ops::input_linear(Arc::new(x), tape, of(first.weight), Some(of(first.bias)), then(first))?;
         look(&first.name, &y);
         for layer in rest {
@@ -101,6 +113,10 @@ impl Classifier for Mlp {
         &mut self.parameters
     }
 
+    fn learn_in_half(&mut self) {
+        self.learns_in_half = true;
+    }
+
     fn inputs(&self) -> usize {
         self.layers[0].sizes[0]
     }
@@ -110,7 +126,7 @@ impl Classifier for Mlp {
     }
 
     fn logits(&self, x: Vec<f32>) -> Result<Vec<f32>, DeviceError> {
-        Ok(ops::values(&self.forward(x, NoneTape, &mut |_, _| {})?))
+        Ok(ops::values(&self.forward(&self.parameters, x, NoneTape, &mut |_, _| {})?))
     }
 
     fn learn(
@@ -121,18 +137,19 @@ impl Classifier for Mlp {
         label_smoothing: f64,
         divisor: f64,
     ) -> Result<Pass, DeviceError> {
-        let tape = gradients.tape(self.parameters.device());
-        let (logits, tape) = self.forward(x, tape, &mut |_, _| {})?.split_tape();
+        let (parameters, tape) = (self.computed_with(), gradients.tape(self.parameters.device()));
+        let (logits, tape) = self.forward(&parameters, x, tape, &mut |_, _| {})?.split_tape();
         let values = ops::values(&logits);
         let loss = ops::softmax_cross_entropy(logits.put_tape(tape), targets, label_smoothing, divisor)?;
         let pass = Pass { loss: loss.array(), logits: values };
         gradients.backward(loss)?;
+        gradients.round_to_half(&parameters)?;
         Ok(pass)
     }
 
     fn not_finite(&self, x: Vec<f32>) -> Result<Option<String>, DeviceError> {
         let mut first = x.iter().any(|x| !x.is_finite()).then(|| "the input".to_owned());
-        self.forward(x, NoneTape, &mut |name, y| {
+        self.forward(&self.computed_with(), x, NoneTape, &mut |name, y| {
             if first.is_none() && ops::values(y).iter().any(|y| !y.is_finite()) {
                 first = Some(name.to_owned());
             }

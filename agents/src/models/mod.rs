@@ -1,6 +1,8 @@
 //! Models that are larger than an agent's, and learn from data instead of from environments.
 
 mod classifier;
+#[cfg(test)]
+mod mixed_precision_tests;
 pub mod mlp;
 pub mod recommender;
 pub mod resnet;

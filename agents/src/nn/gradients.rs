@@ -129,6 +129,18 @@ impl<E: Real> Gradients<E> {
         self.each(parameters, |_, gradient| scale(Isa::detect(), gradient, E::of(factor)))
     }
 
+    /// Rounds those by parameters that are f16 to it, as a GPU would have stored them.
+    ///
+    /// # Errors
+    /// If there is no memory for them.
+    pub fn round_to_half(&mut self, parameters: &Parameters<E>) -> Result<(), DeviceError> {
+        self.each(parameters, |parameter, gradient| {
+            if parameter.is_half() {
+                E::round_to_half(gradient);
+            }
+        })
+    }
+
     /// The Euclidean norm of all of them together.
     ///
     /// # Errors

@@ -18,7 +18,7 @@
 //! | `real`, `parameters`, `gradients`, `touched` | of supervised models: number types, named tensors of any shape, what they follow, and which rows of tables that is for |
 //! | `product` | products of large matrices, over several threads |
 //! | [`ops`] | operations of supervised models on dfdx's tape, one a file, with hand-written backward passes |
-//! | [`optim`] | optimizers, learning-rate schedules and averaged weights of supervised models |
+//! | [`optim`] | optimizers, learning-rate schedules, averaged weights and loss scaling of supervised models |
 
 mod activation;
 mod conv;

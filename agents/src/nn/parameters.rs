@@ -19,6 +19,8 @@ pub struct Parameter<E: Real = f32> {
     trained: bool,
     /// Whether it is a whole number, which files hold as one.
     counts: bool,
+    /// Whether its numbers are those of 16 bits, and what is computed with them is to be, too.
+    half: bool,
     values: Arc<Vec<E>>,
     /// Stands for the parameter in dfdx's gradients, and is empty: dfdx does not lend out what is in a tensor, and kernels
     /// read the numbers where they are.
@@ -39,6 +41,11 @@ impl<E: Real> Parameter<E> {
     /// Whether it is learnt; what is not, such as the statistics of a batch norm, is a buffer.
     pub fn is_trained(&self) -> bool {
         self.trained
+    }
+
+    /// Whether it is f16: see [`Parameters::to_half`].
+    pub fn is_half(&self) -> bool {
+        self.half
     }
 
     /// The type of its numbers in a file.
@@ -105,8 +112,21 @@ impl<E: Real> Parameters<E> {
         assert_eq!(values.len(), shape.iter().product::<usize>(), "{name} has another number of values than its shape");
         let key = dfdx::prelude::TensorFromVec::tensor_from_vec(&self.device, Vec::new(), (0,));
         let (name, shape, values) = (name.into(), shape.into(), Arc::new(values));
-        self.all.push(Parameter { name, shape, trained, counts, values, key });
+        self.all.push(Parameter { name, shape, trained, counts, half: false, values, key });
         ParameterId(self.all.len() - 1)
+    }
+
+    /// A copy for one pass, of which those that `which` says are f16: their numbers are rounded to it, and layers round what
+    /// comes out of them. Gradients by the copy are by the original, which stays as exact as it is: the master of mixed
+    /// precision (Micikevicius et al. 2018).
+    #[must_use]
+    pub fn to_half(&self, which: impl Fn(&Parameter<E>) -> bool) -> Self {
+        let mut copy = self.clone();
+        for parameter in copy.all.iter_mut().filter(|parameter| which(parameter)) {
+            parameter.half = true;
+            E::round_to_half(parameter.values_mut());
+        }
+        copy
     }
 
     /// The parameter that `add` or `add_buffer` answered `id` for.

@@ -1,6 +1,8 @@
 //! Checkpoints of a fit: everything that the next step depends on.
 
-use cartwheel_agents::nn::optim::{Ema, SolverState};
+use std::collections::BTreeSet;
+
+use cartwheel_agents::nn::optim::{Ema, LossScaler, SolverState};
 use serde::{Deserialize, Serialize};
 
 use super::task::Tally;
@@ -35,6 +37,8 @@ pub(super) struct Books {
     pub(super) best: Option<(u64, f64)>,
     /// Epochs since.
     pub(super) waited: u64,
+    /// Files that were skipped, and why.
+    pub(super) skipped: BTreeSet<String>,
 }
 
 /// A checkpoint as it is read.
@@ -45,6 +49,8 @@ pub(super) struct Checkpoint {
     pub(super) parameters: Vec<f32>,
     pub(super) solver: SolverState,
     pub(super) ema: Option<Ema<f32>>,
+    /// Of mixed precision.
+    pub(super) scaler: Option<LossScaler>,
 }
 
 /// The same as it is written: field for field, with what is large borrowed.
@@ -55,4 +61,5 @@ pub(super) struct CheckpointView<'a> {
     pub(super) parameters: Vec<f32>,
     pub(super) solver: &'a SolverState,
     pub(super) ema: &'a Option<Ema<f32>>,
+    pub(super) scaler: &'a Option<LossScaler>,
 }

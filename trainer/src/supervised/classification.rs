@@ -1,6 +1,6 @@
 //! Classifying images: MNIST's files, or folders of pictures.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use cartwheel_agents::models::mlp::Mlp;
 use cartwheel_agents::models::resnet::{ResNet, ResNetConfig};
@@ -9,7 +9,7 @@ use cartwheel_agents::nn::ops::{Targets, softmax};
 use cartwheel_agents::nn::{DeviceError, Gradients, Parameters};
 use cartwheel_envs::Generator;
 
-use super::config::ModelName;
+use super::config::{ModelName, Precision};
 use super::pictures::{About, Pictures, mix};
 use super::report::{ClassReport, ClassificationReport, Report};
 use super::samples::{Answer, Given, Sample, spread};
@@ -34,6 +34,8 @@ pub struct Classification {
     mix: MixConfig,
     seed: u64,
     pictures: Pictures,
+    /// Files that gave no picture, and why.
+    skipped: BTreeSet<String>,
     trouble: Option<TrainError>,
 }
 
@@ -46,13 +48,16 @@ impl Classification {
         let (pictures, About { size, channels, labels, preprocessing }) = Pictures::open(settings)?;
         let (mut rng, name) = (Generator::from_entropy(&[settings.fit.seed, WEIGHTS]), settings.fit.model.to_string());
         let is_mlp = settings.fit.model == ModelName::Mlp;
-        let model: Box<dyn Classifier> = match ResNetConfig::named(&name, channels, labels.len()) {
+        let mut model: Box<dyn Classifier> = match ResNetConfig::named(&name, channels, labels.len()) {
             Some(config) => Box::new(ResNet::new(config, size, &mut rng)),
             None => {
                 let inputs = size[0] * size[1] * channels;
                 Box::new(Mlp::new(inputs, &settings.mlp.net_arch, labels.len(), settings.mlp.init, &mut rng))
             }
         };
+        if settings.fit.precision == Precision::F16O2 {
+            model.learn_in_half();
+        }
         let net_arch = if is_mlp { settings.mlp.net_arch.clone() } else { Vec::new() };
         Ok(Self {
             model,
@@ -61,14 +66,16 @@ impl Classification {
             mix: settings.mix.clone(),
             seed: settings.fit.seed,
             pictures,
+            skipped: BTreeSet::new(),
             trouble: None,
         })
     }
 
     /// Shows the class and the logits of each sample of a part.
     fn look(&mut self, part: Part, see: &mut dyn FnMut(usize, &[f32])) -> Result<(), DeviceError> {
-        let (model, classes) = (&self.model, self.model.classes());
+        let (model, classes, skipped) = (&self.model, self.model.classes(), &mut self.skipped);
         let looked = self.pictures.each(part, &mut |batch| {
+            tell_of_new(skipped, batch.skipped);
             let logits = model.logits(batch.x)?;
             for (class, logits) in batch.classes.iter().zip(logits.chunks_exact(classes)) {
                 see(*class as usize, logits);
@@ -98,6 +105,7 @@ impl Classification {
         gradients: &mut Gradients,
     ) -> Result<Tally, TrainError> {
         let mut batch = self.pictures.train(epoch, indices)?;
+        tell_of_new(&mut self.skipped, std::mem::take(&mut batch.skipped));
         let (samples, classes) = (batch.classes.len(), self.model.classes());
         if samples == 0 {
             return Ok(Tally::default());
@@ -109,6 +117,16 @@ impl Classification {
         let rows = pass.logits.chunks_exact(classes);
         let correct = rows.zip(&batch.classes).filter(|(row, class)| likeliest(row) == **class as usize).count();
         Ok(Tally { samples: samples as u64, loss: f64::from(pass.loss) * divisor, correct: correct as u64 })
+    }
+}
+
+/// Warns of each file once, and not in each epoch.
+fn tell_of_new(known: &mut BTreeSet<String>, skipped: Vec<String>) {
+    for file in skipped {
+        if !known.contains(&file) {
+            tracing::warn!("skipped: {file}");
+            known.insert(file);
+        }
     }
 }
 
@@ -163,6 +181,10 @@ impl Task for Classification {
     ) -> Result<Tally, DeviceError> {
         let learnt = self.learn_from(epoch, indices, divisor, gradients);
         self.without_trouble(learnt, Tally::default())
+    }
+
+    fn skipped(&self) -> Vec<String> {
+        self.skipped.iter().cloned().collect()
     }
 
     fn trouble(&mut self) -> Option<TrainError> {

@@ -108,29 +108,38 @@ config_enum! {
 pub enum Precision {
     /// 32-bit floats throughout.
     F32,
+    /// Weights, activations and gradients of 16 bits; weights to learn, moments, batch norms and the loss of 32 (apex's O2).
+    F16O2,
 }
 
 impl Value for Precision {
     fn from_toml(value: &toml_edit::Value) -> Result<Self, String> {
-        match value.as_str() {
-            Some("f32") => Ok(Self::F32),
-            Some("f16-o2" | "f16" | "amp") => {
-                Err("\"f32\" (half precision needs a GPU to pay: processors compute it in f32, and more slowly)".into())
+        let reason = match value.as_str() {
+            Some("f32") => return Ok(Self::F32),
+            Some("f16-o2") => return Ok(Self::F16O2),
+            Some("bf16") => " (the tensors beneath have no bf16 numbers)",
+            Some("tf32") => " (TF32 is a mode of NVIDIA's GPUs that the tensors beneath cannot switch on)",
+            Some("f16-o1" | "o1" | "amp" | "autocast") => {
+                " (a tape has numbers of one type: casts before each operation, as of O1, would have to be operations of \
+                their own; O2 holds the same products in f16)"
             }
-            Some("bf16") => Err("\"f32\" (the tensors beneath have no bf16 numbers)".into()),
-            Some("tf32") => {
-                Err("\"f32\" (TF32 is a mode of NVIDIA's GPUs that the tensors beneath cannot switch on)".into())
+            Some("f16" | "f16-o3" | "o3") => {
+                " (in f16 alone small steps are rounded away: f16-o2 keeps weights and moments in f32)"
             }
-            _ => Err("\"f32\"".into()),
-        }
+            _ => "",
+        };
+        Err(format!("\"f32\" or \"f16-o2\"{reason}"))
     }
 
     fn to_toml(&self) -> toml_edit::Value {
-        "f32".into()
+        match self {
+            Self::F32 => "f32".into(),
+            Self::F16O2 => "f16-o2".into(),
+        }
     }
 
     fn choices() -> Vec<&'static str> {
-        vec!["f32"]
+        vec!["f32", "f16-o2"]
     }
 }
 
@@ -190,7 +199,7 @@ config! {
         early_stopping: Option<u64> = None, if_some(at_least(1));
         /// Everything random follows from it: weights and the order of samples.
         seed: u64 = 1;
-        /// In which numbers the model is computed.
+        /// In which numbers the model learns: "f16-o2" is mixed precision, of "mlp" and residual networks.
         precision: Precision = Precision::F32;
         /// Where: "auto" or "cpu"; supervised models do not run on GPUs yet.
         device: Device = Device::Auto;

@@ -41,6 +41,9 @@ pub struct FitSummary {
     /// How the best weights do on samples that were not learnt from: to test if there are any, else to validate, else those
     /// that were learnt from. None for a run that was stopped.
     pub report: Option<Report>,
+    /// Files of samples that are broken and were gone on without (`images.on_broken = "skip"`), and why.
+    #[serde(default)]
+    pub skipped: Vec<String>,
     /// Seconds of training, without looking at other samples.
     pub wall_s: f64,
     /// Samples learnt from a second.
@@ -227,6 +230,7 @@ fn train(mut session: Session<'_>, settings: &FitSettings) -> Result<FitSummary,
         }
     };
     session.checkpoint();
+    session.tell_of_skipped_steps();
     let report = if end == End::Stopped {
         None
     } else {
@@ -240,6 +244,7 @@ fn train(mut session: Session<'_>, settings: &FitSettings) -> Result<FitSummary,
             None => Some(report),
         }
     };
+    session.note_skipped();
     let (books, cost, score) = (session.books.clone(), session.task.cost(), session.task.score());
     session.tell(&FitEvent::Ended);
     let run = session.run.clone();
@@ -257,6 +262,7 @@ fn train(mut session: Session<'_>, settings: &FitSettings) -> Result<FitSummary,
         steps: books.steps,
         samples: books.samples,
         report,
+        skipped: books.skipped.into_iter().collect(),
         wall_s: books.wall_s,
         samples_per_s: books.samples as f64 / books.wall_s.max(1e-9),
         run: run.path().to_owned(),

@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
+use image::DynamicImage;
+
 use crate::TrainError;
 use crate::data::idx::IdxArray;
+use crate::data::image::{MAX_PIXELS, decode};
 
 /// The grey pictures of a file, numbers from 0 to 1 one after the other: an image of the size, or IDX's.
 pub(super) fn grey(file: &Path, [rows, columns]: [usize; 2]) -> Result<Vec<f32>, TrainError> {
@@ -11,17 +14,16 @@ pub(super) fn grey(file: &Path, [rows, columns]: [usize; 2]) -> Result<Vec<f32>,
     let bytes = read(file)?;
     let numbers = |bytes: &[u8]| bytes.iter().map(|byte| f32::from(*byte) / 255.0).collect();
     if image::guess_format(&bytes).is_ok() {
-        let image = image::load_from_memory(&bytes)
-            .map_err(|error| TrainError::Input(format!("cannot read the image {name}: {error}")))?
-            .to_luma8();
-        let found = [image.height() as usize, image.width() as usize];
+        let image = decode(&bytes, MAX_PIXELS).map_err(|error| TrainError::Input(format!("{name}: {error}")))?.image;
+        let found = [image.height, image.width];
         if found != [rows, columns] {
             return Err(TrainError::Input(format!(
                 "{name} has {} × {} pixels, and the model takes {columns} × {rows}: resize it",
                 found[1], found[0]
             )));
         }
-        return Ok(numbers(image.as_raw()));
+        let image = image::RgbImage::from_raw(columns as u32, rows as u32, image.rgb);
+        return Ok(image.map_or_else(Vec::new, |image| numbers(DynamicImage::from(image).to_luma8().as_raw())));
     }
     let array = IdxArray::read(file)
         .map_err(|error| TrainError::Input(format!("{error} (nor is it a PNG or another image)")))?;

@@ -31,6 +31,14 @@ const MIX: u64 = 0x6d69_7862;
 pub(super) struct Batch {
     pub(super) x: Vec<f32>,
     pub(super) classes: Vec<u32>,
+    /// Files that were skipped, and why.
+    pub(super) skipped: Vec<String>,
+}
+
+impl Batch {
+    fn new(x: Vec<f32>, classes: Vec<u32>) -> Self {
+        Self { x, classes, skipped: Vec::new() }
+    }
 }
 
 /// See the module's documentation.
@@ -99,7 +107,7 @@ impl Pictures {
     pub(super) fn again(&self, epoch: u64, indices: &[usize]) -> Result<Batch, TrainError> {
         match self {
             Self::Grey([train, ..]) => {
-                let empty = || Batch { x: Vec::new(), classes: Vec::new() };
+                let empty = || Batch::new(Vec::new(), Vec::new());
                 Ok(train.as_ref().map_or_else(empty, |train| grey_batch(train, indices)))
             }
             Self::Colour(folders) => {
@@ -183,10 +191,10 @@ fn small_grey(pixels: &[u8], width: usize, height: usize) -> Picture {
 
 fn grey_batch(images: &LabelledImages, indices: &[usize]) -> Batch {
     let (x, classes) = images.batch(indices);
-    Batch { x, classes }
+    Batch::new(x, classes)
 }
 
-/// Takes over a batch, and tells of what was skipped.
+/// Takes over a batch.
 fn batch(
     made: Option<Result<crate::data::loader::Batch<ImageError>, LoadError<ImageError>>>,
 ) -> Result<Batch, TrainError> {
@@ -194,12 +202,10 @@ fn batch(
         Some(Ok(made)) => made,
         Some(Err(LoadError::Sample(error))) => return Err(TrainError::Image(error)),
         Some(Err(error @ LoadError::Lost)) => return Err(TrainError::Input(error.to_string())),
-        None => return Ok(Batch { x: Vec::new(), classes: Vec::new() }),
+        None => return Ok(Batch::new(Vec::new(), Vec::new())),
     };
-    for (_, error) in &made.broken {
-        tracing::warn!("skipped: {error}");
-    }
-    Ok(Batch { x: made.inputs, classes: made.labels.iter().map(|label| *label as u32).collect() })
+    let skipped = made.broken.iter().map(|(_, error)| error.to_string()).collect();
+    Ok(Batch { x: made.inputs, classes: made.labels.iter().map(|label| *label as u32).collect(), skipped })
 }
 
 impl Folders {

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use cartwheel_agents::nn::Gradients;
-use cartwheel_agents::nn::optim::{Ema, LearningRate, Solver};
+use cartwheel_agents::nn::optim::{Ema, LearningRate, LossScaler, Solver};
 
 use super::checkpoint::{Books, Checkpoint, CheckpointView};
-use super::config::Monitor;
+use super::config::{Monitor, Precision};
 use super::events::{EpochEnd, FitEvent, FitProgress};
 use super::export::export;
 use super::samples::Samples;
@@ -45,6 +45,7 @@ pub(super) struct Session<'a> {
     pub(super) books: Books,
     solver: Solver,
     ema: Option<Ema<f32>>,
+    scaler: Option<LossScaler>,
     gradients: Gradients,
     learning_rate: LearningRate,
     samples: Samples,
@@ -69,6 +70,7 @@ impl<'a> Session<'a> {
         let mut session = Self {
             solver: Solver::new(rule, decay, fit.weight_decay, fit.decay_bias_and_norm, parameters),
             ema: fit.ema_decay.map(|decay| Ema::new(decay, parameters)),
+            scaler: (fit.precision == Precision::F16O2).then(LossScaler::default),
             gradients: Gradients::new(parameters),
             learning_rate: settings.learning_rate(an_epoch, an_epoch.saturating_mul(fit.epochs)),
             books: Books::default(),
@@ -89,16 +91,17 @@ impl<'a> Session<'a> {
     }
 
     fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), TrainError> {
-        let Checkpoint { books, parameters, solver, ema, .. } = checkpoint;
+        let Checkpoint { books, parameters, solver, ema, scaler, .. } = checkpoint;
         let fits = ema.is_some() == self.ema.is_some()
+            && scaler.is_some() == self.scaler.is_some()
             && ema.as_ref().is_none_or(|ema| ema.fits(self.task.parameters()))
             && self.task.parameters_mut().set_flat(&parameters)
             && self.solver.restore(solver);
         if !fits {
-            let problem = "its parameters are of another model or optimizer than config.toml's".into();
+            let problem = "its parameters are of another model, optimizer or precision than config.toml's".into();
             return Err(RunError::Mismatch { file: self.checkpoints.path(books.steps), problem }.into());
         }
-        (self.books, self.ema) = (books, ema);
+        (self.books, self.ema, self.scaler) = (books, ema, scaler);
         Ok(())
     }
 
@@ -151,9 +154,11 @@ impl<'a> Session<'a> {
             books.samples += tally.samples;
             books.epoch.add(tally);
             books.window.add(tally);
-            for (sum, count) in &mut books.norms {
-                *sum += norm;
-                *count += 1;
+            if let Some(norm) = norm {
+                for (sum, count) in &mut books.norms {
+                    *sum += norm;
+                    *count += 1;
+                }
             }
             let took = begun.elapsed().as_secs_f64();
             books.wall_s += took;
@@ -167,12 +172,14 @@ impl<'a> Session<'a> {
         Ok(true)
     }
 
-    /// One step of the optimizer on the samples `indices`: their sums, and the norm of the gradient.
-    fn step(&mut self, indices: &[usize]) -> Result<(Tally, f64), TrainError> {
+    /// One step of the optimizer on the samples `indices`: their sums, and the norm of the gradient, or none if a gradient did
+    /// not fit into f16 and the step was skipped.
+    fn step(&mut self, indices: &[usize]) -> Result<(Tally, Option<f64>), TrainError> {
         let (fit, epoch) = (&self.settings.fit, self.books.epochs);
         self.gradients.zero(self.task.parameters())?;
         let mut tally = Tally::default();
-        let divisor = self.task.divisor(indices);
+        let scale = self.scaler.as_ref().map_or(1.0, LossScaler::scale);
+        let divisor = self.task.divisor(indices) / scale;
         for batch in indices.chunks(fit.batch_size) {
             let part = self.task.learn(epoch, batch, divisor, &mut self.gradients)?;
             if let Some(trouble) = self.task.trouble() {
@@ -184,6 +191,9 @@ impl<'a> Session<'a> {
                 return Err(self.diverged("the loss", part.loss / batch.len() as f64, layer));
             }
             tally.add(part);
+        }
+        if self.overflowed()? {
+            return Ok((tally, None));
         }
         let parameters = self.task.parameters();
         if let Some(max) = fit.max_grad_value {
@@ -203,7 +213,33 @@ impl<'a> Session<'a> {
             ema.update(self.task.parameters());
         }
         self.books.learning_rate = learning_rate;
-        Ok((tally, norm))
+        Ok((tally, Some(norm)))
+    }
+
+    /// In mixed precision takes the loss's scale off the gradients, and says whether one of them was beyond f16.
+    fn overflowed(&mut self) -> Result<bool, TrainError> {
+        let Some(scaler) = &mut self.scaler else { return Ok(false) };
+        let parameters = self.task.parameters();
+        self.gradients.scale(parameters, scaler.scale().recip())?;
+        let first = self.gradients.not_finite(parameters)?;
+        scaler.update(first.is_some());
+        match first {
+            // What does not fit unscaled never will.
+            Some(name) if scaler.scale() < 1.0 => {
+                Err(self.diverged("the gradient in f16", f64::INFINITY, format!("the gradient of `{name}`")))
+            }
+            first => Ok(first.is_some()),
+        }
+    }
+
+    /// Warns if more than a hundredth of the steps were skipped.
+    pub(super) fn tell_of_skipped_steps(&mut self) {
+        let (skipped, steps) = (self.scaler.as_ref().map_or(0, LossScaler::skipped), self.books.steps);
+        if skipped.saturating_mul(100) > steps {
+            self.tell(&FitEvent::Warning(&format!(
+                "{skipped} of {steps} steps were skipped because a gradient did not fit into f16: a lower fit.learning_rate may help, or fit.precision = \"f32\""
+            )));
+        }
     }
 
     fn diverged(&self, what: &'static str, value: f64, layer: String) -> TrainError {
@@ -227,6 +263,9 @@ impl<'a> Session<'a> {
         ];
         if self.task.scores_training() {
             metrics.push((&score, window.accuracy()));
+        }
+        if let Some(scaler) = &self.scaler {
+            metrics.extend([("train/loss_scale", scaler.scale()), ("train/skipped_steps", scaler.skipped() as f64)]);
         }
         self.write_row(&metrics);
     }
@@ -324,11 +363,17 @@ impl<'a> Session<'a> {
 
     /// Writes a checkpoint and the weights. A disk that refuses does not stop training: what was saved before stays.
     pub(super) fn checkpoint(&mut self) {
+        self.note_skipped();
         if let Err(error) = self.try_checkpoint() {
             let notice =
                 format!("the checkpoint at step {} could not be written: {error}; training goes on", self.books.steps);
             self.tell(&FitEvent::Warning(&notice));
         }
+    }
+
+    /// Takes down which files were skipped.
+    pub(super) fn note_skipped(&mut self) {
+        self.books.skipped.extend(self.task.skipped());
     }
 
     fn try_checkpoint(&mut self) -> Result<(), RunError> {
@@ -342,6 +387,7 @@ impl<'a> Session<'a> {
             parameters: self.task.parameters().to_flat(),
             solver: self.solver.state(),
             ema: &self.ema,
+            scaler: &self.scaler,
         };
         self.checkpoints.save(self.books.steps, &state).map(drop)
     }

@@ -8,7 +8,7 @@ use cartwheel_agents::nn::{Device, NnError};
 
 use super::config::{
     DataConfig, EpsConvention, FitConfig, FitRunConfig, LrSchedule, MlpConfig, ModelName, Monitor, OptimizerName,
-    T5FitConfig,
+    Precision, T5FitConfig,
 };
 use super::recommendation::{RatingsConfig, RecommenderConfig};
 use super::vision::MixConfig;
@@ -187,6 +187,15 @@ impl FitSettings {
         if fit.nesterov && (fit.optimizer != OptimizerName::Sgd || fit.momentum == 0.0) {
             return unfit("fit.nesterov needs fit.optimizer = \"sgd\" and a fit.momentum above 0");
         }
+        if fit.precision == Precision::F16O2 && matches!(fit.model, ModelName::T5 | ModelName::Recommender) {
+            let reason = match fit.model {
+                ModelName::T5 => "activations of a T5 outgrow f16, whose largest number is 65504",
+                _ => "a recommender reads tables, and has next to no products for f16 to speed up",
+            };
+            return Err(TrainError::Unfit(format!(
+                "fit.precision = \"f16-o2\" is for mlp and residual networks ({reason}): use \"f32\""
+            )));
+        }
         if fit.model.is_resnet() {
             if self.images.validation_split != 0.0 {
                 return unfit("images.validation_split is of `cartwheel data`: here it is data.validation_split");
@@ -245,13 +254,16 @@ impl FitSettings {
         LearningRate { peak: fit.learning_rate, warmup: fit.warmup, total, shape }
     }
 
-    /// Numbers that the optimizer keeps of each parameter, at most.
+    /// Numbers that are kept of each parameter beside itself and its gradient, at most: the optimizer's, and in mixed precision
+    /// those of 16 bits.
     pub(super) fn moments(&self) -> u64 {
-        match self.fit.optimizer {
-            OptimizerName::Sgd if self.fit.momentum == 0.0 => 0,
-            OptimizerName::Sgd | OptimizerName::Adafactor => 1,
-            _ => 2,
-        }
+        let halves = u64::from(self.fit.precision == Precision::F16O2);
+        halves
+            + match self.fit.optimizer {
+                OptimizerName::Sgd if self.fit.momentum == 0.0 => 0,
+                OptimizerName::Sgd | OptimizerName::Adafactor => 1,
+                _ => 2,
+            }
     }
 }
 
@@ -271,7 +283,12 @@ mod tests {
             }
             settings.check().expect_err("refused").to_string()
         };
-        assert!(told(&["fit.precision=f16-o2"]).contains("needs a GPU to pay"));
+        assert!(told(&["fit.precision=f16"]).contains("f16-o2 keeps weights and moments in f32"));
+        assert!(told(&["fit.precision=autocast"]).contains("O1"));
+        for (model, reason) in [("t5", "65504"), ("recommender", "tables")] {
+            let told = told(&[&format!("fit.model={model}"), "fit.precision=f16-o2"]);
+            assert!(told.contains(reason) && told.contains("mlp"), "{told}");
+        }
         assert!(told(&["fit.precision=bf16"]).contains("no bf16"));
         assert!(told(&["fit.precision=tf32"]).contains("TF32"));
         assert!(told(&["fit.nesterov=true"]).contains("fit.momentum"));

@@ -153,6 +153,11 @@ pub trait Task {
     /// If the device fails.
     fn report(&mut self, part: Part) -> Result<Report, DeviceError>;
 
+    /// Files of samples that are broken and were gone on without, so far, and why.
+    fn skipped(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// What went wrong with samples since this was asked last; what was answered meanwhile counts for nothing then.
     fn trouble(&mut self) -> Option<TrainError> {
         None

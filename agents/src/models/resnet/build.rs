@@ -43,7 +43,8 @@ impl<E: Real> ResNet<E> {
         let mut parameters = builder.parameters;
         let weight = parameters.add("fc.weight", &[config.classes, inputs], weight);
         let bias = parameters.add("fc.bias", &[config.classes], bias);
-        Self { config, parameters, layout: Layout { stem, blocks, weight, bias }, size, folded: OnceLock::new() }
+        let layout = Layout { stem, blocks, weight, bias };
+        Self { config, parameters, layout, size, learns_in_half: false, folded: OnceLock::new() }
     }
 }
 

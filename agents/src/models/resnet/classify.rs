@@ -17,6 +17,10 @@ impl Classifier for ResNet {
         self.parameters_mut()
     }
 
+    fn learn_in_half(&mut self) {
+        self.learns_in_half = true;
+    }
+
     fn inputs(&self) -> usize {
         self.size[0] * self.size[1] * self.config.channels
     }

@@ -16,7 +16,7 @@ mod folded;
 mod train;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::sync::OnceLock;
 
@@ -35,6 +35,7 @@ pub struct ResNet<E: Real = f32> {
     layout: Layout,
     /// Rows and columns of a picture; any will do, but for the smallest.
     size: [usize; 2],
+    learns_in_half: bool,
     /// The weights for use, made when they are first asked for.
     folded: OnceLock<Folded<E>>,
 }

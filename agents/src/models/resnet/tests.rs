@@ -15,12 +15,12 @@ fn recorded() -> Value {
     serde_json::from_str(include_str!("../../../../tests/data/resnet/resnet.json")).expect("JSON")
 }
 
-fn numbers(value: &Value) -> Vec<f64> {
+pub(in crate::models) fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().expect("a list").iter().filter_map(Value::as_f64).collect()
 }
 
 /// SplitMix64, from -1 to 1.
-fn uniform(seed: u64, count: usize) -> Vec<f64> {
+pub(in crate::models) fn uniform(seed: u64, count: usize) -> Vec<f64> {
     let draw = |k: u64| {
         let z = seed.wrapping_add((k + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -31,16 +31,23 @@ fn uniform(seed: u64, count: usize) -> Vec<f64> {
 }
 
 /// The network of a case with weights of `seed`, and its pictures: images × channels × rows × columns in the file.
-fn case<E: Real>(case: &Value, classes: usize, seed: u64) -> (ResNet<E>, Vec<E>) {
+pub(in crate::models) fn case<E: Real>(case: &Value, classes: usize, seed: u64) -> (ResNet<E>, Vec<E>) {
     let name = case["model"].as_str().expect("a name");
     let shape: Vec<usize> = numbers(&case["shape"]).iter().map(|x| *x as usize).collect();
     let config = ResNetConfig::named(name, shape[1], classes).expect("a network");
     let mut model = ResNet::<E>::new(config, [shape[2], shape[3]], &mut Generator::new(0));
+    fill(model.parameters_mut(), seed);
+    let pictures = uniform(seed + 1, shape.iter().product()).into_iter().map(E::of).collect();
+    (model, pictures)
+}
+
+/// Draws all that is no count.
+pub(in crate::models) fn fill<E: Real>(parameters: &mut Parameters<E>, seed: u64) {
     let drawn = |name: &str| !name.ends_with("num_batches_tracked");
     let own = |parameter: &&mut crate::nn::Parameter<E>| drawn(parameter.name());
-    let all = uniform(seed, model.parameters().iter().filter(|p| drawn(p.name())).map(|p| p.values().len()).sum());
+    let all = uniform(seed, parameters.iter().filter(|p| drawn(p.name())).map(|p| p.values().len()).sum());
     let mut rest = all.as_slice();
-    for parameter in model.parameters_mut().iter_mut().filter(own) {
+    for parameter in parameters.iter_mut().filter(own) {
         let (name, shape) = (parameter.name().to_owned(), parameter.shape().to_vec());
         let (numbers, after) = rest.split_at(parameter.values().len());
         rest = after;
@@ -54,8 +61,6 @@ fn case<E: Real>(case: &Value, classes: usize, seed: u64) -> (ResNet<E>, Vec<E>)
             });
         }
     }
-    let pictures = uniform(seed + 1, shape.iter().product()).into_iter().map(E::of).collect();
-    (model, pictures)
 }
 
 #[test]
@@ -115,7 +120,7 @@ fn logits_are_torchvisions() {
 
 /// Holds a tensor to its norm and eight of its numbers.
 #[track_caller]
-fn is_sample(name: &str, values: &[f64], expected: &Value, within: f64) {
+pub(in crate::models) fn is_sample(name: &str, values: &[f64], expected: &Value, within: f64) {
     let norm = expected["norm"].as_f64().expect("a number");
     let own = values.iter().map(|x| x * x).sum::<f64>().sqrt();
     assert!((own - norm).abs() <= within * norm, "{name}: the norm is {own}, {norm} expected");

@@ -1,26 +1,40 @@
 //! The forward pass in training, on the tape.
 
+use std::borrow::Cow;
+
 use dfdx::prelude::{AsArray as _, Cpu, PutTape as _, SplitTape as _, Tape};
 
 use super::{ResNet, Stem, Unit};
 use crate::models::Pass;
 use crate::nn::ops::{self, Map, Moments, Rows, Targets, Then};
-use crate::nn::{DeviceError, Gradients, Real};
+use crate::nn::{DeviceError, Gradients, Parameters, Real};
 
 /// What a batch norm was shown.
 type Seen<'a> = (&'a Unit, Moments);
 
 impl<E: Real> ResNet<E> {
-    /// The logits of `x`, normalized by its own moments; `look` is shown the name and the output of each layer.
+    /// The parameters that are learnt with: in half precision all but those of batch norms are f16.
+    fn computed_with(&self) -> Cow<'_, Parameters<E>> {
+        if !self.learns_in_half {
+            return Cow::Borrowed(&self.parameters);
+        }
+        Cow::Owned(self.parameters.to_half(|parameter| {
+            let is_convolution = parameter.shape().len() == 4;
+            is_convolution || parameter.name().starts_with("fc.")
+        }))
+    }
+
+    /// The logits of `x` with `parameters`, normalized by its own moments; `look` is shown the name and the output of each layer.
     fn forward<'a, T: Tape<E, Cpu>>(
         &'a self,
+        parameters: &Parameters<E>,
         x: &Map<E>,
         mut tape: T,
         seen: &mut Vec<Seen<'a>>,
         look: &mut dyn FnMut(&str, &[E]),
     ) -> Result<Rows<E, T>, DeviceError> {
         let mut unit = |unit: &'a Unit, x: &Map<E>, residual: Option<&Map<E>>, then: Then, tape: &mut T| {
-            let of = |id| self.parameters.get(id);
+            let of = |id| parameters.get(id);
             let [conv, bn] = &unit.names;
             let y = ops::conv2d(x, of(unit.conv), unit.window, tape);
             look(conv, y.values());
@@ -46,7 +60,7 @@ impl<E: Real> ResNet<E> {
             }
         }
         let features = ops::average_pool(&y, tape);
-        let of = |id| self.parameters.get(id);
+        let of = |id| parameters.get(id);
         let logits = ops::linear(features, of(self.layout.weight), Some(of(self.layout.bias)), Then::Nothing)?;
         look("fc", &ops::values(&logits));
         Ok(logits)
@@ -68,10 +82,10 @@ impl<E: Real> ResNet<E> {
         label_smoothing: f64,
         divisor: f64,
     ) -> Result<(E, Vec<E>), DeviceError> {
-        let x = self.pictures(x);
-        let tape = gradients.tape(self.parameters.device());
+        let x = self.learnt_from(x);
+        let (parameters, tape) = (self.computed_with(), gradients.tape(self.parameters.device()));
         let mut seen = Vec::new();
-        let (logits, tape) = self.forward(&x, tape, &mut seen, &mut |_, _| {})?.split_tape();
+        let (logits, tape) = self.forward(&parameters, &x, tape, &mut seen, &mut |_, _| {})?.split_tape();
         let values = ops::values(&logits);
         let loss = ops::softmax_cross_entropy(logits.put_tape(tape), targets, label_smoothing, divisor)?;
         let value = loss.array();
@@ -80,6 +94,8 @@ impl<E: Real> ResNet<E> {
             .map(|(unit, moments)| ([unit.running_mean, unit.running_var, unit.num_batches_tracked], moments))
             .collect();
         gradients.backward(loss)?;
+        gradients.round_to_half(&parameters)?;
+        drop(parameters);
         for ([mean, variance, count], moments) in moved {
             let mut means = self.parameters.get(mean).values().to_vec();
             moments.update(&mut means, self.parameters.get_mut(variance).values_mut());
@@ -93,13 +109,19 @@ impl<E: Real> ResNet<E> {
     /// The first layer whose output for the pictures `x` is not finite, in training.
     pub(super) fn first_not_finite(&self, x: Vec<E>) -> Result<Option<String>, DeviceError> {
         let mut first = x.iter().any(|x| !x.is_finite()).then(|| "the input".to_owned());
-        let x = self.pictures(x);
-        self.forward(&x, dfdx::prelude::NoneTape, &mut Vec::new(), &mut |name, y| {
+        let x = self.learnt_from(x);
+        self.forward(&self.computed_with(), &x, dfdx::prelude::NoneTape, &mut Vec::new(), &mut |name, y| {
             if first.is_none() && y.iter().any(|y| !y.is_finite()) {
                 first = Some(name.to_owned());
             }
         })?;
         Ok(first)
+    }
+
+    /// The pictures `x` as a map, in the numbers that are learnt with.
+    fn learnt_from(&self, x: Vec<E>) -> Map<E> {
+        let x = self.pictures(x);
+        if self.learns_in_half { x.to_half() } else { x }
     }
 
     /// The pictures `x` as a map.

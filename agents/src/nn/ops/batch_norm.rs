@@ -4,7 +4,7 @@ use dfdx::prelude::{Cpu, Tape};
 
 use super::Map;
 use super::linear::Then;
-use super::relu::close;
+use super::relu::{add as add_to, close, rectify};
 use crate::nn::gradients::buffer;
 use crate::nn::matmul::vectorized;
 use crate::nn::spread::spread;
@@ -60,6 +60,8 @@ impl Moments {
 /// Normalizes each channel of `x` with its mean and variance over the batch, scales it by `weight` and moves it by `bias`; then
 /// adds `residual` and rectifies, if told to. Answers what the channels were normalized with, for running statistics.
 ///
+/// Of a map of f16 what comes out is f16; moments, scale and bias, and all that is in between, are not, as in cuDNN.
+///
 /// # Panics
 /// If sizes do not fit.
 pub fn batch_norm<E: Real, T: Tape<E, Cpu>>(
@@ -82,7 +84,7 @@ pub fn batch_norm<E: Real, T: Tape<E, Cpu>>(
     };
     let shift: Vec<E> = (0..channels).map(|channel| E::of(shift(channel))).collect();
     let mut y = vec![E::zero(); x.values().len()];
-    let (part, rectifies) = (ROWS * channels.max(1), then == Then::Relu);
+    let (part, rectifies, half) = (ROWS * channels.max(1), then == Then::Relu, x.is_half());
     spread(
         y.chunks_mut(part).enumerate(),
         || (),
@@ -90,10 +92,20 @@ pub fn batch_norm<E: Real, T: Tape<E, Cpu>>(
             let (at, end) = (at * part, at * part + y.len());
             let (x, residual) =
                 (&x.values()[at..end], residual.map_or(&[][..], |residual| &residual.values()[at..end]));
-            normalize(Isa::detect(), y, x, &scale, &shift, residual, rectifies);
+            if half && !residual.is_empty() {
+                // The sum is of what was stored.
+                normalize(Isa::detect(), y, x, &scale, &shift, &[], false);
+                E::round_to_half(y);
+                add_to(Isa::detect(), y, residual);
+                if rectifies {
+                    rectify(Isa::detect(), y);
+                }
+            } else {
+                normalize(Isa::detect(), y, x, &scale, &shift, residual, rectifies);
+            }
         },
     );
-    let y = Map::made(y, x.shape());
+    let y = Map::made(y, x.shape(), half);
     if T::OWNS_TAPE {
         let (x, weight, bias, residual) = (x.clone(), weight.clone(), bias.clone(), residual.cloned());
         let (out, key) = (if rectifies { Some(y.clone()) } else { None }, y.without_values());

@@ -20,7 +20,8 @@ pub enum Then {
     Relu,
 }
 
-/// `x · Wᵀ + b`, of rows × inputs to rows × outputs, with PyTorch's weight of `[outputs, inputs]`.
+/// `x · Wᵀ + b`, of rows × inputs to rows × outputs, with PyTorch's weight of `[outputs, inputs]`. With a weight of f16 so are what
+/// goes in, what comes out and the gradient by it; sums are wider.
 ///
 /// # Errors
 /// If the device fails.
@@ -79,7 +80,7 @@ pub fn branches<E: Real, T: Tape<E, Cpu>, const N: usize>(
 }
 
 fn layer<E: Real, T: Tape<E, Cpu>>(
-    data: Arc<Vec<E>>,
+    mut data: Arc<Vec<E>>,
     x: Option<Tensor<(usize, usize), E, Cpu>>,
     mut tape: T,
     weight: &Parameter<E>,
@@ -87,7 +88,10 @@ fn layer<E: Real, T: Tape<E, Cpu>>(
     then: Then,
 ) -> Result<Rows<E, T>, DeviceError> {
     let &[outputs, inputs] = weight.shape() else { panic!("{} has shape {:?}", weight.name(), weight.shape()) };
-    let rows = data.len() / inputs;
+    let (rows, half) = (data.len() / inputs, weight.is_half());
+    if half {
+        E::round_to_half(Arc::make_mut(&mut data).as_mut_slice());
+    }
     assert!(x.as_ref().is_none_or(|x| x.shape().1 == inputs), "{} takes rows of {inputs}", weight.name());
     let mut y = Vec::with_capacity(rows * outputs);
     match bias {
@@ -96,6 +100,9 @@ fn layer<E: Real, T: Tape<E, Cpu>>(
     }
     let a = Matrix::new(&data, rows, inputs);
     product(a, Matrix::new(weight.values(), outputs, inputs).transposed(), &mut y, true);
+    if half {
+        E::round_to_half(&mut y);
+    }
     if then == Then::Relu {
         rectify(Isa::detect(), &mut y);
     }
@@ -104,6 +111,9 @@ fn layer<E: Real, T: Tape<E, Cpu>>(
         let (out, weight, bias) = (y.clone(), weight.clone(), bias.cloned());
         tape.add_backward_op(move |gradients| {
             let mut slope = take_gradient(gradients, &out)?;
+            if half {
+                E::round_to_half(&mut slope);
+            }
             if then == Then::Relu {
                 close(Isa::detect(), &mut slope, &values(&out));
             }

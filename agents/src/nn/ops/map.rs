@@ -13,6 +13,8 @@ use crate::nn::{Isa, Real};
 pub struct Map<E: Real = f32> {
     values: Arc<Vec<E>>,
     shape: [usize; 4],
+    /// Whether its numbers, and those of the gradient by it, are f16.
+    half: bool,
     /// Stands for it in dfdx's gradients, and is empty. Data has none, and no gradient by it is worked out.
     key: Option<Tensor<(usize,), E, Cpu>>,
 }
@@ -24,13 +26,29 @@ impl<E: Real> Map<E> {
     /// If there are not as many numbers as the shape says.
     pub fn data(values: Vec<E>, shape: [usize; 4]) -> Self {
         assert_eq!(values.len(), shape.iter().product::<usize>(), "a map of {shape:?}");
-        Self { values: Arc::new(values), shape, key: None }
+        Self { values: Arc::new(values), shape, half: false, key: None }
     }
 
-    /// What a layer made.
-    pub(super) fn made(values: Vec<E>, shape: [usize; 4]) -> Self {
+    /// What a layer made, in f16 if it is told so.
+    pub(super) fn made(mut values: Vec<E>, shape: [usize; 4], half: bool) -> Self {
+        if half {
+            E::round_to_half(&mut values);
+        }
         let key = Cpu::default().tensor_from_vec(Vec::new(), (0,));
-        Self { key: Some(key), ..Self::data(values, shape) }
+        Self { key: Some(key), half, ..Self::data(values, shape) }
+    }
+
+    /// The same in f16.
+    #[must_use]
+    pub fn to_half(self) -> Self {
+        let mut values = self.values;
+        E::round_to_half(Arc::make_mut(&mut values).as_mut_slice());
+        Self { values, half: true, ..self }
+    }
+
+    /// Whether it is f16.
+    pub fn is_half(&self) -> bool {
+        self.half
     }
 
     /// Images, rows, columns, channels.
@@ -54,13 +72,19 @@ impl<E: Real> Map<E> {
     }
 
     /// Adds to the gradient by it.
-    pub(super) fn give_gradient(&self, gradients: &mut Gradients<E, Cpu>, values: Vec<E>) -> Result<(), CpuError> {
+    pub(super) fn give_gradient(&self, gradients: &mut Gradients<E, Cpu>, mut values: Vec<E>) -> Result<(), CpuError> {
         if let Some(key) = &self.key {
+            if self.half {
+                E::round_to_half(&mut values);
+            }
             let gradient = gradients.get_or_alloc_mut(key)?;
             if gradient.is_empty() {
                 **gradient = values;
             } else {
                 add(Isa::detect(), gradient, &values);
+                if self.half {
+                    E::round_to_half(gradient);
+                }
             }
         }
         Ok(())

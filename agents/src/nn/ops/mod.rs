@@ -97,7 +97,7 @@ pub(crate) mod testing {
         shape: [usize; 4],
         tape: &mut T,
     ) -> Map<f64> {
-        let map = Map::made(values(x), shape);
+        let map = Map::made(values(x), shape, false);
         let (x, key) = (x.clone(), map.without_values());
         tape.add_backward_op(move |gradients| {
             let slope = key.take_gradient(gradients)?;

@@ -35,7 +35,7 @@ pub fn max_pool<E: Real, T: Tape<E, Cpu>>(x: &Map<E>, tape: &mut T) -> Map<E> {
             );
         });
     });
-    let y = Map::made(y, [images, rows, columns, channels]);
+    let y = Map::made(y, [images, rows, columns, channels], x.is_half());
     if T::OWNS_TAPE {
         let (x, key) = (x.clone(), y.without_values());
         tape.add_backward_op(move |gradients| {
@@ -104,11 +104,17 @@ pub fn average_pool<E: Real, T: Tape<E, Cpu>>(x: &Map<E>, mut tape: T) -> Rows<E
         }
         y.iter_mut().for_each(|y| *y *= share);
     }
+    if x.is_half() {
+        E::round_to_half(&mut y);
+    }
     let y: Tensor<(usize, usize), E, Cpu> = Cpu::default().tensor_from_vec(y, (images, channels));
     if T::OWNS_TAPE {
         let (out, x) = (y.clone(), x.clone());
         tape.add_backward_op(move |gradients| {
-            let slope = take_gradient(gradients, &out)?;
+            let mut slope = take_gradient(gradients, &out)?;
+            if x.is_half() {
+                E::round_to_half(&mut slope);
+            }
             let mut by_input = vec![E::zero(); x.values().len()];
             for (to, slope) in by_input.chunks_exact_mut(image).zip(slope.chunks_exact(channels.max(1))) {
                 for pixel in to.chunks_exact_mut(channels) {

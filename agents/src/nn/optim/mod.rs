@@ -1,4 +1,4 @@
-//! Optimizers, learning-rate schedules and averaged weights of supervised models.
+//! Optimizers, learning-rate schedules, averaged weights and loss scaling of supervised models.
 //!
 //! They move [`Parameters`](super::Parameters) of any shape, with state of their own for checkpoints, and are held to PyTorch,
 //! Keras and Hugging Face over twenty steps. Agents' small networks, all of whose parameters are one flat tensor, use dfdx's Adam
@@ -8,11 +8,13 @@ mod adafactor;
 mod adam;
 mod ema;
 mod lamb;
+mod loss_scaler;
 mod optimizer;
 mod rms_prop;
 mod schedule;
 mod sgd;
 
 pub use ema::Ema;
+pub use loss_scaler::LossScaler;
 pub use optimizer::{Decay, Eps, Rule, Solver, SolverState};
 pub use schedule::{LearningRate, Shape};

@@ -23,7 +23,8 @@ pub struct Window {
     pub padding: usize,
 }
 
-/// `torch.nn.functional.conv2d` without a bias: `weight` is outputs × inputs × kernel rows × kernel columns.
+/// `torch.nn.functional.conv2d` without a bias: `weight` is outputs × inputs × kernel rows × kernel columns. What comes out of a
+/// weight of f16 is f16, summed in wider numbers.
 ///
 /// # Panics
 /// If the weight is of other channels than the map, or larger than the padded image.
@@ -32,7 +33,7 @@ pub fn conv2d<E: Real, T: Tape<E, Cpu>>(x: &Map<E>, weight: &Parameter<E>, windo
     let turned = Arc::new(kernels::outputs_last(weight.values(), sizes));
     let mut y = vec![E::zero(); geometry.rows() * sizes[0]];
     kernels::forward(&geometry, x.values(), &turned, &mut y, false);
-    let y = Map::made(y, [x.shape()[0], geometry.output[0], geometry.output[1], sizes[0]]);
+    let y = Map::made(y, [x.shape()[0], geometry.output[0], geometry.output[1], sizes[0]], weight.is_half());
     if T::OWNS_TAPE {
         let (x, out, weight) = (x.clone(), y.without_values(), weight.clone());
         tape.add_backward_op(move |gradients| {

@@ -103,7 +103,7 @@ fn gradients_are_those_of_differences() {
 
 /// Squares, so that pixels differ in slope.
 fn conv2d_squares<T: Tape<f64, Cpu>>(x: &Map<f64>, tape: &mut T) -> Map<f64> {
-    let y = Map::made(x.values().iter().map(|x| x * x).collect(), x.shape());
+    let y = Map::made(x.values().iter().map(|x| x * x).collect(), x.shape(), false);
     let (x, key) = (x.clone(), y.without_values());
     tape.add_backward_op(move |gradients| {
         let slope = key.take_gradient(gradients)?;
