@@ -1,6 +1,6 @@
 //! Seconds of steps of classifiers, as JSON: what bench/peers/classifiers.py pairs with PyTorch's.
 //!
-//! `classifier_speed CASE BLOCKS STEPS`: of each of BLOCKS the mean over STEPS, of time on the wall and of CPU time, on two threads.
+//! `classifier_speed CASE BLOCKS STEPS THREADS`: of each of BLOCKS the mean over STEPS, of time on the wall and of CPU time.
 //! Cases: mlp-train-N, resnet50-train-N, resnet50-infer-N, with N samples.
 
 use std::time::Instant;
@@ -16,13 +16,13 @@ use rustix::time::{ClockId, clock_gettime};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [case, blocks, steps] = arguments.as_slice() else { return Err("CASE BLOCKS STEPS".into()) };
+    let [case, blocks, steps, threads] = arguments.as_slice() else { return Err("CASE BLOCKS STEPS THREADS".into()) };
     let (blocks, steps): (usize, usize) = (blocks.parse()?, steps.parse()?);
     let parts: Vec<&str> = case.split('-').collect();
     let [model, kind, samples] = parts.as_slice() else { return Err("a case such as mlp-train-64".into()) };
     let samples: usize = samples.parse()?;
     prepare_thread();
-    set_threads(2);
+    set_threads(threads.parse()?);
     let mut rng = Generator::new(1);
     let mut model: Box<dyn Classifier> = match *model {
         "mlp" => Box::new(Mlp::new(784, &[512, 256], 10, Init::Torch, &mut rng)),
