@@ -121,7 +121,7 @@ impl Pictures {
     /// Those of the samples `indices` of a part that can be read, for people and for the model, without anything random.
     pub(super) fn some(&self, part: Part, indices: &[usize]) -> (Vec<Picture>, Batch) {
         let mut pictures = Vec::new();
-        let mut batch = Batch { x: Vec::new(), classes: Vec::new() };
+        let mut batch = Batch::new(Vec::new(), Vec::new());
         match self {
             Self::Grey(parts) => {
                 if let Some(images) = &parts[part as usize] {
