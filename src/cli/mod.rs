@@ -59,7 +59,7 @@ enum Command {
     Eval(eval::Args),
     /// Play an environment yourself, in a window or in the terminal.
     Play(play::Args),
-    /// Record episodes as a GIF.
+    /// Record episodes: as a film, or as data to learn from.
     Record(record::Args),
     /// Run a table of algorithms on environments with many seeds, and write what they came to.
     Reproduce(reproduce::Args),

@@ -4,17 +4,19 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::agents::Policy;
-use crate::envs::{Action, EnvError, Environment, Generator, Rows, Statistics};
+use crate::envs::{Action, EnvError, Environment, Generator, OwnedAction, Rows, Statistics, Step};
+use crate::trainer::data::minari::{About, Recording};
 use crate::trainer::run::RunDir;
 use crate::trainer::{EnvConfig, Settings, TrainError};
 use serde_json::json;
 
 use super::Result;
 use super::env_args::EnvArgs;
-use super::film::{self, Film};
+use super::film;
 use super::output::{Failure, Output};
 
 #[derive(clap::Args)]
+#[command(group = clap::ArgGroup::new("to").args(["out", "transitions"]).required(true))]
 pub(crate) struct Args {
     /// A run's folder, whose best policy acts, or an environment's id.
     what: String,
@@ -25,7 +27,10 @@ pub(crate) struct Args {
     policy: Option<String>,
     /// The film to write: a .gif or an .mp4 file.
     #[arg(long, value_name = "FILE")]
-    out: PathBuf,
+    out: Option<PathBuf>,
+    /// The folder to write a dataset to, as Minari does: what was seen, done and earned (docs/offline.md).
+    #[arg(long, value_name = "DIR")]
+    transitions: Option<PathBuf>,
     /// Episodes to record.
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     episodes: u64,
@@ -39,8 +44,17 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=50))]
     fps: u32,
     /// Steps after which an episode is given up.
-    #[arg(long, default_value_t = 2000, value_name = "N")]
+    #[arg(long, default_value_t = 2000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_steps: u64,
+}
+
+/// What is recorded from.
+struct Players {
+    config: EnvConfig,
+    env: Environment,
+    actor: Actor,
+    /// What acts, in a word.
+    name: String,
 }
 
 /// Who chooses the actions.
@@ -49,26 +63,76 @@ enum Actor {
     Greedy(Box<Policy>),
 }
 
+/// Something that happened in an episode, after which the environment is as it is now.
+enum Moment<'a> {
+    /// It began, reset with this seed.
+    Reset(u64),
+    /// This was done, with this result.
+    Step(&'a OwnedAction, Step),
+    /// It was given up before it ended.
+    GivenUp,
+}
+
 pub(crate) fn run(args: &Args, output: Output) -> Result {
-    let (mut env, mut actor) = players(args)?;
-    env.reset(Some(args.seed)).map_err(Failure::failed)?;
-    film::check("--out", &args.out, &env)?;
-    let returns = film::write(&args.out, args.width, args.fps, |film| {
-        let seeds = (0..args.episodes).map(|episode| args.seed.wrapping_add(episode));
-        seeds
-            .map(|seed| record(&mut env, &mut actor, seed, args.max_steps, film))
-            .collect::<std::result::Result<Vec<_>, _>>()
-    })?;
-    let value = json!({"out": args.out, "env": env.spec().id, "returns": returns});
+    let mut players = players(args)?;
+    let returns = match (&args.out, &args.transitions) {
+        (Some(out), _) => film(args, out, &mut players)?,
+        (None, Some(folder)) => transitions(args, folder, &mut players)?,
+        (None, None) => Vec::new(),
+    };
+    let to = args.out.as_ref().or(args.transitions.as_ref()).map(|path| path.display().to_string());
+    let id = &players.env.spec().id;
+    let key = if args.out.is_some() { "out" } else { "transitions" };
+    let value = json!({key: to, "env": id, "returns": returns});
     output.print(&value, || {
+        let to = to.unwrap_or_default();
+        if args.transitions.is_some() {
+            let mean = returns.iter().sum::<f64>() / returns.len() as f64;
+            return format!("{id}: {} episodes, mean return {mean:.1}, in {to}", returns.len());
+        }
         let list: Vec<_> = returns.iter().map(|r| format!("{r:.1}")).collect();
-        format!("{}: return {}, in {}", env.spec().id, list.join(", "), args.out.display())
+        format!("{id}: return {}, in {to}", list.join(", "))
     });
     Ok(ExitCode::SUCCESS)
 }
 
+/// Records a film, and answers the returns.
+fn film(args: &Args, out: &Path, players: &mut Players) -> std::result::Result<Vec<f64>, Failure> {
+    players.env.reset(Some(args.seed)).map_err(Failure::failed)?;
+    film::check("--out", out, &players.env)?;
+    film::write(out, args.width, args.fps, |film| {
+        play(args, players, &mut |moment, env| {
+            if !matches!(moment, Moment::GivenUp) {
+                film.add(env);
+            }
+        })
+    })
+}
+
+/// Records a dataset, and answers the returns.
+fn transitions(args: &Args, folder: &Path, players: &mut Players) -> std::result::Result<Vec<f64>, Failure> {
+    let failed = |error| Failure::from(TrainError::Dataset(error));
+    Recording::check(folder).map_err(failed)?;
+    let mut recording = Recording::new(players.env.observation_space(), players.env.action_space());
+    let returns = play(args, players, &mut |moment, env| match moment {
+        Moment::Reset(seed) => recording.begin(seed, env.observation()),
+        Moment::Step(action, step) => recording.step(action.as_action(), step, env.observation()),
+        Moment::GivenUp => recording.give_up(),
+    })
+    .map_err(Failure::failed)?;
+    let about = About {
+        env: players.env.spec(),
+        id: &players.config.id,
+        kwargs: &players.config.args,
+        wrapped: !players.config.wrappers.is_empty(),
+        algorithm_name: &players.name,
+    };
+    recording.write(folder, &about).map_err(failed)?;
+    Ok(returns)
+}
+
 /// The environment and who acts in it.
-fn players(args: &Args) -> std::result::Result<(Environment, Actor), Failure> {
+fn players(args: &Args) -> std::result::Result<Players, Failure> {
     let of_run = Path::new(&args.what).is_dir();
     let policy = args.policy.as_deref().unwrap_or(if of_run { &args.what } else { "random" });
     let mut config = EnvConfig { id: args.what.clone(), ..EnvConfig::default() };
@@ -77,11 +141,14 @@ fn players(args: &Args) -> std::result::Result<(Environment, Actor), Failure> {
         config = Settings::from_file(&run.config())?.env;
     }
     args.env_args.apply(&mut config)?;
-    let mut env = config.builder().drawable().make().map_err(Failure::usage)?;
+    let builder = if args.out.is_some() { config.builder().drawable() } else { config.builder() };
+    let mut env = builder.make().map_err(Failure::usage)?;
     if policy == "random" {
-        return Ok((env, Actor::Random(Generator::from_entropy(&[args.seed, 1]))));
+        let actor = Actor::Random(Generator::from_entropy(&[args.seed, 1]));
+        return Ok(Players { config, env, actor, name: "random".into() });
     }
     let run = RunDir::open(policy).map_err(TrainError::Run)?;
+    let name = Settings::from_file(&run.config())?.train.algo.to_string();
     let policy = Policy::load(&run.best_weights()).map_err(Failure::failed)?;
     if (policy.observation_space(), policy.action_space()) != (env.observation_space(), env.action_space()) {
         return Err(Failure::usage(format!(
@@ -91,21 +158,32 @@ fn players(args: &Args) -> std::result::Result<(Environment, Actor), Failure> {
         )));
     }
     env.statistics_mut(&mut Statistics::put(policy.statistics()));
-    Ok((env, Actor::Greedy(Box::new(policy))))
+    Ok(Players { config, env, actor: Actor::Greedy(Box::new(policy)), name })
 }
 
-/// Plays an episode, adds a frame for each step, and answers the return.
-fn record(
+/// Plays the episodes, tells `record` of each moment, and answers the returns.
+fn play(
+    args: &Args,
+    players: &mut Players,
+    record: &mut dyn FnMut(Moment<'_>, &Environment),
+) -> std::result::Result<Vec<f64>, EnvError> {
+    let Players { env, actor, .. } = players;
+    let seeds = (0..args.episodes).map(|episode| args.seed.wrapping_add(episode));
+    seeds.map(|seed| episode(env, actor, seed, args.max_steps, record)).collect()
+}
+
+/// Plays an episode and answers its return.
+fn episode(
     env: &mut Environment,
     actor: &mut Actor,
     seed: u64,
     max_steps: u64,
-    film: &mut Film,
+    record: &mut dyn FnMut(Moment<'_>, &Environment),
 ) -> std::result::Result<f64, EnvError> {
     let mut sampled = Rows::for_space(env.action_space(), 1);
     let mut episode_return = 0.0;
     env.reset(Some(seed))?;
-    film.add(env);
+    record(Moment::Reset(seed), env);
     for _ in 0..max_steps {
         let action = match actor {
             Actor::Greedy(policy) => policy.act(env.observation()),
@@ -117,10 +195,11 @@ fn record(
         };
         let step = env.step(&action)?;
         episode_return += step.reward;
-        film.add(env);
+        record(Moment::Step(&action, step), env);
         if step.terminated || step.truncated {
-            break;
+            return Ok(episode_return);
         }
     }
+    record(Moment::GivenUp, env);
     Ok(episode_return)
 }

@@ -9,6 +9,7 @@ use cartwheel_agents::nn::{DeviceError, NnError};
 use cartwheel_envs::EnvError;
 
 use crate::data::image::ImageError;
+use crate::data::minari::MinariError;
 use crate::data::mnist::MnistError;
 use crate::data::parallel_text::TextError;
 use crate::data::ratings::RatingsError;
@@ -97,6 +98,9 @@ pub enum TrainError {
     /// Ratings that cannot be read.
     #[error(transparent)]
     Ratings(#[from] RatingsError),
+    /// Recorded episodes that cannot be read, or are of another environment.
+    #[error(transparent)]
+    Dataset(#[from] MinariError),
     /// The network cannot be built or restored.
     #[error(transparent)]
     Network(#[from] NnError),
@@ -158,6 +162,7 @@ impl TrainError {
             Self::Texts(error) => matches!(error, TextError::Missing { .. }),
             Self::T5(error) => error.is_usage(),
             Self::Ratings(error) => error.is_usage(),
+            Self::Dataset(error) => error.is_usage(),
             Self::Policy(error) => matches!(error, PolicyError::Space(_) | PolicyError::Extractor(_)),
             Self::Network(error) => matches!(error, NnError::NoCuda { .. }),
             _ => false,

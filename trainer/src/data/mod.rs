@@ -1,4 +1,4 @@
-//! Where samples of supervised training come from, and the way they take to a batch.
+//! Where samples of supervised training and recorded episodes come from, and the way they take to a batch.
 //!
 //! | module | holds |
 //! |---|---|
@@ -6,6 +6,7 @@
 //! | [`image`] | one image: decoded, resized, augmented, turned into numbers |
 //! | [`image_folder`] | folders of images, one for each class |
 //! | [`loader`] | threads that make batches ahead of who needs them |
+//! | [`minari`] | recorded episodes, in Minari's layout |
 //! | [`mnist`] | a folder of four IDX files: images and labels, to train and to test |
 //! | [`ratings`] | who chose or rated what: MovieLens' files and CSV |
 //! | [`survey`] | what is in a folder: classes, sizes, mean and deviation, broken files |
@@ -16,6 +17,7 @@ pub mod idx;
 pub mod image;
 pub mod image_folder;
 pub mod loader;
+pub mod minari;
 pub mod mnist;
 pub mod parallel_text;
 pub mod ratings;
