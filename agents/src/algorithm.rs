@@ -112,6 +112,17 @@ pub enum Data {
     Replay(ReplayUse),
     /// Rollouts of its own policy.
     Rollouts(RolloutUse),
+    /// Transitions of a dataset that was recorded before; no environment is stepped for more.
+    Dataset(DatasetUse),
+}
+
+/// How an algorithm uses a dataset.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DatasetUse {
+    /// Transitions in a gradient step.
+    pub batch_size: usize,
+    /// How returns are summed.
+    pub returns: Returns,
 }
 
 /// How an algorithm uses replay.
@@ -187,6 +198,8 @@ impl Data {
         match self {
             Self::Replay(replay) => (replay.train_freq as usize).div_ceil(n_envs),
             Self::Rollouts(rollouts) => rollouts.n_steps,
+            // The steps of such a run are gradient steps.
+            Self::Dataset(_) => 1,
         }
     }
 
@@ -195,6 +208,7 @@ impl Data {
         match self {
             Self::Replay(replay) => replay.batch_size,
             Self::Rollouts(rollouts) => rollouts.batch_size.unwrap_or(rollouts.n_steps * n_envs),
+            Self::Dataset(dataset) => dataset.batch_size,
         }
     }
 
@@ -203,6 +217,7 @@ impl Data {
         match self {
             Self::Replay(replay) => replay.returns,
             Self::Rollouts(rollouts) => Returns { n_steps: 1, gamma: rollouts.gamma, reward_scale: 1.0 },
+            Self::Dataset(dataset) => dataset.returns,
         }
     }
 }

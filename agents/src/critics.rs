@@ -41,6 +41,10 @@ pub(crate) enum Climb {
 /// and how far from its target the value was.
 pub(crate) type RowLoss<'a> = &'a mut dyn FnMut(usize, &[f32], &mut [f32]) -> (f32, f32);
 
+/// Is given what a network says of all rows and the distance between two rows of it; writes the slope by that, and answers
+/// the loss.
+pub(crate) type BatchLoss<'a> = &'a mut dyn FnMut(&[f32], usize, &mut [f32]) -> f32;
+
 /// What a regression reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Regression {
@@ -204,6 +208,22 @@ impl Critics {
             result.loss += network.step(&self.x, n, optimizer, &mut loss)?.loss;
         }
         Ok(result)
+    }
+
+    /// A step of each network down `loss` over all rows together. Answers the sum of the networks' losses.
+    pub(crate) fn descend(
+        &mut self,
+        (observations, actions): (&[f32], &[f32]),
+        optimizer: &Optimizer,
+        loss: BatchLoss<'_>,
+    ) -> Result<f32, DeviceError> {
+        let (n, mut sum) = (self.join(observations, actions), 0.0);
+        for network in &mut self.networks {
+            let stride = network.mlp().output_stride();
+            let mut of_rows = |values: &[f32], slope: &mut [f32]| loss(values, stride, slope);
+            sum += network.step(&self.x, n, optimizer, &mut of_rows)?.loss;
+        }
+        Ok(sum)
     }
 
     /// The slope of each row's value by its action, `[n, dimensions]`, and the mean of the values.

@@ -15,6 +15,8 @@
 //! | [`tqc`] | truncated quantile critics |
 //! | [`discrete_sac`] | soft actor-critic for actions that are counted |
 //! | [`td3`] | twin delayed DDPG |
+//! | [`bc`] | behaviour cloning, from a dataset |
+//! | [`cql`] | conservative Q-learning, from a dataset |
 //! | [`mod@advantage`] | generalized advantage estimation |
 //! | [`Head`] | what the outputs of a network that acts mean |
 //! | [`mod@config`] | how settings are declared once and then read, checked, printed and documented |
@@ -39,7 +41,9 @@
 pub mod a2c;
 pub mod actor_critic;
 pub mod advantage;
+pub mod bc;
 pub mod config;
+pub mod cql;
 pub mod discrete_sac;
 pub mod dqn;
 pub mod impala;
@@ -68,7 +72,7 @@ mod quantiles;
 mod schedule;
 mod support;
 
-pub use algorithm::{Acting, Algorithm, AnyLearner, Data, Prioritization, ReplayUse, Returns, RolloutUse};
+pub use algorithm::{Acting, Algorithm, AnyLearner, Data, DatasetUse, Prioritization, ReplayUse, Returns, RolloutUse};
 pub use critic::{Critic, CriticScratch, ValueOf};
 pub use exploration::{ActionNoise, EpsilonSchedule, Exploration, NoiseState, NoiseType, Style};
 pub use extractor::FeaturesExtractor;

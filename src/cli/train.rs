@@ -69,12 +69,15 @@ pub(crate) struct Args {
     /// Any setting, such as dqn.learning_rate=1e-3; repeatable.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// A folder of recorded episodes to learn from, of algorithms that do; repeatable.
+    #[arg(long, value_name = "DIR")]
+    dataset: Vec<PathBuf>,
     /// Start from the best weights of another run.
     #[arg(long, value_name = "RUN")]
     init_from: Option<PathBuf>,
     /// Go on with a run from its last checkpoint.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["env", "algo", "seed", "seeds", "steps", "n_envs", "clock", "env_args", "wrappers", "on_worker_death",
-        "runs_dir", "name", "checkpoint_every", "config", "set", "init_from", "print_config"])]
+        "runs_dir", "name", "checkpoint_every", "config", "set", "dataset", "init_from", "print_config"])]
     resume: Option<PathBuf>,
     /// Let no viewer watch the run.
     #[arg(long)]
@@ -156,6 +159,9 @@ impl Args {
         put(&mut settings.run.dir, self.runs_dir.as_ref().map(text));
         put(&mut settings.run.name, self.name.clone().map(Some));
         put(&mut settings.run.checkpoint_every, self.checkpoint_every);
+        if !self.dataset.is_empty() {
+            settings.offline.datasets = self.dataset.iter().map(text).collect();
+        }
         put(&mut settings.train.init_from, self.init_from.as_ref().map(|path| Some(text(path))));
         settings.run.watch &= !self.no_watch;
         settings.check()?;

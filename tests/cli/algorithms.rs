@@ -1,7 +1,7 @@
 //! What holds for every algorithm: the same bytes for any number of actors and after any interruption, sound numbers at the
 //! ends of episodes, and a simple task that it must learn.
 
-use crate::support::{Folder, SCRIPTED};
+use crate::support::{Folder, IDENTITY, SCRIPTED};
 
 /// The algorithms, and whether each takes actions that are counted.
 pub(crate) fn algorithms(folder: &Folder) -> Vec<(String, bool)> {
@@ -27,28 +27,41 @@ pub(crate) fn small(algo: &str) -> String {
             "net_arch=[16] learning_starts=200 batch_size=16 buffer_size=3000 num_tau_samples=4 num_quantile_samples=4"
         }
         "tqc" => "net_arch=[16] learning_starts=200 batch_size=16 buffer_size=3000 n_quantiles=5",
+        // Large enough that there is time to kill it.
+        "bc" | "cql" => "net_arch=[64] batch_size=256",
         _ => "net_arch=[16] learning_starts=200 batch_size=16 buffer_size=3000",
     };
     keys.split(' ').map(|key| format!("--set {section}.{key} ")).collect::<String>() + rest
 }
 
+/// Whether an algorithm learns from recorded episodes alone.
+pub(crate) fn is_offline(algo: &str) -> bool {
+    ["bc", "cql"].contains(&algo)
+}
+
+/// Records random episodes of `env`, for algorithms that learn from such, and answers the flags that name them.
+fn recorded(folder: &Folder, env: &str, name: &str) -> String {
+    folder.ok(&format!("record {env} --transitions {name} --episodes 30"));
+    format!("--dataset {name}")
+}
+
 /// The environment that an algorithm is tried on, and its settings.
-fn line(algo: &str, counted: bool) -> String {
+fn line(folder: &Folder, algo: &str, counted: bool) -> String {
     let env = match (algo, counted) {
         ("her", _) => "BitFlip-v0",
         (_, true) => "CartPole-v1",
         (_, false) => "Pendulum-v1",
     };
-    let rest =
-        "--n-envs 4 --seed 5 --set train.stop_when_solved=false --set eval.eval_freq=1500 --set eval.n_eval_episodes=3";
-    format!("train {env} --algo {algo} {} {rest}", small(algo))
+    let rest = "--seed 5 --set train.stop_when_solved=false --set eval.eval_freq=1500 --set eval.n_eval_episodes=3";
+    let envs = if is_offline(algo) { recorded(folder, env, &format!("{algo}-data")) } else { "--n-envs 4".into() };
+    format!("train {env} --algo {algo} {} {envs} {rest}", small(algo))
 }
 
 #[test]
 fn actors_share_the_work_of_every_algorithm_and_change_nothing() {
     let folder = Folder::new();
-    for (algo, counted) in algorithms(&folder) {
-        let line = format!("{} --steps 3000", line(&algo, counted));
+    for (algo, counted) in algorithms(&folder).into_iter().filter(|(algo, _)| !is_offline(algo)) {
+        let line = format!("{} --steps 3000", line(&folder, &algo, counted));
         folder.ok(&format!("{line} --actors 1 --name {algo}1"));
         folder.ok(&format!("{line} --actors 3 --name {algo}3"));
         folder.run(&format!("{algo}3")).is_as(&folder.run(&format!("{algo}1")));
@@ -61,13 +74,14 @@ fn actors_share_the_work_of_every_algorithm_and_change_nothing() {
 fn every_algorithm_goes_on_from_its_checkpoint_as_if_nothing_had_happened() {
     let folder = Folder::new();
     for (algo, counted) in algorithms(&folder) {
-        let line = format!("{} --steps 12000", line(&algo, counted));
+        let line = format!("{} --steps 12000", line(&folder, &algo, counted));
         folder.ok(&format!("{line} --actors 1 --name {algo}"));
         let run = folder.run(&format!("{algo}-killed"));
         let mut running = folder.spawn(&format!("{line} --actors 1 --checkpoint-every 1000 --name {algo}-killed"));
         let alive = running.until(|| !run.states().is_empty());
         assert!(running.kill() && alive, "{algo} was too quick to be killed");
-        folder.ok(&format!("train --resume runs/{algo}-killed --actors 2"));
+        let actors = if is_offline(&algo) { 1 } else { 2 };
+        folder.ok(&format!("train --resume runs/{algo}-killed --actors {actors}"));
         run.is_as(&folder.run(&algo));
     }
 }
@@ -81,10 +95,13 @@ fn episodes_may_end_in_every_way_for_every_algorithm() {
         for (length, ends) in [(1, "terminated"), (1, "truncated"), (3, "terminated"), (3, "truncated"), (3, "both")] {
             let name = format!("{algo}-{length}-{ends}");
             let own = if algo == "dqn" { SCRIPTED } else { "train Scripted-v0 --set train.stop_when_solved=false" };
-            let line = format!(
-                "{own} --algo {algo} {} --env-arg length={length} --env-arg ends={ends} --n-envs 2 --steps 1500",
-                small(&algo)
-            );
+            let args = format!("--env-arg length={length} --env-arg ends={ends}");
+            let envs = if is_offline(&algo) {
+                recorded(&folder, &format!("Scripted-v0 {args}"), &format!("{name}-data"))
+            } else {
+                "--n-envs 2".into()
+            };
+            let line = format!("{own} --algo {algo} {} {args} {envs} --steps 1500", small(&algo));
             folder.ok(&format!("{line} --set eval.n_eval_episodes=2 --name {name}"));
             for row in folder.run(&name).rows() {
                 for (metric, value) in row["metrics"].as_object().unwrap() {
@@ -103,8 +120,12 @@ fn learnt(folder: &Folder, line: &str) -> f64 {
 #[test]
 fn every_algorithm_learns_a_simple_task() {
     let folder = Folder::new();
+    folder.ok(&format!("{IDENTITY} --steps 4000 --name expert"));
     for (algo, counted) in algorithms(&folder) {
         let settings = match algo.as_str() {
+            // The one is shown how it is done, the other what comes of it.
+            "bc" => recorded(&folder, "runs/expert", "shown") + " --steps 3000",
+            "cql" => recorded(&folder, "Identity-v0", "tried") + " --set cql.gamma=0 --set cql.net_arch=[64] --steps 3000",
             "ppo" => "--set ppo.n_steps=64 --set ppo.learning_rate=0.003 --n-envs 4 --steps 8000".into(),
             "a2c" => "--set a2c.learning_rate=0.003 --n-envs 4 --steps 20000".into(),
             "impala" => "--set impala.learning_rate=0.003 --set impala.n_steps=5 --n-envs 4 --steps 20000".into(),

@@ -19,6 +19,7 @@
 //! | `logs` | metrics for other tools: CSV, Weights & Biases |
 //! | `translate` | texts through a T5: lines, batches, beams, what is no text and no model |
 //! | `watch` | viewers of a run: what they see and do, and that training needs none of them |
+//! | `offline` | recorded episodes as datasets, and learning from them |
 //! | `masks` | environments that say which actions are valid |
 //! | `wrappers` | training in wrapped environments, and wrappers that do not fit |
 //! | `python` | environments that live in Python |
@@ -44,6 +45,7 @@ mod image_files;
 mod logs;
 mod masks;
 mod mixed_precision;
+mod offline;
 mod pictures;
 mod play;
 mod python;

@@ -348,6 +348,12 @@ impl Actor {
         out.episodes.push(FinishedEpisode { step: t, record, length: ended.length });
     }
 
+    /// So many vector steps count as done.
+    pub(crate) fn count_from(&mut self, steps: u64) {
+        self.steps = steps;
+        self.seat.has_done(steps);
+    }
+
     /// What a checkpoint keeps of each environment, or nothing if one cannot save its state.
     pub fn env_states(&self) -> Option<Vec<EnvState>> {
         let state = |e: usize| {

@@ -28,6 +28,17 @@ pub enum Collector<'scope> {
     Sync(InStep<'scope>),
     /// Running free.
     Async(Free<'scope>),
+    /// Nothing is collected.
+    Shown(Box<Shown>),
+}
+
+/// An actor of a run that learns from a dataset: what it does is for viewers alone, and while there are any.
+pub struct Shown {
+    actor: Actor,
+    /// What it fills, for nobody.
+    rollout: Rollout,
+    /// Steps of the run before.
+    first: u64,
 }
 
 /// Actors in step with the learner.
@@ -125,6 +136,12 @@ impl<'scope> Collector<'scope> {
         })
     }
 
+    /// The first of `actors`, which acts while somebody watches and collects nothing, in a run that has done `steps`.
+    pub fn shown(mut actors: Vec<Actor>, steps: u64) -> Self {
+        let actor = actors.remove(0);
+        Self::Shown(Box::new(Shown { rollout: actor.rollout(1), actor, first: steps }))
+    }
+
     /// The next rollouts in the order of their environments: with the sync clock one of each actor, all
     /// under `weights`; with the async clock the next that is ready, while actors pick `weights` up for those
     /// to come. `steps` is how many environment steps the run has done.
@@ -135,6 +152,7 @@ impl<'scope> Collector<'scope> {
         match self {
             Self::Sync(actors) => actors.collect(weights, steps),
             Self::Async(actors) => actors.collect(weights),
+            Self::Shown(shown) => shown.act(weights, steps).map(|()| &mut [][..]),
         }
     }
 
@@ -142,14 +160,14 @@ impl<'scope> Collector<'scope> {
     pub fn env_states(&mut self) -> Option<Vec<EnvState>> {
         match self {
             Self::Sync(actors) => actors.env_states(),
-            Self::Async(_) => None,
+            Self::Async(_) | Self::Shown(_) => None,
         }
     }
 
     /// Rollouts that wait for the learner, and how many may.
     pub fn queue(&self) -> (usize, usize) {
         match self {
-            Self::Sync(_) => (0, 0),
+            Self::Sync(_) | Self::Shown(_) => (0, 0),
             Self::Async(actors) => (actors.filled.len(), actors.filled.capacity().unwrap_or_default()),
         }
     }
@@ -165,6 +183,8 @@ impl<'scope> Collector<'scope> {
                 drop((empty, filled));
                 (Vec::new(), threads)
             }
+            // Where it got to is nobody's business.
+            Self::Shown(_) => return Finished { envs: None, cpu_s: 0.0 },
         };
         let (mut cpu_s, mut whole) = (0.0, true);
         for thread in threads {
@@ -232,6 +252,17 @@ fn receive<T>(channel: &Receiver<T>) -> Result<T, RecvError> {
         }
     }
     channel.recv()
+}
+
+impl Shown {
+    /// Takes a step, or waits while the run is held, if somebody watches. The steps of the run are those that it counts.
+    fn act(&mut self, weights: &Weights, steps: u64) -> Result<(), EnvFault> {
+        self.actor.count_from(steps - self.first);
+        if !self.actor.seat().attended() {
+            return Ok(());
+        }
+        guarded_collect(&mut self.actor, weights, steps, &mut self.rollout)
+    }
 }
 
 impl InStep<'_> {

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use cartwheel_agents::nn::{Isa, prepare_thread};
 use cartwheel_agents::{Acting, Data, Policy, PolicyError, ReplayUse};
-use cartwheel_envs::{ActionRows, Space};
+use cartwheel_envs::{ActionRows, Environment, Space};
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
 use crate::config::{Algo, Settings};
 use crate::events::{Callback, Event};
 use crate::memory::{in_mib, memory_bytes};
+use crate::offline::Recorded;
 use crate::replay::{Hindsight, Replay};
 use crate::run::{Checkpoints, Manifest, OwnedRun, RunDir, RunError, finished};
 use crate::session::{Plan, Session};
@@ -189,7 +190,7 @@ impl<'a> Experiment<'a> {
     fn plan(&self) -> Result<Plan, TrainError> {
         let settings = &self.settings;
         settings.check()?;
-        let env = settings.env.builder().make()?;
+        let mut env = settings.env.builder().make()?;
         let (observation_space, action_space) = (env.observation_space().clone(), env.action_space().clone());
         let algorithm = settings.algorithm();
         let acting = Acting::new(algorithm, &observation_space, &action_space).map_err(|error| match error {
@@ -198,7 +199,7 @@ impl<'a> Experiment<'a> {
         })?;
         let replay_bytes = match algorithm.data() {
             Data::Replay(replay) => Some(self.replay_bytes(&observation_space, &acting.actions.rows(0), &replay)?),
-            Data::Rollouts(_) => None,
+            Data::Rollouts(_) | Data::Dataset(_) => None,
         };
         self.check_rollouts(&observation_space, &acting)?;
         let mlp = &acting.mlp;
@@ -220,6 +221,12 @@ impl<'a> Experiment<'a> {
                 settings.train.init_from.as_deref().unwrap_or_default()
             )));
         }
+        let recorded = if settings.is_offline() {
+            refuse_statistics(&mut env)?;
+            Some(Recorded::load(settings, &observation_space, &action_space, &acting.actions)?)
+        } else {
+            None
+        };
         let reward_threshold = env.spec().reward_threshold;
         let hindsight = (settings.train.algo == Algo::Her).then(|| Hindsight::new(&settings.her, env));
         let hindsight = hindsight.transpose().map_err(TrainError::Unfit)?;
@@ -234,6 +241,7 @@ impl<'a> Experiment<'a> {
             action_space,
             acting,
             hindsight,
+            recorded,
             wait_for_viewer: self.wait_for_viewer,
         })
     }
@@ -258,7 +266,7 @@ impl<'a> Experiment<'a> {
         let algorithm = self.settings.algorithm();
         let key = match algorithm.data() {
             Data::Rollouts(_) => "n_steps",
-            Data::Replay(_) => "train_freq",
+            Data::Replay(_) | Data::Dataset(_) => "train_freq",
         };
         Err(TrainError::Unfit(format!(
             "rollouts of {steps} steps of env.n_envs = {envs} environments need {}, and this machine has {}: lower {}.{key} or env.n_envs",
@@ -312,6 +320,19 @@ impl<'a> Experiment<'a> {
             tell(callbacks, &Event::Warning(&warning));
         }
     }
+}
+
+/// Refuses wrappers that go by what they have seen: what they had seen when episodes were recorded is not in the dataset.
+fn refuse_statistics(env: &mut Environment) -> Result<(), TrainError> {
+    let mut any = false;
+    env.statistics_mut(&mut |_| any = true);
+    if any {
+        return Err(TrainError::Unfit(
+            "env.wrappers has one that normalizes by what it saw, which recorded episodes do not tell: record and train without it"
+                .into(),
+        ));
+    }
+    Ok(())
 }
 
 /// Tells callbacks before there is a session that does.

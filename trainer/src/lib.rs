@@ -6,6 +6,7 @@
 //! | `experiment` | the front door: settings in, a run on disk and its summary out |
 //! | `session` | the loop of a run: collect, learn, look, checkpoint |
 //! | `collector`, `actor`, `rollout` | threads that step environments, and what they hand over |
+//! | `offline` | recorded episodes to learn from in their place |
 //! | `replay` | transitions, and how batches are drawn from them |
 //! | `evaluation` | greedy episodes |
 //! | `run` | files: configuration, metrics, TensorBoard, episodes, checkpoints |
@@ -49,6 +50,7 @@ mod evaluation;
 mod events;
 mod experiment;
 mod memory;
+mod offline;
 mod placement;
 mod progress;
 #[cfg(test)]
@@ -61,8 +63,8 @@ mod session;
 pub use actor::{Actor, ActorSpec, EnvState, Weights};
 pub use collector::{Collector, Finished};
 pub use config::{
-    ActorCount, Algo, Clock, EnvConfig, EvalConfig, GoalSelectionStrategy, HerConfig, ModelClass, OnWorkerDeath,
-    Registered, RegisteredSettings, Registrable, RunConfig, Settings, TrainConfig, register_algorithm,
+    ActorCount, Algo, Clock, EnvConfig, EvalConfig, GoalSelectionStrategy, HerConfig, ModelClass, OfflineConfig,
+    OnWorkerDeath, Registered, RegisteredSettings, Registrable, RunConfig, Settings, TrainConfig, register_algorithm,
 };
 pub use cpu_time::thread_cpu_time;
 pub use error::{EnvFault, TrainError};

@@ -223,6 +223,7 @@ macro_rules! q_learning {
                     tau: config.tau as f32,
                     target_update_interval: config.target_update_interval,
                     double_q: config.double_q,
+                    conservative_weight: 0.0,
                     dueling: config.dueling,
                     noisy_std_init: config.noisy.then_some(config.noisy_std_init),
                     net_arch: config.net_arch.clone(),

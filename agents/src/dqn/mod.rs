@@ -23,6 +23,7 @@
 //! `dopamine/jax/agents/implicit_quantile`; docs/algorithms/dqn.md has what is whose.
 
 mod config;
+mod conservative;
 mod model;
 mod rule;
 mod update;

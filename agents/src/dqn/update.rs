@@ -2,6 +2,7 @@
 
 use cartwheel_envs::{ActionRows, Generator};
 
+use super::conservative::conservative;
 use super::model::ReturnModel;
 use super::{Loss, Rule};
 use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
@@ -130,7 +131,8 @@ impl OffPolicy for Dqn {
 
         // Regress Q(s, a) onto y. How far apart they were is what prioritized replay wants to know.
         self.errors.clear();
-        let mut sum_q = 0.0;
+        let (mut sum_q, mut sum_conservative) = (0.0, 0.0);
+        let weight = self.rule.conservative_weight;
         let optimizer = Optimizer {
             method: Method::Adam,
             learning_rate: self.rule.learning_rate,
@@ -151,7 +153,14 @@ impl OffPolicy for Dqn {
                 sum_q += head.value(&q[at]);
                 self.errors.push(error);
             }
-            sum / n as f32
+            if weight > 0.0 {
+                let rows = q.chunks_exact(stride).zip(slope.chunks_exact_mut(stride)).zip(taken);
+                for (i, ((q, slope), &action)) in rows.enumerate() {
+                    let valid = if batch.masks.is_empty() { &[] } else { &batch.masks[i * actions..(i + 1) * actions] };
+                    sum_conservative += conservative(&q[..actions], valid, action as usize, weight / n as f32, slope);
+                }
+            }
+            (sum + weight * sum_conservative) / n as f32
         };
         let step = self.network.step(x, n, &optimizer, &mut loss)?;
 
@@ -169,6 +178,9 @@ impl OffPolicy for Dqn {
             ("train/mean_q", mean(sum_q)),
             ("train/mean_td_error", mean(self.errors.iter().sum())),
         ]);
+        if weight > 0.0 {
+            self.metrics.push(("train/conservative_loss", mean(sum_conservative)));
+        }
         if let ReturnModel::Distribution(_) = model {
             self.metrics.push(("train/out_of_support", beyond));
         }

@@ -11,7 +11,7 @@
 //! | `implicit` | quantiles of any fraction of returns |
 //! | `noisy` | noise in its parameters, as deep as is learnt |
 //! | `network` | what training a network means: forward, backward, step, target |
-//! | `optimizer` | how parameters follow a gradient |
+//! | `optimizer`, `scalar_adam` | how parameters, and single numbers, follow a gradient |
 //! | `fused`, `stock` | its two forms: one operation on dfdx's CPU tape; dfdx's own operations on any device |
 //! | `device` | where to train, and preparing threads |
 //! | `weights` | safetensors on disk |
@@ -43,6 +43,7 @@ mod parameters;
 mod passes;
 mod product;
 mod real;
+mod scalar_adam;
 mod simd;
 mod spread;
 mod stock;
@@ -68,6 +69,7 @@ pub use parameters::{Parameter, ParameterId, Parameters};
 pub use passes::Activations;
 pub use product::{Matrix, product, set_threads, threads};
 pub use real::Real;
+pub(crate) use scalar_adam::ScalarAdam;
 pub use simd::Isa;
 pub use stock::Stock;
 pub use tensors_differ::TensorsDiffer;

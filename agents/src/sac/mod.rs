@@ -21,4 +21,4 @@ mod update;
 pub use config::{EntCoef, SacConfig};
 pub(crate) use temperature::Temperature;
 pub use update::{LeastCritics, Sac, Soft};
-pub(crate) use update::{SoftCritics, SoftRule};
+pub(crate) use update::{PolicyActions, SoftCritics, SoftRule};

@@ -1,16 +1,14 @@
-//! The temperature α, and Adam for its logarithm.
+//! The temperature α, which follows its gradient by its logarithm.
 
 use super::EntCoef;
+use crate::nn::ScalarAdam;
 
 /// What entropy is worth.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Temperature {
-    log_alpha: f64,
+    log_alpha: ScalarAdam,
     /// The entropy that it is moved towards; nothing if it stays.
     target: Option<f64>,
-    first_moment: f64,
-    second_moment: f64,
-    steps: f64,
 }
 
 impl Temperature {
@@ -20,36 +18,28 @@ impl Temperature {
             EntCoef::Auto(initial) => (initial, Some(target_entropy)),
             EntCoef::Fixed(alpha) => (alpha, None),
         };
-        Self { log_alpha: alpha.ln(), target, first_moment: 0.0, second_moment: 0.0, steps: 0.0 }
+        Self { log_alpha: ScalarAdam::new(alpha.ln()), target }
     }
 
     /// α
     pub(crate) fn alpha(&self) -> f32 {
-        self.log_alpha.exp() as f32
+        self.log_alpha.value().exp() as f32
     }
 
     /// A step of Adam down −log α · (mean log π + target entropy).
     pub(crate) fn update(&mut self, mean_log_prob: f64, learning_rate: f64) {
         let Some(target) = self.target else { return };
-        let gradient = -(mean_log_prob + target);
-        self.steps += 1.0;
-        self.first_moment = 0.9 * self.first_moment + 0.1 * gradient;
-        self.second_moment = 0.999 * self.second_moment + 0.001 * gradient * gradient;
-        let first = self.first_moment / (1.0 - 0.9_f64.powf(self.steps));
-        let second = self.second_moment / (1.0 - 0.999_f64.powf(self.steps));
-        self.log_alpha -= learning_rate * first / (second.sqrt() + 1e-8);
+        self.log_alpha.step(-(mean_log_prob + target), learning_rate);
     }
 
     /// What a checkpoint keeps.
     pub(crate) fn numbers(&self) -> [f64; 4] {
-        [self.log_alpha, self.first_moment, self.second_moment, self.steps]
+        self.log_alpha.numbers()
     }
 
     /// Goes on from such numbers.
     pub(crate) fn restore(&mut self, numbers: &[f64]) {
-        if let [log_alpha, first_moment, second_moment, steps] = *numbers {
-            *self = Self { log_alpha, first_moment, second_moment, steps, target: self.target };
-        }
+        self.log_alpha.restore(numbers);
     }
 }
 

@@ -19,18 +19,55 @@ const EPSILON: f32 = 1e-6;
 /// A squashed Gaussian policy and its value functions, which learn by SAC.
 pub type Sac = Soft<LeastCritics>;
 
+/// What the policy does in the states of a batch, for its value functions to learn from.
+#[derive(Debug, Default)]
+pub(crate) struct PolicyActions {
+    /// What it would do after each transition, `[n, dimensions]`.
+    pub(crate) next: Vec<f32>,
+    /// What being as random as that is worth, for each.
+    pub(crate) bonuses: Vec<f32>,
+    /// Actions in each state, where the value functions ask for such: [`SoftCritics::n_action_samples`].
+    pub(crate) sampled: Sampled,
+}
+
+/// Several actions for each state of a batch.
+#[derive(Debug, Default)]
+pub(crate) struct Sampled {
+    /// Drawn from the policy in the state, from the policy in the state that followed, and uniformly: as many of each, state
+    /// after state, `[n, 3 · samples, dimensions]`.
+    pub(crate) actions: Vec<f32>,
+    /// Logarithms of their densities, `[n, 3 · samples]`.
+    pub(crate) log_probs: Vec<f32>,
+}
+
 /// The value functions that a soft policy learns beside it.
 pub(crate) trait SoftCritics {
-    /// A gradient step of each on `batch`, in which `taken` was done and the policy would do `next_actions` after it, where
-    /// being as random as that is worth `bonuses`.
+    /// A gradient step of each on `batch`, in which `taken` was done and the policy would do `policy`.
     fn learn(
         &mut self,
         batch: &Batch,
         taken: &[f32],
-        next_actions: &[f32],
-        bonuses: &[f32],
+        policy: &PolicyActions,
         optimizer: &Optimizer,
     ) -> Result<Regression, DeviceError>;
+
+    /// How many actions of each kind they want [`Sampled`] in each state: none, if not written.
+    fn n_action_samples(&self) -> usize {
+        0
+    }
+
+    /// What the last step was like beside what a [`Regression`] tells, by the names of metrics.
+    fn metrics(&self) -> &[(&'static str, f32)] {
+        &[]
+    }
+
+    /// What a checkpoint keeps beside the networks.
+    fn numbers(&self) -> Vec<f64> {
+        Vec::new()
+    }
+
+    /// Goes on from such numbers.
+    fn restore(&mut self, _numbers: &[f64]) {}
 
     /// The slope of what the policy climbs by each row's action, `[n, dimensions]`, and its mean.
     fn climb(&mut self, observations: &[f32], actions: &[f32]) -> Result<(&[f32], f32), DeviceError>;
@@ -48,7 +85,10 @@ pub(crate) trait SoftCritics {
 /// What SAC and those after it have in common in their settings.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SoftRule {
+    /// Of the value functions.
     pub(crate) learning_rate: Schedule,
+    /// Of the policy and the temperature.
+    pub(crate) actor_learning_rate: Schedule,
     pub(crate) tau: f32,
     pub(crate) target_update_interval: u64,
     pub(crate) ent_coef: EntCoef,
@@ -65,10 +105,10 @@ pub struct Soft<C: SoftCritics> {
     /// Numbers of an action.
     dimensions: usize,
     updates: u64,
-    metrics: [(&'static str, f32); 6],
+    metrics: Vec<(&'static str, f32)>,
     noise: Vec<f32>,
     drawn: Drawn,
-    bonuses: Vec<f32>,
+    policy: PolicyActions,
 }
 
 /// Value functions of which the least counts.
@@ -84,13 +124,12 @@ impl SoftCritics for LeastCritics {
         &mut self,
         batch: &Batch,
         taken: &[f32],
-        next_actions: &[f32],
-        bonuses: &[f32],
+        policy: &PolicyActions,
         optimizer: &Optimizer,
     ) -> Result<Regression, DeviceError> {
         // y = return + discount · (min Q'(s', a') − α log π(a'|s')).
-        let next = self.critics.least(Net::Target, &batch.next_observations, next_actions)?;
-        let values = next.iter().zip(bonuses).map(|(next, bonus)| next + bonus);
+        let next = self.critics.least(Net::Target, &batch.next_observations, &policy.next)?;
+        let values = next.iter().zip(&policy.bonuses).map(|(next, bonus)| next + bonus);
         self.targets.clear();
         self.targets.extend(
             values.zip(batch.returns.iter().zip(&batch.discounts)).map(|(next, (ret, discount))| ret + discount * next),
@@ -147,6 +186,7 @@ impl Sac {
         let (inputs, dimensions) = (acting.mlp.reads(), acting.mlp.outputs() / 2);
         let rule = SoftRule {
             learning_rate: config.learning_rate,
+            actor_learning_rate: config.learning_rate,
             tau: config.tau as f32,
             target_update_interval: config.target_update_interval,
             ent_coef: config.ent_coef,
@@ -184,10 +224,10 @@ impl<C: SoftCritics> Soft<C> {
             rule,
             dimensions,
             updates: 0,
-            metrics: Default::default(),
+            metrics: Vec::new(),
             noise: Vec::new(),
             drawn: Drawn::default(),
-            bonuses: Vec::new(),
+            policy: PolicyActions::default(),
         })
     }
 
@@ -200,6 +240,37 @@ impl<C: SoftCritics> Soft<C> {
         self.noise.clear();
         self.noise.extend((0..n * self.dimensions).map(|_| -> f32 { StandardNormal.sample(rng) }));
     }
+
+    /// Draws the actions in each state of `batch` that the value functions ask for.
+    fn sample_actions(&mut self, batch: &Batch, rng: &mut Generator) -> Result<(), DeviceError> {
+        let (n, samples, dimensions) = (batch.len(), self.critics.n_action_samples(), self.dimensions);
+        let Sampled { actions, log_probs } = &mut self.policy.sampled;
+        actions.resize(3 * samples * n * dimensions, 0.0);
+        log_probs.resize(3 * samples * n, 0.0);
+        if samples == 0 {
+            return Ok(());
+        }
+        let stride = self.actor.mlp().output_stride();
+        for (kind, states) in [&batch.observations, &batch.next_observations].into_iter().enumerate() {
+            let outputs = self.actor.forward(Net::Online, states, n)?;
+            for (i, outputs) in outputs.chunks_exact(stride).take(n).enumerate() {
+                for sample in 0..samples {
+                    self.noise.clear();
+                    self.noise.extend((0..dimensions).map(|_| -> f32 { StandardNormal.sample(rng) }));
+                    self.drawn.draw(outputs, stride, &self.noise, dimensions);
+                    let at = (3 * i + kind) * samples + sample;
+                    actions[at * dimensions..(at + 1) * dimensions].copy_from_slice(&self.drawn.actions);
+                    log_probs[at] = self.drawn.log_probs[0];
+                }
+            }
+        }
+        for at in (0..n).flat_map(|i| (3 * i + 2) * samples..3 * (i + 1) * samples) {
+            let own = &mut actions[at * dimensions..(at + 1) * dimensions];
+            own.iter_mut().for_each(|number| *number = rng.uniform(-1.0, 1.0) as f32);
+            log_probs[at] = -(dimensions as f32) * std::f32::consts::LN_2;
+        }
+        Ok(())
+    }
 }
 
 impl<C: SoftCritics> OffPolicy for Soft<C> {
@@ -207,16 +278,23 @@ impl<C: SoftCritics> OffPolicy for Soft<C> {
         // A policy over a Box has no actions of another kind.
         let ActionRows::Continuous { values: taken, .. } = &batch.actions else { return Ok(()) };
         let (n, stride, dimensions) = (batch.len(), self.actor.mlp().output_stride(), self.dimensions);
-        let learning_rate = self.rule.learning_rate.at(now.remaining());
-        let optimizer = Optimizer { method: Method::Adam, learning_rate, eps: 1e-8, max_grad_norm: f32::INFINITY };
+        let adam = |schedule: Schedule| Optimizer {
+            method: Method::Adam,
+            learning_rate: schedule.at(now.remaining()),
+            eps: 1e-8,
+            max_grad_norm: f32::INFINITY,
+        };
+        let (optimizer, of_actor) = (adam(self.rule.learning_rate), adam(self.rule.actor_learning_rate));
         let alpha = self.temperature.alpha();
 
         self.draw_noise(n, rng);
         let outputs = self.actor.forward(Net::Online, &batch.next_observations, n)?;
         self.drawn.draw(&outputs[..n * stride], stride, &self.noise, dimensions);
-        self.bonuses.clear();
-        self.bonuses.extend(self.drawn.log_probs.iter().map(|log_prob| -alpha * log_prob));
-        let regression = self.critics.learn(batch, taken, &self.drawn.actions, &self.bonuses, &optimizer)?;
+        self.policy.next.clone_from(&self.drawn.actions);
+        self.policy.bonuses.clear();
+        self.policy.bonuses.extend(self.drawn.log_probs.iter().map(|log_prob| -alpha * log_prob));
+        self.sample_actions(batch, rng)?;
+        let regression = self.critics.learn(batch, taken, &self.policy, &optimizer)?;
 
         // The policy climbs Q(s, a) − α log π(a|s), through the noise that a was drawn with.
         self.draw_noise(n, rng);
@@ -248,25 +326,27 @@ impl<C: SoftCritics> OffPolicy for Soft<C> {
             }
             alpha * share * drawn.log_probs.iter().sum::<f32>() - mean_q
         };
-        let actor = self.actor.step(&batch.observations, n, &optimizer, &mut loss)?;
+        let actor = self.actor.step(&batch.observations, n, &of_actor, &mut loss)?;
         if let Some(error) = failed {
             return Err(error);
         }
         let mean_log_prob = self.drawn.log_probs.iter().sum::<f32>() / n as f32;
-        self.temperature.update(mean_log_prob.into(), learning_rate);
+        self.temperature.update(mean_log_prob.into(), of_actor.learning_rate);
 
         self.updates += 1;
         if self.updates.is_multiple_of(self.rule.target_update_interval) {
             self.critics.critics_mut().update_targets(self.rule.tau)?;
         }
-        self.metrics = [
+        self.metrics.clear();
+        self.metrics.extend([
             ("train/actor_loss", actor.loss),
             ("train/critic_loss", C::LOSS_SCALE * regression.loss),
             ("train/mean_q", regression.mean_q),
             ("train/grad_norm", actor.grad_norm),
             ("train/ent_coef", alpha),
             ("train/entropy", -mean_log_prob),
-        ];
+        ]);
+        self.metrics.extend_from_slice(self.critics.metrics());
         Ok(())
     }
 
@@ -300,7 +380,7 @@ impl<C: SoftCritics> Learner for Soft<C> {
         let networks = std::iter::once(&self.actor).chain(self.critics.critics().networks());
         Ok(LearnerState {
             networks: networks.map(|network| network.state()).collect::<Result<_, _>>()?,
-            numbers: self.temperature.numbers().to_vec(),
+            numbers: [self.temperature.numbers().to_vec(), self.critics.numbers()].concat(),
         })
     }
 
@@ -308,7 +388,10 @@ impl<C: SoftCritics> Learner for Soft<C> {
         let mut networks: Vec<_> =
             std::iter::once(&mut self.actor).chain(self.critics.critics_mut().networks_mut()).collect();
         restore_networks(&mut networks, state)?;
-        self.temperature.restore(&state.numbers);
+        if let Some((temperature, others)) = state.numbers.split_at_checked(self.temperature.numbers().len()) {
+            self.temperature.restore(temperature);
+            self.critics.restore(others);
+        }
         self.updates = updates;
         Ok(())
     }

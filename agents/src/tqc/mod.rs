@@ -38,6 +38,7 @@ impl Tqc {
     pub fn new(config: &TqcConfig, acting: &Acting, device: Device, rng: &mut Generator) -> Result<Self, NnError> {
         let rule = SoftRule {
             learning_rate: config.learning_rate,
+            actor_learning_rate: config.learning_rate,
             tau: config.tau as f32,
             target_update_interval: config.target_update_interval,
             ent_coef: config.ent_coef,

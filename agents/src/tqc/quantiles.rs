@@ -4,7 +4,7 @@ use crate::critics::{Climb, Critics, Regression};
 use crate::learner::Batch;
 use crate::nn::{DeviceError, Net, Optimizer};
 use crate::quantiles::{mean, quantile_huber};
-use crate::sac::SoftCritics;
+use crate::sac::{PolicyActions, SoftCritics};
 
 /// Several value functions, each of which has quantiles of the return of a state and an action.
 pub struct QuantileCritics {
@@ -37,16 +37,15 @@ impl SoftCritics for QuantileCritics {
         &mut self,
         batch: &Batch,
         taken: &[f32],
-        next_actions: &[f32],
-        bonuses: &[f32],
+        policy: &PolicyActions,
         optimizer: &Optimizer,
     ) -> Result<Regression, DeviceError> {
         let Self { critics, kept, targets, mixture } = self;
         let (kept, n, quantiles) = (*kept, batch.len(), critics.outputs());
         // [network][row * quantiles + quantile]
-        let next = critics.all(Net::Target, &batch.next_observations, next_actions)?;
+        let next = critics.all(Net::Target, &batch.next_observations, &policy.next)?;
         targets.clear();
-        for (i, bonus) in bonuses.iter().enumerate() {
+        for (i, bonus) in policy.bonuses.iter().enumerate() {
             mixture.clear();
             next.iter().for_each(|of| mixture.extend_from_slice(&of[i * quantiles..(i + 1) * quantiles]));
             // The least of them, in any order.

@@ -36,6 +36,32 @@ fn what_a_policy_draws_is_told_from_its_best() {
     assert_eq!(running.wait().code, 0);
 }
 
+/// A run that learns from recorded episodes steps an environment for who watches, in step with its updates, and can be held.
+#[test]
+fn a_policy_that_learns_from_a_dataset_is_shown() {
+    let folder = Folder::new();
+    folder.ok("record CartPole-v1 --transitions data --episodes 5");
+    let line =
+        "train CartPole-v1 --algo bc --dataset data --steps 400000000 --checkpoint-every 0 --set eval.eval_freq=0";
+    let mut running = folder.spawn(&format!("{line} --name a"));
+    let mut viewer = Viewer::attach(&folder.run("a"), &mut running);
+    viewer.look(60.0);
+    let frame = viewer.frame(0, |frame| frame.step > 0 && frame.episode > 0);
+    assert!(matches!(frame.judgement, Judgement::Probabilities(_)) && !frame.scene.shapes.is_empty(), "{frame:?}");
+    viewer.ok(Command::Pause);
+    let at = viewer.at_rest();
+    viewer.ok(Command::Step(3));
+    assert_eq!((viewer.at_rest(), viewer.status.updates), (at + 3, at + 3), "a step is a gradient step");
+    let query = ReplayQuery { axes: (0, 1), bins: (9, 9), color: ReplayColor::Count };
+    viewer.send(Request::ReplayMap(query));
+    let map = viewer.until(|_, reply| if let Reply::ReplayMap(map) = reply { Some(map.clone()) } else { None });
+    assert_eq!(map.transitions, viewer.status.replay.0, "the dataset is there to be looked into");
+    viewer.ok(Command::Stop);
+    viewer.until(|viewer, _| viewer.ended.then_some(()));
+    assert_eq!(running.wait().code, 0);
+    assert!(folder.run("a").rows().iter().all(|row| row["episodes"] == 0), "what is shown is not counted");
+}
+
 /// A transition says when it happened: the episode that is recorded for that time has its action there.
 #[test]
 fn transitions_lead_to_their_episodes() {

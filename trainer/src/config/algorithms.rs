@@ -4,7 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use cartwheel_agents::a2c::A2cConfig;
+use cartwheel_agents::bc::BcConfig;
 use cartwheel_agents::config::{self, Section, UnknownChoice, Value, toml_edit};
+use cartwheel_agents::cql::CqlConfig;
 use cartwheel_agents::discrete_sac::DiscreteSacConfig;
 use cartwheel_agents::dqn::{ApexConfig, DqnConfig, IqnConfig, QrDqnConfig, RainbowConfig};
 use cartwheel_agents::impala::ImpalaConfig;
@@ -19,7 +21,7 @@ use cartwheel_envs::Space;
 
 use super::her::ModelClass;
 use super::registry::{Registered, RegisteredSettings, registered, same};
-use super::{EnvConfig, EvalConfig, HerConfig, RunConfig, TrainConfig};
+use super::{EnvConfig, EvalConfig, HerConfig, OfflineConfig, RunConfig, TrainConfig};
 use crate::TrainError;
 
 /// Declares [`Algo`] and [`Settings`] from the list of algorithms below.
@@ -73,6 +75,8 @@ macro_rules! algorithms {
             )*
             /// Hindsight experience replay.
             pub her: HerConfig,
+            /// Datasets to learn from.
+            pub offline: OfflineConfig,
             /// Hyperparameters of algorithms from outside.
             pub registered: RegisteredSettings,
             /// Evaluation.
@@ -97,14 +101,14 @@ macro_rules! algorithms {
             }
 
             pub(super) fn sections(&self) -> Vec<&dyn Section> {
-                let mut sections: Vec<&dyn Section> = vec![&self.env, &self.train, $(&self.$section,)* &self.her];
+                let mut sections: Vec<&dyn Section> = vec![&self.env, &self.train, $(&self.$section,)* &self.her, &self.offline];
                 sections.extend(self.registered.iter().map(|section| section as &dyn Section));
                 sections.extend([&self.eval as &dyn Section, &self.run]);
                 sections
             }
 
             pub(super) fn sections_mut(&mut self) -> Vec<&mut dyn Section> {
-                let mut sections: Vec<&mut dyn Section> = vec![&mut self.env, &mut self.train, $(&mut self.$section,)* &mut self.her];
+                let mut sections: Vec<&mut dyn Section> = vec![&mut self.env, &mut self.train, $(&mut self.$section,)* &mut self.her, &mut self.offline];
                 sections.extend(self.registered.iter_mut());
                 sections.extend([&mut self.eval as &mut dyn Section, &mut self.run]);
                 sections
@@ -144,6 +148,10 @@ algorithms! {
     Td3 = "td3", in td3: Td3Config;
     /// Deep deterministic policy gradient.
     Ddpg = "ddpg", in ddpg: DdpgConfig;
+    /// Behaviour cloning: does what was done in recorded episodes.
+    Bc = "bc", in bc: BcConfig;
+    /// Conservative Q-learning from recorded episodes.
+    Cql = "cql", in cql: CqlConfig;
 }
 
 impl Algo {
@@ -215,6 +223,9 @@ impl Settings {
         let mut sections: Vec<&dyn Section> = vec![&self.env, &self.train, self.algorithm()];
         if self.train.algo == Algo::Her {
             sections.push(&self.her);
+        }
+        if self.is_offline() {
+            sections.push(&self.offline);
         }
         sections.extend([&self.eval as &dyn Section, &self.run]);
         sections

@@ -13,10 +13,12 @@ use crate::supervised::is_fit;
 
 mod algorithms;
 mod her;
+mod offline;
 mod registry;
 
 pub use algorithms::{Algo, Settings};
 pub use her::{GoalSelectionStrategy, HerConfig, ModelClass};
+pub use offline::OfflineConfig;
 pub use registry::{Registered, RegisteredSettings, Registrable, register_algorithm};
 
 config_enum! {
@@ -142,7 +144,8 @@ config! {
         /// Everything random in the run follows from it.
         seed: u64 = 1;
         /// Environment steps to train for, over all environments, rounded up to whole rollouts: train_freq steps, rounded
-        /// up to whole steps of all environments, or n_steps of each. Schedules go by the share of them that is done.
+        /// up to whole steps of all environments, or n_steps of each. Schedules go by the share of them that is done. Of
+        /// algorithms that learn from a dataset these, and all other steps of the run, are gradient steps.
         total_timesteps: u64 = 100_000, at_least(1);
         /// Stop as soon as the task counts as solved (eval.solved_at).
         stop_when_solved: bool = true;
@@ -232,6 +235,10 @@ const SHIPPED: &[(Algo, &str, &str)] = &[
     (Algo::Her, "BitFlip-v0", include_str!("../../configs/her/BitFlip-v0.toml")),
     (Algo::Her, "Reacher2D-v0", include_str!("../../configs/her/Reacher2D-v0.toml")),
     (Algo::Ddpg, "Pendulum-v1", include_str!("../../configs/ddpg/Pendulum-v1.toml")),
+    (Algo::Bc, "CartPole-v1", include_str!("../../configs/bc/CartPole-v1.toml")),
+    (Algo::Bc, "Pendulum-v1", include_str!("../../configs/bc/Pendulum-v1.toml")),
+    (Algo::Cql, "CartPole-v1", include_str!("../../configs/cql/CartPole-v1.toml")),
+    (Algo::Cql, "Pendulum-v1", include_str!("../../configs/cql/Pendulum-v1.toml")),
 ];
 
 impl Settings {
@@ -338,6 +345,24 @@ impl Settings {
                 let batch_size = self.algorithm().data().batch_size(self.env.n_envs);
                 (rollouts.epochs * (self.phase_steps() as usize).div_ceil(batch_size)) as u64
             }
+            Data::Dataset(_) => 1,
+        }
+    }
+
+    /// Whether it learns from a dataset, and its steps are gradient steps.
+    pub fn is_offline(&self) -> bool {
+        matches!(self.algorithm().data(), Data::Dataset(_))
+    }
+
+    /// Refuses what learning from a dataset has no use for, where it is chosen.
+    fn check_offline(&self) -> Result<(), crate::TrainError> {
+        let unused = [("env.n_envs", self.env.n_envs > 1), ("train.clock", self.train.clock == Clock::Async)];
+        match unused.iter().find(|(_, set)| *set && self.is_offline()) {
+            Some((key, _)) => Err(crate::TrainError::Unfit(format!(
+                "{key} is about stepping environments, and --algo {} learns from recorded episodes: leave it at its default",
+                self.train.algo
+            ))),
+            None => Ok(()),
         }
     }
 
@@ -349,6 +374,7 @@ impl Settings {
         self.validate()?;
         self.check_algorithms()?;
         self.check_hindsight()?;
+        self.check_offline()?;
         let unfit = |message: String| Err(crate::TrainError::Unfit(message));
         if let ActorCount::Exactly(actors) = self.train.actors {
             if actors > self.env.n_envs {

@@ -7,7 +7,7 @@ use cartwheel_agents::Algorithm;
 use cartwheel_agents::config::Section;
 
 use super::algorithms::Algo;
-use super::{EnvConfig, EvalConfig, RunConfig, TrainConfig};
+use super::{EnvConfig, EvalConfig, OfflineConfig, RunConfig, TrainConfig};
 use crate::TrainError;
 
 /// An algorithm that can be registered: any that can be copied and printed, as [`config!`](cartwheel_agents::config!) makes
@@ -61,6 +61,7 @@ pub fn register_algorithm(defaults: impl Registrable + 'static, summary: &'stati
         TrainConfig::default().name(),
         EvalConfig::default().name(),
         RunConfig::default().name(),
+        OfflineConfig::default().name(),
     ];
     let shipped = Algo::shipped().iter().any(|algo| algo.name() == name);
     if shipped || sections.contains(&name) || registered.iter().any(|other| other.name == name) {

@@ -64,7 +64,7 @@ impl Facts {
             returns: data.returns(),
             replay_batch: match data {
                 Data::Replay(replay) => Some(replay.batch_size),
-                Data::Rollouts(_) => None,
+                Data::Rollouts(_) | Data::Dataset(_) => None,
             },
         }
     }

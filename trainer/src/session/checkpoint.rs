@@ -88,10 +88,10 @@ impl Session<'_> {
             }
             .into());
         }
-        if envs.is_none() {
+        if envs.is_none() && !self.settings.is_offline() {
             self.tell(&Event::Notice("the checkpoint holds no environment states: episodes begin anew, so the run does not go on bit for bit"));
         }
-        if let Some(replay) = self.learning.replay_mut() {
+        if let Some(replay) = self.learning.replay_mut().filter(|_| !self.settings.is_offline()) {
             replay.count_from(books.steps / self.settings.env.n_envs as u64);
         }
         (self.books, self.sampler) = (books, sampler);
@@ -107,9 +107,14 @@ impl Session<'_> {
         Ok(envs)
     }
 
+    /// Replay, if checkpoints have it: a dataset stays where it is.
+    pub(super) fn replay_to_keep(&self) -> Option<&Replay> {
+        self.learning.replay().filter(|_| self.settings.run.checkpoint_replay && !self.settings.is_offline())
+    }
+
     /// Bytes that a checkpoint will take, about.
     pub(super) fn checkpoint_bytes(&self) -> Result<u64, TrainError> {
-        let replay = self.learning.replay().filter(|_| self.settings.run.checkpoint_replay);
+        let replay = self.replay_to_keep();
         // Of each network the trained parameters, the target's and two moments; and the best of the one that acts.
         let networks = self.learning.learner().state()?.networks;
         let numbers = networks.iter().map(|network| 4 * network.online.len()).sum::<usize>();
@@ -160,7 +165,7 @@ impl Session<'_> {
             sampler: &self.sampler,
             learner: self.learning.learner().state()?,
             envs,
-            replay: self.learning.replay().filter(|_| self.settings.run.checkpoint_replay).map(Replay::view),
+            replay: self.replay_to_keep().map(Replay::view),
         };
         Ok(self.checkpoints.save(self.books.steps, &state)?)
     }

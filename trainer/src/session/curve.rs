@@ -5,11 +5,11 @@ use std::io::Write as _;
 use crate::plot::{Series, learning_curve_svg};
 use crate::run::{MetricsLog, RunDir, RunError, write_atomic};
 
-/// Draws `learning_curve.svg` from the run's metrics.
+/// Draws `learning_curve.svg` from the run's metrics, by its `steps`, as they are called.
 ///
 /// # Errors
 /// If the metrics cannot be read or the picture not written.
-pub(crate) fn draw(run: &RunDir, title: &str, threshold: Option<f64>) -> Result<(), RunError> {
+pub(crate) fn draw(run: &RunDir, title: &str, steps: &str, threshold: Option<f64>) -> Result<(), RunError> {
     let rows = MetricsLog::read(&run.metrics())?;
     let points = |metric: &str| -> Vec<(f64, f64)> {
         rows.iter()
@@ -28,7 +28,7 @@ pub(crate) fn draw(run: &RunDir, title: &str, threshold: Option<f64>) -> Result<
         // Stopped before there was anything to draw.
         return Ok(());
     }
-    let svg = learning_curve_svg(&series, title, "environment steps", "return", threshold)
+    let svg = learning_curve_svg(&series, title, steps, "return", threshold)
         .map_err(|error| RunError::io("draw", &file)(std::io::Error::other(error)))?;
     write_atomic(&file, |out| out.write_all(svg.as_bytes())).map(drop).map_err(RunError::io("write", &file))
 }

@@ -66,6 +66,9 @@ impl Session<'_> {
                     self.statistics[rollout.first_env + e].clone_from(statistics);
                 }
             }
+            if settings.is_offline() {
+                self.books.steps += settings.phase_steps();
+            }
             self.end_episodes();
             self.update(before)?;
             lap.end(&self.watch, &mut self.books);

@@ -2,7 +2,8 @@
 
 use cartwheel_agents::nn::{Activations, DeviceError};
 use cartwheel_agents::{
-    AnyLearner, Batch, Data, Features, Learner, OffPolicy, OnPolicy, PolicyError, Progress, ReplayUse, RolloutBatch,
+    AnyLearner, Batch, Data, DatasetUse, Features, Learner, OffPolicy, OnPolicy, PolicyError, Progress, ReplayUse,
+    RolloutBatch,
 };
 use cartwheel_envs::{ActionRows, Generator, Space};
 
@@ -64,12 +65,33 @@ impl Learning {
                 let features = Features::new(space).map_err(PolicyError::Space)?;
                 Self::Rollouts(FromRollouts { learner, features, batch })
             }
-            (AnyLearner::OffPolicy(_), Data::Rollouts(_)) => {
+            (AnyLearner::OffPolicy(_), Data::Rollouts(_) | Data::Dataset(_)) => {
                 return Err(TrainError::Unfit(
                     "an algorithm that learns from replay must say how: Algorithm::data".into(),
                 ));
             }
         })
+    }
+
+    /// What `learner` needs to learn from `replay` alone.
+    ///
+    /// # Errors
+    /// If the algorithm does not learn so.
+    pub(super) fn from_dataset(learner: AnyLearner, data: Data, replay: Replay) -> Result<Self, TrainError> {
+        let (AnyLearner::OffPolicy(learner), Data::Dataset(DatasetUse { batch_size, returns })) = (learner, data)
+        else {
+            return Err(TrainError::Unfit("an algorithm that learns from a dataset must learn off-policy".into()));
+        };
+        let data = ReplayUse {
+            buffer_size: replay.transition_capacity(),
+            learning_starts: 0,
+            batch_size,
+            train_freq: 1,
+            gradient_steps: 1,
+            returns,
+            prioritization: None,
+        };
+        Ok(Self::Replay(FromReplay { learner, data, hindsight: None, batch: replay.batch(), replay }))
     }
 
     pub(super) fn learner(&self) -> &dyn Learner {

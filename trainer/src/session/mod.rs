@@ -24,6 +24,7 @@ use crate::doctor::Doctor;
 use crate::evaluation::Evaluator;
 use crate::events::{Callback, Event};
 use crate::experiment::{CheckpointCosts, Summary};
+use crate::offline::Recorded;
 use crate::placement::{choose_actors, measure};
 use crate::progress::Books;
 use crate::replay::{Hindsight, Replay};
@@ -49,6 +50,8 @@ pub(crate) struct Plan {
     pub(crate) acting: Acting,
     /// How goals are exchanged, where they are.
     pub(crate) hindsight: Option<Hindsight>,
+    /// Episodes to learn from, of an algorithm that learns from a dataset.
+    pub(crate) recorded: Option<Recorded>,
     /// How long a viewer is waited for before the first step.
     pub(crate) wait_for_viewer: Option<Duration>,
 }
@@ -72,6 +75,8 @@ pub(crate) struct Session<'a> {
     books: Books,
     doctor: Doctor,
     learning: Learning,
+    /// Episodes of the datasets that are learnt from, where there are such.
+    recorded_episodes: Option<usize>,
     /// What learning draws from.
     sampler: Generator,
     /// Acts in evaluations and says how weights are saved.
@@ -126,7 +131,11 @@ impl<'a> Session<'a> {
         let mut init = Generator::from_entropy(&[seed, stream::INITIALIZATION]);
         let learner = algorithm.learner(&plan.acting, plan.placement.device, &mut init)?;
         let (data, n_envs) = (algorithm.data(), settings.env.n_envs);
-        let mut learning = Learning::new(learner, data, observations, &actions, n_envs, plan.hindsight.take())?;
+        let episodes = plan.recorded.as_ref().map(|recorded| recorded.episodes);
+        let mut learning = match plan.recorded.take() {
+            Some(recorded) => Learning::from_dataset(learner, data, recorded.replay)?,
+            None => Learning::new(learner, data, observations, &actions, n_envs, plan.hindsight.take())?,
+        };
         if let Some(parameters) = plan.initial_weights.take() {
             learning.learner_mut().begin_with(parameters)?;
         }
@@ -155,6 +164,7 @@ impl<'a> Session<'a> {
             weights: Arc::default(),
             books: Books::default(),
             doctor: Doctor::new(settings),
+            recorded_episodes: episodes,
             costs: CheckpointCosts::default(),
             arrived: Vec::new(),
             statistics: vec![Vec::new(); settings.env.n_envs],
@@ -190,6 +200,7 @@ impl<'a> Session<'a> {
             let lag = self.settings.train.max_policy_lag;
             let rollout_steps = self.settings.rollout_steps();
             let mut collector = match self.settings.train.clock {
+                Clock::Sync if self.settings.is_offline() => Collector::shown(actors, steps),
                 Clock::Sync => Collector::sync(scope, actors, rollout_steps),
                 Clock::Async => Collector::free(scope, actors, rollout_steps, lag, self.weights.clone(), steps),
             };
@@ -227,6 +238,7 @@ impl<'a> Session<'a> {
         let n_envs = self.settings.env.n_envs;
         let count = match self.settings.train.actors {
             ActorCount::Exactly(count) => count,
+            ActorCount::Auto if self.settings.is_offline() => 1,
             ActorCount::Auto => self.measured_actors()?,
         };
         // Environments that cannot go on where they were begin with other episodes than the run began with.
@@ -251,7 +263,7 @@ impl<'a> Session<'a> {
                         actor.begin_in(replay);
                     }
                 }
-                None if self.books.steps > 0 => {
+                None if self.books.steps > 0 && !self.settings.is_offline() => {
                     if let Some(replay) = self.learning.replay_mut() {
                         actor.begin_in(replay);
                     }
@@ -278,7 +290,7 @@ impl<'a> Session<'a> {
             total_envs: self.settings.env.n_envs,
             acting: self.plan.acting.clone(),
             exploration: self.exploration,
-            record_episodes: self.settings.run.record_episodes,
+            record_episodes: self.settings.run.record_episodes && !self.settings.is_offline(),
         };
         let envs = self.settings.env.builder_for(share).make_vec(share)?;
         let mut actor = Actor::new(spec, first, envs, reset_seed)?;

@@ -11,6 +11,7 @@ use crate::evaluation::Evaluation;
 use crate::events::{Event, Progress};
 use crate::experiment::{GreedyReturn, Summary};
 use crate::memory::in_mib;
+use crate::replay::Replay;
 use crate::rollout::Rollout;
 use crate::run::MetricsRow;
 
@@ -40,6 +41,7 @@ impl Session<'_> {
             (Data::Replay(replay), Some(bytes)) => {
                 format!("replay: {} for {} transitions", in_mib(bytes), replay.buffer_size)
             }
+            (Data::Dataset(dataset), _) => self.describe_dataset(dataset.batch_size),
             _ => {
                 let (steps, envs) = (self.settings.rollout_steps(), self.settings.env.n_envs);
                 format!(
@@ -53,7 +55,8 @@ impl Session<'_> {
             0 => "at the end".to_string(),
             every => format!("every {every} steps and at the end"),
         };
-        let with = match (self.learning.replay().is_some(), run.checkpoint_replay) {
+        let replays = self.learning.replay().is_some() && !self.settings.is_offline();
+        let with = match (replays, run.checkpoint_replay) {
             (true, true) => ", with replay",
             (true, false) => ", without replay",
             (false, _) => "",
@@ -64,6 +67,18 @@ impl Session<'_> {
             self.tell(&Event::Notice(&notice));
         }
         Ok(())
+    }
+
+    /// What is learnt from, and how often.
+    fn describe_dataset(&self, batch_size: usize) -> String {
+        let transitions = self.learning.replay().map_or(0, Replay::transitions);
+        let updates = self.settings.train.total_timesteps;
+        let passes = updates as f64 * batch_size as f64 / transitions as f64;
+        format!(
+            "dataset: {} episodes, {transitions} transitions, {}; {updates} gradient steps of {batch_size} pass over it {passes:.1} times",
+            self.recorded_episodes.unwrap_or_default(),
+            in_mib(self.learning.replay().map_or(0, Replay::bytes)),
+        )
     }
 
     pub(super) fn progress(&self) -> Progress {
@@ -99,6 +114,9 @@ impl Session<'_> {
         let newest = rollouts.iter().flat_map(|rollout| (0..rollout.envs).map(|row| rollout.observations.row(row)));
         let (seen, outside) =
             newest.fold((0, 0), |(seen, outside), row| (seen + 1, outside + usize::from(!space.contains(row))));
+        if seen == 0 {
+            return;
+        }
         self.books.average("rollout/outside_space", f64::from(outside as u32) / f64::from(seen));
     }
 
@@ -124,8 +142,9 @@ impl Session<'_> {
         if let Err(error) = self.writer.finish() {
             tracing::warn!("{error}");
         }
+        let steps = if self.settings.is_offline() { "gradient steps" } else { "environment steps" };
         let title = format!("{} · {} · seed {}", self.settings.env.id, self.settings.train.algo, summary.seed);
-        if let Err(error) = curve::draw(&self.run, &title, self.plan.solved_at) {
+        if let Err(error) = curve::draw(&self.run, &title, steps, self.plan.solved_at) {
             tracing::warn!("{error}");
         }
         Ok(summary)

@@ -1,0 +1,114 @@
+//! The update rule.
+
+use cartwheel_envs::Generator;
+
+use super::BcConfig;
+use crate::algorithm::Acting;
+use crate::head::ActionHead;
+use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
+use crate::mask::masked;
+use crate::nn::{Device, DeviceError, Method, Network, NnError, Optimizer, TrainingState};
+use crate::schedule::Schedule;
+
+/// A policy that learns to do what was done.
+pub struct Bc {
+    learning_rate: Schedule,
+    ent_weight: f32,
+    head: ActionHead,
+    actor: Box<dyn Network>,
+    updates: u64,
+    metrics: [(&'static str, f32); 5],
+    /// How unlikely the policy thought each action of the last batch: −log π(a|s).
+    errors: Vec<f32>,
+    /// Outputs of which those of actions that are not valid are marked.
+    masked: Vec<f32>,
+}
+
+impl Bc {
+    /// A fresh policy, initialized from `rng` as those of actor-critic methods are.
+    ///
+    /// # Errors
+    /// If the device is not there.
+    pub fn new(config: &BcConfig, acting: &Acting, device: Device, rng: &mut Generator) -> Result<Self, NnError> {
+        let state = TrainingState::new(acting.mlp.init_orthogonal(0.01, rng));
+        Ok(Self {
+            learning_rate: config.learning_rate,
+            ent_weight: config.ent_weight as f32,
+            head: acting.actions.clone(),
+            actor: device.build(acting.mlp.clone(), &state)?,
+            updates: 0,
+            metrics: Default::default(),
+            errors: Vec::new(),
+            masked: Vec::new(),
+        })
+    }
+}
+
+impl OffPolicy for Bc {
+    fn update(&mut self, batch: &Batch, now: Progress, _: &mut Generator) -> Result<(), DeviceError> {
+        let (n, stride, ent_weight) = (batch.len(), self.actor.mlp().output_stride(), self.ent_weight);
+        let optimizer = Optimizer {
+            method: Method::Adam,
+            learning_rate: self.learning_rate.at(now.remaining()),
+            eps: 1e-8,
+            max_grad_norm: f32::INFINITY,
+        };
+        let (head, errors, buffer, share) = (&self.head, &mut self.errors, &mut self.masked, 1.0 / n as f32);
+        let (mut neglogp, mut entropy, mut prob_true_act) = (0.0, 0.0, 0.0);
+        errors.clear();
+        let mut loss = |outputs: &[f32], slope: &mut [f32]| {
+            let outputs = masked(&batch.masks, head.shape(stride), &outputs[..n * stride], buffer);
+            for (i, (outputs, slope)) in outputs.chunks_exact(stride).zip(slope.chunks_exact_mut(stride)).enumerate() {
+                let action = batch.actions.get(i);
+                let log_prob = head.log_prob(outputs, action);
+                neglogp -= share * log_prob;
+                prob_true_act += share * log_prob.exp();
+                entropy += share * head.add_slopes(outputs, action, -share, -ent_weight * share, slope);
+                errors.push(-log_prob);
+            }
+            neglogp - ent_weight * entropy
+        };
+        let step = self.actor.step(&batch.observations, n, &optimizer, &mut loss)?;
+        self.updates += 1;
+        self.metrics = [
+            ("train/loss", step.loss),
+            ("train/neglogp", neglogp),
+            ("train/entropy", entropy),
+            ("train/prob_true_act", prob_true_act),
+            ("train/grad_norm", step.grad_norm),
+        ];
+        Ok(())
+    }
+
+    fn td_errors(&self) -> &[f32] {
+        &self.errors
+    }
+}
+
+impl Learner for Bc {
+    fn actor(&self) -> &dyn Network {
+        &*self.actor
+    }
+
+    fn actor_mut(&mut self) -> &mut dyn Network {
+        &mut *self.actor
+    }
+
+    fn metrics(&self) -> &[(&'static str, f32)] {
+        &self.metrics
+    }
+
+    fn updates(&self) -> u64 {
+        self.updates
+    }
+
+    fn state(&self) -> Result<LearnerState, DeviceError> {
+        Ok(LearnerState { networks: vec![self.actor.state()?], numbers: Vec::new() })
+    }
+
+    fn restore(&mut self, state: &LearnerState, updates: u64, _: u64) -> Result<(), NnError> {
+        restore_networks(&mut [&mut self.actor], state)?;
+        self.updates = updates;
+        Ok(())
+    }
+}

@@ -1,0 +1,12 @@
+//! The settings of learning from datasets.
+
+use cartwheel_agents::config;
+
+config! {
+    /// Learning from recorded episodes (docs/offline.md), of the algorithms that do: no environment is stepped but for
+    /// evaluation, and the steps of a run are gradient steps.
+    pub struct OfflineConfig in "offline" {
+        /// Folders of datasets, all of which are learnt from: as `cartwheel record RUN --transitions DIR` or Minari writes them.
+        datasets: Vec<String> = Vec::new(), each(non_empty);
+    }
+}
