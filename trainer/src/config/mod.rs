@@ -9,12 +9,14 @@ use cartwheel_agents::nn::Device;
 use cartwheel_agents::{Data, ReplayUse, config, config_enum};
 use cartwheel_envs::{BridgeOptions, EnvBuilder, WrapperSpec};
 
+use self::shipped::SHIPPED;
 use crate::supervised::is_fit;
 
 mod algorithms;
 mod her;
 mod offline;
 mod registry;
+mod shipped;
 
 pub use algorithms::{Algo, Settings};
 pub use her::{GoalSelectionStrategy, HerConfig, ModelClass};
@@ -207,39 +209,6 @@ config! {
         watch: bool = true;
     }
 }
-
-/// Tuned settings that are shipped, by algorithm and environment.
-const SHIPPED: &[(Algo, &str, &str)] = &[
-    (Algo::A2c, "CartPole-v1", include_str!("../../configs/a2c/CartPole-v1.toml")),
-    (Algo::Dqn, "CartPole-v1", include_str!("../../configs/dqn/CartPole-v1.toml")),
-    (Algo::Dqn, "MinAtar/Breakout-v1", include_str!("../../configs/dqn/MinAtar-Breakout-v1.toml")),
-    (Algo::Dqn, "MountainCar-v0", include_str!("../../configs/dqn/MountainCar-v0.toml")),
-    (Algo::Dqn, "Acrobot-v1", include_str!("../../configs/dqn/Acrobot-v1.toml")),
-    (Algo::Qrdqn, "MountainCar-v0", include_str!("../../configs/qrdqn/MountainCar-v0.toml")),
-    (Algo::Qrdqn, "Acrobot-v1", include_str!("../../configs/qrdqn/Acrobot-v1.toml")),
-    (Algo::Rainbow, "CartPole-v1", include_str!("../../configs/rainbow/CartPole-v1.toml")),
-    (Algo::Qrdqn, "CartPole-v1", include_str!("../../configs/qrdqn/CartPole-v1.toml")),
-    (Algo::Iqn, "CartPole-v1", include_str!("../../configs/iqn/CartPole-v1.toml")),
-    (Algo::Apex, "CartPole-v1", include_str!("../../configs/apex/CartPole-v1.toml")),
-    (Algo::Rainbow, "MinAtar/Breakout-v1", include_str!("../../configs/rainbow/MinAtar-Breakout-v1.toml")),
-    (Algo::Impala, "CartPole-v1", include_str!("../../configs/impala/CartPole-v1.toml")),
-    (Algo::Ppo, "Acrobot-v1", include_str!("../../configs/ppo/Acrobot-v1.toml")),
-    (Algo::Ppo, "CartPole-v1", include_str!("../../configs/ppo/CartPole-v1.toml")),
-    (Algo::Ppo, "MountainCar-v0", include_str!("../../configs/ppo/MountainCar-v0.toml")),
-    (Algo::Ppo, "Pendulum-v1", include_str!("../../configs/ppo/Pendulum-v1.toml")),
-    (Algo::Reinforce, "CartPole-v1", include_str!("../../configs/reinforce/CartPole-v1.toml")),
-    (Algo::Pqn, "CartPole-v1", include_str!("../../configs/pqn/CartPole-v1.toml")),
-    (Algo::Sac, "Pendulum-v1", include_str!("../../configs/sac/Pendulum-v1.toml")),
-    (Algo::Tqc, "Pendulum-v1", include_str!("../../configs/tqc/Pendulum-v1.toml")),
-    (Algo::Td3, "Pendulum-v1", include_str!("../../configs/td3/Pendulum-v1.toml")),
-    (Algo::Her, "BitFlip-v0", include_str!("../../configs/her/BitFlip-v0.toml")),
-    (Algo::Her, "Reacher2D-v0", include_str!("../../configs/her/Reacher2D-v0.toml")),
-    (Algo::Ddpg, "Pendulum-v1", include_str!("../../configs/ddpg/Pendulum-v1.toml")),
-    (Algo::Bc, "CartPole-v1", include_str!("../../configs/bc/CartPole-v1.toml")),
-    (Algo::Bc, "Pendulum-v1", include_str!("../../configs/bc/Pendulum-v1.toml")),
-    (Algo::Cql, "CartPole-v1", include_str!("../../configs/cql/CartPole-v1.toml")),
-    (Algo::Cql, "Pendulum-v1", include_str!("../../configs/cql/Pendulum-v1.toml")),
-];
 
 impl Settings {
     /// The settings for `algo` on `env_id`: the defaults, and over them the shipped file if there is one.
