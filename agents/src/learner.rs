@@ -73,8 +73,14 @@ pub struct RolloutBatch {
     pub steps: usize,
     /// Environments.
     pub envs: usize,
+    /// The run's number of the first of them.
+    pub first_env: usize,
     /// What the network saw before each step: `[steps * envs, features]`.
     pub observations: Vec<f32>,
+    /// Whether each step is its episode's first.
+    pub episode_starts: Vec<bool>,
+    /// What the policy remembered before each step: `[steps * envs, memory]`; empty of a policy that remembers nothing.
+    pub memories: Vec<f32>,
     /// What the policy chose.
     pub actions: ActionRows,
     /// The logarithm of the chance that it had for the policy that chose it.

@@ -7,9 +7,10 @@
 //! | [`Algorithm`] | what makes an algorithm: how it acts, explores, and learns from which data |
 //! | [`dqn`] | deep Q-network, Rainbow, QR-DQN and IQN: their hyperparameters and their update rule |
 //! | [`ppo`] | proximal policy optimization |
+//! | [`recurrent_ppo`] | the same of a policy that remembers |
 //! | [`a2c`] | advantage actor-critic |
 //! | [`reinforce`] | the policy gradient of whole episodes |
-//! | [`actor_critic`] | what these three share |
+//! | [`actor_critic`] | what these share |
 //! | [`pqn`] | Q-learning from rollouts, without replay or target network |
 //! | [`sac`] | soft actor-critic |
 //! | [`tqc`] | truncated quantile critics |
@@ -51,6 +52,7 @@ pub mod models;
 pub mod nn;
 pub mod ppo;
 pub mod pqn;
+pub mod recurrent_ppo;
 pub mod reinforce;
 pub mod sac;
 pub mod td3;

@@ -1,5 +1,7 @@
 //! A trained policy: what acts, in an actor, in evaluation or in somebody's program.
 
+mod memory;
+
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -35,6 +37,8 @@ pub fn argmax(values: &[f32]) -> usize {
 /// let action = policy.act(cartwheel_envs::Row::F32(&[0.0, 0.1, -0.02, 0.3]));
 /// # Ok::<(), cartwheel_agents::PolicyError>(())
 /// ```
+///
+/// One that [remembers](Self::memory_len) what it has seen must be told where episodes begin: [`reset`](Self::reset).
 #[derive(Clone, Debug)]
 pub struct Policy {
     description: Description,
@@ -47,6 +51,9 @@ pub struct Policy {
     masked: Vec<f32>,
     /// The policy's own actions before they are the environment's.
     own: ActionRows,
+    /// What it remembers of each row, and will once the step is taken that it was last asked about.
+    memories: Vec<f32>,
+    seen: Vec<f32>,
     critic: Option<Critic>,
     critic_scratch: CriticScratch,
 }
@@ -73,6 +80,11 @@ struct Description {
     /// Not there in files of networks that are not of implicit quantiles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     quantile_embedding_dim: Option<usize>,
+    /// Not there in files of networks that remember nothing.
+    #[serde(default, skip_serializing_if = "is_default")]
+    lstm_hidden_size: usize,
+    #[serde(default, skip_serializing_if = "is_default")]
+    n_lstm_layers: usize,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     statistics: Vec<Statistics>,
     /// Not there in files of policies without value functions.
@@ -110,6 +122,7 @@ pub enum PolicyError {
 impl Policy {
     /// The policy with which `acting` acts between these spaces.
     pub fn new(observation_space: &Space, action_space: &Space, acting: Acting, parameters: Vec<f32>) -> Self {
+        let [lstm_hidden_size, n_lstm_layers] = acting.mlp.lstm_shape();
         let description = Description {
             observation_space: observation_space.clone(),
             action_space: action_space.clone(),
@@ -123,6 +136,8 @@ impl Policy {
             layer_norm: acting.mlp.is_normalized(),
             head: acting.actions.head(),
             quantile_embedding_dim: acting.mlp.embedding_dim(),
+            lstm_hidden_size,
+            n_lstm_layers,
             statistics: Vec::new(),
             critic: None,
         };
@@ -136,6 +151,8 @@ impl Policy {
             valid: Vec::new(),
             masked: Vec::new(),
             own,
+            memories: Vec::new(),
+            seen: Vec::new(),
             critic: None,
             critic_scratch: CriticScratch::default(),
         }
@@ -175,6 +192,13 @@ impl Policy {
             Mlp::layer_norm(inputs, &description.net_arch, actions.outputs(), activation)
         } else {
             description.head.network(inputs, &description.net_arch, choices, activation, dueling)
+        };
+        let mlp = match [description.lstm_hidden_size, description.n_lstm_layers] {
+            [0, 0] => mlp,
+            [0, _] | [_, 0] => {
+                return Err(refuse("its header's `policy` has layers that remember without any units".into()));
+            }
+            [hidden_size, layers] => mlp.remembering(hidden_size, layers),
         };
         let acting = Acting { features, actions, mlp };
         let mut policy = Self::new(&description.observation_space, &description.action_space, acting, Vec::new());
@@ -223,12 +247,15 @@ impl Policy {
             features.write_mask(observation, &mut self.valid[i * flags..(i + 1) * flags]);
         }
         self.own.resize(n);
+        memory::append(&self.memories, mlp.memory_len(), n, &mut self.input);
         let outputs = mlp.forward(&self.parameters, &self.input, n, &mut self.scratch);
         let outputs = masked(&self.valid, head.shape(mlp.output_stride()), outputs, &mut self.masked);
         for (i, outputs) in outputs.chunks_exact(mlp.output_stride()).enumerate() {
             head.greedy(outputs, i, &mut self.own);
         }
         head.to_env(&self.own, actions);
+        self.look(n);
+        self.remember();
     }
 
     /// `n` actions of the environment, the first of each kind, for [`act_batch`](Self::act_batch) to write over.
@@ -243,10 +270,14 @@ impl Policy {
         let Acting { features, mlp, .. } = &self.acting;
         self.input.resize(features.width(), 0.0);
         features.encode(observation, &mut self.input);
-        &mlp.forward(&self.parameters, &self.input, 1, &mut self.scratch)[..mlp.outputs()]
+        memory::append(&self.memories, mlp.memory_len(), 1, &mut self.input);
+        mlp.forward(&self.parameters, &self.input, 1, &mut self.scratch);
+        self.look(1);
+        let mlp = &self.acting.mlp;
+        &mlp.last_outputs(&self.scratch)[..mlp.outputs()]
     }
 
-    /// What it makes of the actions for one observation; those that are not valid have a value that is not a number, or no chance.
+    /// What it makes of the actions for one observation, with what it remembers; those that are not valid have a value that is not a number, or no chance.
     pub fn judge(&mut self, observation: Row<'_>) -> Judgement {
         let mut judgement = Judgement::None;
         self.outputs(observation);
@@ -378,12 +409,16 @@ mod tests {
         let normalized = |choices| Mlp::layer_norm(3, &[20, 9], choices, Activation::Tanh);
         let quantiles = Head::Quantiles(5);
         let implicit = |dueling| move |choices| Mlp::implicit(3, &[20, 9], choices, [6, 5], Activation::Tanh, dueling);
-        let cases: [(_, _, Build, _); 12] = [
+        let remembering = |choices| Mlp::new(3, &[20, 9], choices, Activation::Tanh).remembering(6, 2);
+        let bell = |choices| Mlp::gaussian(3, &[], choices, Activation::Tanh).remembering(16, 1);
+        let cases: [(_, _, Build, _); 14] = [
             ("plain", Head::QValues, Box::new(built(Head::QValues, false)), &four),
             ("dueling", Head::QValues, Box::new(built(Head::QValues, true)), &four),
             ("normalized", Head::QValues, Box::new(normalized), &four),
             ("categorical", Head::Categorical, Box::new(built(Head::Categorical, false)), &four),
             ("squashed", Head::SquashedGaussian, Box::new(built(Head::SquashedGaussian, false)), &arms),
+            ("remembering", Head::Categorical, Box::new(remembering), &four),
+            ("remembering gaussian", Head::Gaussian, Box::new(bell), &arms),
             ("gaussian", Head::Gaussian, Box::new(built(Head::Gaussian, false)), &arms),
             ("returns", returns, Box::new(built(returns, false)), &four),
             ("dueling returns", returns, Box::new(built(returns, true)), &four),
@@ -407,10 +442,13 @@ mod tests {
             let seen = Row::F32(&[0.1, -0.5, 0.9]);
             assert_eq!(loaded.outputs(seen), policy.outputs(seen));
             assert_eq!((loaded.judge(seen), loaded.act(seen)), (policy.judge(seen), policy.act(seen)));
+            assert_eq!(loaded.memories(), policy.memories());
+            assert_eq!(loaded.memories().iter().any(|x| *x != 0.0), name.contains("remembering"));
             // What a file without the word is of: those written before there was a choice.
             let text = String::from_utf8_lossy(&policy.to_bytes()).into_owned();
             assert_eq!(text.contains("dueling"), name.contains("dueling"));
             assert_eq!(text.contains("head\\\":"), head != Head::QValues);
+            assert_eq!(text.contains("policy_net.lstm.weight_ih_l0"), name.contains("remembering"));
         }
     }
 }

@@ -136,6 +136,7 @@ fn a_ppo_update_is_pytorchs() {
             masks: vec![],
             final_masks: vec![],
             last_masks: vec![],
+            ..RolloutBatch::default()
         };
         ppo.update(&rollout, Progress { steps: 0, total_timesteps: 1000 }, &mut Generator::new(0)).unwrap();
         let metric = |name: &str| ppo.metrics().iter().find(|(key, _)| *key == name).unwrap().1;

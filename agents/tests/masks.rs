@@ -156,6 +156,7 @@ fn rollout(acting: &Acting, parameters: &[f32], rng: &mut Generator) -> RolloutB
         last_masks: flags(rng, 3),
         observations,
         masks,
+        ..RolloutBatch::default()
     }
 }
 

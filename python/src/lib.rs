@@ -18,6 +18,7 @@ mod actions;
 mod env;
 mod error;
 mod infos;
+mod memory;
 mod observations;
 mod policy;
 mod spaces;

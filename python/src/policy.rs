@@ -9,7 +9,7 @@ use pyo3::exceptions::{PyFileNotFoundError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::error::policy_error;
-use crate::{observations, spaces};
+use crate::{memory, observations, spaces};
 
 /// A trained policy, which takes the action that is best by it: of the highest value or chance, or the mean.
 #[pyclass(module = "cartwheel")]
@@ -74,18 +74,18 @@ impl Policy {
     ///
     /// Args:
     ///     observation: An observation of ``observation_space``, or a batch of them.
-    ///     state: Not used: the policy remembers nothing.
-    ///     episode_start: Not used.
+    ///     state: Of a policy that remembers what it has seen (recurrent PPO), what the call before returned: h and c, each of
+    ///         shape (layers, batch, units). ``None`` where episodes begin. Others remember nothing, and do not use it.
+    ///     episode_start: Whether each observation of the batch is its episode's first: then its state is not used.
     ///     deterministic: Must be true: the policy is greedy and has no exploration of its own.
     ///
     /// Returns:
     ///     The action, an array of ``action_space``'s shape, with the batch before it if there is one (int64 where
-    ///     actions are counted, else float32), and ``None`` in place of a state.
+    ///     actions are counted, else float32), and the state for the next call, ``None`` of a policy that remembers nothing.
     ///
     /// Raises:
-    ///     ValueError: The observation does not fit ``observation_space``.
+    ///     ValueError: The observation does not fit ``observation_space``, or the state is not of this policy and batch.
     #[pyo3(signature = (observation, state=None, episode_start=None, deterministic=true))]
-    #[allow(unused_variables, reason = "Stable-Baselines3's signature")]
     fn predict<'py>(
         &mut self,
         py: Python<'py>,
@@ -100,6 +100,11 @@ impl Policy {
             ));
         }
         let (rows, batched) = observations::from_python(observation, self.policy.observation_space())?;
+        let [units, layers] = self.policy.mlp().lstm_shape();
+        let of_memory = [layers, rows.len(), units];
+        if units > 0 {
+            self.policy.set_memories(&memory::from_python(state, episode_start, of_memory)?);
+        }
         let mut actions = self.policy.actions(rows.len());
         self.policy.act_batch((0..rows.len()).map(|i| rows.row(i)), &mut actions);
         let mut shape = if batched { vec![rows.len()] } else { vec![] };
@@ -117,7 +122,8 @@ impl Policy {
                 array(py, &shape, values)?.into_any()
             }
         };
-        Ok((actions, None))
+        let state = (units > 0).then(|| memory::to_python(py, self.policy.memories(), of_memory)).transpose()?;
+        Ok((actions, state))
     }
 
     /// The values of all actions: float32 of shape (actions,), or (batch, actions) for a batch; NaN for those that the

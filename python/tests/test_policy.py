@@ -131,7 +131,28 @@ def test_files_that_hold_no_policy(tmp_path):
         cartwheel.load_policy(str(tmp_path / "torn.safetensors"))
 
 
-@pytest.mark.parametrize("env_id, algo", [("CartPole-v1", "dqn"), ("CartPole-v1", "ppo"), ("Pendulum-v1", "sac")])
+def check_memory(policy):
+    """What it remembers is told, taken back, and forgotten where episodes begin."""
+    observations = np.random.default_rng(3).uniform(-1, 1, size=(2, 3, 2)).astype(np.float32)
+    _, state = policy.predict(observations[0])
+    assert [part.shape for part in state] == 2 * [(1, 3, 256)] and state[0].dtype == np.float32
+    _, after = policy.predict(observations[1], state, episode_start=[False, True, False])
+    for row, before in enumerate([[part[:, :1] for part in state], None, [part[:, 2:] for part in state]]):
+        _, alone = policy.predict(observations[1][row : row + 1], before)
+        for part, whole in zip(alone, after, strict=True):
+            np.testing.assert_array_equal(part[:, 0], whole[:, row])
+    with pytest.raises(ValueError, match=r"of shape \(1, 2, 256\)"):
+        policy.predict(observations[0][:2], state)
+    with pytest.raises(ValueError, match="give None where episodes begin"):
+        policy.predict(observations[0], "a memory")
+    with pytest.raises(ValueError, match="2 flags for 3 observations"):
+        policy.predict(observations[0], state, episode_start=[True, False])
+
+
+TRAINED = [("CartPole-v1", "dqn"), ("CartPole-v1", "ppo"), ("Pendulum-v1", "sac"), ("MaskedCartPole-v1", "recurrent-ppo")]
+
+
+@pytest.mark.parametrize("env_id, algo", TRAINED)
 def test_a_trained_policy_acts_as_in_rust(tmp_path, env_id, algo):
     """`cartwheel eval` and a loop in Python give the same returns, with counted actions and with numbers."""
     cartwheel_command = os.environ.get("CARTWHEEL")
@@ -145,14 +166,18 @@ def test_a_trained_policy_acts_as_in_rust(tmp_path, env_id, algo):
     policy, env = cartwheel.load_policy(run), gymnasium.make(f"cartwheel/{env_id}")
     returns = []
     for seed in range(70, 75):
-        (observation, _), ended, total = env.reset(seed=seed), False, 0.0
+        (observation, _), ended, total, state = env.reset(seed=seed), False, 0.0, None
         while not ended:
-            observation, reward, terminated, truncated, _ = env.step(policy.predict(observation)[0])
+            action, state = policy.predict(observation, state)
+            observation, reward, terminated, truncated, _ = env.step(action)
             ended, total = terminated or truncated, total + reward
         returns.append(total)
     # A batch gives rewards as 32-bit floats.
     np.testing.assert_allclose(returns, json.loads(done.stdout)["returns"], rtol=1e-6)
     assert policy.predict(np.zeros((7, *policy.observation_space.shape)))[0].shape == (7, *policy.action_space.shape)
+    assert (state is not None) == (algo == "recurrent-ppo")
+    if algo == "recurrent-ppo":
+        check_memory(policy)
     if algo != "dqn":
         with pytest.raises(ValueError, match="not learnt by values"):
             policy.q_values(observation)

@@ -183,6 +183,9 @@ fn episode(
     let mut sampled = Rows::for_space(env.action_space(), 1);
     let mut episode_return = 0.0;
     env.reset(Some(seed))?;
+    if let Actor::Greedy(policy) = actor {
+        policy.reset();
+    }
     record(Moment::Reset(seed), env);
     for _ in 0..max_steps {
         let action = match actor {

@@ -20,6 +20,7 @@ pub(crate) fn small(algo: &str) -> String {
     let (section, rest) = if algo == "her" { ("dqn", "--set her.model_class=dqn ") } else { (algo, "") };
     let keys = match section {
         "ppo" => "net_arch=[16] n_steps=32 batch_size=48 n_epochs=2",
+        "recurrent-ppo" => "net_arch=[16] lstm_hidden_size=16 n_steps=32 batch_size=48 n_epochs=2",
         "a2c" | "impala" => "net_arch=[16] n_steps=8",
         "reinforce" => "net_arch=[16] n_steps=8 baseline_steps=2",
         "pqn" => "net_arch=[16] n_steps=32 batch_size=48 n_epochs=2",
@@ -127,6 +128,10 @@ fn every_algorithm_learns_a_simple_task() {
             "bc" => recorded(&folder, "runs/expert", "shown") + " --steps 3000",
             "cql" => recorded(&folder, "Identity-v0", "tried") + " --set cql.gamma=0 --set cql.net_arch=[64] --steps 3000",
             "ppo" => "--set ppo.n_steps=64 --set ppo.learning_rate=0.003 --n-envs 4 --steps 8000".into(),
+            "recurrent-ppo" => {
+                let keys = ["n_steps=64", "learning_rate=0.003", "lstm_hidden_size=32"];
+                keys.map(|key| format!("--set recurrent-ppo.{key} ")).concat() + "--n-envs 4 --steps 8000"
+            }
             "a2c" => "--set a2c.learning_rate=0.003 --n-envs 4 --steps 20000".into(),
             "impala" => "--set impala.learning_rate=0.003 --set impala.n_steps=5 --n-envs 4 --steps 20000".into(),
             "reinforce" => {
@@ -221,6 +226,35 @@ fn hindsight_says_what_it_does_not_go_with() {
     refused("BitFlip-v0 --algo her --set dqn.prioritized_replay=true", &["dqn.prioritized_replay = true"]);
     refused("BitFlip-v0 --algo dqn --set her.n_sampled_goal=2", &["[her]", "train.algo = \"dqn\""]);
     refused("BitFlip-v0 --algo her --set her.goal_selection_strategy=past", &["future", "final", "episode"]);
+}
+
+/// What a policy remembers begins anew with each episode and is of that environment alone: several at a time, one by one and
+/// in a film, it does the same.
+#[test]
+fn a_policy_that_remembers_does_the_same_wherever_it_acts() {
+    let folder = Folder::new();
+    let keys = "--set recurrent-ppo.lstm_hidden_size=32 --set recurrent-ppo.net_arch=[32] --set recurrent-ppo.learning_rate=0.002";
+    folder.ok(&format!("train MaskedCartPole-v1 --algo recurrent-ppo {keys} --n-envs 8 --steps 16384 --name a"));
+    let returns = |line: &str| {
+        let json = folder.ok(&format!("{line} --json")).json["returns"].clone();
+        json.as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect::<Vec<_>>()
+    };
+    let together = returns("eval runs/a --episodes 6 --seed 70");
+    let alone: Vec<f64> =
+        (70..76).flat_map(|seed| returns(&format!("eval runs/a --episodes 1 --seed {seed}"))).collect();
+    assert_eq!(together, alone);
+    assert!(together.iter().any(|one| *one != together[0]), "episodes of one length prove nothing: {together:?}");
+    assert_eq!(returns("record runs/a --out a.gif --width 60 --episodes 2 --seed 70"), together[..2]);
+}
+
+#[test]
+fn recurrent_ppo_says_what_does_not_go_together() {
+    let folder = Folder::new();
+    let output = folder.cartwheel("train MaskedCartPole-v1 --algo recurrent-ppo --set recurrent-ppo.shared_lstm=true");
+    assert_eq!(output.code, 2, "{}", output.stderr);
+    for part in ["recurrent-ppo", "shared_lstm = true", "set enable_critic_lstm = false"] {
+        assert!(output.stderr.contains(part), "{part}: {}", output.stderr);
+    }
 }
 
 /// Actors that run free are behind, and the correction is at work.

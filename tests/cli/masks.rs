@@ -29,6 +29,7 @@ fn no_algorithm_ever_takes_an_action_that_is_not_valid() {
         ("rainbow", format!("{replay} v_min=-10 v_max=10")),
         ("discrete-sac", replay.into()),
         ("ppo", "net_arch=[16] n_steps=64 batch_size=64".into()),
+        ("recurrent-ppo", "net_arch=[16] lstm_hidden_size=16 n_steps=64 batch_size=64".into()),
         ("a2c", "net_arch=[16] n_steps=8".into()),
         ("reinforce", "net_arch=[16] n_steps=16".into()),
         ("pqn", "net_arch=[16] n_steps=32 batch_size=64".into()),

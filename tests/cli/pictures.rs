@@ -32,7 +32,7 @@ fn actors_share_pictures_and_change_nothing() {
 #[test]
 fn training_on_pictures_goes_on_from_its_checkpoint_as_if_nothing_had_happened() {
     let folder = Folder::new();
-    for algo in ["dqn", "ppo"] {
+    for algo in ["dqn", "ppo", "recurrent-ppo"] {
         let line = format!("{} --steps 6000", line(algo));
         folder.ok(&format!("{line} --actors 1 --name {algo}"));
         let run = folder.run(&format!("{algo}-killed"));

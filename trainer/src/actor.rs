@@ -61,6 +61,8 @@ pub struct Actor {
     actions: ActionRows,
     /// Of noise that drifts, of each environment.
     noise: Vec<NoiseState>,
+    /// What the policy remembers of each environment's episode, where it remembers anything.
+    memories: Vec<f32>,
     scratch: Activations,
     /// Which actions are valid, where not all always are, and the network's outputs that know it.
     valid: Vec<bool>,
@@ -96,6 +98,7 @@ pub struct EnvState {
     env: Vec<u8>,
     stream: Generator,
     noise: NoiseState,
+    memory: Vec<f32>,
     episode: Episode,
 }
 
@@ -132,6 +135,7 @@ impl Actor {
             chosen: own.clone(),
             own,
             noise: vec![NoiseState::default(); n],
+            memories: vec![0.0; n * spec.acting.mlp.memory_len()],
             scratch: Activations::default(),
             valid: vec![true; n * spec.acting.features.masked()],
             masked: Vec::new(),
@@ -175,6 +179,7 @@ impl Actor {
         let (space, n) = (self.envs.single_observation_space(), self.num_envs());
         let mut rollout = Rollout::new(space, &self.own, self.first_env, n, capacity);
         rollout.statistics = self.statistics();
+        rollout.memories = vec![0.0; capacity * self.memories.len()];
         rollout
     }
 
@@ -212,11 +217,13 @@ impl Actor {
                 self.seat.doing(Activity::Stepping);
             }
             self.note_values(t);
+            let rows = t * n..(t + 1) * n;
             for e in 0..n {
                 out.observations.copy_row(t * n + e, &self.observations, e);
+                out.episode_starts[t * n + e] = self.episodes[e].length == 0;
             }
+            self.remember(t, out);
             out.actions.copy_rows(t * n, &self.own);
-            let rows = t * n..(t + 1) * n;
             if self.spec.exploration.style == Style::Sampled {
                 self.log_probs(&mut out.log_probs[rows.clone()]);
             }
@@ -283,11 +290,25 @@ impl Actor {
     /// What the network makes of every environment's observation; it stays in `scratch`.
     fn judge(&mut self, weights: &Weights) {
         let Acting { features, actions: head, mlp } = &self.spec.acting;
+        let (n, memory) = (self.own.len(), mlp.memory_len());
+        self.input.truncate(n * features.width());
         for (e, row) in self.input.chunks_exact_mut(features.width()).enumerate() {
             features.encode(self.observations.row(e), row);
         }
+        // Each row is a sequence of its own.
+        for memory in self.memories.chunks_exact(memory.max(1)) {
+            self.input.push(1.0);
+            self.input.extend_from_slice(memory);
+        }
         let outputs = mlp.forward(&weights.parameters, &self.input, self.own.len(), &mut self.scratch);
         masked(&self.valid, head.shape(mlp.output_stride()), outputs, &mut self.masked);
+    }
+
+    /// Leaves what the policy remembered before step `t` in the rollout, and goes on with what it does after it.
+    fn remember(&mut self, t: usize, out: &mut Rollout) {
+        let len = self.memories.len();
+        out.memories[t * len..(t + 1) * len].copy_from_slice(&self.memories);
+        self.memories.copy_from_slice(&self.spec.acting.mlp.memories(&self.scratch)[..len]);
     }
 
     /// Which actions are valid in every environment.
@@ -328,6 +349,8 @@ impl Actor {
             return;
         }
         self.noise[e].reset();
+        let memory = self.spec.acting.mlp.memory_len();
+        self.memories[e * memory..(e + 1) * memory].fill(0.0);
         out.final_observations.copy_row(out.finals, &self.step.final_observations, e);
         out.finals += 1;
         let start = now + self.spec.total_envs as u64;
@@ -358,7 +381,9 @@ impl Actor {
     pub fn env_states(&self) -> Option<Vec<EnvState>> {
         let state = |e: usize| {
             let (stream, noise, episode) = (self.streams[e].clone(), self.noise[e].clone(), self.episodes[e].clone());
-            Some(EnvState { env: self.envs.save(e)?, stream, noise, episode })
+            let len = self.spec.acting.mlp.memory_len();
+            let memory = self.memories[e * len..(e + 1) * len].to_vec();
+            Some(EnvState { env: self.envs.save(e)?, stream, noise, memory, episode })
         };
         (0..self.num_envs()).map(state).collect()
     }
@@ -373,6 +398,8 @@ impl Actor {
             restored.map_err(|error| self.fault_of(e, 0, error.to_string()))?;
             self.streams[e].clone_from(&state.stream);
             self.noise[e].clone_from(&state.noise);
+            let memory = self.memories.chunks_exact_mut(state.memory.len().max(1)).nth(e);
+            memory.into_iter().for_each(|memory| memory.copy_from_slice(&state.memory));
             self.episodes[e].clone_from(&state.episode);
         }
         Ok(())

@@ -116,6 +116,7 @@ impl Evaluator {
         // Environments whose episode is over are stepped with what they did last.
         self.actions = policy.actions(self.envs.num_envs());
         self.chosen = policy.actions(0);
+        policy.reset();
         let mut steps = 0;
         while !self.running.is_empty() && steps < self.max_episode_steps {
             if stop() {
@@ -129,10 +130,12 @@ impl Evaluator {
             self.envs.step(self.actions.as_actions(), &mut self.step)?;
             std::mem::swap(&mut self.observations, &mut self.step.observations);
             let step = &self.step;
+            let goes_on = |e: usize| !(step.terminated[e] || step.truncated[e]);
+            policy.retain(|i| goes_on(self.running[i]));
             self.running.retain(|&e| {
                 result.returns[first + e] += f64::from(step.raw_rewards()[e]);
                 result.lengths[first + e] += 1;
-                !(step.terminated[e] || step.truncated[e])
+                goes_on(e)
             });
             steps += 1;
         }

@@ -18,6 +18,10 @@ pub struct Rollout {
     pub version: u64,
     /// The observation before each step, and after the last.
     pub observations: Rows,
+    /// Whether each step is its episode's first.
+    pub episode_starts: Vec<bool>,
+    /// What the policy remembered before each step; empty of one that remembers nothing.
+    pub memories: Vec<f32>,
     /// Actions, as the policy counts them.
     pub actions: ActionRows,
     /// The logarithm of the chance of each, where they are drawn from a distribution.
@@ -62,6 +66,8 @@ impl Rollout {
             steps: 0,
             version: 0,
             observations: Rows::for_space(space, n + envs),
+            episode_starts: vec![false; n],
+            memories: Vec::new(),
             actions: actions.zeros(n),
             log_probs: vec![0.0; n],
             td_errors: Vec::new(),

@@ -94,6 +94,9 @@ impl Judge {
     pub fn saliency(&mut self, observation: Row<'_>, action: usize) -> Result<Vec<f32>, String> {
         self.check(observation)?;
         let mlp = self.policy.mlp();
+        if mlp.memory_len() > 0 {
+            return Err(text::REMEMBERS.into());
+        }
         let head = &self.policy.acting().actions;
         if action >= head.choices() {
             return Err(format!("action {action} of {}", head.choices()));

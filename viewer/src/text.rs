@@ -63,6 +63,7 @@ texts! {
     STATE_VALUES = "Value of each state";
     OTHERWISE_AS_NOW = "A cell stands for several states: shown is the one that is otherwise as it is now.";
     NO_VALUES = "No value map here: this policy says how likely actions are, not what they are worth. Its picture shows how likely.";
+    REMEMBERS = "Not for this policy: what it chooses hangs on all that it has seen of the episode, not on this observation alone.";
     REPLAY_BUFFER = "Replay buffer";
     NO_REPLAY = "This algorithm keeps no replay buffer: it learns from its newest rollouts.";
     REPLAY_MAP = "Replay buffer map";

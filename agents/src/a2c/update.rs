@@ -3,7 +3,7 @@
 use cartwheel_envs::Generator;
 
 use super::A2cConfig;
-use crate::actor_critic::{ActorCritic, Beginning, Metrics, Networks, Rule, WholeRollout};
+use crate::actor_critic::{ActorCritic, Beginning, CriticReads, Metrics, Networks, Rule, WholeRollout};
 use crate::learner::{Progress, RolloutBatch};
 use crate::nn::DeviceError;
 
@@ -17,6 +17,7 @@ impl Rule for A2cConfig {
             activation_fn: self.activation_fn,
             ortho_init: self.ortho_init,
             log_std_init: self.log_std_init as f32,
+            critic_reads: CriticReads::Observations,
         }
     }
 

@@ -7,12 +7,14 @@
 
 mod minibatch;
 mod networks;
+mod sequences;
 mod whole_rollout;
 
 use cartwheel_envs::{Generator, Space};
 
 pub(crate) use minibatch::shuffle;
 pub use networks::{Choice, Coefficients, Gradient, Networks};
+pub use sequences::CriticReads;
 pub(crate) use whole_rollout::WholeRollout;
 
 use crate::algorithm::Acting;
@@ -59,6 +61,8 @@ pub struct Beginning<'a> {
     pub ortho_init: bool,
     /// Logarithm of the standard deviation of continuous actions.
     pub log_std_init: f32,
+    /// What the value function reads.
+    pub critic_reads: CriticReads,
 }
 
 /// The norm that gradients are clipped to where settings say `max_grad_norm`: infinite for 0.
@@ -119,7 +123,12 @@ impl<R: Rule> Learner for ActorCritic<R> {
     }
 
     fn critic(&self) -> Option<Critic> {
-        if self.rule.learns_values() { Critic::copied(ValueOf::State, &[self.networks.critic()]) } else { None }
+        // What one that remembers says hangs on more than what is seen.
+        if self.rule.learns_values() && !self.networks.remember() {
+            Critic::copied(ValueOf::State, &[self.networks.critic()])
+        } else {
+            None
+        }
     }
 
     fn metrics(&self) -> &[(&'static str, f32)] {

@@ -4,6 +4,7 @@ use cartwheel_envs::Generator;
 
 use super::Beginning;
 use super::minibatch::{Minibatch, shuffle};
+use super::sequences::Sequences;
 use crate::advantage::{Values, gae};
 use crate::algorithm::Acting;
 use crate::head::ActionHead;
@@ -26,6 +27,8 @@ pub struct Networks {
     /// Rows of the rollout in the order of this pass.
     order: Vec<usize>,
     batch: Minibatch,
+    /// Of a policy that remembers, what its rollouts are as sequences.
+    sequences: Option<Sequences>,
     /// Outputs of which those of actions that are not valid are marked.
     masked: Vec<f32>,
 }
@@ -83,7 +86,7 @@ impl Networks {
         device: Device,
         rng: &mut Generator,
     ) -> Result<Self, NnError> {
-        let critic = Mlp::new(acting.mlp.reads(), beginning.net_arch, 1, beginning.activation_fn);
+        let critic = beginning.critic_reads.network(&acting.mlp, beginning.net_arch, beginning.activation_fn);
         let mut init = |mlp: &Mlp, gain| {
             if beginning.ortho_init { mlp.init_orthogonal(gain, rng) } else { mlp.init(rng) }
         };
@@ -92,6 +95,7 @@ impl Networks {
             of_actor[log_std].fill(beginning.log_std_init);
         }
         Ok(Self {
+            sequences: (acting.mlp.memory_len() > 0).then(|| Sequences::new(beginning.critic_reads)),
             actor: device.build(acting.mlp.clone(), &TrainingState::new(of_actor))?,
             critic: device.build(critic, &TrainingState::new(of_critic))?,
             head: acting.actions.clone(),
@@ -110,18 +114,36 @@ impl Networks {
         &*self.critic
     }
 
+    /// Whether the policy remembers what it has seen.
+    pub(super) fn remember(&self) -> bool {
+        self.sequences.is_some()
+    }
+
     pub(super) fn state(&self) -> Result<LearnerState, DeviceError> {
-        Ok(LearnerState { networks: vec![self.actor.state()?, self.critic.state()?], numbers: Vec::new() })
+        let numbers = self.sequences.as_ref().map_or(Vec::new(), Sequences::state);
+        Ok(LearnerState { networks: vec![self.actor.state()?, self.critic.state()?], numbers })
     }
 
     pub(super) fn restore(&mut self, state: &LearnerState, updates: u64) -> Result<(), NnError> {
         restore_networks(&mut [&mut self.actor, &mut self.critic], state)?;
+        if let Some(sequences) = &mut self.sequences {
+            sequences.restore(&state.numbers);
+        }
         self.updates = updates;
         Ok(())
     }
 
     /// Works out the values of a rollout's states, and takes its rows in their order.
     fn value(&mut self, rollout: &RolloutBatch) -> Result<(), DeviceError> {
+        if let Some(sequences) = &mut self.sequences {
+            sequences.order(rollout, &mut self.order);
+            if sequences.critic_remembers() {
+                return sequences.value(rollout, &mut *self.actor, &mut *self.critic, &mut self.values);
+            }
+        } else {
+            self.order.clear();
+            self.order.extend(0..rollout.len());
+        }
         let (width, stride) = (self.critic.mlp().inputs(), self.critic.mlp().output_stride());
         for (x, to) in [
             (&rollout.observations, &mut self.values.rows),
@@ -132,8 +154,6 @@ impl Networks {
             to.clear();
             to.extend(self.critic.forward(Net::Online, x, n)?.chunks_exact(stride).take(n).map(|row| row[0]));
         }
-        self.order.clear();
-        self.order.extend(0..rollout.len());
         Ok(())
     }
 
@@ -192,9 +212,15 @@ impl Networks {
         self.order.reverse();
     }
 
-    /// Puts the rows of the rollout that was judged in an order of chance.
+    /// Puts the rows of the rollout that was judged in an order of chance; those of a policy that remembers stay after one
+    /// another, and it is by chance where they begin.
     pub(crate) fn shuffle(&mut self, rng: &mut Generator) {
-        shuffle(&mut self.order, rng);
+        if self.sequences.is_some() {
+            let begin = rng.below(self.order.len().max(1) as u64) as usize;
+            self.order.rotate_left(begin);
+        } else {
+            shuffle(&mut self.order, rng);
+        }
     }
 
     /// Takes as the minibatch `batch_size` rows from place `first` of that order on, or what is left of them; false if that
@@ -203,6 +229,9 @@ impl Networks {
         let rows = &self.order[first..self.order.len().min(first.saturating_add(batch_size))];
         let known = (&*self.advantages, &*self.returns, &*self.values.rows);
         self.batch.fill(rows, self.actor.mlp().inputs(), rollout, known);
+        if let Some(sequences) = &mut self.sequences {
+            sequences.select(rows, rollout, &mut self.batch.x);
+        }
         if normalize {
             self.batch.normalize();
         }
@@ -270,7 +299,11 @@ impl Networks {
             }
             vf_coef * value_loss
         };
-        let stats = self.critic.backward(&batch.x, batch.returns.len(), &mut loss)?;
+        let x = match &mut self.sequences {
+            Some(sequences) => sequences.critic_input(&batch.x, &*self.actor),
+            None => &batch.x,
+        };
+        let stats = self.critic.backward(x, batch.returns.len(), &mut loss)?;
         Ok((stats, value_loss))
     }
 

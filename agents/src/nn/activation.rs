@@ -45,19 +45,23 @@ vectorized! {
     }
 }
 
+/// tanh of a number: the ratio of an odd and an even polynomial that Eigen uses, good to a few units in the last place.
+#[inline(always)]
+pub(super) fn tanh_of(x: f32) -> f32 {
+    const ODD: [f32; 7] =
+        [-2.760_768_5e-16, 2.000_188e-13, -8.604_672e-11, 5.122_297e-8, 1.485_722_4e-5, 6.372_619_4e-4, 4.893_524_6e-3];
+    const EVEN: [f32; 4] = [1.198_258_4e-6, 1.185_347_1e-4, 2.268_434_6e-3, 4.893_525e-3];
+    let x = x.clamp(-7.905_311, 7.905_311);
+    let square = x * x;
+    let odd = ODD[1..].iter().fold(ODD[0], |sum, c| sum * square + c);
+    let even = EVEN[1..].iter().fold(EVEN[0], |sum, c| sum * square + c);
+    x * odd / even
+}
+
 vectorized! {
-    /// The ratio of an odd and an even polynomial that Eigen uses, good to a few units in the last place.
     fn tanh(values: &mut [f32]) {
-        const ODD: [f32; 7] = [
-            -2.760_768_5e-16, 2.000_188e-13, -8.604_672e-11, 5.122_297e-8, 1.485_722_4e-5, 6.372_619_4e-4, 4.893_524_6e-3,
-        ];
-        const EVEN: [f32; 4] = [1.198_258_4e-6, 1.185_347_1e-4, 2.268_434_6e-3, 4.893_525e-3];
         for value in values {
-            let x = value.clamp(-7.905_311, 7.905_311);
-            let square = x * x;
-            let odd = ODD[1..].iter().fold(ODD[0], |sum, c| sum * square + c);
-            let even = EVEN[1..].iter().fold(EVEN[0], |sum, c| sum * square + c);
-            *value = x * odd / even;
+            *value = tanh_of(*value);
         }
     }
 }

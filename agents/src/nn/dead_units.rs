@@ -7,12 +7,13 @@ use super::passes::Activations;
 
 impl Mlp {
     /// The share of hidden units, from 0 to 1, that are 0 for all of `batch` input rows `x`, `[batch, inputs]`; nothing
-    /// where units cannot die: without hidden layers, or with another activation than a rectifier.
+    /// where units cannot die: without hidden layers, or with another activation than a rectifier. Nor of a network that
+    /// remembers: what it answers, rows do not say by themselves.
     ///
     /// # Panics
     /// If `params` or `x` is too short.
     pub fn dead_units(&self, params: &[f32], x: &[f32], batch: usize, scratch: &mut Activations) -> Option<f32> {
-        if self.activation() != Activation::Relu || batch == 0 {
+        if self.activation() != Activation::Relu || self.memory_len() > 0 || batch == 0 {
             return None;
         }
         self.forward(params, x, batch, scratch);

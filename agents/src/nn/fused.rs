@@ -40,6 +40,8 @@ pub struct Fused {
     norms: Vec<f32>,
     inference: Activations,
     input_gradient: Vec<f32>,
+    /// What is remembered after each row of the last pass.
+    memories: Vec<f32>,
     training: Arc<Mutex<Activations>>,
 }
 
@@ -64,6 +66,7 @@ impl Fused {
             norms: Vec::new(),
             inference: Activations::default(),
             input_gradient: Vec::new(),
+            memories: Vec::new(),
             training: Arc::default(),
             mlp: Arc::new(mlp),
             device,
@@ -96,6 +99,8 @@ impl Fused {
             noise => Arc::new(noise.with(&self.host).to_vec()),
         };
         let outputs = self.mlp.forward(&host, x, batch, &mut scratch).to_vec();
+        self.memories.clear();
+        self.memories.extend_from_slice(&self.mlp.memories(&scratch)[..batch * self.mlp.memory_len()]);
         let stride = outputs.len() / batch.max(1);
         let outputs = self.device.tensor_from_vec(outputs, (batch, stride));
         let (y, parameters) = (outputs.clone(), self.parameters.clone());
@@ -118,7 +123,10 @@ impl Network for Fused {
     fn forward(&mut self, net: Net, x: &[f32], batch: usize) -> Result<&[f32], DeviceError> {
         let mlp = self.mlp.clone();
         let (parameters, scratch) = self.of(net);
-        Ok(mlp.forward(parameters, x, batch, scratch))
+        let len = mlp.forward(parameters, x, batch, scratch).len();
+        self.memories.clear();
+        self.memories.extend_from_slice(&mlp.memories(&self.inference)[..batch * mlp.memory_len()]);
+        Ok(&mlp.last_outputs(&self.inference)[..len])
     }
 
     fn backward(&mut self, x: &[f32], batch: usize, loss: Loss<'_>) -> Result<StepStats, DeviceError> {
@@ -156,6 +164,10 @@ impl Network for Fused {
         self.parameters.copy_into(Arc::make_mut(&mut self.host).as_mut_slice());
         self.noise[0].parameters_changed();
         Ok(())
+    }
+
+    fn memories(&self) -> &[f32] {
+        &self.memories
     }
 
     fn input_gradient(

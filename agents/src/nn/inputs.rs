@@ -108,12 +108,9 @@ impl Inputs {
         let (mut planes, mut depth) = if channels_first { (channels, 1) } else { (1, channels) };
         for (number, &[outputs, kernel, stride]) in cnn.convolutions().iter().enumerate() {
             let conv = Conv2d { planes, depth, height, width, outputs, kernel, stride, padding: 0 };
-            let linear = Linear {
-                name: format!("features_extractor.cnn.{}", 2 * number),
-                inputs: 0..conv.patch_len(),
-                outputs: 0..outputs,
-                rows: Some(conv.weight_rows().collect()),
-            };
+            let name = format!("features_extractor.cnn.{}", 2 * number);
+            let rows = Some(conv.weight_rows().collect());
+            let linear = Linear { rows, ..Linear::new(name, 0..conv.patch_len(), 0..outputs) };
             let (inputs, weight) = layers.last().map_or((self.width, 0), |below| (below.outputs, below.end()));
             layers.push(Layer {
                 inputs,
@@ -137,12 +134,8 @@ impl Inputs {
         let channels = layers.last().map_or(0, |layer| layer.used);
         let rows: Arc<[usize]> =
             (0..channels).flat_map(|c| (0..height * width).map(move |at| at * depth + c)).collect();
-        let linear = Linear {
-            name: "features_extractor.linear.0".into(),
-            inputs: 0..rows.len(),
-            outputs: 0..cnn.features_dim(),
-            rows: Some(rows),
-        };
+        let linear = Linear::new("features_extractor.linear.0".into(), 0..rows.len(), 0..cnn.features_dim());
+        let linear = Linear { rows: Some(rows), ..linear };
         add_layer(&mut layers, self.width, vec![linear]);
         if let Some(last) = layers.last_mut() {
             last.beside = self.width - self.beside..self.width;

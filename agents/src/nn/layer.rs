@@ -75,6 +75,8 @@ fn bands(columns: usize, blocks: &[[Range<usize>; 2]]) -> Vec<Band> {
 pub(super) struct Linear {
     /// PyTorch's name of the module.
     pub(super) name: String,
+    /// What follows "weight" and "bias" in the names of its parameters, where a module has several of them.
+    pub(super) part: String,
     /// Rows of W.
     pub(super) inputs: Range<usize>,
     /// Columns of W.
@@ -87,8 +89,8 @@ pub(super) struct Linear {
 #[derive(Clone, Debug, PartialEq)]
 pub struct NamedTensor {
     /// `0.weight`, `0.bias`, `2.weight`, ...: the names of `torch.nn.Sequential(Linear, ReLU, Linear, ...)`. What sees a
-    /// picture before them is called as in Stable-Baselines3: `features_extractor.cnn.0.weight`, ... Of a dueling network `network.0.weight`, ..., `value_head.0.weight`, ..., `advantage_head.0.weight`, ... A vector
-    /// that hangs on no input, such as `log_std`, has its own name.
+    /// picture before them is called as in Stable-Baselines3: `features_extractor.cnn.0.weight`, ... Of a dueling network `network.0.weight`, ..., `value_head.0.weight`, ..., `advantage_head.0.weight`, ... Of what
+    /// remembers `lstm.weight_ih_l0`, ... as of `torch.nn.LSTM`. A vector that hangs on no input, such as `log_std`, has its own name.
     pub name: String,
     /// `[outputs, inputs]` or `[outputs]`; of a convolution `[outputs, inputs, height, width]`.
     pub shape: Vec<usize>,
@@ -233,7 +235,12 @@ impl Layer {
 impl Linear {
     /// One whose inputs are in order.
     pub(super) fn new(name: String, inputs: Range<usize>, outputs: Range<usize>) -> Self {
-        Self { name, inputs, outputs, rows: None }
+        Self { name, part: String::new(), inputs, outputs, rows: None }
+    }
+
+    /// One of several of a module.
+    pub(super) fn part(name: &str, part: String, inputs: Range<usize>, outputs: Range<usize>) -> Self {
+        Self { part, ..Self::new(name.into(), inputs, outputs) }
     }
 
     /// The rows of W, in the order of PyTorch's inputs.
@@ -253,6 +260,6 @@ impl Linear {
         if self.inputs.is_empty() {
             return vec![self.name.clone()];
         }
-        ["weight", "bias"].map(|part| format!("{}.{part}", self.name)).into()
+        ["weight", "bias"].map(|what| format!("{}.{what}{}", self.name, self.part)).into()
     }
 }

@@ -12,6 +12,9 @@ use super::dueling::{self, Dueling};
 use super::implicit::Implicit;
 use super::inputs::Inputs;
 use super::layer::{Layer, Linear, NamedTensor, TensorMismatch, add_layer, normalized, sequential};
+use super::lstm::Lstm;
+use super::matmul::pad;
+use super::passes::Activations;
 use super::simd::Isa;
 
 /// The shape of a network and where each layer's parameters lie in the flat buffer.
@@ -21,6 +24,9 @@ pub struct Mlp {
     layers: Vec<Layer>,
     dueling: Option<Dueling>,
     implicit: Option<Implicit>,
+    lstm: Option<Lstm>,
+    /// Whether nothing follows the first hidden layer.
+    projects: bool,
     /// σ₀ of a network with noise.
     noisy_std_init: Option<f64>,
     hidden: Vec<usize>,
@@ -41,6 +47,8 @@ impl Mlp {
             layers,
             dueling: None,
             implicit: None,
+            lstm: None,
+            projects: false,
             noisy_std_init: None,
             hidden,
             outputs,
@@ -107,6 +115,35 @@ impl Mlp {
         Self { layers, outputs: 2 * dimensions, ..Self::new(inputs, hidden, dimensions, activation) }
     }
 
+    /// The same with `layers` of `hidden_size` units that remember what they have read ([`lstm`](super::lstm)) before the hidden
+    /// layers. What rows are a sequence and what is remembered at its beginning lies behind the input rows: for each sequence
+    /// how many rows it has, and then [`memory_len`](Self::memory_len) numbers. Without, each row begins with nothing
+    /// remembered.
+    pub fn remembering(self, hidden_size: usize, layers: usize) -> Self {
+        let at = self.layers.len() - 1 - self.hidden.len();
+        let mut layers_before = self.layers;
+        let behind = layers_before.split_off(at);
+        let reads = layers_before.last().map_or([self.reads.width(); 2], |last| [last.outputs, last.used]);
+        let begin = layers_before.last().map_or(0, Layer::end);
+        let mut own = Vec::new();
+        for (l, mut layer) in behind.into_iter().enumerate() {
+            let linears = layer.linears.iter_mut().filter(|linear| l == 0 && !linear.inputs.is_empty());
+            linears.for_each(|linear| linear.inputs = 0..hidden_size);
+            add_layer(&mut own, pad(hidden_size), layer.linears);
+        }
+        for layer in &mut own {
+            (layer.weight, layer.bias) = (layer.weight + begin, layer.bias + begin);
+        }
+        let begin = own.last().map_or(begin, Layer::end);
+        layers_before.extend(own);
+        Self { layers: layers_before, lstm: Some(Lstm::new([hidden_size, layers], reads, at, begin)), ..self }
+    }
+
+    /// The same with nothing behind the first hidden layer: it only brings what is read to another number of numbers.
+    pub fn projecting(self) -> Self {
+        Self { projects: true, ..self }
+    }
+
     /// The same with noise of so great a σ₀ in its last two layers (Fortunato et al. 2018), which only training knows of:
     /// see [`Network::set_noise`](super::Network::set_noise).
     pub fn noisy(self, std_init: f64) -> Self {
@@ -155,7 +192,7 @@ impl Mlp {
 
     /// Length of the flat buffer, padding included.
     pub fn flat_len(&self) -> usize {
-        self.implicit.as_ref().map_or(self.last(), |implicit| &implicit.embedding).end()
+        self.all_layers().last().map_or(0, Layer::end)
     }
 
     /// Parameters as people count them.
@@ -225,9 +262,31 @@ impl Mlp {
         self.all_layers().flat_map(|layer| layer.linears.iter().map(move |linear| (layer, linear)))
     }
 
-    /// All layers, and after them what takes fractions in.
+    /// All layers, and after them what takes fractions in or remembers.
     pub(super) fn all_layers(&self) -> impl Iterator<Item = &Layer> {
-        self.layers.iter().chain(self.implicit.as_ref().map(|implicit| &implicit.embedding))
+        let lstm = self.lstm.iter().flat_map(|lstm| lstm.layers.iter().flatten());
+        self.layers.iter().chain(self.implicit.as_ref().map(|implicit| &implicit.embedding)).chain(lstm)
+    }
+
+    /// What remembers, if anything does.
+    pub(super) fn lstm(&self) -> Option<&Lstm> {
+        self.lstm.as_ref()
+    }
+
+    /// Units of each layer that remembers, and how many such layers there are; 0 and 0 if nothing does.
+    pub fn lstm_shape(&self) -> [usize; 2] {
+        self.lstm.as_ref().map_or([0; 2], |lstm| [lstm.hidden_size, lstm.layers.len()])
+    }
+
+    /// Numbers that are remembered from one row of a sequence to the next: h and c of each layer; 0 if nothing is.
+    pub fn memory_len(&self) -> usize {
+        self.lstm.as_ref().map_or(0, Lstm::memory_len)
+    }
+
+    /// What is remembered after each row of the last [`forward`](Self::forward) with this `scratch`,
+    /// [`memory_len`](Self::memory_len) numbers each, and rows of larger batches before it.
+    pub fn memories<'a>(&self, scratch: &'a Activations) -> &'a [f32] {
+        scratch.unrolled.memories()
     }
 
     /// Where fractions are taken in, if they are.
@@ -255,6 +314,11 @@ impl Mlp {
         self.dueling.is_some()
     }
 
+    /// The number of the first hidden layer, where that only projects.
+    pub(super) fn projection(&self) -> Option<usize> {
+        self.projects.then(|| self.layers.len() - 1 - self.hidden.len())
+    }
+
     /// Whether hidden layers are normalized.
     pub fn is_normalized(&self) -> bool {
         self.layers.iter().any(|layer| layer.norm)
@@ -265,6 +329,7 @@ impl Mlp {
         let hidden = self.layers.len() - 1 - self.hidden.len();
         match l {
             _ if l + 1 == self.layers.len() => None,
+            _ if l == hidden && self.projects => None,
             _ if l < hidden => Some(Activation::Relu),
             _ => Some(self.activation),
         }

@@ -9,6 +9,7 @@
 //! | `init`, `orthogonal` | what it begins as |
 //! | `layer`, `dueling`, `layer_norm` | where its parameters lie and what they are called; value and advantages learnt apart; normalized layers |
 //! | `implicit` | quantiles of any fraction of returns |
+//! | `lstm` | what a network remembers of sequences of rows |
 //! | `noisy` | noise in its parameters, as deep as is learnt |
 //! | `network` | what training a network means: forward, backward, step, target |
 //! | `optimizer`, `scalar_adam` | how parameters, and single numbers, follow a gradient |
@@ -33,6 +34,7 @@ mod inputs;
 mod layer;
 mod layer_norm;
 mod linear;
+mod lstm;
 mod matmul;
 mod mlp;
 mod network;
@@ -148,23 +150,30 @@ mod tests {
             |i, h, o, a| Mlp::gaussian(i, h, o, a),
             |i, h, o, a| Mlp::layer_norm(i, h, o, a),
             |i, h, o, a| Mlp::implicit(i, h, o, [9, 5], a, true),
+            |i, h, o, a| Mlp::new(i, h, o, a).remembering(11, 2),
         ];
         let vectors = kinds.map(|kind| (kind, Inputs::from(4)));
-        let pictures = [(kinds[1], small), (kinds[4], small.beside(3)), (kinds[5], small)];
+        let pictures = [(kinds[1], small), (kinds[4], small.beside(3)), (kinds[5], small), (kinds[6], small)];
         let nature = (kinds[3], Inputs::picture(Cnn::Nature, picture(36, true)));
         let kinds = vectors.into_iter().chain(pictures).chain([nature]);
         let methods = [(Activation::Relu, Method::Adam), (Activation::Tanh, Method::RmsProp { alpha: 0.99 })];
         for ((kind, inputs), (activation, method)) in kinds.flat_map(|kind| methods.map(|method| (kind, method))) {
             let mlp = kind(inputs, &[48, 20], 3, activation);
-            let (width, steps) = (mlp.inputs(), if inputs.cnn() == Some(Cnn::Nature) { 4 } else { 50 });
+            // Through memories small differences grow from step to step.
+            let few = inputs.cnn() == Some(Cnn::Nature) || mlp.memory_len() > 0;
+            let (width, steps) = (mlp.inputs(), if few { 4 } else { 50 });
             let mut rng = Generator::new(5);
             let state = TrainingState::new(mlp.init(&mut rng));
             let mut fused = Fused::new(mlp.clone(), &state).expect("a state of this size");
             let mut stock = Stock::new(mlp.clone(), Cpu::default(), &state).expect("a state of this size");
             let optimizer = Optimizer { method, learning_rate: 1e-3, eps: 1e-5, max_grad_norm: 0.5 };
             let (batch, stride) = (32, mlp.output_stride());
-            for _ in 0..steps {
-                let x: Vec<f32> = (0..batch * width).map(|_| rng.uniform(-1.0, 1.0) as f32).collect();
+            for number in 0..steps {
+                let mut x: Vec<f32> = (0..batch * width).map(|_| rng.uniform(-1.0, 1.0) as f32).collect();
+                for length in [5, 1, 17, 9].into_iter().filter(|_| mlp.memory_len() > 0) {
+                    x.push(length as f32);
+                    x.extend((0..mlp.memory_len()).map(|_| rng.uniform(-1.0, 1.0) as f32));
+                }
                 let goals: Vec<f32> = (0..batch).map(|_| rng.uniform(-2.0, 2.0) as f32).collect();
                 let mut loss = |y: &[f32], slope: &mut [f32]| {
                     let mut sum = 0.0;
@@ -181,6 +190,15 @@ mod tests {
                 let b = stock.step(&x, batch, &optimizer, &mut loss).expect("the processor works");
                 assert!((a.loss - b.loss).abs() < 1e-4 * b.loss.max(1.0), "{a:?} {b:?}");
                 assert!((a.grad_norm - b.grad_norm).abs() < 1e-3 * b.grad_norm.max(1.0), "{a:?} {b:?}");
+                let memories = [fused.memories(), stock.memories()];
+                assert!(memories.iter().all(|memories| memories.len() == batch * mlp.memory_len()));
+                let differences = memories[0].iter().zip(memories[1]).map(|(a, b)| (a - b).abs());
+                let worst = differences.fold(0.0, f32::max);
+                assert!(worst < 1e-4, "{activation}: memories differ by {worst}");
+                let norms = fused.gradient_norms().iter().zip(stock.gradient_norms());
+                for (name, (a, b)) in mlp.names().iter().zip(norms).filter(|_| number == 0) {
+                    assert!((a - b).abs() < 1e-3 * b.max(1e-3), "{activation}: {name}: {a} for {b}");
+                }
                 for (norms, whole) in [(fused.gradient_norms(), a.grad_norm), (stock.gradient_norms(), b.grad_norm)] {
                     let square: f32 = norms.iter().map(|norm| norm * norm).sum();
                     assert_eq!(norms.len(), mlp.names().len());

@@ -93,6 +93,10 @@ pub trait Network {
         Ok(stats)
     }
 
+    /// What a network that remembers does so after each row of the last forward or backward pass, [`Mlp::memory_len`] numbers
+    /// each; nothing of one that does not.
+    fn memories(&self) -> &[f32];
+
     /// The gradient by the given `columns` of the input rows `x`, a row each, where `slope` is that by the outputs
     /// (`[batch, stride]`). The last forward pass must have been of this `net` on this `x`. The gradient that
     /// [`backward`](Self::backward) left stays.

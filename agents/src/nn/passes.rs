@@ -8,7 +8,8 @@ use super::conv;
 use super::implicit::Samples;
 use super::layer::{Band, Layer};
 use super::layer_norm::{self, Normalized};
-use super::matmul::{Epilogue, Strided, add_column_sums, matmul_columns, pad, products_of_rows, transpose};
+use super::lstm::Unrolled;
+use super::matmul::{Epilogue, Strided, add_column_sums, matmul, matmul_columns, pad, products_of_rows, transpose};
 use super::mlp::Mlp;
 use super::simd::Isa;
 
@@ -48,6 +49,8 @@ pub struct Activations {
     by_input: Vec<f32>,
     /// Of a network of implicit quantiles.
     samples: Samples,
+    /// Of a network that remembers.
+    pub(super) unrolled: Unrolled,
 }
 
 impl Mlp {
@@ -69,6 +72,10 @@ impl Mlp {
             if let (Some(implicit), Some(fractions)) = (implicit.filter(|implicit| implicit.at == l), &fractions) {
                 implicit.merge(isa, params, input, fractions, &mut scratch.samples);
                 input = &scratch.samples.merged;
+            }
+            if let Some(lstm) = self.lstm().filter(|lstm| lstm.at == l) {
+                lstm.forward(isa, params, input, batch, &x[batch * self.inputs()..], &mut scratch.unrolled);
+                input = &scratch.unrolled.output;
             }
             let own = rows * (layer.outputs - pad(layer.beside.len()));
             let (row, alone) = (&mut rest[0], !layer.beside.is_empty());
@@ -188,6 +195,12 @@ impl Mlp {
     ) {
         let (isa, layers, picture) = (self.isa(), self.layers().0, self.reads().picture_len());
         to.clear();
+        if let Some(lstm) = self.lstm().filter(|_| picture == 0) {
+            self.propagate(params, batch, scratch, output_gradient, 0, &mut |_| {});
+            to.resize(batch * columns.len(), 0.0);
+            lstm.backward_to_columns(isa, params, &mut scratch.unrolled, columns, to);
+            return;
+        }
         if picture == 0 {
             self.propagate(params, batch, scratch, output_gradient, 0, &mut |Passed { layer, number, dy, .. }| {
                 if number == 0 {
@@ -242,7 +255,8 @@ impl Mlp {
         let ((layers, dueling), isa) = (self.layers(), self.isa());
         let (last, implicit) = (layers.len() - 1, self.takes_fractions());
         let (stride, last_rows) = (layers[last].outputs, scratch.rows(self, last, batch));
-        let Activations { outputs, gradients, normalized, convs, transposed, by_beside, samples, .. } = scratch;
+        let Activations { outputs, gradients, normalized, convs, transposed, by_beside, samples, unrolled, .. } =
+            scratch;
         let mut by_outputs = Vec::new();
         let mut output_gradient = output_gradient;
         if let Some(implicit) = implicit {
@@ -261,17 +275,33 @@ impl Mlp {
             let rows = if implicit.is_some_and(|implicit| implicit.at <= l) { batch * samples.each } else { batch };
             let own = rows * (layer.outputs - pad(layer.beside.len()));
             let dy = if given { &output_gradient[..own] } else { &above[0][..own] };
-            let (conv, reads) = (&mut convs[l], entry.map(|_| &*samples.merged));
+            let lstm = self.lstm().filter(|lstm| lstm.at == l);
+            let reads = entry.map(|_| &*samples.merged).or(lstm.map(|_| &*unrolled.output));
+            let conv = &mut convs[l];
             visit(Passed { layer, number: l, reads, dy, outputs, normalized: &normalized[l], conv });
+            if let Some(lstm) = lstm {
+                unrolled.by_output.resize(rows * k, 0.0);
+                transposed.resize(transposed.len().max(k * n), 0.0);
+                transpose(isa, &params[layer.weight..layer.bias], k, n, transposed);
+                let by_output = &mut unrolled.by_output;
+                matmul(isa, rows, k, layer.used, Strided::rows(dy, n), transposed, by_output, Epilogue::Zero);
+                lstm.backward(isa, params, unrolled, transposed);
+                for (layer, reads, dy) in lstm.passed(unrolled) {
+                    let (reads, normalized) = (Some(reads), &normalized[l]);
+                    visit(Passed { layer, number: l, reads, dy, outputs, normalized, conv });
+                }
+            }
             let Some(below) = below.last_mut().filter(|_| l > lowest) else { continue };
             if entry.is_some() {
                 samples.by_merged.resize(rows * k, 0.0);
             }
             let dx = if entry.is_some() { &mut samples.by_merged } else { &mut *below };
-            let (dx, weights) = (&mut dx[..rows * k], &params[layer.weight..layer.bias]);
-            match &layer.conv {
-                Some(of) => of.backward_to_input(isa, dy, batch, weights, dx, k, conv),
-                None => {
+            let width = lstm.map_or(k, |lstm| lstm.layers[0][0].inputs);
+            let (dx, weights) = (&mut dx[..rows * width], &params[layer.weight..layer.bias]);
+            match (lstm, &layer.conv) {
+                (Some(lstm), _) => lstm.backward_to_reads(isa, params, unrolled, transposed, dx),
+                (None, Some(of)) => of.backward_to_input(isa, dy, batch, weights, dx, k, conv),
+                (None, None) => {
                     transposed.resize(transposed.len().max(k * n), 0.0);
                     transpose(isa, weights, k, n, transposed);
                     for Band { columns, rows: read, .. } in &layer.transposed_bands {

@@ -17,6 +17,8 @@ use super::noisy::Noise;
 use super::optimizer::Optimizer;
 use super::{DeviceError, NnError};
 
+mod remembered;
+
 type Flat<D> = Tensor<(usize,), f32, D>;
 type Matrix<D, T = NoneTape> = Tensor<(usize, usize), f32, D, T>;
 
@@ -46,6 +48,8 @@ pub struct Stock<D: Device<f32>> {
     /// Parameters and outputs on the host, as the last step or forward pass left them.
     host: Vec<f32>,
     outputs: Vec<f32>,
+    /// What is remembered after each row of the last pass.
+    memories: Vec<f32>,
     /// Whether the next step leaves its gradient's norms, and those that were left last.
     measures: bool,
     norms: Vec<f32>,
@@ -79,6 +83,7 @@ impl<D: Device<f32>> Stock<D> {
             input_gradient: Vec::new(),
             host: Vec::new(),
             outputs: Vec::new(),
+            memories: Vec::new(),
             measures: false,
             norms: Vec::new(),
             device,
@@ -111,8 +116,9 @@ impl<D: Device<f32>> Stock<D> {
         parameters: &Flat<D>,
         net: Net,
         x: Matrix<D>,
-        fractions: &[f32],
+        behind: &[f32],
         tape: T,
+        memories: &mut Vec<f32>,
     ) -> Result<Matrix<D, T>, D::Err> {
         let (mut batch, input) = (x.shape().0, x.clone());
         let mut x = x.put_tape(tape);
@@ -121,8 +127,11 @@ impl<D: Device<f32>> Stock<D> {
         for (l, layer) in layers.iter().enumerate() {
             let (i, o) = ((layer.bias - layer.weight) / layer.columns, layer.columns);
             if let Some(implicit) = self.mlp.takes_fractions().filter(|implicit| implicit.at == l) {
-                x = self.merged(implicit, parameters, net, x, fractions)?;
-                batch = fractions.len();
+                x = self.merged(implicit, parameters, net, x, behind)?;
+                batch = behind.len();
+            }
+            if let Some(lstm) = self.mlp.lstm().filter(|lstm| lstm.at == l) {
+                x = self.remembered(lstm, parameters, net, x, behind, memories)?;
             }
             let weight = self.part::<T>(parameters, net, layer.weight..layer.bias)?;
             let mut weight = weight.try_reshape_like(&(i, o))?;
@@ -228,10 +237,11 @@ impl<D: Device<f32>> Stock<D> {
         outputs.try_reshape_like(&(batch, width))?.try_mul(mask)
     }
 
-    /// The fractions that lie behind `batch` rows, or those that are meant.
-    fn fractions(&self, x: &[f32], batch: usize) -> Vec<f32> {
+    /// What lies behind `batch` rows, or the fractions that are meant where there are none.
+    fn behind(&self, x: &[f32], batch: usize) -> Vec<f32> {
+        let behind = &x[batch * self.mlp.inputs()..];
         let implicit = self.mlp.takes_fractions();
-        implicit.map_or_else(Vec::new, |of| of.fractions_behind(x, batch, self.mlp.inputs()).into_owned())
+        implicit.map_or(behind.into(), |of| of.fractions_behind(x, batch, self.mlp.inputs()).into_owned())
     }
 
     fn input(&self, x: &[f32], batch: usize) -> Result<Matrix<D>, DeviceError> {
@@ -263,16 +273,19 @@ impl<D: Device<f32>> Network for Stock<D> {
             Net::Online => &self.online,
             Net::Target => &self.target,
         };
-        let (input, fractions) = (self.input(x, batch)?, self.fractions(x, batch));
-        let outputs = self.layers(parameters, net, input, &fractions, NoneTape).map_err(DeviceError::new)?;
-        self.outputs = outputs.as_vec();
+        let (input, behind, mut memories) = (self.input(x, batch)?, self.behind(x, batch), Vec::new());
+        let outputs = self.layers(parameters, net, input, &behind, NoneTape, &mut memories);
+        self.outputs = outputs.map_err(DeviceError::new)?.as_vec();
+        self.memories = memories;
         Ok(&self.outputs)
     }
 
     fn backward(&mut self, x: &[f32], batch: usize, loss: Loss<'_>) -> Result<StepStats, DeviceError> {
         let (parameters, tape) = self.online.clone().traced(leaf_gradients(&self.online)?).split_tape();
-        let (input, fractions) = (self.input(x, batch)?, self.fractions(x, batch));
-        let outputs = self.layers(&parameters, Net::Online, input, &fractions, tape).map_err(DeviceError::new)?;
+        let (input, behind, mut memories) = (self.input(x, batch)?, self.behind(x, batch), Vec::new());
+        let outputs = self.layers(&parameters, Net::Online, input, &behind, tape, &mut memories);
+        let outputs = outputs.map_err(DeviceError::new)?;
+        self.memories = memories;
         let mut slope = vec![0.0; outputs.shape().num_elements()];
         let value = loss(&outputs.as_vec(), &mut slope);
         let slope = self.device.try_tensor_from_vec(slope, *outputs.shape()).map_err(DeviceError::new)?;
@@ -307,6 +320,10 @@ impl<D: Device<f32>> Network for Stock<D> {
         Ok(())
     }
 
+    fn memories(&self) -> &[f32] {
+        &self.memories
+    }
+
     fn input_gradient(
         &mut self,
         net: Net,
@@ -321,8 +338,9 @@ impl<D: Device<f32>> Network for Stock<D> {
         };
         let (input, tape) = self.input(x, batch)?.leaky_traced().split_tape();
         let mut gradients = {
-            let fractions = self.fractions(x, batch);
-            let outputs = self.layers(parameters, net, input.clone(), &fractions, tape).map_err(DeviceError::new)?;
+            let behind = self.behind(x, batch);
+            let outputs = self.layers(parameters, net, input.clone(), &behind, tape, &mut Vec::new());
+            let outputs = outputs.map_err(DeviceError::new)?;
             let slope = slope[..outputs.shape().num_elements()].to_vec();
             let slope = self.device.try_tensor_from_vec(slope, *outputs.shape()).map_err(DeviceError::new)?;
             let surrogate = outputs.try_mul(slope).and_then(|product| product.try_sum::<Rank0, _>());

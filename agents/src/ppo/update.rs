@@ -3,7 +3,9 @@
 use cartwheel_envs::Generator;
 
 use super::PpoConfig;
-use crate::actor_critic::{ActorCritic, Beginning, Choice, Coefficients, Gradient, Metrics, Networks, Rule};
+use crate::actor_critic::{
+    ActorCritic, Beginning, Choice, Coefficients, CriticReads, Gradient, Metrics, Networks, Rule,
+};
 use crate::learner::{Progress, RolloutBatch};
 use crate::nn::{DeviceError, Method, Optimizer};
 
@@ -76,6 +78,7 @@ impl Rule for PpoConfig {
             activation_fn: self.activation_fn,
             ortho_init: self.ortho_init,
             log_std_init: self.log_std_init as f32,
+            critic_reads: CriticReads::Observations,
         }
     }
 

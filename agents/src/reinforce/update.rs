@@ -3,7 +3,7 @@
 use cartwheel_envs::Generator;
 
 use super::ReinforceConfig;
-use crate::actor_critic::{ActorCritic, Beginning, Metrics, Networks, Rule, clip};
+use crate::actor_critic::{ActorCritic, Beginning, CriticReads, Metrics, Networks, Rule, clip};
 use crate::learner::{Progress, RolloutBatch};
 use crate::nn::{DeviceError, Method, Optimizer};
 
@@ -17,6 +17,7 @@ impl Rule for ReinforceConfig {
             activation_fn: self.activation_fn,
             ortho_init: self.ortho_init,
             log_std_init: self.log_std_init as f32,
+            critic_reads: CriticReads::Observations,
         }
     }
 

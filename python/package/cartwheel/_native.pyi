@@ -48,7 +48,7 @@ class Policy:
         state: Any = None,
         episode_start: Any = None,
         deterministic: bool = True,
-    ) -> tuple[npt.NDArray[np.int64], None]:
+    ) -> tuple[npt.NDArray[np.int64], tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]] | None]:
         """Chooses the action for an observation, or for each of a batch, as Stable-Baselines3's ``predict``."""
 
     def q_values(self, observation: Any) -> npt.NDArray[np.float32]:

@@ -12,6 +12,7 @@ use cartwheel_agents::dqn::{ApexConfig, DqnConfig, IqnConfig, QrDqnConfig, Rainb
 use cartwheel_agents::impala::ImpalaConfig;
 use cartwheel_agents::ppo::PpoConfig;
 use cartwheel_agents::pqn::PqnConfig;
+use cartwheel_agents::recurrent_ppo::RecurrentPpoConfig;
 use cartwheel_agents::reinforce::ReinforceConfig;
 use cartwheel_agents::sac::SacConfig;
 use cartwheel_agents::td3::{DdpgConfig, Td3Config};
@@ -130,6 +131,8 @@ algorithms! {
     Apex = "apex", in apex: ApexConfig;
     /// Proximal policy optimization.
     Ppo = "ppo", in ppo: PpoConfig;
+    /// PPO with a policy that remembers what it has seen (LSTM).
+    RecurrentPpo = "recurrent-ppo", in recurrent_ppo: RecurrentPpoConfig;
     /// Advantage actor-critic.
     A2c = "a2c", in a2c: A2cConfig;
     /// Actor-critic with V-trace, which corrects for how far free-running actors are behind.

@@ -34,6 +34,7 @@ pub(super) const SHIPPED: &[(Algo, &str, &str)] = &[
     (Algo::Qrdqn, "MountainCar-v0", include_str!("../../configs/qrdqn/MountainCar-v0.toml")),
     (Algo::Rainbow, "CartPole-v1", include_str!("../../configs/rainbow/CartPole-v1.toml")),
     (Algo::Rainbow, "MinAtar/Breakout-v1", include_str!("../../configs/rainbow/MinAtar-Breakout-v1.toml")),
+    (Algo::RecurrentPpo, "MaskedCartPole-v1", include_str!("../../configs/recurrent-ppo/MaskedCartPole-v1.toml")),
     (Algo::Reinforce, "CartPole-v1", include_str!("../../configs/reinforce/CartPole-v1.toml")),
     (Algo::Sac, "Pendulum-v1", include_str!("../../configs/sac/Pendulum-v1.toml")),
     (Algo::Td3, "MountainCarContinuous-v0", include_str!("../../configs/td3/MountainCarContinuous-v0.toml")),

@@ -193,6 +193,10 @@ pub(crate) fn fill(batch: &mut RolloutBatch, rollouts: &[Rollout], features: &Fe
     let envs = rollouts.iter().map(|rollout| rollout.envs).sum::<usize>();
     let (n, width) = (steps * envs, features.width());
     (batch.steps, batch.envs) = (steps, envs);
+    batch.first_env = rollouts.first().map_or(0, |rollout| rollout.first_env);
+    let memory = rollouts.first().map_or(0, |rollout| rollout.memories.len() / rollout.rewards.len().max(1));
+    batch.memories.resize(n * memory, 0.0);
+    batch.episode_starts.resize(n, false);
     batch.observations.resize(n * width, 0.0);
     batch.actions.resize(n);
     batch.log_probs.resize(n, 0.0);
@@ -211,6 +215,9 @@ pub(crate) fn fill(batch: &mut RolloutBatch, rollouts: &[Rollout], features: &Fe
             features.encode(rollout.observations.row(from), &mut batch.observations[to * width..(to + 1) * width]);
             features.write_mask(rollout.observations.row(from), &mut batch.masks[to * flags..(to + 1) * flags]);
             batch.actions.set(to, rollout.actions.get(from));
+            let memories = &rollout.memories[from * memory..(from + 1) * memory];
+            batch.memories[to * memory..(to + 1) * memory].copy_from_slice(memories);
+            batch.episode_starts[to] = rollout.episode_starts[from];
             batch.log_probs[to] = rollout.log_probs[from];
             batch.rewards[to] = rollout.rewards[from];
             batch.terminated[to] = rollout.terminated[from];
@@ -261,6 +268,7 @@ mod tests {
         let rollout = |first: usize, envs: usize| {
             let mut rollout = Rollout::new(&space, &ActionRows::default(), first, envs, 2);
             rollout.steps = 2;
+            rollout.memories = vec![0.0; 2 * 2 * envs];
             for t in 0..3 {
                 for e in 0..envs {
                     rollout.observations.set(t * envs + e, Row::F32(&[value(first + e, t)]));
@@ -270,6 +278,8 @@ mod tests {
                     let at = t * envs + e;
                     rollout.actions.set(at, Action::Discrete((first + e) as i32));
                     (rollout.rewards[at], rollout.log_probs[at]) = (value(first + e, t), -value(first + e, t));
+                    rollout.memories[2 * at..2 * at + 2].fill(1000.0 + value(first + e, t));
+                    rollout.episode_starts[at] = t > 0 && ends(first + e, t - 1);
                     rollout.terminated[at] = ends(first + e, t);
                     if ends(first + e, t) {
                         rollout.final_observations.set(rollout.finals, Row::F32(&[100.0 + value(first + e, t)]));
@@ -288,5 +298,7 @@ mod tests {
         assert_eq!(apart.last_observations, [2.0, 12.0, 22.0]);
         assert_eq!(apart.final_observations, [110.0, 120.0, 121.0]);
         assert_eq!(apart.terminated, [false, true, true, false, false, true]);
+        assert_eq!(apart.episode_starts, [false, false, false, false, true, true]);
+        assert_eq!(apart.memories[2..8], [1010.0, 1010.0, 1020.0, 1020.0, 1001.0, 1001.0]);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::source::fixture;
-use cartwheel_envs::{Actions, Dtype, Rows, VectorStep, list};
+use cartwheel_envs::{Actions, Dtype, Row, Rows, VectorStep, list};
 use cartwheel_trainer::watch::{ChosenBy, Judgement, Observation};
 
 fn never() -> bool {
@@ -185,6 +185,41 @@ fn an_actor_critic_is_judged_by_its_critic() {
         assert!((here.td_error.unwrap() - error).abs() < 1e-5, "step {t}");
     }
     assert_ne!(moments[0].value, moments[1].value);
+}
+
+/// What it judges hangs on what it has seen of the episode, each state once, however often an episode is played again and
+/// also where a state is put in another's place.
+#[test]
+fn a_judge_remembers_the_episode() {
+    let mut settings = settings("MaskedCartPole-v1");
+    settings.train.algo = cartwheel_trainer::Algo::RecurrentPpo;
+    settings.recurrent_ppo.lstm_hidden_size = 8;
+    let (algorithm, spaces) = (settings.algorithm(), crate::spaces::Spaces::of(&settings).unwrap());
+    let acting = cartwheel_agents::Acting::new(algorithm, &spaces.observation, &spaces.action).unwrap();
+    let parameters = acting.mlp.init(&mut Generator::new(3));
+    let policy = cartwheel_agents::Policy::new(&spaces.observation, &spaces.action, acting, parameters);
+    let recorded = random_episodes(&settings, 100).unwrap();
+    let mut stage = Stage::new(&settings, Some(policy.clone())).unwrap();
+    for round in 0..2 {
+        let (moments, note) = reenact(&mut stage, &recorded[0].record, usize::MAX, &never).unwrap();
+        assert_eq!(note, None);
+        let mut own = policy.clone();
+        for (step, moment) in moments.iter().enumerate() {
+            let Observation::F32(numbers) = &moment.observation else { panic!("numbers") };
+            assert_eq!(moment.judgement, own.judge(Row::F32(numbers)), "round {round}, step {step}");
+            own.remember();
+            let forgetful = policy.clone().judge(Row::F32(numbers));
+            assert_eq!(moment.judgement == forgetful, step == 0, "round {round}, step {step}");
+        }
+    }
+    let mut moments = vec![stage.reset(Generator::from_state(recorded[0].record.generator)).unwrap()];
+    for action in actions(&recorded[0].record.actions).take(3) {
+        stage.play(&action, &mut moments).unwrap();
+    }
+    let (before, values) = (moments[3].clone(), stage.state_variables());
+    let same: Vec<f64> = values.iter().map(|variable| variable.value).collect();
+    stage.set(&same, &mut moments).unwrap();
+    assert_eq!(moments[3].judgement, before.judgement, "it has seen this state once");
 }
 
 #[test]

@@ -83,6 +83,9 @@ impl Stage {
         self.env.reset(&mut self.generator, self.observation.row_mut(0))?;
         // What wrappers have counted before does not belong to this episode.
         let _ = self.env.raw_reward();
+        if let Some(judge) = &mut self.judge {
+            judge.reset();
+        }
         Ok(self.moment(0.0, 0.0))
     }
 
@@ -97,6 +100,9 @@ impl Stage {
             return Err(EnvError::invalid_action(action, &self.action_space));
         }
         let step = self.env.step(action, &mut self.generator, self.observation.row_mut(0))?;
+        if let Some(judge) = &mut self.judge {
+            judge.remember();
+        }
         let reward = self.env.raw_reward().unwrap_or(step.reward) as f32;
         let learnt = (f64::from(step.reward as f32) * self.reward_scale) as f32;
         Ok(Stepped { reward, learnt, terminated: step.terminated, truncated: step.truncated })
