@@ -277,6 +277,10 @@ impl InStep<'_> {
             None => Err(EnvFault::lost_actor()),
         };
         self.rollouts = rollouts;
+        if !self.workers.is_empty() {
+            // Its own is done.
+            self.first.seat().doing(Activity::Waiting);
+        }
         for worker in &self.workers {
             match receive(&worker.answers).unwrap_or_else(|_| Err(EnvFault::lost_actor())) {
                 Ok(rollout) => self.rollouts.push(rollout),
@@ -350,6 +354,7 @@ impl Free<'_> {
 mod tests {
     use super::*;
     use crate::actor::ActorSpec;
+    use crate::watch::Watch;
     use cartwheel_agents::{Acting, EpsilonSchedule, dqn::DqnConfig};
     use cartwheel_envs::{Kwargs, make_vec};
 
@@ -394,6 +399,24 @@ mod tests {
             assert!(worst <= bound as u64, "bound {bound}: {worst}");
             assert!(taken.iter().all(|&n| n > 50), "everybody is heard: {taken:?}");
         }
+    }
+
+    /// Until here it was said to step environments meanwhile.
+    #[test]
+    fn who_has_collected_waits_for_the_others() {
+        let watch = Watch::default();
+        let (mut first, mut second) = (actor(0, 0), actor(1, 300));
+        let seat = watch.seat(0, 1, false);
+        first.take(seat.clone());
+        second.take(watch.seat(1, 1, true));
+        // What actors do is told while somebody watches.
+        seat.ask(1);
+        std::thread::scope(|scope| {
+            let mut collector = Collector::sync(scope, vec![first, second], 4);
+            collector.collect(&version(0), 0).unwrap();
+            assert_eq!(seat.activity(), Activity::Waiting as u8);
+            collector.finish();
+        });
     }
 
     #[test]

@@ -246,6 +246,12 @@ impl Seat {
         self.slot.pulse.doing(activity);
     }
 
+    /// What it does by what was told.
+    #[cfg(test)]
+    pub(crate) fn activity(&self) -> u8 {
+        self.slot.pulse.activity()
+    }
+
     /// The actor has done so many vector steps: told after each rollout, and before each step that somebody may watch.
     pub(crate) fn has_done(&self, steps: u64) {
         self.slot.pulse.stepped(steps);
