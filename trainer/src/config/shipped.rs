@@ -4,6 +4,7 @@ use crate::Algo;
 
 /// They, by algorithm and environment.
 pub(super) const SHIPPED: &[(Algo, &str, &str)] = &[
+    (Algo::A2c, "Acrobot-v1", include_str!("../../configs/a2c/Acrobot-v1.toml")),
     (Algo::A2c, "CartPole-v1", include_str!("../../configs/a2c/CartPole-v1.toml")),
     (Algo::Apex, "CartPole-v1", include_str!("../../configs/apex/CartPole-v1.toml")),
     (Algo::Bc, "CartPole-v1", include_str!("../../configs/bc/CartPole-v1.toml")),
