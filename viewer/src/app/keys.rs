@@ -23,8 +23,11 @@ impl App {
         for &action in Action::ALL.iter().filter(with(true)).chain(Action::ALL.iter().filter(with(false))) {
             let shortcut = action.shortcut();
             let plain = shortcut.modifiers.is_none() && shortcut.logical_key != Key::F1;
-            if !(typing && plain) && ctx.input_mut(|input| input.consume_shortcut(&shortcut)) {
-                self.commands.push(Command::Do(action));
+            if !(typing && plain) {
+                // A slow picture may come after several presses.
+                let presses =
+                    ctx.input_mut(|input| input.count_and_consume_key(shortcut.modifiers, shortcut.logical_key));
+                self.commands.extend(std::iter::repeat_n(Command::Do(action), presses));
             }
         }
     }
@@ -79,4 +82,27 @@ pub(crate) fn env_key(key: Key) -> Option<EnvKey> {
             }
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use eframe::egui::{Modifiers, RawInput};
+
+    use super::*;
+
+    /// Until here a window that was slow took several presses for one.
+    #[test]
+    fn every_press_counts_however_slow_the_pictures_are() {
+        let (orders, _inbox) = crossbeam::channel::unbounded();
+        let mut app = App::new(Vec::new(), orders);
+        let modifiers = Modifiers::NONE;
+        let press = |key| Event::Key { key, physical_key: None, pressed: true, repeat: false, modifiers };
+        let events = [Key::ArrowRight, Key::ArrowRight, Key::ArrowLeft, Key::ArrowRight].map(press).to_vec();
+        let ctx = Context::default();
+        drop(ctx.run_ui(RawInput { events, ..RawInput::default() }, |ui| app.keys(&ui.ctx().clone())));
+        let mut done = app.commands.clone();
+        done.sort_by_key(|command| format!("{command:?}"));
+        let [back, forward] = [Action::StepBack, Action::StepForward].map(Command::Do);
+        assert_eq!(done, [back, forward.clone(), forward.clone(), forward]);
+    }
 }
