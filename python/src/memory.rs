@@ -57,7 +57,8 @@ pub(crate) fn to_python<'py>(
     [layers, rows, units]: [usize; 3],
 ) -> PyResult<Bound<'py, PyAny>> {
     let part = |part: usize| {
-        let at = |(layer, row, unit)| memories[((row * layers + layer) * 2 + part) * units + unit];
+        let at =
+            |(layer, row, unit): (usize, usize, usize)| memories[((row * layers + layer) * 2 + part) * units + unit];
         Array3::from_shape_fn((layers, rows, units), at).to_pyarray(py)
     };
     Ok((part(0), part(1)).into_pyobject(py)?.into_any())

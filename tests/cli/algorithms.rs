@@ -250,7 +250,7 @@ fn a_policy_that_remembers_does_the_same_wherever_it_acts() {
 #[test]
 fn recurrent_ppo_says_what_does_not_go_together() {
     let folder = Folder::new();
-    let output = folder.cartwheel("train MaskedCartPole-v1 --algo recurrent-ppo --set recurrent-ppo.shared_lstm=true");
+    let output = folder.cartwheel("train CartPole-v1 --algo recurrent-ppo --set recurrent-ppo.shared_lstm=true");
     assert_eq!(output.code, 2, "{}", output.stderr);
     for part in ["recurrent-ppo", "shared_lstm = true", "set enable_critic_lstm = false"] {
         assert!(output.stderr.contains(part), "{part}: {}", output.stderr);
