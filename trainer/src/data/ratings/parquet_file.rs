@@ -54,6 +54,9 @@ fn rows(file: &Path, reader: &mut Reader, columns: &Columns) -> Result<(), Ratin
             let name = &header[place];
             let compression = group.metadata().column(at).compression();
             if !matches!(compression, Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::GZIP(_)) {
+                // Without its level.
+                let compression = compression.to_string();
+                let compression = compression.split('(').next().unwrap_or_default();
                 return Err(told(format!(
                     "column {name:?} is compressed by {compression}, which is not read: write it with snappy, in pandas by \
                     to_parquet(..., compression=\"snappy\")"
