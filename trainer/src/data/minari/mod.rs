@@ -34,3 +34,7 @@ const DATA_FORMAT: &str = "hdf5";
 fn group_name(episode: usize) -> String {
     format!("episode_{episode}")
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
+mod tests;
