@@ -71,6 +71,7 @@ mod learner;
 mod mask;
 mod policy;
 mod quantiles;
+mod replay_algorithm;
 mod schedule;
 mod support;
 
