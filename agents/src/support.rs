@@ -3,6 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::nn::{Isa, vectorized};
+
+/// Logits that are worked on at once: a vector of them.
+const LANES: usize = 16;
+
 /// The returns that have chances: `n_atoms` of them, equally spaced from `v_min` to `v_max`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Support {
@@ -29,13 +34,7 @@ impl Support {
     /// The mean of the distribution with these logits.
     #[inline]
     pub fn expectation(&self, logits: &[f32]) -> f32 {
-        let highest = highest(logits);
-        let (mut sum, mut places) = (0.0, 0.0);
-        for (i, logit) in logits.iter().enumerate() {
-            let share = (logit - highest).exp();
-            sum += share;
-            places += share * i as f32;
-        }
+        let [sum, places] = sums(Isa::detect(), logits, highest(logits));
         self.v_min + (places / sum) * self.spacing() as f32
     }
 
@@ -51,11 +50,11 @@ impl Support {
     pub(crate) fn project(&self, logits: &[f32], return_: f32, discount: f32, to: &mut [f32]) -> f32 {
         let (spacing, last) = (self.spacing(), self.n_atoms - 1);
         let highest = highest(logits);
-        let sum: f32 = logits.iter().map(|logit| (logit - highest).exp()).sum();
+        let [sum, _] = sums(Isa::detect(), logits, highest);
         let mut beyond = 0.0;
         to.fill(0.0);
         for (i, logit) in logits.iter().enumerate() {
-            let chance = (logit - highest).exp() / sum;
+            let chance = exp(logit - highest) / sum;
             // Where a return lies on a place, f64 keeps it there to the last bit of an f32.
             let value = f64::from(return_) + f64::from(discount) * (f64::from(self.v_min) + i as f64 * spacing);
             // A NaN goes to the first place; the loss, made of the same network, ends the run.
@@ -77,7 +76,7 @@ impl Support {
     pub(crate) fn cross_entropy(&self, logits: &[f32], target: &[f32], slope: &mut [f32]) -> f32 {
         let highest = highest(logits);
         softmax(logits, slope);
-        let log_sum = highest + logits.iter().map(|logit| (logit - highest).exp()).sum::<f32>().ln();
+        let log_sum = highest + sums(Isa::detect(), logits, highest)[0].ln();
         let mut loss = 0.0;
         for ((slope, logit), target) in slope.iter_mut().zip(logits).zip(target) {
             loss += target * (log_sum - logit);
@@ -91,12 +90,54 @@ fn highest(logits: &[f32]) -> f32 {
     logits.iter().copied().fold(f32::NEG_INFINITY, f32::max)
 }
 
+/// e to the power of `x`, which is not above 0, to a few units in the last place: a polynomial, so that loops over it become
+/// vectors, the one of Cephes' `expf`. Below -87 it is that of -87, next to nothing.
+#[inline(always)]
+fn exp(x: f32) -> f32 {
+    /// Added to a number, it leaves the nearest whole number in the lowest bits.
+    const ROUND: f32 = 12_582_912.0;
+    /// ln 2, in a part that whole numbers multiply exactly and a rest.
+    const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
+    const SERIES: [f32; 6] = [1.987_569_1e-4, 1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_65, 0.5];
+    // A NaN stays one.
+    let x = if x < -87.0 { -87.0 } else { x };
+    let rounded = x * std::f32::consts::LOG2_E + ROUND;
+    let n = rounded - ROUND;
+    let rest = (x - n * LN_2[0]) - n * LN_2[1];
+    let series = SERIES[1..].iter().fold(SERIES[0], |sum, c| sum * rest + c);
+    let power = rounded.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127) << 23;
+    (series * rest * rest + rest + 1.0) * f32::from_bits(power)
+}
+
+vectorized! {
+    /// Σ e^(z − `highest`) over the logits z, and the same of each times its place.
+    fn sums(logits: &[f32], highest: f32) -> [f32; 2] {
+        let (mut sum, mut places) = ([0.0f32; LANES], [0.0f32; LANES]);
+        let (whole, rest) = logits.as_chunks::<LANES>();
+        let mut add = |chunk: usize, lane: usize, logit: f32| {
+            let share = exp(logit - highest);
+            sum[lane] += share;
+            places[lane] += share * (chunk * LANES + lane) as f32;
+        };
+        for (chunk, logits) in whole.iter().enumerate() {
+            logits.iter().enumerate().for_each(|(lane, logit)| add(chunk, lane, *logit));
+        }
+        rest.iter().enumerate().for_each(|(lane, logit)| add(whole.len(), lane, *logit));
+        [sum.iter().sum(), places.iter().sum()]
+    }
+}
+
 /// Writes the chances that logits stand for.
 pub(crate) fn softmax(logits: &[f32], chances: &mut [f32]) {
     let highest = highest(logits);
-    chances.iter_mut().zip(logits).for_each(|(chance, logit)| *chance = (logit - highest).exp());
-    let sum: f32 = chances.iter().sum();
-    chances.iter_mut().for_each(|chance| *chance /= sum);
+    let scale = 1.0 / sums(Isa::detect(), logits, highest)[0];
+    scaled_exps(Isa::detect(), logits, highest, scale, chances);
+}
+
+vectorized! {
+    fn scaled_exps(logits: &[f32], highest: f32, scale: f32, to: &mut [f32]) {
+        to.iter_mut().zip(logits).for_each(|(to, logit)| *to = exp(logit - highest) * scale);
+    }
 }
 
 #[cfg(test)]
@@ -119,6 +160,15 @@ mod tests {
     fn close(found: &[f32], expected: &[f32]) {
         assert_eq!(found.len(), expected.len());
         assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?} for {expected:?}");
+    }
+
+    #[test]
+    fn powers_of_e_are_the_librarys() {
+        for x in (0..87_000).map(|i| -(i as f32) * 1e-3) {
+            assert!((exp(x) / x.exp() - 1.0).abs() < 3e-7, "{x}: {} {}", exp(x), x.exp());
+        }
+        assert!(exp(f32::NEG_INFINITY) < 2e-38);
+        assert!(exp(f32::NAN).is_nan());
     }
 
     #[test]

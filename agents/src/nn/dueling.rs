@@ -11,7 +11,8 @@
 
 use super::inputs::Inputs;
 use super::layer::{Layer, Linear, add_layer};
-use super::matmul::pad;
+use super::matmul::{pad, vectorized};
+use super::simd::Isa;
 
 /// What turns a value and advantages into action values: the last layer has an output for each advantage, and after
 /// them one for the value.
@@ -49,32 +50,13 @@ pub(super) fn layers(inputs: Inputs, hidden: &[usize], actions: usize, atoms: us
 
 impl Dueling {
     /// Turns output rows, `stride` apart, into action values and zeros.
-    pub(super) fn combine(&self, rows: &mut [f32], stride: usize) {
-        let n = self.atoms;
-        for row in rows.chunks_exact_mut(stride) {
-            let (advantages, values) = row.split_at_mut(self.actions * n);
-            for (k, value) in values[..n].iter_mut().enumerate() {
-                let of_atom = || (k..self.actions * n).step_by(n);
-                let mean = of_atom().map(|at| advantages[at]).sum::<f32>() / self.actions as f32;
-                of_atom().for_each(|at| advantages[at] += *value - mean);
-                *value = 0.0;
-            }
-        }
+    pub(super) fn combine(&self, isa: Isa, rows: &mut [f32], stride: usize) {
+        combine(isa, self.actions, self.atoms, stride, rows);
     }
 
     /// Turns the gradients by the action values into those by the last layer's outputs.
-    pub(super) fn spread(&self, gradients: &[f32], stride: usize, outputs: &mut [f32]) {
-        let n = self.atoms;
-        for (gradient, output) in gradients.chunks_exact(stride).zip(outputs.chunks_exact_mut(stride)) {
-            output.fill(0.0);
-            for k in 0..n {
-                let of_atom = || (k..self.actions * n).step_by(n);
-                let sum = of_atom().map(|at| gradient[at]).sum::<f32>();
-                let mean = sum / self.actions as f32;
-                of_atom().for_each(|at| output[at] = gradient[at] - mean);
-                output[self.actions * n + k] = sum;
-            }
-        }
+    pub(super) fn spread(&self, isa: Isa, gradients: &[f32], stride: usize, outputs: &mut [f32]) {
+        spread(isa, self.actions, self.atoms, stride, gradients, outputs);
     }
 
     /// [`combine`](Self::combine) as a matrix, `[stride, stride]`, that output rows are multiplied by.
@@ -88,5 +70,42 @@ impl Dueling {
             matrix[(self.actions * n + k) * stride + action * n + k] = 1.0;
         }
         matrix
+    }
+}
+vectorized! {
+    /// See [`Dueling::combine`].
+    fn combine(actions: usize, atoms: usize, stride: usize, rows: &mut [f32]) {
+        let share = 1.0 / actions as f32;
+        for row in rows.chunks_exact_mut(stride) {
+            let (advantages, values) = row.split_at_mut(actions * atoms);
+            let values = &mut values[..atoms];
+            // What is added to the advantages of each atom: V − mean A.
+            for of_action in advantages.chunks_exact(atoms) {
+                values.iter_mut().zip(of_action).for_each(|(value, advantage)| *value -= share * advantage);
+            }
+            for of_action in advantages.chunks_exact_mut(atoms) {
+                of_action.iter_mut().zip(&*values).for_each(|(advantage, value)| *advantage += value);
+            }
+            values.fill(0.0);
+        }
+    }
+}
+
+vectorized! {
+    /// See [`Dueling::spread`].
+    fn spread(actions: usize, atoms: usize, stride: usize, gradients: &[f32], outputs: &mut [f32]) {
+        let share = 1.0 / actions as f32;
+        for (gradient, output) in gradients.chunks_exact(stride).zip(outputs.chunks_exact_mut(stride)) {
+            output.fill(0.0);
+            let (by_advantages, by_values) = output.split_at_mut(actions * atoms);
+            let by_values = &mut by_values[..atoms];
+            for of_action in gradient[..actions * atoms].chunks_exact(atoms) {
+                by_values.iter_mut().zip(of_action).for_each(|(sum, slope)| *sum += slope);
+            }
+            for (to, of_action) in by_advantages.chunks_exact_mut(atoms).zip(gradient.chunks_exact(atoms)) {
+                let terms = of_action.iter().zip(&*by_values);
+                to.iter_mut().zip(terms).for_each(|(to, (slope, sum))| *to = slope - share * sum);
+            }
+        }
     }
 }

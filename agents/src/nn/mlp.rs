@@ -115,7 +115,7 @@ impl Mlp {
         Self { layers, outputs: 2 * dimensions, ..Self::new(inputs, hidden, dimensions, activation) }
     }
 
-    /// The same with `layers` of `hidden_size` units that remember what they have read ([`lstm`](super::lstm)) before the hidden
+    /// The same with `layers` of `hidden_size` units that remember what they have read (`lstm.rs`) before the hidden
     /// layers. What rows are a sequence and what is remembered at its beginning lies behind the input rows: for each sequence
     /// how many rows it has, and then [`memory_len`](Self::memory_len) numbers. Without, each row begins with nothing
     /// remembered.

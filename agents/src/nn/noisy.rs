@@ -13,7 +13,9 @@ use cartwheel_envs::Generator;
 use rand_distr::{Distribution as _, StandardNormal};
 
 use super::layer::{Layer, Linear};
+use super::matmul::vectorized;
 use super::mlp::Mlp;
+use super::simd::Isa;
 
 /// Noisy layers of a network, from the last.
 const NOISY_LAYERS: usize = 2;
@@ -127,13 +129,27 @@ impl Noise {
             return to.extend_from_slice(trained);
         }
         let (mu, sigma) = trained.split_at(self.epsilon.len());
-        to.extend(mu.iter().zip(sigma).zip(&self.epsilon).map(|((mu, sigma), epsilon)| mu + sigma * epsilon));
+        to.resize(mu.len(), 0.0);
+        sum(Isa::detect(), mu, sigma, &self.epsilon, to);
     }
 
     /// Makes the gradient by σ of that by μ, which is the one by the sum.
     pub(super) fn spread_gradient(&self, gradient: &mut [f32]) {
         let (mu, sigma) = gradient.split_at_mut(self.epsilon.len());
         // Of a network without noise, `mu` is empty.
-        sigma.iter_mut().zip(mu).zip(&self.epsilon).for_each(|((sigma, mu), epsilon)| *sigma = *mu * epsilon);
+        product(Isa::detect(), mu, &self.epsilon, sigma);
+    }
+}
+
+vectorized! {
+    fn sum(mu: &[f32], sigma: &[f32], epsilon: &[f32], to: &mut [f32]) {
+        let terms = mu.iter().zip(sigma).zip(epsilon);
+        to.iter_mut().zip(terms).for_each(|(to, ((mu, sigma), epsilon))| *to = mu + sigma * epsilon);
+    }
+}
+
+vectorized! {
+    fn product(mu: &[f32], epsilon: &[f32], to: &mut [f32]) {
+        to.iter_mut().zip(mu.iter().zip(epsilon)).for_each(|(to, (mu, epsilon))| *to = mu * epsilon);
     }
 }

@@ -115,7 +115,7 @@ impl Mlp {
         let rows = scratch.rows(self, layers.len() - 1, batch);
         let outputs = &mut scratch.outputs[layers.len() - 1][..rows * stride];
         if let Some(dueling) = dueling {
-            dueling.combine(outputs, stride);
+            dueling.combine(isa, outputs, stride);
         }
         if let Some(implicit) = implicit {
             implicit.order(outputs, stride, &mut scratch.samples);
@@ -265,7 +265,7 @@ impl Mlp {
             output_gradient = &by_outputs;
         }
         if let Some(dueling) = dueling {
-            dueling.spread(output_gradient, stride, &mut gradients[last][..last_rows * stride]);
+            dueling.spread(isa, output_gradient, stride, &mut gradients[last][..last_rows * stride]);
         }
         for (l, layer) in layers.iter().enumerate().skip(lowest).rev() {
             let (k, n) = (layer.inputs, layer.columns);
