@@ -135,7 +135,7 @@ def check_memory(policy):
     """What it remembers is told, taken back, and forgotten where episodes begin."""
     observations = np.random.default_rng(3).uniform(-1, 1, size=(2, 3, 2)).astype(np.float32)
     _, state = policy.predict(observations[0])
-    assert [part.shape for part in state] == 2 * [(1, 3, 256)] and state[0].dtype == np.float32
+    assert [part.shape for part in state] == 2 * [(1, 3, 32)] and state[0].dtype == np.float32
     _, after = policy.predict(observations[1], state, episode_start=[False, True, False])
     for row, before in enumerate([[part[:, :1] for part in state], None, [part[:, 2:] for part in state]]):
         _, alone = policy.predict(observations[1][row : row + 1], before)

@@ -29,6 +29,7 @@ mod translate;
 mod view;
 mod watch;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -119,6 +120,7 @@ fn dispatch() -> ExitCode {
                 .add_directive("winit=error".parse().unwrap_or_else(|_| Level::WARN.into())),
         )
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .without_time()
         .with_target(false)
         .init();

@@ -27,8 +27,8 @@ pub(crate) struct Summary {
     #[arg(value_name = "MODEL")]
     model: String,
     /// Samples of a batch.
-    #[arg(long, value_name = "N", default_value_t = 64)]
-    batch_size: usize,
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    batch_size: u32,
     /// Of models of pictures: rows and columns; 224, or 32 for resnet8 and resnet20, unless told.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16384))]
     image_size: Option<u32>,
@@ -90,7 +90,7 @@ pub(crate) fn run(command: &Command, output: Output) -> Result {
     };
     let cost = cost(args);
     // With Adam's two moments.
-    let memory = cost.training_bytes(args.batch_size, 2);
+    let memory = cost.training_bytes(args.batch_size as usize, 2);
     let value = json!({
         "model": cost.model, "input": cost.input, "layers": cost.layers, "parameters": cost.parameters,
         "bytes": cost.bytes, "flops": cost.flops, "batch_size": args.batch_size, "training_bytes": memory,

@@ -160,7 +160,9 @@ impl Args {
         put(&mut settings.run.name, self.name.clone().map(Some));
         put(&mut settings.run.checkpoint_every, self.checkpoint_every);
         if !self.dataset.is_empty() {
-            settings.offline.datasets = self.dataset.iter().map(text).collect();
+            // The run can be resumed from any folder.
+            let absolute = |path: &PathBuf| text(&std::path::absolute(path).unwrap_or_else(|_| path.clone()));
+            settings.offline.datasets = self.dataset.iter().map(absolute).collect();
         }
         put(&mut settings.train.init_from, self.init_from.as_ref().map(|path| Some(text(path))));
         settings.run.watch &= !self.no_watch;

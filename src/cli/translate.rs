@@ -45,13 +45,13 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 1.0, value_name = "X", allow_negative_numbers = true)]
     length_penalty: f32,
     /// Draws tokens; below 1 likely ones become more likely. This, --top-k or --top-p turns drawing on.
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
     temperature: Option<f32>,
     /// Draws from the K most likely tokens; 0 for all, 50 if tokens are drawn.
     #[arg(long, value_name = "K")]
     top_k: Option<usize>,
     /// Draws from the most likely tokens that together have this probability.
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
     top_p: Option<f32>,
     /// The same seed draws the same texts.
     #[arg(long, default_value_t = 0, value_name = "S")]

@@ -66,7 +66,26 @@ fn a_policy_is_cloned_from_its_episodes() {
     folder.ok("eval runs/cloned --episodes 2");
     folder.ok("record runs/cloned --out a.gif --width 60");
     let config = fs::read_to_string(folder.path("runs/cloned/config.toml")).unwrap();
-    assert!(config.contains("datasets = [\"shown\"]"), "{config}");
+    // Wherever it is resumed from, the dataset is found.
+    let shown = std::path::absolute(folder.path("shown")).unwrap();
+    assert!(config.contains(&format!("datasets = [{:?}]", shown.display().to_string())), "{config}");
+}
+
+#[test]
+fn a_run_does_not_go_on_with_another_dataset() {
+    let folder = Folder::new();
+    let record = |seed: u64| folder.ok(&format!("record CartPole-v1 --transitions shown --episodes 3 --seed {seed}"));
+    record(1);
+    let line = "train CartPole-v1 --algo bc --dataset shown --steps 20000 --checkpoint-every 500 --name a --no-watch";
+    let mut running = folder.spawn(&format!("{line} --set train.stop_when_solved=false --set eval.eval_freq=0"));
+    let run = folder.run("a");
+    assert!(running.until(|| !run.states().is_empty()) && running.kill(), "it is done too soon");
+    fs::remove_dir_all(folder.path("shown")).unwrap();
+    record(2);
+    folder.refused("train --resume runs/a", 2, &["offline.datasets", "other episodes"]);
+    fs::remove_dir_all(folder.path("shown")).unwrap();
+    record(1);
+    folder.ok("train --resume runs/a");
 }
 
 #[test]
@@ -87,7 +106,8 @@ fn what_is_no_dataset_of_the_environment_is_told() {
         2,
         &["good", "observations of Box([-4.8", "Acrobot-v1 has Box([-1.0", "CartPole-v1"],
     );
-    folder.refused("train CartPole-v1 --dataset good", 2, &["[offline]", "train.algo = \"dqn\""]);
+    folder.refused("train CartPole-v1 --dataset good", 2, &["--dataset", "bc and cql", "train.algo = \"dqn\""]);
+    folder.refused(&format!("{} --actors 2", train("CartPole-v1", "good")), 2, &["train.actors", "--algo bc"]);
     folder.refused(&format!("{} --n-envs 4", train("CartPole-v1", "good")), 2, &["env.n_envs", "--algo bc"]);
     folder.refused(&format!("{} --clock async", train("CartPole-v1", "good")), 2, &["train.clock", "--algo bc"]);
     folder.refused(

@@ -253,17 +253,29 @@ impl<'a> Experiment<'a> {
             .is_some_and(|run| Checkpoints::new(run.checkpoints(), 1).list().is_ok_and(|l| !l.is_empty()))
     }
 
-    /// Refuses rollouts for which there is no room: what actors fill and what the learner makes of it.
+    /// Refuses networks and rollouts for which there is no room: what actors fill and what the learner makes of it.
     fn check_rollouts(&self, space: &Space, acting: &Acting) -> Result<(), TrainError> {
         let (steps, envs) = (self.settings.rollout_steps(), self.settings.env.n_envs);
         let actions = acting.actions.rows(0);
-        let numbers = 2 * (actions.width() + 3) + acting.features.width();
+        // What a policy remembers is kept of each step, too.
+        let numbers = 2 * (actions.width() + 3) + acting.features.width() + acting.mlp.memory_len();
         let row = 2 * space.width() * space.dtype().size() + numbers * size_of::<f32>();
         let (needed, memory) = (row as u128 * steps as u128 * envs as u128, u128::from(memory_bytes()));
+        let algorithm = self.settings.algorithm();
+        // Parameters, their gradient, two moments and a copy of those that act; a value function is no smaller.
+        let network = 2 * 5 * size_of::<f32>() as u128 * acting.mlp.flat_len() as u128;
+        if network > memory {
+            return Err(TrainError::Unfit(format!(
+                "training networks of {} parameters takes about {}, and this machine has {}: make the layers of [{}] smaller",
+                acting.mlp.num_parameters(),
+                in_mib(network),
+                in_mib(memory),
+                algorithm.name()
+            )));
+        }
         if needed <= memory {
             return Ok(());
         }
-        let algorithm = self.settings.algorithm();
         let key = match algorithm.data() {
             Data::Rollouts(_) => "n_steps",
             Data::Replay(_) | Data::Dataset(_) => "train_freq",

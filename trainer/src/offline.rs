@@ -17,6 +17,8 @@ pub(crate) struct Recorded {
     pub(crate) replay: Replay,
     /// How many episodes they are of.
     pub(crate) episodes: usize,
+    /// Of all that was recorded, in its order: a run does not go on with another dataset.
+    pub(crate) checksum: u32,
 }
 
 impl Recorded {
@@ -58,6 +60,7 @@ impl Recorded {
         let mut recorded = Self {
             replay: Replay::new(observations, &own, 1, rows, None).map_err(cartwheel_agents::PolicyError::Space)?,
             episodes: 0,
+            checksum: 0,
         };
         for dataset in &datasets {
             let before = recorded.replay.transitions();
@@ -91,6 +94,12 @@ impl Recorded {
                 let last = t + 1 == episode.len();
                 let truncated = episode.truncations[t] || (last && !terminated);
                 let next = episode.observations.row(t + 1);
+                self.sum(&[
+                    f64::from(episode.rewards[t]),
+                    f64::from(u8::from(terminated)),
+                    f64::from(u8::from(truncated)),
+                ]);
+                self.sum(&(0..observations.width()).map(|i| next.number(i)).collect::<Vec<_>>());
                 self.replay.push(0, own.get(0), episode.rewards[t], terminated, truncated, next);
                 if (terminated || truncated) && !last {
                     // One that goes on after its end is two.
@@ -99,6 +108,12 @@ impl Recorded {
             }
         }
         Ok(())
+    }
+
+    fn sum(&mut self, numbers: &[f64]) {
+        for number in numbers {
+            self.checksum = crc32c::crc32c_append(self.checksum, &number.to_le_bytes());
+        }
     }
 }
 

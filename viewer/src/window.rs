@@ -15,15 +15,15 @@ const LIBRARIES: &str = "libgl1 libegl1 libxkbcommon-x11-0 libxcursor1 libxi6 li
 pub enum ViewerError {
     /// Nothing to show it on.
     #[error(
-        "there is no display to open a window on (neither WAYLAND_DISPLAY nor DISPLAY is set): run it where there is one, or in the terminal with `cartwheel watch --tui`"
+        "there is no display to open a window on (neither WAYLAND_DISPLAY nor DISPLAY is set): run it where there is one, or in the terminal with --tui"
     )]
     NoDisplay,
     /// The display or its driver refused.
-    #[error("the window could not be opened: {0}; `cartwheel watch --tui` shows the same in the terminal")]
+    #[error("the window could not be opened: {0}; in the terminal the same is there with --tui")]
     Window(#[from] eframe::Error),
     /// The system lacks a library that windows need.
     #[error(
-        "the window could not be opened: {0}; install what windows need (Debian's names: {LIBRARIES}), or see the same in the terminal with `cartwheel watch --tui`"
+        "the window could not be opened: {0}; install what windows need (Debian's names: {LIBRARIES}), or see the same in the terminal with --tui"
     )]
     Library(String),
     /// The terminal refused.

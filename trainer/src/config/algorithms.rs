@@ -210,6 +210,12 @@ impl Settings {
             let other_class = self.train.algo == Algo::Her
                 && ModelClass::ALL.iter().any(|class| self.algorithm_of(class.algo()).name() == section.name());
             let read = other_class || self.chosen_sections().iter().any(|read| read.name() == section.name());
+            if !read && section.name() == self.offline.name() && !same(section, untouched) {
+                return Err(TrainError::Unfit(format!(
+                    "offline.datasets (--dataset) are for --algo bc and cql, and train.algo = \"{}\" learns from steps of its own: leave them out",
+                    self.train.algo
+                )));
+            }
             if !read && !same(section, untouched) {
                 return Err(TrainError::Unfit(format!(
                     "[{}] has settings, and train.algo = \"{}\" reads none of them: set those of [{chosen}], or choose the algorithm with --algo",

@@ -325,7 +325,12 @@ impl Settings {
 
     /// Refuses what learning from a dataset has no use for, where it is chosen.
     fn check_offline(&self) -> Result<(), crate::TrainError> {
-        let unused = [("env.n_envs", self.env.n_envs > 1), ("train.clock", self.train.clock == Clock::Async)];
+        let actors = matches!(self.train.actors, ActorCount::Exactly(actors) if actors > 1);
+        let unused = [
+            ("env.n_envs", self.env.n_envs > 1),
+            ("train.actors", actors),
+            ("train.clock", self.train.clock == Clock::Async),
+        ];
         match unused.iter().find(|(_, set)| *set && self.is_offline()) {
             Some((key, _)) => Err(crate::TrainError::Unfit(format!(
                 "{key} is about stepping environments, and --algo {} learns from recorded episodes: leave it at its default",

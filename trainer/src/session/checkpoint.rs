@@ -25,6 +25,7 @@ pub(crate) struct Checkpoint {
     pub(super) learner: LearnerState,
     pub(super) envs: Option<Vec<EnvState>>,
     pub(super) replay: Option<ReplayState>,
+    pub(super) dataset_checksum: Option<u32>,
 }
 
 /// The fields at its beginning.
@@ -72,12 +73,18 @@ struct CheckpointView<'a> {
     learner: LearnerState,
     envs: Option<Vec<EnvState>>,
     replay: Option<ReplayView<'a>>,
+    dataset_checksum: Option<u32>,
 }
 
 impl Session<'_> {
     /// Goes on from `checkpoint`; answers the states of the environments, which their actors take up.
     pub(super) fn restore(&mut self, checkpoint: Checkpoint) -> Result<Option<Vec<EnvState>>, TrainError> {
-        let Checkpoint { books, sampler, learner, envs, replay, .. } = checkpoint;
+        let Checkpoint { books, sampler, learner, envs, replay, dataset_checksum, .. } = checkpoint;
+        if dataset_checksum != self.dataset_checksum {
+            return Err(TrainError::Unfit(
+                "offline.datasets hold other episodes than those that this run learnt from: bring these back, or begin a new run".into(),
+            ));
+        }
         self.learning.learner_mut().restore(&learner, books.updates, books.updated_at)?;
         let fits = replay.is_none_or(|replay| self.learning.replay_mut().is_some_and(|own| own.restore(replay)));
         let envs_fit = envs.as_ref().is_none_or(|envs| envs.len() == self.settings.env.n_envs);
@@ -166,6 +173,7 @@ impl Session<'_> {
             learner: self.learning.learner().state()?,
             envs,
             replay: self.replay_to_keep().map(Replay::view),
+            dataset_checksum: self.dataset_checksum,
         };
         Ok(self.checkpoints.save(self.books.steps, &state)?)
     }

@@ -77,6 +77,8 @@ pub(crate) struct Session<'a> {
     learning: Learning,
     /// Episodes of the datasets that are learnt from, where there are such.
     recorded_episodes: Option<usize>,
+    /// See [`Recorded::checksum`].
+    dataset_checksum: Option<u32>,
     /// What learning draws from.
     sampler: Generator,
     /// Acts in evaluations and says how weights are saved.
@@ -132,6 +134,7 @@ impl<'a> Session<'a> {
         let learner = algorithm.learner(&plan.acting, plan.placement.device, &mut init)?;
         let (data, n_envs) = (algorithm.data(), settings.env.n_envs);
         let episodes = plan.recorded.as_ref().map(|recorded| recorded.episodes);
+        let dataset_checksum = plan.recorded.as_ref().map(|recorded| recorded.checksum);
         let mut learning = match plan.recorded.take() {
             Some(recorded) => Learning::from_dataset(learner, data, recorded.replay)?,
             None => Learning::new(learner, data, observations, &actions, n_envs, plan.hindsight.take())?,
@@ -165,6 +168,7 @@ impl<'a> Session<'a> {
             books: Books::default(),
             doctor: Doctor::new(settings),
             recorded_episodes: episodes,
+            dataset_checksum,
             costs: CheckpointCosts::default(),
             arrived: Vec::new(),
             statistics: vec![Vec::new(); settings.env.n_envs],

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use cartwheel_agents::config::{self, ConfigErrors, Section, toml_edit};
+use cartwheel_agents::nn::Device;
 use cartwheel_agents::nn::optim::{Decay, Eps, LearningRate, Rule, Shape};
-use cartwheel_agents::nn::{Device, NnError};
 
 use super::config::{
     DataConfig, EpsConvention, FitConfig, FitRunConfig, LrSchedule, MlpConfig, ModelName, Monitor, OptimizerName,
@@ -175,12 +175,9 @@ impl FitSettings {
     pub fn check(&self) -> Result<(), TrainError> {
         config::check(&mut self.clone().sections_mut())?;
         if let Device::Cuda(number) = self.fit.device {
-            return Err(match cfg!(feature = "cuda") {
-                true => TrainError::Unfit(format!(
-                    "fit.device = \"cuda:{number}\": supervised models do not run on GPUs yet, use --device cpu"
-                )),
-                false => NnError::NoCuda { number }.into(),
-            });
+            return Err(TrainError::Unfit(format!(
+                "fit.device = \"cuda:{number}\": supervised models do not run on GPUs yet, use --device cpu"
+            )));
         }
         let unfit = |message: &str| Err(TrainError::Unfit(message.into()));
         let fit = &self.fit;

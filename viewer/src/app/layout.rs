@@ -110,8 +110,9 @@ impl App {
     /// The panels of a place, one in front.
     fn tabs(&mut self, ui: &mut Ui, place: Place) {
         let context = Context { model: &self.model, state: &self.state };
+        let fits = self.fits();
         let Some((_, front)) = self.front.iter_mut().find(|(of, _)| *of == place) else { return };
-        let here = || self.panels.iter().filter(|panel| panel.place() == place);
+        let here = || self.panels.iter().filter(|panel| panel.place() == place && !(fits && panel.is_for_agents()));
         if !here().any(|panel| panel.name() == *front) {
             *front = here().next().map_or("", |panel| panel.name());
         }

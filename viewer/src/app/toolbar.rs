@@ -67,7 +67,6 @@ impl App {
             ui.add(Label::new(RichText::new(name).strong()).truncate());
         });
         if let Some(live) = &self.model.live {
-            ui.separator();
             let settings = self.model.runs.get(live.run).and_then(|run| run.settings.as_ref());
             // What explores by noise or by drawing has no ε.
             let explores = settings.is_none_or(|settings| {
@@ -75,6 +74,7 @@ impl App {
                 own.initial > 0.0 || own.last > 0.0
             });
             if explores {
+                ui.separator();
                 exploration(ui, &live.status, &mut self.commands);
             }
             ui.separator();

@@ -34,6 +34,10 @@ impl Panel for Compare {
         Place::Bottom
     }
 
+    fn is_for_agents(&self) -> bool {
+        true
+    }
+
     fn driven(&self) -> Driven {
         Driven::Contest
     }

@@ -22,6 +22,10 @@ impl Panel for Doctor {
         Place::Bottom
     }
 
+    fn is_for_agents(&self) -> bool {
+        true
+    }
+
     fn ui(&mut self, ui: &mut Ui, context: Context<'_>, _commands: &mut Commands) {
         ScrollArea::vertical().id_salt("doctor").auto_shrink(false).show(ui, |ui| {
             let mut ill = context.model.runs.iter().filter(|run| run.shown && !run.findings.is_empty()).peekable();

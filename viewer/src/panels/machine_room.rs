@@ -39,6 +39,10 @@ impl Panel for MachineRoom {
         Place::Bottom
     }
 
+    fn is_for_agents(&self) -> bool {
+        true
+    }
+
     fn ui(&mut self, ui: &mut Ui, context: Context<'_>, _commands: &mut Commands) {
         ScrollArea::vertical().id_salt("machine room").auto_shrink(false).show(ui, |ui| {
             let Some(live) = context.live() else {

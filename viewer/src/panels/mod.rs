@@ -66,6 +66,11 @@ pub trait Panel {
         Driven::Main
     }
 
+    /// Whether it is about agents, and not there for a run that fits a model to data.
+    fn is_for_agents(&self) -> bool {
+        false
+    }
+
     /// Paints it. Every widget has a name that a screen reader can say.
     fn ui(&mut self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands);
 }

@@ -64,22 +64,22 @@ impl Samples {
     fn epochs(&mut self, ui: &mut Ui, looks: &[Look], at: usize) -> usize {
         let mut place = at;
         ui.horizontal(|ui| {
-            ui.strong(text::after_epoch(looks[at].epoch));
             let last = looks.len() - 1;
-            if last == 0 {
-                return;
+            if last > 0 {
+                ui.spacing_mut().slider_width = SLIDER;
+                let response = ui.add(Slider::new(&mut place, 0..=last).show_value(false));
+                response.widget_info(|| WidgetInfo::slider(true, looks[place].epoch as f64, text::EPOCH));
+                // Else the arrow keys would go on being the slider's.
+                if response.drag_stopped() {
+                    response.surrender_focus();
+                }
+                if response.changed() {
+                    // At the end it goes on with the run.
+                    self.epoch = (place < last).then_some(looks[place].epoch);
+                }
             }
-            ui.spacing_mut().slider_width = SLIDER;
-            let response = ui.add(Slider::new(&mut place, 0..=last).show_value(false));
-            response.widget_info(|| WidgetInfo::slider(true, looks[place].epoch as f64, text::EPOCH));
-            // Else the arrow keys would go on being the slider's.
-            if response.drag_stopped() {
-                response.surrender_focus();
-            }
-            if response.changed() {
-                // At the end it goes on with the run.
-                self.epoch = (place < last).then_some(looks[place].epoch);
-            }
+            // Behind the slider, which keeps its place however long the number is.
+            ui.strong(text::after_epoch(looks[place].epoch));
         });
         place
     }

@@ -37,7 +37,8 @@ fn lines<'a>(sample: &'a Sample, answers: &'a [Answer]) -> Vec<Line<'a>> {
         Given::Picture(_) => {
             let taken = best.map_or(text::NONE_YET, |best| &best.text);
             let likely = best.and_then(|best| best.score).map_or(String::new(), text::percent);
-            let words = format!("{} {likely}", text::taken_for(taken, &sample.expected));
+            let taken = format!("{taken} {likely}");
+            let words = if right { taken } else { text::taken_for(&taken, &sample.expected) };
             vec![Line::styled(words, judged)]
         }
         Given::Text(source) => {
@@ -91,7 +92,7 @@ mod tests {
         let answer = |text: &str, score| Answer { text: text.into(), score };
         let picture = Given::Picture(Picture { width: 1, channels: 1, pixels: vec![0] });
         let cases = [
-            (one(picture, "3", vec![answer("8", Some(0.5))]), vec!["After epoch 3", "0 of 1 right", "8, is 3 50 %"]),
+            (one(picture, "3", vec![answer("8", Some(0.5))]), vec!["After epoch 3", "0 of 1 right", "8 50 %, is 3"]),
             (
                 one(Given::Text("1 2".into()), "twelve", vec![answer("one", None)]),
                 vec!["source 1 2", "written one", "expected twelve"],

@@ -174,7 +174,9 @@ fn curve(frame: &mut Frame<'_>, area: Rect, name: &str, points: &[(f64, f64)]) {
     let bounds = |of: fn(&(f64, f64)) -> f64| {
         let (low, high) =
             points.iter().map(of).fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), x| (l.min(x), h.max(x)));
-        if low < high { [low, high] } else { [low.min(0.0) - 0.5, high.max(0.0) + 0.5] }
+        // A single value has room on both sides.
+        let room = if low == 0.0 { 0.5 } else { low.abs() / 2.0 };
+        if low < high { [low, high] } else { [low - room, high + room] }
     };
     let (x, y) = (bounds(|point| point.0), bounds(|point| point.1));
     let labels = |[low, high]: [f64; 2]| [short(low), short(high)];

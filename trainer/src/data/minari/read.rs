@@ -118,12 +118,16 @@ impl Dataset {
             let Some(text) = self.metadata.get(key).and_then(Value::as_str) else { continue };
             let found = space::from_json(text).map_err(|problem| self.bad_metadata(format!("{key}: {problem}")))?;
             if found != *expected {
-                let of = self.env_id().map_or(String::new(), |id| format!(", {id}"));
+                let advice = match self.env_id() {
+                    Some(id) if id == env => {
+                        "make the environment with the wrappers and arguments that it was recorded with".into()
+                    }
+                    Some(id) => format!("give a dataset of {env}, or train on that of the dataset, {id}"),
+                    None => format!("give a dataset of {env}, or train on that of the dataset"),
+                };
                 return Err(MinariError::Spaces {
                     folder: self.folder.clone(),
-                    problem: format!(
-                        "was recorded with {kind} of {found}, and {env} has {expected}: give a dataset of {env}, or train on that of the dataset{of}"
-                    ),
+                    problem: format!("was recorded with {kind} of {found}, and {env} has {expected}: {advice}"),
                 });
             }
         }
@@ -164,7 +168,7 @@ impl Dataset {
             Ok(flags.into_iter().map(|flag| flag != 0).collect())
         };
         let (terminations, truncations) = (flags("terminations")?, flags("truncations")?);
-        if let Some(at) = rewards.iter().position(|reward| !reward.is_finite()) {
+        if let Some(at) = rewards.iter().position(|reward| !(*reward as f32).is_finite()) {
             return Err(refuse(format!("rewards, row {at}: {} is no reward", rewards[at])));
         }
         let part = |name: &str, space: &Space, count: usize| -> Result<Rows, MinariError> {

@@ -119,11 +119,16 @@ fn cells(column: ColumnReader, rows: usize, described: &ColumnDescriptor) -> Res
         ColumnReader::Int96ColumnReader(column) => {
             Cells::Whole(values(column, rows, levels, |x| i128::from(x.to_micros()))?)
         }
-        ColumnReader::FloatColumnReader(column) => Cells::Real(values(column, rows, levels, |x| f64::from(*x))?),
+        ColumnReader::FloatColumnReader(column) => Cells::Real(values(column, rows, levels, |x| as_written(*x))?),
         ColumnReader::DoubleColumnReader(column) => Cells::Real(values(column, rows, levels, |x| *x)?),
         ColumnReader::ByteArrayColumnReader(column) => Cells::Text(values(column, rows, levels, ByteArray::clone)?),
         ColumnReader::FixedLenByteArrayColumnReader(_) => return Ok(None),
     }))
+}
+
+/// The number of 64 bits that is written as `x` is, such as 3.1.
+fn as_written(x: f32) -> f64 {
+    x.to_string().parse().unwrap_or_else(|_| f64::from(x))
 }
 
 /// Reads `rows` values. A row has one if its definition level is the highest, `most`.

@@ -24,6 +24,12 @@ impl Ratings {
     /// If there is no such file, it lacks a column, or a row has no user, no item, or a rating or a time that is no number.
     pub fn read(path: &Path, columns: &Columns) -> Result<Self, RatingsError> {
         let file = if path.is_dir() {
+            let table = |path: &Path| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet"));
+            let parts = [path.to_owned(), path.join("ratings.parquet")];
+            if let Some(folder) = parts.into_iter().find(|path| table(path) && path.is_dir()) {
+                let problem = "it is a folder of part files, as Spark writes: write it as one file, by coalesce(1), and give that".into();
+                return Err(RatingsError::Parquet { file: folder, problem });
+            }
             let found = FILES.iter().map(|name| path.join(name)).find(|file| file.is_file());
             found.ok_or_else(|| RatingsError::NoFile { folder: path.into() })?
         } else if path.exists() {
