@@ -18,9 +18,8 @@ pub(crate) fn from_python(
             "state must be what predict returned, two arrays of shape ({layers}, {rows}, {units}), and is {found}: give None where episodes begin"
         ))
     };
-    let parts: (PyArrayLikeDyn<'_, f32>, PyArrayLikeDyn<'_, f32>) =
-        state.extract().map_err(|_| refuse(&state.get_type().to_string()))?;
-    let parts: [ArrayViewD<'_, f32>; 2] = [parts.0.as_array(), parts.1.as_array()];
+    let parts: [PyArrayLikeDyn<'_, f32>; 2] = state.extract().map_err(|_| refuse(&state.get_type().to_string()))?;
+    let parts: [ArrayViewD<'_, f32>; 2] = parts.each_ref().map(|part| part.as_array());
     if let Some(part) = parts.iter().find(|part| part.shape() != [layers, rows, units]) {
         return Err(refuse(&format!("of shape {:?}", part.shape())));
     }

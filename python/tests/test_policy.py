@@ -141,7 +141,7 @@ def check_memory(policy):
         _, alone = policy.predict(observations[1][row : row + 1], before)
         for part, whole in zip(alone, after, strict=True):
             np.testing.assert_array_equal(part[:, 0], whole[:, row])
-    with pytest.raises(ValueError, match=r"of shape \(1, 2, 256\)"):
+    with pytest.raises(ValueError, match=r"of shape \(1, 2, 32\)"):
         policy.predict(observations[0][:2], state)
     with pytest.raises(ValueError, match="give None where episodes begin"):
         policy.predict(observations[0], "a memory")
