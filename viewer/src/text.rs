@@ -18,6 +18,7 @@ texts! {
     ROLLOUTS = "Rollouts";
     NOTHING_OPEN = "No run is open. Start one with `cartwheel train CartPole-v1 --view`, or open a finished one with `cartwheel watch RUN`.";
     NO_PICTURES = "This run is not live. Its episodes are in the time line: pick one there, or click a curve.";
+    NOTHING_RECORDED = "This run is not live, and there are no episodes in its time line. `cartwheel record` plays its policy.";
     SAMPLES = "Samples";
     EPOCH = "Epoch";
     NO_SAMPLES = "This run fits a model to data. After each epoch, what it makes of some samples that it does not learn from is shown here.";

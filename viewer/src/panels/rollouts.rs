@@ -88,7 +88,7 @@ impl Rollouts {
         ui.vertical_centered(|ui| {
             match seen {
                 Some(_) => ui.strong(text::RUN_OVER),
-                None => ui.weak(text::NO_PICTURES),
+                None => ui.weak(if recorded { text::NO_PICTURES } else { text::NOTHING_RECORDED }),
             };
             if let Some(headline) = run.and_then(|run| context.model.runs.get(run)).and_then(Run::headline) {
                 ui.label(headline);
@@ -265,6 +265,11 @@ mod tests {
         harness.run();
         harness.get_by_label(text::NOTHING_OPEN);
         harness.state_mut().model = opened("CartPole-v1");
+        harness.state_mut().state.run = Some(0);
+        harness.run();
+        harness.get_by_label(text::NOTHING_RECORDED);
+        let entry = EpisodeEntry { offset: 0, env: 0, length: 9, return_: 9.0, start_step: 0 };
+        harness.state_mut().model.apply(Update::Episodes(0, vec![entry]));
         harness.run();
         harness.get_by_label(text::NO_PICTURES);
         harness.state_mut().model = live("CartPole-v1", 0);
