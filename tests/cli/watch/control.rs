@@ -177,7 +177,7 @@ fn a_viewer_that_stands_still_holds_nothing() {
 #[test]
 fn people_decide_and_the_run_remembers() {
     let folder = Folder::new();
-    let mut running = folder.spawn(&format!("{CART_POLE} {ENDLESS} --set dqn.learning_starts=1000000 --name a"));
+    let mut running = folder.spawn(&format!("{CART_POLE} {ENDLESS} --set dqn.learning_starts=1000000000000 --name a"));
     let run = folder.run("a");
     let mut viewer = Viewer::attach(&run, &mut running);
     viewer.look(120.0);
