@@ -135,6 +135,10 @@ fn ratings_that_cannot_be_are_refused() {
     refused(b"userId,movieId\n1,2\n2,2\n3,1\n", "", 2, &["no user with two items"]);
     refused(b"userId,movieId\n1,2\n1,3\n", "--set recommender.loss=mse", 2, &["no column of ratings"]);
     refused(b"userId,movieId\n1,\xe9\n", "", 1, &["line 2", "UTF-8"]);
+    std::fs::create_dir_all(folder.path("spark/ratings.parquet")).unwrap();
+    for data in ["spark", "spark/ratings.parquet"] {
+        folder.refused(&format!("fit recommender --data {data}"), 1, &["ratings.parquet", "folder of part files"]);
+    }
     let parquet = |name: &str, code: i32, words: &[&str]| {
         folder.refused(&format!("fit recommender --data {}", RATINGS.replace("ratings.csv", name)), code, words);
     };

@@ -135,6 +135,7 @@ fn folders_that_cannot_be_learnt_from_are_told() {
     folder.refused(&fit("--name a"), 1, &["bees/9.png", "images.on_broken"]);
     let output = folder.ok(&fit("--set images.on_broken=skip --name b"));
     assert!(output.stderr.contains("bees/9.png"), "{}", output.stderr);
+    assert!(!output.stderr.contains('\u{1b}'), "no colours but on a terminal: {:?}", output.stderr);
     fs::remove_file(folder.path("pets/bees/9.png")).unwrap();
     fs::create_dir(folder.path("empty")).unwrap();
     folder.refused("fit resnet8 --data nowhere", 2, &["nowhere"]);

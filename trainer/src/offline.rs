@@ -17,7 +17,7 @@ pub(crate) struct Recorded {
     pub(crate) replay: Replay,
     /// How many episodes they are of.
     pub(crate) episodes: usize,
-    /// Of all that was recorded, in its order: a run does not go on with another dataset.
+    /// Of their files, in their order: a run does not go on with another dataset.
     pub(crate) checksum: u32,
 }
 
@@ -64,6 +64,7 @@ impl Recorded {
         };
         for dataset in &datasets {
             let before = recorded.replay.transitions();
+            recorded.checksum = dataset.checksum(recorded.checksum)?;
             recorded.add(dataset, observations, actions, head)?;
             if recorded.replay.transitions() == before {
                 return Err(MinariError::Empty { folder: dataset.folder().to_owned() }.into());
@@ -94,12 +95,6 @@ impl Recorded {
                 let last = t + 1 == episode.len();
                 let truncated = episode.truncations[t] || (last && !terminated);
                 let next = episode.observations.row(t + 1);
-                self.sum(&[
-                    f64::from(episode.rewards[t]),
-                    f64::from(u8::from(terminated)),
-                    f64::from(u8::from(truncated)),
-                ]);
-                self.sum(&(0..observations.width()).map(|i| next.number(i)).collect::<Vec<_>>());
                 self.replay.push(0, own.get(0), episode.rewards[t], terminated, truncated, next);
                 if (terminated || truncated) && !last {
                     // One that goes on after its end is two.
@@ -108,12 +103,6 @@ impl Recorded {
             }
         }
         Ok(())
-    }
-
-    fn sum(&mut self, numbers: &[f64]) {
-        for number in numbers {
-            self.checksum = crc32c::crc32c_append(self.checksum, &number.to_le_bytes());
-        }
     }
 }
 

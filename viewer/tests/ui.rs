@@ -161,7 +161,9 @@ fn the_player_is_whole_in_a_low_window() {
 fn samples_are_in_the_place_of_environments() {
     for size in [[1360.0, 860.0], [900.0, 600.0]] {
         let mut window = Window::of_size(size, fixture::fitted());
-        assert!(window.harness.query_by_label("Inspector").is_none(), "what is on the right is about agents");
+        for about_agents in ["Inspector", "Side by side", "Machine room", "Doctor"] {
+            assert!(window.harness.query_by_label(about_agents).is_none(), "{about_agents}");
+        }
         let rect = |window: &Window, name: &str| window.harness.get_by_label(name).rect();
         let [first, last] = ["0, 95 %", "1, is 4, 60 %"].map(|name| rect(&window, name));
         let curves = rect(&window, "Metrics").top();

@@ -1,5 +1,6 @@
 //! Reading episodes.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use cartwheel_envs::{Action, ActionRows, Dtype, Rows, Space};
@@ -77,6 +78,22 @@ impl Dataset {
     /// The folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// CRC-32C of all episodes as they are on disk, after files whose own comes to `before`.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub(crate) fn checksum(&self, before: u32) -> Result<u32, MinariError> {
+        let unread = |source| MinariError::Io { doing: "read", file: self.data_file.clone(), source };
+        let mut file = std::fs::File::open(&self.data_file).map_err(unread)?;
+        let (mut sum, mut part) = (before, vec![0; 1 << 16]);
+        loop {
+            match file.read(&mut part).map_err(unread)? {
+                0 => return Ok(sum),
+                count => sum = crc32c::crc32c_append(sum, &part[..count]),
+            }
+        }
     }
 
     fn bad_metadata(&self, problem: impl Into<String>) -> MinariError {
