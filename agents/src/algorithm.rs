@@ -3,7 +3,7 @@
 use cartwheel_envs::{Generator, Space};
 
 use crate::config::Section;
-use crate::exploration::Exploration;
+use crate::exploration::{Exploration, Style};
 use crate::extractor::FeaturesExtractor;
 use crate::features::Features;
 use crate::head::{ActionHead, Head};
@@ -30,7 +30,7 @@ pub trait Algorithm: Section {
         FeaturesExtractor::Auto
     }
 
-    /// The network that acts.
+    /// The network that acts. [`Acting`] has its deviations hang on the state where exploration does.
     fn network(&self, inputs: Inputs, actions: &ActionHead) -> Mlp;
 
     /// How its actors explore in a run of so many environment steps.
@@ -61,7 +61,8 @@ impl Acting {
     /// The network with which `algorithm` acts between these spaces.
     ///
     /// # Errors
-    /// The space that does not fit, or why its features extractor does not see the observations.
+    /// The space that does not fit, why its features extractor does not see the observations, or that exploration is of other
+    /// actions.
     pub fn new(algorithm: &dyn Algorithm, observation: &Space, action: &Space) -> Result<Self, PolicyError> {
         let features = Features::new(observation).map_err(PolicyError::Space)?;
         let refuse = || PolicyError::Space(action.to_string());
@@ -75,6 +76,16 @@ impl Acting {
         let inputs = algorithm.features_extractor().inputs(&features);
         let inputs = inputs.map_err(|reason| PolicyError::Extractor(format!("{}.{reason}", algorithm.name())))?;
         let mlp = algorithm.network(inputs, &actions);
+        let mlp = match (algorithm.exploration(0).style, action) {
+            (Style::StateDependent { .. }, Space::Box { .. }) => mlp.state_dependent(head == Head::SquashedGaussian),
+            (Style::StateDependent { .. }, _) => {
+                return Err(PolicyError::Exploration(format!(
+                    "{}.use_sde = true adds noise to actions that are numbers, and {action} has none: set it to false",
+                    algorithm.name()
+                )));
+            }
+            _ => mlp,
+        };
         Ok(Self { features, actions, mlp })
     }
 }

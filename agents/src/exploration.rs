@@ -51,6 +51,36 @@ pub enum Style {
     Sampled,
     /// The best with noise added, which is kept between -1 and 1: of actions that are.
     Noisy(ActionNoise),
+    /// The mean with noise added that hangs on the state, by a matrix that is drawn at the beginning of each rollout and, if that
+    /// is given, again after so many steps: of actions that are numbers (Raffin et al. 2021).
+    StateDependent {
+        /// Steps after which it is drawn again; none for the whole rollout.
+        sample_freq: Option<usize>,
+    },
+}
+
+impl Style {
+    /// What a policy that has a distribution does by the settings `use_sde` and `sde_sample_freq`.
+    pub fn drawn(use_sde: bool, sde_sample_freq: i64) -> Self {
+        if use_sde {
+            Self::StateDependent { sample_freq: usize::try_from(sde_sample_freq).ok() }
+        } else {
+            Self::Sampled
+        }
+    }
+
+    /// Whether actions are drawn from a distribution, by which each has a chance.
+    pub fn has_chances(self) -> bool {
+        matches!(self, Self::Sampled | Self::StateDependent { .. })
+    }
+}
+
+/// What `sde_sample_freq` may be: -1, or 1 and more.
+///
+/// # Errors
+/// What is expected.
+pub(crate) fn sde_sample_freq(steps: &i64) -> Result<(), String> {
+    if *steps == -1 || *steps > 0 { Ok(()) } else { Err("-1 for once a rollout, or a number of 1 or more".into()) }
 }
 
 crate::config_enum! {
@@ -162,6 +192,14 @@ mod tests {
         let mean = (0..4).map(|env| exploration.chance(0.4, env, 4)).sum::<f64>() / 4.0;
         assert!((exploration.mean_chance(0.4, 4) - mean).abs() < 1e-12);
         assert_eq!(Exploration::from(EpsilonSchedule::NEVER).mean_chance(0.3, 4), 0.3);
+    }
+
+    #[test]
+    fn a_matrix_is_drawn_once_a_rollout_or_every_few_steps() {
+        assert_eq!([-2, -1, 0, 1, 16].map(|steps| sde_sample_freq(&steps).is_ok()), [false, true, false, true, true]);
+        assert_eq!(Style::drawn(true, -1), Style::StateDependent { sample_freq: None });
+        assert_eq!(Style::drawn(true, 16), Style::StateDependent { sample_freq: Some(16) });
+        assert_eq!(Style::drawn(false, 16), Style::Sampled);
     }
 
     #[test]

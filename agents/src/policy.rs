@@ -85,6 +85,9 @@ struct Description {
     lstm_hidden_size: usize,
     #[serde(default, skip_serializing_if = "is_default")]
     n_lstm_layers: usize,
+    /// Not there in files of networks whose deviations hang on no state.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    use_sde: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     statistics: Vec<Statistics>,
     /// Not there in files of policies without value functions.
@@ -117,6 +120,9 @@ pub enum PolicyError {
     /// A features extractor that does not see its observations.
     #[error("{0}")]
     Extractor(String),
+    /// Exploration that is of other actions.
+    #[error("{0}")]
+    Exploration(String),
 }
 
 impl Policy {
@@ -138,6 +144,7 @@ impl Policy {
             quantile_embedding_dim: acting.mlp.embedding_dim(),
             lstm_hidden_size,
             n_lstm_layers,
+            use_sde: acting.mlp.is_state_dependent(),
             statistics: Vec::new(),
             critic: None,
         };
@@ -199,6 +206,13 @@ impl Policy {
                 return Err(refuse("its header's `policy` has layers that remember without any units".into()));
             }
             [hidden_size, layers] => mlp.remembering(hidden_size, layers),
+        };
+        let mlp = match (description.use_sde, description.head) {
+            (false, _) => mlp,
+            (true, head @ (Head::Gaussian | Head::SquashedGaussian)) => {
+                mlp.state_dependent(head == Head::SquashedGaussian)
+            }
+            (true, _) => return Err(refuse("its header's `policy` has use_sde and no Gaussian".into())),
         };
         let acting = Acting { features, actions, mlp };
         let mut policy = Self::new(&description.observation_space, &description.action_space, acting, Vec::new());
@@ -411,7 +425,10 @@ mod tests {
         let implicit = |dueling| move |choices| Mlp::implicit(3, &[20, 9], choices, [6, 5], Activation::Tanh, dueling);
         let remembering = |choices| Mlp::new(3, &[20, 9], choices, Activation::Tanh).remembering(6, 2);
         let bell = |choices| Mlp::gaussian(3, &[], choices, Activation::Tanh).remembering(16, 1);
-        let cases: [(_, _, Build, _); 14] = [
+        let exploring = |choices| Mlp::gaussian(3, &[20, 9], choices, Activation::Tanh).state_dependent(false);
+        let squashed = |choices| Mlp::new(3, &[20, 9], 2 * choices, Activation::Tanh).state_dependent(true);
+        let both = |choices| Mlp::gaussian(3, &[], choices, Activation::Tanh).remembering(16, 1).state_dependent(false);
+        let cases: [(_, _, Build, _); 17] = [
             ("plain", Head::QValues, Box::new(built(Head::QValues, false)), &four),
             ("dueling", Head::QValues, Box::new(built(Head::QValues, true)), &four),
             ("normalized", Head::QValues, Box::new(normalized), &four),
@@ -419,6 +436,9 @@ mod tests {
             ("squashed", Head::SquashedGaussian, Box::new(built(Head::SquashedGaussian, false)), &arms),
             ("remembering", Head::Categorical, Box::new(remembering), &four),
             ("remembering gaussian", Head::Gaussian, Box::new(bell), &arms),
+            ("exploring", Head::Gaussian, Box::new(exploring), &arms),
+            ("exploring squashed", Head::SquashedGaussian, Box::new(squashed), &arms),
+            ("exploring remembering", Head::Gaussian, Box::new(both), &arms),
             ("gaussian", Head::Gaussian, Box::new(built(Head::Gaussian, false)), &arms),
             ("returns", returns, Box::new(built(returns, false)), &four),
             ("dueling returns", returns, Box::new(built(returns, true)), &four),
@@ -447,6 +467,7 @@ mod tests {
             // What a file without the word is of: those written before there was a choice.
             let text = String::from_utf8_lossy(&policy.to_bytes()).into_owned();
             assert_eq!(text.contains("dueling"), name.contains("dueling"));
+            assert_eq!(text.contains("use_sde"), name.contains("exploring"));
             assert_eq!(text.contains("head\\\":"), head != Head::QValues);
             assert_eq!(text.contains("policy_net.lstm.weight_ih_l0"), name.contains("remembering"));
         }

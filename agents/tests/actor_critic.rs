@@ -138,7 +138,11 @@ fn learns_as_recorded(algorithm: &dyn Algorithm, case: &Value, updates: usize) {
 #[test]
 fn an_update_of_ppo_is_pytorchs() {
     let cases = recorded("ppo/updates.json")["ppo"].as_array().unwrap().clone();
-    assert_eq!(cases.len(), 9, "three kinds of actions, with and without entropy, clipped values and normalization");
+    assert_eq!(
+        cases.len(),
+        10,
+        "three kinds of actions, with and without entropy, clipped values and normalization; gSDE"
+    );
     for case in cases {
         let config = PpoConfig {
             learning_rate: constant(&case["learning_rate"]),
@@ -152,6 +156,7 @@ fn an_update_of_ppo_is_pytorchs() {
             ent_coef: float(&case["ent_coef"]),
             max_grad_norm: float(&case["max_grad_norm"]),
             net_arch: sizes(&case["net_arch"]),
+            use_sde: case["use_sde"].as_bool().unwrap(),
             ..PpoConfig::default()
         };
         assert!(float(&case["metrics"]["train/clip_fraction"]) > 0.1, "nothing was clipped");
@@ -162,7 +167,7 @@ fn an_update_of_ppo_is_pytorchs() {
 #[test]
 fn updates_of_a2c_are_pytorchs() {
     let cases = recorded("ppo/updates.json")["a2c"].as_array().unwrap().clone();
-    assert_eq!(cases.len(), 6, "three kinds of actions, with and without entropy and normalization");
+    assert_eq!(cases.len(), 7, "three kinds of actions, with and without entropy and normalization; gSDE");
     for case in cases {
         let config = A2cConfig {
             learning_rate: constant(&case["learning_rate"]),
@@ -172,6 +177,7 @@ fn updates_of_a2c_are_pytorchs() {
             ent_coef: float(&case["ent_coef"]),
             max_grad_norm: float(&case["max_grad_norm"]),
             net_arch: sizes(&case["net_arch"]),
+            use_sde: case["use_sde"].as_bool().unwrap(),
             ..A2cConfig::default()
         };
         learns_as_recorded(&config, &case, float(&case["n_epochs"]) as usize);
@@ -291,11 +297,12 @@ fn the_scripts_have_the_noise_that_our_generator_draws() {
 #[test]
 fn updates_of_sac_are_pytorchs() {
     let cases = recorded("sac/updates.json").as_array().unwrap().clone();
-    assert_eq!(cases.len(), 3, "a temperature that is learnt and one that is not, two and three value functions");
+    assert_eq!(cases.len(), 4, "a temperature that is learnt and one that is not, two and three value functions; gSDE");
     for case in cases {
         let initial = float(&case["ent_coef"]);
         let automatic = case["automatic"].as_bool().unwrap();
         let config = SacConfig {
+            use_sde: case["use_sde"].as_bool().unwrap(),
             learning_rate: constant(&case["learning_rate"]),
             tau: float(&case["tau"]),
             ent_coef: if automatic { EntCoef::Auto(initial) } else { EntCoef::Fixed(initial) },

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `train` | what `train` promises when all goes well: flags, summary, files |
 //! | `algorithms` | what holds for every algorithm: bytes, interruptions, ends of episodes, a task that it must learn |
+//! | `state_dependent` | the same for exploration that depends on the state |
 //! | `determinism` | the same seed gives the same bytes, whatever the number of actors |
 //! | `resume` | runs that were killed, interrupted or finished, and gone on with |
 //! | `pictures` | every algorithm on pictures, and extractors that do not fit |
@@ -54,6 +55,7 @@ mod record;
 mod reproduce;
 mod resume;
 mod runs;
+mod state_dependent;
 mod support;
 mod sweep;
 mod train;

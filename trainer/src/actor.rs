@@ -15,6 +15,7 @@ use crate::run::{ActionLog, EpisodeRecord};
 use crate::watch::{Activity, Seat};
 use priorities::FirstPriorities;
 
+mod exploration;
 mod faults;
 mod priorities;
 mod watched;
@@ -61,6 +62,8 @@ pub struct Actor {
     actions: ActionRows,
     /// Of noise that drifts, of each environment.
     noise: Vec<NoiseState>,
+    /// Of exploration that depends on the state, the matrix of each environment.
+    matrices: Vec<f32>,
     /// What the policy remembers of each environment's episode, where it remembers anything.
     memories: Vec<f32>,
     scratch: Activations,
@@ -135,6 +138,7 @@ impl Actor {
             chosen: own.clone(),
             own,
             noise: vec![NoiseState::default(); n],
+            matrices: vec![0.0; n * spec.acting.mlp.exploration_len()],
             memories: vec![0.0; n * spec.acting.mlp.memory_len()],
             scratch: Activations::default(),
             valid: vec![true; n * spec.acting.features.masked()],
@@ -205,6 +209,7 @@ impl Actor {
         out.episodes.clear();
         for t in 0..out.capacity() {
             let now = steps + (t * self.spec.total_envs) as u64;
+            self.draw_matrices(weights, t);
             let (watched, mut epsilon) = (self.seat.attended(), self.spec.exploration.epsilon.at(now));
             if watched {
                 epsilon = self.look_before_choice(epsilon);
@@ -224,7 +229,7 @@ impl Actor {
             }
             self.remember(t, out);
             out.actions.copy_rows(t * n, &self.own);
-            if self.spec.exploration.style == Style::Sampled {
+            if self.spec.exploration.style.has_chances() {
                 self.log_probs(&mut out.log_probs[rows.clone()]);
             }
             self.envs.step(self.actions.as_actions(), &mut self.step).map_err(|error| self.fault(error, now))?;
@@ -260,7 +265,7 @@ impl Actor {
     fn choose(&mut self, weights: &Weights, epsilon: f64) {
         let style = self.spec.exploration.style;
         self.read_masks();
-        if epsilon < 1.0 || style == Style::Sampled || self.first_priorities.is_some() {
+        if epsilon < 1.0 || style.has_chances() || self.first_priorities.is_some() {
             self.judge(weights);
         }
         let Acting { features, actions: head, mlp } = &self.spec.acting;
@@ -276,6 +281,10 @@ impl Actor {
             match style {
                 Style::Best => head.greedy(outputs, e, &mut self.own),
                 Style::Sampled => head.sample(outputs, stream, e, &mut self.own),
+                Style::StateDependent { .. } => {
+                    let matrix = &self.matrices[e * mlp.exploration_len()..];
+                    head.explore(outputs, |d| mlp.exploration_noise(matrix, &self.scratch, e, d), e, &mut self.own);
+                }
                 Style::Noisy(noise) => {
                     head.greedy(outputs, e, &mut self.own);
                     if let ActionRows::Continuous { width, values } = &mut self.own {

@@ -163,7 +163,9 @@ impl TrainError {
             Self::T5(error) => error.is_usage(),
             Self::Ratings(error) => error.is_usage(),
             Self::Dataset(error) => error.is_usage(),
-            Self::Policy(error) => matches!(error, PolicyError::Space(_) | PolicyError::Extractor(_)),
+            Self::Policy(error) => {
+                matches!(error, PolicyError::Space(_) | PolicyError::Extractor(_) | PolicyError::Exploration(_))
+            }
             Self::Network(error) => matches!(error, NnError::NoCuda { .. }),
             _ => false,
         }

@@ -6,7 +6,7 @@ use super::A2c;
 use crate::actor_critic;
 use crate::algorithm::{Acting, Algorithm, AnyLearner, Data, RolloutUse};
 use crate::config::checks::layers;
-use crate::exploration::{Exploration, Style};
+use crate::exploration::{Exploration, Style, sde_sample_freq};
 use crate::extractor::FeaturesExtractor;
 use crate::head::{ActionHead, Head};
 use crate::nn::{Activation, Device, Inputs, Mlp, NnError};
@@ -44,7 +44,13 @@ crate::config! {
         activation_fn: Activation = Activation::Tanh;
         /// Whether weights begin orthogonal; otherwise as PyTorch's layers do.
         ortho_init: bool = true;
-        /// Logarithm of the standard deviation of continuous actions at the beginning.
+        /// Whether exploration depends on the state (gSDE), of actions that are numbers: one state is answered by one action until
+        /// its noise is drawn anew.
+        use_sde: bool = false;
+        /// Steps of each environment after which that noise is drawn anew; -1 for at the beginning of each rollout only.
+        sde_sample_freq: i64 = -1, sde_sample_freq;
+        /// Logarithm of the standard deviation of continuous actions at the beginning; of each unit's part in it where use_sde is
+        /// true.
         log_std_init: f64 = 0.0, within(-20.0, 2.0);
     }
 }
@@ -63,7 +69,7 @@ impl Algorithm for A2cConfig {
     }
 
     fn exploration(&self, _: u64) -> Exploration {
-        Exploration::after_random(0, Style::Sampled)
+        Exploration::after_random(0, Style::drawn(self.use_sde, self.sde_sample_freq))
     }
 
     fn data(&self) -> Data {

@@ -347,7 +347,6 @@ impl Networks {
 
     /// The mean standard deviation of continuous actions, if the policy has such.
     pub(crate) fn std(&self) -> Option<f32> {
-        let log_std = &self.actor.parameters()[self.actor.mlp().biases("log_std")?];
-        Some(log_std.iter().map(|x| x.exp()).sum::<f32>() / log_std.len() as f32)
+        self.actor.mlp().mean_std(self.actor.parameters())
     }
 }

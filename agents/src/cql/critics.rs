@@ -48,6 +48,7 @@ impl ContinuousCql {
             target_update_interval: 1,
             ent_coef: config.ent_coef,
             target_entropy: config.target_entropy,
+            log_std_init: 0.0,
         };
         Self::with(rule, acting, device, rng, |rng| {
             let shape = Shape {

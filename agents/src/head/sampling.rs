@@ -35,6 +35,16 @@ impl ActionHead {
         }
     }
 
+    /// Writes the best action with `noise` added to each number, before it is squashed, to row `i`: of actions that are numbers.
+    #[inline]
+    pub fn explore(&self, outputs: &[f32], noise: impl Fn(usize) -> f32, i: usize, to: &mut ActionRows) {
+        let ActionRows::Continuous { width, values } = to else { return self.greedy(outputs, i, to) };
+        for (d, value) in values[i * *width..(i + 1) * *width].iter_mut().enumerate() {
+            let sum = outputs[d] + noise(d);
+            *value = if self.squashes() { sum.tanh() } else { sum };
+        }
+    }
+
     /// Writes any action that is valid, each as likely as the others, to row `i`; any at all by no flags.
     #[inline]
     pub fn random_valid(&self, valid: &[bool], rng: &mut Generator, i: usize, to: &mut ActionRows) {

@@ -119,6 +119,7 @@ impl Inputs {
                 used: outputs,
                 weight,
                 bias: weight + conv.patch_len() * conv.columns(),
+                behind: 0,
                 linears: vec![linear],
                 mask: None,
                 bands: Vec::new(),

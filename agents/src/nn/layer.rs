@@ -22,6 +22,8 @@ pub(super) struct Layer {
     /// Where W and b start in the flat buffer.
     pub(super) weight: usize,
     pub(super) bias: usize,
+    /// Floats behind b: scale and shift of normalized outputs, or deviations that hang on the state.
+    pub(super) behind: usize,
     /// The blocks of W that hold parameters. Everything outside is zero and stays so.
     pub(super) linears: Vec<Linear>,
     /// 1 where W has parameters and 0 elsewhere, if a column reads fewer inputs than another does.
@@ -29,7 +31,7 @@ pub(super) struct Layer {
     /// The parts of W that are more than zeros, for products with it and with its transpose.
     pub(super) bands: Vec<Band>,
     pub(super) transposed_bands: Vec<Band>,
-    /// Whether its outputs are normalized: scale and shift of each column lie behind b.
+    /// Whether its outputs are normalized.
     pub(super) norm: bool,
     /// The convolution that it is, if it is one.
     pub(super) conv: Option<Conv2d>,
@@ -83,6 +85,8 @@ pub(super) struct Linear {
     pub(super) outputs: Range<usize>,
     /// The row of W for each input, where they are in another order than PyTorch's.
     pub(super) rows: Option<Arc<[usize]>>,
+    /// Numbers in a row of a matrix that hangs on no input; 0 for a vector.
+    pub(super) row: usize,
 }
 
 /// A named parameter as people and PyTorch know it: without padding, weights as `[outputs, inputs]`.
@@ -90,9 +94,10 @@ pub(super) struct Linear {
 pub struct NamedTensor {
     /// `0.weight`, `0.bias`, `2.weight`, ...: the names of `torch.nn.Sequential(Linear, ReLU, Linear, ...)`. What sees a
     /// picture before them is called as in Stable-Baselines3: `features_extractor.cnn.0.weight`, ... Of a dueling network `network.0.weight`, ..., `value_head.0.weight`, ..., `advantage_head.0.weight`, ... Of what
-    /// remembers `lstm.weight_ih_l0`, ... as of `torch.nn.LSTM`. A vector that hangs on no input, such as `log_std`, has its own name.
+    /// remembers `lstm.weight_ih_l0`, ... as of `torch.nn.LSTM`. What hangs on no input, such as `log_std`, has its own name.
     pub name: String,
-    /// `[outputs, inputs]` or `[outputs]`; of a convolution `[outputs, inputs, height, width]`.
+    /// `[outputs, inputs]` or `[outputs]`; of a convolution `[outputs, inputs, height, width]`; of a `log_std` that hangs on the
+    /// state `[features, actions]`.
     pub shape: Vec<usize>,
     /// The numbers, row-major.
     pub values: Vec<f32>,
@@ -124,7 +129,7 @@ pub(super) fn add_layer(layers: &mut Vec<Layer>, inputs: usize, linears: Vec<Lin
     }
     let swapped: Vec<_> = blocks.iter().map(|[inputs, outputs]| [outputs.clone(), inputs.clone()]).collect();
     let (bands, transposed_bands) = (self::bands(outputs, &blocks), self::bands(inputs, &swapped));
-    let (mask, norm, conv) = (None, false, None);
+    let (behind, mask, norm, conv) = (0, None, false, None);
     let mut layer = Layer {
         inputs,
         outputs,
@@ -132,6 +137,7 @@ pub(super) fn add_layer(layers: &mut Vec<Layer>, inputs: usize, linears: Vec<Lin
         used,
         weight,
         bias,
+        behind,
         linears,
         mask,
         bands,
@@ -168,6 +174,7 @@ pub(super) fn normalized(inputs: Inputs, hidden: &[usize], outputs: usize) -> Ve
         add_layer(&mut layers, inputs.width(), vec![linear]);
         if let Some(layer) = layers.last_mut().filter(|_| l < hidden.len()) {
             layer.norm = true;
+            layer.behind = 2 * layer.columns;
             // Vectors that hang on no input, in the places behind the biases.
             for (part, place) in [("weight", layer.columns), ("bias", 2 * layer.columns)] {
                 let name = format!("{}.{part}", 3 * l + 1);
@@ -182,7 +189,7 @@ pub(super) fn normalized(inputs: Inputs, hidden: &[usize], outputs: usize) -> Ve
 impl Layer {
     /// Where the next layer begins in the flat buffer.
     pub(super) fn end(&self) -> usize {
-        self.bias + if self.norm { 3 } else { 1 } * self.columns
+        self.bias + self.columns + self.behind
     }
 
     /// Where the scale of each normalized output lies.
@@ -217,7 +224,7 @@ impl Layer {
         self.bias + linear.outputs.start..self.bias + linear.outputs.end
     }
 
-    /// The parameters of a linear map by name. What hangs on no input has no weights.
+    /// The parameters of a linear map by name. What hangs on no input has biases alone.
     pub(super) fn tensors(&self, linear: &Linear, flat: &[f32]) -> Vec<NamedTensor> {
         let (outputs, inputs) = (linear.outputs.len(), linear.inputs.len());
         let weight = self.weights(linear).map(|at| flat[at]).collect();
@@ -226,7 +233,8 @@ impl Layer {
             Some(conv) => vec![outputs, conv.inputs(), conv.kernel, conv.kernel],
             None => vec![outputs, inputs],
         };
-        let shapes = [of_weight, vec![outputs]];
+        let of_bias = outputs.checked_div(linear.row).map_or(vec![outputs], |rows| vec![rows, linear.row]);
+        let shapes = [of_weight, of_bias];
         let all = shapes.into_iter().zip([weight, bias]).filter(|(shape, _)| !shape.contains(&0));
         linear.names().into_iter().zip(all).map(|(name, (shape, values))| NamedTensor { name, shape, values }).collect()
     }
@@ -235,7 +243,7 @@ impl Layer {
 impl Linear {
     /// One whose inputs are in order.
     pub(super) fn new(name: String, inputs: Range<usize>, outputs: Range<usize>) -> Self {
-        Self { name, part: String::new(), inputs, outputs, rows: None }
+        Self { name, part: String::new(), inputs, outputs, rows: None, row: 0 }
     }
 
     /// One of several of a module.

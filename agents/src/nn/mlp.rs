@@ -16,6 +16,7 @@ use super::lstm::Lstm;
 use super::matmul::pad;
 use super::passes::Activations;
 use super::simd::Isa;
+use super::state_dependent::StateDependent;
 
 /// The shape of a network and where each layer's parameters lie in the flat buffer.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +26,7 @@ pub struct Mlp {
     dueling: Option<Dueling>,
     implicit: Option<Implicit>,
     lstm: Option<Lstm>,
+    deviations: Option<StateDependent>,
     /// Whether nothing follows the first hidden layer.
     projects: bool,
     /// σ₀ of a network with noise.
@@ -48,6 +50,7 @@ impl Mlp {
             dueling: None,
             implicit: None,
             lstm: None,
+            deviations: None,
             projects: false,
             noisy_std_init: None,
             hidden,
@@ -144,6 +147,20 @@ impl Mlp {
         Self { projects: true, ..self }
     }
 
+    /// The same as a policy of state-dependent exploration (`state_dependent.rs`): means, and deviations that hang on the state,
+    /// where there were twice as many outputs as an action has numbers. Whether actions are squashed afterwards says what is
+    /// learnt. Layers that remember are there before.
+    pub fn state_dependent(mut self, squashed: bool) -> Self {
+        let (at, actions) = (self.layers.len() - 1, self.outputs / 2);
+        let last = &mut self.layers[at];
+        self.deviations = Some(StateDependent::of(last, actions, squashed));
+        let behind = last.behind;
+        for layer in self.lstm.iter_mut().flat_map(|lstm| lstm.layers.iter_mut().flatten()) {
+            (layer.weight, layer.bias) = (layer.weight + behind, layer.bias + behind);
+        }
+        self
+    }
+
     /// The same with noise of so great a σ₀ in its last two layers (Fortunato et al. 2018), which only training knows of:
     /// see [`Network::set_noise`](super::Network::set_noise).
     pub fn noisy(self, std_init: f64) -> Self {
@@ -161,7 +178,7 @@ impl Mlp {
         Self { isa, ..self }
     }
 
-    fn last(&self) -> &Layer {
+    pub(super) fn last(&self) -> &Layer {
         &self.layers[self.layers.len() - 1]
     }
 
@@ -271,6 +288,11 @@ impl Mlp {
     /// What remembers, if anything does.
     pub(super) fn lstm(&self) -> Option<&Lstm> {
         self.lstm.as_ref()
+    }
+
+    /// How deviations hang on the state, if they do.
+    pub(super) fn deviations(&self) -> Option<StateDependent> {
+        self.deviations
     }
 
     /// Units of each layer that remembers, and how many such layers there are; 0 and 0 if nothing does.

@@ -16,7 +16,7 @@ fn loss(mlp: &Mlp, params: &[f32], x: &[f32], batch: usize, weights: &[f32]) -> 
 fn gradients_agree_with_finite_differences() {
     let mut rng = Generator::new(7);
     let picture = Inputs::picture(Cnn::MinAtar, Image { height: 5, width: 4, channels: 3, channels_first: false });
-    let kinds: [&dyn Fn(Activation) -> Mlp; 8] = [
+    let kinds: [&dyn Fn(Activation) -> Mlp; 10] = [
         &|a| Mlp::new(5, &[24, 9], 3, a),
         &|a| Mlp::dueling(5, &[24, 9], 3, 1, a),
         &|a| Mlp::dueling(5, &[24, 9], 3, 4, a),
@@ -25,6 +25,8 @@ fn gradients_agree_with_finite_differences() {
         &|a| Mlp::new(picture, &[], 3, a),
         &|a| Mlp::dueling(picture.beside(2), &[9], 3, 1, a),
         &|a| Mlp::layer_norm(picture.beside(2), &[9], 3, a),
+        &|a| Mlp::new(5, &[24, 9], 4, a).state_dependent(true),
+        &|a| Mlp::new(5, &[], 4, a).state_dependent(true),
     ];
     for (isa, kind) in Isa::available().into_iter().flat_map(|isa| (0..kinds.len()).map(move |kind| (isa, kind))) {
         for activation in [Activation::Relu, Activation::Tanh] {

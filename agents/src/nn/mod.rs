@@ -11,6 +11,7 @@
 //! | `implicit` | quantiles of any fraction of returns |
 //! | `lstm` | what a network remembers of sequences of rows |
 //! | `noisy` | noise in its parameters, as deep as is learnt |
+//! | `state_dependent` | deviations of actions that hang on the state |
 //! | `network` | what training a network means: forward, backward, step, target |
 //! | `optimizer`, `scalar_adam` | how parameters, and single numbers, follow a gradient |
 //! | `fused`, `stock` | its two forms: one operation on dfdx's CPU tape; dfdx's own operations on any device |
@@ -48,6 +49,7 @@ mod real;
 mod scalar_adam;
 mod simd;
 mod spread;
+mod state_dependent;
 mod stock;
 mod tensors_differ;
 mod touched;
@@ -151,9 +153,17 @@ mod tests {
             |i, h, o, a| Mlp::layer_norm(i, h, o, a),
             |i, h, o, a| Mlp::implicit(i, h, o, [9, 5], a, true),
             |i, h, o, a| Mlp::new(i, h, o, a).remembering(11, 2),
+            |i, h, _, a| Mlp::new(i, h, 4, a).state_dependent(true),
+            |i, h, _, a| Mlp::gaussian(i, h, 2, a).remembering(11, 2).state_dependent(false),
         ];
         let vectors = kinds.map(|kind| (kind, Inputs::from(4)));
-        let pictures = [(kinds[1], small), (kinds[4], small.beside(3)), (kinds[5], small), (kinds[6], small)];
+        let pictures = [
+            (kinds[1], small),
+            (kinds[4], small.beside(3)),
+            (kinds[5], small),
+            (kinds[6], small),
+            (kinds[7], small.beside(3)),
+        ];
         let nature = (kinds[3], Inputs::picture(Cnn::Nature, picture(36, true)));
         let kinds = vectors.into_iter().chain(pictures).chain([nature]);
         let methods = [(Activation::Relu, Method::Adam), (Activation::Tanh, Method::RmsProp { alpha: 0.99 })];

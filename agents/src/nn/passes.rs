@@ -12,6 +12,7 @@ use super::lstm::Unrolled;
 use super::matmul::{Epilogue, Strided, add_column_sums, matmul, matmul_columns, pad, products_of_rows, transpose};
 use super::mlp::Mlp;
 use super::simd::Isa;
+use super::state_dependent::Deviations;
 
 /// A layer on the way back.
 struct Passed<'a> {
@@ -51,6 +52,8 @@ pub struct Activations {
     samples: Samples,
     /// Of a network that remembers.
     pub(super) unrolled: Unrolled,
+    /// Of a policy of state-dependent exploration.
+    pub(super) deviations: Deviations,
 }
 
 impl Mlp {
@@ -96,6 +99,9 @@ impl Mlp {
                         matmul_columns(isa, rows, n, columns.clone(), read.len(), a, b, output, epilogue);
                     }
                 }
+            }
+            if let Some(head) = self.deviations().filter(|_| l + 1 == layers.len()) {
+                head.forward(isa, layer, params, input, output, &mut scratch.deviations);
             }
             if layer.norm {
                 layer_norm::forward(isa, layer, params, output, &mut scratch.normalized[l]);
@@ -177,6 +183,9 @@ impl Mlp {
                 rest[n..].iter_mut().zip(&normalized.gradient).for_each(|(sum, own)| *sum += own);
             }
         });
+        if let Some(head) = self.deviations() {
+            head.add_gradient(self.last(), &scratch.deviations, gradient);
+        }
     }
 
     /// Writes to `to`, row after row, the gradient by the given `columns` of the inputs, given `output_gradient`, the
@@ -210,6 +219,11 @@ impl Mlp {
                     products_of_rows(isa, dy, weights, n, to);
                 }
             });
+            if let Some(head) = self.deviations().filter(|_| layers.len() == 1) {
+                let rows = head.by_features(&scratch.deviations).chunks_exact(self.inputs());
+                let by_columns = rows.flat_map(|row| &row[columns.clone()]);
+                to.iter_mut().zip(by_columns).for_each(|(sum, own)| *sum += own);
+            }
             return;
         }
         // What lies beside the picture hangs on no convolution.
@@ -255,8 +269,18 @@ impl Mlp {
         let ((layers, dueling), isa) = (self.layers(), self.isa());
         let (last, implicit) = (layers.len() - 1, self.takes_fractions());
         let (stride, last_rows) = (layers[last].outputs, scratch.rows(self, last, batch));
-        let Activations { outputs, gradients, normalized, convs, transposed, by_beside, samples, unrolled, .. } =
-            scratch;
+        let Activations {
+            outputs,
+            gradients,
+            normalized,
+            convs,
+            transposed,
+            by_beside,
+            samples,
+            unrolled,
+            deviations,
+            ..
+        } = scratch;
         let mut by_outputs = Vec::new();
         let mut output_gradient = output_gradient;
         if let Some(implicit) = implicit {
@@ -267,10 +291,14 @@ impl Mlp {
         if let Some(dueling) = dueling {
             dueling.spread(isa, output_gradient, stride, &mut gradients[last][..last_rows * stride]);
         }
+        if let Some(head) = self.deviations() {
+            let to = &mut gradients[last][..last_rows * stride];
+            head.backward(isa, &layers[last], &outputs[last], output_gradient, to, deviations);
+        }
         for (l, layer) in layers.iter().enumerate().skip(lowest).rev() {
             let (k, n) = (layer.inputs, layer.columns);
             let (below, above) = gradients.split_at_mut(l);
-            let given = l == last && dueling.is_none();
+            let given = l == last && dueling.is_none() && self.deviations().is_none();
             let entry = implicit.filter(|implicit| implicit.at == l);
             let rows = if implicit.is_some_and(|implicit| implicit.at <= l) { batch * samples.each } else { batch };
             let own = rows * (layer.outputs - pad(layer.beside.len()));
@@ -285,6 +313,9 @@ impl Mlp {
                 transpose(isa, &params[layer.weight..layer.bias], k, n, transposed);
                 let by_output = &mut unrolled.by_output;
                 matmul(isa, rows, k, layer.used, Strided::rows(dy, n), transposed, by_output, Epilogue::Zero);
+                if let Some(head) = self.deviations().filter(|_| l == last) {
+                    add(head.by_features(deviations), by_output);
+                }
                 lstm.backward(isa, params, unrolled, transposed);
                 for (layer, reads, dy) in lstm.passed(unrolled) {
                     let (reads, normalized) = (Some(reads), &normalized[l]);
@@ -309,6 +340,9 @@ impl Mlp {
                         matmul_columns(isa, rows, k, columns.clone(), read.len(), a, b, dx, Epilogue::Zero);
                     }
                 }
+            }
+            if let Some(head) = self.deviations().filter(|_| l == last && lstm.is_none()) {
+                add(head.by_features(deviations), dx);
             }
             let mut dx = dx;
             if let Some(implicit) = entry {
@@ -347,6 +381,10 @@ impl Mlp {
         self.backward_to_input(params, 1, scratch, &slope, 0..self.inputs(), &mut slopes);
         slopes
     }
+}
+
+fn add(terms: &[f32], to: &mut [f32]) {
+    to.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
 }
 
 /// Takes the gradients by what was beside a layer's outputs out of `dx`, and leaves those by what its product came to, row

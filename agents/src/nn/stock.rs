@@ -18,6 +18,7 @@ use super::optimizer::Optimizer;
 use super::{DeviceError, NnError};
 
 mod remembered;
+mod state_dependent;
 
 type Flat<D> = Tensor<(usize,), f32, D>;
 type Matrix<D, T = NoneTape> = Tensor<(usize, usize), f32, D, T>;
@@ -150,6 +151,8 @@ impl<D: Device<f32>> Stock<D> {
                 let places = self.device.try_tensor_from_vec(places, (count,))?;
                 x = x.try_reshape_like(&(batch * row,))?.try_gather(places)?.try_reshape_like(&(rows, i))?;
             }
+            let head = self.mlp.deviations().filter(|_| is_last);
+            let log_std = head.map(|head| self.log_std(head, layer, parameters, net, &x)).transpose()?;
             let next_to_it = std::mem::replace(&mut beside, layer.beside.clone());
             x = if next_to_it.is_empty() {
                 x.try_matmul(weight)?
@@ -162,6 +165,9 @@ impl<D: Device<f32>> Stock<D> {
             x = x.try_add(bias.try_broadcast_like::<_, Axis<0>>(&(rows, o))?)?;
             if let Some(dueling) = self.dueling.as_ref().filter(|_| is_last) {
                 x = x.try_matmul(dueling.clone())?;
+            }
+            if let (Some(head), Some(log_std)) = (head, log_std) {
+                x = self.with_deviations(head, x, log_std)?;
             }
             if layer.norm {
                 // Products with a matrix of shares are means over the columns that are more than padding.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::Sac;
 use crate::config::{Value, plain, toml_edit};
-use crate::exploration::Style;
+use crate::exploration::{Style, sde_sample_freq};
 use crate::replay_algorithm::replay_algorithm;
 
 /// What entropy is worth: a number, `"auto"` for one that is learnt from 1 on, or `"auto_0.1"` from 0.1 on.
@@ -69,9 +69,15 @@ replay_algorithm! {
         target_entropy: Option<f64> = None;
         /// Value functions, the least of which counts.
         n_critics: usize = 2, within(1, 100);
+        /// Whether exploration depends on the state (gSDE): one state is answered by one action until its noise is drawn anew.
+        use_sde: bool = false;
+        /// Steps of each environment after which that noise is drawn anew; -1 for every train_freq steps.
+        sde_sample_freq: i64 = -1, sde_sample_freq;
+        /// Logarithm of each unit's part in the standard deviation of actions at the beginning, where use_sde is true.
+        log_std_init: f64 = -3.0, within(-20.0, 2.0);
     },
     net_arch: vec![256, 256], " Units of each hidden layer, of the policy and of the value functions.",
-    acts: Box by SquashedGaussian, |_| Style::Sampled,
+    acts: Box by SquashedGaussian, |config| Style::drawn(config.use_sde, config.sde_sample_freq),
     learner: |config: &Self, acting, device, rng| Sac::new(config.clone(), acting, device, rng),
 }
 

@@ -93,6 +93,8 @@ pub(crate) struct SoftRule {
     pub(crate) target_update_interval: u64,
     pub(crate) ent_coef: EntCoef,
     pub(crate) target_entropy: Option<f64>,
+    /// Of state-dependent exploration.
+    pub(crate) log_std_init: f32,
 }
 
 /// A squashed Gaussian policy that stays as random as it can, and its value functions, which learn.
@@ -157,9 +159,16 @@ struct Drawn {
     /// `[n, dimensions]`, between -1 and 1.
     actions: Vec<f32>,
     log_probs: Vec<f32>,
+    /// Whether deviations hang on the state; then they have no bounds.
+    state_dependent: bool,
 }
 
 impl Drawn {
+    /// The logarithm of a standard deviation, within its bounds if it has any.
+    fn log_std(&self, output: f32) -> f32 {
+        if self.state_dependent { output } else { clamp_log_std(output) }
+    }
+
     /// The actions that this noise leads to, from rows of means and logarithms of standard deviations.
     fn draw(&mut self, outputs: &[f32], stride: usize, noise: &[f32], dimensions: usize) {
         self.actions.clear();
@@ -167,7 +176,7 @@ impl Drawn {
         for (outputs, noise) in outputs.chunks_exact(stride).zip(noise.chunks_exact(dimensions)) {
             let mut log_prob = 0.0;
             for (d, noise) in noise.iter().enumerate() {
-                let log_std = clamp_log_std(outputs[dimensions + d]);
+                let log_std = self.log_std(outputs[dimensions + d]);
                 let action = (outputs[d] + log_std.exp() * noise).tanh();
                 log_prob -= 0.5 * noise * noise + log_std + HALF_LN_TAU + (1.0 - action * action + EPSILON).ln();
                 self.actions.push(action);
@@ -191,6 +200,7 @@ impl Sac {
             target_update_interval: config.target_update_interval,
             ent_coef: config.ent_coef,
             target_entropy: config.target_entropy,
+            log_std_init: config.log_std_init as f32,
         };
         Self::with(rule, acting, device, rng, |rng| {
             let shape =
@@ -215,10 +225,13 @@ impl<C: SoftCritics> Soft<C> {
         rng: &mut Generator,
         critics: impl FnOnce(&mut Generator) -> Result<C, NnError>,
     ) -> Result<Self, NnError> {
-        let state = TrainingState::new(acting.mlp.init(rng));
+        let mut parameters = acting.mlp.init(rng);
+        if let Some(log_std) = acting.mlp.biases("log_std") {
+            parameters[log_std].fill(rule.log_std_init);
+        }
         let dimensions = acting.mlp.outputs() / 2;
         Ok(Self {
-            actor: device.build(acting.mlp.clone(), &state)?,
+            actor: device.build(acting.mlp.clone(), &TrainingState::new(parameters))?,
             critics: critics(rng)?,
             temperature: Temperature::new(rule.ent_coef, rule.target_entropy.unwrap_or(-(dimensions as f64))),
             rule,
@@ -226,7 +239,7 @@ impl<C: SoftCritics> Soft<C> {
             updates: 0,
             metrics: Vec::new(),
             noise: Vec::new(),
-            drawn: Drawn::default(),
+            drawn: Drawn { state_dependent: acting.mlp.is_state_dependent(), ..Drawn::default() },
             policy: PolicyActions::default(),
         })
     }
@@ -314,7 +327,7 @@ impl<C: SoftCritics> OffPolicy for Soft<C> {
             {
                 for d in 0..dimensions {
                     let (at, raw) = (i * dimensions + d, outputs[dimensions + d]);
-                    let (action, log_std) = (drawn.actions[at], clamp_log_std(raw));
+                    let (action, log_std) = (drawn.actions[at], drawn.log_std(raw));
                     let squash = 1.0 - action * action;
                     let by_sum = share * (alpha * 2.0 * action * squash / (squash + EPSILON) - by_action[at] * squash);
                     slope[d] = by_sum;
@@ -346,6 +359,7 @@ impl<C: SoftCritics> OffPolicy for Soft<C> {
             ("train/ent_coef", alpha),
             ("train/entropy", -mean_log_prob),
         ]);
+        self.metrics.extend(self.actor.mlp().mean_std(self.actor.parameters()).map(|std| ("train/std", std)));
         self.metrics.extend_from_slice(self.critics.metrics());
         Ok(())
     }

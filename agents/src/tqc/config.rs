@@ -1,7 +1,7 @@
 //! TQC's hyperparameters, by the names of sb3-contrib.
 
 use super::Tqc;
-use crate::exploration::Style;
+use crate::exploration::{Style, sde_sample_freq};
 use crate::replay_algorithm::replay_algorithm;
 use crate::sac::EntCoef;
 
@@ -26,9 +26,15 @@ replay_algorithm! {
         n_quantiles: usize = 25, within(1, 1000);
         /// Of all target quantiles together, n_critics times as many of the greatest do not count: fewer than n_quantiles.
         top_quantiles_to_drop_per_net: usize = 2, at_most(999);
+        /// Whether exploration depends on the state (gSDE): one state is answered by one action until its noise is drawn anew.
+        use_sde: bool = false;
+        /// Steps of each environment after which that noise is drawn anew; -1 for every train_freq steps.
+        sde_sample_freq: i64 = -1, sde_sample_freq;
+        /// Logarithm of each unit's part in the standard deviation of actions at the beginning, where use_sde is true.
+        log_std_init: f64 = -3.0, within(-20.0, 2.0);
     },
     net_arch: vec![256, 256], " Units of each hidden layer, of the policy and of the value functions.",
-    acts: Box by SquashedGaussian, |_| Style::Sampled,
+    acts: Box by SquashedGaussian, |config| Style::drawn(config.use_sde, config.sde_sample_freq),
     check: Self::check_quantiles,
     learner: Tqc::new,
 }

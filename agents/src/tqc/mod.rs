@@ -43,6 +43,7 @@ impl Tqc {
             target_update_interval: config.target_update_interval,
             ent_coef: config.ent_coef,
             target_entropy: config.target_entropy,
+            log_std_init: config.log_std_init as f32,
         };
         Self::with(rule, acting, device, rng, |rng| {
             let shape = Shape {

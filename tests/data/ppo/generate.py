@@ -3,7 +3,7 @@
 The rules are Stable-Baselines3's ppo.py and a2c.py, with buffers.py's generalized advantage estimation and
 on_policy_algorithm.py's treatment of truncated episodes. Every minibatch is the whole rollout, so that the order of its
 rows does not matter. Among the ends of episodes are one that is terminated, one that is truncated, and one that is both,
-which does not bootstrap. The chances at collection are not quite the policy's, so that clipping has something to clip.
+which does not bootstrap. Deviations of numbers are the same in every state, or depend on it (gSDE). The chances at collection are not quite the policy's, so that clipping has something to clip.
 
     pip install torch==2.15.0 numpy
     python generate.py > updates.json
@@ -33,15 +33,22 @@ def mlp(seed, outputs):
 class Policy(nn.Module):
     """The counts of the choices of a countable space, or none for numbers with a bell over each."""
 
-    def __init__(self, counts):
+    def __init__(self, counts, use_sde):
         super().__init__()
-        self.counts = counts
+        self.counts, self.use_sde = counts, use_sde
         self.network = mlp(1, sum(counts) or DIMENSIONS)
-        if not counts:
+        if use_sde:
+            self.log_std = nn.Parameter(torch.linspace(-1, 0.5, HIDDEN[-1] * DIMENSIONS).view(HIDDEN[-1], DIMENSIONS))
+        elif not counts:
             self.log_std = nn.Parameter(torch.tensor([-0.3, 0.4]))
 
     def distributions(self, observations):
         outputs = self.network(observations)
+        if self.use_sde:
+            # distributions.py's StateDependentNoiseDistribution, whose features learn nothing from it.
+            latent = self.network[:-1](observations).detach()
+            std = (latent**2 @ self.log_std.exp() ** 2 + 1e-6).sqrt()
+            return [Normal(outputs[:, d], std[:, d]) for d in range(DIMENSIONS)]
         if not self.counts:
             return [Normal(outputs[:, d], self.log_std[d].exp()) for d in range(DIMENSIONS)]
         return [Categorical(logits=logits) for logits in outputs.split(self.counts, dim=1)]
@@ -74,8 +81,11 @@ def compute_returns_and_advantages(rewards, values, last_values, finals):
     return advantages.flatten(), (advantages + values).flatten()
 
 
-def case(counts, a2c=False, epochs=3, clip_range_vf=None, ent_coef=0.0, normalize_advantage=True, max_grad_norm=0.05):
-    policy, critic = Policy(counts), mlp(2, 1)
+def case(
+    counts, a2c=False, epochs=3, clip_range_vf=None, ent_coef=0.0, normalize_advantage=True, max_grad_norm=0.05,
+    use_sde=False,
+):
+    policy, critic = Policy(counts, use_sde), mlp(2, 1)
     torch.manual_seed(3)
     n = STEPS * ENVS
     observations, rewards = torch.randn(n, OBSERVATIONS), torch.randn(n)
@@ -136,7 +146,7 @@ def case(counts, a2c=False, epochs=3, clip_range_vf=None, ent_coef=0.0, normaliz
             metrics |= {"train/approx_kl": approx_kl, "train/clip_fraction": clip_fraction}
         losses.append({name: value.item() for name, value in metrics.items()})
     return {
-        "counts": counts, "n_epochs": epochs, "clip_range_vf": clip_range_vf, "ent_coef": ent_coef,
+        "counts": counts, "use_sde": use_sde, "n_epochs": epochs, "clip_range_vf": clip_range_vf, "ent_coef": ent_coef,
         "normalize_advantage": normalize_advantage, "max_grad_norm": max_grad_norm, "clip_range": clip_range,
         "gamma": GAMMA, "gae_lambda": GAE_LAMBDA, "learning_rate": LEARNING_RATE, "net_arch": list(HIDDEN),
         "steps": STEPS, "envs": ENVS, "terminated": list(TERMINATED), "truncated": list(TRUNCATED),
@@ -161,6 +171,6 @@ A2C = [
 ]
 if __name__ == "__main__":
     print(json.dumps({
-        "ppo": [case(counts, **settings) for counts in SPACES.values() for settings in PPO],
-        "a2c": [case(counts, **settings) for counts in SPACES.values() for settings in A2C],
+        "ppo": [case(counts, **settings) for counts in SPACES.values() for settings in PPO] + [case([], **PPO[1], use_sde=True)],
+        "a2c": [case(counts, **settings) for counts in SPACES.values() for settings in A2C] + [case([], **A2C[1], use_sde=True)],
     }))

@@ -2,7 +2,7 @@
 
 The rule is that of Stable-Baselines3's sac.py; the noise is what our generator draws, which the test checks. One of the
 transitions is terminal and one is truncated: the truncated one bootstraps. The logarithm of one deviation lies beyond
-its upper bound for some rows.
+its upper bound for some rows; where deviations depend on the state they have none.
 
     pip install torch==2.15.0 numpy
     python generate.py > updates.json
@@ -29,26 +29,47 @@ def mlp(seed, inputs, outputs):
     return nn.Sequential(*layers[:-1])
 
 
+class Actor(nn.Module):
+    """Means and logarithms of deviations, as sac/policies.py's Actor has them."""
+
+    def __init__(self, use_sde):
+        super().__init__()
+        self.network, self.use_sde = mlp(1, OBSERVATIONS, DIMENSIONS if use_sde else 2 * DIMENSIONS), use_sde
+        with torch.no_grad():
+            if use_sde:
+                self.network[-1].weight *= 20
+                self.log_std = nn.Parameter(torch.linspace(-2, 4, HIDDEN[-1] * DIMENSIONS).view(HIDDEN[-1], DIMENSIONS))
+            else:
+                self.network[-1].bias[-1] += 2.35
+
+    def forward(self, observations):
+        if not self.use_sde:
+            mean, log_std = self.network(observations).split(DIMENSIONS, dim=1)
+            return mean, log_std.clamp(-20, 2)
+        latent = self.network[:-1](observations)
+        variance = latent**2 @ self.log_std.exp() ** 2
+        return self.network[-1](latent).clamp(-2, 2), (variance + 1e-6).sqrt().log()
+
+
 def plain(module):
-    return {name: tensor.tolist() for name, tensor in module.state_dict().items()}
+    """By the names that the network has in Rust."""
+    return {name.removeprefix("network."): tensor.tolist() for name, tensor in module.state_dict().items()}
 
 
 def action_log_prob(actor, observations, noise):
-    """distributions.py's SquashedDiagGaussianDistribution, drawn with this noise."""
-    mean, log_std = actor(observations).split(DIMENSIONS, dim=1)
-    log_std = log_std.clamp(-20, 2)
+    """distributions.py's SquashedDiagGaussianDistribution, drawn with this noise, or its StateDependentNoiseDistribution, whose
+    noise is that of one matrix for all rows; the distribution in each row, and so the mean of the gradient, is the same."""
+    mean, log_std = actor(observations)
     gaussian = mean + log_std.exp() * noise
     actions = gaussian.tanh()
     log_prob = torch.distributions.Normal(mean, log_std.exp()).log_prob(gaussian).sum(dim=1)
     return actions, log_prob - (1 - actions**2 + 1e-6).log().sum(dim=1)
 
 
-def case(initial, automatic, n_critics):
+def case(initial, automatic, n_critics, use_sde=False):
     noise = iter(NOISE)
     draw = lambda: torch.tensor([next(noise) for _ in range(BATCH * DIMENSIONS)]).view(BATCH, DIMENSIONS)
-    actor = mlp(1, OBSERVATIONS, 2 * DIMENSIONS)
-    with torch.no_grad():
-        actor[-1].bias[-1] += 2.35
+    actor = Actor(use_sde)
     critics = [mlp(2 + i, OBSERVATIONS + DIMENSIONS, 1) for i in range(n_critics)]
     targets = [mlp(12 + i, OBSERVATIONS + DIMENSIONS, 1) for i in range(n_critics)]
     before = {"actor": plain(actor), "critics": list(map(plain, critics)), "critic_targets": list(map(plain, targets))}
@@ -100,7 +121,7 @@ def case(initial, automatic, n_critics):
             },
         })
     return {
-        "ent_coef": initial, "automatic": automatic, "n_critics": n_critics, "gamma": GAMMA, "tau": TAU,
+        "ent_coef": initial, "automatic": automatic, "n_critics": n_critics, "use_sde": use_sde, "gamma": GAMMA, "tau": TAU,
         "learning_rate": LEARNING_RATE, "net_arch": list(HIDDEN), **before,
         "noise": NOISE[: UPDATES * 2 * BATCH * DIMENSIONS],
         "observations": observations.tolist(), "next_observations": next_observations.tolist(),
@@ -111,4 +132,4 @@ def case(initial, automatic, n_critics):
 
 
 if __name__ == "__main__":
-    print(json.dumps([case(0.5, True, 2), case(0.2, False, 2), case(0.1, True, 3)]))
+    print(json.dumps([case(0.5, True, 2), case(0.2, False, 2), case(0.1, True, 3), case(0.3, True, 2, use_sde=True)]))

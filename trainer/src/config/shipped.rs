@@ -37,8 +37,10 @@ pub(super) const SHIPPED: &[(Algo, &str, &str)] = &[
     (Algo::Rainbow, "MinAtar/Breakout-v1", include_str!("../../configs/rainbow/MinAtar-Breakout-v1.toml")),
     (Algo::RecurrentPpo, "MaskedCartPole-v1", include_str!("../../configs/recurrent-ppo/MaskedCartPole-v1.toml")),
     (Algo::Reinforce, "CartPole-v1", include_str!("../../configs/reinforce/CartPole-v1.toml")),
+    (Algo::Sac, "MountainCarContinuous-v0", include_str!("../../configs/sac/MountainCarContinuous-v0.toml")),
     (Algo::Sac, "Pendulum-v1", include_str!("../../configs/sac/Pendulum-v1.toml")),
     (Algo::Td3, "MountainCarContinuous-v0", include_str!("../../configs/td3/MountainCarContinuous-v0.toml")),
     (Algo::Td3, "Pendulum-v1", include_str!("../../configs/td3/Pendulum-v1.toml")),
+    (Algo::Tqc, "MountainCarContinuous-v0", include_str!("../../configs/tqc/MountainCarContinuous-v0.toml")),
     (Algo::Tqc, "Pendulum-v1", include_str!("../../configs/tqc/Pendulum-v1.toml")),
 ];
