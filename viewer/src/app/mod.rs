@@ -2,6 +2,7 @@
 
 mod bell;
 mod camera;
+mod clicks;
 mod execute;
 mod habits;
 mod keys;
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use cartwheel_trainer::watch::{self, Reply, Request};
 use crossbeam::channel::{Receiver, Sender};
-use eframe::egui::{Context, Ui, ViewportCommand};
+use eframe::egui::{Context, RawInput, Ui, ViewportCommand};
 
 use crate::command::{Command, Commands};
 use crate::model::{Model, Update};
@@ -26,6 +27,7 @@ use crate::source::Order;
 use crate::state::State;
 use crate::{memory, text};
 use camera::Camera;
+use clicks::Clicks;
 use habits::{Habits, Kept};
 
 /// How long updates are taken in before a picture is due again: the rest waits for the next.
@@ -57,6 +59,7 @@ pub struct App {
     updates: Vec<Receiver<Update>>,
     orders: Sender<Order>,
     camera: Camera,
+    clicks: Clicks,
     /// The window's title.
     title: String,
     /// When this process's memory was last looked at.
@@ -89,6 +92,7 @@ impl App {
             updates,
             orders,
             camera: Camera::default(),
+            clicks: Clicks::default(),
             title: String::new(),
             weighed: None,
             last: None,
@@ -271,6 +275,10 @@ impl eframe::App for App {
             self.keep(&ui.ctx().clone());
         }
         App::ui(self, ui);
+    }
+
+    fn raw_input_hook(&mut self, ctx: &Context, input: &mut RawInput) {
+        self.clicks.part(ctx, input);
     }
 
     fn on_exit(&mut self, _: Option<&eframe::glow::Context>) {
