@@ -131,6 +131,20 @@ impl Judge {
         Ok(q.chunks_exact(stride).take(states.len()).map(best).collect())
     }
 
+    /// Whether a map can be drawn of what states are worth to it.
+    ///
+    /// # Errors
+    /// Why not, in words for the user.
+    pub fn has_map(&self) -> Result<(), String> {
+        let mlp = self.policy.mlp();
+        if mlp.memory_len() > 0 {
+            return Err(text::REMEMBERS.into());
+        }
+        let mut judgement = Judgement::None;
+        self.policy.acting().actions.judge(&vec![0.0; mlp.output_stride()], &mut judgement);
+        judgement.values().map(drop).ok_or_else(|| text::NO_VALUES.into())
+    }
+
     /// Begins a map around an observation with `bins` cells along each axis; [`Self::extend`] fills it.
     pub fn begin_map(axes: [usize; 2], ranges: [[f32; 2]; 2], bins: usize) -> ValueMap {
         ValueMap { axes, ranges, bins, values: Vec::new(), actions: Vec::new() }

@@ -20,6 +20,7 @@ texts! {
     NO_PICTURES = "This run is not live. Its episodes are in the time line: pick one there, or click a curve.";
     NOTHING_RECORDED = "This run is not live, and there are no episodes in its time line. `cartwheel record` plays its policy.";
     SAMPLES = "Samples";
+    SAMPLE = "sample";
     EPOCH = "Epoch";
     NO_SAMPLES = "This run fits a model to data. After each epoch, what it makes of some samples that it does not learn from is shown here.";
     SAMPLES_PUT_ASIDE = "The samples of this run were put aside for those of others. `cartwheel watch` with its folder alone shows them.";
@@ -136,6 +137,7 @@ texts! {
     COPY_LINK = "Copy a command that opens this view";
     LEFT_SIDE = "Show or hide the runs";
     RIGHT_SIDE = "Show or hide the panels on the right";
+    NO_RIGHT_SIDE = "There are no panels on the right: they are about agents, and this run fits a model to data";
     THEME = "Light or dark";
     PALETTE = "Command palette";
     HELP = "Keys";
@@ -180,6 +182,7 @@ texts! {
 
     LOOKING_FOR_RUNS = "Looking for runs. Start one with `cartwheel train CartPole-v1`";
     TUI_KEYS = "space pause · ← → step · + - 0 speed · ↑ ↓ environment · m curves · e episode before (E of all environments) · l live · Tab next run · q quit";
+    TUI_FIT_KEYS = "↑ ↓ samples · m curves · Tab next run · q quit";
     TUI_BETWEEN = " · ";
     TUI_NOTHING_LIVE = "Not live. e shows the last episode of the environment, E that of all";
     PAUSED = "paused";
@@ -262,6 +265,8 @@ texts! {
     VALUE_HINT = "What the critic makes of this state: the return that it expects from here on";
     NO_TIME = "Open an episode, or watch a run that is live";
     NO_EPISODES = "No episode has ended yet";
+    LEARNS_FROM_OTHERS = "This run learns from recorded episodes, and has none of its own";
+    EPISODES_NOT_KEPT = "This run keeps no episodes (run.record_episodes = false)";
     ALL_ENVIRONMENTS = "show all";
     ALL_ENVIRONMENTS_HINT = "List the episodes of all environments";
     EVERY_EPISODE = "All:";

@@ -11,7 +11,7 @@ use cartwheel_viewer::panels::{self, Context, Panel};
 use cartwheel_viewer::{App, Commands, Model, Order, State, Update};
 use crossbeam::channel::{Receiver, unbounded};
 use eframe::egui::accesskit::Role;
-use eframe::egui::{self, CentralPanel, Event, Key, Modifiers, OutputCommand, Theme};
+use eframe::egui::{self, CentralPanel, Event, Key, Modifiers, OutputCommand, Rect, Theme};
 use egui_kittest::kittest::Queryable as _;
 use egui_kittest::{Harness, SnapshotResults};
 use support::{Painter, fixture};
@@ -135,6 +135,21 @@ fn small_windows_are_tidy() {
     }
 }
 
+/// Until here half of the row of tabs was under the time line, and a button of the toolbar under another.
+#[test]
+fn the_tabs_are_whole_in_a_very_small_window() {
+    let window = Window::of_size([700.0, 520.0], fixture::live());
+    let rect = |name: &str| window.harness.get_by_label(name).rect();
+    let tabs = ["Curves", "Side by side", "Machine room", "Doctor"].map(rect);
+    let strips = window.harness.get_by_role_and_label(Role::Slider, "Steps").rect();
+    let whole = |tab: &Rect| tab.top() >= strips.bottom() && tab.bottom() <= rect("Metrics").top();
+    assert!(tabs.iter().all(whole), "{tabs:?} under {strips:?}");
+    let names = ["Override exploration", "Take over the environment", "Keys", "Show or hide the panels on the right"];
+    for row in [tabs, names.map(rect)] {
+        assert!(row.windows(2).all(|pair| pair[0].right() <= pair[1].left()), "{row:?}");
+    }
+}
+
 /// With an episode open in a low window, all of the player is there in a row, and the picture has room: until here half of the
 /// row was cut away.
 #[test]
@@ -172,6 +187,11 @@ fn samples_are_in_the_place_of_environments() {
         window.harness.get_by_label("Not live");
         window.tell([Update::Alive(0, true)]);
         window.harness.get_by_label("live \u{b7} 200 steps");
+        // There is no right side that could be shown: until here it was, as of an agent.
+        assert!(window.harness.query_by_label("Show or hide the panels on the right").is_none());
+        window.press(Modifiers::NONE, Key::CloseBracket);
+        assert!(window.harness.query_by_label("Value map").is_none());
+        assert!(window.harness.query_by_label_contains("There are no panels on the right").is_some());
         window.harness.get_by_label("Epoch").focus();
         window.press(Modifiers::NONE, Key::ArrowLeft);
         window.harness.get_by_label("After epoch 1");

@@ -114,6 +114,7 @@ impl App {
                 ctx.set_theme(if dark { eframe::egui::Theme::Light } else { eframe::egui::Theme::Dark });
             }
             Action::LeftSide => self.toggle(0, ctx.content_rect().width()),
+            Action::RightSide if !self.has_right_side() => self.state.notice = Some(text::NO_RIGHT_SIDE.to_owned()),
             Action::RightSide => self.toggle(1, ctx.content_rect().width()),
             Action::Palette => self.state.palette = Some(String::new()),
             Action::Help => self.state.help = !self.state.help,

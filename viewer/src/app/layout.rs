@@ -1,11 +1,11 @@
 //! Where everything is.
 
-use eframe::egui::{CentralPanel, Frame, Panel as Side, Ui};
+use eframe::egui::{CentralPanel, Frame, Panel as Side, Ui, UiBuilder};
 
 use super::App;
 use super::habits::Habits;
 use crate::command::Command;
-use crate::panels::{Context, Place};
+use crate::panels::{Context, Panel, Place};
 
 /// A window that is narrower has panels of its own sizes, in points: those of a wide one would leave no room between.
 const NARROW: f32 = 1150.0;
@@ -17,8 +17,9 @@ const WITHOUT: [f32; 2] = [1000.0, 720.0];
 const LOW: f32 = 700.0;
 
 /// The least width and height of what is in the middle, and the least height of what is under it, in points: panels around
-/// them that were larger in a larger window give way.
+/// them that were larger in a larger window give way. In a very low one the middle takes no larger share than this.
 const MIDDLE: [f32; 2] = [380.0, 230.0];
+const SHARE: f32 = 0.39;
 const UNDER: f32 = 122.0;
 /// The height of the bars at the top and at the bottom, in points.
 const BARS: f32 = 56.0;
@@ -43,10 +44,16 @@ impl Habits {
 
 impl App {
     /// Whether the left and the right are shown in a window so wide: what the user asked for stays however wide it becomes,
-    /// and until then it goes by its width; and what is on the right is all about agents.
+    /// and until then it goes by its width; and a side without panels is not there.
     pub(super) fn sides(&self, width: f32) -> [bool; 2] {
-        let of_use = [true, !self.fits()];
-        std::array::from_fn(|side| self.habits.sides[side].unwrap_or(of_use[side] && width >= WITHOUT[side]))
+        let asked = |side: usize| self.habits.sides[side].unwrap_or(width >= WITHOUT[side]);
+        [asked(0), asked(1) && self.has_right_side()]
+    }
+
+    /// Whether there are panels on the right for what is looked at.
+    pub(super) fn has_right_side(&self) -> bool {
+        let fits = self.fits();
+        self.panels.iter().any(|panel| is_in(panel.as_ref(), Place::Right, fits))
     }
 
     /// Shows or hides the left (0) or the right (1).
@@ -66,7 +73,8 @@ impl App {
         let share = if size.y < LOW { 0.32 } else { 0.36 };
         let [bottom, under] = [(share * size.y).clamp(150.0, 400.0), (0.19 * size.y).clamp(UNDER, 220.0)];
         let [with_left, with_right] = self.sides(size.x);
-        let most = [size.x - MIDDLE[0] - if with_left { left } else { 0.0 }, size.y - BARS - MIDDLE[1] - UNDER];
+        let middle = [MIDDLE[0], MIDDLE[1].min(SHARE * size.y)];
+        let most = [size.x - middle[0] - if with_left { left } else { 0.0 }, size.y - BARS - middle[1] - UNDER];
         Side::top("toolbar").show(ui, |ui| self.toolbar(ui));
         Side::bottom("status").show(ui, |ui| self.status_bar(ui));
         if with_right {
@@ -79,14 +87,14 @@ impl App {
         let shown = panel.show(ui, |ui| self.tabs(ui, Place::Bottom)).response.rect.height();
         self.habits.note(ui, "bottom", shown, bottom);
         if with_left {
-            let most = ui.available_width() - MIDDLE[0];
+            let most = ui.available_width() - middle[0];
             let panel = self.habits.panel(Side::left(names[0]), names[0], left, most);
             let shown = panel.show(ui, |ui| self.stacked(ui, Place::Left)).response.rect.width();
             self.habits.note(ui, names[0], shown, left);
         }
         // What is fitted to data has no episodes that time could be gone through in.
         if !self.fits() {
-            let most = ui.available_height() - MIDDLE[1];
+            let most = ui.available_height() - middle[1];
             let panel = self.habits.panel(Side::bottom("under"), "under", under, most);
             let shown = panel.show(ui, |ui| self.stacked(ui, Place::Under)).response.rect.height();
             self.habits.note(ui, "under", shown, under);
@@ -112,7 +120,7 @@ impl App {
         let context = Context { model: &self.model, state: &self.state };
         let fits = self.fits();
         let Some((_, front)) = self.front.iter_mut().find(|(of, _)| *of == place) else { return };
-        let here = || self.panels.iter().filter(|panel| panel.place() == place && !(fits && panel.is_for_agents()));
+        let here = || self.panels.iter().filter(|panel| is_in(panel.as_ref(), place, fits));
         if !here().any(|panel| panel.name() == *front) {
             *front = here().next().map_or("", |panel| panel.name());
         }
@@ -128,8 +136,17 @@ impl App {
             ui.separator();
         }
         if let Some(panel) = self.panels.iter_mut().find(|panel| panel.place() == place && panel.name() == *front) {
-            panel.ui(ui, context, &mut self.commands);
+            // What it has no room for is cut: a place that grew with it would push others aside.
+            let room = ui.available_rect_before_wrap();
+            let mut inside = ui.new_child(UiBuilder::new().id_salt(panel.name()).max_rect(room));
+            inside.shrink_clip_rect(room);
+            panel.ui(&mut inside, context, &mut self.commands);
         }
         ui.take_available_space();
     }
+}
+
+/// Whether a panel is in a place: one about agents is in none while a run that fits a model to data is looked at.
+fn is_in(panel: &dyn Panel, place: Place, fits: bool) -> bool {
+    panel.place() == place && !(fits && panel.is_for_agents())
 }

@@ -14,8 +14,8 @@ const BUTTONS: &[Action] =
     &[Action::Help, Action::Palette, Action::Theme, Action::CopyLink, Action::Record, Action::Screenshot];
 /// What has one in a narrow window: the others are found by these.
 const FEW: &[Action] = &[Action::Help, Action::Palette];
-/// How narrow that is, in points.
-const NARROW: f32 = 1000.0;
+/// How narrow that is, in points, and how narrow a window that has room for the first of them alone.
+const NARROW: [f32; 2] = [1000.0, 780.0];
 /// The room of what can be done to a live run, in points.
 const CONTROLS: f32 = 400.0;
 
@@ -23,13 +23,19 @@ impl App {
     /// The run, its exploration, and the help.
     pub(super) fn toolbar(&mut self, ui: &mut Ui) {
         let recording = self.camera.is_recording();
-        let buttons = if ui.available_width() < NARROW { FEW } else { BUTTONS };
+        let buttons = match ui.available_width() {
+            width if width < NARROW[1] => &FEW[..1],
+            width if width < NARROW[0] => FEW,
+            _ => BUTTONS,
+        };
         let [left, right] = self.sides(ui.available_width());
         ui.horizontal(|ui| {
             self.side(ui, Action::LeftSide, text::SHORT_LEFT_SIDE, left);
             // From the right, so that a long name is cut where the room ends.
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                self.side(ui, Action::RightSide, text::SHORT_RIGHT_SIDE, right);
+                if self.has_right_side() {
+                    self.side(ui, Action::RightSide, text::SHORT_RIGHT_SIDE, right);
+                }
                 for action in buttons {
                     let keys = action.keys();
                     if ui

@@ -33,6 +33,10 @@ impl Panel for Inspector {
         Place::Right
     }
 
+    fn is_for_agents(&self) -> bool {
+        true
+    }
+
     fn ui(&mut self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
         newest::ask_for_weights(ui, context, commands);
         let layers = context.live().map(|live| live.status.layers.as_slice()).unwrap_or_default();

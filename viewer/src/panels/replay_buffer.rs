@@ -49,6 +49,10 @@ impl Panel for ReplayBuffer {
         Place::Right
     }
 
+    fn is_for_agents(&self) -> bool {
+        true
+    }
+
     fn ui(&mut self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
         if let Err(words) = self.shown(ui, context, commands) {
             ui.weak(words);

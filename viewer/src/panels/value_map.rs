@@ -63,6 +63,10 @@ impl Panel for ValueMaps {
         Place::Right
     }
 
+    fn is_for_agents(&self) -> bool {
+        true
+    }
+
     fn ui(&mut self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
         newest::ask_for_weights(ui, context, commands);
         if let Err(words) = self.shown(ui, context) {
@@ -84,8 +88,9 @@ impl ValueMaps {
         if let Some(film) = &context.model.film {
             self.seen.follow_film(film);
         }
+        let (judge, generation) = self.newest.judge(context, subject.run)?;
+        judge.has_map()?;
         if let Some(states) = spaces.states {
-            let (judge, generation) = self.newest.judge(context, subject.run)?;
             let looked = Looked { context, subject, spaces, states, trail: &self.trail };
             return self.states.ui(ui, looked, judge, generation);
         }
@@ -93,7 +98,6 @@ impl ValueMaps {
         let axes = self.axes.get_or_insert([count.saturating_sub(2), count - 1]);
         ui.horizontal_wrapped(|ui| heat::choose_axes(ui, axes, &spaces.fields));
         let axes = *axes;
-        let (judge, generation) = self.newest.judge(context, subject.run)?;
         let around = Around { run: subject.run, generation, observation: observation.clone(), axes };
         let ranges = axes.map(|axis| self.seen.axis(axis, &spaces.fields[axis]));
         if self.shown.as_ref().is_some_and(|map| map.axes != axes) {
@@ -216,10 +220,14 @@ fn direction(name: &str) -> Option<Vec2> {
 
 #[cfg(test)]
 mod tests {
+    use cartwheel_agents::Acting;
+    use cartwheel_envs::Generator;
+    use cartwheel_trainer::Algo;
+
     use super::*;
     use crate::command::Command;
     use crate::model::Update;
-    use crate::panels::testing::{frame, live, opened, stage};
+    use crate::panels::testing::{frame, live, opened, settings, stage};
     use crate::state::State;
     use cartwheel_trainer::watch::{Reply, Request, WeightsReply};
     use egui_kittest::kittest::Queryable as _;
@@ -272,6 +280,30 @@ mod tests {
         harness.state_mut().model = live("Taxi-v4", 1);
         harness.run();
         harness.get_by_label(text::OTHERWISE_AS_NOW);
+    }
+
+    /// There is nothing to choose where nothing is drawn.
+    #[test]
+    fn policies_without_values_have_no_axes() {
+        let cases = [
+            ("CartPole-v1", Algo::Bc, text::NO_VALUES),
+            ("CartPole-v1", Algo::RecurrentPpo, text::REMEMBERS),
+            ("FrozenLake-v1", Algo::Ppo, text::NO_VALUES),
+        ];
+        for (env, algo, words) in cases {
+            let mut settings = settings(env);
+            settings.train.algo = algo;
+            let spaces = Spaces::of(&settings).expect("a known environment");
+            let acting = Acting::new(settings.algorithm(), &spaces.observation, &spaces.action).expect("it is taken");
+            let parameters = acting.mlp.init(&mut Generator::new(1));
+            let mut model = live(env, 1);
+            model.apply(Update::Settings(0, Box::new(settings)));
+            model.apply(Update::Reply(Reply::Weights(WeightsReply { version: 2, parameters })));
+            let mut harness = stage(ValueMaps::default(), model, State::default());
+            harness.run();
+            harness.get_by_label(words);
+            assert!(harness.query_by_label(text::ACROSS).is_none(), "{algo} on {env}");
+        }
     }
 
     #[test]

@@ -40,6 +40,10 @@ impl Panel for WhatIf {
         Place::Right
     }
 
+    fn is_for_agents(&self) -> bool {
+        true
+    }
+
     fn driven(&self) -> Driven {
         Driven::Branch
     }

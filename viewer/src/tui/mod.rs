@@ -27,6 +27,8 @@ const FRAME: Duration = Duration::from_millis(50);
 struct Choice {
     run: usize,
     env: u32,
+    /// The first of the samples that are shown, of a model that is fitted to data.
+    sample: usize,
     /// The first of the curves that are shown.
     metric: usize,
     /// What is said instead of the keys, until the next is pressed.
@@ -139,6 +141,19 @@ fn wish(event: &Event) -> Option<Wish> {
 
 fn fulfil(wish: Wish, model: &mut Model, choice: &mut Choice, orders: &Sender<Order>) {
     choice.notice = None;
+    let run = model.runs.get(choice.run);
+    if run.is_some_and(|run| run.fit) {
+        let samples = run.and_then(|run| run.samples.as_ref()).map_or(0, |samples| samples.samples.len());
+        match wish {
+            Wish::NextEnv => choice.sample = (choice.sample + 1).min(samples.saturating_sub(1)),
+            Wish::PreviousEnv => choice.sample = choice.sample.saturating_sub(1),
+            _ => {}
+        }
+        // It has neither environments nor episodes.
+        if !matches!(wish, Wish::NextRun | Wish::NextMetric) {
+            return;
+        }
+    }
     let state = State { run: Some(choice.run), env: Some(choice.env), ..State::default() };
     match wish {
         Wish::Quit => {}
@@ -170,7 +185,7 @@ fn fulfil(wish: Wish, model: &mut Model, choice: &mut Choice, orders: &Sender<Or
         }
         Wish::NextRun if !model.runs.is_empty() => {
             choice.run = (choice.run + 1) % model.runs.len();
-            choice.env = 0;
+            (choice.env, choice.sample) = (0, 0);
             model.close_film();
             attach(model, choice, orders);
         }

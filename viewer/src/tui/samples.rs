@@ -11,8 +11,8 @@ use crate::model::Run;
 use crate::number::short;
 use crate::text;
 
-/// Those after the newest epoch.
-pub(super) fn show(frame: &mut Frame<'_>, area: Rect, run: &Run) {
+/// Those after the newest epoch, from the sample at place `first` on.
+pub(super) fn show(frame: &mut Frame<'_>, area: Rect, run: &Run, first: usize) {
     let shown = run.samples.as_ref().and_then(|samples| Some((samples, samples.looks.last()?)));
     let Some((samples, look)) = shown else {
         let words = if run.put_aside { text::SAMPLES_PUT_ASIDE } else { text::NO_SAMPLES };
@@ -23,9 +23,11 @@ pub(super) fn show(frame: &mut Frame<'_>, area: Rect, run: &Run) {
     let users = samples.samples.first().is_some_and(|sample| matches!(sample.given, Given::User { .. }));
     let count = text::right(look.right(&samples.samples), samples.samples.len(), &samples.part, users);
     let title = format!("{}{}{count}", text::after_epoch(look.epoch), text::TUI_BETWEEN);
-    let lines = samples.samples.iter().zip(&look.answers).flat_map(|(sample, answers)| lines(sample, answers));
+    let all = samples.samples.iter().zip(&look.answers);
+    let place = format!("{} {} / {}", text::SAMPLE, first + 1, samples.samples.len());
+    let lines = all.skip(first).flat_map(|(sample, answers)| lines(sample, answers));
     let words = Paragraph::new(lines.collect::<Vec<_>>()).wrap(Wrap::default());
-    frame.render_widget(words.block(Block::bordered().title(title)), area);
+    frame.render_widget(words.block(Block::bordered().title(title).title_bottom(place)), area);
 }
 
 fn lines<'a>(sample: &'a Sample, answers: &'a [Answer]) -> Vec<Line<'a>> {
@@ -77,7 +79,7 @@ mod tests {
         let mut run = Run::new("runs/fitted".into());
         run.samples = samples;
         let mut terminal = Terminal::new(TestBackend::new(60, 12)).unwrap();
-        terminal.draw(|frame| show(frame, frame.area(), &run)).unwrap();
+        terminal.draw(|frame| show(frame, frame.area(), &run, 0)).unwrap();
         terminal.backend().to_string()
     }
 

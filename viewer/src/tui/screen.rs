@@ -19,9 +19,12 @@ use crate::text;
 const FAVOURITES: [&str; 5] = ["rollout/ep_rew_mean", "eval/mean_reward", "train/loss", "val/loss", "time/fps"];
 
 pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, choice: &Choice) {
-    let help = keys(frame.area().width);
+    let fits = model.runs.get(choice.run).is_some_and(|run| run.fit);
+    let help = keys(if fits { text::TUI_FIT_KEYS } else { text::TUI_KEYS }, frame.area().width);
     let last = Constraint::Length(help.len() as u16);
-    let rows = Layout::vertical([Constraint::Length(3), Constraint::Min(8), Constraint::Length(6), last]);
+    // What the threads do is told of agents.
+    let threads = Constraint::Length(if fits { 0 } else { 6 });
+    let rows = Layout::vertical([Constraint::Length(3), Constraint::Min(8), threads, last]);
     let [top, middle, bottom, line] = rows.areas(frame.area());
     let Some(run) = model.runs.get(choice.run) else {
         frame.render_widget(Paragraph::new(text::LOOKING_FOR_RUNS).block(Block::bordered()), top);
@@ -31,13 +34,15 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, choice: &Choice) {
     let live = model.live.as_ref().filter(|live| live.run == choice.run);
     progress(frame, top, run, live);
     let [left, right] = Layout::horizontal([Constraint::Percentage(45), Constraint::Percentage(55)]).areas(middle);
-    if run.fit && model.film.is_none() {
-        samples::show(frame, left, run);
+    if run.fit {
+        samples::show(frame, left, run, choice.sample);
     } else {
         environment(frame, left, model, live, choice.env);
     }
     curves(frame, right, run, choice.metric);
-    machine(frame, bottom, run, live);
+    if !fits {
+        machine(frame, bottom, run, live);
+    }
     match &choice.notice {
         Some(notice) => {
             frame.render_widget(Paragraph::new(notice.as_str()).wrap(Wrap::default()).bold().yellow(), line)
@@ -47,9 +52,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, choice: &Choice) {
 }
 
 /// What the keys do, in as many lines as it takes: none is cut, and no key is parted from its meaning.
-fn keys(width: u16) -> Vec<Line<'static>> {
+fn keys(all: &'static str, width: u16) -> Vec<Line<'static>> {
     let mut lines: Vec<String> = Vec::new();
-    for key in text::TUI_KEYS.split(text::TUI_BETWEEN) {
+    for key in all.split(text::TUI_BETWEEN) {
         match lines.last_mut() {
             Some(line) if line.chars().count() + 3 + key.chars().count() <= usize::from(width) => {
                 *line += text::TUI_BETWEEN;
@@ -73,7 +78,12 @@ fn progress(frame: &mut Frame<'_>, area: Rect, run: &Run, live: Option<&Live>) {
             frame.render_widget(Gauge::default().block(block).ratio(ratio).label(label), area);
         }
         None => {
-            let line = run.problem.clone().or_else(|| run.headline()).unwrap_or_default();
+            let line = run
+                .problem
+                .clone()
+                .or_else(|| run.headline())
+                .or_else(|| run.alive.then(|| text::trains(run.step)))
+                .unwrap_or_default();
             frame.render_widget(Paragraph::new(line).block(block), area);
         }
     }
@@ -259,11 +269,11 @@ mod tests {
     #[test]
     fn all_keys_are_told_at_any_width() {
         for width in [80, 120, 160, 200] {
-            let lines: Vec<String> = keys(width).iter().map(ToString::to_string).collect();
+            let lines: Vec<String> = keys(text::TUI_KEYS, width).iter().map(ToString::to_string).collect();
             assert!(lines.iter().all(|line| line.chars().count() <= usize::from(width)), "{lines:?}");
             assert_eq!(lines.join(text::TUI_BETWEEN), text::TUI_KEYS);
         }
-        assert_eq!(keys(200).len(), 1);
+        assert_eq!(keys(text::TUI_KEYS, 200).len(), 1);
     }
 
     /// In the words of the window.
@@ -277,6 +287,43 @@ mod tests {
         model.apply(Update::Manifest(0, Box::new(manifest)));
         let picture = picture(&model);
         assert!(picture.contains(&model.runs[0].headline().unwrap()), "{picture}");
+    }
+
+    /// Its keys are those that it has a use for, and its samples are gone through by them.
+    #[test]
+    fn a_model_that_is_fitted_to_data_has_keys_of_its_own() {
+        use super::super::{Wish, fulfil};
+        use cartwheel_trainer::supervised::{Answer, Given, Look, Sample, Samples};
+        let mut model = Model::default();
+        model.apply(Update::Opened("runs/texts".into()));
+        model.apply(Update::Fit(0, Vec::new()));
+        model.apply(Update::Alive(0, true));
+        let sample = |i: usize| Sample { given: Given::Text(format!("number {i}")), expected: i.to_string() };
+        let answers = (0..30).map(|i| vec![Answer { text: i.to_string(), score: None }]).collect();
+        let samples = (0..30).map(sample).collect();
+        let samples = Samples { part: "validation".into(), samples, looks: vec![Look { epoch: 1, answers }] };
+        model.apply(Update::Samples(0, Box::new(samples)));
+        let shown = |model: &Model, choice: &Choice| {
+            let mut terminal = Terminal::new(TestBackend::new(100, 30)).unwrap();
+            terminal.draw(|frame| draw(frame, model, choice)).unwrap();
+            terminal.backend().to_string()
+        };
+        let mut choice = Choice::default();
+        let before = shown(&model, &choice);
+        for part in ["number 0 ", "sample 1 / 30", text::TUI_FIT_KEYS, &text::trains(0)] {
+            assert!(before.contains(part), "{part} is not in\n{before}");
+        }
+        assert!(!before.contains(text::MACHINE_ROOM) && !before.contains("environment"), "{before}");
+        let (orders, asked) = crossbeam::channel::unbounded();
+        let mut press = |wish, choice: &mut Choice| fulfil(wish, &mut model, choice, &orders);
+        (0..40).for_each(|_| press(Wish::NextEnv, &mut choice));
+        assert_eq!(choice.sample, 29, "the last, and no further");
+        press(Wish::PreviousEnv, &mut choice);
+        press(Wish::PreviousOfAll, &mut choice);
+        assert_eq!((choice.notice.clone(), asked.len()), (None, 0), "it has no episodes");
+        let after = shown(&model, &choice);
+        assert!(after.contains("number 28 ") && after.contains("sample 29 / 30"), "{after}");
+        assert!(!after.contains("number 27 "), "{after}");
     }
 
     #[test]

@@ -32,6 +32,10 @@ impl Episodes {
         let Some((id, run)) = context.state.run.and_then(|run| Some((run, context.model.runs.get(run)?))) else {
             return;
         };
+        if let Some(why) = never_has_any(run) {
+            ui.weak(why);
+            return;
+        }
         let film = context.model.film.as_deref().filter(|film| film.run == id);
         let of = context.state.env;
         let newly_opened = film.map(|film| film.episode) != self.opened;
@@ -118,6 +122,18 @@ impl Episodes {
         });
         self.last = (shown.state.clamped_offset().y, count);
         self.held = ui.rect_contains_pointer(shown.inner_rect).then_some(count);
+    }
+}
+
+/// Why there will never be an episode of this run to list, if so.
+pub(super) fn never_has_any(run: &Run) -> Option<&'static str> {
+    let settings = run.settings.as_ref().filter(|_| run.episodes.is_empty())?;
+    if settings.is_offline() {
+        Some(text::LEARNS_FROM_OTHERS)
+    } else if !settings.run.record_episodes {
+        Some(text::EPISODES_NOT_KEPT)
+    } else {
+        None
     }
 }
 

@@ -63,7 +63,10 @@ fn strips(ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
         return;
     }
     let Some(live) = &model.live else {
-        ui.weak(text::NO_TIME);
+        let run = context.state.run.and_then(|run| model.runs.get(run));
+        if run.is_none_or(|run| episodes::never_has_any(run).is_none()) {
+            ui.weak(text::NO_TIME);
+        }
         return;
     };
     let Some(env) = context.state.env.or_else(|| live.frames.keys().next().copied()) else { return };

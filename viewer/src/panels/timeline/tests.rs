@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use cartwheel_trainer::run::EpisodeEntry;
 use cartwheel_trainer::watch::{EnvFrame, Reply, Status};
+use cartwheel_trainer::{Algo, Settings};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 
@@ -74,6 +75,34 @@ fn it_says_whose_episodes_are_listed_and_lists_all() {
     harness.state_mut().state.env = Some(7);
     harness.run();
     harness.get_by_label(&text::none_of_environment(7));
+}
+
+/// Until here episodes were awaited that never come.
+#[test]
+fn a_run_that_never_has_episodes_says_so() {
+    let told = |change: fn(&mut Settings)| {
+        let mut settings = Settings::shipped(Algo::Dqn, "CartPole-v1").unwrap();
+        change(&mut settings);
+        let mut model = Model::default();
+        model.apply(Update::Opened("runs/a".into()));
+        model.apply(Update::Settings(0, Box::new(settings)));
+        let mut harness = show(model, State { run: Some(0), env: Some(0), ..State::default() });
+        harness.run();
+        harness
+    };
+    for (words, change) in [
+        (text::LEARNS_FROM_OTHERS, (|settings| settings.train.algo = Algo::Bc) as fn(&mut Settings)),
+        (text::EPISODES_NOT_KEPT, |settings| settings.run.record_episodes = false),
+    ] {
+        let harness = told(change);
+        harness.get_by_label(words);
+        for absent in [text::NO_TIME, text::ALL_ENVIRONMENTS, &text::none_of_environment(0)] {
+            assert!(harness.query_by_label(absent).is_none(), "{absent}");
+        }
+    }
+    let harness = told(|_| {});
+    harness.get_by_label(text::NO_TIME);
+    harness.get_by_label(&text::none_of_environment(0));
 }
 
 /// Adds episodes so that there are `count`.
