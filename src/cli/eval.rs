@@ -17,7 +17,7 @@ pub(crate) struct Args {
     /// The run's folder.
     run: PathBuf,
     /// Episodes to play.
-    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     episodes: u32,
     /// Episode i is reset with seed + i.
     #[arg(long, default_value_t = 1_000_000, value_name = "S")]

@@ -100,12 +100,14 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
 fn film(args: &Args, out: &Path, players: &mut Players) -> std::result::Result<Vec<f64>, Failure> {
     players.env.reset(Some(args.seed)).map_err(Failure::failed)?;
     film::check("--out", out, &players.env)?;
+    let Players { env, actor, .. } = players;
     film::write(out, args.width, args.fps, |film| {
-        play(args, players, &mut |moment, env| {
+        let mut record = |moment: Moment<'_>, env: &Environment| {
             if !matches!(moment, Moment::GivenUp) {
                 film.add(env);
             }
-        })
+        };
+        seeds(args).map(|seed| episode(env, actor, seed, args.max_steps, &mut record)).collect()
     })
 }
 
@@ -114,12 +116,17 @@ fn transitions(args: &Args, folder: &Path, players: &mut Players) -> std::result
     let failed = |error| Failure::from(TrainError::Dataset(error));
     Recording::check(folder).map_err(failed)?;
     let mut recording = Recording::new(players.env.observation_space(), players.env.action_space());
-    let returns = play(args, players, &mut |moment, env| match moment {
-        Moment::Reset(seed) => recording.begin(seed, env.observation()),
-        Moment::Step(action, step) => recording.step(action.as_action(), step, env.observation()),
-        Moment::GivenUp => recording.give_up(),
-    })
-    .map_err(Failure::failed)?;
+    let Players { env, actor, .. } = players;
+    let mut returns = Vec::new();
+    for seed in seeds(args) {
+        let mut record = |moment: Moment<'_>, env: &Environment| match moment {
+            Moment::Reset(seed) => recording.begin(seed, env.observation()),
+            Moment::Step(action, step) => recording.step(action.as_action(), step, env.observation()),
+            Moment::GivenUp => recording.give_up(),
+        };
+        returns.push(episode(env, actor, seed, args.max_steps, &mut record).map_err(Failure::failed)?);
+        recording.check_room(args.episodes).map_err(failed)?;
+    }
     let about = About {
         env: players.env.spec(),
         id: &players.config.id,
@@ -161,18 +168,13 @@ fn players(args: &Args) -> std::result::Result<Players, Failure> {
     Ok(Players { config, env, actor: Actor::Greedy(Box::new(policy)), name })
 }
 
-/// Plays the episodes, tells `record` of each moment, and answers the returns.
-fn play(
-    args: &Args,
-    players: &mut Players,
-    record: &mut dyn FnMut(Moment<'_>, &Environment),
-) -> std::result::Result<Vec<f64>, EnvError> {
-    let Players { env, actor, .. } = players;
-    let seeds = (0..args.episodes).map(|episode| args.seed.wrapping_add(episode));
-    seeds.map(|seed| episode(env, actor, seed, args.max_steps, record)).collect()
+/// What each episode is reset with.
+fn seeds(args: &Args) -> impl Iterator<Item = u64> + use<> {
+    let first = args.seed;
+    (0..args.episodes).map(move |episode| first.wrapping_add(episode))
 }
 
-/// Plays an episode and answers its return.
+/// Plays an episode, tells `record` of each moment, and answers its return.
 fn episode(
     env: &mut Environment,
     actor: &mut Actor,

@@ -217,7 +217,10 @@ fn hindsight_says_what_it_does_not_go_with() {
             assert!(output.stderr.contains(part), "{line}: {part}\n{}", output.stderr);
         }
     };
-    refused("Pendulum-v1 --algo her", &["achieved_goal", "Pendulum-v1", "BitFlip-v0"]);
+    // Whether or not the model class takes its actions.
+    for env in ["Pendulum-v1", "CartPole-v1"] {
+        refused(&format!("{env} --algo her"), &["achieved_goal", env, "BitFlip-v0", "Reacher2D-v0"]);
+    }
     refused(
         "BitFlip-v0 --algo her --set her.model_class=sac",
         &["her.model_class = \"sac\"", "\"dqn\" or \"qrdqn\" or \"iqn\" or \"discrete-sac\""],

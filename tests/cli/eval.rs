@@ -26,6 +26,11 @@ fn returns_mean_and_std_agree() {
 }
 
 #[test]
+fn no_more_episodes_are_played_than_can_be_kept() {
+    Folder::new().refused("eval runs/a --episodes 4000000000 --json", 2, &["4000000000", "1..=10000000"]);
+}
+
+#[test]
 fn the_seed_decides_the_episodes() {
     let folder = trained();
     let returns = |line: &str| folder.ok(&format!("eval runs/a {line} --json")).json["returns"].clone();

@@ -31,8 +31,9 @@ fn the_fault_is_placed_exactly() {
 fn a_panic_in_the_first_step_is_an_error_like_any_other() {
     let folder = Folder::new();
     folder.refused(&format!("{SCRIPTED} --env-arg panic_at=1 --name a --json"), 1, &["Scripted-v0", "environment 0"]);
-    // Nothing was learnt yet: the run has no checkpoint, and begins again.
-    folder.refused("train --resume runs/a --json", 1, &["Scripted-v0", "environment 0"]);
+    // Nothing was learnt yet: no folder is left, and its name is free.
+    assert!(!folder.path("runs/a").exists());
+    folder.ok(&format!("{SCRIPTED} --steps 60 --name a"));
 }
 
 #[test]

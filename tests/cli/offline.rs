@@ -32,6 +32,15 @@ fn episodes_are_recorded_as_minari_has_them() {
     assert_eq!(film["returns"], json["returns"]);
 }
 
+/// It says so at once, and not when the memory is full.
+#[test]
+fn more_episodes_than_fit_into_memory_are_refused() {
+    let folder = Folder::new();
+    let line = "record CartPole-v1 --transitions a --episodes 99999999999999 --json";
+    folder.refused(line, 2, &["99999999999999 episodes", "this machine has", "or fewer to a folder"]);
+    assert!(!folder.path("a").exists());
+}
+
 #[test]
 fn an_episode_that_is_given_up_is_truncated() {
     let folder = Folder::new();

@@ -263,3 +263,26 @@ fn masked_crc32c(bytes: &[u8]) -> [u8; 4] {
     let crc = !bytes.iter().fold(!0, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), |crc, _| step(crc)));
     crc.rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
 }
+
+/// A curve has one value a step, and ends with what the run came to: where the last step was also one to evaluate at, there were
+/// three.
+#[test]
+fn a_step_has_one_evaluation() {
+    let folder = Folder::new();
+    let never = "--set eval.solved_at=1e9";
+    let solved = "--set eval.solved_at=1 --set train.stop_when_solved=false";
+    for (name, more) in [("unsolved", never), ("solved", solved)] {
+        let line = format!("{CART_POLE} --steps 2048 {more} --set run.csv=true --name {name}");
+        let summary = folder.ok(&format!("{line} --json")).json;
+        let run = folder.run(name);
+        let steps: Vec<_> = run.evaluations().iter().map(|row| row["step"].as_u64().unwrap()).collect();
+        assert_eq!(steps, [1024, 2048], "{name}");
+        let last = &run.evaluations()[1]["metrics"]["eval/mean_reward"];
+        assert_eq!(*last, summary["greedy_return"]["mean"], "{name}");
+        let csv = String::from_utf8(run.bytes("progress.csv")).unwrap();
+        let column = csv.lines().next().unwrap().split(',').position(|name| name == "eval/mean_reward").unwrap();
+        let values =
+            csv.lines().skip(1).filter(|line| line.split(',').nth(column).is_some_and(|cell| !cell.is_empty()));
+        assert_eq!(values.count(), 2, "{csv}");
+    }
+}

@@ -167,6 +167,13 @@ impl<'a> Experiment<'a> {
                 OwnedRun::reopen(run)?
             }
         };
+        let result = self.train(plan, &mut run);
+        run.end(&result, |summary| summary.interrupted);
+        result
+    }
+
+    /// Trains in the run's folder.
+    fn train(&mut self, plan: Plan, run: &mut OwnedRun) -> Result<Summary, TrainError> {
         let checkpoints = Checkpoints::new(run.dir.checkpoints(), self.settings.run.keep_checkpoints);
         let checkpoint = checkpoints.load_latest()?;
         run.begin(checkpoint.is_some())?;
@@ -181,9 +188,7 @@ impl<'a> Experiment<'a> {
             callbacks,
             self.stop.clone(),
         );
-        let result = session.and_then(Session::train);
-        run.end(&result, |summary| summary.interrupted);
-        result
+        session?.train()
     }
 
     /// Refuses what cannot work before anything is written, and gathers what training needs to know.
@@ -192,6 +197,10 @@ impl<'a> Experiment<'a> {
         settings.check()?;
         let mut env = settings.env.builder().make()?;
         let (observation_space, action_space) = (env.observation_space().clone(), env.action_space().clone());
+        if settings.train.algo == Algo::Her {
+            // First of all: without goals no model class would do.
+            Hindsight::goals(&settings.env.id, &observation_space).map_err(TrainError::Unfit)?;
+        }
         let algorithm = settings.algorithm();
         let acting = Acting::new(algorithm, &observation_space, &action_space).map_err(|error| match error {
             PolicyError::Space(space) => settings.refuse_space(&space, &observation_space, &action_space),

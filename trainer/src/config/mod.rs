@@ -132,9 +132,9 @@ impl EnvConfig {
         EnvBuilder::new(&self.id).kwargs(self.args.clone()).wrappers(self.wrappers.clone()).bridge(bridge)
     }
 
-    /// How many environments play the `episodes` of an evaluation: one each, but no more of Python than train.
+    /// How many environments play the `episodes` of an evaluation: one each up to ten thousand, but no more of Python than train.
     pub fn evaluation_envs(&self, episodes: usize) -> usize {
-        if self.builder().is_python() { self.n_envs.min(episodes) } else { episodes }
+        if self.builder().is_python() { self.n_envs.min(episodes) } else { episodes.min(10_000) }
     }
 }
 

@@ -38,6 +38,25 @@ impl Hindsight {
     pub fn new(config: &HerConfig, env: Environment) -> Result<Self, String> {
         let id = env.spec().id.clone();
         let space = env.observation_space();
+        let [achieved, desired] = Self::goals(&id, space)?;
+        let mut own = Self {
+            strategy: config.goal_selection_strategy,
+            her_ratio: 1.0 - 1.0 / (config.n_sampled_goal as f64 + 1.0),
+            row: Rows::for_space(space, 1),
+            env,
+            achieved,
+            desired,
+        };
+        own.probe(&id)?;
+        own.row.clear();
+        Ok(own)
+    }
+
+    /// Where goals are in observations of the environment `id`: what was achieved, and what was asked for.
+    ///
+    /// # Errors
+    /// That it has none, and which environments do.
+    pub fn goals(id: &str, space: &Space) -> Result<[Range<usize>; 2], String> {
         let part = |name: &str| {
             space.part(name).ok_or_else(|| {
                 format!(
@@ -51,17 +70,7 @@ impl Hindsight {
                 "the achieved_goal of {id} is {of_achieved} and its desired_goal {of_desired}: they must be of the same space"
             ));
         }
-        let mut own = Self {
-            strategy: config.goal_selection_strategy,
-            her_ratio: 1.0 - 1.0 / (config.n_sampled_goal as f64 + 1.0),
-            row: Rows::for_space(space, 1),
-            env,
-            achieved,
-            desired,
-        };
-        own.probe(&id)?;
-        own.row.clear();
-        Ok(own)
+        Ok([achieved, desired])
     }
 
     /// Plays an episode at random and compares its rewards with those that follow from its goals.

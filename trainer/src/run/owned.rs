@@ -1,6 +1,7 @@
 //! A run that this process writes: made or gone on with, and brought to its end.
 
 use std::fmt::Display;
+use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::time::SystemTime;
@@ -21,6 +22,8 @@ use super::wandb::WandbRun;
 pub(crate) struct OwnedRun {
     pub(crate) dir: RunDir,
     pub(crate) manifest: Manifest,
+    /// Whether it was made here, and not gone on with.
+    is_new: bool,
     _lock: RunLock,
 }
 
@@ -41,14 +44,14 @@ impl OwnedRun {
             }
         };
         let lock = dir.lock()?;
-        Ok(Self { dir, manifest, _lock: lock })
+        Ok(Self { dir, manifest, is_new: true, _lock: lock })
     }
 
     /// A run that is there.
     pub(crate) fn reopen(dir: RunDir) -> Result<Self, RunError> {
         let lock = dir.lock()?;
         let manifest = Manifest::load(&dir.manifest())?;
-        Ok(Self { dir, manifest, _lock: lock })
+        Ok(Self { dir, manifest, is_new: false, _lock: lock })
     }
 
     /// Notes that it goes on: from a checkpoint, or from its beginning after it had ended.
@@ -60,8 +63,12 @@ impl OwnedRun {
         Ok(())
     }
 
-    /// Notes how it ended.
+    /// Notes how it ended. The folder of one that failed before anything came of it is removed: its name is free for the next
+    /// attempt.
     pub(crate) fn end<S: Serialize, E: Display>(mut self, result: &Result<S, E>, interrupted: impl FnOnce(&S) -> bool) {
+        if result.is_err() && self.is_new && self.is_bare() && fs::remove_dir_all(self.dir.path()).is_ok() {
+            return;
+        }
         let outcome = match result {
             Ok(summary) if interrupted(summary) => Outcome::Interrupted,
             Ok(_) => Outcome::Finished,
@@ -72,6 +79,13 @@ impl OwnedRun {
             // The run itself is complete; what it came to must still be told.
             tracing::warn!("{error}");
         }
+    }
+
+    /// Whether it has no checkpoint, no row of metrics and no episode.
+    fn is_bare(&self) -> bool {
+        let is_empty = |log: &Path| fs::metadata(log).is_ok_and(|file| file.len() == 0);
+        let unsaved = fs::read_dir(self.dir.checkpoints()).is_ok_and(|mut files| files.next().is_none());
+        unsaved && is_empty(&self.dir.metrics()) && is_empty(&self.dir.episodes())
     }
 }
 

@@ -55,7 +55,11 @@ impl Session<'_> {
         self.books.evaluation_due = true;
         let Some(solved) = self.evaluate()? else { return Ok(Some(End::Stopped)) };
         self.books.evaluation_due = false;
-        Ok((solved && self.settings.train.stop_when_solved).then_some(End::Solved))
+        let ends = solved && self.settings.train.stop_when_solved;
+        if !ends && self.books.steps < self.settings.train.total_timesteps {
+            self.write_evaluation();
+        }
+        Ok(ends.then_some(End::Solved))
     }
 
     /// The kept weights on fresh episodes; nothing if asked to stop. Those that solved the task were looked at
@@ -99,11 +103,18 @@ impl Session<'_> {
         })
     }
 
+    /// Writes the row of the last evaluation, if it is not written. Of several at one step, as where a task is solved or a run
+    /// ends, it is that of the last alone: a curve has one value a step, and ends with what the run comes to.
+    pub(super) fn write_evaluation(&mut self) {
+        if let Some(row) = self.evaluated.take() {
+            self.write_row(row);
+        }
+    }
+
     /// Counts and tells of an evaluation.
     fn report(&mut self, evaluation: &Evaluation) {
         self.books.evaluations += 1;
-        let row = self.books.evaluation_row(evaluation);
-        self.write_row(row);
+        self.evaluated = Some(self.books.evaluation_row(evaluation));
         self.tell(&Event::Evaluation { steps: self.books.steps, evaluation });
     }
 }

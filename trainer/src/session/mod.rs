@@ -29,7 +29,7 @@ use crate::placement::{choose_actors, measure};
 use crate::progress::Books;
 use crate::replay::{Hindsight, Replay};
 use crate::rollout::FinishedEpisode;
-use crate::run::{Checkpoints, ExtraLogs, RunDir, RunWriter};
+use crate::run::{Checkpoints, ExtraLogs, MetricsRow, RunDir, RunWriter};
 use crate::watch::{Intervention, Shelf, Watch};
 pub(crate) use checkpoint::Checkpoint;
 pub use checkpoint::policy_at;
@@ -88,6 +88,8 @@ pub(crate) struct Session<'a> {
     /// When value functions were last left for viewers.
     critic_left: Option<Instant>,
     evaluator: Evaluator,
+    /// The row of the last evaluation, until it is known that no other follows at the same step.
+    evaluated: Option<MetricsRow>,
     exploration: Exploration,
     /// States of the environments to go on from.
     env_states: Option<Vec<EnvState>>,
@@ -159,6 +161,7 @@ impl<'a> Session<'a> {
                 settings.env.evaluation_envs(eval.n_eval_episodes),
                 eval.max_episode_steps,
             )?,
+            evaluated: None,
             exploration: algorithm.exploration(settings.train.total_timesteps),
             best_critic: None,
             critic_left: None,
@@ -217,6 +220,7 @@ impl<'a> Session<'a> {
             End::Stopped => Ok((end, None)),
             End::Completed | End::Solved => Ok((end, self.final_evaluation()?)),
         });
+        self.write_evaluation();
         match evaluated {
             Ok((end, evaluation)) => {
                 if evaluation.is_some() {

@@ -138,6 +138,13 @@ impl<'a> Fit<'a> {
             None => self.create()?,
             Some(run) => OwnedRun::reopen(run)?,
         };
+        let result = self.train(task, &mut run);
+        run.end(&result, |summary| summary.interrupted);
+        result
+    }
+
+    /// Trains in the run's folder.
+    fn train(&mut self, task: Box<dyn Task>, run: &mut OwnedRun) -> Result<FitSummary, TrainError> {
         let checkpoints = Checkpoints::new(run.dir.checkpoints(), self.settings.run.keep_checkpoints);
         let checkpoint = checkpoints.load_latest::<Checkpoint>()?.map(|(_, checkpoint)| checkpoint);
         task.keep_beside(&run.dir)?;
@@ -151,9 +158,7 @@ impl<'a> Fit<'a> {
         };
         let files = (run.dir.clone(), writer, checkpoints);
         let session = Session::new(settings, task, files, checkpoint, listeners, self.stop.clone());
-        let result = session.and_then(|session| train(session, settings));
-        run.end(&result, |summary| summary.interrupted);
-        result
+        train(session?, settings)
     }
 
     /// The model with its data.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::memory::in_mib;
+
 /// What is wrong with a dataset of recorded episodes.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -74,6 +76,20 @@ pub enum MinariError {
         /// Its space and the environment's, and what to do.
         problem: String,
     },
+    /// More episodes than fit into memory, where a dataset's file is made.
+    #[error("{episodes} episodes like the first {recorded} would take about {} to write, and this machine has {}: record {fits} or fewer to a folder, with another --seed for each (training takes several --dataset)", in_mib(*needed), in_mib(*memory))]
+    NoRoom {
+        /// How many were asked for.
+        episodes: u64,
+        /// How many there are.
+        recorded: usize,
+        /// Bytes that all would take.
+        needed: u128,
+        /// Bytes of memory.
+        memory: u64,
+        /// How many would fit.
+        fits: u128,
+    },
     /// Spaces that the layout has no place for.
     #[error("{space} cannot be kept in Minari's layout")]
     NoPlace {
@@ -91,6 +107,7 @@ impl MinariError {
                 | Self::NotADataset { .. }
                 | Self::Exists { .. }
                 | Self::Spaces { .. }
+                | Self::NoRoom { .. }
                 | Self::NoPlace { .. }
         )
     }

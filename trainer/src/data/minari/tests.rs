@@ -126,3 +126,30 @@ fn numbers_that_cannot_be_are_told() {
         assert!(error.contains(words), "{error}");
     }
 }
+
+#[test]
+fn more_episodes_than_there_is_room_for_are_refused() {
+    let mut env = make("CartPole-v1").unwrap();
+    let mut recording = Recording::new(env.observation_space(), env.action_space());
+    let mut record = |count: u64, recording: &mut Recording| {
+        for seed in 0..count {
+            env.reset(Some(seed)).unwrap();
+            recording.begin(seed, env.observation());
+            for _ in 0..5 {
+                let step = env.step(Action::Discrete(0)).unwrap();
+                recording.step(Action::Discrete(0), step, env.observation());
+            }
+        }
+    };
+    record(15, &mut recording);
+    assert!(recording.check_room_in(1 << 20, u64::MAX).is_ok(), "they tell too little of others");
+    record(1, &mut recording);
+    // Each has 5 steps of 4 observed numbers, an action, a reward and two flags.
+    let own = 12_000.0 + 3.5 * 5.0 * (4.0 * 4.0 + 4.0 + 8.0 + 2.0);
+    let most = (f64::from(1 << 20) / own) as u64;
+    assert!(recording.check_room_in(1 << 20, most).is_ok());
+    let refused = recording.check_room_in(1 << 20, most + 1).unwrap_err();
+    assert!(matches!(refused, MinariError::NoRoom { fits, .. } if fits == most.into()), "{refused}");
+    assert!(refused.is_usage() && refused.to_string().contains(&format!("record {most} or fewer")), "{refused}");
+    assert!(recording.check_room_in(1000, 16).is_err(), "those that there are do not fit themselves");
+}

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::env_spec::env_spec;
 use super::{DATA_FILE, DATA_FORMAT, METADATA_FILE, MINARI_VERSION, MinariError, group_name, space};
+use crate::memory::memory_bytes;
 use crate::run::write_atomic;
 
 /// What a dataset says of itself.
@@ -26,12 +27,21 @@ pub struct About<'a> {
     pub algorithm_name: &'a str,
 }
 
+/// Bytes that an episode takes while its file is made, and how often what it holds is there then: of 100 000 episodes of CartPole
+/// (67 MB of numbers) 1.4 GiB were measured, of 4000 of Seaquest (122 MB) 440 MiB.
+const OVERHEAD: u64 = 12_000;
+const COPIES: f64 = 3.5;
+/// So many episodes tell how long others will be.
+const TELLING: usize = 16;
+
 /// Episodes that are being recorded, in memory until they are written.
 #[derive(Clone, Debug)]
 pub struct Recording {
     observation_space: Space,
     action_space: Space,
     episodes: Vec<Recorded>,
+    /// Bytes of what they hold.
+    bytes: u64,
 }
 
 /// One of them.
@@ -85,7 +95,8 @@ impl Numbers {
 impl Recording {
     /// A recording of an environment with these spaces.
     pub fn new(observation_space: &Space, action_space: &Space) -> Self {
-        Self { observation_space: observation_space.clone(), action_space: action_space.clone(), episodes: Vec::new() }
+        let (observation_space, action_space) = (observation_space.clone(), action_space.clone());
+        Self { observation_space, action_space, episodes: Vec::new(), bytes: 0 }
     }
 
     /// An episode begins, reset with `seed`, with this observation.
@@ -112,6 +123,29 @@ impl Recording {
         episode.rewards.push(step.reward);
         episode.terminations.push(step.terminated.into());
         episode.truncations.push(step.truncated.into());
+        let numbers =
+            self.observation_space.width() * self.observation_space.dtype().size() + 4 * self.action_space.width();
+        self.bytes += (numbers + size_of::<f64>() + 2) as u64;
+    }
+
+    /// Refuses to go on to so many episodes if, to judge by those that there are, they would not fit into memory. Of a few it
+    /// says so only once they do not fit themselves.
+    ///
+    /// # Errors
+    /// [`MinariError::NoRoom`].
+    pub fn check_room(&self, episodes: u64) -> Result<(), MinariError> {
+        self.check_room_in(memory_bytes(), episodes)
+    }
+
+    pub(super) fn check_room_in(&self, memory: u64, episodes: u64) -> Result<(), MinariError> {
+        let recorded = self.episodes.len();
+        let own = (COPIES * self.bytes as f64) as u64 + OVERHEAD * recorded as u64;
+        let needed = u128::from(own) * u128::from(episodes) / recorded.max(1) as u128;
+        if own <= memory && (recorded < TELLING || needed <= memory.into()) {
+            return Ok(());
+        }
+        let fits = u128::from(memory) * recorded as u128 / u128::from(own);
+        Err(MinariError::NoRoom { episodes, recorded, needed, memory, fits })
     }
 
     /// The running episode is given up: its last step was cut off from outside the task, if it did not end it anyway.
