@@ -1,5 +1,7 @@
 //! What learns: from transitions drawn from replay, or from rollouts of the policy itself.
 
+use std::sync::Arc;
+
 use cartwheel_envs::{ActionRows, Generator};
 use serde::{Deserialize, Serialize};
 
@@ -67,7 +69,7 @@ impl Batch {
 
 /// Consecutive steps of all environments under one policy, time-major: row `t * envs + e` is environment `e` at step
 /// `t`.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RolloutBatch {
     /// Steps.
     pub steps: usize,
@@ -112,6 +114,26 @@ impl RolloutBatch {
     /// Whether it holds none.
     pub fn is_empty(&self) -> bool {
         self.rewards.is_empty()
+    }
+}
+
+/// Says whether something that takes long is to end.
+pub type Stop = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// What ends an update early: see [`OnPolicy::stop_when`].
+#[derive(Default)]
+pub(crate) struct Brake {
+    /// Who is asked.
+    pub(crate) stop: Option<Stop>,
+    /// Whether it ended the last update.
+    pub(crate) pulled: bool,
+}
+
+impl Brake {
+    /// Whether the update ends here: asked before each of its gradient steps.
+    pub(crate) fn ends_here(&mut self) -> bool {
+        self.pulled = self.stop.as_ref().is_some_and(|stop| stop());
+        self.pulled
     }
 }
 
@@ -222,4 +244,15 @@ pub trait OnPolicy: Learner {
     /// # Errors
     /// If the device fails.
     fn update(&mut self, rollout: &RolloutBatch, now: Progress, rng: &mut Generator) -> Result<(), DeviceError>;
+
+    /// Updates from now on end before their next gradient step once `stop` says so; with none they are made whole. One that takes
+    /// few gradient steps need not listen.
+    fn stop_when(&mut self, stop: Option<Stop>) {
+        drop(stop);
+    }
+
+    /// Whether the last update was ended so. What it left is of no use then: who asked for it goes back to the state before.
+    fn was_stopped(&self) -> bool {
+        false
+    }
 }

@@ -82,7 +82,7 @@ pub use extractor::FeaturesExtractor;
 pub use features::Features;
 pub use head::{ActionHead, Head};
 pub use judgement::Judgement;
-pub use learner::{Batch, Learner, LearnerState, OffPolicy, OnPolicy, Progress, RolloutBatch, restore_networks};
+pub use learner::{Batch, Learner, LearnerState, OffPolicy, OnPolicy, Progress, RolloutBatch, Stop, restore_networks};
 pub use mask::{INVALID, mask, masked};
 pub use policy::{Policy, PolicyError, argmax};
 pub use schedule::Schedule;

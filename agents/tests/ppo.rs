@@ -5,6 +5,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use cartwheel_agents::advantage::{Values, gae};
 use cartwheel_agents::nn::{Activation, Activations, Device, Mlp};
 use cartwheel_agents::ppo::{Ppo, PpoConfig};
@@ -193,4 +196,30 @@ fn an_update_ends_once_the_policy_has_moved_too_far() {
     assert!(matches!(rollout.actions, ActionRows::Discrete(_)));
     ppo.update(&rollout, Progress::default(), &mut rng).unwrap();
     assert_eq!(ppo.updates(), 0, "the rollout's own policy was another");
+}
+
+/// One that is asked to stop takes no further gradient step, and made anew from the state before it comes to the same as one that
+/// was never stopped.
+#[test]
+fn an_update_that_is_stopped_is_made_anew() {
+    let config = PpoConfig { batch_size: 4, n_epochs: 5, net_arch: vec![6], ..PpoConfig::default() };
+    let observations = Space::box_f32(vec![-1.0; 2], vec![1.0; 2]);
+    let acting = Acting::new(&config, &observations, &Space::discrete(3)).unwrap();
+    let learner = || Ppo::new(config.clone(), &acting, Device::Cpu, &mut Generator::new(2)).unwrap();
+    let (mut whole, mut stopped) = (learner(), learner());
+    let rollout = rollout(&acting, whole.parameters(), &mut Generator::new(3));
+    let now = Progress::default();
+    whole.update(&rollout, now, &mut Generator::new(4)).unwrap();
+    assert_eq!((whole.updates(), whole.was_stopped()), (15, false));
+
+    let before = stopped.state().unwrap();
+    let asked = AtomicUsize::new(0);
+    stopped.stop_when(Some(Arc::new(move || asked.fetch_add(1, Ordering::Relaxed) == 7)));
+    stopped.update(&rollout, now, &mut Generator::new(4)).unwrap();
+    assert_eq!((stopped.updates(), stopped.was_stopped()), (7, true));
+    stopped.restore(&before, 0, 0).unwrap();
+    stopped.stop_when(None);
+    stopped.update(&rollout, now, &mut Generator::new(4)).unwrap();
+    assert!(!stopped.was_stopped());
+    assert_eq!(stopped.state().unwrap(), whole.state().unwrap());
 }

@@ -30,6 +30,8 @@ pub(crate) struct Books {
     pub(crate) evaluations: u64,
     /// Whether an evaluation was begun and not finished.
     pub(crate) evaluation_due: bool,
+    /// The update that the run was stopped within, for the resumed run to end before anything else.
+    pub(crate) cut: Option<Cut>,
     /// Publications of weights.
     pub(crate) version: u64,
     /// Transitions collected that gradient steps are still owed for, times gradient steps of an update.
@@ -47,6 +49,15 @@ pub(crate) struct Books {
     rewards: Option<[f32; 2]>,
     /// Sums since the last row of metrics.
     sums: BTreeMap<String, (f64, u64)>,
+}
+
+/// An update that is not over.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Cut {
+    /// Environment steps before what it learns from was collected.
+    pub(crate) before: u64,
+    /// Gradient steps of it that are taken.
+    pub(crate) taken: u64,
 }
 
 /// The weights that did best in evaluation.

@@ -20,7 +20,7 @@ pub(crate) use whole_rollout::WholeRollout;
 use crate::algorithm::Acting;
 use crate::critic::{Critic, ValueOf};
 use crate::head::{ActionHead, Head};
-use crate::learner::{Learner, LearnerState, OnPolicy, Progress, RolloutBatch};
+use crate::learner::{Learner, LearnerState, OnPolicy, Progress, RolloutBatch, Stop};
 use crate::nn::{Activation, Device, DeviceError, Inputs, Mlp, Network, NnError};
 
 /// Metrics by name.
@@ -109,7 +109,16 @@ impl<R: Rule> ActorCritic<R> {
 impl<R: Rule> OnPolicy for ActorCritic<R> {
     fn update(&mut self, rollout: &RolloutBatch, now: Progress, rng: &mut Generator) -> Result<(), DeviceError> {
         self.metrics.clear();
+        self.networks.brake.pulled = false;
         self.rule.learn(&mut self.networks, rollout, now, rng, &mut self.metrics)
+    }
+
+    fn stop_when(&mut self, stop: Option<Stop>) {
+        self.networks.brake.stop = stop;
+    }
+
+    fn was_stopped(&self) -> bool {
+        self.networks.brake.pulled
     }
 }
 

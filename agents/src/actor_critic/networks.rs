@@ -8,7 +8,7 @@ use super::sequences::Sequences;
 use crate::advantage::{Values, gae};
 use crate::algorithm::Acting;
 use crate::head::ActionHead;
-use crate::learner::{LearnerState, RolloutBatch, restore_networks};
+use crate::learner::{Brake, LearnerState, RolloutBatch, restore_networks};
 use crate::mask::masked;
 use crate::nn::{Device, DeviceError, Mlp, Net, Network, NnError, Optimizer, StepStats, TrainingState};
 use crate::vtrace::{Thresholds, vtrace};
@@ -31,6 +31,7 @@ pub struct Networks {
     sequences: Option<Sequences>,
     /// Outputs of which those of actions that are not valid are marked.
     masked: Vec<f32>,
+    pub(crate) brake: Brake,
 }
 
 /// What parts of the loss weigh.
@@ -107,6 +108,7 @@ impl Networks {
             ratios: Vec::new(),
             order: Vec::new(),
             masked: Vec::new(),
+            brake: Brake::default(),
         })
     }
 

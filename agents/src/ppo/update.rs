@@ -35,7 +35,7 @@ impl Sums {
 }
 
 impl PpoConfig {
-    /// A gradient step on the minibatch. False, and none is taken, once the policy has moved too far.
+    /// A gradient step on the minibatch. False, and none is taken, once the policy has moved too far or the update is to end.
     fn step(
         &self,
         networks: &mut Networks,
@@ -43,6 +43,9 @@ impl PpoConfig {
         clip_range: f32,
         sums: &mut Sums,
     ) -> Result<bool, DeviceError> {
+        if networks.brake.ends_here() {
+            return Ok(false);
+        }
         let coefficients = Coefficients {
             ent_coef: self.ent_coef as f32,
             vf_coef: self.vf_coef as f32,

@@ -6,7 +6,7 @@ use super::PqnConfig;
 use crate::actor_critic::{clip, shuffle};
 use crate::advantage::{Values, gae};
 use crate::algorithm::Acting;
-use crate::learner::{Learner, LearnerState, OnPolicy, Progress, RolloutBatch, restore_networks};
+use crate::learner::{Brake, Learner, LearnerState, OnPolicy, Progress, RolloutBatch, Stop, restore_networks};
 use crate::mask::masked;
 use crate::nn::{Device, DeviceError, Method, Net, Network, NnError, Optimizer, StepStats, TrainingState};
 
@@ -27,6 +27,7 @@ pub struct Pqn {
     x: Vec<f32>,
     /// Outputs of which those of actions that are not valid are marked.
     masked: Vec<f32>,
+    brake: Brake,
 }
 
 impl Pqn {
@@ -47,6 +48,7 @@ impl Pqn {
             order: Vec::new(),
             x: Vec::new(),
             masked: Vec::new(),
+            brake: Brake::default(),
         })
     }
 
@@ -124,9 +126,13 @@ impl OnPolicy for Pqn {
         order.clear();
         order.extend(0..rollout.len());
         let (mut steps, mut rows_seen, mut loss, mut norm, mut sum_q) = (0.0, 0.0, 0.0, 0.0, 0.0);
-        for _ in 0..self.config.n_epochs {
+        self.brake.pulled = false;
+        'passes: for _ in 0..self.config.n_epochs {
             shuffle(&mut order, rng);
             for rows in order.chunks(self.config.batch_size) {
+                if self.brake.ends_here() {
+                    break 'passes;
+                }
                 let (stats, q) = self.step(rows, (rollout, taken), &optimizer)?;
                 self.updates += 1;
                 (steps, rows_seen) = (steps + 1.0, rows_seen + rows.len() as f32);
@@ -142,6 +148,14 @@ impl OnPolicy for Pqn {
             ("train/learning_rate", optimizer.learning_rate as f32),
         ]);
         Ok(())
+    }
+
+    fn stop_when(&mut self, stop: Option<Stop>) {
+        self.brake.stop = stop;
+    }
+
+    fn was_stopped(&self) -> bool {
+        self.brake.pulled
     }
 }
 

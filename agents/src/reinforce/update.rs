@@ -67,6 +67,9 @@ impl Rule for ReinforceConfig {
             let optimizer = optimizer(self.baseline_learning_rate.at(now.remaining()));
             let mut first = None;
             for _ in 0..self.baseline_steps {
+                if networks.brake.ends_here() {
+                    break;
+                }
                 let loss = networks.fit_values(&optimizer)?;
                 first.get_or_insert(loss);
             }

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use cartwheel_agents::{LearnerState, Policy};
+use cartwheel_agents::{LearnerState, Policy, RolloutBatch};
 use cartwheel_envs::{Generator, Statistics};
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,8 @@ pub(crate) struct Checkpoint {
     pub(super) envs: Option<Vec<EnvState>>,
     pub(super) replay: Option<ReplayState>,
     pub(super) dataset_checksum: Option<u32>,
+    /// Of an update that the run was stopped within, what it is about.
+    pub(super) rollouts: Option<RolloutBatch>,
 }
 
 /// The fields at its beginning.
@@ -74,19 +76,21 @@ struct CheckpointView<'a> {
     envs: Option<Vec<EnvState>>,
     replay: Option<ReplayView<'a>>,
     dataset_checksum: Option<u32>,
+    rollouts: Option<&'a RolloutBatch>,
 }
 
 impl Session<'_> {
     /// Goes on from `checkpoint`; answers the states of the environments, which their actors take up.
     pub(super) fn restore(&mut self, checkpoint: Checkpoint) -> Result<Option<Vec<EnvState>>, TrainError> {
-        let Checkpoint { books, sampler, learner, envs, replay, dataset_checksum, .. } = checkpoint;
+        let Checkpoint { books, sampler, learner, envs, replay, dataset_checksum, rollouts, .. } = checkpoint;
         if dataset_checksum != self.dataset_checksum {
             return Err(TrainError::Unfit(
                 "offline.datasets hold other episodes than those that this run learnt from: bring these back, or begin a new run".into(),
             ));
         }
         self.learning.learner_mut().restore(&learner, books.updates, books.updated_at)?;
-        let fits = replay.is_none_or(|replay| self.learning.replay_mut().is_some_and(|own| own.restore(replay)));
+        let fits = replay.is_none_or(|replay| self.learning.replay_mut().is_some_and(|own| own.restore(replay)))
+            && rollouts.is_none_or(|rollouts| self.learning.take_up(rollouts));
         let envs_fit = envs.as_ref().is_none_or(|envs| envs.len() == self.settings.env.n_envs);
         if !fits || !envs_fit {
             return Err(RunError::Mismatch {
@@ -174,6 +178,7 @@ impl Session<'_> {
             envs,
             replay: self.replay_to_keep().map(Replay::view),
             dataset_checksum: self.dataset_checksum,
+            rollouts: self.learning.rollouts().filter(|_| self.books.cut.is_some()),
         };
         Ok(self.checkpoints.save(self.books.steps, &state)?)
     }

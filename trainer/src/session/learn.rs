@@ -11,7 +11,7 @@ use crate::TrainError;
 use crate::collector::Collector;
 use crate::cpu_time::thread_cpu_time;
 use crate::events::Event;
-use crate::progress::{Books, passed};
+use crate::progress::{Books, Cut, passed};
 use crate::watch::{Activity, Watch};
 
 /// Times the learner's thread, but for the time that viewers hold the run.
@@ -46,32 +46,22 @@ impl Session<'_> {
             return Ok(End::Solved);
         }
         let mut lap = Lap::begin(&self.watch);
-        while self.books.steps < total {
-            let before = self.books.steps;
+        while self.books.steps < total || self.books.cut.is_some() {
             let mut policy_lag = 0;
-            self.watch.doing(Activity::Waiting);
-            self.lend_replay();
-            let rollouts = collector.collect(&self.weights, before);
-            self.take_replay_back();
-            let rollouts = rollouts?;
-            self.watch.doing(Activity::Replay);
-            self.learning.take_in(rollouts);
-            self.look_at(rollouts);
-            for rollout in rollouts {
-                self.books.steps += rollout.transitions() as u64;
-                policy_lag = self.weights.version - rollout.version;
-                self.books.average("time/policy_lag", policy_lag as f64);
-                self.arrived.append(&mut rollout.episodes);
-                for (e, statistics) in rollout.statistics.iter().enumerate() {
-                    self.statistics[rollout.first_env + e].clone_from(statistics);
+            let begun = match self.books.cut.take() {
+                Some(cut) => cut,
+                None => {
+                    let before = self.books.steps;
+                    policy_lag = self.collect(collector)?;
+                    Cut { before, taken: 0 }
                 }
-            }
-            if settings.is_offline() {
-                self.books.steps += settings.phase_steps();
-            }
-            self.end_episodes();
-            self.update(before)?;
+            };
+            let before = begun.before;
+            self.books.cut = self.update(begun)?;
             lap.end(&self.watch, &mut self.books);
+            if self.books.cut.is_some() {
+                return Ok(End::Stopped);
+            }
 
             let after = self.books.steps;
             if passed(before, after, settings.train.log_interval) {
@@ -100,43 +90,83 @@ impl Session<'_> {
         Ok(End::Completed)
     }
 
-    /// The gradient steps that are owed for what was collected since `before`.
-    fn update(&mut self, before: u64) -> Result<(), TrainError> {
+    /// Takes in what actors collect, and counts it. Answers how far the weights that they acted with were behind.
+    fn collect(&mut self, collector: &mut Collector<'_>) -> Result<u64, TrainError> {
+        let mut policy_lag = 0;
+        self.watch.doing(Activity::Waiting);
+        self.lend_replay();
+        let rollouts = collector.collect(&self.weights, self.books.steps);
+        self.take_replay_back();
+        let rollouts = rollouts?;
+        self.watch.doing(Activity::Replay);
+        self.learning.take_in(rollouts);
+        self.look_at(rollouts);
+        for rollout in rollouts {
+            self.books.steps += rollout.transitions() as u64;
+            policy_lag = self.weights.version - rollout.version;
+            self.books.average("time/policy_lag", policy_lag as f64);
+            self.arrived.append(&mut rollout.episodes);
+            for (e, statistics) in rollout.statistics.iter().enumerate() {
+                self.statistics[rollout.first_env + e].clone_from(statistics);
+            }
+        }
+        if self.settings.is_offline() {
+            self.books.steps += self.settings.phase_steps();
+        }
+        self.end_episodes();
+        Ok(policy_lag)
+    }
+
+    /// The gradient steps that are owed for what was collected last. Answers how far that is if the run is asked to stop within
+    /// them.
+    fn update(&mut self, Cut { before, taken }: Cut) -> Result<Option<Cut>, TrainError> {
         let (settings, collected) = (self.settings, self.books.steps - before);
         let now = |steps| Progress { steps, total_timesteps: settings.train.total_timesteps };
         let measured = self.watch.gradients().asked();
         if measured {
             self.learning.learner_mut().actor_mut().measure_gradient();
         }
-        let taken = self.learning.learner().updates();
+        let made = self.learning.learner().updates();
         match &mut self.learning {
             Learning::Replay(own) => {
                 if !own.is_ready(self.books.steps) {
-                    return Ok(());
+                    return Ok(None);
                 }
-                self.books.owed += collected * settings.phase_updates();
-                let updates = self.books.owed / settings.phase_steps();
-                self.books.owed %= settings.phase_steps();
-                for k in 1..=updates {
+                // What is left over of a phase is owed in the next.
+                let owed = self.books.owed + collected * settings.phase_updates();
+                let updates = owed / settings.phase_steps();
+                for k in taken + 1..=updates {
                     self.books.updated_at = before + collected * k / updates;
                     own.update(now(self.books.updated_at), &mut self.sampler, &self.watch)?;
                     self.books.learnt(&*own.learner, self.settings)?;
+                    if k < updates && self.watch.stopping() {
+                        self.tell(&Event::Notice(&format!(
+                            "stopped after {k} of {updates} gradient steps of an update: the others are taken when the run goes on"
+                        )));
+                        return Ok(Some(Cut { before, taken: k }));
+                    }
                 }
+                self.books.owed = owed % settings.phase_steps();
             }
             Learning::Rollouts(own) => {
                 self.books.updated_at = self.books.steps;
-                own.update(now(self.books.steps), &mut self.sampler, &self.watch)?;
+                if !own.update(now(self.books.steps), &mut self.sampler, &self.watch)? {
+                    self.tell(&Event::Notice(
+                        "stopped within an update: it is made anew when the run goes on, from what was collected for it",
+                    ));
+                    return Ok(Some(Cut { before, taken: 0 }));
+                }
                 self.books.learnt(self.learning.learner(), self.settings)?;
             }
         }
-        if self.learning.learner().updates() > taken {
+        if self.learning.learner().updates() > made {
             if measured {
                 self.watch.gradients().leave(self.learning.learner().actor().gradient_norms());
             }
             self.books.version += 1;
             self.publish();
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Makes the learner's parameters the ones that actors pick up next.

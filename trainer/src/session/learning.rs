@@ -1,9 +1,12 @@
 //! What a run's learner learns from: replay, or the rollouts of its own policy.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
 use cartwheel_agents::nn::{Activations, DeviceError};
 use cartwheel_agents::{
     AnyLearner, Batch, Data, DatasetUse, Features, Learner, OffPolicy, OnPolicy, PolicyError, Progress, ReplayUse,
-    RolloutBatch,
+    RolloutBatch, Stop,
 };
 use cartwheel_envs::{ActionRows, Generator, Space};
 
@@ -12,6 +15,8 @@ use crate::replay::{Hindsight, Replay};
 use crate::rollout::Rollout;
 use crate::watch::{Activity, Watch};
 
+/// How long an update may take and still be waited for when the run is asked to stop.
+const SHORT: Duration = Duration::from_millis(200);
 /// Observations that dead units are told by, at most.
 const MOST_ROWS: usize = 256;
 
@@ -39,6 +44,8 @@ pub(super) struct FromRollouts {
     learner: Box<dyn OnPolicy>,
     features: Features,
     batch: RolloutBatch,
+    /// Whether updates take so long that one may be stopped within: taken for granted before the first.
+    long: bool,
 }
 
 impl Learning {
@@ -63,7 +70,7 @@ impl Learning {
             (AnyLearner::OnPolicy(learner), _) => {
                 let batch = RolloutBatch { actions: actions.zeros(0), ..RolloutBatch::default() };
                 let features = Features::new(space).map_err(PolicyError::Space)?;
-                Self::Rollouts(FromRollouts { learner, features, batch })
+                Self::Rollouts(FromRollouts { learner, features, batch, long: true })
             }
             (AnyLearner::OffPolicy(_), Data::Rollouts(_) | Data::Dataset(_)) => {
                 return Err(TrainError::Unfit(
@@ -124,6 +131,25 @@ impl Learning {
         }
     }
 
+    /// The rollouts that an update is about, if it learns from these.
+    pub(super) fn rollouts(&self) -> Option<&RolloutBatch> {
+        match self {
+            Self::Replay(_) => None,
+            Self::Rollouts(own) => Some(&own.batch),
+        }
+    }
+
+    /// Takes up rollouts that an update was stopped in the midst of. False if they are not of this run's shape.
+    pub(super) fn take_up(&mut self, rollouts: RolloutBatch) -> bool {
+        match self {
+            Self::Rollouts(own) if rollouts.observations.len() == rollouts.len() * own.features.width() => {
+                own.batch = rollouts;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// What the network that acts sees of the observations that were learnt from last; nothing before any was.
     fn learnt_from(&self) -> &[f32] {
         match self {
@@ -180,10 +206,23 @@ impl FromReplay {
 }
 
 impl FromRollouts {
-    /// All gradient steps on the newest rollouts.
-    pub(super) fn update(&mut self, now: Progress, rng: &mut Generator, watch: &Watch) -> Result<(), DeviceError> {
+    /// All gradient steps on the newest rollouts. False if the run is asked to stop within them: then the learner and `rng` are
+    /// as they were before.
+    pub(super) fn update(&mut self, now: Progress, rng: &mut Generator, watch: &Watch) -> Result<bool, TrainError> {
         watch.doing(Activity::Updating);
-        self.learner.update(&self.batch, now, rng)
+        let begun = Instant::now();
+        // One that is over soon is waited for: the way back costs a copy of all that is learnt.
+        let before = if self.long { Some((self.learner.state()?, self.learner.updates(), rng.clone())) } else { None };
+        let stop = watch.clone();
+        self.learner.stop_when(before.is_some().then(|| Arc::new(move || stop.stopping()) as Stop));
+        self.learner.update(&self.batch, now, rng)?;
+        if let Some((state, updates, sampler)) = before.filter(|_| self.learner.was_stopped()) {
+            self.learner.restore(&state, updates, now.steps)?;
+            *rng = sampler;
+            return Ok(false);
+        }
+        self.long = begun.elapsed() > SHORT;
+        Ok(true)
     }
 }
 
