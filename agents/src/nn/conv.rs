@@ -6,10 +6,10 @@
 //! in a pixel are channels-last (H, W, C), as many planes as channels and one number a pixel channels-first (C, H, W).
 //! What comes out is channels-last, its channels padded with zeros to a multiple of 16.
 
-use super::matmul::{
-    Epilogue, Gathered, PAD, Places, Strided, add_column_sums, matmul, pad, products_of_rows, transpose, vectorized,
-};
+use super::matmul::{Epilogue, Gathered, PAD, Places, Strided, matmul, pad, vectorized};
 use super::simd::Isa;
+use super::sums::{add_column_sums, products_of_rows};
+use super::transpose::transpose;
 
 /// The geometry of a convolution with square kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! The CPU's form: the whole network as one operation with a hand-written backward pass on dfdx's tape.
 //!
 //! dfdx's own operations spend most of a small network's time in allocation and index arithmetic; one
-//! operation over one flat parameter tensor is about four times faster (docs/benchmarks.md) and keeps dfdx's
-//! tape, gradients and Adam.
+//! operation over one flat buffer of parameters, loss included, is five times faster (docs/benchmarks.md) and keeps dfdx's tape
+//! and gradients.
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,21 +17,19 @@ use super::optimizer::Optimizer;
 use super::passes::Activations;
 use super::{DeviceError, NnError};
 
-type Buffer = <Cpu as Storage<f32>>::Vec;
-
 /// See the module's documentation.
 pub struct Fused {
     mlp: Arc<Mlp>,
     device: Cpu,
-    /// What dfdx's Adam updates.
-    parameters: Tensor<(usize,), f32, Cpu>,
-    /// The same numbers where kernels can read them: dfdx does not lend a tensor's data.
-    host: Arc<Vec<f32>>,
+    /// Stands for the parameters in dfdx's gradients, and is empty: dfdx does not lend out what is in a tensor, and kernels
+    /// read the numbers where they are.
+    key: Tensor<(usize,), f32, Cpu>,
+    parameters: Arc<Vec<f32>>,
     target: Vec<f32>,
     /// Of the trained parameters and of the target's.
     noise: [Noise; 2],
-    first_moment: Buffer,
-    second_moment: Buffer,
+    first_moment: Vec<f32>,
+    second_moment: Vec<f32>,
     steps: i32,
     /// Reused between steps; taken while a tape holds it.
     gradients: Option<Gradients<f32, Cpu>>,
@@ -42,7 +40,16 @@ pub struct Fused {
     input_gradient: Vec<f32>,
     /// What is remembered after each row of the last pass.
     memories: Vec<f32>,
-    training: Arc<Mutex<Activations>>,
+    training: Arc<Mutex<Workspace>>,
+}
+
+/// What a backward pass reads, reused from step to step; taken while a tape holds it.
+#[derive(Default)]
+struct Workspace {
+    x: Vec<f32>,
+    /// The gradient of the loss by the outputs.
+    slope: Vec<f32>,
+    activations: Activations,
 }
 
 impl Fused {
@@ -54,12 +61,12 @@ impl Fused {
         let device = Cpu::default();
         let n = mlp.trained_len();
         let mut network = Self {
-            parameters: device.tensor_from_vec(vec![0.0; n], (n,)),
-            host: Arc::new(vec![0.0; n]),
+            key: device.tensor_from_vec(Vec::new(), (0,)),
+            parameters: Arc::new(vec![0.0; n]),
             target: vec![0.0; n],
             noise: Default::default(),
-            first_moment: device.try_alloc_len(n).map_err(DeviceError::new)?,
-            second_moment: device.try_alloc_len(n).map_err(DeviceError::new)?,
+            first_moment: vec![0.0; n],
+            second_moment: vec![0.0; n],
             steps: 0,
             gradients: None,
             measures: false,
@@ -79,39 +86,42 @@ impl Fused {
     fn of(&mut self, net: Net) -> (&[f32], &mut Activations) {
         let [online, target] = &mut self.noise;
         let parameters = match net {
-            Net::Online => online.with(&self.host),
+            Net::Online => online.with(&self.parameters),
             Net::Target => target.with(&self.target),
         };
         (parameters, &mut self.inference)
     }
 
-    /// The network's outputs `[batch, stride]` as a tensor that remembers how it came about.
-    fn traced_forward(
+    /// The loss on the outputs for `x` as a scalar that remembers how it came about.
+    fn traced_loss(
         &mut self,
         x: &[f32],
         batch: usize,
+        loss: Loss<'_>,
         mut tape: OwnedTape<f32, Cpu>,
-    ) -> Tensor<(usize, usize), f32, Cpu, OwnedTape<f32, Cpu>> {
-        // The tape keeps this scratch until the backward pass; a second forward on one tape gets its own.
-        let mut scratch = std::mem::take(&mut *lock(&self.training));
-        let host = match &mut self.noise[0] {
-            noise if noise.epsilon().is_empty() => self.host.clone(),
-            noise => Arc::new(noise.with(&self.host).to_vec()),
-        };
-        let outputs = self.mlp.forward(&host, x, batch, &mut scratch).to_vec();
+    ) -> Tensor<Rank0, f32, Cpu, OwnedTape<f32, Cpu>> {
+        // The tape keeps it until the backward pass; a second loss on one tape would get its own.
+        let mut workspace = std::mem::take(&mut *lock(&self.training));
+        let parameters = self.noise[0].shared(&self.parameters);
+        let outputs = self.mlp.forward(&parameters, x, batch, &mut workspace.activations);
+        workspace.slope.clear();
+        workspace.slope.resize(outputs.len(), 0.0);
+        let value = self.device.tensor(loss(outputs, &mut workspace.slope));
+        workspace.x.clear();
+        workspace.x.extend_from_slice(x);
+        let memories = self.mlp.memories(&workspace.activations);
         self.memories.clear();
-        self.memories.extend_from_slice(&self.mlp.memories(&scratch)[..batch * self.mlp.memory_len()]);
-        let stride = outputs.len() / batch.max(1);
-        let outputs = self.device.tensor_from_vec(outputs, (batch, stride));
-        let (y, parameters) = (outputs.clone(), self.parameters.clone());
-        let (mlp, pool, x) = (self.mlp.clone(), self.training.clone(), x.to_vec());
+        self.memories.extend_from_slice(&memories[..batch * self.mlp.memory_len()]);
+        let (of, key, mlp, pool) = (value.clone(), self.key.clone(), self.mlp.clone(), self.training.clone());
         tape.add_backward_op(move |gradients| {
-            let dy = take_gradient(gradients, &y)?;
-            mlp.backward(&host, &x, batch, &mut scratch, &dy, gradients.get_or_alloc_mut(&parameters)?);
-            *lock(&pool) = scratch;
+            let Workspace { x, slope, activations } = &mut workspace;
+            scale(mlp.isa(), slope, gradients.get_or_alloc_mut(&of)?[0]);
+            let gradient = buffer(gradients, &key, mlp.trained_len())?;
+            mlp.backward(&parameters, x, batch, activations, slope, gradient);
+            *lock(&pool) = workspace;
             Ok(())
         });
-        outputs.put_tape(tape)
+        value.put_tape(tape)
     }
 }
 
@@ -132,15 +142,16 @@ impl Network for Fused {
     fn backward(&mut self, x: &[f32], batch: usize, loss: Loss<'_>) -> Result<StepStats, DeviceError> {
         let mut gradients = match self.gradients.take() {
             Some(gradients) => gradients,
-            None => leaf_gradients(&self.parameters)?,
+            None => leaf_gradients(&self.key)?,
         };
-        gradients.get_or_alloc_mut(&self.parameters).map_err(DeviceError::new)?.fill(0.0);
+        let n = self.mlp.trained_len();
+        // The gradient by σ is made of the others.
+        buffer(&mut gradients, &self.key, n).map_err(DeviceError::new)?[..self.mlp.flat_len()].fill(0.0);
         let tape = tape_over(&self.device, gradients);
-        let outputs = self.traced_forward(x, batch, tape);
-        let loss = host_loss(outputs, loss)?;
+        let loss = self.traced_loss(x, batch, loss, tape);
         let value = loss.array();
         let mut gradients = loss.try_backward().map_err(DeviceError::new)?;
-        let gradient = gradients.get_or_alloc_mut(&self.parameters).map_err(DeviceError::new)?;
+        let gradient = buffer(&mut gradients, &self.key, n).map_err(DeviceError::new)?;
         self.noise[0].spread_gradient(gradient);
         let grad_norm = square_sum(self.mlp.isa(), gradient).sqrt();
         if std::mem::take(&mut self.measures) {
@@ -152,16 +163,13 @@ impl Network for Fused {
 
     fn descend(&mut self, optimizer: &Optimizer, grad_norm: f32) -> Result<(), DeviceError> {
         let Some(gradients) = &mut self.gradients else { return Ok(()) };
-        let gradient = gradients.get_or_alloc_mut(&self.parameters).map_err(DeviceError::new)?;
-        if grad_norm > optimizer.max_grad_norm {
-            scale(self.mlp.isa(), gradient, optimizer.max_grad_norm / (grad_norm + 1e-6));
-        }
+        let gradient = buffer(gradients, &self.key, self.mlp.trained_len()).map_err(DeviceError::new)?;
+        let most = optimizer.max_grad_norm;
+        let factor = if grad_norm > most { most / (grad_norm + 1e-6) } else { 1.0 };
         self.steps = self.steps.saturating_add(1);
-        optimizer
-            .adam(self.steps)
-            .try_update(self.steps, &mut self.parameters, &mut self.first_moment, &mut self.second_moment, gradient)
-            .map_err(DeviceError::new)?;
-        self.parameters.copy_into(Arc::make_mut(&mut self.host).as_mut_slice());
+        let moments = [&mut self.first_moment, &mut self.second_moment].map(Vec::as_mut_slice);
+        let parameters = Arc::make_mut(&mut self.parameters);
+        optimizer.descend(self.mlp.isa(), self.steps, parameters, moments, gradient, factor);
         self.noise[0].parameters_changed();
         Ok(())
     }
@@ -199,38 +207,38 @@ impl Network for Fused {
     }
 
     fn write_noisy_parameters(&self, to: &mut Vec<f32>) {
-        self.noise[0].add(&self.host, to);
+        self.noise[0].add(&self.parameters, to);
         to.truncate(self.mlp.flat_len());
     }
 
     fn update_target(&mut self, tau: f32) -> Result<(), DeviceError> {
         self.noise[1].parameters_changed();
+        let target = &mut self.target;
         if tau >= 1.0 {
-            self.target.copy_from_slice(&self.host);
+            target.copy_from_slice(&self.parameters);
         } else {
-            move_towards(self.mlp.isa(), &mut self.target, &self.host, tau);
+            move_towards(self.mlp.isa(), target, &self.parameters, tau);
         }
         Ok(())
     }
 
     fn parameters(&self) -> &[f32] {
-        &self.host[..self.mlp.flat_len()]
+        &self.parameters[..self.mlp.flat_len()]
     }
 
     fn state(&self) -> Result<TrainingState, DeviceError> {
         Ok(TrainingState {
-            online: self.host.to_vec(),
+            online: self.parameters.to_vec(),
             target: self.target.clone(),
-            first_moment: self.first_moment.to_vec(),
-            second_moment: self.second_moment.to_vec(),
+            first_moment: self.first_moment.clone(),
+            second_moment: self.second_moment.clone(),
             steps: self.steps,
         })
     }
 
     fn restore(&mut self, state: &TrainingState) -> Result<(), NnError> {
         state.check(&self.mlp)?;
-        self.parameters.copy_from(&state.online);
-        Arc::make_mut(&mut self.host).copy_from_slice(&state.online);
+        Arc::make_mut(&mut self.parameters).copy_from_slice(&state.online);
         self.target.copy_from_slice(&state.target);
         self.first_moment.copy_from_slice(&state.first_moment);
         self.second_moment.copy_from_slice(&state.second_moment);
@@ -259,38 +267,21 @@ fn tape_over(device: &Cpu, gradients: Gradients<f32, Cpu>) -> OwnedTape<f32, Cpu
     scalar.traced(gradients).split_tape().1
 }
 
-/// The loss as a scalar on the tape, its gradient by the outputs already known.
-fn host_loss(
-    outputs: Tensor<(usize, usize), f32, Cpu, OwnedTape<f32, Cpu>>,
-    loss: Loss<'_>,
-) -> Result<Tensor<Rank0, f32, Cpu, OwnedTape<f32, Cpu>>, DeviceError> {
-    let (outputs, mut tape) = outputs.split_tape();
-    let mut values = vec![0.0; outputs.shape().num_elements()];
-    outputs.copy_into(&mut values);
-    let mut slope = vec![0.0; values.len()];
-    let value = loss(&values, &mut slope);
-    let scalar = outputs.device().tensor(value);
-    let s = scalar.clone();
-    tape.add_backward_op(move |gradients| {
-        let scale = gradients.get_or_alloc_mut(&s)?[0];
-        for (g, slope) in gradients.get_or_alloc_mut(&outputs)?.iter_mut().zip(&slope) {
-            *g += scale * slope;
-        }
-        Ok(())
-    });
-    Ok(scalar.put_tape(tape))
+/// The gradient by the `n` parameters that `key` stands for.
+fn buffer<'a>(
+    gradients: &'a mut Gradients<f32, Cpu>,
+    key: &Tensor<(usize,), f32, Cpu>,
+    n: usize,
+) -> Result<&'a mut [f32], CpuError> {
+    let buffer = gradients.get_or_alloc_mut(key)?;
+    if buffer.len() != n {
+        // The key is empty, and so is what dfdx allocated for it.
+        *buffer = key.device().try_alloc_len(n)?;
+    }
+    Ok(buffer)
 }
 
-/// Takes a tensor's gradient out without copying it.
-fn take_gradient<S: Shape>(
-    gradients: &mut Gradients<f32, Cpu>,
-    tensor: &Tensor<S, f32, Cpu>,
-) -> Result<Buffer, CpuError> {
-    let nothing = tensor.device().try_alloc_len(0)?;
-    Ok(std::mem::replace(gradients.get_or_alloc_mut(tensor)?, nothing))
-}
-
-fn lock(pool: &Mutex<Activations>) -> std::sync::MutexGuard<'_, Activations> {
+fn lock(pool: &Mutex<Workspace>) -> std::sync::MutexGuard<'_, Workspace> {
     // Scratch space has no invariant that a panic could break.
     pool.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -12,8 +12,10 @@
 
 use super::activation::tanh_of;
 use super::layer::{Layer, Linear, add_layer};
-use super::matmul::{Epilogue, Strided, matmul, pad, products_of_rows, transpose, vectorized};
+use super::matmul::{Epilogue, Strided, matmul, pad, vectorized};
 use super::simd::Isa;
+use super::sums::products_of_rows;
+use super::transpose::transpose;
 
 /// The layers of a network that remember.
 #[derive(Clone, Debug, PartialEq)]

@@ -9,6 +9,7 @@
 
 use std::ops::Range;
 
+use super::activation::Activation;
 use super::simd::{Isa, Simd};
 
 /// Row lengths of B and C are multiples of this: the widest vector.
@@ -137,6 +138,8 @@ pub(super) enum Epilogue<'a> {
     Bias(&'a [f32]),
     /// C = max(A·B + bias, 0)
     BiasRelu(&'a [f32]),
+    /// C = A·B times the slope of an activation, whose outputs lie as C does
+    BySlope(Activation, &'a [f32]),
 }
 
 /// Writes `A · B` with its [`Epilogue`] to the first `m · n` floats of `c`.
@@ -184,6 +187,9 @@ pub(super) fn matmul_columns(
     assert!(k == 0 || a.reach(m, k).is_some_and(|reach| a.data().len() > reach), "a product's A is too small");
     if let Epilogue::Bias(bias) | Epilogue::BiasRelu(bias) = epilogue {
         assert!(bias.len() >= n, "a product's bias is too small");
+    }
+    if let Epilogue::BySlope(_, outputs) = epilogue {
+        assert!(fits(outputs, m), "a product's activations are too few");
     }
     // SAFETY: the slices hold what the tiles touch (checked above), and `Isa` values come from detection.
     unsafe {
@@ -301,6 +307,8 @@ unsafe fn column_of_tiles<S: Simd, A: Left, const V: usize>(
     }
     if V <= 2 {
         tiles!(4);
+    } else {
+        tiles!(2);
     }
     tiles!(1);
 }
@@ -324,7 +332,7 @@ unsafe fn tile<S: Simd, A: Left, const R: usize, const V: usize>(
         let c = c.as_mut_ptr().add(i * n + j);
         let mut sums = [[S::splat(0.0); V]; R];
         match epilogue {
-            Epilogue::Zero => {}
+            Epilogue::Zero | Epilogue::BySlope(..) => {}
             Epilogue::Accumulate => {
                 for r in 0..R {
                     for v in 0..V {
@@ -357,12 +365,39 @@ unsafe fn tile<S: Simd, A: Left, const R: usize, const V: usize>(
                 }
             }
         }
-        let relu = matches!(epilogue, Epilogue::BiasRelu(_));
-        for r in 0..R {
-            for v in 0..V {
-                let sum = if relu { sums[r][v].max(S::splat(0.0)) } else { sums[r][v] };
-                sum.store(c.add(r * n + v * S::LANES));
+        let zero = S::splat(0.0);
+        match epilogue {
+            Epilogue::BiasRelu(_) => finish(c, n, sums, |sum, _| sum.max(zero)),
+            Epilogue::BySlope(activation, outputs) => {
+                let y = |at| S::load(outputs.as_ptr().add(i * n + j + at));
+                match activation {
+                    Activation::Relu => finish(c, n, sums, |sum, at| sum.where_positive(y(at))),
+                    Activation::Tanh => {
+                        finish(c, n, sums, |sum, at| sum.mul(S::splat(1.0).sub(y(at).mul(y(at)))));
+                    }
+                }
             }
+            Epilogue::Zero | Epilogue::Accumulate | Epilogue::Bias(_) => finish(c, n, sums, |sum, _| sum),
+        }
+    }
+}
+
+/// Writes what becomes of a tile's sums; `of` is told where in the tile a vector lies.
+///
+/// # Safety
+/// The instruction set of `S`, and a tile at `c` whose rows are `n` apart.
+#[inline(always)]
+unsafe fn finish<S: Simd, const R: usize, const V: usize>(
+    c: *mut f32,
+    n: usize,
+    sums: [[S; V]; R],
+    of: impl Fn(S, usize) -> S,
+) {
+    for (r, sums) in sums.into_iter().enumerate() {
+        for (v, sum) in sums.into_iter().enumerate() {
+            let at = r * n + v * S::LANES;
+            // SAFETY: the caller's.
+            unsafe { of(sum, at).store(c.add(at)) };
         }
     }
 }
@@ -418,62 +453,6 @@ macro_rules! vectorized {
     };
 }
 pub(crate) use vectorized;
-
-vectorized! {
-    /// `to[c, r] = from[r, c]`, both row-major without gaps.
-    pub(super) fn transpose(from: &[f32], rows: usize, columns: usize, to: &mut [f32]) {
-        // Blocks that are read and written by the row, and turned in registers.
-        const BLOCK: usize = 8;
-        let whole = |n: usize| n / BLOCK * BLOCK;
-        for r0 in (0..whole(rows)).step_by(BLOCK) {
-            for c0 in (0..whole(columns)).step_by(BLOCK) {
-                let mut block = [[0.0; BLOCK]; BLOCK];
-                for (r, row) in block.iter_mut().enumerate() {
-                    row.copy_from_slice(&from[(r0 + r) * columns + c0..][..BLOCK]);
-                }
-                for c in 0..BLOCK {
-                    let column: [f32; BLOCK] = std::array::from_fn(|r| block[r][c]);
-                    to[(c0 + c) * rows + r0..][..BLOCK].copy_from_slice(&column);
-                }
-            }
-        }
-        for r in 0..rows {
-            for c in if r < whole(rows) { whole(columns) } else { 0 }..columns {
-                to[c * rows + r] = from[r * columns + c];
-            }
-        }
-    }
-}
-
-vectorized! {
-    /// The product of each row of `a` with each row of `b`, both of `n` floats, a multiple of [`PAD`]: row after row of
-    /// `a` to `to`.
-    pub(super) fn products_of_rows(a: &[f32], b: &[f32], n: usize, to: &mut [f32]) {
-        let columns = b.len() / n;
-        for (a, to) in a.chunks_exact(n).zip(to.chunks_exact_mut(columns.max(1))) {
-            for (b, to) in b.chunks_exact(n).zip(to) {
-                let mut sums = [0.0f32; PAD];
-                for (a, b) in a.as_chunks::<PAD>().0.iter().zip(b.as_chunks::<PAD>().0) {
-                    for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
-                        *sum += a * b;
-                    }
-                }
-                *to = sums.iter().sum();
-            }
-        }
-    }
-}
-
-vectorized! {
-    /// Adds the sum over the rows of `matrix` to `sums`, one float a column.
-    pub(super) fn add_column_sums(matrix: &[f32], sums: &mut [f32]) {
-        for row in matrix.chunks_exact(sums.len()) {
-            for (sum, x) in sums.iter_mut().zip(row) {
-                *sum += *x;
-            }
-        }
-    }
-}
 
 #[cfg(test)]
 #[path = "matmul_tests.rs"]

@@ -2,9 +2,9 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `simd`, `matmul`, `linear`, `activation` | kernels, written once for AVX-512, AVX2 and any other machine |
+//! | `simd`, `matmul`, `sums`, `transpose`, `linear`, `activation` | kernels, written once for AVX-512, AVX2 and any other machine |
 //! | `conv` | convolutions, and their gradients |
-//! | `mlp`, `passes` | the network over one flat buffer, forward and backward; what actors run |
+//! | `mlp`, `passes`, `narrow` | the network over one flat buffer, forward and backward; what actors run |
 //! | `inputs` | what it reads, and the convolutions that see a picture |
 //! | `init`, `orthogonal` | what it begins as |
 //! | `layer`, `dueling`, `layer_norm` | where its parameters lie and what they are called; value and advantages learnt apart; normalized layers |
@@ -38,6 +38,7 @@ mod linear;
 mod lstm;
 mod matmul;
 mod mlp;
+mod narrow;
 mod network;
 mod noisy;
 mod optimizer;
@@ -51,8 +52,10 @@ mod simd;
 mod spread;
 mod state_dependent;
 mod stock;
+mod sums;
 mod tensors_differ;
 mod touched;
+mod transpose;
 mod weights;
 
 pub mod ops;

@@ -9,6 +9,8 @@
 //! In a flat buffer the σ of all parameters come after the μ of all, in the same order; what is not noisy has a σ of 0
 //! and no ε, and keeps them. So all that knows nothing of noise reads the first half: the network that acts without.
 
+use std::sync::Arc;
+
 use cartwheel_envs::Generator;
 use rand_distr::{Distribution as _, StandardNormal};
 
@@ -70,11 +72,12 @@ impl Mlp {
             let (outputs, after) = after.split_at(linear.outputs.len());
             rest = after;
             let biases = layer.biases(linear);
-            to[biases.clone()].iter_mut().zip(outputs).for_each(|(to, y)| *to = f(y));
-            let (noise, matrix) = (to[biases].to_vec(), &mut to[layer.weight..layer.bias]);
+            to[biases].iter_mut().zip(outputs).for_each(|(to, y)| *to = f(y));
+            let (matrix, behind) = to[layer.weight..].split_at_mut(layer.bias - layer.weight);
+            let noise = &behind[linear.outputs.clone()];
             for (row, x) in linear.weight_rows().zip(inputs) {
-                let (x, row) = (f(x), &mut matrix[row * layer.columns..(row + 1) * layer.columns]);
-                row[linear.outputs.clone()].iter_mut().zip(&noise).for_each(|(to, y)| *to = x * y);
+                let row = &mut matrix[row * layer.columns..(row + 1) * layer.columns];
+                multiple(self.isa(), noise, f(x), &mut row[linear.outputs.clone()]);
             }
         }
     }
@@ -85,7 +88,8 @@ impl Mlp {
 pub(super) struct Noise {
     /// ε of each parameter; empty while there is none.
     epsilon: Vec<f32>,
-    sum: Vec<f32>,
+    /// Shared with a tape for as long as that is there.
+    sum: Arc<Vec<f32>>,
     /// Whether the sum is of other parameters or noise.
     stale: bool,
 }
@@ -114,18 +118,31 @@ impl Noise {
         if self.epsilon.is_empty() {
             return trained;
         }
-        if std::mem::take(&mut self.stale) {
-            let mut sum = std::mem::take(&mut self.sum);
-            self.add(trained, &mut sum);
-            self.sum = sum;
-        }
+        self.refresh(trained);
         &self.sum
+    }
+
+    /// The same, to keep.
+    pub(super) fn shared(&mut self, trained: &Arc<Vec<f32>>) -> Arc<Vec<f32>> {
+        if self.epsilon.is_empty() {
+            return trained.clone();
+        }
+        self.refresh(trained);
+        self.sum.clone()
+    }
+
+    fn refresh(&mut self, trained: &[f32]) {
+        if std::mem::take(&mut self.stale) {
+            let mut sum = std::mem::take(Arc::make_mut(&mut self.sum));
+            self.add(trained, &mut sum);
+            self.sum = Arc::new(sum);
+        }
     }
 
     /// Writes the parameters with noise, where there is some, to `to`.
     pub(super) fn add(&self, trained: &[f32], to: &mut Vec<f32>) {
-        to.clear();
         if self.epsilon.is_empty() {
+            to.clear();
             return to.extend_from_slice(trained);
         }
         let (mu, sigma) = trained.split_at(self.epsilon.len());
@@ -151,5 +168,11 @@ vectorized! {
 vectorized! {
     fn product(mu: &[f32], epsilon: &[f32], to: &mut [f32]) {
         to.iter_mut().zip(mu.iter().zip(epsilon)).for_each(|(to, (mu, epsilon))| *to = mu * epsilon);
+    }
+}
+
+vectorized! {
+    fn multiple(noise: &[f32], factor: f32, to: &mut [f32]) {
+        to.iter_mut().zip(noise).for_each(|(to, y)| *to = factor * y);
     }
 }

@@ -9,10 +9,13 @@ use super::implicit::Samples;
 use super::layer::{Band, Layer};
 use super::layer_norm::{self, Normalized};
 use super::lstm::Unrolled;
-use super::matmul::{Epilogue, Strided, add_column_sums, matmul, matmul_columns, pad, products_of_rows, transpose};
+use super::matmul::{Epilogue, Strided, matmul, matmul_columns, pad};
 use super::mlp::Mlp;
+use super::narrow;
 use super::simd::Isa;
 use super::state_dependent::Deviations;
+use super::sums::{add_column_sums, products_of_rows};
+use super::transpose::transpose;
 
 /// A layer on the way back.
 struct Passed<'a> {
@@ -43,6 +46,8 @@ pub struct Activations {
     convs: Vec<conv::Scratch>,
     /// A transposed weight matrix.
     transposed: Vec<f32>,
+    /// The gradient of a narrow one, transposed.
+    narrow: Vec<f32>,
     /// The outputs of a layer before others are put beside them, and the gradient by those.
     alone: Vec<f32>,
     by_beside: Vec<f32>,
@@ -152,7 +157,7 @@ impl Mlp {
         output_gradient: &[f32],
         gradient: &mut [f32],
     ) {
-        let isa = self.isa();
+        let (isa, mut narrow) = (self.isa(), std::mem::take(&mut scratch.narrow));
         self.propagate(params, batch, scratch, output_gradient, 0, &mut |passed| {
             let Passed { layer, number, reads, dy, outputs, normalized, conv } = passed;
             let (k, n) = (layer.inputs, layer.columns);
@@ -161,7 +166,11 @@ impl Mlp {
             match &layer.conv {
                 Some(of) => of.backward(isa, input, k, batch, dy, dw, rest, conv),
                 None => {
-                    for Band { columns, rows, .. } in &layer.bands {
+                    let is_narrow = narrow::is_narrow(layer);
+                    if is_narrow {
+                        narrow::add_gradient(isa, layer, input, dy, dw, &mut narrow);
+                    }
+                    for Band { columns, rows, .. } in layer.bands.iter().filter(|_| !is_narrow) {
                         let (a, dw) = (Strided::transposed(&input[rows.start..], k), &mut dw[rows.start * n..]);
                         matmul_columns(
                             isa,
@@ -186,6 +195,7 @@ impl Mlp {
         if let Some(head) = self.deviations() {
             head.add_gradient(self.last(), &scratch.deviations, gradient);
         }
+        scratch.narrow = narrow;
     }
 
     /// Writes to `to`, row after row, the gradient by the given `columns` of the inputs, given `output_gradient`, the
@@ -329,15 +339,19 @@ impl Mlp {
             let dx = if entry.is_some() { &mut samples.by_merged } else { &mut *below };
             let width = lstm.map_or(k, |lstm| lstm.layers[0][0].inputs);
             let (dx, weights) = (&mut dx[..rows * width], &params[layer.weight..layer.bias]);
+            let under = &layers[l - 1];
+            let plain = lstm.is_none() && layer.conv.is_none() && entry.is_none() && under.beside.is_empty();
+            let at_once = self.activation_after(l - 1).filter(|_| plain);
             match (lstm, &layer.conv) {
                 (Some(lstm), _) => lstm.backward_to_reads(isa, params, unrolled, transposed, dx),
                 (None, Some(of)) => of.backward_to_input(isa, dy, batch, weights, dx, k, conv),
                 (None, None) => {
                     transposed.resize(transposed.len().max(k * n), 0.0);
                     transpose(isa, weights, k, n, transposed);
+                    let epilogue = at_once.map_or(Epilogue::Zero, |of| Epilogue::BySlope(of, &outputs[l - 1]));
                     for Band { columns, rows: read, .. } in &layer.transposed_bands {
                         let (a, b) = (Strided::rows(&dy[read.start..], n), &transposed[read.start * k..]);
-                        matmul_columns(isa, rows, k, columns.clone(), read.len(), a, b, dx, Epilogue::Zero);
+                        matmul_columns(isa, rows, k, columns.clone(), read.len(), a, b, dx, epilogue);
                     }
                 }
             }
@@ -351,8 +365,10 @@ impl Mlp {
                 let (layer, dy, reads) = (&implicit.embedding, &*samples.by_embedded, Some(&*samples.cosines));
                 visit(Passed { layer, number: l, reads, dy, outputs, normalized: &normalized[l], conv });
             }
-            let (under, Some(activation)) = (&layers[l - 1], self.activation_after(l - 1)) else { continue };
-            if under.beside.is_empty() {
+            let Some(activation) = self.activation_after(l - 1) else { continue };
+            if at_once.is_some() {
+                // The product has done it.
+            } else if under.beside.is_empty() {
                 scale_by_slope(isa, activation, &outputs[l - 1][..dx.len()], dx);
             } else {
                 take_apart(isa, under, activation, &outputs[l - 1], dx, by_beside);

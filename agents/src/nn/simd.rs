@@ -76,6 +76,12 @@ pub(super) trait Simd: Copy {
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
     /// The larger of each pair of lanes.
     unsafe fn max(self, other: Self) -> Self;
+    /// `self - b`.
+    unsafe fn sub(self, b: Self) -> Self;
+    /// `self * b`.
+    unsafe fn mul(self, b: Self) -> Self;
+    /// The lanes where those of `y` are above 0; 0 elsewhere.
+    unsafe fn where_positive(self, y: Self) -> Self;
 }
 
 impl Simd for [f32; 4] {
@@ -104,6 +110,18 @@ impl Simd for [f32; 4] {
     unsafe fn max(self, other: Self) -> Self {
         std::array::from_fn(|i| self[i].max(other[i]))
     }
+    #[inline(always)]
+    unsafe fn sub(self, b: Self) -> Self {
+        std::array::from_fn(|i| self[i] - b[i])
+    }
+    #[inline(always)]
+    unsafe fn mul(self, b: Self) -> Self {
+        std::array::from_fn(|i| self[i] * b[i])
+    }
+    #[inline(always)]
+    unsafe fn where_positive(self, y: Self) -> Self {
+        std::array::from_fn(|i| if y[i] > 0.0 { self[i] } else { 0.0 })
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -112,7 +130,7 @@ mod x86 {
     use std::arch::x86_64::*;
 
     macro_rules! simd {
-        ($vector:ty, $lanes:literal, $rows:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $max:ident) => {
+        ($vector:ty, $lanes:literal, $rows:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $max:ident, $sub:ident, $mul:ident, $where_positive:ident) => {
             impl Simd for $vector {
                 const LANES: usize = $lanes;
                 const TILE_ROWS: usize = $rows;
@@ -141,9 +159,64 @@ mod x86 {
                     // SAFETY: the trait's contract.
                     unsafe { $max(self, other) }
                 }
+                #[inline(always)]
+                unsafe fn sub(self, b: Self) -> Self {
+                    // SAFETY: the trait's contract.
+                    unsafe { $sub(self, b) }
+                }
+                #[inline(always)]
+                unsafe fn mul(self, b: Self) -> Self {
+                    // SAFETY: the trait's contract.
+                    unsafe { $mul(self, b) }
+                }
+                #[inline(always)]
+                unsafe fn where_positive(self, y: Self) -> Self {
+                    // SAFETY: the trait's contract.
+                    unsafe { $where_positive(self, y) }
+                }
             }
         };
     }
-    simd!(__m256, 8, 6, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps, _mm256_max_ps);
-    simd!(__m512, 16, 8, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_fmadd_ps, _mm512_max_ps);
+    /// # Safety
+    /// AVX2.
+    #[inline(always)]
+    unsafe fn where_positive_avx2(x: __m256, y: __m256) -> __m256 {
+        // SAFETY: the caller's.
+        unsafe { _mm256_and_ps(x, _mm256_cmp_ps::<_CMP_GT_OQ>(y, _mm256_setzero_ps())) }
+    }
+
+    /// # Safety
+    /// AVX-512.
+    #[inline(always)]
+    unsafe fn where_positive_avx512(x: __m512, y: __m512) -> __m512 {
+        // SAFETY: the caller's.
+        unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(y, _mm512_setzero_ps()), x) }
+    }
+
+    simd!(
+        __m256,
+        8,
+        6,
+        _mm256_set1_ps,
+        _mm256_loadu_ps,
+        _mm256_storeu_ps,
+        _mm256_fmadd_ps,
+        _mm256_max_ps,
+        _mm256_sub_ps,
+        _mm256_mul_ps,
+        where_positive_avx2
+    );
+    simd!(
+        __m512,
+        16,
+        8,
+        _mm512_set1_ps,
+        _mm512_loadu_ps,
+        _mm512_storeu_ps,
+        _mm512_fmadd_ps,
+        _mm512_max_ps,
+        _mm512_sub_ps,
+        _mm512_mul_ps,
+        where_positive_avx512
+    );
 }
