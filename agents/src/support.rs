@@ -1,12 +1,24 @@
 //! Distributions of returns over equally spaced values (Bellemare et al. 2017, *A distributional perspective on
 //! reinforcement learning*): C51's, as logits.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::nn::{Isa, vectorized};
 
 /// Logits that are worked on at once: a vector of them.
 const LANES: usize = 16;
+
+/// The numbers of the lanes.
+const PLACES: [f32; LANES] = {
+    let (mut places, mut i) = ([0.0; LANES], 0);
+    while i < LANES {
+        places[i] = i as f32;
+        i += 1;
+    }
+    places
+};
 
 /// The returns that have chances: `n_atoms` of them, equally spaced from `v_min` to `v_max`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,8 +46,7 @@ impl Support {
     /// The mean of the distribution with these logits.
     #[inline]
     pub fn expectation(&self, logits: &[f32]) -> f32 {
-        let [sum, places] = sums(Isa::detect(), logits, highest(logits));
-        self.v_min + (places / sum) * self.spacing() as f32
+        self.v_min + mean_place(Isa::detect(), logits) * self.spacing() as f32
     }
 
     /// Writes the slope of [`expectation`](Self::expectation) by each logit.
@@ -48,35 +59,12 @@ impl Support {
     /// Writes to `to` the distribution of `return_` + `discount` · Z, where Z has these logits: each chance goes to the two
     /// nearest places in proportion, and to the first or last from beyond them. Answers the chance of what was beyond.
     pub(crate) fn project(&self, logits: &[f32], return_: f32, discount: f32, to: &mut [f32]) -> f32 {
-        let (spacing, last) = (self.spacing(), self.n_atoms - 1);
-        let highest = highest(logits);
-        let [sum, _] = sums(Isa::detect(), logits, highest);
-        let mut beyond = 0.0;
-        to.fill(0.0);
-        for (i, logit) in logits.iter().enumerate() {
-            let chance = exp(logit - highest) / sum;
-            // Where a return lies on a place, f64 keeps it there to the last bit of an f32.
-            let value = f64::from(return_) + f64::from(discount) * (f64::from(self.v_min) + i as f64 * spacing);
-            // A NaN goes to the first place; the loss, made of the same network, ends the run.
-            let exact = (value - f64::from(self.v_min)) / spacing;
-            let place = exact.max(0.0).min(last as f64);
-            // More than rounding.
-            if (exact - place).abs() > 1e-3 {
-                beyond += chance;
-            }
-            let below = place as usize;
-            let above = (place - below as f64) as f32;
-            to[below] += chance * (1.0 - above);
-            to[(below + 1).min(last)] += chance * above;
-        }
-        beyond
+        project(Isa::detect(), logits, *self, [return_, discount], to)
     }
 
     /// The cross-entropy of `target` and the distribution with these logits; writes its slope by each logit.
     pub(crate) fn cross_entropy(&self, logits: &[f32], target: &[f32], slope: &mut [f32]) -> f32 {
-        let highest = highest(logits);
-        softmax(logits, slope);
-        let log_sum = highest + sums(Isa::detect(), logits, highest)[0].ln();
+        let log_sum = chances(Isa::detect(), logits, slope);
         let mut loss = 0.0;
         for ((slope, logit), target) in slope.iter_mut().zip(logits).zip(target) {
             loss += target * (log_sum - logit);
@@ -86,14 +74,86 @@ impl Support {
     }
 }
 
+/// Writes the chances that logits stand for.
+pub(crate) fn softmax(logits: &[f32], to: &mut [f32]) {
+    chances(Isa::detect(), logits, to);
+}
+
+/// Neighbouring logits, as many as fit a vector.
+struct Vector {
+    logits: [f32; LANES],
+    /// The place of the first, which may be one that the vector before has as well.
+    first: usize,
+    /// Those that no other vector has.
+    own: Range<usize>,
+}
+
+/// All of them; the last vector begins within the one before it where that is no whole number of vectors.
+#[inline(always)]
+fn vectors(logits: &[f32]) -> impl Iterator<Item = Vector> {
+    (0..logits.len()).step_by(LANES).map(move |start| {
+        let Some(last) = logits.len().checked_sub(LANES) else {
+            let mut few = [f32::NEG_INFINITY; LANES];
+            few.iter_mut().zip(logits).for_each(|(to, logit)| *to = *logit);
+            return Vector { logits: few, first: 0, own: 0..logits.len() };
+        };
+        let first = start.min(last);
+        Vector { logits: logits[first..].as_chunks().0[0], first, own: start - first..LANES }
+    })
+}
+
+impl Vector {
+    /// e^(z − `highest`) of the logits z that are its own, and 0 in place of others.
+    #[inline(always)]
+    fn exps(&self, highest: f32) -> [f32; LANES] {
+        /// A run of ones with zeros around it: somewhere in it are those of every vector. Comparing places would cost more.
+        const ONES: [f32; 3 * LANES] = {
+            let (mut ones, mut i) = ([0.0; 3 * LANES], LANES);
+            while i < 2 * LANES {
+                ones[i] = 1.0;
+                i += 1;
+            }
+            ones
+        };
+        let own = &ONES[2 * LANES - self.own.start - self.own.end..][..LANES];
+        let mut exps = self.logits;
+        exps.iter_mut().zip(own).for_each(|(z, own)| *z = exp(*z - highest) * own);
+        exps
+    }
+}
+
+/// Folds the upper half of the lanes onto the lower one, and so on, down to a single number.
+macro_rules! fold_halves {
+    ($lanes:ident, $of:expr, $($half:literal)*) => {{
+        $(for i in 0..$half {
+            $lanes[i] = $of($lanes[i], $lanes[i + $half]);
+        })*
+        $lanes[0]
+    }};
+}
+
+/// The sum of the lanes. Not inlined: the compiler would take the loop before it apart, lane by lane, to add two such sums at once.
+#[inline(never)]
+fn total(mut lanes: [f32; LANES]) -> f32 {
+    fold_halves!(lanes, |a, b| a + b, 8 4 2 1)
+}
+
+/// The greatest of the logits.
+#[inline(always)]
 fn highest(logits: &[f32]) -> f32 {
-    logits.iter().copied().fold(f32::NEG_INFINITY, f32::max)
+    // Not `f32::max`: what becomes of a NaN does not matter, for all that is made of it is one.
+    let greater = |a, b| if a > b { a } else { b };
+    let mut most = [f32::NEG_INFINITY; LANES];
+    for vector in vectors(logits) {
+        most.iter_mut().zip(vector.logits).for_each(|(most, logit)| *most = greater(*most, logit));
+    }
+    fold_halves!(most, greater, 8 4 2 1)
 }
 
 /// e to the power of `x`, which is not above 0, to a few units in the last place: a polynomial, so that loops over it become
 /// vectors, the one of Cephes' `expf`. Below -87 it is that of -87, next to nothing.
 #[inline(always)]
-fn exp(x: f32) -> f32 {
+pub(crate) fn exp(x: f32) -> f32 {
     /// Added to a number, it leaves the nearest whole number in the lowest bits.
     const ROUND: f32 = 12_582_912.0;
     /// ln 2, in a part that whole numbers multiply exactly and a rest.
@@ -110,33 +170,74 @@ fn exp(x: f32) -> f32 {
 }
 
 vectorized! {
-    /// Σ e^(z − `highest`) over the logits z, and the same of each times its place.
-    fn sums(logits: &[f32], highest: f32) -> [f32; 2] {
+    /// The mean of the places by the chances that the logits stand for.
+    fn mean_place(logits: &[f32]) -> f32 {
+        let highest = highest(logits);
         let (mut sum, mut places) = ([0.0f32; LANES], [0.0f32; LANES]);
-        let (whole, rest) = logits.as_chunks::<LANES>();
-        let mut add = |chunk: usize, lane: usize, logit: f32| {
-            let share = exp(logit - highest);
-            sum[lane] += share;
-            places[lane] += share * (chunk * LANES + lane) as f32;
-        };
-        for (chunk, logits) in whole.iter().enumerate() {
-            logits.iter().enumerate().for_each(|(lane, logit)| add(chunk, lane, *logit));
+        for vector in vectors(logits) {
+            let (exps, first) = (vector.exps(highest), vector.first as f32);
+            sum.iter_mut().zip(&exps).for_each(|(sum, exp)| *sum += exp);
+            let terms = exps.iter().zip(&PLACES);
+            places.iter_mut().zip(terms).for_each(|(sum, (exp, place))| *sum += exp * (first + place));
         }
-        rest.iter().enumerate().for_each(|(lane, logit)| add(whole.len(), lane, *logit));
-        [sum.iter().sum(), places.iter().sum()]
+        total(places) / total(sum)
     }
 }
 
-/// Writes the chances that logits stand for.
-pub(crate) fn softmax(logits: &[f32], chances: &mut [f32]) {
-    let highest = highest(logits);
-    let scale = 1.0 / sums(Isa::detect(), logits, highest)[0];
-    scaled_exps(Isa::detect(), logits, highest, scale, chances);
+vectorized! {
+    /// Writes the chances that the logits z stand for; answers log Σ e^z.
+    fn chances(logits: &[f32], to: &mut [f32]) -> f32 {
+        let highest = highest(logits);
+        let mut sum = [0.0f32; LANES];
+        for vector in vectors(logits) {
+            let exps = vector.exps(highest);
+            sum.iter_mut().zip(&exps).for_each(|(sum, exp)| *sum += exp);
+            to[vector.first + vector.own.start..].iter_mut().zip(&exps[vector.own]).for_each(|(to, exp)| *to = *exp);
+        }
+        let sum = total(sum);
+        let scale = 1.0 / sum;
+        to[..logits.len()].iter_mut().for_each(|chance| *chance *= scale);
+        highest + sum.ln()
+    }
 }
 
 vectorized! {
-    fn scaled_exps(logits: &[f32], highest: f32, scale: f32, to: &mut [f32]) {
-        to.iter_mut().zip(logits).for_each(|(to, logit)| *to = exp(logit - highest) * scale);
+    /// See [`Support::project`]. What goes to each place is divided by the sum of all at the end.
+    fn project(logits: &[f32], support: Support, moved: [f32; 2], to: &mut [f32]) -> f32 {
+        /// Added to a number, it leaves the nearest whole number in the lowest bits. A cast, which has an answer for numbers
+        /// that are none, takes the loop apart.
+        const WHOLE: f64 = 4_503_599_627_370_496.0;
+        let ([return_, discount], last) = (moved.map(f64::from), support.n_atoms - 1);
+        let (v_min, spacing) = (f64::from(support.v_min), support.spacing());
+        let highest = highest(logits);
+        let (mut sum, mut beyond) = ([0.0f32; LANES], [0.0f32; LANES]);
+        to.fill(0.0);
+        for vector in vectors(logits) {
+            let (exps, first) = (vector.exps(highest), vector.first as f64);
+            let (mut places, mut shares) = ([0u32; LANES], [0.0f32; LANES]);
+            for i in 0..LANES {
+                // Where a return lies on a place, f64 keeps it there to the last bit of an f32.
+                let value = return_ + discount * (v_min + (first + i as f64) * spacing);
+                // A NaN goes to the first place; the loss, made of the same network, ends the run.
+                let exact = (value - v_min) / spacing;
+                let place = exact.max(0.0).min(last as f64);
+                let nearest = place + WHOLE - WHOLE;
+                let below = if nearest > place { nearest - 1.0 } else { nearest };
+                places[i] = (below + WHOLE).to_bits() as u32;
+                shares[i] = (place - below) as f32;
+                sum[i] += exps[i];
+                // More than rounding.
+                beyond[i] += if (exact - place).abs() > 1e-3 { exps[i] } else { 0.0 };
+            }
+            for i in vector.own.clone() {
+                let below = places[i] as usize;
+                to[below] += exps[i] * (1.0 - shares[i]);
+                to[(below + 1).min(last)] += exps[i] * shares[i];
+            }
+        }
+        let scale = 1.0 / total(sum);
+        to.iter_mut().for_each(|chance| *chance *= scale);
+        total(beyond) * scale
     }
 }
 
