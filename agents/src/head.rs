@@ -3,11 +3,14 @@
 //! A policy and its environment may count differently. What a policy chooses, and what is learnt from, is counted from 0
 //! or, where it is squashed, lies between -1 and 1; what the environment is given is an element of its action space.
 
+mod categorical;
 mod chances;
 mod sampling;
 
 use cartwheel_envs::{Action, ActionRows, Space};
 use serde::{Deserialize, Serialize};
+
+pub(crate) use categorical::Chances;
 
 use crate::judgement::Judgement;
 use crate::mask::INVALID;

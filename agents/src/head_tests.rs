@@ -110,9 +110,20 @@ fn slopes_agree_with_finite_differences() {
         (head(Head::Categorical, &multi), vec![0.3, -0.2, 1.0, 0.5, -0.5], Action::Multi(&[2, 0])),
         (head(Head::Gaussian, &reals), vec![0.3, -0.2, -0.5, 0.4], Action::Continuous(&[0.9, -1.2])),
     ] {
-        let entropy = |outputs: &[f32]| head.add_slopes(outputs, action, 0.0, 0.0, &mut [0.0; 8]);
+        let weighed = |outputs: &[f32]| {
+            // The second of two rows.
+            let mut chances = Chances::default();
+            head.weigh(&[&vec![0.7; outputs.len()], outputs].concat(), outputs.len(), &mut chances);
+            chances
+        };
+        let add = |outputs: &[f32], by, slope: &mut [f32]| {
+            head.add_slopes((&weighed(outputs), 1), outputs, action, by, slope)
+        };
+        let entropy = |outputs: &[f32]| add(outputs, [0.0; 2], &mut [0.0; 8]);
         let mut slope = vec![0.0; outputs.len()];
-        head.add_slopes(&outputs, action, 2.0, -3.0, &mut slope);
+        add(&outputs, [2.0, -3.0], &mut slope);
+        let log_probs = [head.log_prob(&outputs, action), head.log_prob_of(&weighed(&outputs), 1, &outputs, action)];
+        assert!((log_probs[0] - log_probs[1]).abs() < 1e-6, "{log_probs:?}");
         for (at, found) in slope.iter().enumerate() {
             let value = |by: f32| {
                 let mut moved = outputs.clone();

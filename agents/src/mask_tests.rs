@@ -6,7 +6,7 @@ use cartwheel_envs::{Action, ActionRows, Generator, Space};
 use serde_json::Value;
 
 use super::*;
-use crate::head::{ActionHead, Head};
+use crate::head::{ActionHead, Chances, Head};
 use crate::judgement::Judgement;
 use crate::support::Support;
 
@@ -28,12 +28,15 @@ fn distributions_are_pytorchs() {
         let valid: Vec<bool> = case["valid"].as_array().unwrap().iter().map(|x| x.as_bool().unwrap()).collect();
         let (logits, mut buffer) = (floats(&case["logits"]), Vec::new());
         let outputs = masked(&valid, head.shape(n), &logits, &mut buffer);
+        let mut chances = Chances::default();
+        head.weigh(outputs, n, &mut chances);
         for (row, outputs) in outputs.chunks_exact(n).enumerate() {
             let action = Action::Discrete(case["chosen"][row].as_i64().unwrap() as i32);
             let of = |key: &str| floats(&case[key])[row];
             close(head.log_prob(outputs, action), of("log_prob"), "log_prob");
+            close(head.log_prob_of(&chances, row, outputs, action), of("log_prob"), "log_prob of all rows");
             let mut slope = vec![0.0; n];
-            let entropy = head.add_slopes(outputs, action, 0.7, -0.3, &mut slope);
+            let entropy = head.add_slopes((&chances, row), outputs, action, [0.7, -0.3], &mut slope);
             close(entropy, of("entropy"), "entropy");
             let expected = floats(&case["slope"]);
             for (i, slope) in slope.iter().enumerate() {

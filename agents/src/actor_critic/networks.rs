@@ -7,7 +7,7 @@ use super::minibatch::{Minibatch, shuffle};
 use super::sequences::Sequences;
 use crate::advantage::{Values, gae};
 use crate::algorithm::Acting;
-use crate::head::ActionHead;
+use crate::head::{ActionHead, Chances};
 use crate::learner::{Brake, LearnerState, RolloutBatch, restore_networks};
 use crate::mask::masked;
 use crate::nn::{Device, DeviceError, Mlp, Net, Network, NnError, Optimizer, StepStats, TrainingState};
@@ -29,8 +29,9 @@ pub struct Networks {
     batch: Minibatch,
     /// Of a policy that remembers, what its rollouts are as sequences.
     sequences: Option<Sequences>,
-    /// Outputs of which those of actions that are not valid are marked.
+    /// Outputs of which those of actions that are not valid are marked, and how likely actions are by them.
     masked: Vec<f32>,
+    chances: Chances,
     pub(crate) brake: Brake,
 }
 
@@ -109,6 +110,7 @@ impl Networks {
             order: Vec::new(),
             masked: Vec::new(),
             brake: Brake::default(),
+            chances: Chances::default(),
         })
     }
 
@@ -264,19 +266,21 @@ impl Networks {
         ent_coef: f32,
         policy: &mut dyn FnMut(Choice) -> (f32, f32),
     ) -> Result<Gradient, DeviceError> {
-        let (head, batch, buffer) = (&self.head, &self.batch, &mut self.masked);
+        let (head, batch, buffer, chances) = (&self.head, &self.batch, &mut self.masked, &mut self.chances);
         let (n, stride) = (batch.returns.len(), self.actor.mlp().output_stride());
         let share = 1.0 / n as f32;
         let (mut policy_loss, mut entropy) = (0.0, 0.0);
         let mut loss = |outputs: &[f32], slope: &mut [f32]| {
             let outputs = masked(&batch.masks, head.shape(stride), outputs, buffer);
+            head.weigh(outputs, stride, chances);
             for (i, (outputs, slope)) in outputs.chunks_exact(stride).zip(slope.chunks_exact_mut(stride)).enumerate() {
                 let (action, advantage, log_prob_before) =
                     (batch.actions.get(i), batch.advantages[i], batch.log_probs[i]);
-                let log_prob = head.log_prob(outputs, action);
+                let log_prob = head.log_prob_of(chances, i, outputs, action);
                 let (loss, by_log_prob) = policy(Choice { log_prob, log_prob_before, advantage, share });
                 policy_loss += loss;
-                entropy += share * head.add_slopes(outputs, action, by_log_prob, -ent_coef * share, slope);
+                let by = [by_log_prob, -ent_coef * share];
+                entropy += share * head.add_slopes((chances, i), outputs, action, by, slope);
             }
             policy_loss - ent_coef * entropy
         };

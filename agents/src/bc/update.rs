@@ -4,7 +4,7 @@ use cartwheel_envs::Generator;
 
 use super::BcConfig;
 use crate::algorithm::Acting;
-use crate::head::ActionHead;
+use crate::head::{ActionHead, Chances};
 use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
 use crate::mask::masked;
 use crate::nn::{Device, DeviceError, Method, Network, NnError, Optimizer, TrainingState};
@@ -20,8 +20,9 @@ pub struct Bc {
     metrics: [(&'static str, f32); 5],
     /// How unlikely the policy thought each action of the last batch: −log π(a|s).
     errors: Vec<f32>,
-    /// Outputs of which those of actions that are not valid are marked.
+    /// Outputs of which those of actions that are not valid are marked, and how likely actions are by them.
     masked: Vec<f32>,
+    chances: Chances,
 }
 
 impl Bc {
@@ -40,6 +41,7 @@ impl Bc {
             metrics: Default::default(),
             errors: Vec::new(),
             masked: Vec::new(),
+            chances: Chances::default(),
         })
     }
 }
@@ -53,17 +55,20 @@ impl OffPolicy for Bc {
             eps: 1e-8,
             max_grad_norm: f32::INFINITY,
         };
-        let (head, errors, buffer, share) = (&self.head, &mut self.errors, &mut self.masked, 1.0 / n as f32);
+        let (head, errors, share) = (&self.head, &mut self.errors, 1.0 / n as f32);
+        let (buffer, chances) = (&mut self.masked, &mut self.chances);
         let (mut neglogp, mut entropy, mut prob_true_act) = (0.0, 0.0, 0.0);
         errors.clear();
         let mut loss = |outputs: &[f32], slope: &mut [f32]| {
             let outputs = masked(&batch.masks, head.shape(stride), &outputs[..n * stride], buffer);
+            head.weigh(outputs, stride, chances);
             for (i, (outputs, slope)) in outputs.chunks_exact(stride).zip(slope.chunks_exact_mut(stride)).enumerate() {
                 let action = batch.actions.get(i);
-                let log_prob = head.log_prob(outputs, action);
+                let log_prob = head.log_prob_of(chances, i, outputs, action);
                 neglogp -= share * log_prob;
                 prob_true_act += share * log_prob.exp();
-                entropy += share * head.add_slopes(outputs, action, -share, -ent_weight * share, slope);
+                let by = [-share, -ent_weight * share];
+                entropy += share * head.add_slopes((chances, i), outputs, action, by, slope);
                 errors.push(-log_prob);
             }
             neglogp - ent_weight * entropy

@@ -2,7 +2,7 @@
 
 use cartwheel_envs::Action;
 
-use super::{ActionHead, HALF_LN_TAU, Head};
+use super::{ActionHead, Chances, HALF_LN_TAU, Head};
 
 impl ActionHead {
     /// The logarithm of the chance (or its density) of `action` by the distribution that `outputs` are of; 0 where they
@@ -28,21 +28,49 @@ impl ActionHead {
         }
     }
 
+    /// Works out what is needed of rows of `outputs`, one every `stride` numbers, for [`log_prob_of`](Self::log_prob_of) and
+    /// [`add_slopes`](Self::add_slopes).
+    pub(crate) fn weigh(&self, outputs: &[f32], stride: usize, to: &mut Chances) {
+        if self.head == Head::Categorical {
+            to.fill(&self.counts, outputs, stride);
+        }
+    }
+
+    /// [`log_prob`](Self::log_prob) of an action in row number `row` of those that were weighed.
+    #[inline]
+    pub(crate) fn log_prob_of(&self, chances: &Chances, row: usize, outputs: &[f32], action: Action<'_>) -> f32 {
+        match (self.head, action) {
+            (Head::Categorical, Action::Discrete(action)) => chances.log_chance(row, action as usize),
+            (Head::Categorical, Action::Multi(actions)) => {
+                let parts = self.parts(outputs).zip(actions);
+                parts.map(|((first, _), action)| chances.log_chance(row, first + *action as usize)).sum()
+            }
+            _ => self.log_prob(outputs, action),
+        }
+    }
+
     /// Adds to `slope` the slopes by the outputs of `by_log_prob` times the logarithm of `action`'s chance and
-    /// `by_entropy` times the entropy, which it answers.
+    /// `by_entropy` times the entropy, which it answers. The outputs are row number `row` of those that were weighed.
     pub(crate) fn add_slopes(
         &self,
+        (chances, row): (&Chances, usize),
         outputs: &[f32],
         action: Action<'_>,
-        by_log_prob: f32,
-        by_entropy: f32,
+        [by_log_prob, by_entropy]: [f32; 2],
         slope: &mut [f32],
     ) -> f32 {
+        let of_part = |(part, ((first, logits), action)): (usize, ((usize, &[f32]), &i32))| {
+            let choice = [part, first, logits.len(), *action as usize];
+            chances.add_slopes(row, choice, [by_log_prob, by_entropy], slope)
+        };
         match (self.head, action) {
-            (Head::QValues | Head::SquashedGaussian | Head::Tanh | Head::Distribution(_) | Head::Quantiles(_), _) => {
-                0.0
+            (Head::Categorical, Action::Discrete(action)) => {
+                self.parts(outputs).zip(&[action]).enumerate().map(of_part).sum()
             }
-            (_, Action::Continuous(values)) => {
+            (Head::Categorical, Action::Multi(actions)) => {
+                self.parts(outputs).zip(actions).enumerate().map(of_part).sum()
+            }
+            (Head::Gaussian, Action::Continuous(values)) => {
                 let d = values.len();
                 let mut entropy = 0.0;
                 for (i, value) in values.iter().enumerate() {
@@ -54,36 +82,8 @@ impl ActionHead {
                 }
                 entropy
             }
-            (_, Action::Discrete(action)) => {
-                self.add_slopes_of_parts(outputs, &[action], by_log_prob, by_entropy, slope)
-            }
-            (_, Action::Multi(actions)) => self.add_slopes_of_parts(outputs, actions, by_log_prob, by_entropy, slope),
+            _ => 0.0,
         }
-    }
-
-    fn add_slopes_of_parts(
-        &self,
-        outputs: &[f32],
-        actions: &[i32],
-        by_log_prob: f32,
-        by_entropy: f32,
-        slope: &mut [f32],
-    ) -> f32 {
-        let mut entropy = 0.0;
-        for ((first, logits), action) in self.parts(outputs).zip(actions) {
-            let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let log_sum = highest + logits.iter().map(|logit| (logit - highest).exp()).sum::<f32>().ln();
-            let of_part: f32 = logits.iter().map(|logit| (logit - log_sum).exp() * (log_sum - logit)).sum();
-            let slope = &mut slope[first..first + logits.len()];
-            for (slope, logit) in slope.iter_mut().zip(logits) {
-                let log_p = logit - log_sum;
-                let p = log_p.exp();
-                *slope -= by_log_prob * p + by_entropy * p * (log_p + of_part);
-            }
-            slope[*action as usize] += by_log_prob;
-            entropy += of_part;
-        }
-        entropy
     }
 }
 
