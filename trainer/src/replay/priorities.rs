@@ -23,7 +23,7 @@ pub(super) struct Priorities {
     tree: SumTree,
     /// The highest pᵅ that there ever was.
     highest: f64,
-    /// Where a batch is drawn.
+    /// Where a batch is drawn, and then the weights that lie there.
     targets: Vec<f64>,
     /// How many of the last batch had the highest there ever was.
     at_highest: usize,
@@ -60,6 +60,7 @@ impl Priorities {
     }
 
     /// What `row` is drawn by: pᵅ, or 0 if it cannot be drawn.
+    #[cfg(test)]
     pub(super) fn weight(&self, row: usize) -> f64 {
         self.tree.get(row)
     }
@@ -82,11 +83,12 @@ impl Priorities {
         self.targets.clear();
         self.targets.extend((0..batch.rows.len()).map(|i| (i as f64 + rng.random()) * stratum));
         self.tree.find(&mut self.targets, &mut batch.rows);
-        self.at_highest = batch.rows.iter().filter(|row| self.weight(**row) >= self.highest).count();
+        let found = &self.targets;
+        self.at_highest = found.iter().filter(|weight| **weight >= self.highest).count();
         // N and the sum of all priorities are the same for all of a batch: the largest weight cancels them.
-        let lowest = batch.rows.iter().map(|row| self.weight(*row)).fold(f64::INFINITY, f64::min);
-        for (weight, row) in batch.weights.iter_mut().zip(&batch.rows) {
-            *weight = ((lowest / self.weight(*row)) as f32).powf(beta as f32);
+        let lowest = found.iter().copied().fold(f64::INFINITY, f64::min);
+        for (weight, found) in batch.weights.iter_mut().zip(found) {
+            *weight = ((lowest / found) as f32).powf(beta as f32);
         }
     }
 

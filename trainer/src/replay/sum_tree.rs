@@ -1,5 +1,9 @@
 //! A tree of sums: finds which of many weights a point on their total lies in, without adding them all up.
 
+#![allow(unsafe_code, reason = "a search built for an instruction set that is looked for at run time")]
+
+use cartwheel_agents::nn::Isa;
+
 /// Children of a node: as many as a cache line holds, so that a node costs one read of memory.
 const FANOUT: usize = 8;
 
@@ -18,11 +22,10 @@ impl Node {
         Self(before)
     }
 
-    /// With the sums before each child: the child that `target` lies in, and how far.
-    #[inline]
-    fn find(&self, target: f64) -> (usize, f64) {
-        let child = self.0.iter().filter(|before| **before <= target).count().saturating_sub(1);
-        (child, target - self.0[child])
+    /// With the sums before each child: how many of these a target has come to.
+    #[inline(always)]
+    fn passed(&self, target: f64) -> u32 {
+        self.0.iter().map(|before| u32::from(*before <= target)).sum()
     }
 }
 
@@ -98,26 +101,68 @@ impl SumTree {
     }
 
     /// The indices whose weights the `targets` lie in, from 0 to the total, when all are laid end to end. Never one
-    /// of weight 0 while there is another. Uses up the targets.
+    /// of weight 0 while there is another. The targets become the weights that were found.
     ///
-    /// All targets go down a level before any goes to the next: what they read does not depend on one another, so the
-    /// processor waits for memory once a level and not once a target.
+    /// All targets go down a level before any goes to the next, and ask for what they will read there: reads do not depend on
+    /// one another, so the processor waits for memory once a level at most, and not once a target.
     pub(super) fn find(&self, targets: &mut [f64], indices: &mut [usize]) {
+        match Isa::detect() {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: `Isa` values come from detection.
+            Isa::Avx512 => unsafe { self.find_avx512(targets, indices) },
+            _ => self.descend(targets, indices, Node::passed, |_| {}),
+        }
+    }
+
+    /// The children of a node are one vector here, and a mask says how many were passed.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn find_avx512(&self, targets: &mut [f64], indices: &mut [usize]) {
+        use std::arch::x86_64::*;
+        let passed = |node: &Node, target: f64| {
+            // SAFETY: a node is as large as a vector, and lies as one has to.
+            let before = unsafe { _mm512_load_pd(node.0.as_ptr()) };
+            // Sums rise from child to child, so those that are passed are the first.
+            u32::from(_mm512_cmp_pd_mask::<_CMP_LE_OQ>(before, _mm512_set1_pd(target))).trailing_ones()
+        };
+        let ask = |node: &Node| _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(node).cast());
+        self.descend(targets, indices, passed, ask);
+    }
+
+    #[inline(always)]
+    fn descend(
+        &self,
+        targets: &mut [f64],
+        indices: &mut [usize],
+        passed: impl Fn(&Node, f64) -> u32,
+        ask: impl Fn(&Node),
+    ) {
+        // The child that a target lies in by the sums before each, and how far.
+        let child = |before: &Node, target: f64| {
+            let child = passed(before, target).saturating_sub(1) as usize % FANOUT;
+            (child, target - before.0[child])
+        };
+        // A target past the end can come to a node that is not there.
+        let node = |level: &[Node], index: usize| index.min(level.len() - 1);
         indices.fill(0);
-        for level in self.before.iter().rev() {
+        for (depth, level) in self.before.iter().enumerate().rev() {
+            let below = if depth > 0 { &self.before[depth - 1] } else { &self.sums[0] };
             for (target, index) in targets.iter_mut().zip(&mut *indices) {
-                // A target past the end can come to a node that is not there.
-                let node = (*index).min(level.len() - 1);
-                let (child, rest) = level[node].find(*target);
-                (*index, *target) = (node * FANOUT + child, rest);
+                let at = node(level, *index);
+                let (child, rest) = child(&level[at], *target);
+                (*index, *target) = (at * FANOUT + child, rest);
+                ask(&below[node(below, *index)]);
             }
         }
         let weights = &self.sums[0];
-        for (target, index) in targets.iter().zip(indices) {
-            let node = (*index).min(weights.len() - 1);
-            let (child, _) = weights[node].before().find(*target);
-            let found = weights[node].0[child] > 0.0;
-            *index = if found { node * FANOUT + child } else { self.last() };
+        for (target, index) in targets.iter_mut().zip(indices) {
+            let at = node(weights, *index);
+            let (child, _) = child(&weights[at].before(), *target);
+            (*index, *target) = (at * FANOUT + child, weights[at].0[child]);
+            if *target <= 0.0 {
+                *index = self.last();
+                *target = self.get(*index);
+            }
         }
     }
 
@@ -219,8 +264,11 @@ mod tests {
             prop_assert_eq!(tree.total(), total);
             let mut targets: Vec<f64> = (0..(2.0 * total) as usize).map(|point| point as f64 / 2.0).collect();
             let truth: Vec<usize> = targets.iter().map(|target| slow(&weights, *target)).collect();
-            let mut found = vec![0; truth.len()];
+            let (mut found, mut portably) = (vec![0; truth.len()], vec![0; truth.len()]);
+            tree.descend(&mut targets.clone(), &mut portably, Node::passed, |_| {});
             tree.find(&mut targets, &mut found);
+            prop_assert_eq!(&portably, &truth);
+            prop_assert_eq!(targets, truth.iter().map(|index| weights[*index]).collect::<Vec<_>>());
             prop_assert_eq!(found, truth);
         }
 
