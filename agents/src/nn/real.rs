@@ -4,6 +4,9 @@ use half::f16;
 use half::slice::HalfFloatSliceExt as _;
 use num_traits::Float;
 
+use super::linear::{Rows, products};
+use super::simd::Isa;
+
 /// `f32`, which models are trained in, or `f64`, which tests compare gradients in.
 pub trait Real:
     Float + dfdx::dtypes::Dtype + std::iter::Sum<Self> + serde::Serialize + serde::de::DeserializeOwned
@@ -23,12 +26,16 @@ pub trait Real:
     /// The numbers in `bytes`, least significant byte first.
     fn read_le(bytes: &[u8]) -> Vec<Self>;
 
+    /// The product of each row of `x` with each row of `w`, both of `k` numbers, to `y`, row after row of `x`: what a linear layer is,
+    /// with weights as they lie. False, and nothing is written, of a type that has no kernel for it.
+    fn products_of_rows(x: &[Self], w: &[Self], k: usize, y: &mut [Self]) -> bool;
+
     /// Rounds to the nearest numbers of 16 bits (f16), ties to even; beyond ± 65504 to infinity, as a GPU that stores f16.
     fn round_to_half(values: &mut [Self]);
 }
 
 macro_rules! real {
-    ($type:ty, $dtype:ident, $bytes:literal, $to_half:ident, $from_half:ident) => {
+    ($type:ty, $dtype:ident, $bytes:literal, $to_half:ident, $from_half:ident, $products:expr) => {
         impl Real for $type {
             const DTYPE: safetensors::Dtype = safetensors::Dtype::$dtype;
 
@@ -48,6 +55,10 @@ macro_rules! real {
                 bytes.as_chunks::<$bytes>().0.iter().map(|bytes| Self::from_le_bytes(*bytes)).collect()
             }
 
+            fn products_of_rows(x: &[Self], w: &[Self], k: usize, y: &mut [Self]) -> bool {
+                $products(x, w, k, y)
+            }
+
             fn round_to_half(values: &mut [Self]) {
                 let mut narrow = [f16::ZERO; AT_ONCE];
                 for part in values.chunks_mut(AT_ONCE) {
@@ -63,8 +74,11 @@ macro_rules! real {
 /// Numbers that are rounded at once: they stay in the fastest cache.
 const AT_ONCE: usize = 1024;
 
-real!(f32, F32, 4, convert_from_f32_slice, convert_to_f32_slice);
-real!(f64, F64, 8, convert_from_f64_slice, convert_to_f64_slice);
+real!(f32, F32, 4, convert_from_f32_slice, convert_to_f32_slice, |x, w, k, y| {
+    products(Isa::detect(), Rows::dense(x, k), Rows::dense(w, k), k, y);
+    true
+});
+real!(f64, F64, 8, convert_from_f64_slice, convert_to_f64_slice, |_, _, _, _| false);
 
 #[cfg(test)]
 mod tests {
