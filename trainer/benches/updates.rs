@@ -8,8 +8,9 @@
 use cartwheel_agents::nn::{Device, Matrix, prepare_thread, product};
 use cartwheel_agents::{Acting, Algorithm, AnyLearner, Batch, Progress, RolloutBatch};
 use cartwheel_agents::{
-    a2c::A2cConfig, discrete_sac::DiscreteSacConfig, dqn, impala::ImpalaConfig, ppo::PpoConfig, pqn::PqnConfig,
-    reinforce::ReinforceConfig, sac::SacConfig, td3, tqc::TqcConfig,
+    a2c::A2cConfig, bc::BcConfig, cql::CqlConfig, discrete_sac::DiscreteSacConfig, dqn, impala::ImpalaConfig,
+    ppo::PpoConfig, pqn::PqnConfig, recurrent_ppo::RecurrentPpoConfig, reinforce::ReinforceConfig, sac::SacConfig, td3,
+    tqc::TqcConfig,
 };
 use cartwheel_envs::{Generator, Space};
 use cartwheel_trainer::thread_cpu_time;
@@ -33,8 +34,9 @@ fn main() {
         "| algorithm | hidden layers | an update | its products alone | ratio: min / median / max |\n|---|---|---|---|---|"
     );
     for hidden in [64, 256] {
-        for (name, algorithm, products) in algorithms(hidden).into_iter().filter(|(name, ..)| name.contains(&wanted)) {
-            let (mut update, mut alone) = (Update::new(&*algorithm), Products::new(products));
+        let cases = algorithms(hidden).into_iter().filter(|((name, ..), _)| name.contains(&wanted));
+        for ((name, algorithm, products), actions) in cases {
+            let (mut update, mut alone) = (Update::new(&*algorithm, &actions), Products::new(products));
             let mut measured: Vec<_> = (0..REPEATS).map(|_| (time(|| update.run()), time(|| alone.run()))).collect();
             measured.sort_by(|a, b| (a.0 / a.1).total_cmp(&(b.0 / b.1)));
             let [least, middle, most] = [0, REPEATS / 2, REPEATS - 1].map(|i| measured[i].0 / measured[i].1);
@@ -94,12 +96,23 @@ fn slope(layers: &[usize], rows: usize) -> Passes {
 /// An algorithm with its settings, and the products of an update.
 type Case = (&'static str, Box<dyn Algorithm>, Vec<Passes>);
 
-/// Every algorithm, with networks of two hidden layers of that size.
-fn algorithms(h: usize) -> Vec<Case> {
-    let mut all = q_learning(h);
-    all.extend(from_rollouts(h));
-    all.extend(continuous(h));
-    all
+/// Layers of long short-term memory: the product with what they read, and at each step that of as many rows as there are
+/// sequences with what they remember. Going back, each step once more; the gradients of weights are of all rows at once.
+fn memory(reads: usize, h: usize, [rows, sequences]: [usize; 2], forward: usize, learn: usize) -> Vec<Passes> {
+    let steps = rows / sequences;
+    let none = Passes { layers: vec![h, 4 * h], rows, outputs: 0, weights: 0, inputs: 0, first_inputs: 0 };
+    vec![
+        passes(&[reads, 4 * h], rows, forward, learn),
+        Passes { rows: sequences, outputs: steps * (forward + learn), first_inputs: steps * learn, ..none.clone() },
+        Passes { weights: learn, ..none },
+    ]
+}
+
+/// Every algorithm, with networks of two hidden layers of that size, and the actions that it chooses among.
+fn algorithms(h: usize) -> Vec<(Case, Space)> {
+    let reals = Space::box_f32(vec![-1.0; DIMENSIONS], vec![1.0; DIMENSIONS]);
+    let counted = q_learning(h).into_iter().chain(from_rollouts(h)).map(|case| (case, Space::discrete(ACTIONS as i32)));
+    counted.chain(continuous(h).into_iter().map(|case| (case, reals.clone()))).collect()
 }
 
 fn q_learning(h: usize) -> Vec<Case> {
@@ -140,6 +153,12 @@ fn q_learning(h: usize) -> Vec<Case> {
             // The policy, and two value functions with their targets.
             vec![passes(&[o, h, h, a], n, 1, 1), passes(&[o, h, h, a], n, 2, 1), passes(&[o, h, h, a], n, 2, 1)],
         ),
+        (
+            "cql",
+            Box::new(CqlConfig { net_arch: vec![h, h], ..Default::default() }),
+            vec![passes(&[o, h, h, a], n, 2, 1)],
+        ),
+        ("bc", Box::new(BcConfig { net_arch: vec![h, h], ..Default::default() }), vec![passes(&[o, h, h, a], n, 0, 1)]),
     ]
 }
 
@@ -170,8 +189,27 @@ fn from_rollouts(h: usize) -> Vec<Case> {
         ),
         (
             "ppo",
-            Box::new(PpoConfig { net_arch, n_epochs: 1, batch_size: n, ..Default::default() }),
+            Box::new(PpoConfig { net_arch: net_arch.clone(), n_epochs: 1, batch_size: n, ..Default::default() }),
             [vec![passes(&value, rows, 1, 0)], minibatches(&policy), minibatches(&value)].concat(),
+        ),
+        (
+            "recurrent-ppo",
+            Box::new(RecurrentPpoConfig {
+                net_arch,
+                lstm_hidden_size: h,
+                n_epochs: 1,
+                batch_size: n,
+                ..Default::default()
+            }),
+            // Policy and value function have a memory each. A minibatch is of the rows of one environment after the other.
+            [
+                [memory(o, h, [rows, ENVS], 1, 0), vec![passes(&[h, h, h, 1], rows, 1, 0)]].concat(),
+                vec![[memory(o, h, [n, n / STEPS], 0, 1), vec![above(&[h, h, h, a], n, 0, 1)]].concat(); rows / n]
+                    .concat(),
+                vec![[memory(o, h, [n, n / STEPS], 0, 1), vec![above(&[h, h, h, 1], n, 0, 1)]].concat(); rows / n]
+                    .concat(),
+            ]
+            .concat(),
         ),
     ]
 }
@@ -201,8 +239,21 @@ fn continuous(h: usize) -> Vec<Case> {
         ),
         (
             "ddpg",
-            Box::new(td3::DdpgConfig { net_arch, ..Default::default() }),
+            Box::new(td3::DdpgConfig { net_arch: net_arch.clone(), ..Default::default() }),
             [critics(1, 1), slopes(1, 1), vec![passes(&deterministic, n, 1, 1)]].concat(),
+        ),
+        (
+            "cql-continuous",
+            Box::new(CqlConfig { net_arch, ..Default::default() }),
+            // Critics learn from what was done and from actions that are sampled by the policy, here and in the next state, and
+            // uniformly.
+            [
+                vec![passes(&[o + d, h, h, 1], n, 1, 0); 2],
+                vec![passes(&[o + d, h, h, 1], n * (1 + 3 * CqlConfig::default().n_action_samples), 0, 1); 2],
+                slopes(2, 1),
+                vec![passes(&gaussian, n, 1, 1)],
+            ]
+            .concat(),
         ),
     ]
 }
@@ -216,16 +267,10 @@ struct Update {
 }
 
 impl Update {
-    fn new(algorithm: &dyn Algorithm) -> Self {
+    fn new(algorithm: &dyn Algorithm, actions: &Space) -> Self {
         let (o, rows, mut rng) = (OBSERVATION, STEPS * ENVS, Generator::new(1));
         let observation = Space::box_f32(vec![-1.0; o], vec![1.0; o]);
-        let counted = Space::discrete(ACTIONS as i32);
-        let action = if algorithm.head(&counted).is_some() {
-            counted
-        } else {
-            Space::box_f32(vec![-1.0; DIMENSIONS], vec![1.0; DIMENSIONS])
-        };
-        let acting = Acting::new(algorithm, &observation, &action).expect("spaces that it takes");
+        let acting = Acting::new(algorithm, &observation, actions).expect("spaces that it takes");
         let learner = algorithm.learner(&acting, Device::Cpu, &mut rng).expect("the processor is there");
         let mut random = |n: usize| (0..n).map(|_| rng.uniform(-1.0, 1.0) as f32).collect::<Vec<_>>();
         let mut batch = Batch { actions: acting.actions.rows(BATCH), ..Batch::default() };
@@ -241,6 +286,8 @@ impl Update {
             steps: STEPS,
             envs: ENVS,
             observations: random(rows * o),
+            episode_starts: (0..rows).map(|row| row < ENVS).collect(),
+            memories: vec![0.0; rows * acting.mlp.memory_len()],
             actions: acting.actions.rows(rows),
             log_probs: vec![-0.7; rows],
             rewards: random(rows),
