@@ -1,7 +1,7 @@
 //! The CPU's form: the whole network as one operation with a hand-written backward pass on dfdx's tape.
 //!
 //! dfdx's own operations spend most of a small network's time in allocation and index arithmetic; one
-//! operation over one flat buffer of parameters, loss included, is five times faster (docs/benchmarks.md) and keeps dfdx's tape
+//! operation over one flat buffer of parameters, loss included, is six times faster (docs/benchmarks.md) and keeps dfdx's tape
 //! and gradients.
 
 use std::ops::Range;
