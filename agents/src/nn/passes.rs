@@ -340,7 +340,9 @@ impl Mlp {
             let width = lstm.map_or(k, |lstm| lstm.layers[0][0].inputs);
             let (dx, weights) = (&mut dx[..rows * width], &params[layer.weight..layer.bias]);
             let under = &layers[l - 1];
+            let deviating = self.deviations().filter(|_| l == last && lstm.is_none());
             let plain = lstm.is_none() && layer.conv.is_none() && entry.is_none() && under.beside.is_empty();
+            let plain = plain && deviating.is_none();
             let at_once = self.activation_after(l - 1).filter(|_| plain);
             match (lstm, &layer.conv) {
                 (Some(lstm), _) => lstm.backward_to_reads(isa, params, unrolled, transposed, dx),
@@ -355,7 +357,7 @@ impl Mlp {
                     }
                 }
             }
-            if let Some(head) = self.deviations().filter(|_| l == last && lstm.is_none()) {
+            if let Some(head) = deviating {
                 add(head.by_features(deviations), dx);
             }
             let mut dx = dx;
