@@ -112,6 +112,11 @@ pub fn decode(file: &[u8], max_pixels: u64) -> Result<Decoded, ImageProblem> {
 
 fn decode_any(file: &[u8], max_pixels: u64) -> Result<Decoded, ImageProblem> {
     let format = format_of(file)?;
+    if format == ImageFormat::Jpeg
+        && let Some(decoded) = decode_plain_jpeg(file, max_pixels)
+    {
+        return Ok(decoded);
+    }
     let mut reader = ImageReader::with_format(Cursor::new(file), format);
     let mut limits = Limits::default();
     // For the image itself in the widest form there is, and what a decoder needs beside it.
@@ -132,6 +137,14 @@ fn decode_any(file: &[u8], max_pixels: u64) -> Result<Decoded, ImageProblem> {
     let rgb = to_rgb(DynamicImage::from_decoder(decoder).map_err(refused)?)?;
     let image = Image { width: width as usize, height: height as usize, rgb };
     Ok(Decoded { image, animated: is_animated(file, format), turned })
+}
+
+/// A JPEG as most are, if it is as it should be: what is not is left to `image`, which says what is wrong.
+fn decode_plain_jpeg(file: &[u8], max_pixels: u64) -> Option<Decoded> {
+    let headers = jpeg::Headers::read(file).filter(|headers| (headers.width * headers.height) as u64 <= max_pixels)?;
+    let turned = headers.exif.and_then(Orientation::from_exif_chunk);
+    let turned = turned.is_some_and(|orientation| orientation != Orientation::NoTransforms);
+    Some(Decoded { image: jpeg::decode(&headers)?, animated: false, turned })
 }
 
 fn format_of(file: &[u8]) -> Result<ImageFormat, ImageProblem> {
