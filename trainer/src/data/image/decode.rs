@@ -194,7 +194,8 @@ fn refused(refusal: Refusal) -> ImageProblem {
         Refusal::Unsupported(error) => ImageProblem::Unsupported(error.to_string()),
         Refusal::Limits(error) => ImageProblem::Damaged(format!("decoding it would take too much memory ({error})")),
         other => {
-            let message = other.to_string();
+            // Some end in empty lines.
+            let message = other.to_string().trim_end().to_owned();
             let lower = message.to_lowercase();
             let cut = ["unexpected end", "unexpectedeof", "failed to fill whole buffer", "eof"];
             match cut.iter().any(|words| lower.contains(words)) {
