@@ -51,6 +51,9 @@ pub(crate) struct Args {
     /// Go on with a run from its last checkpoint.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["what", "data", "epochs", "batch_size", "seed", "set", "runs_dir", "name", "print_config"])]
     resume: Option<PathBuf>,
+    /// Let no viewer watch the run from elsewhere.
+    #[arg(long)]
+    no_watch: bool,
     /// Print the resolved settings with a comment on each key, and stop.
     #[arg(long)]
     print_config: bool,
@@ -62,6 +65,7 @@ pub(crate) fn run(args: Args, output: Output) -> Result {
         Some(run) => {
             let mut fit = Fit::resume(run)?;
             put(&mut fit.settings_mut().fit.device, args.device);
+            fit.settings_mut().run.watch &= !args.no_watch;
             fit
         }
         None => {
@@ -104,6 +108,7 @@ impl Args {
         put(&mut settings.fit.device, self.device);
         put(&mut settings.run.dir, self.runs_dir.as_ref().map(text));
         put(&mut settings.run.name, self.name.clone().map(Some));
+        settings.run.watch &= !self.no_watch;
         settings.check()?;
         Ok(settings)
     }

@@ -53,7 +53,7 @@ pub enum Event<'a> {
 }
 
 /// Where a run stands.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Progress {
     /// Environment steps.
     pub steps: u64,

@@ -182,7 +182,7 @@ texts! {
 
     LOOKING_FOR_RUNS = "Looking for runs. Start one with `cartwheel train CartPole-v1`";
     TUI_KEYS = "space pause · ← → step · + - 0 speed · ↑ ↓ environment · m curves · e episode before (E of all environments) · l live · Tab next run · q quit";
-    TUI_FIT_KEYS = "↑ ↓ samples · m curves · Tab next run · q quit";
+    TUI_FIT_KEYS = "space pause · → step · + - 0 speed · ↑ ↓ samples · m curves · Tab next run · q quit";
     TUI_BETWEEN = " · ";
     TUI_NOTHING_LIVE = "Not live. e shows the last episode of the environment, E that of all";
     PAUSED = "paused";

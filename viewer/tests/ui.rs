@@ -6,7 +6,7 @@
 
 mod support;
 
-use cartwheel_trainer::watch::{self, Interest, Request};
+use cartwheel_trainer::watch::{self, Interest, Reply, Request, Status};
 use cartwheel_viewer::panels::{self, Context, Panel};
 use cartwheel_viewer::{App, Commands, Model, Order, State, Update};
 use crossbeam::channel::{Receiver, unbounded};
@@ -187,6 +187,23 @@ fn samples_are_in_the_place_of_environments() {
         window.harness.get_by_label("Not live");
         window.tell([Update::Alive(0, true)]);
         window.harness.get_by_label("live \u{b7} 200 steps");
+        // Over its socket it tells more, and is held by the keys of a player; it neither explores nor is taken over.
+        let welcome = watch::Welcome { total_timesteps: 1000, ..watch::Welcome::default() };
+        window.tell([Update::Attached(0), Update::Reply(Reply::Welcome(welcome))]);
+        let status = Status { step: 250, episodes: 2, paused: true, ..Status::default() };
+        window.tell([Update::Reply(Reply::Status(status))]);
+        window.harness.get_by_label_contains("250 of 1\u{202f}000 steps \u{b7} after epoch 2");
+        window.harness.get_by_label("1, is 4, 60 %");
+        for about_agents in [
+            "Override exploration",
+            "Take over the environment",
+            "Attached. The first picture comes with the next step.",
+        ] {
+            assert!(window.harness.query_by_label(about_agents).is_none(), "{about_agents}");
+        }
+        window.sent();
+        window.press(Modifiers::NONE, Key::Space);
+        assert_eq!(window.commands(), [watch::Command::Resume]);
         // There is no right side that could be shown: until here it was, as of an agent.
         assert!(window.harness.query_by_label("Show or hide the panels on the right").is_none());
         window.press(Modifiers::NONE, Key::CloseBracket);

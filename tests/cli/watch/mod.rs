@@ -1,6 +1,7 @@
 //! Viewers of a run: what they see and do, and that training needs none of them.
 
 mod control;
+mod fits;
 mod strangers;
 mod viewer;
 mod views;

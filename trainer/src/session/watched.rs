@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::Session;
 use crate::events::{Event, Progress};
 use crate::replay::Replay;
-use crate::watch::{Facts, Intervention, Phase, Server};
+use crate::watch::{Agent, Facts, Intervention, Phase, Server};
 
 /// Between copies of the value functions for frames.
 const CRITIC_EVERY: Duration = Duration::from_millis(100);
@@ -25,12 +25,14 @@ impl Session<'_> {
             total_timesteps: self.settings.train.total_timesteps,
             first_step: self.books.steps,
             device: self.plan.placement.device.to_string(),
-            epsilon: self.exploration.epsilon,
-            acting: self.plan.acting.clone(),
-            action_space: self.plan.action_space.clone(),
-            replay_capacity: self.learning.replay().map_or(0, |replay| replay.transition_capacity() as u64),
-            shelf: self.shelf.clone(),
-            returns: self.settings.algorithm().data().returns(),
+            agent: Some(Agent {
+                epsilon: self.exploration.epsilon,
+                acting: self.plan.acting.clone(),
+                action_space: self.plan.action_space.clone(),
+                replay_capacity: self.learning.replay().map_or(0, |replay| replay.transition_capacity() as u64),
+                shelf: self.shelf.clone(),
+                returns: self.settings.algorithm().data().returns(),
+            }),
         };
         if let Some(patience) = self.plan.wait_for_viewer {
             self.watch.await_viewer(patience);

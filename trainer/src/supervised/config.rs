@@ -283,5 +283,7 @@ config! {
         wandb: bool = false;
         /// The project of that run.
         wandb_project: String = "cartwheel".into(), non_empty;
+        /// Whether the run can be watched while it trains from elsewhere, by this user.
+        watch: bool = true;
     }
 }

@@ -225,7 +225,10 @@ fn train(mut session: Session<'_>, settings: &FitSettings) -> Result<FitSummary,
     if settings.fit.device == Device::Auto && cfg!(feature = "cuda") {
         session.tell(&FitEvent::Notice("device: cpu: supervised models do not run on GPUs yet"));
     }
-    let end = match session.learn() {
+    let _server = session.serve();
+    let learnt = session.learn();
+    session.watch.open();
+    let end = match learnt {
         Ok(end) => end,
         Err(error) => {
             if session.books.steps > 0 {

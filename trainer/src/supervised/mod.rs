@@ -5,6 +5,7 @@
 //! | `config`, `settings` | what can be set |
 //! | `fit` | the front door: settings in, a run on disk and its summary out |
 //! | `session`, `checkpoint` | the loop, and all that going on with it needs |
+//! | `watched` | what the loop does for viewers |
 //! | `task`, `classification`, `recommendation`, `texts` | what is fitted: a model with its data |
 //! | `pictures`, `vision` | where a classifier's pictures come from, and how they are mixed |
 //! | `report`, `samples` | how a model does, in detail; what it makes of a few samples, epoch by epoch |
@@ -41,6 +42,7 @@ mod settings;
 mod task;
 mod texts;
 mod vision;
+mod watched;
 
 pub use classification::Classification;
 pub use config::{

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use cartwheel_agents::nn::Gradients;
@@ -20,6 +20,7 @@ use super::task::{Part, Tally, Task};
 use crate::TrainError;
 use crate::data::loader::shuffled;
 use crate::run::{Checkpoints, MetricsRow, RunDir, RunError, RunWriter, write_atomic};
+use crate::watch::{Activity, Seat, Watch};
 
 /// What listens to a fit.
 pub(super) type Listener<'a> = Box<dyn FnMut(&FitEvent<'_>) + 'a>;
@@ -50,7 +51,11 @@ pub(super) struct Session<'a> {
     learning_rate: LearningRate,
     samples: Samples,
     pub(super) listeners: Vec<Listener<'a>>,
-    stop: Arc<AtomicBool>,
+    pub(super) watch: Watch,
+    /// Where it waits while viewers hold it.
+    pub(super) seat: Seat,
+    /// Steps of the optimizer before.
+    pub(super) first_step: u64,
 }
 
 impl<'a> Session<'a> {
@@ -67,7 +72,11 @@ impl<'a> Session<'a> {
         let (rule, decay) = settings.rule();
         let parameters = task.parameters();
         let an_epoch = steps_of_an_epoch(settings, task.samples(Part::Train));
+        let watch = Watch::new(stop);
         let mut session = Self {
+            seat: watch.seat(0, 0, false),
+            watch,
+            first_step: 0,
             solver: Solver::new(rule, decay, fit.weight_decay, fit.decay_bias_and_norm, parameters),
             ema: fit.ema_decay.map(|decay| Ema::new(decay, parameters)),
             scaler: (fit.precision == Precision::F16O2).then(LossScaler::default),
@@ -82,10 +91,10 @@ impl<'a> Session<'a> {
             writer,
             checkpoints,
             listeners,
-            stop,
         };
         if let Some(checkpoint) = checkpoint {
             session.restore(checkpoint)?;
+            session.first_step = session.books.steps;
         }
         Ok(session)
     }
@@ -143,9 +152,11 @@ impl<'a> Session<'a> {
         let per_step = fit.batch_size.saturating_mul(fit.gradient_accumulation);
         let done = self.books.epoch_steps as usize;
         for indices in order.chunks(per_step).skip(done) {
-            if self.stop.load(Ordering::Relaxed) {
+            self.seat.wait();
+            if self.watch.stopping() {
                 return Ok(false);
             }
+            self.watch.doing(Activity::Updating);
             let begun = Instant::now();
             let (tally, norm) = self.step(indices)?;
             let books = &mut self.books;
@@ -167,6 +178,7 @@ impl<'a> Session<'a> {
             if books.steps.is_multiple_of(fit.log_interval) {
                 self.window_row();
             }
+            self.show();
             self.tell(&FitEvent::Progress(FitProgress { epoch, samples, tally }));
         }
         Ok(true)
@@ -279,6 +291,7 @@ impl<'a> Session<'a> {
 
     /// Looks at validation samples, keeps the weights if they are the best, and begins the next epoch.
     fn end_epoch(&mut self) -> Result<(), TrainError> {
+        self.watch.doing(Activity::Evaluating);
         let validates = self.task.samples(Part::Validation) > 0;
         self.swap_ema();
         let validation = if validates { self.task.evaluate(Part::Validation).map(Some) } else { Ok(None) };
@@ -363,6 +376,7 @@ impl<'a> Session<'a> {
 
     /// Writes a checkpoint and the weights. A disk that refuses does not stop training: what was saved before stays.
     pub(super) fn checkpoint(&mut self) {
+        self.watch.doing(Activity::Writing);
         self.note_skipped();
         if let Err(error) = self.try_checkpoint() {
             let notice =

@@ -40,6 +40,7 @@ fn path(run: &RunDir, file: RunFile) -> PathBuf {
         RunFile::EpisodeIndex => run.episode_index(),
         RunFile::LatestWeights => run.latest_weights(),
         RunFile::BestWeights => run.best_weights(),
+        RunFile::Samples => run.samples(),
     }
 }
 

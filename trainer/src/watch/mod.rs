@@ -40,7 +40,7 @@ pub use client::{Connection, Receiver, Sender, WatchError};
 pub(crate) use gate::Shown;
 pub(crate) use numbers::{Numbers, Phase};
 pub use protocol::*;
-pub(crate) use server::{Facts, Server};
+pub(crate) use server::{Agent, Facts, Server};
 pub(crate) use shelf::Shelf;
 pub(crate) use slot::Wanted;
 
@@ -177,9 +177,9 @@ impl Watch {
         self.slots().iter().map(|slot| slot.pulse.steps()).max().unwrap_or_default()
     }
 
-    /// Environment steps that all actors have done.
+    /// Environment steps that all actors have done; of who has no environments, its own.
     fn env_steps(&self) -> u64 {
-        self.slots().iter().map(|slot| slot.pulse.steps() * u64::from(slot.envs)).sum()
+        self.slots().iter().map(|slot| slot.pulse.steps() * u64::from(slot.envs.max(1))).sum()
     }
 
     /// A viewer came.
@@ -313,6 +313,11 @@ impl Seat {
             self.watch.refresh();
         }
         passed
+    }
+
+    /// Waits while the run is held, of who shows nothing and takes nothing over.
+    pub(crate) fn wait(&self) {
+        while !self.pass(Shown { generation: self.generation(), done: true }) {}
     }
 
     /// Leaves `weights` for the server, if it wants them and this is the actor that gives them.

@@ -149,6 +149,8 @@ pub enum RunFile {
     LatestWeights,
     /// `checkpoints/best.safetensors`
     BestWeights,
+    /// `samples.bin`, of a model that is fitted to data.
+    Samples,
 }
 
 /// From a run to a viewer.

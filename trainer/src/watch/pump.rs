@@ -190,7 +190,8 @@ impl Pump<'_> {
         let (watch, facts) = (self.inner.watch(), self.inner.facts());
         let hub = &watch.hub;
         let (step, (paused, speed), phase) = (self.inner.step(), hub.gate.setting(), hub.numbers.phase());
-        let epsilon = watch.epsilon().unwrap_or_else(|| facts.epsilon.at(step));
+        let agent = facts.agent.as_ref();
+        let epsilon = watch.epsilon().unwrap_or_else(|| agent.map_or(0.0, |agent| agent.epsilon.at(step)));
         if let Some(weights) = weights.filter(|weights| weights.version != self.layers.0) {
             self.layers = (weights.version, self.norms(weights));
         }
@@ -203,7 +204,7 @@ impl Pump<'_> {
             paused,
             speed,
             measured_speed: self.speed(now),
-            replay: (phase.replay as u64, facts.replay_capacity),
+            replay: (phase.replay as u64, agent.map_or(0, |agent| agent.replay_capacity)),
             queue: (phase.queue.0 as u32, phase.queue.1 as u32),
             policy_lag: phase.policy_lag,
             memory: resident_bytes(),
@@ -215,7 +216,7 @@ impl Pump<'_> {
 
     /// Vector steps a second over the last second.
     fn speed(&mut self, now: Instant) -> f32 {
-        let steps = self.inner.watch().env_steps() as f64 / f64::from(self.inner.facts().n_envs);
+        let steps = self.inner.watch().env_steps() as f64 / f64::from(self.inner.facts().n_envs.max(1));
         self.paces.retain(|(at, _)| now - *at <= SECOND);
         self.paces.push((now, steps));
         let (first, before) = self.paces[0];
@@ -224,7 +225,8 @@ impl Pump<'_> {
     }
 
     fn norms(&self, weights: &Weights) -> Vec<LayerNorms> {
-        let mlp = &self.inner.facts().acting.mlp;
+        let Some(agent) = &self.inner.facts().agent else { return Vec::new() };
+        let mlp = &agent.acting.mlp;
         if weights.parameters.len() != mlp.flat_len() {
             return Vec::new();
         }

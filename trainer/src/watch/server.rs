@@ -36,6 +36,13 @@ pub(crate) struct Facts {
     /// Environment steps that were done before.
     pub(crate) first_step: u64,
     pub(crate) device: String,
+    /// Of a run that trains an agent; a model that is fitted to data has no environments, and its steps are the optimizer's.
+    pub(crate) agent: Option<Agent>,
+}
+
+/// The same of an agent.
+#[derive(Debug)]
+pub(crate) struct Agent {
     pub(crate) epsilon: EpsilonSchedule,
     pub(crate) acting: Acting,
     pub(crate) action_space: Space,
@@ -177,11 +184,11 @@ impl Inner {
 
     /// The weights that actors acted with last, of this run's network.
     pub(super) fn parameters(&self) -> Option<Vec<f32>> {
-        let latest = self.watch.hub.weights.latest()?;
-        (latest.parameters.len() == self.facts.acting.mlp.flat_len()).then(|| latest.parameters.clone())
+        let (latest, agent) = (self.watch.hub.weights.latest()?, self.facts.agent.as_ref()?);
+        (latest.parameters.len() == agent.acting.mlp.flat_len()).then(|| latest.parameters.clone())
     }
 
-    /// Environment steps of the run.
+    /// Environment steps of the run, or the optimizer's.
     pub(super) fn step(&self) -> u64 {
         self.facts.first_step + self.watch.env_steps()
     }
@@ -190,7 +197,8 @@ impl Inner {
     pub(super) fn lanes(&self) -> Vec<(String, &Arc<Pulse>)> {
         let own = self.slots.iter().enumerate().filter(|(_, slot)| !Arc::ptr_eq(&slot.pulse, &self.watch.hub.learner));
         let actors: Vec<_> = own.map(|(i, slot)| (format!("actor {i}"), &slot.pulse)).collect();
-        let learner = if actors.len() < self.slots.len() { "learner, actor 0" } else { "learner" };
+        let acts = self.facts.agent.is_some() && actors.len() < self.slots.len();
+        let learner = if acts { "learner, actor 0" } else { "learner" };
         std::iter::once((learner.to_string(), &self.watch.hub.learner)).chain(actors).collect()
     }
 

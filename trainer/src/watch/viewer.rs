@@ -170,19 +170,20 @@ fn carry_out(inner: &Inner, viewer: &Viewer, request: Request) {
             inner.wake();
         }
         Request::ReplayMap(query) => {
-            let facts = inner.facts();
-            let draft = facts.shelf.look(REPLAY, |replay| replay_map::draft(replay, query.clone(), facts.returns));
-            let map = draft.unwrap_or_else(|| Draft::empty(query)).finish(&facts.acting, inner.parameters().as_deref());
+            let Some(agent) = &inner.facts().agent else { return };
+            let draft = agent.shelf.look(REPLAY, |replay| replay_map::draft(replay, query.clone(), agent.returns));
+            let map = draft.unwrap_or_else(|| Draft::empty(query)).finish(&agent.acting, inner.parameters().as_deref());
             viewer.wishes().map = Some((map.query.clone(), map.ranges));
             viewer.reply(&Reply::ReplayMap(map));
         }
         Request::Transitions { query, cell, limit } => {
-            let (facts, map) = (inner.facts(), viewer.wishes().map.clone());
+            let Some(agent) = &inner.facts().agent else { return };
+            let map = viewer.wishes().map.clone();
             let same = |(of, _): &(ReplayQuery, Ranges)| (of.axes, of.bins) == (query.axes, query.bins);
             let ranges = map.filter(same).map(|(_, ranges)| ranges);
-            let list = |replay: &Replay| replay_map::list(replay, query, ranges, cell, limit, facts.returns);
-            let transitions = facts.shelf.look(REPLAY, list).unwrap_or_default();
-            let transitions = transitions.finish(&facts.acting, inner.parameters().as_deref());
+            let list = |replay: &Replay| replay_map::list(replay, query, ranges, cell, limit, agent.returns);
+            let transitions = agent.shelf.look(REPLAY, list).unwrap_or_default();
+            let transitions = transitions.finish(&agent.acting, inner.parameters().as_deref());
             viewer.reply(&Reply::Transitions { cell, transitions });
         }
         // That it came is all that it says.
@@ -210,10 +211,10 @@ fn obey(inner: &Inner, viewer: u32, command: Command) -> Result<(), String> {
             if env >= n_envs {
                 return Err(format!("environment {env}: there are {n_envs}, counted from 0"));
             }
-            if let Some(action) = &action
-                && !inner.facts().action_space.accepts(action.as_action())
+            if let (Some(action), Some(agent)) = (&action, &inner.facts().agent)
+                && !agent.action_space.accepts(action.as_action())
             {
-                return Err(format!("{action:?} is not in {}", inner.facts().action_space));
+                return Err(format!("{action:?} is not in {}", agent.action_space));
             }
             hub.overrides.take_over(viewer, env, action);
             inner.wishes_changed();

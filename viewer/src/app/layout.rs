@@ -62,7 +62,7 @@ impl App {
     }
 
     /// Whether the run that is looked at fits a model to data.
-    fn fits(&self) -> bool {
+    pub(super) fn fits(&self) -> bool {
         Context { model: &self.model, state: &self.state }.fit().is_some()
     }
 

@@ -67,12 +67,14 @@ impl App {
             None => text::NO_RUN,
             Some(run) => &run.name,
         };
-        let room = ui.available_width() - if self.model.live.is_some() { CONTROLS } else { 0.0 };
+        // A model that is fitted to data neither explores nor acts.
+        let live = self.model.live.as_ref().filter(|_| !self.fits());
+        let room = ui.available_width() - if live.is_some() { CONTROLS } else { 0.0 };
         ui.scope(|ui| {
             ui.set_max_width(room.max(40.0));
             ui.add(Label::new(RichText::new(name).strong()).truncate());
         });
-        if let Some(live) = &self.model.live {
+        if let Some(live) = live {
             let settings = self.model.runs.get(live.run).and_then(|run| run.settings.as_ref());
             // What explores by noise or by drawing has no ε.
             let explores = settings.is_none_or(|settings| {
@@ -105,10 +107,11 @@ impl App {
                 let run = self.state.run.and_then(|run| self.model.runs.get(run));
                 let place = match &self.model.live {
                     None => match run {
-                        // It does not listen, as fits do not, but is read as it writes.
+                        // It does not listen, but is read as it writes.
                         Some(run) if run.alive => text::trains(run.step),
                         run => run.and_then(Run::headline).unwrap_or_else(|| text::STATUS_NOT_LIVE.to_owned()),
                     },
+                    Some(live) if self.fits() => text::fitting(&live.status, live.welcome.total_timesteps),
                     Some(live) => where_it_is(&live.status, live.welcome.total_timesteps),
                 };
                 let told = self.state.notice.as_deref().filter(|notice| !notice.is_empty());

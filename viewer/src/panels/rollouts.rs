@@ -58,6 +58,8 @@ impl Panel for Rollouts {
                 Some(subject) => large::film(ui, film, subject, context.spaces(film.run), self.scale),
                 None => empty(ui, film.note.as_deref().unwrap_or(text::EMPTY_FILM)),
             }
+        } else if context.fit().is_some() {
+            // There are samples in the place of environments.
         } else if let Some(live) = context.live() {
             self.film = Weak::new();
             self.scale.follow(live.frames.values().map(|frame| &frame.judgement));
@@ -67,8 +69,6 @@ impl Panel for Rollouts {
             }
         } else if context.model.runs.is_empty() {
             empty(ui, text::NOTHING_OPEN);
-        } else if context.fit().is_some() {
-            // There are samples in the place of environments.
         } else {
             self.after(ui, context, commands);
         }

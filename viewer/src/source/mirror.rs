@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use cartwheel_trainer::run::{RunDir, write_atomic};
+use cartwheel_trainer::supervised::is_fit;
 use cartwheel_trainer::watch::{Connection, Reply, Request, RunFile, VERSION, WatchError, WatchFile};
 use tempfile::TempDir;
 
@@ -56,9 +57,13 @@ impl Mirror {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join(&name);
         fs::create_dir_all(path.join("checkpoints"))?;
-        let mut copy = Copy { connection, path };
+        let mut copy = Copy { connection, path, samples: None };
         for file in WHOLE {
             copy.replace(file).map_err(refused)?;
+        }
+        if is_fit(&copy.path.join("config.toml")) {
+            copy.samples = Some(0);
+            copy.follow_samples().map_err(refused)?;
         }
         fs::write(copy.path.join("watch.json"), serde_json::to_vec(&file).map_err(io::Error::other)?)?;
         std::thread::Builder::new().name("run-mirror".to_owned()).spawn(move || copy.follow())?;
@@ -83,6 +88,8 @@ fn plain(name: &str) -> String {
 struct Copy {
     connection: Connection,
     path: PathBuf,
+    /// Bytes of the samples that are here, of a model that is fitted to data.
+    samples: Option<u64>,
 }
 
 impl Copy {
@@ -104,7 +111,11 @@ impl Copy {
             if whole {
                 replaced = Instant::now();
             }
-            let replaced = if whole { WHOLE.iter().try_for_each(|file| self.replace(*file)) } else { Ok(()) };
+            let replaced = if whole {
+                WHOLE.iter().try_for_each(|file| self.replace(*file)).and_then(|()| self.follow_samples())
+            } else {
+                Ok(())
+            };
             match copied.and_then(|more| replaced.map(|()| more)) {
                 Ok(true) => {}
                 Ok(false) => std::thread::sleep(LOOK),
@@ -148,6 +159,17 @@ impl Copy {
         self.write(file, |path| write_atomic(path, |out| out.write_all(&copied)).map(drop))
     }
 
+    /// Copies the samples as they are now, if there are any and they are others than are here: they grow with each epoch.
+    fn follow_samples(&mut self) -> Result<(), WatchError> {
+        let Some(known) = self.samples else { return Ok(()) };
+        let (length, _) = self.read(RunFile::Samples, known)?;
+        if length != known {
+            self.replace(RunFile::Samples)?;
+            self.samples = Some(length);
+        }
+        Ok(())
+    }
+
     /// A part of a file, and the file's length.
     fn read(&mut self, file: RunFile, offset: u64) -> Result<(u64, Vec<u8>), WatchError> {
         self.connection.send(&Request::Read { file, offset, limit: PART })?;
@@ -180,6 +202,7 @@ fn name(file: RunFile) -> &'static str {
         RunFile::EpisodeIndex => "episodes.idx",
         RunFile::LatestWeights => "checkpoints/latest.safetensors",
         RunFile::BestWeights => "checkpoints/best.safetensors",
+        RunFile::Samples => "samples.bin",
     }
 }
 

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use cartwheel_envs::KeyBindings;
 use cartwheel_trainer::supervised::{FitSummary, Report};
-use cartwheel_trainer::watch::Activity;
+use cartwheel_trainer::watch::{Activity, Status};
 use cartwheel_trainer::{GreedyReturn, Summary};
 
 use super::{
-    FINISHED, GIVES_BACK, GREEDY_RETURN, IS_LIVE, NO_EVALUATION, NOT_SOLVED, SHORT_FLAT_OUT, SOLVED, STEPS, YOU_ACT,
+    FINISHED, GIVES_BACK, GREEDY_RETURN, IS_LIVE, NO_EVALUATION, NOT_SOLVED, PAUSED, SHORT_FLAT_OUT, SOLVED, STEPS,
+    YOU_ACT,
 };
 use crate::number::{count, short};
 
@@ -74,6 +75,13 @@ pub(crate) fn goes_on(outcome: &str, step: u64, fit: bool, path: &Path) -> Strin
 /// Where a run is that trains.
 pub(crate) fn trains(step: u64) -> String {
     format!("{IS_LIVE} \u{b7} {} {STEPS}", count(step))
+}
+
+/// Where a model is that is fitted to data and listens.
+pub(crate) fn fitting(status: &Status, total: u64) -> String {
+    let held = if status.paused { format!(" \u{b7} {PAUSED}") } else { String::new() };
+    let (step, total, speed) = (count(status.step), count(total), live_speed(status.speed, status.measured_speed));
+    format!("{step} of {total} {STEPS} \u{b7} {} \u{b7} {speed}{held}", after_epoch(status.episodes).to_lowercase())
 }
 
 /// What a model that was fitted to data came to.

@@ -150,7 +150,13 @@ fn fulfil(wish: Wish, model: &mut Model, choice: &mut Choice, orders: &Sender<Or
             _ => {}
         }
         // It has neither environments nor episodes.
-        if !matches!(wish, Wish::NextRun | Wish::NextMetric) {
+        if matches!(
+            wish,
+            Wish::NextEnv
+                | Wish::PreviousEnv
+                | Wish::PreviousOfAll
+                | Wish::Do(Action::PreviousEpisode | Action::GoLive)
+        ) {
             return;
         }
     }
