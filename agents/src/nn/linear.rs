@@ -19,6 +19,9 @@ const CACHED: usize = 1 << 15;
 /// The most rows of W that a tile has.
 const TILE: usize = 8;
 
+/// Rows of X with which a product waits for W: what the next tile reads of it is asked for while this one is worked on.
+const FEW_ROWS: usize = 16;
+
 /// Rows of equal length at equal distances.
 #[derive(Clone, Copy)]
 pub(crate) struct Rows<'a> {
@@ -167,7 +170,12 @@ unsafe fn column<S: Simd, const N: usize>(
         ($rows:literal) => {
             for _ in 0..(end - i) / $rows {
                 // SAFETY: rows i.. of A and j.. of B are within the checked shapes.
-                unsafe { tile::<S, $rows, N>(a, b, k, c, i, j) };
+                unsafe {
+                    match i == first && rows <= FEW_ROWS {
+                        true => tile::<S, $rows, N, true>(a, b, k, c, i, j),
+                        false => tile::<S, $rows, N, false>(a, b, k, c, i, j),
+                    }
+                }
                 i += $rows;
             }
         };
@@ -185,7 +193,7 @@ unsafe fn column<S: Simd, const N: usize>(
 /// As of [`blocks`].
 #[allow(clippy::needless_range_loop, reason = "indices unroll into registers")]
 #[inline(always)]
-unsafe fn tile<S: Simd, const M: usize, const N: usize>(
+unsafe fn tile<S: Simd, const M: usize, const N: usize, const AHEAD: bool>(
     a: Rows<'_>,
     b: Rows<'_>,
     k: usize,
@@ -203,6 +211,12 @@ unsafe fn tile<S: Simd, const M: usize, const N: usize>(
             let mut x = [S::splat(0.0); M];
             for r in 0..M {
                 x[r] = S::load(at.add(r * a.stride + s));
+            }
+            if AHEAD {
+                // The processor by itself begins anew with each row. Eight texts were translated half as fast again with this.
+                for l in 0..N {
+                    S::ask(bt.wrapping_add((N + l) * b.stride + s));
+                }
             }
             for l in 0..N {
                 let w = S::load(bt.add(l * b.stride + s));

@@ -82,6 +82,9 @@ pub(super) trait Simd: Copy {
     unsafe fn mul(self, b: Self) -> Self;
     /// The lanes where those of `y` are above 0; 0 elsewhere.
     unsafe fn where_positive(self, y: Self) -> Self;
+    /// Asks for the memory at `at` to be brought near, whether there is any or not.
+    #[inline(always)]
+    fn ask(_at: *const f32) {}
 }
 
 impl Simd for [f32; 4] {
@@ -173,6 +176,11 @@ mod x86 {
                 unsafe fn where_positive(self, y: Self) -> Self {
                     // SAFETY: the trait's contract.
                     unsafe { $where_positive(self, y) }
+                }
+                #[inline(always)]
+                fn ask(at: *const f32) {
+                    // SAFETY: every x86 that is run on has it, and it changes nothing, whatever the address.
+                    unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) };
                 }
             }
         };
