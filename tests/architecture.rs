@@ -28,6 +28,7 @@ const UNSAFE: &[&str] = &[
     "envs/src/vector/native.rs",
     "trainer/src/data/image/augment/affine/avx2.rs",
     "trainer/src/data/image/resize/avx2.rs",
+    "trainer/src/replay/sum_tree/avx512.rs",
     "viewer/src/window.rs",
 ];
 

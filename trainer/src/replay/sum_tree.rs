@@ -1,8 +1,7 @@
 //! A tree of sums: finds which of many weights a point on their total lies in, without adding them all up.
 
-#![allow(unsafe_code, reason = "a search built for an instruction set that is looked for at run time")]
-
-use cartwheel_agents::nn::Isa;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 
 /// Children of a node: as many as a cache line holds, so that a node costs one read of memory.
 const FANOUT: usize = 8;
@@ -103,32 +102,18 @@ impl SumTree {
     /// The indices whose weights the `targets` lie in, from 0 to the total, when all are laid end to end. Never one
     /// of weight 0 while there is another. The targets become the weights that were found.
     ///
-    /// All targets go down a level before any goes to the next, and ask for what they will read there: reads do not depend on
-    /// one another, so the processor waits for memory once a level at most, and not once a target.
+    /// All targets go down a level before any goes to the next: what they read does not depend on one another, so the
+    /// processor waits for memory once a level and not once a target; less where it can be asked for ahead.
     pub(super) fn find(&self, targets: &mut [f64], indices: &mut [usize]) {
-        match Isa::detect() {
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: `Isa` values come from detection.
-            Isa::Avx512 => unsafe { self.find_avx512(targets, indices) },
-            _ => self.descend(targets, indices, Node::passed, |_| {}),
+        #[cfg(target_arch = "x86_64")]
+        if avx512::find(self, targets, indices) {
+            return;
         }
+        self.descend(targets, indices, Node::passed, |_| {});
     }
 
-    /// The children of a node are one vector here, and a mask says how many were passed.
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f")]
-    unsafe fn find_avx512(&self, targets: &mut [f64], indices: &mut [usize]) {
-        use std::arch::x86_64::*;
-        let passed = |node: &Node, target: f64| {
-            // SAFETY: a node is as large as a vector, and lies as one has to.
-            let before = unsafe { _mm512_load_pd(node.0.as_ptr()) };
-            // Sums rise from child to child, so those that are passed are the first.
-            u32::from(_mm512_cmp_pd_mask::<_CMP_LE_OQ>(before, _mm512_set1_pd(target))).trailing_ones()
-        };
-        let ask = |node: &Node| _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(node).cast());
-        self.descend(targets, indices, passed, ask);
-    }
-
+    /// The same, given how many of a node's children a target has passed, and what asks for the memory of a node that will be
+    /// read.
     #[inline(always)]
     fn descend(
         &self,
