@@ -140,7 +140,7 @@ fn what_is_no_dataset_of_the_environment_is_told() {
         folder.refused(&train("CartPole-v1", &name), 1, &["main_data.hdf5", "cut off or damaged"]);
     }
     again("gone", &|_| fs::remove_file(file("gone", "main_data.hdf5")).unwrap());
-    folder.refused(&train("CartPole-v1", "gone"), 1, &["gone/data/main_data.hdf5", "cannot read"]);
+    folder.refused(&train("CartPole-v1", "gone"), 1, &["gone/data/main_data.hdf5, which holds", "download or record"]);
     for (name, from, to, words) in [
         ("text", "{", "", &["text/data/metadata.json", "not JSON"][..]),
         ("arrow", "hdf5", "arrow", &["arrow/data/metadata.json", "data_format is \"arrow\"", "hdf5"]),

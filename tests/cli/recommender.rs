@@ -130,19 +130,25 @@ fn ratings_that_cannot_be_are_refused() {
     refused(b"userId,movieId,rating\n1,2,3\n1,3,NaN\n", "", 1, &["a.csv", "line 3", "NaN"]);
     refused(b"userId,movieId,rating\n1,2,inf\n", "", 1, &["line 2", "inf"]);
     refused(b"userId,movieId,rating\n1,2,3\n\n1,3,\n", "", 1, &["line 4", "the rating is empty"]);
-    refused(b"usr,movieId\n1,2\n", "", 2, &["no column \"userid\"", "nearest: \"usr\"", "ratings.user_column"]);
+    refused(
+        b"usr,movieId\n1,2\n",
+        "",
+        2,
+        &["no column for users, such as \"user_id\"", "nearest: \"usr\"", "ratings.user_column"],
+    );
     refused(b"who,movieId\n1,2\n", "--set ratings.user_column=whom", 2, &["\"whom\"", "nearest: \"who\""]);
     refused(b"userId,movieId\n1,2\n2,2\n3,1\n", "", 2, &["no user with two items"]);
     refused(b"userId,movieId\n1,2\n1,3\n", "--set recommender.loss=mse", 2, &["no column of ratings"]);
     refused(b"userId,movieId\n1,\xe9\n", "", 1, &["line 2", "UTF-8"]);
     std::fs::create_dir_all(folder.path("spark/ratings.parquet")).unwrap();
     for data in ["spark", "spark/ratings.parquet"] {
-        folder.refused(&format!("fit recommender --data {data}"), 1, &["ratings.parquet", "folder of part files"]);
+        folder.refused(&format!("fit recommender --data {data}"), 1, &["ratings.parquet", "holds no part files"]);
     }
     let parquet = |name: &str, code: i32, words: &[&str]| {
         folder.refused(&format!("fit recommender --data {}", RATINGS.replace("ratings.csv", name)), code, words);
     };
-    parquet("zstd.parquet", 1, &["zstd.parquet", "ZSTD", "compression=\"snappy\""]);
+    parquet("brotli.parquet", 1, &["brotli.parquet", "BROTLI", "compression=\"snappy\""]);
+    parquet("nested.parquet", 2, &["nested.parquet has \"user\" for users as a list or a structure"]);
     parquet("no_user.parquet", 1, &["no_user.parquet, row 3", "the user is empty"]);
     parquet("no_rating.parquet", 1, &["no_rating.parquet, row 2", "the rating is"]);
     folder.refused(

@@ -39,7 +39,7 @@ pub fn contact_sheet(heads: &[String], rows: &[Row]) -> Result<Frame, String> {
     let muted = Rgba::rgb(107, 114, 128);
     // The world's y goes up.
     let mut write = |left: f32, top: f32, room: f32, text: &str, colour| {
-        let text = fitted(text, room);
+        let text = fitted(&in_ascii(text), room);
         let half = text.chars().count() as f32 * ADVANCE / 2.0;
         scene.label([left + half, total.1 - top - TEXT / 2.0], TEXT, text, colour);
     };
@@ -60,6 +60,11 @@ pub fn contact_sheet(heads: &[String], rows: &[Row]) -> Result<Frame, String> {
     }
     let mut rasterizer = Rasterizer::new(total.0 as u32, total.1 as u32).map_err(|error| error.to_string())?;
     Ok(rasterizer.draw(&scene))
+}
+
+/// The text in the letters that pictures are labelled with: what is not ASCII is spelled out, as "Süß" by "Suss".
+fn in_ascii(text: &str) -> String {
+    deunicode::deunicode(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// As much of a text as there is room for.
@@ -91,5 +96,12 @@ mod tests {
         assert_eq!(at(240, 80), [0, 200, 0]);
         assert_eq!(at(80, 190), [0, 0, 200]);
         assert_eq!(fitted("a long name", 60.0), "a lon..");
+    }
+
+    #[test]
+    fn names_in_any_script_can_be_read() {
+        assert_eq!(in_ascii("Süßkatze (2 images)"), "Susskatze (2 images)");
+        assert_eq!(in_ascii("кошка: 猫"), "koshka: Mao");
+        assert!(in_ascii("日本 हिन्दी العربية 한국어 🐱").is_ascii());
     }
 }

@@ -20,6 +20,12 @@ pub enum MinariError {
         /// The folder.
         folder: PathBuf,
     },
+    /// A dataset without its episodes.
+    #[error("there is no {}, which holds a dataset's episodes beside its metadata.json: download or record it again", file.display())]
+    NoEpisodes {
+        /// main_data.hdf5.
+        file: PathBuf,
+    },
     /// There is one already.
     #[error("{} holds a dataset already: give another folder, or remove it", folder.display())]
     Exists {

@@ -64,11 +64,7 @@ impl Dataset {
         }
         let data_file = data.join(DATA_FILE);
         if !data_file.exists() {
-            return Err(MinariError::Io {
-                doing: "read",
-                file: data_file,
-                source: std::io::Error::from(std::io::ErrorKind::NotFound),
-            });
+            return Err(MinariError::NoEpisodes { file: data_file });
         }
         let file = File::open(&data_file)
             .map_err(|error| MinariError::Broken { file: data_file.clone(), problem: error.to_string() })?;

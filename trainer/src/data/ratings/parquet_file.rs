@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
 
 use parquet::basic::{Compression, ConvertedType};
-use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
+use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
 use parquet::data_type::{ByteArray, DataType};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -13,6 +14,7 @@ use parquet::schema::types::ColumnDescriptor;
 
 use super::columns::Places;
 use super::read::Reader;
+use super::zstd_pages::ZstdPages;
 use super::{Columns, RatingsError};
 
 /// What such a file begins with, and ends with.
@@ -21,6 +23,7 @@ pub(super) const MAGIC: &[u8] = b"PAR1";
 /// The values of a column, row after row; none where a row has none.
 enum Cells {
     Whole(Vec<Option<i128>>),
+    Single(Vec<Option<f32>>),
     Real(Vec<Option<f64>>),
     Text(Vec<Option<ByteArray>>),
 }
@@ -37,13 +40,16 @@ pub(super) fn read(file: &Path, reader: &mut Reader, columns: &Columns) -> Resul
 fn rows(file: &Path, reader: &mut Reader, columns: &Columns) -> Result<(), RatingsError> {
     let told = |problem: String| RatingsError::Parquet { file: file.into(), problem };
     let broken = |error: ParquetError| told(format!("{error}: it is damaged or cut off, write it anew"));
-    let opened = File::open(file).map_err(|source| RatingsError::Read { file: file.into(), source })?;
-    let parquet = SerializedFileReader::new(opened).map_err(broken)?;
+    let unread = |source| RatingsError::Read { file: file.into(), source };
+    let opened = Arc::new(File::open(file).map_err(unread)?);
+    let parquet = SerializedFileReader::new(opened.try_clone().map_err(unread)?).map_err(broken)?;
     let schema = parquet.metadata().file_metadata().schema_descr_ptr();
     // Parts of lists and structures are no columns of the table.
     let plain: Vec<usize> = (0..schema.num_columns()).filter(|at| is_plain(&schema.column(*at))).collect();
     let header: Vec<String> = plain.iter().map(|at| schema.column(*at).name().to_owned()).collect();
-    let places = Places::find(columns, &header, file)?;
+    let fields = schema.root_schema().get_fields().iter().map(|field| field.name().to_owned());
+    let nested: Vec<String> = fields.filter(|name| !header.contains(name)).collect();
+    let places = Places::find(columns, &header, &nested, file)?;
     reader.rated(places.rating.is_some());
     let mut row = 0;
     for group in 0..parquet.num_row_groups() {
@@ -52,8 +58,12 @@ fn rows(file: &Path, reader: &mut Reader, columns: &Columns) -> Result<(), Ratin
         let cells = |place: usize| {
             let at = plain[place];
             let name = &header[place];
-            let compression = group.metadata().column(at).compression();
-            if !matches!(compression, Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::GZIP(_)) {
+            let stored = group.metadata().column(at);
+            let compression = stored.compression();
+            let is_zstd = matches!(compression, Compression::ZSTD(_));
+            if !is_zstd
+                && !matches!(compression, Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::GZIP(_))
+            {
                 // Without its level.
                 let compression = compression.to_string();
                 let compression = compression.split('(').next().unwrap_or_default();
@@ -63,7 +73,12 @@ fn rows(file: &Path, reader: &mut Reader, columns: &Columns) -> Result<(), Ratin
                 )));
             }
             let described = schema.column(at);
-            let column = group.get_column_reader(at).map_err(broken)?;
+            let column = match is_zstd {
+                true => ZstdPages::new(&opened, stored, rows)
+                    .map(|pages| get_column_reader(described.clone(), Box::new(pages))),
+                false => group.get_column_reader(at),
+            };
+            let column = column.map_err(broken)?;
             let Some(cells) = cells(column, rows, &described).map_err(broken)? else {
                 let kind = format!("{} ({})", described.physical_type(), described.converted_type());
                 return Err(told(format!(
@@ -119,16 +134,11 @@ fn cells(column: ColumnReader, rows: usize, described: &ColumnDescriptor) -> Res
         ColumnReader::Int96ColumnReader(column) => {
             Cells::Whole(values(column, rows, levels, |x| i128::from(x.to_micros()))?)
         }
-        ColumnReader::FloatColumnReader(column) => Cells::Real(values(column, rows, levels, |x| as_written(*x))?),
+        ColumnReader::FloatColumnReader(column) => Cells::Single(values(column, rows, levels, |x| *x)?),
         ColumnReader::DoubleColumnReader(column) => Cells::Real(values(column, rows, levels, |x| *x)?),
         ColumnReader::ByteArrayColumnReader(column) => Cells::Text(values(column, rows, levels, ByteArray::clone)?),
         ColumnReader::FixedLenByteArrayColumnReader(_) => return Ok(None),
     }))
-}
-
-/// The number of 64 bits that is written as `x` is, such as 3.1.
-fn as_written(x: f32) -> f64 {
-    x.to_string().parse().unwrap_or_else(|_| f64::from(x))
 }
 
 /// Reads `rows` values. A row has one if its definition level is the highest, `most`.
@@ -157,6 +167,7 @@ impl Cells {
     fn len(&self) -> usize {
         match self {
             Self::Whole(cells) => cells.len(),
+            Self::Single(cells) => cells.len(),
             Self::Real(cells) => cells.len(),
             Self::Text(cells) => cells.len(),
         }
@@ -168,14 +179,13 @@ impl Cells {
         to.clear();
         let text = match self {
             Self::Whole(cells) => cells[at].map(|x| x.to_string()),
+            Self::Single(cells) => cells[at].map(|x| x.to_string()),
             Self::Real(cells) => cells[at].map(|x| x.to_string()),
             Self::Text(cells) => cells[at].as_ref().map(|text| utf8(text, what)).transpose()?.map(str::to_owned),
         };
         match text.as_deref().map(str::trim) {
             None | Some("") => Err(format!("the {what} is empty")),
-            Some(_) if matches!(self, Self::Real(cells) if cells[at].is_some_and(|x| !x.is_finite())) => {
-                Err(format!("the {what} is {}", text.unwrap_or_default()))
-            }
+            Some(_) if self.is_no_number(at) => Err(format!("the {what} is {}", text.unwrap_or_default())),
             Some(text) => {
                 to.push_str(text);
                 Ok(())
@@ -183,9 +193,19 @@ impl Cells {
         }
     }
 
+    /// Whether it is infinite or none at all.
+    fn is_no_number(&self, at: usize) -> bool {
+        match self {
+            Self::Single(cells) => cells[at].is_some_and(|x| !x.is_finite()),
+            Self::Real(cells) => cells[at].is_some_and(|x| !x.is_finite()),
+            Self::Whole(_) | Self::Text(_) => false,
+        }
+    }
+
     fn number(&self, at: usize, what: &str) -> Result<f64, String> {
         let number = match self {
             Self::Whole(cells) => cells[at].map(|x| x as f64),
+            Self::Single(cells) => cells[at].map(f64::from),
             Self::Real(cells) => cells[at],
             Self::Text(cells) => {
                 let text = cells[at].as_ref().map(|text| utf8(text, what)).transpose()?;

@@ -5,17 +5,17 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::columns::Places;
-use super::{Columns, Interaction, Ratings, RatingsError, parquet_file, titles};
+use super::{Columns, Interaction, Ratings, RatingsError, parquet_file, part_files, titles};
 
 /// The files of MovieLens' data sets, as they are looked for in a folder.
 const FILES: [&str; 4] = ["ratings.csv", "ratings.dat", "u.data", "ratings.parquet"];
 
 impl Ratings {
-    /// Reads the file `path`, or the ratings in the folder of a MovieLens data set.
+    /// Reads the file `path`, the ratings in the folder of a MovieLens data set, or a folder of part files as one table.
     ///
     /// | it begins with | read as |
     /// |---|---|
-    /// | `PAR1` | Parquet, uncompressed or by snappy or gzip |
+    /// | `PAR1` | Parquet, uncompressed or by snappy, gzip or zstd |
     /// | a line that has `::` | MovieLens' `ratings.dat`: user, item, rating, timestamp, no header |
     /// | a number and a tab | MovieLens' `u.data`: the same |
     /// | anything else | CSV with a header, by commas, or by semicolons or tabs if the header has no comma |
@@ -24,14 +24,12 @@ impl Ratings {
     /// If there is no such file, it lacks a column, or a row has no user, no item, or a rating or a time that is no number.
     pub fn read(path: &Path, columns: &Columns) -> Result<Self, RatingsError> {
         let file = if path.is_dir() {
-            let table = |path: &Path| path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet"));
-            let parts = [path.to_owned(), path.join("ratings.parquet")];
-            if let Some(folder) = parts.into_iter().find(|path| table(path) && path.is_dir()) {
-                let problem = "it is a folder of part files, as Spark writes: write it as one file, by coalesce(1), and give that".into();
-                return Err(RatingsError::Parquet { file: folder, problem });
-            }
             let found = FILES.iter().map(|name| path.join(name)).find(|file| file.is_file());
-            found.ok_or_else(|| RatingsError::NoFile { folder: path.into() })?
+            match (found, part_files::folder(path)) {
+                (Some(file), _) => file,
+                (None, Some(folder)) => return Self::read_parts(&folder, columns),
+                (None, None) => return Err(RatingsError::NoFile { folder: path.into() }),
+            }
         } else if path.exists() {
             path.to_owned()
         } else {
@@ -42,7 +40,7 @@ impl Ratings {
         if begins_with(&file, parquet_file::MAGIC).map_err(unread)? {
             reader.unit = "row";
             parquet_file::read(&file, &mut reader, columns)?;
-            return reader.finish();
+            return reader.finish(&file);
         }
         if file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet")) {
             let problem = "it does not begin as a file of Parquet does: write it anew, or name it as what it is".into();
@@ -67,7 +65,23 @@ impl Ratings {
             };
             reader.csv(bytes, delimiter, columns)?;
         }
-        reader.finish()
+        reader.finish(&file)
+    }
+
+    /// Reads the files of a folder one after the other.
+    fn read_parts(folder: &Path, columns: &Columns) -> Result<Self, RatingsError> {
+        let mut reader = Reader::new(folder.to_owned());
+        reader.unit = "row";
+        for (number, part) in part_files::list(folder)?.into_iter().enumerate() {
+            let rated = reader.ratings.rated;
+            reader.file.clone_from(&part);
+            parquet_file::read(&part, &mut reader, columns)?;
+            if number > 0 && reader.ratings.rated != rated {
+                let problem = "has a column of ratings where the part before has none, or the other way round: write all parts anew";
+                return Err(RatingsError::Parquet { file: part, problem: problem.into() });
+            }
+        }
+        reader.finish(folder)
     }
 }
 
@@ -80,6 +94,7 @@ fn begins_with(file: &Path, magic: &[u8]) -> std::io::Result<bool> {
 
 /// What was read so far.
 pub(super) struct Reader {
+    /// Of which the rows are read.
     file: PathBuf,
     /// What is counted: lines or rows.
     unit: &'static str,
@@ -93,12 +108,13 @@ impl Reader {
         Self { file, unit: "line", ratings: Ratings::default(), users: HashMap::new(), items: HashMap::new() }
     }
 
-    fn finish(self) -> Result<Ratings, RatingsError> {
-        let Self { file, mut ratings, items, .. } = self;
+    /// What was read of `all`, a file or a folder of part files.
+    fn finish(self, all: &Path) -> Result<Ratings, RatingsError> {
+        let Self { mut ratings, items, .. } = self;
         if ratings.rows.is_empty() {
-            return Err(RatingsError::Empty { file });
+            return Err(RatingsError::Empty { file: all.into() });
         }
-        ratings.titles = titles::beside(&file, &items);
+        ratings.titles = titles::beside(all, &items);
         Ok(ratings)
     }
 
@@ -162,7 +178,7 @@ impl Reader {
                 for field in &record {
                     header.push(self.text(line, field)?.trim().to_owned());
                 }
-                let found = Places::find(columns, &header, &self.file)?;
+                let found = Places::find(columns, &header, &[], &self.file)?;
                 self.rated(found.rating.is_some());
                 places = Some(found);
                 continue;
@@ -302,6 +318,14 @@ mod tests {
     }
 
     #[test]
+    fn compressions_do_not_matter() {
+        let kinds = parquet("kinds.parquet").expect("it is sound");
+        for name in ["zstd.parquet", "zstd_pages_2.parquet"] {
+            assert_eq!(parquet(name).expect("it is sound"), kinds, "{name}");
+        }
+    }
+
+    #[test]
     fn columns_of_parquet_are_of_many_types() {
         let table = parquet("kinds.parquet").expect("it is sound");
         assert_eq!(table.users, ["ann", "bob", "Zoë"]);
@@ -312,11 +336,60 @@ mod tests {
         assert!(times[1] < times[2] && times[2] < times[0] && times[0] < times[3], "{times:?}");
     }
 
+    /// The part files of a folder, each with the rows of a file that pandas wrote.
+    fn parts(files: &[(&str, &str)]) -> Result<Ratings, RatingsError> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let parts = folder.path().join("ratings.parquet");
+        std::fs::create_dir(&parts).expect("made");
+        for (name, of) in files {
+            let of = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/ratings").join(of);
+            std::fs::copy(of, parts.join(name)).expect("copied");
+        }
+        // Spark's marks, which are no parts.
+        std::fs::write(parts.join("_SUCCESS"), "").expect("written");
+        std::fs::write(parts.join(".part-00000.snappy.parquet.crc"), "crc").expect("written");
+        let read = |path: &Path| Ratings::read(path, &Columns::default());
+        let (itself, around) = (read(&parts), read(folder.path()));
+        assert_eq!(itself.as_ref().ok(), around.as_ref().ok());
+        itself
+    }
+
+    #[test]
+    fn part_files_are_one_table() {
+        let [first, second] = ["kinds.parquet", "ratings.parquet"].map(|name| parquet(name).expect("it is sound"));
+        let both =
+            parts(&[("part-00001.snappy.parquet", "ratings.parquet"), ("part-00000.gz.parquet", "kinds.parquet")]);
+        let both = both.expect("they are sound");
+        let count = first.rows.len();
+        assert_eq!(both.rows[..count], first.rows);
+        assert_eq!(both.rows.len(), count + second.rows.len());
+        let named = |of: &Ratings, row: &Interaction| (of.users[row.user as usize].clone(), row.rating, row.time);
+        for (row, alone) in both.rows[count..].iter().zip(&second.rows) {
+            assert_eq!(named(&both, row), named(&second, alone));
+        }
+        let told = |files: &[(&str, &str)]| parts(files).expect_err("refused").to_string();
+        let text = told(&[("part-0.parquet", "kinds.parquet"), ("part-1.parquet", "no_user.parquet")]);
+        assert!(text.contains("part-1.parquet, row 3: the user is empty"), "{text}");
+        let text = told(&[]);
+        assert!(text.contains("ratings.parquet") && text.contains("no part files"), "{text}");
+    }
+
+    #[test]
+    fn folders_for_values_of_a_column_are_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let parts = folder.path().join("a.parquet");
+        std::fs::create_dir_all(parts.join("year=2020")).expect("made");
+        let text = Ratings::read(&parts, &Columns::default()).expect_err("refused").to_string();
+        assert!(text.contains("year=2020") && text.contains("partitionBy"), "{text}");
+    }
+
     #[test]
     fn what_is_wrong_with_parquet_is_told() {
         let told = |result: Result<Ratings, RatingsError>| result.expect_err("refused").to_string();
-        let text = told(parquet("zstd.parquet"));
-        assert!(text.contains("zstd.parquet") && text.contains("ZSTD") && text.contains("snappy"), "{text}");
+        let text = told(parquet("brotli.parquet"));
+        assert!(text.contains("brotli.parquet") && text.contains("BROTLI") && text.contains("snappy"), "{text}");
+        let text = told(parquet("nested.parquet"));
+        assert!(text.contains("has \"user\" for users as a list or a structure"), "{text}");
         // pandas writes what is missing as null, and its column as floats.
         let text = told(parquet("no_user.parquet"));
         assert!(text.contains("no_user.parquet, row 3: the user is empty"), "{text}");
@@ -329,16 +402,21 @@ mod tests {
     /// Whatever a disk or a download made of a file: an error, or other rows, but no panic.
     #[test]
     fn damaged_parquet_is_told() {
-        let whole = include_bytes!("../../../../tests/data/ratings/kinds.parquet");
-        for length in (4..whole.len()).step_by(61) {
-            let text = read("a.parquet", &whole[..length]).expect_err("refused").to_string();
-            assert!(text.contains("a.parquet") && text.contains("write it anew"), "{length}: {text}");
-        }
-        for at in 4..whole.len() {
-            let mut bytes = whole.to_vec();
-            bytes[at] ^= 0xff;
-            if let Err(error) = read("a.parquet", &bytes) {
-                assert!(error.to_string().contains("a.parquet"), "{at}: {error}");
+        let [kinds, zstd] = [
+            include_bytes!("../../../../tests/data/ratings/kinds.parquet").as_slice(),
+            include_bytes!("../../../../tests/data/ratings/zstd.parquet"),
+        ];
+        for whole in [kinds, zstd] {
+            for length in (4..whole.len()).step_by(61) {
+                let text = read("a.parquet", &whole[..length]).expect_err("refused").to_string();
+                assert!(text.contains("a.parquet") && text.contains("write it anew"), "{length}: {text}");
+            }
+            for at in 4..whole.len() {
+                let mut bytes = whole.to_vec();
+                bytes[at] ^= 0xff;
+                if let Err(error) = read("a.parquet", &bytes) {
+                    assert!(error.to_string().contains("a.parquet"), "{at}: {error}");
+                }
             }
         }
     }
