@@ -66,11 +66,16 @@ fn before(mlp: &Mlp, online: &Value, target: &Value) -> TrainingState {
 #[test]
 fn updates_of_behaviour_cloning_are_pytorchs() {
     let cases = recorded("bc/updates.json").as_array().unwrap().clone();
-    assert_eq!(cases.len(), 5, "counted, of several parts, and numbers; much and little entropy");
+    assert_eq!(
+        cases.len(),
+        7,
+        "counted, of several parts, and numbers; much and little entropy; with weight on parameters"
+    );
     for case in cases {
         let config = BcConfig {
             learning_rate: Schedule::Constant(float(&case["learning_rate"])),
             ent_weight: float(&case["ent_weight"]),
+            l2_weight: float(&case["l2_weight"]),
             net_arch: sizes(&case["net_arch"]),
             ..BcConfig::default()
         };
@@ -80,7 +85,7 @@ fn updates_of_behaviour_cloning_are_pytorchs() {
             [n] => Space::discrete(n),
             _ => Space::multi_discrete(counts.clone()),
         };
-        let what = format!("{space}, ent_weight {}", config.ent_weight);
+        let what = format!("{space}, ent_weight {}, l2_weight {}", config.ent_weight, config.l2_weight);
         let acting = Acting::new(&config, &boxed(3), &space).unwrap();
         let mut bc = off_policy(&config, &acting);
         let state = before(&acting.mlp, &case["before"], &Value::Null);

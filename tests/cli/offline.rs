@@ -81,6 +81,22 @@ fn a_policy_is_cloned_from_its_episodes() {
 }
 
 #[test]
+fn a_dataset_is_passed_over_as_often_as_is_asked() {
+    let folder = Folder::new();
+    folder.ok("record CartPole-v1 --transitions a --episodes 5 --seed 3");
+    let transitions = metadata(&folder, "a")["total_steps"].as_u64().unwrap();
+    let line = "train CartPole-v1 --algo bc --dataset a --set bc.batch_size=8 --set bc.l2_weight=0.01 --set offline.n_epochs=3";
+    let rest = "--set train.stop_when_solved=false --set eval.n_eval_episodes=1 --name a --json";
+    let output = folder.ok(&format!("{line} {rest}"));
+    let steps = 3 * (transitions / 8);
+    assert_eq!(output.json["steps"], steps, "{transitions} transitions");
+    let config = fs::read_to_string(folder.path("runs/a/config.toml")).unwrap();
+    assert!(config.contains(&format!("total_timesteps = {steps}")), "{config}");
+    folder.refused(&line.replace("=3", "=0"), 2, &["offline.n_epochs", "1 or more"]);
+    folder.refused("train CartPole-v1 --set offline.n_epochs=3", 2, &["[offline]", "--algo bc and cql"]);
+}
+
+#[test]
 fn a_run_does_not_go_on_with_another_dataset() {
     let folder = Folder::new();
     let record = |seed: u64| folder.ok(&format!("record CartPole-v1 --transitions shown --episodes 3 --seed {seed}"));

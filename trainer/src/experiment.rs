@@ -155,6 +155,10 @@ impl<'a> Experiment<'a> {
     pub fn run(mut self) -> Result<Summary, TrainError> {
         prepare_thread();
         let plan = self.plan()?;
+        // The configuration of the run says what it comes to, so that it can be gone on with for longer.
+        if let (Some(n_epochs), Some(recorded)) = (self.settings.offline.n_epochs.take(), &plan.recorded) {
+            self.settings.train.total_timesteps = recorded.gradient_steps(n_epochs, self.batch_size());
+        }
         let mut run = match self.resume.take() {
             None => self.create()?,
             Some(run) => {
@@ -212,8 +216,7 @@ impl<'a> Experiment<'a> {
         };
         self.check_rollouts(&observation_space, &acting)?;
         let mlp = &acting.mlp;
-        let batch_size = algorithm.data().batch_size(settings.env.n_envs);
-        let placement = settings.train.device.resolve(mlp.num_parameters(), batch_size)?;
+        let placement = settings.train.device.resolve(mlp.num_parameters(), self.batch_size())?;
         // A run that goes on has its weights in its checkpoint.
         let init_from = settings.train.init_from.as_deref().filter(|_| !self.has_checkpoint());
         let init = init_from.map(|path| initial_weights(Path::new(path))).transpose();
@@ -253,6 +256,11 @@ impl<'a> Experiment<'a> {
             recorded,
             wait_for_viewer: self.wait_for_viewer,
         })
+    }
+
+    /// Samples of a gradient step.
+    fn batch_size(&self) -> usize {
+        self.settings.algorithm().data().batch_size(self.settings.env.n_envs)
     }
 
     /// Whether this goes on with a run that has come to a checkpoint.

@@ -73,6 +73,11 @@ impl Recorded {
         Ok(recorded)
     }
 
+    /// Gradient steps that so many passes take: of the last batch of a pass, which is not a whole one, there is none.
+    pub(crate) fn gradient_steps(&self, n_epochs: u64, batch_size: usize) -> u64 {
+        n_epochs.saturating_mul((self.replay.transitions() / batch_size.max(1)).max(1) as u64)
+    }
+
     fn add(
         &mut self,
         dataset: &Dataset,
@@ -163,6 +168,8 @@ mod tests {
         record(&other, &[(1, true, true), (1, false, true)]);
         let mut recorded = load(&[&one, &other]).unwrap();
         assert_eq!((recorded.episodes, recorded.replay.transitions()), (4, 7));
+        let steps = |batch_size| recorded.gradient_steps(5, batch_size);
+        assert_eq!((steps(1), steps(2), steps(7), steps(8)), (35, 15, 5, 5), "whole batches, and one at least");
         let mut batch = recorded.replay.batch();
         let returns = Returns { n_steps: 1, gamma: 0.5, reward_scale: 1.0 };
         recorded.replay.sample(500, returns, 0.0, &mut Generator::new(1), &mut batch);

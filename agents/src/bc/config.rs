@@ -22,6 +22,8 @@ crate::config! {
         batch_size: usize = 32, within(1, 1_000_000);
         /// Weight of the policy's entropy in the loss.
         ent_weight: f64 = 1e-3, non_negative;
+        /// Weight of half the squared norm of all parameters in the loss.
+        l2_weight: f64 = 0.0, non_negative;
         /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn" or "minatar_cnn".
         features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
         /// Units of each hidden layer.

@@ -1,7 +1,7 @@
 //! Behaviour cloning: a policy that does what was done in a dataset.
 //!
-//! L = −E[log π(a|s)] − ent_weight · E[H(π(·|s))], over the states and actions of the dataset. What they earned is not looked
-//! at.
+//! L = −E[log π(a|s)] − ent_weight · E[H(π(·|s))] + l2_weight · ½‖θ‖², over the states and actions of the dataset. What they
+//! earned is not looked at.
 //!
 //! - Pomerleau 1991, *Efficient training of artificial neural networks for autonomous navigation*;
 //! - Bain & Sammut 1995, *A framework for behavioural cloning*.

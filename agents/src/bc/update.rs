@@ -14,10 +14,11 @@ use crate::schedule::Schedule;
 pub struct Bc {
     learning_rate: Schedule,
     ent_weight: f32,
+    l2_weight: f64,
     head: ActionHead,
     actor: Box<dyn Network>,
     updates: u64,
-    metrics: [(&'static str, f32); 5],
+    metrics: [(&'static str, f32); 6],
     /// How unlikely the policy thought each action of the last batch: −log π(a|s).
     errors: Vec<f32>,
     /// Outputs of which those of actions that are not valid are marked, and how likely actions are by them.
@@ -35,6 +36,7 @@ impl Bc {
         Ok(Self {
             learning_rate: config.learning_rate,
             ent_weight: config.ent_weight as f32,
+            l2_weight: config.l2_weight,
             head: acting.actions.clone(),
             actor: device.build(acting.mlp.clone(), &state)?,
             updates: 0,
@@ -50,7 +52,10 @@ impl OffPolicy for Bc {
     fn update(&mut self, batch: &Batch, now: Progress, _: &mut Generator) -> Result<(), DeviceError> {
         let (n, stride, ent_weight) = (batch.len(), self.actor.mlp().output_stride(), self.ent_weight);
         let optimizer = Optimizer {
-            method: Method::Adam,
+            method: match self.l2_weight {
+                0.0 => Method::Adam,
+                weight_decay => Method::DecayingAdam { weight_decay },
+            },
             learning_rate: self.learning_rate.at(now.remaining()),
             eps: 1e-8,
             max_grad_norm: f32::INFINITY,
@@ -73,12 +78,17 @@ impl OffPolicy for Bc {
             }
             neglogp - ent_weight * entropy
         };
+        let l2_loss = match self.l2_weight {
+            0.0 => 0.0,
+            weight => weight * 0.5 * self.actor.parameters().iter().map(|x| f64::from(x * x)).sum::<f64>(),
+        } as f32;
         let step = self.actor.step(&batch.observations, n, &optimizer, &mut loss)?;
         self.updates += 1;
         self.metrics = [
-            ("train/loss", step.loss),
+            ("train/loss", step.loss + l2_loss),
             ("train/neglogp", neglogp),
             ("train/entropy", entropy),
+            ("train/l2_loss", l2_loss),
             ("train/prob_true_act", prob_true_act),
             ("train/grad_norm", step.grad_norm),
         ];

@@ -1,6 +1,6 @@
 //! How parameters follow a gradient.
 
-use dfdx::tensor_ops::AdamConfig;
+use dfdx::tensor_ops::{AdamConfig, WeightDecay};
 
 use super::matmul::vectorized;
 use super::simd::Isa;
@@ -11,6 +11,12 @@ pub enum Method {
     /// Adam, with betas of 0.9 and 0.999 (Kingma & Ba 2015).
     #[default]
     Adam,
+    /// Adam that takes the parameters, times `weight_decay`, for a part of their gradient: PyTorch's Adam with `weight_decay`. That
+    /// is the slope of so much of half their squared norm.
+    DecayingAdam {
+        /// 0 or more.
+        weight_decay: f64,
+    },
     /// Adam whose first steps are held back, until there is enough behind the second moment (Liu et al. 2020, *On the variance
     /// of the adaptive learning rate and beyond*), as PyTorch's.
     RAdam,
@@ -47,6 +53,9 @@ impl Optimizer {
         let own = AdamConfig { lr: self.learning_rate, eps: self.eps, ..AdamConfig::default() };
         match self.method {
             Method::Adam => own,
+            Method::DecayingAdam { weight_decay } => {
+                AdamConfig { weight_decay: Some(WeightDecay::L2(weight_decay)), ..own }
+            }
             Method::RAdam => {
                 let [_, beta] = own.betas;
                 let (longest, kept) = (2.0 / (1.0 - beta) - 1.0, beta.powi(step));

@@ -1,6 +1,7 @@
 """Records behaviour cloning updates with PyTorch, for agents/tests/offline.rs.
 
-The loss is that of imitation's bc.py, without its L2 term: -log_prob.mean() - ent_weight * entropy.mean().
+The loss is that of imitation's bc.py: -log_prob.mean() - ent_weight * entropy.mean() + l2_weight * sum(square of parameters) / 2.
+The norm of its gradient is told without the last term.
 
     pip install torch==2.15.0 numpy
     python generate.py > updates.json
@@ -48,7 +49,7 @@ class Policy(nn.Module):
         return {name.removeprefix("network."): tensor.tolist() for name, tensor in self.state_dict().items()}
 
 
-def case(counts, ent_weight):
+def case(counts, ent_weight, l2_weight=0.0):
     policy = Policy(counts)
     before = policy.tensors()
     torch.manual_seed(3)
@@ -63,17 +64,20 @@ def case(counts, ent_weight):
         optimizer.zero_grad()
         loss.backward()
         norm = nn.utils.clip_grad_norm_(policy.parameters(), float("inf"))
+        l2_loss = l2_weight * sum(tensor.square().sum() for tensor in policy.parameters()) / 2
+        l2_loss.backward()
         optimizer.step()
         updates.append({
-            "train/loss": loss.item(), "train/neglogp": neglogp.item(), "train/entropy": entropy.item(),
+            "train/loss": (loss + l2_loss).item(), "train/l2_loss": l2_loss.item(), "train/neglogp": neglogp.item(), "train/entropy": entropy.item(),
             "train/prob_true_act": prob_true_act.item(), "train/grad_norm": norm.item(),
         })
     return {
-        "counts": counts, "ent_weight": ent_weight, "learning_rate": LEARNING_RATE, "net_arch": list(HIDDEN),
+        "counts": counts, "ent_weight": ent_weight, "l2_weight": l2_weight, "learning_rate": LEARNING_RATE, "net_arch": list(HIDDEN),
         "observations": observations.tolist(), "actions": actions.tolist(), "before": before, "updates": updates,
         "after": policy.tensors(),
     }
 
 
 if __name__ == "__main__":
-    print(json.dumps([case([4], 1e-3), case([4], 0.3), case([2, 3], 0.1), case([], 1e-3), case([], 0.2)]))
+    print(json.dumps([case([4], 1e-3), case([4], 0.3), case([2, 3], 0.1), case([], 1e-3), case([], 0.2),
+                      case([4], 1e-3, 0.05), case([], 1e-3, 0.3)]))

@@ -212,7 +212,7 @@ impl Settings {
             let read = other_class || self.chosen_sections().iter().any(|read| read.name() == section.name());
             if !read && section.name() == self.offline.name() && !same(section, untouched) {
                 return Err(TrainError::Unfit(format!(
-                    "offline.datasets (--dataset) are for --algo bc and cql, and train.algo = \"{}\" learns from steps of its own: leave them out",
+                    "[offline] (--dataset) is for --algo bc and cql, and train.algo = \"{}\" learns from steps of its own: leave it out",
                     self.train.algo
                 )));
             }
