@@ -30,6 +30,7 @@ mod config;
 mod events;
 mod export;
 mod fit;
+mod grey;
 mod input;
 mod picture;
 mod pictures;

@@ -1,4 +1,4 @@
-//! Where the pictures of a classifier come from: MNIST's files, which are kept in memory, or folders, which are read as they are
+//! Where the pictures of a classifier come from: MNIST's files, or folders, which are read as they are
 //! needed, by threads that work ahead.
 
 use std::path::Path;
@@ -7,6 +7,7 @@ use std::sync::Arc;
 use cartwheel_envs::Generator;
 
 use super::config::ModelName;
+use super::grey::{self, Grey};
 use super::samples::{LONGEST, Picture};
 use super::saved::Preprocessing;
 use super::settings::FitSettings;
@@ -17,7 +18,7 @@ use crate::data::image::{
 };
 use crate::data::image_folder::{FolderError, ImageFolder, ImageSamples};
 use crate::data::loader::{Batches, LoadError, LoaderOptions, OnBroken, Source as _, batches, shuffled};
-use crate::data::mnist::{LabelledImages, Mnist};
+use crate::data::mnist::LabelledImages;
 use crate::data::survey::survey;
 
 /// Samples of a batch that is only looked at.
@@ -28,6 +29,7 @@ const AHEAD: usize = 2;
 const MIX: u64 = 0x6d69_7862;
 
 /// Pictures beside each other, and the class of each.
+#[derive(Default)]
 pub(super) struct Batch {
     pub(super) x: Vec<f32>,
     pub(super) classes: Vec<u32>,
@@ -36,7 +38,7 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    fn new(x: Vec<f32>, classes: Vec<u32>) -> Self {
+    pub(super) fn new(x: Vec<f32>, classes: Vec<u32>) -> Self {
         Self { x, classes, skipped: Vec::new() }
     }
 }
@@ -44,7 +46,7 @@ impl Batch {
 /// See the module's documentation.
 pub(super) enum Pictures {
     /// Of one channel.
-    Grey([Option<LabelledImages>; 3]),
+    Grey(Box<Grey>),
     /// Of three.
     Colour(Box<Folders>),
 }
@@ -84,13 +86,16 @@ impl Pictures {
         let holds = |name: &str| dir.join(name).is_file();
         let idx = holds("train-images-idx3-ubyte") || holds("train-images-idx3-ubyte.gz");
         // What the multilayer perceptron misses is told as such.
-        if idx || settings.fit.model == ModelName::Mlp { grey(settings) } else { colour(settings) }
+        if idx || settings.fit.model == ModelName::Mlp {
+            return Grey::open(settings).map(|(grey, about)| (Self::Grey(Box::new(grey)), about));
+        }
+        colour(settings)
     }
 
     /// How many there are of a part.
     pub(super) fn len(&self, part: Part) -> usize {
         match self {
-            Self::Grey(parts) => parts[part as usize].as_ref().map_or(0, LabelledImages::len),
+            Self::Grey(grey) => grey.part(part).map_or(0, LabelledImages::len),
             Self::Colour(folders) => folders.part(part).map_or(0, |samples| samples.len()),
         }
     }
@@ -106,10 +111,7 @@ impl Pictures {
     /// The same, without working ahead.
     pub(super) fn again(&self, epoch: u64, indices: &[usize]) -> Result<Batch, TrainError> {
         match self {
-            Self::Grey([train, ..]) => {
-                let empty = || Batch::new(Vec::new(), Vec::new());
-                Ok(train.as_ref().map_or_else(empty, |train| grey_batch(train, indices)))
-            }
+            Self::Grey(grey) => Ok(grey.train(epoch, indices)),
             Self::Colour(folders) => {
                 let options = LoaderOptions { num_workers: 1, ..folders.options(indices.len()) };
                 let made = batches(&folders.train, epoch, indices.to_vec(), options).next();
@@ -121,14 +123,14 @@ impl Pictures {
     /// Those of the samples `indices` of a part that can be read, for people and for the model, without anything random.
     pub(super) fn some(&self, part: Part, indices: &[usize]) -> (Vec<Picture>, Batch) {
         let mut pictures = Vec::new();
-        let mut batch = Batch::new(Vec::new(), Vec::new());
+        let mut batch = Batch::default();
         match self {
-            Self::Grey(parts) => {
-                if let Some(images) = &parts[part as usize] {
+            Self::Grey(grey) => {
+                if let Some(images) = grey.part(part) {
                     let [rows, columns] = images.size;
                     let pixels = |at: &usize| &images.images[at * rows * columns..(at + 1) * rows * columns];
                     pictures.extend(indices.iter().map(|at| small_grey(pixels(at), columns, rows)));
-                    batch = grey_batch(images, indices);
+                    batch = grey::batch(images, indices);
                 }
             }
             Self::Colour(folders) => {
@@ -154,10 +156,10 @@ impl Pictures {
         see: &mut dyn FnMut(Batch) -> Result<(), TrainError>,
     ) -> Result<(), TrainError> {
         match self {
-            Self::Grey(parts) => {
-                let Some(images) = &parts[part as usize] else { return Ok(()) };
+            Self::Grey(grey) => {
+                let Some(images) = grey.part(part) else { return Ok(()) };
                 let all: Vec<usize> = (0..images.len()).collect();
-                all.chunks(LOOKED_AT).try_for_each(|indices| see(grey_batch(images, indices)))
+                all.chunks(LOOKED_AT).try_for_each(|indices| see(grey::batch(images, indices)))
             }
             Self::Colour(folders) => {
                 let Some(samples) = folders.part(part) else { return Ok(()) };
@@ -189,11 +191,6 @@ fn small_grey(pixels: &[u8], width: usize, height: usize) -> Picture {
     Picture { width: width as u32, channels: 1, pixels: pixels.to_vec() }
 }
 
-fn grey_batch(images: &LabelledImages, indices: &[usize]) -> Batch {
-    let (x, classes) = images.batch(indices);
-    Batch::new(x, classes)
-}
-
 /// Takes over a batch.
 fn batch(
     made: Option<Result<crate::data::loader::Batch<ImageError>, LoadError<ImageError>>>,
@@ -202,7 +199,7 @@ fn batch(
         Some(Ok(made)) => made,
         Some(Err(LoadError::Sample(error))) => return Err(TrainError::Image(error)),
         Some(Err(error @ LoadError::Lost)) => return Err(TrainError::Input(error.to_string())),
-        None => return Ok(Batch::new(Vec::new(), Vec::new())),
+        None => return Ok(Batch::default()),
     };
     let skipped = made.broken.iter().map(|(_, error)| error.to_string()).collect();
     Ok(Batch { x: made.inputs, classes: made.labels.iter().map(|label| *label as u32).collect(), skipped })
@@ -241,16 +238,6 @@ impl Folders {
         });
         batch(made)
     }
-}
-
-fn grey(settings: &FitSettings) -> Result<(Pictures, About), TrainError> {
-    let data = Mnist::read(Path::new(&settings.data.dir))?;
-    let (classes, size) = (data.classes(), data.train.size);
-    let (train, validation) = data.train.split(settings.data.validation_split);
-    settings.check_split("samples", train.len(), validation.len())?;
-    let labels = (0..classes).map(|class| class.to_string()).collect();
-    let about = About { size, channels: 1, labels, preprocessing: None };
-    Ok((Pictures::Grey([Some(train), Some(validation), data.test]), about))
 }
 
 fn colour(settings: &FitSettings) -> Result<(Pictures, About), TrainError> {

@@ -84,7 +84,7 @@ impl FitSettings {
     /// The sections of the model that is fitted.
     fn sections(&self) -> Vec<&dyn Section> {
         match self.fit.model {
-            ModelName::Mlp => vec![&self.fit, &self.data, &self.mlp, &self.run],
+            ModelName::Mlp => vec![&self.fit, &self.data, &self.mlp, &self.augment, &self.run],
             ModelName::Recommender => vec![&self.fit, &self.ratings, &self.recommender, &self.run],
             ModelName::T5 => vec![&self.fit, &self.data, &self.t5, &self.run],
             _ => vec![&self.fit, &self.data, &self.images, &self.augment, &self.mix, &self.run],
@@ -93,7 +93,7 @@ impl FitSettings {
 
     fn sections_mut(&mut self) -> Vec<&mut dyn Section> {
         match self.fit.model {
-            ModelName::Mlp => vec![&mut self.fit, &mut self.data, &mut self.mlp, &mut self.run],
+            ModelName::Mlp => vec![&mut self.fit, &mut self.data, &mut self.mlp, &mut self.augment, &mut self.run],
             ModelName::Recommender => {
                 vec![&mut self.fit, &mut self.ratings, &mut self.recommender, &mut self.run]
             }
