@@ -6,7 +6,7 @@ use cartwheel_agents::models::mlp::Mlp;
 use cartwheel_agents::models::resnet::{ResNet, ResNetConfig};
 use cartwheel_agents::models::{Classifier, Cost};
 use cartwheel_agents::nn::ops::{Targets, softmax};
-use cartwheel_agents::nn::{DeviceError, Gradients, Parameters};
+use cartwheel_agents::nn::{Gradients, Parameters};
 use cartwheel_envs::Generator;
 
 use super::config::{ModelName, Precision};
@@ -36,7 +36,6 @@ pub struct Classification {
     pictures: Pictures,
     /// Files that gave no picture, and why.
     skipped: BTreeSet<String>,
-    trouble: Option<TrainError>,
 }
 
 impl Classification {
@@ -67,56 +66,20 @@ impl Classification {
             seed: settings.fit.seed,
             pictures,
             skipped: BTreeSet::new(),
-            trouble: None,
         })
     }
 
     /// Shows the class and the logits of each sample of a part.
-    fn look(&mut self, part: Part, see: &mut dyn FnMut(usize, &[f32])) -> Result<(), DeviceError> {
+    fn look(&mut self, part: Part, see: &mut dyn FnMut(usize, &[f32])) -> Result<(), TrainError> {
         let (model, classes, skipped) = (&self.model, self.model.classes(), &mut self.skipped);
-        let looked = self.pictures.each(part, &mut |batch| {
+        self.pictures.each(part, &mut |batch| {
             tell_of_new(skipped, batch.skipped);
             let logits = model.logits(batch.x)?;
             for (class, logits) in batch.classes.iter().zip(logits.chunks_exact(classes)) {
                 see(*class as usize, logits);
             }
             Ok(())
-        });
-        self.without_trouble(looked, ())
-    }
-
-    /// What came out; if it is not the device that failed, that is kept to be told of.
-    fn without_trouble<R>(&mut self, result: Result<R, TrainError>, otherwise: R) -> Result<R, DeviceError> {
-        match result {
-            Ok(result) => Ok(result),
-            Err(TrainError::Device(error)) => Err(error),
-            Err(error) => {
-                self.trouble = Some(error);
-                Ok(otherwise)
-            }
-        }
-    }
-
-    fn learn_from(
-        &mut self,
-        epoch: u64,
-        indices: &[usize],
-        divisor: f64,
-        gradients: &mut Gradients,
-    ) -> Result<Tally, TrainError> {
-        let mut batch = self.pictures.train(epoch, indices)?;
-        tell_of_new(&mut self.skipped, std::mem::take(&mut batch.skipped));
-        let (samples, classes) = (batch.classes.len(), self.model.classes());
-        if samples == 0 {
-            return Ok(Tally::default());
-        }
-        let key = [self.seed, epoch, indices[0] as u64];
-        let shares = mix(&self.mix, &mut batch, classes, self.header.size, key);
-        let targets = shares.as_deref().map_or(Targets::Classes(&batch.classes), Targets::Shares);
-        let pass = self.model.learn(batch.x, gradients, targets, self.label_smoothing, divisor)?;
-        let rows = pass.logits.chunks_exact(classes);
-        let correct = rows.zip(&batch.classes).filter(|(row, class)| likeliest(row) == **class as usize).count();
-        Ok(Tally { samples: samples as u64, loss: f64::from(pass.loss) * divisor, correct: correct as u64 })
+        })
     }
 }
 
@@ -178,20 +141,27 @@ impl Task for Classification {
         indices: &[usize],
         divisor: f64,
         gradients: &mut Gradients,
-    ) -> Result<Tally, DeviceError> {
-        let learnt = self.learn_from(epoch, indices, divisor, gradients);
-        self.without_trouble(learnt, Tally::default())
+    ) -> Result<Tally, TrainError> {
+        let mut batch = self.pictures.train(epoch, indices)?;
+        tell_of_new(&mut self.skipped, std::mem::take(&mut batch.skipped));
+        let (samples, classes) = (batch.classes.len(), self.model.classes());
+        if samples == 0 {
+            return Ok(Tally::default());
+        }
+        let key = [self.seed, epoch, indices[0] as u64];
+        let shares = mix(&self.mix, &mut batch, classes, self.header.size, key);
+        let targets = shares.as_deref().map_or(Targets::Classes(&batch.classes), Targets::Shares);
+        let pass = self.model.learn(batch.x, gradients, targets, self.label_smoothing, divisor)?;
+        let rows = pass.logits.chunks_exact(classes);
+        let correct = rows.zip(&batch.classes).filter(|(row, class)| likeliest(row) == **class as usize).count();
+        Ok(Tally { samples: samples as u64, loss: f64::from(pass.loss) * divisor, correct: correct as u64 })
     }
 
     fn skipped(&self) -> Vec<String> {
         self.skipped.iter().cloned().collect()
     }
 
-    fn trouble(&mut self) -> Option<TrainError> {
-        self.trouble.take()
-    }
-
-    fn evaluate(&mut self, part: Part) -> Result<Tally, DeviceError> {
+    fn evaluate(&mut self, part: Part) -> Result<Tally, TrainError> {
         let mut tally = Tally::default();
         self.look(part, &mut |class, logits| {
             let correct = u64::from(likeliest(logits) == class);
@@ -200,7 +170,7 @@ impl Task for Classification {
         Ok(tally)
     }
 
-    fn show(&mut self, part: Part) -> Result<Vec<(Sample, Vec<Answer>)>, DeviceError> {
+    fn show(&mut self, part: Part) -> Result<Vec<(Sample, Vec<Answer>)>, TrainError> {
         let (pictures, batch) = self.pictures.some(part, &spread(self.pictures.len(part), SHOWN));
         if pictures.is_empty() {
             return Ok(Vec::new());
@@ -215,7 +185,7 @@ impl Task for Classification {
         Ok(shown.collect())
     }
 
-    fn report(&mut self, part: Part) -> Result<Report, DeviceError> {
+    fn report(&mut self, part: Part) -> Result<Report, TrainError> {
         let classes = self.model.classes();
         let mut confusion = vec![vec![0; classes]; classes];
         let (mut tally, mut top5) = (Tally::default(), 0_u64);
@@ -235,9 +205,8 @@ impl Task for Classification {
         }))
     }
 
-    fn not_finite(&self, epoch: u64, indices: &[usize]) -> Result<Option<String>, DeviceError> {
-        // They could be read before.
-        self.pictures.again(epoch, indices).map_or(Ok(None), |batch| self.model.not_finite(batch.x))
+    fn not_finite(&self, epoch: u64, indices: &[usize]) -> Result<Option<String>, TrainError> {
+        Ok(self.model.not_finite(self.pictures.again(epoch, indices)?.x)?)
     }
 
     fn metadata(&self) -> HashMap<String, String> {

@@ -194,9 +194,6 @@ impl<'a> Session<'a> {
         let divisor = self.task.divisor(indices) / scale;
         for batch in indices.chunks(fit.batch_size) {
             let part = self.task.learn(epoch, batch, divisor, &mut self.gradients)?;
-            if let Some(trouble) = self.task.trouble() {
-                return Err(trouble);
-            }
             if !part.loss.is_finite() {
                 let layer = self.task.not_finite(epoch, batch)?;
                 let layer = layer.map_or("the loss itself".into(), |layer| format!("the output of layer `{layer}`"));
@@ -300,9 +297,6 @@ impl<'a> Session<'a> {
         let shown = held_out.map(|part| self.task.show(part).map(|shown| (part, shown))).transpose();
         self.swap_ema();
         let (validation, more, shown) = (validation?, more?, shown?);
-        if let Some(trouble) = self.task.trouble() {
-            return Err(trouble);
-        }
         if let Some((part, shown)) = shown {
             self.samples.add(part, self.books.epochs + 1, shown);
             if let Err(error) = self.samples.write(&self.run.samples()) {

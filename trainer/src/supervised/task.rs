@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use cartwheel_agents::models::Cost;
-use cartwheel_agents::nn::{DeviceError, Gradients, Parameters};
+use cartwheel_agents::nn::{Gradients, Parameters};
 use serde::{Deserialize, Serialize};
 
 use super::report::Report;
@@ -115,26 +115,26 @@ pub trait Task {
     /// draws are to be keyed by the seed, the epoch and the index, so that nothing else decides them.
     ///
     /// # Errors
-    /// If the device fails.
+    /// If the device fails, or a sample cannot be read.
     fn learn(
         &mut self,
         epoch: u64,
         indices: &[usize],
         divisor: f64,
         gradients: &mut Gradients,
-    ) -> Result<Tally, DeviceError>;
+    ) -> Result<Tally, TrainError>;
 
     /// How the model does on a part.
     ///
     /// # Errors
-    /// If the device fails.
-    fn evaluate(&mut self, part: Part) -> Result<Tally, DeviceError>;
+    /// If the device fails, or a sample cannot be read.
+    fn evaluate(&mut self, part: Part) -> Result<Tally, TrainError>;
 
     /// Metrics of the validation samples after `epoch` epochs, beside loss and score.
     ///
     /// # Errors
     /// If the device fails.
-    fn measure(&mut self, _epoch: u64) -> Result<Vec<(&'static str, f64)>, DeviceError> {
+    fn measure(&mut self, _epoch: u64) -> Result<Vec<(&'static str, f64)>, TrainError> {
         Ok(Vec::new())
     }
 
@@ -143,31 +143,26 @@ pub trait Task {
     ///
     /// # Errors
     /// If the device fails.
-    fn show(&mut self, _part: Part) -> Result<Vec<(Sample, Vec<Answer>)>, DeviceError> {
+    fn show(&mut self, _part: Part) -> Result<Vec<(Sample, Vec<Answer>)>, TrainError> {
         Ok(Vec::new())
     }
 
     /// How it does in detail.
     ///
     /// # Errors
-    /// If the device fails.
-    fn report(&mut self, part: Part) -> Result<Report, DeviceError>;
+    /// If the device fails, or a sample cannot be read.
+    fn report(&mut self, part: Part) -> Result<Report, TrainError>;
 
     /// Files of samples that are broken and were gone on without, so far, and why.
     fn skipped(&self) -> Vec<String> {
         Vec::new()
     }
 
-    /// What went wrong with samples since this was asked last; what was answered meanwhile counts for nothing then.
-    fn trouble(&mut self) -> Option<TrainError> {
-        None
-    }
-
     /// The first layer whose output for the training samples `indices` is not finite.
     ///
     /// # Errors
     /// If the device fails.
-    fn not_finite(&self, epoch: u64, indices: &[usize]) -> Result<Option<String>, DeviceError>;
+    fn not_finite(&self, epoch: u64, indices: &[usize]) -> Result<Option<String>, TrainError>;
 
     /// What the header of its files says of it.
     fn metadata(&self) -> HashMap<String, String>;

@@ -276,7 +276,7 @@ impl Task for Texts {
         indices: &[usize],
         divisor: f64,
         gradients: &mut Gradients,
-    ) -> Result<Tally, DeviceError> {
+    ) -> Result<Tally, TrainError> {
         let keys = indices.iter().map(|index| ops::key(&[self.seed, DROPOUT, epoch, *index as u64])).collect();
         let lesson = Lesson { label_smoothing: self.label_smoothing, divisor, dropout: Some((self.dropout, keys)) };
         let learnt = self.network.learn(&self.chosen(indices), &lesson, gradients)?;
@@ -285,7 +285,7 @@ impl Task for Texts {
         Ok(Tally { samples, loss, correct: learnt.exact as u64 })
     }
 
-    fn evaluate(&mut self, part: Part) -> Result<Tally, DeviceError> {
+    fn evaluate(&mut self, part: Part) -> Result<Tally, TrainError> {
         let mut all = Vec::new();
         for batch in self.part(part).chunks(LOOKED_AT) {
             let pairs: Vec<&TokenPair> = batch.iter().map(|sample| &sample.tokens).collect();
@@ -294,7 +294,7 @@ impl Task for Texts {
         Ok(tally(&all))
     }
 
-    fn measure(&mut self, epoch: u64) -> Result<Vec<(&'static str, f64)>, DeviceError> {
+    fn measure(&mut self, epoch: u64) -> Result<Vec<(&'static str, f64)>, TrainError> {
         if self.bleu_every == 0 || !epoch.is_multiple_of(self.bleu_every) {
             return Ok(Vec::new());
         }
@@ -303,7 +303,7 @@ impl Task for Texts {
         Ok(vec![("val/bleu", bleu(&written, &references).score), ("val/chrf", chrf(&written, &references))])
     }
 
-    fn show(&mut self, part: Part) -> Result<Vec<(Shown, Vec<Answer>)>, DeviceError> {
+    fn show(&mut self, part: Part) -> Result<Vec<(Shown, Vec<Answer>)>, TrainError> {
         let of = self.part(part);
         let samples: Vec<&Sample> = spread(of.len(), SHOWN).into_iter().map(|at| &of[at]).collect();
         let written = self.write(&samples)?;
@@ -314,7 +314,7 @@ impl Task for Texts {
         Ok(shown.collect())
     }
 
-    fn report(&mut self, part: Part) -> Result<Report, DeviceError> {
+    fn report(&mut self, part: Part) -> Result<Report, TrainError> {
         let tally = self.evaluate(part)?;
         let written = self.written(part)?;
         let samples = &self.part(part)[..written.len()];
@@ -336,8 +336,8 @@ impl Task for Texts {
         }))
     }
 
-    fn not_finite(&self, _epoch: u64, indices: &[usize]) -> Result<Option<String>, DeviceError> {
-        self.network.not_finite(&self.chosen(indices))
+    fn not_finite(&self, _epoch: u64, indices: &[usize]) -> Result<Option<String>, TrainError> {
+        Ok(self.network.not_finite(&self.chosen(indices))?)
     }
 
     fn metadata(&self) -> HashMap<String, String> {

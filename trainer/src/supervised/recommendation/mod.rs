@@ -239,7 +239,7 @@ impl Task for RecommendationTask {
     }
 
     /// Of the last look at validation samples, by the same weights.
-    fn measure(&mut self, _epoch: u64) -> Result<Vec<(&'static str, f64)>, DeviceError> {
+    fn measure(&mut self, _epoch: u64) -> Result<Vec<(&'static str, f64)>, TrainError> {
         Ok(vec![("val/ndcg@10", self.ndcg)])
     }
 
@@ -275,7 +275,7 @@ impl Task for RecommendationTask {
         indices: &[usize],
         divisor: f64,
         gradients: &mut Gradients,
-    ) -> Result<Tally, DeviceError> {
+    ) -> Result<Tally, TrainError> {
         let (users, items, ratings) = self.batch(epoch, indices);
         let goal = match self.config.loss {
             Loss::Bpr => Goal::Ranking(Against::Bpr),
@@ -288,7 +288,7 @@ impl Task for RecommendationTask {
         Ok(Tally { samples: indices.len() as u64, loss: f64::from(pass.loss) * divisor, correct: 0 })
     }
 
-    fn evaluate(&mut self, part: Part) -> Result<Tally, DeviceError> {
+    fn evaluate(&mut self, part: Part) -> Result<Tally, TrainError> {
         let (mut tally, mut mean) = (Tally::default(), Mean::default());
         self.look(part, |row, scores, _| {
             let mut place = Place::default();
@@ -300,7 +300,7 @@ impl Task for RecommendationTask {
         Ok(tally)
     }
 
-    fn show(&mut self, part: Part) -> Result<Vec<(Sample, Vec<Answer>)>, DeviceError> {
+    fn show(&mut self, part: Part) -> Result<Vec<(Sample, Vec<Answer>)>, TrainError> {
         let rows: Vec<Interaction> = spread(self.samples(part), SHOWN).iter().map(|at| self.part(part)[*at]).collect();
         let all: Vec<u32> = (0..self.model.shape().items as u32).collect();
         let (items, width) = (self.model.item_vectors(&all)?, self.model.width());
@@ -326,7 +326,7 @@ impl Task for RecommendationTask {
         Ok(shown.collect())
     }
 
-    fn report(&mut self, part: Part) -> Result<Report, DeviceError> {
+    fn report(&mut self, part: Part) -> Result<Report, TrainError> {
         let (mut model, mut popularity) = (Mean::default(), Mean::default());
         let (mut users, mut loss, mut off) = (0_u64, 0.0, 0.0);
         let mean = f64::from(self.model.mean());
@@ -356,9 +356,9 @@ impl Task for RecommendationTask {
         }))
     }
 
-    fn not_finite(&self, epoch: u64, indices: &[usize]) -> Result<Option<String>, DeviceError> {
+    fn not_finite(&self, epoch: u64, indices: &[usize]) -> Result<Option<String>, TrainError> {
         let (users, items, _) = self.batch(epoch, indices);
-        self.model.not_finite(&users, &items)
+        Ok(self.model.not_finite(&users, &items)?)
     }
 
     fn metadata(&self) -> HashMap<String, String> {
