@@ -53,6 +53,7 @@ mod spread;
 mod state_dependent;
 mod stock;
 mod sums;
+mod tensor_files;
 mod tensors_differ;
 mod touched;
 mod transpose;
@@ -79,6 +80,7 @@ pub use real::Real;
 pub(crate) use scalar_adam::ScalarAdam;
 pub use simd::Isa;
 pub use stock::Stock;
+pub(crate) use tensor_files::{TensorFiles, Wanted};
 pub use tensors_differ::TensorsDiffer;
 pub use weights::{WeightsError, WeightsHeader, read_header, read_weights, weights_bytes};
 

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use dfdx::prelude::{Cpu, Tensor};
-use safetensors::{SafeTensors, tensor::TensorView};
+use safetensors::tensor::TensorView;
 
 use super::real::Real;
-use super::tensors_differ::TensorsDiffer;
+use super::tensor_files::{TensorFiles, Wanted};
 use super::weights::WeightsError;
 
 /// A named tensor of a model. A clone shares numbers and gradient with what it was cloned from, until one of them is written to.
@@ -51,6 +51,11 @@ impl<E: Real> Parameter<E> {
     /// The type of its numbers in a file.
     fn dtype(&self) -> safetensors::Dtype {
         if self.counts { safetensors::Dtype::I64 } else { E::DTYPE }
+    }
+
+    /// What its numbers may be in a file that is read.
+    fn dtypes(&self) -> &'static [safetensors::Dtype] {
+        if self.counts { &[safetensors::Dtype::I64] } else { const { &[E::DTYPE] } }
     }
 
     /// Its numbers, row-major.
@@ -215,52 +220,25 @@ impl<E: Real> Parameters<E> {
     /// # Errors
     /// If the file cannot be read or is cut off, or which tensors are missing, unexpected or of another shape.
     pub fn load_safetensors(&mut self, path: &Path) -> Result<HashMap<String, String>, WeightsError> {
-        let bytes = std::fs::read(path).map_err(|source| WeightsError::Read { file: path.into(), source })?;
-        let malformed = |error: safetensors::SafeTensorError| WeightsError::Malformed {
-            file: path.into(),
-            reason: error.to_string(),
-        };
-        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(malformed)?;
-        let file = SafeTensors::deserialize(&bytes).map_err(malformed)?;
-        let found: Vec<(String, TensorView<'_>)> = file.tensors();
-        let differ = self.compare(&found);
+        let mut files = TensorFiles::open(path)?;
+        let own = self.all.iter().map(|own| Wanted { name: &own.name, shape: &own.shape, dtypes: own.dtypes() });
+        let differ = files.compare(&own.collect::<Vec<_>>());
         if !differ.is_empty() {
             return Err(WeightsError::Differ { file: path.into(), tensors: differ });
         }
-        for parameter in &mut self.all {
-            if let Some((_, view)) = found.iter().find(|(name, _)| **name == *parameter.name) {
-                parameter.values = Arc::new(match parameter.counts {
-                    true => {
-                        let counts = view.data().as_chunks::<8>().0.iter();
-                        counts.map(|bytes| E::of(i64::from_le_bytes(*bytes) as f64)).collect()
-                    }
-                    false => E::read_le(view.data()),
-                });
-            }
-        }
-        Ok(header.metadata().clone().unwrap_or_default())
-    }
-
-    fn compare(&self, found: &[(String, TensorView<'_>)]) -> TensorsDiffer {
-        let mut differ = TensorsDiffer::default();
-        let known: HashMap<&str, &TensorView<'_>> = found.iter().map(|(name, view)| (name.as_str(), view)).collect();
+        let mut read = Vec::with_capacity(self.all.len());
         for parameter in &self.all {
-            match known.get(parameter.name()) {
-                None => differ.missing.push((parameter.name().to_owned(), parameter.shape.to_vec())),
-                Some(view) if *view.shape() != *parameter.shape || view.dtype() != parameter.dtype() => {
-                    let stands = format!("{:?} of {:?}", view.shape(), view.dtype());
-                    let wanted = format!("{:?} of {:?}", parameter.shape, parameter.dtype());
-                    differ.other.push((parameter.name().to_owned(), wanted, stands));
+            read.push(files.read(parameter.name())?.1);
+        }
+        for (parameter, bytes) in self.all.iter_mut().zip(read) {
+            parameter.values = Arc::new(match parameter.counts {
+                true => {
+                    let counts = bytes.as_chunks::<8>().0.iter();
+                    counts.map(|bytes| E::of(i64::from_le_bytes(*bytes) as f64)).collect()
                 }
-                Some(_) => {}
-            }
+                false => E::read_le(&bytes),
+            });
         }
-        for (name, view) in found {
-            if self.named(name).is_none() {
-                differ.unexpected.push((name.clone(), view.shape().to_vec()));
-            }
-        }
-        differ.unexpected.sort();
-        differ
+        Ok(files.metadata().clone())
     }
 }

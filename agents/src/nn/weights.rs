@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use safetensors::{Dtype, tensor::TensorView};
 
 use super::layer::{NamedTensor, TensorMismatch};
+use super::tensor_files::TensorFiles;
 use super::tensors_differ::TensorsDiffer;
 
 /// What can be wrong with a weights file.
@@ -61,20 +62,16 @@ pub fn weights_bytes(tensors: &[NamedTensor], metadata: HashMap<String, String>)
 /// # Errors
 /// If the file cannot be read or is cut off.
 pub fn read_weights(path: &Path) -> Result<(Vec<NamedTensor>, HashMap<String, String>), WeightsError> {
-    let bytes = std::fs::read(path).map_err(|source| WeightsError::Read { file: path.into(), source })?;
-    let malformed =
-        |e: safetensors::SafeTensorError| WeightsError::Malformed { file: path.into(), reason: e.to_string() };
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(malformed)?;
-    let file = SafeTensors::deserialize(&bytes).map_err(malformed)?;
-    let mut tensors = Vec::new();
-    for (name, view) in file.tensors() {
-        if view.dtype() == Dtype::F32 {
-            let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-            tensors.push(NamedTensor { name, shape: view.shape().to_vec(), values });
-        }
+    let mut files = TensorFiles::open(path)?;
+    let named = files.iter().filter(|(_, info)| info.dtype == Dtype::F32);
+    let named: Vec<_> = named.map(|(name, info)| (name.to_owned(), info.shape.clone())).collect();
+    let mut tensors = Vec::with_capacity(named.len());
+    for (name, shape) in named {
+        let (_, bytes) = files.read(&name)?;
+        let values = bytes.as_chunks::<4>().0.iter().map(|word| f32::from_le_bytes(*word)).collect();
+        tensors.push(NamedTensor { name, shape, values });
     }
-    tensors.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok((tensors, header.metadata().clone().unwrap_or_default()))
+    Ok((tensors, files.metadata().clone()))
 }
 
 /// What the header of a safetensors file says.
@@ -91,13 +88,9 @@ pub struct WeightsHeader {
 /// # Errors
 /// If the file cannot be read or is cut off.
 pub fn read_header(path: &Path) -> Result<WeightsHeader, WeightsError> {
-    let bytes = std::fs::read(path).map_err(|source| WeightsError::Read { file: path.into(), source })?;
-    let malformed =
-        |e: safetensors::SafeTensorError| WeightsError::Malformed { file: path.into(), reason: e.to_string() };
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(malformed)?;
-    let file = SafeTensors::deserialize(&bytes).map_err(malformed)?;
-    let shapes = file.tensors().into_iter().map(|(name, view)| (name, view.shape().to_vec())).collect();
-    Ok(WeightsHeader { metadata: header.metadata().clone().unwrap_or_default(), shapes })
+    let files = TensorFiles::open(path)?;
+    let shapes = files.iter().map(|(name, info)| (name.to_owned(), info.shape.clone())).collect();
+    Ok(WeightsHeader { metadata: files.metadata().clone(), shapes })
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::nn::{TensorsDiffer, WeightsError};
+
 /// Why a T5 could not be loaded or used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -33,13 +35,16 @@ pub enum T5Error {
         reason: String,
     },
     /// The tensors are not those of the configuration.
-    #[error("the weights in {} do not fit its config.json:\n{}", folder.display(), problems.join("\n"))]
+    #[error("the weights in {} do not fit its config.json ({tensors})", folder.display())]
     Tensors {
         /// The folder.
         folder: PathBuf,
-        /// One line a tensor.
-        problems: Vec<String>,
+        /// Which, and how.
+        tensors: TensorsDiffer,
     },
+    /// A file of weights could not be read.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
     /// The tokenizer has a token that the model has no row for.
     #[error("token {token} is not in the model's vocabulary of {vocab_size}: the tokenizer is of another model")]
     Token {

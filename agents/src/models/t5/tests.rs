@@ -224,18 +224,19 @@ fn tensors_that_do_not_fit_are_listed_with_the_nearest_names() {
     refused(
         there.path(),
         &[
-            "encoder.block.1.layer.0.SelfAttention.q.weight is missing: [32, 32], the nearest name is encoder.block.1.layer.0.SelfAttention.query.weight",
-            "decoder.final_layer_norm.weight is missing: [32]",
-            "decoder.block.0.layer.2.DenseReluDense.wo.weight has shape [64, 32] where config.json means [32, 64]",
-            "encoder.final_layer_norm.weight has shape [16] where config.json means [32]",
-            "ln_f is there, and config.json has no place for it",
+            "`encoder.block.1.layer.0.SelfAttention.q.weight` [32, 32], the file has `encoder.block.1.layer.0.SelfAttention.query.weight`",
+            "`decoder.final_layer_norm.weight` [32]",
+            "`decoder.block.0.layer.2.DenseReluDense.wo.weight` is [64, 32] of F32 and should be [32, 64] of F32 or F16 or BF16",
+            "`encoder.final_layer_norm.weight` is [16] of F64 and should be [32]",
+            "unexpected: `encoder.block.1.layer.0.SelfAttention.query.weight` [32, 32]",
+            "`ln_f` [32]",
         ],
     );
     let there = changed(|tensors| {
         let norm = find(tensors, "encoder.final_layer_norm.weight");
         (norm.1, norm.3) = (Dtype::I32, norm.3.clone());
     });
-    refused(there.path(), &["encoder.final_layer_norm.weight holds I32"]);
+    refused(there.path(), &["`encoder.final_layer_norm.weight` is [32] of I32 and should be [32] of F32"]);
     let there = changed(|tensors| find(tensors, "shared.weight").3[..4].copy_from_slice(&f32::NAN.to_le_bytes()));
     refused(there.path(), &["shared.weight holds NaN"]);
 }
