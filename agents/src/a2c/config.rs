@@ -1,15 +1,9 @@
 //! A2C's hyperparameters, by the names of Stable-Baselines3.
 
-use cartwheel_envs::{Generator, Space};
-
-use super::A2c;
-use crate::actor_critic;
-use crate::algorithm::{Acting, Algorithm, AnyLearner, Data, RolloutUse};
 use crate::config::checks::layers;
-use crate::exploration::{Exploration, Style, sde_sample_freq};
+use crate::exploration::sde_sample_freq;
 use crate::extractor::FeaturesExtractor;
-use crate::head::{ActionHead, Head};
-use crate::nn::{Activation, Device, Inputs, Mlp, NnError};
+use crate::nn::Activation;
 use crate::schedule::{Schedule, positive_schedule};
 
 crate::config! {
@@ -52,31 +46,5 @@ crate::config! {
         /// Logarithm of the standard deviation of continuous actions at the beginning; of each unit's part in it where use_sde is
         /// true.
         log_std_init: f64 = 0.0, within(-20.0, 2.0);
-    }
-}
-
-impl Algorithm for A2cConfig {
-    fn head(&self, action_space: &Space) -> Option<Head> {
-        actor_critic::head(action_space)
-    }
-
-    fn features_extractor(&self) -> FeaturesExtractor {
-        self.features_extractor
-    }
-
-    fn network(&self, inputs: Inputs, actions: &ActionHead) -> Mlp {
-        actor_critic::network(inputs, actions, &self.net_arch, self.activation_fn)
-    }
-
-    fn exploration(&self, _: u64) -> Exploration {
-        Exploration::after_random(0, Style::drawn(self.use_sde, self.sde_sample_freq))
-    }
-
-    fn data(&self) -> Data {
-        Data::Rollouts(RolloutUse { n_steps: self.n_steps, epochs: 1, batch_size: None, gamma: self.gamma as f32 })
-    }
-
-    fn learner(&self, acting: &Acting, device: Device, rng: &mut Generator) -> Result<AnyLearner, NnError> {
-        Ok(AnyLearner::OnPolicy(Box::new(A2c::new(self.clone(), acting, device, rng)?)))
     }
 }

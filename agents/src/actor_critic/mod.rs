@@ -17,8 +17,11 @@ pub use networks::{Choice, Coefficients, Gradient, Networks};
 pub use sequences::CriticReads;
 pub(crate) use whole_rollout::WholeRollout;
 
-use crate::algorithm::Acting;
+use crate::algorithm::{Acting, Algorithm, AnyLearner, Data, RolloutUse};
+use crate::config::Section;
 use crate::critic::{Critic, ValueOf};
+use crate::exploration::{Exploration, Style};
+use crate::extractor::FeaturesExtractor;
 use crate::head::{ActionHead, Head};
 use crate::learner::{Learner, LearnerState, OnPolicy, Progress, RolloutBatch, Stop};
 use crate::nn::{Activation, Device, DeviceError, Inputs, Mlp, Network, NnError};
@@ -26,10 +29,27 @@ use crate::nn::{Activation, Device, DeviceError, Inputs, Mlp, Network, NnError};
 /// Metrics by name.
 pub type Metrics = Vec<(&'static str, f32)>;
 
-/// What an algorithm makes of rollouts. Implemented by the `config!` section that holds its hyperparameters.
-pub trait Rule {
+/// What an algorithm makes of rollouts. Implemented by the `config!` section that holds its hyperparameters, which thereby is an
+/// [`Algorithm`].
+pub trait Rule: Section + Clone + 'static {
     /// The networks it begins with.
     fn beginning(&self) -> Beginning<'_>;
+
+    /// The rollouts that it learns from, and how often.
+    fn rollouts(&self) -> RolloutUse;
+
+    /// How its actors draw actions.
+    fn style(&self) -> Style {
+        Style::Sampled
+    }
+
+    /// See [`Algorithm::check`].
+    ///
+    /// # Errors
+    /// What does not fit and what to change.
+    fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
 
     /// Whether it learns a value function.
     fn learns_values(&self) -> bool {
@@ -53,10 +73,15 @@ pub trait Rule {
 /// What networks begin as.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Beginning<'a> {
-    /// Units of each hidden layer of the value function.
+    /// What sees observations before hidden layers do.
+    pub features_extractor: FeaturesExtractor,
+    /// Units of each hidden layer, of the policy and of the value function.
     pub net_arch: &'a [usize],
     /// What follows each of these.
     pub activation_fn: Activation,
+    /// Units of each layer that remembers, and how many of these stand before the hidden ones; none of a policy that remembers
+    /// nothing.
+    pub lstm: Option<(usize, usize)>,
     /// Whether weights begin orthogonal; otherwise as PyTorch's layers do.
     pub ortho_init: bool,
     /// Logarithm of the standard deviation of continuous actions.
@@ -85,6 +110,41 @@ pub(crate) fn network(inputs: Inputs, actions: &ActionHead, net_arch: &[usize], 
     match actions.head() {
         Head::Gaussian => Mlp::gaussian(inputs, net_arch, outputs / 2, activation_fn),
         _ => Mlp::new(inputs, net_arch, outputs, activation_fn),
+    }
+}
+
+impl<R: Rule> Algorithm for R {
+    fn check(&self) -> Result<(), String> {
+        Rule::check(self)
+    }
+
+    fn head(&self, action_space: &Space) -> Option<Head> {
+        head(action_space)
+    }
+
+    fn features_extractor(&self) -> FeaturesExtractor {
+        self.beginning().features_extractor
+    }
+
+    fn network(&self, inputs: Inputs, actions: &ActionHead) -> Mlp {
+        let Beginning { net_arch, activation_fn, lstm, .. } = self.beginning();
+        let network = network(inputs, actions, net_arch, activation_fn);
+        match lstm {
+            Some((units, layers)) => network.remembering(units, layers),
+            None => network,
+        }
+    }
+
+    fn exploration(&self, _: u64) -> Exploration {
+        Exploration::after_random(0, self.style())
+    }
+
+    fn data(&self) -> Data {
+        Data::Rollouts(self.rollouts())
+    }
+
+    fn learner(&self, acting: &Acting, device: Device, rng: &mut Generator) -> Result<AnyLearner, NnError> {
+        Ok(AnyLearner::OnPolicy(Box::new(ActorCritic::new(self.clone(), acting, device, rng)?)))
     }
 }
 

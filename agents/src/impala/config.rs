@@ -1,15 +1,8 @@
 //! IMPALA's hyperparameters, by the names of Stable-Baselines3's A2C, and V-trace's by those of DeepMind's.
 
-use cartwheel_envs::{Generator, Space};
-
-use super::Impala;
-use crate::actor_critic;
-use crate::algorithm::{Acting, Algorithm, AnyLearner, Data, RolloutUse};
 use crate::config::checks::layers;
-use crate::exploration::{Exploration, Style};
 use crate::extractor::FeaturesExtractor;
-use crate::head::{ActionHead, Head};
-use crate::nn::{Activation, Device, Inputs, Mlp, NnError};
+use crate::nn::Activation;
 use crate::schedule::{Schedule, positive_schedule};
 
 crate::config! {
@@ -47,31 +40,5 @@ crate::config! {
         ortho_init: bool = true;
         /// Logarithm of the standard deviation of continuous actions at the beginning.
         log_std_init: f64 = 0.0, within(-20.0, 2.0);
-    }
-}
-
-impl Algorithm for ImpalaConfig {
-    fn head(&self, action_space: &Space) -> Option<Head> {
-        actor_critic::head(action_space)
-    }
-
-    fn features_extractor(&self) -> FeaturesExtractor {
-        self.features_extractor
-    }
-
-    fn network(&self, inputs: Inputs, actions: &ActionHead) -> Mlp {
-        actor_critic::network(inputs, actions, &self.net_arch, self.activation_fn)
-    }
-
-    fn exploration(&self, _: u64) -> Exploration {
-        Exploration::after_random(0, Style::Sampled)
-    }
-
-    fn data(&self) -> Data {
-        Data::Rollouts(RolloutUse { n_steps: self.n_steps, epochs: 1, batch_size: None, gamma: self.gamma as f32 })
-    }
-
-    fn learner(&self, acting: &Acting, device: Device, rng: &mut Generator) -> Result<AnyLearner, NnError> {
-        Ok(AnyLearner::OnPolicy(Box::new(Impala::new(self.clone(), acting, device, rng)?)))
     }
 }

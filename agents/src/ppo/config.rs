@@ -1,15 +1,10 @@
 //! PPO's hyperparameters, by the names of Stable-Baselines3.
 
-use cartwheel_envs::{Generator, Space};
-
-use super::Ppo;
 use crate::actor_critic;
-use crate::algorithm::{Acting, Algorithm, AnyLearner, Data, RolloutUse};
 use crate::config::checks::layers;
-use crate::exploration::{Exploration, Style, sde_sample_freq};
+use crate::exploration::sde_sample_freq;
 use crate::extractor::FeaturesExtractor;
-use crate::head::{ActionHead, Head};
-use crate::nn::{Activation, Device, Inputs, Mlp, NnError};
+use crate::nn::Activation;
 use crate::schedule::{Schedule, positive_schedule};
 
 crate::config! {
@@ -68,36 +63,5 @@ impl PpoConfig {
     /// The norm that gradients are clipped to, infinite for none.
     pub fn clip(&self) -> f32 {
         actor_critic::clip(self.max_grad_norm)
-    }
-}
-
-impl Algorithm for PpoConfig {
-    fn head(&self, action_space: &Space) -> Option<Head> {
-        actor_critic::head(action_space)
-    }
-
-    fn features_extractor(&self) -> FeaturesExtractor {
-        self.features_extractor
-    }
-
-    fn network(&self, inputs: Inputs, actions: &ActionHead) -> Mlp {
-        actor_critic::network(inputs, actions, &self.net_arch, self.activation_fn)
-    }
-
-    fn exploration(&self, _: u64) -> Exploration {
-        Exploration::after_random(0, Style::drawn(self.use_sde, self.sde_sample_freq))
-    }
-
-    fn data(&self) -> Data {
-        Data::Rollouts(RolloutUse {
-            n_steps: self.n_steps,
-            epochs: self.n_epochs,
-            batch_size: Some(self.batch_size),
-            gamma: self.gamma as f32,
-        })
-    }
-
-    fn learner(&self, acting: &Acting, device: Device, rng: &mut Generator) -> Result<AnyLearner, NnError> {
-        Ok(AnyLearner::OnPolicy(Box::new(Ppo::new(self.clone(), acting, device, rng)?)))
     }
 }

@@ -6,6 +6,8 @@ use super::PpoConfig;
 use crate::actor_critic::{
     ActorCritic, Beginning, Choice, Coefficients, CriticReads, Gradient, Metrics, Networks, Rule,
 };
+use crate::algorithm::RolloutUse;
+use crate::exploration::Style;
 use crate::learner::{Progress, RolloutBatch};
 use crate::nn::{DeviceError, Method, Optimizer};
 
@@ -77,12 +79,23 @@ impl PpoConfig {
 impl Rule for PpoConfig {
     fn beginning(&self) -> Beginning<'_> {
         Beginning {
+            features_extractor: self.features_extractor,
             net_arch: &self.net_arch,
             activation_fn: self.activation_fn,
+            lstm: None,
             ortho_init: self.ortho_init,
             log_std_init: self.log_std_init as f32,
             critic_reads: CriticReads::Observations,
         }
+    }
+
+    fn rollouts(&self) -> RolloutUse {
+        let (n_steps, gamma) = (self.n_steps, self.gamma as f32);
+        RolloutUse { n_steps, epochs: self.n_epochs, batch_size: Some(self.batch_size), gamma }
+    }
+
+    fn style(&self) -> Style {
+        Style::drawn(self.use_sde, self.sde_sample_freq)
     }
 
     fn learn(

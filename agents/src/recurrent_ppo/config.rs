@@ -1,15 +1,10 @@
 //! Recurrent PPO's hyperparameters, by the names of Stable-Baselines3's contrib.
 
-use cartwheel_envs::{Generator, Space};
-
-use super::RecurrentPpo;
-use crate::actor_critic::{self, CriticReads};
-use crate::algorithm::{Acting, Algorithm, AnyLearner, Data, RolloutUse};
+use crate::actor_critic::CriticReads;
 use crate::config::checks::layers;
-use crate::exploration::{Exploration, Style, sde_sample_freq};
+use crate::exploration::sde_sample_freq;
 use crate::extractor::FeaturesExtractor;
-use crate::head::{ActionHead, Head};
-use crate::nn::{Activation, Device, Inputs, Mlp, NnError};
+use crate::nn::Activation;
 use crate::ppo::PpoConfig;
 use crate::schedule::{Schedule, positive_schedule};
 
@@ -102,44 +97,5 @@ impl RecurrentPpoConfig {
             target_kl: self.target_kl,
             ..PpoConfig::default()
         }
-    }
-}
-
-impl Algorithm for RecurrentPpoConfig {
-    fn check(&self) -> Result<(), String> {
-        if self.shared_lstm && self.enable_critic_lstm {
-            return Err("shared_lstm = true does not go with enable_critic_lstm = true, as the value function has one memory: set enable_critic_lstm = false".into());
-        }
-        Ok(())
-    }
-
-    fn head(&self, action_space: &Space) -> Option<Head> {
-        actor_critic::head(action_space)
-    }
-
-    fn features_extractor(&self) -> FeaturesExtractor {
-        self.features_extractor
-    }
-
-    fn network(&self, inputs: Inputs, actions: &ActionHead) -> Mlp {
-        let network = actor_critic::network(inputs, actions, &self.net_arch, self.activation_fn);
-        network.remembering(self.lstm_hidden_size, self.n_lstm_layers)
-    }
-
-    fn exploration(&self, _: u64) -> Exploration {
-        Exploration::after_random(0, Style::drawn(self.use_sde, self.sde_sample_freq))
-    }
-
-    fn data(&self) -> Data {
-        Data::Rollouts(RolloutUse {
-            n_steps: self.n_steps,
-            epochs: self.n_epochs,
-            batch_size: Some(self.batch_size),
-            gamma: self.gamma as f32,
-        })
-    }
-
-    fn learner(&self, acting: &Acting, device: Device, rng: &mut Generator) -> Result<AnyLearner, NnError> {
-        Ok(AnyLearner::OnPolicy(Box::new(RecurrentPpo::new(self.clone(), acting, device, rng)?)))
     }
 }
