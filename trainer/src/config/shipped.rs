@@ -6,6 +6,9 @@ use crate::Algo;
 pub(super) const SHIPPED: &[(Algo, &str, &str)] = &[
     (Algo::A2c, "Acrobot-v1", include_str!("../../configs/a2c/Acrobot-v1.toml")),
     (Algo::A2c, "CartPole-v1", include_str!("../../configs/a2c/CartPole-v1.toml")),
+    (Algo::A2c, "MountainCar-v0", include_str!("../../configs/a2c/MountainCar-v0.toml")),
+    (Algo::A2c, "MountainCarContinuous-v0", include_str!("../../configs/a2c/MountainCarContinuous-v0.toml")),
+    (Algo::A2c, "Pendulum-v1", include_str!("../../configs/a2c/Pendulum-v1.toml")),
     (Algo::Apex, "CartPole-v1", include_str!("../../configs/apex/CartPole-v1.toml")),
     (Algo::Bc, "CartPole-v1", include_str!("../../configs/bc/CartPole-v1.toml")),
     (Algo::Bc, "Pendulum-v1", include_str!("../../configs/bc/Pendulum-v1.toml")),
@@ -28,6 +31,7 @@ pub(super) const SHIPPED: &[(Algo, &str, &str)] = &[
     (Algo::Ppo, "Acrobot-v1", include_str!("../../configs/ppo/Acrobot-v1.toml")),
     (Algo::Ppo, "CartPole-v1", include_str!("../../configs/ppo/CartPole-v1.toml")),
     (Algo::Ppo, "MountainCar-v0", include_str!("../../configs/ppo/MountainCar-v0.toml")),
+    (Algo::Ppo, "MountainCarContinuous-v0", include_str!("../../configs/ppo/MountainCarContinuous-v0.toml")),
     (Algo::Ppo, "Pendulum-v1", include_str!("../../configs/ppo/Pendulum-v1.toml")),
     (Algo::Pqn, "CartPole-v1", include_str!("../../configs/pqn/CartPole-v1.toml")),
     (Algo::Qrdqn, "Acrobot-v1", include_str!("../../configs/qrdqn/Acrobot-v1.toml")),
