@@ -192,6 +192,6 @@ fn what_is_no_parallel_text_is_told() {
     folder.refused(
         "fit t5 --data b.tsv --set data.validation_split=0 --set t5.init=broken",
         1,
-        &["encoder.final_layer_norm.weight is missing", "encoder.final_layer_norm.weighx"],
+        &["missing: `encoder.final_layer_norm.weight` [32], the file has `encoder.final_layer_norm.weighx`"],
     );
 }
