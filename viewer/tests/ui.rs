@@ -9,72 +9,12 @@ mod support;
 use cartwheel_trainer::watch::{self, Interest, Reply, Request, Status};
 use cartwheel_viewer::panels::{self, Context, Panel};
 use cartwheel_viewer::{App, Commands, Model, Order, State, Update};
-use crossbeam::channel::{Receiver, unbounded};
+use crossbeam::channel::unbounded;
 use eframe::egui::accesskit::Role;
 use eframe::egui::{self, CentralPanel, Event, Key, Modifiers, OutputCommand, Rect, Theme};
 use egui_kittest::kittest::Queryable as _;
 use egui_kittest::{Harness, SnapshotResults};
-use support::{Painter, fixture};
-
-/// A window, and what it asks for.
-struct Window {
-    harness: Harness<'static, App>,
-    orders: Receiver<Order>,
-}
-
-impl Window {
-    fn showing(updates: Vec<Update>) -> Self {
-        Self::of_size([1280.0, 800.0], updates)
-    }
-
-    fn of_size(size: [f32; 2], updates: Vec<Update>) -> Self {
-        let (told, inbox) = unbounded();
-        let (outbox, orders) = unbounded();
-        updates.into_iter().for_each(|update| told.send(update).unwrap());
-        let harness = Harness::builder().with_size(size).with_max_steps(8).build_ui_state(
-            |ui, app: &mut App| {
-                app.logic(&ui.ctx().clone());
-                app.ui(ui);
-            },
-            App::new(vec![inbox], outbox),
-        );
-        let mut window = Self { harness, orders };
-        window.settle();
-        window
-    }
-
-    /// What comes once the run is looked at.
-    fn tell(&mut self, updates: impl IntoIterator<Item = Update>) {
-        updates.into_iter().for_each(|update| self.harness.state_mut().model.apply(update));
-        self.settle();
-    }
-
-    /// Lets commands be carried out and their pictures painted. A live run's window never comes to rest by itself.
-    fn settle(&mut self) {
-        self.harness.run_steps(4);
-    }
-
-    fn press(&mut self, modifiers: Modifiers, key: Key) {
-        self.harness.key_press_modifiers(modifiers, key);
-        self.settle();
-    }
-
-    fn click(&mut self, name: &str) {
-        self.harness.get_by_label(name).click();
-        self.settle();
-    }
-
-    /// What was asked of the live run since the last look.
-    fn sent(&self) -> Vec<Request> {
-        let request = |order| if let Order::Send(request) = order { Some(request) } else { None };
-        self.orders.try_iter().filter_map(request).collect()
-    }
-
-    fn commands(&self) -> Vec<watch::Command> {
-        let command = |request| if let Request::Command { command, .. } = request { Some(command) } else { None };
-        self.sent().into_iter().filter_map(command).collect()
-    }
-}
+use support::{Painter, Window, fixture};
 
 #[test]
 fn the_palette_is_typed_into_and_enter_does_the_first() {

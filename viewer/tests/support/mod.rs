@@ -2,5 +2,7 @@
 
 pub(crate) mod fixture;
 mod painter;
+mod window;
 
 pub(crate) use painter::Painter;
+pub(crate) use window::Window;
