@@ -27,6 +27,8 @@ const UNSAFE: &[&str] = &[
     "envs/src/classic/sine.rs",
     "envs/src/vector/native.rs",
     "trainer/src/data/image/augment/affine/avx2.rs",
+    "trainer/src/data/image/jpeg/colour/avx2.rs",
+    "trainer/src/data/image/jpeg/idct/avx2.rs",
     "trainer/src/data/image/resize/avx2.rs",
     "trainer/src/replay/sum_tree/avx512.rs",
     "viewer/src/window.rs",

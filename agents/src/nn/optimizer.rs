@@ -76,6 +76,7 @@ impl Optimizer {
             }
         }
     }
+
     /// Step number `step`, counted from 1, of `parameters` down `gradient` times `factor`.
     ///
     /// What dfdx's Adam does, operation by operation, but in the vectors of this machine: of small networks that step was a
@@ -90,10 +91,14 @@ impl Optimizer {
         factor: f32,
     ) {
         let AdamConfig { lr, betas, eps, .. } = self.adam(step);
+        let weight_decay = match self.method {
+            Method::DecayingAdam { weight_decay } => weight_decay as f32,
+            _ => 0.0,
+        };
         let [lr, eps] = [lr, eps].map(|x| x as f32);
         let betas = betas.map(|beta| beta as f32);
         let made_up = betas.map(|beta| (1.0 - beta.powi(step)).recip());
-        descend(isa, parameters, first, second, gradient, Step { factor, lr, betas, eps, made_up });
+        descend(isa, parameters, first, second, gradient, Step { factor, weight_decay, lr, betas, eps, made_up });
     }
 }
 
@@ -101,6 +106,7 @@ impl Optimizer {
 #[derive(Clone, Copy)]
 struct Step {
     factor: f32,
+    weight_decay: f32,
     lr: f32,
     betas: [f32; 2],
     eps: f32,
@@ -110,10 +116,10 @@ struct Step {
 
 vectorized! {
     fn descend(parameters: &mut [f32], first: &mut [f32], second: &mut [f32], gradient: &[f32], step: Step) {
-        let Step { factor, lr, betas, eps, made_up } = step;
+        let Step { factor, weight_decay, lr, betas, eps, made_up } = step;
         let moments = first.iter_mut().zip(second);
         for ((parameter, gradient), (first, second)) in parameters.iter_mut().zip(gradient).zip(moments) {
-            let gradient = gradient * factor;
+            let gradient = gradient * factor + weight_decay * *parameter;
             *first = *first * betas[0] + gradient * (1.0 - betas[0]);
             *second = *second * betas[1] + gradient * gradient * (1.0 - betas[1]);
             *parameter -= lr * (*first * made_up[0]) / ((*second * made_up[1]).sqrt() + eps);
@@ -135,7 +141,8 @@ mod tests {
         let (mut rng, device) = (Generator::new(1), Cpu::default());
         let mut random = || (0..N).map(|_| rng.uniform(-1.0, 1.0) as f32).collect::<Vec<_>>();
         let (begin, gradients): (_, Vec<_>) = (random(), (0..12).map(|_| random()).collect());
-        for method in [Method::Adam, Method::RAdam, Method::RmsProp { alpha: 0.99 }] {
+        let decaying = Method::DecayingAdam { weight_decay: 0.05 };
+        for method in [Method::Adam, decaying, Method::RAdam, Method::RmsProp { alpha: 0.99 }] {
             let optimizer = Optimizer { method, learning_rate: 1e-2, eps: 1e-5, max_grad_norm: f32::INFINITY };
             let mut theirs: Tensor<(usize,), f32, Cpu> = device.tensor_from_vec(begin.clone(), (N,));
             let [mut first, mut second, mut room] =
