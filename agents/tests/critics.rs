@@ -44,22 +44,39 @@ fn bootstrap(learner: &dyn Learner, acting: &Acting, next: &[f32]) -> Vec<f32> {
     values.reduce(|a, b| a.iter().zip(&b).map(|(a, b)| a.min(*b)).collect()).unwrap()
 }
 
+fn rule(policy_delay: u64, n_critics: usize) -> Rule {
+    Rule {
+        learning_rate: Schedule::Constant(1e-3),
+        tau: 0.5,
+        policy_delay,
+        target_policy_noise: 0.0,
+        target_noise_clip: 0.0,
+        n_critics,
+        net_arch: vec![8],
+        activation_fn: Activation::Relu,
+    }
+}
+
+/// Means over updates are then of the policy's own steps, and the same after a run went on from between two of them.
+#[test]
+fn a_policy_that_waits_tells_no_loss() {
+    let acting = acting(&Td3Config { net_arch: vec![8], ..Td3Config::default() });
+    let mut rng = Generator::new(4);
+    let mut learner = Td3::new(rule(2, 2), &acting, Device::Cpu, &mut rng).unwrap();
+    for steps in [false, true, false] {
+        learner.update(&batch(&mut rng), Progress::default(), &mut rng).unwrap();
+        let told = |name: &str| learner.metrics().iter().any(|(own, _)| *own == name);
+        assert!(told("train/critic_loss"));
+        assert_eq!([told("train/actor_loss"), told("train/grad_norm")], [steps; 2]);
+    }
+}
+
 #[test]
 fn targets_are_the_return_and_the_discounted_least_value() {
     for n_critics in [1, 2] {
         let acting = acting(&Td3Config { net_arch: vec![8], ..Td3Config::default() });
-        let rule = Rule {
-            learning_rate: Schedule::Constant(1e-3),
-            tau: 0.5,
-            policy_delay: 1,
-            target_policy_noise: 0.0,
-            target_noise_clip: 0.0,
-            n_critics,
-            net_arch: vec![8],
-            activation_fn: Activation::Relu,
-        };
         let mut rng = Generator::new(4);
-        let mut learner = Td3::new(rule, &acting, Device::Cpu, &mut rng).unwrap();
+        let mut learner = Td3::new(rule(1, n_critics), &acting, Device::Cpu, &mut rng).unwrap();
         // The second time targets and trained parameters differ.
         for _ in 0..2 {
             let batch = batch(&mut rng);

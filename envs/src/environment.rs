@@ -107,6 +107,11 @@ impl Environment {
         self.env.compute_reward(achieved_goal, desired_goal)
     }
 
+    /// See [`Env::raw_reward`].
+    pub fn raw_reward(&mut self) -> Option<f64> {
+        self.env.raw_reward()
+    }
+
     /// The wrappers' running statistics, to look at, to replace or to freeze: see [`Env::statistics_mut`].
     pub fn statistics_mut(&mut self, visit: &mut dyn FnMut(&mut Statistics)) {
         self.env.statistics_mut(visit);

@@ -115,6 +115,14 @@ fn film(args: &Args, out: &Path, players: &mut Players) -> std::result::Result<V
 fn transitions(args: &Args, folder: &Path, players: &mut Players) -> std::result::Result<Vec<f64>, Failure> {
     let failed = |error| Failure::from(TrainError::Dataset(error));
     Recording::check(folder).map_err(failed)?;
+    let mut normalizes = false;
+    players.env.statistics_mut(&mut |_| normalizes = true);
+    if normalizes {
+        return Err(Failure::usage(
+            "its wrappers normalize by what they have seen, and a dataset would hold what they made of observations and \
+            rewards: record a run that was trained without NormalizeObservation and NormalizeReward",
+        ));
+    }
     let mut recording = Recording::new(players.env.observation_space(), players.env.action_space());
     let Players { env, actor, .. } = players;
     let mut returns = Vec::new();
@@ -185,6 +193,8 @@ fn episode(
     let mut sampled = Rows::for_space(env.action_space(), 1);
     let mut episode_return = 0.0;
     env.reset(Some(seed))?;
+    // What was paid before does not belong to this episode.
+    let _ = env.raw_reward();
     if let Actor::Greedy(policy) = actor {
         policy.reset();
     }
@@ -199,7 +209,8 @@ fn episode(
             }
         };
         let step = env.step(&action)?;
-        episode_return += step.reward;
+        // What the environment paid, whatever a wrapper made of it.
+        episode_return += env.raw_reward().unwrap_or(step.reward);
         record(Moment::Step(&action, step), env);
         if step.terminated || step.truncated {
             return Ok(episode_return);

@@ -41,6 +41,22 @@ fn more_episodes_than_fit_into_memory_are_refused() {
     assert!(!folder.path("a").exists());
 }
 
+/// Wrappers that normalize change what is seen and paid: returns are the environment's own, and there is no dataset of it.
+#[test]
+fn what_normalizes_is_filmed_and_not_recorded() {
+    let folder = Folder::new();
+    let wrapped = "record Pendulum-v1 --wrapper NormalizeReward";
+    let film =
+        |line: &str| folder.ok(&format!("{line} --out a.gif --width 30 --max-steps 20 --json")).json["returns"].clone();
+    assert_eq!(film(wrapped), film("record Pendulum-v1"));
+    folder.refused(
+        &format!("{wrapped} --transitions a"),
+        2,
+        &["normalize", "without NormalizeObservation and NormalizeReward"],
+    );
+    assert!(!folder.path("a").exists());
+}
+
 #[test]
 fn an_episode_that_is_given_up_is_truncated() {
     let folder = Folder::new();

@@ -28,8 +28,6 @@ fn actors_share_the_work_and_change_nothing() {
         assert!(rows.last().unwrap()["updates"].as_u64().unwrap() > 40, "{algo} has learnt nothing");
         let told = |row: &serde_json::Value| row["metrics"]["train/std"].as_f64().is_some_and(|std| std > 0.0);
         assert!(rows.iter().any(told), "{algo}: {rows:?}");
-        let returns = folder.ok(&format!("eval runs/{algo}1 --episodes 2 --json")).json["returns"].clone();
-        assert_eq!(returns, folder.ok(&format!("eval runs/{algo}1 --episodes 2 --json")).json["returns"]);
     }
 }
 

@@ -83,12 +83,15 @@ fn a_run_that_is_stopped_within_an_update_goes_on_bit_for_bit() {
     // Phases of 64 steps, and as many gradient steps.
     let dqn = ["dqn.train_freq=64", "dqn.gradient_steps=-1", "dqn.learning_starts=10", "dqn.net_arch=[16]"];
     let prioritized = [&dqn[..], &["dqn.prioritized_replay=true", "dqn.noisy=true"]].concat();
+    // Its replay is filled anew before the rest of the update is made: no gradient step is lost, but they are others.
+    let unkept = [&dqn[..], &["run.checkpoint_replay=false"]].concat();
     for (i, (algo, keys, at, updates)) in [
         (Algo::Ppo, &ppo[..], 5, 0),
         (Algo::Pqn, &pqn, 5, 0),
         (Algo::Reinforce, &reinforce, 64, 0),
         (Algo::RecurrentPpo, &recurrent, 5, 0),
         (Algo::Dqn, &dqn, 5, 1),
+        (Algo::Dqn, &unkept, 5, 1),
         // An evaluation of 20 steps comes between.
         (Algo::Dqn, &prioritized, 160, 129),
     ]
@@ -122,7 +125,11 @@ fn a_run_that_is_stopped_within_an_update_goes_on_bit_for_bit() {
         assert!(cut.interrupted && told.contains("stopped"), "{algo}: {told}");
         assert_eq!((cut.updates, cut.steps % 64), (updates, 0), "{algo}: it is stopped within an update");
         let resumed = Experiment::resume(&cut.run).unwrap().run().unwrap();
-        assert!(!resumed.interrupted && resumed.updates == whole.updates, "{algo}");
+        assert!(!resumed.interrupted, "{algo}");
+        assert_eq!(resumed.updates, whole.updates, "{algo} {keys:?}");
+        if keys == unkept {
+            continue;
+        }
         assert_eq!(left(&cut.run), left(&whole.run), "{algo} {keys:?}");
     }
 }

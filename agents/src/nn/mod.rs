@@ -16,7 +16,7 @@
 //! | `optimizer`, `scalar_adam` | how parameters, and single numbers, follow a gradient |
 //! | `fused`, `stock` | its two forms: one operation on dfdx's CPU tape; dfdx's own operations on any device |
 //! | `device` | where to train, and preparing threads |
-//! | `weights` | safetensors on disk |
+//! | `weights`, `tensor_files` | networks on disk; reading any file of safetensors |
 //! | `real`, `parameters`, `gradients`, `touched` | of supervised models: number types, named tensors of any shape, what they follow, and which rows of tables that is for |
 //! | `product` | products of large matrices, over several threads |
 //! | [`ops`] | operations of supervised models on dfdx's tape, one a file, with hand-written backward passes |

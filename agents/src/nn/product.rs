@@ -11,7 +11,7 @@ use super::real::Real;
 
 /// Multiplications from which a second thread pays: a third of a millisecond. To wake it takes a tenth, so that steps of the MLP
 /// 784-512-256-10 on batches of 16 took 1.0 ms on two threads when this was 2²¹, and 0.4 on one.
-const WORTH_THREADS: usize = 1 << 25;
+pub(super) const WORTH_THREADS: usize = 1 << 25;
 
 static THREADS: AtomicUsize = AtomicUsize::new(1);
 

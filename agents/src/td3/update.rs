@@ -39,7 +39,8 @@ pub struct Td3 {
     /// Numbers of an action.
     dimensions: usize,
     updates: u64,
-    metrics: [(&'static str, f32); 4],
+    /// Those of the policy are there after its steps alone.
+    metrics: Vec<(&'static str, f32)>,
     actions: Vec<f32>,
     targets: Vec<f32>,
 }
@@ -65,12 +66,7 @@ impl Td3 {
             dimensions,
             rule,
             updates: 0,
-            metrics: [
-                ("train/actor_loss", 0.0),
-                ("train/critic_loss", 0.0),
-                ("train/mean_q", 0.0),
-                ("train/grad_norm", 0.0),
-            ],
+            metrics: Vec::new(),
             actions: Vec::new(),
             targets: Vec::new(),
         })
@@ -111,7 +107,8 @@ impl OffPolicy for Td3 {
         self.targets.extend((0..n).map(|i| batch.returns[i] + batch.discounts[i] * next[i]));
         let now = (batch.observations.as_slice(), taken.as_slice());
         let regression = self.critics.regress(now, &self.targets, &batch.weights, 1.0, &optimizer)?;
-        (self.metrics[1].1, self.metrics[2].1) = (regression.loss, regression.mean_q);
+        self.metrics.clear();
+        self.metrics.extend([("train/critic_loss", regression.loss), ("train/mean_q", regression.mean_q)]);
 
         self.updates += 1;
         if self.updates.is_multiple_of(self.rule.policy_delay) {
@@ -138,7 +135,7 @@ impl OffPolicy for Td3 {
             if let Some(error) = failed {
                 return Err(error);
             }
-            (self.metrics[0].1, self.metrics[3].1) = (actor.loss, actor.grad_norm);
+            self.metrics.extend([("train/actor_loss", actor.loss), ("train/grad_norm", actor.grad_norm)]);
             self.critics.update_targets(self.rule.tau)?;
             self.actor.update_target(self.rule.tau)?;
         }

@@ -49,7 +49,7 @@ def case(algo, n_critics, policy_delay, target_policy_noise, target_noise_clip):
     of_actor = torch.optim.Adam(actor.parameters(), lr=LEARNING_RATE)
     of_critics = torch.optim.Adam([p for critic in critics for p in critic.parameters()], lr=LEARNING_RATE)
     q = lambda networks, x, actions: torch.cat([network(torch.cat([x, actions], dim=1)) for network in networks], dim=1)
-    updates, actor_loss = [], torch.tensor(0.0)
+    updates = []
     for update in range(1, UPDATES + 1):
         with torch.no_grad():
             next_actions = actor_target(next_observations)
@@ -63,6 +63,7 @@ def case(algo, n_critics, policy_delay, target_policy_noise, target_noise_clip):
         of_critics.zero_grad()
         critic_loss.backward()
         of_critics.step()
+        metrics = {"train/critic_loss": critic_loss.item(), "train/mean_q": values.mean().item()}
         if update % policy_delay == 0:
             actor_loss = -q(critics[:1], observations, actor(observations)).mean()
             of_actor.zero_grad()
@@ -72,13 +73,8 @@ def case(algo, n_critics, policy_delay, target_policy_noise, target_noise_clip):
                 for network, target in zip([*critics, actor], [*targets, actor_target]):
                     for p, followed in zip(target.parameters(), network.parameters()):
                         p.mul_(1 - TAU).add_(TAU * followed)
-        updates.append({
-            "td_errors": (values - y[:, None]).abs().mean(dim=1).tolist(),
-            "metrics": {
-                "train/actor_loss": actor_loss.item(), "train/critic_loss": critic_loss.item(),
-                "train/mean_q": values.mean().item(),
-            },
-        })
+            metrics["train/actor_loss"] = actor_loss.item()
+        updates.append({"td_errors": (values - y[:, None]).abs().mean(dim=1).tolist(), "metrics": metrics})
     return {
         "algo": algo, "n_critics": n_critics, "policy_delay": policy_delay, "target_policy_noise": target_policy_noise,
         "target_noise_clip": target_noise_clip, "gamma": GAMMA, "tau": TAU, "learning_rate": LEARNING_RATE,

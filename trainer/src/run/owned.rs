@@ -66,7 +66,8 @@ impl OwnedRun {
     /// Notes how it ended. The folder of one that failed before anything came of it is removed: its name is free for the next
     /// attempt.
     pub(crate) fn end<S: Serialize, E: Display>(mut self, result: &Result<S, E>, interrupted: impl FnOnce(&S) -> bool) {
-        if result.is_err() && self.is_new && self.is_bare() && fs::remove_dir_all(self.dir.path()).is_ok() {
+        if result.is_err() && self.is_new && self.is_bare() && self.remove().is_ok() {
+            tracing::info!("{} is removed: nothing came of the run", self.dir.path().display());
             return;
         }
         let outcome = match result {
@@ -79,6 +80,16 @@ impl OwnedRun {
             // The run itself is complete; what it came to must still be told.
             tracing::warn!("{error}");
         }
+    }
+
+    /// Takes its folder away at once, however long it takes to remove what is in it.
+    fn remove(&self) -> std::io::Result<()> {
+        let name = self.dir.path().file_name().unwrap_or_default().to_string_lossy();
+        let gone = self.dir.path().with_file_name(format!(".{name}.gone"));
+        fs::rename(self.dir.path(), &gone)?;
+        // A rest of it is no run of that name any more.
+        let _ = fs::remove_dir_all(&gone);
+        Ok(())
     }
 
     /// Whether it has no checkpoint, no row of metrics and no episode.

@@ -104,7 +104,8 @@ impl Session<'_> {
     }
 
     /// Writes the row of the last evaluation, if it is not written. Of several at one step, as where a task is solved or a run
-    /// ends, it is that of the last alone: a curve has one value a step, and ends with what the run comes to.
+    /// ends, it is that of the last alone: a curve has one value a step, and ends with what the run comes to unless weights of
+    /// before solved the task.
     pub(super) fn write_evaluation(&mut self) {
         if let Some(row) = self.evaluated.take() {
             self.write_row(row);

@@ -130,6 +130,11 @@ impl Session<'_> {
         match &mut self.learning {
             Learning::Replay(own) => {
                 if !own.is_ready(self.books.steps) {
+                    if taken > 0 {
+                        // Replay that was not kept is filled first: what is left of the update is owed until then.
+                        self.books.owed += collected * settings.phase_updates();
+                        self.books.owed -= taken * settings.phase_steps();
+                    }
                     return Ok(None);
                 }
                 // What is left over of a phase is owed in the next.

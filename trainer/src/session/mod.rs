@@ -220,7 +220,10 @@ impl<'a> Session<'a> {
             End::Stopped => Ok((end, None)),
             End::Completed | End::Solved => Ok((end, self.final_evaluation()?)),
         });
-        self.write_evaluation();
+        // Stopped within the last evaluation, the resumed run makes it anew, and writes it.
+        if self.books.steps < total || !matches!(evaluated, Ok((_, None))) {
+            self.write_evaluation();
+        }
         match evaluated {
             Ok((end, evaluation)) => {
                 if evaluation.is_some() {

@@ -62,6 +62,18 @@ pub(super) fn batch(images: &LabelledImages, indices: &[usize]) -> Batch {
 /// The pipeline of random changes to pictures of `size` rows and columns, from 0 to 1.
 fn changes(settings: &FitSettings, [height, width]: [usize; 2]) -> Result<Option<Pipeline>, TrainError> {
     let mut augment = settings.augment.clone();
+    let scales = augment.rescale.is_some()
+        || augment.samplewise_center
+        || augment.samplewise_std_normalization
+        || augment.featurewise_center
+        || augment.featurewise_std_normalization;
+    if scales {
+        return Err(TrainError::Unfit(
+            "augment.rescale, samplewise_* and featurewise_* are for folders of pictures: images of MNIST's format are \
+            divided by 255 and no more, so leave them out"
+                .into(),
+        ));
+    }
     let (recipe, none) = (FitSettings::of(settings.fit.model).augment, AugmentConfig::default());
     // Residual networks' recipes are for photographs: mirrored and moved, digits are other digits, or none.
     if augment.horizontal_flip == recipe.horizontal_flip {
@@ -77,7 +89,6 @@ fn changes(settings: &FitSettings, [height, width]: [usize; 2]) -> Result<Option
         return Ok(None);
     }
     // Of a size already, and divided by 255 alone.
-    (augment.featurewise_center, augment.featurewise_std_normalization) = (false, false);
     let (mean, std) = (vec![0.0; CHANNELS], vec![1.0; CHANNELS]);
     let images = ImagesConfig { width, height, resize: Resizing::Stretch, mean, std, ..ImagesConfig::default() };
     Pipeline::new(images, augment, None).map(Some).map_err(TrainError::Unfit)
@@ -90,13 +101,25 @@ mod tests {
     use super::*;
     use crate::data::image::{CHANNELS, Image};
 
-    fn open(settings: &[&str]) -> Grey {
+    fn settings(settings: &[&str]) -> FitSettings {
         let mut fit = FitSettings::of(ModelName::ResNet8);
         fit.data.dir = format!("{}/../tests/data/digits", env!("CARGO_MANIFEST_DIR"));
         for setting in settings {
             fit.set(setting).unwrap();
         }
-        Grey::open(&fit).unwrap().0
+        fit
+    }
+
+    fn open(keys: &[&str]) -> Grey {
+        Grey::open(&settings(keys)).unwrap().0
+    }
+
+    #[test]
+    fn what_is_not_done_to_them_is_refused() {
+        for key in ["rescale=0.5", "samplewise_center=true", "featurewise_std_normalization=true"] {
+            let told = Grey::open(&settings(&[&format!("augment.{key}")])).err().unwrap().to_string();
+            assert!(told.contains("augment.rescale") && told.contains("MNIST"), "{told}");
+        }
     }
 
     #[test]

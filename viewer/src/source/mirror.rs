@@ -57,13 +57,13 @@ impl Mirror {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join(&name);
         fs::create_dir_all(path.join("checkpoints"))?;
-        let mut copy = Copy { connection, path, samples: None };
+        let mut copy = Copy { connection, path, whole: WHOLE.to_vec() };
         for file in WHOLE {
             copy.replace(file).map_err(refused)?;
         }
         if is_fit(&copy.path.join("config.toml")) {
-            copy.samples = Some(0);
-            copy.follow_samples().map_err(refused)?;
+            copy.whole.push(RunFile::Samples);
+            copy.replace(RunFile::Samples).map_err(refused)?;
         }
         fs::write(copy.path.join("watch.json"), serde_json::to_vec(&file).map_err(io::Error::other)?)?;
         std::thread::Builder::new().name("run-mirror".to_owned()).spawn(move || copy.follow())?;
@@ -88,8 +88,8 @@ fn plain(name: &str) -> String {
 struct Copy {
     connection: Connection,
     path: PathBuf,
-    /// Bytes of the samples that are here, of a model that is fitted to data.
-    samples: Option<u64>,
+    /// Files that are replaced: [`WHOLE`], and the samples of a model that is fitted to data.
+    whole: Vec<RunFile>,
 }
 
 impl Copy {
@@ -111,11 +111,8 @@ impl Copy {
             if whole {
                 replaced = Instant::now();
             }
-            let replaced = if whole {
-                WHOLE.iter().try_for_each(|file| self.replace(*file)).and_then(|()| self.follow_samples())
-            } else {
-                Ok(())
-            };
+            let files = if whole { self.whole.clone() } else { Vec::new() };
+            let replaced = files.into_iter().try_for_each(|file| self.replace(file));
             match copied.and_then(|more| replaced.map(|()| more)) {
                 Ok(true) => {}
                 Ok(false) => std::thread::sleep(LOOK),
@@ -157,17 +154,6 @@ impl Copy {
             return Ok(());
         }
         self.write(file, |path| write_atomic(path, |out| out.write_all(&copied)).map(drop))
-    }
-
-    /// Copies the samples as they are now, if there are any and they are others than are here: they grow with each epoch.
-    fn follow_samples(&mut self) -> Result<(), WatchError> {
-        let Some(known) = self.samples else { return Ok(()) };
-        let (length, _) = self.read(RunFile::Samples, known)?;
-        if length != known {
-            self.replace(RunFile::Samples)?;
-            self.samples = Some(length);
-        }
-        Ok(())
     }
 
     /// A part of a file, and the file's length.

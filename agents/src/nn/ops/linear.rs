@@ -8,10 +8,10 @@ use super::relu::{close, rectify};
 use super::{Rows, take_gradient, values};
 use crate::nn::gradients::buffer;
 use crate::nn::matmul::vectorized;
-use crate::nn::product::{Matrix, product};
+use crate::nn::product::{Matrix, WORTH_THREADS, product};
 use crate::nn::{DeviceError, Isa, Parameter, Real};
 
-/// Rows that are multiplied with weights where these lie. To turn and pack the weights, as for more rows, takes longer than such a
+/// Rows that are multiplied with weights where these lie, on this thread, as long as more threads would not pay. To turn and pack the weights, as for more rows, takes longer than such a
 /// product: on batches of 16 it was a third of a training step of the MLP 784-512-256-10.
 const FEW_ROWS: usize = 64;
 
@@ -98,7 +98,8 @@ fn layer<E: Real, T: Tape<E, Cpu>>(
     }
     assert!(x.as_ref().is_none_or(|x| x.shape().1 == inputs), "{} takes rows of {inputs}", weight.name());
     let mut y = vec![E::zero(); rows * outputs];
-    if rows > FEW_ROWS || !E::products_of_rows(&data, weight.values(), inputs, &mut y) {
+    let small = rows <= FEW_ROWS && y.len().saturating_mul(inputs) < WORTH_THREADS;
+    if !small || !E::products_of_rows(&data, weight.values(), inputs, &mut y) {
         let a = Matrix::new(&data, rows, inputs);
         product(a, Matrix::new(weight.values(), outputs, inputs).transposed(), &mut y, false);
     }

@@ -15,12 +15,12 @@ pub(super) fn folder(path: &Path) -> Option<PathBuf> {
     let holds_parts = || {
         let entries = std::fs::read_dir(path).ok()?;
         let mut names = entries.flatten().map(|entry| entry.file_name());
-        Some(names.any(|name| name.to_string_lossy().starts_with("part") && is_parquet(Path::new(&name))))
+        Some(names.any(|name| is_parquet(Path::new(&name)) || name.to_string_lossy().contains('=')))
     };
     (is_table(path) || holds_parts() == Some(true)).then(|| path.to_owned())
 }
 
-/// The part files in `folder`, by name: all files but those whose names begin with a dot or an underline.
+/// The part files in `folder`, in the order of their names: all files but those whose names begin with a dot or an underline.
 ///
 /// # Errors
 /// If it cannot be read, holds none, or has folders that stand for values of a column.
@@ -49,8 +49,15 @@ pub(super) fn list(folder: &Path) -> Result<Vec<PathBuf>, RatingsError> {
             "it is a folder, and holds no part files (part-*.parquet): give the file, or write it anew".into(),
         ));
     }
-    parts.sort();
+    parts.sort_by_cached_key(|path| natural(&path.to_string_lossy()));
     Ok(parts)
+}
+
+/// A name in pieces, of which numbers compare as such: Dask's `part.10` comes after `part.2`.
+fn natural(name: &str) -> Vec<(u128, String)> {
+    let pieces = name.split_inclusive(|c: char| !c.is_ascii_digit());
+    let halves = pieces.map(|piece| piece.split_at(piece.find(|c: char| !c.is_ascii_digit()).unwrap_or(piece.len())));
+    halves.map(|(number, rest)| (number.parse().unwrap_or(0), rest.to_owned())).collect()
 }
 
 fn is_parquet(path: &Path) -> bool {

@@ -367,6 +367,9 @@ mod tests {
         for (row, alone) in both.rows[count..].iter().zip(&second.rows) {
             assert_eq!(named(&both, row), named(&second, alone));
         }
+        // Dask's names: by number, and not as letters are.
+        let dasks = parts(&[("part.10.parquet", "ratings.parquet"), ("part.2.parquet", "kinds.parquet")]);
+        assert_eq!(dasks.expect("they are sound").rows[..count], first.rows);
         let told = |files: &[(&str, &str)]| parts(files).expect_err("refused").to_string();
         let text = told(&[("part-0.parquet", "kinds.parquet"), ("part-1.parquet", "no_user.parquet")]);
         assert!(text.contains("part-1.parquet, row 3: the user is empty"), "{text}");

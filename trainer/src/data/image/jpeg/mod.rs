@@ -32,7 +32,7 @@ const BLOCK: usize = 64;
 /// Columns and rows of a block.
 const SIDE: usize = 8;
 
-/// Samples of which the memory is kept for the next image of a thread.
+/// Bytes of which the memory is kept for the next image of a thread.
 const KEPT: usize = 16 << 20;
 
 /// The samples of a component: whole blocks, row-major.
@@ -48,7 +48,8 @@ pub(in super::super) fn decode(headers: &Headers<'_>) -> Option<Image> {
     thread_local!(static SCRATCH: RefCell<Scratch> = RefCell::default());
     SCRATCH.with_borrow_mut(|scratch| {
         let image = scratch.decode(headers);
-        if scratch.planes.iter().map(|plane| plane.samples.len()).sum::<usize>() > KEPT {
+        let samples: usize = scratch.planes.iter().map(|plane| plane.samples.len()).sum();
+        if samples + scratch.scan.bytes.len() > KEPT {
             *scratch = Scratch::default();
         }
         image
@@ -84,13 +85,10 @@ impl Scratch {
 
     /// Decodes the scan.
     fn fill_planes(&mut self, headers: &Headers<'_>) -> Option<()> {
-        self.scan.split(headers.scan)?;
         let (across, down) = headers.units();
         let units = across * down;
         let every = if headers.restart_interval == 0 { units } else { headers.restart_interval };
-        if self.scan.parts.len() != units.div_ceil(every) {
-            return None;
-        }
+        self.scan.split(headers.scan, units.div_ceil(every))?;
         self.planes.resize_with(headers.components.len(), Plane::default);
         let mut tables = Vec::new();
         // The blocks of a unit: their planes, and where in these they are.

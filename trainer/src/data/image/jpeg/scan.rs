@@ -14,8 +14,8 @@ pub(super) struct Scan {
 }
 
 impl Scan {
-    /// Becomes the scan that `from` begins with; nothing unless the image ends after it.
-    pub(super) fn split(&mut self, mut from: &[u8]) -> Option<()> {
+    /// Becomes the scan that `from` begins with; nothing unless it has so many `parts` and the image ends after it.
+    pub(super) fn split(&mut self, mut from: &[u8], parts: usize) -> Option<()> {
         self.bytes.clear();
         self.parts.clear();
         let mut start = 0;
@@ -32,7 +32,11 @@ impl Scan {
                     self.parts.push(start..self.bytes.len());
                     start = self.bytes.len();
                     if marker == 0xd9 {
-                        return Some(());
+                        return (self.parts.len() == parts).then_some(());
+                    }
+                    if self.parts.len() == parts {
+                        // A file of nothing but restarts would take many times its size.
+                        return None;
                     }
                 }
                 _ => return None,
@@ -48,4 +52,20 @@ fn find_ff(bytes: &[u8]) -> Option<usize> {
     let before = steps.iter().position(|step| step.iter().fold(false, |any, byte| any | (*byte == 0xff)));
     let from = before.map_or(bytes.len() - rest.len(), |steps| steps * STEP);
     bytes[from..].iter().position(|byte| *byte == 0xff).map(|at| from + at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_so_many_parts_are_taken_apart() {
+        let bytes = [1, 0xff, 0xd0, 2, 0xff, 0x00, 0xff, 0xff, 0xd9, 7];
+        let mut scan = Scan::default();
+        assert_eq!(scan.split(&bytes, 2), Some(()));
+        let parts: Vec<_> = scan.parts.iter().map(|part| &scan.bytes[part.start..part.end - SLACK]).collect();
+        assert_eq!(parts, [&[1][..], &[2, 0xff]]);
+        assert_eq!(scan.split(&bytes, 1), None);
+        assert_eq!(scan.split(&bytes, 3), None);
+    }
 }
