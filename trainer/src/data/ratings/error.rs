@@ -13,7 +13,7 @@ pub enum RatingsError {
         path: PathBuf,
     },
     /// A folder without such a file.
-    #[error("{} holds none of ratings.csv, ratings.dat, u.data and ratings.parquet: give the file itself", folder.display())]
+    #[error("{} holds none of ratings.csv, ratings.dat, u.data and ratings.parquet, and no part-*.parquet: give the file itself", folder.display())]
     NoFile {
         /// The folder.
         folder: PathBuf,

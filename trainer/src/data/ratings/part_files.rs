@@ -15,7 +15,9 @@ pub(super) fn folder(path: &Path) -> Option<PathBuf> {
     let holds_parts = || {
         let entries = std::fs::read_dir(path).ok()?;
         let mut names = entries.flatten().map(|entry| entry.file_name());
-        Some(names.any(|name| is_parquet(Path::new(&name)) || name.to_string_lossy().contains('=')))
+        let is_part = |name: &str| name.starts_with("part") && is_parquet(Path::new(name));
+        // Folders of values are told of by `list`. Other tables beside each other need not be parts of one.
+        Some(names.any(|name| is_part(&name.to_string_lossy()) || name.to_string_lossy().contains('=')))
     };
     (is_table(path) || holds_parts() == Some(true)).then(|| path.to_owned())
 }
