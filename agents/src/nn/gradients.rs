@@ -43,7 +43,6 @@ impl<E: Real> Gradients<E> {
     }
 
     /// `tensor` on a tape that keeps the gradient by it as well, for [`slope`](Self::slope).
-    #[cfg(test)]
     pub(crate) fn trace_with_slope<S: dfdx::prelude::Shape>(
         &mut self,
         tensor: Tensor<S, E, Cpu>,
@@ -56,7 +55,6 @@ impl<E: Real> Gradients<E> {
     }
 
     /// The gradient by a tensor of [`trace_with_slope`](Self::trace_with_slope).
-    #[cfg(test)]
     pub(crate) fn slope<S: dfdx::prelude::Shape>(&mut self, tensor: &Tensor<S, E, Cpu>) -> Result<&[E], CpuError> {
         let inner = self.take();
         Ok(self.inner.insert(inner).get_or_alloc_mut(tensor)?.as_slice())

@@ -19,6 +19,7 @@
 //! | `weights`, `tensor_files` | networks on disk; reading any file of safetensors |
 //! | `real`, `parameters`, `gradients`, `touched` | of supervised models: number types, named tensors of any shape, what they follow, and which rows of tables that is for |
 //! | `product` | products of large matrices, over several threads |
+//! | [`on_device`] | the same from dfdx's own operations, on any device: what GPUs run |
 //! | [`ops`] | operations of supervised models on dfdx's tape, one a file, with hand-written backward passes |
 //! | [`optim`] | optimizers, learning-rate schedules, averaged weights and loss scaling of supervised models |
 
@@ -59,6 +60,7 @@ mod touched;
 mod transpose;
 mod weights;
 
+pub mod on_device;
 pub mod ops;
 pub mod optim;
 

@@ -91,6 +91,13 @@ impl<E: Real> Default for Parameters<E> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParameterId(usize);
 
+impl ParameterId {
+    /// Its number in the order of [`Parameters::iter`].
+    pub(super) fn place(self) -> usize {
+        self.0
+    }
+}
+
 impl<E: Real> Parameters<E> {
     /// Adds a tensor that is learnt.
     ///

@@ -20,9 +20,14 @@ struct FoldedBlock<E: Real> {
 }
 
 impl<E: Real> ResNet<E> {
-    fn fold(&self, unit: &Unit) -> FoldedConv<E> {
+    /// The scale and the shift of each channel that the batch norm of `unit` comes to.
+    pub(super) fn folded_norm(&self, unit: &Unit) -> [Vec<E>; 2] {
         let of = |id| self.parameters.get(id).values();
-        let (scale, shift) = ops::folded(of(unit.weight), of(unit.bias), of(unit.running_mean), of(unit.running_var));
+        ops::folded(of(unit.weight), of(unit.bias), of(unit.running_mean), of(unit.running_var)).into()
+    }
+
+    fn fold(&self, unit: &Unit) -> FoldedConv<E> {
+        let [scale, shift] = self.folded_norm(unit);
         FoldedConv::new(self.parameters.get(unit.conv), unit.window, &scale, shift)
     }
 

@@ -13,6 +13,7 @@ mod classify;
 mod config;
 mod cost;
 mod folded;
+mod on_device;
 mod train;
 
 #[cfg(test)]

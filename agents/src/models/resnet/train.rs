@@ -7,7 +7,7 @@ use dfdx::prelude::{AsArray as _, Cpu, PutTape as _, SplitTape as _, Tape};
 use super::{ResNet, Stem, Unit};
 use crate::models::Pass;
 use crate::nn::ops::{self, Map, Moments, Rows, Targets, Then};
-use crate::nn::{DeviceError, Gradients, Parameters, Real};
+use crate::nn::{DeviceError, Gradients, ParameterId, Parameters, Real};
 
 /// What a batch norm was shown.
 type Seen<'a> = (&'a Unit, Moments);
@@ -96,6 +96,12 @@ impl<E: Real> ResNet<E> {
         gradients.backward(loss)?;
         gradients.round_to_half(&parameters)?;
         drop(parameters);
+        self.move_statistics(moved);
+        Ok((value, values))
+    }
+
+    /// Moves running means and variances, and counts the batch.
+    pub(super) fn move_statistics(&mut self, moved: Vec<([ParameterId; 3], Moments)>) {
         for ([mean, variance, count], moments) in moved {
             let mut means = self.parameters.get(mean).values().to_vec();
             moments.update(&mut means, self.parameters.get_mut(variance).values_mut());
@@ -103,7 +109,6 @@ impl<E: Real> ResNet<E> {
             self.parameters.get_mut(count).values_mut().iter_mut().for_each(|count| *count += E::one());
         }
         self.folded = std::sync::OnceLock::new();
-        Ok((value, values))
     }
 
     /// The first layer whose output for the pictures `x` is not finite, in training.

@@ -51,9 +51,12 @@ pub use rms_norm::rms_norm;
 pub use scores::{Pairs, scores};
 pub use sum::{add, scale};
 
-use dfdx::prelude::{Cpu, CpuError, Gradients, HasShape as _, Shape, Storage, Tensor};
+use dfdx::prelude::{
+    AsArray as _, Cpu, CpuError, Gradients, HasShape as _, OwnedTape, Rank0, Shape, Storage, Tensor, TensorFromVec as _,
+};
 
 use super::real::Real;
+use super::{DeviceError, Parameters};
 
 /// An activation: rows × columns.
 pub type Rows<E, T> = Tensor<(usize, usize), E, Cpu, T>;
@@ -63,6 +66,24 @@ pub fn values<E: Real, S: Shape, T>(tensor: &Tensor<S, E, Cpu, T>) -> Vec<E> {
     let mut values = vec![E::zero(); tensor.shape().num_elements()];
     tensor.copy_into(&mut values);
     values
+}
+
+/// What `loss` of the rows `values` comes to, and the slope by them: for rows that were worked out elsewhere, as on a GPU.
+///
+/// # Errors
+/// If there is no memory for it.
+pub fn slope_of<E: Real>(
+    values: Vec<E>,
+    shape: (usize, usize),
+    loss: impl FnOnce(Rows<E, OwnedTape<E, Cpu>>) -> Result<Tensor<Rank0, E, Cpu, OwnedTape<E, Cpu>>, DeviceError>,
+) -> Result<(E, Vec<E>), DeviceError> {
+    let rows = Cpu::default().tensor_from_vec(values, shape);
+    let mut gradients = super::Gradients::new(&Parameters::default());
+    let loss = loss(gradients.trace_with_slope(rows.clone()))?;
+    let value = loss.array();
+    gradients.backward(loss)?;
+    let slope = gradients.slope(&rows).map_err(DeviceError::new)?.to_vec();
+    Ok((value, slope))
 }
 
 /// Takes the gradient of `tensor` out without copying it: nothing else asks for it once its operation runs backward.

@@ -1,0 +1,161 @@
+//! The same network on a device that has no kernels of ours, such as a GPU.
+
+use dfdx::prelude::{Merge, NoneTape, Tape};
+use dfdx::tensor_ops::Device;
+
+use super::{ResNet, Stem, Unit};
+use crate::nn::on_device::{self, Accelerator, Map, Mirror, Rows};
+use crate::nn::ops::{self, Targets, Then};
+use crate::nn::{DeviceError, Gradients, Real};
+
+impl<E: Real> ResNet<E> {
+    /// [`learn_from`](Self::learn_from) on a device, in full precision.
+    ///
+    /// # Errors
+    /// If the device fails, such as when it has no room.
+    ///
+    /// # Panics
+    /// If sizes do not fit.
+    pub fn learn_on<D: Device<E>>(
+        &mut self,
+        accelerator: &Accelerator<D>,
+        x: Vec<E>,
+        gradients: &mut Gradients<E>,
+        targets: Targets<'_, E>,
+        label_smoothing: f64,
+        divisor: f64,
+    ) -> Result<(E, Vec<E>), DeviceError> {
+        let mirror = Mirror::new(&self.parameters, accelerator)?;
+        let (x, mut seen) = (self.pictures_on(accelerator, x)?, Vec::new());
+        let mut unit = |unit: &Unit, x: &Map<E, D>, residual: Option<&Map<E, D>>, rectifies: bool, tape: &mut _| {
+            let of = |id| mirror.get(id);
+            let y = on_device::conv2d(x, of(unit.conv), unit.sizes, unit.window, accelerator, tape)?;
+            let (y, moments) = on_device::batch_norm(&y, of(unit.weight), of(unit.bias), residual, rectifies, tape)?;
+            seen.push(([unit.running_mean, unit.running_var, unit.num_batches_tracked], moments));
+            Ok(y)
+        };
+        let tape = mirror.tape().map_err(DeviceError::new)?;
+        let logits = self.layers_on(&mirror, &x, tape, &mut unit).map_err(DeviceError::new)?;
+        let values = logits.as_vec();
+        let loss = |logits| ops::softmax_cross_entropy(logits, targets, label_smoothing, divisor);
+        let (loss, slope) = ops::slope_of(values.clone(), (x.images(), self.config.classes), loss)?;
+        mirror.backward(logits, slope, gradients)?;
+        self.move_statistics(seen);
+        Ok((loss, values))
+    }
+
+    /// [`logits_of`](Self::logits_of) on a device.
+    ///
+    /// # Errors
+    /// If the device fails, such as when it has no room.
+    pub fn logits_on<D: Device<E>>(&self, accelerator: &Accelerator<D>, x: Vec<E>) -> Result<Vec<E>, DeviceError> {
+        let mirror = Mirror::new(&self.parameters, accelerator)?;
+        let x = self.pictures_on(accelerator, x)?;
+        let mut unit =
+            |unit: &Unit, x: &Map<E, D>, residual: Option<&Map<E, D>>, rectifies: bool, tape: &mut NoneTape| {
+                let y = on_device::conv2d(x, mirror.get(unit.conv), unit.sizes, unit.window, accelerator, tape)?;
+                on_device::scaled(y, self.folded_norm(unit), residual, rectifies)
+            };
+        let logits = self.layers_on(&mirror, &x, NoneTape, &mut unit).map_err(DeviceError::new)?;
+        Ok(logits.as_vec())
+    }
+
+    /// The logits of `x`, with what `unit` makes of a convolution and the batch norm after it.
+    fn layers_on<'a, D: Device<E>, T: Tape<E, D> + Merge<T>>(
+        &'a self,
+        mirror: &Mirror<'_, E, D>,
+        x: &Map<E, D>,
+        mut tape: T,
+        unit: UnitOn<'_, 'a, E, D, T>,
+    ) -> Result<Rows<E, D, T>, D::Err> {
+        let mut y = unit(&self.layout.stem, x, None, true, &mut tape)?;
+        if self.config.stem == Stem::ImageNet {
+            y = on_device::max_pool(&y, mirror.accelerator(), &mut tape)?;
+        }
+        for block in &self.layout.blocks {
+            let shortcut = match &block.shortcut {
+                Some(shortcut) => unit(shortcut, &y, None, false, &mut tape)?,
+                None => y.clone(),
+            };
+            if let [inner @ .., last] = block.units.as_slice() {
+                for inner in inner {
+                    y = unit(inner, &y, None, true, &mut tape)?;
+                }
+                y = unit(last, &y, Some(&shortcut), true, &mut tape)?;
+            }
+        }
+        let features = on_device::average_pool(&y, tape)?;
+        on_device::linear(mirror, features, self.layout.weight, Some(self.layout.bias), Then::Nothing)
+    }
+
+    /// The pictures `x` as a map on the device.
+    fn pictures_on<D: Device<E>>(&self, accelerator: &Accelerator<D>, x: Vec<E>) -> Result<Map<E, D>, DeviceError> {
+        let ([rows, columns], channels) = (self.size, self.config.channels);
+        let count = x.len() / (rows * columns * channels).max(1);
+        Map::data(x, [count, rows, columns, channels], accelerator)
+    }
+}
+
+/// Makes a map of another with a convolution and its batch norm, adds a residual, and rectifies the sum if told to.
+type UnitOn<'u, 'a, E, D, T> = &'u mut dyn FnMut(
+    &'a Unit,
+    &Map<E, D>,
+    Option<&Map<E, D>>,
+    bool,
+    &mut T,
+) -> Result<Map<E, D>, <D as dfdx::prelude::HasErr>::Err>;
+
+#[cfg(test)]
+mod tests {
+    use cartwheel_envs::Generator;
+
+    use super::super::{
+        ResNetConfig,
+        tests::{fill, uniform},
+    };
+    use super::*;
+    use crate::nn::Cpu;
+
+    /// Logits, loss, gradients and statistics are those of our kernels: every kind of layer, on pictures of odd sides.
+    #[test]
+    fn what_it_learns_there_is_what_it_learns_here() {
+        for (name, size) in [("resnet8", [9, 7]), ("resnet18", [37, 33]), ("resnet50", [33, 35])] {
+            let mut config = ResNetConfig::named(name, 3, 5).expect("a network");
+            config.width = 4;
+            config.layers.iter_mut().for_each(|blocks| *blocks = (*blocks).min(2));
+            let mut here = ResNet::<f64>::new(config, size, &mut Generator::new(1));
+            fill(here.parameters_mut(), 3);
+            let x = uniform(7, 3 * size[0] * size[1] * 3);
+            let accelerator = Accelerator::new(Cpu::default());
+            let (expected, got) = (here.logits_of(x.clone()), here.logits_on(&accelerator, x.clone()).expect("works"));
+            is_close(name, "logits in use", &got, &expected);
+            let mut there = here.clone();
+            // Two batches, as gradients add up and places are kept from one to the next.
+            let mut gradients = [Gradients::new(here.parameters()), Gradients::new(there.parameters())];
+            for classes in [[1, 4, 0], [2, 2, 3]] {
+                let [own, other] = &mut gradients;
+                let targets = Targets::Classes(&classes);
+                let expected = here.learn_from(x.clone(), own, targets, 0.1, 3.0).expect("works");
+                let got = there.learn_on(&accelerator, x.clone(), other, targets, 0.1, 3.0).expect("works");
+                is_close(name, "loss", &[got.0], &[expected.0]);
+                is_close(name, "logits", &got.1, &expected.1);
+            }
+            let [own, other] = &mut gradients;
+            for (here, there) in here.parameters().iter().zip(there.parameters().iter()) {
+                is_close(name, here.name(), there.values(), here.values());
+                if here.is_trained() {
+                    let (expected, got) = (own.of(here).expect("memory"), other.of(there).expect("memory"));
+                    is_close(name, here.name(), got, expected);
+                }
+            }
+        }
+    }
+
+    #[track_caller]
+    fn is_close(model: &str, what: &str, got: &[f64], expected: &[f64]) {
+        let largest = expected.iter().fold(1e-300_f64, |largest, x| largest.max(x.abs()));
+        let worst = got.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(got.len() == expected.len() && worst < 1e-9 * largest, "{model}: {what} is {worst} off {largest}");
+        assert!(expected.iter().any(|x| *x != 0.0), "{model}: {what} is nothing");
+    }
+}

@@ -1,0 +1,140 @@
+//! Operations of supervised models made of dfdx's own, on any device that dfdx has: the form that GPUs run.
+//!
+//! They mean what those of [`ops`](super::ops) mean, whose kernels are for the processor alone; tests hold each to its
+//! counterpart on dfdx's processor, values and gradients. What a model is asked and what it learns from comes from the host and
+//! goes back to it: a [`Mirror`] takes the parameters over for a pass, the host works out the loss and its slope by the outputs
+//! ([`ops::slope_of`](super::ops::slope_of)), and [`Mirror::backward`] brings the gradients back, so that optimizers, clipping,
+//! averages and checkpoints are the same wherever a model learns.
+
+mod batch_norm;
+mod conv2d;
+mod layers;
+mod map;
+mod places;
+mod pool;
+
+pub(crate) use batch_norm::{batch_norm, scaled};
+pub(crate) use conv2d::conv2d;
+pub(crate) use layers::linear;
+pub(crate) use map::Map;
+pub use places::Accelerator;
+pub(crate) use pool::{average_pool, max_pool};
+
+use dfdx::optim::UnusedTensors;
+use dfdx::prelude::*;
+use dfdx::tensor_ops::Device;
+
+use super::{DeviceError, ParameterId, Parameters, Real};
+
+/// Gradients on a device, by tensor.
+type Slopes<E, D> = dfdx::prelude::Gradients<E, D>;
+/// Numbers in a row.
+pub(crate) type Vector<E, D> = Tensor<(usize,), E, D>;
+/// An activation on a device: rows × columns.
+pub(crate) type Rows<E, D, T = NoneTape> = Tensor<(usize, usize), E, D, T>;
+
+/// A model's parameters on a device, for one pass.
+pub struct Mirror<'a, E: Real, D: Device<E>> {
+    parameters: &'a Parameters<E>,
+    accelerator: &'a Accelerator<D>,
+    tensors: Vec<Vector<E, D>>,
+}
+
+impl<'a, E: Real, D: Device<E>> Mirror<'a, E, D> {
+    /// Copies `parameters` to the device.
+    ///
+    /// # Errors
+    /// If the device fails, such as when it has no room.
+    pub fn new(parameters: &'a Parameters<E>, accelerator: &'a Accelerator<D>) -> Result<Self, DeviceError> {
+        let copy = |values: &[E]| accelerator.device.try_tensor_from_vec(values.to_vec(), (values.len(),));
+        let tensors = parameters.iter().map(|parameter| copy(parameter.values())).collect::<Result<_, _>>();
+        Ok(Self { parameters, accelerator, tensors: tensors.map_err(DeviceError::new)? })
+    }
+
+    /// Where it is.
+    pub(crate) fn accelerator(&self) -> &Accelerator<D> {
+        self.accelerator
+    }
+
+    /// The numbers of a parameter, row-major.
+    pub(crate) fn get(&self, id: ParameterId) -> &Vector<E, D> {
+        &self.tensors[id.place()]
+    }
+
+    /// A parameter of two axes, noted on a tape.
+    ///
+    /// # Panics
+    /// If it has another number of axes.
+    pub(crate) fn matrix<T: Tape<E, D>>(&self, id: ParameterId) -> Result<Rows<E, D, T>, D::Err> {
+        let &[rows, columns] = self.parameters.get(id).shape() else { panic!("a matrix has two axes") };
+        self.get(id).retaped::<T>().try_reshape_like(&(rows, columns))
+    }
+
+    /// Numbers of the host on the device.
+    pub(crate) fn rows(&self, values: Vec<E>, shape: (usize, usize)) -> Result<Rows<E, D>, D::Err> {
+        self.accelerator.device.try_tensor_from_vec(values, shape)
+    }
+
+    /// An empty tape that keeps the gradients by parameters.
+    pub(crate) fn tape(&self) -> Result<OwnedTape<E, D>, D::Err> {
+        // dfdx tells a tensor's id only through its list of tensors that an optimizer missed.
+        let mut ids = UnusedTensors::default();
+        self.tensors.iter().for_each(|tensor| ids.add(tensor));
+        let mut slopes = Slopes::leaky();
+        slopes.retain_leafs(&ids.ids);
+        let nothing: Vector<E, D> = self.accelerator.device.try_zeros_like(&(0,))?;
+        Ok(nothing.traced(slopes).split_tape().1)
+    }
+
+    /// Goes back from `outputs`, by which the slope is `slope`, and adds what is learnt from it to `gradients`.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub(crate) fn backward(
+        &self,
+        outputs: Rows<E, D, OwnedTape<E, D>>,
+        slope: Vec<E>,
+        gradients: &mut super::Gradients<E>,
+    ) -> Result<(), DeviceError> {
+        let mut slopes = self.slopes(outputs, slope).map_err(DeviceError::new)?;
+        for (parameter, tensor) in self.parameters.iter().zip(&self.tensors).filter(|(own, _)| own.is_trained()) {
+            // The entry is there also where no output hangs on the parameter.
+            slopes.try_alloc_for(tensor).map_err(DeviceError::new)?;
+            let by_it = slopes.get(tensor).as_vec();
+            gradients.of(parameter)?.iter_mut().zip(by_it).for_each(|(to, by_it)| *to += by_it);
+        }
+        Ok(())
+    }
+
+    fn slopes(&self, outputs: Rows<E, D, OwnedTape<E, D>>, slope: Vec<E>) -> Result<Slopes<E, D>, D::Err> {
+        let slope = self.rows(slope, *outputs.shape())?;
+        outputs.try_mul(slope)?.try_sum::<Rank0, _>()?.try_backward()
+    }
+}
+
+/// Takes the gradient by `tensor` out, and frees what held it: nothing else asks for it once its operation goes back.
+fn take<S: Shape, E: Real, D: Device<E>>(
+    slopes: &mut Slopes<E, D>,
+    tensor: &Tensor<S, E, D>,
+) -> Result<Tensor<S, E, D>, D::Err> {
+    slopes.try_alloc_for(tensor)?;
+    let slope = slopes.get(tensor);
+    *slopes.get_or_alloc_mut(tensor)? = Storage::<E>::try_alloc_len(tensor.device(), 0)?;
+    Ok(slope)
+}
+
+/// Adds `values` to the gradient by `tensor`, of the same shape.
+///
+/// dfdx writes gradients in backward passes alone: that of a sum of products with numbers leaves these numbers.
+fn give<S: Shape, E: Real, D: Device<E>>(
+    slopes: &mut Slopes<E, D>,
+    tensor: &Tensor<S, E, D>,
+    values: Tensor<S, E, D>,
+) -> Result<(), D::Err> {
+    slopes.try_alloc_for(tensor)?;
+    let sum = slopes.get(tensor).try_add(values)?;
+    let key = tensor.device().try_zeros_like(tensor.shape())?;
+    let mut made = key.clone().leaky_traced().try_mul(sum)?.try_sum::<Rank0, _>()?.try_backward()?;
+    std::mem::swap(slopes.get_or_alloc_mut(tensor)?, made.get_or_alloc_mut(&key)?);
+    Ok(())
+}
