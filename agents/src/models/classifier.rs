@@ -2,7 +2,7 @@
 
 use super::summary::Cost;
 use crate::nn::ops::Targets;
-use crate::nn::{DeviceError, Gradients, Parameters};
+use crate::nn::{DeviceError, Gradients, Parameters, Place};
 
 /// What a pass with a gradient came to.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +25,9 @@ pub trait Classifier {
     /// are rounded to f16 wherever a GPU would store them, sums within an operation are wider, and batch norms and the loss stay
     /// f32. `logits` stay those of the parameters as they are, which is what is saved.
     fn learn_in_half(&mut self);
+
+    /// From now on it learns and is asked at `place`. Its parameters, and gradients by them, stay with the host.
+    fn move_to(&mut self, place: Place);
 
     /// Numbers of a sample.
     fn inputs(&self) -> usize;

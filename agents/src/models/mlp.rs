@@ -10,14 +10,16 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use cartwheel_envs::Generator;
-use dfdx::prelude::{AsArray as _, Cpu, NoneTape, PutTape as _, SplitTape as _, Tape};
+use dfdx::prelude::{AsArray as _, Cpu, HasShape as _, Merge, NoneTape, PutTape as _, SplitTape as _, Tape};
+use dfdx::tensor_ops::Device;
 use rand_distr::{Distribution as _, StandardNormal};
 
 use super::classifier::{Classifier, Pass};
 use super::summary::{Cost, LayerCost};
 use crate::config_enum;
+use crate::nn::on_device::{self, Accelerator, Mirror};
 use crate::nn::ops::{self, Rows, Targets, Then};
-use crate::nn::{DeviceError, Gradients, ParameterId, Parameters};
+use crate::nn::{DeviceError, Gradients, ParameterId, Parameters, Place};
 
 config_enum! {
     /// What weights begin as.
@@ -35,6 +37,7 @@ pub struct Mlp {
     parameters: Parameters,
     layers: Vec<Layer>,
     learns_in_half: bool,
+    place: Place,
 }
 
 #[derive(Clone, Debug)]
@@ -69,7 +72,7 @@ impl Mlp {
             layers.push(Layer { name, sizes: [fan_in, fan_out], weight, bias });
             fan_in = fan_out;
         }
-        Self { parameters, layers, learns_in_half: false }
+        Self { parameters, layers, learns_in_half: false, place: Place::default() }
     }
 
     /// The parameters that are learnt with.
@@ -90,15 +93,86 @@ impl Mlp {
         look: &mut dyn FnMut(&str, &Rows<f32, T>),
     ) -> Result<Rows<f32, T>, DeviceError> {
         let [first, rest @ ..] = self.layers.as_slice() else { unreachable!("there is an output layer") };
-        let then = |layer: &Layer| {
-            if layer.name == self.layers[self.layers.len() - 1].name { Then::Nothing } else { Then::Relu }
-        };
         let of = |id| parameters.get(id);
-        let mut y = ops::input_linear(Arc::new(x), tape, of(first.weight), Some(of(first.bias)), then(first))?;
+        let mut y = ops::input_linear(Arc::new(x), tape, of(first.weight), Some(of(first.bias)), self.then(0))?;
         look(&first.name, &y);
-        for layer in rest {
-            y = ops::linear(y, of(layer.weight), Some(of(layer.bias)), then(layer))?;
+        for (at, layer) in rest.iter().enumerate() {
+            y = ops::linear(y, of(layer.weight), Some(of(layer.bias)), self.then(at + 1))?;
             look(&layer.name, &y);
+        }
+        Ok(y)
+    }
+
+    /// What follows the layer `at`.
+    fn then(&self, at: usize) -> Then {
+        if at + 1 < self.layers.len() { Then::Relu } else { Then::Nothing }
+    }
+
+    /// [`learn`](Classifier::learn) on the processor.
+    fn learn_here(
+        &self,
+        x: Vec<f32>,
+        gradients: &mut Gradients,
+        targets: Targets<'_>,
+        label_smoothing: f64,
+        divisor: f64,
+    ) -> Result<Pass, DeviceError> {
+        let (parameters, tape) = (self.computed_with(), gradients.tape(self.parameters.device()));
+        let (logits, tape) = self.forward(&parameters, x, tape, &mut |_, _| {})?.split_tape();
+        let values = ops::values(&logits);
+        let loss = ops::softmax_cross_entropy(logits.put_tape(tape), targets, label_smoothing, divisor)?;
+        let pass = Pass { loss: loss.array(), logits: values };
+        gradients.backward(loss)?;
+        gradients.round_to_half(&parameters)?;
+        Ok(pass)
+    }
+
+    /// [`learn`](Classifier::learn) on a device, in full precision.
+    ///
+    /// # Errors
+    /// If the device fails, such as when it has no room.
+    pub fn learn_on<D: Device<f32>>(
+        &self,
+        accelerator: &Accelerator<D>,
+        x: Vec<f32>,
+        gradients: &mut Gradients,
+        targets: Targets<'_>,
+        label_smoothing: f64,
+        divisor: f64,
+    ) -> Result<Pass, DeviceError> {
+        let mirror = Mirror::new(&self.parameters, accelerator)?;
+        let tape = mirror.tape().map_err(DeviceError::new)?;
+        let logits = self.layers_on(&mirror, x, tape).map_err(DeviceError::new)?;
+        let (values, shape) = (logits.as_vec(), *logits.shape());
+        let loss = |logits| ops::softmax_cross_entropy(logits, targets, label_smoothing, divisor);
+        let (loss, slope) = ops::slope_of(values.clone(), shape, loss)?;
+        mirror.backward(logits, slope, gradients)?;
+        Ok(Pass { loss, logits: values })
+    }
+
+    /// [`logits`](Classifier::logits) on a device.
+    ///
+    /// # Errors
+    /// If the device fails, such as when it has no room.
+    pub fn logits_on<D: Device<f32>>(
+        &self,
+        accelerator: &Accelerator<D>,
+        x: Vec<f32>,
+    ) -> Result<Vec<f32>, DeviceError> {
+        let mirror = Mirror::new(&self.parameters, accelerator)?;
+        Ok(self.layers_on(&mirror, x, NoneTape).map_err(DeviceError::new)?.as_vec())
+    }
+
+    fn layers_on<D: Device<f32>, T: Tape<f32, D> + Merge<T>>(
+        &self,
+        mirror: &Mirror<'_, f32, D>,
+        x: Vec<f32>,
+        tape: T,
+    ) -> Result<on_device::Rows<f32, D, T>, D::Err> {
+        let shape = (x.len() / self.inputs().max(1), self.inputs());
+        let mut y = mirror.rows(x, shape)?.put_tape(tape);
+        for (at, layer) in self.layers.iter().enumerate() {
+            y = on_device::linear(mirror, y, layer.weight, Some(layer.bias), self.then(at))?;
         }
         Ok(y)
     }
@@ -117,6 +191,10 @@ impl Classifier for Mlp {
         self.learns_in_half = true;
     }
 
+    fn move_to(&mut self, place: Place) {
+        self.place = place;
+    }
+
     fn inputs(&self) -> usize {
         self.layers[0].sizes[0]
     }
@@ -126,7 +204,11 @@ impl Classifier for Mlp {
     }
 
     fn logits(&self, x: Vec<f32>) -> Result<Vec<f32>, DeviceError> {
-        Ok(ops::values(&self.forward(&self.parameters, x, NoneTape, &mut |_, _| {})?))
+        match &self.place {
+            Place::Processor => Ok(ops::values(&self.forward(&self.parameters, x, NoneTape, &mut |_, _| {})?)),
+            #[cfg(feature = "cuda")]
+            Place::Gpu(gpu) => self.logits_on(gpu, x),
+        }
     }
 
     fn learn(
@@ -137,14 +219,11 @@ impl Classifier for Mlp {
         label_smoothing: f64,
         divisor: f64,
     ) -> Result<Pass, DeviceError> {
-        let (parameters, tape) = (self.computed_with(), gradients.tape(self.parameters.device()));
-        let (logits, tape) = self.forward(&parameters, x, tape, &mut |_, _| {})?.split_tape();
-        let values = ops::values(&logits);
-        let loss = ops::softmax_cross_entropy(logits.put_tape(tape), targets, label_smoothing, divisor)?;
-        let pass = Pass { loss: loss.array(), logits: values };
-        gradients.backward(loss)?;
-        gradients.round_to_half(&parameters)?;
-        Ok(pass)
+        match &self.place {
+            Place::Processor => self.learn_here(x, gradients, targets, label_smoothing, divisor),
+            #[cfg(feature = "cuda")]
+            Place::Gpu(gpu) => self.learn_on(gpu, x, gradients, targets, label_smoothing, divisor),
+        }
     }
 
     fn not_finite(&self, x: Vec<f32>) -> Result<Option<String>, DeviceError> {
@@ -175,6 +254,33 @@ impl Classifier for Mlp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_it_learns_on_a_device_is_what_it_learns_here() {
+        let mut here = Mlp::new(7, &[33, 12], 4, Init::Torch, &mut Generator::new(2));
+        let accelerator = Accelerator::new(Cpu::default());
+        let x: Vec<f32> = (0..5 * 7).map(|at| (at * 37 % 19) as f32 / 19.0 - 0.4).collect();
+        let close = |what: &str, got: &[f32], expected: &[f32]| {
+            assert_eq!(got.len(), expected.len(), "{what}");
+            let worst = got.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(worst < 2e-6 && expected.iter().any(|x| *x != 0.0), "{what} is {worst} off");
+        };
+        let [mut own, mut other] = [Gradients::new(here.parameters()), Gradients::new(here.parameters())];
+        let targets = Targets::Classes(&[0, 3, 1, 1, 2]);
+        let got = here.learn_on(&accelerator, x.clone(), &mut other, targets, 0.1, 5.0).expect("works");
+        let expected = here.learn(x.clone(), &mut own, targets, 0.1, 5.0).expect("works");
+        close("loss", &[got.loss], &[expected.loss]);
+        close("logits", &got.logits, &expected.logits);
+        close(
+            "logits in use",
+            &here.logits_on(&accelerator, x.clone()).expect("works"),
+            &here.logits(x).expect("works"),
+        );
+        for parameter in here.parameters.iter() {
+            let (got, expected) = (other.of(parameter).expect("memory"), own.of(parameter).expect("memory"));
+            close(parameter.name(), got, expected);
+        }
+    }
 
     #[test]
     fn the_articles_network_has_535818_parameters() {

@@ -7,6 +7,8 @@ use super::NnError;
 use super::fused::Fused;
 use super::mlp::Mlp;
 use super::network::{Network, TrainingState};
+#[cfg(feature = "cuda")]
+use super::{DeviceError, on_device::Accelerator};
 use crate::config::{Value, toml_edit};
 
 /// A device by name: `auto`, `cpu`, `cuda` or `cuda:N`.
@@ -67,8 +69,38 @@ impl Device {
             Device::Auto | Device::Cpu => Ok(Box::new(Fused::new(mlp, state)?)),
             #[cfg(feature = "cuda")]
             Device::Cuda(number) => {
-                let device = dfdx::tensor::Cuda::try_build(number, 0).map_err(super::DeviceError::new)?;
+                let device = dfdx::tensor::Cuda::try_build(number, 0).map_err(DeviceError::new)?;
                 Ok(Box::new(super::stock::Stock::new(mlp, device, state)?))
+            }
+            #[cfg(not(feature = "cuda"))]
+            Device::Cuda(number) => Err(NnError::NoCuda { number }),
+        }
+    }
+}
+
+/// A device that a supervised model computes on.
+#[derive(Clone, Debug, Default)]
+pub enum Place {
+    /// The processor, with our kernels.
+    #[default]
+    Processor,
+    /// A GPU, with dfdx's.
+    #[cfg(feature = "cuda")]
+    Gpu(Accelerator<dfdx::tensor::Cuda>),
+}
+
+impl Device {
+    /// Opens the device for a supervised model. `auto` is the processor: how much faster a GPU is was not measured yet.
+    ///
+    /// # Errors
+    /// If it is not there, or this build has no CUDA.
+    pub fn open(self) -> Result<Place, NnError> {
+        match self {
+            Device::Auto | Device::Cpu => Ok(Place::Processor),
+            #[cfg(feature = "cuda")]
+            Device::Cuda(number) => {
+                let device = dfdx::tensor::Cuda::try_build(number, 0).map_err(DeviceError::new)?;
+                Ok(Place::Gpu(Accelerator::new(device)))
             }
             #[cfg(not(feature = "cuda"))]
             Device::Cuda(number) => Err(NnError::NoCuda { number }),

@@ -65,7 +65,7 @@ pub mod ops;
 pub mod optim;
 
 pub use activation::Activation;
-pub use device::{Device, Placement, prepare_thread};
+pub use device::{Device, Place, Placement, prepare_thread};
 pub use fused::Fused;
 pub use gradients::Gradients;
 pub use inputs::{Cnn, Image, Inputs};
@@ -97,6 +97,11 @@ pub struct DeviceError(String);
 impl DeviceError {
     pub(crate) fn new(error: impl std::fmt::Debug) -> Self {
         Self(format!("{error:?}"))
+    }
+
+    /// Whether it had no room.
+    pub fn is_out_of_memory(&self) -> bool {
+        ["OUT_OF_MEMORY", "ALLOC_FAILED"].iter().any(|code| self.0.contains(code))
     }
 
     /// What failed in a model on the device, in its own words.

@@ -57,6 +57,7 @@ impl Classification {
         if settings.fit.precision == Precision::F16O2 {
             model.learn_in_half();
         }
+        model.move_to(settings.fit.device.open()?);
         let net_arch = if is_mlp { settings.mlp.net_arch.clone() } else { Vec::new() };
         Ok(Self {
             model,

@@ -201,7 +201,7 @@ config! {
         seed: u64 = 1;
         /// In which numbers the model learns: "f16-o2" is mixed precision, of "mlp" and residual networks.
         precision: Precision = Precision::F32;
-        /// Where: "auto" or "cpu"; supervised models do not run on GPUs yet.
+        /// Where: "auto", "cpu", "cuda" or "cuda:N"; "auto" is the processor.
         device: Device = Device::Auto;
         /// Threads for matrix products; "none" for one a core. Results do not depend on it.
         threads: Option<usize> = None, if_some(within(1, 1024));

@@ -133,7 +133,10 @@ impl<'a> Fit<'a> {
             return Ok(FitSummary { run: run.path().to_owned(), ..summary });
         }
         let task = self.task()?;
-        self.check_memory(task.as_ref())?;
+        // What a GPU has room for is seen at the first step.
+        if !matches!(self.settings.fit.device, Device::Cuda(_)) {
+            self.check_memory(task.as_ref())?;
+        }
         let mut run = match self.resume.take() {
             None => self.create()?,
             Some(run) => OwnedRun::reopen(run)?,
@@ -223,7 +226,9 @@ impl<'a> Fit<'a> {
 /// Trains to the end, leaves the last checkpoint, and says what it came to.
 fn train(mut session: Session<'_>, settings: &FitSettings) -> Result<FitSummary, TrainError> {
     if settings.fit.device == Device::Auto && cfg!(feature = "cuda") {
-        session.tell(&FitEvent::Notice("device: cpu: supervised models do not run on GPUs yet"));
+        session.tell(&FitEvent::Notice(
+            "device: cpu: how fast GPUs are was not measured yet, `--device cuda` asks for one",
+        ));
     }
     let _server = session.serve();
     let learnt = session.learn();

@@ -174,11 +174,6 @@ impl FitSettings {
     /// What does not fit and what to change.
     pub fn check(&self) -> Result<(), TrainError> {
         config::check(&mut self.clone().sections_mut())?;
-        if let Device::Cuda(number) = self.fit.device {
-            return Err(TrainError::Unfit(format!(
-                "fit.device = \"cuda:{number}\": supervised models do not run on GPUs yet, use --device cpu"
-            )));
-        }
         let unfit = |message: &str| Err(TrainError::Unfit(message.into()));
         let fit = &self.fit;
         if fit.nesterov && (fit.optimizer != OptimizerName::Sgd || fit.momentum == 0.0) {
@@ -192,6 +187,15 @@ impl FitSettings {
             return Err(TrainError::Unfit(format!(
                 "fit.precision = \"f16-o2\" is for mlp and residual networks ({reason}): use \"f32\""
             )));
+        }
+        if let Device::Cuda(_) = fit.device {
+            if fit.precision == Precision::F16O2 {
+                return unfit(
+                    "fit.precision = \"f16-o2\" is for the processor as yet, where it shows how a model learns in f16: on a GPU use \"f32\"",
+                );
+            }
+            // Whether there is such a GPU is seen when the model moves to it.
+            fit.device.resolve(0, fit.batch_size)?;
         }
         if fit.model.is_resnet() {
             if self.images.validation_split != 0.0 {
@@ -291,7 +295,9 @@ mod tests {
         assert!(told(&["fit.nesterov=true"]).contains("fit.momentum"));
         assert!(told(&["data.validation_split=0", "fit.early_stopping=3"]).contains("data.validation_split"));
         assert!(told(&["fit.learning_rat=1"]).contains("fit.learning_rate"));
-        assert!(told(&["fit.device=cuda:0"]).contains("cuda:0"));
+        assert!(told(&["fit.device=cuda:0", "fit.precision=f16-o2"]).contains("on a GPU use \"f32\""));
+        #[cfg(not(feature = "cuda"))]
+        assert!(told(&["fit.device=cuda:1"]).contains("cuda:1"));
     }
 
     #[test]

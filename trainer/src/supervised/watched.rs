@@ -1,5 +1,7 @@
 //! What a fit does for viewers: it is seen as a run of an agent is, but for environments, of which it has none.
 
+use cartwheel_agents::nn::Device;
+
 use super::events::FitEvent;
 use super::session::{Session, steps_of_an_epoch};
 use super::task::Part;
@@ -21,7 +23,10 @@ impl Session<'_> {
             n_envs: 0,
             total_timesteps: an_epoch.saturating_mul(self.settings.fit.epochs),
             first_step: self.first_step,
-            device: "cpu".into(),
+            device: match self.settings.fit.device {
+                Device::Auto => Device::Cpu.to_string(),
+                device => device.to_string(),
+            },
             agent: None,
         };
         let started = Server::start(self.watch.clone(), facts);

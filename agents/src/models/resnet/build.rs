@@ -7,7 +7,7 @@ use rand_distr::{Distribution as _, StandardNormal};
 
 use super::{Block, Layout, ResNet, ResNetConfig, Residual, Stem, Unit};
 use crate::nn::ops::Window;
-use crate::nn::{Parameters, Real};
+use crate::nn::{Parameters, Place, Real};
 
 impl<E: Real> ResNet<E> {
     /// A network for pictures of `size` rows and columns. Convolutions begin as Kaiming's (normal, of a variance of 2 over the
@@ -44,7 +44,8 @@ impl<E: Real> ResNet<E> {
         let weight = parameters.add("fc.weight", &[config.classes, inputs], weight);
         let bias = parameters.add("fc.bias", &[config.classes], bias);
         let layout = Layout { stem, blocks, weight, bias };
-        Self { config, parameters, layout, size, learns_in_half: false, folded: OnceLock::new() }
+        let (learns_in_half, place, folded) = (false, Place::default(), OnceLock::new());
+        Self { config, parameters, layout, size, learns_in_half, place, folded }
     }
 }
 

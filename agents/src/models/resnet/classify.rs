@@ -3,7 +3,7 @@
 use super::ResNet;
 use crate::models::{Classifier, Cost, Pass};
 use crate::nn::ops::Targets;
-use crate::nn::{DeviceError, Gradients, Parameters};
+use crate::nn::{DeviceError, Gradients, Parameters, Place};
 
 /// Pictures that are looked at together: what they become has to fit into memory.
 const TOGETHER: usize = 8;
@@ -21,6 +21,10 @@ impl Classifier for ResNet {
         self.learns_in_half = true;
     }
 
+    fn move_to(&mut self, place: Place) {
+        self.place = place;
+    }
+
     fn inputs(&self) -> usize {
         self.size[0] * self.size[1] * self.config.channels
     }
@@ -30,10 +34,16 @@ impl Classifier for ResNet {
     }
 
     fn logits(&self, x: Vec<f32>) -> Result<Vec<f32>, DeviceError> {
-        // Small pictures go in larger numbers, or threads would wait for each other all the time.
-        let together = (TOGETHER * 224 * 224 * 3).div_ceil(self.inputs().max(1)).max(1);
-        let parts = x.chunks((together * self.inputs()).max(1));
-        Ok(parts.flat_map(|part| self.logits_of(part.to_vec())).collect())
+        match &self.place {
+            Place::Processor => {
+                // Small pictures go in larger numbers, or threads would wait for each other all the time.
+                let together = (TOGETHER * 224 * 224 * 3).div_ceil(self.inputs().max(1)).max(1);
+                let parts = x.chunks((together * self.inputs()).max(1));
+                Ok(parts.flat_map(|part| self.logits_of(part.to_vec())).collect())
+            }
+            #[cfg(feature = "cuda")]
+            Place::Gpu(gpu) => self.logits_on(gpu, x),
+        }
     }
 
     fn learn(
@@ -44,7 +54,12 @@ impl Classifier for ResNet {
         label_smoothing: f64,
         divisor: f64,
     ) -> Result<Pass, DeviceError> {
-        self.learn_from(x, gradients, targets, label_smoothing, divisor).map(Pass::from)
+        let learnt = match self.place.clone() {
+            Place::Processor => self.learn_from(x, gradients, targets, label_smoothing, divisor),
+            #[cfg(feature = "cuda")]
+            Place::Gpu(gpu) => self.learn_on(&gpu, x, gradients, targets, label_smoothing, divisor),
+        };
+        learnt.map(Pass::from)
     }
 
     fn not_finite(&self, x: Vec<f32>) -> Result<Option<String>, DeviceError> {

@@ -22,7 +22,7 @@ pub(super) mod tests;
 use std::sync::OnceLock;
 
 use crate::nn::ops::Window;
-use crate::nn::{ParameterId, Parameters, Real};
+use crate::nn::{ParameterId, Parameters, Place, Real};
 
 pub use config::{Block, ResNetConfig, Stem};
 
@@ -37,6 +37,7 @@ pub struct ResNet<E: Real = f32> {
     /// Rows and columns of a picture; any will do, but for the smallest.
     size: [usize; 2],
     learns_in_half: bool,
+    place: Place,
     /// The weights for use, made when they are first asked for.
     folded: OnceLock<Folded<E>>,
 }
