@@ -166,8 +166,6 @@ fn what_was_asked_wrongly_is_told() {
     if cfg!(not(feature = "cuda")) {
         folder.refused(&fit("--device cuda:0"), 2, &["cuda:0", "--features cuda", "docs/cuda.md", "--device cpu"]);
     }
-    let halved = "--device cuda:0 --set fit.precision=f16-o2";
-    folder.refused(&fit(halved), 2, &["fit.precision", "on a GPU", "f32"]);
     folder.refused("model summary mlp --batch-size 0", 2, &["--batch-size", "0"]);
     folder.refused(&fit("--set fit.precision=bf16"), 2, &["fit.precision", "f32", "f16-o2", "no bf16"]);
     folder.refused(&fit("--set fit.batch=3"), 2, &["fit.batch_size"]);

@@ -6,9 +6,10 @@ use serde_json::Value;
 use super::Classifier;
 use super::mlp::{Init, Mlp};
 use super::resnet::tests::{case, fill, numbers, uniform};
+use crate::nn::on_device::Accelerator;
 use crate::nn::ops::Targets;
 use crate::nn::optim::{Decay, LossScaler, Rule, Solver};
-use crate::nn::{Gradients, Parameter, Parameters};
+use crate::nn::{Cpu, Gradients, Parameter, Parameters, Place};
 
 /// The classifier of a case, and its pictures.
 fn recorded(recorded: &Value) -> (Box<dyn Classifier>, Vec<f32>) {
@@ -42,8 +43,9 @@ fn learnt(parameters: &Parameters) -> impl Iterator<Item = &Parameter> {
 }
 
 /// How far five steps are off: losses (relatively), the scaled gradients of the first one, and the parameters after the last.
-fn five_steps(recording: &Value, in_half: bool) -> [f64; 3] {
+fn five_steps(recording: &Value, in_half: bool, place: Place) -> [f64; 3] {
     let (mut model, pictures) = recorded(recording);
+    model.move_to(place);
     if in_half {
         model.learn_in_half();
     }
@@ -75,16 +77,23 @@ fn five_steps_are_torchs() {
     let text = include_str!("../../../tests/data/amp/amp.json");
     let recorded: Value = serde_json::from_str(text).expect("JSON");
     for recording in recorded["steps"].as_array().expect("a list") {
-        let (half, single) = (five_steps(recording, true), five_steps(recording, false));
-        // Batch norms' gradients are small differences: a number that is rounded the other way because sums have another order
-        // is felt in layers before.
-        let within = if recording["model"] == "mlp" { [1e-4, 2e-3, 1e-4] } else { [3e-4, 2e-2, 6e-3] };
-        let near = half.iter().zip(within).all(|(off, within)| *off < within);
-        assert!(near, "{} is off by {half:?}, allowed are {within:?}", recording["model"]);
-        // That is not so in f32: losses and gradients would be further off.
-        let further = half.iter().zip(single).take(2).all(|(half, single)| 2.0 * half < single);
-        assert!(further, "{} in f32 is off by {single:?}, in f16 by {half:?}", recording["model"]);
+        for place in [Place::Processor, Place::Dfdx(Accelerator::new(Cpu::default()))] {
+            five_steps_at(recording, &place);
+        }
     }
+}
+
+fn five_steps_at(recording: &Value, place: &Place) {
+    let (half, single) = (five_steps(recording, true, place.clone()), five_steps(recording, false, place.clone()));
+    println!("{} {half:?} {single:?}", recording["model"]);
+    // Batch norms' gradients are small differences: a number that is rounded the other way because sums have another order
+    // is felt in layers before.
+    let within = if recording["model"] == "mlp" { [1e-4, 2e-3, 1e-4] } else { [3e-4, 2e-2, 6e-3] };
+    let near = half.iter().zip(within).all(|(off, within)| *off < within);
+    assert!(near, "{} is off by {half:?}, allowed are {within:?}", recording["model"]);
+    // That is not so in f32: losses and gradients would be further off.
+    let further = half.iter().zip(single).take(2).all(|(half, single)| 2.0 * half < single);
+    assert!(further, "{} in f32 is off by {single:?}, in f16 by {half:?}", recording["model"]);
 }
 
 #[test]

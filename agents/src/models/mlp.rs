@@ -10,14 +10,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use cartwheel_envs::Generator;
-use dfdx::prelude::{AsArray as _, Cpu, HasShape as _, Merge, NoneTape, PutTape as _, SplitTape as _, Tape};
-use dfdx::tensor_ops::Device;
+use dfdx::prelude::{AsArray as _, Cpu, HasShape as _, NoneTape, PutTape as _, SplitTape as _, Tape};
 use rand_distr::{Distribution as _, StandardNormal};
 
 use super::classifier::{Classifier, Pass};
 use super::summary::{Cost, LayerCost};
 use crate::config_enum;
-use crate::nn::on_device::{self, Accelerator, Mirror};
+use crate::nn::on_device::{self, Accelerator, Compute, Mirror};
 use crate::nn::ops::{self, Rows, Targets, Then};
 use crate::nn::{DeviceError, Gradients, ParameterId, Parameters, Place};
 
@@ -127,11 +126,11 @@ impl Mlp {
         Ok(pass)
     }
 
-    /// [`learn`](Classifier::learn) on a device, in full precision.
+    /// [`learn`](Classifier::learn) on a device.
     ///
     /// # Errors
     /// If the device fails, such as when it has no room.
-    pub fn learn_on<D: Device<f32>>(
+    pub fn learn_on<D: Compute<f32>>(
         &self,
         accelerator: &Accelerator<D>,
         x: Vec<f32>,
@@ -140,13 +139,15 @@ impl Mlp {
         label_smoothing: f64,
         divisor: f64,
     ) -> Result<Pass, DeviceError> {
-        let mirror = Mirror::new(&self.parameters, accelerator)?;
+        let parameters = self.computed_with();
+        let mirror = Mirror::new(&parameters, accelerator)?;
         let tape = mirror.tape().map_err(DeviceError::new)?;
         let logits = self.layers_on(&mirror, x, tape).map_err(DeviceError::new)?;
         let (values, shape) = (logits.as_vec(), *logits.shape());
         let loss = |logits| ops::softmax_cross_entropy(logits, targets, label_smoothing, divisor);
         let (loss, slope) = ops::slope_of(values.clone(), shape, loss)?;
         mirror.backward(logits, slope, gradients)?;
+        gradients.round_to_half(&parameters)?;
         Ok(Pass { loss, logits: values })
     }
 
@@ -154,7 +155,7 @@ impl Mlp {
     ///
     /// # Errors
     /// If the device fails, such as when it has no room.
-    pub fn logits_on<D: Device<f32>>(
+    pub fn logits_on<D: Compute<f32>>(
         &self,
         accelerator: &Accelerator<D>,
         x: Vec<f32>,
@@ -163,7 +164,7 @@ impl Mlp {
         Ok(self.layers_on(&mirror, x, NoneTape).map_err(DeviceError::new)?.as_vec())
     }
 
-    fn layers_on<D: Device<f32>, T: Tape<f32, D> + Merge<T>>(
+    fn layers_on<D: Compute<f32>, T: Tape<f32, D>>(
         &self,
         mirror: &Mirror<'_, f32, D>,
         x: Vec<f32>,
@@ -208,6 +209,8 @@ impl Classifier for Mlp {
             Place::Processor => Ok(ops::values(&self.forward(&self.parameters, x, NoneTape, &mut |_, _| {})?)),
             #[cfg(feature = "cuda")]
             Place::Gpu(gpu) => self.logits_on(gpu, x),
+            #[cfg(test)]
+            Place::Dfdx(processor) => self.logits_on(processor, x),
         }
     }
 
@@ -223,6 +226,8 @@ impl Classifier for Mlp {
             Place::Processor => self.learn_here(x, gradients, targets, label_smoothing, divisor),
             #[cfg(feature = "cuda")]
             Place::Gpu(gpu) => self.learn_on(gpu, x, gradients, targets, label_smoothing, divisor),
+            #[cfg(test)]
+            Place::Dfdx(processor) => self.learn_on(processor, x, gradients, targets, label_smoothing, divisor),
         }
     }
 

@@ -87,6 +87,9 @@ pub enum Place {
     /// A GPU, with dfdx's.
     #[cfg(feature = "cuda")]
     Gpu(Accelerator<dfdx::tensor::Cuda>),
+    /// The processor, with dfdx's: what stands for a GPU in tests.
+    #[cfg(test)]
+    Dfdx(super::on_device::Accelerator<super::Cpu>),
 }
 
 impl Device {

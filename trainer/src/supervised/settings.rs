@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use cartwheel_agents::config::{self, ConfigErrors, Section, toml_edit};
-use cartwheel_agents::nn::Device;
 use cartwheel_agents::nn::optim::{Decay, Eps, LearningRate, Rule, Shape};
 
 use super::config::{
@@ -188,15 +187,8 @@ impl FitSettings {
                 "fit.precision = \"f16-o2\" is for mlp and residual networks ({reason}): use \"f32\""
             )));
         }
-        if let Device::Cuda(_) = fit.device {
-            if fit.precision == Precision::F16O2 {
-                return unfit(
-                    "fit.precision = \"f16-o2\" is for the processor as yet, where it shows how a model learns in f16: on a GPU use \"f32\"",
-                );
-            }
-            // Whether there is such a GPU is seen when the model moves to it.
-            fit.device.resolve(0, fit.batch_size)?;
-        }
+        // Whether there is such a GPU is seen when the model moves to it.
+        fit.device.resolve(0, fit.batch_size)?;
         if fit.model.is_resnet() {
             if self.images.validation_split != 0.0 {
                 return unfit("images.validation_split is of `cartwheel data`: here it is data.validation_split");
@@ -295,7 +287,6 @@ mod tests {
         assert!(told(&["fit.nesterov=true"]).contains("fit.momentum"));
         assert!(told(&["data.validation_split=0", "fit.early_stopping=3"]).contains("data.validation_split"));
         assert!(told(&["fit.learning_rat=1"]).contains("fit.learning_rate"));
-        assert!(told(&["fit.device=cuda:0", "fit.precision=f16-o2"]).contains("on a GPU use \"f32\""));
         #[cfg(not(feature = "cuda"))]
         assert!(told(&["fit.device=cuda:1"]).contains("cuda:1"));
     }

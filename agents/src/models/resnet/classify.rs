@@ -43,6 +43,8 @@ impl Classifier for ResNet {
             }
             #[cfg(feature = "cuda")]
             Place::Gpu(gpu) => self.logits_on(gpu, x),
+            #[cfg(test)]
+            Place::Dfdx(processor) => self.logits_on(processor, x),
         }
     }
 
@@ -58,6 +60,8 @@ impl Classifier for ResNet {
             Place::Processor => self.learn_from(x, gradients, targets, label_smoothing, divisor),
             #[cfg(feature = "cuda")]
             Place::Gpu(gpu) => self.learn_on(&gpu, x, gradients, targets, label_smoothing, divisor),
+            #[cfg(test)]
+            Place::Dfdx(processor) => self.learn_on(&processor, x, gradients, targets, label_smoothing, divisor),
         };
         learnt.map(Pass::from)
     }

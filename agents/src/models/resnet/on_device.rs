@@ -1,22 +1,21 @@
 //! The same network on a device that has no kernels of ours, such as a GPU.
 
-use dfdx::prelude::{Merge, NoneTape, Tape};
-use dfdx::tensor_ops::Device;
+use dfdx::prelude::{NoneTape, Tape};
 
 use super::{ResNet, Stem, Unit};
-use crate::nn::on_device::{self, Accelerator, Map, Mirror, Rows};
+use crate::nn::on_device::{self, Accelerator, Compute, Map, Mirror, Rows};
 use crate::nn::ops::{self, Targets, Then};
 use crate::nn::{DeviceError, Gradients, Real};
 
 impl<E: Real> ResNet<E> {
-    /// [`learn_from`](Self::learn_from) on a device, in full precision.
+    /// [`learn_from`](Self::learn_from) on a device.
     ///
     /// # Errors
     /// If the device fails, such as when it has no room.
     ///
     /// # Panics
     /// If sizes do not fit.
-    pub fn learn_on<D: Device<E>>(
+    pub fn learn_on<D: Compute<E>>(
         &mut self,
         accelerator: &Accelerator<D>,
         x: Vec<E>,
@@ -25,13 +24,14 @@ impl<E: Real> ResNet<E> {
         label_smoothing: f64,
         divisor: f64,
     ) -> Result<(E, Vec<E>), DeviceError> {
-        let mirror = Mirror::new(&self.parameters, accelerator)?;
-        let (x, mut seen) = (self.pictures_on(accelerator, x)?, Vec::new());
+        let parameters = self.computed_with();
+        let mirror = Mirror::new(&parameters, accelerator)?;
+        let (x, mut seen) = (self.pictures_on(accelerator, x, self.learns_in_half)?, Vec::new());
         let mut unit = |unit: &Unit, x: &Map<E, D>, residual: Option<&Map<E, D>>, rectifies: bool, tape: &mut _| {
             let of = |id| mirror.get(id);
-            let y = on_device::conv2d(x, of(unit.conv), unit.sizes, unit.window, accelerator, tape)?;
-            let (y, moments) = on_device::batch_norm(&y, of(unit.weight), of(unit.bias), residual, rectifies, tape)?;
-            seen.push(([unit.running_mean, unit.running_var, unit.num_batches_tracked], moments));
+            let y = on_device::conv2d(&mirror, x, unit.conv, unit.window, tape)?;
+            let (y, shown) = on_device::batch_norm(&y, of(unit.weight), of(unit.bias), residual, rectifies, tape)?;
+            seen.push(([unit.running_mean, unit.running_var, unit.num_batches_tracked], y.pixels(), shown));
             Ok(y)
         };
         let tape = mirror.tape().map_err(DeviceError::new)?;
@@ -40,7 +40,10 @@ impl<E: Real> ResNet<E> {
         let loss = |logits| ops::softmax_cross_entropy(logits, targets, label_smoothing, divisor);
         let (loss, slope) = ops::slope_of(values.clone(), (x.images(), self.config.classes), loss)?;
         mirror.backward(logits, slope, gradients)?;
-        self.move_statistics(seen);
+        gradients.round_to_half(&parameters)?;
+        let moved = seen.into_iter().map(|(ids, count, shown)| (ids, on_device::moments(count, shown))).collect();
+        drop(parameters);
+        self.move_statistics(moved);
         Ok((loss, values))
     }
 
@@ -48,12 +51,12 @@ impl<E: Real> ResNet<E> {
     ///
     /// # Errors
     /// If the device fails, such as when it has no room.
-    pub fn logits_on<D: Device<E>>(&self, accelerator: &Accelerator<D>, x: Vec<E>) -> Result<Vec<E>, DeviceError> {
+    pub fn logits_on<D: Compute<E>>(&self, accelerator: &Accelerator<D>, x: Vec<E>) -> Result<Vec<E>, DeviceError> {
         let mirror = Mirror::new(&self.parameters, accelerator)?;
-        let x = self.pictures_on(accelerator, x)?;
+        let x = self.pictures_on(accelerator, x, false)?;
         let mut unit =
             |unit: &Unit, x: &Map<E, D>, residual: Option<&Map<E, D>>, rectifies: bool, tape: &mut NoneTape| {
-                let y = on_device::conv2d(x, mirror.get(unit.conv), unit.sizes, unit.window, accelerator, tape)?;
+                let y = on_device::conv2d(&mirror, x, unit.conv, unit.window, tape)?;
                 on_device::scaled(y, self.folded_norm(unit), residual, rectifies)
             };
         let logits = self.layers_on(&mirror, &x, NoneTape, &mut unit).map_err(DeviceError::new)?;
@@ -61,7 +64,7 @@ impl<E: Real> ResNet<E> {
     }
 
     /// The logits of `x`, with what `unit` makes of a convolution and the batch norm after it.
-    fn layers_on<'a, D: Device<E>, T: Tape<E, D> + Merge<T>>(
+    fn layers_on<'a, D: Compute<E>, T: Tape<E, D>>(
         &'a self,
         mirror: &Mirror<'_, E, D>,
         x: &Map<E, D>,
@@ -89,10 +92,15 @@ impl<E: Real> ResNet<E> {
     }
 
     /// The pictures `x` as a map on the device.
-    fn pictures_on<D: Device<E>>(&self, accelerator: &Accelerator<D>, x: Vec<E>) -> Result<Map<E, D>, DeviceError> {
+    fn pictures_on<D: Compute<E>>(
+        &self,
+        accelerator: &Accelerator<D>,
+        x: Vec<E>,
+        half: bool,
+    ) -> Result<Map<E, D>, DeviceError> {
         let ([rows, columns], channels) = (self.size, self.config.channels);
         let count = x.len() / (rows * columns * channels).max(1);
-        Map::data(x, [count, rows, columns, channels], accelerator)
+        Map::data(x, [count, rows, columns, channels], half, accelerator).map_err(DeviceError::new)
     }
 }
 

@@ -14,7 +14,7 @@ type Seen<'a> = (&'a Unit, Moments);
 
 impl<E: Real> ResNet<E> {
     /// The parameters that are learnt with: in half precision all but those of batch norms are f16.
-    fn computed_with(&self) -> Cow<'_, Parameters<E>> {
+    pub(super) fn computed_with(&self) -> Cow<'_, Parameters<E>> {
         if !self.learns_in_half {
             return Cow::Borrowed(&self.parameters);
         }

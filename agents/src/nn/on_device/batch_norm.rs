@@ -1,30 +1,32 @@
 //! Batch normalization of NHWC maps, with what follows it in a residual network.
 
 use dfdx::prelude::{
-    Axis, BroadcastTo as _, ChooseFrom as _, HasShape as _, MeanTo as _, SumTo as _, Tape, TryAdd as _, TryDiv as _,
-    TryGt as _, TryMul as _, TrySub as _,
+    Axis, BroadcastTo as _, HasShape as _, MeanTo as _, SumTo as _, Tape, TryAdd as _, TryDiv as _, TryMul as _,
+    TrySub as _,
 };
 use dfdx::tensor_ops::Device;
 
-use super::{Map, Rows, Vector, give, take};
+use super::half::{Compute, rounded, take_rounded};
+use super::{Map, Vector, close, give};
 use crate::nn::Real;
 use crate::nn::ops::{EPS, Moments};
 
-/// [`ops::batch_norm`](crate::nn::ops::batch_norm).
+/// [`ops::batch_norm`](crate::nn::ops::batch_norm); the means and variances of the channels stay on the device, so that nobody
+/// waits for them before the pass is over: see [`moments`].
 ///
 /// # Errors
 /// If the device fails.
 ///
 /// # Panics
 /// If sizes do not fit.
-pub(crate) fn batch_norm<E: Real, D: Device<E>, T: Tape<E, D>>(
+pub(crate) fn batch_norm<E: Real, D: Compute<E>, T: Tape<E, D>>(
     x: &Map<E, D>,
     weight: &Vector<E, D>,
     bias: &Vector<E, D>,
     residual: Option<&Map<E, D>>,
     rectifies: bool,
     tape: &mut T,
-) -> Result<(Map<E, D>, Moments), D::Err> {
+) -> Result<(Map<E, D>, [Vector<E, D>; 2]), D::Err> {
     let shape = *x.rows.shape();
     let count = E::of(shape.0.max(1) as f64);
     let each = move |channels: Vector<E, D>| channels.try_broadcast_like::<_, Axis<0>>(&shape);
@@ -35,21 +37,21 @@ pub(crate) fn batch_norm<E: Real, D: Device<E>, T: Tape<E, D>>(
     let scale = inverse.clone().try_mul(weight.clone())?;
     let mut rows = centred.try_mul(each(scale.clone())?)?.try_add(each(bias.clone())?)?;
     if let Some(residual) = residual {
-        rows = rows.try_add(residual.rows.clone())?;
+        // The sum is of what is stored.
+        rows = rounded(rows, x.half)?.try_add(residual.rows.clone())?;
     }
     if rectifies {
         rows = rows.try_relu()?;
     }
-    let wide = |values: &Vector<E, D>| values.as_vec().into_iter().map(E::wide).collect();
-    let moments = Moments { count: shape.0, mean: wide(&mean), variance: wide(&variance) };
+    let rows = rounded(rows, x.half)?;
+    let moments = [mean.clone(), variance];
     if T::OWNS_TAPE {
         let (x, weight, bias, residual, out) =
             (x.clone(), weight.clone(), bias.clone(), residual.cloned(), rows.clone());
         tape.add_backward_op(move |slopes| {
-            let mut slope: Rows<E, D> = take(slopes, &out)?;
+            let mut slope = take_rounded(slopes, &out, x.half)?;
             if rectifies {
-                let closed = slope.device().try_zeros_like(&shape)?;
-                slope = out.try_gt(E::zero())?.try_choose(slope, closed)?;
+                slope = close(slope, out)?;
             }
             let normalized = x.rows.clone().try_sub(each(mean)?)?.try_mul(each(inverse)?)?;
             let by_bias: Vector<E, D> = slope.clone().try_sum::<_, Axis<0>>()?;
@@ -68,7 +70,13 @@ pub(crate) fn batch_norm<E: Real, D: Device<E>, T: Tape<E, D>>(
             Ok(())
         });
     }
-    Ok((Map { rows, shape: x.shape, wants_gradient: true }, moments))
+    Ok((Map { rows, shape: x.shape, half: x.half, wants_gradient: true }, moments))
+}
+
+/// What the channels of a map of `count` pixels were normalized with, on the host.
+pub(crate) fn moments<E: Real, D: Device<E>>(count: usize, [mean, variance]: [Vector<E, D>; 2]) -> Moments {
+    let wide = |values: Vector<E, D>| values.as_vec().into_iter().map(E::wide).collect();
+    Moments { count, mean: wide(mean), variance: wide(variance) }
 }
 
 /// What batch normalization in use comes to: each channel times its `scale`, moved by its `shift`; then the residual is added,
@@ -79,7 +87,7 @@ pub(crate) fn batch_norm<E: Real, D: Device<E>, T: Tape<E, D>>(
 ///
 /// # Panics
 /// If sizes do not fit.
-pub(crate) fn scaled<E: Real, D: Device<E>>(
+pub(crate) fn scaled<E: Real, D: Compute<E>>(
     x: Map<E, D>,
     [scale, shift]: [Vec<E>; 2],
     residual: Option<&Map<E, D>>,

@@ -1,11 +1,13 @@
 //! The linear layer.
 
 use dfdx::prelude::{
-    Axes2, Axis, BroadcastTo as _, HasShape as _, Merge, PermuteTo as _, Tape, TryAdd as _, TryMatMul as _,
+    Axes2, Axis, BroadcastTo as _, HasShape as _, PermuteTo as _, PutTape as _, ReshapeTo as _, SplitTape as _,
+    SumTo as _, Tape, TryAdd as _, TryConcatAlong as _,
 };
-use dfdx::tensor_ops::Device;
 
-use super::{Mirror, Rows};
+use super::half::{Compute, take_rounded};
+use super::product::{crossed, product};
+use super::{Mirror, Rows, close, give};
 use crate::nn::ops::Then;
 use crate::nn::{ParameterId, Real};
 
@@ -16,20 +18,50 @@ use crate::nn::{ParameterId, Real};
 ///
 /// # Panics
 /// If the sizes do not fit.
-pub(crate) fn linear<E: Real, D: Device<E>, T: Tape<E, D> + Merge<T>>(
+pub(crate) fn linear<E: Real, D: Compute<E>, T: Tape<E, D>>(
     mirror: &Mirror<'_, E, D>,
     x: Rows<E, D, T>,
     weight: ParameterId,
     bias: Option<ParameterId>,
     then: Then,
 ) -> Result<Rows<E, D, T>, D::Err> {
-    let mut y = x.try_matmul(mirror.matrix::<T>(weight)?.try_permute::<_, Axes2<1, 0>>()?)?;
-    if let Some(bias) = bias {
-        let shape = *y.shape();
-        y = y.try_add(mirror.get(bias).retaped::<T>().try_broadcast_like::<_, Axis<0>>(&shape)?)?;
+    let (x, mut tape) = x.split_tape();
+    let (half, weight, bias) = (mirror.is_half(weight), weight, bias.map(|bias| mirror.get(bias).clone()));
+    let matrix = mirror.matrix(weight)?;
+    let turned = matrix.clone().try_permute::<_, Axes2<1, 0>>()?;
+    let mut y = match &bias {
+        None => product(&x, None, turned, half)?,
+        // As products with 1 biases are added before the sum is rounded.
+        Some(bias) if half => {
+            let ones: Rows<E, D> = x.device().try_ones_like(&(x.shape().0, 1))?;
+            let bias: Rows<E, D> = bias.clone().try_reshape_like(&(1, turned.shape().1))?;
+            let beside = (x.clone(), ones).try_concat_along(Axis::<1>)?;
+            product(&beside, None, (turned, bias).try_concat_along(Axis::<0>)?, half)?
+        }
+        Some(bias) => {
+            let y = product(&x, None, turned, half)?;
+            let shape = *y.shape();
+            y.try_add(bias.clone().try_broadcast_like::<_, Axis<0>>(&shape)?)?
+        }
+    };
+    if then == Then::Relu {
+        y = y.try_relu()?;
     }
-    match then {
-        Then::Relu => y.try_relu(),
-        Then::Nothing => Ok(y),
+    if T::OWNS_TAPE {
+        let (out, weight) = (y.clone(), mirror.get(weight).clone());
+        tape.add_backward_op(move |slopes| {
+            let mut slope = take_rounded(slopes, &out, half)?;
+            if then == Then::Relu {
+                slope = close(slope, out)?;
+            }
+            // Inputs × outputs.
+            let by_weight = crossed(&x, None, slope.clone(), half)?.try_permute::<_, Axes2<1, 0>>()?;
+            give(slopes, &weight, by_weight.try_reshape_like(weight.shape())?)?;
+            if let Some(bias) = bias {
+                give(slopes, &bias, slope.clone().try_sum::<_, Axis<0>>()?)?;
+            }
+            give(slopes, &x, product(&slope, None, matrix, half)?)
+        });
     }
+    Ok(y.put_tape(tape))
 }

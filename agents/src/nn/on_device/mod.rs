@@ -8,13 +8,16 @@
 
 mod batch_norm;
 mod conv2d;
+mod half;
 mod layers;
 mod map;
 mod places;
 mod pool;
+mod product;
 
-pub(crate) use batch_norm::{batch_norm, scaled};
+pub(crate) use batch_norm::{batch_norm, moments, scaled};
 pub(crate) use conv2d::conv2d;
+pub use half::Compute;
 pub(crate) use layers::linear;
 pub(crate) use map::Map;
 pub use places::Accelerator;
@@ -34,13 +37,13 @@ pub(crate) type Vector<E, D> = Tensor<(usize,), E, D>;
 pub(crate) type Rows<E, D, T = NoneTape> = Tensor<(usize, usize), E, D, T>;
 
 /// A model's parameters on a device, for one pass.
-pub struct Mirror<'a, E: Real, D: Device<E>> {
+pub struct Mirror<'a, E: Real, D: Compute<E>> {
     parameters: &'a Parameters<E>,
     accelerator: &'a Accelerator<D>,
     tensors: Vec<Vector<E, D>>,
 }
 
-impl<'a, E: Real, D: Device<E>> Mirror<'a, E, D> {
+impl<'a, E: Real, D: Compute<E>> Mirror<'a, E, D> {
     /// Copies `parameters` to the device.
     ///
     /// # Errors
@@ -56,18 +59,28 @@ impl<'a, E: Real, D: Device<E>> Mirror<'a, E, D> {
         self.accelerator
     }
 
+    /// The shape of a parameter.
+    pub(crate) fn shape(&self, id: ParameterId) -> &[usize] {
+        self.parameters.get(id).shape()
+    }
+
+    /// Whether a parameter is f16: see [`Parameters::to_half`].
+    pub(crate) fn is_half(&self, id: ParameterId) -> bool {
+        self.parameters.get(id).is_half()
+    }
+
     /// The numbers of a parameter, row-major.
     pub(crate) fn get(&self, id: ParameterId) -> &Vector<E, D> {
         &self.tensors[id.place()]
     }
 
-    /// A parameter of two axes, noted on a tape.
+    /// A parameter of two axes.
     ///
     /// # Panics
     /// If it has another number of axes.
-    pub(crate) fn matrix<T: Tape<E, D>>(&self, id: ParameterId) -> Result<Rows<E, D, T>, D::Err> {
-        let &[rows, columns] = self.parameters.get(id).shape() else { panic!("a matrix has two axes") };
-        self.get(id).retaped::<T>().try_reshape_like(&(rows, columns))
+    pub(crate) fn matrix(&self, id: ParameterId) -> Result<Rows<E, D>, D::Err> {
+        let &[rows, columns] = self.shape(id) else { panic!("a matrix has two axes") };
+        self.get(id).clone().try_reshape_like(&(rows, columns))
     }
 
     /// Numbers of the host on the device.
@@ -82,8 +95,8 @@ impl<'a, E: Real, D: Device<E>> Mirror<'a, E, D> {
         self.tensors.iter().for_each(|tensor| ids.add(tensor));
         let mut slopes = Slopes::leaky();
         slopes.retain_leafs(&ids.ids);
-        let nothing: Vector<E, D> = self.accelerator.device.try_zeros_like(&(0,))?;
-        Ok(nothing.traced(slopes).split_tape().1)
+        let zero: Tensor<Rank0, E, D> = self.accelerator.device.try_zeros()?;
+        Ok(zero.traced(slopes).split_tape().1)
     }
 
     /// Goes back from `outputs`, by which the slope is `slope`, and adds what is learnt from it to `gradients`.
@@ -119,7 +132,8 @@ fn take<S: Shape, E: Real, D: Device<E>>(
 ) -> Result<Tensor<S, E, D>, D::Err> {
     slopes.try_alloc_for(tensor)?;
     let slope = slopes.get(tensor);
-    *slopes.get_or_alloc_mut(tensor)? = Storage::<E>::try_alloc_len(tensor.device(), 0)?;
+    // CUDA gives no room for nothing.
+    *slopes.get_or_alloc_mut(tensor)? = Storage::<E>::try_alloc_len(tensor.device(), 1)?;
     Ok(slope)
 }
 
@@ -137,4 +151,10 @@ fn give<S: Shape, E: Real, D: Device<E>>(
     let mut made = key.clone().leaky_traced().try_mul(sum)?.try_sum::<Rank0, _>()?.try_backward()?;
     std::mem::swap(slopes.get_or_alloc_mut(tensor)?, made.get_or_alloc_mut(&key)?);
     Ok(())
+}
+
+/// `slope` where the rectifier's output `y` is above 0, and else 0.
+fn close<E: Real, D: Device<E>>(slope: Rows<E, D>, y: Rows<E, D>) -> Result<Rows<E, D>, D::Err> {
+    let closed = y.device().try_zeros_like(y.shape())?;
+    y.try_gt(E::zero())?.try_choose(slope, closed)
 }

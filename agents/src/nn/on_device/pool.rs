@@ -28,7 +28,7 @@ pub(crate) fn max_pool<E: Real, D: Device<E>, T: Tape<E, D>>(
     let rows: Rows<E, D, T> = windows.try_max::<_, Axis<1>>()?;
     let (rows, left) = rows.split_tape();
     *tape = left;
-    Ok(Map { rows, shape: [x.shape[0], height, width], wants_gradient: true })
+    Ok(Map { rows, shape: [x.shape[0], height, width], half: x.half, wants_gradient: true })
 }
 
 /// [`ops::average_pool`](crate::nn::ops::average_pool): the mean of each channel of each picture.

@@ -1,0 +1,53 @@
+//! Products of large matrices, one of them put together from rows of another.
+
+use dfdx::dtypes::Dtype;
+use dfdx::prelude::{
+    Axes2, Axis, GatherTo as _, HasShape as _, NoneTape, PermuteTo as _, ReshapeTo as _, Tensor, TryConcatAlong as _,
+    TryMatMul as _,
+};
+use dfdx::tensor_ops::Device;
+
+use super::Rows;
+use super::half::Compute;
+use super::places::Places;
+use crate::nn::Real;
+
+type Matrix<E, D> = Tensor<(usize, usize), E, D, NoneTape>;
+
+/// The rows of `x` at `places` beside one another, times `matrix`; in f16, with wider sums, if `half`.
+pub(super) fn product<E: Real, D: Compute<E>>(
+    x: &Rows<E, D>,
+    places: Option<&Places<D>>,
+    matrix: Rows<E, D>,
+    half: bool,
+) -> Result<Rows<E, D>, D::Err> {
+    if half {
+        let x = gathered(D::narrow(x.clone())?, places)?;
+        return D::widen(x.try_matmul(D::narrow(matrix)?)?);
+    }
+    gathered(x.clone(), places)?.try_matmul(matrix)
+}
+
+/// The transpose of the rows of `x` at `places` beside one another, times `slope`: likewise.
+pub(super) fn crossed<E: Real, D: Compute<E>>(
+    x: &Rows<E, D>,
+    places: Option<&Places<D>>,
+    slope: Rows<E, D>,
+    half: bool,
+) -> Result<Rows<E, D>, D::Err> {
+    if half {
+        let x = gathered(D::narrow(x.clone())?, places)?.try_permute::<_, Axes2<1, 0>>()?;
+        return D::widen(x.try_matmul(D::narrow(slope)?)?);
+    }
+    gathered(x.clone(), places)?.try_permute::<_, Axes2<1, 0>>()?.try_matmul(slope)
+}
+
+/// The rows of `x` at `places` beside one another, zeros where there are none; `x` itself if no places are told.
+fn gathered<E: Dtype, D: Device<E>>(x: Matrix<E, D>, places: Option<&Places<D>>) -> Result<Matrix<E, D>, D::Err> {
+    let Some(places) = places else { return Ok(x) };
+    let ((_, channels), (rows, taps)) = (*x.shape(), *places.shape());
+    let zeros = x.device().try_zeros_like(&(1, channels))?;
+    let together: Tensor<(usize, usize, usize), E, D> =
+        (x, zeros).try_concat_along(Axis::<0>)?.try_gather(places.clone())?;
+    together.try_reshape_like(&(rows, taps * channels))
+}
