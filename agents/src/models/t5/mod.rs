@@ -7,7 +7,8 @@
 //! | `weights` | safetensors, one file or several, checked against the configuration |
 //! | `position`, `layers` | buckets of distances; norms, activations and attention on slices |
 //! | `model` | texts through the encoder, tokens through the decoder |
-//! | `network` | the same on a tape, all tokens at once: what is trained |
+//! | `network`, `noise` | the same on a tape, all tokens at once: what is trained; and what of it is dropped |
+//! | `on_device` | the same from dfdx's own operations, on any device |
 //! | `generate` | greedy, drawn, and by beam search |
 //! | `tokenizer` | texts to tokens and back: `tokenizer.json` and `spiece.model` |
 //!
@@ -22,6 +23,8 @@ mod layers;
 mod model;
 mod names;
 mod network;
+mod noise;
+mod on_device;
 mod position;
 mod tokenizer;
 mod translator;

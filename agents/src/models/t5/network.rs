@@ -5,15 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cartwheel_envs::Generator;
-use dfdx::prelude::{AsArray as _, Cpu, NoneTape, PutTape as _, SplitTape as _, Tape, Tensor};
+use dfdx::prelude::{AsArray as _, Cpu, NoneTape, PutTape as _, Rank0, SplitTape as _, Tape, Tensor};
 use rand_distr::{Distribution as _, StandardNormal};
 
 use super::config::{FeedForward, T5Config};
 use super::error::T5Error;
 use super::names::{self, Stack};
+use super::noise::Noise;
 use super::position::bucket;
 use super::weights;
-use crate::nn::ops::{self, AttentionDropout, Dropout, RelativeBias, Rows, Spans, Targets, Then};
+use crate::nn::ops::{self, RelativeBias, Rows, Spans, Targets, Then};
 use crate::nn::{DeviceError, Gradients, Parameter, ParameterId, Parameters, Real};
 
 /// A text and what is to be written for it, as tokens; both end in `</s>`. Tokens of the target that are
@@ -67,42 +68,54 @@ pub struct Lesson {
     pub dropout: Option<(f64, Vec<u64>)>,
 }
 
+impl Lesson {
+    /// The loss of the logits of `pairs`.
+    pub(super) fn loss<E: Real, T: Tape<E, Cpu>>(
+        &self,
+        pairs: &[&TokenPair],
+        logits: Rows<E, T>,
+    ) -> Result<Tensor<Rank0, E, Cpu, T>, DeviceError> {
+        let targets: Vec<u32> = pairs.iter().flat_map(|pair| pair.target.iter().copied()).collect();
+        ops::softmax_cross_entropy(logits, Targets::Classes(&targets), self.label_smoothing, self.divisor)
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
-struct AttentionIds {
-    norm: ParameterId,
-    q: ParameterId,
-    k: ParameterId,
-    v: ParameterId,
-    o: ParameterId,
+pub(super) struct AttentionIds {
+    pub(super) norm: ParameterId,
+    pub(super) q: ParameterId,
+    pub(super) k: ParameterId,
+    pub(super) v: ParameterId,
+    pub(super) o: ParameterId,
 }
 
 #[derive(Clone, Debug)]
-struct BlockIds {
-    own: AttentionIds,
-    cross: Option<AttentionIds>,
-    norm: ParameterId,
-    inner: Vec<ParameterId>,
-    output: ParameterId,
+pub(super) struct BlockIds {
+    pub(super) own: AttentionIds,
+    pub(super) cross: Option<AttentionIds>,
+    pub(super) norm: ParameterId,
+    pub(super) inner: Vec<ParameterId>,
+    pub(super) output: ParameterId,
 }
 
 #[derive(Clone, Debug)]
-struct StackIds {
-    stack: Stack,
-    blocks: Vec<BlockIds>,
-    bias: ParameterId,
-    norm: ParameterId,
+pub(super) struct StackIds {
+    pub(super) stack: Stack,
+    pub(super) blocks: Vec<BlockIds>,
+    pub(super) bias: ParameterId,
+    pub(super) norm: ParameterId,
 }
 
 /// See the module's documentation. Its parameters have Hugging Face's names; those of a file are the same.
 #[derive(Clone, Debug)]
 pub struct T5Network<E: Real = f32> {
-    config: T5Config,
-    feed_forward: FeedForward,
-    parameters: Parameters<E>,
-    shared: ParameterId,
-    head: ParameterId,
-    encoder: StackIds,
-    decoder: StackIds,
+    pub(super) config: T5Config,
+    pub(super) feed_forward: FeedForward,
+    pub(super) parameters: Parameters<E>,
+    pub(super) shared: ParameterId,
+    pub(super) head: ParameterId,
+    pub(super) encoder: StackIds,
+    pub(super) decoder: StackIds,
 }
 
 /// What is shown the name and the output of each layer.
@@ -228,24 +241,11 @@ impl<E: Real> T5Network<E> {
         gradients: &mut Gradients<E>,
     ) -> Result<Learnt, DeviceError> {
         let tape = gradients.tape(self.parameters.device());
-        let mut noise = lesson.dropout.as_ref().filter(|(rate, _)| *rate > 0.0).map(|(rate, keys)| Noise {
-            dropout: Dropout::new(*rate),
-            keys: keys.clone(),
-            site: 0,
-        });
+        let mut noise = Noise::of(lesson);
         let (logits, tape) = self.forward(pairs, tape, &mut noise, &mut |_, _| {})?.split_tape();
         let values = ops::values(&logits);
-        let mut rows = values.chunks_exact(self.config.vocab_size);
-        // Each pair's rows are looked at to the last, so that the next pair's come next.
-        let exact = |pair: &&&TokenPair| {
-            pair.target.iter().zip(&mut rows).filter(|(token, row)| !likeliest(**token, row)).count() == 0
-        };
-        let exact = pairs.iter().filter(exact).count();
-        let targets: Vec<u32> = pairs.iter().flat_map(|pair| pair.target.iter().copied()).collect();
-        let targets = Targets::Classes(&targets);
-        let loss = ops::softmax_cross_entropy(logits.put_tape(tape), targets, lesson.label_smoothing, lesson.divisor)?;
-        let tokens = pairs.iter().map(|pair| pair.counted()).sum();
-        let learnt = Learnt { loss: loss.array().wide() * lesson.divisor, tokens, exact };
+        let loss = lesson.loss(pairs, logits.put_tape(tape))?;
+        let learnt = self.learnt(pairs, lesson, &values, loss.array());
         gradients.backward(loss)?;
         Ok(learnt)
     }
@@ -276,7 +276,20 @@ impl<E: Real> T5Network<E> {
         Ok(first)
     }
 
-    fn judged(&self, pairs: &[&TokenPair], logits: &[E]) -> Vec<Judged> {
+    /// What a pass came to with these logits, whose loss is `loss`.
+    pub(super) fn learnt(&self, pairs: &[&TokenPair], lesson: &Lesson, logits: &[E], loss: E) -> Learnt {
+        let mut rows = logits.chunks_exact(self.config.vocab_size);
+        // Each pair's rows are looked at to the last, so that the next pair's come next.
+        let exact = |pair: &&&TokenPair| {
+            pair.target.iter().zip(&mut rows).filter(|(token, row)| !likeliest(**token, row)).count() == 0
+        };
+        let exact = pairs.iter().filter(exact).count();
+        let tokens = pairs.iter().map(|pair| pair.counted()).sum();
+        Learnt { loss: loss.wide() * lesson.divisor, tokens, exact }
+    }
+
+    /// How pairs came out that have these logits.
+    pub(super) fn judged(&self, pairs: &[&TokenPair], logits: &[E]) -> Vec<Judged> {
         let mut rows = logits.chunks_exact(self.config.vocab_size);
         let mut scratch = vec![E::zero(); self.config.vocab_size];
         let judge = |pair: &&TokenPair| {
@@ -291,6 +304,16 @@ impl<E: Real> T5Network<E> {
             judged
         };
         pairs.iter().map(judge).collect()
+    }
+
+    /// The factor of the decoder's outputs before the head.
+    pub(super) fn output_scale(&self) -> f64 {
+        if self.config.output_scale() == 1.0 { 1.0 } else { (self.config.d_model as f64).sqrt().recip() }
+    }
+
+    /// Added to the mean square that a layer is normalized by.
+    pub(super) fn eps(&self) -> f64 {
+        decimal(self.config.layer_norm_epsilon)
     }
 
     fn of_id(&self, id: ParameterId) -> &Parameter<E> {
@@ -314,15 +337,14 @@ impl<E: Real> T5Network<E> {
         let x = ops::embedding(tape, shared, Arc::new(self.shifted(pairs)))?;
         let read = Some((encoded, lengths.as_slice()));
         let y = self.stack(&self.decoder, x, &written, read, noise, look)?;
-        let scale = if self.config.output_scale() == 1.0 { 1.0 } else { (self.config.d_model as f64).sqrt().recip() };
-        let y = ops::scale(y, scale)?;
+        let y = ops::scale(y, self.output_scale())?;
         let logits = ops::linear(y, self.of_id(self.head), None, Then::Nothing)?;
         look("lm_head".into(), &logits);
         Ok(logits)
     }
 
     /// What the decoder is given: the start, and each target's tokens but the last; padding for those that are ignored.
-    fn shifted(&self, pairs: &[&TokenPair]) -> Vec<u32> {
+    pub(super) fn shifted(&self, pairs: &[&TokenPair]) -> Vec<u32> {
         let known = |token: &u32| if *token == ops::IGNORED { self.config.pad_token_id } else { *token };
         let of = |pair: &&TokenPair| {
             let before = &pair.target[..pair.target.len().saturating_sub(1)];
@@ -341,7 +363,7 @@ impl<E: Real> T5Network<E> {
         noise: &mut Option<Noise>,
         look: Look<'_, E, T>,
     ) -> Result<Rows<E, T>, DeviceError> {
-        let (eps, heads) = (decimal(self.config.layer_norm_epsilon), self.config.num_heads);
+        let (eps, heads) = (self.eps(), self.config.num_heads);
         let causal = stack.stack == Stack::Decoder;
         let own = Arc::new(Spans { queries: lengths.to_vec(), keys: lengths.to_vec(), causal });
         let cross = Arc::new(Spans {
@@ -406,26 +428,10 @@ impl<E: Real> T5Network<E> {
     }
 
     /// The bucket of each distance from 1 - `longest` to `longest` - 1.
-    fn buckets(&self, longest: usize, bidirectional: bool) -> Vec<u32> {
+    pub(super) fn buckets(&self, longest: usize, bidirectional: bool) -> Vec<u32> {
         let (buckets, most) = (self.config.relative_attention_num_buckets, self.config.relative_attention_max_distance);
         let longest = longest as i64;
         (1 - longest..longest).map(|relative| bucket(relative, bidirectional, buckets, most) as u32).collect()
-    }
-}
-
-/// Dropout on its way through the layers: each of its places has a number.
-struct Noise {
-    dropout: Dropout,
-    /// A key for each pair.
-    keys: Vec<u64>,
-    site: u64,
-}
-
-impl Noise {
-    fn of_attention(&mut self) -> AttentionDropout {
-        self.site += 1;
-        let keys = self.keys.iter().map(|key| ops::key(&[*key, self.site])).collect();
-        AttentionDropout { dropout: self.dropout, keys: Arc::new(keys) }
     }
 }
 
@@ -436,13 +442,8 @@ fn drop_out<E: Real, T: Tape<E, Cpu>>(
     lengths: &[usize],
 ) -> Result<Rows<E, T>, DeviceError> {
     let Some(noise) = noise else { return Ok(x) };
-    noise.site += 1;
-    let of_text = |(key, length): (&u64, &usize)| {
-        let key = ops::key(&[*key, noise.site]);
-        (0..*length as u64).map(move |token| ops::key(&[key, token]))
-    };
-    let keys = noise.keys.iter().zip(lengths).flat_map(of_text).collect();
-    ops::dropout(x, noise.dropout, Arc::new(keys))
+    let keys = Arc::new(noise.of_rows(lengths));
+    ops::dropout(x, noise.dropout, keys)
 }
 
 /// The number that is written like this one: 1e-6 for the f32 that is nearest to it.

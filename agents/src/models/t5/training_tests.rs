@@ -13,13 +13,13 @@ fn folder(kind: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/t5").join(kind)
 }
 
-fn recorded(kind: &str) -> Value {
+pub(super) fn recorded(kind: &str) -> Value {
     let text = std::fs::read_to_string(folder(kind).join("training.json")).expect("a recording");
     serde_json::from_str(&text).expect("JSON")
 }
 
 /// The recorded model in numbers of type `E`.
-fn network<E: Real>(kind: &str) -> T5Network<E> {
+pub(super) fn network<E: Real>(kind: &str) -> T5Network<E> {
     let network = T5Network::load(&folder(kind)).expect("a model");
     let mut parameters = Parameters::<E>::default();
     for parameter in network.parameters().iter() {
@@ -29,7 +29,7 @@ fn network<E: Real>(kind: &str) -> T5Network<E> {
     T5Network::of(network.config().clone(), parameters).expect("the same parameters")
 }
 
-fn pairs(recorded: &Value) -> Vec<TokenPair> {
+pub(super) fn pairs(recorded: &Value) -> Vec<TokenPair> {
     let rows = |name: &str| serde_json::from_value::<Vec<Vec<i64>>>(recorded[name].clone()).expect("tokens");
     let token = |token: &i64| u32::try_from(*token).unwrap_or(IGNORED);
     let of = |(source, target): (Vec<i64>, Vec<i64>)| TokenPair {
@@ -65,14 +65,20 @@ fn furthest<E: Real>(kind: &str) -> f64 {
         for parameter in network.parameters().iter() {
             let expected: Vec<f64> = serde_json::from_value(expected[parameter.name()].clone()).expect("numbers");
             let got = gradients.of(parameter).expect("memory");
-            let largest = expected.iter().fold(1e-300_f64, |largest, x| largest.max(x.abs()));
             assert_eq!(got.len().div_ceil(EVERY), expected.len(), "{}", parameter.name());
-            for (got, expected) in got.iter().step_by(EVERY).zip(expected) {
-                worst = worst.max((got.wide() - expected).abs() / largest);
-            }
+            let got: Vec<f64> = got.iter().step_by(EVERY).map(|x| x.wide()).collect();
+            worst = worst.max(furthest_apart(&got, &expected));
         }
     }
     worst
+}
+
+/// How far two tensors are apart, relative to the largest number of the second; infinitely where a number is none.
+pub(super) fn furthest_apart<E: Real>(got: &[E], expected: &[E]) -> f64 {
+    assert_eq!(got.len(), expected.len());
+    let largest = expected.iter().fold(1e-300_f64, |largest, x| largest.max(x.wide().abs()));
+    let apart = got.iter().zip(expected).map(|(got, expected)| (got.wide() - expected.wide()).abs());
+    apart.fold(0.0_f64, |worst, apart| if apart.is_nan() { f64::INFINITY } else { worst.max(apart) }) / largest
 }
 
 /// Every how many numbers of a gradient are recorded.

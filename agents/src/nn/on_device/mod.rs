@@ -6,22 +6,34 @@
 //! ([`ops::slope_of`](super::ops::slope_of)), and [`Mirror::backward`] brings the gradients back, so that optimizers, clipping,
 //! averages and checkpoints are the same wherever a model learns.
 
+mod attention;
 mod batch_norm;
 mod conv2d;
+mod dropout;
+mod embedding;
+mod gated_gelu;
 mod half;
 mod layers;
 mod map;
+mod padded;
 mod places;
 mod pool;
 mod product;
+mod rms_norm;
 
+pub(crate) use attention::{Bias, attention, relative_bias};
 pub(crate) use batch_norm::{batch_norm, moments, scaled};
 pub(crate) use conv2d::conv2d;
+pub(crate) use dropout::dropout;
+pub(crate) use embedding::embedding;
+pub(crate) use gated_gelu::gated_gelu;
 pub use half::Compute;
 pub(crate) use layers::linear;
 pub(crate) use map::Map;
+pub(crate) use padded::Padded;
 pub use places::Accelerator;
 pub(crate) use pool::{average_pool, max_pool};
+pub(crate) use rms_norm::rms_norm;
 
 use dfdx::optim::UnusedTensors;
 use dfdx::prelude::*;
@@ -86,6 +98,16 @@ impl<'a, E: Real, D: Compute<E>> Mirror<'a, E, D> {
     /// Numbers of the host on the device.
     pub(crate) fn rows(&self, values: Vec<E>, shape: (usize, usize)) -> Result<Rows<E, D>, D::Err> {
         self.accelerator.device.try_tensor_from_vec(values, shape)
+    }
+
+    /// Which of `rows` rows of a parameter are read.
+    ///
+    /// # Panics
+    /// If it has no such row.
+    fn places<S: Shape>(&self, places: Vec<usize>, shape: S, rows: usize) -> Result<Tensor<S, usize, D>, D::Err> {
+        // A kernel that is asked for another row stops the device, or reads what is not meant.
+        assert!(places.iter().all(|place| *place < rows), "a table has the rows that are read");
+        self.accelerator.device.try_tensor_from_vec(places, shape)
     }
 
     /// An empty tape that keeps the gradients by parameters.

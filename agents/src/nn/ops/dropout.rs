@@ -27,7 +27,7 @@ impl Dropout {
 
     /// What the number at `place` is multiplied by: 0, or what makes up for those that are dropped.
     #[inline(always)]
-    pub(super) fn factor<E: Real>(self, key: u64, place: u64) -> E {
+    pub(in crate::nn) fn factor<E: Real>(self, key: u64, place: u64) -> E {
         let drawn = mix(key ^ mix(place));
         // The highest 53 bits as a share of all.
         if ((drawn >> 11) as f64) < self.rate * (1_u64 << 53) as f64 {
