@@ -8,13 +8,14 @@
 //!
 //! Users and items are numbers from 0. A pass reads rows of the tables and changes no others.
 
+mod on_device;
 mod shape;
 mod towers;
 
 pub use shape::{Architecture, Shape};
 
 use cartwheel_envs::Generator;
-use dfdx::prelude::{AsArray as _, Cpu, NoneTape, PutTape as _, SplitTape as _, Tape};
+use dfdx::prelude::{AsArray as _, Cpu, NoneTape, PutTape as _, Rank0, SplitTape as _, Tape, Tensor};
 use rand_distr::{Distribution as _, StandardNormal};
 
 use super::classifier::Pass;
@@ -33,6 +34,13 @@ pub enum Goal<'a, E = f32> {
     InBatch(&'a [E]),
     /// What each user rated its item, of one each: squared error.
     Ratings(&'a [E]),
+}
+
+impl<E> Goal<'_, E> {
+    /// Which users it wants scores of with which items.
+    fn pairs(&self) -> Pairs {
+        if matches!(self, Goal::InBatch(_)) { Pairs::All } else { Pairs::Own }
+    }
 }
 
 /// See the module's documentation.
@@ -117,29 +125,53 @@ impl<E: Real> Recommender<E> {
         divisor: f64,
         gradients: &mut Gradients<E>,
     ) -> Result<Pass<E>, DeviceError> {
-        for (side, rows) in [(&self.user, users), (&self.item, items)] {
-            for table in std::iter::once(side.table).chain(side.bias) {
-                gradients.touch(self.parameters.get(table), rows);
-            }
-        }
+        self.touch(users, items, gradients);
         let tape = gradients.tape(self.parameters.device());
-        let pairs = if matches!(goal, Goal::InBatch(_)) { Pairs::All } else { Pairs::Own };
-        let (scores, tape) = self.forward(users, items, pairs, tape, &mut |_, _| {})?.split_tape();
-        let mut values = ops::values(&scores);
-        let scores = scores.put_tape(tape);
-        let loss = match goal {
-            Goal::Ranking(against) => ops::ranking(scores, against, divisor)?,
+        let (scores, tape) = self.forward(users, items, goal.pairs(), tape, &mut |_, _| {})?.split_tape();
+        let logits = self.shown(goal, ops::values(&scores));
+        let loss = self.loss(scores.put_tape(tape), items, goal, divisor)?;
+        let pass = Pass { loss: loss.array(), logits };
+        gradients.backward(loss)?;
+        Ok(pass)
+    }
+
+    /// Says which rows of the tables a pass reads.
+    fn touch(&self, users: &[u32], items: &[u32], gradients: &mut Gradients<E>) {
+        for (side, rows) in [(&self.user, users), (&self.item, items)] {
+            side.tables().for_each(|table| gradients.touch(self.parameters.get(table), rows));
+        }
+    }
+
+    /// Scores with what [`forward`](Self::forward) leaves out.
+    fn shown(&self, goal: Goal<'_, E>, mut scores: Vec<E>) -> Vec<E> {
+        if let Goal::Ratings(_) = goal {
+            let mean = self.mean();
+            scores.iter_mut().for_each(|score| *score += mean);
+        }
+        scores
+    }
+
+    /// The losses of scores without the mean, summed up and divided by `divisor`.
+    fn loss<T: Tape<E, Cpu>>(
+        &self,
+        scores: Rows<E, T>,
+        items: &[u32],
+        goal: Goal<'_, E>,
+        divisor: f64,
+    ) -> Result<Tensor<Rank0, E, Cpu, T>, DeviceError> {
+        match goal {
+            Goal::Ranking(against) => ops::ranking(scores, against, divisor),
             Goal::Ratings(ratings) => {
                 let mean = self.mean();
                 let off: Vec<E> = ratings.iter().map(|rating| *rating - mean).collect();
-                values.iter_mut().for_each(|value| *value += mean);
-                ops::squared_error(scores, &off, divisor)?
+                ops::squared_error(scores, &off, divisor)
             }
             Goal::InBatch(log_q) => {
-                let own: Vec<u32> = (0..users.len() as u32).collect();
                 let (scores, tape) = scores.split_tape();
                 let mut corrected = ops::values(&scores);
+                let mut own = Vec::new();
                 for (at, row) in corrected.chunks_exact_mut(items.len().max(1)).enumerate() {
+                    own.push(at as u32);
                     for (column, (x, item)) in row.iter_mut().zip(items).enumerate() {
                         // What the user did choose is in no way wrong for being there twice.
                         let twice = column != at && *item == items[at];
@@ -147,12 +179,9 @@ impl<E: Real> Recommender<E> {
                     }
                 }
                 let scores = ops::replaced(scores, corrected, tape)?;
-                ops::softmax_cross_entropy(scores, Targets::Classes(&own), 0.0, divisor)?
+                ops::softmax_cross_entropy(scores, Targets::Classes(&own), 0.0, divisor)
             }
-        };
-        let pass = Pass { loss: loss.array(), logits: values };
-        gradients.backward(loss)?;
-        Ok(pass)
+        }
     }
 
     /// The scores without the mean, which changes no order.

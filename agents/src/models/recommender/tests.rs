@@ -4,6 +4,7 @@ use cartwheel_envs::Generator;
 use serde_json::Value;
 
 use super::*;
+use crate::nn::on_device::Accelerator;
 use crate::nn::optim::{Decay, Eps, Rule, Solver};
 
 const WHO: [u32; 4] = [4, 0, 4, 2];
@@ -30,19 +31,26 @@ fn model(architecture: Architecture) -> Recommender<f64> {
     model
 }
 
+/// A goal by its recorded name, and the items that it is about.
+fn goal<'a>(name: &str, log_q: &'a [f64]) -> (&'static [u32], Goal<'a, f64>) {
+    match name {
+        "ratings" => (&FIRST, Goal::Ratings(&[5.0, 1.5, 3.0, 4.5])),
+        "bpr" => (&CHOSEN, Goal::Ranking(Against::Bpr)),
+        "bce" => (&CHOSEN, Goal::Ranking(Against::Bce)),
+        "softmax" => (&CHOSEN, Goal::Ranking(Against::Softmax)),
+        _ => (&FIRST, Goal::InBatch(log_q)),
+    }
+}
+
+const SHARES: [f64; 7] = [0.3, 0.3, 0.1, 0.1, 0.05, 0.05, 0.1];
+
 #[test]
 fn losses_and_gradients_are_pytorchs() {
-    let log_q = [0.3, 0.3, 0.1, 0.1, 0.05, 0.05, 0.1_f64].map(f64::ln);
+    let log_q = SHARES.map(f64::ln);
     for case in recorded()["cases"].as_array().expect("a list") {
         let (name, goal) = (case["model"].as_str().expect("a name"), case["goal"].as_str().expect("a name"));
         let model = model(if name == "Mf" { Architecture::Mf } else { Architecture::TwoTower });
-        let (items, kind): (&[u32], Goal<'_, f64>) = match goal {
-            "ratings" => (&FIRST, Goal::Ratings(&[5.0, 1.5, 3.0, 4.5])),
-            "bpr" => (&CHOSEN, Goal::Ranking(Against::Bpr)),
-            "bce" => (&CHOSEN, Goal::Ranking(Against::Bce)),
-            "softmax" => (&CHOSEN, Goal::Ranking(Against::Softmax)),
-            _ => (&FIRST, Goal::InBatch(&log_q)),
-        };
+        let (items, kind) = self::goal(goal, &log_q);
         let mut gradients = Gradients::new(model.parameters());
         let pass = model.learn(&WHO, items, kind, 4.0, &mut gradients).expect("the processor works");
         let expected = case["loss"].as_f64().expect("a number");
@@ -133,5 +141,46 @@ fn costs_are_those_of_the_parameters() {
     for architecture in [Architecture::Mf, Architecture::TwoTower] {
         let model = model(architecture);
         assert_eq!(model.shape().cost().parameters, model.parameters().count() as u64);
+    }
+}
+
+/// Scores, losses and gradients there are those of our kernels, rows that are read twice among them.
+#[test]
+fn what_it_learns_on_a_device_is_what_it_learns_here() {
+    let log_q = SHARES.map(f64::ln);
+    let accelerator = Accelerator::new(Cpu::default());
+    for architecture in [Architecture::Mf, Architecture::TwoTower] {
+        let model = model(architecture);
+        for name in ["ratings", "bpr", "bce", "softmax", "in batch"] {
+            let (items, goal) = goal(name, &log_q);
+            let mut gradients = [Gradients::new(model.parameters()), Gradients::new(model.parameters())];
+            let [own, other] = &mut gradients;
+            // Twice, as gradients add up.
+            for _ in 0..2 {
+                let expected = model.learn(&WHO, items, goal, 3.0, own).expect("works");
+                let got = model.learn_on(&accelerator, &WHO, items, goal, 3.0, other).expect("works");
+                assert!((got.loss - expected.loss).abs() < 1e-12, "{architecture} {name}: {}", got.loss);
+                is_close(name, "scores", &got.logits, &expected.logits);
+            }
+            for parameter in model.parameters().iter().filter(|parameter| parameter.is_trained()) {
+                let (expected, got) = (own.of(parameter).expect("memory"), other.of(parameter).expect("memory"));
+                is_close(name, parameter.name(), got, expected);
+            }
+            // It said which rows it read: the decay moves no others.
+            let rule = Rule::Sgd { momentum: 0.0, nesterov: false };
+            let mut solver = Solver::new(rule, Decay::L2, 0.5, false, model.parameters());
+            let mut moved = model.clone();
+            solver.step(moved.parameters_mut(), other, 0.1).expect("memory");
+            let table = |model: &Recommender<f64>| model.parameters().get(model.user.table).values()[3..6].to_vec();
+            assert_eq!(table(&moved), table(&model), "{architecture} {name}: nobody read of user 1");
+        }
+    }
+}
+
+#[track_caller]
+fn is_close(goal: &str, what: &str, got: &[f64], expected: &[f64]) {
+    assert_eq!(got.len(), expected.len(), "{goal} {what}");
+    for (got, expected) in got.iter().zip(expected) {
+        assert!((got - expected).abs() < 1e-12, "{goal} {what}: {got} {expected}");
     }
 }

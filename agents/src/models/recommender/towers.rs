@@ -20,6 +20,11 @@ pub(super) struct Side {
 type Split<E, T> = (Rows<E, NoneTape>, T);
 
 impl Side {
+    /// Its table, and that of biases.
+    pub(super) fn tables(&self) -> impl Iterator<Item = ParameterId> + use<> {
+        std::iter::once(self.table).chain(self.bias)
+    }
+
     /// The vectors of `rows`; `look` is shown the name and the output of each layer.
     pub(super) fn forward<E: Real, T: Tape<E, Cpu>>(
         &self,

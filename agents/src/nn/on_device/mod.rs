@@ -20,6 +20,7 @@ mod places;
 mod pool;
 mod product;
 mod rms_norm;
+mod scores;
 
 pub(crate) use attention::{Bias, attention, relative_bias};
 pub(crate) use batch_norm::{batch_norm, moments, scaled};
@@ -34,6 +35,7 @@ pub(crate) use padded::Padded;
 pub use places::Accelerator;
 pub(crate) use pool::{average_pool, max_pool};
 pub(crate) use rms_norm::rms_norm;
+pub(crate) use scores::scores;
 
 use dfdx::optim::UnusedTensors;
 use dfdx::prelude::*;
@@ -52,7 +54,16 @@ pub(crate) type Rows<E, D, T = NoneTape> = Tensor<(usize, usize), E, D, T>;
 pub struct Mirror<'a, E: Real, D: Compute<E>> {
     parameters: &'a Parameters<E>,
     accelerator: &'a Accelerator<D>,
-    tensors: Vec<Vector<E, D>>,
+    /// None where a parameter is not mirrored.
+    tensors: Vec<Option<Vector<E, D>>>,
+    read: Vec<Read<E, D>>,
+}
+
+/// Rows of a table that stays on the host.
+struct Read<E: Real, D: Device<E>> {
+    table: ParameterId,
+    ids: Vec<u32>,
+    rows: Rows<E, D>,
 }
 
 impl<'a, E: Real, D: Compute<E>> Mirror<'a, E, D> {
@@ -61,9 +72,38 @@ impl<'a, E: Real, D: Compute<E>> Mirror<'a, E, D> {
     /// # Errors
     /// If the device fails, such as when it has no room.
     pub fn new(parameters: &'a Parameters<E>, accelerator: &'a Accelerator<D>) -> Result<Self, DeviceError> {
-        let copy = |values: &[E]| accelerator.device.try_tensor_from_vec(values.to_vec(), (values.len(),));
-        let tensors = parameters.iter().map(|parameter| copy(parameter.values())).collect::<Result<_, _>>();
-        Ok(Self { parameters, accelerator, tensors: tensors.map_err(DeviceError::new)? })
+        Self::without(&[], parameters, accelerator)
+    }
+
+    /// Copies `parameters` but `tables`, of which only the rows that are [`read`](Self::read) follow.
+    ///
+    /// # Errors
+    /// If the device fails, such as when it has no room.
+    pub(crate) fn without(
+        tables: &[ParameterId],
+        parameters: &'a Parameters<E>,
+        accelerator: &'a Accelerator<D>,
+    ) -> Result<Self, DeviceError> {
+        let copy = |id: ParameterId| {
+            let values = parameters.get(id).values();
+            accelerator.device.try_tensor_from_vec(values.to_vec(), (values.len(),))
+        };
+        let tensors = parameters.ids().map(|id| (!tables.contains(&id)).then(|| copy(id)).transpose());
+        let tensors = tensors.collect::<Result<_, _>>().map_err(DeviceError::new)?;
+        Ok(Self { parameters, accelerator, tensors, read: Vec::new() })
+    }
+
+    /// The rows `ids` of a table that stays on the host: [`backward`](Self::backward) brings the gradient by them back to it.
+    ///
+    /// # Panics
+    /// If the table has no such row.
+    pub(crate) fn read(&mut self, table: ParameterId, ids: &[u32]) -> Result<Rows<E, D>, D::Err> {
+        let values = self.parameters.get(table);
+        let &[_, width] = values.shape() else { panic!("a table has two axes") };
+        let rows = ids.iter().flat_map(|id| &values.values()[*id as usize * width..][..width]);
+        let rows = self.rows(rows.copied().collect(), (ids.len(), width))?;
+        self.read.push(Read { table, ids: ids.to_vec(), rows: rows.clone() });
+        Ok(rows)
     }
 
     /// Where it is.
@@ -82,8 +122,11 @@ impl<'a, E: Real, D: Compute<E>> Mirror<'a, E, D> {
     }
 
     /// The numbers of a parameter, row-major.
+    ///
+    /// # Panics
+    /// If it stayed on the host.
     pub(crate) fn get(&self, id: ParameterId) -> &Vector<E, D> {
-        &self.tensors[id.place()]
+        self.tensors[id.place()].as_ref().expect("a parameter that was mirrored")
     }
 
     /// A parameter of two axes.
@@ -110,11 +153,12 @@ impl<'a, E: Real, D: Compute<E>> Mirror<'a, E, D> {
         self.accelerator.device.try_tensor_from_vec(places, shape)
     }
 
-    /// An empty tape that keeps the gradients by parameters.
+    /// An empty tape that keeps the gradients by parameters, and by the rows that were read.
     pub(crate) fn tape(&self) -> Result<OwnedTape<E, D>, D::Err> {
         // dfdx tells a tensor's id only through its list of tensors that an optimizer missed.
         let mut ids = UnusedTensors::default();
-        self.tensors.iter().for_each(|tensor| ids.add(tensor));
+        self.tensors.iter().flatten().for_each(|tensor| ids.add(tensor));
+        self.read.iter().for_each(|read| ids.add(&read.rows));
         let mut slopes = Slopes::leaky();
         slopes.retain_leafs(&ids.ids);
         let zero: Tensor<Rank0, E, D> = self.accelerator.device.try_zeros()?;
@@ -133,10 +177,20 @@ impl<'a, E: Real, D: Compute<E>> Mirror<'a, E, D> {
     ) -> Result<(), DeviceError> {
         let mut slopes = self.slopes(outputs, slope).map_err(DeviceError::new)?;
         for (parameter, tensor) in self.parameters.iter().zip(&self.tensors).filter(|(own, _)| own.is_trained()) {
+            let Some(tensor) = tensor else { continue };
             // The entry is there also where no output hangs on the parameter.
             slopes.try_alloc_for(tensor).map_err(DeviceError::new)?;
             let by_it = slopes.get(tensor).as_vec();
             gradients.of(parameter)?.iter_mut().zip(by_it).for_each(|(to, by_it)| *to += by_it);
+        }
+        for Read { table, ids, rows } in &self.read {
+            slopes.try_alloc_for(rows).map_err(DeviceError::new)?;
+            let (by_rows, width) = (slopes.get(rows).as_vec(), rows.shape().1);
+            let by_table = gradients.of(self.parameters.get(*table))?;
+            for (id, by_row) in ids.iter().zip(by_rows.chunks_exact(width.max(1))) {
+                let to = &mut by_table[*id as usize * width..][..width];
+                to.iter_mut().zip(by_row).for_each(|(to, by_it)| *to += *by_it);
+            }
         }
         Ok(())
     }

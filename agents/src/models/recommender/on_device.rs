@@ -1,0 +1,84 @@
+//! The same model on a device that has no kernels of ours, such as a GPU.
+
+use dfdx::prelude::{Merge, OwnedTape, PutTape as _, SplitTape as _, Tape};
+use dfdx::tensor_ops::Device;
+
+use super::towers::Side;
+use super::{Goal, Pass, Recommender};
+use crate::nn::on_device::{self, Accelerator, Mirror, Rows};
+use crate::nn::ops::{self, Then};
+use crate::nn::{DeviceError, Gradients, ParameterId, Real};
+
+impl<E: Real> Recommender<E> {
+    /// [`learn`](Self::learn) on a device. The tables stay here: only the rows that are read, and the gradients by them, are
+    /// moved.
+    ///
+    /// # Errors
+    /// If the device fails, such as when it has no room.
+    ///
+    /// # Panics
+    /// If there is no such user or item, or the sizes do not fit.
+    pub fn learn_on<D: Device<E>>(
+        &self,
+        accelerator: &Accelerator<D>,
+        users: &[u32],
+        items: &[u32],
+        goal: Goal<'_, E>,
+        divisor: f64,
+        gradients: &mut Gradients<E>,
+    ) -> Result<Pass<E>, DeviceError> {
+        self.touch(users, items, gradients);
+        let tables: Vec<ParameterId> = self.user.tables().chain(self.item.tables()).collect();
+        let mut mirror = Mirror::without(&tables, &self.parameters, accelerator)?;
+        let scores = self.scores_on(&mut mirror, users, items, goal).map_err(DeviceError::new)?;
+        let values = scores.as_vec();
+        let shape = (users.len(), values.len() / users.len().max(1));
+        let (loss, slope) = ops::slope_of(values.clone(), shape, |scores| self.loss(scores, items, goal, divisor))?;
+        mirror.backward(scores, slope, gradients)?;
+        Ok(Pass { loss, logits: self.shown(goal, values) })
+    }
+
+    /// The scores without the mean.
+    fn scores_on<D: Device<E>>(
+        &self,
+        mirror: &mut Mirror<'_, E, D>,
+        users: &[u32],
+        items: &[u32],
+        goal: Goal<'_, E>,
+    ) -> Result<Rows<E, D, OwnedTape<E, D>>, D::Err> {
+        let (of_users, by_user) = self.user.read(mirror, users)?;
+        let (of_items, by_item) = self.item.read(mirror, items)?;
+        let tape = mirror.tape()?;
+        let (of_users, tape) = self.user.layers_on(mirror, of_users.put_tape(tape))?.split_tape();
+        let (of_items, tape) = self.item.layers_on(mirror, of_items.put_tape(tape))?.split_tape();
+        let biases = by_user.as_ref().zip(by_item.as_ref()).map(|(user, item)| [user, item]);
+        on_device::scores(of_users.put_tape(tape), &of_items, biases, goal.pairs())
+    }
+}
+
+impl Side {
+    /// Rows of the table, and their biases if there are any.
+    fn read<E: Real, D: Device<E>>(
+        &self,
+        mirror: &mut Mirror<'_, E, D>,
+        rows: &[u32],
+    ) -> Result<ReadRows<E, D>, D::Err> {
+        Ok((mirror.read(self.table, rows)?, self.bias.map(|bias| mirror.read(bias, rows)).transpose()?))
+    }
+
+    /// What follows the table.
+    fn layers_on<E: Real, D: Device<E>, T: Tape<E, D> + Merge<T>>(
+        &self,
+        mirror: &Mirror<'_, E, D>,
+        mut y: Rows<E, D, T>,
+    ) -> Result<Rows<E, D, T>, D::Err> {
+        for (at, [weight, bias]) in self.layers.iter().enumerate() {
+            let then = if at + 1 < self.layers.len() { Then::Relu } else { Then::Nothing };
+            y = on_device::linear(mirror, y, *weight, Some(*bias), then)?;
+        }
+        Ok(y)
+    }
+}
+
+/// Vectors and biases.
+type ReadRows<E, D> = (Rows<E, D>, Option<Rows<E, D>>);
