@@ -26,7 +26,7 @@ step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps
 
 step "the cuda feature still type-checks"
-cargo check --release -p cartwheel-agents --features cuda-check
+cargo check --release -p cartwheel-trainer --features cuda-check
 
 step "bans, licences and sources (advisories need a network: cargo deny check advisories)"
 cargo deny check bans licenses sources

@@ -7,7 +7,7 @@ use cartwheel_agents::models::Cost;
 use cartwheel_agents::models::t5::{
     Generation, Judged, Lesson, SpecialTokens, T5, T5Config, T5Error, T5Network, TokenPair, Tokenizer, learn_tokenizer,
 };
-use cartwheel_agents::nn::{DeviceError, Gradients, Parameters, ops};
+use cartwheel_agents::nn::{DeviceError, Gradients, Parameters, Place, ops};
 use cartwheel_envs::Generator;
 
 use super::config::T5FitConfig;
@@ -42,6 +42,7 @@ struct Sample {
 /// A T5 with its texts.
 pub struct Texts {
     network: T5Network,
+    place: Place,
     tokenizer: Tokenizer,
     companions: Vec<Companion>,
     label_smoothing: f64,
@@ -89,6 +90,7 @@ impl Texts {
             most_written: t5.max_target_tokens,
             bleu_every: t5.bleu_every,
             network,
+            place: settings.fit.device.open()?,
             tokenizer,
             companions,
             train,
@@ -279,7 +281,12 @@ impl Task for Texts {
     ) -> Result<Tally, TrainError> {
         let keys = indices.iter().map(|index| ops::key(&[self.seed, DROPOUT, epoch, *index as u64])).collect();
         let lesson = Lesson { label_smoothing: self.label_smoothing, divisor, dropout: Some((self.dropout, keys)) };
-        let learnt = self.network.learn(&self.chosen(indices), &lesson, gradients)?;
+        let pairs = self.chosen(indices);
+        let learnt = match &self.place {
+            Place::Processor => self.network.learn(&pairs, &lesson, gradients)?,
+            #[cfg(feature = "cuda")]
+            Place::Gpu(gpu) => self.network.learn_on(gpu, &pairs, &lesson, gradients)?,
+        };
         let samples = indices.len() as u64;
         let loss = learnt.loss / learnt.tokens.max(1) as f64 * samples as f64;
         Ok(Tally { samples, loss, correct: learnt.exact as u64 })
@@ -289,7 +296,11 @@ impl Task for Texts {
         let mut all = Vec::new();
         for batch in self.part(part).chunks(LOOKED_AT) {
             let pairs: Vec<&TokenPair> = batch.iter().map(|sample| &sample.tokens).collect();
-            all.extend(self.network.judge(&pairs)?);
+            all.extend(match &self.place {
+                Place::Processor => self.network.judge(&pairs)?,
+                #[cfg(feature = "cuda")]
+                Place::Gpu(gpu) => self.network.judge_on(gpu, &pairs)?,
+            });
         }
         Ok(tally(&all))
     }

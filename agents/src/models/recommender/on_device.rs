@@ -1,11 +1,10 @@
 //! The same model on a device that has no kernels of ours, such as a GPU.
 
 use dfdx::prelude::{Merge, OwnedTape, PutTape as _, SplitTape as _, Tape};
-use dfdx::tensor_ops::Device;
 
 use super::towers::Side;
 use super::{Goal, Pass, Recommender};
-use crate::nn::on_device::{self, Accelerator, Mirror, Rows};
+use crate::nn::on_device::{self, Accelerator, Compute, Mirror, Rows};
 use crate::nn::ops::{self, Then};
 use crate::nn::{DeviceError, Gradients, ParameterId, Real};
 
@@ -18,7 +17,7 @@ impl<E: Real> Recommender<E> {
     ///
     /// # Panics
     /// If there is no such user or item, or the sizes do not fit.
-    pub fn learn_on<D: Device<E>>(
+    pub fn learn_on<D: Compute<E>>(
         &self,
         accelerator: &Accelerator<D>,
         users: &[u32],
@@ -39,7 +38,7 @@ impl<E: Real> Recommender<E> {
     }
 
     /// The scores without the mean.
-    fn scores_on<D: Device<E>>(
+    fn scores_on<D: Compute<E>>(
         &self,
         mirror: &mut Mirror<'_, E, D>,
         users: &[u32],
@@ -58,7 +57,7 @@ impl<E: Real> Recommender<E> {
 
 impl Side {
     /// Rows of the table, and their biases if there are any.
-    fn read<E: Real, D: Device<E>>(
+    fn read<E: Real, D: Compute<E>>(
         &self,
         mirror: &mut Mirror<'_, E, D>,
         rows: &[u32],
@@ -67,7 +66,7 @@ impl Side {
     }
 
     /// What follows the table.
-    fn layers_on<E: Real, D: Device<E>, T: Tape<E, D> + Merge<T>>(
+    fn layers_on<E: Real, D: Compute<E>, T: Tape<E, D> + Merge<T>>(
         &self,
         mirror: &Mirror<'_, E, D>,
         mut y: Rows<E, D, T>,

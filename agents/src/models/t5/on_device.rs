@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use dfdx::prelude::{Merge, NoneTape, PutTape as _, SplitTape as _, Tape, TryAdd as _, TryMul as _};
-use dfdx::tensor_ops::Device;
 
 use super::config::FeedForward;
 use super::names::Stack;
 use super::network::{AttentionIds, Judged, Learnt, Lesson, StackIds, T5Network, TokenPair};
 use super::noise::Noise;
-use crate::nn::on_device::{self, Accelerator, Bias, Mirror, Padded, Rows};
+use crate::nn::on_device::{self, Accelerator, Bias, Compute, Mirror, Padded, Rows};
 use crate::nn::ops::{self, Spans, Then};
 use crate::nn::{DeviceError, Gradients, ParameterId, Real};
 
@@ -21,7 +20,7 @@ impl<E: Real> T5Network<E> {
     ///
     /// # Panics
     /// If a token is not in the vocabulary.
-    pub fn learn_on<D: Device<E>>(
+    pub fn learn_on<D: Compute<E>>(
         &self,
         accelerator: &Accelerator<D>,
         pairs: &[&TokenPair],
@@ -46,7 +45,7 @@ impl<E: Real> T5Network<E> {
     ///
     /// # Panics
     /// If a token is not in the vocabulary.
-    pub fn judge_on<D: Device<E>>(
+    pub fn judge_on<D: Compute<E>>(
         &self,
         accelerator: &Accelerator<D>,
         pairs: &[&TokenPair],
@@ -57,7 +56,7 @@ impl<E: Real> T5Network<E> {
     }
 
     /// The logits of each token of each target, row after row.
-    fn logits_on<D: Device<E>, T: Tape<E, D> + Merge<T>>(
+    fn logits_on<D: Compute<E>, T: Tape<E, D> + Merge<T>>(
         &self,
         mirror: &Mirror<'_, E, D>,
         pairs: &[&TokenPair],
@@ -79,7 +78,7 @@ impl<E: Real> T5Network<E> {
 }
 
 /// A pass through the layers.
-struct Pass<'p, E: Real, D: Device<E>, T> {
+struct Pass<'p, E: Real, D: Compute<E>, T> {
     network: &'p T5Network<E>,
     mirror: &'p Mirror<'p, E, D>,
     tape: T,
@@ -87,14 +86,14 @@ struct Pass<'p, E: Real, D: Device<E>, T> {
 }
 
 /// What an attention reads.
-struct Read<'r, E: Real, D: Device<E>> {
+struct Read<'r, E: Real, D: Compute<E>> {
     /// Rows of keys and values; those of the queries if there are none.
     rows: Option<&'r Rows<E, D>>,
     spans: Arc<Padded<E, D>>,
     bias: Option<Bias<E, D>>,
 }
 
-impl<E: Real, D: Device<E>, T: Tape<E, D> + Merge<T>> Pass<'_, E, D, T> {
+impl<E: Real, D: Compute<E>, T: Tape<E, D> + Merge<T>> Pass<'_, E, D, T> {
     /// What comes out of `stack` for texts of these lengths, `tokens` one after the other. A decoder is given what was read.
     fn stack(
         &mut self,
@@ -206,7 +205,7 @@ mod tests {
     /// How far losses and gradients are from those of our kernels, relative to the largest number of each tensor.
     fn furthest<E: Real>(kind: &str) -> f64
     where
-        Cpu: Device<E>,
+        Cpu: Compute<E>,
     {
         let network = network::<E>(kind);
         let mut pairs = pairs(&recorded(kind));

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use dfdx::prelude::{
-    Axes3, Axis, BroadcastTo as _, GatherTo as _, HasShape as _, NoneTape, PermuteTo as _, PutTape as _,
-    ReshapeTo as _, SplitTape as _, SumTo as _, Tape, Tensor, TryAdd as _, TryMatMul as _, TryMul as _, TrySub as _,
+    Axes3, Axis, BroadcastTo as _, GatherTo as _, HasShape as _, PermuteTo as _, PutTape as _, ReshapeTo as _,
+    SplitTape as _, SumTo as _, Tape, Tensor, TryAdd as _, TryMatMul as _, TryMul as _, TrySub as _,
 };
 use dfdx::tensor_ops::Device;
 
 use super::padded::{Cube, Padded, Scores};
-use super::{Mirror, Rows, give, take};
+use super::{Compute, Mirror, Rows, give, take};
 use crate::nn::ops::AttentionDropout;
 use crate::nn::{ParameterId, Real};
 
@@ -24,14 +24,14 @@ pub(crate) type Bias<E, D> = Cube<E, D>;
 ///
 /// # Panics
 /// If the buckets are not of distances up to `longest`, or the table has not as many.
-pub(crate) fn relative_bias<E: Real, D: Device<E>, T: Tape<E, D>>(
+pub(crate) fn relative_bias<E: Real, D: Compute<E>, T: Tape<E, D>>(
     mirror: &Mirror<'_, E, D>,
     table: ParameterId,
     buckets: &[u32],
     longest: usize,
     tape: &mut T,
 ) -> Result<Bias<E, D>, D::Err> {
-    let table = mirror.matrix::<NoneTape>(table)?;
+    let table = mirror.matrix(table)?;
     let bucket = |at: usize| buckets[buckets.len() / 2 + at % longest - at / longest] as usize;
     let places = (0..longest * longest).map(bucket).collect();
     let places = mirror.places(places, (longest, longest), table.shape().0)?;

@@ -11,6 +11,11 @@ use super::{Map, Vector, close, give};
 use crate::nn::Real;
 use crate::nn::ops::{EPS, Moments};
 
+/// The mean and the variance of each channel of a batch.
+pub(crate) type Shown<E, D> = [Vector<E, D>; 2];
+/// What comes out, and what it was normalized with.
+type Normalized<E, D> = (Map<E, D>, Shown<E, D>);
+
 /// [`ops::batch_norm`](crate::nn::ops::batch_norm); the means and variances of the channels stay on the device, so that nobody
 /// waits for them before the pass is over: see [`moments`].
 ///
@@ -26,7 +31,7 @@ pub(crate) fn batch_norm<E: Real, D: Compute<E>, T: Tape<E, D>>(
     residual: Option<&Map<E, D>>,
     rectifies: bool,
     tape: &mut T,
-) -> Result<(Map<E, D>, [Vector<E, D>; 2]), D::Err> {
+) -> Result<Normalized<E, D>, D::Err> {
     let shape = *x.rows.shape();
     let count = E::of(shape.0.max(1) as f64);
     let each = move |channels: Vector<E, D>| channels.try_broadcast_like::<_, Axis<0>>(&shape);
@@ -74,7 +79,7 @@ pub(crate) fn batch_norm<E: Real, D: Compute<E>, T: Tape<E, D>>(
 }
 
 /// What the channels of a map of `count` pixels were normalized with, on the host.
-pub(crate) fn moments<E: Real, D: Device<E>>(count: usize, [mean, variance]: [Vector<E, D>; 2]) -> Moments {
+pub(crate) fn moments<E: Real, D: Device<E>>(count: usize, [mean, variance]: Shown<E, D>) -> Moments {
     let wide = |values: Vector<E, D>| values.as_vec().into_iter().map(E::wide).collect();
     Moments { count, mean: wide(mean), variance: wide(variance) }
 }

@@ -3,8 +3,8 @@
 use dfdx::prelude::{GatherTo as _, HasShape as _, ReshapeTo as _, Storage, Tensor, TensorFromVec};
 use dfdx::tensor_ops::Device;
 
-use super::map::gathered;
 use super::places::Places;
+use super::product::gathered;
 use super::{Accelerator, Rows};
 use crate::nn::Real;
 use crate::nn::ops::{AttentionDropout, Spans, key};
@@ -118,7 +118,7 @@ impl<D: Storage<usize> + TensorFromVec<usize>> Side<D> {
         let (count, inner) = *rows.shape();
         let width = inner / self.heads;
         let single = rows.clone().try_reshape_like(&(count * self.heads, width))?;
-        let padded = gathered(&single, Some(&self.padded), E::zero())?;
+        let padded = gathered(single, Some(&self.padded))?;
         padded.try_reshape_like(&(self.padded.shape().0 / self.longest, self.longest, width))
     }
 

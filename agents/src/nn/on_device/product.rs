@@ -43,7 +43,10 @@ pub(super) fn crossed<E: Real, D: Compute<E>>(
 }
 
 /// The rows of `x` at `places` beside one another, zeros where there are none; `x` itself if no places are told.
-fn gathered<E: Dtype, D: Device<E>>(x: Matrix<E, D>, places: Option<&Places<D>>) -> Result<Matrix<E, D>, D::Err> {
+pub(super) fn gathered<E: Dtype, D: Device<E>>(
+    x: Matrix<E, D>,
+    places: Option<&Places<D>>,
+) -> Result<Matrix<E, D>, D::Err> {
     let Some(places) = places else { return Ok(x) };
     let ((_, channels), (rows, taps)) = (*x.shape(), *places.shape());
     let zeros = x.device().try_zeros_like(&(1, channels))?;

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use cartwheel_agents::models::Cost;
 use cartwheel_agents::models::recommender::{Goal, Recommender, Shape};
 use cartwheel_agents::nn::ops::Against;
-use cartwheel_agents::nn::{DeviceError, Gradients, Matrix, Parameters, product};
+use cartwheel_agents::nn::{self, DeviceError, Gradients, Matrix, Parameters, product};
 use cartwheel_envs::Generator;
 
 use super::classification::WEIGHTS;
@@ -46,6 +46,7 @@ const ASKED: u64 = 0x6173_6b65;
 /// A recommender with its ratings.
 pub struct RecommendationTask {
     model: Recommender,
+    place: nn::Place,
     path: PathBuf,
     catalogue: Catalogue,
     split: LeaveOneOut,
@@ -101,6 +102,7 @@ impl RecommendationTask {
         let mut rng = Generator::from_entropy(&[settings.fit.seed, WEIGHTS]);
         Ok(Self {
             model: Recommender::new(shape, mean, &mut rng),
+            place: settings.fit.device.open()?,
             catalogue: Catalogue::new(&ratings, &split),
             config: config.clone(),
             seed: settings.fit.seed,
@@ -284,7 +286,11 @@ impl Task for RecommendationTask {
             Loss::InBatch => Goal::InBatch(&self.log_q),
             Loss::Mse => Goal::Ratings(&ratings),
         };
-        let pass = self.model.learn(&users, &items, goal, divisor, gradients)?;
+        let pass = match &self.place {
+            nn::Place::Processor => self.model.learn(&users, &items, goal, divisor, gradients)?,
+            #[cfg(feature = "cuda")]
+            nn::Place::Gpu(gpu) => self.model.learn_on(gpu, &users, &items, goal, divisor, gradients)?,
+        };
         Ok(Tally { samples: indices.len() as u64, loss: f64::from(pass.loss) * divisor, correct: 0 })
     }
 
