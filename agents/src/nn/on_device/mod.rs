@@ -3,7 +3,7 @@
 //! They mean what those of [`ops`](super::ops) mean, whose kernels are for the processor alone; tests hold each to its
 //! counterpart on dfdx's processor, values and gradients. What a model is asked and what it learns from comes from the host and
 //! goes back to it: a [`Mirror`] takes the parameters over for a pass, the host works out the loss and its slope by the outputs
-//! ([`ops::slope_of`](super::ops::slope_of)), and [`Mirror::backward`] brings the gradients back, so that optimizers, clipping,
+//! ([`ops::slope_of`](super::ops::slope_of)), and its backward pass brings the gradients back, so that optimizers, clipping,
 //! averages and checkpoints are the same wherever a model learns.
 
 mod attention;
