@@ -6,6 +6,10 @@ use dfdx::tensor_ops::Device;
 use super::{Rows, give, take};
 use crate::nn::Real;
 use crate::nn::ops::Dropout;
+use crate::nn::spread::spread;
+
+/// Rows that a thread draws for at once.
+const AT_ONCE: usize = 16;
 
 /// [`ops::dropout`](crate::nn::ops::dropout), of which the host says what is dropped.
 ///
@@ -22,8 +26,13 @@ pub(crate) fn dropout<E: Real, D: Device<E>, T: Tape<E, D>>(
 ) -> Result<Rows<E, D>, D::Err> {
     let (rows, columns) = *x.shape();
     assert_eq!(keys.len(), rows, "a key a row");
-    let factor = |(key, place): (u64, usize)| dropout.factor::<E>(key, place as u64);
-    let factors = keys.iter().flat_map(|key| (0..columns).map(move |place| (*key, place))).map(factor).collect();
+    let mut factors = vec![E::zero(); rows * columns];
+    let draw = |(): &mut (), (part, keys): (&mut [E], &[u64])| {
+        for (row, key) in part.chunks_exact_mut(columns.max(1)).zip(keys) {
+            (0..).zip(row).for_each(|(place, to)| *to = dropout.factor(*key, place));
+        }
+    };
+    spread(factors.chunks_mut(AT_ONCE * columns.max(1)).zip(keys.chunks(AT_ONCE)), || (), draw);
     let factors: Rows<E, D> = x.device().try_tensor_from_vec(factors, (rows, columns))?;
     let y = x.clone().try_mul(factors.clone())?;
     if T::OWNS_TAPE {

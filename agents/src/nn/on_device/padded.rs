@@ -8,6 +8,7 @@ use super::product::gathered;
 use super::{Accelerator, Rows};
 use crate::nn::Real;
 use crate::nn::ops::{AttentionDropout, Spans, key};
+use crate::nn::spread::spread;
 
 /// Matrices beside each other.
 pub(super) type Cube<E, D> = Tensor<(usize, usize, usize), E, D>;
@@ -62,15 +63,16 @@ impl<E: Real, D: Device<E>> Padded<E, D> {
     pub(super) fn factors(&self, dropped: &AttentionDropout) -> Result<Scores<E, D>, D::Err> {
         let (texts, heads, queries, keys) = self.shape();
         let mut factors = vec![E::zero(); texts * heads * queries * keys];
-        let matrices = factors.chunks_exact_mut(queries * keys).enumerate();
-        for (at, matrix) in matrices {
+        let spans = &self.spans;
+        let draw = |(): &mut (), (at, matrix): (usize, &mut [E])| {
             let (text, head) = (at / heads, at % heads);
-            let (own, key) = (self.spans.keys[text], key(&[dropped.keys[text], head as u64]));
-            for (i, row) in matrix.chunks_exact_mut(keys).take(self.spans.queries[text]).enumerate() {
+            let (own, key) = (spans.keys[text], key(&[dropped.keys[text], head as u64]));
+            for (i, row) in matrix.chunks_exact_mut(keys).take(spans.queries[text]).enumerate() {
                 let factor = |j| dropped.dropout.factor(key, (i * own + j) as u64);
                 row[..own].iter_mut().enumerate().for_each(|(j, to)| *to = factor(j));
             }
-        }
+        };
+        spread(factors.chunks_exact_mut(queries * keys).enumerate(), || (), draw);
         self.mask.device().try_tensor_from_vec(factors, self.shape())
     }
 }
