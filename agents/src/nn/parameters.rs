@@ -222,22 +222,39 @@ impl<E: Real> Parameters<E> {
     }
 
     /// Takes over the tensors of the safetensors file at `path`, and answers the metadata of its header. Nothing is changed
-    /// unless every tensor is there, of the right shape and type, and no other is.
+    /// unless every tensor is there, of the right shape and type, and no other is. Counters alone may be missing, as in files
+    /// of before PyTorch 0.4.1: they stay as they are, which is what PyTorch does.
     ///
     /// # Errors
     /// If the file cannot be read or is cut off, or which tensors are missing, unexpected or of another shape.
     pub fn load_safetensors(&mut self, path: &Path) -> Result<HashMap<String, String>, WeightsError> {
+        self.load_safetensors_but(path, &[])
+    }
+
+    /// The same, but for the tensors called `left`: they stay as they are, whatever the file has in their place.
+    ///
+    /// # Errors
+    /// As [`load_safetensors`](Self::load_safetensors).
+    pub fn load_safetensors_but(
+        &mut self,
+        path: &Path,
+        left: &[&str],
+    ) -> Result<HashMap<String, String>, WeightsError> {
         let mut files = TensorFiles::open(path)?;
-        let own = self.all.iter().map(|own| Wanted { name: &own.name, shape: &own.shape, dtypes: own.dtypes() });
-        let differ = files.compare(&own.collect::<Vec<_>>());
+        let taken =
+            |own: &&mut Parameter<E>| !left.contains(&own.name()) && (!own.counts || files.get(own.name()).is_some());
+        let mut own: Vec<_> = self.all.iter_mut().filter(taken).collect();
+        let wanted = own.iter().map(|own| Wanted { name: &own.name, shape: &own.shape, dtypes: own.dtypes() });
+        let mut differ = files.compare(&wanted.collect::<Vec<_>>());
+        differ.unexpected.retain(|(name, _)| !left.contains(&name.as_str()));
         if !differ.is_empty() {
             return Err(WeightsError::Differ { file: path.into(), tensors: differ });
         }
-        let mut read = Vec::with_capacity(self.all.len());
-        for parameter in &self.all {
+        let mut read = Vec::with_capacity(own.len());
+        for parameter in &own {
             read.push(files.read(parameter.name())?.1);
         }
-        for (parameter, bytes) in self.all.iter_mut().zip(read) {
+        for (parameter, bytes) in own.iter_mut().zip(read) {
             parameter.values = Arc::new(match parameter.counts {
                 true => {
                     let counts = bytes.as_chunks::<8>().0.iter();

@@ -1,6 +1,7 @@
 //! Classifying images: MNIST's files, or folders of pictures.
 
 use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
 
 use cartwheel_agents::models::mlp::Mlp;
 use cartwheel_agents::models::resnet::{ResNet, ResNetConfig};
@@ -9,6 +10,7 @@ use cartwheel_agents::nn::ops::{Targets, softmax};
 use cartwheel_agents::nn::{Gradients, Parameters};
 use cartwheel_envs::Generator;
 
+use super::begin::begin_with;
 use super::config::{ModelName, Precision};
 use super::pictures::{About, Pictures, mix};
 use super::report::{ClassReport, ClassificationReport, Report};
@@ -36,6 +38,8 @@ pub struct Classification {
     pictures: Pictures,
     /// Files that gave no picture, and why.
     skipped: BTreeSet<String>,
+    /// What it began with, in words, if not with weights of its own.
+    begun: Option<String>,
 }
 
 impl Classification {
@@ -67,7 +71,17 @@ impl Classification {
             seed: settings.fit.seed,
             pictures,
             skipped: BTreeSet::new(),
+            begun: None,
         })
+    }
+
+    /// Begins with the weights of another model of its kind, a run or a file.
+    ///
+    /// # Errors
+    /// If they do not fit it; nothing is changed then.
+    pub fn begin_with(&mut self, init: &Path) -> Result<(), TrainError> {
+        self.begun = Some(begin_with(init, self.model.as_mut(), &self.header)?);
+        Ok(())
     }
 
     /// Shows the class and the logits of each sample of a part.
@@ -129,7 +143,7 @@ impl Task for Classification {
         let ignored = self.header.model != "mlp" && self.header.preprocessing.is_none();
         let notice = "images of MNIST's format keep their size and are not mirrored or moved by the recipe of residual networks: what else \
             [augment] has is done to them, and [images] is for folders of pictures";
-        ignored.then(|| notice.to_owned()).into_iter().collect()
+        ignored.then(|| notice.to_owned()).into_iter().chain(self.begun.clone()).collect()
     }
 
     fn samples(&self, part: Part) -> usize {

@@ -235,9 +235,19 @@ config! {
 }
 
 config! {
+    /// A residual network.
+    pub struct ResNetFitConfig in "resnet" {
+        /// Weights that training begins with: a run of a network of the same name, or a safetensors file, such as torchvision's;
+        /// its last layer begins anew unless it is for the same classes. "none" to begin with Kaiming's.
+        init: Option<String> = None;
+    }
+}
+
+config! {
     /// The T5.
     pub struct T5FitConfig in "t5" {
-        /// Folder of a T5 that training begins with, its tokenizer included; "none" for a new one of the sizes below.
+        /// A T5 that training begins with, its tokenizer included: a run, or a folder of Hugging Face's files; "none" for a new one
+        /// of the sizes below.
         init: Option<String> = None;
         /// Put before each text that is read, such as "translate English to German: ".
         prefix: String = String::new();

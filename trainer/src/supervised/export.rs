@@ -11,6 +11,12 @@ pub fn model_folder(run: &Path) -> PathBuf {
     run.join("model")
 }
 
+/// The folder of a T5 that `path` stands for: its own, where it is a run, or itself.
+pub fn t5_folder(path: &Path) -> PathBuf {
+    let own = model_folder(path);
+    if own.is_dir() { own } else { path.to_owned() }
+}
+
 /// Writes `companions` and the best weights to the run's model folder; nothing if a model has no companions.
 ///
 /// # Errors

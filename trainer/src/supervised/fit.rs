@@ -166,6 +166,11 @@ impl<'a> Fit<'a> {
 
     /// The model with its data.
     fn task(&self) -> Result<Box<dyn Task>, TrainError> {
+        // A run with a checkpoint has weights of its own; without one it begins anew.
+        let begun = self.resume.as_ref().filter(|run| {
+            let checkpoints = Checkpoints::new(run.checkpoints(), self.settings.run.keep_checkpoints);
+            checkpoints.list().is_ok_and(|files| !files.is_empty())
+        });
         match self.settings.fit.model {
             ModelName::Mlp
             | ModelName::ResNet8
@@ -173,14 +178,15 @@ impl<'a> Fit<'a> {
             | ModelName::ResNet18
             | ModelName::ResNet34
             | ModelName::ResNet50
-            | ModelName::ResNet101 => Ok(Box::new(Classification::new(&self.settings)?)),
+            | ModelName::ResNet101 => {
+                let mut task = Classification::new(&self.settings)?;
+                if let (Some(init), None) = (&self.settings.resnet.init, begun) {
+                    task.begin_with(Path::new(init))?;
+                }
+                Ok(Box::new(task))
+            }
             ModelName::T5 => {
-                // Without a checkpoint it begins anew.
-                let begun = |run: &&RunDir| {
-                    let checkpoints = Checkpoints::new(run.checkpoints(), self.settings.run.keep_checkpoints);
-                    checkpoints.list().is_ok_and(|files| !files.is_empty())
-                };
-                let before = self.resume.as_ref().filter(begun).map(|run| model_folder(run.path()));
+                let before = begun.map(|run| model_folder(run.path()));
                 Ok(Box::new(Texts::new(&self.settings, before.as_deref())?))
             }
             ModelName::Recommender => Ok(Box::new(RecommendationTask::new(&self.settings)?)),

@@ -11,6 +11,7 @@
 //! | `report`, `samples` | how a model does, in detail; what it makes of a few samples, epoch by epoch |
 //! | `export` | a model's folder for other programs |
 //! | `saved`, `input` | a model's file, and models made from one |
+//! | `begin` | the weights of another model that a residual network begins with |
 //!
 //! ```no_run
 //! use cartwheel_trainer::supervised::{Fit, FitSettings, Report};
@@ -24,6 +25,7 @@
 //! # Ok::<(), cartwheel_trainer::TrainError>(())
 //! ```
 
+mod begin;
 mod checkpoint;
 mod classification;
 mod config;
@@ -48,10 +50,10 @@ mod watched;
 pub use classification::Classification;
 pub use config::{
     DataConfig, EpsConvention, FitConfig, FitRunConfig, LrSchedule, MlpConfig, ModelName, Monitor, OptimizerName,
-    Precision, Projection, T5FitConfig,
+    Precision, Projection, ResNetFitConfig, T5FitConfig,
 };
 pub use events::{EpochEnd, FitEvent, FitProgress};
-pub use export::model_folder;
+pub use export::{model_folder, t5_folder};
 pub use fit::{Fit, FitSummary};
 pub use recommendation::{
     Loss, Ranking, RankingReport, RatingsConfig, Recommendation, RecommendationReport, RecommendationTask,

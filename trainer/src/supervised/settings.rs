@@ -7,7 +7,7 @@ use cartwheel_agents::nn::optim::{Decay, Eps, LearningRate, Rule, Shape};
 
 use super::config::{
     DataConfig, EpsConvention, FitConfig, FitRunConfig, LrSchedule, MlpConfig, ModelName, Monitor, OptimizerName,
-    Precision, T5FitConfig,
+    Precision, ResNetFitConfig, T5FitConfig,
 };
 use super::recommendation::{RatingsConfig, RecommenderConfig};
 use super::vision::MixConfig;
@@ -29,6 +29,8 @@ pub struct FitSettings {
     pub augment: AugmentConfig,
     /// and mixed.
     pub mix: MixConfig,
+    /// What a residual network begins with.
+    pub resnet: ResNetFitConfig,
     /// The same, if it is a T5.
     pub t5: T5FitConfig,
     /// Or a recommender,
@@ -86,7 +88,7 @@ impl FitSettings {
             ModelName::Mlp => vec![&self.fit, &self.data, &self.mlp, &self.augment, &self.run],
             ModelName::Recommender => vec![&self.fit, &self.ratings, &self.recommender, &self.run],
             ModelName::T5 => vec![&self.fit, &self.data, &self.t5, &self.run],
-            _ => vec![&self.fit, &self.data, &self.images, &self.augment, &self.mix, &self.run],
+            _ => vec![&self.fit, &self.data, &self.resnet, &self.images, &self.augment, &self.mix, &self.run],
         }
     }
 
@@ -97,7 +99,15 @@ impl FitSettings {
                 vec![&mut self.fit, &mut self.ratings, &mut self.recommender, &mut self.run]
             }
             ModelName::T5 => vec![&mut self.fit, &mut self.data, &mut self.t5, &mut self.run],
-            _ => vec![&mut self.fit, &mut self.data, &mut self.images, &mut self.augment, &mut self.mix, &mut self.run],
+            _ => vec![
+                &mut self.fit,
+                &mut self.data,
+                &mut self.resnet,
+                &mut self.images,
+                &mut self.augment,
+                &mut self.mix,
+                &mut self.run,
+            ],
         }
     }
 
@@ -159,6 +169,7 @@ impl FitSettings {
             &self.fit,
             &self.data,
             &self.mlp,
+            &self.resnet,
             &self.t5,
             &self.mix,
             &self.ratings,

@@ -1,7 +1,7 @@
 //! Fitting a T5 to pairs of texts.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use cartwheel_agents::models::Cost;
 use cartwheel_agents::models::t5::{
@@ -11,6 +11,7 @@ use cartwheel_agents::nn::{DeviceError, Gradients, Parameters, Place, ops};
 use cartwheel_envs::Generator;
 
 use super::config::T5FitConfig;
+use super::export::t5_folder;
 use super::report::{Report, TranslationReport, TranslationSample};
 use super::samples::{Answer, Given, Sample as Shown, spread};
 use super::settings::FitSettings;
@@ -67,7 +68,8 @@ impl Texts {
         let text = ParallelText::read(Path::new(&settings.data.dir))?;
         // A model of the run itself is as it was when the run began, wherever it came from.
         let from = before.map(Path::to_path_buf).filter(|folder| folder.join("model.safetensors").exists());
-        let (network, tokenizer, companions) = match from.or_else(|| t5.init.as_ref().map(PathBuf::from)) {
+        let init = || t5.init.as_ref().map(|init| t5_folder(Path::new(init)));
+        let (network, tokenizer, companions) = match from.or_else(init) {
             Some(folder) => load(&folder)?,
             None => begin(t5, settings.fit.seed, &text.train.pairs)?,
         };
