@@ -253,6 +253,9 @@ fn train(mut session: Session<'_>, settings: &FitSettings) -> Result<FitSummary,
     let report = if end == End::Stopped {
         None
     } else {
+        if session.books.best.is_none() {
+            session.save_best()?;
+        }
         let best = session.run.best_weights();
         session.task.parameters_mut().load_safetensors(&best)?;
         let parts = [Part::Test, Part::Validation, Part::Train];

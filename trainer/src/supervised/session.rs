@@ -56,6 +56,8 @@ pub(super) struct Session<'a> {
     pub(super) seat: Seat,
     /// Steps of the optimizer before.
     pub(super) first_step: u64,
+    /// At which step a checkpoint was written last, or could not be.
+    saved_at: Option<u64>,
 }
 
 impl<'a> Session<'a> {
@@ -77,6 +79,7 @@ impl<'a> Session<'a> {
             seat: watch.seat(0, 0, false),
             watch,
             first_step: 0,
+            saved_at: None,
             solver: Solver::new(rule, decay, fit.weight_decay, fit.decay_bias_and_norm, parameters),
             ema: fit.ema_decay.map(|decay| Ema::new(decay, parameters)),
             scaler: (fit.precision == Precision::F16O2).then(LossScaler::default),
@@ -304,6 +307,10 @@ impl<'a> Session<'a> {
                 self.tell(&FitEvent::Warning(&format!("{error}; training goes on")));
             }
         }
+        // No more steps will fill the window.
+        if self.books.epochs + 1 == self.settings.fit.epochs && self.books.window.samples > 0 {
+            self.window_row();
+        }
         let books = &mut self.books;
         books.epochs += 1;
         let (train, (norms, count)) = (std::mem::take(&mut books.epoch), std::mem::take(&mut books.norms[0]));
@@ -315,7 +322,8 @@ impl<'a> Session<'a> {
             // Without validation samples the newest weights are the best there are.
             (None, _) => books.epochs as f64,
         };
-        let best = books.best.is_none_or(|(_, before)| value > before);
+        let before = books.best;
+        let best = before.is_none_or(|(_, before)| value > before);
         books.waited += 1;
         if best {
             books.best = Some((books.epochs, value));
@@ -332,9 +340,7 @@ impl<'a> Session<'a> {
         }
         metrics.extend(more);
         self.write_row(&metrics);
-        if best {
-            self.save_best()?;
-        }
+        let best = best && self.keep_best(before);
         let (epoch, epochs, learning_rate) = (self.books.epochs, self.settings.fit.epochs, self.books.learning_rate);
         let grad_norm = norms / count.max(1) as f64;
         self.tell(&FitEvent::Epoch(&EpochEnd {
@@ -357,7 +363,20 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn save_best(&mut self) -> Result<(), RunError> {
+    /// Saves the weights as the best ones. Where the disk refuses, those that are there stay the best, so that later ones take
+    /// their place; false then.
+    fn keep_best(&mut self, before: Option<(u64, f64)>) -> bool {
+        let Err(error) = self.save_best() else { return true };
+        let stays = before.map_or(String::new(), |(epoch, _)| format!(", and those of epoch {epoch} stay the best"));
+        let epoch = self.books.epochs;
+        self.tell(&FitEvent::Warning(&format!(
+            "the weights of epoch {epoch} are the best, and {error}; training goes on{stays}"
+        )));
+        self.books.best = before;
+        false
+    }
+
+    pub(super) fn save_best(&mut self) -> Result<(), RunError> {
         self.save_weights(&self.run.best_weights())?;
         export(&self.run, self.task.companions())
     }
@@ -371,6 +390,10 @@ impl<'a> Session<'a> {
 
     /// Writes a checkpoint and the weights. A disk that refuses does not stop training: what was saved before stays.
     pub(super) fn checkpoint(&mut self) {
+        // The last epoch's is the last of all.
+        if self.saved_at.replace(self.books.steps) == Some(self.books.steps) {
+            return;
+        }
         self.watch.doing(Activity::Writing);
         self.note_skipped();
         if let Err(error) = self.try_checkpoint() {
