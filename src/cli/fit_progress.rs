@@ -85,17 +85,19 @@ impl Display {
     }
 
     fn epoch(&mut self, end: &EpochEnd) {
+        // Numbers stand below their names, however long those are.
+        let score = self.score.replace('_', " ");
+        let judged = if score == "accuracy" { "val acc".into() } else { format!("val {score}") };
+        let (wide, wider) = (score.len().max(10), judged.len().max(10));
         if !std::mem::replace(&mut self.headed, true) {
-            let (score, val) =
-                (self.score, if self.score == "accuracy" { "val acc".into() } else { format!("val {}", self.score) });
             self.line(&format!(
-                "   epoch       loss {score:>10}   val loss {val:>10}         lr  grad norm    seconds"
+                "   epoch       loss {score:>wide$}   val loss {judged:>wider$}         lr  grad norm    seconds"
             ));
         }
         let optional = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.4}"));
         let epoch = format!("{}/{}", end.epoch, end.epochs);
         self.line(&format!(
-            "{epoch:>8} {:>10.4} {:>10} {:>10} {:>10} {:>10.3e} {:>10.4} {:>10.2}{}",
+            "{epoch:>8} {:>10.4} {:>wide$} {:>10} {:>wider$} {:>10.3e} {:>10.4} {:>10.2}{}",
             end.train.mean_loss(),
             optional(self.scores_training.then(|| end.train.accuracy())),
             optional(end.validation.map(|tally| tally.mean_loss())),

@@ -85,8 +85,16 @@ impl Pictures {
         let dir = Path::new(&settings.data.dir);
         let holds = |name: &str| dir.join(name).is_file();
         let idx = holds("train-images-idx3-ubyte") || holds("train-images-idx3-ubyte.gz");
+        let is_mlp = settings.fit.model == ModelName::Mlp;
+        if is_mlp && !idx && ImageFolder::open(dir, false).is_ok_and(|folder| !folder.files.is_empty()) {
+            let dir = dir.display();
+            return Err(TrainError::Unfit(format!(
+                "{dir} holds folders of pictures, and an mlp learns from MNIST's files (train-images-idx3-ubyte and so on): \
+                 fit a residual network to it, such as `cartwheel fit resnet8 --data {dir}`"
+            )));
+        }
         // What the multilayer perceptron misses is told as such.
-        if idx || settings.fit.model == ModelName::Mlp {
+        if idx || is_mlp {
             return Grey::open(settings).map(|(grey, about)| (Self::Grey(Box::new(grey)), about));
         }
         colour(settings)
