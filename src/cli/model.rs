@@ -1,5 +1,6 @@
 //! `cartwheel model`
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use crate::agents::config::nearest;
@@ -9,7 +10,7 @@ use crate::agents::models::resnet::{ResNet, ResNetConfig, Stem};
 use crate::agents::models::t5::T5Config;
 use crate::agents::models::{Classifier as _, Cost};
 use crate::envs::Generator;
-use crate::trainer::supervised::RecommenderConfig;
+use crate::trainer::supervised::{RecommenderConfig, SavedModel, SavedRecommender, t5_folder};
 use serde_json::json;
 
 use super::Result;
@@ -23,13 +24,14 @@ pub(crate) enum Command {
 
 #[derive(clap::Args)]
 pub(crate) struct Summary {
-    /// The model's name.
+    /// The model's name, a run of `cartwheel fit`, a safetensors file that it wrote or torchvision's of a resnet, or the folder
+    /// of a T5.
     #[arg(value_name = "MODEL")]
     model: String,
     /// Samples of a batch.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     batch_size: u32,
-    /// Of models of pictures: rows and columns; 224, or 32 for resnet8 and resnet20, unless told.
+    /// Of a residual network by its name: rows and columns of a picture; 224, or 32 for resnet8 and resnet20, unless told.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16384))]
     image_size: Option<u32>,
     /// Of models of texts: tokens that are read, and as many that are written.
@@ -80,15 +82,41 @@ fn recommender(_: &Summary) -> Cost {
     Shape { users: 6040, items: 3706, architecture, embedding_dim, layers }.cost()
 }
 
+/// What the model costs that is in a file or a folder.
+fn saved(path: &Path, args: &Summary) -> std::result::Result<Cost, Failure> {
+    if args.image_size.is_some() {
+        return Err(Failure::usage(
+            "--image-size is for models by their names: one that is there has a size of its own",
+        ));
+    }
+    let folder = t5_folder(path);
+    if folder.join("config.json").is_file() {
+        let tokens = args.sequence_length as usize;
+        let name = path.file_name().map_or("t5".into(), |name| name.to_string_lossy());
+        return Ok(T5Config::load(&folder)?.cost(&name, tokens, tokens));
+    }
+    if SavedRecommender::is_one(path) {
+        return Ok(SavedRecommender::open(path)?.cost());
+    }
+    Ok(SavedModel::open(path, None)?.cost())
+}
+
 pub(crate) fn run(command: &Command, output: Output) -> Result {
     let Command::Summary(args) = command;
     let names = || MODELS.iter().map(|(name, _)| *name);
-    let Some((_, cost)) = MODELS.iter().find(|(name, _)| *name == args.model) else {
-        let near = nearest(&args.model, names()).map_or(String::new(), |near| format!(" (nearest: {near:?})"));
-        let all = names().collect::<Vec<_>>().join(", ");
-        return Err(Failure::usage(format!("there is no model {:?}{near}: there are {all}", args.model)));
+    let path = Path::new(&args.model);
+    let cost = match MODELS.iter().find(|(name, _)| *name == args.model) {
+        Some((_, cost)) => cost(args),
+        None if path.exists() => saved(path, args)?,
+        None => {
+            let near = nearest(&args.model, names()).map_or(String::new(), |near| format!(" (nearest: {near:?})"));
+            let all = names().collect::<Vec<_>>().join(", ");
+            return Err(Failure::usage(format!(
+                "there is no model and no file {:?}{near}: there are {all}, or give a run or a file of weights",
+                args.model
+            )));
+        }
     };
-    let cost = cost(args);
     // With Adam's two moments.
     let memory = cost.training_bytes(args.batch_size as usize, 2);
     let value = json!({

@@ -1,20 +1,26 @@
 //! `cartwheel predict`
 
+use std::io::{self, Write as _};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::agents::nn::{prepare_thread, set_threads};
 use crate::trainer::supervised::{Prediction, SavedModel, SavedRecommender};
 use serde_json::json;
 
 use super::Result;
-use super::output::{Failure, Output, table};
+use super::output::{FAILURE, Failure, Output, table};
 
 #[derive(clap::Args)]
+#[command(
+    after_help = "A file that gives no picture is told on stderr, the others are answered, and the exit code is 1."
+)]
 pub(crate) struct Args {
     /// A run of `cartwheel fit` (its best weights are taken), a safetensors file that it wrote, or torchvision's of a resnet.
     #[arg(value_name = "MODEL")]
     model: PathBuf,
-    /// Images; a model of grey images takes those of its size, or IDX files of any number (plain or .gz).
+    /// Images, or folders of them; a model of grey images takes those of its size, or IDX files of any number (plain or .gz).
     #[arg(value_name = "INPUT", required_unless_present = "user")]
     inputs: Vec<PathBuf>,
     /// Of a recommender: the user, as the file of ratings calls them, for whom items they have not seen are wanted; repeatable.
@@ -38,28 +44,41 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
         return Err(Failure::usage(format!("{model} is a recommender: ask it by `predict {model} --user ID`")));
     }
     let (model, top) = (SavedModel::open(&args.model, args.labels.as_deref())?, top(5));
-    let mut found = Vec::new();
-    // All are read before any is answered: a wrong name among many is told at once.
-    for input in &args.inputs {
-        let images = model.read(input)?;
-        found.push((input.display().to_string(), model.predict(&images, top)?));
+    // A wrong name among many is told before anything is answered.
+    let files = SavedModel::files(&args.inputs)?;
+    prepare_thread();
+    set_threads(std::thread::available_parallelism().map_or(1, usize::from));
+    let (mut predictions, mut broken) = (Vec::new(), Vec::new());
+    model.ask(files, top, &mut |file, answers| {
+        let input = file.display().to_string();
+        let answers = match answers {
+            Ok(answers) => answers,
+            // The others are answered still.
+            Err(error) => {
+                let _ = writeln!(io::stderr(), "error: {error}");
+                broken.push(json!({"input": input, "reason": error.to_string()}));
+                return ControlFlow::Continue(());
+            }
+        };
+        if output.json {
+            let values = answers.iter().enumerate();
+            predictions.extend(values.map(|(index, top)| json!({"input": input, "index": index, "top": top})));
+            return ControlFlow::Continue(());
+        }
+        for (index, top) in answers.iter().enumerate() {
+            let name = if answers.len() > 1 { format!("{input}[{index}]") } else { input.clone() };
+            let line = format!("{name}: {}", top.iter().map(one).collect::<Vec<_>>().join(", "));
+            // A reader that went away, such as `head`, is no failure.
+            if writeln!(io::stdout(), "{line}").is_err() {
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
+    })?;
+    if output.json {
+        output.print(&json!({"model": model.file(), "predictions": predictions, "broken": broken}), String::new);
     }
-    let values: Vec<_> = found
-        .iter()
-        .flat_map(|(input, answers)| {
-            answers.iter().enumerate().map(move |(index, top)| json!({"input": input, "index": index, "top": top}))
-        })
-        .collect();
-    output.print(&json!({"model": model.file(), "predictions": values}), || {
-        let lines = found.iter().flat_map(|(input, answers)| {
-            answers.iter().enumerate().map(move |(index, top)| {
-                let name = if answers.len() > 1 { format!("{input}[{index}]") } else { input.clone() };
-                format!("{name}: {}", top.iter().map(one).collect::<Vec<_>>().join(", "))
-            })
-        });
-        lines.collect::<Vec<_>>().join("\n")
-    });
-    Ok(ExitCode::SUCCESS)
+    Ok(if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILURE) })
 }
 
 /// What each user would like.

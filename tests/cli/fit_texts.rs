@@ -105,6 +105,16 @@ fn numerals_are_learnt_and_translated() {
     assert_eq!(of_epochs.count(), 12);
     assert!(run.file("learning_curve.svg").is_file() && run.file("exact_match_curve.svg").is_file());
     folder.refused("predict runs/numerals x.png", 2, &["is a T5", "cartwheel translate runs/numerals"]);
+    for model in ["runs/numerals", "runs/numerals/model"] {
+        let cost = folder.ok(&format!("model summary {model} --sequence-length 16 --json")).json;
+        assert_eq!((&cost["parameters"], &cost["batch_size"]), (&171_264.into(), &64.into()), "{model}");
+    }
+    // A run is begun with as it is.
+    folder.write("few.tsv", &numerals(20, 7).concat());
+    let still = "--epochs 1 --set fit.learning_rate=1e-30 --set data.validation_split=0.5";
+    let again =
+        folder.ok(&format!("fit t5 --data few.tsv --set t5.init=runs/numerals {still} --name again --json")).json;
+    assert!(again["report"]["exact_match"].as_f64().unwrap() > 0.8, "{}", again["report"]);
     let text = folder.ok("translate runs/numerals --file data/test.tsv --max-new-tokens 30").stdout;
     assert_eq!(text.lines().count(), 300);
     folder.write("numbers.txt", "3 0 4\n9 1 1 7\n");

@@ -101,6 +101,115 @@ fn folders_of_pictures_are_learnt_and_asked_by_name() {
     folder.write("labels.txt", "Ameise\nBiene\nKatze\n");
     let text = folder.ok("predict runs/pets bee.bmp --labels labels.txt --top 1").stdout;
     assert!(text.contains("Biene"), "{text}");
+
+    // What it costs is told of it as it is.
+    let cost = json(&folder.ok("model summary runs/pets --json").stdout);
+    assert_eq!((&cost["model"], &cost["parameters"]), (&"resnet8".into(), &summary["parameters"]));
+    assert_eq!(cost["input"], serde_json::json!([3, 16, 16]));
+    folder.refused("model summary runs/pets --image-size 32", 2, &["--image-size"]);
+    folder.refused("model summary runs/pet", 2, &["runs/pet", "resnet8"]);
+}
+
+#[test]
+fn folders_of_pictures_are_asked_about_and_broken_ones_do_not_stop_it() {
+    let folder = Folder::new();
+    pictures(&folder.path("pets"), 40);
+    folder.ok(&format!("fit resnet8 --data pets {SMALL} --epochs 1 --name a"));
+    // More than a batch of them, in the order of their names, as if each had been asked about alone.
+    let all = folder.ok("predict runs/a pets pets/bees/0.png --top 1 --json").json["predictions"].clone();
+    let all = all.as_array().unwrap();
+    assert_eq!(all.len(), 121);
+    let mut named: Vec<&str> = all.iter().take(120).map(|one| one["input"].as_str().unwrap()).collect();
+    assert!(named.is_sorted() && named.contains(&"pets/cats/39.png"), "{named:?}");
+    named.dedup();
+    assert_eq!((named.len(), &all[120]["input"]), (120, &"pets/bees/0.png".into()));
+    for name in ["pets/ants/0.png", "pets/bees/0.png", "pets/cats/39.png"] {
+        let alone = folder.ok(&format!("predict runs/a {name} --top 1 --json")).json["predictions"][0].clone();
+        for one in all.iter().filter(|one| one["input"] == name) {
+            let probability = |one: &Value| one["top"][0]["probability"].as_f64().unwrap();
+            assert!((probability(one) - probability(&alone)).abs() < 1e-4, "{one} {alone}");
+        }
+    }
+    let text = folder.ok("predict runs/a pets").stdout;
+    // One that is broken among them is told, and the others are answered.
+    fs::write(folder.path("pets/bees/0a.png"), "no picture").unwrap();
+    let output = folder.refused("predict runs/a pets", 1, &["error: pets/bees/0a.png: is no PNG"]);
+    let names = |text: &str| text.lines().map(|line| line.split(':').next().unwrap().to_owned()).collect::<Vec<_>>();
+    assert_eq!((names(&output.stdout), names(&text)), (names(&text), named.iter().map(ToString::to_string).collect()));
+    let output = folder.cartwheel("predict runs/a pets --json");
+    assert_eq!((output.code, output.json["predictions"].as_array().unwrap().len()), (1, 120));
+    assert_eq!(output.json["broken"][0]["input"], "pets/bees/0a.png");
+    // Nothing is answered where a name is wrong.
+    fs::create_dir(folder.path("empty")).unwrap();
+    for (inputs, words) in [("pets/ants none.png", "none.png"), ("pets/ants empty", "empty is a folder without images")]
+    {
+        assert_eq!(folder.refused(&format!("predict runs/a {inputs}"), 2, &[words]).stdout, "");
+    }
+}
+
+/// Transfer learning.
+#[test]
+fn a_network_begins_with_the_weights_of_another() {
+    let folder = Folder::new();
+    pictures(&folder.path("pets"), 6);
+    pictures(&folder.path("others"), 6);
+    fs::remove_dir_all(folder.path("others/cats")).unwrap();
+    let fit = |rest: &str| format!("fit resnet8 {SMALL} --batch-size 6 --set data.validation_split=0 {rest}");
+    folder.ok(&fit("--data pets --epochs 3 --name a"));
+    let a = folder.run("a").bytes("checkpoints/best.safetensors");
+    let a = SafeTensors::deserialize(&a).unwrap();
+    // Steps so small that they change no number.
+    let still = "--set fit.learning_rate=1e-30 --set fit.warmup=0 --epochs 1";
+    let begun = |name: &str, rest: &str, told: &str| {
+        let output = folder.ok(&fit(&format!("{still} --name {name} {rest}")));
+        assert!(
+            output.stderr.contains("begins with the weights of") && output.stderr.contains(told),
+            "{}",
+            output.stderr
+        );
+        folder.run(name).bytes("checkpoints/best.safetensors")
+    };
+    let same = |bytes: &[u8], name: &str| {
+        let of = SafeTensors::deserialize(bytes).unwrap();
+        of.tensor(name).unwrap().data() == a.tensor(name).unwrap().data()
+    };
+    let inner = ["conv1.weight", "layer2.0.bn1.weight", "layer3.0.conv2.weight"];
+    // Of other classes the last layer is new.
+    let b = begun("b", "--data others --set resnet.init=runs/a", "new: 3 classes there, 2 here");
+    assert!(inner.iter().all(|name| same(&b, name)));
+    assert_eq!(SafeTensors::deserialize(&b).unwrap().tensor("fc.weight").unwrap().shape(), [2, 64]);
+    // As many, but others.
+    fs::rename(folder.path("pets/cats"), folder.path("pets/eels")).unwrap();
+    let c = begun("c", "--data pets --set resnet.init=runs/a", "new: 3 classes there, 3 here");
+    assert!(inner.iter().all(|name| same(&c, name)) && !same(&c, "fc.weight"));
+    fs::rename(folder.path("pets/eels"), folder.path("pets/cats")).unwrap();
+    let d = begun("d", "--data pets --set resnet.init=runs/a/checkpoints/best.safetensors", "for the same classes");
+    assert!(inner.iter().chain(&["fc.weight", "fc.bias"]).all(|name| same(&d, name)));
+
+    // What cannot be begun with.
+    folder.refused(&fit("--data pets --set resnet.init=runs/none"), 2, &["resnet.init", "runs/none is not there"]);
+    let line = fit("--data pets --set resnet.init=runs/a").replace("resnet8", "resnet20");
+    folder.refused(&line, 2, &["is of resnet8, and the model is resnet20", "cartwheel fit resnet8"]);
+    let grey = format!("fit resnet8 --data {DIGITS} --epochs 1 --set resnet.init=runs/a");
+    folder.refused(&grey, 1, &["`conv1.weight` is [16, 3, 3, 3] of F32 and should be [16, 1, 3, 3]"]);
+    folder.ok(&format!("fit mlp --data {DIGITS} --epochs 1 --set mlp.net_arch=[8] --name mlp"));
+    folder.refused(&fit("--data pets --set resnet.init=runs/mlp"), 2, &["of no residual network"]);
+
+    // A run that is gone on with has weights of its own.
+    fs::copy(folder.path("runs/a/checkpoints/best.safetensors"), folder.path("init.safetensors")).unwrap();
+    let mut part = folder.spawn(&fit("--data others --epochs 1000000 --set resnet.init=init.safetensors --name e"));
+    let run = folder.run("e");
+    assert!(part.until(|| !run.states().is_empty()), "no checkpoint");
+    part.signal("INT");
+    let output = part.wait();
+    assert!(output.code == 130 && output.stderr.contains("begins with"), "{}", output.stderr);
+    fs::remove_file(folder.path("init.safetensors")).unwrap();
+    let before = run.states();
+    let mut part = folder.spawn("fit --resume runs/e");
+    assert!(part.until(|| run.states() != before), "no checkpoint");
+    part.signal("INT");
+    let output = part.wait();
+    assert!(output.code == 130 && !output.stderr.contains("begins with"), "{}", output.stderr);
 }
 
 #[test]
@@ -162,7 +271,12 @@ fn torchvisions_files_are_asked_as_they_are() {
     let strip = |rename: &dyn Fn(&str) -> String| {
         safetensors::serialize(file.tensors().into_iter().map(|(name, view)| (rename(&name), view)), None).unwrap()
     };
+    let asked = |name: &str| folder.ok(&format!("predict {name} pets/ants/0.png --json")).json["predictions"].clone();
     fs::write(folder.path("resnet18.safetensors"), strip(&str::to_owned)).unwrap();
+    // The oldest ones count no batches.
+    let old = file.tensors().into_iter().filter(|(name, _)| !name.ends_with("num_batches_tracked"));
+    fs::write(folder.path("old.safetensors"), safetensors::serialize(old, None).unwrap()).unwrap();
+    assert_eq!(asked("resnet18.safetensors"), asked("old.safetensors"));
     folder.write("labels.txt", "ants\nbees\ncats\n");
     let text = folder.ok("predict resnet18.safetensors pets/ants/0.png --labels labels.txt").stdout;
     assert!(text.contains("ants") && text.contains("cats"), "{text}");

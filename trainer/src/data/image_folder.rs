@@ -149,8 +149,11 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, FolderError> {
     entries.map(|entry| entry.map(|entry| entry.path()).map_err(unreadable)).collect()
 }
 
-/// The images in a folder and below it, sorted by folder and then by name.
-fn images_below(top: &Path, follow_links: bool) -> Result<Vec<PathBuf>, FolderError> {
+/// The images in a folder and below it, sorted by folder and then by name. Links to folders are taken with `follow_links` alone.
+///
+/// # Errors
+/// [`FolderError`], if one of the folders cannot be read or leads back to itself.
+pub fn images_below(top: &Path, follow_links: bool) -> Result<Vec<PathBuf>, FolderError> {
     let mut folders = Vec::new();
     // Each with what it really is and is in, where links may lead round in a circle.
     let mut waiting = vec![(top.to_owned(), Vec::new())];

@@ -10,7 +10,7 @@
 //! | `pictures`, `vision` | where a classifier's pictures come from, and how they are mixed |
 //! | `report`, `samples` | how a model does, in detail; what it makes of a few samples, epoch by epoch |
 //! | `export` | a model's folder for other programs |
-//! | `saved`, `input` | a model's file, and models made from one |
+//! | `saved`, `input`, `asking` | a model's file, and models made from one, which are asked about files |
 //! | `begin` | the weights of another model that a residual network begins with |
 //!
 //! ```no_run
@@ -25,6 +25,7 @@
 //! # Ok::<(), cartwheel_trainer::TrainError>(())
 //! ```
 
+mod asking;
 mod begin;
 mod checkpoint;
 mod classification;
@@ -47,6 +48,7 @@ mod texts;
 mod vision;
 mod watched;
 
+pub use asking::Answers;
 pub use classification::Classification;
 pub use config::{
     DataConfig, EpsConvention, FitConfig, FitRunConfig, LrSchedule, MlpConfig, ModelName, Monitor, OptimizerName,

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use cartwheel_agents::config::{self, Section};
-use cartwheel_agents::models::Classifier;
 use cartwheel_agents::models::mlp::{Init, Mlp};
 use cartwheel_agents::models::resnet::{ResNet, ResNetConfig};
+use cartwheel_agents::models::{Classifier, Cost};
 use cartwheel_agents::nn::ops::softmax;
 use cartwheel_agents::nn::{WeightsError, WeightsHeader, read_header};
 use cartwheel_envs::Generator;
@@ -99,7 +99,7 @@ pub struct SavedModel {
     file: PathBuf,
     header: Header,
     model: Box<dyn Classifier>,
-    pipeline: Option<Pipeline>,
+    pub(super) pipeline: Option<Pipeline>,
 }
 
 impl SavedModel {
@@ -174,6 +174,11 @@ impl SavedModel {
     /// Its file.
     pub fn file(&self) -> &Path {
         &self.file
+    }
+
+    /// Its layers and what they cost.
+    pub fn cost(&self) -> Cost {
+        self.model.cost()
     }
 
     /// The pictures in a file, as the model sees them: an image, or for a model of grey images IDX's of any number. Numbers one

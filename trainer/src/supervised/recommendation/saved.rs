@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use cartwheel_agents::models::Cost;
 use cartwheel_agents::models::recommender::{Architecture, Recommender, Shape};
 use cartwheel_agents::nn::{Matrix, product, read_header};
 use cartwheel_envs::Generator;
@@ -130,6 +131,11 @@ impl SavedRecommender {
     /// Its file.
     pub fn file(&self) -> &Path {
         &self.file
+    }
+
+    /// Its layers and what they cost.
+    pub fn cost(&self) -> Cost {
+        self.model.shape().cost()
     }
 
     /// The `top` items that the user called `user` in the file of ratings has not seen and would like best, the best first.
