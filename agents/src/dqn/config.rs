@@ -26,8 +26,33 @@ crate::config_enum! {
 }
 
 /// Declares an algorithm of the family: what it learns of returns, `c51(whether by default)`, `quantiles(how many)` or
-/// `implicit`, and the defaults in which it differs.
+/// `implicit`, and the defaults in which it differs, or `sb3_contrib` for those of its QR-DQN.
 macro_rules! q_learning {
+    ($(#[doc = $doc:literal])* $config:ident in $table:literal, returns: $returns:ident $(($of:literal))?, sb3_contrib) => {
+        q_learning! {
+            $(#[doc = $doc])*
+            $config in $table, returns: $returns $(($of))?, {
+                learning_rate: 5e-5,
+                adam_eps: 3.125e-4,
+                learning_starts: 100,
+                batch_size: 32,
+                target_update_interval: 10_000,
+                n_steps: 1,
+                double_q: false,
+                dueling: false,
+                noisy: false,
+                prioritized_replay: false,
+                prioritized_replay_alpha: 0.6,
+                worker_side_prioritization: false,
+                exploration_fraction: 0.005,
+                exploration_initial_eps: 1.0,
+                exploration_final_eps: 0.01,
+                exploration_alpha: 0.0,
+                max_grad_norm: 0.0,
+            }
+        }
+    };
+
     ($(#[doc = $doc:literal])* $config:ident in $table:literal, returns: c51($distributional:literal), $defaults:tt) => {
         q_learning! {
             @declare $config, $table, [$($doc)*], $defaults,
@@ -346,50 +371,14 @@ q_learning! {
 q_learning! {
     /// Quantile regression DQN (Dabney et al. 2018; docs/algorithms/qrdqn.md), with the parts of Rainbow as switches but for
     /// distributional, whose place it takes. Defaults are those of sb3-contrib.
-    QrDqnConfig in "qrdqn", returns: quantiles(200), {
-        learning_rate: 5e-5,
-        adam_eps: 3.125e-4,
-        learning_starts: 100,
-        batch_size: 32,
-        target_update_interval: 10_000,
-        n_steps: 1,
-        double_q: false,
-        dueling: false,
-        noisy: false,
-        prioritized_replay: false,
-        prioritized_replay_alpha: 0.6,
-        worker_side_prioritization: false,
-        exploration_fraction: 0.005,
-        exploration_initial_eps: 1.0,
-        exploration_final_eps: 0.01,
-        exploration_alpha: 0.0,
-        max_grad_norm: 0.0,
-    }
+    QrDqnConfig in "qrdqn", returns: quantiles(200), sb3_contrib
 }
 
 q_learning! {
     /// Implicit quantile networks (Dabney et al. 2018; docs/algorithms/iqn.md): DQN that learns the quantile of any fraction of
     /// returns, with the parts of Rainbow as switches but for distributional, whose place it takes. Its own keys are
     /// Dopamine's, with its values; the other defaults are QR-DQN's of sb3-contrib.
-    IqnConfig in "iqn", returns: implicit, {
-        learning_rate: 5e-5,
-        adam_eps: 3.125e-4,
-        learning_starts: 100,
-        batch_size: 32,
-        target_update_interval: 10_000,
-        n_steps: 1,
-        double_q: false,
-        dueling: false,
-        noisy: false,
-        prioritized_replay: false,
-        prioritized_replay_alpha: 0.6,
-        worker_side_prioritization: false,
-        exploration_fraction: 0.005,
-        exploration_initial_eps: 1.0,
-        exploration_final_eps: 0.01,
-        exploration_alpha: 0.0,
-        max_grad_norm: 0.0,
-    }
+    IqnConfig in "iqn", returns: implicit, sb3_contrib
 }
 
 q_learning! {

@@ -1,67 +1,153 @@
-//! PPO's hyperparameters, by the names of Stable-Baselines3.
+//! PPO's hyperparameters, by the names of Stable-Baselines3. The keys of all that learns by its rule are declared here, and what
+//! the rule is told of them is a [`PpoRule`](super::PpoRule).
 
-use crate::actor_critic;
-use crate::config::checks::layers;
-use crate::exploration::sde_sample_freq;
-use crate::extractor::FeaturesExtractor;
-use crate::nn::Activation;
-use crate::schedule::{Schedule, positive_schedule};
+use crate::actor_critic::CriticReads;
 
-crate::config! {
-    /// Proximal policy optimization (Schulman et al. 2017; docs/algorithms/ppo.md). Defaults are those of
-    /// Stable-Baselines3's PPO. A schedule is a number, or "lin_" and a number for one that falls to 0 over the run.
-    pub struct PpoConfig in "ppo" {
-        /// Adam's step size: a schedule.
-        learning_rate: Schedule = Schedule::Constant(3e-4), positive_schedule;
-        /// Adam's epsilon.
-        adam_eps: f64 = 1e-5, positive;
-        /// Steps of each environment between two updates.
-        n_steps: usize = 2048, within(1, 1_000_000);
-        /// Transitions in a gradient step.
-        batch_size: usize = 64, within(1, 1_000_000);
-        /// Passes through a rollout.
-        n_epochs: usize = 10, within(1, 1000);
-        /// Discount of future rewards.
-        gamma: f64 = 0.99, within(0.0, 1.0);
-        /// How far advantages look ahead: 0 for one step, 1 for all there are.
-        gae_lambda: f64 = 0.95, within(0.0, 1.0);
-        /// How far a chance may move from what it was before it stops to pay: a schedule.
-        clip_range: Schedule = Schedule::Constant(0.2), positive_schedule;
-        /// The same for the value function, in units of returns; "none" for no such clipping.
-        clip_range_vf: Option<f64> = None, if_some(positive);
-        /// Whether the advantages of a minibatch are brought to mean 0 and standard deviation 1.
-        normalize_advantage: bool = true;
-        /// Weight of the policy's entropy in the loss.
-        ent_coef: f64 = 0.0, non_negative;
-        /// Weight of the value function's error in the loss.
-        vf_coef: f64 = 0.5, non_negative;
-        /// Gradients of both networks together are scaled down to this norm; 0 for no clipping.
-        max_grad_norm: f64 = 0.5, non_negative;
-        /// An update ends once the policy has moved further than 1.5 times this (the Kullback-Leibler divergence from
-        /// what it was, about); "none" for never.
-        target_kl: Option<f64> = None, if_some(positive);
-        /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn" or "minatar_cnn".
-        features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
-        /// Units of each hidden layer, of the policy and of the value function.
-        net_arch: Vec<usize> = vec![64, 64], layers;
-        /// What follows each hidden layer: "relu" or "tanh".
-        activation_fn: Activation = Activation::Tanh;
-        /// Whether weights begin orthogonal; otherwise as PyTorch's layers do.
-        ortho_init: bool = true;
-        /// Whether exploration depends on the state (gSDE), of actions that are numbers: one state is answered by one action until
-        /// its noise is drawn anew.
-        use_sde: bool = false;
-        /// Steps of each environment after which that noise is drawn anew; -1 for at the beginning of each rollout only.
-        sde_sample_freq: i64 = -1, sde_sample_freq;
-        /// Logarithm of the standard deviation of continuous actions at the beginning; of each unit's part in it where use_sde is
-        /// true.
-        log_std_init: f64 = 0.0, within(-20.0, 2.0);
-    }
+/// Declares an algorithm of PPO's rule: how long rollouts and minibatches are by default, and keys of its own. Its `memory` is the
+/// layers that remember and what the value function reads.
+macro_rules! ppo {
+    (
+        $(#[doc = $doc:literal])*
+        $config:ident in $table:literal,
+        n_steps: $n_steps:literal,
+        batch_size: $batch_size:literal,
+        own: { $($own:tt)* },
+        memory: $memory:expr,
+        $(check: $check:expr,)?
+    ) => {
+        crate::config! {
+            $(#[doc = $doc])*
+            pub struct $config in $table {
+                /// Adam's step size: a schedule.
+                learning_rate: crate::schedule::Schedule =
+                    crate::schedule::Schedule::Constant(3e-4), crate::schedule::positive_schedule;
+                /// Adam's epsilon.
+                adam_eps: f64 = 1e-5, positive;
+                /// Steps of each environment between two updates.
+                n_steps: usize = $n_steps, within(1, 1_000_000);
+                /// Transitions in a gradient step.
+                batch_size: usize = $batch_size, within(1, 1_000_000);
+                /// Passes through a rollout.
+                n_epochs: usize = 10, within(1, 1000);
+                /// Discount of future rewards.
+                gamma: f64 = 0.99, within(0.0, 1.0);
+                /// How far advantages look ahead: 0 for one step, 1 for all there are.
+                gae_lambda: f64 = 0.95, within(0.0, 1.0);
+                /// How far a chance may move from what it was before it stops to pay: a schedule.
+                clip_range: crate::schedule::Schedule =
+                    crate::schedule::Schedule::Constant(0.2), crate::schedule::positive_schedule;
+                /// The same for the value function, in units of returns; "none" for no such clipping.
+                clip_range_vf: Option<f64> = None, if_some(positive);
+                /// Whether the advantages of a minibatch are brought to mean 0 and standard deviation 1.
+                normalize_advantage: bool = true;
+                /// Weight of the policy's entropy in the loss.
+                ent_coef: f64 = 0.0, non_negative;
+                /// Weight of the value function's error in the loss.
+                vf_coef: f64 = 0.5, non_negative;
+                /// Gradients of both networks together are scaled down to this norm; 0 for no clipping.
+                max_grad_norm: f64 = 0.5, non_negative;
+                /// An update ends once the policy has moved further than 1.5 times this (the Kullback-Leibler divergence from
+                /// what it was, about); "none" for never.
+                target_kl: Option<f64> = None, if_some(positive);
+                $($own)*
+                /// Units of each hidden layer, of the policy and of the value function.
+                net_arch: Vec<usize> = vec![64, 64], crate::config::checks::layers;
+                /// What follows each hidden layer: "relu" or "tanh".
+                activation_fn: crate::nn::Activation = crate::nn::Activation::Tanh;
+                /// Whether weights begin orthogonal; otherwise as PyTorch's layers do.
+                ortho_init: bool = true;
+                /// Whether exploration depends on the state (gSDE), of actions that are numbers: one state is answered by one
+                /// action until its noise is drawn anew.
+                use_sde: bool = false;
+                /// Steps of each environment after which that noise is drawn anew; -1 for at the beginning of each rollout only.
+                sde_sample_freq: i64 = -1, crate::exploration::sde_sample_freq;
+                /// Logarithm of the standard deviation of continuous actions at the beginning; of each unit's part in it where
+                /// use_sde is true.
+                log_std_init: f64 = 0.0, within(-20.0, 2.0);
+            }
+        }
+
+        impl From<&$config> for crate::ppo::PpoRule {
+            fn from(config: &$config) -> Self {
+                Self {
+                    learning_rate: config.learning_rate,
+                    adam_eps: config.adam_eps,
+                    batch_size: config.batch_size,
+                    n_epochs: config.n_epochs,
+                    gamma: config.gamma as f32,
+                    gae_lambda: config.gae_lambda as f32,
+                    clip_range: config.clip_range,
+                    coefficients: crate::actor_critic::Coefficients {
+                        ent_coef: config.ent_coef as f32,
+                        vf_coef: config.vf_coef as f32,
+                        clip_range_vf: config.clip_range_vf.map(|clip| clip as f32),
+                    },
+                    normalize_advantage: config.normalize_advantage,
+                    max_grad_norm: crate::actor_critic::clip(config.max_grad_norm),
+                    target_kl: config.target_kl.map(|target| target as f32),
+                }
+            }
+        }
+
+        impl crate::actor_critic::Rule for $config {
+            fn beginning(&self) -> crate::actor_critic::Beginning<'_> {
+                let memory: fn(&Self) -> (Option<(usize, usize)>, crate::actor_critic::CriticReads) = $memory;
+                let (lstm, critic_reads) = memory(self);
+                crate::actor_critic::Beginning {
+                    features_extractor: self.features_extractor,
+                    net_arch: &self.net_arch,
+                    activation_fn: self.activation_fn,
+                    lstm,
+                    ortho_init: self.ortho_init,
+                    log_std_init: self.log_std_init as f32,
+                    critic_reads,
+                }
+            }
+
+            fn rollouts(&self) -> crate::algorithm::RolloutUse {
+                let (n_steps, gamma) = (self.n_steps, self.gamma as f32);
+                crate::algorithm::RolloutUse {
+                    n_steps,
+                    epochs: self.n_epochs,
+                    batch_size: Some(self.batch_size),
+                    gamma,
+                }
+            }
+
+            fn style(&self) -> crate::exploration::Style {
+                crate::exploration::Style::drawn(self.use_sde, self.sde_sample_freq)
+            }
+
+            $(fn check(&self) -> Result<(), String> {
+                let check: fn(&Self) -> Result<(), String> = $check;
+                check(self)
+            })?
+
+            fn learn(
+                &self,
+                networks: &mut crate::actor_critic::Networks,
+                rollout: &crate::learner::RolloutBatch,
+                now: crate::learner::Progress,
+                rng: &mut cartwheel_envs::Generator,
+                metrics: &mut crate::actor_critic::Metrics,
+            ) -> Result<(), crate::nn::DeviceError> {
+                crate::ppo::PpoRule::from(self).learn(networks, rollout, now, rng, metrics)
+            }
+        }
+    };
 }
 
-impl PpoConfig {
-    /// The norm that gradients are clipped to, infinite for none.
-    pub fn clip(&self) -> f32 {
-        actor_critic::clip(self.max_grad_norm)
-    }
+pub(crate) use ppo;
+
+ppo! {
+    /// Proximal policy optimization (Schulman et al. 2017; docs/algorithms/ppo.md). Defaults are those of
+    /// Stable-Baselines3's PPO. A schedule is a number, or "lin_" and a number for one that falls to 0 over the run.
+    PpoConfig in "ppo",
+    n_steps: 2048,
+    batch_size: 64,
+    own: {
+        /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn" or "minatar_cnn".
+        features_extractor: crate::extractor::FeaturesExtractor = crate::extractor::FeaturesExtractor::Auto;
+    },
+    memory: |_| (None, CriticReads::Observations),
 }

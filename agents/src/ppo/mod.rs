@@ -17,4 +17,6 @@ mod config;
 mod update;
 
 pub use config::PpoConfig;
+pub(crate) use config::ppo;
 pub use update::Ppo;
+pub(crate) use update::PpoRule;

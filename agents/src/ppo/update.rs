@@ -3,13 +3,10 @@
 use cartwheel_envs::Generator;
 
 use super::PpoConfig;
-use crate::actor_critic::{
-    ActorCritic, Beginning, Choice, Coefficients, CriticReads, Gradient, Metrics, Networks, Rule,
-};
-use crate::algorithm::RolloutUse;
-use crate::exploration::Style;
+use crate::actor_critic::{ActorCritic, Choice, Coefficients, Gradient, Metrics, Networks};
 use crate::learner::{Progress, RolloutBatch};
 use crate::nn::{DeviceError, Method, Optimizer};
+use crate::schedule::Schedule;
 
 /// A policy and a value function that learn by PPO.
 pub type Ppo = ActorCritic<PpoConfig>;
@@ -36,7 +33,24 @@ impl Sums {
     }
 }
 
-impl PpoConfig {
+/// What the rule is told of settings.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PpoRule {
+    pub(crate) learning_rate: Schedule,
+    pub(crate) adam_eps: f64,
+    pub(crate) batch_size: usize,
+    pub(crate) n_epochs: usize,
+    pub(crate) gamma: f32,
+    pub(crate) gae_lambda: f32,
+    pub(crate) clip_range: Schedule,
+    pub(crate) coefficients: Coefficients,
+    pub(crate) normalize_advantage: bool,
+    /// Infinite for no clipping.
+    pub(crate) max_grad_norm: f32,
+    pub(crate) target_kl: Option<f32>,
+}
+
+impl PpoRule {
     /// A gradient step on the minibatch. False, and none is taken, once the policy has moved too far or the update is to end.
     fn step(
         &self,
@@ -48,13 +62,8 @@ impl PpoConfig {
         if networks.brake.ends_here() {
             return Ok(false);
         }
-        let coefficients = Coefficients {
-            ent_coef: self.ent_coef as f32,
-            vf_coef: self.vf_coef as f32,
-            clip_range_vf: self.clip_range_vf.map(|clip| clip as f32),
-        };
         let (mut kl, mut clipped) = (0.0, 0.0);
-        let gradient = networks.gradient(coefficients, &mut |choice| {
+        let gradient = networks.gradient(self.coefficients, &mut |choice| {
             let Choice { advantage, share, .. } = choice;
             let log_ratio = choice.log_prob - choice.log_prob_before;
             let ratio = log_ratio.exp();
@@ -67,38 +76,16 @@ impl PpoConfig {
             (loss, if held { 0.0 } else { -share * ratio * advantage })
         })?;
         sums.add(&gradient, kl, clipped);
-        let far = self.target_kl.is_some_and(|target| kl > 1.5 * target as f32);
+        let far = self.target_kl.is_some_and(|target| kl > 1.5 * target);
         if far || !gradient.is_finite() {
             return Ok(false);
         }
         networks.descend(&gradient, optimizer)?;
         Ok(true)
     }
-}
 
-impl Rule for PpoConfig {
-    fn beginning(&self) -> Beginning<'_> {
-        Beginning {
-            features_extractor: self.features_extractor,
-            net_arch: &self.net_arch,
-            activation_fn: self.activation_fn,
-            lstm: None,
-            ortho_init: self.ortho_init,
-            log_std_init: self.log_std_init as f32,
-            critic_reads: CriticReads::Observations,
-        }
-    }
-
-    fn rollouts(&self) -> RolloutUse {
-        let (n_steps, gamma) = (self.n_steps, self.gamma as f32);
-        RolloutUse { n_steps, epochs: self.n_epochs, batch_size: Some(self.batch_size), gamma }
-    }
-
-    fn style(&self) -> Style {
-        Style::drawn(self.use_sde, self.sde_sample_freq)
-    }
-
-    fn learn(
+    /// All gradient steps on `rollout`; `metrics` become what they were like.
+    pub(crate) fn learn(
         &self,
         networks: &mut Networks,
         rollout: &RolloutBatch,
@@ -112,9 +99,9 @@ impl Rule for PpoConfig {
             method: Method::Adam,
             learning_rate: self.learning_rate.at(remaining),
             eps: self.adam_eps,
-            max_grad_norm: self.clip(),
+            max_grad_norm: self.max_grad_norm,
         };
-        networks.judge(rollout, self.gamma as f32, self.gae_lambda as f32)?;
+        networks.judge(rollout, self.gamma, self.gae_lambda)?;
         let mut sums = Sums::default();
         'passes: for _ in 0..self.n_epochs {
             networks.shuffle(rng);

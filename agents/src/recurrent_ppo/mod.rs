@@ -13,7 +13,10 @@
 //! and defaults these are.
 
 mod config;
-mod update;
 
 pub use config::RecurrentPpoConfig;
-pub use update::RecurrentPpo;
+
+use crate::actor_critic::ActorCritic;
+
+/// A policy that remembers and a value function that learn by PPO, from sequences.
+pub type RecurrentPpo = ActorCritic<RecurrentPpoConfig>;

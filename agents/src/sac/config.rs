@@ -5,8 +5,6 @@ use std::str::FromStr;
 
 use super::Sac;
 use crate::config::{Value, plain, toml_edit};
-use crate::exploration::{Style, sde_sample_freq};
-use crate::replay_algorithm::replay_algorithm;
 
 /// What entropy is worth: a number, `"auto"` for one that is learnt from 1 on, or `"auto_0.1"` from 0.1 on.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,32 +50,71 @@ impl Value for EntCoef {
     }
 }
 
-replay_algorithm! {
+/// Declares an algorithm of SAC's rule: keys of its value functions, and what learns.
+macro_rules! soft_actor_critic {
+    (
+        $(#[doc = $doc:literal])*
+        $config:ident in $table:literal,
+        critics: { $($of_critics:tt)* },
+        $(check: $check:expr,)?
+        learner: $learner:expr,
+    ) => {
+        crate::replay_algorithm::replay_algorithm! {
+            $(#[doc = $doc])*
+            $config in $table,
+            learning_rate: 3e-4, " Adam's step size, for the policy, the value functions and the temperature: a schedule.",
+            tau: " Share of the way that targets move at each update.",
+            targets: {
+                /// Gradient steps between target updates.
+                target_update_interval: u64 = 1, at_least(1);
+            },
+            own: {
+                /// What entropy is worth: "auto" to learn it, "auto_0.1" to learn it from 0.1 on, or a number.
+                ent_coef: crate::sac::EntCoef = crate::sac::EntCoef::Auto(1.0);
+                /// The entropy that an automatic ent_coef keeps; "none" for minus the numbers of an action.
+                target_entropy: Option<f64> = None;
+                $($of_critics)*
+                /// Whether exploration depends on the state (gSDE): one state is answered by one action until its noise is drawn
+                /// anew.
+                use_sde: bool = false;
+                /// Steps of each environment after which that noise is drawn anew; -1 for every train_freq steps.
+                sde_sample_freq: i64 = -1, crate::exploration::sde_sample_freq;
+                /// Logarithm of each unit's part in the standard deviation of actions at the beginning, where use_sde is true.
+                log_std_init: f64 = -3.0, within(-20.0, 2.0);
+            },
+            net_arch: vec![256, 256], " Units of each hidden layer, of the policy and of the value functions.",
+            acts: Box by SquashedGaussian,
+            |config| crate::exploration::Style::drawn(config.use_sde, config.sde_sample_freq),
+            $(check: $check,)?
+            learner: $learner,
+        }
+
+        impl From<&$config> for crate::sac::SoftRule {
+            fn from(config: &$config) -> Self {
+                Self {
+                    learning_rate: config.learning_rate,
+                    actor_learning_rate: config.learning_rate,
+                    tau: config.tau as f32,
+                    target_update_interval: config.target_update_interval,
+                    ent_coef: config.ent_coef,
+                    target_entropy: config.target_entropy,
+                    log_std_init: config.log_std_init as f32,
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use soft_actor_critic;
+
+soft_actor_critic! {
     /// Soft actor-critic (Haarnoja et al. 2018; docs/algorithms/sac.md). Defaults are those of Stable-Baselines3's SAC. A
     /// schedule is a number, or "lin_" and a number for one that falls to 0 over the run.
     SacConfig in "sac",
-    learning_rate: 3e-4, " Adam's step size, for the policy, the value functions and the temperature: a schedule.",
-    tau: " Share of the way that targets move at each update.",
-    targets: {
-        /// Gradient steps between target updates.
-        target_update_interval: u64 = 1, at_least(1);
-    },
-    own: {
-        /// What entropy is worth: "auto" to learn it, "auto_0.1" to learn it from 0.1 on, or a number.
-        ent_coef: EntCoef = EntCoef::Auto(1.0);
-        /// The entropy that an automatic ent_coef keeps; "none" for minus the numbers of an action.
-        target_entropy: Option<f64> = None;
+    critics: {
         /// Value functions, the least of which counts.
         n_critics: usize = 2, within(1, 100);
-        /// Whether exploration depends on the state (gSDE): one state is answered by one action until its noise is drawn anew.
-        use_sde: bool = false;
-        /// Steps of each environment after which that noise is drawn anew; -1 for every train_freq steps.
-        sde_sample_freq: i64 = -1, sde_sample_freq;
-        /// Logarithm of each unit's part in the standard deviation of actions at the beginning, where use_sde is true.
-        log_std_init: f64 = -3.0, within(-20.0, 2.0);
     },
-    net_arch: vec![256, 256], " Units of each hidden layer, of the policy and of the value functions.",
-    acts: Box by SquashedGaussian, |config| Style::drawn(config.use_sde, config.sde_sample_freq),
     learner: |config: &Self, acting, device, rng| Sac::new(config.clone(), acting, device, rng),
 }
 

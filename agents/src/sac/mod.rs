@@ -18,6 +18,7 @@ mod config;
 mod temperature;
 mod update;
 
+pub(crate) use config::soft_actor_critic;
 pub use config::{EntCoef, SacConfig};
 pub(crate) use temperature::Temperature;
 pub use update::{LeastCritics, Sac, Soft};

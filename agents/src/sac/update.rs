@@ -193,16 +193,7 @@ impl Sac {
     /// If the device is not there.
     pub fn new(config: SacConfig, acting: &Acting, device: Device, rng: &mut Generator) -> Result<Self, NnError> {
         let (inputs, dimensions) = (acting.mlp.reads(), acting.mlp.outputs() / 2);
-        let rule = SoftRule {
-            learning_rate: config.learning_rate,
-            actor_learning_rate: config.learning_rate,
-            tau: config.tau as f32,
-            target_update_interval: config.target_update_interval,
-            ent_coef: config.ent_coef,
-            target_entropy: config.target_entropy,
-            log_std_init: config.log_std_init as f32,
-        };
-        Self::with(rule, acting, device, rng, |rng| {
+        Self::with((&config).into(), acting, device, rng, |rng| {
             let shape =
                 Shape { inputs, dimensions, net_arch: &config.net_arch, outputs: 1, activation: config.activation_fn };
             Ok(LeastCritics { critics: Critics::new(config.n_critics, shape, device, rng)?, targets: Vec::new() })

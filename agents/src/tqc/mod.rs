@@ -25,7 +25,7 @@ use cartwheel_envs::Generator;
 use crate::algorithm::Acting;
 use crate::critics::{Critics, Shape};
 use crate::nn::{Device, NnError};
-use crate::sac::{Soft, SoftRule};
+use crate::sac::Soft;
 
 /// A squashed Gaussian policy and its value functions, which learn by TQC.
 pub type Tqc = Soft<QuantileCritics>;
@@ -36,16 +36,7 @@ impl Tqc {
     /// # Errors
     /// If the device is not there.
     pub fn new(config: &TqcConfig, acting: &Acting, device: Device, rng: &mut Generator) -> Result<Self, NnError> {
-        let rule = SoftRule {
-            learning_rate: config.learning_rate,
-            actor_learning_rate: config.learning_rate,
-            tau: config.tau as f32,
-            target_update_interval: config.target_update_interval,
-            ent_coef: config.ent_coef,
-            target_entropy: config.target_entropy,
-            log_std_init: config.log_std_init as f32,
-        };
-        Self::with(rule, acting, device, rng, |rng| {
+        Self::with(config.into(), acting, device, rng, |rng| {
             let shape = Shape {
                 inputs: acting.mlp.reads(),
                 dimensions: acting.mlp.outputs() / 2,
