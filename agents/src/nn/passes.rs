@@ -229,8 +229,8 @@ impl Mlp {
                     products_of_rows(isa, dy, weights, n, to);
                 }
             });
-            if let Some(head) = self.deviations().filter(|_| layers.len() == 1) {
-                let rows = head.by_features(&scratch.deviations).chunks_exact(self.inputs());
+            if self.deviations().is_some() && layers.len() == 1 {
+                let rows = scratch.deviations.by_features().chunks_exact(self.inputs());
                 let by_columns = rows.flat_map(|row| &row[columns.clone()]);
                 to.iter_mut().zip(by_columns).for_each(|(sum, own)| *sum += own);
             }
@@ -323,8 +323,8 @@ impl Mlp {
                 transpose(isa, &params[layer.weight..layer.bias], k, n, transposed);
                 let by_output = &mut unrolled.by_output;
                 matmul(isa, rows, k, layer.used, Strided::rows(dy, n), transposed, by_output, Epilogue::Zero);
-                if let Some(head) = self.deviations().filter(|_| l == last) {
-                    add(head.by_features(deviations), by_output);
+                if self.deviations().is_some() && l == last {
+                    add(deviations.by_features(), by_output);
                 }
                 lstm.backward(isa, params, unrolled, transposed);
                 for (layer, reads, dy) in lstm.passed(unrolled) {
@@ -340,9 +340,9 @@ impl Mlp {
             let width = lstm.map_or(k, |lstm| lstm.layers[0][0].inputs);
             let (dx, weights) = (&mut dx[..rows * width], &params[layer.weight..layer.bias]);
             let under = &layers[l - 1];
-            let deviating = self.deviations().filter(|_| l == last && lstm.is_none());
+            let deviating = l == last && lstm.is_none() && self.deviations().is_some_and(|head| head.squashed);
             let plain = lstm.is_none() && layer.conv.is_none() && entry.is_none() && under.beside.is_empty();
-            let plain = plain && deviating.is_none();
+            let plain = plain && !deviating;
             let at_once = self.activation_after(l - 1).filter(|_| plain);
             match (lstm, &layer.conv) {
                 (Some(lstm), _) => lstm.backward_to_reads(isa, params, unrolled, transposed, dx),
@@ -357,8 +357,8 @@ impl Mlp {
                     }
                 }
             }
-            if let Some(head) = deviating {
-                add(head.by_features(deviations), dx);
+            if deviating {
+                add(deviations.by_features(), dx);
             }
             let mut dx = dx;
             if let Some(implicit) = entry {

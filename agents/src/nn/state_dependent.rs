@@ -47,10 +47,17 @@ pub(super) struct Deviations {
     features: Vec<f32>,
     /// σ² of each row's actions.
     variances: Vec<f32>,
-    /// The gradients by `variances`, by `squares` and by `features`.
+    /// The gradients by `variances`, by `squares` and, of a policy that is squashed, by `features`.
     by_variances: Vec<f32>,
     by_squares: Vec<f32>,
     by_features: Vec<f32>,
+}
+
+impl Deviations {
+    /// The gradient by what the last layer read, through the deviations; empty where that is not learnt from.
+    pub(super) fn by_features(&self) -> &[f32] {
+        &self.by_features
+    }
 }
 
 impl Mlp {
@@ -174,9 +181,12 @@ impl StateDependent {
         }
         kept.by_squares.clear();
         kept.by_squares.resize(actions * width, 0.0);
+        spread_to_squares(isa, &kept.by_variances, &kept.features, width, &mut kept.by_squares);
         kept.by_features.clear();
-        kept.by_features.resize(kept.features.len(), 0.0);
-        spread(isa, kept, width, actions);
+        if self.squashed {
+            kept.by_features.resize(kept.features.len(), 0.0);
+            spread_to_features(isa, kept, width, actions);
+        }
     }
 
     /// Adds the gradient by log_std to that by the parameters.
@@ -185,11 +195,6 @@ impl StateDependent {
             let place = at % self.actions * last.inputs + at / self.actions;
             *sum += 2.0 * kept.squares[place] * kept.by_squares[place];
         }
-    }
-
-    /// The gradient by what the last layer read, through the deviations: none where that is not learnt from.
-    pub(super) fn by_features(self, kept: &Deviations) -> &[f32] {
-        if self.squashed { &kept.by_features } else { &[] }
     }
 }
 
@@ -214,15 +219,27 @@ vectorized! {
 }
 
 vectorized! {
-    /// Spreads the gradients by the variances over what these are made of.
-    fn spread(kept: &mut Deviations, width: usize, actions: usize) {
+    /// Adds what follows by exp(2 log_std) from the gradients by the variances.
+    fn spread_to_squares(by_variances: &[f32], features: &[f32], width: usize, to: &mut [f32]) {
+        let actions = to.len() / width;
+        for (row, by) in features.chunks_exact(width).zip(by_variances.chunks_exact(actions)) {
+            for (to, by) in to.chunks_exact_mut(width).zip(by) {
+                for (to, z) in to.iter_mut().zip(row) {
+                    *to += by * z * z;
+                }
+            }
+        }
+    }
+}
+
+vectorized! {
+    /// Adds what follows by the features from the gradients by the variances.
+    fn spread_to_features(kept: &mut Deviations, width: usize, actions: usize) {
         let rows = kept.features.chunks_exact(width).zip(kept.by_features.chunks_exact_mut(width));
-        for ((row, by_row), by) in rows.zip(kept.by_variances.chunks_exact(actions)) {
-            let squares = kept.squares.chunks_exact(width).zip(kept.by_squares.chunks_exact_mut(width));
-            for ((squares, by_squares), by) in squares.zip(by) {
-                for i in 0..width {
-                    by_squares[i] += by * row[i] * row[i];
-                    by_row[i] += 2.0 * by * row[i] * squares[i];
+        for ((row, to), by) in rows.zip(kept.by_variances.chunks_exact(actions)) {
+            for (squares, by) in kept.squares.chunks_exact(width).zip(by) {
+                for (to, (z, square)) in to.iter_mut().zip(row.iter().zip(squares)) {
+                    *to += 2.0 * by * z * square;
                 }
             }
         }
