@@ -20,7 +20,7 @@ use super::sum_tree::SumTree;
 pub(super) struct Priorities {
     prioritization: Prioritization,
     /// pᵅ of each row; 0 for what cannot be drawn.
-    tree: SumTree,
+    pub(super) tree: SumTree,
     /// The highest pᵅ that there ever was.
     highest: f64,
     /// Where a batch is drawn, and then the weights that lie there.
@@ -57,12 +57,6 @@ impl Priorities {
     #[inline]
     pub(super) fn remove(&mut self, row: usize) {
         self.tree.set(row, 0.0);
-    }
-
-    /// What `row` is drawn by: pᵅ, or 0 if it cannot be drawn.
-    #[cfg(test)]
-    pub(super) fn weight(&self, row: usize) -> f64 {
-        self.tree.get(row)
     }
 
     /// Notes the |TD errors| that rows were learnt from with.
@@ -171,7 +165,7 @@ mod tests {
         priorities.update(&[1], &[0.1]);
         priorities.insert(2);
         let expected = (8.0_f64 + 1e-3).powf(0.6);
-        assert_eq!(priorities.weight(2).to_bits(), expected.to_bits());
+        assert_eq!(priorities.tree.get(2).to_bits(), expected.to_bits());
         let calm = learnt(PROPORTIONAL, &[0.1]);
         assert_eq!(calm.highest.to_bits(), 1.0_f64.to_bits(), "1 before anything was learnt");
     }
@@ -198,7 +192,7 @@ mod tests {
     fn the_last_of_a_rows_errors_in_a_batch_counts() {
         let mut priorities = learnt(PROPORTIONAL, &[1.0, 1.0]);
         priorities.update(&[0, 1, 0], &[5.0, 2.0, 3.0]);
-        assert_eq!(priorities.weight(0).to_bits(), (3.0_f64 + 1e-3).powf(0.6).to_bits());
+        assert_eq!(priorities.tree.get(0).to_bits(), (3.0_f64 + 1e-3).powf(0.6).to_bits());
     }
 
     proptest! {

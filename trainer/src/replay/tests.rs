@@ -216,7 +216,7 @@ proptest! {
         prop_assert_eq!(replay.transitions, drawable);
         if let Some(priorities) = &replay.priorities {
             for (row, flags) in replay.flags.iter().enumerate() {
-                prop_assert_eq!(priorities.weight(row) > 0.0, flags & NO_STEP == 0, "row {}", row);
+                prop_assert_eq!(priorities.tree.get(row) > 0.0, flags & NO_STEP == 0, "row {}", row);
             }
         }
         prop_assert!(replay.has_transitions());
