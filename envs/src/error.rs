@@ -12,7 +12,7 @@ pub type Result<T, E = EnvError> = std::result::Result<T, E>;
 pub enum EnvError {
     // === Registry ===
     /// No environment is registered under this id.
-    #[error("there is no environment `{id}`{}; `cartwheel env list` names them all", DidYouMean(.nearest))]
+    #[error("there is no environment `{id}`; {}`cartwheel env list` names them all", DidYouMean(.nearest))]
     UnknownEnv {
         /// The id asked for.
         id: String,
@@ -26,9 +26,9 @@ pub enum EnvError {
         id: String,
     },
     /// The environment has no keyword argument of this name.
-    #[error("{env} has no argument `{argument}`{}", DidYouMean(.nearest))]
+    #[error("{env} has no argument `{argument}`; {}`cartwheel env info {env}` names those it has", DidYouMean(.nearest))]
     UnknownArgument {
-        /// Id of the environment, or name of the wrapper.
+        /// Id of the environment.
         env: String,
         /// The argument's name as given.
         argument: String,
@@ -50,7 +50,7 @@ pub enum EnvError {
 
     // === Wrappers ===
     /// There is no wrapper of this name.
-    #[error("there is no wrapper `{name}`{}; `cartwheel env wrappers` names them all", DidYouMean(.nearest))]
+    #[error("there is no wrapper `{name}`; {}`cartwheel env wrappers` names them all", DidYouMean(.nearest))]
     UnknownWrapper {
         /// The name asked for.
         name: String,
@@ -223,12 +223,12 @@ impl EnvError {
     }
 }
 
-/// `; did you mean a or b?`, or nothing.
+/// `did you mean a or b? `, or nothing.
 struct DidYouMean<'a>(&'a [String]);
 
 impl fmt::Display for DidYouMean<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() { Ok(()) } else { write!(f, "; did you mean {}?", self.0.join(" or ")) }
+        if self.0.is_empty() { Ok(()) } else { write!(f, "did you mean {}? ", self.0.join(" or ")) }
     }
 }
 
@@ -268,8 +268,10 @@ mod tests {
         let error = EnvError::UnknownEnv { id: "X".into(), nearest: vec!["A".into(), "B".into()] };
         assert_eq!(
             error.to_string(),
-            "there is no environment `X`; did you mean A or B?; `cartwheel env list` names them all"
+            "there is no environment `X`; did you mean A or B? `cartwheel env list` names them all"
         );
+        let error = EnvError::UnknownArgument { env: "X".into(), argument: "size".into(), nearest: Vec::new() };
+        assert_eq!(error.to_string(), "X has no argument `size`; `cartwheel env info X` names those it has");
         let error = EnvError::ResetNeeded.at(3);
         assert!(error.to_string().starts_with("environment 3: the environment has no episode"));
     }

@@ -32,7 +32,8 @@ pub(crate) fn run(output: Output) -> Result {
         let line = |a: &serde_json::Value| {
             let list = |key: &str| {
                 let items = a[key].as_array().into_iter().flatten().filter_map(|item| item.as_str());
-                items.collect::<Vec<_>>().join(", ")
+                let items = items.collect::<Vec<_>>().join(", ");
+                if items.is_empty() { "none".into() } else { items }
             };
             let name = a["name"].as_str().unwrap_or_default();
             format!(

@@ -11,7 +11,7 @@ use crate::trainer::run::write_atomic;
 use serde_json::{Value, json};
 
 use super::Result;
-use super::output::{Failure, Output, table};
+use super::output::{Failure, Output, digits, mean_and_std, table};
 
 #[derive(clap::Args)]
 #[command(
@@ -50,12 +50,13 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
         let groups = comparison.groups.iter().map(|group| {
             let (low, high) = group.ci95();
             let (mean, std) = group.mean_std();
+            let (iqm, median, digits) = (group.iqm(), group.median(), digits(mean));
             vec![
                 group.name.clone(),
                 group.runs.len().to_string(),
-                format!("{:.1} [{low:.1}, {high:.1}]", group.iqm()),
-                format!("{mean:.1} ± {std:.1}"),
-                format!("{:.1}", group.median()),
+                format!("{iqm:.digits$} [{low:.digits$}, {high:.digits$}]"),
+                mean_and_std(mean, std),
+                format!("{median:.digits$}"),
                 group.runs.iter().map(|run| run.steps).max().unwrap_or(0).to_string(),
             ]
         });

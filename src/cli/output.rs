@@ -96,6 +96,17 @@ pub(crate) fn usage(error: &clap::Error, as_json: bool) -> ExitCode {
     ExitCode::from(u8::try_from(code).unwrap_or(USAGE))
 }
 
+/// Digits behind the point with which returns of about this size are told: those of FrozenLake lie between 0 and 1.
+pub(crate) fn digits(value: f64) -> usize {
+    if value.abs() < 10.0 { 3 } else { 1 }
+}
+
+/// A mean and its standard deviation, for people.
+pub(crate) fn mean_and_std(mean: f64, std: f64) -> String {
+    let digits = digits(mean);
+    format!("{mean:.digits$} ± {std:.digits$}")
+}
+
 /// A table for people: columns as wide as their widest cell.
 pub(crate) fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let head = head.iter().map(ToString::to_string).collect();

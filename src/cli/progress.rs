@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use crate::trainer::{Callback, Event, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::output::digits;
+
 /// Drawing takes longer than an update of a small network.
 const REDRAW: Duration = Duration::from_millis(50);
 /// How often a log file, which cannot be redrawn, gets a line.
@@ -75,7 +77,7 @@ impl Display {
             updates,
             // Many algorithms have none.
             if now.epsilon > 0.0 { format!("ε {:.2} · ", now.epsilon) } else { String::new() },
-            now.mean_return.map_or("–".into(), |mean| format!("{mean:.1}")),
+            now.mean_return.map_or("–".into(), |mean| format!("{mean:.*}", digits(mean))),
             now.elapsed.as_secs_f64()
         );
         if self.terminal {

@@ -8,7 +8,7 @@ use crate::trainer::run::{Outcome, RunDir, RunSummary};
 use serde_json::{Value, json};
 
 use super::Result;
-use super::output::{Output, table};
+use super::output::{Output, digits, table};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -28,7 +28,10 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
             ["name", "env", "algo", "seed", "status", "return", "steps", "started"].map(|column| match &run[column] {
                 Value::Null => "–".to_string(),
                 Value::String(text) => text.clone(),
-                Value::Number(number) if number.is_f64() => significant(number.as_f64().unwrap_or_default()),
+                Value::Number(number) if number.is_f64() => {
+                    let value = number.as_f64().unwrap_or_default();
+                    format!("{value:.*}", digits(value))
+                }
                 other => other.to_string(),
             })
         });
@@ -62,9 +65,4 @@ fn value(run: &RunSummary) -> Value {
         "steps": result.and_then(|r| r["steps"].as_u64()),
         "started": manifest.started, "ended": manifest.ended,
     })
-}
-
-/// A return with as many decimals as tell it apart.
-fn significant(value: f64) -> String {
-    if value.abs() < 10.0 { format!("{value:.3}") } else { format!("{value:.1}") }
 }

@@ -5,7 +5,7 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::trainer::run::write_atomic;
+use crate::trainer::run::{RunDir, write_atomic};
 use crate::trainer::sweep::{Jobs, Spec, State, Sweep, Told, Trial, draw};
 use serde_json::{Value, json};
 
@@ -122,13 +122,22 @@ fn describe(sweep: &Sweep, best: Option<&Trial>, picture: Option<&Path>) -> Stri
     if undone > 0 {
         text += &format!("\n\n{undone} trials are not done: start the same command again to go on");
     }
+    let folder = sweep.folder().display();
+    text += "\n";
     if let Some(best) = best {
-        text += &format!("\n\n  train the best    {}", sweep.spec().command(best));
+        text += &format!("\n  train the best    {}", sweep.spec().command(best));
     }
     if let Some(picture) = picture {
         text += &format!("\n  how it went       {}", picture.display());
     }
-    text + &format!("\n  its runs          cartwheel runs --runs-dir {}", sweep.folder().display())
+    if let Some(Trial { number, .. }) = sweep.trials().iter().find(|trial| trial.state == State::Failed) {
+        text += &format!("\n  {:<16}  {folder}/trial-{number:04}-s*.log", format!("trial {number} said"));
+    }
+    // A run that fails before anything came of it leaves none.
+    if RunDir::list(sweep.folder()).is_ok_and(|runs| !runs.is_empty()) {
+        text += &format!("\n  its runs          cartwheel runs --runs-dir {folder}");
+    }
+    text
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::Result;
 use super::env_args::EnvArgs;
-use super::output::{Failure, Output};
+use super::output::{Failure, Output, digits, mean_and_std};
 use super::progress::Display;
 use super::signals::Signals;
 use super::view::{PATIENCE, View};
@@ -211,29 +211,26 @@ fn several(settings: &Settings, count: u64, signals: &Signals, output: Output) -
     for result in results {
         match result {
             Ok(summary) => summaries.push(summary),
-            Err(error) => {
-                eprintln!("error: {error}");
-                errors.push(Failure::from(error));
-            }
+            Err(error) => errors.push(Failure::from(error)),
         }
     }
     if let (Some(first), true) = (errors.first(), summaries.is_empty()) {
-        return Err(Failure { code: first.code, message: first.message.clone() });
+        let mut messages: Vec<_> = errors.iter().map(|failure| failure.message.as_str()).collect();
+        messages.dedup();
+        return Err(Failure { code: first.code, message: messages.join("\n") });
     }
+    errors.iter().for_each(|failure| eprintln!("error: {}", failure.message));
     let aggregate = Aggregate::of(&summaries);
     let messages: Vec<_> = errors.iter().map(|failure| &failure.message).collect();
     output.print(&json!({"seeds": summaries, "aggregate": aggregate, "errors": messages}), || match aggregate {
         None => "stopped before any evaluation".into(),
-        Some(a) => format!(
-            "{} seeds: mean {:.1}, median {:.1}, IQM {:.1} (95 % interval {:.1} to {:.1}), solved {:.0} %",
-            summaries.len(),
-            a.mean,
-            a.median,
-            a.iqm,
-            a.ci95.0,
-            a.ci95.1,
-            a.solved * 100.0
-        ),
+        Some(Aggregate { mean, median, iqm, ci95: (low, high), solved }) => {
+            let (seeds, digits, solved) = (summaries.len(), digits(mean), solved * 100.0);
+            format!(
+                "{seeds} seeds: mean {mean:.digits$}, median {median:.digits$}, IQM {iqm:.digits$} \
+                (95 % interval {low:.digits$} to {high:.digits$}), solved {solved:.0} %"
+            )
+        }
     });
     let failed = errors.first().map(|failure| failure.code);
     Ok(ExitCode::from(signals.exit_code().or(failed).unwrap_or(0)))
@@ -246,8 +243,8 @@ pub(super) fn headline(summary: &Summary) -> String {
         (false, true) => "stopped",
         (false, false) => "not solved",
     };
-    let returns = summary.greedy_return.map_or("no evaluation".into(), |r| {
-        format!("greedy return {:.1} ± {:.1} over {} episodes", r.mean, r.std, r.episodes)
+    let returns = summary.greedy_return.map_or("no final evaluation".into(), |r| {
+        format!("greedy return {} over {} episodes", mean_and_std(r.mean, r.std), r.episodes)
     });
     format!("{verdict}, {returns}, {} steps, {} updates, {:.3} s", summary.steps, summary.updates, summary.wall_s)
 }
@@ -257,7 +254,10 @@ fn describe(summary: &Summary) -> String {
     let run = quoted(&summary.run);
     // As this process was called, so that what is printed can be pasted.
     let cartwheel = quoted(Path::new(&std::env::args_os().next().unwrap_or_else(|| "cartwheel".into())));
-    let runs = quoted(summary.run.parent().unwrap_or(Path::new("runs")));
+    let runs = match summary.run.parent() {
+        Some(folder) if folder != Path::new("runs") => format!(" --runs-dir {}", quoted(folder)),
+        _ => String::new(),
+    };
     let mut text = format!("{}\nsaved in {run}", headline(summary));
     let costs = summary.checkpoints;
     if costs.written > 0 {
@@ -274,7 +274,7 @@ fn describe(summary: &Summary) -> String {
         text += &format!("\n\n  go on with it     {cartwheel} train --resume {run}");
     }
     text += &format!(
-        "\n\n  watch it again    {cartwheel} watch {run}\n  evaluate it       {cartwheel} eval {run} --episodes 100\n  its curves        {run}/learning_curve.svg, or tensorboard --logdir {run}\n  all runs          {cartwheel} runs --runs-dir {runs}"
+        "\n\n  watch it again    {cartwheel} watch {run}\n  evaluate it       {cartwheel} eval {run} --episodes 100\n  its curves        {run}/learning_curve.svg, or tensorboard --logdir {run}\n  all runs          {cartwheel} runs{runs}"
     );
     text
 }

@@ -21,7 +21,7 @@ fn refused_file(text: &str, words: &[&str]) {
 
 #[test]
 fn an_unknown_environment_gets_the_nearest() {
-    refused("train CartPol-v1", &["`CartPol-v1`", "did you mean CartPole-v1", "cartwheel env list"]);
+    refused("train CartPol-v1", &["`CartPol-v1`", "? `cartwheel env list` names", "did you mean CartPole-v1"]);
     refused("train cartpole-v1", &["CartPole-v1"]);
     refused("train --set dqn.n_steps=2", &["which environment?", "cartwheel train CartPole-v1"]);
 }
@@ -130,6 +130,7 @@ fn too_many_actors_for_the_lag_are_told() {
 #[test]
 fn arguments_of_an_environment_are_checked() {
     refused("train Scripted-v0 --env-arg lenght=5", &["Scripted-v0", "`lenght`", "did you mean length?"]);
+    refused("train Scripted-v0 --env-arg quux=5", &["`quux`", "cartwheel env info Scripted-v0"]);
     refused("train Scripted-v0 --env-arg length=long", &["Scripted-v0", "`length`", "\"long\""]);
     refused("train Scripted-v0 --env-arg length=0", &["`length`", "0", "nonzero"]);
     refused("train Scripted-v0 --env-arg ends=soon", &["`ends`", "soon", "truncated"]);

@@ -74,6 +74,8 @@ fn what_cannot_be_compared_is_told() {
         2,
         &["different environments", "CartPole-v1: runs/pole", "runs/a"],
     );
+    folder.ok(&format!("{SCRIPTED} --steps 60 --env-arg length=5 --name short"));
+    folder.refused("compare runs/a runs/short --json", 2, &["Scripted-v0: runs/a", "Scripted-v0 length=5: runs/short"]);
     folder.refused("compare runs/bad --json", 2, &["no finished run", "runs/bad: it failed"]);
     folder.refused("compare runs/none --json", 2, &["runs/none"]);
     folder.refused("compare --json", 2, &["RUN"]);

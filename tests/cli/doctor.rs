@@ -25,7 +25,8 @@ fn a_run_that_never_stops_exploring_is_told_so() {
 fn what_was_told_is_not_told_again_by_a_resumed_run() {
     let folder = Folder::new();
     let begin = format!("{SCRIPTED} --steps 200 --env-arg panic_at=70 --name ill --set train.log_interval=10");
-    let failed = folder.cartwheel(&format!("{begin} --set dqn.batch_size=1 --set dqn.train_freq=50"));
+    let failed = folder
+        .cartwheel(&format!("{begin} --set dqn.learning_starts=10 --set dqn.batch_size=1 --set dqn.train_freq=50"));
     assert_eq!((failed.code, failed.stderr.matches("doctor: most transitions").count()), (1, 1), "{}", failed.stderr);
     let rows = folder.run("ill").rows().len();
     let resumed = folder.cartwheel("train --resume runs/ill");

@@ -81,7 +81,8 @@ fn the_seed_that_failed_is_told_beside_those_that_did_not() {
     let line = format!("{SCRIPTED} --env-arg panic_at=70 --steps 99 --seeds 2 --json");
     let output = folder.cartwheel(&line);
     assert_eq!(output.code, 1, "{}", output.stdout);
-    assert!(output.stderr.contains("seed 1") && output.stderr.contains("seed 2"), "{}", output.stderr);
+    assert_eq!(output.stderr.matches("seed 1").count(), 1, "{}", output.stderr);
+    assert_eq!(output.stderr.matches("seed 2").count(), 1, "{}", output.stderr);
 }
 
 /// A run with two checkpoints, killed on its way.

@@ -120,6 +120,20 @@ fn a_trial_that_fails_is_told_and_the_others_go_on() {
     assert_eq!(output.code, 1, "{}", output.stderr);
     assert_eq!(output.json["trials"].as_array().unwrap().len(), 2);
     assert!(output.stderr.contains("[2/2] trial ") && output.stderr.contains("no value of train/nothing"));
+    let text = folder.cartwheel("sweep s.toml").stdout;
+    assert!(text.contains("sweeps/s/trial-0000-s*.log") && text.contains("runs --runs-dir sweeps/s"), "{text}");
+
+    // Nothing came of these, so there are no runs to point to.
+    folder.write(
+        "bad.toml",
+        "[sweep]\nenv = \"Scripted-v0\"\nmethod = \"grid\"\n[parameters]\ntrain.init_from = \"none.safetensors\"\n\
+         dqn.batch_size = { values = [8, 16] }\n",
+    );
+    let output = folder.cartwheel("sweep bad.toml");
+    assert_eq!(output.code, 1, "{}", output.stderr);
+    assert!(output.stdout.contains("sweeps/bad/trial-0000-s*.log"), "{}", output.stdout);
+    assert!(folder.path("sweeps/bad/trial-0000-s1.log").exists());
+    assert!(!output.stdout.contains("--runs-dir"), "{}", output.stdout);
 }
 
 #[test]

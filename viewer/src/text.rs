@@ -239,7 +239,7 @@ texts! {
     RESULT = "Result";
     GREEDY_RETURN = "greedy return";
     LAST_RETURN = "last evaluation";
-    NO_EVALUATION = "no evaluation";
+    NO_EVALUATION = "no final evaluation";
     TRAINING_TIME = "training time";
     INTERRUPTED = "interrupted";
     FAILED = "failed";

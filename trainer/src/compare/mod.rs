@@ -165,7 +165,7 @@ fn check_environments(found: &[Found]) -> Result<(), TrainError> {
     let mut envs: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for Found { path, settings, .. } in found {
         let env = &settings.env;
-        let args = if env.args.is_empty() { String::new() } else { format!(" with {:?}", env.args) };
+        let args: String = env.args.iter().map(|(key, value)| format!(" {key}={value}")).collect();
         envs.entry(format!("{}{args}", env.id)).or_default().push(path.display().to_string());
     }
     if envs.len() == 1 {

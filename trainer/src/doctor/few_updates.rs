@@ -16,8 +16,11 @@ impl Sign for FewUpdates {
     }
 
     fn look(&mut self, row: &MetricsRow, facts: &Facts) -> Option<String> {
-        let batch = facts.replay_batch? as u64;
-        let drawn = row.updates * batch;
+        let replay = facts.replay?;
+        let batch = replay.batch_size as u64;
+        // What is stepped before learning begins is drawn later, if learning does begin.
+        let idle = if row.updates > 0 { replay.learning_starts } else { 0 };
+        let (made, drawn) = (row.step.saturating_sub(idle), row.updates * batch);
         let begun = row.step as f64 >= BEGUN * facts.total_timesteps as f64;
         let words = || {
             let (updates, step) = (row.updates, row.step);
@@ -25,12 +28,14 @@ impl Sign for FewUpdates {
                 "{updates} gradient steps of {batch} transitions in {step} environment steps: fewer are learnt from than are made"
             )
         };
-        (begun && drawn < row.step).then(words)
+        (begun && drawn < made).then(words)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use cartwheel_agents::ReplayUse;
+
     use super::super::testing::{facts, row};
     use super::*;
 
@@ -39,7 +44,12 @@ mod tests {
         for (step, updates, found) in [(249, 0, false), (250, 0, true), (400, 99, true), (400, 100, false)] {
             assert_eq!(FewUpdates.look(&row(step, updates, &[]), &facts()).is_some(), found, "{step} {updates}");
         }
-        let on_policy = Facts { replay_batch: None, ..facts() };
+        let late = ReplayUse { learning_starts: 300, ..facts().replay.expect("of a run with replay") };
+        let late = Facts { replay: Some(late), ..facts() };
+        for (step, updates, found) in [(300, 0, true), (304, 1, false), (400, 24, true), (400, 25, false)] {
+            assert_eq!(FewUpdates.look(&row(step, updates, &[]), &late).is_some(), found, "{step} {updates}");
+        }
+        let on_policy = Facts { replay: None, ..facts() };
         assert_eq!(FewUpdates.look(&row(900, 0, &[]), &on_policy), None);
     }
 }

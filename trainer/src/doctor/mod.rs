@@ -15,7 +15,7 @@ mod priorities;
 mod testing;
 mod values;
 
-use cartwheel_agents::{Data, Returns};
+use cartwheel_agents::{Data, ReplayUse, Returns};
 
 pub use complaint::Complaint;
 
@@ -50,8 +50,8 @@ pub(crate) struct Facts {
     /// The return at which the task counts as solved, if there is one.
     solved_at: Option<f64>,
     returns: Returns,
-    /// Transitions in a gradient step, of an algorithm that draws them from replay.
-    replay_batch: Option<usize>,
+    /// What is drawn from replay, of an algorithm that learns from it.
+    replay: Option<ReplayUse>,
 }
 
 impl Facts {
@@ -62,8 +62,8 @@ impl Facts {
             total_timesteps: settings.train.total_timesteps,
             solved_at: settings.eval.solved_at.or_else(threshold),
             returns: data.returns(),
-            replay_batch: match data {
-                Data::Replay(replay) => Some(replay.batch_size),
+            replay: match data {
+                Data::Replay(replay) => Some(replay),
                 Data::Rollouts(_) | Data::Dataset(_) => None,
             },
         }

@@ -1,17 +1,26 @@
 //! Runs of made-up rows for the tests of signs.
 
-use cartwheel_agents::Returns;
+use cartwheel_agents::{ReplayUse, Returns};
 
 use super::{Facts, Sign};
 use crate::run::MetricsRow;
 
 /// Of a run of 1000 steps with a discount of 0.9 that draws batches of 4 from replay.
 pub(super) fn facts() -> Facts {
+    let returns = Returns { n_steps: 1, gamma: 0.9, reward_scale: 1.0 };
     Facts {
         total_timesteps: 1000,
         solved_at: None,
-        returns: Returns { n_steps: 1, gamma: 0.9, reward_scale: 1.0 },
-        replay_batch: Some(4),
+        returns,
+        replay: Some(ReplayUse {
+            buffer_size: 1000,
+            learning_starts: 0,
+            batch_size: 4,
+            train_freq: 1,
+            gradient_steps: 1,
+            returns,
+            prioritization: None,
+        }),
     }
 }
 

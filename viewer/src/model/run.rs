@@ -122,9 +122,11 @@ impl Run {
     /// What it came to, in a sentence, and how to go on with it where it can; nothing for a run that is live.
     pub fn headline(&self) -> Option<String> {
         let (outcome, manifest) = (self.outcome().filter(|_| !self.alive)?, self.manifest.as_ref()?);
+        // The last row of metrics is of a step before the end.
+        let step = self.summary.as_ref().map_or(0, |summary| summary.steps).max(self.step);
         Some(match (&manifest.outcome, &self.summary) {
             (Outcome::Finished, Some(summary)) => text::came_to(summary),
-            (Outcome::Interrupted | Outcome::Running, _) => text::goes_on(outcome, self.step, self.fit, &self.path),
+            (Outcome::Interrupted | Outcome::Running, _) => text::goes_on(outcome, step, self.fit, &self.path),
             (Outcome::Failed { message }, _) => text::run_failed(message),
             (Outcome::Finished, None) => self.fitted.as_ref().map_or_else(|| outcome.to_owned(), text::fitted),
         })

@@ -270,6 +270,11 @@ mod tests {
         assert_eq!(headline(&harness), format!("not solved · {came_to}"));
         harness.run();
         harness.get_by_label("not solved · return 499.5 ± 1.2 · 12\u{202f}000 steps");
+        let mut stopped = crate::source::fixture::summary(false);
+        (stopped.steps, stopped.interrupted) = (12_345, true);
+        manifest.end(Outcome::Interrupted, Some(serde_json::to_value(stopped).unwrap()));
+        harness.state_mut().model.apply(Update::Manifest(0, Box::new(manifest.clone())));
+        assert!(headline(&harness).contains("at step 12\u{202f}345"), "past the last row: {}", headline(&harness));
         manifest.end(Outcome::Interrupted, None);
         harness.state_mut().model.apply(Update::Manifest(0, Box::new(manifest)));
         let told = headline(&harness);

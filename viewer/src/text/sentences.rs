@@ -62,7 +62,9 @@ pub(crate) fn greedy_return(of: &GreedyReturn) -> String {
 }
 
 pub(crate) fn mean_and_std(of: &GreedyReturn) -> String {
-    format!("{:.1} \u{b1} {:.1}", of.mean, of.std)
+    // Of returns between 0 and 1, as FrozenLake's, one digit says nothing.
+    let digits = if of.mean.abs() < 10.0 { 3 } else { 1 };
+    format!("{:.digits$} \u{b1} {:.digits$}", of.mean, of.std)
 }
 
 /// How a run that did not come to its end is gone on with.
