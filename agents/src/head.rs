@@ -41,6 +41,11 @@ pub enum Head {
 }
 
 impl Head {
+    /// Whether outputs are of a distribution, from which actions can be drawn.
+    pub fn has_chances(self) -> bool {
+        matches!(self, Self::Categorical | Self::Gaussian | Self::SquashedGaussian)
+    }
+
     /// Numbers that tell of one action of a `Discrete` space.
     pub fn atoms(self) -> usize {
         match self {

@@ -1,11 +1,12 @@
 //! A trained policy: what acts, in an actor, in evaluation or in somebody's program.
 
+mod drawing;
 mod memory;
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use cartwheel_envs::{ActionRows, OwnedAction, Row, Space, Statistics};
+use cartwheel_envs::{ActionRows, Generator, OwnedAction, Row, Space, Statistics};
 use serde::{Deserialize, Serialize};
 
 use crate::algorithm::Acting;
@@ -29,7 +30,8 @@ pub fn argmax(values: &[f32]) -> usize {
     best
 }
 
-/// A trained policy: from an observation to the best action by it, the one with the highest value or chance, or the mean.
+/// A trained policy: from an observation to the best action by it, the one with the highest value or chance, or the mean; or to
+/// one that is [drawn](Self::sample).
 ///
 /// ```no_run
 /// use cartwheel_agents::Policy;
@@ -251,6 +253,16 @@ impl Policy {
 
     /// The best actions for as many observations as `actions` has rows, as the environment takes them.
     pub fn act_batch<'r>(&mut self, observations: impl IntoIterator<Item = Row<'r>>, actions: &mut ActionRows) {
+        self.choose(observations, &mut [], actions);
+    }
+
+    /// Writes an action for each observation: one drawn by one of `rngs`, which take turns, or the best if there are none.
+    fn choose<'r>(
+        &mut self,
+        observations: impl IntoIterator<Item = Row<'r>>,
+        rngs: &mut [Generator],
+        actions: &mut ActionRows,
+    ) {
         let Acting { features, actions: head, mlp } = &self.acting;
         let (n, width) = (actions.len(), features.width());
         let flags = features.masked();
@@ -265,7 +277,10 @@ impl Policy {
         let outputs = mlp.forward(&self.parameters, &self.input, n, &mut self.scratch);
         let outputs = masked(&self.valid, head.shape(mlp.output_stride()), outputs, &mut self.masked);
         for (i, outputs) in outputs.chunks_exact(mlp.output_stride()).enumerate() {
-            head.greedy(outputs, i, &mut self.own);
+            match rngs.len() {
+                0 => head.greedy(outputs, i, &mut self.own),
+                n => head.sample(outputs, &mut rngs[i % n], i, &mut self.own),
+            }
         }
         head.to_env(&self.own, actions);
         self.look(n);
@@ -403,7 +418,6 @@ mod tests {
     use super::*;
     use crate::nn::Activation;
     use crate::support::Support;
-    use cartwheel_envs::Generator;
 
     fn round_trip(policy: &Policy, name: &str) -> Policy {
         let path = std::env::temp_dir().join(format!("cartwheel-{name}-{}.safetensors", std::process::id()));

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cartwheel_envs::{ActionRows, Space};
+use cartwheel_envs::{ActionRows, Generator, Space};
 use numpy::ndarray::{ArrayD, IxDyn};
 use numpy::{IntoPyArray as _, PyArray1, PyArrayDyn, ToPyArray as _};
 use pyo3::exceptions::{PyFileNotFoundError, PyValueError};
@@ -11,10 +11,12 @@ use pyo3::prelude::*;
 use crate::error::policy_error;
 use crate::{memory, observations, spaces};
 
-/// A trained policy, which takes the action that is best by it: of the highest value or chance, or the mean.
+/// A trained policy, which takes the action that is best by it: of the highest value or chance, or the mean; or draws one.
 #[pyclass(module = "cartwheel")]
 pub(crate) struct Policy {
     policy: cartwheel_agents::Policy,
+    /// What draws actions.
+    rng: Generator,
 }
 
 /// Loads a trained policy.
@@ -27,9 +29,11 @@ pub(crate) struct Policy {
 ///     FileNotFoundError: There is no such file, or no weights in the folder.
 ///     ValueError: The file holds no policy.
 #[pyfunction]
-pub(crate) fn load_policy(path: PathBuf) -> PyResult<Policy> {
+pub(crate) fn load_policy(py: Python<'_>, path: PathBuf) -> PyResult<Policy> {
     let file = if path.is_dir() { weights_of_run(&path)? } else { path };
-    Ok(Policy { policy: cartwheel_agents::Policy::load(&file).map_err(policy_error)? })
+    let policy = cartwheel_agents::Policy::load(&file).map_err(policy_error)?;
+    let seed: [u8; 8] = py.import("os")?.call_method1("urandom", (8,))?.extract()?;
+    Ok(Policy { policy, rng: Generator::new(u64::from_le_bytes(seed)) })
 }
 
 fn weights_of_run(run: &Path) -> PyResult<PathBuf> {
@@ -77,14 +81,16 @@ impl Policy {
     ///     state: Of a policy that remembers what it has seen (recurrent PPO), what the call before returned: h and c, each of
     ///         shape (layers, batch, units). ``None`` where episodes begin. Others remember nothing, and do not use it.
     ///     episode_start: Whether each observation of the batch is its episode's first: then its state is not used.
-    ///     deterministic: Must be true: the policy is greedy and has no exploration of its own.
+    ///     deterministic: Whether the best action is taken, or one is drawn from the policy's distribution: of PPO, A2C, SAC
+    ///         and others that have one.
     ///
     /// Returns:
     ///     The action, an array of ``action_space``'s shape, with the batch before it if there is one (int64 where
     ///     actions are counted, else float32), and the state for the next call, ``None`` of a policy that remembers nothing.
     ///
     /// Raises:
-    ///     ValueError: The observation does not fit ``observation_space``, or the state is not of this policy and batch.
+    ///     ValueError: The observation does not fit ``observation_space``, the state is not of this policy and batch, or
+    ///         ``deterministic`` is false and the policy has no distribution, as DQN's and TD3's.
     #[pyo3(signature = (observation, state=None, episode_start=None, deterministic=true))]
     fn predict<'py>(
         &mut self,
@@ -94,9 +100,10 @@ impl Policy {
         episode_start: Option<&Bound<'py, PyAny>>,
         deterministic: bool,
     ) -> PyResult<(Bound<'py, PyAny>, Option<Bound<'py, PyAny>>)> {
-        if !deterministic {
+        if !deterministic && !self.policy.has_chances() {
             return Err(PyValueError::new_err(
-                "this policy is greedy and has nothing to draw from: use deterministic=True, and explore outside of it",
+                "this policy has no chances to draw by, it knows which action is best: use deterministic=True, and \
+                 explore outside of it",
             ));
         }
         let (rows, batched) = observations::from_python(observation, self.policy.observation_space())?;
@@ -106,7 +113,12 @@ impl Policy {
             self.policy.set_memories(&memory::from_python(state, episode_start, of_memory)?);
         }
         let mut actions = self.policy.actions(rows.len());
-        self.policy.act_batch((0..rows.len()).map(|i| rows.row(i)), &mut actions);
+        let observations = (0..rows.len()).map(|i| rows.row(i));
+        if deterministic {
+            self.policy.act_batch(observations, &mut actions);
+        } else {
+            self.policy.sample_batch(observations, std::slice::from_mut(&mut self.rng), &mut actions);
+        }
         let mut shape = if batched { vec![rows.len()] } else { vec![] };
         let whole = |numbers: Vec<i32>| numbers.into_iter().map(i64::from).collect::<Vec<_>>();
         let actions = match actions {
@@ -124,6 +136,11 @@ impl Policy {
         };
         let state = (units > 0).then(|| memory::to_python(py, self.policy.memories(), of_memory)).transpose()?;
         Ok((actions, state))
+    }
+
+    /// Seeds what ``predict`` draws with ``deterministic=False``. It begins from the system's randomness.
+    fn set_random_seed(&mut self, seed: u64) {
+        self.rng = Generator::new(seed);
     }
 
     /// The values of all actions: float32 of shape (actions,), or (batch, actions) for a batch; NaN for those that the

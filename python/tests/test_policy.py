@@ -4,6 +4,7 @@ import json
 import os
 import struct
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import gymnasium
@@ -20,13 +21,18 @@ PAIR = {"Tuple": [{"Discrete": {"n": 2, "start": 0}}, {"Discrete": {"n": 3, "sta
 
 
 def write_policy(
-    file: Path, observation_space: dict, inputs: int, action_space: dict, **more: object
+    file: Path,
+    observation_space: dict,
+    inputs: int,
+    action_space: dict,
+    rename: Callable[[str], str] = str,
+    **more: object,
 ) -> list[np.ndarray]:
     """Writes a policy with random weights, 16 hidden units and ReLU, and returns its tensors."""
     rng = np.random.default_rng(1)
     actions = action_space["Discrete"]["n"]
     shapes = {"0.weight": (16, inputs), "0.bias": (16,), "2.weight": (actions, 16), "2.bias": (actions,)}
-    tensors = {f"q_net.{name}": rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    tensors = {rename(f"q_net.{name}"): rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
     policy = {
         "observation_space": observation_space,
         "action_space": action_space,
@@ -117,8 +123,28 @@ def test_observations_of_another_kind_are_refused(box, observation):
 
 
 def test_there_is_nothing_to_draw_from(box):
-    with pytest.raises(ValueError, match="greedy"):
+    with pytest.raises(ValueError, match="no chances"):
         box[0].predict(np.zeros(4), deterministic=False)
+
+
+def test_actions_are_drawn_by_their_chances(tmp_path):
+    def rename(name: str) -> str:
+        return name.replace("q_net", "policy_net")
+
+    file = tmp_path / "p.safetensors"
+    tensors = write_policy(file, BOX, 4, {"Discrete": {"n": 3, "start": 0}}, rename=rename, head="categorical")
+    policy = cartwheel.load_policy(file)
+    observation = np.array([0.1, -0.2, 0.05, 0.3], np.float32)
+    logits = q_values(tensors, observation)
+    chances = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+    batch = np.tile(observation, (20_000, 1))
+    policy.set_random_seed(3)
+    drawn, _ = policy.predict(batch, deterministic=False)
+    np.testing.assert_allclose(np.bincount(drawn, minlength=3) / len(drawn), chances, atol=0.02)
+    policy.set_random_seed(3)
+    np.testing.assert_array_equal(policy.predict(batch, deterministic=False)[0], drawn)
+    assert (policy.predict(batch, deterministic=False)[0] != drawn).any()
+    assert (policy.predict(batch)[0] == logits.argmax()).all()
 
 
 def test_files_that_hold_no_policy(tmp_path):

@@ -9,7 +9,7 @@ use crate::trainer::{Evaluator, Settings, TrainError};
 use serde_json::json;
 
 use super::Result;
-use super::output::{Failure, Output};
+use super::output::{Failure, Output, digits, mean_and_std};
 use super::signals::Signals;
 
 #[derive(clap::Args)]
@@ -25,6 +25,9 @@ pub(crate) struct Args {
     /// Which weights: best, latest, or a safetensors file.
     #[arg(long, default_value = "best", value_name = "best|latest|PATH")]
     checkpoint: String,
+    /// Draw actions from the policy's distribution in the place of the best: of PPO, A2C, SAC and others that have one.
+    #[arg(long)]
+    stochastic: bool,
     /// The Python that has an environment behind py:, if it is not the one that trained.
     #[arg(long, value_name = "PATH")]
     python: Option<String>,
@@ -57,10 +60,14 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
             world.action_space()
         )));
     }
+    if args.stochastic {
+        check_chances(&policy, &settings.train.algo.to_string())?;
+    }
     let episodes = args.episodes as usize;
     let mut evaluator =
         Evaluator::new(&env.builder(), episodes, env.evaluation_envs(episodes), settings.eval.max_episode_steps)
-            .map_err(TrainError::Env)?;
+            .map_err(TrainError::Env)?
+            .stochastic(args.stochastic);
     let stop = || signals.exit_code().is_some();
     let Some(evaluation) = evaluator
         .evaluate(&mut policy, args.seed, &stop)
@@ -71,17 +78,30 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
     let (mean, std) = (evaluation.mean(), evaluation.std());
     let value = json!({
         "run": run.path(), "checkpoint": weights, "env": env.id, "seed": args.seed, "episodes": args.episodes,
+        "stochastic": args.stochastic,
         "mean": mean, "std": std, "returns": evaluation.returns, "lengths": evaluation.lengths,
     });
     output.print(&value, || {
         let least = evaluation.returns.iter().copied().fold(f64::INFINITY, f64::min);
         let most = evaluation.returns.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let kind = if args.stochastic { "stochastic" } else { "greedy" };
+        let (returns, digits) = (mean_and_std(mean, std), digits(mean));
         format!(
-            "{}: greedy return {mean:.1} ± {std:.1} over {} episodes (from {least:.1} to {most:.1})",
+            "{}: {kind} return {returns} over {} episodes (from {least:.digits$} to {most:.digits$})",
             env.id, args.episodes
         )
     });
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses to draw where there is nothing to draw from.
+pub(super) fn check_chances(policy: &Policy, algorithm: &str) -> std::result::Result<(), Failure> {
+    if policy.has_chances() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "--stochastic draws actions by their chances, and {algorithm} learns no chances, but which action is best: leave it out"
+    )))
 }
 
 /// Names weights of the run that can be used instead.

@@ -12,8 +12,9 @@ use serde_json::json;
 
 use super::Result;
 use super::env_args::EnvArgs;
+use super::eval::check_chances;
 use super::film;
-use super::output::{Failure, Output};
+use super::output::{Failure, Output, digits};
 
 #[derive(clap::Args)]
 #[command(group = clap::ArgGroup::new("to").args(["out", "transitions"]).required(true))]
@@ -25,6 +26,9 @@ pub(crate) struct Args {
     /// Who acts: "random", or a run's folder.
     #[arg(long, value_name = "random|RUN")]
     policy: Option<String>,
+    /// Draw actions from the policy's distribution in the place of the best: of PPO, A2C, SAC and others that have one.
+    #[arg(long)]
+    stochastic: bool,
     /// The film to write: a .gif or an .mp4 file.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -61,6 +65,7 @@ struct Players {
 enum Actor {
     Random(Generator),
     Greedy(Box<Policy>),
+    Stochastic(Box<Policy>, Generator),
 }
 
 /// Something that happened in an episode, after which the environment is as it is now.
@@ -88,9 +93,9 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
         let to = to.unwrap_or_default();
         if args.transitions.is_some() {
             let mean = returns.iter().sum::<f64>() / returns.len() as f64;
-            return format!("{id}: {} episodes, mean return {mean:.1}, in {to}", returns.len());
+            return format!("{id}: {} episodes, mean return {mean:.*}, in {to}", returns.len(), digits(mean));
         }
-        let list: Vec<_> = returns.iter().map(|r| format!("{r:.1}")).collect();
+        let list: Vec<_> = returns.iter().map(|r| format!("{r:.*}", digits(*r))).collect();
         format!("{id}: return {}, in {to}", list.join(", "))
     });
     Ok(ExitCode::SUCCESS)
@@ -158,9 +163,15 @@ fn players(args: &Args) -> std::result::Result<Players, Failure> {
     args.env_args.apply(&mut config)?;
     let builder = if args.out.is_some() { config.builder().drawable() } else { config.builder() };
     let mut env = builder.make().map_err(Failure::usage)?;
+    // A stream that is not that of any episode.
+    let rng = Generator::from_entropy(&[args.seed, 1]);
     if policy == "random" {
-        let actor = Actor::Random(Generator::from_entropy(&[args.seed, 1]));
-        return Ok(Players { config, env, actor, name: "random".into() });
+        if args.stochastic {
+            return Err(Failure::usage(
+                "--stochastic is for the policy of a run: a random one draws its actions anyway",
+            ));
+        }
+        return Ok(Players { config, env, actor: Actor::Random(rng), name: "random".into() });
     }
     let run = RunDir::open(policy).map_err(TrainError::Run)?;
     let name = Settings::from_file(&run.config())?.train.algo.to_string();
@@ -173,7 +184,13 @@ fn players(args: &Args) -> std::result::Result<Players, Failure> {
         )));
     }
     env.statistics_mut(&mut Statistics::put(policy.statistics()));
-    Ok(Players { config, env, actor: Actor::Greedy(Box::new(policy)), name })
+    let actor = if args.stochastic {
+        check_chances(&policy, &name)?;
+        Actor::Stochastic(Box::new(policy), rng)
+    } else {
+        Actor::Greedy(Box::new(policy))
+    };
+    Ok(Players { config, env, actor, name })
 }
 
 /// What each episode is reset with.
@@ -195,13 +212,14 @@ fn episode(
     env.reset(Some(seed))?;
     // What was paid before does not belong to this episode.
     let _ = env.raw_reward();
-    if let Actor::Greedy(policy) = actor {
+    if let Actor::Greedy(policy) | Actor::Stochastic(policy, _) = actor {
         policy.reset();
     }
     record(Moment::Reset(seed), env);
     for _ in 0..max_steps {
         let action = match actor {
             Actor::Greedy(policy) => policy.act(env.observation()),
+            Actor::Stochastic(policy, rng) => policy.sample(env.observation(), rng),
             Actor::Random(rng) => {
                 env.action_space().sample(rng, sampled.row_mut(0));
                 let action = env.action_space().action(sampled.row(0)).map(Action::to_owned);

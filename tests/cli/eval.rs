@@ -1,4 +1,4 @@
-//! `cartwheel eval`: greedy episodes of a trained run.
+//! `cartwheel eval`: episodes of a trained run.
 
 use std::fs;
 
@@ -26,6 +26,18 @@ fn returns_mean_and_std_agree() {
 }
 
 #[test]
+fn small_returns_are_told_with_more_digits() {
+    let folder = Folder::new();
+    let trained = folder
+        .ok("train FrozenLake-v1 --algo ppo --steps 256 --set ppo.n_steps=256 --set eval.n_eval_episodes=8 --name f");
+    let mean = folder.ok("runs --json").json[0]["return"].as_f64().unwrap();
+    assert!(trained.stdout.contains(&format!("greedy return {mean:.3} ± ")), "{}", trained.stdout);
+    let json = folder.ok("eval runs/f --episodes 8 --json").json;
+    let text = folder.ok("eval runs/f --episodes 8").stdout;
+    assert!(text.contains(&format!("greedy return {:.3} ± ", json["mean"].as_f64().unwrap())), "{text}");
+}
+
+#[test]
 fn no_more_episodes_are_played_than_can_be_kept() {
     Folder::new().refused("eval runs/a --episodes 4000000000 --json", 2, &["4000000000", "1..=10000000"]);
 }
@@ -40,6 +52,33 @@ fn the_seed_decides_the_episodes() {
     // Episode i is reset with seed + i: fewer episodes are the first of them.
     assert_eq!(returns("--episodes 4 --seed 5").as_array().unwrap()[..], first.as_array().unwrap()[..4]);
     assert_eq!(returns("--episodes 4 --seed 8").as_array().unwrap()[0], first.as_array().unwrap()[3]);
+}
+
+#[test]
+fn actions_are_drawn_where_that_is_asked_for() {
+    let folder = Folder::new();
+    folder.ok("train Identity-v0 --algo ppo --steps 64 --set ppo.n_steps=64 --set eval.n_eval_episodes=2 --name p");
+    let returns = |line: &str| folder.ok(&format!("eval runs/p --seed 5 {line} --json")).json["returns"].clone();
+    let drawn = returns("--episodes 9 --stochastic");
+    assert_eq!(returns("--episodes 9 --stochastic"), drawn);
+    assert_ne!(returns("--episodes 9"), drawn);
+    // What is drawn follows from the episode's seed, whatever is played beside it.
+    assert_eq!(returns("--episodes 4 --stochastic").as_array().unwrap()[..], drawn.as_array().unwrap()[..4]);
+    let json = folder.ok("eval runs/p --episodes 2 --stochastic --json").json;
+    assert_eq!(json["stochastic"], true);
+    assert!(folder.ok("eval runs/p --episodes 2 --stochastic").stdout.contains("stochastic return"));
+
+    let dataset = |name: &str, line: &str| {
+        folder.ok(&format!("record runs/p --transitions {name} --episodes 3 --seed 5 {line} --json")).json["returns"]
+            .clone()
+    };
+    assert_eq!(dataset("a", "--stochastic"), dataset("b", "--stochastic"));
+    assert_ne!(dataset("c", ""), dataset("d", "--stochastic"));
+    folder.refused("record Identity-v0 --transitions e --stochastic --json", 2, &["--stochastic", "random"]);
+
+    folder.ok("train Identity-v0 --steps 60 --set dqn.learning_starts=50 --set dqn.buffer_size=100 --set eval.n_eval_episodes=2 --name q");
+    folder.refused("eval runs/q --stochastic --json", 2, &["--stochastic", "dqn", "leave it out"]);
+    folder.refused("record runs/q --out q.gif --stochastic --json", 2, &["--stochastic", "dqn"]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
-//! Evaluation: greedy episodes on environments and seeds of their own.
+//! Evaluation: episodes on environments and seeds of their own, greedy if not asked otherwise.
 
 use cartwheel_agents::Policy;
-use cartwheel_envs::{ActionRows, EnvBuilder, EnvError, Rows, Statistics, VectorEnv, VectorStep};
+use cartwheel_envs::{ActionRows, EnvBuilder, EnvError, Generator, Rows, Statistics, VectorEnv, VectorStep};
 use serde::{Deserialize, Serialize};
 
 use crate::statistics::mean_std;
@@ -45,6 +45,9 @@ pub struct Evaluator {
     /// Environments whose episode still runs, and their actions.
     running: Vec<usize>,
     chosen: ActionRows,
+    /// Whether actions are drawn, and what draws those of each.
+    stochastic: bool,
+    rngs: Vec<Generator>,
 }
 
 impl Evaluator {
@@ -65,10 +68,20 @@ impl Evaluator {
             actions: ActionRows::default(),
             running: Vec::with_capacity(n_envs),
             chosen: ActionRows::default(),
+            stochastic: false,
+            rngs: Vec::new(),
             episodes,
             max_episode_steps,
             envs,
         })
+    }
+
+    /// Has actions drawn from the policy's distribution, where it has one, in the place of the best. What is drawn in an episode
+    /// follows from its seed, whatever the others.
+    #[must_use]
+    pub fn stochastic(mut self, stochastic: bool) -> Self {
+        self.stochastic = stochastic;
+        self
     }
 
     /// Takes the policy's statistics for those of the wrappers, as they are.
@@ -117,13 +130,22 @@ impl Evaluator {
         self.actions = policy.actions(self.envs.num_envs());
         self.chosen = policy.actions(0);
         policy.reset();
+        // A stream that is not that of the environment.
+        let stream = |e: &usize| Generator::from_entropy(&[seed.wrapping_add((first + e) as u64), 1]);
+        self.rngs.clear();
+        self.rngs.extend(self.running.iter().filter(|_| self.stochastic).map(stream));
         let mut steps = 0;
         while !self.running.is_empty() && steps < self.max_episode_steps {
             if stop() {
                 return Ok(false);
             }
             self.chosen.resize(self.running.len());
-            policy.act_batch(self.running.iter().map(|&e| self.observations.row(e)), &mut self.chosen);
+            let observations = self.running.iter().map(|&e| self.observations.row(e));
+            if self.stochastic {
+                policy.sample_batch(observations, &mut self.rngs, &mut self.chosen);
+            } else {
+                policy.act_batch(observations, &mut self.chosen);
+            }
             for (i, &e) in self.running.iter().enumerate() {
                 self.actions.set(e, self.chosen.get(i));
             }
@@ -132,6 +154,8 @@ impl Evaluator {
             let step = &self.step;
             let goes_on = |e: usize| !(step.terminated[e] || step.truncated[e]);
             policy.retain(|i| goes_on(self.running[i]));
+            let mut place = self.running.iter();
+            self.rngs.retain(|_| place.next().is_some_and(|&e| goes_on(e)));
             self.running.retain(|&e| {
                 result.returns[first + e] += f64::from(step.raw_rewards()[e]);
                 result.lengths[first + e] += 1;

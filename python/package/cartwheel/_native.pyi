@@ -24,14 +24,14 @@ def load_policy(path: str | os.PathLike[str]) -> Policy:
     """
 
 class Policy:
-    """A trained policy, which takes the action of the highest value."""
+    """A trained policy, which takes the best action by it, or draws one."""
 
     @property
     def observation_space(self) -> gymnasium.Space[Any]:
         """What it takes."""
 
     @property
-    def action_space(self) -> gymnasium.spaces.Discrete:
+    def action_space(self) -> gymnasium.Space[Any]:
         """What it answers."""
 
     @property
@@ -48,8 +48,14 @@ class Policy:
         state: Any = None,
         episode_start: Any = None,
         deterministic: bool = True,
-    ) -> tuple[npt.NDArray[np.int64], tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]] | None]:
-        """Chooses the action for an observation, or for each of a batch, as Stable-Baselines3's ``predict``."""
+    ) -> tuple[npt.NDArray[Any], tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]] | None]:
+        """Chooses the action for an observation, or for each of a batch, as Stable-Baselines3's ``predict``.
+
+        With ``deterministic=False`` it is drawn, of policies that have a distribution (PPO, A2C, SAC).
+        """
+
+    def set_random_seed(self, seed: int) -> None:
+        """Seeds what ``predict`` draws with ``deterministic=False``."""
 
     def q_values(self, observation: Any) -> npt.NDArray[np.float32]:
         """The values of all actions: float32 of shape (actions,), or (batch, actions) for a batch."""
