@@ -60,7 +60,7 @@ fn observations_that_are_no_numbers_are_named() {
     assert_eq!(folder.run("a").states().len(), 1);
     // A final observation is one too.
     let line = format!("{SCRIPTED} --env-arg nan_at=200 --steps 1000 --name b --json");
-    folder.refused(&line, 1, &["Scripted-v0, environment 0", "final observation"]);
+    folder.refused(&line, 1, &["Scripted-v0, environment 0", "final observation[0] is NaN"]);
     assert_eq!(folder.ok("runs --json").json[0]["status"], "failed");
 }
 

@@ -14,15 +14,15 @@ impl Actor {
             let width = self.observations.width();
             let values = self.observations.as_f32().unwrap_or_default();
             let at = values.iter().position(|x| !x.is_finite()).unwrap_or_default();
-            let what = format!("observation[{}] is {}", at % width, values[at]);
-            return Err(self.fault_of(at / width, now, what));
+            return Err(self.fault_of(at / width, now, not_finite("", at % width, values[at])));
         }
         let finals = self.step.final_observations.as_f32().unwrap_or_default();
         let width = self.observations.width();
         for e in 0..self.num_envs() {
             let ended = self.step.terminated[e] || self.step.truncated[e];
-            if ended && !finals.is_empty() && !finite(&finals[e * width..(e + 1) * width]) {
-                return Err(self.fault_of(e, now, "the final observation is not finite".into()));
+            let last = if ended && !finals.is_empty() { &finals[e * width..(e + 1) * width] } else { &[] };
+            if let Some(at) = last.iter().position(|x| !x.is_finite()) {
+                return Err(self.fault_of(e, now, not_finite("final ", at, last[at])));
             }
         }
         let space = self.envs.single_observation_space();
@@ -39,7 +39,11 @@ impl Actor {
         }
         if !finite(&self.step.rewards) {
             let e = self.step.rewards.iter().position(|x| !x.is_finite()).unwrap_or_default();
-            return Err(self.fault_of(e, now, format!("the reward is {}", self.step.rewards[e])));
+            return Err(self.fault_of(
+                e,
+                now,
+                format!("the reward is {}; return a finite reward", self.step.rewards[e]),
+            ));
         }
         Ok(())
     }
@@ -70,4 +74,9 @@ impl Actor {
             text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".into());
         EnvFault { env: None, episode_step: None, ..self.fault_of(0, now, format!("an actor panicked: {text}")) }
     }
+}
+
+/// What is wrong with number `at` of an observation.
+fn not_finite(which: &str, at: usize, value: f32) -> String {
+    format!("{which}observation[{at}] is {value}; show finite numbers")
 }
