@@ -16,6 +16,7 @@ pub(super) const SHIPPED: &[(Algo, &str, &str)] = &[
     (Algo::Cql, "Pendulum-v1", include_str!("../../configs/cql/Pendulum-v1.toml")),
     (Algo::Ddpg, "MountainCarContinuous-v0", include_str!("../../configs/ddpg/MountainCarContinuous-v0.toml")),
     (Algo::Ddpg, "Pendulum-v1", include_str!("../../configs/ddpg/Pendulum-v1.toml")),
+    (Algo::DiscreteSac, "CartPole-v1", include_str!("../../configs/discrete-sac/CartPole-v1.toml")),
     (Algo::Dqn, "Acrobot-v1", include_str!("../../configs/dqn/Acrobot-v1.toml")),
     (Algo::Dqn, "CartPole-v1", include_str!("../../configs/dqn/CartPole-v1.toml")),
     (Algo::Dqn, "MinAtar/Asterix-v1", include_str!("../../configs/dqn/MinAtar-Asterix-v1.toml")),
