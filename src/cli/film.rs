@@ -28,7 +28,14 @@ pub(crate) fn check(flag: &str, out: &Path, env: &Environment) -> Result<(), Fai
         return Err(Failure::usage(format!("{flag} {file} is neither a .gif nor an .mp4 file: give one of those")));
     }
     if env.draw().shapes.is_empty() {
-        return Err(Failure::usage(format!("{} draws nothing: give it a `draw` to record it", env.spec().id)));
+        let id = &env.spec().id;
+        return Err(Failure::usage(if id.starts_with("py:") {
+            format!(
+                "{id} shows no picture: see above what its render() said, which must answer one with render_mode=\"rgb_array\""
+            )
+        } else {
+            format!("{id} draws nothing: give it a `draw` to record it")
+        }));
     }
     Ok(())
 }

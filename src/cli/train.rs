@@ -222,18 +222,40 @@ fn several(settings: &Settings, count: u64, signals: &Signals, output: Output) -
     errors.iter().for_each(|failure| eprintln!("error: {}", failure.message));
     let aggregate = Aggregate::of(&summaries);
     let messages: Vec<_> = errors.iter().map(|failure| &failure.message).collect();
-    output.print(&json!({"seeds": summaries, "aggregate": aggregate, "errors": messages}), || match aggregate {
-        None => "stopped before any evaluation".into(),
-        Some(Aggregate { mean, median, iqm, ci95: (low, high), solved }) => {
-            let (seeds, digits, solved) = (summaries.len(), digits(mean), solved * 100.0);
-            format!(
-                "{seeds} seeds: mean {mean:.digits$}, median {median:.digits$}, IQM {iqm:.digits$} \
-                (95 % interval {low:.digits$} to {high:.digits$}), solved {solved:.0} %"
-            )
-        }
+    output.print(&json!({"seeds": summaries, "aggregate": aggregate, "errors": messages}), || {
+        let text = match aggregate {
+            None => "stopped before any final evaluation".into(),
+            Some(Aggregate { mean, median, iqm, ci95: (low, high), solved }) => {
+                let seeds = summaries.iter().filter(|summary| summary.greedy_return.is_some()).count();
+                let (digits, solved) = (digits(mean), solved * 100.0);
+                format!(
+                    "{seeds} seeds: mean {mean:.digits$}, median {median:.digits$}, IQM {iqm:.digits$} \
+                    (95 % interval {low:.digits$} to {high:.digits$}), solved {solved:.0} %"
+                )
+            }
+        };
+        text + &go_on(settings, &summaries)
     });
     let failed = errors.first().map(|failure| failure.code);
     Ok(ExitCode::from(signals.exit_code().or(failed).unwrap_or(0)))
+}
+
+/// How seeds that were stopped are gone on with; nothing if none was.
+fn go_on(settings: &Settings, summaries: &[Summary]) -> String {
+    let mut stopped = summaries.iter().filter(|summary| summary.interrupted).peekable();
+    if stopped.peek().is_some() && settings.run.name.is_some() {
+        return "\n\nsome seeds are not done: start the same command again to go on".into();
+    }
+    let line = |(i, summary): (usize, &Summary)| {
+        let gap = if i == 0 { "\n" } else { "" };
+        format!("{gap}\n  go on with it     {} train --resume {}", called(), quoted(&summary.run))
+    };
+    stopped.enumerate().map(line).collect()
+}
+
+/// This command as it was called, so that what is printed can be pasted.
+fn called() -> String {
+    quoted(Path::new(&std::env::args_os().next().unwrap_or_else(|| "cartwheel".into())))
 }
 
 /// One line on how it went.
@@ -252,8 +274,7 @@ pub(super) fn headline(summary: &Summary) -> String {
 /// The summary for people, and what to do next.
 fn describe(summary: &Summary) -> String {
     let run = quoted(&summary.run);
-    // As this process was called, so that what is printed can be pasted.
-    let cartwheel = quoted(Path::new(&std::env::args_os().next().unwrap_or_else(|| "cartwheel".into())));
+    let cartwheel = called();
     let runs = match summary.run.parent() {
         Some(folder) if folder != Path::new("runs") => format!(" --runs-dir {}", quoted(folder)),
         _ => String::new(),

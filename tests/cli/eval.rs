@@ -69,7 +69,7 @@ fn actions_are_drawn_where_that_is_asked_for() {
     assert!(folder.ok("eval runs/p --episodes 2 --stochastic").stdout.contains("stochastic return"));
 
     let dataset = |name: &str, line: &str| {
-        folder.ok(&format!("record runs/p --transitions {name} --episodes 3 --seed 5 {line} --json")).json["returns"]
+        folder.ok(&format!("record runs/p --transitions {name} --episodes 9 --seed 5 {line} --json")).json["returns"]
             .clone()
     };
     assert_eq!(dataset("a", "--stochastic"), dataset("b", "--stochastic"));

@@ -156,6 +156,28 @@ fn several_seeds_are_interrupted_together() {
     assert!(!seeds.is_empty() && seeds.iter().all(|summary| summary["interrupted"] == true), "{}", output.stdout);
 }
 
+/// Those that are named go on with the same command, the others one by one.
+#[test]
+fn seeds_that_were_stopped_say_how_to_go_on() {
+    let folder = Folder::new();
+    let line = format!("{SCRIPTED} --env-arg step_us=1000 --steps 100000 --actors 1 --seeds 2");
+    for (name, words) in [(" --name s", "start the same command again"), ("", "train --resume runs/Scripted-v0-dqn-s")]
+    {
+        let mut running = folder.spawn(&format!("{line}{name}"));
+        let begun = |folder: &Folder| {
+            let runs = std::fs::read_dir(folder.path("runs")).into_iter().flatten().flatten();
+            runs.filter(|run| run.file_name().to_string_lossy().starts_with('s') != name.is_empty())
+                .any(|run| run.path().join("metrics.jsonl").exists())
+        };
+        assert!(running.until(|| begun(&folder)));
+        running.signal("INT");
+        let output = running.wait();
+        assert_eq!(output.code, 130, "{}", output.stderr);
+        assert!(output.stdout.contains("stopped before any final evaluation"), "{}", output.stdout);
+        assert!(output.stdout.contains(words), "{}", output.stdout);
+    }
+}
+
 #[test]
 fn an_evaluation_by_itself_can_be_interrupted() {
     let folder = Folder::new();

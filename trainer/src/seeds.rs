@@ -28,15 +28,16 @@ pub struct Aggregate {
 }
 
 impl Aggregate {
-    /// Over `summaries`; nothing without a final evaluation.
+    /// Over those of `summaries` that have a final evaluation; nothing if none has.
     pub fn of(summaries: &[Summary]) -> Option<Self> {
-        let returns: Vec<f64> = summaries.iter().filter_map(|s| s.greedy_return.map(|r| r.mean)).collect();
+        let ended = || summaries.iter().filter_map(|summary| Some((summary.solved, summary.greedy_return?.mean)));
+        let returns: Vec<f64> = ended().map(|(_, mean)| mean).collect();
         (!returns.is_empty()).then(|| Self {
             mean: mean_std(&returns).0,
             median: median(&returns),
             iqm: iqm(&returns),
             ci95: bootstrap_ci(&returns, iqm, 0.95, 10_000, 0),
-            solved: summaries.iter().filter(|s| s.solved).count() as f64 / summaries.len() as f64,
+            solved: ended().filter(|(solved, _)| *solved).count() as f64 / returns.len() as f64,
         })
     }
 }
@@ -129,4 +130,35 @@ fn begin<'a>(settings: Settings) -> Result<Experiment<'a>, TrainError> {
         "the run {} was made with other settings: move it away, or choose another folder for the runs",
         folder.display()
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{CheckpointCosts, GreedyReturn};
+
+    fn summary(solved: bool, mean: Option<f64>) -> Summary {
+        Summary {
+            solved,
+            greedy_return: mean.map(|mean| GreedyReturn { mean, std: 0.0, episodes: 10 }),
+            steps: 1,
+            updates: 1,
+            episodes: 1,
+            wall_s: 1.0,
+            cpu_s: 1.0,
+            run: "runs/s".into(),
+            seed: 1,
+            interrupted: mean.is_none(),
+            checkpoints: CheckpointCosts::default(),
+        }
+    }
+
+    #[test]
+    fn seeds_without_a_final_evaluation_do_not_count() {
+        let summaries =
+            [summary(true, Some(8.0)), summary(false, Some(4.0)), summary(true, None), summary(false, None)];
+        let aggregate = Aggregate::of(&summaries).expect("two returns");
+        assert_eq!((aggregate.mean, aggregate.median, aggregate.solved), (6.0, 6.0, 0.5));
+        assert_eq!(Aggregate::of(&summaries[2..]), None);
+    }
 }
