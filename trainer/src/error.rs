@@ -166,7 +166,7 @@ impl TrainError {
             Self::Policy(error) => {
                 matches!(error, PolicyError::Space(_) | PolicyError::Extractor(_) | PolicyError::Exploration(_))
             }
-            Self::Network(error) => matches!(error, NnError::NoCuda { .. }),
+            Self::Network(error) => matches!(error, NnError::NoCuda { .. } | NnError::NoGpu { .. }),
             _ => false,
         }
     }

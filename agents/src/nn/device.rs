@@ -8,7 +8,7 @@ use super::fused::Fused;
 use super::mlp::Mlp;
 use super::network::{Network, TrainingState};
 #[cfg(feature = "cuda")]
-use super::{DeviceError, on_device::Accelerator};
+use super::on_device::Accelerator;
 use crate::config::{Value, toml_edit};
 
 /// A device by name: `auto`, `cpu`, `cuda` or `cuda:N`.
@@ -44,13 +44,13 @@ impl Device {
     pub fn resolve(self, parameters: usize, batch_size: usize) -> Result<Placement, NnError> {
         match self {
             Device::Cpu => Ok(Placement { device: self, reason: "asked for".into() }),
+            #[cfg(feature = "cuda")]
             Device::Cuda(number) => {
-                if cfg!(feature = "cuda") {
-                    Ok(Placement { device: self, reason: "asked for".into() })
-                } else {
-                    Err(NnError::NoCuda { number })
-                }
+                super::gpu::check(number)?;
+                Ok(Placement { device: self, reason: "asked for".into() })
             }
+            #[cfg(not(feature = "cuda"))]
+            Device::Cuda(number) => Err(NnError::NoCuda { number }),
             Device::Auto => Ok(Placement {
                 device: Device::Cpu,
                 reason: format!(
@@ -68,10 +68,7 @@ impl Device {
         match self {
             Device::Auto | Device::Cpu => Ok(Box::new(Fused::new(mlp, state)?)),
             #[cfg(feature = "cuda")]
-            Device::Cuda(number) => {
-                let device = dfdx::tensor::Cuda::try_build(number, 0).map_err(DeviceError::new)?;
-                Ok(Box::new(super::stock::Stock::new(mlp, device, state)?))
-            }
+            Device::Cuda(number) => Ok(Box::new(super::stock::Stock::new(mlp, super::gpu::open(number)?, state)?)),
             #[cfg(not(feature = "cuda"))]
             Device::Cuda(number) => Err(NnError::NoCuda { number }),
         }
@@ -101,10 +98,7 @@ impl Device {
         match self {
             Device::Auto | Device::Cpu => Ok(Place::Processor),
             #[cfg(feature = "cuda")]
-            Device::Cuda(number) => {
-                let device = dfdx::tensor::Cuda::try_build(number, 0).map_err(DeviceError::new)?;
-                Ok(Place::Gpu(Accelerator::new(device)))
-            }
+            Device::Cuda(number) => Ok(Place::Gpu(Accelerator::new(super::gpu::open(number)?))),
             #[cfg(not(feature = "cuda"))]
             Device::Cuda(number) => Err(NnError::NoCuda { number }),
         }

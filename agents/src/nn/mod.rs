@@ -15,7 +15,7 @@
 //! | `network` | what training a network means: forward, backward, step, target |
 //! | `optimizer`, `scalar_adam` | how parameters, and single numbers, follow a gradient |
 //! | `fused`, `stock` | its two forms: one operation on dfdx's CPU tape; dfdx's own operations on any device |
-//! | `device` | where to train, and preparing threads |
+//! | `device`, `gpu` | where to train, and preparing threads |
 //! | `weights`, `tensor_files` | networks on disk; reading any file of safetensors |
 //! | `real`, `parameters`, `gradients`, `touched` | of supervised models: number types, named tensors of any shape, what they follow, and which rows of tables that is for |
 //! | `product` | products of large matrices, over several threads |
@@ -29,6 +29,8 @@ mod dead_units;
 mod device;
 mod dueling;
 mod fused;
+#[cfg(feature = "cuda")]
+mod gpu;
 mod gradients;
 mod implicit;
 mod init;
@@ -124,6 +126,14 @@ pub enum NnError {
     NoCuda {
         /// The GPU's number.
         number: usize,
+    },
+    /// There is no such GPU.
+    #[error("device cuda:{number} was asked for, and there is no such GPU ({reason}): use `--device cpu`")]
+    NoGpu {
+        /// The GPU's number.
+        number: usize,
+        /// What the driver says.
+        reason: String,
     },
     /// A state of another number of networks.
     #[error(
