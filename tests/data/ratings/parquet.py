@@ -25,6 +25,7 @@ def main() -> None:
     small.to_parquet(HERE / "kinds.parquet", compression="gzip", row_group_size=3, index=False)
     small.to_parquet(HERE / "zstd.parquet", compression="zstd")
     small.to_parquet(HERE / "zstd_pages_2.parquet", compression="zstd", data_page_version="2.0", index=False)
+    small.to_parquet(HERE / "lz4.parquet", compression="lz4")
     small.to_parquet(HERE / "brotli.parquet", compression="brotli", index=False)
     nested = pd.DataFrame({"user": [{"id": 1}, {"id": 2}], "item": [1, 2]})
     nested.to_parquet(HERE / "nested.parquet", index=False)

@@ -5,19 +5,19 @@
 //! | `read` | a file, or the one in a folder, of which format it is |
 //! | `parquet_file` | one of Parquet's |
 //! | `part_files` | folders of these |
-//! | `zstd_pages` | what of Parquet is compressed by zstd |
+//! | `pages` | what of Parquet is compressed by zstd or LZ4 |
 //! | `columns` | which column is which |
 //! | `split` | the last choice of each user held out, and what is asked about it |
 //! | `titles` | what items are called, where a file beside says so |
 
 mod columns;
 mod error;
+mod pages;
 mod parquet_file;
 mod part_files;
 mod read;
 mod split;
 mod titles;
-mod zstd_pages;
 
 pub use columns::Columns;
 pub use error::RatingsError;

@@ -13,8 +13,8 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::ColumnDescriptor;
 
 use super::columns::Places;
+use super::pages::Pages;
 use super::read::Reader;
-use super::zstd_pages::ZstdPages;
 use super::{Columns, RatingsError};
 
 /// What such a file begins with, and ends with.
@@ -60,10 +60,9 @@ fn rows(file: &Path, reader: &mut Reader, columns: &Columns) -> Result<(), Ratin
             let name = &header[place];
             let stored = group.metadata().column(at);
             let compression = stored.compression();
-            let is_zstd = matches!(compression, Compression::ZSTD(_));
-            if !is_zstd
-                && !matches!(compression, Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::GZIP(_))
-            {
+            let by_crate =
+                matches!(compression, Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::GZIP(_));
+            if !by_crate && !Pages::reads(compression) {
                 // Without its level.
                 let compression = compression.to_string();
                 let compression = compression.split('(').next().unwrap_or_default();
@@ -73,9 +72,10 @@ fn rows(file: &Path, reader: &mut Reader, columns: &Columns) -> Result<(), Ratin
                 )));
             }
             let described = schema.column(at);
-            let column = match is_zstd {
-                true => ZstdPages::new(&opened, stored, rows)
-                    .map(|pages| get_column_reader(described.clone(), Box::new(pages))),
+            let column = match Pages::reads(compression) {
+                true => {
+                    Pages::new(&opened, stored, rows).map(|pages| get_column_reader(described.clone(), Box::new(pages)))
+                }
                 false => group.get_column_reader(at),
             };
             let column = column.map_err(broken)?;

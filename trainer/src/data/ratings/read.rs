@@ -15,7 +15,7 @@ impl Ratings {
     ///
     /// | it begins with | read as |
     /// |---|---|
-    /// | `PAR1` | Parquet, uncompressed or by snappy, gzip or zstd |
+    /// | `PAR1` | Parquet, uncompressed or by snappy, gzip, zstd or LZ4 |
     /// | a line that has `::` | MovieLens' `ratings.dat`: user, item, rating, timestamp, no header |
     /// | a number and a tab | MovieLens' `u.data`: the same |
     /// | anything else | CSV with a header, by commas, or by semicolons or tabs if the header has no comma |
@@ -320,7 +320,7 @@ mod tests {
     #[test]
     fn compressions_do_not_matter() {
         let kinds = parquet("kinds.parquet").expect("it is sound");
-        for name in ["zstd.parquet", "zstd_pages_2.parquet"] {
+        for name in ["zstd.parquet", "zstd_pages_2.parquet", "lz4.parquet"] {
             assert_eq!(parquet(name).expect("it is sound"), kinds, "{name}");
         }
     }
@@ -405,11 +405,12 @@ mod tests {
     /// Whatever a disk or a download made of a file: an error, or other rows, but no panic.
     #[test]
     fn damaged_parquet_is_told() {
-        let [kinds, zstd] = [
+        let files = [
             include_bytes!("../../../../tests/data/ratings/kinds.parquet").as_slice(),
             include_bytes!("../../../../tests/data/ratings/zstd.parquet"),
+            include_bytes!("../../../../tests/data/ratings/lz4.parquet"),
         ];
-        for whole in [kinds, zstd] {
+        for whole in files {
             for length in (4..whole.len()).step_by(61) {
                 let text = read("a.parquet", &whole[..length]).expect_err("refused").to_string();
                 assert!(text.contains("a.parquet") && text.contains("write it anew"), "{length}: {text}");
