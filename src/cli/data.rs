@@ -1,13 +1,17 @@
 //! `cartwheel data`
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::agents::config::{self, ConfigErrors};
 use crate::trainer::data::image::{AugmentConfig, ImagesConfig, Pipeline};
 use crate::trainer::data::image_folder::{FolderError, ImageFolder, ImageSamples};
+use crate::trainer::data::image_parts::ImageParts;
 use crate::trainer::data::loader::{OnBroken, shuffled};
+use crate::trainer::data::mnist::Mnist;
 use crate::trainer::data::sheet::{Row, contact_sheet};
 use crate::trainer::data::survey::{Survey, survey};
 use serde_json::json;
@@ -39,7 +43,7 @@ struct Settings {
 
 #[derive(clap::Args)]
 pub(crate) struct Stats {
-    /// A folder with a folder of images for each class.
+    /// A folder with a folder of images for each class, or with such folders in train, val and test.
     #[arg(value_name = "DIR", required_unless_present = "print_config")]
     folder: Option<PathBuf>,
     #[command(flatten)]
@@ -48,7 +52,7 @@ pub(crate) struct Stats {
 
 #[derive(clap::Args)]
 pub(crate) struct Preview {
-    /// A folder with a folder of images for each class.
+    /// A folder with a folder of images for each class, or with such folders in train, val and test.
     #[arg(value_name = "DIR", required_unless_present = "print_config")]
     folder: Option<PathBuf>,
     /// Where the picture goes.
@@ -103,11 +107,18 @@ impl Settings {
     }
 }
 
-fn open(folder: &Path, images: &ImagesConfig) -> std::result::Result<ImageFolder, Failure> {
-    ImageFolder::open(folder, images.follow_links).map_err(|error| match error {
-        FolderError::NoClasses { .. } => Failure::usage(error),
-        FolderError::Unreadable { ref error, .. } if error.kind() == std::io::ErrorKind::NotFound => {
+fn open(folder: &Path, images: &ImagesConfig) -> std::result::Result<ImageParts, Failure> {
+    ImageParts::open(folder, images.follow_links).map_err(|error| match error {
+        FolderError::NoClasses { .. } if Mnist::is_in(folder) => Failure::usage(format!(
+            "{} holds MNIST's files, and this looks at folders of images: `cartwheel fit resnet8 --data {0}` learns from them",
+            folder.display()
+        )),
+        FolderError::NoClasses { .. } | FolderError::OtherClasses { .. } => Failure::usage(error),
+        FolderError::Unreadable { ref error, .. } if error.kind() == ErrorKind::NotFound => {
             Failure::usage(format!("{}: there is no such folder", folder.display()))
+        }
+        FolderError::Unreadable { ref error, .. } if error.kind() == ErrorKind::NotADirectory => {
+            Failure::usage(format!("{} is a file: give a folder with a folder of images for each class", folder.display()))
         }
         _ => Failure::failed(error),
     })
@@ -120,57 +131,81 @@ fn pipeline(images: &ImagesConfig, mut augment: AugmentConfig) -> std::result::R
 }
 
 fn stats(folder: &Path, images: ImagesConfig, augment: AugmentConfig, output: Output) -> Result {
-    let found = open(folder, &images)?;
-    let survey = survey(&found, &pipeline(&images, augment)?, images.workers());
-    let (training, validation) = found.split(images.validation_split);
-    let (counts, validation) = (found.counts(), validation.counts());
-    let training = training.counts();
-    let empty = counts.iter().zip(&found.classes).filter(|(count, _)| **count == 0).map(|(_, name)| name.as_str());
-    let empty: Vec<&str> = empty.collect();
-    let normalize = survey.values.finish(1.0 / 255.0);
-    let used: usize = survey.usable.iter().sum();
-    // scikit-learn's "balanced": all classes count alike.
-    let weight = |label: usize| match survey.usable[label] {
-        0 => None,
-        images => Some(used as f64 / (survey.usable.len() * images) as f64),
+    let parts = open(folder, &images)?;
+    let pipeline = pipeline(&images, augment)?;
+    // What to normalize with comes from the images that are learnt from; the other parts are looked through for broken files.
+    let surveys: Vec<Survey> = parts.iter().map(|(_, part)| survey(part, &pipeline, images.workers())).collect();
+    let learnt = &surveys[0];
+    let (training, kept) = parts.train.split(if parts.validation.is_some() { 0.0 } else { images.validation_split });
+    let (training, validation) = (training.counts(), parts.validation.as_ref().unwrap_or(&kept).counts());
+    let test = parts.test.as_ref().map(ImageFolder::counts);
+    let classes = &parts.train.classes;
+    let sum = |of: &dyn Fn(&ImageFolder) -> Vec<usize>| -> Vec<usize> {
+        let counts: Vec<Vec<usize>> = parts.iter().map(|(_, part)| of(part)).collect();
+        (0..classes.len()).map(|label| counts.iter().map(|counts| counts[label]).sum()).collect()
     };
-    let classes = found.classes.iter().enumerate().map(|(label, name)| {
+    let counts = sum(&ImageFolder::counts);
+    let usable: Vec<usize> =
+        (0..classes.len()).map(|label| surveys.iter().map(|survey| survey.usable[label]).sum()).collect();
+    let empty: Vec<String> = parts
+        .iter()
+        .flat_map(|(name, part)| {
+            let of = if surveys.len() > 1 { format!(" in {name}") } else { String::new() };
+            let counts = part.counts().into_iter().zip(classes).filter(|(count, _)| *count == 0);
+            counts.map(move |(_, class)| format!("{class}{of}")).collect::<Vec<_>>()
+        })
+        .collect();
+    let broken: Vec<_> = surveys.iter().flat_map(|survey| &survey.broken).collect();
+    let (animated, turned) = surveys.iter().fold((0, 0), |sum, one| (sum.0 + one.animated, sum.1 + one.turned));
+    let mut sizes = Sizes::new();
+    for (size, count) in surveys.iter().flat_map(|survey| &survey.sizes) {
+        *sizes.entry(*size).or_default() += count;
+    }
+    let normalize = learnt.values.finish(1.0 / 255.0);
+    let used: usize = learnt.usable.iter().sum();
+    // scikit-learn's "balanced": all classes count alike.
+    let weight = |label: usize| match learnt.usable[label] {
+        0 => None,
+        images => Some(used as f64 / (learnt.usable.len() * images) as f64),
+    };
+    let each = classes.iter().enumerate().map(|(label, name)| {
         json!({
-            "label": label, "name": name, "images": counts[label], "usable": survey.usable[label],
-            "training": training[label], "validation": validation[label], "class_weight": weight(label),
+            "label": label, "name": name, "images": counts[label], "usable": usable[label],
+            "training": training[label], "validation": validation[label],
+            "test": test.as_ref().map(|test| test[label]), "class_weight": weight(label),
         })
     });
     let value = json!({
-        "folder": folder, "images": found.files.len(), "classes": classes.collect::<Vec<_>>(), "empty_classes": empty,
-        "sizes": survey.sizes.iter().map(|((width, height), count)| {
+        "folder": folder, "images": counts.iter().sum::<usize>(), "classes": each.collect::<Vec<_>>(), "empty_classes": empty,
+        "sizes": sizes.iter().map(|((width, height), count)| {
             json!({"width": width, "height": height, "images": count})
         }).collect::<Vec<_>>(),
         "mean": normalize.map(|normalize| normalize.mean), "std": normalize.map(|normalize| normalize.std),
-        "animated": survey.animated, "turned": survey.turned,
-        "broken": survey.broken.iter().map(|(path, reason)| json!({"path": path, "reason": reason})).collect::<Vec<_>>(),
+        "animated": animated, "turned": turned,
+        "broken": broken.iter().map(|(path, reason)| json!({"path": path, "reason": reason})).collect::<Vec<_>>(),
     });
     output.print(&value, || {
-        let rows = found.classes.iter().enumerate().map(|(label, name)| {
+        let rows = classes.iter().enumerate().map(|(label, name)| {
             let weight = weight(label).map_or("-".to_owned(), |weight| format!("{weight:.3}"));
-            vec![
-                label.to_string(),
-                name.clone(),
-                counts[label].to_string(),
-                (counts[label] - survey.usable[label]).to_string(),
-                training[label].to_string(),
-                validation[label].to_string(),
-                weight,
-            ]
+            let numbers = [counts[label], counts[label] - usable[label], training[label], validation[label]];
+            let numbers =
+                numbers.into_iter().chain(test.as_ref().map(|test| test[label])).map(|number| number.to_string());
+            [label.to_string(), name.clone()].into_iter().chain(numbers).chain([weight]).collect()
         });
-        let head = ["LABEL", "CLASS", "IMAGES", "BROKEN", "TRAINING", "VALIDATION", "WEIGHT"];
-        let mut text = format!("{found}\n\n{}\n\n{}", table(&head, rows), sizes(&survey));
+        let head = ["LABEL", "CLASS", "IMAGES", "BROKEN", "TRAINING", "VALIDATION"].into_iter();
+        let head: Vec<&str> = head.chain(test.as_ref().map(|_| "TEST")).chain(["WEIGHT"]).collect();
+        let found: Vec<String> = parts
+            .iter()
+            .map(|(name, part)| if surveys.len() > 1 { format!("{name}: {part}") } else { part.to_string() })
+            .collect();
+        let mut text = format!("{}\n\n{}\n\n{}", found.join("\n"), table(&head, rows), spread(&sizes));
         if let Some(normalize) = normalize {
             let list = |numbers: [f32; 3]| numbers.map(|number| format!("{number:.4}")).join(", ");
             text += &format!("\nmean = [{}]\nstd = [{}]", list(normalize.mean), list(normalize.std));
         }
         for (count, what) in [
-            (survey.animated, "animated: the first frame is taken"),
-            (survey.turned, "to be turned by their EXIF orientation, which is not applied"),
+            (animated, "animated: the first frame is taken"),
+            (turned, "to be turned by their EXIF orientation, which is not applied"),
         ] {
             if count > 0 {
                 text += &format!("\n{count} of them are {what}");
@@ -179,22 +214,25 @@ fn stats(folder: &Path, images: ImagesConfig, augment: AugmentConfig, output: Ou
         for name in &empty {
             text += &format!("\nno images of {name}");
         }
-        for (_, reason) in &survey.broken {
+        for (_, reason) in &broken {
             text += &format!("\nbroken: {reason}");
         }
         text
     });
-    Ok(if survey.broken.is_empty() && empty.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILURE) })
+    Ok(if broken.is_empty() && empty.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILURE) })
 }
 
+/// How many images there are of each size (width, height).
+type Sizes = BTreeMap<(usize, usize), usize>;
+
 /// The spread of sizes, and the commonest.
-fn sizes(survey: &Survey) -> String {
+fn spread(sizes: &Sizes) -> String {
     let range = |side: fn(&(usize, usize)) -> usize| {
-        let sides = survey.sizes.keys().map(side);
+        let sides = sizes.keys().map(side);
         (sides.clone().min().unwrap_or(0), sides.max().unwrap_or(0))
     };
     let ((narrow, wide), (low, high)) = (range(|size| size.0), range(|size| size.1));
-    let mut common: Vec<_> = survey.sizes.iter().collect();
+    let mut common: Vec<_> = sizes.iter().collect();
     common.sort_by_key(|(size, count)| (std::cmp::Reverse(**count), **size));
     let common = common.iter().take(3).map(|((width, height), count)| format!("{width} x {height} ({count})"));
     let common: Vec<_> = common.collect();
@@ -212,7 +250,7 @@ fn preview(
     if out.extension().is_none_or(|extension| !extension.eq_ignore_ascii_case("png")) {
         return Err(Failure::usage(format!("--out {}: a preview is a PNG; name it FILE.png", out.display())));
     }
-    let found = open(folder, &images)?;
+    let found = open(folder, &images)?.train;
     let samples = ImageSamples { files: found.files, pipeline: pipeline(&images, augment)?, seed: Some(args.seed) };
     let (mut rows, mut broken) = (Vec::new(), Vec::new());
     for index in shuffled(samples.files.len(), args.seed, 0) {

@@ -46,6 +46,45 @@ fn stats_tell_classes_sizes_and_what_to_normalize_with() {
 }
 
 #[test]
+fn parts_beside_each_other_are_told_apart() {
+    let folder = Folder::new();
+    pets(&folder);
+    for part in ["train", "val", "test"] {
+        fs::create_dir_all(folder.path("parts").join(part)).unwrap();
+    }
+    let tree = |from: &str, to: &str, images: &[&str]| {
+        for image in images {
+            let to = folder.path(to).join(image);
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::copy(folder.path(from).join(image), to).unwrap();
+        }
+    };
+    tree("pets", "parts/train", &["cats/1.png", "cats/2.png", "dogs/1.png"]);
+    tree("pets", "parts/val", &["cats/1.png", "dogs/2.png"]);
+    tree("pets", "parts/test", &["cats/2.png", "dogs/1.png", "dogs/2.png"]);
+    let json = folder.ok(&format!("data stats parts {SMALL} --json")).json;
+    let of = |class: usize| {
+        ["images", "training", "validation", "test"].map(|key| json["classes"][class][key].as_u64().unwrap())
+    };
+    assert_eq!((json["images"].as_u64(), of(0), of(1)), (Some(8), [4, 2, 1, 1], [4, 1, 1, 2]));
+    // What to normalize with is of those that are learnt from.
+    assert_eq!(json["mean"], folder.ok(&format!("data stats parts/train {SMALL} --json")).json["mean"]);
+    let text = folder.ok(&format!("data stats parts {SMALL}")).stdout;
+    assert!(text.contains("validation: Found 2 images") && text.contains("VALIDATION  TEST"), "{text}");
+    folder.ok(&format!("data preview parts --out sheet.png {SMALL}"));
+    // Broken ones are found in every part.
+    fs::write(folder.path("parts/test/dogs/3.png"), "no picture").unwrap();
+    let output = folder.cartwheel(&format!("data stats parts {SMALL}"));
+    assert!(output.code == 1 && output.stdout.contains("broken: parts/test/dogs/3.png"), "{}", output.stdout);
+    fs::remove_dir_all(folder.path("parts/val/dogs")).unwrap();
+    folder.refused(&format!("data stats parts {SMALL}"), 2, &["parts/val has the classes cats", "the same"]);
+    folder.write("pairs.tsv", "a\tb\n");
+    folder.refused("data stats pairs.tsv", 2, &["pairs.tsv is a file"]);
+    let digits = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/digits");
+    folder.refused(&format!("data stats {digits}"), 2, &["MNIST's files", "cartwheel fit resnet8"]);
+}
+
+#[test]
 fn broken_files_and_empty_classes_are_told_with_the_reason() {
     let folder = Folder::new();
     pets(&folder);

@@ -67,6 +67,21 @@ pub enum FolderError {
         /// Their names.
         classes: Vec<String>,
     },
+    /// Parts of different classes.
+    #[error(
+        "{} has the classes {}, and {} has {}: they should be the same",
+        path.display(), classes.join(", "), train.display(), of_train.join(", ")
+    )]
+    OtherClasses {
+        /// The folder of the part.
+        path: PathBuf,
+        /// Its classes.
+        classes: Vec<String>,
+        /// The folder to learn from.
+        train: PathBuf,
+        /// The classes of that.
+        of_train: Vec<String>,
+    },
     /// A link that leads to a folder it is in.
     #[error("{}: this link leads back to a folder that it is in; remove it, or do without images.follow_links", path.display())]
     Loop {

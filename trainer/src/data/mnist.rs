@@ -90,6 +90,11 @@ const TRAIN: &str = "train";
 const TEST: &str = "t10k";
 
 impl Mnist {
+    /// Whether `folder` holds images to train of this format, plain or with `.gz`.
+    pub fn is_in(folder: &Path) -> bool {
+        find(folder, TRAIN, "images-idx3").is_ok()
+    }
+
     /// Reads the files in `folder`.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! | [`idx`] | MNIST's IDX files, plain and gzipped |
 //! | [`image`] | one image: decoded, resized, augmented, turned into numbers |
 //! | [`image_folder`] | folders of images, one for each class |
+//! | [`image_parts`] | such folders to train, validate and test, beside each other |
 //! | [`loader`] | threads that make batches ahead of who needs them |
 //! | [`minari`] | recorded episodes, in Minari's layout |
 //! | [`mnist`] | a folder of four IDX files: images and labels, to train and to test |
@@ -16,6 +17,7 @@
 pub mod idx;
 pub mod image;
 pub mod image_folder;
+pub mod image_parts;
 pub mod loader;
 pub mod minari;
 pub mod mnist;

@@ -4,13 +4,11 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::pictures::BATCH_IN_USE;
 use super::saved::{Prediction, SavedModel};
 use crate::TrainError;
 use crate::data::image_folder::{ImageFile, ImageSamples, images_below};
 use crate::data::loader::{LoaderOptions, OnBroken, batches};
-
-/// Pictures of a batch: larger ones are hardly faster, and take more memory.
-const BATCH: usize = 32;
 
 /// What a model makes of a file: the likeliest classes of each picture in it, or why there is no picture.
 pub type Answers = Result<Vec<Vec<Prediction>>, TrainError>;
@@ -65,7 +63,8 @@ impl SavedModel {
         let files = files.into_iter().map(|path| ImageFile { path, label: 0 }).collect();
         let samples = Arc::new(ImageSamples { files, pipeline: pipeline.clone(), seed: None });
         let num_workers = std::thread::available_parallelism().map_or(1, usize::from);
-        let options = LoaderOptions { batch_size: BATCH, num_workers, prefetch_factor: 1, on_broken: OnBroken::Skip };
+        let options =
+            LoaderOptions { batch_size: BATCH_IN_USE, num_workers, prefetch_factor: 1, on_broken: OnBroken::Skip };
         for batch in batches(&samples, 0, (0..samples.files.len()).collect(), options) {
             let batch = batch.map_err(|error| TrainError::Input(error.to_string()))?;
             let answers = self.predict(&batch.inputs, top)?;

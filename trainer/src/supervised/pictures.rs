@@ -17,12 +17,15 @@ use crate::data::image::{
     CutMix, Filter, Image, ImageError, ImagesConfig, MixUp, Pipeline, Statistics, cut_mix, mix_up, one_hot, resize,
 };
 use crate::data::image_folder::{FolderError, ImageFolder, ImageSamples};
+use crate::data::image_parts::ImageParts;
 use crate::data::loader::{Batches, LoadError, LoaderOptions, OnBroken, Source as _, batches, shuffled};
-use crate::data::mnist::LabelledImages;
+use crate::data::mnist::{LabelledImages, Mnist};
 use crate::data::survey::survey;
 
 /// Samples of a batch that is only looked at.
 pub(super) const LOOKED_AT: usize = 256;
+/// The same of a model that is asked about files: larger batches are hardly faster, and take more memory.
+pub(super) const BATCH_IN_USE: usize = 32;
 /// Batches that each thread is ahead.
 const AHEAD: usize = 2;
 /// The purpose of the stream that batches are mixed with, in the key of its generator.
@@ -83,8 +86,7 @@ impl Pictures {
     /// The pictures that `settings` say.
     pub(super) fn open(settings: &FitSettings) -> Result<(Self, About), TrainError> {
         let dir = Path::new(&settings.data.dir);
-        let holds = |name: &str| dir.join(name).is_file();
-        let idx = holds("train-images-idx3-ubyte") || holds("train-images-idx3-ubyte.gz");
+        let idx = Mnist::is_in(dir);
         let is_mlp = settings.fit.model == ModelName::Mlp;
         if is_mlp && !idx && ImageFolder::open(dir, false).is_ok_and(|folder| !folder.files.is_empty()) {
             let dir = dir.display();
@@ -251,39 +253,12 @@ impl Folders {
 fn colour(settings: &FitSettings) -> Result<(Pictures, About), TrainError> {
     let (dir, images) = (Path::new(&settings.data.dir), &settings.images);
     let told = |error: FolderError| TrainError::Unfit(error.to_string());
-    let open = |dir: &Path| ImageFolder::open(dir, images.follow_links).and_then(ImageFolder::complete).map_err(told);
-    // ImageNet's layout: a folder for each part.
-    let part = |names: &[&str]| names.iter().map(|name| dir.join(name)).find(|folder| folder.is_dir());
-    let parts = part(&["train"]).filter(|_| part(&["val", "validation", "test"]).is_some());
-    let (train, validation, test) = match parts {
-        None => {
-            let (train, validation) = open(dir)?.split(settings.data.validation_split);
-            (train, validation, None)
-        }
-        Some(folder) => {
-            let train = open(&folder)?;
-            let same = |folder: &Path| {
-                let other = open(folder)?;
-                match other.classes == train.classes {
-                    true => Ok(other),
-                    false => Err(TrainError::Unfit(format!(
-                        "{} has the classes {}, and {} has {}: they should be the same",
-                        folder.display(),
-                        other.classes.join(", "),
-                        train.root.display(),
-                        train.classes.join(", ")
-                    ))),
-                }
-            };
-            let test = part(&["test"]).map(|folder| same(&folder)).transpose()?;
-            match part(&["val", "validation"]) {
-                Some(folder) => (train.clone(), same(&folder)?, test),
-                None => {
-                    let (train, validation) = train.split(settings.data.validation_split);
-                    (train, validation, test)
-                }
-            }
-        }
+    let parts = ImageParts::open(dir, images.follow_links).map_err(told)?;
+    let complete = |folder: Option<ImageFolder>| folder.map(ImageFolder::complete).transpose().map_err(told);
+    let (train, test) = (parts.train.complete().map_err(told)?, complete(parts.test)?);
+    let (train, validation) = match complete(parts.validation)? {
+        Some(validation) => (train, validation),
+        None => train.split(settings.data.validation_split),
     };
     settings.check_split("images", train.files.len(), validation.files.len())?;
     let statistics = statistics(settings, &train)?;
