@@ -5,17 +5,25 @@ use std::process::ExitCode;
 
 use crate::agents::Policy;
 use crate::trainer::run::RunDir;
+use crate::trainer::supervised::{Evaluation, evaluate, is_fit, weights_of};
 use crate::trainer::{Evaluator, Settings, TrainError};
 use serde_json::json;
 
-use super::Result;
-use super::output::{Failure, Output, digits, mean_and_std};
+use super::output::{FAILURE, Failure, Output, digits, mean_and_std};
+use super::predict::all_cores;
 use super::signals::Signals;
+use super::{Result, fit_report};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The run's folder.
+    /// The run's folder; of a fit, or torchvision's of a resnet, a file of weights will do.
     run: PathBuf,
+    /// Of a fit: the samples to judge it on, as `fit` takes them: all, or of a folder with parts those to test.
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["episodes", "seed", "python"])]
+    data: Option<PathBuf>,
+    /// Of a classifier: names of its classes, one a line, instead of those that the model has.
+    #[arg(long, value_name = "FILE", requires = "data")]
+    labels: Option<PathBuf>,
     /// Episodes to play.
     #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     episodes: u32,
@@ -34,8 +42,16 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, output: Output) -> Result {
+    if args.run.is_file() || is_fit(&args.run.join("config.toml")) {
+        return fitted(args, output);
+    }
     let signals = Signals::listen().map_err(Failure::failed)?;
     let run = RunDir::open(&args.run).map_err(TrainError::Run)?;
+    if args.data.is_some() {
+        return Err(Failure::usage(
+            "--data is for models that `cartwheel fit` trains: an agent plays in its environment",
+        ));
+    }
     let mut settings = Settings::from_file(&run.config())?;
     if let Some(python) = &args.python {
         settings.env.python.clone_from(python);
@@ -102,6 +118,23 @@ pub(super) fn check_chances(policy: &Policy, algorithm: &str) -> std::result::Re
     Err(Failure::usage(format!(
         "--stochastic draws actions by their chances, and {algorithm} learns no chances, but which action is best: leave it out"
     )))
+}
+
+/// A model that was fitted.
+fn fitted(args: &Args, output: Output) -> Result {
+    let Some(data) = &args.data else {
+        return Err(Failure::usage(format!(
+            "{} was fitted to data: say by --data PATH which samples it is to be judged on",
+            args.run.display()
+        )));
+    };
+    all_cores();
+    let weights = weights_of(&args.run, &args.checkpoint)?;
+    let Evaluation { report, broken } = evaluate(&args.run, &weights, args.labels.as_deref(), data)?;
+    output.print(&json!({"model": args.run, "checkpoint": weights, "report": report, "broken": broken}), || {
+        fit_report::of(&report, "") + &fit_report::skipped(&broken)
+    });
+    Ok(if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILURE) })
 }
 
 /// Names weights of the run that can be used instead.

@@ -29,11 +29,12 @@ pub(super) fn describe(summary: &FitSummary) -> String {
     if summary.early_stopped {
         text += &format!("\nstopped early: validation was best in epoch {best}");
     }
-    let (of_model, ask) = match report {
-        Report::Classification(report) => (classification(report, best), format!("predict {run} IMAGE.png")),
-        Report::Translation(report) => (translation(report, best), format!("translate {run} TEXT")),
-        Report::Recommendation(report) => (recommendation(report, best), format!("predict {run} --user ID")),
+    let ask = match report {
+        Report::Classification(_) => format!("predict {run} IMAGE.png"),
+        Report::Translation(_) => format!("translate {run} TEXT"),
+        Report::Recommendation(_) => format!("predict {run} --user ID"),
     };
+    let of_model = of(report, &format!(" (weights of epoch {best})"));
     text + "\n"
         + &of_model
         + &skipped(&summary.skipped)
@@ -42,8 +43,17 @@ pub(super) fn describe(summary: &FitSummary) -> String {
         )
 }
 
+/// A report on the model that `which` says.
+pub(super) fn of(report: &Report, which: &str) -> String {
+    match report {
+        Report::Classification(report) => classification(report, which),
+        Report::Translation(report) => translation(report, which),
+        Report::Recommendation(report) => recommendation(report, which),
+    }
+}
+
 /// Which files gave no picture.
-fn skipped(files: &[String]) -> String {
+pub(super) fn skipped(files: &[String]) -> String {
     if files.is_empty() {
         return String::new();
     }
@@ -53,14 +63,10 @@ fn skipped(files: &[String]) -> String {
     format!("\n\n{count} skipped:{named}{more}")
 }
 
-fn classification(report: &ClassificationReport, best: u64) -> String {
+fn classification(report: &ClassificationReport, which: &str) -> String {
     let top5 = report.top5_accuracy.map_or(String::new(), |top5| format!(", top-5 {:.2} %", 100.0 * top5));
-    let mut text = format!(
-        "{} (weights of epoch {best}): accuracy {:.2} %{top5}, loss {:.4}\n\n",
-        report.part,
-        100.0 * report.accuracy,
-        report.loss
-    );
+    let mut text =
+        format!("{}{which}: accuracy {:.2} %{top5}, loss {:.4}\n\n", report.part, 100.0 * report.accuracy, report.loss);
     let rows = report.classes.iter().map(|class| {
         let numbers = [class.precision, class.recall, class.f1].map(|number| format!("{number:.4}"));
         std::iter::once(class.label.clone()).chain(numbers).chain([class.support.to_string()]).collect()
@@ -78,9 +84,9 @@ fn classification(report: &ClassificationReport, best: u64) -> String {
     text
 }
 
-fn translation(report: &TranslationReport, best: u64) -> String {
+fn translation(report: &TranslationReport, which: &str) -> String {
     let mut text = format!(
-        "{} (weights of epoch {best}): exact match {:.2} %, BLEU {:.2}, chrF2 {:.2} of {} texts, loss {:.4}\n",
+        "{}{which}: exact match {:.2} %, BLEU {:.2}, chrF2 {:.2} of {} texts, loss {:.4}\n",
         report.part,
         100.0 * report.exact_match,
         report.bleu,
@@ -96,9 +102,9 @@ fn translation(report: &TranslationReport, best: u64) -> String {
     text
 }
 
-fn recommendation(report: &RecommendationReport, best: u64) -> String {
+fn recommendation(report: &RecommendationReport, which: &str) -> String {
     let mut text = format!(
-        "{} (weights of epoch {best}): the held-out items of {} users, {} items, {} learnt from, loss {:.4}",
+        "{}{which}: the held-out items of {} users, {} items, {} learnt from, loss {:.4}",
         report.part, report.users, report.items, report.interactions, report.loss
     );
     if let (Some(rmse), Some(mean)) = (report.rmse, report.mean_rmse) {

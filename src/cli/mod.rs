@@ -56,7 +56,7 @@ enum Command {
     Train(Box<train::Args>),
     /// Watch runs in a window or in the terminal: live ones as they train, others as they were.
     Watch(watch::Args),
-    /// Play greedy episodes with a trained policy.
+    /// Play greedy episodes with a trained policy, or judge a fitted model on other samples.
     Eval(eval::Args),
     /// Play an environment yourself, in a window or in the terminal.
     Play(play::Args),

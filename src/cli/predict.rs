@@ -46,8 +46,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
     let (model, top) = (SavedModel::open(&args.model, args.labels.as_deref())?, top(5));
     // A wrong name among many is told before anything is answered.
     let files = SavedModel::files(&args.inputs)?;
-    prepare_thread();
-    set_threads(std::thread::available_parallelism().map_or(1, usize::from));
+    all_cores();
     let (mut predictions, mut broken) = (Vec::new(), Vec::new());
     model.ask(files, top, &mut |file, answers| {
         let input = file.display().to_string();
@@ -79,6 +78,12 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
         output.print(&json!({"model": model.file(), "predictions": predictions, "broken": broken}), String::new);
     }
     Ok(if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILURE) })
+}
+
+/// Lets models use the whole processor.
+pub(super) fn all_cores() {
+    prepare_thread();
+    set_threads(std::thread::available_parallelism().map_or(1, usize::from));
 }
 
 /// What each user would like.

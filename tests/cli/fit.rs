@@ -62,6 +62,12 @@ fn digits_are_learnt_and_told_apart() {
         (&"digits".into(), &"mlp".into(), &"finished".into())
     );
 
+    let again = json(&folder.ok(&format!("eval runs/digits --data {DIGITS} --json")).stdout);
+    assert_eq!(
+        (&again["report"]["confusion"], &again["report"]["part"]),
+        (&summary["report"]["confusion"], &DIGITS.into())
+    );
+
     // What it says of the images to test is what the report counted.
     let images = format!("{DIGITS}/t10k-images-idx3-ubyte.gz");
     let predictions = json(&folder.ok(&format!("predict runs/digits {images} --top 3 --json")).stdout);
@@ -152,7 +158,7 @@ fn settings_come_from_files_and_flags() {
     folder.write("b.toml", "[fit]\nepochs = 0\nlearning_rat = 1\n[flt]\n");
     folder.refused("fit b.toml", 2, &["b.toml", "fit.epochs", "fit.learning_rate", "flt: unknown section"]);
     folder.refused("fit c.toml", 2, &["c.toml"]);
-    for command in ["train --resume", "eval", "doctor", "record --out a.gif"] {
+    for command in ["train --resume", "doctor", "record --out a.gif"] {
         folder.refused(&format!("{command} runs/a"), 2, &["runs/a/config.toml", "cartwheel fit --resume"]);
     }
 }

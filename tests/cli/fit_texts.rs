@@ -109,6 +109,12 @@ fn numerals_are_learnt_and_translated() {
         let cost = folder.ok(&format!("model summary {model} --sequence-length 16 --json")).json;
         assert_eq!((&cost["parameters"], &cost["batch_size"]), (&171_264.into(), &64.into()), "{model}");
     }
+    // Judged on the texts that it was tested on, it comes to the same.
+    let judged = folder.ok("eval runs/numerals --data data/test.tsv --json").json;
+    assert_eq!(judged["report"]["part"], "data/test.tsv");
+    for key in ["texts", "exact_match", "bleu", "samples"] {
+        assert_eq!(judged["report"][key], summary["report"][key], "{key}");
+    }
     // A run is begun with as it is.
     folder.write("few.tsv", &numerals(20, 7).concat());
     let still = "--epochs 1 --set fit.learning_rate=1e-30 --set data.validation_split=0.5";

@@ -80,6 +80,7 @@ fn users_are_recommended_what_they_have_not_seen() {
     assert_eq!(text.lines().count(), 12, "{text}");
     let cost = folder.ok("model summary runs/small --json").json;
     assert_eq!(cost["parameters"], (400 + 240) * 33, "{cost}");
+    folder.refused("eval runs/small --data x.csv", 2, &["is a recommender", "runs/small/run.json"]);
     folder.refused("predict runs/small --user 1700", 2, &["no user \"1700\"", "nearest", "400 users"]);
     folder.refused("predict runs/small x.png", 2, &["is a recommender", "--user"]);
     folder.refused("predict runs/small/checkpoints/best.safetensors --user 1", 2, &["the run's folder"]);

@@ -147,6 +147,57 @@ fn folders_of_pictures_are_asked_about_and_broken_ones_do_not_stop_it() {
     }
 }
 
+#[test]
+fn a_model_is_judged_on_other_pictures() {
+    let folder = Folder::new();
+    pictures(&folder.path("pets/train"), 12);
+    pictures(&folder.path("pets/test"), 4);
+    let fit = format!("fit resnet8 --data pets {SMALL} --epochs 3 --batch-size 6 --name a --json");
+    let report = folder.ok(&fit).json["report"].clone();
+    let judge = |rest: &str| folder.ok(&format!("eval {rest} --json")).json["report"].clone();
+    // On the same ones it comes to the same.
+    let again = judge("runs/a --data pets");
+    for key in ["accuracy", "confusion", "classes", "kind"] {
+        assert_eq!(again[key], report[key], "{key}");
+    }
+    assert!((again["loss"].as_f64().unwrap() - report["loss"].as_f64().unwrap()).abs() < 1e-4);
+    assert_eq!((&report["part"], &again["part"]), (&"test".into(), &"pets/test".into()));
+    // A folder of its own, with fewer classes, which are known by their names.
+    fs::create_dir(folder.path("some")).unwrap();
+    fs::rename(folder.path("pets/test/cats"), folder.path("some/cats")).unwrap();
+    let cats = judge("runs/a --data some");
+    assert_eq!(cats["confusion"], serde_json::json!([[0, 0, 0], [0, 0, 0], report["confusion"][2]]));
+    assert_eq!(judge("runs/a/checkpoints/best.safetensors --data some"), cats);
+    // The last weights instead of the best.
+    let latest = folder.ok("eval runs/a --checkpoint latest --data some --json").json;
+    assert_eq!(latest["report"], judge("runs/a/checkpoints/latest.safetensors --data some"));
+    assert_eq!(latest["checkpoint"], "runs/a/checkpoints/latest.safetensors");
+    // Names for classes that are numbers in the file; torchvision's are known by their places.
+    let bytes = folder.run("a").bytes("checkpoints/best.safetensors");
+    let plain = safetensors::serialize(SafeTensors::deserialize(&bytes).unwrap().tensors(), None).unwrap();
+    fs::write(folder.path("plain.safetensors"), plain).unwrap();
+    let words = ["cats, which the model does not know", "its 3 classes are 0, 1, 2"];
+    folder.refused("eval plain.safetensors --data some", 2, &words);
+    let whole = "--data pets/train";
+    assert_eq!(judge(&format!("plain.safetensors {whole}"))["classes"][2]["label"], "2");
+    folder.write("labels.txt", "ants\nbees\ncats\n");
+    assert_eq!(judge(&format!("plain.safetensors --labels labels.txt {whole}"))["classes"][2]["label"], "cats");
+    // Broken files are told and gone on without.
+    fs::write(folder.path("some/cats/9.png"), "no picture").unwrap();
+    let output = folder.cartwheel("eval runs/a --data some --json");
+    assert_eq!((output.code, &output.json["report"]), (1, &cats));
+    assert!(output.json["broken"][0].as_str().unwrap().contains("some/cats/9.png: is no PNG"), "{}", output.stdout);
+    let output = folder.cartwheel("eval runs/a --data some");
+    assert!(output.stdout.contains("some: accuracy") && output.stdout.contains("9.png"), "{}", output.stdout);
+
+    folder.refused("eval runs/a", 2, &["--data PATH"]);
+    folder.refused("eval runs/a --data some --episodes 3", 2, &["--episodes"]);
+    folder.refused("eval runs/a --data none", 2, &["none"]);
+    folder.refused(&format!("eval runs/a --data {DIGITS}"), 2, &["no folders for classes"]);
+    fs::rename(folder.path("some/cats"), folder.path("some/eels")).unwrap();
+    folder.refused("eval runs/a --data some", 2, &["folders of eels", "its 3 classes are ants, bees, cats"]);
+}
+
 /// Transfer learning.
 #[test]
 fn a_network_begins_with_the_weights_of_another() {

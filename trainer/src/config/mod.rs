@@ -237,7 +237,7 @@ impl Settings {
     pub fn from_file(path: &Path) -> Result<Self, crate::TrainError> {
         if is_fit(path) {
             return Err(crate::TrainError::Unfit(format!(
-                "{} is of a model that `cartwheel fit` trains, not of an agent: go on with it by `cartwheel fit --resume`, ask it by `cartwheel predict`",
+                "{} is of a model that `cartwheel fit` trains, not of an agent: go on with it by `cartwheel fit --resume`, ask it by `cartwheel predict`, judge it by `cartwheel eval --data`",
                 path.display()
             )));
         }

@@ -12,8 +12,9 @@ use cartwheel_envs::Generator;
 
 use super::begin::begin_with;
 use super::config::{ModelName, Precision};
+use super::counts::{Counts, likeliest, loss};
 use super::pictures::{About, Pictures, mix};
-use super::report::{ClassReport, ClassificationReport, Report};
+use super::report::Report;
 use super::samples::{Answer, Given, Sample, spread};
 use super::saved::Header;
 use super::settings::FitSettings;
@@ -108,18 +109,6 @@ fn tell_of_new(known: &mut BTreeSet<String>, skipped: Vec<String>) {
     }
 }
 
-/// The class of the highest logit, the first of those that are as high.
-fn likeliest(logits: &[f32]) -> usize {
-    (0..logits.len()).fold(0, |best, at| if logits[at] > logits[best] { at } else { best })
-}
-
-/// The cross entropy of a row of logits.
-fn loss(logits: &[f32], class: usize) -> f64 {
-    let mut row: Vec<f64> = logits.iter().map(|x| f64::from(*x)).collect();
-    let x = row[class];
-    softmax(&mut row) - x
-}
-
 /// The likeliest classes with their probabilities.
 fn answers(logits: &[f32], labels: &[String]) -> Vec<Answer> {
     let mut probabilities = logits.to_vec();
@@ -201,23 +190,9 @@ impl Task for Classification {
     }
 
     fn report(&mut self, part: Part) -> Result<Report, TrainError> {
-        let classes = self.model.classes();
-        let mut confusion = vec![vec![0; classes]; classes];
-        let (mut tally, mut top5) = (Tally::default(), 0_u64);
-        self.look(part, &mut |class, logits| {
-            let taken = likeliest(logits);
-            confusion[class][taken] += 1;
-            top5 += u64::from(logits.iter().filter(|x| **x > logits[class]).count() < 5);
-            tally.add(Tally { samples: 1, loss: loss(logits, class), correct: u64::from(taken == class) });
-        })?;
-        Ok(Report::Classification(ClassificationReport {
-            part: part.name().into(),
-            loss: tally.mean_loss(),
-            accuracy: tally.accuracy(),
-            top5_accuracy: (classes > 5).then(|| top5 as f64 / tally.samples.max(1) as f64),
-            classes: ClassReport::of(&confusion, &self.header.labels),
-            confusion,
-        }))
+        let mut counts = Counts::new(self.model.classes());
+        self.look(part, &mut |class, logits| counts.see(class, logits))?;
+        Ok(Report::Classification(counts.report(part.name().into(), &self.header.labels)))
     }
 
     fn not_finite(&self, epoch: u64, indices: &[usize]) -> Result<Option<String>, TrainError> {

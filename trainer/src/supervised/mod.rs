@@ -8,9 +8,10 @@
 //! | `watched` | what the loop does for viewers |
 //! | `task`, `classification`, `recommendation`, `texts` | what is fitted: a model with its data |
 //! | `pictures`, `vision` | where a classifier's pictures come from, and how they are mixed |
-//! | `report`, `samples` | how a model does, in detail; what it makes of a few samples, epoch by epoch |
+//! | `report`, `counts`, `samples` | how a model does, in detail; what it makes of a few samples, epoch by epoch |
 //! | `export` | a model's folder for other programs |
 //! | `saved`, `input`, `asking` | a model's file, and models made from one, which are asked about files |
+//! | `evaluate` | how a model that is there does on other samples |
 //! | `begin` | the weights of another model that a residual network begins with |
 //!
 //! ```no_run
@@ -30,6 +31,8 @@ mod begin;
 mod checkpoint;
 mod classification;
 mod config;
+mod counts;
+mod evaluate;
 mod events;
 mod export;
 mod fit;
@@ -54,6 +57,7 @@ pub use config::{
     DataConfig, EpsConvention, FitConfig, FitRunConfig, LrSchedule, MlpConfig, ModelName, Monitor, OptimizerName,
     Precision, Projection, ResNetFitConfig, T5FitConfig,
 };
+pub use evaluate::{Evaluation, evaluate, weights_of};
 pub use events::{EpochEnd, FitEvent, FitProgress};
 pub use export::{model_folder, t5_folder};
 pub use fit::{Fit, FitSummary};

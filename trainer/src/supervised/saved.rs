@@ -176,6 +176,21 @@ impl SavedModel {
         &self.file
     }
 
+    /// The names of its classes.
+    pub fn labels(&self) -> &[String] {
+        &self.header.labels
+    }
+
+    /// Rows and columns of its pictures.
+    pub(super) fn size(&self) -> [usize; 2] {
+        self.header.size
+    }
+
+    /// The logits of whole pictures.
+    pub(super) fn logits(&self, x: Vec<f32>) -> Result<Vec<f32>, TrainError> {
+        Ok(self.model.logits(x)?)
+    }
+
     /// Its layers and what they cost.
     pub fn cost(&self) -> Cost {
         self.model.cost()
