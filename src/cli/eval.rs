@@ -19,7 +19,7 @@ pub(crate) struct Args {
     /// The run's folder; of a fit, or torchvision's of a resnet, a file of weights will do.
     run: PathBuf,
     /// Of a fit: the samples to judge it on, as `fit` takes them: all, or of a folder with parts those to test.
-    #[arg(long, value_name = "PATH", conflicts_with_all = ["episodes", "seed", "python"])]
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["episodes", "seed", "python", "stochastic"])]
     data: Option<PathBuf>,
     /// Of a classifier: names of its classes, one a line, instead of those that the model has.
     #[arg(long, value_name = "FILE", requires = "data")]
