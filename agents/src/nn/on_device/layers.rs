@@ -26,7 +26,7 @@ pub(crate) fn linear<E: Real, D: Compute<E>, T: Tape<E, D>>(
     then: Then,
 ) -> Result<Rows<E, D, T>, D::Err> {
     let (x, mut tape) = x.split_tape();
-    let (half, weight, bias) = (mirror.is_half(weight), weight, bias.map(|bias| mirror.get(bias).clone()));
+    let (half, bias) = (mirror.is_half(weight), bias.map(|bias| mirror.get(bias).clone()));
     let matrix = mirror.matrix(weight)?;
     let turned = matrix.clone().try_permute::<_, Axes2<1, 0>>()?;
     let mut y = match &bias {
