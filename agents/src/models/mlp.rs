@@ -208,7 +208,7 @@ impl Classifier for Mlp {
         match &self.place {
             Place::Processor => Ok(ops::values(&self.forward(&self.parameters, x, NoneTape, &mut |_, _| {})?)),
             #[cfg(feature = "cuda")]
-            Place::Gpu(gpu) => self.logits_on(gpu, x),
+            Place::Gpu(gpu) => gpu.attempt(|| self.logits_on(gpu, x)),
             #[cfg(test)]
             Place::Dfdx(processor) => self.logits_on(processor, x),
         }
@@ -225,7 +225,7 @@ impl Classifier for Mlp {
         match &self.place {
             Place::Processor => self.learn_here(x, gradients, targets, label_smoothing, divisor),
             #[cfg(feature = "cuda")]
-            Place::Gpu(gpu) => self.learn_on(gpu, x, gradients, targets, label_smoothing, divisor),
+            Place::Gpu(gpu) => gpu.attempt(|| self.learn_on(gpu, x, gradients, targets, label_smoothing, divisor)),
             #[cfg(test)]
             Place::Dfdx(processor) => self.learn_on(processor, x, gradients, targets, label_smoothing, divisor),
         }

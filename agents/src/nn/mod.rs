@@ -101,6 +101,11 @@ impl DeviceError {
         Self(format!("{error:?}"))
     }
 
+    /// What a panic of dfdx said.
+    pub(crate) fn panicked(words: &str) -> Self {
+        Self(words.to_owned())
+    }
+
     /// Whether it had no room.
     pub fn is_out_of_memory(&self) -> bool {
         ["OUT_OF_MEMORY", "ALLOC_FAILED"].iter().any(|code| self.0.contains(code))

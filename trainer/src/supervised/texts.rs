@@ -287,7 +287,7 @@ impl Task for Texts {
         let learnt = match &self.place {
             Place::Processor => self.network.learn(&pairs, &lesson, gradients)?,
             #[cfg(feature = "cuda")]
-            Place::Gpu(gpu) => self.network.learn_on(gpu, &pairs, &lesson, gradients)?,
+            Place::Gpu(gpu) => gpu.attempt(|| self.network.learn_on(gpu, &pairs, &lesson, gradients))?,
         };
         let samples = indices.len() as u64;
         let loss = learnt.loss / learnt.tokens.max(1) as f64 * samples as f64;
@@ -301,7 +301,7 @@ impl Task for Texts {
             all.extend(match &self.place {
                 Place::Processor => self.network.judge(&pairs)?,
                 #[cfg(feature = "cuda")]
-                Place::Gpu(gpu) => self.network.judge_on(gpu, &pairs)?,
+                Place::Gpu(gpu) => gpu.attempt(|| self.network.judge_on(gpu, &pairs))?,
             });
         }
         Ok(tally(&all))

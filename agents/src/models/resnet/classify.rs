@@ -42,7 +42,7 @@ impl Classifier for ResNet {
                 Ok(parts.flat_map(|part| self.logits_of(part.to_vec())).collect())
             }
             #[cfg(feature = "cuda")]
-            Place::Gpu(gpu) => self.logits_on(gpu, x),
+            Place::Gpu(gpu) => gpu.attempt(|| self.logits_on(gpu, x)),
             #[cfg(test)]
             Place::Dfdx(processor) => self.logits_on(processor, x),
         }
@@ -59,7 +59,7 @@ impl Classifier for ResNet {
         let learnt = match self.place.clone() {
             Place::Processor => self.learn_from(x, gradients, targets, label_smoothing, divisor),
             #[cfg(feature = "cuda")]
-            Place::Gpu(gpu) => self.learn_on(&gpu, x, gradients, targets, label_smoothing, divisor),
+            Place::Gpu(gpu) => gpu.attempt(|| self.learn_on(&gpu, x, gradients, targets, label_smoothing, divisor)),
             #[cfg(test)]
             Place::Dfdx(processor) => self.learn_on(&processor, x, gradients, targets, label_smoothing, divisor),
         };

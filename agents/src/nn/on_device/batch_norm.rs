@@ -7,7 +7,7 @@ use dfdx::prelude::{
 use dfdx::tensor_ops::Device;
 
 use super::half::{Compute, rounded, take_rounded};
-use super::{Map, Vector, close, give};
+use super::{Map, Vector, close, give, rectified};
 use crate::nn::Real;
 use crate::nn::ops::{EPS, Moments};
 
@@ -46,7 +46,7 @@ pub(crate) fn batch_norm<E: Real, D: Compute<E>, T: Tape<E, D>>(
         rows = rounded(rows, x.half)?.try_add(residual.rows.clone())?;
     }
     if rectifies {
-        rows = rows.try_relu()?;
+        rows = rectified(rows)?;
     }
     let rows = rounded(rows, x.half)?;
     let moments = [mean.clone(), variance];
@@ -108,5 +108,5 @@ pub(crate) fn scaled<E: Real, D: Compute<E>>(
     if let Some(residual) = residual {
         rows = rows.try_add(residual.rows.clone())?;
     }
-    Ok(Map { rows: if rectifies { rows.try_relu()? } else { rows }, ..x })
+    Ok(Map { rows: if rectifies { rectified(rows)? } else { rows }, ..x })
 }

@@ -7,7 +7,7 @@ use dfdx::prelude::{
 
 use super::half::{Compute, take_rounded};
 use super::product::{crossed, product};
-use super::{Mirror, Rows, close, give};
+use super::{Mirror, Rows, close, give, rectified};
 use crate::nn::ops::Then;
 use crate::nn::{ParameterId, Real};
 
@@ -45,7 +45,7 @@ pub(crate) fn linear<E: Real, D: Compute<E>, T: Tape<E, D>>(
         }
     };
     if then == Then::Relu {
-        y = y.try_relu()?;
+        y = rectified(y)?;
     }
     if T::OWNS_TAPE {
         let (out, weight) = (y.clone(), mirror.get(weight).clone());

@@ -208,7 +208,7 @@ fn take<S: Shape, E: Real, D: Device<E>>(
 ) -> Result<Tensor<S, E, D>, D::Err> {
     slopes.try_alloc_for(tensor)?;
     let slope = slopes.get(tensor);
-    // CUDA gives no room for nothing.
+    // The least that may be looked at: no kernel runs on nothing.
     *slopes.get_or_alloc_mut(tensor)? = Storage::<E>::try_alloc_len(tensor.device(), 1)?;
     Ok(slope)
 }
@@ -229,8 +229,14 @@ fn give<S: Shape, E: Real, D: Device<E>>(
     Ok(())
 }
 
-/// `slope` where the rectifier's output `y` is above 0, and else 0.
+/// The rectifier. What is no number stays one, so that it is found; dfdx's makes it 0.
+fn rectified<E: Real, D: Device<E>>(x: Rows<E, D>) -> Result<Rows<E, D>, D::Err> {
+    let zeros = x.device().try_zeros_like(x.shape())?;
+    x.clone().try_lt(E::zero())?.try_choose(zeros, x)
+}
+
+/// `slope` where the rectifier's output `y` is not 0, and else 0.
 fn close<E: Real, D: Device<E>>(slope: Rows<E, D>, y: Rows<E, D>) -> Result<Rows<E, D>, D::Err> {
     let closed = y.device().try_zeros_like(y.shape())?;
-    y.try_gt(E::zero())?.try_choose(slope, closed)
+    y.try_le(E::zero())?.try_choose(closed, slope)
 }

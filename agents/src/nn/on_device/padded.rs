@@ -103,9 +103,9 @@ impl<D: Storage<usize> + TensorFromVec<usize>> Side<D> {
             }
             first += length;
         }
-        let (places, rows) = ((padded.len(), 1), (packed.len(),));
+        let (places, rows) = ((padded.len(),), (packed.len(),));
         Ok(Self {
-            padded: device.try_tensor_from_vec(padded, places)?,
+            padded: Places { all: device.try_tensor_from_vec(padded, places)?, taps: 1 },
             packed: device.try_tensor_from_vec(packed, rows)?,
             heads,
             longest,
@@ -121,7 +121,7 @@ impl<D: Storage<usize> + TensorFromVec<usize>> Side<D> {
         let width = inner / self.heads;
         let single = rows.clone().try_reshape_like(&(count * self.heads, width))?;
         let padded = gathered(single, Some(&self.padded))?;
-        padded.try_reshape_like(&(self.padded.shape().0 / self.longest, self.longest, width))
+        padded.try_reshape_like(&(self.padded.all.shape().0 / self.longest, self.longest, width))
     }
 
     /// The rows that [`split`](Self::split) made such matrices of; what became of the padding is left out.

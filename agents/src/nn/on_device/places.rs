@@ -1,12 +1,22 @@
 //! Where windows over pictures find what they look at.
 
+use std::any::Any;
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dfdx::prelude::{HasErr, Storage, Tensor, TensorFromVec};
 
+use crate::nn::DeviceError;
+
 /// For each row of one matrix, which rows of another belong to it; the one after the last stands for what lies beside the picture.
-pub(super) type Places<D> = Tensor<(usize, usize), usize, D>;
+#[derive(Clone, Debug)]
+pub(super) struct Places<D: Storage<usize>> {
+    /// Row after row. Of places in rows and columns dfdx's GPUs would number what they read by both, in 32 bits.
+    pub(super) all: Tensor<(usize,), usize, D>,
+    /// As many belong to each row.
+    pub(super) taps: usize,
+}
 
 /// A window that goes over a batch of pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +44,19 @@ impl<D: Storage<usize>> Accelerator<D> {
     /// `device`, on which nothing is kept yet.
     pub fn new(device: D) -> Self {
         Self { device, places: Arc::default() }
+    }
+
+    /// A pass on the device. Where dfdx has no other way to fail it panics, as for a copy for which there is no room: this is told
+    /// as the device's failure, too.
+    ///
+    /// # Errors
+    /// What `pass` fails with.
+    pub fn attempt<R>(&self, pass: impl FnOnce() -> Result<R, DeviceError>) -> Result<R, DeviceError> {
+        let words = |panic: Box<dyn Any + Send>| {
+            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
+        };
+        catch_unwind(AssertUnwindSafe(pass)).unwrap_or_else(|panic| Err(DeviceError::panicked(&words(panic))))
     }
 }
 
@@ -77,9 +100,10 @@ impl<D: Storage<usize> + TensorFromVec<usize>> Accelerator<D> {
         if let Some(places) = kept.get(&key) {
             return Ok(places.clone());
         }
-        let (places, taps) = (make(), key.0.kernel * key.0.kernel);
-        let shape = (places.len() / taps.max(1), taps);
-        let places = self.device.try_tensor_from_vec(places, shape)?;
+        let places = make();
+        let count = places.len();
+        let all = self.device.try_tensor_from_vec(places, (count,))?;
+        let places = Places { all, taps: key.0.kernel * key.0.kernel };
         kept.insert(key, places.clone());
         Ok(places)
     }
@@ -102,5 +126,22 @@ impl Glide {
         let taps = self.kernel * self.kernel;
         let tap = |at: usize| [at / self.kernel, at % self.kernel];
         (0..pixels * taps).map(|at| place(at / taps, tap(at % taps))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::Cpu;
+
+    #[test]
+    fn a_panic_of_dfdx_is_a_failure_of_the_device() {
+        let accelerator = Accelerator::new(Cpu::default());
+        let no_room =
+            "called `Result::unwrap()` on an `Err` value: DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")";
+        let failed: Result<(), _> = accelerator.attempt(|| panic!("{no_room}"));
+        let error = failed.expect_err("it panicked");
+        assert!(error.is_out_of_memory() && error.to_string().contains("out of memory"), "{error}");
+        assert_eq!(accelerator.attempt(|| Ok(3)).expect("it did not"), 3);
     }
 }

@@ -2,7 +2,7 @@
 
 use dfdx::prelude::{
     Axis, GatherTo as _, HasShape as _, MaxTo as _, MeanTo as _, PutTape as _, ReshapeTo as _, SplitTape as _, Tape,
-    Tensor, TryConcatAlong as _,
+    TryConcatAlong as _,
 };
 use dfdx::tensor_ops::Device;
 
@@ -24,7 +24,9 @@ pub(crate) fn max_pool<E: Real, D: Device<E>, T: Tape<E, D>>(
     let beside: Rows<E, D> = x.rows.device().try_tensor_from_vec(vec![E::neg_infinity(); channels], (1, channels))?;
     let traced = x.rows.clone().put_tape(std::mem::take(tape));
     let padded = (traced, beside).try_concat_along(Axis::<0>)?;
-    let windows: Tensor<(usize, usize, usize), E, D, T> = padded.try_gather(accelerator.looked_at(glide)?)?;
+    let places = accelerator.looked_at(glide)?;
+    let pixels: Rows<E, D, T> = padded.try_gather(places.all)?;
+    let windows = pixels.try_reshape_like(&(x.shape[0] * height * width, places.taps, channels))?;
     let rows: Rows<E, D, T> = windows.try_max::<_, Axis<1>>()?;
     let (rows, left) = rows.split_tape();
     *tape = left;

@@ -48,9 +48,9 @@ pub(super) fn gathered<E: Dtype, D: Device<E>>(
     places: Option<&Places<D>>,
 ) -> Result<Matrix<E, D>, D::Err> {
     let Some(places) = places else { return Ok(x) };
-    let ((_, channels), (rows, taps)) = (*x.shape(), *places.shape());
+    let ((_, channels), taps) = (*x.shape(), places.taps);
     let zeros = x.device().try_zeros_like(&(1, channels))?;
-    let together: Tensor<(usize, usize, usize), E, D> =
-        (x, zeros).try_concat_along(Axis::<0>)?.try_gather(places.clone())?;
-    together.try_reshape_like(&(rows, taps * channels))
+    let each: Matrix<E, D> = (x, zeros).try_concat_along(Axis::<0>)?.try_gather(places.all.clone())?;
+    let rows = each.shape().0 / taps;
+    each.try_reshape_like(&(rows, taps * channels))
 }

@@ -289,7 +289,9 @@ impl Task for RecommendationTask {
         let pass = match &self.place {
             nn::Place::Processor => self.model.learn(&users, &items, goal, divisor, gradients)?,
             #[cfg(feature = "cuda")]
-            nn::Place::Gpu(gpu) => self.model.learn_on(gpu, &users, &items, goal, divisor, gradients)?,
+            nn::Place::Gpu(gpu) => {
+                gpu.attempt(|| self.model.learn_on(gpu, &users, &items, goal, divisor, gradients))?
+            }
         };
         Ok(Tally { samples: indices.len() as u64, loss: f64::from(pass.loss) * divisor, correct: 0 })
     }
