@@ -1,6 +1,6 @@
 //! The same model on a device that has no kernels of ours, such as a GPU.
 
-use dfdx::prelude::{Merge, OwnedTape, PutTape as _, SplitTape as _, Tape};
+use dfdx::prelude::{OwnedTape, PutTape as _, SplitTape as _, Tape};
 
 use super::towers::Side;
 use super::{Goal, Pass, Recommender};
@@ -66,7 +66,7 @@ impl Side {
     }
 
     /// What follows the table.
-    fn layers_on<E: Real, D: Compute<E>, T: Tape<E, D> + Merge<T>>(
+    fn layers_on<E: Real, D: Compute<E>, T: Tape<E, D>>(
         &self,
         mirror: &Mirror<'_, E, D>,
         mut y: Rows<E, D, T>,

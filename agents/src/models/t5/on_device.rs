@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dfdx::prelude::{Merge, NoneTape, PutTape as _, SplitTape as _, Tape, TryAdd as _, TryMul as _};
+use dfdx::prelude::{NoneTape, PutTape as _, SplitTape as _, Tape, TryAdd as _, TryMul as _};
 
 use super::config::FeedForward;
 use super::names::Stack;
@@ -56,7 +56,7 @@ impl<E: Real> T5Network<E> {
     }
 
     /// The logits of each token of each target, row after row.
-    fn logits_on<D: Compute<E>, T: Tape<E, D> + Merge<T>>(
+    fn logits_on<D: Compute<E>, T: Tape<E, D>>(
         &self,
         mirror: &Mirror<'_, E, D>,
         pairs: &[&TokenPair],
@@ -93,7 +93,7 @@ struct Read<'r, E: Real, D: Compute<E>> {
     bias: Option<Bias<E, D>>,
 }
 
-impl<E: Real, D: Compute<E>, T: Tape<E, D> + Merge<T>> Pass<'_, E, D, T> {
+impl<E: Real, D: Compute<E>, T: Tape<E, D>> Pass<'_, E, D, T> {
     /// What comes out of `stack` for texts of these lengths, `tokens` one after the other. A decoder is given what was read.
     fn stack(
         &mut self,

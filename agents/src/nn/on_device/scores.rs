@@ -1,7 +1,7 @@
 //! How well rows of one kind go with rows of another.
 
 use dfdx::prelude::{
-    Axes2, Axes3, Axis, BroadcastTo as _, HasShape as _, Merge, PermuteTo as _, ReshapeTo as _, Tape, TryAdd as _,
+    Axes2, Axes3, Axis, BroadcastTo as _, HasShape as _, PermuteTo as _, ReshapeTo as _, Tape, TryAdd as _,
     TryMatMul as _,
 };
 use dfdx::tensor_ops::Device;
@@ -17,7 +17,7 @@ use crate::nn::ops::Pairs;
 ///
 /// # Panics
 /// If the sizes do not fit.
-pub(crate) fn scores<E: Real, D: Device<E>, T: Tape<E, D> + Merge<T>>(
+pub(crate) fn scores<E: Real, D: Device<E>, T: Tape<E, D>>(
     a: Rows<E, D, T>,
     b: &Rows<E, D>,
     biases: Option<[&Rows<E, D>; 2]>,
