@@ -1,13 +1,17 @@
 //! What a state is worth to an actor-critic policy: the value functions that were learnt beside it, for people to see.
 
+mod memory;
+
 use cartwheel_envs::Action;
 use serde::{Deserialize, Serialize};
 
-use crate::extractor::FeaturesExtractor;
-use crate::features::Features;
+pub use memory::CriticMemory;
+
+use crate::actor_critic::CriticReads;
 use crate::head::ActionHead;
 use crate::judgement::Judgement;
 use crate::nn::{Activations, Mlp, NamedTensor, Network, TensorMismatch};
+use crate::policy;
 
 /// What a value function is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,10 +25,26 @@ pub enum ValueOf {
     Actions,
 }
 
+/// A state that a policy has looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Sight<'a> {
+    /// What the policy's network sees of the observation.
+    pub features: &'a [f32],
+    /// What the network answers.
+    pub outputs: &'a [f32],
+    /// What the policy remembers once it has seen it; nothing of one that does not.
+    pub remembered: &'a [f32],
+    /// A number of the episode, and the step in it: 0 where it begins.
+    pub episode: [u64; 2],
+    /// See [`episode`](Self::episode).
+    pub step: u64,
+}
+
 /// Value functions of a policy, all of one shape.
 #[derive(Clone, Debug)]
 pub struct Critic {
     of: ValueOf,
+    reads: CriticReads,
     mlp: Mlp,
     /// Of each network, flat.
     parameters: Vec<Vec<f32>>,
@@ -41,6 +61,9 @@ pub struct CriticScratch {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Description {
     of: ValueOf,
+    /// Not there in files of those that read the observation alone.
+    #[serde(default, skip_serializing_if = "CriticReads::is_observations")]
+    reads: CriticReads,
     /// How many there are.
     n_critics: usize,
     net_arch: Vec<usize>,
@@ -49,35 +72,44 @@ pub(crate) struct Description {
 }
 
 impl Critic {
-    /// These networks as they are; none if there is none.
+    /// These networks as they are, which read observations; none if there is none.
     pub fn copied(of: ValueOf, networks: &[&dyn Network]) -> Option<Self> {
         let mlp = networks.first()?.mlp().clone();
         let parameters = networks.iter().map(|network| network.parameters().to_vec()).collect();
-        Some(Self { of, mlp, parameters })
+        Some(Self { of, reads: CriticReads::Observations, mlp, parameters })
+    }
+
+    /// V(s) of a policy that may remember, as it is.
+    pub(crate) fn of_states(reads: CriticReads, network: &dyn Network) -> Self {
+        Self { of: ValueOf::State, reads, mlp: network.mlp().clone(), parameters: vec![network.parameters().to_vec()] }
     }
 
     /// Those that a weights file describes and holds: `find` gives its tensors by name.
     pub(crate) fn read(
         description: &Description,
-        (extractor, features, dimensions): (FeaturesExtractor, &Features, usize),
+        (acting, dimensions): (&Mlp, usize),
         find: impl Fn(&str) -> Option<NamedTensor>,
     ) -> Result<Self, String> {
-        let Description { of, n_critics, net_arch, activation_fn, outputs } = description;
-        let inputs = extractor.inputs(features)?;
-        let inputs = if *of == ValueOf::Action { inputs.beside(dimensions) } else { inputs };
+        let Description { of, reads, n_critics, net_arch, activation_fn, outputs } = description;
         let activation = activation_fn.parse().map_err(|reason| format!("activation_fn: {reason}"))?;
-        let mlp = Mlp::new(inputs, net_arch, *outputs, activation);
+        let mlp = match of {
+            ValueOf::State => reads.network(acting, net_arch, activation),
+            ValueOf::Action => Mlp::new(acting.reads().beside(dimensions), net_arch, *outputs, activation),
+            ValueOf::Actions => Mlp::new(acting.reads(), net_arch, *outputs, activation),
+        };
         let network = |i| mlp.flatten(|name| find(&format!("{}.{name}", of.name(i))));
         let parameters = (0..*n_critics).map(network).collect::<Result<_, _>>();
         let parameters = parameters.map_err(|error: TensorMismatch| error.to_string())?;
-        Ok(Self { of: *of, mlp, parameters })
+        Ok(Self { of: *of, reads: *reads, mlp, parameters })
     }
 
     pub(crate) fn description(&self) -> Description {
         Description {
             of: self.of,
+            reads: self.reads,
             n_critics: self.parameters.len(),
-            net_arch: self.mlp.hidden().to_vec(),
+            // A layer that only projects comes with what is read.
+            net_arch: self.mlp.hidden()[usize::from(self.mlp.projects())..].to_vec(),
             activation_fn: self.mlp.activation().to_string(),
             outputs: self.mlp.outputs(),
         }
@@ -103,24 +135,44 @@ impl Critic {
         true
     }
 
-    /// What they say of a state of which the policy sees `features` and answers `outputs`, which `judgement` is of: V(s), or the
-    /// value of the policy's own choice there, or of its actions by their chances. Nothing if it is not their policy.
+    /// What they say of the state in `sight`, which `judgement` is of: V(s), or the value of the policy's own choice there, or of
+    /// its actions by their chances. Nothing if it is not their policy, or if they remember and have not been asked about each
+    /// step of the episode with this `memory`.
     pub fn value(
         &self,
         head: &ActionHead,
-        (features, outputs): (&[f32], &[f32]),
+        sight: Sight<'_>,
         judgement: &Judgement,
+        memory: &mut CriticMemory,
         scratch: &mut CriticScratch,
     ) -> Option<f32> {
+        let Sight { features, outputs, remembered, episode, step } = sight;
         let mut own = head.rows(1);
         head.greedy(outputs, 0, &mut own);
         let action = if let Action::Continuous(numbers) = own.get(0) { numbers } else { &[] };
         let chances = if let Judgement::Probabilities(chances) = judgement { chances.as_slice() } else { &[] };
-        self.ask(features, action, chances, scratch)
+        let behind = match self.reads {
+            CriticReads::OwnMemory => memory.before(episode, step)?,
+            _ => &[],
+        };
+        let reads =
+            if self.reads == CriticReads::PolicysMemory { last_of(remembered, self.mlp.inputs())? } else { features };
+        let value = self.ask(reads, behind, action, chances, scratch);
+        if self.reads == CriticReads::OwnMemory {
+            memory.keep(&self.mlp.memories(&scratch.activations)[..self.mlp.memory_len()]);
+        }
+        value
     }
 
     /// Of several networks the least counts, as that is what the policy climbed; of quantiles the mean.
-    fn ask(&self, features: &[f32], action: &[f32], chances: &[f32], scratch: &mut CriticScratch) -> Option<f32> {
+    fn ask(
+        &self,
+        features: &[f32],
+        behind: &[f32],
+        action: &[f32],
+        chances: &[f32],
+        scratch: &mut CriticScratch,
+    ) -> Option<f32> {
         let CriticScratch { activations, input } = scratch;
         input.clear();
         input.extend_from_slice(features);
@@ -130,6 +182,7 @@ impl Critic {
         if input.len() != self.mlp.inputs() {
             return None;
         }
+        policy::append(behind, self.mlp.memory_len(), 1, input);
         let count = self.mlp.outputs();
         let mut least = vec![f32::INFINITY; if self.of == ValueOf::Actions { count } else { 1 }];
         for parameters in &self.parameters {
@@ -146,6 +199,12 @@ impl Critic {
             _ => Some(least[0]),
         }
     }
+}
+
+/// What the last layer that remembers answered, of so many units: h within what is remembered, (h, c) of each layer.
+fn last_of(remembered: &[f32], units: usize) -> Option<&[f32]> {
+    let begin = remembered.len().checked_sub(2 * units)?;
+    Some(&remembered[begin..][..units])
 }
 
 impl ValueOf {
@@ -184,13 +243,13 @@ mod tests {
             mlp.flatten(find).unwrap()
         });
         let parameters = parameters.collect();
-        Critic { of, mlp, parameters }
+        Critic { of, reads: CriticReads::Observations, mlp, parameters }
     }
 
     #[test]
     fn values_are_of_the_state_or_of_what_is_done_there() {
         let ask = |critic: &Critic, action: &[f32], chances: &[f32]| {
-            critic.ask(&[0.5, 2.0], action, chances, &mut CriticScratch::default())
+            critic.ask(&[0.5, 2.0], &[], action, chances, &mut CriticScratch::default())
         };
         assert_eq!(ask(&critic(ValueOf::State, 2, &[&[1.0]]), &[], &[]), Some(3.5));
         let twins = critic(ValueOf::Action, 3, &[&[1.0], &[-2.0]]);

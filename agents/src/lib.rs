@@ -76,7 +76,7 @@ mod schedule;
 mod support;
 
 pub use algorithm::{Acting, Algorithm, AnyLearner, Data, DatasetUse, Prioritization, ReplayUse, Returns, RolloutUse};
-pub use critic::{Critic, CriticScratch, ValueOf};
+pub use critic::{Critic, CriticMemory, CriticScratch, Sight, ValueOf};
 pub use exploration::{ActionNoise, EpsilonSchedule, Exploration, NoiseState, NoiseType, Style};
 pub use extractor::FeaturesExtractor;
 pub use features::Features;

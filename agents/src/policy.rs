@@ -3,6 +3,8 @@
 mod drawing;
 mod memory;
 
+pub(crate) use memory::append;
+
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -10,7 +12,7 @@ use cartwheel_envs::{ActionRows, Generator, OwnedAction, Row, Space, Statistics}
 use serde::{Deserialize, Serialize};
 
 use crate::algorithm::Acting;
-use crate::critic::{self, Critic, CriticScratch};
+use crate::critic::{self, Critic, CriticMemory, CriticScratch, Sight};
 use crate::extractor::FeaturesExtractor;
 use crate::features::Features;
 use crate::head::{ActionHead, Head};
@@ -56,7 +58,10 @@ pub struct Policy {
     /// What it remembers of each row, and will once the step is taken that it was last asked about.
     memories: Vec<f32>,
     seen: Vec<f32>,
+    /// Steps since the episode began.
+    step: u64,
     critic: Option<Critic>,
+    critic_memory: CriticMemory,
     critic_scratch: CriticScratch,
 }
 
@@ -162,7 +167,9 @@ impl Policy {
             own,
             memories: Vec::new(),
             seen: Vec::new(),
+            step: 0,
             critic: None,
+            critic_memory: CriticMemory::default(),
             critic_scratch: CriticScratch::default(),
         }
     }
@@ -185,11 +192,6 @@ impl Policy {
             name => name.parse().map_err(|e| refuse(format!("features_extractor: {e}")))?,
         };
         let inputs = extractor.inputs(&features).map_err(refuse)?;
-        let critic = description.critic.map(|critic| {
-            let find = |name: &str| tensors.iter().find(|tensor| tensor.name == name).cloned();
-            Critic::read(&critic, (extractor, &features, actions.choices()), find)
-        });
-        let critic = critic.transpose().map_err(|reason| refuse(format!("its critic: {reason}")))?;
         let (choices, dueling) = (actions.choices(), description.dueling);
         let implicit = description.quantile_embedding_dim.map(|dim| [dim, description.head.atoms()]);
         if implicit.is_some() && description.net_arch.is_empty() {
@@ -216,6 +218,11 @@ impl Policy {
             }
             (true, _) => return Err(refuse("its header's `policy` has use_sde and no Gaussian".into())),
         };
+        let critic = description.critic.map(|critic| {
+            let find = |name: &str| tensors.iter().find(|tensor| tensor.name == name).cloned();
+            Critic::read(&critic, (&mlp, actions.choices()), find)
+        });
+        let critic = critic.transpose().map_err(|reason| refuse(format!("its critic: {reason}")))?;
         let acting = Acting { features, actions, mlp };
         let mut policy = Self::new(&description.observation_space, &description.action_space, acting, Vec::new());
         let name = policy.network_name();
@@ -327,11 +334,18 @@ impl Policy {
             let best = values.iter().copied().reduce(f32::max);
             return (judgement, best);
         }
-        let Acting { actions: head, mlp, .. } = &self.acting;
+        let Acting { features, actions: head, mlp } = &self.acting;
         let Some(critic) = &self.critic else { return (judgement, None) };
         let outputs = mlp.last_outputs(&self.scratch);
         let outputs = masked(&self.valid, head.shape(mlp.output_stride()), outputs, &mut self.masked);
-        let value = critic.value(head, (&self.input, outputs), &judgement, &mut self.critic_scratch);
+        let sight = Sight {
+            features: &self.input[..features.width()],
+            outputs,
+            remembered: &self.seen,
+            episode: [0; 2],
+            step: self.step,
+        };
+        let value = critic.value(head, sight, &judgement, &mut self.critic_memory, &mut self.critic_scratch);
         (judgement, value)
     }
 

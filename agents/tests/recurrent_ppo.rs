@@ -4,10 +4,10 @@
 
 mod support;
 
-use cartwheel_agents::nn::{Activation, Device, Inputs, Mlp, TrainingState};
+use cartwheel_agents::nn::{Activation, Activations, Device, Inputs, Mlp, TrainingState};
 use cartwheel_agents::recurrent_ppo::{RecurrentPpo, RecurrentPpoConfig};
-use cartwheel_agents::{Acting, Learner as _, LearnerState, OnPolicy as _, Progress, RolloutBatch, Schedule};
-use cartwheel_envs::{ActionRows, Generator, Space};
+use cartwheel_agents::{Acting, Learner as _, LearnerState, OnPolicy as _, Policy, Progress, RolloutBatch, Schedule};
+use cartwheel_envs::{ActionRows, Generator, Row, Space};
 use serde_json::Value;
 use support::{close, flat, floats, recorded};
 
@@ -165,4 +165,56 @@ fn a_restored_learner_goes_on_with_what_it_remembered() {
         (others.numbers.len(), &others.numbers[..state.numbers.len()]),
         (2 * state.numbers.len(), &*state.numbers)
     );
+}
+
+/// V(s) along an episode, asked for step by step, is what the networks make of the whole sequence: with a memory of the value
+/// function's own, the policy's, and none; of a learner and of its weights file. Nothing is said after a step that was left out.
+#[test]
+fn the_critic_follows_an_episode() {
+    let path = std::env::temp_dir().join(format!("cartwheel-follows-{}.safetensors", std::process::id()));
+    let observations: Vec<[f32; 3]> = (0..7).map(|t| [0, 1, 2].map(|i| ((3 * t + i) as f32 * 0.7).sin())).collect();
+    for case in recorded("recurrent_ppo/updates.json").as_array().unwrap() {
+        let (learner, acting, mlp, state) = learner(case);
+        let (config, n) = (config(case), observations.len());
+        let sequence = |mlp: &Mlp, begins: &[f32]| {
+            let behind = if mlp.memory_len() > 0 { vec![n as f32] } else { Vec::new() };
+            [begins, &behind, &vec![0.0; mlp.memory_len()]].concat()
+        };
+        let (x, mut scratch) = (observations.concat(), Activations::default());
+        let reads = if config.shared_lstm {
+            acting.mlp.forward(learner.parameters(), &sequence(&acting.mlp, &x), n, &mut scratch);
+            let memories = acting.mlp.memories(&scratch)[..n * acting.mlp.memory_len()].to_vec();
+            let last = memories.chunks_exact(acting.mlp.memory_len()).map(|memory| {
+                let [units, layers] = acting.mlp.lstm_shape();
+                &memory[2 * units * (layers - 1)..][..units]
+            });
+            last.flatten().copied().collect()
+        } else {
+            sequence(&mlp, &x)
+        };
+        let outputs = mlp.forward(&state.networks[1].online, &reads, n, &mut scratch);
+        let expected: Vec<f32> = outputs.chunks_exact(mlp.output_stride()).take(n).map(|row| row[0]).collect();
+
+        let (space, actions) = (Space::box_f32(vec![-1.0; 3], vec![1.0; 3]), space(case));
+        let mut policy = Policy::new(&space, &actions, acting, learner.parameters().to_vec());
+        policy.set_critic(learner.critic());
+        std::fs::write(&path, policy.to_bytes()).unwrap();
+        for mut policy in [policy, Policy::load(&path).unwrap()] {
+            for round in 0..2 {
+                policy.reset();
+                for (t, row) in observations.iter().enumerate() {
+                    let what = format!("{case:.40}: round {round}, step {t}");
+                    for _ in 0..2 {
+                        close(&[policy.appraise(Row::F32(row)).1.unwrap()], &expected[t..=t], 1e-6, &what);
+                    }
+                    policy.remember();
+                }
+            }
+            policy.reset();
+            policy.act(Row::F32(&observations[0]));
+            let value = policy.appraise(Row::F32(&observations[1])).1;
+            assert_eq!(value.is_none(), config.enable_critic_lstm, "{value:?}");
+        }
+    }
+    std::fs::remove_file(&path).unwrap();
 }

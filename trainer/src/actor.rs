@@ -4,7 +4,7 @@
 //! four give the same episodes.
 
 use cartwheel_agents::nn::Activations;
-use cartwheel_agents::{Acting, Batch, Exploration, Features, NoiseState, Style, masked};
+use cartwheel_agents::{Acting, Batch, CriticMemory, Exploration, Features, NoiseState, Style, masked};
 use cartwheel_envs::{ActionRows, Generator, Rows, Statistics, VectorEnv, VectorStep};
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +80,8 @@ pub struct Actor {
     coins: Vec<Generator>,
     chosen: ActionRows,
     people: Vec<bool>,
+    /// What a critic that remembers has seen of the episode that is looked at.
+    critic_memory: CriticMemory,
 }
 
 /// The running episode of an environment.
@@ -148,6 +150,7 @@ impl Actor {
             steps: 0,
             coins: Vec::new(),
             people: vec![false; n],
+            critic_memory: CriticMemory::default(),
             envs,
             spec,
         };

@@ -19,7 +19,7 @@ pub(crate) use whole_rollout::WholeRollout;
 
 use crate::algorithm::{Acting, Algorithm, AnyLearner, Data, RolloutUse};
 use crate::config::Section;
-use crate::critic::{Critic, ValueOf};
+use crate::critic::Critic;
 use crate::exploration::{Exploration, Style};
 use crate::extractor::FeaturesExtractor;
 use crate::head::{ActionHead, Head};
@@ -192,12 +192,8 @@ impl<R: Rule> Learner for ActorCritic<R> {
     }
 
     fn critic(&self) -> Option<Critic> {
-        // What one that remembers says hangs on more than what is seen.
-        if self.rule.learns_values() && !self.networks.remember() {
-            Critic::copied(ValueOf::State, &[self.networks.critic()])
-        } else {
-            None
-        }
+        let reads = self.rule.beginning().critic_reads;
+        self.rule.learns_values().then(|| Critic::of_states(reads, self.networks.critic()))
     }
 
     fn metrics(&self) -> &[(&'static str, f32)] {

@@ -118,11 +118,6 @@ impl Networks {
         &*self.critic
     }
 
-    /// Whether the policy remembers what it has seen.
-    pub(super) fn remember(&self) -> bool {
-        self.sequences.is_some()
-    }
-
     pub(super) fn state(&self) -> Result<LearnerState, DeviceError> {
         let numbers = self.sequences.as_ref().map_or(Vec::new(), Sequences::state);
         Ok(LearnerState { networks: vec![self.actor.state()?, self.critic.state()?], numbers })

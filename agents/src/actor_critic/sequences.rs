@@ -1,15 +1,19 @@
 //! Rollouts of a policy that remembers, as sequences: environment after environment, cut where episodes end and wherever a
 //! minibatch does. Each is learnt from with what was remembered before its first row, and nothing is padded.
 
+use serde::{Deserialize, Serialize};
+
 use crate::advantage::Values;
 use crate::learner::RolloutBatch;
 use crate::nn::{Activation, DeviceError, Inputs, Mlp, Net, Network};
 
 /// What the value function beside a policy reads. Of one that remembers nothing there is one choice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CriticReads {
     /// The observation alone. Beside a policy that remembers, a linear map first brings it to as many numbers as that has
     /// units, as in Stable-Baselines3.
+    #[default]
     Observations,
     /// The observation, with a memory of its own.
     OwnMemory,
@@ -18,8 +22,13 @@ pub enum CriticReads {
 }
 
 impl CriticReads {
+    /// Whether it is the observation alone.
+    pub(crate) fn is_observations(&self) -> bool {
+        *self == Self::Observations
+    }
+
     /// The value function beside the policy `acting`.
-    pub(super) fn network(self, acting: &Mlp, net_arch: &[usize], activation: Activation) -> Mlp {
+    pub(crate) fn network(self, acting: &Mlp, net_arch: &[usize], activation: Activation) -> Mlp {
         let ([units, layers], reads) = (acting.lstm_shape(), acting.reads());
         match self {
             Self::Observations if units == 0 => Mlp::new(reads, net_arch, 1, activation),

@@ -336,6 +336,11 @@ impl Mlp {
         self.dueling.is_some()
     }
 
+    /// Whether the first hidden layer only projects.
+    pub(crate) fn projects(&self) -> bool {
+        self.projects
+    }
+
     /// The number of the first hidden layer, where that only projects.
     pub(super) fn projection(&self) -> Option<usize> {
         self.projects.then(|| self.layers.len() - 1 - self.hidden.len())

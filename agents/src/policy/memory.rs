@@ -1,6 +1,7 @@
 //! What a policy remembers of the episodes that it acts in.
 
 use super::Policy;
+use crate::critic::CriticMemory;
 
 impl Policy {
     /// Numbers that it remembers of what it has seen of an episode; 0 if it remembers nothing.
@@ -12,11 +13,13 @@ impl Policy {
     pub fn reset(&mut self) {
         self.memories.clear();
         self.seen.clear();
+        self.step = 0;
     }
 
     /// Takes note of the observation that it was asked about last, by [`judge`](Self::judge) or others that leave what it
     /// remembers as it was: a step is taken from there. [`act`](Self::act) does so itself.
     pub fn remember(&mut self) {
+        self.step += 1;
         if !self.seen.is_empty() {
             std::mem::swap(&mut self.memories, &mut self.seen);
             self.seen.clear();
@@ -33,6 +36,9 @@ impl Policy {
     pub fn set_memories(&mut self, memories: &[f32]) {
         self.reset();
         self.memories.extend_from_slice(memories);
+        // What a critic remembers of the steps before is not known.
+        self.step = u64::from(!memories.is_empty());
+        self.critic_memory = CriticMemory::default();
     }
 
     /// Forgets the rows of the last [`act_batch`](Self::act_batch) that `keep` is false of: the next batch is without them.
@@ -53,7 +59,7 @@ impl Policy {
 }
 
 /// Writes behind `n` input rows what is remembered of each: nothing beyond `memories`.
-pub(super) fn append(memories: &[f32], len: usize, n: usize, input: &mut Vec<f32>) {
+pub(crate) fn append(memories: &[f32], len: usize, n: usize, input: &mut Vec<f32>) {
     if len == 0 {
         return;
     }

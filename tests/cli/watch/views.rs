@@ -39,6 +39,22 @@ fn what_a_policy_draws_is_told_from_its_best() {
     assert_eq!(running.wait().code, 0);
 }
 
+/// What a state is worth to a value function that remembers hangs on the episode before it: it is told while each step is shown.
+#[test]
+fn a_value_function_that_remembers_says_what_states_are_worth() {
+    let folder = Folder::new();
+    let line = format!("train MaskedCartPole-v1 {ENDLESS} --algo recurrent-ppo --set recurrent-ppo.lstm_hidden_size=8");
+    let mut running = folder.spawn(&format!("{line} --name a"));
+    let mut viewer = Viewer::attach(&folder.run("a"), &mut running);
+    viewer.look(30.0);
+    let mut value = |from: u32| viewer.frame(1, |frame| frame.episode_step > from && frame.value.is_some()).value;
+    let values = [value(0), value(3)];
+    assert!(values.iter().flatten().all(|value| value.is_finite()) && values[0] != values[1], "{values:?}");
+    viewer.ok(Command::Stop);
+    viewer.until(|viewer, _| viewer.ended.then_some(()));
+    assert_eq!(running.wait().code, 0);
+}
+
 /// A run that learns from recorded episodes steps an environment for who watches, in step with its updates, and can be held.
 #[test]
 fn a_policy_that_learns_from_a_dataset_is_shown() {

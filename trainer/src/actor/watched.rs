@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use cartwheel_agents::{Acting, Critic, CriticScratch};
+use cartwheel_agents::{Acting, Critic, CriticMemory, CriticScratch, Sight};
 use cartwheel_envs::Row;
 
 use super::{Actor, Weights};
@@ -73,10 +73,19 @@ impl Actor {
             self.judge(weights);
         }
         let critic = self.seat.critic();
-        self.seat.fill(|wanted, frame| self.show(wanted, now, epsilon, critic.as_deref(), frame));
+        let (critic, mut memory) = (critic.as_deref(), std::mem::take(&mut self.critic_memory));
+        self.seat.fill(|wanted, frame| self.show(wanted, now, epsilon, critic.zip(Some(&mut memory)), frame));
+        self.critic_memory = memory;
     }
 
-    fn show(&self, wanted: Wanted, now: u64, epsilon: f64, critic: Option<&Critic>, frame: &mut EnvFrame) {
+    fn show(
+        &self,
+        wanted: Wanted,
+        now: u64,
+        epsilon: f64,
+        critic: Option<(&Critic, &mut CriticMemory)>,
+        frame: &mut EnvFrame,
+    ) {
         let e = wanted.index;
         let episode = &self.episodes[e];
         frame.env = (self.first_env + e) as u32;
@@ -85,13 +94,19 @@ impl Actor {
         frame.episode_step = episode.length as u32;
         frame.return_ = episode.return_;
         frame.reward = if episode.length == 0 { 0.0 } else { self.step.raw_rewards()[e] };
-        let Acting { actions: head, mlp, .. } = &self.spec.acting;
+        let Acting { features, actions: head, mlp } = &self.spec.acting;
         let outputs = &self.outputs()[e * mlp.output_stride()..];
         head.judge(outputs, &mut frame.judgement);
-        frame.value = critic.filter(|_| wanted.inspected).and_then(|critic| {
-            let width = self.spec.acting.features.width();
-            let seen = (&self.input[e * width..(e + 1) * width], outputs);
-            critic.value(head, seen, &frame.judgement, &mut CriticScratch::default())
+        frame.value = critic.filter(|_| wanted.inspected).and_then(|(critic, memory)| {
+            let (width, len) = (features.width(), mlp.memory_len());
+            let sight = Sight {
+                features: &self.input[e * width..(e + 1) * width],
+                outputs,
+                remembered: &mlp.memories(&self.scratch)[e * len..(e + 1) * len],
+                episode: [e as u64, episode.number],
+                step: episode.length,
+            };
+            critic.value(head, sight, &frame.judgement, memory, &mut CriticScratch::default())
         });
         match &mut frame.action {
             Some(own) => own.copy_from(self.actions.get(e)),

@@ -196,8 +196,10 @@ fn a_judge_remembers_the_episode() {
     settings.recurrent_ppo.lstm_hidden_size = 8;
     let (algorithm, spaces) = (settings.algorithm(), crate::spaces::Spaces::of(&settings).unwrap());
     let acting = cartwheel_agents::Acting::new(algorithm, &spaces.observation, &spaces.action).unwrap();
-    let parameters = acting.mlp.init(&mut Generator::new(3));
-    let policy = cartwheel_agents::Policy::new(&spaces.observation, &spaces.action, acting, parameters);
+    let learner = algorithm.learner(&acting, cartwheel_agents::nn::Device::Cpu, &mut Generator::new(3)).unwrap();
+    let parameters = learner.learner().parameters().to_vec();
+    let mut policy = cartwheel_agents::Policy::new(&spaces.observation, &spaces.action, acting, parameters);
+    policy.set_critic(learner.learner().critic());
     let recorded = random_episodes(&settings, 100).unwrap();
     let mut stage = Stage::new(&settings, Some(policy.clone())).unwrap();
     for round in 0..2 {
@@ -206,10 +208,12 @@ fn a_judge_remembers_the_episode() {
         let mut own = policy.clone();
         for (step, moment) in moments.iter().enumerate() {
             let Observation::F32(numbers) = &moment.observation else { panic!("numbers") };
-            assert_eq!(moment.judgement, own.judge(Row::F32(numbers)), "round {round}, step {step}");
+            let seen = (moment.judgement.clone(), moment.value);
+            assert_eq!(seen, own.appraise(Row::F32(numbers)), "round {round}, step {step}");
             own.remember();
-            let forgetful = policy.clone().judge(Row::F32(numbers));
-            assert_eq!(moment.judgement == forgetful, step == 0, "round {round}, step {step}");
+            let forgetful = policy.clone().appraise(Row::F32(numbers));
+            assert!(seen.1.is_some() && (seen.1 == forgetful.1) == (step == 0), "round {round}, step {step}: {seen:?}");
+            assert_eq!(seen.0 == forgetful.0, step == 0, "round {round}, step {step}");
         }
     }
     let mut moments = vec![stage.reset(Generator::from_state(recorded[0].record.generator)).unwrap()];
@@ -219,7 +223,11 @@ fn a_judge_remembers_the_episode() {
     let (before, values) = (moments[3].clone(), stage.state_variables());
     let same: Vec<f64> = values.iter().map(|variable| variable.value).collect();
     stage.set(&same, &mut moments).unwrap();
-    assert_eq!(moments[3].judgement, before.judgement, "it has seen this state once");
+    assert_eq!(
+        (&moments[3].judgement, moments[3].value),
+        (&before.judgement, before.value),
+        "it has seen this state once"
+    );
 }
 
 #[test]
