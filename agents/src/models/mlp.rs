@@ -141,12 +141,12 @@ impl Mlp {
     ) -> Result<Pass, DeviceError> {
         let parameters = self.computed_with();
         let mirror = Mirror::new(&parameters, accelerator)?;
-        let tape = mirror.tape().map_err(DeviceError::new)?;
-        let logits = self.layers_on(&mirror, x, tape).map_err(DeviceError::new)?;
+        let mut tape = mirror.tape();
+        let logits = self.layers_on(&mirror, x, &mut tape).map_err(DeviceError::new)?;
         let (values, shape) = (logits.as_vec(), *logits.shape());
         let loss = |logits| ops::softmax_cross_entropy(logits, targets, label_smoothing, divisor);
         let (loss, slope) = ops::slope_of(values.clone(), shape, loss)?;
-        mirror.backward(logits, slope, gradients)?;
+        mirror.backward(&logits, tape, slope, gradients)?;
         gradients.round_to_half(&parameters)?;
         Ok(Pass { loss, logits: values })
     }
@@ -161,19 +161,19 @@ impl Mlp {
         x: Vec<f32>,
     ) -> Result<Vec<f32>, DeviceError> {
         let mirror = Mirror::new(&self.parameters, accelerator)?;
-        Ok(self.layers_on(&mirror, x, NoneTape).map_err(DeviceError::new)?.as_vec())
+        Ok(self.layers_on(&mirror, x, &mut on_device::Tape::none()).map_err(DeviceError::new)?.as_vec())
     }
 
-    fn layers_on<D: Compute<f32>, T: Tape<f32, D>>(
+    fn layers_on<D: Compute<f32>>(
         &self,
         mirror: &Mirror<'_, f32, D>,
         x: Vec<f32>,
-        tape: T,
-    ) -> Result<on_device::Rows<f32, D, T>, D::Err> {
+        tape: &mut on_device::Tape<f32, D>,
+    ) -> Result<on_device::Rows<f32, D>, D::Err> {
         let shape = (x.len() / self.inputs().max(1), self.inputs());
-        let mut y = mirror.rows(x, shape)?.put_tape(tape);
+        let mut y = mirror.rows(x, shape)?;
         for (at, layer) in self.layers.iter().enumerate() {
-            y = on_device::linear(mirror, y, layer.weight, Some(layer.bias), self.then(at))?;
+            y = on_device::linear(mirror, &y, layer.weight, Some(layer.bias), self.then(at), tape)?;
         }
         Ok(y)
     }

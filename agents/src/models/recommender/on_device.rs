@@ -1,10 +1,8 @@
 //! The same model on a device that has no kernels of ours, such as a GPU.
 
-use dfdx::prelude::{OwnedTape, PutTape as _, SplitTape as _, Tape};
-
 use super::towers::Side;
 use super::{Goal, Pass, Recommender};
-use crate::nn::on_device::{self, Accelerator, Compute, Mirror, Rows};
+use crate::nn::on_device::{self, Accelerator, Compute, Mirror, Rows, Tape};
 use crate::nn::ops::{self, Then};
 use crate::nn::{DeviceError, Gradients, ParameterId, Real};
 
@@ -29,11 +27,11 @@ impl<E: Real> Recommender<E> {
         self.touch(users, items, gradients);
         let tables: Vec<ParameterId> = self.user.tables().chain(self.item.tables()).collect();
         let mut mirror = Mirror::without(&tables, &self.parameters, accelerator)?;
-        let scores = self.scores_on(&mut mirror, users, items, goal).map_err(DeviceError::new)?;
+        let (scores, tape) = self.scores_on(&mut mirror, users, items, goal).map_err(DeviceError::new)?;
         let values = scores.as_vec();
         let shape = (users.len(), values.len() / users.len().max(1));
         let (loss, slope) = ops::slope_of(values.clone(), shape, |scores| self.loss(scores, items, goal, divisor))?;
-        mirror.backward(scores, slope, gradients)?;
+        mirror.backward(&scores, tape, slope, gradients)?;
         Ok(Pass { loss, logits: self.shown(goal, values) })
     }
 
@@ -44,14 +42,15 @@ impl<E: Real> Recommender<E> {
         users: &[u32],
         items: &[u32],
         goal: Goal<'_, E>,
-    ) -> Result<Rows<E, D, OwnedTape<E, D>>, D::Err> {
+    ) -> Result<(Rows<E, D>, Tape<E, D>), D::Err> {
         let (of_users, by_user) = self.user.read(mirror, users)?;
         let (of_items, by_item) = self.item.read(mirror, items)?;
-        let tape = mirror.tape()?;
-        let (of_users, tape) = self.user.layers_on(mirror, of_users.put_tape(tape))?.split_tape();
-        let (of_items, tape) = self.item.layers_on(mirror, of_items.put_tape(tape))?.split_tape();
+        let mut tape = mirror.tape();
+        let of_users = self.user.layers_on(mirror, of_users, &mut tape)?;
+        let of_items = self.item.layers_on(mirror, of_items, &mut tape)?;
         let biases = by_user.as_ref().zip(by_item.as_ref()).map(|(user, item)| [user, item]);
-        on_device::scores(of_users.put_tape(tape), &of_items, biases, goal.pairs())
+        let scores = on_device::scores(&of_users, &of_items, biases, goal.pairs(), &mut tape)?;
+        Ok((scores, tape))
     }
 }
 
@@ -66,14 +65,15 @@ impl Side {
     }
 
     /// What follows the table.
-    fn layers_on<E: Real, D: Compute<E>, T: Tape<E, D>>(
+    fn layers_on<E: Real, D: Compute<E>>(
         &self,
         mirror: &Mirror<'_, E, D>,
-        mut y: Rows<E, D, T>,
-    ) -> Result<Rows<E, D, T>, D::Err> {
+        mut y: Rows<E, D>,
+        tape: &mut Tape<E, D>,
+    ) -> Result<Rows<E, D>, D::Err> {
         for (at, [weight, bias]) in self.layers.iter().enumerate() {
             let then = if at + 1 < self.layers.len() { Then::Relu } else { Then::Nothing };
-            y = on_device::linear(mirror, y, *weight, Some(*bias), then)?;
+            y = on_device::linear(mirror, &y, *weight, Some(*bias), then, tape)?;
         }
         Ok(y)
     }

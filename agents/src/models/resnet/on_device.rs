@@ -1,9 +1,7 @@
 //! The same network on a device that has no kernels of ours, such as a GPU.
 
-use dfdx::prelude::{NoneTape, Tape};
-
 use super::{ResNet, Stem, Unit};
-use crate::nn::on_device::{self, Accelerator, Compute, Map, Mirror, Rows};
+use crate::nn::on_device::{self, Accelerator, Compute, Map, Mirror, Rows, Tape};
 use crate::nn::ops::{self, Targets, Then};
 use crate::nn::{DeviceError, Gradients, Real};
 
@@ -27,6 +25,7 @@ impl<E: Real> ResNet<E> {
         let parameters = self.computed_with();
         let mirror = Mirror::new(&parameters, accelerator)?;
         let (x, mut seen) = (self.pictures_on(accelerator, x, self.learns_in_half)?, Vec::new());
+        let mut tape = mirror.tape();
         let mut unit = |unit: &Unit, x: &Map<E, D>, residual: Option<&Map<E, D>>, rectifies: bool, tape: &mut _| {
             let of = |id| mirror.get(id);
             let y = on_device::conv2d(&mirror, x, unit.conv, unit.window, tape)?;
@@ -34,12 +33,11 @@ impl<E: Real> ResNet<E> {
             seen.push(([unit.running_mean, unit.running_var, unit.num_batches_tracked], y.pixels(), shown));
             Ok(y)
         };
-        let tape = mirror.tape().map_err(DeviceError::new)?;
-        let logits = self.layers_on(&mirror, &x, tape, &mut unit).map_err(DeviceError::new)?;
+        let logits = self.layers_on(&mirror, &x, &mut tape, &mut unit).map_err(DeviceError::new)?;
         let values = logits.as_vec();
         let loss = |logits| ops::softmax_cross_entropy(logits, targets, label_smoothing, divisor);
         let (loss, slope) = ops::slope_of(values.clone(), (x.images(), self.config.classes), loss)?;
-        mirror.backward(logits, slope, gradients)?;
+        mirror.backward(&logits, tape, slope, gradients)?;
         gradients.round_to_half(&parameters)?;
         let moved = seen.into_iter().map(|(ids, count, shown)| (ids, on_device::moments(count, shown))).collect();
         drop(parameters);
@@ -54,41 +52,40 @@ impl<E: Real> ResNet<E> {
     pub fn logits_on<D: Compute<E>>(&self, accelerator: &Accelerator<D>, x: Vec<E>) -> Result<Vec<E>, DeviceError> {
         let mirror = Mirror::new(&self.parameters, accelerator)?;
         let x = self.pictures_on(accelerator, x, false)?;
-        let mut unit =
-            |unit: &Unit, x: &Map<E, D>, residual: Option<&Map<E, D>>, rectifies: bool, tape: &mut NoneTape| {
-                let y = on_device::conv2d(&mirror, x, unit.conv, unit.window, tape)?;
-                on_device::scaled(y, self.folded_norm(unit), residual, rectifies)
-            };
-        let logits = self.layers_on(&mirror, &x, NoneTape, &mut unit).map_err(DeviceError::new)?;
+        let mut unit = |unit: &Unit, x: &Map<E, D>, residual: Option<&Map<E, D>>, rectifies: bool, tape: &mut _| {
+            let y = on_device::conv2d(&mirror, x, unit.conv, unit.window, tape)?;
+            on_device::scaled(y, self.folded_norm(unit), residual, rectifies)
+        };
+        let logits = self.layers_on(&mirror, &x, &mut Tape::none(), &mut unit).map_err(DeviceError::new)?;
         Ok(logits.as_vec())
     }
 
     /// The logits of `x`, with what `unit` makes of a convolution and the batch norm after it.
-    fn layers_on<'a, D: Compute<E>, T: Tape<E, D>>(
+    fn layers_on<'a, D: Compute<E>>(
         &'a self,
         mirror: &Mirror<'_, E, D>,
         x: &Map<E, D>,
-        mut tape: T,
-        unit: UnitOn<'_, 'a, E, D, T>,
-    ) -> Result<Rows<E, D, T>, D::Err> {
-        let mut y = unit(&self.layout.stem, x, None, true, &mut tape)?;
+        tape: &mut Tape<E, D>,
+        unit: UnitOn<'_, 'a, E, D>,
+    ) -> Result<Rows<E, D>, D::Err> {
+        let mut y = unit(&self.layout.stem, x, None, true, tape)?;
         if self.config.stem == Stem::ImageNet {
-            y = on_device::max_pool(&y, mirror.accelerator(), &mut tape)?;
+            y = on_device::max_pool(&y, mirror.accelerator(), tape)?;
         }
         for block in &self.layout.blocks {
             let shortcut = match &block.shortcut {
-                Some(shortcut) => unit(shortcut, &y, None, false, &mut tape)?,
+                Some(shortcut) => unit(shortcut, &y, None, false, tape)?,
                 None => y.clone(),
             };
             if let [inner @ .., last] = block.units.as_slice() {
                 for inner in inner {
-                    y = unit(inner, &y, None, true, &mut tape)?;
+                    y = unit(inner, &y, None, true, tape)?;
                 }
-                y = unit(last, &y, Some(&shortcut), true, &mut tape)?;
+                y = unit(last, &y, Some(&shortcut), true, tape)?;
             }
         }
         let features = on_device::average_pool(&y, tape)?;
-        on_device::linear(mirror, features, self.layout.weight, Some(self.layout.bias), Then::Nothing)
+        on_device::linear(mirror, &features, self.layout.weight, Some(self.layout.bias), Then::Nothing, tape)
     }
 
     /// The pictures `x` as a map on the device.
@@ -105,12 +102,12 @@ impl<E: Real> ResNet<E> {
 }
 
 /// Makes a map of another with a convolution and its batch norm, adds a residual, and rectifies the sum if told to.
-type UnitOn<'u, 'a, E, D, T> = &'u mut dyn FnMut(
+type UnitOn<'u, 'a, E, D> = &'u mut dyn FnMut(
     &'a Unit,
     &Map<E, D>,
     Option<&Map<E, D>>,
     bool,
-    &mut T,
+    &mut Tape<E, D>,
 ) -> Result<Map<E, D>, <D as dfdx::prelude::HasErr>::Err>;
 
 #[cfg(test)]

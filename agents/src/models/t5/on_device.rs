@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use dfdx::prelude::{NoneTape, PutTape as _, SplitTape as _, Tape, TryAdd as _, TryMul as _};
-
 use super::config::FeedForward;
 use super::names::Stack;
 use super::network::{AttentionIds, Judged, Learnt, Lesson, StackIds, T5Network, TokenPair};
 use super::noise::Noise;
-use crate::nn::on_device::{self, Accelerator, Bias, Compute, Mirror, Padded, Rows};
+use crate::nn::on_device::{self, Accelerator, Bias, Compute, Mirror, Padded, Rows, Tape};
 use crate::nn::ops::{self, Spans, Then};
 use crate::nn::{DeviceError, Gradients, ParameterId, Real};
 
@@ -28,13 +26,13 @@ impl<E: Real> T5Network<E> {
         gradients: &mut Gradients<E>,
     ) -> Result<Learnt, DeviceError> {
         let mirror = Mirror::new(&self.parameters, accelerator)?;
-        let tape = mirror.tape().map_err(DeviceError::new)?;
-        let logits = self.logits_on(&mirror, pairs, tape, Noise::of(lesson)).map_err(DeviceError::new)?;
+        let mut tape = mirror.tape();
+        let logits = self.logits_on(&mirror, pairs, &mut tape, Noise::of(lesson)).map_err(DeviceError::new)?;
         let values = logits.as_vec();
         let shape = (values.len() / self.config.vocab_size, self.config.vocab_size);
         let (loss, slope) = ops::slope_of(values.clone(), shape, |logits| lesson.loss(pairs, logits))?;
         let learnt = self.learnt(pairs, lesson, &values, loss);
-        mirror.backward(logits, slope, gradients)?;
+        mirror.backward(&logits, tape, slope, gradients)?;
         Ok(learnt)
     }
 
@@ -51,37 +49,37 @@ impl<E: Real> T5Network<E> {
         pairs: &[&TokenPair],
     ) -> Result<Vec<Judged>, DeviceError> {
         let mirror = Mirror::new(&self.parameters, accelerator)?;
-        let logits = self.logits_on(&mirror, pairs, NoneTape, None).map_err(DeviceError::new)?;
+        let logits = self.logits_on(&mirror, pairs, &mut Tape::none(), None).map_err(DeviceError::new)?;
         Ok(self.judged(pairs, &logits.as_vec()))
     }
 
     /// The logits of each token of each target, row after row.
-    fn logits_on<D: Compute<E>, T: Tape<E, D>>(
+    fn logits_on<D: Compute<E>>(
         &self,
         mirror: &Mirror<'_, E, D>,
         pairs: &[&TokenPair],
-        tape: T,
+        tape: &mut Tape<E, D>,
         noise: Option<Noise>,
-    ) -> Result<Rows<E, D, T>, D::Err> {
+    ) -> Result<Rows<E, D>, D::Err> {
         let mut pass = Pass { network: self, mirror, tape, noise };
         let sources: Vec<u32> = pairs.iter().flat_map(|pair| pair.source.iter().copied()).collect();
         let [read, written] = [|pair: &&TokenPair| pair.source.len(), |pair: &&TokenPair| pair.target.len()]
             .map(|length| pairs.iter().map(length).collect::<Vec<_>>());
         let encoded = pass.stack(&self.encoder, &sources, &read, None)?;
         let y = pass.stack(&self.decoder, &self.shifted(pairs), &written, Some((&encoded, &read)))?;
-        let y = pass.on_tape(&y, |y| match self.output_scale() {
-            1.0 => Ok(y),
-            scale => y.try_mul(E::of(scale)),
-        })?;
-        on_device::linear(mirror, y.put_tape(pass.tape), self.head, None, Then::Nothing)
+        let y = match self.output_scale() {
+            1.0 => y,
+            scale => on_device::times(&y, E::of(scale), pass.tape)?,
+        };
+        pass.linear(&y, self.head, Then::Nothing)
     }
 }
 
 /// A pass through the layers.
-struct Pass<'p, E: Real, D: Compute<E>, T> {
+struct Pass<'p, E: Real, D: Compute<E>> {
     network: &'p T5Network<E>,
     mirror: &'p Mirror<'p, E, D>,
-    tape: T,
+    tape: &'p mut Tape<E, D>,
     noise: Option<Noise>,
 }
 
@@ -93,7 +91,7 @@ struct Read<'r, E: Real, D: Compute<E>> {
     bias: Option<Bias<E, D>>,
 }
 
-impl<E: Real, D: Compute<E>, T: Tape<E, D>> Pass<'_, E, D, T> {
+impl<E: Real, D: Compute<E>> Pass<'_, E, D> {
     /// What comes out of `stack` for texts of these lengths, `tokens` one after the other. A decoder is given what was read.
     fn stack(
         &mut self,
@@ -107,11 +105,11 @@ impl<E: Real, D: Compute<E>, T: Tape<E, D>> Pass<'_, E, D, T> {
             let spans = Spans { queries: lengths.to_vec(), keys: keys.to_vec(), causal };
             Padded::new(spans, network.config.num_heads, accelerator).map(Arc::new)
         };
-        let mut x = on_device::embedding(self.mirror, network.shared, tokens, &mut self.tape)?;
+        let mut x = on_device::embedding(self.mirror, network.shared, tokens, self.tape)?;
         let causal = stack.stack == Stack::Decoder;
         let spans = padded(lengths, causal)?;
         let (buckets, longest) = (network.buckets(spans.longest(), !causal), spans.longest());
-        let bias = on_device::relative_bias(self.mirror, stack.bias, &buckets, longest, &mut self.tape)?;
+        let bias = on_device::relative_bias(self.mirror, stack.bias, &buckets, longest, self.tape)?;
         let own = Read { rows: None, spans, bias: Some(bias) };
         let cross = read
             .map(|(rows, keys)| Ok::<_, D::Err>(Read { rows: Some(rows), spans: padded(keys, false)?, bias: None }));
@@ -127,7 +125,7 @@ impl<E: Real, D: Compute<E>, T: Tape<E, D>> Pass<'_, E, D, T> {
                 (FeedForward::GatedGelu, &[gate, inner]) => {
                     let gate = self.linear(&normed, gate, Then::Nothing)?;
                     let inner = self.linear(&normed, inner, Then::Nothing)?;
-                    on_device::gated_gelu(&gate, &inner, &mut self.tape)?
+                    on_device::gated_gelu(&gate, &inner, self.tape)?
                 }
                 (_, inner) => self.linear(&normed, inner[0], Then::Relu)?,
             };
@@ -152,7 +150,7 @@ impl<E: Real, D: Compute<E>, T: Tape<E, D>> Pass<'_, E, D, T> {
         let v = self.linear(rows, ids.v, Then::Nothing)?;
         let dropped = self.noise.as_mut().map(Noise::of_attention);
         let (bias, dropped) = (read.bias.as_ref(), dropped.as_ref());
-        let y = on_device::attention(&q, [&k, &v], &read.spans, bias, dropped, &mut self.tape)?;
+        let y = on_device::attention(&q, [&k, &v], &read.spans, bias, dropped, self.tape)?;
         self.back(&y, ids.o, &x, lengths)
     }
 
@@ -166,33 +164,21 @@ impl<E: Real, D: Compute<E>, T: Tape<E, D>> Pass<'_, E, D, T> {
     ) -> Result<Rows<E, D>, D::Err> {
         let y = self.linear(y, output, Then::Nothing)?;
         let y = self.drop_out(y, lengths)?;
-        self.on_tape(&y, |y| y.try_add(around.clone()))
+        on_device::sum(&y, around, self.tape)
     }
 
     fn norm(&mut self, x: &Rows<E, D>, weight: ParameterId) -> Result<Rows<E, D>, D::Err> {
-        on_device::rms_norm(x, self.mirror.get(weight), self.network.eps(), &mut self.tape)
+        on_device::rms_norm(x, self.mirror.get(weight), self.network.eps(), self.tape)
     }
 
     fn linear(&mut self, x: &Rows<E, D>, weight: ParameterId, then: Then) -> Result<Rows<E, D>, D::Err> {
-        let mirror = self.mirror;
-        self.on_tape(x, |x| on_device::linear(mirror, x, weight, None, then))
+        on_device::linear(self.mirror, x, weight, None, then, self.tape)
     }
 
     fn drop_out(&mut self, x: Rows<E, D>, lengths: &[usize]) -> Result<Rows<E, D>, D::Err> {
         let Some(noise) = &mut self.noise else { return Ok(x) };
         let keys = noise.of_rows(lengths);
-        on_device::dropout(&x, noise.dropout, &keys, &mut self.tape)
-    }
-
-    /// What an operation of dfdx, which takes the tape with it, makes of `x`.
-    fn on_tape(
-        &mut self,
-        x: &Rows<E, D>,
-        operation: impl FnOnce(Rows<E, D, T>) -> Result<Rows<E, D, T>, D::Err>,
-    ) -> Result<Rows<E, D>, D::Err> {
-        let (y, tape) = operation(x.clone().put_tape(std::mem::take(&mut self.tape)))?.split_tape();
-        self.tape = tape;
-        Ok(y)
+        on_device::dropout(&x, noise.dropout, &keys, self.tape)
     }
 }
 

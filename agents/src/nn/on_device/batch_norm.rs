@@ -1,13 +1,10 @@
 //! Batch normalization of NHWC maps, with what follows it in a residual network.
 
-use dfdx::prelude::{
-    Axis, BroadcastTo as _, HasShape as _, MeanTo as _, SumTo as _, Tape, TryAdd as _, TryDiv as _, TryMul as _,
-    TrySub as _,
-};
+use dfdx::prelude::{Axis, BroadcastTo as _, HasShape as _, TryAdd as _, TryDiv as _, TryMul as _, TrySub as _};
 use dfdx::tensor_ops::Device;
 
-use super::half::{Compute, rounded, take_rounded};
-use super::{Map, Vector, close, give, rectified};
+use super::half::{Compute, rounded};
+use super::{Map, Tape, Vector, close, column_sums, rectified};
 use crate::nn::Real;
 use crate::nn::ops::{EPS, Moments};
 
@@ -24,20 +21,20 @@ type Normalized<E, D> = (Map<E, D>, Shown<E, D>);
 ///
 /// # Panics
 /// If sizes do not fit.
-pub(crate) fn batch_norm<E: Real, D: Compute<E>, T: Tape<E, D>>(
+pub(crate) fn batch_norm<E: Real, D: Compute<E>>(
     x: &Map<E, D>,
     weight: &Vector<E, D>,
     bias: &Vector<E, D>,
     residual: Option<&Map<E, D>>,
     rectifies: bool,
-    tape: &mut T,
+    tape: &mut Tape<E, D>,
 ) -> Result<Normalized<E, D>, D::Err> {
     let shape = *x.rows.shape();
     let count = E::of(shape.0.max(1) as f64);
     let each = move |channels: Vector<E, D>| channels.try_broadcast_like::<_, Axis<0>>(&shape);
-    let mean: Vector<E, D> = x.rows.clone().try_mean::<_, Axis<0>>()?;
+    let mean: Vector<E, D> = column_sums(x.rows.clone())?.try_div(count)?;
     let centred = x.rows.clone().try_sub(each(mean.clone())?)?;
-    let variance: Vector<E, D> = centred.clone().try_square()?.try_mean::<_, Axis<0>>()?;
+    let variance = column_sums(centred.clone().try_square()?)?.try_div(count)?;
     let inverse = variance.clone().try_add(E::of(EPS))?.try_sqrt()?.try_recip()?;
     let scale = inverse.clone().try_mul(weight.clone())?;
     let mut rows = centred.try_mul(each(scale.clone())?)?.try_add(each(bias.clone())?)?;
@@ -50,32 +47,28 @@ pub(crate) fn batch_norm<E: Real, D: Compute<E>, T: Tape<E, D>>(
     }
     let rows = rounded(rows, x.half)?;
     let moments = [mean.clone(), variance];
-    if T::OWNS_TAPE {
-        let (x, weight, bias, residual, out) =
-            (x.clone(), weight.clone(), bias.clone(), residual.cloned(), rows.clone());
-        tape.add_backward_op(move |slopes| {
-            let mut slope = take_rounded(slopes, &out, x.half)?;
-            if rectifies {
-                slope = close(slope, out)?;
-            }
-            let normalized = x.rows.clone().try_sub(each(mean)?)?.try_mul(each(inverse)?)?;
-            let by_bias: Vector<E, D> = slope.clone().try_sum::<_, Axis<0>>()?;
-            let by_weight: Vector<E, D> = slope.clone().try_mul(normalized.clone())?.try_sum::<_, Axis<0>>()?;
-            if x.wants_gradient {
-                // dx = scale · (dy - mean(dy) - x̂ · mean(dy · x̂)).
-                let along = normalized.try_mul(each(by_weight.clone().try_div(count)?)?)?;
-                let rest = slope.clone().try_sub(each(by_bias.clone().try_div(count)?)?)?.try_sub(along)?;
-                give(slopes, &x.rows, rest.try_mul(each(scale)?)?)?;
-            }
-            give(slopes, &weight, by_weight)?;
-            give(slopes, &bias, by_bias)?;
-            if let Some(residual) = residual.filter(|residual| residual.wants_gradient) {
-                give(slopes, &residual.rows, slope)?;
-            }
-            Ok(())
-        });
-    }
-    Ok((Map { rows, shape: x.shape, half: x.half, wants_gradient: true }, moments))
+    let (shape, half) = (x.shape, x.half);
+    let (x, weight, bias, residual, out) =
+        (x.rows.clone(), weight.clone(), bias.clone(), residual.map(|map| map.rows.clone()), rows.clone());
+    tape.note(&rows, move |slopes, slope| {
+        let mut slope = rounded(slope, half)?;
+        if rectifies {
+            slope = close(slope, out)?;
+        }
+        let normalized = x.clone().try_sub(each(mean)?)?.try_mul(each(inverse)?)?;
+        let by_bias = column_sums(slope.clone())?;
+        let by_weight = column_sums(slope.clone().try_mul(normalized.clone())?)?;
+        if slopes.wants(&x) {
+            // dx = scale · (dy - mean(dy) - x̂ · mean(dy · x̂)).
+            let along = normalized.try_mul(each(by_weight.clone().try_div(count)?)?)?;
+            let rest = slope.clone().try_sub(each(by_bias.clone().try_div(count)?)?)?.try_sub(along)?;
+            slopes.give(&x, rest.try_mul(each(scale)?)?)?;
+        }
+        slopes.give(&weight, by_weight)?;
+        slopes.give(&bias, by_bias)?;
+        residual.map_or(Ok(()), |residual| slopes.give(&residual, slope))
+    });
+    Ok((Map { rows, shape, half }, moments))
 }
 
 /// What the channels of a map of `count` pixels were normalized with, on the host.

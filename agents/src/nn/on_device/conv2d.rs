@@ -1,12 +1,12 @@
 //! Two-dimensional convolution of NHWC maps, with PyTorch's weights: the rows that a window looks at are put beside one another,
 //! and multiplied with the weights.
 
-use dfdx::prelude::{Axes3, PermuteTo as _, ReshapeTo as _, Tape};
+use dfdx::prelude::{Axes3, PermuteTo as _, ReshapeTo as _};
 
-use super::half::{Compute, take_rounded};
+use super::half::{Compute, rounded};
 use super::places::Glide;
 use super::product::{crossed, product};
-use super::{Map, Mirror, give};
+use super::{Map, Mirror, Tape};
 use crate::nn::ops::Window;
 use crate::nn::{ParameterId, Real};
 
@@ -18,12 +18,12 @@ use crate::nn::{ParameterId, Real};
 ///
 /// # Panics
 /// If the weight is none of a convolution, of other channels than the map, or larger than the padded picture.
-pub(crate) fn conv2d<E: Real, D: Compute<E>, T: Tape<E, D>>(
+pub(crate) fn conv2d<E: Real, D: Compute<E>>(
     mirror: &Mirror<'_, E, D>,
     x: &Map<E, D>,
     weight: ParameterId,
     window: Window,
-    tape: &mut T,
+    tape: &mut Tape<E, D>,
 ) -> Result<Map<E, D>, D::Err> {
     let (accelerator, half) = (mirror.accelerator(), mirror.is_half(weight));
     let &[outputs, inputs, kernel, _] = mirror.shape(weight) else { panic!("a convolution's weight has four axes") };
@@ -34,25 +34,25 @@ pub(crate) fn conv2d<E: Real, D: Compute<E>, T: Tape<E, D>>(
     // A kernel of one pixel at each pixel finds its rows as they are.
     let moves = kernel > 1 || window.stride > 1 || window.padding > 0;
     let looked_at = moves.then(|| accelerator.looked_at(glide)).transpose()?;
-    let goes_back = moves && T::OWNS_TAPE && x.wants_gradient;
+    let goes_back = moves && tape.wants(&x.rows);
     let looked_at_by = goes_back.then(|| accelerator.looked_at_by(glide)).transpose()?;
     let turned = weight.clone().try_reshape_like(&whole)?.try_permute::<_, Axes3<2, 1, 0>>()?;
     let turned = turned.try_reshape_like(&(taps * inputs, outputs))?;
     let rows = product(&x.rows, looked_at.as_ref(), turned, half)?;
-    if T::OWNS_TAPE {
-        let (x, weight, out) = (x.clone(), weight.clone(), rows.clone());
-        tape.add_backward_op(move |slopes| {
-            let slope = take_rounded(slopes, &out, half)?;
-            let by_weight = crossed(&x.rows, looked_at.as_ref(), slope.clone(), half)?;
+    let (x, weight) = (x.rows.clone(), weight.clone());
+    tape.note(&rows, move |slopes, slope| {
+        let slope = rounded(slope, half)?;
+        if slopes.wants(&weight) {
+            let by_weight = crossed(&x, looked_at.as_ref(), slope.clone(), half)?;
             let by_weight = by_weight.try_reshape_like(&(taps, inputs, outputs))?.try_permute::<_, Axes3<2, 1, 0>>()?;
-            give(slopes, &weight, by_weight.try_reshape_like(&(outputs * inputs * taps,))?)?;
-            if x.wants_gradient {
-                let turned = weight.try_reshape_like(&whole)?.try_permute::<_, Axes3<2, 0, 1>>()?;
-                let turned = turned.try_reshape_like(&(taps * outputs, inputs))?;
-                give(slopes, &x.rows, product(&slope, looked_at_by.as_ref(), turned, half)?)?;
-            }
-            Ok(())
-        });
-    }
-    Ok(Map { rows, shape, half, wants_gradient: true })
+            slopes.give(&weight, by_weight.try_reshape_like(&(outputs * inputs * taps,))?)?;
+        }
+        if slopes.wants(&x) {
+            let turned = weight.try_reshape_like(&whole)?.try_permute::<_, Axes3<2, 0, 1>>()?;
+            let turned = turned.try_reshape_like(&(taps * outputs, inputs))?;
+            slopes.give(&x, product(&slope, looked_at_by.as_ref(), turned, half)?)?;
+        }
+        Ok(())
+    });
+    Ok(Map { rows, shape, half })
 }

@@ -1,9 +1,9 @@
 //! Dropout with the draws of the processor.
 
-use dfdx::prelude::{HasShape as _, Tape, TryMul as _};
+use dfdx::prelude::{HasShape as _, TryMul as _};
 use dfdx::tensor_ops::Device;
 
-use super::{Rows, give, take};
+use super::{Rows, Tape};
 use crate::nn::Real;
 use crate::nn::ops::Dropout;
 use crate::nn::spread::spread;
@@ -18,11 +18,11 @@ const AT_ONCE: usize = 16;
 ///
 /// # Panics
 /// If there are not as many keys as rows.
-pub(crate) fn dropout<E: Real, D: Device<E>, T: Tape<E, D>>(
+pub(crate) fn dropout<E: Real, D: Device<E>>(
     x: &Rows<E, D>,
     dropout: Dropout,
     keys: &[u64],
-    tape: &mut T,
+    tape: &mut Tape<E, D>,
 ) -> Result<Rows<E, D>, D::Err> {
     let (rows, columns) = *x.shape();
     assert_eq!(keys.len(), rows, "a key a row");
@@ -35,12 +35,7 @@ pub(crate) fn dropout<E: Real, D: Device<E>, T: Tape<E, D>>(
     spread(factors.chunks_mut(AT_ONCE * columns.max(1)).zip(keys.chunks(AT_ONCE)), || (), draw);
     let factors: Rows<E, D> = x.device().try_tensor_from_vec(factors, (rows, columns))?;
     let y = x.clone().try_mul(factors.clone())?;
-    if T::OWNS_TAPE {
-        let (x, out) = (x.clone(), y.clone());
-        tape.add_backward_op(move |slopes| {
-            let slope: Rows<E, D> = take(slopes, &out)?;
-            give(slopes, &x, slope.try_mul(factors)?)
-        });
-    }
+    let x = x.clone();
+    tape.note(&y, move |slopes, slope| slopes.give(&x, slope.try_mul(factors)?));
     Ok(y)
 }

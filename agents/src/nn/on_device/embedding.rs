@@ -1,8 +1,9 @@
 //! Rows of a table.
 
-use dfdx::prelude::{GatherTo as _, HasShape as _, PutTape as _, SplitTape as _, Tape};
+use dfdx::prelude::{GatherTo as _, HasShape as _};
 
-use super::{Compute, Mirror, Rows};
+use super::tape::through;
+use super::{Compute, Mirror, Rows, Tape};
 use crate::nn::{ParameterId, Real};
 
 /// [`ops::embedding`](crate::nn::ops::embedding).
@@ -12,16 +13,18 @@ use crate::nn::{ParameterId, Real};
 ///
 /// # Panics
 /// If the table has no such row.
-pub(crate) fn embedding<E: Real, D: Compute<E>, T: Tape<E, D>>(
+pub(crate) fn embedding<E: Real, D: Compute<E>>(
     mirror: &Mirror<'_, E, D>,
     table: ParameterId,
     ids: &[u32],
-    tape: &mut T,
+    tape: &mut Tape<E, D>,
 ) -> Result<Rows<E, D>, D::Err> {
     let table = mirror.matrix(table)?;
-    let rows = mirror.places(ids.iter().map(|id| *id as usize).collect(), (ids.len(),), table.shape().0)?;
-    let rows: Rows<E, D, T> = table.put_tape(std::mem::take(tape)).try_gather(rows)?;
-    let (rows, left) = rows.split_tape();
-    *tape = left;
+    let places = mirror.places(ids.iter().map(|id| *id as usize).collect(), (ids.len(),), table.shape().0)?;
+    let rows = table.clone().try_gather(places.clone())?;
+    tape.note(&rows, move |slopes, slope| {
+        let by_table = through(&table, slope, |table| table.try_gather(places))?;
+        slopes.give(&table, by_table)
+    });
     Ok(rows)
 }

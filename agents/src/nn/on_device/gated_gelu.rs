@@ -1,9 +1,10 @@
 //! The gate of T5 v1.1's feed-forward layers.
 
-use dfdx::prelude::{PutTape as _, SplitTape as _, Tape, TryMul as _};
+use dfdx::prelude::TryMul as _;
 use dfdx::tensor_ops::Device;
 
-use super::Rows;
+use super::tape::through;
+use super::{Rows, Tape};
 use crate::nn::Real;
 
 /// [`ops::gated_gelu`](crate::nn::ops::gated_gelu).
@@ -13,14 +14,18 @@ use crate::nn::Real;
 ///
 /// # Panics
 /// If both are not of one shape.
-pub(crate) fn gated_gelu<E: Real, D: Device<E>, T: Tape<E, D>>(
+pub(crate) fn gated_gelu<E: Real, D: Device<E>>(
     gate: &Rows<E, D>,
     x: &Rows<E, D>,
-    tape: &mut T,
+    tape: &mut Tape<E, D>,
 ) -> Result<Rows<E, D>, D::Err> {
     // dfdx's fast one is the approximation with tanh.
-    let gate = gate.clone().put_tape(std::mem::take(tape)).try_fast_gelu()?;
-    let (y, left) = gate.try_mul(x.clone())?.split_tape();
-    *tape = left;
+    let y = gate.clone().try_fast_gelu()?.try_mul(x.clone())?;
+    let (gate, x) = (gate.clone(), x.clone());
+    tape.note(&y, move |slopes, slope| {
+        slopes.give(&x, slope.clone().try_mul(gate.clone().try_fast_gelu()?)?)?;
+        let by_gate = through(&gate, slope.try_mul(x)?, |gate| gate.try_fast_gelu())?;
+        slopes.give(&gate, by_gate)
+    });
     Ok(y)
 }

@@ -9,8 +9,6 @@ use dfdx::prelude::{HasErr, Shape, Tensor};
 use dfdx::tensor_ops::Device;
 use half::f16;
 
-use super::Slopes;
-use super::take;
 use crate::nn::Real;
 
 /// Numbers of 16 bits whose sums are wider.
@@ -54,13 +52,4 @@ pub(super) fn rounded<S: Shape, E: Real, D: Compute<E>>(
     half: bool,
 ) -> Result<Tensor<S, E, D>, D::Err> {
     if half { D::widen(D::narrow(x)?) } else { Ok(x) }
-}
-
-/// The gradient by `tensor`, as [`take`] takes it out, rounded to 16 bits if `half`.
-pub(super) fn take_rounded<S: Shape, E: Real, D: Compute<E>>(
-    slopes: &mut Slopes<E, D>,
-    tensor: &Tensor<S, E, D>,
-    half: bool,
-) -> Result<Tensor<S, E, D>, D::Err> {
-    rounded(take(slopes, tensor)?, half)
 }

@@ -1,13 +1,12 @@
 //! The linear layer.
 
 use dfdx::prelude::{
-    Axes2, Axis, BroadcastTo as _, HasShape as _, PermuteTo as _, PutTape as _, ReshapeTo as _, SplitTape as _,
-    SumTo as _, Tape, TryAdd as _, TryConcatAlong as _,
+    Axes2, Axis, BroadcastTo as _, HasShape as _, PermuteTo as _, ReshapeTo as _, TryAdd as _, TryConcatAlong as _,
 };
 
-use super::half::{Compute, take_rounded};
+use super::half::{Compute, rounded};
 use super::product::{crossed, product};
-use super::{Mirror, Rows, close, give, rectified};
+use super::{Mirror, Rows, Tape, close, column_sums, rectified};
 use crate::nn::ops::Then;
 use crate::nn::{ParameterId, Real};
 
@@ -18,19 +17,19 @@ use crate::nn::{ParameterId, Real};
 ///
 /// # Panics
 /// If the sizes do not fit.
-pub(crate) fn linear<E: Real, D: Compute<E>, T: Tape<E, D>>(
+pub(crate) fn linear<E: Real, D: Compute<E>>(
     mirror: &Mirror<'_, E, D>,
-    x: Rows<E, D, T>,
+    x: &Rows<E, D>,
     weight: ParameterId,
     bias: Option<ParameterId>,
     then: Then,
-) -> Result<Rows<E, D, T>, D::Err> {
-    let (x, mut tape) = x.split_tape();
+    tape: &mut Tape<E, D>,
+) -> Result<Rows<E, D>, D::Err> {
     let (half, bias) = (mirror.is_half(weight), bias.map(|bias| mirror.get(bias).clone()));
     let matrix = mirror.matrix(weight)?;
     let turned = matrix.clone().try_permute::<_, Axes2<1, 0>>()?;
     let mut y = match &bias {
-        None => product(&x, None, turned, half)?,
+        None => product(x, None, turned, half)?,
         // As products with 1 biases are added before the sum is rounded.
         Some(bias) if half => {
             let ones: Rows<E, D> = x.device().try_ones_like(&(x.shape().0, 1))?;
@@ -39,7 +38,7 @@ pub(crate) fn linear<E: Real, D: Compute<E>, T: Tape<E, D>>(
             product(&beside, None, (turned, bias).try_concat_along(Axis::<0>)?, half)?
         }
         Some(bias) => {
-            let y = product(&x, None, turned, half)?;
+            let y = product(x, None, turned, half)?;
             let shape = *y.shape();
             y.try_add(bias.clone().try_broadcast_like::<_, Axis<0>>(&shape)?)?
         }
@@ -47,21 +46,24 @@ pub(crate) fn linear<E: Real, D: Compute<E>, T: Tape<E, D>>(
     if then == Then::Relu {
         y = rectified(y)?;
     }
-    if T::OWNS_TAPE {
-        let (out, weight) = (y.clone(), mirror.get(weight).clone());
-        tape.add_backward_op(move |slopes| {
-            let mut slope = take_rounded(slopes, &out, half)?;
-            if then == Then::Relu {
-                slope = close(slope, out)?;
-            }
+    let (x, out, weight) = (x.clone(), y.clone(), mirror.get(weight).clone());
+    tape.note(&y, move |slopes, slope| {
+        let mut slope = rounded(slope, half)?;
+        if then == Then::Relu {
+            slope = close(slope, out)?;
+        }
+        if slopes.wants(&weight) {
             // Inputs × outputs.
             let by_weight = crossed(&x, None, slope.clone(), half)?.try_permute::<_, Axes2<1, 0>>()?;
-            give(slopes, &weight, by_weight.try_reshape_like(weight.shape())?)?;
-            if let Some(bias) = bias {
-                give(slopes, &bias, slope.clone().try_sum::<_, Axis<0>>()?)?;
-            }
-            give(slopes, &x, product(&slope, None, matrix, half)?)
-        });
-    }
-    Ok(y.put_tape(tape))
+            slopes.give(&weight, by_weight.try_reshape_like(weight.shape())?)?;
+        }
+        if let Some(bias) = bias {
+            slopes.give(&bias, column_sums(slope.clone())?)?;
+        }
+        if slopes.wants(&x) {
+            slopes.give(&x, product(&slope, None, matrix, half)?)?;
+        }
+        Ok(())
+    });
+    Ok(y)
 }

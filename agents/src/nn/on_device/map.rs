@@ -7,7 +7,7 @@ use super::half::{Compute, rounded};
 use super::{Accelerator, Rows};
 use crate::nn::Real;
 
-/// A batch of feature maps, NHWC: a row a pixel, a column a channel. The tape is beside it.
+/// A batch of feature maps, NHWC: a row a pixel, a column a channel.
 #[derive(Clone, Debug)]
 pub(crate) struct Map<E: Real, D: Device<E>> {
     pub(super) rows: Rows<E, D>,
@@ -15,8 +15,6 @@ pub(crate) struct Map<E: Real, D: Device<E>> {
     pub(super) shape: [usize; 3],
     /// Whether its numbers, and those of the gradient by it, are those of 16 bits.
     pub(super) half: bool,
-    /// Whether a gradient by it is wanted: not of data.
-    pub(super) wants_gradient: bool,
 }
 
 impl<E: Real, D: Compute<E>> Map<E, D> {
@@ -34,7 +32,7 @@ impl<E: Real, D: Compute<E>> Map<E, D> {
         accelerator: &Accelerator<D>,
     ) -> Result<Self, D::Err> {
         let rows = accelerator.device.try_tensor_from_vec(values, (images * height * width, channels))?;
-        Ok(Self { rows: rounded(rows, half)?, shape: [images, height, width], half, wants_gradient: false })
+        Ok(Self { rows: rounded(rows, half)?, shape: [images, height, width], half })
     }
 
     /// How many pixels there are, of all pictures.

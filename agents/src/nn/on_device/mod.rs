@@ -21,6 +21,7 @@ mod pool;
 mod product;
 mod rms_norm;
 mod scores;
+mod tape;
 
 pub(crate) use attention::{Bias, attention, relative_bias};
 pub(crate) use batch_norm::{batch_norm, moments, scaled};
@@ -36,19 +37,20 @@ pub use places::Accelerator;
 pub(crate) use pool::{average_pool, max_pool};
 pub(crate) use rms_norm::rms_norm;
 pub(crate) use scores::scores;
+pub(crate) use tape::Tape;
 
-use dfdx::optim::UnusedTensors;
-use dfdx::prelude::*;
+use dfdx::prelude::{
+    Axis, ChooseFrom as _, HasShape as _, ReshapeTo as _, Shape, SumTo as _, Tensor, TryAdd as _, TryLe as _,
+    TryLt as _, TryMatMul as _, TryMul as _,
+};
 use dfdx::tensor_ops::Device;
 
 use super::{DeviceError, ParameterId, Parameters, Real};
 
-/// Gradients on a device, by tensor.
-type Slopes<E, D> = dfdx::prelude::Gradients<E, D>;
 /// Numbers in a row.
 pub(crate) type Vector<E, D> = Tensor<(usize,), E, D>;
 /// An activation on a device: rows × columns.
-pub(crate) type Rows<E, D, T = NoneTape> = Tensor<(usize, usize), E, D, T>;
+pub(crate) type Rows<E, D> = Tensor<(usize, usize), E, D>;
 
 /// A model's parameters on a device, for one pass.
 pub struct Mirror<'a, E: Real, D: Compute<E>> {
@@ -153,16 +155,13 @@ impl<'a, E: Real, D: Compute<E>> Mirror<'a, E, D> {
         self.accelerator.device.try_tensor_from_vec(places, shape)
     }
 
-    /// An empty tape that keeps the gradients by parameters, and by the rows that were read.
-    pub(crate) fn tape(&self) -> Result<OwnedTape<E, D>, D::Err> {
-        // dfdx tells a tensor's id only through its list of tensors that an optimizer missed.
-        let mut ids = UnusedTensors::default();
-        self.tensors.iter().flatten().for_each(|tensor| ids.add(tensor));
-        self.read.iter().for_each(|read| ids.add(&read.rows));
-        let mut slopes = Slopes::leaky();
-        slopes.retain_leafs(&ids.ids);
-        let zero: Tensor<Rank0, E, D> = self.accelerator.device.try_zeros()?;
-        Ok(zero.traced(slopes).split_tape().1)
+    /// An empty tape, on which gradients are wanted by parameters that are trained, and by the rows that were read.
+    pub(crate) fn tape(&self) -> Tape<E, D> {
+        let mut tape = Tape::new();
+        let trained = self.parameters.iter().zip(&self.tensors).filter(|(own, _)| own.is_trained());
+        trained.filter_map(|(_, tensor)| tensor.as_ref()).for_each(|tensor| tape.want(tensor));
+        self.read.iter().for_each(|read| tape.want(&read.rows));
+        tape
     }
 
     /// Goes back from `outputs`, by which the slope is `slope`, and adds what is learnt from it to `gradients`.
@@ -171,22 +170,23 @@ impl<'a, E: Real, D: Compute<E>> Mirror<'a, E, D> {
     /// If the device fails.
     pub(crate) fn backward(
         &self,
-        outputs: Rows<E, D, OwnedTape<E, D>>,
+        outputs: &Rows<E, D>,
+        tape: Tape<E, D>,
         slope: Vec<E>,
         gradients: &mut super::Gradients<E>,
     ) -> Result<(), DeviceError> {
-        let mut slopes = self.slopes(outputs, slope).map_err(DeviceError::new)?;
+        let slope = self.rows(slope, *outputs.shape()).map_err(DeviceError::new)?;
+        let slopes = tape.backward(outputs, slope).map_err(DeviceError::new)?;
         for (parameter, tensor) in self.parameters.iter().zip(&self.tensors).filter(|(own, _)| own.is_trained()) {
             let Some(tensor) = tensor else { continue };
             // The entry is there also where no output hangs on the parameter.
-            slopes.try_alloc_for(tensor).map_err(DeviceError::new)?;
-            let by_it = slopes.get(tensor).as_vec();
-            gradients.of(parameter)?.iter_mut().zip(by_it).for_each(|(to, by_it)| *to += by_it);
+            let own = gradients.of(parameter)?;
+            let by_it = slopes.of(tensor).map_or(Vec::new(), Tensor::as_vec);
+            own.iter_mut().zip(by_it).for_each(|(to, by_it)| *to += by_it);
         }
         for Read { table, ids, rows } in &self.read {
-            slopes.try_alloc_for(rows).map_err(DeviceError::new)?;
-            let (by_rows, width) = (slopes.get(rows).as_vec(), rows.shape().1);
             let by_table = gradients.of(self.parameters.get(*table))?;
+            let (by_rows, width) = (slopes.of(rows).map_or(Vec::new(), Tensor::as_vec), rows.shape().1);
             for (id, by_row) in ids.iter().zip(by_rows.chunks_exact(width.max(1))) {
                 let to = &mut by_table[*id as usize * width..][..width];
                 to.iter_mut().zip(by_row).for_each(|(to, by_it)| *to += *by_it);
@@ -194,39 +194,57 @@ impl<'a, E: Real, D: Compute<E>> Mirror<'a, E, D> {
         }
         Ok(())
     }
-
-    fn slopes(&self, outputs: Rows<E, D, OwnedTape<E, D>>, slope: Vec<E>) -> Result<Slopes<E, D>, D::Err> {
-        let slope = self.rows(slope, *outputs.shape())?;
-        outputs.try_mul(slope)?.try_sum::<Rank0, _>()?.try_backward()
-    }
 }
 
-/// Takes the gradient by `tensor` out, and frees what held it: nothing else asks for it once its operation goes back.
-fn take<S: Shape, E: Real, D: Device<E>>(
-    slopes: &mut Slopes<E, D>,
-    tensor: &Tensor<S, E, D>,
-) -> Result<Tensor<S, E, D>, D::Err> {
-    slopes.try_alloc_for(tensor)?;
-    let slope = slopes.get(tensor);
-    // The least that may be looked at: no kernel runs on nothing.
-    *slopes.get_or_alloc_mut(tensor)? = Storage::<E>::try_alloc_len(tensor.device(), 1)?;
-    Ok(slope)
-}
-
-/// Adds `values` to the gradient by `tensor`, of the same shape.
+/// The sum of each column.
 ///
-/// dfdx writes gradients in backward passes alone: that of a sum of products with numbers leaves these numbers.
-fn give<S: Shape, E: Real, D: Device<E>>(
-    slopes: &mut Slopes<E, D>,
-    tensor: &Tensor<S, E, D>,
-    values: Tensor<S, E, D>,
-) -> Result<(), D::Err> {
-    slopes.try_alloc_for(tensor)?;
-    let sum = slopes.get(tensor).try_add(values)?;
-    let key = tensor.device().try_zeros_like(tensor.shape())?;
-    let mut made = key.clone().leaky_traced().try_mul(sum)?.try_sum::<Rank0, _>()?.try_backward()?;
-    std::mem::swap(slopes.get_or_alloc_mut(tensor)?, made.get_or_alloc_mut(&key)?);
-    Ok(())
+/// dfdx adds up columns in steps from row to row, which GPUs read slowly; a product with ones reads rows. Rows beside one another
+/// make it wider, and each sum shorter.
+fn column_sums<E: Real, D: Device<E>>(x: Rows<E, D>) -> Result<Vector<E, D>, D::Err> {
+    let (rows, columns) = *x.shape();
+    let beside = 1 << rows.trailing_zeros().min(6);
+    if rows == 0 {
+        return x.device().try_zeros_like(&(columns,));
+    }
+    let ones: Rows<E, D> = x.device().try_ones_like(&(1, rows / beside))?;
+    let sums = ones.try_matmul(x.try_reshape_like(&(rows / beside, beside * columns))?)?;
+    sums.try_reshape_like(&(beside, columns))?.try_sum::<_, Axis<0>>()
+}
+
+/// The sum of two, such as of a layer and what goes around it.
+///
+/// # Errors
+/// If the device fails.
+///
+/// # Panics
+/// If they are not of one shape.
+pub(crate) fn sum<E: Real, D: Device<E>>(
+    x: &Rows<E, D>,
+    y: &Rows<E, D>,
+    tape: &mut Tape<E, D>,
+) -> Result<Rows<E, D>, D::Err> {
+    let sum = x.clone().try_add(y.clone())?;
+    let (x, y) = (x.clone(), y.clone());
+    tape.note(&sum, move |slopes, slope| {
+        slopes.give(&x, slope.clone())?;
+        slopes.give(&y, slope)
+    });
+    Ok(sum)
+}
+
+/// Rows times a number.
+///
+/// # Errors
+/// If the device fails.
+pub(crate) fn times<E: Real, D: Device<E>>(
+    x: &Rows<E, D>,
+    factor: E,
+    tape: &mut Tape<E, D>,
+) -> Result<Rows<E, D>, D::Err> {
+    let y = x.clone().try_mul(factor)?;
+    let x = x.clone();
+    tape.note(&y, move |slopes, slope| slopes.give(&x, slope.try_mul(factor)?));
+    Ok(y)
 }
 
 /// The rectifier. What is no number stays one, so that it is found; dfdx's makes it 0.

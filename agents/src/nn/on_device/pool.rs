@@ -1,47 +1,62 @@
 //! Pooling of NHWC maps.
 
 use dfdx::prelude::{
-    Axis, GatherTo as _, HasShape as _, MaxTo as _, MeanTo as _, PutTape as _, ReshapeTo as _, SplitTape as _, Tape,
-    TryConcatAlong as _,
+    Axis, BroadcastTo as _, GatherTo as _, HasShape as _, MaxTo as _, MeanTo as _, Merge, NoneTape, ReshapeTo as _,
+    Tape as DfdxTape, Tensor, TryConcatAlong as _, TryDiv as _,
 };
 use dfdx::tensor_ops::Device;
 
-use super::places::Glide;
-use super::{Accelerator, Map, Rows};
+use super::places::{Glide, Places};
+use super::tape::through;
+use super::{Accelerator, Map, Rows, Tape};
 use crate::nn::Real;
 
 /// [`ops::max_pool`](crate::nn::ops::max_pool), but that of those that are as high each counts.
 ///
 /// # Errors
 /// If the device fails.
-pub(crate) fn max_pool<E: Real, D: Device<E>, T: Tape<E, D>>(
+pub(crate) fn max_pool<E: Real, D: Device<E>>(
     x: &Map<E, D>,
     accelerator: &Accelerator<D>,
-    tape: &mut T,
+    tape: &mut Tape<E, D>,
 ) -> Result<Map<E, D>, D::Err> {
     let glide = Glide { input: x.shape, kernel: 3, stride: 2, padding: 1 };
-    let ([height, width], channels) = (glide.output(), x.rows.shape().1);
-    let beside: Rows<E, D> = x.rows.device().try_tensor_from_vec(vec![E::neg_infinity(); channels], (1, channels))?;
-    let traced = x.rows.clone().put_tape(std::mem::take(tape));
-    let padded = (traced, beside).try_concat_along(Axis::<0>)?;
+    let [height, width] = glide.output();
     let places = accelerator.looked_at(glide)?;
-    let pixels: Rows<E, D, T> = padded.try_gather(places.all)?;
-    let windows = pixels.try_reshape_like(&(x.shape[0] * height * width, places.taps, channels))?;
-    let rows: Rows<E, D, T> = windows.try_max::<_, Axis<1>>()?;
-    let (rows, left) = rows.split_tape();
-    *tape = left;
-    Ok(Map { rows, shape: [x.shape[0], height, width], half: x.half, wants_gradient: true })
+    let rows = highest(x.rows.clone(), &places)?;
+    let (from, half) = (x.rows.clone(), x.half);
+    tape.note(&rows, move |slopes, slope| {
+        let by_x = through(&from, slope, |x| highest(x, &places))?;
+        slopes.give(&from, by_x)
+    });
+    Ok(Map { rows, shape: [x.shape[0], height, width], half })
+}
+
+/// The highest of the rows of `x` at each window's places, column by column.
+fn highest<E: Real, D: Device<E>, T: DfdxTape<E, D> + Merge<NoneTape>>(
+    x: Tensor<(usize, usize), E, D, T>,
+    places: &Places<D>,
+) -> Result<Tensor<(usize, usize), E, D, T>, D::Err> {
+    let channels = x.shape().1;
+    let beside: Rows<E, D> = x.device().try_tensor_from_vec(vec![E::neg_infinity(); channels], (1, channels))?;
+    let pixels: Tensor<(usize, usize), E, D, T> =
+        (x, beside).try_concat_along(Axis::<0>)?.try_gather(places.all.clone())?;
+    let windows = (pixels.shape().0 / places.taps, places.taps, channels);
+    pixels.try_reshape_like(&windows)?.try_max::<_, Axis<1>>()
 }
 
 /// [`ops::average_pool`](crate::nn::ops::average_pool): the mean of each channel of each picture.
 ///
 /// # Errors
 /// If the device fails.
-pub(crate) fn average_pool<E: Real, D: Device<E>, T: Tape<E, D>>(
-    x: &Map<E, D>,
-    tape: T,
-) -> Result<Rows<E, D, T>, D::Err> {
+pub(crate) fn average_pool<E: Real, D: Device<E>>(x: &Map<E, D>, tape: &mut Tape<E, D>) -> Result<Rows<E, D>, D::Err> {
     let [images, height, width] = x.shape;
-    let pixels = (images, height * width, x.rows.shape().1);
-    x.rows.clone().put_tape(tape).try_reshape_like(&pixels)?.try_mean::<_, Axis<1>>()
+    let (pixels, shape) = ((images, height * width, x.rows.shape().1), *x.rows.shape());
+    let means: Rows<E, D> = x.rows.clone().try_reshape_like(&pixels)?.try_mean::<_, Axis<1>>()?;
+    let x = x.rows.clone();
+    tape.note(&means, move |slopes, slope| {
+        let share = slope.try_div(E::of(pixels.1 as f64))?.try_broadcast_like::<_, Axis<1>>(&pixels)?;
+        slopes.give(&x, share.try_reshape_like(&shape)?)
+    });
+    Ok(means)
 }

@@ -1,12 +1,12 @@
 //! How well rows of one kind go with rows of another.
 
 use dfdx::prelude::{
-    Axes2, Axes3, Axis, BroadcastTo as _, HasShape as _, PermuteTo as _, ReshapeTo as _, Tape, TryAdd as _,
+    Axes2, Axes3, Axis, BroadcastTo as _, HasShape as _, PermuteTo as _, ReshapeTo as _, SumTo as _, TryAdd as _,
     TryMatMul as _,
 };
 use dfdx::tensor_ops::Device;
 
-use super::Rows;
+use super::{Rows, Tape, Vector, column_sums};
 use crate::nn::Real;
 use crate::nn::ops::Pairs;
 
@@ -17,23 +17,24 @@ use crate::nn::ops::Pairs;
 ///
 /// # Panics
 /// If the sizes do not fit.
-pub(crate) fn scores<E: Real, D: Device<E>, T: Tape<E, D>>(
-    a: Rows<E, D, T>,
+pub(crate) fn scores<E: Real, D: Device<E>>(
+    a: &Rows<E, D>,
     b: &Rows<E, D>,
     biases: Option<[&Rows<E, D>; 2]>,
     pairs: Pairs,
-) -> Result<Rows<E, D, T>, D::Err> {
+    tape: &mut Tape<E, D>,
+) -> Result<Rows<E, D>, D::Err> {
     let ((rows, width), (others, _)) = (*a.shape(), *b.shape());
     let columns = match pairs {
         Pairs::Own => others / rows.max(1),
         Pairs::All => others,
     };
-    let (shape, b) = ((rows, columns), b.clone());
+    let (shape, own) = ((rows, columns), (rows, columns, width));
     let mut y = match pairs {
-        Pairs::All => a.try_matmul(b.try_permute::<_, Axes2<1, 0>>()?)?,
+        Pairs::All => a.clone().try_matmul(b.clone().try_permute::<_, Axes2<1, 0>>()?)?,
         Pairs::Own => {
-            let b = b.try_reshape_like(&(rows, columns, width))?.try_permute::<_, Axes3<0, 2, 1>>()?;
-            a.try_reshape_like(&(rows, 1, width))?.try_matmul(b)?.try_reshape_like(&shape)?
+            let b = b.clone().try_reshape_like(&own)?.try_permute::<_, Axes3<0, 2, 1>>()?;
+            a.clone().try_reshape_like(&(rows, 1, width))?.try_matmul(b)?.try_reshape_like(&shape)?
         }
     };
     if let Some([of_a, of_b]) = biases {
@@ -47,5 +48,32 @@ pub(crate) fn scores<E: Real, D: Device<E>, T: Tape<E, D>>(
             }
         };
     }
+    let (a, b, biases) = (a.clone(), b.clone(), biases.map(|biases| biases.map(Clone::clone)));
+    tape.note(&y, move |slopes, slope| {
+        if let Some([of_a, of_b]) = biases {
+            let by_row: Vector<E, D> = slope.clone().try_sum::<_, Axis<1>>()?;
+            slopes.give(&of_a, by_row.try_reshape_like(of_a.shape())?)?;
+            let by_b = match pairs {
+                Pairs::Own => slope.clone().try_reshape_like(of_b.shape())?,
+                Pairs::All => column_sums(slope.clone())?.try_reshape_like(of_b.shape())?,
+            };
+            slopes.give(&of_b, by_b)?;
+        }
+        let (by_a, by_b) = match pairs {
+            Pairs::All => {
+                let turned = slope.clone().try_permute::<_, Axes2<1, 0>>()?;
+                (slope.try_matmul(b.clone())?, turned.try_matmul(a.clone())?)
+            }
+            Pairs::Own => {
+                let by_a = slope.clone().try_reshape_like(&(rows, 1, columns))?;
+                let by_a = by_a.try_matmul(b.clone().try_reshape_like(&own)?)?;
+                let by_b = slope.try_reshape_like(&(rows, columns, 1))?;
+                let by_b = by_b.try_matmul(a.clone().try_reshape_like(&(rows, 1, width))?)?;
+                (by_a.try_reshape_like(a.shape())?, by_b.try_reshape_like(b.shape())?)
+            }
+        };
+        slopes.give(&a, by_a)?;
+        slopes.give(&b, by_b)
+    });
     Ok(y)
 }

@@ -1,0 +1,170 @@
+//! How slopes find their way from outputs back to parameters.
+//!
+//! dfdx has a tape of its own, which keeps slopes as storage that only its kernels write: an operation made of others, as those
+//! here are, would have to copy each slope several times to leave it there. Here slopes are tensors, and are moved.
+
+use std::collections::{HashMap, HashSet};
+
+use dfdx::optim::UnusedTensors;
+use dfdx::prelude::{
+    Backward as _, HasShape as _, OwnedTape, Rank0, ReshapeTo as _, Shape, SumTo as _, Tensor, Trace as _, TryAdd as _,
+    TryMul as _,
+};
+use dfdx::tensor::UniqueId;
+use dfdx::tensor_ops::Device;
+
+use super::Vector;
+use crate::nn::Real;
+
+/// What an operation did, for the way back; nothing where there is none.
+pub(crate) struct Tape<E: Real, D: Device<E>> {
+    wanted: HashSet<UniqueId>,
+    ways_back: Option<Vec<WayBack<E, D>>>,
+}
+
+type WayBack<E, D> = Box<dyn FnOnce(&mut Slopes<E, D>) -> Result<(), <D as dfdx::prelude::HasErr>::Err>>;
+
+/// Slopes by the tensors that they are wanted of. A tensor with another shape and the same numbers in the same order has the same.
+pub(crate) struct Slopes<E: Real, D: Device<E>> {
+    wanted: HashSet<UniqueId>,
+    by: HashMap<UniqueId, Vector<E, D>>,
+}
+
+impl<E: Real, D: Device<E>> Tape<E, D> {
+    /// For who does not go back.
+    pub(crate) fn none() -> Self {
+        Self { wanted: HashSet::new(), ways_back: None }
+    }
+
+    /// Nothing has been done yet, and no slope is wanted.
+    pub(super) fn new() -> Self {
+        Self { wanted: HashSet::new(), ways_back: Some(Vec::new()) }
+    }
+
+    /// Slopes by `tensor` are wanted.
+    pub(super) fn want<S: Shape>(&mut self, tensor: &Tensor<S, E, D>) {
+        self.wanted.insert(id(tensor));
+    }
+
+    /// Whether they are.
+    pub(super) fn wants<S: Shape>(&self, tensor: &Tensor<S, E, D>) -> bool {
+        self.wanted.contains(&id(tensor))
+    }
+
+    /// `back` is what becomes of the slope by `out`, which is wanted thereby.
+    pub(super) fn note<S: Shape>(
+        &mut self,
+        out: &Tensor<S, E, D>,
+        back: impl FnOnce(&mut Slopes<E, D>, Tensor<S, E, D>) -> Result<(), D::Err> + 'static,
+    ) {
+        let Some(ways_back) = &mut self.ways_back else { return };
+        let (key, shape) = (id(out), *out.shape());
+        self.wanted.insert(key);
+        ways_back.push(Box::new(move |slopes| match slopes.by.remove(&key) {
+            Some(slope) => back(slopes, slope.try_reshape_like(&shape)?),
+            // Nothing hangs on it.
+            None => Ok(()),
+        }));
+    }
+
+    /// Goes back from `outputs`, by which the slope is `slope`.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub(super) fn backward<S: Shape>(
+        self,
+        outputs: &Tensor<S, E, D>,
+        slope: Tensor<S, E, D>,
+    ) -> Result<Slopes<E, D>, D::Err> {
+        let mut slopes = Slopes { wanted: self.wanted, by: HashMap::new() };
+        slopes.give(outputs, slope)?;
+        self.ways_back.into_iter().flatten().rev().try_for_each(|back| back(&mut slopes))?;
+        Ok(slopes)
+    }
+}
+
+impl<E: Real, D: Device<E>> Slopes<E, D> {
+    /// Whether the slope by `tensor` is of use.
+    pub(super) fn wants<S: Shape>(&self, tensor: &Tensor<S, E, D>) -> bool {
+        self.wanted.contains(&id(tensor))
+    }
+
+    /// Adds `slope` to that by `tensor`, if it is wanted.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub(super) fn give<S: Shape>(&mut self, tensor: &Tensor<S, E, D>, slope: Tensor<S, E, D>) -> Result<(), D::Err> {
+        if self.wants(tensor) {
+            let flat = slope.try_reshape_like(&(tensor.shape().num_elements(),))?;
+            let sum = match self.by.remove(&id(tensor)) {
+                Some(before) => before.try_add(flat)?,
+                None => flat,
+            };
+            self.by.insert(id(tensor), sum);
+        }
+        Ok(())
+    }
+
+    /// The slope by `tensor`, if anything hangs on it.
+    pub(super) fn of<S: Shape>(&self, tensor: &Tensor<S, E, D>) -> Option<&Vector<E, D>> {
+        self.by.get(&id(tensor))
+    }
+}
+
+/// The slope by `x` of what `operation` makes of it, by which it is `slope`: for operations that dfdx alone knows the way back of.
+///
+/// # Errors
+/// If the device fails.
+pub(super) fn through<S: Shape, O: Shape, E: Real, D: Device<E>>(
+    x: &Tensor<S, E, D>,
+    slope: Tensor<O, E, D>,
+    operation: impl FnOnce(Traced<S, E, D>) -> Result<Traced<O, E, D>, D::Err>,
+) -> Result<Tensor<S, E, D>, D::Err> {
+    let y = operation(x.clone().leaky_traced())?;
+    Ok(y.try_mul(slope)?.try_sum::<Rank0, _>()?.try_backward()?.get(x))
+}
+
+type Traced<S, E, D> = Tensor<S, E, D, OwnedTape<E, D>>;
+
+fn id<S: Shape, E: Real, D: Device<E>>(tensor: &Tensor<S, E, D>) -> UniqueId {
+    // dfdx tells a tensor's id only through its list of tensors that an optimizer missed.
+    let mut ids = UnusedTensors::default();
+    ids.add(tensor);
+    ids.ids[0]
+}
+
+#[cfg(test)]
+mod tests {
+    use dfdx::prelude::{AsArray as _, TensorFrom as _};
+
+    use super::*;
+    use crate::nn::Cpu;
+
+    #[test]
+    fn slopes_add_up_where_they_are_wanted() {
+        let device = Cpu::default();
+        let [x, data] = [[1.0_f64, 2.0], [5.0, 7.0]].map(|row| device.tensor(row));
+        let mut tape = Tape::new();
+        tape.want(&x);
+        // y = x · data + x, and a tensor that nothing hangs on.
+        let y = (x.clone() * data.clone()) + x.clone();
+        let (own, factor) = (x.clone(), data.clone());
+        tape.note(&y, move |slopes, slope| {
+            assert!(slopes.wants(&own) && !slopes.wants(&factor));
+            slopes.give(&factor, slope.clone())?;
+            slopes.give(&own, slope.clone() * factor)?;
+            slopes.give(&own, slope)
+        });
+        let beside = x.clone() * 3.0;
+        tape.note(&beside, |_, _| panic!("nothing hangs on it"));
+        assert!(tape.wants(&y) && tape.wants(&beside) && !tape.wants(&data));
+        let slopes = tape.backward(&y, device.tensor([1.0, 10.0])).expect("works");
+        assert_eq!(slopes.of(&x).expect("wanted").as_vec(), [6.0, 80.0]);
+        assert!(slopes.of(&data).is_none() && slopes.of(&y).is_none());
+        let square = through(&x, device.tensor([1.0, 10.0]), |x| x.try_square()).expect("works");
+        assert_eq!(square.array(), [2.0, 40.0]);
+        let mut none = Tape::none();
+        none.note(&y, |_, _| panic!("nobody goes back"));
+        assert!(!none.wants(&y));
+    }
+}
