@@ -46,10 +46,19 @@ fn a_value_function_that_remembers_says_what_states_are_worth() {
     let line = format!("train MaskedCartPole-v1 {ENDLESS} --algo recurrent-ppo --set recurrent-ppo.lstm_hidden_size=8");
     let mut running = folder.spawn(&format!("{line} --name a"));
     let mut viewer = Viewer::attach(&folder.run("a"), &mut running);
-    viewer.look(30.0);
-    let mut value = |from: u32| viewer.frame(1, |frame| frame.episode_step > from && frame.value.is_some()).value;
-    let values = [value(0), value(3)];
-    assert!(values.iter().flatten().all(|value| value.is_finite()) && values[0] != values[1], "{values:?}");
+    viewer.look(60.0);
+    viewer.ok(Command::Pause);
+    let (mut at, mut values, mut begun) = (viewer.at_rest(), Vec::new(), false);
+    while values.len() < 5 {
+        viewer.ok(Command::Step(1));
+        let frame = viewer.frame(1, |frame| frame.step > at);
+        at = frame.step;
+        begun |= frame.episode_step == 0;
+        if begun {
+            values.push(frame.value.unwrap_or_else(|| panic!("no value of {frame:?}")));
+        }
+    }
+    assert!(values.windows(2).all(|pair| pair[0].is_finite() && pair[0] != pair[1]), "{values:?}");
     viewer.ok(Command::Stop);
     viewer.until(|viewer, _| viewer.ended.then_some(()));
     assert_eq!(running.wait().code, 0);
