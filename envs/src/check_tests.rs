@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Action, Dtype, EnvError, Result, StateVariable, list};
+use crate::{Action, Dtype, EnvError, Result, StateVariable, forward_env, list};
 
 /// A counter that can be told to break each promise.
 #[derive(Clone, Copy, Default)]
@@ -89,21 +89,7 @@ fn state_variables_are_checked() {
     struct Settable(Broken);
 
     impl Env for Settable {
-        fn observation_space(&self) -> Space {
-            self.0.observation_space()
-        }
-
-        fn action_space(&self) -> Space {
-            self.0.action_space()
-        }
-
-        fn reset(&mut self, rng: &mut Generator, observation: RowMut<'_>) -> Result<()> {
-            self.0.reset(rng, observation)
-        }
-
-        fn step(&mut self, action: Action<'_>, rng: &mut Generator, observation: RowMut<'_>) -> Result<Step> {
-            self.0.step(action, rng, observation)
-        }
+        forward_env!(0: observation_space, action_space, reset, step);
 
         fn state_variables(&self) -> Vec<StateVariable> {
             vec![StateVariable::new("elapsed", self.0.elapsed.into(), 0.0..=7.0)]

@@ -90,7 +90,7 @@ pub trait Env: Send {
     }
 
     /// The environment inside, for a wrapper: what the methods below do if the wrapper does not write them is asked of
-    /// it. `None` for an environment that is no wrapper.
+    /// it. `None` for an environment that is no wrapper. [`forward_env!`](crate::forward_env) writes it.
     fn inner(&self) -> Option<&dyn Env> {
         None
     }

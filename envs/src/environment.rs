@@ -61,7 +61,7 @@ impl Environment {
             return Err(EnvError::ResetNeeded);
         }
         if !self.action_space.accepts(action) {
-            return Err(EnvError::invalid_action(action, &self.action_space));
+            return Err(EnvError::invalid_action(action, format_args!("of {}", self.action_space)));
         }
         // Not running while the environment steps, so that it stays so if the step fails.
         self.running = false;

@@ -184,9 +184,9 @@ impl EnvError {
         Self::Failed { message: message.to_string() }
     }
 
-    /// An action that `space` does not take.
-    pub fn invalid_action(action: crate::Action<'_>, space: &crate::Space) -> Self {
-        Self::InvalidAction { found: format!("{action:?}"), expected: format!("of {space}") }
+    /// An action that is not as `expected`: a phrase such as "0 (left) or 1 (right)".
+    pub fn invalid_action(action: crate::Action<'_>, expected: impl fmt::Display) -> Self {
+        Self::InvalidAction { found: format!("{action:?}"), expected: expected.to_string() }
     }
 
     /// An argument of an environment or wrapper that it cannot be made with.

@@ -48,6 +48,7 @@ mod env;
 mod environment;
 mod error;
 mod font;
+mod forward;
 mod gif;
 mod goal;
 mod key_bindings;

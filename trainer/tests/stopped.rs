@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use cartwheel_envs::{
-    Action, Env, EnvSpec, Generator, IdentityConfig, IdentityEnv, Kwargs, Result, RowMut, Space, Step, register,
+    Action, Env, EnvSpec, Generator, IdentityConfig, IdentityEnv, Kwargs, Result, RowMut, Step, forward_env, register,
 };
 use cartwheel_trainer::run::{MetricsLog, MetricsRow, RunDir};
 use cartwheel_trainer::{ActorCount, Algo, Event, Experiment, Settings};
@@ -23,17 +23,7 @@ static STOP: Mutex<Option<Arc<AtomicBool>>> = Mutex::new(None);
 struct Stopper(IdentityEnv);
 
 impl Env for Stopper {
-    fn observation_space(&self) -> Space {
-        self.0.observation_space()
-    }
-
-    fn action_space(&self) -> Space {
-        self.0.action_space()
-    }
-
-    fn reset(&mut self, rng: &mut Generator, observation: RowMut<'_>) -> Result<()> {
-        self.0.reset(rng, observation)
-    }
+    forward_env!(0: observation_space, action_space, reset);
 
     fn step(&mut self, action: Action<'_>, rng: &mut Generator, observation: RowMut<'_>) -> Result<Step> {
         if LEFT.fetch_sub(1, Ordering::Relaxed) == 1
@@ -42,14 +32,6 @@ impl Env for Stopper {
             stop.store(true, Ordering::Relaxed);
         }
         self.0.step(action, rng, observation)
-    }
-
-    fn save(&self) -> Option<Vec<u8>> {
-        self.0.save()
-    }
-
-    fn restore(&mut self, state: &[u8]) -> Result<()> {
-        self.0.restore(state)
     }
 }
 

@@ -17,7 +17,7 @@
 use crate::classic::cart_pole::{ANGLE_LIMIT, POSITION_LIMIT};
 use crate::{
     Action, CartPole, CartPoleConfig, CartPoleState, Env, EnvSpec, Generator, Result, RowMut, Space, StateVariable,
-    Step,
+    Step, forward_env,
 };
 
 /// A pole on a cart without its velocities; see the module's table in the source.
@@ -39,13 +39,11 @@ impl MaskedCartPole {
 }
 
 impl Env for MaskedCartPole {
+    forward_env!(env: action_space);
+
     fn observation_space(&self) -> Space {
         let high = vec![(2.0 * POSITION_LIMIT) as f32, (2.0 * ANGLE_LIMIT) as f32];
         Space::box_f32(high.iter().map(|x| -x).collect(), high)
-    }
-
-    fn action_space(&self) -> Space {
-        self.env.action_space()
     }
 
     #[inline]
@@ -74,14 +72,6 @@ impl Env for MaskedCartPole {
         self.env.set_state_variables(values, RowMut::F32(&mut [0.0; 4]))?;
         self.observe(observation);
         Ok(())
-    }
-
-    fn inner(&self) -> Option<&dyn Env> {
-        Some(&self.env)
-    }
-
-    fn inner_mut(&mut self) -> Option<&mut dyn Env> {
-        Some(&mut self.env)
     }
 }
 

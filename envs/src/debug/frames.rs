@@ -84,7 +84,7 @@ impl Env for FramesEnv {
 
     fn step(&mut self, action: Action<'_>, rng: &mut Generator, observation: RowMut<'_>) -> Result<Step> {
         let Action::Discrete(action) = action else {
-            return Err(EnvError::invalid_action(action, &self.action_space()));
+            return Err(EnvError::invalid_action(action, format_args!("of {}", self.action_space())));
         };
         self.next(rng, observation);
         self.state.lives = self.state.lives.saturating_sub(u8::from(self.state.b < 32));

@@ -120,7 +120,9 @@ impl<G: MinAtarGame> Env for MinAtar<G> {
             Action::Discrete(i) => usize::try_from(i).ok().and_then(|i| self.actions().get(i)),
             _ => None,
         };
-        let Some(&chosen) = chosen else { return Err(EnvError::invalid_action(action, &self.action_space())) };
+        let Some(&chosen) = chosen else {
+            return Err(EnvError::invalid_action(action, format_args!("of {}", self.action_space())));
+        };
         if rng.random() >= self.config.sticky_action_prob.get() {
             self.last_action = chosen;
         }

@@ -146,7 +146,7 @@ impl Position {
 pub(super) fn discrete(action: Action<'_>, n: usize, expected: &str) -> Result<usize> {
     match action {
         Action::Discrete(i) if (0..n as i32).contains(&i) => Ok(i as usize),
-        _ => Err(EnvError::InvalidAction { found: format!("{action:?}"), expected: expected.to_owned() }),
+        _ => Err(EnvError::invalid_action(action, expected)),
     }
 }
 

@@ -201,7 +201,7 @@ pub(crate) fn check_actions(actions: Actions<'_>, space: &Space, num_envs: usize
         {
             let rows = values.chunks_exact(space.width()).map(Action::Multi);
             match rows.enumerate().find(|(_, row)| !space.accepts(*row)) {
-                Some((index, row)) => Err(EnvError::invalid_action(row, space).at(index)),
+                Some((index, row)) => Err(EnvError::invalid_action(row, format_args!("of {space}")).at(index)),
                 None => Ok(()),
             }
         }

@@ -1,6 +1,6 @@
 //! Observations that tell which actions are valid.
 
-use crate::{Action, Env, EnvError, Generator, Result, Row, RowMut, Rows, Space, StateVariable, Step};
+use crate::{Action, Env, EnvError, Generator, Result, Row, RowMut, Rows, Space, StateVariable, Step, forward_env};
 
 /// The name of the part of a `Dict` observation that tells which actions are valid, as PettingZoo and Gymnasium call it.
 pub const ACTION_MASK: &str = "action_mask";
@@ -75,12 +75,10 @@ impl<E: Env> ActionMaskObservation<E> {
 }
 
 impl<E: Env> Env for ActionMaskObservation<E> {
+    forward_env!(env: action_space);
+
     fn observation_space(&self) -> Space {
         self.space.clone()
-    }
-
-    fn action_space(&self) -> Space {
-        self.env.action_space()
     }
 
     fn reset(&mut self, rng: &mut Generator, observation: RowMut<'_>) -> Result<()> {
@@ -93,14 +91,6 @@ impl<E: Env> Env for ActionMaskObservation<E> {
         let step = self.env.step(action, rng, self.inner.row_mut(0))?;
         self.show(observation);
         Ok(step)
-    }
-
-    fn inner(&self) -> Option<&dyn Env> {
-        Some(&self.env)
-    }
-
-    fn inner_mut(&mut self) -> Option<&mut dyn Env> {
-        Some(&mut self.env)
     }
 
     fn state_variables(&self) -> Vec<StateVariable> {

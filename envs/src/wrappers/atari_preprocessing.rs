@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::image::{Image, Resizer};
 use super::{check_size, state};
-use crate::{Action, Dtype, Env, EnvError, Generator, Result, Row, RowMut, Rows, Space, Step};
+use crate::{Action, Dtype, Env, EnvError, Generator, Result, Row, RowMut, Rows, Space, Step, forward_env};
 
 /// [`AtariPreprocessing`]'s arguments, with Gymnasium's defaults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,12 +170,10 @@ impl<E: Env> AtariPreprocessing<E> {
 }
 
 impl<E: Env> Env for AtariPreprocessing<E> {
+    forward_env!(env: action_space);
+
     fn observation_space(&self) -> Space {
         self.space.clone()
-    }
-
-    fn action_space(&self) -> Space {
-        self.env.action_space()
     }
 
     fn reset(&mut self, rng: &mut Generator, observation: RowMut<'_>) -> Result<()> {
@@ -213,14 +211,6 @@ impl<E: Env> Env for AtariPreprocessing<E> {
         }
         self.show(observation);
         Ok(all)
-    }
-
-    fn inner(&self) -> Option<&dyn Env> {
-        Some(&self.env)
-    }
-
-    fn inner_mut(&mut self) -> Option<&mut dyn Env> {
-        Some(&mut self.env)
     }
 
     fn save(&self) -> Option<Vec<u8>> {

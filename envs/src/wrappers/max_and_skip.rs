@@ -1,7 +1,7 @@
 //! One observation of several steps.
 
 use super::state;
-use crate::{Action, Env, EnvError, Generator, Result, RowMut, Rows, Space, StateVariable, Step};
+use crate::{Action, Env, EnvError, Generator, Result, RowMut, Rows, Space, StateVariable, Step, forward_env};
 
 /// Repeats each action for `skip` steps and shows the greater of the last two observations, element by element; rewards
 /// are added up (Gymnasium's `MaxAndSkipObservation`).
@@ -38,13 +38,7 @@ impl<E: Env> MaxAndSkipObservation<E> {
 }
 
 impl<E: Env> Env for MaxAndSkipObservation<E> {
-    fn observation_space(&self) -> Space {
-        self.env.observation_space()
-    }
-
-    fn action_space(&self) -> Space {
-        self.env.action_space()
-    }
+    forward_env!(env: observation_space, action_space);
 
     fn reset(&mut self, rng: &mut Generator, observation: RowMut<'_>) -> Result<()> {
         self.last.clear();
@@ -67,14 +61,6 @@ impl<E: Env> Env for MaxAndSkipObservation<E> {
         observation.copy_from(self.last.row(0));
         observation.max_with(self.last.row(1));
         Ok(all)
-    }
-
-    fn inner(&self) -> Option<&dyn Env> {
-        Some(&self.env)
-    }
-
-    fn inner_mut(&mut self) -> Option<&mut dyn Env> {
-        Some(&mut self.env)
     }
 
     /// None: what it shows is of two states.

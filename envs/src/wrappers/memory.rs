@@ -32,14 +32,6 @@ pub trait Memory: Send {
 /// The methods of [`Env`](crate::Env) that are alike in a wrapper of an environment `env` by a `map` with a memory.
 macro_rules! forward_memory {
     () => {
-        fn inner(&self) -> Option<&dyn Env> {
-            Some(&self.env)
-        }
-
-        fn inner_mut(&mut self) -> Option<&mut dyn Env> {
-            Some(&mut self.env)
-        }
-
         fn statistics(&self, visit: &mut dyn FnMut(&Statistics)) {
             self.map.statistics().into_iter().for_each(&mut *visit);
             self.env.statistics(visit);

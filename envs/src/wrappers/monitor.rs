@@ -1,6 +1,6 @@
 //! Keeps count of the rewards that wrappers around it change.
 
-use crate::{Action, Env, Generator, Result, RowMut, Space, Step};
+use crate::{Action, Env, Generator, Result, RowMut, Step, forward_env};
 
 /// Remembers what the environment inside pays, for [`Env::raw_reward`]: the innermost wrapper (Stable-Baselines3's
 /// `Monitor`, which also is put below those that change rewards or skip frames).
@@ -18,13 +18,7 @@ impl<E: Env> Monitor<E> {
 }
 
 impl<E: Env> Env for Monitor<E> {
-    fn observation_space(&self) -> Space {
-        self.env.observation_space()
-    }
-
-    fn action_space(&self) -> Space {
-        self.env.action_space()
-    }
+    forward_env!(env: observation_space, action_space);
 
     fn reset(&mut self, rng: &mut Generator, observation: RowMut<'_>) -> Result<()> {
         self.unread = 0.0;
@@ -39,13 +33,5 @@ impl<E: Env> Env for Monitor<E> {
 
     fn raw_reward(&mut self) -> Option<f64> {
         Some(std::mem::take(&mut self.unread))
-    }
-
-    fn inner(&self) -> Option<&dyn Env> {
-        Some(&self.env)
-    }
-
-    fn inner_mut(&mut self) -> Option<&mut dyn Env> {
-        Some(&mut self.env)
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{check_size, state};
-use crate::{Action, Env, EnvError, Generator, Info, Result, RowMut, Space, Step};
+use crate::{Action, Env, EnvError, Generator, Info, Result, RowMut, Step, forward_env};
 
 /// Keeps each episode's return, length and time (Gymnasium's `RecordEpisodeStatistics`).
 ///
@@ -71,13 +71,7 @@ impl<E: Env> RecordEpisodeStatistics<E> {
 }
 
 impl<E: Env> Env for RecordEpisodeStatistics<E> {
-    fn observation_space(&self) -> Space {
-        self.env.observation_space()
-    }
-
-    fn action_space(&self) -> Space {
-        self.env.action_space()
-    }
+    forward_env!(env: observation_space, action_space);
 
     #[inline]
     fn reset(&mut self, rng: &mut Generator, observation: RowMut<'_>) -> Result<()> {
@@ -105,14 +99,6 @@ impl<E: Env> Env for RecordEpisodeStatistics<E> {
             }
         }
         Ok(step)
-    }
-
-    fn inner(&self) -> Option<&dyn Env> {
-        Some(&self.env)
-    }
-
-    fn inner_mut(&mut self) -> Option<&mut dyn Env> {
-        Some(&mut self.env)
     }
 
     fn info(&self) -> Info {

@@ -5,7 +5,7 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use super::state;
-use crate::{Action, Env, EnvError, Frame, Generator, GifWriter, Rasterizer, Result, RowMut, Scene, Space, Step};
+use crate::{Action, Env, EnvError, Frame, Generator, GifWriter, Rasterizer, Result, RowMut, Scene, Step, forward_env};
 
 /// Decides by the number of an episode, or of a step over all episodes, from 0, whether a video begins with it.
 pub type Trigger = Box<dyn Fn(u64) -> bool + Send>;
@@ -155,13 +155,7 @@ fn capped_cubic_video_schedule(episode: u64) -> bool {
 }
 
 impl<E: Env> Env for RecordVideo<E> {
-    fn observation_space(&self) -> Space {
-        self.env.observation_space()
-    }
-
-    fn action_space(&self) -> Space {
-        self.env.action_space()
-    }
+    forward_env!(env: observation_space, action_space);
 
     fn reset(&mut self, rng: &mut Generator, observation: RowMut<'_>) -> Result<()> {
         self.env.reset(rng, observation)?;
@@ -185,14 +179,6 @@ impl<E: Env> Env for RecordVideo<E> {
         }
         self.capture()?;
         Ok(result)
-    }
-
-    fn inner(&self) -> Option<&dyn Env> {
-        Some(&self.env)
-    }
-
-    fn inner_mut(&mut self) -> Option<&mut dyn Env> {
-        Some(&mut self.env)
     }
 
     /// How many episodes and steps there were; a video under way is not part of it.

@@ -1,6 +1,6 @@
 //! One action for several steps.
 
-use crate::{Action, Env, EnvError, Generator, Result, RowMut, Space, Step};
+use crate::{Action, Env, EnvError, Generator, Result, RowMut, Step, forward_env};
 
 /// Repeats each action for `num_repeats` steps, or until the episode ends, and adds up the rewards (Gymnasium's
 /// `RepeatAction`).
@@ -24,18 +24,7 @@ impl<E: Env> RepeatAction<E> {
 }
 
 impl<E: Env> Env for RepeatAction<E> {
-    fn observation_space(&self) -> Space {
-        self.env.observation_space()
-    }
-
-    fn action_space(&self) -> Space {
-        self.env.action_space()
-    }
-
-    #[inline]
-    fn reset(&mut self, rng: &mut Generator, observation: RowMut<'_>) -> Result<()> {
-        self.env.reset(rng, observation)
-    }
+    forward_env!(env: observation_space, action_space, reset);
 
     fn step(&mut self, action: Action<'_>, rng: &mut Generator, mut observation: RowMut<'_>) -> Result<Step> {
         let mut all = Step { reward: 0.0, terminated: false, truncated: false };
@@ -47,13 +36,5 @@ impl<E: Env> Env for RepeatAction<E> {
             }
         }
         Ok(all)
-    }
-
-    fn inner(&self) -> Option<&dyn Env> {
-        Some(&self.env)
-    }
-
-    fn inner_mut(&mut self) -> Option<&mut dyn Env> {
-        Some(&mut self.env)
     }
 }

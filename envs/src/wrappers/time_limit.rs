@@ -1,7 +1,7 @@
 //! Cuts episodes that go on for too long.
 
 use super::state;
-use crate::{Action, Env, Generator, Result, RowMut, Space, Step};
+use crate::{Action, Env, Generator, Result, RowMut, Step, forward_env};
 
 /// Truncates the episode with its `max_episode_steps`-th step (Gymnasium's `TimeLimit`).
 ///
@@ -22,13 +22,7 @@ impl<E: Env> TimeLimit<E> {
 }
 
 impl<E: Env> Env for TimeLimit<E> {
-    fn observation_space(&self) -> Space {
-        self.env.observation_space()
-    }
-
-    fn action_space(&self) -> Space {
-        self.env.action_space()
-    }
+    forward_env!(env: observation_space, action_space);
 
     #[inline]
     fn reset(&mut self, rng: &mut Generator, observation: RowMut<'_>) -> Result<()> {
@@ -42,14 +36,6 @@ impl<E: Env> Env for TimeLimit<E> {
         self.elapsed = self.elapsed.saturating_add(1);
         step.truncated |= self.elapsed >= self.max_episode_steps;
         Ok(step)
-    }
-
-    fn inner(&self) -> Option<&dyn Env> {
-        Some(&self.env)
-    }
-
-    fn inner_mut(&mut self) -> Option<&mut dyn Env> {
-        Some(&mut self.env)
     }
 
     fn max_episode_steps(&self) -> Option<u32> {

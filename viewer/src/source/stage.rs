@@ -97,7 +97,7 @@ impl Stage {
     /// Takes a step without a look.
     pub(crate) fn step(&mut self, action: Action<'_>) -> Result<Stepped, EnvError> {
         if !self.action_space.accepts(action) {
-            return Err(EnvError::invalid_action(action, &self.action_space));
+            return Err(EnvError::invalid_action(action, format_args!("of {}", self.action_space)));
         }
         let step = self.env.step(action, &mut self.generator, self.observation.row_mut(0))?;
         if let Some(judge) = &mut self.judge {

@@ -82,10 +82,7 @@ impl Env for Acrobot {
     #[inline]
     fn step(&mut self, action: Action<'_>, _rng: &mut Generator, mut observation: RowMut<'_>) -> Result<Step> {
         let Action::Discrete(action @ 0..=2) = action else {
-            return Err(EnvError::InvalidAction {
-                found: format!("{action:?}"),
-                expected: "0 (torque -1), 1 (none) or 2 (torque 1)".to_owned(),
-            });
+            return Err(EnvError::invalid_action(action, "0 (torque -1), 1 (none) or 2 (torque 1)"));
         };
         self.state = self.state.after(action);
         observation.write(&self.state.observation());

@@ -93,10 +93,7 @@ impl Env for CartPole {
     #[inline]
     fn step(&mut self, action: Action<'_>, _rng: &mut Generator, mut observation: RowMut<'_>) -> Result<Step> {
         let Action::Discrete(action @ 0..=1) = action else {
-            return Err(EnvError::InvalidAction {
-                found: format!("{action:?}"),
-                expected: "0 (left) or 1 (right)".to_owned(),
-            });
+            return Err(EnvError::invalid_action(action, "0 (left) or 1 (right)"));
         };
         self.state = self.state.after(action);
         observation.write(&self.state.observation());

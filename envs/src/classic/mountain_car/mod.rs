@@ -90,10 +90,7 @@ impl Env for MountainCar {
     #[inline]
     fn step(&mut self, action: Action<'_>, _rng: &mut Generator, mut observation: RowMut<'_>) -> Result<Step> {
         let Action::Discrete(action @ 0..=2) = action else {
-            return Err(EnvError::InvalidAction {
-                found: format!("{action:?}"),
-                expected: "0 (left), 1 (neither) or 2 (right)".to_owned(),
-            });
+            return Err(EnvError::invalid_action(action, "0 (left), 1 (neither) or 2 (right)"));
         };
         let slope = (3.0 * self.state.position).cos();
         self.state = self.state.after(action, slope);

@@ -76,12 +76,7 @@ impl Env for MountainCarContinuous {
     fn step(&mut self, action: Action<'_>, _rng: &mut Generator, mut observation: RowMut<'_>) -> Result<Step> {
         let throttle = match action {
             Action::Continuous(&[throttle]) if !throttle.is_nan() => throttle,
-            _ => {
-                return Err(EnvError::InvalidAction {
-                    found: format!("{action:?}"),
-                    expected: "one throttle, from -1 to 1".to_owned(),
-                });
-            }
+            _ => return Err(EnvError::invalid_action(action, "one throttle, from -1 to 1")),
         };
         let slope = self.state.slope_angle().cos();
         let (state, terminated) = self.state.after(throttle, slope, self.config.goal_velocity);

@@ -85,12 +85,7 @@ impl Env for Pendulum {
     fn step(&mut self, action: Action<'_>, _rng: &mut Generator, mut observation: RowMut<'_>) -> Result<Step> {
         let torque = match action {
             Action::Continuous(&[torque]) if !torque.is_nan() => torque,
-            _ => {
-                return Err(EnvError::InvalidAction {
-                    found: format!("{action:?}"),
-                    expected: "one torque, from -2 to 2".to_owned(),
-                });
-            }
+            _ => return Err(EnvError::invalid_action(action, "one torque, from -2 to 2")),
         };
         self.torque = torque.clamp(-dynamics::MAX_TORQUE, dynamics::MAX_TORQUE);
         let reward = -self.state.cost(self.state.turned().rem_euclid(dynamics::TURN), self.torque);

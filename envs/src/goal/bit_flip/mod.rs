@@ -112,7 +112,7 @@ impl Env for BitFlip {
     fn step(&mut self, action: Action<'_>, _rng: &mut Generator, observation: RowMut<'_>) -> Result<Step> {
         match action {
             Action::Discrete(bit) if (0..self.n_bits as i32).contains(&bit) => self.state.bits ^= 1 << bit,
-            _ => return Err(EnvError::invalid_action(action, &self.action_space())),
+            _ => return Err(EnvError::invalid_action(action, format_args!("of {}", self.action_space()))),
         }
         self.observe(observation);
         let terminated = self.state.is_success();

@@ -128,12 +128,7 @@ impl Env for Reacher2D {
     fn step(&mut self, action: Action<'_>, _rng: &mut Generator, observation: RowMut<'_>) -> Result<Step> {
         let speeds = match action {
             Action::Continuous(&[shoulder, elbow]) if !shoulder.is_nan() && !elbow.is_nan() => [shoulder, elbow],
-            _ => {
-                return Err(EnvError::InvalidAction {
-                    found: format!("{action:?}"),
-                    expected: "the speeds of shoulder and elbow, from -1 to 1".to_owned(),
-                });
-            }
+            _ => return Err(EnvError::invalid_action(action, "the speeds of shoulder and elbow, from -1 to 1")),
         };
         self.state = self.state.after(speeds);
         self.observe(observation);

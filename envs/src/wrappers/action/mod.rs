@@ -13,7 +13,7 @@ pub use sticky::StickyAction;
 pub use transform::TransformAction;
 
 use super::memory::{Memory, forward_memory};
-use crate::{Action, Env, Generator, Result, RowMut, Space, Statistics, Step};
+use crate::{Action, Env, Generator, Result, RowMut, Space, Statistics, Step, forward_env};
 
 /// What an action wrapper makes of actions.
 pub trait ActionMap: Memory {
@@ -43,9 +43,7 @@ impl<E: Env, M: ActionMap> ActionWrapper<E, M> {
 }
 
 impl<E: Env, M: ActionMap> Env for ActionWrapper<E, M> {
-    fn observation_space(&self) -> Space {
-        self.env.observation_space()
-    }
+    forward_env!(env: observation_space);
 
     fn action_space(&self) -> Space {
         self.space.clone()

@@ -29,7 +29,7 @@ pub use time_aware::TimeAwareObservation;
 pub use transform::TransformObservation;
 
 use super::memory::{Memory, forward_memory};
-use crate::{Action, Env, Generator, Result, Row, RowMut, Rows, Space, StateVariable, Statistics, Step};
+use crate::{Action, Env, Generator, Result, Row, RowMut, Rows, Space, StateVariable, Statistics, Step, forward_env};
 
 /// What an observation wrapper makes of observations.
 pub trait ObservationMap: Memory {
@@ -101,12 +101,10 @@ impl<E: Env, M: ObservationMap> ObservationWrapper<E, M> {
 }
 
 impl<E: Env, M: ObservationMap> Env for ObservationWrapper<E, M> {
+    forward_env!(env: action_space);
+
     fn observation_space(&self) -> Space {
         self.space.clone()
-    }
-
-    fn action_space(&self) -> Space {
-        self.env.action_space()
     }
 
     #[inline]

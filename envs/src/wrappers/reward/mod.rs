@@ -9,7 +9,7 @@ pub use normalize::NormalizeReward;
 pub use transform::TransformReward;
 
 use super::memory::{Memory, forward_memory};
-use crate::{Action, Env, Generator, Result, RowMut, Space, Statistics, Step};
+use crate::{Action, Env, Generator, Result, RowMut, Statistics, Step, forward_env};
 
 /// What a reward wrapper makes of rewards.
 pub trait RewardMap: Memory {
@@ -34,18 +34,7 @@ impl<E: Env, M: RewardMap> RewardWrapper<E, M> {
 }
 
 impl<E: Env, M: RewardMap> Env for RewardWrapper<E, M> {
-    fn observation_space(&self) -> Space {
-        self.env.observation_space()
-    }
-
-    fn action_space(&self) -> Space {
-        self.env.action_space()
-    }
-
-    #[inline]
-    fn reset(&mut self, rng: &mut Generator, observation: RowMut<'_>) -> Result<()> {
-        self.env.reset(rng, observation)
-    }
+    forward_env!(env: observation_space, action_space, reset);
 
     #[inline]
     fn step(&mut self, action: Action<'_>, rng: &mut Generator, observation: RowMut<'_>) -> Result<Step> {
