@@ -4,7 +4,7 @@ use cartwheel_envs::Generator;
 
 use super::CqlConfig;
 use crate::algorithm::Acting;
-use crate::critics::{Climb, Critics, Regression, Shape};
+use crate::critics::{Critics, Regression, Shape};
 use crate::learner::Batch;
 use crate::nn::{Device, DeviceError, Net, NnError, Optimizer, ScalarAdam};
 use crate::sac::{PolicyActions, Soft, SoftCritics, SoftRule};
@@ -15,7 +15,6 @@ pub type ContinuousCql = Soft<ConservativeCritics>;
 
 /// Value functions of which the least counts, and which think no better of other actions than of those in the data.
 pub struct ConservativeCritics {
-    critics: Critics,
     weight: f32,
     /// The logarithm of what `weight` is multiplied by, where a threshold is to be kept.
     multiplier: Option<Multiplier>,
@@ -50,36 +49,34 @@ impl ContinuousCql {
             target_entropy: config.target_entropy,
             log_std_init: 0.0,
         };
-        Self::with(rule, acting, device, rng, |rng| {
-            let shape = Shape {
-                inputs: acting.mlp.reads(),
-                dimensions: acting.mlp.outputs() / 2,
-                net_arch: &config.net_arch,
-                outputs: 1,
-                activation: config.activation_fn,
-            };
-            let multiplier = |threshold: f64| Multiplier {
-                log_alpha: ScalarAdam::new(0.0),
-                threshold: threshold as f32,
-                learning_rate: config.alpha_learning_rate,
-            };
-            Ok(ConservativeCritics {
-                critics: Critics::new(config.n_critics, shape, device, rng)?,
-                weight: config.conservative_weight.unwrap_or(5.0) as f32,
-                multiplier: config.alpha_threshold.map(multiplier),
-                n_action_samples: config.n_action_samples,
-                soft_q_backup: config.soft_q_backup,
-                targets: Vec::new(),
-                observations: Vec::new(),
-                actions: Vec::new(),
-                metrics: Vec::new(),
-            })
-        })
+        let shape = Shape {
+            inputs: acting.mlp.reads(),
+            dimensions: acting.mlp.outputs() / 2,
+            net_arch: &config.net_arch,
+            outputs: 1,
+            activation: config.activation_fn,
+        };
+        let multiplier = |threshold: f64| Multiplier {
+            log_alpha: ScalarAdam::new(0.0),
+            threshold: threshold as f32,
+            learning_rate: config.alpha_learning_rate,
+        };
+        let learning = ConservativeCritics {
+            weight: config.conservative_weight.unwrap_or(5.0) as f32,
+            multiplier: config.alpha_threshold.map(multiplier),
+            n_action_samples: config.n_action_samples,
+            soft_q_backup: config.soft_q_backup,
+            targets: Vec::new(),
+            observations: Vec::new(),
+            actions: Vec::new(),
+            metrics: Vec::new(),
+        };
+        Self::with(rule, acting, device, rng, (config.n_critics, shape), learning)
     }
 
     /// y of each transition of the last batch.
     pub fn targets(&self) -> &[f32] {
-        &self.value_functions().targets
+        &self.learning().targets
     }
 }
 
@@ -123,13 +120,14 @@ impl SoftCritics for ConservativeCritics {
 
     fn learn(
         &mut self,
+        critics: &mut Critics,
         batch: &Batch,
         taken: &[f32],
         policy: &PolicyActions,
         optimizer: &Optimizer,
     ) -> Result<Regression, DeviceError> {
         // y = return + discount · min Q'(s', a'), with the entropy of a' where that is asked for.
-        let next = self.critics.least(Net::Target, &batch.next_observations, &policy.next)?;
+        let next = critics.least(Net::Target, &batch.next_observations, &policy.next)?;
         self.targets.clear();
         for (i, next) in next.iter().enumerate() {
             let bonus = if self.soft_q_backup { policy.bonuses[i] } else { 0.0 };
@@ -138,7 +136,7 @@ impl SoftCritics for ConservativeCritics {
         self.gather(batch, taken, &policy.sampled.actions);
         let (n, each, weight) = (batch.len(), 3 * self.n_action_samples, self.weight);
         let alpha = self.multiplier.as_ref().map_or(1.0, Multiplier::alpha);
-        let (count, share) = (self.critics.networks().len() as f32, 1.0 / n as f32);
+        let (count, share) = (critics.networks().len() as f32, 1.0 / n as f32);
         let (targets, log_probs) = (&self.targets, &policy.sampled.log_probs);
         let (mut result, mut conservative) = (Regression::default(), 0.0);
         let mut loss = |q: &[f32], stride: usize, slope: &mut [f32]| {
@@ -162,7 +160,7 @@ impl SoftCritics for ConservativeCritics {
             error_loss + alpha * weight * gap
         };
         let now = (self.observations.as_slice(), self.actions.as_slice());
-        self.critics.descend(now, optimizer, &mut loss)?;
+        critics.descend(now, optimizer, &mut loss)?;
         self.metrics.clear();
         self.metrics.push(("train/conservative_loss", conservative / count));
         if let Some(multiplier) = &mut self.multiplier {
@@ -184,17 +182,5 @@ impl SoftCritics for ConservativeCritics {
         if let Some(multiplier) = &mut self.multiplier {
             multiplier.log_alpha.restore(numbers);
         }
-    }
-
-    fn climb(&mut self, observations: &[f32], actions: &[f32]) -> Result<(&[f32], f32), DeviceError> {
-        self.critics.by_action(observations, actions, Climb::Least)
-    }
-
-    fn critics(&self) -> &Critics {
-        &self.critics
-    }
-
-    fn critics_mut(&mut self) -> &mut Critics {
-        &mut self.critics
     }
 }

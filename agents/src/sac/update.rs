@@ -40,11 +40,18 @@ pub(crate) struct Sampled {
     pub(crate) log_probs: Vec<f32>,
 }
 
-/// The value functions that a soft policy learns beside it.
+/// How the value functions learn that a soft policy has beside it.
 pub(crate) trait SoftCritics {
-    /// A gradient step of each on `batch`, in which `taken` was done and the policy would do `policy`.
+    /// What a gradient step minimizes, of the loss that a [`Regression`] reports.
+    const LOSS_SCALE: f32;
+
+    /// What the policy climbs.
+    const CLIMB: Climb = Climb::Least;
+
+    /// A gradient step of each of `critics` on `batch`, in which `taken` was done and the policy would do `policy`.
     fn learn(
         &mut self,
+        critics: &mut Critics,
         batch: &Batch,
         taken: &[f32],
         policy: &PolicyActions,
@@ -68,18 +75,6 @@ pub(crate) trait SoftCritics {
 
     /// Goes on from such numbers.
     fn restore(&mut self, _numbers: &[f64]) {}
-
-    /// The slope of what the policy climbs by each row's action, `[n, dimensions]`, and its mean.
-    fn climb(&mut self, observations: &[f32], actions: &[f32]) -> Result<(&[f32], f32), DeviceError>;
-
-    /// The networks with their targets, for checkpoints and to move the targets.
-    fn critics(&self) -> &Critics;
-
-    /// See [`critics`](Self::critics).
-    fn critics_mut(&mut self) -> &mut Critics;
-
-    /// What a gradient step minimizes, of the loss that a [`Regression`] reports.
-    const LOSS_SCALE: f32;
 }
 
 /// What SAC and those after it have in common in their settings.
@@ -102,7 +97,9 @@ pub(crate) struct SoftRule {
 pub struct Soft<C: SoftCritics> {
     rule: SoftRule,
     actor: Box<dyn Network>,
-    critics: C,
+    critics: Critics,
+    /// How they learn.
+    learning: C,
     temperature: Temperature,
     /// Numbers of an action.
     dimensions: usize,
@@ -114,8 +111,8 @@ pub struct Soft<C: SoftCritics> {
 }
 
 /// Value functions of which the least counts.
+#[derive(Default)]
 pub struct LeastCritics {
-    critics: Critics,
     targets: Vec<f32>,
 }
 
@@ -124,32 +121,21 @@ impl SoftCritics for LeastCritics {
 
     fn learn(
         &mut self,
+        critics: &mut Critics,
         batch: &Batch,
         taken: &[f32],
         policy: &PolicyActions,
         optimizer: &Optimizer,
     ) -> Result<Regression, DeviceError> {
         // y = return + discount · (min Q'(s', a') − α log π(a'|s')).
-        let next = self.critics.least(Net::Target, &batch.next_observations, &policy.next)?;
+        let next = critics.least(Net::Target, &batch.next_observations, &policy.next)?;
         let values = next.iter().zip(&policy.bonuses).map(|(next, bonus)| next + bonus);
         self.targets.clear();
         self.targets.extend(
             values.zip(batch.returns.iter().zip(&batch.discounts)).map(|(next, (ret, discount))| ret + discount * next),
         );
         let now = (batch.observations.as_slice(), taken);
-        self.critics.regress(now, &self.targets, &batch.weights, Self::LOSS_SCALE, optimizer)
-    }
-
-    fn climb(&mut self, observations: &[f32], actions: &[f32]) -> Result<(&[f32], f32), DeviceError> {
-        self.critics.by_action(observations, actions, Climb::Least)
-    }
-
-    fn critics(&self) -> &Critics {
-        &self.critics
-    }
-
-    fn critics_mut(&mut self) -> &mut Critics {
-        &mut self.critics
+        critics.regress(now, &self.targets, &batch.weights, Self::LOSS_SCALE, optimizer)
     }
 }
 
@@ -193,28 +179,27 @@ impl Sac {
     /// If the device is not there.
     pub fn new(config: SacConfig, acting: &Acting, device: Device, rng: &mut Generator) -> Result<Self, NnError> {
         let (inputs, dimensions) = (acting.mlp.reads(), acting.mlp.outputs() / 2);
-        Self::with((&config).into(), acting, device, rng, |rng| {
-            let shape =
-                Shape { inputs, dimensions, net_arch: &config.net_arch, outputs: 1, activation: config.activation_fn };
-            Ok(LeastCritics { critics: Critics::new(config.n_critics, shape, device, rng)?, targets: Vec::new() })
-        })
+        let shape =
+            Shape { inputs, dimensions, net_arch: &config.net_arch, outputs: 1, activation: config.activation_fn };
+        Self::with((&config).into(), acting, device, rng, (config.n_critics, shape), LeastCritics::default())
     }
 
     /// y of each transition of the last batch.
     pub fn targets(&self) -> &[f32] {
-        &self.critics.targets
+        &self.learning.targets
     }
 }
 
 #[allow(private_bounds, reason = "algorithms are named by type aliases")]
 impl<C: SoftCritics> Soft<C> {
-    /// A fresh policy, and value functions from `critics`, all initialized from `rng`.
+    /// A fresh policy, and so many value functions of a shape, all initialized from `rng`.
     pub(crate) fn with(
         rule: SoftRule,
         acting: &Acting,
         device: Device,
         rng: &mut Generator,
-        critics: impl FnOnce(&mut Generator) -> Result<C, NnError>,
+        (n_critics, shape): (usize, Shape<'_>),
+        learning: C,
     ) -> Result<Self, NnError> {
         let mut parameters = acting.mlp.init(rng);
         if let Some(log_std) = acting.mlp.biases("log_std") {
@@ -223,7 +208,8 @@ impl<C: SoftCritics> Soft<C> {
         let dimensions = acting.mlp.outputs() / 2;
         Ok(Self {
             actor: device.build(acting.mlp.clone(), &TrainingState::new(parameters))?,
-            critics: critics(rng)?,
+            critics: Critics::new(n_critics, shape, device, rng)?,
+            learning,
             temperature: Temperature::new(rule.ent_coef, rule.target_entropy.unwrap_or(-(dimensions as f64))),
             rule,
             dimensions,
@@ -235,9 +221,9 @@ impl<C: SoftCritics> Soft<C> {
         })
     }
 
-    /// The value functions.
-    pub(crate) fn value_functions(&self) -> &C {
-        &self.critics
+    /// How the value functions learn.
+    pub(crate) fn learning(&self) -> &C {
+        &self.learning
     }
 
     fn draw_noise(&mut self, n: usize, rng: &mut Generator) {
@@ -247,7 +233,7 @@ impl<C: SoftCritics> Soft<C> {
 
     /// Draws the actions in each state of `batch` that the value functions ask for.
     fn sample_actions(&mut self, batch: &Batch, rng: &mut Generator) -> Result<(), DeviceError> {
-        let (n, samples, dimensions) = (batch.len(), self.critics.n_action_samples(), self.dimensions);
+        let (n, samples, dimensions) = (batch.len(), self.learning.n_action_samples(), self.dimensions);
         let Sampled { actions, log_probs } = &mut self.policy.sampled;
         actions.resize(3 * samples * n * dimensions, 0.0);
         log_probs.resize(3 * samples * n, 0.0);
@@ -298,7 +284,7 @@ impl<C: SoftCritics> OffPolicy for Soft<C> {
         self.policy.bonuses.clear();
         self.policy.bonuses.extend(self.drawn.log_probs.iter().map(|log_prob| -alpha * log_prob));
         self.sample_actions(batch, rng)?;
-        let regression = self.critics.learn(batch, taken, &self.policy, &optimizer)?;
+        let regression = self.learning.learn(&mut self.critics, batch, taken, &self.policy, &optimizer)?;
 
         // The policy climbs Q(s, a) − α log π(a|s), through the noise that a was drawn with.
         self.draw_noise(n, rng);
@@ -306,7 +292,7 @@ impl<C: SoftCritics> OffPolicy for Soft<C> {
         let mut failed = None;
         let mut loss = |outputs: &[f32], slope: &mut [f32]| {
             drawn.draw(&outputs[..n * stride], stride, noise, dimensions);
-            let (by_action, mean_q) = match critics.climb(&batch.observations, &drawn.actions) {
+            let (by_action, mean_q) = match critics.by_action(&batch.observations, &drawn.actions, C::CLIMB) {
                 Ok(climbed) => climbed,
                 Err(error) => {
                     failed = Some(error);
@@ -339,7 +325,7 @@ impl<C: SoftCritics> OffPolicy for Soft<C> {
 
         self.updates += 1;
         if self.updates.is_multiple_of(self.rule.target_update_interval) {
-            self.critics.critics_mut().update_targets(self.rule.tau)?;
+            self.critics.update_targets(self.rule.tau)?;
         }
         self.metrics.clear();
         self.metrics.extend([
@@ -351,12 +337,12 @@ impl<C: SoftCritics> OffPolicy for Soft<C> {
             ("train/entropy", -mean_log_prob),
         ]);
         self.metrics.extend(self.actor.mlp().mean_std(self.actor.parameters()).map(|std| ("train/std", std)));
-        self.metrics.extend_from_slice(self.critics.metrics());
+        self.metrics.extend_from_slice(self.learning.metrics());
         Ok(())
     }
 
     fn td_errors(&self) -> &[f32] {
-        self.critics.critics().errors()
+        self.critics.errors()
     }
 }
 
@@ -370,7 +356,7 @@ impl<C: SoftCritics> Learner for Soft<C> {
     }
 
     fn critic(&self) -> Option<Critic> {
-        self.critics.critics().copied()
+        self.critics.copied()
     }
 
     fn metrics(&self) -> &[(&'static str, f32)] {
@@ -382,20 +368,19 @@ impl<C: SoftCritics> Learner for Soft<C> {
     }
 
     fn state(&self) -> Result<LearnerState, DeviceError> {
-        let networks = std::iter::once(&self.actor).chain(self.critics.critics().networks());
+        let networks = std::iter::once(&self.actor).chain(self.critics.networks());
         Ok(LearnerState {
             networks: networks.map(|network| network.state()).collect::<Result<_, _>>()?,
-            numbers: [self.temperature.numbers().to_vec(), self.critics.numbers()].concat(),
+            numbers: [self.temperature.numbers().to_vec(), self.learning.numbers()].concat(),
         })
     }
 
     fn restore(&mut self, state: &LearnerState, updates: u64, _: u64) -> Result<(), NnError> {
-        let mut networks: Vec<_> =
-            std::iter::once(&mut self.actor).chain(self.critics.critics_mut().networks_mut()).collect();
+        let mut networks: Vec<_> = std::iter::once(&mut self.actor).chain(self.critics.networks_mut()).collect();
         restore_networks(&mut networks, state)?;
         if let Some((temperature, others)) = state.numbers.split_at_checked(self.temperature.numbers().len()) {
             self.temperature.restore(temperature);
-            self.critics.restore(others);
+            self.learning.restore(others);
         }
         self.updates = updates;
         Ok(())

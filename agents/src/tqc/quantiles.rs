@@ -8,7 +8,6 @@ use crate::sac::{PolicyActions, SoftCritics};
 
 /// Several value functions, each of which has quantiles of the return of a state and an action.
 pub struct QuantileCritics {
-    critics: Critics,
     /// Of the target quantiles of each transition, those that are left.
     kept: usize,
     targets: Vec<f32>,
@@ -17,11 +16,11 @@ pub struct QuantileCritics {
 }
 
 impl QuantileCritics {
-    /// These, of which the greatest `dropped` for each network, fewer than it has, do not count in targets.
-    pub(super) fn new(critics: Critics, dropped: usize) -> Self {
-        let (count, quantiles) = (critics.networks().len(), critics.outputs());
+    /// `count` networks with so many `quantiles` each, of which the greatest `dropped` for each network, fewer than it has, do
+    /// not count in targets.
+    pub(super) fn new(count: usize, quantiles: usize, dropped: usize) -> Self {
         let kept = count * (quantiles - dropped);
-        Self { critics, kept, targets: Vec::new(), mixture: Vec::new() }
+        Self { kept, targets: Vec::new(), mixture: Vec::new() }
     }
 
     /// See [`Tqc::targets`](super::Tqc::targets).
@@ -32,15 +31,17 @@ impl QuantileCritics {
 
 impl SoftCritics for QuantileCritics {
     const LOSS_SCALE: f32 = 1.0;
+    const CLIMB: Climb = Climb::Mean;
 
     fn learn(
         &mut self,
+        critics: &mut Critics,
         batch: &Batch,
         taken: &[f32],
         policy: &PolicyActions,
         optimizer: &Optimizer,
     ) -> Result<Regression, DeviceError> {
-        let Self { critics, kept, targets, mixture } = self;
+        let Self { kept, targets, mixture } = self;
         let (kept, n, quantiles) = (*kept, batch.len(), critics.outputs());
         // [network][row * quantiles + quantile]
         let next = critics.all(Net::Target, &batch.next_observations, &policy.next)?;
@@ -61,17 +62,5 @@ impl SoftCritics for QuantileCritics {
             slope.iter_mut().for_each(|slope| *slope *= share);
             (loss, (mean(z) - mean(goals)).abs())
         })
-    }
-
-    fn climb(&mut self, observations: &[f32], actions: &[f32]) -> Result<(&[f32], f32), DeviceError> {
-        self.critics.by_action(observations, actions, Climb::Mean)
-    }
-
-    fn critics(&self) -> &Critics {
-        &self.critics
-    }
-
-    fn critics_mut(&mut self) -> &mut Critics {
-        &mut self.critics
     }
 }
