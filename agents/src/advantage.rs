@@ -18,6 +18,25 @@ pub struct Values {
     pub last: Vec<f32>,
 }
 
+impl Values {
+    /// Goes through `rollout` from its last row to its first. `visit` is given each row, the value of what follows it, which is 0
+    /// after a terminal state, and in which row its episode goes on, if one of the rollout.
+    pub(crate) fn backwards(&self, rollout: &RolloutBatch, mut visit: impl FnMut(usize, f32, Option<usize>)) {
+        let (n, envs, mut left) = (rollout.len(), rollout.envs, self.finals.len());
+        for row in (0..n).rev() {
+            let next = row + envs;
+            if rollout.ended(row) {
+                left -= 1;
+                visit(row, if rollout.terminated[row] { 0.0 } else { self.finals[left] }, None);
+            } else if next < n {
+                visit(row, self.rows[next], Some(next));
+            } else {
+                visit(row, self.last[next - n], None);
+            }
+        }
+    }
+}
+
 /// Writes the advantage of each row of `rollout`, and what its value should be: the advantage and the value together.
 pub fn gae(
     rollout: &RolloutBatch,
@@ -27,46 +46,43 @@ pub fn gae(
     advantages: &mut Vec<f32>,
     returns: &mut Vec<f32>,
 ) {
-    let (n, envs) = (rollout.len(), rollout.envs);
     advantages.clear();
-    advantages.resize(n, 0.0);
-    let mut left = values.finals.len();
-    for row in (0..n).rev() {
-        let (terminated, ended) = (rollout.terminated[row], rollout.terminated[row] || rollout.truncated[row]);
-        let (next, after) = if ended {
-            left -= 1;
-            (if terminated { 0.0 } else { values.finals[left] }, 0.0)
-        } else if row + envs < n {
-            (values.rows[row + envs], advantages[row + envs])
-        } else {
-            (values.last[row + envs - n], 0.0)
-        };
-        let delta = rollout.rewards[row] + gamma * next - values.rows[row];
-        advantages[row] = delta + gamma * lambda * after;
-    }
+    advantages.resize(rollout.len(), 0.0);
+    values.backwards(rollout, |row, value, next| {
+        let delta = rollout.rewards[row] + gamma * value - values.rows[row];
+        advantages[row] = delta + gamma * lambda * next.map_or(0.0, |next| advantages[next]);
+    });
     returns.clear();
     returns.extend(advantages.iter().zip(&values.rows).map(|(advantage, value)| advantage + value));
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use cartwheel_envs::Generator;
 
-    /// The sum written out: for each row, Σ (γλ)ᵏ δ up to the end of its episode.
-    #[test]
-    fn advantages_are_the_sums_written_out() {
+    /// A rollout by chance, in which episodes end in all ways; values of its states; a number for each of its rows; and which
+    /// rows end an episode.
+    pub(crate) fn rollout() -> (RolloutBatch, Values, Vec<f32>, Vec<usize>) {
         let mut rng = Generator::new(5);
-        let (steps, envs, gamma, lambda) = (20, 3, 0.9_f32, 0.7_f32);
+        let (steps, envs) = (20, 3);
         let n = steps * envs;
         let mut draw = |n: usize| (0..n).map(|_| rng.uniform(-1.0, 1.0) as f32).collect::<Vec<_>>();
         let (rewards, rows, last, kinds) = (draw(n), draw(n), draw(envs), draw(n));
         let mut rollout = RolloutBatch { steps, envs, rewards, ..RolloutBatch::default() };
         rollout.terminated = kinds.iter().map(|kind| *kind > 0.8).collect();
         rollout.truncated = kinds.iter().map(|kind| *kind < -0.8 || *kind > 0.95).collect();
-        let ends: Vec<usize> = (0..n).filter(|row| rollout.terminated[*row] || rollout.truncated[*row]).collect();
+        let ends: Vec<usize> = (0..n).filter(|row| rollout.ended(*row)).collect();
         assert!(ends.len() > 5 && rollout.terminated.iter().zip(&rollout.truncated).any(|(a, b)| *a && *b));
         let values = Values { rows, finals: draw(ends.len()), last };
+        (rollout, values, draw(n), ends)
+    }
+
+    /// The sum written out: for each row, Σ (γλ)ᵏ δ up to the end of its episode.
+    #[test]
+    fn advantages_are_the_sums_written_out() {
+        let (rollout, values, _, ends) = rollout();
+        let (n, envs, gamma, lambda) = (rollout.len(), rollout.envs, 0.9_f32, 0.7_f32);
         let (mut advantages, mut returns) = (Vec::new(), Vec::new());
         gae(&rollout, &values, gamma, lambda, &mut advantages, &mut returns);
         for row in 0..n {

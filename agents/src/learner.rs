@@ -106,6 +106,11 @@ pub struct RolloutBatch {
 }
 
 impl RolloutBatch {
+    /// Whether a row ended its episode.
+    pub fn ended(&self, row: usize) -> bool {
+        self.terminated[row] || self.truncated[row]
+    }
+
     /// Transitions.
     pub fn len(&self) -> usize {
         self.rewards.len()

@@ -29,62 +29,37 @@ pub fn vtrace(
     advantages: &mut Vec<f32>,
     targets: &mut Vec<f32>,
 ) {
-    let (n, envs) = (rollout.len(), rollout.envs);
     for to in [&mut *advantages, &mut *targets] {
         to.clear();
-        to.resize(n, 0.0);
+        to.resize(rollout.len(), 0.0);
     }
-    let mut left = values.finals.len();
-    for row in (0..n).rev() {
-        let (terminated, ended) = (rollout.terminated[row], rollout.terminated[row] || rollout.truncated[row]);
-        // V of what follows, and v of it.
-        let (value, target) = if ended {
-            left -= 1;
-            let last = if terminated { 0.0 } else { values.finals[left] };
-            (last, last)
-        } else if row + envs < n {
-            (values.rows[row + envs], targets[row + envs])
-        } else {
-            let last = values.last[row + envs - n];
-            (last, last)
-        };
+    values.backwards(rollout, |row, value, next| {
+        let target = next.map_or(value, |next| targets[next]);
         let (reward, own, ratio) = (rollout.rewards[row], values.rows[row], ratios[row]);
         let delta = ratio.min(thresholds.rho) * (reward + gamma * value - own);
         targets[row] = own + delta + gamma * ratio.min(1.0) * (target - value);
         advantages[row] = ratio.min(thresholds.pg_rho) * (reward + gamma * target - own);
-    }
+    });
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::advantage::gae;
-    use cartwheel_envs::Generator;
+    use crate::advantage::{gae, tests};
 
     const GAMMA: f32 = 0.9;
 
-    fn rollout() -> (RolloutBatch, Values, Vec<f32>) {
-        let mut rng = Generator::new(5);
-        let (steps, envs) = (20, 3);
-        let n = steps * envs;
-        let mut draw = |n: usize| (0..n).map(|_| rng.uniform(-1.0, 1.0) as f32).collect::<Vec<_>>();
-        let (rewards, rows, last, kinds) = (draw(n), draw(n), draw(envs), draw(n));
-        let mut rollout = RolloutBatch { steps, envs, rewards, ..RolloutBatch::default() };
-        rollout.terminated = kinds.iter().map(|kind| *kind > 0.8).collect();
-        rollout.truncated = kinds.iter().map(|kind| *kind < -0.8 || *kind > 0.95).collect();
-        let ends = (0..n).filter(|row| rollout.terminated[*row] || rollout.truncated[*row]).count();
-        assert!(ends > 5 && rollout.terminated.iter().zip(&rollout.truncated).any(|(a, b)| *a && *b));
-        let values = Values { rows, finals: draw(ends), last };
-        let ratios = draw(n).iter().map(|x| (1.5 * x).exp()).collect();
-        (rollout, values, ratios)
+    fn rollout() -> (RolloutBatch, Values, Vec<f32>, Vec<usize>) {
+        let (rollout, values, drawn, ends) = tests::rollout();
+        let ratios = drawn.iter().map(|x| (1.5 * x).exp()).collect();
+        (rollout, values, ratios, ends)
     }
 
     /// The sum of the paper's equation 1 written out: V(s) + Σₜ γᵗ (Π cᵢ) δₜ up to the end of the episode or rollout.
     #[test]
     fn values_and_advantages_are_the_sums_written_out() {
-        let (rollout, values, ratios) = rollout();
+        let (rollout, values, ratios, ends) = rollout();
         let (n, envs) = (rollout.len(), rollout.envs);
-        let ends: Vec<usize> = (0..n).filter(|row| rollout.terminated[*row] || rollout.truncated[*row]).collect();
         let next = |at: usize| match ends.iter().position(|end| *end == at) {
             Some(_) if rollout.terminated[at] => (0.0, true),
             Some(i) => (values.finals[i], true),
@@ -121,7 +96,7 @@ mod tests {
     /// With nothing to correct, they are the returns of as many steps as there are.
     #[test]
     fn on_policy_it_is_n_step_returns() {
-        let (rollout, values, ratios) = rollout();
+        let (rollout, values, ratios, _) = rollout();
         let (mut advantages, mut targets, mut returns, mut of_gae) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let thresholds = Thresholds { rho: 1.0, pg_rho: 1.0 };
         vtrace(&rollout, &values, &vec![1.0; ratios.len()], GAMMA, thresholds, &mut advantages, &mut targets);

@@ -120,13 +120,14 @@ impl Sequences {
                 (false, Some(above)) => self.before[to].copy_from_slice(&memories[above * len..(above + 1) * len]),
             }
         }
-        let ends = |row: &usize| rollout.terminated[*row] || rollout.truncated[*row];
         let mut x = rollout.final_observations.clone();
-        (0..n).filter(ends).for_each(|row| begin_with(1, &memories[row * len..(row + 1) * len], &mut x));
+        (0..n)
+            .filter(|row| rollout.ended(*row))
+            .for_each(|row| begin_with(1, &memories[row * len..(row + 1) * len], &mut x));
         values.finals = self.read(&x, rollout.final_observations.len() / width, actor, critic)?.0;
         let last = &mut memories[(n - envs) * len..];
         let lasts = last.chunks_exact_mut(len).zip(n - envs..n);
-        lasts.filter(|(_, row)| ends(row)).for_each(|(memory, _)| memory.fill(0.0));
+        lasts.filter(|(_, row)| rollout.ended(*row)).for_each(|(memory, _)| memory.fill(0.0));
         let mut x = rollout.last_observations.clone();
         last.chunks_exact(len).for_each(|memory| begin_with(1, memory, &mut x));
         values.last = self.read(&x, envs, actor, critic)?.0;
