@@ -3,7 +3,7 @@
 use cartwheel_envs::Generator;
 
 use super::A2cConfig;
-use crate::actor_critic::{ActorCritic, Beginning, CriticReads, Metrics, Networks, Rule, WholeRollout};
+use crate::actor_critic::{ActorCritic, Metrics, Networks, Rule, WholeRollout};
 use crate::algorithm::RolloutUse;
 use crate::exploration::Style;
 use crate::learner::{Progress, RolloutBatch};
@@ -13,18 +13,6 @@ use crate::nn::DeviceError;
 pub type A2c = ActorCritic<A2cConfig>;
 
 impl Rule for A2cConfig {
-    fn beginning(&self) -> Beginning<'_> {
-        Beginning {
-            features_extractor: self.features_extractor,
-            net_arch: &self.net_arch,
-            activation_fn: self.activation_fn,
-            lstm: None,
-            ortho_init: self.ortho_init,
-            log_std_init: self.log_std_init as f32,
-            critic_reads: CriticReads::Observations,
-        }
-    }
-
     fn rollouts(&self) -> RolloutUse {
         RolloutUse { n_steps: self.n_steps, epochs: 1, batch_size: None, gamma: self.gamma as f32 }
     }

@@ -5,6 +5,7 @@
 //!
 //! L = E[policy loss] + vf_coef · E[(V − R)²] − ent_coef · E[H(π)].
 
+mod config;
 mod minibatch;
 mod networks;
 mod sequences;
@@ -12,13 +13,14 @@ mod whole_rollout;
 
 use cartwheel_envs::{Generator, Space};
 
+pub use config::ActorCriticConfig;
+pub(crate) use config::actor_critic;
 pub(crate) use minibatch::shuffle;
 pub use networks::{Choice, Coefficients, Gradient, Networks};
 pub use sequences::CriticReads;
 pub(crate) use whole_rollout::WholeRollout;
 
 use crate::algorithm::{Acting, Algorithm, AnyLearner, Data, RolloutUse};
-use crate::config::Section;
 use crate::critic::Critic;
 use crate::exploration::{Exploration, Style};
 use crate::extractor::FeaturesExtractor;
@@ -31,9 +33,12 @@ pub type Metrics = Vec<(&'static str, f32)>;
 
 /// What an algorithm makes of rollouts. Implemented by the `config!` section that holds its hyperparameters, which thereby is an
 /// [`Algorithm`].
-pub trait Rule: Section + Clone + 'static {
-    /// The networks it begins with.
-    fn beginning(&self) -> Beginning<'_>;
+pub trait Rule: ActorCriticConfig {
+    /// Units of each layer of the policy that remembers, and how many of these stand before the hidden ones; and what the value
+    /// function reads.
+    fn memory(&self) -> (Option<(usize, usize)>, CriticReads) {
+        (None, CriticReads::Observations)
+    }
 
     /// The rollouts that it learns from, and how often.
     fn rollouts(&self) -> RolloutUse;
@@ -79,15 +84,10 @@ pub struct Beginning<'a> {
     pub net_arch: &'a [usize],
     /// What follows each of these.
     pub activation_fn: Activation,
-    /// Units of each layer that remembers, and how many of these stand before the hidden ones; none of a policy that remembers
-    /// nothing.
-    pub lstm: Option<(usize, usize)>,
     /// Whether weights begin orthogonal; otherwise as PyTorch's layers do.
     pub ortho_init: bool,
     /// Logarithm of the standard deviation of continuous actions.
     pub log_std_init: f32,
-    /// What the value function reads.
-    pub critic_reads: CriticReads,
 }
 
 /// The norm that gradients are clipped to where settings say `max_grad_norm`: infinite for 0.
@@ -127,9 +127,9 @@ impl<R: Rule> Algorithm for R {
     }
 
     fn network(&self, inputs: Inputs, actions: &ActionHead) -> Mlp {
-        let Beginning { net_arch, activation_fn, lstm, .. } = self.beginning();
+        let Beginning { net_arch, activation_fn, .. } = self.beginning();
         let network = network(inputs, actions, net_arch, activation_fn);
-        match lstm {
+        match self.memory().0 {
             Some((units, layers)) => network.remembering(units, layers),
             None => network,
         }
@@ -161,7 +161,7 @@ impl<R: Rule> ActorCritic<R> {
     /// # Errors
     /// If the device is not there.
     pub fn new(rule: R, acting: &Acting, device: Device, rng: &mut Generator) -> Result<Self, NnError> {
-        let networks = Networks::new(rule.beginning(), acting, device, rng)?;
+        let networks = Networks::new(rule.beginning(), rule.memory().1, acting, device, rng)?;
         Ok(Self { rule, networks, metrics: Vec::new() })
     }
 }

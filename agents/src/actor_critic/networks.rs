@@ -4,7 +4,7 @@ use cartwheel_envs::Generator;
 
 use super::Beginning;
 use super::minibatch::{Minibatch, shuffle};
-use super::sequences::Sequences;
+use super::sequences::{CriticReads, Sequences};
 use crate::advantage::{Values, gae};
 use crate::algorithm::Acting;
 use crate::head::{ActionHead, Chances};
@@ -84,11 +84,12 @@ impl Gradient {
 impl Networks {
     pub(super) fn new(
         beginning: Beginning<'_>,
+        critic_reads: CriticReads,
         acting: &Acting,
         device: Device,
         rng: &mut Generator,
     ) -> Result<Self, NnError> {
-        let critic = beginning.critic_reads.network(&acting.mlp, beginning.net_arch, beginning.activation_fn);
+        let critic = critic_reads.network(&acting.mlp, beginning.net_arch, beginning.activation_fn);
         let mut init = |mlp: &Mlp, gain| {
             if beginning.ortho_init { mlp.init_orthogonal(gain, rng) } else { mlp.init(rng) }
         };
@@ -97,7 +98,7 @@ impl Networks {
             of_actor[log_std].fill(beginning.log_std_init);
         }
         Ok(Self {
-            sequences: (acting.mlp.memory_len() > 0).then(|| Sequences::new(beginning.critic_reads)),
+            sequences: (acting.mlp.memory_len() > 0).then(|| Sequences::new(critic_reads)),
             actor: device.build(acting.mlp.clone(), &TrainingState::new(of_actor))?,
             critic: device.build(critic, &TrainingState::new(of_critic))?,
             head: acting.actions.clone(),
@@ -190,8 +191,8 @@ impl Networks {
     /// Takes as the return of each row what its episode gave from there on, and no value function for anything: rows of
     /// episodes that the rollout does not see the end of are left out. A truncated episode's return is what it had until then.
     pub(crate) fn judge_whole_episodes(&mut self, rollout: &RolloutBatch, gamma: f32) {
-        let (n, ends) = (rollout.len(), |row: usize| rollout.terminated[row] || rollout.truncated[row]);
-        let finals = (0..n).filter(|row| ends(*row)).count();
+        let n = rollout.len();
+        let finals = (0..n).filter(|row| rollout.ended(*row)).count();
         for (to, n) in
             [(&mut self.values.rows, n), (&mut self.values.finals, finals), (&mut self.values.last, rollout.envs)]
         {
@@ -203,7 +204,7 @@ impl Networks {
         self.order.clear();
         for row in (0..n).rev() {
             let seen = &mut seen[row % rollout.envs];
-            *seen |= ends(row);
+            *seen |= rollout.ended(row);
             if *seen {
                 self.order.push(row);
             }

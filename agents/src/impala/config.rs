@@ -1,15 +1,15 @@
 //! IMPALA's hyperparameters, by the names of Stable-Baselines3's A2C, and V-trace's by those of DeepMind's.
 
-use crate::config::checks::layers;
+use crate::actor_critic::actor_critic;
 use crate::extractor::FeaturesExtractor;
-use crate::nn::Activation;
 use crate::schedule::{Schedule, positive_schedule};
 
-crate::config! {
+actor_critic! {
     /// IMPALA (Espeholt et al. 2018; docs/algorithms/impala.md): for train.clock = "async", where it corrects for how far
     /// actors are behind. Defaults are those of our A2C, with the paper's rollouts of 20 steps and its thresholds. A schedule
     /// is a number, or "lin_" and a number for one that falls to 0 over the run.
-    pub struct ImpalaConfig in "impala" {
+    ImpalaConfig in "impala",
+    own: {
         /// The optimizer's step size: a schedule.
         learning_rate: Schedule = Schedule::Constant(7e-4), positive_schedule;
         /// Whether RMSprop takes the steps; otherwise Adam does.
@@ -32,13 +32,6 @@ crate::config! {
         max_grad_norm: f64 = 0.5, non_negative;
         /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn" or "minatar_cnn".
         features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
-        /// Units of each hidden layer, of the policy and of the value function.
-        net_arch: Vec<usize> = vec![64, 64], layers;
-        /// What follows each hidden layer: "relu" or "tanh".
-        activation_fn: Activation = Activation::Tanh;
-        /// Whether weights begin orthogonal; otherwise as PyTorch's layers do.
-        ortho_init: bool = true;
-        /// Logarithm of the standard deviation of continuous actions at the beginning.
-        log_std_init: f64 = 0.0, within(-20.0, 2.0);
-    }
+    },
+    ortho_init: true, log_std_init: 0.0,
 }

@@ -3,7 +3,7 @@
 use cartwheel_envs::Generator;
 
 use super::ImpalaConfig;
-use crate::actor_critic::{ActorCritic, Beginning, CriticReads, Metrics, Networks, Rule, WholeRollout};
+use crate::actor_critic::{ActorCritic, Metrics, Networks, Rule, WholeRollout};
 use crate::algorithm::RolloutUse;
 use crate::learner::{Progress, RolloutBatch};
 use crate::nn::DeviceError;
@@ -13,18 +13,6 @@ use crate::vtrace::Thresholds;
 pub type Impala = ActorCritic<ImpalaConfig>;
 
 impl Rule for ImpalaConfig {
-    fn beginning(&self) -> Beginning<'_> {
-        Beginning {
-            features_extractor: self.features_extractor,
-            net_arch: &self.net_arch,
-            activation_fn: self.activation_fn,
-            lstm: None,
-            ortho_init: self.ortho_init,
-            log_std_init: self.log_std_init as f32,
-            critic_reads: CriticReads::Observations,
-        }
-    }
-
     fn rollouts(&self) -> RolloutUse {
         RolloutUse { n_steps: self.n_steps, epochs: 1, batch_size: None, gamma: self.gamma as f32 }
     }

@@ -1,10 +1,8 @@
 //! PPO's hyperparameters, by the names of Stable-Baselines3. The keys of all that learns by its rule are declared here, and what
 //! the rule is told of them is a [`PpoRule`](super::PpoRule).
 
-use crate::actor_critic::CriticReads;
-
-/// Declares an algorithm of PPO's rule: how long rollouts and minibatches are by default, and keys of its own. Its `memory` is the
-/// layers that remember and what the value function reads.
+/// Declares an algorithm of PPO's rule: how long rollouts and minibatches are by default, and keys of its own. For its `memory` see
+/// [`Rule::memory`](crate::actor_critic::Rule::memory).
 macro_rules! ppo {
     (
         $(#[doc = $doc:literal])*
@@ -12,12 +10,13 @@ macro_rules! ppo {
         n_steps: $n_steps:literal,
         batch_size: $batch_size:literal,
         own: { $($own:tt)* },
-        memory: $memory:expr,
+        $(memory: $memory:expr,)?
         $(check: $check:expr,)?
     ) => {
-        crate::config! {
+        crate::actor_critic::actor_critic! {
             $(#[doc = $doc])*
-            pub struct $config in $table {
+            $config in $table,
+            own: {
                 /// Adam's step size: a schedule.
                 learning_rate: crate::schedule::Schedule =
                     crate::schedule::Schedule::Constant(3e-4), crate::schedule::positive_schedule;
@@ -50,21 +49,8 @@ macro_rules! ppo {
                 /// what it was, about); "none" for never.
                 target_kl: Option<f64> = None, if_some(positive);
                 $($own)*
-                /// Units of each hidden layer, of the policy and of the value function.
-                net_arch: Vec<usize> = vec![64, 64], crate::config::checks::layers;
-                /// What follows each hidden layer: "relu" or "tanh".
-                activation_fn: crate::nn::Activation = crate::nn::Activation::Tanh;
-                /// Whether weights begin orthogonal; otherwise as PyTorch's layers do.
-                ortho_init: bool = true;
-                /// Whether exploration depends on the state (gSDE), of actions that are numbers: one state is answered by one
-                /// action until its noise is drawn anew.
-                use_sde: bool = false;
-                /// Steps of each environment after which that noise is drawn anew; -1 for at the beginning of each rollout only.
-                sde_sample_freq: i64 = -1, crate::exploration::sde_sample_freq;
-                /// Logarithm of the standard deviation of continuous actions at the beginning; of each unit's part in it where
-                /// use_sde is true.
-                log_std_init: f64 = 0.0, within(-20.0, 2.0);
-            }
+            },
+            use_sde,
         }
 
         impl From<&$config> for crate::ppo::PpoRule {
@@ -90,19 +76,10 @@ macro_rules! ppo {
         }
 
         impl crate::actor_critic::Rule for $config {
-            fn beginning(&self) -> crate::actor_critic::Beginning<'_> {
+            $(fn memory(&self) -> (Option<(usize, usize)>, crate::actor_critic::CriticReads) {
                 let memory: fn(&Self) -> (Option<(usize, usize)>, crate::actor_critic::CriticReads) = $memory;
-                let (lstm, critic_reads) = memory(self);
-                crate::actor_critic::Beginning {
-                    features_extractor: self.features_extractor,
-                    net_arch: &self.net_arch,
-                    activation_fn: self.activation_fn,
-                    lstm,
-                    ortho_init: self.ortho_init,
-                    log_std_init: self.log_std_init as f32,
-                    critic_reads,
-                }
-            }
+                memory(self)
+            })?
 
             fn rollouts(&self) -> crate::algorithm::RolloutUse {
                 let (n_steps, gamma) = (self.n_steps, self.gamma as f32);
@@ -149,5 +126,4 @@ ppo! {
         /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn" or "minatar_cnn".
         features_extractor: crate::extractor::FeaturesExtractor = crate::extractor::FeaturesExtractor::Auto;
     },
-    memory: |_| (None, CriticReads::Observations),
 }

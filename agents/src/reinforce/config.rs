@@ -1,14 +1,14 @@
 //! REINFORCE's hyperparameters, by the names of Stable-Baselines3 where it has them.
 
-use crate::config::checks::layers;
+use crate::actor_critic::actor_critic;
 use crate::extractor::FeaturesExtractor;
-use crate::nn::Activation;
 use crate::schedule::{Schedule, positive_schedule};
 
-crate::config! {
+actor_critic! {
     /// REINFORCE (Williams 1992; docs/algorithms/reinforce.md). Defaults are those of Spinning Up's VPG, but for returns
     /// that are whole. A schedule is a number, or "lin_" and a number for one that falls to 0 over the run.
-    pub struct ReinforceConfig in "reinforce" {
+    ReinforceConfig in "reinforce",
+    own: {
         /// Adam's step size for the policy: a schedule.
         learning_rate: Schedule = Schedule::Constant(3e-4), positive_schedule;
         /// Steps of each environment between two updates, each of which is one gradient step of the policy on all of them.
@@ -31,13 +31,6 @@ crate::config! {
         max_grad_norm: f64 = 0.0, non_negative;
         /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn" or "minatar_cnn".
         features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
-        /// Units of each hidden layer, of the policy and of the baseline.
-        net_arch: Vec<usize> = vec![64, 64], layers;
-        /// What follows each hidden layer: "relu" or "tanh".
-        activation_fn: Activation = Activation::Tanh;
-        /// Whether weights begin orthogonal; otherwise as PyTorch's layers do.
-        ortho_init: bool = false;
-        /// Logarithm of the standard deviation of continuous actions at the beginning.
-        log_std_init: f64 = -0.5, within(-20.0, 2.0);
-    }
+    },
+    ortho_init: false, log_std_init: -0.5,
 }

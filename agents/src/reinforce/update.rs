@@ -3,7 +3,7 @@
 use cartwheel_envs::Generator;
 
 use super::ReinforceConfig;
-use crate::actor_critic::{ActorCritic, Beginning, CriticReads, Metrics, Networks, Rule, clip};
+use crate::actor_critic::{ActorCritic, Metrics, Networks, Rule, clip};
 use crate::algorithm::RolloutUse;
 use crate::learner::{Progress, RolloutBatch};
 use crate::nn::{DeviceError, Method, Optimizer};
@@ -12,18 +12,6 @@ use crate::nn::{DeviceError, Method, Optimizer};
 pub type Reinforce = ActorCritic<ReinforceConfig>;
 
 impl Rule for ReinforceConfig {
-    fn beginning(&self) -> Beginning<'_> {
-        Beginning {
-            features_extractor: self.features_extractor,
-            net_arch: &self.net_arch,
-            activation_fn: self.activation_fn,
-            lstm: None,
-            ortho_init: self.ortho_init,
-            log_std_init: self.log_std_init as f32,
-            critic_reads: CriticReads::Observations,
-        }
-    }
-
     fn rollouts(&self) -> RolloutUse {
         RolloutUse { n_steps: self.n_steps, epochs: 1, batch_size: None, gamma: self.gamma as f32 }
     }
