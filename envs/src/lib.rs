@@ -57,6 +57,7 @@ mod play;
 mod raster;
 mod registry;
 mod rows;
+mod saved_state;
 mod scene;
 mod seeding;
 mod space;

@@ -5,6 +5,7 @@ use std::num::NonZeroU16;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::saved_state::saved_state;
 use crate::{Action, Env, EnvError, EnvSpec, Generator, Info, Result, RowMut, Scene, Space, Step};
 
 /// [`FramesEnv`]'s keyword arguments.
@@ -103,14 +104,7 @@ impl Env for FramesEnv {
         scene.image([0.0, 0.0], [width as f32, height as f32], width, rgb);
     }
 
-    fn save(&self) -> Option<Vec<u8>> {
-        postcard::to_stdvec(&self.state).ok()
-    }
-
-    fn restore(&mut self, state: &[u8]) -> Result<()> {
-        self.state = postcard::from_bytes(state).map_err(EnvError::bad_state)?;
-        Ok(())
-    }
+    saved_state!();
 }
 
 pub(super) fn spec() -> EnvSpec {

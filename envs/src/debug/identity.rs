@@ -4,7 +4,8 @@ use std::num::{NonZeroU16, NonZeroU32};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Env, EnvError, EnvSpec, Generator, KeyBindings, Result, Rgba, RowMut, Scene, Space, Step, Style};
+use crate::saved_state::saved_state;
+use crate::{Action, Env, EnvSpec, Generator, KeyBindings, Result, Rgba, RowMut, Scene, Space, Step, Style};
 
 const INK: Rgba = Rgba::rgb(38, 50, 70);
 
@@ -101,14 +102,7 @@ impl Env for IdentityEnv {
         KeyBindings::digits(self.config.n.get().into(), |i| i.to_string())
     }
 
-    fn save(&self) -> Option<Vec<u8>> {
-        postcard::to_stdvec(&self.state).ok()
-    }
-
-    fn restore(&mut self, state: &[u8]) -> Result<()> {
-        self.state = postcard::from_bytes(state).map_err(EnvError::bad_state)?;
-        Ok(())
-    }
+    saved_state!();
 }
 
 pub(super) fn spec() -> EnvSpec {

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Env, EnvError, EnvSpec, Generator, KeyBindings, Result, RowMut, Space, Step};
+use crate::saved_state::saved_state;
+use crate::{Action, Env, EnvSpec, Generator, KeyBindings, Result, RowMut, Space, Step};
 
 /// [`ScriptedEnv`]'s keyword arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,14 +136,7 @@ impl Env for ScriptedEnv {
         KeyBindings::digits(2, |i| i.to_string())
     }
 
-    fn save(&self) -> Option<Vec<u8>> {
-        postcard::to_stdvec(&self.state).ok()
-    }
-
-    fn restore(&mut self, state: &[u8]) -> Result<()> {
-        self.state = postcard::from_bytes(state).map_err(EnvError::bad_state)?;
-        Ok(())
-    }
+    saved_state!();
 }
 
 pub(super) fn spec() -> EnvSpec {

@@ -24,6 +24,7 @@ pub use dynamics::CartPoleState;
 pub(super) use dynamics::{ANGLE_LIMIT, POSITION_LIMIT};
 use serde::{Deserialize, Serialize};
 
+use crate::saved_state::saved_state;
 use crate::state_variable::numbers;
 use crate::vector::NativeVector;
 use crate::{
@@ -133,14 +134,7 @@ impl Env for CartPole {
         Ok(())
     }
 
-    fn save(&self) -> Option<Vec<u8>> {
-        postcard::to_stdvec(&self.state).ok()
-    }
-
-    fn restore(&mut self, state: &[u8]) -> Result<()> {
-        self.state = postcard::from_bytes(state).map_err(EnvError::bad_state)?;
-        Ok(())
-    }
+    saved_state!();
 }
 
 pub(super) fn specs() -> Vec<EnvSpec> {

@@ -23,6 +23,7 @@ pub use dynamics::MountainCarState;
 pub(super) use dynamics::{MAX_SPEED, POSITION_LIMITS};
 use serde::{Deserialize, Serialize};
 
+use crate::saved_state::saved_state;
 use crate::state_variable::numbers;
 use crate::vector::NativeVector;
 use crate::{
@@ -122,14 +123,7 @@ impl Env for MountainCar {
         Ok(())
     }
 
-    fn save(&self) -> Option<Vec<u8>> {
-        postcard::to_stdvec(&self.state).ok()
-    }
-
-    fn restore(&mut self, state: &[u8]) -> Result<()> {
-        self.state = postcard::from_bytes(state).map_err(EnvError::bad_state)?;
-        Ok(())
-    }
+    saved_state!();
 }
 
 pub(super) fn spec() -> EnvSpec {

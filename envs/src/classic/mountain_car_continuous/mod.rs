@@ -22,6 +22,7 @@ pub use dynamics::MountainCarContinuousState;
 use serde::{Deserialize, Serialize};
 
 use super::mountain_car::{observation_space, scene, state_variables};
+use crate::saved_state::saved_state;
 use crate::state_variable::numbers;
 use crate::vector::NativeVector;
 use crate::{
@@ -120,14 +121,7 @@ impl Env for MountainCarContinuous {
         Ok(())
     }
 
-    fn save(&self) -> Option<Vec<u8>> {
-        postcard::to_stdvec(&self.state).ok()
-    }
-
-    fn restore(&mut self, state: &[u8]) -> Result<()> {
-        self.state = postcard::from_bytes(state).map_err(EnvError::bad_state)?;
-        Ok(())
-    }
+    saved_state!();
 }
 
 pub(super) fn spec() -> EnvSpec {
