@@ -56,14 +56,13 @@ impl Classifier for ResNet {
         label_smoothing: f64,
         divisor: f64,
     ) -> Result<Pass, DeviceError> {
-        let learnt = match self.place.clone() {
+        match self.place.clone() {
             Place::Processor => self.learn_from(x, gradients, targets, label_smoothing, divisor),
             #[cfg(feature = "cuda")]
             Place::Gpu(gpu) => gpu.attempt(|| self.learn_on(&gpu, x, gradients, targets, label_smoothing, divisor)),
             #[cfg(test)]
             Place::Dfdx(processor) => self.learn_on(&processor, x, gradients, targets, label_smoothing, divisor),
-        };
-        learnt.map(Pass::from)
+        }
     }
 
     fn not_finite(&self, x: Vec<f32>) -> Result<Option<String>, DeviceError> {

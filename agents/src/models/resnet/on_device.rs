@@ -1,6 +1,7 @@
 //! The same network on a device that has no kernels of ours, such as a GPU.
 
 use super::{ResNet, Stem, Unit};
+use crate::models::Pass;
 use crate::nn::on_device::{self, Accelerator, Compute, Map, Mirror, Rows, Tape};
 use crate::nn::ops::{self, Targets, Then};
 use crate::nn::{DeviceError, Gradients, Real};
@@ -21,7 +22,7 @@ impl<E: Real> ResNet<E> {
         targets: Targets<'_, E>,
         label_smoothing: f64,
         divisor: f64,
-    ) -> Result<(E, Vec<E>), DeviceError> {
+    ) -> Result<Pass<E>, DeviceError> {
         let parameters = self.computed_with();
         let mirror = Mirror::new(&parameters, accelerator)?;
         let (x, mut seen) = (self.pictures_on(accelerator, x, self.learns_in_half)?, Vec::new());
@@ -42,7 +43,7 @@ impl<E: Real> ResNet<E> {
         let moved = seen.into_iter().map(|(ids, count, shown)| (ids, on_device::moments(count, shown))).collect();
         drop(parameters);
         self.move_statistics(moved);
-        Ok((loss, values))
+        Ok(Pass { loss, logits: values })
     }
 
     /// [`logits_of`](Self::logits_of) on a device.
@@ -142,8 +143,8 @@ mod tests {
                 let targets = Targets::Classes(&classes);
                 let expected = here.learn_from(x.clone(), own, targets, 0.1, 3.0).expect("works");
                 let got = there.learn_on(&accelerator, x.clone(), other, targets, 0.1, 3.0).expect("works");
-                is_close(name, "loss", &[got.0], &[expected.0]);
-                is_close(name, "logits", &got.1, &expected.1);
+                is_close(name, "loss", &[got.loss], &[expected.loss]);
+                is_close(name, "logits", &got.logits, &expected.logits);
             }
             let [own, other] = &mut gradients;
             for (here, there) in here.parameters().iter().zip(there.parameters().iter()) {

@@ -6,7 +6,7 @@ use cartwheel_envs::Generator;
 use serde_json::Value;
 
 use super::*;
-use crate::models::Classifier as _;
+use crate::models::{Classifier as _, Pass};
 use crate::nn::Gradients;
 use crate::nn::ops::Targets;
 use crate::nn::optim::{Decay, Rule, Solver};
@@ -138,7 +138,7 @@ fn gradients_of_all_layers_are_torchs_in_64_bits() {
         let labels: Vec<u32> = numbers(&case["labels"]).iter().map(|x| *x as u32).collect();
         let mut gradients = Gradients::new(model.parameters());
         let targets = Targets::Classes(&labels);
-        let (loss, _) =
+        let Pass { loss, .. } =
             model.learn_from(pictures, &mut gradients, targets, 0.1, labels.len() as f64).expect("the processor works");
         let expected = case["loss"].as_f64().expect("a number");
         assert!((loss - expected).abs() < 1e-12 * expected.abs().max(1.0), "{loss} is not {expected}");
@@ -172,7 +172,7 @@ fn five_steps<E: Real>(case: &Value, within: f64, statistics_within: f64) {
         gradients.zero(model.parameters()).expect("memory");
         let (targets, count) = (Targets::Classes(&labels), labels.len() as f64);
         let learnt = model.learn_from(pictures.clone(), &mut gradients, targets, 0.0, count);
-        let loss = learnt.expect("the processor works").0.wide();
+        let loss = learnt.expect("the processor works").loss.wide();
         let rate = case["learning_rate"].as_f64().expect("a number");
         solver.step(model.parameters_mut(), &mut gradients, rate).expect("memory");
         assert!((loss - expected).abs() < within * expected, "{}, {step}: {loss} {expected}", case["model"]);

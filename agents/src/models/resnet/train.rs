@@ -81,14 +81,14 @@ impl<E: Real> ResNet<E> {
         targets: Targets<'_, E>,
         label_smoothing: f64,
         divisor: f64,
-    ) -> Result<(E, Vec<E>), DeviceError> {
+    ) -> Result<Pass<E>, DeviceError> {
         let x = self.learnt_from(x);
         let (parameters, tape) = (self.computed_with(), gradients.tape(self.parameters.device()));
         let mut seen = Vec::new();
         let (logits, tape) = self.forward(&parameters, &x, tape, &mut seen, &mut |_, _| {})?.split_tape();
         let values = ops::values(&logits);
         let loss = ops::softmax_cross_entropy(logits.put_tape(tape), targets, label_smoothing, divisor)?;
-        let value = loss.array();
+        let pass = Pass { loss: loss.array(), logits: values };
         let moved: Vec<_> = seen
             .into_iter()
             .map(|(unit, moments)| ([unit.running_mean, unit.running_var, unit.num_batches_tracked], moments))
@@ -97,7 +97,7 @@ impl<E: Real> ResNet<E> {
         gradients.round_to_half(&parameters)?;
         drop(parameters);
         self.move_statistics(moved);
-        Ok((value, values))
+        Ok(pass)
     }
 
     /// Moves running means and variances, and counts the batch.
@@ -134,11 +134,5 @@ impl<E: Real> ResNet<E> {
         let ([rows, columns], channels) = (self.size, self.config.channels);
         let count = x.len() / (rows * columns * channels).max(1);
         Map::data(x, [count, rows, columns, channels])
-    }
-}
-
-impl From<(f32, Vec<f32>)> for Pass {
-    fn from((loss, logits): (f32, Vec<f32>)) -> Self {
-        Self { loss, logits }
     }
 }
