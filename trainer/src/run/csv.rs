@@ -65,16 +65,8 @@ impl RowLog for CsvLog {
         widened
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.file.sync()
-    }
-
-    fn path(&self) -> &Path {
-        self.file.path()
+    fn file(&mut self) -> &mut AppendFile {
+        &mut self.file
     }
 }
 
@@ -102,7 +94,7 @@ mod tests {
         log.append(&row(10, &[("b", 1.5)])).unwrap();
         log.append(&row(20, &[("a", f64::NAN), ("c", -2e-7)])).unwrap();
         log.append(&row(30, &[("b", 1.0)])).unwrap();
-        log.sync().unwrap();
+        log.file.sync().unwrap();
         assert_eq!(
             fs::read_to_string(&path).unwrap(),
             "time/total_timesteps,time/episodes,train/n_updates,time/time_elapsed,b,a,c\n\
@@ -122,7 +114,7 @@ mod tests {
         log.append(&row(20, &[("a", 2.0), ("b", 9.0)])).unwrap_err();
         fs::remove_dir(&beside).unwrap();
         log.append(&row(30, &[("b", 3.0)])).unwrap();
-        log.sync().unwrap();
+        log.file.sync().unwrap();
         let text = fs::read_to_string(&path).unwrap();
         let rows: Vec<_> = text.lines().skip(1).collect();
         assert_eq!(rows, ["10,3,2,0.5,1.0,", "20,3,2,0.5,2.0,", "30,3,2,0.5,,3.0"]);

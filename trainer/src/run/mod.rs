@@ -57,6 +57,5 @@ pub use row_log::ExtraLogs;
 pub(crate) use state::read_start;
 pub use state::{read_state, verify_state, write_state};
 pub use tail::{Added, EpisodeTail, MetricsTail};
-pub use tensorboard::TensorBoard;
 pub use wandb::WandbRun;
 pub use writer::{LogPositions, RunWriter};

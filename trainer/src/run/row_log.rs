@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, ErrorKind};
 use std::path::Path;
 
+use super::append::AppendFile;
 use super::csv::CsvLog;
 use super::dir::RunDir;
 use super::error::RunError;
@@ -11,20 +12,12 @@ use super::metrics::MetricsRow;
 use super::wandb::{WandbLog, WandbRun};
 
 /// A log that gets every row of metrics.
-///
-/// A failed flush is tried again at the next one.
 pub(super) trait RowLog: Send {
-    /// Adds a row for the next flush.
+    /// Adds a row for the next flush of the file.
     fn append(&mut self, row: &MetricsRow) -> io::Result<()>;
 
-    /// Hands the rows to the operating system, so that other processes see them.
-    fn flush(&mut self) -> io::Result<()>;
-
-    /// Flushes, and waits until the disk has the rows.
-    fn sync(&mut self) -> io::Result<()>;
-
     /// The file.
-    fn path(&self) -> &Path;
+    fn file(&mut self) -> &mut AppendFile;
 
     /// The run has ended; `failed` if in an error.
     fn end(&mut self, _failed: bool) -> io::Result<()> {
@@ -74,8 +67,8 @@ fn repeat(metrics: &Path, log: &mut dyn RowLog) -> Result<(), RunError> {
             problem: format!("row {}: {error}", number + 1),
         })?;
         // What waits to be written is bounded.
-        let flushed = if number % 1000 == 999 { log.flush() } else { Ok(()) };
-        flushed.and_then(|()| log.append(&row)).map_err(|cause| RunError::io("write", log.path())(cause))?;
+        let flushed = if number % 1000 == 999 { log.file().flush() } else { Ok(()) };
+        flushed.and_then(|()| log.append(&row)).map_err(|cause| RunError::io("write", log.file().path())(cause))?;
     }
     Ok(())
 }

@@ -61,7 +61,7 @@ const PREFIX: &str = "events.out.tfevents.";
 
 /// Writes the metrics of a run for TensorBoard.
 #[derive(Debug)]
-pub struct TensorBoard {
+pub(super) struct TensorBoard {
     file: AppendFile,
 }
 
@@ -70,7 +70,7 @@ impl TensorBoard {
     ///
     /// A run that resumes from a checkpoint at `resume_step` repeats the steps after it; TensorBoard is told to forget
     /// what earlier files say of those.
-    pub fn open(folder: &Path, resume_step: Option<u64>) -> io::Result<Self> {
+    pub(super) fn open(folder: &Path, resume_step: Option<u64>) -> io::Result<Self> {
         let path = new_file(folder)?;
         let mut board = Self { file: AppendFile::open(&path, 0)? };
         board.event(Event { file_version: Some("brain.Event:2".to_owned()), ..Event::default() })?;
@@ -93,8 +93,15 @@ impl TensorBoard {
         Ok(())
     }
 
-    /// Adds a row for the next flush, under its environment steps.
-    pub fn append(&mut self, row: &MetricsRow) -> io::Result<()> {
+    fn event(&mut self, event: Event) -> io::Result<()> {
+        let event = Event { wall_time: since_1970().as_secs_f64(), ..event };
+        self.file.append(&record(&event.encode_to_vec()))
+    }
+}
+
+impl RowLog for TensorBoard {
+    /// Under the row's environment steps.
+    fn append(&mut self, row: &MetricsRow) -> io::Result<()> {
         let value =
             row.metrics.iter().map(|(name, value)| Value { tag: name.clone(), simple_value: Some(*value as f32) });
         self.event(Event {
@@ -104,42 +111,8 @@ impl TensorBoard {
         })
     }
 
-    /// Hands the rows to the operating system, so that TensorBoard sees them.
-    pub fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-
-    /// Flushes, and waits until the disk has the rows.
-    pub fn sync(&mut self) -> io::Result<()> {
-        self.file.sync()
-    }
-
-    /// The event file.
-    pub fn path(&self) -> &Path {
-        self.file.path()
-    }
-
-    fn event(&mut self, event: Event) -> io::Result<()> {
-        let event = Event { wall_time: since_1970().as_secs_f64(), ..event };
-        self.file.append(&record(&event.encode_to_vec()))
-    }
-}
-
-impl RowLog for TensorBoard {
-    fn append(&mut self, row: &MetricsRow) -> io::Result<()> {
-        self.append(row)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.flush()
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.sync()
-    }
-
-    fn path(&self) -> &Path {
-        self.path()
+    fn file(&mut self) -> &mut AppendFile {
+        &mut self.file
     }
 }
 
@@ -229,8 +202,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut board = TensorBoard::open(folder.path(), None).unwrap();
         board.append(&row(100)).unwrap();
-        board.flush().unwrap();
-        let events = events(board.path());
+        board.file.flush().unwrap();
+        let events = events(board.file.path());
         assert_eq!(events.len(), 3);
         assert_eq!(events[0].file_version.as_deref(), Some("brain.Event:2"));
         assert_eq!((events[1].step, events[1].session_log.clone()), (0, Some(SessionLog { status: START })));
@@ -248,8 +221,8 @@ mod tests {
         for resume in [None, Some(100), Some(100)] {
             let mut board = TensorBoard::open(folder.path(), resume).unwrap();
             board.append(&row(150)).unwrap();
-            board.sync().unwrap();
-            paths.push(board.path().to_owned());
+            board.file.sync().unwrap();
+            paths.push(board.file.path().to_owned());
         }
         assert!(paths.is_sorted() && paths[0] != paths[1] && paths[1] != paths[2]);
         let events = events(&paths[2]);

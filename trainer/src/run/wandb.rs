@@ -235,16 +235,8 @@ impl RowLog for WandbLog {
         Ok(())
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.file.sync()
-    }
-
-    fn path(&self) -> &Path {
-        self.file.path()
+    fn file(&mut self) -> &mut AppendFile {
+        &mut self.file
     }
 
     fn end(&mut self, failed: bool) -> io::Result<()> {

@@ -81,7 +81,7 @@ fn a_file_says_what_wandb_needs_to_know() {
     log.append(&row(100)).unwrap();
     log.append(&row(200)).unwrap();
     log.end(false).unwrap();
-    log.sync().unwrap();
+    log.file.sync().unwrap();
     let (path, id) = file(folder.path());
     assert!(path.ends_with(format!("wandb/offline-run-20261123_191500-{id}/run-{id}.wandb")), "{path:?}");
     assert!(id.len() == 8 && id.chars().all(|c| c.is_ascii_digit() || c.is_ascii_lowercase()), "{id}");

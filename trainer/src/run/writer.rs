@@ -202,19 +202,19 @@ impl Logs {
 
     fn each(&mut self, act: impl Fn(&mut dyn RowLog) -> io::Result<()>) {
         for log in &mut self.others {
-            self.faults.note(act(log.as_mut()), log.path());
+            self.faults.note(act(log.as_mut()), log.file().path());
         }
     }
 
     fn flush(&mut self) {
         self.faults.note(self.metrics.flush(), self.metrics.path());
-        self.each(|log| log.flush());
+        self.each(|log| log.file().flush());
         self.faults.note(self.episodes.flush(), self.episodes.path());
     }
 
     fn sync(&mut self) {
         self.faults.note(self.metrics.sync(), self.metrics.path());
-        self.each(|log| log.sync());
+        self.each(|log| log.file().sync());
         self.faults.note(self.episodes.sync(), self.episodes.path());
     }
 
