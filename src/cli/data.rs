@@ -134,45 +134,33 @@ fn stats(folder: &Path, images: ImagesConfig, augment: AugmentConfig, output: Ou
     let parts = open(folder, &images)?;
     let pipeline = pipeline(&images, augment)?;
     // What to normalize with comes from the images that are learnt from; the other parts are looked through for broken files.
-    let surveys: Vec<Survey> = parts.iter().map(|(_, part)| survey(part, &pipeline, images.workers())).collect();
-    let learnt = &surveys[0];
+    let learnt = survey(&parts.train, &pipeline, images.workers());
+    let mut all = learnt.clone();
+    parts.iter().skip(1).for_each(|(_, part)| all.merge(&survey(part, &pipeline, images.workers())));
+    let Survey { usable, broken, sizes, animated, turned, .. } = &all;
     let (training, kept) = parts.train.split(if parts.validation.is_some() { 0.0 } else { images.validation_split });
     let (training, validation) = (training.counts(), parts.validation.as_ref().unwrap_or(&kept).counts());
     let test = parts.test.as_ref().map(ImageFolder::counts);
     let classes = &parts.train.classes;
-    let sum = |of: &dyn Fn(&ImageFolder) -> Vec<usize>| -> Vec<usize> {
-        let counts: Vec<Vec<usize>> = parts.iter().map(|(_, part)| of(part)).collect();
-        (0..classes.len()).map(|label| counts.iter().map(|counts| counts[label]).sum()).collect()
-    };
-    let counts = sum(&ImageFolder::counts);
-    let usable: Vec<usize> =
-        (0..classes.len()).map(|label| surveys.iter().map(|survey| survey.usable[label]).sum()).collect();
+    let mut counts = vec![0_usize; classes.len()];
+    parts.iter().flat_map(|(_, part)| &part.files).for_each(|file| counts[file.label] += 1);
+    // A part is named where there are several.
+    let several = parts.iter().count() > 1;
     let empty: Vec<String> = parts
         .iter()
         .flat_map(|(name, part)| {
-            let of = if surveys.len() > 1 { format!(" in {name}") } else { String::new() };
+            let of = if several { format!(" in {name}") } else { String::new() };
             let counts = part.counts().into_iter().zip(classes).filter(|(count, _)| *count == 0);
             counts.map(move |(_, class)| format!("{class}{of}")).collect::<Vec<_>>()
         })
         .collect();
-    let broken: Vec<_> = surveys.iter().flat_map(|survey| &survey.broken).collect();
-    let (animated, turned) = surveys.iter().fold((0, 0), |sum, one| (sum.0 + one.animated, sum.1 + one.turned));
-    let mut sizes = Sizes::new();
-    for (size, count) in surveys.iter().flat_map(|survey| &survey.sizes) {
-        *sizes.entry(*size).or_default() += count;
-    }
     let normalize = learnt.values.finish(1.0 / 255.0);
-    let used: usize = learnt.usable.iter().sum();
-    // scikit-learn's "balanced": all classes count alike.
-    let weight = |label: usize| match learnt.usable[label] {
-        0 => None,
-        images => Some(used as f64 / (learnt.usable.len() * images) as f64),
-    };
+    let weights = learnt.class_weights();
     let each = classes.iter().enumerate().map(|(label, name)| {
         json!({
             "label": label, "name": name, "images": counts[label], "usable": usable[label],
             "training": training[label], "validation": validation[label],
-            "test": test.as_ref().map(|test| test[label]), "class_weight": weight(label),
+            "test": test.as_ref().map(|test| test[label]), "class_weight": weights[label],
         })
     });
     let value = json!({
@@ -186,7 +174,7 @@ fn stats(folder: &Path, images: ImagesConfig, augment: AugmentConfig, output: Ou
     });
     output.print(&value, || {
         let rows = classes.iter().enumerate().map(|(label, name)| {
-            let weight = weight(label).map_or("-".to_owned(), |weight| format!("{weight:.3}"));
+            let weight = weights[label].map_or("-".to_owned(), |weight| format!("{weight:.3}"));
             let numbers = [counts[label], counts[label] - usable[label], training[label], validation[label]];
             let numbers =
                 numbers.into_iter().chain(test.as_ref().map(|test| test[label])).map(|number| number.to_string());
@@ -196,16 +184,16 @@ fn stats(folder: &Path, images: ImagesConfig, augment: AugmentConfig, output: Ou
         let head: Vec<&str> = head.chain(test.as_ref().map(|_| "TEST")).chain(["WEIGHT"]).collect();
         let found: Vec<String> = parts
             .iter()
-            .map(|(name, part)| if surveys.len() > 1 { format!("{name}: {part}") } else { part.to_string() })
+            .map(|(name, part)| if several { format!("{name}: {part}") } else { part.to_string() })
             .collect();
-        let mut text = format!("{}\n\n{}\n\n{}", found.join("\n"), table(&head, rows), spread(&sizes));
+        let mut text = format!("{}\n\n{}\n\n{}", found.join("\n"), table(&head, rows), spread(sizes));
         if let Some(normalize) = normalize {
             let list = |numbers: [f32; 3]| numbers.map(|number| format!("{number:.4}")).join(", ");
             text += &format!("\nmean = [{}]\nstd = [{}]", list(normalize.mean), list(normalize.std));
         }
         for (count, what) in [
-            (animated, "animated: the first frame is taken"),
-            (turned, "to be turned by their EXIF orientation, which is not applied"),
+            (*animated, "animated: the first frame is taken"),
+            (*turned, "to be turned by their EXIF orientation, which is not applied"),
         ] {
             if count > 0 {
                 text += &format!("\n{count} of them are {what}");
@@ -214,7 +202,7 @@ fn stats(folder: &Path, images: ImagesConfig, augment: AugmentConfig, output: Ou
         for name in &empty {
             text += &format!("\nno images of {name}");
         }
-        for (_, reason) in &broken {
+        for (_, reason) in broken {
             text += &format!("\nbroken: {reason}");
         }
         text
@@ -222,11 +210,8 @@ fn stats(folder: &Path, images: ImagesConfig, augment: AugmentConfig, output: Ou
     Ok(if broken.is_empty() && empty.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILURE) })
 }
 
-/// How many images there are of each size (width, height).
-type Sizes = BTreeMap<(usize, usize), usize>;
-
-/// The spread of sizes, and the commonest.
-fn spread(sizes: &Sizes) -> String {
+/// The spread of sizes (width, height), and the commonest.
+fn spread(sizes: &BTreeMap<(usize, usize), usize>) -> String {
     let range = |side: fn(&(usize, usize)) -> usize| {
         let sides = sizes.keys().map(side);
         (sides.clone().min().unwrap_or(0), sides.max().unwrap_or(0))

@@ -25,6 +25,28 @@ pub struct Survey {
     pub values: StatisticsOf,
 }
 
+impl Survey {
+    /// Adds what was found in another folder with the same classes.
+    pub fn merge(&mut self, other: &Self) {
+        self.usable.iter_mut().zip(&other.usable).for_each(|(sum, images)| *sum += images);
+        self.broken.extend_from_slice(&other.broken);
+        for (size, count) in &other.sizes {
+            *self.sizes.entry(*size).or_default() += count;
+        }
+        self.animated += other.animated;
+        self.turned += other.turned;
+        self.values.merge(&other.values);
+    }
+
+    /// With what the images of each class count so that all classes count alike (scikit-learn's "balanced"); none of a class
+    /// without images.
+    pub fn class_weights(&self) -> Vec<Option<f64>> {
+        let all = self.usable.iter().sum::<usize>() as f64;
+        let weight = |images: &usize| (*images > 0).then(|| all / (self.usable.len() * images) as f64);
+        self.usable.iter().map(weight).collect()
+    }
+}
+
 /// What one file adds.
 type One = Result<Seen, String>;
 
