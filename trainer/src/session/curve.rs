@@ -1,6 +1,7 @@
 //! The picture that a run leaves of itself.
 
 use std::io::Write as _;
+use std::path::Path;
 
 use crate::plot::{Series, learning_curve_svg};
 use crate::run::{MetricsLog, RunDir, RunError, write_atomic};
@@ -23,12 +24,20 @@ pub(crate) fn draw(run: &RunDir, title: &str, steps: &str, threshold: Option<f64
             .map(|(name, metric)| Series { name: name.into(), points: points(metric), ..Series::default() })
             .filter(|series| !series.points.is_empty())
             .collect();
-    let file = run.path().join("learning_curve.svg");
+    write_curve(&run.path().join("learning_curve.svg"), &series, [title, steps, "return"], threshold)
+}
+
+/// Writes the picture of `series` with its title and axes; none where there is nothing to draw yet.
+pub(crate) fn write_curve(
+    file: &Path,
+    series: &[Series],
+    [title, x_label, y_label]: [&str; 3],
+    threshold: Option<f64>,
+) -> Result<(), RunError> {
     if series.is_empty() {
-        // Stopped before there was anything to draw.
         return Ok(());
     }
-    let svg = learning_curve_svg(&series, title, steps, "return", threshold)
-        .map_err(|error| RunError::io("draw", &file)(std::io::Error::other(error)))?;
-    write_atomic(&file, |out| out.write_all(svg.as_bytes())).map(drop).map_err(RunError::io("write", &file))
+    let svg = learning_curve_svg(series, title, x_label, y_label, threshold)
+        .map_err(|error| RunError::io("draw", file)(std::io::Error::other(error)))?;
+    write_atomic(file, |out| out.write_all(svg.as_bytes())).map(drop).map_err(RunError::io("write", file))
 }

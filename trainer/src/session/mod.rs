@@ -3,9 +3,9 @@
 mod checkpoint;
 mod curve;
 mod evaluate;
-mod learn;
 mod learning;
 mod report;
+mod training_loop;
 mod watched;
 
 use std::sync::Arc;
@@ -33,6 +33,7 @@ use crate::run::{Checkpoints, ExtraLogs, MetricsRow, RunDir, RunWriter};
 use crate::watch::{Intervention, Shelf, Watch};
 pub(crate) use checkpoint::Checkpoint;
 pub use checkpoint::policy_at;
+pub(crate) use curve::write_curve;
 use learning::Learning;
 pub(crate) use learning::fill;
 

@@ -10,16 +10,15 @@ use cartwheel_agents::nn::ops::{Targets, softmax};
 use cartwheel_agents::nn::{Gradients, Parameters};
 use cartwheel_envs::Generator;
 
-use super::begin::begin_with;
-use super::config::{ModelName, Precision};
-use super::counts::{Counts, likeliest, loss};
+use super::config::{MixConfig, ModelName, Precision};
+use super::confusion::{Counts, likeliest, loss};
 use super::pictures::{About, Pictures, mix};
 use super::report::Report;
 use super::samples::{Answer, Given, Sample, spread};
 use super::saved::Header;
 use super::settings::FitSettings;
 use super::task::{Part, Tally, Task};
-use super::vision::MixConfig;
+use super::transfer::begin_with;
 use crate::TrainError;
 
 /// The purpose of the stream that weights are drawn from, in the key of its generator.

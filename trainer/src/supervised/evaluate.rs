@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::counts::Counts;
+use super::confusion::Counts;
 use super::export::model_folder;
 use super::pictures::BATCH_IN_USE;
 use super::recommendation::SavedRecommender;

@@ -18,7 +18,7 @@ use super::session::{End, Listener, Session};
 use super::settings::FitSettings;
 use super::task::{Part, Task};
 use super::texts::Texts;
-use super::{is_fit, picture};
+use super::{curve, is_fit};
 use crate::TrainError;
 use crate::memory::{in_mib, memory_bytes};
 use crate::run::{Checkpoints, ExtraLogs, Manifest, OwnedRun, RunDir, RunError, RunWriter, finished};
@@ -270,7 +270,7 @@ fn train(mut session: Session<'_>, settings: &FitSettings) -> Result<FitSummary,
         session.listeners.iter_mut().for_each(|listener| listener(&FitEvent::Warning(&error.to_string())));
     }
     if end != End::Stopped {
-        picture::draw(&run, &format!("{}, {}", cost.model, run.name()), score)?;
+        curve::draw(&run, &format!("{}, {}", cost.model, run.name()), score)?;
     }
     Ok(FitSummary {
         model: cost.model,

@@ -7,12 +7,12 @@
 //! | `session`, `checkpoint` | the loop, and all that going on with it needs |
 //! | `watched` | what the loop does for viewers |
 //! | `task`, `classification`, `recommendation`, `texts` | what is fitted: a model with its data |
-//! | `pictures`, `vision` | where a classifier's pictures come from, and how they are mixed |
-//! | `report`, `counts`, `samples` | how a model does, in detail; what it makes of a few samples, epoch by epoch |
+//! | `pictures`, `grey` | where a classifier's pictures come from: folders, or MNIST's files |
+//! | `report`, `confusion`, `curve`, `samples` | how a model does, in detail; what it makes of a few samples, epoch by epoch |
 //! | `export` | a model's folder for other programs |
-//! | `saved`, `input`, `asking` | a model's file, and models made from one, which are asked about files |
+//! | `saved`, `input`, `answers` | a model's file, and models made from one, which are asked about files |
 //! | `evaluate` | how a model that is there does on other samples |
-//! | `begin` | the weights of another model that a residual network begins with |
+//! | `transfer` | the weights of another model that a residual network begins with |
 //!
 //! ```no_run
 //! use cartwheel_trainer::supervised::{Fit, FitSettings, Report};
@@ -26,19 +26,18 @@
 //! # Ok::<(), cartwheel_trainer::TrainError>(())
 //! ```
 
-mod asking;
-mod begin;
+mod answers;
 mod checkpoint;
 mod classification;
 mod config;
-mod counts;
+mod confusion;
+mod curve;
 mod evaluate;
 mod events;
 mod export;
 mod fit;
 mod grey;
 mod input;
-mod picture;
 mod pictures;
 mod recommendation;
 mod report;
@@ -48,14 +47,14 @@ mod session;
 mod settings;
 mod task;
 mod texts;
-mod vision;
+mod transfer;
 mod watched;
 
-pub use asking::Answers;
+pub use answers::Answers;
 pub use classification::Classification;
 pub use config::{
-    DataConfig, EpsConvention, FitConfig, FitRunConfig, LrSchedule, MlpConfig, ModelName, Monitor, OptimizerName,
-    Precision, Projection, ResNetFitConfig, T5FitConfig,
+    DataConfig, EpsConvention, FitConfig, FitRunConfig, LrSchedule, MixConfig, MlpConfig, ModelName, Monitor,
+    OptimizerName, Precision, Projection, ResNetFitConfig, T5FitConfig,
 };
 pub use evaluate::{Evaluation, evaluate, weights_of};
 pub use events::{EpochEnd, FitEvent, FitProgress};
@@ -71,4 +70,3 @@ pub use saved::{Prediction, SavedModel, is_fit};
 pub use settings::FitSettings;
 pub use task::{Companion, Part, Tally, Task};
 pub use texts::Texts;
-pub use vision::MixConfig;

@@ -303,7 +303,7 @@ fn statistics(settings: &FitSettings, train: &ImageFolder) -> Result<Option<Stat
 /// Mixes a batch of pictures of `size` rows and columns as settings say: the shares of classes that it comes to, or none if it
 /// is left as it is.
 pub(super) fn mix(
-    settings: &super::vision::MixConfig,
+    settings: &super::config::MixConfig,
     batch: &mut Batch,
     classes: usize,
     size: [usize; 2],

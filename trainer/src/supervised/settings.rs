@@ -6,11 +6,10 @@ use cartwheel_agents::config::{self, ConfigErrors, Section, toml_edit};
 use cartwheel_agents::nn::optim::{Decay, Eps, LearningRate, Rule, Shape};
 
 use super::config::{
-    DataConfig, EpsConvention, FitConfig, FitRunConfig, LrSchedule, MlpConfig, ModelName, Monitor, OptimizerName,
-    Precision, ResNetFitConfig, T5FitConfig,
+    DataConfig, EpsConvention, FitConfig, FitRunConfig, LrSchedule, MixConfig, MlpConfig, ModelName, Monitor,
+    OptimizerName, Precision, ResNetFitConfig, T5FitConfig,
 };
 use super::recommendation::{RatingsConfig, RecommenderConfig};
-use super::vision::MixConfig;
 use crate::TrainError;
 use crate::data::image::{AugmentConfig, FillMode, ImagesConfig, Pipeline, Resizing, Shift, Statistics};
 

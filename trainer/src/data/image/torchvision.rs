@@ -107,8 +107,6 @@ pub struct Normalize {
 impl Normalize {
     /// The mean and standard deviation that models of torchvision were trained with.
     pub const IMAGENET: Self = Self { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
-    /// Values from 0 to 1, as `ToTensor` alone gives them.
-    pub const UNIT: Self = Self { mean: [0.0; CHANNELS], std: [1.0; CHANNELS] };
 
     /// Writes the numbers of `image`, rows × columns × channels, to `to`.
     ///

@@ -1,9 +1,8 @@
 //! The pictures that a fit leaves of itself.
 
-use std::io::Write as _;
-
-use crate::plot::{Series, learning_curve_svg};
-use crate::run::{MetricsLog, RunDir, RunError, write_atomic};
+use crate::plot::Series;
+use crate::run::{MetricsLog, RunDir, RunError};
+use crate::session::write_curve;
 
 /// Draws `learning_curve.svg` (losses) and `accuracy_curve.svg`, or whatever the score is called, over epochs, from the run's
 /// metrics.
@@ -23,14 +22,7 @@ pub(super) fn draw(run: &RunDir, title: &str, score: &str) -> Result<(), RunErro
             })
             .filter(|series| series.points.iter().any(|(_, y)| y.is_finite()))
             .collect();
-        if series.is_empty() {
-            // Stopped before there was anything to draw.
-            continue;
-        }
-        let file = run.path().join(file);
-        let svg = learning_curve_svg(&series, title, "epochs", quantity, None)
-            .map_err(|error| RunError::io("draw", &file)(std::io::Error::other(error)))?;
-        write_atomic(&file, |out| out.write_all(svg.as_bytes())).map(drop).map_err(RunError::io("write", &file))?;
+        write_curve(&run.path().join(file), &series, [title, "epochs", quantity], None)?;
     }
     Ok(())
 }
