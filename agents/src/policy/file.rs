@@ -130,12 +130,12 @@ impl Policy {
             name => name.parse().map_err(|e| refuse(format!("features_extractor: {e}")))?,
         };
         let inputs = extractor.inputs(&features).map_err(refuse)?;
+        let mlp = description.network(inputs, &actions, activation).map_err(refuse)?;
         let critic = description.critic.as_ref().map(|critic| {
             let find = |name: &str| tensors.iter().find(|tensor| tensor.name == name).cloned();
-            Critic::read(critic, (extractor, &features, actions.choices()), find)
+            Critic::read(critic, (&mlp, actions.choices()), find)
         });
         let critic = critic.transpose().map_err(|reason| refuse(format!("its critic: {reason}")))?;
-        let mlp = description.network(inputs, &actions, activation).map_err(refuse)?;
         let acting = Acting { features, actions, mlp };
         let mut policy = Self::new(&description.observation_space, &description.action_space, acting, Vec::new());
         let name = policy.network_name();
