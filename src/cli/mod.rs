@@ -148,7 +148,7 @@ fn dispatch() -> ExitCode {
         Command::Data(command) => data::run(&command, output),
         Command::Algos => algos::run(output),
     };
-    match result {
+    match result.and_then(|code| output::untold().map_or(Ok(code), Err)) {
         Ok(code) => code,
         Err(failure) => output.fail(&failure),
     }

@@ -1,7 +1,9 @@
 //! How results and failures reach people and scripts.
 
 use std::io::{self, Write as _};
+use std::ops::ControlFlow;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use crate::agents::models::t5::T5Error;
 use crate::trainer::TrainError;
@@ -13,6 +15,9 @@ use serde_json::json;
 pub(crate) const USAGE: u8 = 2;
 /// Exit code of what failed.
 pub(crate) const FAILURE: u8 = 1;
+
+/// Why an answer did not get to stdout.
+static UNTOLD: OnceLock<io::Error> = OnceLock::new();
 
 /// Where results go: text for people, or one JSON document.
 #[derive(Clone, Copy)]
@@ -65,8 +70,7 @@ impl Output {
                 .unwrap_or_else(|error| json!({"error": error.to_string()}).to_string()),
             false => text(),
         };
-        // A reader that went away, such as `head`, is no failure.
-        let _ = writeln!(io::stdout(), "{}", text.trim_end());
+        let _ = line(text.trim_end());
     }
 
     /// Tells of a failure.
@@ -77,6 +81,26 @@ impl Output {
         }
         ExitCode::from(failure.code)
     }
+}
+
+/// Writes a line to stdout. Nobody reads what follows a break.
+pub(crate) fn line(text: &str) -> ControlFlow<()> {
+    written(writeln!(io::stdout(), "{text}"))
+}
+
+/// What follows from having written to stdout. A reader that went away, such as `head`, is no failure; a full disk is one, which
+/// [`untold`] answers at the end.
+pub(crate) fn written(result: io::Result<()>) -> ControlFlow<()> {
+    let Err(error) = result else { return ControlFlow::Continue(()) };
+    if error.kind() != io::ErrorKind::BrokenPipe {
+        let _ = UNTOLD.set(error);
+    }
+    ControlFlow::Break(())
+}
+
+/// The failure to write an answer, if there was one.
+pub(crate) fn untold() -> Option<Failure> {
+    UNTOLD.get().map(|error| Failure::failed(format!("could not write the answer to stdout: {error}")))
 }
 
 /// Tells what clap could not parse, or shows the help that was asked for.

@@ -10,7 +10,7 @@ use crate::trainer::supervised::{Prediction, SavedModel, SavedRecommender};
 use serde_json::json;
 
 use super::Result;
-use super::output::{FAILURE, Failure, Output, table};
+use super::output::{self, FAILURE, Failure, Output, table};
 
 #[derive(clap::Args)]
 #[command(
@@ -67,10 +67,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
         for (index, top) in answers.iter().enumerate() {
             let name = if answers.len() > 1 { format!("{input}[{index}]") } else { input.clone() };
             let line = format!("{name}: {}", top.iter().map(one).collect::<Vec<_>>().join(", "));
-            // A reader that went away, such as `head`, is no failure.
-            if writeln!(io::stdout(), "{line}").is_err() {
-                return ControlFlow::Break(());
-            }
+            output::line(&line)?;
         }
         ControlFlow::Continue(())
     })?;

@@ -2,17 +2,18 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal as _, Write as _};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use crate::agents::models::t5::{Generation, Sampling, SpecialTokens, Translation, Translator};
 use crate::trainer::supervised::{FitSettings, model_folder};
-use crate::trainer::translation::{Bleu, bleu, chrf};
+use crate::trainer::translation::{bleu, chrf};
 use serde_json::{Value, json};
 
 use super::Result;
-use super::output::{Failure, Output};
+use super::output::{self, Failure, Output};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -96,12 +97,18 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
     let batch_size = if stream { 1 } else { usize::from(args.batch_size) };
     let references = args.reference.as_deref().map(references).transpose()?;
     let (prefix, mut texts, mut tally) = (prefix(args, usual), texts(args)?, Tally::default());
+    if let Some(references) = &references {
+        // Told before hours are spent.
+        texts = as_many(texts, references)?;
+    }
     loop {
         let batch: Vec<String> = texts.by_ref().take(batch_size).collect::<std::result::Result<_, _>>()?;
         if batch.is_empty() {
             break;
         }
-        translate(&translator, &prefix, &batch, &settings, stream, output, &mut tally)?;
+        if translate(&translator, &prefix, &batch, &settings, stream, output, &mut tally)?.is_break() {
+            break;
+        }
     }
     let seconds = tally.time.as_secs_f64();
     let rate = tally.tokens as f64 / seconds.max(1e-9);
@@ -112,7 +119,9 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
         tally.tokens,
         if threads == 1 { "" } else { "s" }
     );
-    let scores = references.map(|references| scores(&tally.texts, &references)).transpose()?;
+    // A reader that went away has not seen all of them.
+    let references = references.filter(|references| references.len() == tally.texts.len());
+    let scores = references.map(|references| (bleu(&tally.texts, &references), chrf(&tally.texts, &references)));
     if let Some((bleu, chrf)) = &scores {
         let [one, two, three, four] = bleu.precisions;
         let _ = writeln!(
@@ -141,18 +150,20 @@ fn references(file: &Path) -> std::result::Result<Vec<String>, Failure> {
     open(file)?.collect()
 }
 
-fn scores(texts: &[String], references: &[String]) -> std::result::Result<(Bleu, f64), Failure> {
+/// The texts, all of them read, if they are as many as the references.
+fn as_many<'a>(texts: Texts<'a>, references: &[String]) -> std::result::Result<Texts<'a>, Failure> {
+    let texts: Vec<String> = texts.collect::<std::result::Result<_, _>>()?;
     if texts.len() != references.len() {
         return Err(Failure::usage(format!(
-            "{} texts were translated, and the references are {}: give a line for each text",
+            "there are {} texts, and the references are {} lines: give a line for each text",
             texts.len(),
             references.len()
         )));
     }
-    Ok((bleu(texts, references), chrf(texts, references)))
+    Ok(Box::new(texts.into_iter().map(Ok)))
 }
 
-/// Translates a batch and tells of it. A text of nothing but white space stays empty, so that lines stay beside each other.
+/// Translates a batch and tells of it, or breaks where nobody reads on. A text of nothing but white space stays empty, so that lines stay beside each other.
 fn translate(
     translator: &Translator,
     prefix: &str,
@@ -161,7 +172,7 @@ fn translate(
     stream: bool,
     output: Output,
     tally: &mut Tally,
-) -> std::result::Result<(), Failure> {
+) -> std::result::Result<ControlFlow<()>, Failure> {
     let written: Vec<&String> = batch.iter().filter(|text| !text.trim().is_empty()).collect();
     let tokens = written.iter().map(|text| translator.tokens(&format!("{prefix}{text}")));
     let tokens: Vec<_> = tokens.collect::<std::result::Result<_, _>>()?;
@@ -182,12 +193,11 @@ fn translate(
         tally.texts.push(text.to_string());
         if output.json {
             tally.translations.push(document(source, translation.as_ref()));
-        } else {
-            // A reader that went away, such as `head`, is no failure.
-            let _ = writeln!(io::stdout(), "{}", if told { "" } else { text });
+        } else if output::line(if told { "" } else { text }).is_break() {
+            return Ok(ControlFlow::Break(()));
         }
     }
-    Ok(())
+    Ok(ControlFlow::Continue(()))
 }
 
 fn document(source: &str, translation: Option<&Translation>) -> Value {
