@@ -36,7 +36,7 @@ pub(crate) struct Args {
     /// Everything random in the run follows from it.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Where the model is trained: auto or cpu.
+    /// Where the model is trained: auto, cpu, cuda or cuda:N.
     #[arg(long, value_name = "DEVICE")]
     device: Option<Device>,
     /// Any setting, such as fit.learning_rate=1e-3; repeatable.

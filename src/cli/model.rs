@@ -129,18 +129,38 @@ pub(crate) fn run(command: &Command, output: Output) -> Result {
             vec![layer.name.clone(), layer.kind.clone(), shape, layer.parameters.to_string(), layer.flops.to_string()]
         });
         format!(
-            "{}\n\n{} parameters, {:.1} MiB in f32, {:.2} MFLOP a sample forward\ntraining on batches of {} with Adam takes about {:.1} MiB",
+            "{}\n\n{} parameters, {} in f32, {} a sample forward\ntraining on batches of {} with Adam takes about {}",
             table(&["LAYER", "KIND", "OUTPUT", "PARAMETERS", "FLOP"], rows),
             cost.parameters,
-            mib(cost.bytes),
-            cost.flops as f64 / 1e6,
+            scaled(cost.bytes, 1024, BYTES),
+            scaled(cost.flops, 1000, FLOP),
             args.batch_size,
-            mib(memory)
+            scaled(memory, 1024, BYTES)
         )
     });
     Ok(ExitCode::SUCCESS)
 }
 
-fn mib(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
+/// Units, each `base` times the one before.
+const BYTES: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+const FLOP: [&str; 5] = ["FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP"];
+
+/// `amount` in the largest of the units of which there is one.
+fn scaled(amount: u64, base: u64, units: [&str; 5]) -> String {
+    let power = amount.checked_ilog(base).unwrap_or(0).min(4);
+    match power {
+        0 => format!("{amount} {}", units[0]),
+        _ => format!("{:.2} {}", amount as f64 / base.pow(power) as f64, units[power as usize]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_told_in_units_that_fit_them() {
+        assert_eq!([66, 8_200_597_480].map(|flops| scaled(flops, 1000, FLOP)), ["66 FLOP", "8.20 GFLOP"]);
+        assert_eq!([0, 1536, 1 << 50].map(|bytes| scaled(bytes, 1024, BYTES)), ["0 B", "1.50 KiB", "1024.00 TiB"]);
+    }
 }

@@ -34,6 +34,11 @@ pub fn within<T: Number>(low: T, high: T) -> impl Fn(&T) -> Result<(), String> {
     move |number| ensure((low..=high).contains(number), || format!("a number from {low} to {high}"))
 }
 
+/// A share that leaves some of the rest: from 0 to below 1.
+pub fn share(number: &f64) -> Result<(), String> {
+    ensure((0.0..1.0).contains(number), || "a number from 0 to below 1".to_owned())
+}
+
 /// Text with a character, or a list with an item.
 pub fn non_empty<T: Default + PartialEq>(value: &T) -> Result<(), String> {
     ensure(*value != T::default(), || "a value that is not empty".to_owned())
@@ -85,6 +90,8 @@ mod tests {
         refused(at_most(2)(&3), "a number of 2 or less");
         assert_eq!(within(0.0, 1.0)(&1.0), Ok(()));
         refused(within(0.0, 1.0)(&1.5), "a number from 0 to 1");
+        assert_eq!(share(&0.0), Ok(()));
+        refused(share(&1.0), "a number from 0 to below 1");
     }
 
     #[test]

@@ -97,7 +97,7 @@ macro_rules! config {
             ) -> ::std::result::Result<(), $crate::config::SetError> {
                 #[allow(unused_imports, reason = "a section need not use every check")]
                 use $crate::config::checks::{
-                    at_least, at_most, each, if_some, non_empty, non_negative, positive, within,
+                    at_least, at_most, each, if_some, non_empty, non_negative, positive, share, within,
                 };
                 match key {
                     $(stringify!($key) => {

@@ -67,6 +67,12 @@ pub enum FolderError {
         /// Their names.
         classes: Vec<String>,
     },
+    /// A file in the place of a folder.
+    #[error("{}: is a file; give a folder that holds a folder of images for each class", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+    },
     /// Parts of different classes.
     #[error(
         "{} has the classes {}, and {} has {}: they should be the same",
@@ -159,6 +165,9 @@ fn by_text<P: AsRef<OsStr>>(a: &P, b: &P) -> std::cmp::Ordering {
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, FolderError> {
+    if folder.is_file() {
+        return Err(FolderError::File { path: folder.to_owned() });
+    }
     let unreadable = |error| FolderError::Unreadable { path: folder.to_owned(), error };
     let entries = fs::read_dir(folder).map_err(unreadable)?;
     entries.map(|entry| entry.map(|entry| entry.path()).map_err(unreadable)).collect()

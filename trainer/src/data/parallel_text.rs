@@ -144,7 +144,12 @@ fn of_tsv(text: &str) -> Result<TextPair, String> {
 }
 
 fn of_json(text: &str) -> Result<TextPair, String> {
-    serde_json::from_str(text).map_err(|error| format!("no {{\"source\": \"...\", \"target\": \"...\"}}: {error}"))
+    serde_json::from_str(text).map_err(|error: serde_json::Error| {
+        // Where it stands among all lines is told before.
+        let (told, column) = (error.to_string(), error.column());
+        let what = told.split(" at line ").next().unwrap_or_default();
+        format!("no {{\"source\": \"...\", \"target\": \"...\"}}: {what} (column {column})")
+    })
 }
 
 #[cfg(test)]

@@ -171,9 +171,9 @@ config! {
         /// Of "sgd" with momentum: whether the gradient counts as if the momentum had been followed already.
         nesterov: bool = false;
         /// Of "adam", "adamw" and "lamb": what the mean of gradients keeps.
-        beta1: f64 = 0.9, within(0.0, 1.0);
+        beta1: f64 = 0.9, share;
         /// Of "adam", "adamw" and "lamb": what the mean of their squares keeps.
-        beta2: f64 = 0.999, within(0.0, 1.0);
+        beta2: f64 = 0.999, share;
         /// Of "rmsprop": what the mean of squares keeps.
         alpha: f64 = 0.99, within(0.0, 1.0);
         /// Of "adam", "adamw", "rmsprop" and "lamb": keeps divisors from 0. "none" for 1e-8, or with Keras' convention 1e-7.
@@ -192,7 +192,7 @@ config! {
         max_grad_value: Option<f64> = None, if_some(positive);
         /// Evaluate and keep an exponential moving average of the weights, of which each step keeps this share; "none" for the
         /// weights themselves.
-        ema_decay: Option<f64> = None, if_some(within(0.0, 1.0));
+        ema_decay: Option<f64> = None, if_some(share);
         /// Says which weights are the best.
         monitor: Monitor = Monitor::ValLoss;
         /// Stop after so many epochs in a row that were not better; "none" to go on to the end.

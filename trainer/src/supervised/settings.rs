@@ -188,6 +188,14 @@ impl FitSettings {
         if fit.nesterov && (fit.optimizer != OptimizerName::Sgd || fit.momentum == 0.0) {
             return unfit("fit.nesterov needs fit.optimizer = \"sgd\" and a fit.momentum above 0");
         }
+        if fit.warmup > 0 && fit.lr_schedule == LrSchedule::OneCycle {
+            return unfit("fit.lr_schedule = \"one_cycle\" rises by itself: leave fit.warmup out");
+        }
+        let has_convention =
+            matches!(fit.optimizer, OptimizerName::Adam | OptimizerName::AdamW | OptimizerName::RmsProp);
+        if fit.eps_convention == EpsConvention::Keras && !has_convention {
+            return unfit("fit.eps_convention = \"keras\" is of \"adam\", \"adamw\" and \"rmsprop\": leave it out");
+        }
         if fit.precision == Precision::F16O2 && matches!(fit.model, ModelName::T5 | ModelName::Recommender) {
             let reason = match fit.model {
                 ModelName::T5 => "activations of a T5 outgrow f16, whose largest number is 65504",
@@ -296,6 +304,11 @@ mod tests {
         assert!(told(&["fit.precision=tf32"]).contains("TF32"));
         assert!(told(&["fit.nesterov=true"]).contains("fit.momentum"));
         assert!(told(&["data.validation_split=0", "fit.early_stopping=3"]).contains("data.validation_split"));
+        assert!(told(&["fit.warmup=10", "fit.lr_schedule=one_cycle"]).contains("leave fit.warmup out"));
+        assert!(told(&["fit.eps_convention=keras", "fit.optimizer=lamb"]).contains("\"rmsprop\""));
+        for weightless in ["fit.beta1=1", "fit.beta2=1.0", "fit.ema_decay=1"] {
+            assert!(told(&[weightless]).contains("from 0 to below 1"), "{weightless}");
+        }
         assert!(told(&["fit.learning_rat=1"]).contains("fit.learning_rate"));
         #[cfg(not(feature = "cuda"))]
         assert!(told(&["fit.device=cuda:1"]).contains("cuda:1"));
