@@ -147,6 +147,17 @@ fn a_stopped_fit_of_texts_goes_on_bit_for_bit() {
     assert!(run.bytes("model/model.safetensors") == run.best());
 }
 
+#[test]
+fn texts_that_changed_are_not_gone_on_with() {
+    let folder = Folder::new();
+    let pairs = |last: &str| folder.write("a.tsv", &format!("{}one\t{last}\n", "two\tdeux\n".repeat(19))).to_owned();
+    let run = folder.stopped(&format!("fit t5 --data {} {TINY}", pairs("un")));
+    let before = run.snapshot();
+    pairs("deux");
+    folder.refused("fit --resume runs/stopped", 2, &["a.tsv", "is not what it was", "runs/stopped"]);
+    assert!(run.states().iter().all(|state| before.contains_key(state)) && !run.states().is_empty());
+}
+
 /// The recorded model of transformers goes on learning, with its own tokenizer and configuration.
 #[test]
 fn a_model_that_is_there_is_learnt_on() {
@@ -180,6 +191,7 @@ fn what_is_no_parallel_text_is_told() {
     refused("a.tsv", b"one\tun\ntw\xffo\tdeux\n", "", &["a.tsv, line 2", "not UTF-8 (byte 3)"]);
     refused("a.tsv", b"", "", &["a.tsv", "empty"]);
     refused("a.jsonl", b"{\"source\": \"one\"}\n", "", &["a.jsonl, line 1", "target"]);
+    refused("a.jsonl", b"{\"source\": \"one\", \"target\": \"un\"}\n{no\n", "", &["line 2", "(column 2)"]);
     let long = format!("one\tun\n{}\tdeux\n", "two ".repeat(30));
     refused(
         "a.tsv",

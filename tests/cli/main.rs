@@ -14,6 +14,7 @@
 //! | `config` | where settings come from, and `--print-config` |
 //! | `compare`, `data`, `doctor`, `env`, `eval`, `record`, `reproduce`, `runs`, `sweep` | the other subcommands, and `--json` over all of them |
 //! | `fit` | supervised training: `fit`, `predict`, `model` |
+//! | `fit_faults` | what goes wrong with fits and answers: weights that diverge, data that changed, disks that are full |
 //! | `image_files` | pictures of every kind, and files that are none, in `fit` and `predict` |
 //! | `mixed_precision` | fits in f16 with f32 masters |
 //! | `recommender` | recommenders: `fit recommender`, `predict --user` |
@@ -41,6 +42,7 @@ mod env;
 mod eval;
 mod faults;
 mod fit;
+mod fit_faults;
 mod fit_texts;
 mod image_files;
 mod logs;

@@ -129,6 +129,22 @@ impl Folder {
         (whole, resumed)
     }
 
+    /// Starts it with an answer that no disk takes.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn with_full_stdout(&self, line: &str) -> Output {
+        self.limited(line, "exec > /dev/full")
+    }
+
+    /// The run `runs/stopped` of a fit that is stopped once it has left a checkpoint.
+    pub(crate) fn stopped(&self, line: &str) -> Run {
+        let mut running = self.spawn(&format!("{line} --epochs 100000 --set fit.log_interval=1000000 --name stopped"));
+        let run = self.run("stopped");
+        assert!(running.until(|| !run.states().is_empty()), "no checkpoint");
+        running.signal("INT");
+        assert_eq!(running.wait().code, 130);
+        run
+    }
+
     fn limited(&self, line: &str, limit: &str) -> Output {
         let script = format!("{limit}; exec \"$0\" \"$@\"");
         let command = ["-c", &script, env!("CARGO_BIN_EXE_cartwheel")];

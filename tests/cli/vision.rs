@@ -301,6 +301,7 @@ fn folders_that_cannot_be_learnt_from_are_told() {
     folder.refused("fit resnet8 --data nowhere", 2, &["nowhere"]);
     folder.refused("fit resnet8 --data empty", 2, &["empty", "no folders for classes"]);
     folder.refused("fit resnet8 --data none", 2, &["none"]);
+    folder.refused("fit resnet8 --data pets/bees/1.png", 2, &["1.png: is a file", "a folder"]);
     folder.refused(&fit("--set images.validation_split=0.1"), 2, &["data.validation_split"]);
     folder.refused(&fit("--set augment.zoom_rang=0.1"), 2, &["augment.zoom_range", "--print-config"]);
     folder.refused("fit mlp --data pets", 2, &["train-images-idx3-ubyte"]);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use cartwheel_agents::nn::optim::{Ema, LossScaler, SolverState};
 use serde::{Deserialize, Serialize};
 
-use super::task::Tally;
+use super::task::{Tally, Task};
 use crate::run::LogPositions;
 
 /// What is counted, and summed up since the last row of metrics.
@@ -41,10 +41,19 @@ pub(super) struct Books {
     pub(super) skipped: BTreeSet<String>,
 }
 
+/// A number that other samples do not have: the CRC-32C of what identifies them.
+pub(super) fn fingerprint(task: &dyn Task) -> u32 {
+    let mut crc = 0;
+    task.identify(&mut |bytes| crc = crc32c::crc32c_append(crc, bytes));
+    crc
+}
+
 /// A checkpoint as it is read.
 #[derive(Deserialize)]
 pub(super) struct Checkpoint {
     pub(super) books: Books,
+    /// The [`fingerprint`] of what was learnt from.
+    pub(super) data: u32,
     pub(super) logs: LogPositions,
     pub(super) parameters: Vec<f32>,
     pub(super) solver: SolverState,
@@ -57,6 +66,7 @@ pub(super) struct Checkpoint {
 #[derive(Serialize)]
 pub(super) struct CheckpointView<'a> {
     pub(super) books: &'a Books,
+    pub(super) data: u32,
     pub(super) logs: LogPositions,
     pub(super) parameters: Vec<f32>,
     pub(super) solver: &'a SolverState,

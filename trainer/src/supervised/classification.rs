@@ -138,6 +138,11 @@ impl Task for Classification {
         self.pictures.len(part)
     }
 
+    fn identify(&self, see: &mut dyn FnMut(&[u8])) {
+        self.header.labels.iter().for_each(|label| see(label.as_bytes()));
+        self.pictures.identify(see);
+    }
+
     fn learn(
         &mut self,
         epoch: u64,
@@ -195,7 +200,11 @@ impl Task for Classification {
     }
 
     fn not_finite(&self, epoch: u64, indices: &[usize]) -> Result<Option<String>, TrainError> {
-        Ok(self.model.not_finite(self.pictures.again(epoch, indices)?.x)?)
+        let batch = self.pictures.again(epoch, indices)?;
+        if batch.classes.is_empty() {
+            return Ok(None);
+        }
+        Ok(self.model.not_finite(batch.x)?)
     }
 
     fn metadata(&self) -> HashMap<String, String> {

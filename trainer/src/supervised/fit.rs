@@ -115,7 +115,8 @@ impl<'a> Fit<'a> {
         self
     }
 
-    /// Trains. When training has got anywhere before it fails, a checkpoint is written before the error is returned.
+    /// Trains. When training has got anywhere before it fails, a checkpoint is written before the error is returned, unless the
+    /// weights are what failed.
     ///
     /// # Errors
     /// Settings and data that do not fit, before anything is written; later, what stopped training.
@@ -242,8 +243,11 @@ fn train(mut session: Session<'_>, settings: &FitSettings) -> Result<FitSummary,
     let end = match learnt {
         Ok(end) => end,
         Err(error) => {
-            if session.books.steps > 0 {
-                session.checkpoint();
+            // Weights that diverged are no use to anybody: the checkpoint before them stays the newest, and the curve shows how.
+            match error {
+                TrainError::LossNotFinite { .. } => session.window_row(),
+                _ if session.books.steps > 0 => session.checkpoint(),
+                _ => {}
             }
             return Err(error);
         }

@@ -110,6 +110,27 @@ impl Pictures {
         }
     }
 
+    /// Shows `see` what tells these pictures from others: the bytes of those in memory, the names and classes of files.
+    pub(super) fn identify(&self, see: &mut dyn FnMut(&[u8])) {
+        for part in [Part::Train, Part::Validation, Part::Test] {
+            see(&self.len(part).to_le_bytes());
+            match self {
+                Self::Grey(grey) => {
+                    if let Some(images) = grey.part(part) {
+                        see(&images.images);
+                        see(&images.labels);
+                    }
+                }
+                Self::Colour(folders) => {
+                    for file in folders.part(part).iter().flat_map(|samples| &samples.files) {
+                        see(&file.label.to_le_bytes());
+                        see(file.path.file_name().unwrap_or_default().as_encoded_bytes());
+                    }
+                }
+            }
+        }
+    }
+
     /// Training samples, as the epoch sees them. Those that are broken are left out, if settings say so.
     pub(super) fn train(&mut self, epoch: u64, indices: &[usize]) -> Result<Batch, TrainError> {
         match self {

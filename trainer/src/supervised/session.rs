@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use cartwheel_agents::nn::Gradients;
 use cartwheel_agents::nn::optim::{Ema, LearningRate, LossScaler, Solver};
 
-use super::checkpoint::{Books, Checkpoint, CheckpointView};
+use super::checkpoint::{Books, Checkpoint, CheckpointView, fingerprint};
 use super::config::{Monitor, Precision};
 use super::events::{EpochEnd, FitEvent, FitProgress};
 use super::export::export;
@@ -50,6 +50,8 @@ pub(super) struct Session<'a> {
     gradients: Gradients,
     learning_rate: LearningRate,
     samples: Samples,
+    /// The fingerprint of the data.
+    data: u32,
     pub(super) listeners: Vec<Listener<'a>>,
     pub(super) watch: Watch,
     /// Where it waits while viewers hold it.
@@ -89,6 +91,7 @@ impl<'a> Session<'a> {
             settings,
             // Of a run that is gone on with; it begins anew where they cannot be read.
             samples: Samples::read(&run.samples()).ok().flatten().unwrap_or_default(),
+            data: fingerprint(task.as_ref()),
             task,
             run,
             writer,
@@ -103,7 +106,7 @@ impl<'a> Session<'a> {
     }
 
     fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), TrainError> {
-        let Checkpoint { books, parameters, solver, ema, scaler, .. } = checkpoint;
+        let Checkpoint { books, data, parameters, solver, ema, scaler, .. } = checkpoint;
         let fits = ema.is_some() == self.ema.is_some()
             && scaler.is_some() == self.scaler.is_some()
             && ema.as_ref().is_none_or(|ema| ema.fits(self.task.parameters()))
@@ -112,6 +115,13 @@ impl<'a> Session<'a> {
         if !fits {
             let problem = "its parameters are of another model, optimizer or precision than config.toml's".into();
             return Err(RunError::Mismatch { file: self.checkpoints.path(books.steps), problem }.into());
+        }
+        if data != self.data {
+            return Err(TrainError::Unfit(format!(
+                "{} is not what it was when {} began: bring its files and the settings that split it back, or begin a new run",
+                self.settings.data_path(),
+                self.run.path().display()
+            )));
         }
         (self.books, self.ema, self.scaler) = (books, ema, scaler);
         Ok(())
@@ -199,8 +209,7 @@ impl<'a> Session<'a> {
             let part = self.task.learn(epoch, batch, divisor, &mut self.gradients);
             let part = part.map_err(|error| no_room(error, batch.len()))?;
             if !part.loss.is_finite() {
-                let layer = self.task.not_finite(epoch, batch)?;
-                let layer = layer.map_or("the loss itself".into(), |layer| format!("the output of layer `{layer}`"));
+                let layer = output_of(self.task.not_finite(epoch, batch)?);
                 return Err(self.diverged("the loss", part.loss / batch.len() as f64, layer));
             }
             tally.add(part);
@@ -255,14 +264,25 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// The first layer that the last step of the epoch has broken. No step of the epoch follows that would find it out.
+    fn broken_layer(&self) -> Result<Option<String>, TrainError> {
+        let (fit, epoch) = (&self.settings.fit, self.books.epochs);
+        let order = shuffled(self.task.samples(Part::Train), fit.seed, epoch);
+        let last = order.chunks(fit.batch_size).next_back().unwrap_or_default();
+        self.task.not_finite(epoch, last)
+    }
+
     fn diverged(&self, what: &'static str, value: f64, layer: String) -> TrainError {
         let (epoch, step, seed) = (self.books.epochs + 1, self.books.steps, self.settings.fit.seed);
         TrainError::LossNotFinite { what, value, layer, epoch, step, seed }
     }
 
-    /// The row of metrics since the last one.
-    fn window_row(&mut self) {
+    /// The row of metrics since the last one, if there is anything to be in it.
+    pub(super) fn window_row(&mut self) {
         let books = &mut self.books;
+        if books.window.samples == 0 {
+            return;
+        }
         let (window, (norms, count)) = (std::mem::take(&mut books.window), std::mem::take(&mut books.norms[1]));
         let (samples, wall_s) = books.row_at;
         let speed = (books.samples - samples) as f64 / (books.wall_s - wall_s).max(1e-9);
@@ -296,11 +316,22 @@ impl<'a> Session<'a> {
         let validates = self.task.samples(Part::Validation) > 0;
         self.swap_ema();
         let validation = if validates { self.task.evaluate(Part::Validation).map(Some) } else { Ok(None) };
+        let broken = match &validation {
+            Ok(Some(tally)) if tally.loss.is_finite() => Ok(None),
+            _ => self.broken_layer(),
+        };
         let more = if validates { self.task.measure(self.books.epochs + 1) } else { Ok(Vec::new()) };
         let held_out = [Part::Validation, Part::Test].into_iter().find(|part| self.task.samples(*part) > 0);
         let shown = held_out.map(|part| self.task.show(part).map(|shown| (part, shown))).transpose();
         self.swap_ema();
-        let (validation, more, shown) = (validation?, more?, shown?);
+        let (validation, broken, more, shown) = (validation?, broken?, more?, shown?);
+        match (&validation, broken) {
+            (Some(tally), layer) if !tally.loss.is_finite() => {
+                return Err(self.diverged("the loss of validation samples", tally.mean_loss(), output_of(layer)));
+            }
+            (None, Some(layer)) => return Err(self.diverged("the loss", f64::NAN, output_of(Some(layer)))),
+            _ => {}
+        }
         if let Some((part, shown)) = shown {
             self.samples.add(part, self.books.epochs + 1, shown);
             if let Err(error) = self.samples.write(&self.run.samples()) {
@@ -308,7 +339,7 @@ impl<'a> Session<'a> {
             }
         }
         // No more steps will fill the window.
-        if self.books.epochs + 1 == self.settings.fit.epochs && self.books.window.samples > 0 {
+        if self.books.epochs + 1 == self.settings.fit.epochs {
             self.window_row();
         }
         let books = &mut self.books;
@@ -415,6 +446,7 @@ impl<'a> Session<'a> {
         }
         let state = CheckpointView {
             books: &self.books,
+            data: self.data,
             logs: self.writer.sync()?,
             parameters: self.task.parameters().to_flat(),
             solver: self.solver.state(),
@@ -423,6 +455,11 @@ impl<'a> Session<'a> {
         };
         self.checkpoints.save(self.books.steps, &state).map(drop)
     }
+}
+
+/// Where a loss that is not finite came from, in words.
+fn output_of(layer: Option<String>) -> String {
+    layer.map_or("the loss itself".into(), |layer| format!("the output of layer `{layer}`"))
 }
 
 /// If a GPU had no room for a batch of `samples`, says what to do about it.

@@ -106,6 +106,9 @@ pub trait Task {
     /// How many samples there are of a part.
     fn samples(&self, part: Part) -> usize;
 
+    /// Shows `see`, byte by byte, what tells these samples and their order from others: a run is gone on with on the same alone.
+    fn identify(&self, see: &mut dyn FnMut(&[u8]));
+
     /// What the sum of the losses of the training samples `indices` is divided by for a step: their number for the mean.
     fn divisor(&self, indices: &[usize]) -> f64 {
         indices.len() as f64

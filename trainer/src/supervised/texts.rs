@@ -274,6 +274,16 @@ impl Task for Texts {
         self.chosen(indices).iter().map(|pair| pair.counted()).sum::<usize>() as f64
     }
 
+    fn identify(&self, see: &mut dyn FnMut(&[u8])) {
+        for part in [&self.train, &self.validation, &self.test] {
+            see(&part.len().to_le_bytes());
+            for TextPair { source, target, .. } in part.iter().map(|sample| &sample.text) {
+                [source, target].iter().for_each(|text| see(text.as_bytes()));
+                see(b"\n");
+            }
+        }
+    }
+
     fn learn(
         &mut self,
         epoch: u64,

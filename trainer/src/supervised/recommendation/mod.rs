@@ -271,6 +271,12 @@ impl Task for RecommendationTask {
         self.part(part).len()
     }
 
+    fn identify(&self, see: &mut dyn FnMut(&[u8])) {
+        for row in [Part::Train, Part::Validation, Part::Test].iter().flat_map(|part| self.part(*part)) {
+            [row.user, row.item, row.rating.to_bits()].iter().for_each(|number| see(&number.to_le_bytes()));
+        }
+    }
+
     fn learn(
         &mut self,
         epoch: u64,
