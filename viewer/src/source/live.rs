@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cartwheel_trainer::watch::{Connection, Reply, Request, WatchError};
-use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError};
 
 use crate::model::{RunId, Update};
 
@@ -33,26 +33,33 @@ pub(super) fn stay_attached(inbox: &Receiver<Message>, updates: &Sender<Update>)
     let mut waiting = Waiting::default();
     loop {
         let attached = target.as_ref().is_some_and(|target| target.connection.is_some());
-        let wait = match waiting.0.is_empty() {
-            _ if attached => Duration::ZERO,
-            true => LOOK,
-            false => LISTEN,
+        let told = if attached {
+            // To wait for no time would still yield the processor before each reply, and on a busy machine fewer are then
+            // read than come.
+            match inbox.try_recv() {
+                Err(TryRecvError::Disconnected) => return,
+                told => told.ok(),
+            }
+        } else {
+            match inbox.recv_timeout(if waiting.0.is_empty() { LOOK } else { LISTEN }) {
+                Err(RecvTimeoutError::Disconnected) => return,
+                told => told.ok(),
+            }
         };
-        match inbox.recv_timeout(wait) {
-            Ok(Message::Attach(run, folder)) if target.as_ref().is_some_and(|target| target.is(run, &folder)) => {}
-            Ok(Message::Attach(run, folder)) => {
+        match told {
+            Some(Message::Attach(run, folder)) if target.as_ref().is_some_and(|target| target.is(run, &folder)) => {}
+            Some(Message::Attach(run, folder)) => {
                 if target.as_ref().is_some_and(|old| old.connection.is_some()) {
                     waiting.push(Update::Detached(String::new()));
                 }
                 target = Some(Target { run, folder, connection: None, told: String::new() });
             }
-            Ok(Message::Send(request)) => {
+            Some(Message::Send(request)) => {
                 if let Some(target) = &mut target {
                     target.send(&request);
                 }
             }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
+            None => {}
         }
         if let Some(target) = &mut target {
             target.listen().into_iter().for_each(|update| waiting.push(update));
