@@ -69,6 +69,10 @@ fn a_grid_is_trained_once_and_its_trials_are_means_over_seeds() {
     // Its runs are runs like any others.
     assert_eq!(folder.ok("runs --runs-dir sweeps/s --json").json.as_array().unwrap().len(), 8);
     assert_eq!(folder.ok("compare sweeps/s --json").json["groups"].as_array().unwrap().len(), 4);
+    // What a shell makes of sweeps/s/trial-0000-s*
+    let glob = ["s1", "s1.log", "s2", "s2.log"].map(|end| format!("sweeps/s/trial-0000-{end}"));
+    let compared = folder.ok(&format!("compare {} --json", glob.join(" "))).json;
+    assert_eq!(compared["groups"][0]["runs"].as_array().unwrap().len(), 2, "{compared}");
     // Another search does not mix with it.
     folder.write("s.toml", &GRID.replace("seeds = 2", "seeds = 1"));
     folder.refused("sweep s.toml --json", 2, &["sweeps/s holds another sweep", "--out"]);

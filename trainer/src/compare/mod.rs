@@ -114,7 +114,10 @@ impl Comparison {
 /// The runs that are meant.
 fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>, TrainError> {
     let mut runs: Vec<PathBuf> = Vec::new();
-    for path in paths {
+    // `sweeps/a/trial-0003-s*` also names the logs of a sweep, which lie beside its runs.
+    let is_log =
+        |path: &PathBuf| path.extension().is_some_and(|e| e == "log") && RunDir::open(path.with_extension("")).is_ok();
+    for path in paths.iter().filter(|path| !is_log(path)) {
         let inside = match RunDir::open(path) {
             Ok(_) => vec![path.clone()],
             Err(error) => {
