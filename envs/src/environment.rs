@@ -97,6 +97,12 @@ impl Environment {
         self.env.action_names()
     }
 
+    /// Writes whether each action of a `Discrete` space is valid now; false if the environment does not say:
+    /// [`Env::action_mask`].
+    pub fn action_mask(&self, valid: &mut [bool]) -> bool {
+        self.env.action_mask(valid)
+    }
+
     /// The keys with which a person plays it.
     pub fn key_bindings(&self) -> KeyBindings {
         self.env.key_bindings()

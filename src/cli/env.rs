@@ -76,6 +76,7 @@ fn info(id: &str, env_args: &EnvArgs, output: Output) -> Result {
     let spec = env.spec();
     let (observations, actions) = (env.observation_space(), env.action_space());
     let bindings = env.key_bindings();
+    let has_mask = matches!(actions, Space::Discrete { n, .. } if env.action_mask(&mut vec![true; *n as usize]));
     let mut json = value(spec);
     json["observation_space"] = json!(observations.to_string());
     json["observation_parts"] = parts(observations)
@@ -85,6 +86,7 @@ fn info(id: &str, env_args: &EnvArgs, output: Output) -> Result {
     json["observation_names"] = json!(env.observation_names());
     json["action_space"] = json!(actions.to_string());
     json["action_names"] = json!(env.action_names());
+    json["action_mask"] = json!(has_mask);
     json["keys"] = bindings
         .keys
         .iter()
@@ -109,6 +111,9 @@ fn info(id: &str, env_args: &EnvArgs, output: Output) -> Result {
         line("actions", actions.to_string());
         if !env.action_names().is_empty() {
             line("  names", env.action_names().join(", "));
+        }
+        if has_mask {
+            line("  mask", "shown by --wrapper ActionMaskObservation".to_owned());
         }
         line("time limit", or_none(spec.max_episode_steps.map(|n| n.to_string())));
         line("reward threshold", or_none(spec.reward_threshold.map(|r| r.to_string())));

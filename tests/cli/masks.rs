@@ -60,3 +60,10 @@ fn environments_without_masks_and_other_actions_are_refused() {
         assert!(output.stderr.contains(message), "{}", output.stderr);
     }
 }
+
+#[test]
+fn which_environments_have_masks_is_told() {
+    let folder = Folder::new();
+    assert!(folder.ok("env info Taxi-v4").stdout.contains("ActionMaskObservation"));
+    assert!(!folder.ok("env info FrozenLake-v1").stdout.contains("ActionMaskObservation"));
+}
