@@ -227,10 +227,14 @@ fn several(settings: &Settings, count: u64, signals: &Signals, output: Output) -
             None => "stopped before any final evaluation".into(),
             Some(Aggregate { mean, median, iqm, ci95: (low, high), solved }) => {
                 let seeds = summaries.iter().filter(|summary| summary.greedy_return.is_some()).count();
-                let (digits, solved) = (digits(mean), solved * 100.0);
+                let digits = digits(mean);
+                let solved = match summaries.iter().find_map(|summary| summary.solved_at) {
+                    Some(_) => format!(", solved {:.0} %", solved * 100.0),
+                    None => String::new(),
+                };
                 format!(
                     "{seeds} seeds: mean {mean:.digits$}, median {median:.digits$}, IQM {iqm:.digits$} \
-                    (95 % interval {low:.digits$} to {high:.digits$}), solved {solved:.0} %"
+                    (95 % interval {low:.digits$} to {high:.digits$}){solved}"
                 )
             }
         };
@@ -260,10 +264,11 @@ fn called() -> String {
 
 /// One line on how it went.
 pub(super) fn headline(summary: &Summary) -> String {
-    let verdict = match (summary.solved, summary.interrupted) {
-        (true, _) => "solved",
-        (false, true) => "stopped",
-        (false, false) => "not solved",
+    let verdict = match summary {
+        Summary { solved: true, .. } => "solved",
+        Summary { interrupted: true, .. } => "stopped",
+        Summary { solved_at: Some(_), .. } => "not solved",
+        _ => "finished",
     };
     let returns = summary.greedy_return.map_or("no final evaluation".into(), |r| {
         format!("greedy return {} over {} episodes", mean_and_std(r.mean, r.std), r.episodes)

@@ -104,6 +104,15 @@ fn people_are_told_the_result_and_what_to_do_next() {
 }
 
 #[test]
+fn where_nothing_says_when_a_task_is_solved_neither_does_the_result() {
+    let (folder, goalless) = (Folder::new(), format!("{IDENTITY} --set eval.solved_at=none --steps 100"));
+    let output = folder.ok(&goalless);
+    assert!(output.stdout.starts_with("finished, greedy return"), "{}", output.stdout);
+    let output = folder.ok(&format!("{goalless} --seeds 2"));
+    assert!(output.stdout.contains("2 seeds: mean") && !output.stdout.contains("solved"), "{}", output.stdout);
+}
+
+#[test]
 fn a_run_lives_at_exactly_its_name() {
     let folder = Folder::new();
     let line = format!("{IDENTITY} --steps 100 --runs-dir deep/er --name my-run.2 --json");

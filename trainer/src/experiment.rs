@@ -24,6 +24,8 @@ use crate::session::{Plan, Session};
 pub struct Summary {
     /// Whether a second evaluation confirmed that the task is solved.
     pub solved: bool,
+    /// The mean return from which the task counts as solved; none if neither settings nor environment name one.
+    pub solved_at: Option<f64>,
     /// The kept network on fresh episodes; none for a run that was stopped before any evaluation.
     pub greedy_return: Option<GreedyReturn>,
     /// Environment steps.

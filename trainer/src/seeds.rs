@@ -140,6 +140,7 @@ mod tests {
     fn summary(solved: bool, mean: Option<f64>) -> Summary {
         Summary {
             solved,
+            solved_at: None,
             greedy_return: mean.map(|mean| GreedyReturn { mean, std: 0.0, episodes: 10 }),
             steps: 1,
             updates: 1,

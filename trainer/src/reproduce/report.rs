@@ -76,6 +76,7 @@ mod tests {
     fn summary(mean: f64) -> Summary {
         Summary {
             solved: false,
+            solved_at: None,
             greedy_return: Some(GreedyReturn { mean, std: 0.0, episodes: 100 }),
             steps: 1000,
             updates: 10,

@@ -126,6 +126,7 @@ impl Session<'_> {
             evaluation.map(|e| GreedyReturn { mean: e.mean(), std: e.std(), episodes: e.returns.len() });
         let summary = Summary {
             solved: self.books.solved,
+            solved_at: self.plan.solved_at,
             greedy_return,
             steps: self.books.steps,
             updates: self.books.updates,

@@ -104,19 +104,10 @@ impl Run {
         Some(match outcome {
             _ if self.alive => text::IS_LIVE,
             Outcome::Running => text::KILLED,
-            Outcome::Finished if self.summary.as_ref().is_some_and(|summary| summary.solved) => text::SOLVED,
-            Outcome::Finished if self.is_unsolved() => text::NOT_SOLVED,
-            Outcome::Finished => text::FINISHED,
+            Outcome::Finished => self.summary.as_ref().map_or(text::FINISHED, text::verdict),
             Outcome::Interrupted => text::INTERRUPTED,
             Outcome::Failed { .. } => text::FAILED,
         })
-    }
-
-    /// Whether it ended without solving a task that says when it is solved.
-    fn is_unsolved(&self) -> bool {
-        let Some(settings) = self.settings.as_ref().filter(|_| self.summary.is_some()) else { return false };
-        let threshold = || cartwheel_envs::spec(&settings.env.id).ok().and_then(|spec| spec.reward_threshold);
-        settings.eval.solved_at.or_else(threshold).is_some()
     }
 
     /// What it came to, in a sentence, and how to go on with it where it can; nothing for a run that is live.

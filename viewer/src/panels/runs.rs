@@ -270,6 +270,12 @@ mod tests {
         assert_eq!(headline(&harness), format!("not solved · {came_to}"));
         harness.run();
         harness.get_by_label("not solved · return 499.5 ± 1.2 · 12\u{202f}000 steps");
+        let goalless = cartwheel_trainer::Summary { solved_at: None, ..crate::source::fixture::summary(false) };
+        manifest.end(Outcome::Finished, Some(serde_json::to_value(goalless).unwrap()));
+        harness.state_mut().model.apply(Update::Manifest(0, Box::new(manifest.clone())));
+        assert_eq!(headline(&harness), format!("finished · {came_to}"));
+        harness.run();
+        harness.get_by_label("finished · return 499.5 ± 1.2 · 12\u{202f}000 steps");
         let mut stopped = crate::source::fixture::summary(false);
         (stopped.steps, stopped.interrupted) = (12_345, true);
         manifest.end(Outcome::Interrupted, Some(serde_json::to_value(stopped).unwrap()));

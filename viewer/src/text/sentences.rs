@@ -43,9 +43,18 @@ pub(crate) fn activity(activity: Activity) -> &'static str {
     }
 }
 
+/// Whether a run that has ended solved its task, where something says when it is solved.
+pub(crate) fn verdict(summary: &Summary) -> &'static str {
+    match (summary.solved, summary.solved_at) {
+        (true, _) => SOLVED,
+        (false, Some(_)) => NOT_SOLVED,
+        (false, None) => FINISHED,
+    }
+}
+
 /// What a run came to, as the command says it.
 pub(crate) fn came_to(summary: &Summary) -> String {
-    let verdict = if summary.solved { SOLVED } else { NOT_SOLVED };
+    let verdict = verdict(summary);
     let returns =
         summary.greedy_return.map_or(NO_EVALUATION.to_owned(), |of| format!("{GREEDY_RETURN} {}", greedy_return(&of)));
     let (steps, seconds) = (count(summary.steps), crate::number::seconds(summary.wall_s));
