@@ -116,7 +116,7 @@ pub(super) fn check_chances(policy: &Policy, algorithm: &str) -> std::result::Re
         return Ok(());
     }
     Err(Failure::usage(format!(
-        "--stochastic draws actions by their chances, and {algorithm} learns no chances, but which action is best: leave it out"
+        "--stochastic draws actions from a policy's distribution, and {algorithm} learns none, only which action is best: leave it out"
     )))
 }
 

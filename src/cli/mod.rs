@@ -74,7 +74,7 @@ enum Command {
     Translate(translate::Args),
     /// Fit a model to samples: supervised training.
     Fit(fit::Args),
-    /// Ask a model that was fitted what images show.
+    /// Ask a fitted model what images show, or what a user may like.
     Predict(predict::Args),
     /// What models are made of and what they cost.
     #[command(subcommand)]
