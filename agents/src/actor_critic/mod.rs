@@ -192,7 +192,7 @@ impl<R: Rule> Learner for ActorCritic<R> {
     }
 
     fn critic(&self) -> Option<Critic> {
-        let reads = self.rule.beginning().critic_reads;
+        let (_, reads) = self.rule.memory();
         self.rule.learns_values().then(|| Critic::of_states(reads, self.networks.critic()))
     }
 
