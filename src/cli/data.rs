@@ -113,12 +113,11 @@ fn open(folder: &Path, images: &ImagesConfig) -> std::result::Result<ImageParts,
             "{} holds MNIST's files, and this looks at folders of images: `cartwheel fit resnet8 --data {0}` learns from them",
             folder.display()
         )),
-        FolderError::NoClasses { .. } | FolderError::OtherClasses { .. } => Failure::usage(error),
+        FolderError::NoClasses { .. } | FolderError::OtherClasses { .. } | FolderError::File { .. } => {
+            Failure::usage(error)
+        }
         FolderError::Unreadable { ref error, .. } if error.kind() == ErrorKind::NotFound => {
             Failure::usage(format!("{}: there is no such folder", folder.display()))
-        }
-        FolderError::Unreadable { ref error, .. } if error.kind() == ErrorKind::NotADirectory => {
-            Failure::usage(format!("{} is a file: give a folder with a folder of images for each class", folder.display()))
         }
         _ => Failure::failed(error),
     })

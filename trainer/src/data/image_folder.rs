@@ -68,7 +68,7 @@ pub enum FolderError {
         classes: Vec<String>,
     },
     /// A file in the place of a folder.
-    #[error("{}: is a file; give a folder that holds a folder of images for each class", path.display())]
+    #[error("{} is a file: give a folder with a folder of images for each class", path.display())]
     File {
         /// The file.
         path: PathBuf,
