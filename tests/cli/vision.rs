@@ -237,6 +237,18 @@ fn a_network_begins_with_the_weights_of_another() {
     let d = begun("d", "--data pets --set resnet.init=runs/a/checkpoints/best.safetensors", "for the same classes");
     assert!(inner.iter().chain(&["fc.weight", "fc.bias"]).all(|name| same(&d, name)));
 
+    // A body that is frozen, with its running statistics, under a last layer that learns.
+    let frozen = "--data others --epochs 2 --set resnet.init=runs/a --set fit.freeze=[\"conv1\",\"bn1\",\"layer1\",\"layer2\",\"layer3\"]";
+    let output = folder.ok(&fit(&format!("{frozen} --name frozen --json")));
+    assert!(output.stderr.contains("130 of "), "{}", output.stderr);
+    assert_eq!(output.json["parameters"], 130, "{}", output.stdout);
+    let frozen = folder.run("frozen").best();
+    for (name, tensor) in SafeTensors::deserialize(&frozen).unwrap().tensors() {
+        assert!(tensor.data() == a.tensor(&name).unwrap().data() || name.starts_with("fc."), "{name} was not frozen");
+    }
+    let wrong = fit("--data others --set fit.freeze=[\"layer4\"]");
+    folder.refused(&wrong, 2, &["fit.freeze", "no layer \"layer4\"", "conv1, bn1, layer1, layer2, layer3, fc"]);
+
     // What cannot be begun with.
     folder.refused(&fit("--data pets --set resnet.init=runs/none"), 2, &["resnet.init", "runs/none is not there"]);
     let line = fit("--data pets --set resnet.init=runs/a").replace("resnet8", "resnet20");
@@ -301,7 +313,7 @@ fn folders_that_cannot_be_learnt_from_are_told() {
     folder.refused("fit resnet8 --data nowhere", 2, &["nowhere"]);
     folder.refused("fit resnet8 --data empty", 2, &["empty", "no folders for classes"]);
     folder.refused("fit resnet8 --data none", 2, &["none"]);
-    folder.refused("fit resnet8 --data pets/bees/1.png", 2, &["1.png: is a file", "a folder"]);
+    folder.refused("fit resnet8 --data pets/bees/1.png", 2, &["1.png is a file", "a folder"]);
     folder.refused(&fit("--set images.validation_split=0.1"), 2, &["data.validation_split"]);
     folder.refused(&fit("--set augment.zoom_rang=0.1"), 2, &["augment.zoom_range", "--print-config"]);
     folder.refused("fit mlp --data pets", 2, &["train-images-idx3-ubyte"]);

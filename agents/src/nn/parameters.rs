@@ -38,7 +38,7 @@ impl<E: Real> Parameter<E> {
         &self.shape
     }
 
-    /// Whether it is learnt; what is not, such as the statistics of a batch norm, is a buffer.
+    /// Whether it is learnt; what is not is a buffer, such as the statistics of a batch norm, or [frozen](Parameters::freeze).
     pub fn is_trained(&self) -> bool {
         self.trained
     }
@@ -126,6 +126,19 @@ impl<E: Real> Parameters<E> {
         let (name, shape, values) = (name.into(), shape.into(), Arc::new(values));
         self.all.push(Parameter { name, shape, trained, counts, half: false, values, key });
         ParameterId(self.all.len() - 1)
+    }
+
+    /// Keeps all tensors of the layer called `layer` as they are from now on, those of layers within it too: they are no longer
+    /// learnt. Answers how many tensors there are of it, buffers too; none if there is no such layer.
+    pub fn freeze(&mut self, layer: &str) -> usize {
+        let of_layer =
+            |name: &str| name.strip_prefix(layer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let mut frozen = 0;
+        for parameter in self.all.iter_mut().filter(|parameter| of_layer(parameter.name())) {
+            parameter.trained = false;
+            frozen += 1;
+        }
+        frozen
     }
 
     /// A copy for one pass, of which those that `which` says are f16: their numbers are rounded to it, and layers round what

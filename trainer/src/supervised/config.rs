@@ -193,6 +193,9 @@ config! {
         /// Evaluate and keep an exponential moving average of the weights, of which each step keeps this share; "none" for the
         /// weights themselves.
         ema_decay: Option<f64> = None, if_some(share);
+        /// Layers that stay as they are, each with all that is in it, such as ["conv1", "bn1", "layer1"]: what a batch norm among
+        /// them knows of its channels, too.
+        freeze: Vec<String> = Vec::new(), each(non_empty);
         /// Says which weights are the best.
         monitor: Monitor = Monitor::ValLoss;
         /// Stop after so many epochs in a row that were not better; "none" to go on to the end.

@@ -12,6 +12,7 @@ use super::classification::Classification;
 use super::config::ModelName;
 use super::events::FitEvent;
 use super::export::model_folder;
+use super::freeze::freeze;
 use super::recommendation::RecommendationTask;
 use super::report::Report;
 use super::session::{End, Listener, Session};
@@ -133,7 +134,8 @@ impl<'a> Fit<'a> {
             // It may lie elsewhere by now.
             return Ok(FitSummary { run: run.path().to_owned(), ..summary });
         }
-        let task = self.task()?;
+        let mut task = self.task()?;
+        freeze(task.parameters_mut(), &self.settings.fit.freeze)?;
         // What a GPU has room for is seen at the first step.
         if !matches!(self.settings.fit.device, Device::Cuda(_)) {
             self.check_memory(task.as_ref())?;
@@ -268,6 +270,7 @@ fn train(mut session: Session<'_>, settings: &FitSettings) -> Result<FitSummary,
     };
     session.note_skipped();
     let (books, cost, score) = (session.books.clone(), session.task.cost(), session.task.score());
+    let parameters = session.task.parameters().count() as u64;
     session.tell(&FitEvent::Ended);
     let run = session.run.clone();
     if let Err(error) = session.writer.finish() {
@@ -278,7 +281,7 @@ fn train(mut session: Session<'_>, settings: &FitSettings) -> Result<FitSummary,
     }
     Ok(FitSummary {
         model: cost.model,
-        parameters: cost.parameters,
+        parameters,
         epochs: books.epochs,
         best_epoch: books.best.map(|(epoch, _)| epoch),
         steps: books.steps,

@@ -12,7 +12,7 @@
 //! | `export` | a model's folder for other programs |
 //! | `saved`, `input`, `answers` | a model's file, and models made from one, which are asked about files |
 //! | `evaluate` | how a model that is there does on other samples |
-//! | `transfer` | the weights of another model that a residual network begins with |
+//! | `transfer`, `freeze` | the weights of another model that a residual network begins with, and layers that stay as they are |
 //!
 //! ```no_run
 //! use cartwheel_trainer::supervised::{Fit, FitSettings, Report};
@@ -36,6 +36,7 @@ mod evaluate;
 mod events;
 mod export;
 mod fit;
+mod freeze;
 mod grey;
 mod input;
 mod pictures;

@@ -142,6 +142,10 @@ impl<'a> Session<'a> {
         for notice in self.task.notices() {
             self.tell(&FitEvent::Notice(&notice));
         }
+        if !fit.freeze.is_empty() {
+            let (learnt, all) = (self.task.parameters().count(), self.task.cost().parameters);
+            self.tell(&FitEvent::Notice(&format!("{learnt} of {all} parameters are learnt, the others are frozen")));
+        }
         while self.books.epochs < fit.epochs {
             if fit.early_stopping.is_some_and(|patience| self.books.waited >= patience) {
                 return Ok(End::EarlyStopped);

@@ -5,7 +5,7 @@
 //! | `resnet18`, `resnet34`, `resnet50`, `resnet101` | torchvision's, tensor for tensor: its files load as they are |
 //! | `resnet8`, `resnet20` | the paper's §4.2 for small pictures: three stages of 16, 32 and 64 channels after a convolution of 3 × 3; where a block changes size its shortcut is a convolution of 1 × 1 (the paper's B) |
 //!
-//! Pictures are NHWC. In training batch norms take the moments of the batch and move the running ones; in use they are folded into
+//! Pictures are NHWC. In training batch norms take the moments of the batch and move the running ones, unless they are frozen; in use they are folded into
 //! the convolutions, and biases, shortcuts and rectifiers into their products.
 
 mod build;

@@ -188,6 +188,57 @@ fn five_steps<E: Real>(case: &Value, within: f64, statistics_within: f64) {
     }
 }
 
+/// Frozen layers are the same to the last bit, running statistics too, and do in training what they do in use; the others learn.
+#[test]
+fn frozen_layers_stay_as_they_are() {
+    let config = ResNetConfig::named("resnet8", 3, 3).expect("a network");
+    let mut first = ResNet::<f64>::new(config, [9, 7], &mut Generator::new(1));
+    fill(first.parameters_mut(), 3);
+    let (x, targets) = (uniform(7, 2 * 9 * 7 * 3), Targets::Classes(&[0, 2]));
+    let body = ["conv1", "bn1", "layer1", "layer2", "layer3"];
+    for layers in [&body[..3], &body[3..], &body[..], &["layer2.0.bn1"]] {
+        let mut model = first.clone();
+        assert!(layers.iter().all(|layer| model.parameters_mut().freeze(layer) > 0));
+        let rule = Rule::Sgd { momentum: 0.9, nesterov: false };
+        let mut solver = Solver::new(rule, Decay::L2, 1e-4, true, model.parameters());
+        let mut gradients = Gradients::new(model.parameters());
+        let learnt = model.learn_from(x.clone(), &mut gradients, targets, 0.0, 2.0).expect("works");
+        if layers.len() == body.len() {
+            let worst = learnt.1.iter().zip(first.logits_of(x.clone())).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+            assert!(worst < 1e-12, "{worst}");
+        }
+        solver.step(model.parameters_mut(), &mut gradients, 0.1).expect("memory");
+        for (before, after) in first.parameters().iter().zip(model.parameters().iter()) {
+            let is_frozen = layers.iter().any(|layer| after.name().starts_with(&format!("{layer}.")));
+            assert_eq!(before.values() == after.values(), is_frozen, "{} beside frozen {layers:?}", after.name());
+        }
+    }
+}
+
+/// What lies before frozen layers learns through them.
+#[test]
+fn gradients_pass_through_frozen_layers() {
+    let config = ResNetConfig::named("resnet8", 3, 3).expect("a network");
+    let mut model = ResNet::<f64>::new(config, [9, 7], &mut Generator::new(1));
+    fill(model.parameters_mut(), 3);
+    let (x, targets) = (uniform(7, 2 * 9 * 7 * 3), Targets::Classes(&[0, 2]));
+    for layer in ["layer1", "layer2", "layer3"] {
+        model.parameters_mut().freeze(layer);
+    }
+    let mut gradients = Gradients::new(model.parameters());
+    let loss = |moved: f64, gradients: &mut Gradients<f64>| {
+        let mut model = model.clone();
+        let stem = model.layout.stem.conv;
+        model.parameters_mut().get_mut(stem).values_mut()[5] += moved;
+        model.learn_from(x.clone(), gradients, targets, 0.0, 2.0).expect("works").0
+    };
+    loss(0.0, &mut gradients);
+    let got = gradients.of(model.parameters().get(model.layout.stem.conv)).expect("memory")[5];
+    let mut others = Gradients::new(model.parameters());
+    let expected = (loss(1e-6, &mut others) - loss(-1e-6, &mut others)) / 2e-6;
+    assert!(expected != 0.0 && (got - expected).abs() < 1e-5 * expected.abs(), "{got} {expected}");
+}
+
 #[test]
 fn the_layer_that_is_not_finite_is_named() {
     let config = ResNetConfig::named("resnet8", 1, 3).expect("a network");

@@ -83,29 +83,8 @@ pub fn batch_norm<E: Real, T: Tape<E, Cpu>>(
         bias.values()[channel].wide() - moments.mean[channel] * inverse[channel] * weight.values()[channel].wide()
     };
     let shift: Vec<E> = (0..channels).map(|channel| E::of(shift(channel))).collect();
-    let mut y = vec![E::zero(); x.values().len()];
-    let (part, rectifies, half) = (ROWS * channels.max(1), then == Then::Relu, x.is_half());
-    spread(
-        y.chunks_mut(part).enumerate(),
-        || (),
-        |(), (at, y)| {
-            let (at, end) = (at * part, at * part + y.len());
-            let (x, residual) =
-                (&x.values()[at..end], residual.map_or(&[][..], |residual| &residual.values()[at..end]));
-            if half && !residual.is_empty() {
-                // The sum is of what was stored.
-                normalize(Isa::detect(), y, x, &scale, &shift, &[], false);
-                E::round_to_half(y);
-                add_to(Isa::detect(), y, residual);
-                if rectifies {
-                    rectify(Isa::detect(), y);
-                }
-            } else {
-                normalize(Isa::detect(), y, x, &scale, &shift, residual, rectifies);
-            }
-        },
-    );
-    let y = Map::made(y, x.shape(), half);
+    let rectifies = then == Then::Relu;
+    let y = normalized(x, &scale, &shift, residual, rectifies);
     if T::OWNS_TAPE {
         let (x, weight, bias, residual) = (x.clone(), weight.clone(), bias.clone(), residual.cloned());
         let (out, key) = (if rectifies { Some(y.clone()) } else { None }, y.without_values());
@@ -113,13 +92,7 @@ pub fn batch_norm<E: Real, T: Tape<E, Cpu>>(
         tape.add_backward_op(move |gradients| {
             let mut slope = key.take_gradient(gradients)?;
             if let Some(out) = out {
-                spread(
-                    slope.chunks_mut(part).zip(out.values().chunks(part)),
-                    || (),
-                    |(), (slope, y)| {
-                        close(Isa::detect(), slope, y);
-                    },
-                );
+                close_all(&mut slope, &out);
             }
             let [by_bias, by_weight] = sums_of_two(&slope, x.values(), channels, &mean, &inverse);
             let add = |to: &mut [E], sums: &[f64]| to.iter_mut().zip(sums).for_each(|(to, sum)| *to += E::of(*sum));
@@ -133,7 +106,7 @@ pub fn batch_norm<E: Real, T: Tape<E, Cpu>>(
                 let of =
                     |number: &dyn Fn(usize) -> f64| -> Vec<E> { (0..channels).map(|c| E::of(number(c))).collect() };
                 let (by_x, constant) = (of(&by_x), of(&constant));
-                let mut by_input = vec![E::zero(); slope.len()];
+                let (mut by_input, part) = (vec![E::zero(); slope.len()], ROWS * channels.max(1));
                 let parts = by_input
                     .chunks_mut(part)
                     .zip(slope.chunks(part))
@@ -155,6 +128,78 @@ pub fn batch_norm<E: Real, T: Tape<E, Cpu>>(
         });
     }
     (y, moments)
+}
+
+/// [`batch_norm`] of a layer that is frozen: each channel of `x` is multiplied by its `scale` and moved by its `shift`, which
+/// [`folded`] makes of the running statistics, and nothing of it is learnt.
+///
+/// # Panics
+/// If sizes do not fit.
+pub fn scale_and_shift<E: Real, T: Tape<E, Cpu>>(
+    x: &Map<E>,
+    [scale, shift]: [Vec<E>; 2],
+    residual: Option<&Map<E>>,
+    then: Then,
+    tape: &mut T,
+) -> Map<E> {
+    assert!(scale.len() == x.channels() && shift.len() == x.channels(), "a scale and a shift a channel");
+    assert!(residual.is_none_or(|residual| residual.shape() == x.shape()), "a residual of the map's shape");
+    let y = normalized(x, &scale, &shift, residual, then == Then::Relu);
+    if !x.wants_gradient() && !residual.is_some_and(Map::wants_gradient) {
+        return y.detached();
+    }
+    if T::OWNS_TAPE {
+        let (x, residual) = (x.clone(), residual.cloned());
+        let (out, key) = (if then == Then::Relu { Some(y.clone()) } else { None }, y.without_values());
+        tape.add_backward_op(move |gradients| {
+            let mut slope = key.take_gradient(gradients)?;
+            if let Some(out) = out {
+                close_all(&mut slope, &out);
+            }
+            if x.wants_gradient() {
+                let mut by_input = vec![E::zero(); slope.len()];
+                let nothing = vec![E::zero(); scale.len()];
+                normalize(Isa::detect(), &mut by_input, &slope, &scale, &nothing, &[], false);
+                x.give_gradient(gradients, by_input)?;
+            }
+            residual.map_or(Ok(()), |residual| residual.give_gradient(gradients, slope))
+        });
+    }
+    y
+}
+
+/// `x` · `scale` + `shift` by channels, with the residual added, rectified if told to.
+fn normalized<E: Real>(x: &Map<E>, scale: &[E], shift: &[E], residual: Option<&Map<E>>, rectifies: bool) -> Map<E> {
+    let mut y = vec![E::zero(); x.values().len()];
+    let (part, half) = (ROWS * x.channels().max(1), x.is_half());
+    spread(
+        y.chunks_mut(part).enumerate(),
+        || (),
+        |(), (at, y)| {
+            let (at, end) = (at * part, at * part + y.len());
+            let (x, residual) =
+                (&x.values()[at..end], residual.map_or(&[][..], |residual| &residual.values()[at..end]));
+            if half && !residual.is_empty() {
+                // The sum is of what was stored.
+                normalize(Isa::detect(), y, x, scale, shift, &[], false);
+                E::round_to_half(y);
+                add_to(Isa::detect(), y, residual);
+                if rectifies {
+                    rectify(Isa::detect(), y);
+                }
+            } else {
+                normalize(Isa::detect(), y, x, scale, shift, residual, rectifies);
+            }
+        },
+    );
+    Map::made(y, x.shape(), half)
+}
+
+/// Lets only that of the slope through where the rectifier that made `out` was open.
+fn close_all<E: Real>(slope: &mut [E], out: &Map<E>) {
+    let part = ROWS * out.channels().max(1);
+    let parts = slope.chunks_mut(part).zip(out.values().chunks(part));
+    spread(parts, || (), |(), (slope, y)| close(Isa::detect(), slope, y));
 }
 
 /// The scale and shift of each channel that batch normalization in use comes to.

@@ -70,6 +70,25 @@ fn gradients_are_those_of_differences() {
 }
 
 #[test]
+fn a_frozen_one_passes_gradients_by_its_scale() {
+    let mut rng = Generator::new(3);
+    let mut parameters = model(&mut rng);
+    let x = testing::random(&mut rng, 2 * 4 * 4 * 3);
+    for then in [Then::Nothing, Then::Relu] {
+        testing::check_gradients(&mut parameters, &x, (32, 3), &|parameters, x| {
+            let of = |name: &str| parameters.named(name).expect("it is there");
+            let (x, mut tape) = x.split_tape();
+            let map = testing::map(&x, [2, 4, 4, 3], &mut tape);
+            let frozen = [vec![0.5, -2.0, 3.0], vec![0.1, 0.2, -0.3]];
+            let y = scale_and_shift(&map, frozen, Some(&map), then, &mut tape);
+            let (y, _) = batch_norm(&y, of("weight"), of("bias"), None, Then::Nothing, &mut tape);
+            let y = max_pool(&y, &mut tape);
+            softmax_cross_entropy(average_pool(&y, tape), Targets::Classes(&[2, 1]), 0.0, 2.0).expect("works")
+        });
+    }
+}
+
+#[test]
 fn in_use_it_is_a_scale_and_a_shift() {
     let (scale, shift) = folded(&[2.0_f64], &[0.5], &[3.0], &[4.0 - 1e-5]);
     assert!((scale[0] - 1.0).abs() < 1e-12 && (shift[0] + 2.5).abs() < 1e-12);

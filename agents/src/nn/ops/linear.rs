@@ -124,8 +124,10 @@ fn layer<E: Real, T: Tape<E, Cpu>>(
                 close(Isa::detect(), &mut slope, &values(&out));
             }
             let by_output = Matrix::new(&slope, rows, outputs);
-            product(by_output.transposed(), Matrix::new(&data, rows, inputs), buffer(gradients, &weight)?, true);
-            if let Some(bias) = &bias {
+            if weight.is_trained() {
+                product(by_output.transposed(), Matrix::new(&data, rows, inputs), buffer(gradients, &weight)?, true);
+            }
+            if let Some(bias) = bias.as_ref().filter(|bias| bias.is_trained()) {
                 add_column_sums(Isa::detect(), &slope, buffer(gradients, bias)?);
             }
             if let Some(x) = &x {

@@ -38,6 +38,11 @@ impl<E: Real> Map<E> {
         Self { key: Some(key), half, ..Self::data(values, shape) }
     }
 
+    /// The same as data: nothing that it was made of is learnt.
+    pub(super) fn detached(self) -> Self {
+        Self { key: None, ..self }
+    }
+
     /// The same in f16.
     #[must_use]
     pub fn to_half(self) -> Self {

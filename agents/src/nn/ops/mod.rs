@@ -35,7 +35,7 @@ mod scores;
 mod sum;
 
 pub use attention::{AttentionDropout, RelativeBias, Spans, attention};
-pub use batch_norm::{EPS, Moments, batch_norm, folded};
+pub use batch_norm::{EPS, Moments, batch_norm, folded, scale_and_shift};
 pub use conv2d::{FoldedConv, Window, conv2d};
 pub use cross_entropy::{IGNORED, Targets, softmax, softmax_cross_entropy};
 pub use dropout::{Dropout, dropout, key};

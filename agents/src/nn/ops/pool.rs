@@ -36,6 +36,9 @@ pub fn max_pool<E: Real, T: Tape<E, Cpu>>(x: &Map<E>, tape: &mut T) -> Map<E> {
         });
     });
     let y = Map::made(y, [images, rows, columns, channels], x.is_half());
+    if !x.wants_gradient() {
+        return y.detached();
+    }
     if T::OWNS_TAPE {
         let (x, key) = (x.clone(), y.without_values());
         tape.add_backward_op(move |gradients| {

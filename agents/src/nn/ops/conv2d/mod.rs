@@ -34,12 +34,17 @@ pub fn conv2d<E: Real, T: Tape<E, Cpu>>(x: &Map<E>, weight: &Parameter<E>, windo
     let mut y = vec![E::zero(); geometry.rows() * sizes[0]];
     kernels::forward(&geometry, x.values(), &turned, &mut y, false);
     let y = Map::made(y, [x.shape()[0], geometry.output[0], geometry.output[1], sizes[0]], weight.is_half());
+    if !weight.is_trained() && !x.wants_gradient() {
+        return y.detached();
+    }
     if T::OWNS_TAPE {
         let (x, out, weight) = (x.clone(), y.without_values(), weight.clone());
         tape.add_backward_op(move |gradients| {
             let slope = out.take_gradient(gradients)?;
-            let by_weights = kernels::by_weights(&geometry, x.values(), &slope);
-            kernels::add_outputs_first(&by_weights, sizes, buffer(gradients, &weight)?);
+            if weight.is_trained() {
+                let by_weights = kernels::by_weights(&geometry, x.values(), &slope);
+                kernels::add_outputs_first(&by_weights, sizes, buffer(gradients, &weight)?);
+            }
             if x.wants_gradient() {
                 x.give_gradient(gradients, kernels::by_input(&geometry, &turned, &slope))?;
             }
