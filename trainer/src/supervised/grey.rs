@@ -62,12 +62,7 @@ pub(super) fn batch(images: &LabelledImages, indices: &[usize]) -> Batch {
 /// The pipeline of random changes to pictures of `size` rows and columns, from 0 to 1.
 fn changes(settings: &FitSettings, [height, width]: [usize; 2]) -> Result<Option<Pipeline>, TrainError> {
     let mut augment = settings.augment.clone();
-    let scales = augment.rescale.is_some()
-        || augment.samplewise_center
-        || augment.samplewise_std_normalization
-        || augment.featurewise_center
-        || augment.featurewise_std_normalization;
-    if scales {
+    if augment.standardizes() {
         return Err(TrainError::Unfit(
             "augment.rescale, samplewise_* and featurewise_* are for folders of pictures: images of MNIST's format are \
             divided by 255 and no more, so leave them out"

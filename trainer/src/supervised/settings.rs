@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use cartwheel_agents::config::{self, ConfigErrors, Section, toml_edit};
+use cartwheel_agents::nn::Device;
 use cartwheel_agents::nn::optim::{Decay, Eps, LearningRate, Rule, Shape};
 
 use super::config::{
@@ -11,7 +12,7 @@ use super::config::{
 };
 use super::recommendation::{RatingsConfig, RecommenderConfig};
 use crate::TrainError;
-use crate::data::image::{AugmentConfig, FillMode, ImagesConfig, Pipeline, Resizing, Shift, Statistics};
+use crate::data::image::{AugmentConfig, FillMode, ImagesConfig, Normalization, Pipeline, Resizing, Shift, Statistics};
 
 /// What is fitted to what, how, and what is kept of it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -208,8 +209,16 @@ impl FitSettings {
         // Whether there is such a GPU is seen when the model moves to it.
         fit.device.resolve(0, fit.batch_size)?;
         if fit.model.is_resnet() {
+            if !fit.freeze.is_empty() && matches!(fit.device, Device::Cuda(_)) {
+                return unfit("fit.freeze of residual networks is not there on GPUs yet: use `--device cpu`");
+            }
             if self.images.validation_split != 0.0 {
                 return unfit("images.validation_split is of `cartwheel data`: here it is data.validation_split");
+            }
+            if self.images.normalize == Normalization::Torchvision && self.augment.standardizes() {
+                return unfit(
+                    "augment.rescale, samplewise_* and featurewise_* are of images.normalize = \"keras\": set that, or leave them out",
+                );
             }
             // What statistics come to is seen later.
             let statistics = Some(Statistics { mean: [0.0; 3], std: [1.0; 3] });
@@ -309,6 +318,8 @@ mod tests {
         for weightless in ["fit.beta1=1", "fit.beta2=1.0", "fit.ema_decay=1"] {
             assert!(told(&[weightless]).contains("from 0 to below 1"), "{weightless}");
         }
+        let unused = told(&["fit.model=resnet8", "augment.featurewise_center=true"]);
+        assert!(unused.contains("images.normalize = \"keras\""), "{unused}");
         assert!(told(&["fit.learning_rat=1"]).contains("fit.learning_rate"));
         #[cfg(not(feature = "cuda"))]
         assert!(told(&["fit.device=cuda:1"]).contains("cuda:1"));

@@ -55,6 +55,15 @@ impl AugmentConfig {
         self.featurewise_center || self.featurewise_std_normalization
     }
 
+    /// Whether anything of Keras' `standardize` is asked for.
+    pub fn standardizes(&self) -> bool {
+        self.rescale.is_some()
+            || self.samplewise_center
+            || self.samplewise_std_normalization
+            || self.featurewise_center
+            || self.featurewise_std_normalization
+    }
+
     /// Whether nothing is changed at random, so that images need not be turned into floats to be changed.
     pub fn leaves_alone(&self) -> bool {
         let still = |shift: &Shift| *shift == Shift::Upto(0.0);
