@@ -110,6 +110,9 @@ fn recommendation(report: &RecommendationReport, which: &str) -> String {
     if let (Some(rmse), Some(mean)) = (report.rmse, report.mean_rmse) {
         text += &format!("\nRMSE {rmse:.4}; of the mean rating {mean:.4}");
     }
+    if report.unknown > 0 {
+        text += &format!("\n{} rows of users or items that the model does not know are left out", report.unknown);
+    }
     let four = |ranking: Ranking| [ranking.hit_rate, ranking.ndcg].map(|number| format!("{number:.4}"));
     let row = |who: &str, of: &dyn Fn(&RankingReport) -> Ranking| {
         let both = [&report.sampled, &report.full].map(|ranking| four(of(ranking)));

@@ -80,11 +80,40 @@ fn users_are_recommended_what_they_have_not_seen() {
     assert_eq!(text.lines().count(), 12, "{text}");
     let cost = folder.ok("model summary runs/small --json").json;
     assert_eq!(cost["parameters"], (400 + 240) * 33, "{cost}");
-    folder.refused("eval runs/small --data x.csv", 2, &["is a recommender", "runs/small/run.json"]);
+    folder.refused("eval runs/small --data x.csv", 2, &["x.csv"]);
     folder.refused("predict runs/small --user 1700", 2, &["no user \"1700\"", "nearest", "400 users"]);
     folder.refused("predict runs/small x.png", 2, &["is a recommender", "--user"]);
     folder.refused("predict runs/small/checkpoints/best.safetensors --user 1", 2, &["the run's folder"]);
     folder.refused("predict runs/none --user 1", 2, &["runs/none"]);
+}
+
+/// On the ratings that it was fitted to a model comes to what its report says; on others, to what their users chose last.
+#[test]
+fn a_model_is_judged_on_other_ratings() {
+    let folder = Folder::new();
+    let fitted = json(&folder.ok(&fit("--epochs 3 --name small --json")).stdout);
+    let judged = |file: &str| folder.ok(&format!("eval runs/small --data {file} --json")).json["report"].clone();
+    let same = judged(RATINGS);
+    for key in ["sampled", "full", "loss", "users", "interactions"] {
+        assert_eq!(same[key], fitted["report"][key], "{key}");
+    }
+    // What the model would recommend first, chosen at last, and what it has learnt from, which is nothing to ask about.
+    let first = |user: &str| {
+        let answer = folder.ok(&format!("predict runs/small --user {user} --top 1 --json")).json;
+        answer["predictions"][0]["top"][0]["item"].as_str().unwrap().to_owned()
+    };
+    let learnt = fs::read_to_string(RATINGS).unwrap();
+    let learnt =
+        learnt.lines().find_map(|line| line.strip_prefix("17,")).unwrap().split(',').next().unwrap().to_owned();
+    let rows = format!("17,{},5,1\n17,{learnt},5,2\n3,{},5,3\nnobody,1,5,4\n3,nothing,5,5\n", first("17"), first("3"));
+    folder.write("later.csv", &format!("userId,movieId,rating,timestamp\n{rows}"));
+    let later = judged("later.csv");
+    assert_eq!((&later["users"], &later["unknown"], &later["part"]), (&2.into(), &2.into(), &"later.csv".into()));
+    assert_eq!(number(&later, "/full/model/hr@10"), 1.0, "{later}");
+    let text = folder.ok("eval runs/small --data later.csv").stdout;
+    assert!(text.contains("2 rows of users or items that the model does not know"), "{text}");
+    folder.write("old.csv", &format!("userId,movieId,rating,timestamp\n17,{learnt},5,2\n"));
+    folder.refused("eval runs/small --data old.csv", 2, &["old.csv has nothing that is new"]);
 }
 
 /// A table of the same ratings, as pandas wrote it, gives the same run.

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use cartwheel_agents::nn::Device;
+
 use super::confusion::Counts;
 use super::export::model_folder;
 use super::pictures::BATCH_IN_USE;
-use super::recommendation::SavedRecommender;
+use super::recommendation::{RecommendationTask, SavedRecommender};
 use super::report::{ClassificationReport, Report};
 use super::saved::SavedModel;
 use super::settings::FitSettings;
@@ -37,17 +39,24 @@ pub struct Evaluation {
 /// If there is no such model, or the samples cannot be read or have classes that it does not know.
 pub fn evaluate(model: &Path, weights: &Path, labels: Option<&Path>, data: &Path) -> Result<Evaluation, TrainError> {
     if SavedRecommender::is_one(model) {
-        return Err(TrainError::Unfit(format!(
-            "{} is a recommender, which is judged on the last choices of its users, when it is fitted: its report is in {}",
-            model.display(),
-            model.join("run.json").display()
-        )));
+        return Ok(Evaluation { report: ratings(model, weights, data)?, broken: Vec::new() });
     }
     if model.is_dir() && model_folder(model).is_dir() {
         return Ok(Evaluation { report: texts(model, weights, data)?, broken: Vec::new() });
     }
     let (report, broken) = SavedModel::open(weights, labels)?.evaluate(data)?;
     Ok(Evaluation { report: Report::Classification(report), broken })
+}
+
+/// How the recommender of a run does on other ratings. Those that it was fitted to say what is new.
+fn ratings(run: &Path, weights: &Path, data: &Path) -> Result<Report, TrainError> {
+    let run = RunDir::open(run)?;
+    let mut settings = FitSettings::from_file(&run.config())?;
+    settings.fit.device = Device::Cpu;
+    let mut task = RecommendationTask::new(&settings)?;
+    task.keep_beside(&run)?;
+    task.parameters_mut().load_safetensors(weights)?;
+    task.judge(data, &settings.ratings.columns())
 }
 
 /// How the T5 of a run does on pairs of texts.

@@ -15,14 +15,14 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Those of `rows`, in which every user's are together and in the users' order, and none is twice.
-    fn new(users: usize, items: usize, rows: impl Iterator<Item = Interaction>) -> Self {
+    /// Those of `rows` of a user and an item, in which every user's are together and in the users' order, and none is twice.
+    fn new(users: usize, items: usize, rows: impl Iterator<Item = (u32, u32)>) -> Self {
         let mut seen = Self { begins: vec![0], items: Vec::new(), all: items as u32 };
-        for row in rows {
-            while seen.begins.len() <= row.user as usize {
+        for (user, item) in rows {
+            while seen.begins.len() <= user as usize {
                 seen.begins.push(seen.items.len());
             }
-            seen.items.push(row.item);
+            seen.items.push(item);
         }
         seen.begins.resize(users + 1, seen.items.len());
         for user in 0..users {
@@ -129,9 +129,23 @@ impl LeaveOneOut {
                 }
             }
         }
-        split.learnt = Seen::new(users, items, split.train.iter().copied());
-        split.seen = Seen::new(users, items, all.into_iter());
+        split.learnt = Seen::new(users, items, split.train.iter().map(|row| (row.user, row.item)));
+        split.seen = Seen::new(users, items, all.iter().map(|row| (row.user, row.item)));
         split
+    }
+
+    /// Tests by other rows: by the last one of each user whose item was not learnt from. All of them are seen from now on.
+    pub fn test_on(&mut self, mut rows: Vec<Interaction>) {
+        rows.sort_by(|a, b| a.user.cmp(&b.user).then(a.time.total_cmp(&b.time)));
+        let is_new = |row: &&Interaction| self.learnt.of(row.user).binary_search(&row.item).is_err();
+        let last = |own: &[Interaction]| own.iter().rev().find(is_new).copied();
+        self.test = rows.chunk_by(|a, b| a.user == b.user).filter_map(last).collect();
+        let users = self.seen.begins.len() - 1;
+        let before = (0..users as u32).flat_map(|user| self.seen.of(user).iter().map(move |item| (user, *item)));
+        let mut all: Vec<(u32, u32)> = before.chain(rows.iter().map(|row| (row.user, row.item))).collect();
+        all.sort_unstable();
+        all.dedup();
+        self.seen = Seen::new(users, self.seen.all as usize, all.into_iter());
     }
 }
 

@@ -3,6 +3,8 @@
 use cartwheel_agents::models::recommender::Architecture;
 use cartwheel_agents::{config, config_enum};
 
+use crate::data::ratings::Columns;
+
 config_enum! {
     /// What a recommender learns from who chose or rated what.
     pub enum Loss {
@@ -48,5 +50,17 @@ config! {
         rating_column: Option<String> = None;
         /// The column of times; "none" for one of the usual names, such as timestamp, if it is there, or else the order of lines.
         timestamp_column: Option<String> = None;
+    }
+}
+
+impl RatingsConfig {
+    /// The columns by name.
+    pub fn columns(&self) -> Columns {
+        Columns {
+            user: self.user_column.clone(),
+            item: self.item_column.clone(),
+            rating: self.rating_column.clone(),
+            timestamp: self.timestamp_column.clone(),
+        }
     }
 }

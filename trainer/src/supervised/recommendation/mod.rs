@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod config;
+mod judge;
 mod ranking;
 mod report;
 mod saved;
@@ -26,7 +27,7 @@ use super::samples::{Answer, Given, Sample, spread};
 use super::settings::FitSettings;
 use super::task::{Part, Tally, Task};
 use crate::TrainError;
-use crate::data::ratings::{Columns, Interaction, LeaveOneOut, Ratings};
+use crate::data::ratings::{Interaction, LeaveOneOut, Ratings};
 use crate::run::RunDir;
 use catalogue::Catalogue;
 use ranking::{Mean, Place, TOP};
@@ -68,13 +69,7 @@ impl RecommendationTask {
     pub fn new(settings: &FitSettings) -> Result<Self, TrainError> {
         let FitSettings { ratings: RatingsConfig { path, .. }, recommender: config, .. } = settings;
         let path = PathBuf::from(path);
-        let columns = Columns {
-            user: settings.ratings.user_column.clone(),
-            item: settings.ratings.item_column.clone(),
-            rating: settings.ratings.rating_column.clone(),
-            timestamp: settings.ratings.timestamp_column.clone(),
-        };
-        let ratings = Ratings::read(&path, &columns)?;
+        let ratings = Ratings::read(&path, &settings.ratings.columns())?;
         let unfit = |problem: &str| Err(TrainError::Unfit(format!("{} {problem}", path.display())));
         if config.loss == Loss::Mse && !ratings.rated {
             return unfit(
@@ -363,6 +358,7 @@ impl Task for RecommendationTask {
             users,
             items: self.catalogue.items.len() as u64,
             interactions: self.split.train.len() as u64,
+            unknown: 0,
             sampled: RankingReport { model: model.get(), popularity: popularity.get() },
             full: self.full(part)?,
             rmse: self.rated.then(|| loss.sqrt()),

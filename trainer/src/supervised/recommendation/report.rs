@@ -26,6 +26,9 @@ pub struct RecommendationReport {
     pub items: u64,
     /// Ratings or choices that were learnt from.
     pub interactions: u64,
+    /// Of other ratings than those it was fitted to: rows of users or items that the model does not know.
+    #[serde(default)]
+    pub unknown: u64,
     /// The held-out item among 99 others drawn from those that the user never chose: the protocol of He et al. 2017.
     pub sampled: RankingReport,
     /// Among all items but those that the user chose before.
