@@ -19,3 +19,11 @@ pub use cartwheel_agents as agents;
 pub use cartwheel_envs as envs;
 pub use cartwheel_trainer as trainer;
 pub use cartwheel_viewer as viewer;
+
+// The programs that these pages show compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+#[cfg(doctest)]
+#[doc = include_str!("../docs/quick-start.md")]
+struct QuickStart;
