@@ -75,7 +75,7 @@ pub use layer::{NamedTensor, TensorMismatch};
 pub(crate) use linear::{Rows, linear, products};
 pub(crate) use matmul::vectorized;
 pub use mlp::Mlp;
-pub use network::{Loss, Net, Network, StepStats, TrainingState};
+pub use network::{Loss, Net, Network, StepStats, TrainingState, TryLoss};
 pub use optimizer::{Method, Optimizer};
 pub use parameters::{Parameter, ParameterId, Parameters};
 pub use passes::Activations;

@@ -50,6 +50,9 @@ pub struct TrainingState {
 /// (given zeroed, same layout), returns the loss.
 pub type Loss<'a> = &'a mut dyn FnMut(&[f32], &mut [f32]) -> f32;
 
+/// A [`Loss`] that may fail.
+pub type TryLoss<'a> = &'a mut dyn FnMut(&[f32], &mut [f32]) -> Result<f32, DeviceError>;
+
 /// A trained network and its target. It stays on the thread that made it: CUDA's streams cannot be sent.
 pub trait Network {
     /// The network's shape.
@@ -91,6 +94,27 @@ pub trait Network {
             self.descend(optimizer, stats.grad_norm)?;
         }
         Ok(stats)
+    }
+
+    /// The same by a loss that other networks have a part in, which may fail.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn try_step(
+        &mut self,
+        x: &[f32],
+        batch: usize,
+        optimizer: &Optimizer,
+        loss: TryLoss<'_>,
+    ) -> Result<StepStats, DeviceError> {
+        let mut failed = None;
+        let stats = self.step(x, batch, optimizer, &mut |outputs, slope| {
+            loss(outputs, slope).unwrap_or_else(|error| {
+                failed = Some(error);
+                f32::NAN
+            })
+        })?;
+        failed.map_or(Ok(stats), Err)
     }
 
     /// What a network that remembers does so after each row of the last forward or backward pass, [`Mlp::memory_len`] numbers

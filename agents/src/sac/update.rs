@@ -289,16 +289,9 @@ impl<C: SoftCritics> OffPolicy for Soft<C> {
         // The policy climbs Q(s, a) − α log π(a|s), through the noise that a was drawn with.
         self.draw_noise(n, rng);
         let (noise, drawn, critics, share) = (&self.noise, &mut self.drawn, &mut self.critics, 1.0 / n as f32);
-        let mut failed = None;
-        let mut loss = |outputs: &[f32], slope: &mut [f32]| {
+        let actor = self.actor.try_step(&batch.observations, n, &of_actor, &mut |outputs, slope| {
             drawn.draw(&outputs[..n * stride], stride, noise, dimensions);
-            let (by_action, mean_q) = match critics.by_action(&batch.observations, &drawn.actions, C::CLIMB) {
-                Ok(climbed) => climbed,
-                Err(error) => {
-                    failed = Some(error);
-                    return f32::NAN;
-                }
-            };
+            let (by_action, mean_q) = critics.by_action(&batch.observations, &drawn.actions, C::CLIMB)?;
             for (i, (outputs, slope)) in
                 outputs.chunks_exact(stride).zip(slope.chunks_exact_mut(stride)).take(n).enumerate()
             {
@@ -314,12 +307,8 @@ impl<C: SoftCritics> OffPolicy for Soft<C> {
                     }
                 }
             }
-            alpha * share * drawn.log_probs.iter().sum::<f32>() - mean_q
-        };
-        let actor = self.actor.step(&batch.observations, n, &of_actor, &mut loss)?;
-        if let Some(error) = failed {
-            return Err(error);
-        }
+            Ok(alpha * share * drawn.log_probs.iter().sum::<f32>() - mean_q)
+        })?;
         let mean_log_prob = self.drawn.log_probs.iter().sum::<f32>() / n as f32;
         self.temperature.update(mean_log_prob.into(), of_actor.learning_rate);
 

@@ -113,28 +113,17 @@ impl OffPolicy for Td3 {
         self.updates += 1;
         if self.updates.is_multiple_of(self.rule.policy_delay) {
             let (chosen, critics, share) = (&mut self.actions, &mut self.critics, 1.0 / n as f32);
-            let mut failed = None;
-            let mut loss = |outputs: &[f32], slope: &mut [f32]| {
+            let actor = self.actor.try_step(&batch.observations, n, &optimizer, &mut |outputs, slope| {
                 actions(&outputs[..n * stride], stride, dimensions, chosen);
-                let (by_action, mean_q) = match critics.by_action(&batch.observations, chosen, Climb::First) {
-                    Ok(climbed) => climbed,
-                    Err(error) => {
-                        failed = Some(error);
-                        return f32::NAN;
-                    }
-                };
+                let (by_action, mean_q) = critics.by_action(&batch.observations, chosen, Climb::First)?;
                 for (i, slope) in slope.chunks_exact_mut(stride).take(n).enumerate() {
                     for (d, slope) in slope.iter_mut().take(dimensions).enumerate() {
                         let action = chosen[i * dimensions + d];
                         *slope = -share * by_action[i * dimensions + d] * (1.0 - action * action);
                     }
                 }
-                -mean_q
-            };
-            let actor = self.actor.step(&batch.observations, n, &optimizer, &mut loss)?;
-            if let Some(error) = failed {
-                return Err(error);
-            }
+                Ok(-mean_q)
+            })?;
             self.metrics.extend([("train/actor_loss", actor.loss), ("train/grad_norm", actor.grad_norm)]);
             self.critics.update_targets(self.rule.tau)?;
             self.actor.update_target(self.rule.tau)?;
