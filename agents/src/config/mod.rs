@@ -41,7 +41,6 @@
 //! # Ok::<(), config::ConfigErrors>(())
 //! ```
 
-mod check;
 pub mod checks;
 mod error;
 mod file;
@@ -52,7 +51,7 @@ mod set;
 mod suggest;
 mod value;
 
-pub use check::check;
+pub use checks::check;
 pub use error::{ConfigError, ConfigErrors, Problem, SetError, UnknownChoice};
 pub use file::load;
 pub use render::{render, render_reference, values};
