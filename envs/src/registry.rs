@@ -74,13 +74,17 @@ impl EnvSpec {
                 None => Box::new(env),
             })
         };
+        Self::made_by(id, description, Arc::new(construct))
+    }
+
+    fn made_by(id: &str, description: &str, construct: Arc<Construct>) -> Self {
         Self {
             id: id.to_owned(),
             description: description.to_owned(),
             max_episode_steps: None,
             reward_threshold: None,
             kwargs: Vec::new(),
-            construct: Arc::new(construct),
+            construct,
             construct_batch: None,
         }
     }
@@ -126,15 +130,7 @@ impl EnvSpec {
         description: &str,
         construct: impl Fn(&Kwargs) -> Result<Box<dyn Env>> + Send + Sync + 'static,
     ) -> Self {
-        Self {
-            id: id.to_owned(),
-            description: description.to_owned(),
-            max_episode_steps: None,
-            reward_threshold: None,
-            kwargs: Vec::new(),
-            construct: Arc::new(move |_, kwargs| construct(kwargs)),
-            construct_batch: None,
-        }
+        Self::made_by(id, description, Arc::new(move |_, kwargs| construct(kwargs)))
     }
 
     /// The environment by itself, with its time limit.
