@@ -220,7 +220,8 @@ impl<'a> Experiment<'a> {
         let mlp = &acting.mlp;
         let placement = settings.train.device.resolve(mlp.num_parameters(), self.batch_size())?;
         // A run that goes on has its weights in its checkpoint.
-        let init_from = settings.train.init_from.as_deref().filter(|_| !self.has_checkpoint());
+        let init_from =
+            settings.train.init_from.as_deref().filter(|_| !self.resume.as_ref().is_some_and(RunDir::has_checkpoint));
         let init = init_from.map(|path| initial_weights(Path::new(path))).transpose();
         let init = init.map_err(|error| TrainError::Unfit(format!("train.init_from: {error}")))?;
         if let Some(init) = &init
@@ -263,13 +264,6 @@ impl<'a> Experiment<'a> {
     /// Samples of a gradient step.
     fn batch_size(&self) -> usize {
         self.settings.algorithm().data().batch_size(self.settings.env.n_envs)
-    }
-
-    /// Whether this goes on with a run that has come to a checkpoint.
-    fn has_checkpoint(&self) -> bool {
-        self.resume
-            .as_ref()
-            .is_some_and(|run| Checkpoints::new(run.checkpoints(), 1).list().is_ok_and(|l| !l.is_empty()))
     }
 
     /// Refuses networks and rollouts for which there is no room: what actors fill and what the learner makes of it.

@@ -8,8 +8,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::atomic::WriteCost;
+use super::dir::RunDir;
 use super::error::RunError;
 use super::state::{read_state, verify_state, write_state};
+
+impl RunDir {
+    /// Whether it has a checkpoint to go on from.
+    pub(crate) fn has_checkpoint(&self) -> bool {
+        Checkpoints::new(self.checkpoints(), 1).list().is_ok_and(|states| !states.is_empty())
+    }
+}
 
 /// The states of a run, `step-000000012000.state` and so on.
 #[derive(Clone, Debug)]

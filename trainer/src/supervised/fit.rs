@@ -170,10 +170,7 @@ impl<'a> Fit<'a> {
     /// The model with its data.
     fn task(&self) -> Result<Box<dyn Task>, TrainError> {
         // A run with a checkpoint has weights of its own; without one it begins anew.
-        let begun = self.resume.as_ref().filter(|run| {
-            let checkpoints = Checkpoints::new(run.checkpoints(), self.settings.run.keep_checkpoints);
-            checkpoints.list().is_ok_and(|files| !files.is_empty())
-        });
+        let begun = self.resume.as_ref().filter(|run| run.has_checkpoint());
         match self.settings.fit.model {
             ModelName::Mlp
             | ModelName::ResNet8
