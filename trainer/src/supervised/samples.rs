@@ -30,7 +30,7 @@ pub struct Samples {
     pub looks: Vec<Look>,
 }
 
-/// One of them.
+/// A sample for people to look at.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
     /// What the model sees.

@@ -32,7 +32,7 @@ pub struct ResNetConfig {
     pub layers: Vec<usize>,
     /// Channels of the first stage, without what a bottleneck multiplies by; each stage after it has twice as many.
     pub width: usize,
-    /// Its begin.
+    /// What comes before the blocks.
     pub stem: Stem,
     /// Channels of a picture.
     pub channels: usize,

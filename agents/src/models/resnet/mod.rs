@@ -75,7 +75,7 @@ struct Unit {
 }
 
 impl<E: Real> ResNet<E> {
-    /// Its shape.
+    /// Its blocks, channels and classes.
     pub fn config(&self) -> &ResNetConfig {
         &self.config
     }

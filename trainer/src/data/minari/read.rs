@@ -71,7 +71,7 @@ impl Dataset {
         Ok(Self { folder: folder.to_owned(), metadata_file, data_file, metadata, file })
     }
 
-    /// The folder.
+    /// The folder that it was read from.
     pub fn folder(&self) -> &Path {
         &self.folder
     }

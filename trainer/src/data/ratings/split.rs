@@ -32,7 +32,7 @@ impl Seen {
         seen
     }
 
-    /// Those of a user.
+    /// The items of a user, in rising order.
     pub fn of(&self, user: u32) -> &[u32] {
         let user = user as usize;
         &self.items[self.begins[user]..self.begins[user + 1]]
