@@ -17,7 +17,7 @@ use crate::trainer::data::survey::{Survey, survey};
 use serde_json::json;
 
 use super::Result;
-use super::output::{FAILURE, Failure, Output, table};
+use super::output::{FAILURE, Failure, Output, counted, table};
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
@@ -273,7 +273,8 @@ fn preview(
     sheet.write_png(out).map_err(Failure::failed)?;
     let titles: Vec<_> = rows.iter().map(|row| &row.title).collect();
     output.print(&json!({"picture": out, "rows": titles, "skipped": broken}), || {
-        format!("{} images, {} epochs each, in {}", rows.len(), args.epochs, out.display())
+        let (images, epochs) = (counted(rows.len() as u64, "image"), counted(args.epochs.into(), "epoch"));
+        format!("{images}, {epochs} each, in {}", out.display())
     });
     Ok(ExitCode::SUCCESS)
 }

@@ -4,7 +4,7 @@ use crate::trainer::supervised::{
     ClassificationReport, FitSummary, Ranking, RankingReport, RecommendationReport, Report, TranslationReport,
 };
 
-use super::output::table;
+use super::output::{counted, table};
 use super::train::quoted;
 
 /// Classes of a confusion matrix that a terminal has room for.
@@ -19,8 +19,12 @@ pub(super) fn describe(summary: &FitSummary) -> String {
     // As this process was called, so that what is printed can be pasted.
     let cartwheel = std::env::args().next().unwrap_or_else(|| "cartwheel".into());
     let mut text = format!(
-        "{}: {} epochs, {} steps, {:.1} s, {:.0} samples/s",
-        summary.model, summary.epochs, summary.steps, summary.wall_s, summary.samples_per_s
+        "{}: {}, {}, {:.1} s, {:.0} samples/s",
+        summary.model,
+        counted(summary.epochs, "epoch"),
+        counted(summary.steps, "step"),
+        summary.wall_s,
+        summary.samples_per_s
     );
     let Some(report) = &summary.report else {
         return text + &format!("\nstopped\n\n  go on with it     {cartwheel} fit --resume {run}");

@@ -131,6 +131,11 @@ pub(crate) fn mean_and_std(mean: f64, std: f64) -> String {
     format!("{mean:.digits$} ± {std:.digits$}")
 }
 
+/// So many of what one is called `one`.
+pub(crate) fn counted(count: u64, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
+}
+
 /// A table for people: columns as wide as their widest cell.
 pub(crate) fn table(head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let head = head.iter().map(ToString::to_string).collect();

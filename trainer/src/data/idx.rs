@@ -23,7 +23,15 @@ pub struct IdxArray {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdxError {
-    /// It could not be read or unpacked.
+    /// It was packed by gzip, and cannot be unpacked.
+    #[error("cannot unpack {}: {source}; it was cut off or damaged, fetch it again", file.display())]
+    Gzip {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It could not be read.
     #[error("cannot read {}: {source}", file.display())]
     Read {
         /// The file.
@@ -80,7 +88,9 @@ impl IdxArray {
         let mut bytes = std::fs::read(file).map_err(unreadable)?;
         if bytes.starts_with(&GZIP) {
             let mut unpacked = Vec::new();
-            MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut unpacked).map_err(unreadable)?;
+            MultiGzDecoder::new(bytes.as_slice())
+                .read_to_end(&mut unpacked)
+                .map_err(|source| IdxError::Gzip { file: file.into(), source })?;
             bytes = unpacked;
         }
         Self::parse(&bytes, file)

@@ -78,6 +78,16 @@ pub enum MnistError {
         /// Of those to test.
         found: [usize; 2],
     },
+    /// Images to test of a class that there is none of to train.
+    #[error(
+        "the images to test have the class {found}, and those to train go up to {highest}: they do not belong together"
+    )]
+    Class {
+        /// Of those to train.
+        highest: u8,
+        /// Of those to test.
+        found: u8,
+    },
     /// Nothing to train on.
     #[error("{} holds no images", file.display())]
     Empty {
@@ -111,13 +121,18 @@ impl Mnist {
         {
             return Err(MnistError::Size { expected: train.size, found: test.size });
         }
+        let highest = |images: &LabelledImages| images.labels.iter().copied().max();
+        if let (Some(highest), Some(found)) = (highest(&train), test.as_ref().and_then(highest))
+            && found > highest
+        {
+            return Err(MnistError::Class { highest, found });
+        }
         Ok(Self { train, test })
     }
 
-    /// One more than the highest class.
+    /// One more than the highest class of those to train.
     pub fn classes(&self) -> usize {
-        let labels = self.train.labels.iter().chain(self.test.iter().flat_map(|test| &test.labels));
-        labels.max().map_or(0, |highest| usize::from(*highest) + 1)
+        self.train.labels.iter().max().map_or(0, |highest| usize::from(*highest) + 1)
     }
 }
 
@@ -207,6 +222,14 @@ mod tests {
         assert_eq!((train.labels, validation.labels, validation.images), (vec![0, 1, 2], vec![1], vec![6, 7]));
         write("t10k-images-idx3-ubyte", images(1).to_bytes());
         assert!(told().contains("no t10k-labels-idx1-ubyte"), "{}", told());
+        write("t10k-labels-idx1-ubyte", labels(&[255]).to_bytes());
+        assert!(told().contains("the class 255, and those to train go up to 2"), "{}", told());
+        let packed = labels(&[2]).to_gzip();
+        std::fs::remove_file(folder.path().join("t10k-labels-idx1-ubyte")).unwrap();
+        write("t10k-labels-idx1-ubyte.gz", packed[..packed.len() - 12].to_vec());
+        assert!(told().contains("cannot unpack") && told().contains("cut off or damaged"), "{}", told());
+        write("t10k-labels-idx1-ubyte.gz", packed);
+        assert_eq!(Mnist::read(folder.path()).unwrap().test.unwrap().labels, [2]);
         let missing = Mnist::read(&folder.path().join("none")).unwrap_err();
         assert!(missing.to_string().contains("there is no folder"));
     }

@@ -209,9 +209,6 @@ impl FitSettings {
         // Whether there is such a GPU is seen when the model moves to it.
         fit.device.resolve(0, fit.batch_size)?;
         if fit.model.is_resnet() {
-            if !fit.freeze.is_empty() && matches!(fit.device, Device::Cuda(_)) {
-                return unfit("fit.freeze of residual networks is not there on GPUs yet: use `--device cpu`");
-            }
             if self.images.validation_split != 0.0 {
                 return unfit("images.validation_split is of `cartwheel data`: here it is data.validation_split");
             }

@@ -20,6 +20,11 @@ struct FoldedBlock<E: Real> {
 }
 
 impl<E: Real> ResNet<E> {
+    /// Whether nothing of the batch norm of `unit` is learnt: then it normalizes by the running statistics in training, too.
+    pub(super) fn is_frozen(&self, unit: &Unit) -> bool {
+        [unit.weight, unit.bias].iter().all(|id| !self.parameters.get(*id).is_trained())
+    }
+
     /// The scale and the shift of each channel that the batch norm of `unit` comes to.
     pub(super) fn folded_norm(&self, unit: &Unit) -> [Vec<E>; 2] {
         let of = |id| self.parameters.get(id).values();

@@ -30,6 +30,9 @@ impl<E: Real> ResNet<E> {
         let mut unit = |unit: &Unit, x: &Map<E, D>, residual: Option<&Map<E, D>>, rectifies: bool, tape: &mut _| {
             let of = |id| mirror.get(id);
             let y = on_device::conv2d(&mirror, x, unit.conv, unit.window, tape)?;
+            if self.is_frozen(unit) {
+                return on_device::scaled(&y, self.folded_norm(unit), residual, rectifies, tape);
+            }
             let (y, shown) = on_device::batch_norm(&y, of(unit.weight), of(unit.bias), residual, rectifies, tape)?;
             seen.push(([unit.running_mean, unit.running_var, unit.num_batches_tracked], y.pixels(), shown));
             Ok(y)
@@ -55,7 +58,7 @@ impl<E: Real> ResNet<E> {
         let x = self.pictures_on(accelerator, x, false)?;
         let mut unit = |unit: &Unit, x: &Map<E, D>, residual: Option<&Map<E, D>>, rectifies: bool, tape: &mut _| {
             let y = on_device::conv2d(&mirror, x, unit.conv, unit.window, tape)?;
-            on_device::scaled(y, self.folded_norm(unit), residual, rectifies)
+            on_device::scaled(&y, self.folded_norm(unit), residual, rectifies, tape)
         };
         let logits = self.layers_on(&mirror, &x, &mut Tape::none(), &mut unit).map_err(DeviceError::new)?;
         Ok(logits.as_vec())
@@ -125,12 +128,17 @@ mod tests {
     /// Logits, loss, gradients and statistics are those of our kernels: every kind of layer, on pictures of odd sides.
     #[test]
     fn what_it_learns_there_is_what_it_learns_here() {
-        for (name, size) in [("resnet8", [9, 7]), ("resnet18", [37, 33]), ("resnet50", [33, 35])] {
+        let networks = [("resnet8", [9, 7]), ("resnet18", [37, 33]), ("resnet50", [33, 35])];
+        // All learn, those at the beginning do not, those in the middle do not.
+        let frozen: [&[&str]; 3] = [&[], &["conv1", "bn1", "layer1"], &["layer2"]];
+        for ((name, size), frozen) in networks.iter().flat_map(|network| frozen.map(|frozen| (*network, frozen))) {
             let mut config = ResNetConfig::named(name, 3, 5).expect("a network");
             config.width = 4;
             config.layers.iter_mut().for_each(|blocks| *blocks = (*blocks).min(2));
             let mut here = ResNet::<f64>::new(config, size, &mut Generator::new(1));
             fill(here.parameters_mut(), 3);
+            assert!(frozen.iter().all(|layer| here.parameters_mut().freeze(layer) > 0));
+            let name = &format!("{name} without {frozen:?}");
             let x = uniform(7, 3 * size[0] * size[1] * 3);
             let accelerator = Accelerator::new(Cpu::default());
             let (expected, got) = (here.logits_of(x.clone()), here.logits_on(&accelerator, x.clone()).expect("works"));

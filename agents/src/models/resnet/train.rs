@@ -24,7 +24,8 @@ impl<E: Real> ResNet<E> {
         }))
     }
 
-    /// The logits of `x` with `parameters`, normalized by its own moments, or where batch norms are frozen by the running ones; `look` is shown the name and the output of each layer.
+    /// The logits of `x` with `parameters`, normalized by its own moments, or where batch norms are frozen by the running ones;
+    /// `look` is shown the name and the output of each layer.
     fn forward<'a, T: Tape<E, Cpu>>(
         &'a self,
         parameters: &Parameters<E>,
@@ -38,12 +39,12 @@ impl<E: Real> ResNet<E> {
             let [conv, bn] = &unit.names;
             let y = ops::conv2d(x, of(unit.conv), unit.window, tape);
             look(conv, y.values());
-            let y = if of(unit.weight).is_trained() || of(unit.bias).is_trained() {
+            let y = if self.is_frozen(unit) {
+                ops::scale_and_shift(&y, self.folded_norm(unit), residual, then, tape)
+            } else {
                 let (y, moments) = ops::batch_norm(&y, of(unit.weight), of(unit.bias), residual, then, tape);
                 seen.push((unit, moments));
                 y
-            } else {
-                ops::scale_and_shift(&y, self.folded_norm(unit), residual, then, tape)
             };
             look(bn, y.values());
             y

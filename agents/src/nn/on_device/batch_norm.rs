@@ -77,8 +77,8 @@ pub(crate) fn moments<E: Real, D: Device<E>>(count: usize, [mean, variance]: Sho
     Moments { count, mean: wide(mean), variance: wide(variance) }
 }
 
-/// What batch normalization in use comes to: each channel times its `scale`, moved by its `shift`; then the residual is added,
-/// and the sum rectified, if told to.
+/// What batch normalization in use, or of a frozen layer, comes to: each channel times its `scale`, moved by its `shift`; then the
+/// residual is added, and the sum rectified, if told to.
 ///
 /// # Errors
 /// If the device fails.
@@ -86,20 +86,36 @@ pub(crate) fn moments<E: Real, D: Device<E>>(count: usize, [mean, variance]: Sho
 /// # Panics
 /// If sizes do not fit.
 pub(crate) fn scaled<E: Real, D: Compute<E>>(
-    x: Map<E, D>,
+    x: &Map<E, D>,
     [scale, shift]: [Vec<E>; 2],
     residual: Option<&Map<E, D>>,
     rectifies: bool,
+    tape: &mut Tape<E, D>,
 ) -> Result<Map<E, D>, D::Err> {
-    let shape = *x.rows.shape();
+    let (size, shape, half) = (*x.rows.shape(), x.shape, x.half);
     let each = |channels: Vec<E>| {
-        let channels: Vector<E, D> = x.rows.device().try_tensor_from_vec(channels, (shape.1,))?;
-        channels.try_broadcast_like::<_, Axis<0>>(&shape)
+        let channels: Vector<E, D> = x.rows.device().try_tensor_from_vec(channels, (size.1,))?;
+        channels.try_broadcast_like::<_, Axis<0>>(&size)
     };
     let (scale, shift) = (each(scale)?, each(shift)?);
-    let mut rows = x.rows.try_mul(scale)?.try_add(shift)?;
+    let mut rows = x.rows.clone().try_mul(scale.clone())?.try_add(shift)?;
     if let Some(residual) = residual {
-        rows = rows.try_add(residual.rows.clone())?;
+        rows = rounded(rows, half)?.try_add(residual.rows.clone())?;
     }
-    Ok(Map { rows: if rectifies { rectified(rows)? } else { rows }, ..x })
+    if rectifies {
+        rows = rectified(rows)?;
+    }
+    let rows = rounded(rows, half)?;
+    let (x, residual, out) = (x.rows.clone(), residual.map(|map| map.rows.clone()), rows.clone());
+    if tape.wants(&x) || residual.as_ref().is_some_and(|residual| tape.wants(residual)) {
+        tape.note(&rows, move |slopes, slope| {
+            let mut slope = rounded(slope, half)?;
+            if rectifies {
+                slope = close(slope, out)?;
+            }
+            slopes.give(&x, slope.clone().try_mul(scale)?)?;
+            residual.map_or(Ok(()), |residual| slopes.give(&residual, slope))
+        });
+    }
+    Ok(Map { rows, shape, half })
 }
