@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use cartwheel_agents::config::{self, ConfigErrors, Section, toml_edit};
-use cartwheel_agents::nn::Device;
 use cartwheel_agents::nn::optim::{Decay, Eps, LearningRate, Rule, Shape};
 
 use super::config::{
