@@ -42,7 +42,7 @@ impl<E: Real> Recommender<E> {
         users: &[u32],
         items: &[u32],
         goal: Goal<'_, E>,
-    ) -> Result<(Rows<E, D>, Tape<E, D>), D::Err> {
+    ) -> Result<Scored<E, D>, D::Err> {
         let (of_users, by_user) = self.user.read(mirror, users)?;
         let (of_items, by_item) = self.item.read(mirror, items)?;
         let mut tape = mirror.tape();
@@ -78,6 +78,9 @@ impl Side {
         Ok(y)
     }
 }
+
+/// Scores, and how to go back from them.
+type Scored<E, D> = (Rows<E, D>, Tape<E, D>);
 
 /// Vectors and biases.
 type ReadRows<E, D> = (Rows<E, D>, Option<Rows<E, D>>);

@@ -40,7 +40,7 @@ pub(crate) use scores::scores;
 pub(crate) use tape::Tape;
 
 use dfdx::prelude::{
-    Axis, ChooseFrom as _, HasShape as _, ReshapeTo as _, Shape, SumTo as _, Tensor, TryAdd as _, TryLe as _,
+    Axis, ChooseFrom as _, HasShape as _, NoneTape, ReshapeTo as _, Shape, SumTo as _, Tensor, TryAdd as _, TryLe as _,
     TryLt as _, TryMatMul as _, TryMul as _,
 };
 use dfdx::tensor_ops::Device;
@@ -50,7 +50,7 @@ use super::{DeviceError, ParameterId, Parameters, Real};
 /// Numbers in a row.
 pub(crate) type Vector<E, D> = Tensor<(usize,), E, D>;
 /// An activation on a device: rows × columns.
-pub(crate) type Rows<E, D> = Tensor<(usize, usize), E, D>;
+pub(crate) type Rows<E, D, T = NoneTape> = Tensor<(usize, usize), E, D, T>;
 
 /// A model's parameters on a device, for one pass.
 pub struct Mirror<'a, E: Real, D: Compute<E>> {

@@ -2,7 +2,7 @@
 
 use dfdx::prelude::{
     Axis, BroadcastTo as _, GatherTo as _, HasShape as _, MaxTo as _, MeanTo as _, Merge, NoneTape, ReshapeTo as _,
-    Tape as DfdxTape, Tensor, TryConcatAlong as _, TryDiv as _,
+    Tape as DfdxTape, TryConcatAlong as _, TryDiv as _,
 };
 use dfdx::tensor_ops::Device;
 
@@ -34,13 +34,12 @@ pub(crate) fn max_pool<E: Real, D: Device<E>>(
 
 /// The highest of the rows of `x` at each window's places, column by column.
 fn highest<E: Real, D: Device<E>, T: DfdxTape<E, D> + Merge<NoneTape>>(
-    x: Tensor<(usize, usize), E, D, T>,
+    x: Rows<E, D, T>,
     places: &Places<D>,
-) -> Result<Tensor<(usize, usize), E, D, T>, D::Err> {
+) -> Result<Rows<E, D, T>, D::Err> {
     let channels = x.shape().1;
     let beside: Rows<E, D> = x.device().try_tensor_from_vec(vec![E::neg_infinity(); channels], (1, channels))?;
-    let pixels: Tensor<(usize, usize), E, D, T> =
-        (x, beside).try_concat_along(Axis::<0>)?.try_gather(places.all.clone())?;
+    let pixels: Rows<E, D, T> = (x, beside).try_concat_along(Axis::<0>)?.try_gather(places.all.clone())?;
     let windows = (pixels.shape().0 / places.taps, places.taps, channels);
     pixels.try_reshape_like(&windows)?.try_max::<_, Axis<1>>()
 }
