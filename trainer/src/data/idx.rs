@@ -187,7 +187,7 @@ mod tests {
         floats[2] = 0x0d;
         assert!(told(&floats).to_string().contains("00 00 0d 02"));
         let packed = array.to_gzip();
-        assert!(matches!(told(&packed[..packed.len() - 9]), IdxError::Read { .. }));
+        assert!(matches!(told(&packed[..packed.len() - 9]), IdxError::Gzip { .. }));
         // Sizes that overflow.
         let mut vast = vec![0, 0, 8, 9];
         vast.extend([0xff; 36]);
