@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread;
 
 use rustix::fs::OFlags;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -129,6 +130,9 @@ fn what_cannot_be_translated_is_told() {
     folder.refused("translate relu a", 2, &["lacks model.safetensors or model.safetensors.index.json"]);
 }
 
+/// What no text has in it.
+const END: &[u8] = b"\0";
+
 /// On a terminal a text is written as it comes: told token by token, it is the same as told at once.
 #[test]
 fn a_terminal_sees_the_same_texts() {
@@ -140,18 +144,24 @@ fn a_terminal_sees_the_same_texts() {
     unlockpt(&master).unwrap();
     let name = ptsname(&master, Vec::new()).unwrap();
     let terminal = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, rustix::fs::Mode::empty()).unwrap();
+    // While somebody holds the terminal, what the command wrote last can be read after its end.
+    let mut held = fs::File::from(terminal.try_clone().unwrap());
     let mut command = Command::new(env!("CARGO_BIN_EXE_cartwheel"));
     command.args(["translate", "relu", "--max-new-tokens", "24"]).args(&texts).current_dir(folder.path(""));
     let mut child = command.stdin(Stdio::null()).stderr(Stdio::null()).stdout(terminal).spawn().unwrap();
-    // The command itself holds the terminal too.
-    drop(command);
+    let ended = thread::spawn(move || {
+        let status = child.wait().unwrap();
+        held.write_all(END).unwrap();
+        status
+    });
     let mut seen = Vec::new();
     let (mut reader, mut bytes) = (fs::File::from(master), [0; 4096]);
-    // Ends with an error when nobody holds the terminal any more.
-    while let Ok(n @ 1..) = reader.read(&mut bytes) {
+    while !seen.ends_with(END) {
+        let n = reader.read(&mut bytes).unwrap();
         seen.extend_from_slice(&bytes[..n]);
     }
-    assert!(child.wait().unwrap().success());
+    assert!(ended.join().unwrap().success());
+    seen.truncate(seen.len() - END.len());
     let seen = String::from_utf8(seen).unwrap();
     assert_eq!(seen.lines().collect::<Vec<_>>(), translations);
 }
