@@ -92,6 +92,9 @@ impl Critic {
     ) -> Result<Self, String> {
         let Description { of, reads, n_critics, net_arch, activation_fn, outputs } = description;
         let activation = activation_fn.parse().map_err(|reason| format!("activation_fn: {reason}"))?;
+        if !reads.is_observations() && acting.memory_len() == 0 {
+            return Err("it remembers, and the policy beside it does not".into());
+        }
         let mlp = match of {
             ValueOf::State => reads.network(acting, net_arch, activation),
             ValueOf::Action => Mlp::new(acting.reads().beside(dimensions), net_arch, *outputs, activation),
@@ -157,11 +160,11 @@ impl Critic {
         };
         let reads =
             if self.reads == CriticReads::PolicysMemory { last_of(remembered, self.mlp.inputs())? } else { features };
-        let value = self.ask(reads, behind, action, chances, scratch);
+        let value = self.ask(reads, behind, action, chances, scratch)?;
         if self.reads == CriticReads::OwnMemory {
             memory.keep(&self.mlp.memories(&scratch.activations)[..self.mlp.memory_len()]);
         }
-        value
+        Some(value)
     }
 
     /// Of several networks the least counts, as that is what the policy climbed; of quantiles the mean.
@@ -260,6 +263,18 @@ mod tests {
         let each = critic(ValueOf::Actions, 2, &[&[1.0, 5.0], &[2.0, 4.0]]);
         assert_eq!(ask(&each, &[], &[0.25, 0.75]), Some(2.5 + 0.25 + 3.0), "the least of each by its chance");
         assert_eq!(ask(&each, &[], &[]), None);
+    }
+
+    /// Files may say anything.
+    #[test]
+    fn a_memory_beside_a_policy_without_one_is_refused() {
+        let acting = Mlp::new(3, &[4], 2, Activation::Tanh);
+        for reads in [CriticReads::OwnMemory, CriticReads::PolicysMemory] {
+            let critic =
+                Critic { of: ValueOf::State, reads, mlp: Mlp::new(3, &[4], 1, Activation::Tanh), parameters: vec![] };
+            let told = Critic::read(&critic.description(), (&acting, 2), |_| None).unwrap_err();
+            assert!(told.contains("the policy beside it does not"), "{told}");
+        }
     }
 
     #[test]

@@ -83,15 +83,10 @@ impl Output {
     }
 }
 
-/// Writes a line to stdout. Nobody reads what follows a break.
+/// Writes a line to stdout, and says whether anybody reads on. A reader that went away, such as `head`, is no failure; a full disk
+/// is one, which [`untold`] answers at the end.
 pub(crate) fn line(text: &str) -> ControlFlow<()> {
-    written(writeln!(io::stdout(), "{text}"))
-}
-
-/// What follows from having written to stdout. A reader that went away, such as `head`, is no failure; a full disk is one, which
-/// [`untold`] answers at the end.
-pub(crate) fn written(result: io::Result<()>) -> ControlFlow<()> {
-    let Err(error) = result else { return ControlFlow::Continue(()) };
+    let Err(error) = writeln!(io::stdout(), "{text}") else { return ControlFlow::Continue(()) };
     if error.kind() != io::ErrorKind::BrokenPipe {
         let _ = UNTOLD.set(error);
     }
