@@ -62,6 +62,7 @@ fn five_steps(recording: &Value, in_half: bool, place: Place) -> [f64; 3] {
         losses = losses.max((f64::from(pass.loss) / scaler.scale() - expected).abs() / expected);
         let parameters = model.parameters();
         if step == 0 {
+            gradients.bring_here(parameters).expect("memory");
             let all: Vec<_> = learnt(parameters).map(|one| gradients.of(one).expect("memory").to_vec()).collect();
             by_gradients = furthest(all.into_iter(), &recording["scaled_gradients"]);
         }

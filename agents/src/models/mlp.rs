@@ -131,7 +131,7 @@ impl Mlp {
     /// # Errors
     /// If the device fails, such as when it has no room.
     pub fn learn_on<D: Compute<f32>>(
-        &self,
+        &mut self,
         accelerator: &Accelerator<D>,
         x: Vec<f32>,
         gradients: &mut Gradients,
@@ -139,15 +139,16 @@ impl Mlp {
         label_smoothing: f64,
         divisor: f64,
     ) -> Result<Pass, DeviceError> {
-        let parameters = self.computed_with();
+        self.parameters.send_to(accelerator)?;
+        let parameters = self.parameters.to_half_there(|_| self.learns_in_half);
         let mirror = Mirror::new(&parameters, accelerator)?;
         let mut tape = mirror.tape();
         let logits = self.layers_on(&mirror, x, &mut tape).map_err(DeviceError::new)?;
         let (values, shape) = (logits.as_vec(), *logits.shape());
         let loss = |logits| ops::softmax_cross_entropy(logits, targets, label_smoothing, divisor);
         let (loss, slope) = ops::slope_of(values.clone(), shape, loss)?;
+        let slope = mirror.rows(slope, shape).map_err(DeviceError::new)?;
         mirror.backward(&logits, tape, slope, gradients)?;
-        gradients.round_to_half(&parameters)?;
         Ok(Pass { loss, logits: values })
     }
 
@@ -222,12 +223,12 @@ impl Classifier for Mlp {
         label_smoothing: f64,
         divisor: f64,
     ) -> Result<Pass, DeviceError> {
-        match &self.place {
+        match self.place.clone() {
             Place::Processor => self.learn_here(x, gradients, targets, label_smoothing, divisor),
             #[cfg(feature = "cuda")]
-            Place::Gpu(gpu) => gpu.attempt(|| self.learn_on(gpu, x, gradients, targets, label_smoothing, divisor)),
+            Place::Gpu(gpu) => gpu.attempt(|| self.learn_on(&gpu, x, gradients, targets, label_smoothing, divisor)),
             #[cfg(test)]
-            Place::Dfdx(processor) => self.learn_on(processor, x, gradients, targets, label_smoothing, divisor),
+            Place::Dfdx(processor) => self.learn_on(&processor, x, gradients, targets, label_smoothing, divisor),
         }
     }
 
@@ -281,6 +282,7 @@ mod tests {
             &here.logits_on(&accelerator, x.clone()).expect("works"),
             &here.logits(x).expect("works"),
         );
+        other.bring_here(here.parameters()).expect("memory");
         for parameter in here.parameters.iter() {
             let (got, expected) = (other.of(parameter).expect("memory"), own.of(parameter).expect("memory"));
             close(parameter.name(), got, expected);

@@ -1,10 +1,13 @@
 //! The gradients of a model's parameters, kept from one backward pass to the next.
 
+use std::sync::Arc;
+
 use dfdx::prelude::{Cpu, CpuError, OwnedTape, Rank0, SplitTape as _, Storage, Tensor, Trace as _};
 use dfdx::tensor_ops::Backward;
 
 use super::matmul::vectorized;
-use super::parameters::{Parameter, Parameters};
+use super::numbers::Row;
+use super::parameters::{Group, Parameter, Parameters};
 use super::real::Real;
 use super::touched::Touched;
 use super::{DeviceError, Isa};
@@ -17,6 +20,16 @@ pub struct Gradients<E: Real = f32> {
     inner: Option<Inner<E>>,
     ids: Vec<dfdx::prelude::UniqueId>,
     touched: Touched,
+    there: Vec<There<E>>,
+}
+
+/// Gradients that are on a device.
+#[derive(Clone)]
+pub(super) struct There<E: Real> {
+    pub(super) group: Group,
+    /// Of which parameters, in order.
+    pub(super) places: Vec<usize>,
+    pub(super) row: Arc<dyn Row<E>>,
 }
 
 impl<E: Real> Gradients<E> {
@@ -25,7 +38,7 @@ impl<E: Real> Gradients<E> {
         // dfdx tells a tensor's id only through its list of tensors that an optimizer missed.
         let mut ids = dfdx::optim::UnusedTensors::default();
         parameters.iter().for_each(|parameter| ids.add(&parameter.key));
-        Self { inner: None, ids: ids.ids, touched: Touched::default() }
+        Self { inner: None, ids: ids.ids, touched: Touched::default(), there: Vec::new() }
     }
 
     /// `rows` rows of `values` on a tape: what a forward pass that is to be differentiated begins with.
@@ -82,7 +95,7 @@ impl<E: Real> Gradients<E> {
         })
     }
 
-    /// The gradient of `parameter`.
+    /// The gradient of `parameter`, on the host: see [`bring_here`](Self::bring_here).
     ///
     /// # Errors
     /// If there is no memory for it.
@@ -90,6 +103,39 @@ impl<E: Real> Gradients<E> {
         let inner = self.take();
         let buffer = buffer(self.inner.insert(inner), parameter).map_err(DeviceError::new)?;
         Ok(buffer.as_mut_slice())
+    }
+
+    /// Those of `group` that are on a device, which are none any more.
+    pub(super) fn take_there(&mut self, group: Group) -> Option<There<E>> {
+        let at = self.there.iter().position(|there| there.group == group)?;
+        Some(self.there.swap_remove(at))
+    }
+
+    /// Puts those of a group on a device.
+    pub(super) fn put_there(&mut self, there: There<E>) {
+        self.there.push(there);
+    }
+
+    /// Those that are on a device.
+    pub(super) fn there(&self) -> &[There<E>] {
+        &self.there
+    }
+
+    /// Brings what is on a device to the host.
+    ///
+    /// # Errors
+    /// If there is no memory for it.
+    pub fn bring_here(&mut self, parameters: &Parameters<E>) -> Result<(), DeviceError> {
+        for There { places, row, .. } in std::mem::take(&mut self.there) {
+            let mut rest = row.host();
+            for place in places {
+                let own = self.of(parameters.at(place))?;
+                let (values, after) = rest.split_at(own.len());
+                own.iter_mut().zip(values).for_each(|(own, value)| *own += *value);
+                rest = after;
+            }
+        }
+        Ok(())
     }
 
     /// Says that a pass reads the rows `rows` of the table `parameter`, and no other. From its first such pass on, all that is done
@@ -114,6 +160,7 @@ impl<E: Real> Gradients<E> {
     /// # Errors
     /// If there is no memory for them.
     pub fn zero(&mut self, parameters: &Parameters<E>) -> Result<(), DeviceError> {
+        self.there.clear();
         self.each(parameters, |_, gradient| gradient.fill(E::zero()))?;
         self.touched.clear();
         Ok(())
@@ -124,6 +171,7 @@ impl<E: Real> Gradients<E> {
     /// # Errors
     /// If there is no memory for them.
     pub fn scale(&mut self, parameters: &Parameters<E>, factor: f64) -> Result<(), DeviceError> {
+        self.each_there(|row| row.times(E::of(factor)))?;
         self.each(parameters, |_, gradient| scale(Isa::detect(), gradient, E::of(factor)))
     }
 
@@ -145,6 +193,9 @@ impl<E: Real> Gradients<E> {
     /// If there is no memory for them.
     pub fn norm(&mut self, parameters: &Parameters<E>) -> Result<f64, DeviceError> {
         let mut sum = 0.0;
+        for There { row, .. } in &self.there {
+            sum += row.square_sum()?;
+        }
         self.each(parameters, |_, gradient| sum += square_sum(Isa::detect(), gradient).wide())?;
         Ok(sum.sqrt())
     }
@@ -168,6 +219,7 @@ impl<E: Real> Gradients<E> {
     /// # Errors
     /// If there is no memory for them.
     pub fn clip_value(&mut self, parameters: &Parameters<E>, max: f64) -> Result<(), DeviceError> {
+        self.each_there(|row| row.clamped(E::of(max)))?;
         self.each(parameters, |_, gradient| clamp(Isa::detect(), gradient, E::of(max)))
     }
 
@@ -176,21 +228,42 @@ impl<E: Real> Gradients<E> {
     /// # Errors
     /// If there is no memory for them.
     pub fn not_finite(&mut self, parameters: &Parameters<E>) -> Result<Option<String>, DeviceError> {
+        let broken = |values: &[E]| values.iter().any(|value| !value.is_finite());
+        for There { places, row, .. } in &self.there {
+            // Squares may be beyond the type where numbers are not, so it is these that are looked at then.
+            if row.square_sum()?.is_finite() {
+                continue;
+            }
+            let mut rest = row.host();
+            for place in places {
+                let parameter = parameters.at(*place);
+                let (values, after) = rest.split_at(parameter.len());
+                if broken(values) {
+                    return Ok(Some(parameter.name().to_owned()));
+                }
+                rest = after;
+            }
+        }
         let mut first = None;
         self.each(parameters, |parameter, gradient| {
-            if first.is_none() && gradient.iter().any(|value| !value.is_finite()) {
+            if first.is_none() && broken(gradient) {
                 first = Some(parameter.name().to_owned());
             }
         })?;
         Ok(first)
     }
 
+    /// Visits gradients on the host, of tables the rows that passes read.
     fn each(
         &mut self,
         parameters: &Parameters<E>,
         mut visit: impl FnMut(&Parameter<E>, &mut [E]),
     ) -> Result<(), DeviceError> {
-        for parameter in parameters.iter().filter(|parameter| parameter.is_trained()) {
+        let there: Vec<usize> = self.there.iter().flat_map(|there| there.places.iter().copied()).collect();
+        for (place, parameter) in parameters.iter().enumerate() {
+            if !parameter.is_trained() || there.contains(&place) {
+                continue;
+            }
             let (gradient, rows) = self.of_rows(parameter)?;
             match rows {
                 None => visit(parameter, gradient),
@@ -202,6 +275,14 @@ impl<E: Real> Gradients<E> {
         }
         Ok(())
     }
+
+    /// Makes others of gradients on a device.
+    fn each_there(
+        &mut self,
+        make: impl Fn(&dyn Row<E>) -> Result<Arc<dyn Row<E>>, DeviceError>,
+    ) -> Result<(), DeviceError> {
+        self.there.iter_mut().try_for_each(|there| make(there.row.as_ref()).map(|row| there.row = row))
+    }
 }
 
 /// The gradient of `parameter` in dfdx's collection, zeros if there is none yet: for operations' backward passes.
@@ -210,9 +291,9 @@ pub(super) fn buffer<'a, E: Real>(
     parameter: &Parameter<E>,
 ) -> Result<&'a mut Vec<E>, CpuError> {
     let buffer = gradients.get_or_alloc_mut(&parameter.key)?;
-    if buffer.len() != parameter.values().len() {
+    if buffer.len() != parameter.len() {
         // The key is empty, and so is what dfdx allocated for it.
-        *buffer = Storage::<E>::try_alloc_len(parameter.key.device(), parameter.values().len())?;
+        *buffer = Storage::<E>::try_alloc_len(parameter.key.device(), parameter.len())?;
     }
     Ok(buffer)
 }
@@ -242,6 +323,75 @@ vectorized! {
     fn clamp<E: Real>(values: &mut [E], max: E) {
         for x in values {
             *x = if *x > max { max } else if *x < -max { -max } else { *x };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::numbers::Numbers;
+    use super::super::on_device::{Accelerator, uploaded};
+    use super::*;
+
+    /// A collection with a matrix, a buffer and a vector, and gradients by it: all on the host, or the matrix's on a device.
+    fn gradients(there: bool) -> (Parameters<f64>, Gradients<f64>) {
+        let mut parameters = Parameters::default();
+        parameters.add("weight", &[5, 7], vec![0.0; 35]);
+        parameters.add_buffer("mean", &[2], vec![0.0; 2]);
+        parameters.add("bias", &[3], vec![0.0; 3]);
+        let mut gradients = Gradients::new(&parameters);
+        let weight: Vec<f64> = (0..35).map(|at| f64::from(at * 37 % 19) - 9.0).collect();
+        if there {
+            let row = uploaded([Numbers::here(weight)].iter(), &Accelerator::new(Cpu::default())).expect("memory");
+            gradients.put_there(There { group: Group::Matrices, places: vec![0], row });
+        } else {
+            gradients.of(parameters.at(0)).expect("memory").copy_from_slice(&weight);
+        }
+        gradients.of(parameters.at(2)).expect("memory").copy_from_slice(&[1.0, -2.0, 30.0]);
+        (parameters, gradients)
+    }
+
+    fn all(parameters: &Parameters<f64>, gradients: &mut Gradients<f64>) -> Vec<f64> {
+        gradients.bring_here(parameters).expect("memory");
+        [0, 2].into_iter().flat_map(|at| gradients.of(parameters.at(at)).expect("memory").to_vec()).collect()
+    }
+
+    #[test]
+    fn what_is_done_to_gradients_is_done_on_devices_too() {
+        type Change = fn(&mut Gradients<f64>, &Parameters<f64>) -> f64;
+        let changes: [Change; 4] = [
+            |gradients, parameters| gradients.scale(parameters, -0.25).map_or(f64::NAN, |()| 0.0),
+            |gradients, parameters| gradients.clip_value(parameters, 4.0).map_or(f64::NAN, |()| 0.0),
+            |gradients, parameters| gradients.clip_norm(parameters, 3.0).expect("memory"),
+            |gradients, parameters| gradients.zero(parameters).map_or(f64::NAN, |()| 0.0),
+        ];
+        for (at, change) in changes.into_iter().enumerate() {
+            let [(before, own), (after, other)] = [false, true].map(|there| {
+                let (parameters, mut gradients) = gradients(there);
+                let answer = change(&mut gradients, &parameters);
+                (answer, all(&parameters, &mut gradients))
+            });
+            assert!((before - after).abs() < 1e-12, "change {at}: {before} {after}");
+            assert!(
+                own.iter().zip(&other).all(|(own, other)| (own - other).abs() < 1e-12),
+                "change {at}: {own:?} {other:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_gradient_on_a_device_that_is_no_number_is_named() {
+        for (value, name) in [(f64::NAN, Some("weight")), (f64::NEG_INFINITY, Some("weight")), (1e300, None)] {
+            let (parameters, mut gradients) = gradients(true);
+            let mut there = gradients.take_there(Group::Matrices).expect("it is there");
+            let mut values = there.row.host().to_vec();
+            values[20] = value;
+            there.row = there.row.beside(values).expect("memory");
+            gradients.put_there(there);
+            if value.is_nan() {
+                gradients.clip_value(&parameters, 1.0).expect("works");
+            }
+            assert_eq!(gradients.not_finite(&parameters).expect("works").as_deref(), name, "{value}");
         }
     }
 }

@@ -17,7 +17,7 @@
 //! | `fused`, `stock` | its two forms: one operation on dfdx's CPU tape; dfdx's own operations on any device |
 //! | `device`, `gpu` | where to train, and preparing threads |
 //! | `weights`, `tensor_files` | networks on disk; reading any file of safetensors |
-//! | `real`, `parameters`, `gradients`, `touched` | of supervised models: number types, named tensors of any shape, what they follow, and which rows of tables that is for |
+//! | `real`, `numbers`, `parameters`, `gradients`, `touched` | of supervised models: number types, where numbers are, named tensors of any shape, what they follow, and which rows of tables that is for |
 //! | `product` | products of large matrices, over several threads |
 //! | [`on_device`] | the same from dfdx's own operations, on any device: what GPUs run |
 //! | [`ops`] | operations of supervised models on dfdx's tape, one a file, with hand-written backward passes |
@@ -44,6 +44,7 @@ mod mlp;
 mod narrow;
 mod network;
 mod noisy;
+mod numbers;
 mod optimizer;
 mod orthogonal;
 mod parameters;

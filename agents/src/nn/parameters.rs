@@ -7,6 +7,9 @@ use std::sync::Arc;
 use dfdx::prelude::{Cpu, Tensor};
 use safetensors::tensor::TensorView;
 
+use super::DeviceError;
+use super::numbers::{Numbers, row_of, spread};
+use super::on_device::{Accelerator, Compute, uploaded};
 use super::real::Real;
 use super::tensor_files::{TensorFiles, Wanted};
 use super::weights::WeightsError;
@@ -16,15 +19,44 @@ use super::weights::WeightsError;
 pub struct Parameter<E: Real = f32> {
     name: Arc<str>,
     shape: Arc<[usize]>,
-    trained: bool,
-    /// Whether it is a whole number, which files hold as one.
-    counts: bool,
+    kind: Kind,
     /// Whether its numbers are those of 16 bits, and what is computed with them is to be, too.
     half: bool,
-    values: Arc<Vec<E>>,
+    numbers: Numbers<E>,
     /// Stands for the parameter in dfdx's gradients, and is empty: dfdx does not lend out what is in a tensor, and kernels
     /// read the numbers where they are.
     pub(super) key: Tensor<(usize,), E, Cpu>,
+}
+
+/// What a parameter is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// It is learnt.
+    Learnt,
+    /// It is learnt, and too large for a device that reads few of its rows.
+    Table,
+    /// It was to be learnt.
+    Frozen,
+    /// It is kept with the others.
+    Buffer,
+    /// It is a whole number, which files hold as one.
+    Counter,
+}
+
+/// Parameters that lie in one row on a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Group {
+    /// What is learnt and has at least two axes.
+    Matrices,
+    /// What else is learnt: biases, and the scales of norms.
+    Vectors,
+    /// What is not learnt any more.
+    Frozen,
+}
+
+impl Group {
+    /// All of them.
+    pub(super) const ALL: [Self; 3] = [Self::Matrices, Self::Vectors, Self::Frozen];
 }
 
 impl<E: Real> Parameter<E> {
@@ -40,7 +72,7 @@ impl<E: Real> Parameter<E> {
 
     /// Whether it is learnt; what is not is a buffer, such as the statistics of a batch norm, or [frozen](Parameters::freeze).
     pub fn is_trained(&self) -> bool {
-        self.trained
+        matches!(self.kind, Kind::Learnt | Kind::Table)
     }
 
     /// Whether it is f16: see [`Parameters::to_half`].
@@ -50,27 +82,53 @@ impl<E: Real> Parameter<E> {
 
     /// The type of its numbers in a file.
     fn dtype(&self) -> safetensors::Dtype {
-        if self.counts { safetensors::Dtype::I64 } else { E::DTYPE }
+        if self.kind == Kind::Counter { safetensors::Dtype::I64 } else { E::DTYPE }
     }
 
     /// What its numbers may be in a file that is read.
     fn dtypes(&self) -> &'static [safetensors::Dtype] {
-        if self.counts { &[safetensors::Dtype::I64] } else { const { &[E::DTYPE] } }
+        if self.kind == Kind::Counter { &[safetensors::Dtype::I64] } else { const { &[E::DTYPE] } }
     }
 
-    /// Its numbers, row-major.
+    /// How many numbers it has.
+    #[expect(clippy::len_without_is_empty, reason = "no parameter is empty")]
+    pub fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    /// Its numbers, row-major. Of a parameter on a device this is a copy.
     pub fn values(&self) -> &[E] {
-        &self.values
+        self.numbers.values()
     }
 
-    /// Its numbers to keep, without a copy.
+    /// Its numbers to keep, without a copy if they are on the host.
     pub fn shared(&self) -> Arc<Vec<E>> {
-        self.values.clone()
+        self.numbers.shared()
     }
 
-    /// Its numbers, to be changed. Copies them if somebody else holds them still.
+    /// Its numbers on the host, to be changed there. Copies them if somebody else holds them still.
     pub fn values_mut(&mut self) -> &mut [E] {
-        Arc::make_mut(&mut self.values).as_mut_slice()
+        self.numbers.values_mut()
+    }
+
+    /// Its numbers, wherever they are.
+    pub(super) fn numbers(&self) -> &Numbers<E> {
+        &self.numbers
+    }
+
+    /// The same, to be changed.
+    pub(super) fn numbers_mut(&mut self) -> &mut Numbers<E> {
+        &mut self.numbers
+    }
+
+    /// In which row on a device it lies; none if it stays on the host.
+    fn group(&self) -> Option<Group> {
+        match self.kind {
+            Kind::Learnt if self.shape.len() > 1 => Some(Group::Matrices),
+            Kind::Learnt => Some(Group::Vectors),
+            Kind::Frozen => Some(Group::Frozen),
+            Kind::Table | Kind::Buffer | Kind::Counter => None,
+        }
     }
 }
 
@@ -104,7 +162,15 @@ impl<E: Real> Parameters<E> {
     /// # Panics
     /// If there are not as many numbers as the shape says.
     pub fn add(&mut self, name: impl Into<String>, shape: &[usize], values: Vec<E>) -> ParameterId {
-        self.push(name.into(), shape, values, true, false)
+        self.push(name.into(), shape, values, Kind::Learnt)
+    }
+
+    /// Adds a table that is learnt, of which a pass reads few rows: it stays on the host, and devices are given those.
+    ///
+    /// # Panics
+    /// If there are not as many numbers as the shape says.
+    pub fn add_table(&mut self, name: impl Into<String>, shape: &[usize], values: Vec<E>) -> ParameterId {
+        self.push(name.into(), shape, values, Kind::Table)
     }
 
     /// Adds a tensor that is kept with the others but not learnt.
@@ -112,19 +178,19 @@ impl<E: Real> Parameters<E> {
     /// # Panics
     /// If there are not as many numbers as the shape says.
     pub fn add_buffer(&mut self, name: impl Into<String>, shape: &[usize], values: Vec<E>) -> ParameterId {
-        self.push(name.into(), shape, values, false, false)
+        self.push(name.into(), shape, values, Kind::Buffer)
     }
 
     /// Adds a whole number that counts something, from 0, such as a batch norm's `num_batches_tracked`: files hold it in 64 bits.
     pub fn add_counter(&mut self, name: impl Into<String>) -> ParameterId {
-        self.push(name.into(), &[], vec![E::zero()], false, true)
+        self.push(name.into(), &[], vec![E::zero()], Kind::Counter)
     }
 
-    fn push(&mut self, name: String, shape: &[usize], values: Vec<E>, trained: bool, counts: bool) -> ParameterId {
+    fn push(&mut self, name: String, shape: &[usize], values: Vec<E>, kind: Kind) -> ParameterId {
         assert_eq!(values.len(), shape.iter().product::<usize>(), "{name} has another number of values than its shape");
         let key = dfdx::prelude::TensorFromVec::tensor_from_vec(&self.device, Vec::new(), (0,));
-        let (name, shape, values) = (name.into(), shape.into(), Arc::new(values));
-        self.all.push(Parameter { name, shape, trained, counts, half: false, values, key });
+        let (name, shape, numbers) = (name.into(), shape.into(), Numbers::here(values));
+        self.all.push(Parameter { name, shape, kind, half: false, numbers, key });
         ParameterId(self.all.len() - 1)
     }
 
@@ -135,7 +201,9 @@ impl<E: Real> Parameters<E> {
             |name: &str| name.strip_prefix(layer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
         let mut frozen = 0;
         for parameter in self.all.iter_mut().filter(|parameter| of_layer(parameter.name())) {
-            parameter.trained = false;
+            if parameter.is_trained() {
+                parameter.kind = Kind::Frozen;
+            }
             frozen += 1;
         }
         frozen
@@ -146,12 +214,52 @@ impl<E: Real> Parameters<E> {
     /// precision (Micikevicius et al. 2018).
     #[must_use]
     pub fn to_half(&self, which: impl Fn(&Parameter<E>) -> bool) -> Self {
-        let mut copy = self.clone();
-        for parameter in copy.all.iter_mut().filter(|parameter| which(parameter)) {
-            parameter.half = true;
+        let mut copy = self.to_half_there(which);
+        for parameter in copy.all.iter_mut().filter(|parameter| parameter.half) {
             E::round_to_half(parameter.values_mut());
         }
         copy
+    }
+
+    /// The same for a pass on a device, which rounds them itself.
+    #[must_use]
+    pub(crate) fn to_half_there(&self, which: impl Fn(&Parameter<E>) -> bool) -> Self {
+        let mut copy = self.clone();
+        copy.all.iter_mut().filter(|parameter| which(parameter)).for_each(|parameter| parameter.half = true);
+        copy
+    }
+
+    /// Puts what passes on `accelerator` read, and what is learnt there, on it. What is there already stays as it is.
+    ///
+    /// # Errors
+    /// If the device fails, such as when it has no room.
+    pub fn send_to<D: Compute<E>>(&mut self, accelerator: &Accelerator<D>) -> Result<(), DeviceError> {
+        for group in Group::ALL {
+            let places = self.places(group);
+            if places.is_empty() || row_of(self.numbers(&places)).is_some() {
+                continue;
+            }
+            let row = uploaded(self.numbers(&places), accelerator)?;
+            spread(&row, self.numbers_mut(&places));
+        }
+        Ok(())
+    }
+
+    /// Which parameters are in `group`, in order.
+    pub(super) fn places(&self, group: Group) -> Vec<usize> {
+        let all = self.all.iter().enumerate();
+        all.filter(|(_, parameter)| parameter.group() == Some(group)).map(|(place, _)| place).collect()
+    }
+
+    /// The numbers of the parameters at `places`.
+    pub(super) fn numbers<'p>(&'p self, places: &'p [usize]) -> impl Iterator<Item = &'p Numbers<E>> + Clone {
+        places.iter().map(|place| &self.all[*place].numbers)
+    }
+
+    /// The same, to be changed; `places` are in order.
+    pub(super) fn numbers_mut<'p>(&'p mut self, places: &'p [usize]) -> impl Iterator<Item = &'p mut Numbers<E>> {
+        let all = self.all.iter_mut().enumerate();
+        all.filter(|(place, _)| places.binary_search(place).is_ok()).map(|(_, parameter)| &mut parameter.numbers)
     }
 
     /// The parameter that `add` or `add_buffer` answered `id` for.
@@ -162,6 +270,11 @@ impl<E: Real> Parameters<E> {
     /// The same, to be changed.
     pub fn get_mut(&mut self, id: ParameterId) -> &mut Parameter<E> {
         &mut self.all[id.0]
+    }
+
+    /// The one at a place in the order of [`iter`](Self::iter).
+    pub(super) fn at(&self, place: usize) -> &Parameter<E> {
+        &self.all[place]
     }
 
     /// The places of all of them.
@@ -186,7 +299,7 @@ impl<E: Real> Parameters<E> {
 
     /// How many numbers are learnt.
     pub fn count(&self) -> usize {
-        self.all.iter().filter(|parameter| parameter.trained).map(|parameter| parameter.values.len()).sum()
+        self.all.iter().filter(|parameter| parameter.is_trained()).map(Parameter::len).sum()
     }
 
     /// The device that activations are made on.
@@ -196,17 +309,17 @@ impl<E: Real> Parameters<E> {
 
     /// All numbers one after the other, buffers too.
     pub fn to_flat(&self) -> Vec<E> {
-        self.all.iter().flat_map(|parameter| parameter.values.iter().copied()).collect()
+        self.all.iter().flat_map(|parameter| parameter.values().iter().copied()).collect()
     }
 
     /// Takes over what [`to_flat`](Self::to_flat) gave. False, and nothing changed, if it is of another length.
     pub fn set_flat(&mut self, flat: &[E]) -> bool {
-        if flat.len() != self.all.iter().map(|parameter| parameter.values.len()).sum::<usize>() {
+        if flat.len() != self.all.iter().map(Parameter::len).sum::<usize>() {
             return false;
         }
         let mut rest = flat;
         for parameter in &mut self.all {
-            let (own, after) = rest.split_at(parameter.values.len());
+            let (own, after) = rest.split_at(parameter.len());
             parameter.values_mut().copy_from_slice(own);
             rest = after;
         }
@@ -219,11 +332,11 @@ impl<E: Real> Parameters<E> {
             .all
             .iter()
             .map(|parameter| {
-                if parameter.counts {
-                    return parameter.values.iter().flat_map(|value| (value.wide() as i64).to_le_bytes()).collect();
+                if parameter.kind == Kind::Counter {
+                    return parameter.values().iter().flat_map(|value| (value.wide() as i64).to_le_bytes()).collect();
                 }
-                let mut bytes = Vec::with_capacity(parameter.values.len() * size_of::<E>());
-                parameter.values.iter().for_each(|value| value.write_le(&mut bytes));
+                let mut bytes = Vec::with_capacity(parameter.len() * size_of::<E>());
+                parameter.values().iter().for_each(|value| value.write_le(&mut bytes));
                 bytes
             })
             .collect();
@@ -254,8 +367,9 @@ impl<E: Real> Parameters<E> {
         left: &[&str],
     ) -> Result<HashMap<String, String>, WeightsError> {
         let mut files = TensorFiles::open(path)?;
-        let taken =
-            |own: &&mut Parameter<E>| !left.contains(&own.name()) && (!own.counts || files.get(own.name()).is_some());
+        let taken = |own: &&mut Parameter<E>| {
+            !left.contains(&own.name()) && (own.kind != Kind::Counter || files.get(own.name()).is_some())
+        };
         let mut own: Vec<_> = self.all.iter_mut().filter(taken).collect();
         let wanted = own.iter().map(|own| Wanted { name: &own.name, shape: &own.shape, dtypes: own.dtypes() });
         let mut differ = files.compare(&wanted.collect::<Vec<_>>());
@@ -268,7 +382,7 @@ impl<E: Real> Parameters<E> {
             read.push(files.read(parameter.name())?.1);
         }
         for (parameter, bytes) in own.iter_mut().zip(read) {
-            parameter.values = Arc::new(match parameter.counts {
+            parameter.numbers = Numbers::here(match parameter.kind == Kind::Counter {
                 true => {
                     let counts = bytes.as_chunks::<8>().0.iter();
                     counts.map(|bytes| E::of(i64::from_le_bytes(*bytes) as f64)).collect()

@@ -236,7 +236,7 @@ impl<'a> Session<'a> {
         let learning_rate = self.learning_rate.at(self.books.steps);
         self.solver.step(self.task.parameters_mut(), &mut self.gradients, learning_rate)?;
         if let Some(ema) = &mut self.ema {
-            ema.update(self.task.parameters());
+            ema.update(self.task.parameters())?;
         }
         self.books.learning_rate = learning_rate;
         Ok((tally, Some(norm)))

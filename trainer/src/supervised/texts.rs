@@ -110,10 +110,6 @@ impl Texts {
         }
     }
 
-    fn chosen(&self, indices: &[usize]) -> Vec<&TokenPair> {
-        indices.iter().map(|index| &self.train[*index].tokens).collect()
-    }
-
     /// What is written for the first texts of a part.
     fn written(&self, part: Part) -> Result<Vec<String>, DeviceError> {
         self.write(&self.part(part).iter().take(WRITTEN).collect::<Vec<_>>())
@@ -253,6 +249,11 @@ fn words(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// The pairs at `indices`.
+fn chosen<'s>(samples: &'s [Sample], indices: &[usize]) -> Vec<&'s TokenPair> {
+    indices.iter().map(|index| &samples[*index].tokens).collect()
+}
+
 impl Task for Texts {
     fn parameters(&self) -> &Parameters {
         self.network.parameters()
@@ -271,7 +272,7 @@ impl Task for Texts {
     }
 
     fn divisor(&self, indices: &[usize]) -> f64 {
-        self.chosen(indices).iter().map(|pair| pair.counted()).sum::<usize>() as f64
+        chosen(&self.train, indices).iter().map(|pair| pair.counted()).sum::<usize>() as f64
     }
 
     fn identify(&self, see: &mut dyn FnMut(&[u8])) {
@@ -293,7 +294,7 @@ impl Task for Texts {
     ) -> Result<Tally, TrainError> {
         let keys = indices.iter().map(|index| ops::key(&[self.seed, DROPOUT, epoch, *index as u64])).collect();
         let lesson = Lesson { label_smoothing: self.label_smoothing, divisor, dropout: Some((self.dropout, keys)) };
-        let pairs = self.chosen(indices);
+        let pairs = chosen(&self.train, indices);
         let learnt = match &self.place {
             Place::Processor => self.network.learn(&pairs, &lesson, gradients)?,
             #[cfg(feature = "cuda")]
@@ -360,7 +361,7 @@ impl Task for Texts {
     }
 
     fn not_finite(&self, _epoch: u64, indices: &[usize]) -> Result<Option<String>, TrainError> {
-        Ok(self.network.not_finite(&self.chosen(indices))?)
+        Ok(self.network.not_finite(&chosen(&self.train, indices))?)
     }
 
     fn metadata(&self) -> HashMap<String, String> {

@@ -64,8 +64,9 @@ impl<E: Real> Recommender<E> {
                     E::of(0.01 * x)
                 };
                 let values = (0..rows * shape.embedding_dim).map(|_| normal()).collect();
-                let table = parameters.add(format!("{name}_embedding.weight"), &[rows, shape.embedding_dim], values);
-                let bias = parameters.add(format!("{name}_bias.weight"), &[rows, 1], vec![E::zero(); rows]);
+                let table =
+                    parameters.add_table(format!("{name}_embedding.weight"), &[rows, shape.embedding_dim], values);
+                let bias = parameters.add_table(format!("{name}_bias.weight"), &[rows, 1], vec![E::zero(); rows]);
                 Side { table, bias: Some(bias), layers: Vec::new() }
             }
             Architecture::TwoTower => {
@@ -73,7 +74,8 @@ impl<E: Real> Recommender<E> {
                     (0..count).map(|_| E::of(rng.uniform(-bound, bound))).collect()
                 };
                 let values = uniform(rows * shape.embedding_dim, 0.05);
-                let table = parameters.add(format!("{name}_tower.0.weight"), &[rows, shape.embedding_dim], values);
+                let table =
+                    parameters.add_table(format!("{name}_tower.0.weight"), &[rows, shape.embedding_dim], values);
                 let (mut layers, mut inputs) = (Vec::new(), shape.embedding_dim);
                 for (at, outputs) in shape.layers.iter().copied().enumerate() {
                     // Between two layers is a rectifier, which has a number of its own in PyTorch.

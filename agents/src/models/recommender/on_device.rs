@@ -4,7 +4,7 @@ use super::towers::Side;
 use super::{Goal, Pass, Recommender};
 use crate::nn::on_device::{self, Accelerator, Compute, Mirror, Rows, Tape};
 use crate::nn::ops::{self, Then};
-use crate::nn::{DeviceError, Gradients, ParameterId, Real};
+use crate::nn::{DeviceError, Gradients, Real};
 
 impl<E: Real> Recommender<E> {
     /// [`learn`](Self::learn) on a device. The tables stay here: only the rows that are read, and the gradients by them, are
@@ -16,7 +16,7 @@ impl<E: Real> Recommender<E> {
     /// # Panics
     /// If there is no such user or item, or the sizes do not fit.
     pub fn learn_on<D: Compute<E>>(
-        &self,
+        &mut self,
         accelerator: &Accelerator<D>,
         users: &[u32],
         items: &[u32],
@@ -25,12 +25,13 @@ impl<E: Real> Recommender<E> {
         gradients: &mut Gradients<E>,
     ) -> Result<Pass<E>, DeviceError> {
         self.touch(users, items, gradients);
-        let tables: Vec<ParameterId> = self.user.tables().chain(self.item.tables()).collect();
-        let mut mirror = Mirror::without(&tables, &self.parameters, accelerator)?;
+        self.parameters.send_to(accelerator)?;
+        let mut mirror = Mirror::new(&self.parameters, accelerator)?;
         let (scores, tape) = self.scores_on(&mut mirror, users, items, goal).map_err(DeviceError::new)?;
         let values = scores.as_vec();
         let shape = (users.len(), values.len() / users.len().max(1));
         let (loss, slope) = ops::slope_of(values.clone(), shape, |scores| self.loss(scores, items, goal, divisor))?;
+        let slope = mirror.rows(slope, shape).map_err(DeviceError::new)?;
         mirror.backward(&scores, tape, slope, gradients)?;
         Ok(Pass { loss, logits: self.shown(goal, values) })
     }

@@ -150,7 +150,7 @@ fn what_it_learns_on_a_device_is_what_it_learns_here() {
     let log_q = SHARES.map(f64::ln);
     let accelerator = Accelerator::new(Cpu::default());
     for architecture in [Architecture::Mf, Architecture::TwoTower] {
-        let model = model(architecture);
+        let mut model = model(architecture);
         for name in ["ratings", "bpr", "bce", "softmax", "in batch"] {
             let (items, goal) = goal(name, &log_q);
             let mut gradients = [Gradients::new(model.parameters()), Gradients::new(model.parameters())];
@@ -162,6 +162,15 @@ fn what_it_learns_on_a_device_is_what_it_learns_here() {
                 assert!((got.loss - expected.loss).abs() < 1e-12, "{architecture} {name}: {}", got.loss);
                 is_close(name, "scores", &got.logits, &expected.logits);
             }
+            // The layers step there, and the tables here.
+            let mut gone_on = [model.clone(), model.clone()];
+            for (model, gradients) in gone_on.iter_mut().zip([&mut *own, &mut *other]) {
+                let rule = Rule::Adam { betas: [0.9, 0.999], eps: 1e-3, convention: Eps::Torch };
+                let mut solver = Solver::new(rule, Decay::L2, 0.5, false, model.parameters());
+                solver.step(model.parameters_mut(), gradients, 0.1).expect("works");
+            }
+            is_close(name, "a step", &gone_on[1].parameters().to_flat(), &gone_on[0].parameters().to_flat());
+            other.bring_here(model.parameters()).expect("memory");
             for parameter in model.parameters().iter().filter(|parameter| parameter.is_trained()) {
                 let (expected, got) = (own.of(parameter).expect("memory"), other.of(parameter).expect("memory"));
                 is_close(name, parameter.name(), got, expected);

@@ -23,7 +23,8 @@ impl<E: Real> ResNet<E> {
         label_smoothing: f64,
         divisor: f64,
     ) -> Result<Pass<E>, DeviceError> {
-        let parameters = self.computed_with();
+        self.parameters.send_to(accelerator)?;
+        let parameters = self.parameters.to_half_there(|parameter| self.learns_in_half && Self::narrows(parameter));
         let mirror = Mirror::new(&parameters, accelerator)?;
         let (x, mut seen) = (self.pictures_on(accelerator, x, self.learns_in_half)?, Vec::new());
         let mut tape = mirror.tape();
@@ -41,8 +42,8 @@ impl<E: Real> ResNet<E> {
         let values = logits.as_vec();
         let loss = |logits| ops::softmax_cross_entropy(logits, targets, label_smoothing, divisor);
         let (loss, slope) = ops::slope_of(values.clone(), (x.images(), self.config.classes), loss)?;
+        let slope = mirror.rows(slope, (x.images(), self.config.classes)).map_err(DeviceError::new)?;
         mirror.backward(&logits, tape, slope, gradients)?;
-        gradients.round_to_half(&parameters)?;
         let moved = seen.into_iter().map(|(ids, count, shown)| (ids, on_device::moments(count, shown))).collect();
         drop(parameters);
         self.move_statistics(moved);
@@ -155,6 +156,7 @@ mod tests {
                 is_close(name, "logits", &got.logits, &expected.logits);
             }
             let [own, other] = &mut gradients;
+            other.bring_here(there.parameters()).expect("memory");
             for (here, there) in here.parameters().iter().zip(there.parameters().iter()) {
                 if here.name().ends_with("num_batches_tracked") {
                     // None of a frozen layer.

@@ -7,7 +7,7 @@ use dfdx::prelude::{AsArray as _, Cpu, PutTape as _, SplitTape as _, Tape};
 use super::{ResNet, Stem, Unit};
 use crate::models::Pass;
 use crate::nn::ops::{self, Map, Moments, Rows, Targets, Then};
-use crate::nn::{DeviceError, Gradients, ParameterId, Parameters, Real};
+use crate::nn::{DeviceError, Gradients, Parameter, ParameterId, Parameters, Real};
 
 /// What a batch norm was shown.
 type Seen<'a> = (&'a Unit, Moments);
@@ -18,10 +18,13 @@ impl<E: Real> ResNet<E> {
         if !self.learns_in_half {
             return Cow::Borrowed(&self.parameters);
         }
-        Cow::Owned(self.parameters.to_half(|parameter| {
-            let is_convolution = parameter.shape().len() == 4;
-            is_convolution || parameter.name().starts_with("fc.")
-        }))
+        Cow::Owned(self.parameters.to_half(Self::narrows))
+    }
+
+    /// Whether a parameter is f16 in half precision.
+    pub(super) fn narrows(parameter: &Parameter<E>) -> bool {
+        let is_convolution = parameter.shape().len() == 4;
+        is_convolution || parameter.name().starts_with("fc.")
     }
 
     /// The logits of `x` with `parameters`, normalized by its own moments, or where batch norms are frozen by the running ones;

@@ -6,8 +6,8 @@ use super::config::FeedForward;
 use super::names::Stack;
 use super::network::{AttentionIds, Judged, Learnt, Lesson, StackIds, T5Network, TokenPair};
 use super::noise::Noise;
-use crate::nn::on_device::{self, Accelerator, Bias, Compute, Mirror, Padded, Rows, Tape};
-use crate::nn::ops::{self, Spans, Then};
+use crate::nn::on_device::{self, Accelerator, Bias, Compute, Mirror, Padded, Rows, Tape, cross_entropy};
+use crate::nn::ops::{Spans, Then};
 use crate::nn::{DeviceError, Gradients, ParameterId, Real};
 
 impl<E: Real> T5Network<E> {
@@ -19,21 +19,22 @@ impl<E: Real> T5Network<E> {
     /// # Panics
     /// If a token is not in the vocabulary.
     pub fn learn_on<D: Compute<E>>(
-        &self,
+        &mut self,
         accelerator: &Accelerator<D>,
         pairs: &[&TokenPair],
         lesson: &Lesson,
         gradients: &mut Gradients<E>,
     ) -> Result<Learnt, DeviceError> {
+        self.parameters.send_to(accelerator)?;
         let mirror = Mirror::new(&self.parameters, accelerator)?;
         let mut tape = mirror.tape();
         let logits = self.logits_on(&mirror, pairs, &mut tape, Noise::of(lesson)).map_err(DeviceError::new)?;
-        let values = logits.as_vec();
-        let shape = (values.len() / self.config.vocab_size, self.config.vocab_size);
-        let (loss, slope) = ops::slope_of(values.clone(), shape, |logits| lesson.loss(pairs, logits))?;
-        let learnt = self.learnt(pairs, lesson, &values, loss);
+        let judged = cross_entropy(&logits, &targets(pairs), lesson.label_smoothing).map_err(DeviceError::new)?;
+        let (loss, all) = (judged.losses.iter().map(|loss| loss.wide()).sum(), judged_there(pairs, &judged));
+        let slope = judged.slope(lesson.divisor).map_err(DeviceError::new)?;
         mirror.backward(&logits, tape, slope, gradients)?;
-        Ok(learnt)
+        let tokens = all.iter().map(|pair| pair.tokens).sum();
+        Ok(Learnt { loss, tokens, exact: all.iter().filter(|pair| pair.exact).count() })
     }
 
     /// [`judge`](Self::judge) on a device.
@@ -50,7 +51,8 @@ impl<E: Real> T5Network<E> {
     ) -> Result<Vec<Judged>, DeviceError> {
         let mirror = Mirror::new(&self.parameters, accelerator)?;
         let logits = self.logits_on(&mirror, pairs, &mut Tape::none(), None).map_err(DeviceError::new)?;
-        Ok(self.judged(pairs, &logits.as_vec()))
+        let judged = cross_entropy(&logits, &targets(pairs), 0.0).map_err(DeviceError::new)?;
+        Ok(judged_there(pairs, &judged))
     }
 
     /// The logits of each token of each target, row after row.
@@ -73,6 +75,25 @@ impl<E: Real> T5Network<E> {
         };
         pass.linear(&y, self.head, Then::Nothing)
     }
+}
+
+/// All tokens of the targets.
+fn targets(pairs: &[&TokenPair]) -> Vec<u32> {
+    pairs.iter().flat_map(|pair| pair.target.iter().copied()).collect()
+}
+
+/// How pairs came out whose rows are judged.
+fn judged_there<E: Real, D: Compute<E>>(pairs: &[&TokenPair], rows: &on_device::Judged<E, D>) -> Vec<Judged> {
+    let mut rows = rows.losses.iter().zip(&rows.likeliest);
+    let judge = |pair: &&TokenPair| {
+        let mut judged = Judged { loss: 0.0, tokens: pair.counted(), exact: true };
+        for (loss, likeliest) in rows.by_ref().take(pair.target.len()) {
+            judged.loss += loss.wide();
+            judged.exact &= likeliest;
+        }
+        judged
+    };
+    pairs.iter().map(judge).collect()
 }
 
 /// A pass through the layers.
@@ -193,7 +214,7 @@ mod tests {
     where
         Cpu: Compute<E>,
     {
-        let network = network::<E>(kind);
+        let mut network = network::<E>(kind);
         let mut pairs = pairs(&recorded(kind));
         // Texts that have nothing but padding, and one that is longer than the others on both sides.
         pairs.push(TokenPair { source: vec![], target: vec![5, 1] });
@@ -216,6 +237,7 @@ mod tests {
                 assert_eq!((got.tokens, got.exact), (expected.tokens, expected.exact));
                 worst = worst.max(furthest_apart(&[got.loss], &[expected.loss]));
             }
+            other.bring_here(network.parameters()).expect("memory");
             for parameter in network.parameters().iter() {
                 let (expected, got) = (own.of(parameter).expect("memory"), other.of(parameter).expect("memory"));
                 worst = worst.max(furthest_apart(got, expected));

@@ -2,13 +2,14 @@
 //!
 //! They mean what those of [`ops`](super::ops) mean, whose kernels are for the processor alone; tests hold each to its
 //! counterpart on dfdx's processor, values and gradients. What a model is asked and what it learns from comes from the host and
-//! goes back to it: a [`Mirror`] takes the parameters over for a pass, the host works out the loss and its slope by the outputs
-//! ([`ops::slope_of`](super::ops::slope_of)), and its backward pass brings the gradients back, so that optimizers, clipping,
-//! averages and checkpoints are the same wherever a model learns.
+//! goes back to it, and the host works out the loss and its slope by the outputs ([`ops::slope_of`](super::ops::slope_of)). What
+//! is learnt stays on the device from one step to the next, in few rows ([`Parameters::send_to`]): a [`Mirror`] cuts the
+//! parameters out of them for a pass, and its backward pass leaves gradients in such rows, down which optimizers step there.
 
 mod attention;
 mod batch_norm;
 mod conv2d;
+mod cross_entropy;
 mod dropout;
 mod embedding;
 mod gated_gelu;
@@ -20,12 +21,14 @@ mod places;
 mod pool;
 mod product;
 mod rms_norm;
+mod row;
 mod scores;
 mod tape;
 
 pub(crate) use attention::{Bias, attention, relative_bias};
 pub(crate) use batch_norm::{batch_norm, moments, scaled};
 pub(crate) use conv2d::conv2d;
+pub(crate) use cross_entropy::{Judged, cross_entropy};
 pub(crate) use dropout::dropout;
 pub(crate) use embedding::embedding;
 pub(crate) use gated_gelu::gated_gelu;
@@ -36,16 +39,25 @@ pub(crate) use padded::Padded;
 pub use places::Accelerator;
 pub(crate) use pool::{average_pool, max_pool};
 pub(crate) use rms_norm::rms_norm;
+pub(super) use row::uploaded;
 pub(crate) use scores::scores;
+use tape::Slopes;
 pub(crate) use tape::Tape;
 
+use std::sync::Arc;
+
 use dfdx::prelude::{
-    Axis, ChooseFrom as _, HasShape as _, NoneTape, ReshapeTo as _, Shape, SumTo as _, Tensor, TryAdd as _, TryLe as _,
-    TryLt as _, TryMatMul as _, TryMul as _,
+    Axes2, Axis, BroadcastTo as _, ChooseFrom as _, HasShape as _, NoneTape, Rank0, ReshapeTo as _, Shape, SumTo as _,
+    Tensor, TryAdd as _, TryLe as _, TryLt as _, TryMatMul as _, TryMul as _,
 };
 use dfdx::tensor_ops::Device;
 
+use super::gradients::There;
+use super::numbers::{Row, row_of};
+use super::parameters::Group;
 use super::{DeviceError, ParameterId, Parameters, Real};
+use half::rounded;
+use row::{DeviceRow, joined};
 
 /// Numbers in a row.
 pub(crate) type Vector<E, D> = Tensor<(usize,), E, D>;
@@ -56,7 +68,7 @@ pub(crate) type Rows<E, D, T = NoneTape> = Tensor<(usize, usize), E, D, T>;
 pub struct Mirror<'a, E: Real, D: Compute<E>> {
     parameters: &'a Parameters<E>,
     accelerator: &'a Accelerator<D>,
-    /// None where a parameter is not mirrored.
+    /// None where a parameter stays on the host.
     tensors: Vec<Option<Vector<E, D>>>,
     read: Vec<Read<E, D>>,
 }
@@ -69,29 +81,31 @@ struct Read<E: Real, D: Device<E>> {
 }
 
 impl<'a, E: Real, D: Compute<E>> Mirror<'a, E, D> {
-    /// Copies `parameters` to the device.
+    /// `parameters` on the device, but for tables, buffers and counters: what is not there yet is copied for this pass.
     ///
     /// # Errors
     /// If the device fails, such as when it has no room.
     pub fn new(parameters: &'a Parameters<E>, accelerator: &'a Accelerator<D>) -> Result<Self, DeviceError> {
-        Self::without(&[], parameters, accelerator)
-    }
-
-    /// Copies `parameters` but `tables`, of which only the rows that are [`read`](Self::read) follow.
-    ///
-    /// # Errors
-    /// If the device fails, such as when it has no room.
-    pub(crate) fn without(
-        tables: &[ParameterId],
-        parameters: &'a Parameters<E>,
-        accelerator: &'a Accelerator<D>,
-    ) -> Result<Self, DeviceError> {
-        let copy = |id: ParameterId| {
-            let values = parameters.get(id).values();
-            accelerator.device.try_tensor_from_vec(values.to_vec(), (values.len(),))
-        };
-        let tensors = parameters.ids().map(|id| (!tables.contains(&id)).then(|| copy(id)).transpose());
-        let tensors = tensors.collect::<Result<_, _>>().map_err(DeviceError::new)?;
+        let mut tensors: Vec<_> = parameters.iter().map(|_| None).collect();
+        for group in Group::ALL {
+            let places = parameters.places(group);
+            if places.is_empty() {
+                continue;
+            }
+            let row = match row_of(parameters.numbers(&places)) {
+                Some(row) => row,
+                None => uploaded(parameters.numbers(&places), accelerator)?,
+            };
+            let whole = DeviceRow::<E, D>::of(row.as_ref());
+            let mut at = 0;
+            for place in places {
+                let parameter = parameters.at(place);
+                let own = whole.clone().try_slice((at..at + parameter.len(),));
+                let own = own.and_then(|own| rounded(own, parameter.is_half())).map_err(DeviceError::new)?;
+                tensors[place] = Some(own);
+                at += parameter.len();
+            }
+        }
         Ok(Self { parameters, accelerator, tensors, read: Vec::new() })
     }
 
@@ -172,17 +186,17 @@ impl<'a, E: Real, D: Compute<E>> Mirror<'a, E, D> {
         &self,
         outputs: &Rows<E, D>,
         tape: Tape<E, D>,
-        slope: Vec<E>,
+        slope: Rows<E, D>,
         gradients: &mut super::Gradients<E>,
     ) -> Result<(), DeviceError> {
-        let slope = self.rows(slope, *outputs.shape()).map_err(DeviceError::new)?;
         let slopes = tape.backward(outputs, slope).map_err(DeviceError::new)?;
-        for (parameter, tensor) in self.parameters.iter().zip(&self.tensors).filter(|(own, _)| own.is_trained()) {
-            let Some(tensor) = tensor else { continue };
-            // The entry is there also where no output hangs on the parameter.
-            let own = gradients.of(parameter)?;
-            let by_it = slopes.of(tensor).map_or(Vec::new(), Tensor::as_vec);
-            own.iter_mut().zip(by_it).for_each(|(to, by_it)| *to += by_it);
+        for group in [Group::Matrices, Group::Vectors] {
+            let before = gradients.take_there(group);
+            let places = self.parameters.places(group);
+            if !places.is_empty() {
+                let row = self.slopes_of(&places, &slopes, before).map_err(DeviceError::new)?;
+                gradients.put_there(There { group, places, row });
+            }
         }
         for Read { table, ids, rows } in &self.read {
             let by_table = gradients.of(self.parameters.get(*table))?;
@@ -193,6 +207,30 @@ impl<'a, E: Real, D: Compute<E>> Mirror<'a, E, D> {
             }
         }
         Ok(())
+    }
+
+    /// The gradients by the parameters at `places` in a row: what they were `before` and what is in `slopes`.
+    fn slopes_of(
+        &self,
+        places: &[usize],
+        slopes: &Slopes<E, D>,
+        before: Option<There<E>>,
+    ) -> Result<Arc<dyn Row<E>>, D::Err> {
+        let before = before.as_ref().map(|before| DeviceRow::<E, D>::of(before.row.as_ref()));
+        let (mut parts, mut at) = (Vec::with_capacity(places.len()), 0);
+        for place in places {
+            let (parameter, tensor) = (self.parameters.at(*place), self.tensors[*place].as_ref());
+            let own = tensor.and_then(|tensor| slopes.of(tensor)).cloned();
+            let before = before.map(|before| before.clone().try_slice((at..at + parameter.len(),))).transpose()?;
+            let sum = match (own, before) {
+                (Some(own), Some(before)) => own.try_add(before)?,
+                (Some(one), None) | (None, Some(one)) => one,
+                (None, None) => self.accelerator.device.try_zeros_like(&(parameter.len(),))?,
+            };
+            parts.push(rounded(sum, parameter.is_half())?);
+            at += parameter.len();
+        }
+        Ok(DeviceRow::new(joined(parts)?))
     }
 }
 
@@ -249,12 +287,16 @@ pub(crate) fn times<E: Real, D: Device<E>>(
 
 /// The rectifier. What is no number stays one, so that it is found; dfdx's makes it 0.
 fn rectified<E: Real, D: Device<E>>(x: Rows<E, D>) -> Result<Rows<E, D>, D::Err> {
-    let zeros = x.device().try_zeros_like(x.shape())?;
-    x.clone().try_lt(E::zero())?.try_choose(zeros, x)
+    x.clone().try_lt(E::zero())?.try_choose(zeros(&x)?, x)
 }
 
 /// `slope` where the rectifier's output `y` is not 0, and else 0.
 fn close<E: Real, D: Device<E>>(slope: Rows<E, D>, y: Rows<E, D>) -> Result<Rows<E, D>, D::Err> {
-    let closed = y.device().try_zeros_like(y.shape())?;
-    y.try_le(E::zero())?.try_choose(closed, slope)
+    y.clone().try_le(E::zero())?.try_choose(zeros(&y)?, slope)
+}
+
+/// As many zeros as `x` has numbers, all in one place.
+fn zeros<E: Real, D: Device<E>>(x: &Rows<E, D>) -> Result<Rows<E, D>, D::Err> {
+    let zero: Tensor<Rank0, E, D> = x.device().try_zeros()?;
+    zero.try_broadcast_like::<_, Axes2<0, 1>>(x.shape())
 }

@@ -13,8 +13,10 @@ mod optimizer;
 mod rms_prop;
 mod schedule;
 mod sgd;
+mod step;
 
 pub use ema::Ema;
 pub use loss_scaler::LossScaler;
 pub use optimizer::{Decay, Eps, Rule, Solver, SolverState};
 pub use schedule::{LearningRate, Shape};
+pub(super) use step::Step;

@@ -2,8 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{adafactor, adam, lamb, rms_prop, sgd};
-use crate::nn::{DeviceError, Gradients, Isa, Parameter, Parameters, Real};
+use super::adafactor;
+use super::step::Step;
+use crate::nn::gradients::There;
+use crate::nn::numbers::{Numbers, row_beside, spread};
+use crate::nn::parameters::Group;
+use crate::nn::{DeviceError, Gradients, Parameters, Real};
 
 /// Where ε is added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,11 +75,12 @@ pub enum Rule {
 
 /// What an optimizer needs to go on as if it had not stopped.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct SolverState<E = f32> {
+#[serde(bound = "")]
+pub struct SolverState<E: Real = f32> {
     /// Steps taken.
-    pub steps: u64,
+    steps: u64,
     /// Of each parameter what the rule keeps, such as two moments.
-    pub moments: Vec<[Vec<E>; 2]>,
+    moments: Vec<[Numbers<E>; 2]>,
 }
 
 /// An optimizer with its settings and what it keeps.
@@ -95,23 +100,23 @@ impl<E: Real> Solver<E> {
     /// with `decay_vectors`, as PyTorch does unless told otherwise.
     pub fn new(rule: Rule, decay: Decay, weight_decay: f64, decay_vectors: bool, parameters: &Parameters<E>) -> Self {
         let moments = parameters.iter().map(|parameter| {
-            let n = if parameter.is_trained() { parameter.values().len() } else { 0 };
+            let n = if parameter.is_trained() { parameter.len() } else { 0 };
             let lengths = match rule {
                 Rule::Sgd { momentum: 0.0, .. } => [0, 0],
                 Rule::Sgd { .. } => [n, 0],
                 Rule::Adafactor { .. } if n > 0 => adafactor::kept(parameter.shape()),
                 Rule::Adam { .. } | Rule::RmsProp { .. } | Rule::Lamb { .. } | Rule::Adafactor { .. } => [n, n],
             };
-            lengths.map(|length| vec![E::zero(); length])
+            lengths.map(|length| Numbers::here(vec![E::zero(); length]))
         });
         let state = SolverState { steps: 0, moments: moments.collect() };
         Self { rule, decay, weight_decay, decay_vectors, state }
     }
 
-    /// One step of all that is learnt down `gradients`.
+    /// One step of all that is learnt down `gradients`: on the device where they are, and else here.
     ///
     /// # Errors
-    /// If there is no memory for a gradient.
+    /// If there is no memory for a gradient, or the device fails.
     pub fn step(
         &mut self,
         parameters: &mut Parameters<E>,
@@ -119,81 +124,68 @@ impl<E: Real> Solver<E> {
         learning_rate: f64,
     ) -> Result<(), DeviceError> {
         self.state.steps += 1;
+        if matches!(self.rule, Rule::Adafactor { .. } | Rule::Lamb { .. }) {
+            // Their steps hang on each parameter as a whole, and have no form for rows of several.
+            gradients.bring_here(parameters)?;
+        }
+        for there in gradients.there() {
+            self.move_there(there, parameters, learning_rate)?;
+        }
+        let there: Vec<usize> = gradients.there().iter().flat_map(|there| there.places.iter().copied()).collect();
         for (at, parameter) in parameters.iter_mut().enumerate() {
-            if parameter.is_trained() {
-                let (gradient, rows) = gradients.of_rows(parameter)?;
-                self.move_one(at, parameter, gradient, rows, learning_rate);
+            if !parameter.is_trained() || there.contains(&at) {
+                continue;
+            }
+            // Of a table passes may have read some rows only. What is kept of the others stays as it is, as in PyTorch's
+            // `SparseAdam`.
+            let (g, rows) = gradients.of_rows(parameter)?;
+            let shape = parameter.shape().to_vec();
+            let step = self.step_of(shape.len() > 1, learning_rate);
+            let width = g.len() / shape.first().copied().unwrap_or(1).max(1);
+            let moments = self.state.moments[at].each_mut().map(Numbers::values_mut);
+            match rows {
+                None => step.on_host(parameter.values_mut(), moments, g, &shape, std::iter::once(0..g.len())),
+                Some(rows) => {
+                    let spans = rows.iter().map(|row| *row as usize * width..(*row as usize + 1) * width);
+                    step.on_host(parameter.values_mut(), moments, g, &shape, spans);
+                }
             }
         }
         Ok(())
     }
 
-    /// Moves the parameter `at`: all of it, or the rows of a table that passes read. What the rule keeps of other rows stays
-    /// as it is, as in PyTorch's `SparseAdam`; Adafactor and LAMB, which look at a whole table, move all of it.
-    fn move_one(&mut self, at: usize, parameter: &mut Parameter<E>, g: &[E], rows: Option<&[u32]>, learning_rate: f64) {
-        let decays = self.decay_vectors || parameter.shape().len() > 1;
-        let weight_decay = if decays { self.weight_decay } else { 0.0 };
-        let (l2, kept) = match self.decay {
-            Decay::L2 => (E::of(weight_decay), E::one()),
-            Decay::Decoupled => (E::zero(), E::of(1.0 - learning_rate * weight_decay)),
-        };
-        let shape: Vec<usize> = parameter.shape().to_vec();
-        let [first, second] = &mut self.state.moments[at];
-        let (w, isa) = (parameter.values_mut(), Isa::detect());
-        let t = self.state.steps as f64;
-        let width = g.len() / shape.first().copied().unwrap_or(1).max(1);
-        let spans = rows.map_or_else(
-            || std::iter::once(0..g.len()).collect::<Vec<_>>(),
-            |rows| rows.iter().map(|row| *row as usize * width..(*row as usize + 1) * width).collect(),
-        );
-        match self.rule {
-            Rule::Sgd { momentum, nesterov } => {
-                let (learning_rate, momentum) = (E::of(learning_rate), E::of(momentum));
-                let step = sgd::Step { learning_rate, momentum, nesterov, l2, kept };
-                for at in spans {
-                    if first.is_empty() {
-                        sgd::plain(isa, &mut w[at.clone()], &g[at], step);
-                    } else {
-                        sgd::momentum(isa, &mut w[at.clone()], &mut first[at.clone()], &g[at], step);
-                    }
-                }
-            }
-            Rule::Adam { betas: [beta1, beta2], eps, convention } => {
-                let (c1, c2) = (1.0 - beta1.powf(t), (1.0 - beta2.powf(t)).sqrt());
-                let (size, root) = match convention {
-                    Eps::Torch => (learning_rate / c1, c2.recip()),
-                    Eps::Keras => (learning_rate * c2 / c1, 1.0),
-                };
-                let rest = [beta1, beta2].map(|beta| E::of(1.0 - beta));
-                let [beta1, beta2, eps, size, root] = [beta1, beta2, eps, size, root].map(E::of);
-                let step = adam::Step { beta1, beta2, rest, eps, size, root, l2, kept };
-                for at in spans {
-                    let (m, v) = (&mut first[at.clone()], &mut second[at.clone()]);
-                    adam::adam(isa, &mut w[at.clone()], m, v, &g[at], step);
-                }
-            }
-            Rule::RmsProp { alpha, eps, convention, momentum } => {
-                let rest = E::of(1.0 - alpha);
-                let [learning_rate, alpha, eps, momentum] = [learning_rate, alpha, eps, momentum].map(E::of);
-                let step = rms_prop::Step { learning_rate, alpha, rest, eps, convention, momentum, l2, kept };
-                for at in spans {
-                    let (square, velocity) = (&mut first[at.clone()], &mut second[at.clone()]);
-                    rms_prop::rms_prop(isa, &mut w[at.clone()], square, velocity, &g[at], step);
-                }
-            }
-            Rule::Adafactor { scale_parameter, decay_rate } => {
-                let beta2 = 1.0 - t.powf(decay_rate);
-                let step = adafactor::Step { learning_rate, beta2, scale_parameter, decay: weight_decay };
-                adafactor::adafactor(w, [first, second], g, &shape, step);
-            }
-            Rule::Lamb { betas: [beta1, beta2], eps } => {
-                let made_up = [beta1, beta2].map(|beta| E::of(1.0 - beta.powf(t)));
-                let rest = [beta1, beta2].map(|beta| E::of(1.0 - beta));
-                let [learning_rate, beta1, beta2, eps, decay] =
-                    [learning_rate, beta1, beta2, eps, weight_decay].map(E::of);
-                lamb::lamb(w, first, second, g, lamb::Step { learning_rate, beta1, beta2, rest, eps, made_up, decay });
+    /// What the next step does to matrices, or to vectors.
+    fn step_of(&self, is_matrix: bool, learning_rate: f64) -> Step<E> {
+        let weight_decay = if self.decay_vectors || is_matrix { self.weight_decay } else { 0.0 };
+        Step::new(self.rule, self.decay, weight_decay, learning_rate, self.state.steps as f64)
+    }
+
+    /// Moves parameters whose gradients are on a device there.
+    fn move_there(
+        &mut self,
+        There { group, places, row: gradient }: &There<E>,
+        parameters: &mut Parameters<E>,
+        learning_rate: f64,
+    ) -> Result<(), DeviceError> {
+        let step = self.step_of(*group == Group::Matrices, learning_rate);
+        let w = row_beside(parameters.numbers(places), gradient.as_ref())?;
+        let mut moments = [None, None];
+        for (kind, moments) in moments.iter_mut().enumerate() {
+            let kept = places.iter().map(|place| &self.state.moments[*place][kind]);
+            if kept.clone().any(|kept| kept.len() > 0) {
+                *moments = Some(row_beside(kept, gradient.as_ref())?);
             }
         }
+        let moments = moments.each_ref().map(Option::as_deref);
+        let (w, moments) = w.stepped(moments, gradient.as_ref(), step)?;
+        spread(&w, parameters.numbers_mut(places));
+        for (kind, row) in moments.iter().enumerate() {
+            let Some(row) = row else { continue };
+            let all = self.state.moments.iter_mut().enumerate();
+            let kept = all.filter(|(place, _)| places.binary_search(place).is_ok());
+            spread(row, kept.map(|(_, kept)| &mut kept[kind]));
+        }
+        Ok(())
     }
 
     /// What a checkpoint keeps.
@@ -219,6 +211,9 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::nn::Cpu;
+    use crate::nn::numbers::row_of;
+    use crate::nn::on_device::{Accelerator, Compute, uploaded};
 
     /// PyTorch's, Keras' and Hugging Face's steps, by `optimizers.py` beside the file.
     fn recorded() -> Value {
@@ -248,9 +243,13 @@ mod tests {
         }
     }
 
-    /// How far off the recorded parameters those after 1, 10 and 20 steps are, relatively; what is smaller than
-    /// `least` counts as that.
-    fn furthest<E: Real>(recorded: &Value, case: &Value, least: f64) -> f64 {
+    /// How far off the recorded parameters those after 1, 10 and 20 steps are, relatively, on the host or on a device; what is
+    /// smaller than `least` counts as that.
+    fn furthest<E: Real>(recorded: &Value, case: &Value, least: f64, there: bool) -> f64
+    where
+        Cpu: Compute<E>,
+    {
+        let accelerator = Accelerator::new(Cpu::default());
         let mut parameters = Parameters::<E>::default();
         parameters.add("weight", &[3, 4], numbers(&recorded["start"]["weight"]));
         parameters.add("bias", &[5], numbers(&recorded["start"]["bias"]));
@@ -262,10 +261,25 @@ mod tests {
         for step in 0..20 {
             for parameter in parameters.iter() {
                 let gradient = numbers::<E>(&recorded["gradients"][step][parameter.name()]);
-                gradients.of(parameter).expect("memory").copy_from_slice(&gradient);
+                if there {
+                    let group = if gradient.len() == 12 { Group::Matrices } else { Group::Vectors };
+                    let places = parameters.places(group);
+                    gradients.take_there(group);
+                    let row = uploaded([Numbers::here(gradient)].iter(), &accelerator).expect("memory");
+                    gradients.put_there(There { group, places, row });
+                } else {
+                    gradients.of(parameter).expect("memory").copy_from_slice(&gradient);
+                }
             }
             let learning_rate = case["lr"][step].as_f64().expect("a number");
             solver.step(&mut parameters, &mut gradients, learning_rate).expect("memory");
+            if there && matches!(solver.rule, Rule::Adafactor { .. } | Rule::Lamb { .. }) {
+                // It brought them here.
+                gradients.zero(&parameters).expect("memory");
+            } else {
+                let is_there = |place| row_of(parameters.numbers(&[place])).is_some();
+                assert_eq!([is_there(0), is_there(1)], [there; 2], "parameters stay where gradients are");
+            }
             let Some(expected) = case["after"].get((step + 1).to_string()) else { continue };
             for parameter in parameters.iter() {
                 for (got, expected) in parameter.values().iter().zip(numbers::<f64>(&expected[parameter.name()])) {
@@ -284,12 +298,14 @@ mod tests {
         for (name, case) in cases {
             // Keras keeps the learning rate and the betas in f32 whatever the variables are.
             let (most, least) = if name.starts_with("keras") { (1e-6, 1e-2) } else { (1e-9, 1e-3) };
-            let double = furthest::<f64>(&recorded, case, least);
-            assert!(double < most, "{name}: {double} off in f64");
-            let single = furthest::<f32>(&recorded, case, 0.1);
-            // RMSprop's momentum adds up steps of tens that cancel out: PyTorch's own f32 is as far from its f64 (2.5e-6).
-            let most = if name.contains("rmsprop, momentum") { 3e-6 } else { 1e-6 };
-            assert!(single < most, "{name}: {single} off in f32");
+            for there in [false, true] {
+                let double = furthest::<f64>(&recorded, case, least, there);
+                assert!(double < most, "{name}: {double} off in f64, on a device: {there}");
+                let single = furthest::<f32>(&recorded, case, 0.1, there);
+                // RMSprop's momentum adds up steps of tens that cancel out: PyTorch's own f32 is as far from its f64 (2.5e-6).
+                let most = if name.contains("rmsprop, momentum") { 3e-6 } else { 1e-6 };
+                assert!(single < most, "{name}: {single} off in f32, on a device: {there}");
+            }
         }
     }
 

@@ -1,8 +1,12 @@
 //! RMSprop (Tieleman & Hinton 2012).
 
+use dfdx::prelude::{TryAdd as _, TryDiv as _, TryMul as _, TrySub as _};
+
 use super::optimizer::Eps;
+use super::step::{decayed, with_l2};
 use crate::nn::Real;
 use crate::nn::matmul::vectorized;
+use crate::nn::on_device::{Compute, Vector};
 
 /// The settings of a step.
 #[derive(Clone, Copy, Debug)]
@@ -30,4 +34,22 @@ vectorized! {
             *w = *w * kept - learning_rate * *b;
         }
     }
+}
+
+/// The same on a device.
+pub(super) fn on_device<E: Real, D: Compute<E>>(
+    w: Vector<E, D>,
+    [v, b]: [Vector<E, D>; 2],
+    g: Vector<E, D>,
+    step: Step<E>,
+) -> Result<(Vector<E, D>, [Vector<E, D>; 2]), D::Err> {
+    let Step { learning_rate, alpha, rest, eps, convention, momentum, l2, kept } = step;
+    let g = with_l2(g, &w, l2)?;
+    let v = v.try_mul(alpha)?.try_add(g.clone().try_square()?.try_mul(rest)?)?;
+    let divisor = match convention {
+        Eps::Keras => v.clone().try_add(eps)?.try_sqrt()?,
+        Eps::Torch => v.clone().try_sqrt()?.try_add(eps)?,
+    };
+    let b = b.try_mul(momentum)?.try_add(g.try_div(divisor)?)?;
+    Ok((decayed(w, kept)?.try_sub(b.clone().try_mul(learning_rate)?)?, [v, b]))
 }

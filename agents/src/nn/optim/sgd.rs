@@ -1,7 +1,11 @@
 //! Stochastic gradient descent.
 
+use dfdx::prelude::{TryAdd as _, TryMul as _, TrySub as _};
+
+use super::step::{decayed, with_l2};
 use crate::nn::Real;
 use crate::nn::matmul::vectorized;
+use crate::nn::on_device::{Compute, Vector};
 
 /// The settings of a step.
 #[derive(Clone, Copy, Debug)]
@@ -37,4 +41,22 @@ vectorized! {
             *w = *w * kept - learning_rate * g;
         }
     }
+}
+
+/// The same on a device, with momentum if there is a velocity.
+pub(super) fn on_device<E: Real, D: Compute<E>>(
+    w: Vector<E, D>,
+    v: Option<Vector<E, D>>,
+    g: Vector<E, D>,
+    step: Step<E>,
+) -> Result<(Vector<E, D>, Option<Vector<E, D>>), D::Err> {
+    let Step { learning_rate, momentum, nesterov, l2, kept } = step;
+    let g = with_l2(g, &w, l2)?;
+    let v = v.map(|v| v.try_mul(momentum)?.try_add(g.clone())).transpose()?;
+    let by = match &v {
+        Some(v) if nesterov => v.clone().try_mul(momentum)?.try_add(g)?,
+        Some(v) => v.clone(),
+        None => g,
+    };
+    Ok((decayed(w, kept)?.try_sub(by.try_mul(learning_rate)?)?, v))
 }
