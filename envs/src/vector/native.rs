@@ -121,7 +121,7 @@ where
 /// construction.
 pub(crate) struct NativeVector<E: Native<LANES>, const LANES: usize> {
     env: E,
-    time_limit: u32,
+    time_limit: Option<u32>,
     observation_space: Space,
     action_space: Space,
     instructions: Instructions,
@@ -164,7 +164,7 @@ impl<E: Native<LANES>, const LANES: usize> NativeVector<E, LANES> {
         }
         let generators: Vec<_> = (0..num_envs as u64).map(Generator::new).collect();
         Ok(Self {
-            time_limit: max_episode_steps.unwrap_or(u32::MAX),
+            time_limit: max_episode_steps,
             observation_space: env.observation_space(),
             action_space: env.action_space(),
             instructions: Instructions::available()[0],
@@ -336,7 +336,7 @@ fn rows_of<O: BatchObservation>(rows: &mut Rows) -> &mut [O] {
 /// Everything a step reads and writes, as plain slices with an element for each environment.
 struct Work<'a, E: Native<LANES>, const LANES: usize> {
     env: &'a E,
-    time_limit: u32,
+    time_limit: Option<u32>,
     chunks: &'a mut [Chunk<E::Lanes, LANES>],
     generators: &'a mut [Generator],
     episodes: &'a mut [Generator],
@@ -379,8 +379,8 @@ impl<E: Native<LANES>, const LANES: usize> Work<'_, E, LANES> {
         let out = Outcome { observations: &mut observations, rewards: &mut rewards, terminated: &mut terminated };
         let mut truncated = [false; LANES];
         for (elapsed, truncated) in chunk.elapsed.iter_mut().zip(&mut truncated) {
-            *elapsed += 1;
-            *truncated = *elapsed >= self.time_limit;
+            *elapsed = elapsed.saturating_add(1);
+            *truncated = self.time_limit.is_some_and(|limit| *elapsed >= limit);
         }
         let default = E::Lanes::default();
         // Those that this step resets, where that was not done in the step before: it leads nowhere, and draws nothing.
