@@ -5,6 +5,7 @@
 use cartwheel_agents::a2c::{A2c, A2cConfig};
 use cartwheel_agents::impala::{Impala, ImpalaConfig};
 use cartwheel_agents::nn::{Activations, Device};
+use cartwheel_agents::ppo::{Ppo, PpoConfig};
 use cartwheel_agents::{Acting, Learner, OnPolicy as _, Progress, RolloutBatch};
 use cartwheel_envs::{Generator, Space};
 
@@ -70,4 +71,38 @@ fn on_policy_an_update_is_a2cs_and_off_policy_it_is_not() {
         assert!(impala.metrics().iter().all(|(_, value)| value.is_finite()), "{:?}", impala.metrics());
         assert_eq!(metric(&impala, "train/mean_rho"), 1.0);
     }
+}
+
+/// A2C is PPO of one pass through the whole rollout (Huang et al. 2022), Adam's epsilon included: gradients as small as these feel it.
+#[test]
+fn a2c_with_adam_is_ppo_of_one_pass() {
+    let observation = Space::box_f32(vec![-1.0; 3], vec![1.0; 3]);
+    let (net_arch, max_grad_norm) = (vec![16], 1e-6);
+    let a2c = A2cConfig { net_arch: net_arch.clone(), max_grad_norm, use_rms_prop: false, ..A2cConfig::default() };
+    let ppo = PpoConfig {
+        net_arch,
+        max_grad_norm,
+        learning_rate: a2c.learning_rate,
+        gamma: a2c.gamma,
+        gae_lambda: a2c.gae_lambda,
+        vf_coef: a2c.vf_coef,
+        ent_coef: a2c.ent_coef,
+        normalize_advantage: false,
+        n_epochs: 1,
+        batch_size: 8,
+        ..PpoConfig::default()
+    };
+    let acting = Acting::new(&a2c, &observation, &Space::discrete(3)).unwrap();
+    let mut a2c = A2c::new(a2c, &acting, Device::Cpu, &mut Generator::new(3)).unwrap();
+    let mut ppo = Ppo::new(ppo, &acting, Device::Cpu, &mut Generator::new(3)).unwrap();
+    let mut rng = Generator::new(4);
+    let begin = a2c.parameters().to_vec();
+    for _ in 0..3 {
+        let fresh = rollout(&acting, a2c.parameters(), &mut rng);
+        a2c.update(&fresh, Progress::default(), &mut rng).unwrap();
+        ppo.update(&fresh, Progress::default(), &mut rng).unwrap();
+    }
+    let moved = |one: &[f32], other: &[f32]| one.iter().zip(other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    let (apart, far) = (moved(a2c.parameters(), ppo.parameters()), moved(a2c.parameters(), &begin));
+    assert!(far > 1e-6 && apart < 0.01 * far, "{apart} apart after a way of {far}");
 }

@@ -30,7 +30,8 @@ impl WholeRollout {
         let optimizer = Optimizer {
             method: if self.use_rms_prop { Method::RmsProp { alpha: 0.99 } } else { Method::Adam },
             learning_rate: self.learning_rate,
-            eps: if self.use_rms_prop { self.rms_prop_eps } else { 1e-8 },
+            // Adam's is that of Stable-Baselines3's ActorCriticPolicy, and not PyTorch's.
+            eps: if self.use_rms_prop { self.rms_prop_eps } else { 1e-5 },
             max_grad_norm: clip(self.max_grad_norm),
         };
         let coefficients =
