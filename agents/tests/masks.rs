@@ -101,6 +101,25 @@ fn q_learning_bootstraps_from_valid_actions_alone() {
     }
 }
 
+/// A policy that takes two of four actions alike has the highest entropy there is. One of all four is out of its reach, and α would
+/// grow for ever on the way there.
+#[test]
+fn discrete_sac_wants_no_more_entropy_than_valid_actions_have() {
+    let config = DiscreteSacConfig { net_arch: vec![16], ..DiscreteSacConfig::default() };
+    let (acting, mut rng) = (acting(&config), Generator::new(6));
+    let mut sac = DiscreteSac::new(config, &acting, Device::Cpu, &mut rng).unwrap();
+    let mut batch = batch(&mut rng);
+    batch.masks = [true, false, false, true].repeat(N);
+    let mut alpha = 0.0;
+    for _ in 0..50 {
+        sac.update(&batch, Progress::default(), &mut rng).unwrap();
+        let metric = |name: &str| sac.metrics().iter().find(|(own, _)| *own == name).unwrap().1;
+        assert!(metric("train/entropy") > 0.89 * std::f32::consts::LN_2, "it takes both almost alike");
+        alpha = metric("train/ent_coef");
+    }
+    assert!(alpha < 0.99, "{alpha}");
+}
+
 #[test]
 fn discrete_sac_expects_values_of_valid_actions_alone() {
     let config = DiscreteSacConfig { net_arch: vec![16], ..DiscreteSacConfig::default() };

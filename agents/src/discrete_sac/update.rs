@@ -42,11 +42,11 @@ impl DiscreteSac {
     ) -> Result<Self, NnError> {
         // The value functions are of the policy's shape: a number for each action.
         let mut build = || device.build(acting.mlp.clone(), &TrainingState::new(acting.mlp.init(rng)));
-        let target_entropy = config.target_entropy_scale * (acting.mlp.outputs() as f64).ln();
         Ok(Self {
             actor: build()?,
             critics: (0..config.n_critics).map(|_| build()).collect::<Result<_, _>>()?,
-            temperature: Temperature::new(config.ent_coef, target_entropy),
+            // The entropy to be reached hangs on which actions are valid, and is added to what each step is told.
+            temperature: Temperature::new(config.ent_coef, 0.0),
             config,
             updates: 0,
             metrics: Default::default(),
@@ -86,6 +86,19 @@ fn log_softmax(outputs: &[f32], (stride, actions): (usize, usize), log_probs: &m
         let log_sum = highest + logits.iter().map(|logit| (logit - highest).exp()).sum::<f32>().ln();
         log_probs.extend(logits.iter().map(|logit| logit - log_sum));
     }
+}
+
+/// The highest entropy that a policy over `actions` can have in states of which `masks` say what is valid, on average: that of one
+/// that takes all valid actions alike.
+fn highest_entropy(masks: &[bool], actions: usize) -> f64 {
+    let all = (actions as f64).ln();
+    let of_state = |valid: &[bool]| match valid.iter().filter(|valid| **valid).count() {
+        // Where nothing is valid, everything counts as valid.
+        0 => all,
+        count => (count as f64).ln(),
+    };
+    let states = masks.len() / actions;
+    if states == 0 { all } else { masks.chunks_exact(actions).map(of_state).sum::<f64>() / states as f64 }
 }
 
 /// Σₐ π(a) (Q(a) − α log π(a)) of a row.
@@ -156,7 +169,8 @@ impl OffPolicy for DiscreteSac {
         };
         let actor = self.actor.step(&batch.observations, n, &optimizer, &mut loss)?;
         let mean_log_prob = share * self.log_probs.iter().map(|log_prob| log_prob.exp() * log_prob).sum::<f32>();
-        self.temperature.update(mean_log_prob.into(), learning_rate);
+        let target = self.config.target_entropy_scale * highest_entropy(&batch.masks, actions);
+        self.temperature.update(f64::from(mean_log_prob) + target, learning_rate);
 
         self.updates += 1;
         if self.updates.is_multiple_of(self.config.target_update_interval) {
