@@ -93,6 +93,22 @@ fn training_goes_on_past_solved_if_told_so() {
     assert_eq!((&summary["solved"], &summary["steps"]), (&Value::from(true), &Value::from(4000)));
 }
 
+/// The best of many noisy looks flatters: what a run comes to is told of episodes that chose nothing.
+#[test]
+fn a_run_that_goes_on_past_solved_is_judged_on_fresh_episodes() {
+    let folder = Folder::new();
+    let noisy = "train Blackjack-v1 --algo dqn --steps 4000 --set dqn.learning_starts=100 --set eval.eval_freq=250 \
+                 --set eval.n_eval_episodes=20 --set eval.solved_at=-2 --set train.stop_when_solved=false --name a --json";
+    let summary = folder.ok(noisy).json;
+    assert_eq!(summary["solved"], true);
+    let looks: Vec<_> =
+        folder.run("a").evaluations().iter().map(|row| row["metrics"]["eval/mean_reward"].clone()).collect();
+    let (last, before) = looks.split_last().unwrap();
+    assert_eq!(*last, summary["greedy_return"]["mean"], "the curve ends with what the run came to");
+    let best = before.iter().filter_map(Value::as_f64).fold(f64::MIN, f64::max);
+    assert!(last.as_f64().unwrap() < best, "{last} is the best of {looks:?}");
+}
+
 #[test]
 fn people_are_told_the_result_and_what_to_do_next() {
     let output = Folder::new().ok(&format!("{IDENTITY} --steps 100 --name a"));

@@ -62,14 +62,15 @@ impl Session<'_> {
         Ok(ends.then_some(End::Solved))
     }
 
-    /// The kept weights on fresh episodes; nothing if asked to stop. Those that solved the task were looked at
-    /// twice already.
+    /// The kept weights on fresh episodes; nothing if asked to stop. A run that ends as soon as it solves the task looked at them
+    /// a second time then, on episodes that had not chosen them. One that goes on keeps the best of many second looks, which
+    /// flatters, and looks again.
     pub(super) fn final_evaluation(&mut self) -> Result<Option<Evaluation>, TrainError> {
         if !self.books.solved && self.evaluate()?.is_none() {
             return Ok(None);
         }
         let Some(best) = self.books.best.clone() else { return Ok(None) };
-        if self.books.solved {
+        if self.books.solved && self.settings.train.stop_when_solved {
             return Ok(Some(best.evaluation));
         }
         self.policy.set_parameters(&best.parameters);
@@ -104,8 +105,7 @@ impl Session<'_> {
     }
 
     /// Writes the row of the last evaluation, if it is not written. Of several at one step, as where a task is solved or a run
-    /// ends, it is that of the last alone: a curve has one value a step, and ends with what the run comes to unless weights of
-    /// before solved the task.
+    /// ends, it is that of the last alone: a curve has one value a step, and ends with what the run comes to.
     pub(super) fn write_evaluation(&mut self) {
         if let Some(row) = self.evaluated.take() {
             self.write_row(row);
