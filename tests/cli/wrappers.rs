@@ -1,5 +1,8 @@
 //! Training in wrapped environments: what wrappers learn is kept, copied and never counted twice.
 
+use safetensors::SafeTensors;
+use serde_json::Value;
+
 use crate::support::{CART_POLE, Folder};
 
 /// Wrappers that remember something, within an episode and past it.
@@ -52,6 +55,32 @@ fn weights_act_with_the_statistics_they_were_kept_with() {
     let mean = returns.as_array().unwrap().iter().map(|r| r.as_f64().unwrap()).sum::<f64>() / 50.0;
     assert!(mean > 400.0, "{returns}");
     assert_eq!(evaluate(), returns, "an evaluation left a trace");
+}
+
+/// Else the weights would see other numbers than they were trained on until as much was seen again.
+#[test]
+fn weights_that_a_run_begins_with_bring_their_statistics() {
+    let folder = Folder::new();
+    let line = format!("{CART_POLE} --wrapper NormalizeObservation");
+    folder.ok(&format!("{line} --steps 4096 --name source"));
+    let seen = |weights: &[u8]| {
+        let (_, header) = SafeTensors::read_metadata(weights).unwrap();
+        let policy: Value = serde_json::from_str(&header.metadata().as_ref().unwrap()["policy"]).unwrap();
+        policy["statistics"][0]["moments"]["count"].as_f64().unwrap()
+    };
+    let source = seen(&folder.run("source").best());
+    assert!(source > 1000.0, "{source}");
+    for n_envs in [1, 4] {
+        let begun = |name: &str, more: &str| {
+            let same = "--set dqn.learning_rate=1e-12 --steps 64";
+            folder.ok(&format!("{line} {same} --n-envs {n_envs} {more} --name {name}-{n_envs}"));
+            seen(&folder.run(&format!("{name}-{n_envs}")).latest())
+        };
+        let (anew, brought) = (begun("anew", ""), begun("brought", "--init-from runs/source"));
+        assert!((brought - source - anew).abs() < 1.0, "{brought} after {source} and {anew}");
+    }
+    let more = format!("{line} --wrapper NormalizeReward --init-from runs/source --steps 64");
+    folder.refused(&more, 2, &["train.init_from", "env.wrappers", "normaliz"]);
 }
 
 #[test]

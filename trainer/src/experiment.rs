@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use cartwheel_agents::nn::{Isa, prepare_thread};
 use cartwheel_agents::{Acting, Data, Policy, PolicyError, ReplayUse};
-use cartwheel_envs::{ActionRows, Environment, Space};
+use cartwheel_envs::{ActionRows, Environment, Space, Statistics};
 use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
@@ -236,6 +236,8 @@ impl<'a> Experiment<'a> {
                 settings.train.init_from.as_deref().unwrap_or_default()
             )));
         }
+        let statistics =
+            init.as_ref().map(|init| initial_statistics(init, &mut env, settings.env.n_envs)).transpose()?;
         let recorded = if settings.is_offline() {
             refuse_statistics(&mut env)?;
             Some(Recorded::load(settings, &observation_space, &action_space, &acting.actions)?)
@@ -251,6 +253,7 @@ impl<'a> Experiment<'a> {
             solved_at,
             confirmed_at: settings.eval.confirmed_at.or(solved_at),
             replay_bytes,
+            initial_statistics: statistics.unwrap_or_default(),
             initial_weights: init.map(|policy| policy.parameters().to_vec()),
             observation_space,
             action_space,
@@ -358,6 +361,26 @@ fn refuse_statistics(env: &mut Environment) -> Result<(), TrainError> {
         ));
     }
     Ok(())
+}
+
+/// What the wrappers of each of `n_envs` environments begin with so that `init` sees what it was trained on: together they have seen
+/// as much as those that it was trained with.
+fn initial_statistics(init: &Policy, env: &mut Environment, n_envs: usize) -> Result<Vec<Statistics>, TrainError> {
+    let mut widths = Vec::new();
+    env.statistics_mut(&mut |own| widths.push(own.moments.mean.len()));
+    let learnt = init.statistics();
+    if !learnt.is_empty() && !learnt.iter().map(|learnt| learnt.moments.mean.len()).eq(widths) {
+        return Err(TrainError::Unfit(
+            "the weights of train.init_from were trained on observations or rewards that wrappers normalized by what they had seen: give env.wrappers the same normalizing ones, in the same order"
+                .into(),
+        ));
+    }
+    let of_each = learnt.iter().map(|learnt| {
+        let mut moments = learnt.moments.clone();
+        moments.count /= n_envs as f64;
+        Statistics { moments, discounted_return: 0.0, update_running_mean: true }
+    });
+    Ok(of_each.collect())
 }
 
 /// Tells callbacks before there is a session that does.

@@ -45,6 +45,8 @@ pub(crate) struct Plan {
     /// Nothing for an algorithm without replay.
     pub(crate) replay_bytes: Option<u64>,
     pub(crate) initial_weights: Option<Vec<f32>>,
+    /// What wrappers begin with, of weights whose observations were normalized; nothing if they begin anew.
+    pub(crate) initial_statistics: Vec<Statistics>,
     pub(crate) observation_space: Space,
     pub(crate) action_space: Space,
     /// The network that acts.
@@ -304,7 +306,12 @@ impl<'a> Session<'a> {
             exploration: self.exploration,
             record_episodes: self.settings.run.record_episodes && !self.settings.is_offline(),
         };
-        let envs = self.settings.env.builder_for(share).make_vec(share)?;
+        let mut envs = self.settings.env.builder_for(share).make_vec(share)?;
+        if self.books.steps == 0 {
+            for env in 0..share {
+                envs.statistics_mut(env, &mut Statistics::put(&self.plan.initial_statistics));
+            }
+        }
         let mut actor = Actor::new(spec, first, envs, reset_seed)?;
         if let Data::Replay(ReplayUse { returns, prioritization: Some(prioritization), .. }) =
             self.settings.algorithm().data()
