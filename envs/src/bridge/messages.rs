@@ -95,20 +95,6 @@ fn number(bytes: &[u8], i: usize) -> f64 {
     f64::from_le_bytes(bytes[8 * i..][..8].try_into().unwrap_or_default())
 }
 
-impl Loss {
-    /// What to do about it.
-    pub(super) fn advice(self) -> &'static str {
-        match self {
-            Self::Closed => {
-                "see above for what it printed; a process killed by signal 9 is mostly out of memory, which fewer environments need less of"
-            }
-            Self::Silent(_) => {
-                "look for an endless loop in the environment, or raise the timeout if a step takes that long"
-            }
-        }
-    }
-}
-
 /// A message with this body.
 pub(super) fn message(kind: u8, body: &[u8]) -> Vec<u8> {
     let mut message = Vec::with_capacity(HEADER + body.len());

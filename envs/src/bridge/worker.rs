@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt as _;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, Command};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -262,14 +262,14 @@ impl Worker {
         match trouble {
             Trouble::Reported(report) => self.reported(report),
             Trouble::Lost(loss) => {
-                let end = self.end(loss);
+                let (problem, advice) = self.end(loss);
                 let restart = match self.recipe.options.on_worker_death {
                     OnWorkerDeath::Stop => "; with on_worker_death = restart, a fresh worker takes over",
                     OnWorkerDeath::Restart => "",
                 };
-                let advice = format!("{}{restart}", loss.advice());
+                let advice = format!("{advice}{restart}");
                 let index = self.at_work();
-                EnvError::PythonEnv { env, index, step: step(index), problem: end, advice, trace: String::new() }
+                EnvError::PythonEnv { env, index, step: step(index), problem, advice, trace: String::new() }
             }
         }
     }
@@ -294,7 +294,7 @@ impl Worker {
             Trouble::Reported(report) => self.reported(report),
             Trouble::Lost(loss) => EnvError::PythonStart {
                 env: self.recipe.id.clone(),
-                problem: format!("while its environments were made, {}", self.end(loss)),
+                problem: format!("while its environments were made, {}", self.end(loss).0),
                 advice: "see above for what Python printed".to_owned(),
                 trace: String::new(),
             },
@@ -317,8 +317,8 @@ impl Worker {
         (u32::from_le_bytes(index) as usize).clamp(self.envs.start, self.envs.end - 1)
     }
 
-    /// Ends the process if it has not ended, and says how it did.
-    fn end(&mut self, loss: Loss) -> String {
+    /// Ends the process if it has not ended, and says how it did and what to do about it.
+    fn end(&mut self, loss: Loss) -> (String, &'static str) {
         self.gone = true;
         let who = match self.envs.len() {
             1 => format!("its worker process {}", self.child.id()),
@@ -331,14 +331,23 @@ impl Worker {
         };
         if let Loss::Silent(waited) = loss {
             self.kill();
-            return format!("{who} gave no answer for {} s and was killed", waited.as_secs_f64());
+            return (
+                format!("{who} gave no answer for {} s and was killed", waited.as_secs_f64()),
+                "look for an endless loop in the environment, or raise the timeout if a step takes that long",
+            );
         }
         // The socket closes a moment before the process has ended.
         match self.wait(CLOSE_TIMEOUT) {
-            Some(status) => format!("{who} died ({status})"),
+            Some(status) => {
+                let advice = match status.signal() {
+                    Some(9) => "a process killed by signal 9 is mostly out of memory, which fewer environments need less of",
+                    _ => "see above for what it printed",
+                };
+                (format!("{who} died ({status})"), advice)
+            }
             None => {
                 self.kill();
-                format!("{who} closed its socket and was killed")
+                (format!("{who} closed its socket and was killed"), "see above for what it printed")
             }
         }
     }

@@ -147,7 +147,8 @@ fn a_dead_worker_is_told_with_its_end() {
         message.contains(" of environments 0 to 2 died (signal: 9 (SIGKILL)); ") && message.contains("memory"),
         "{message}"
     );
-    assert!(fault("dies").contains("died (exit status: 7)"));
+    let message = fault("dies");
+    assert!(message.contains("died (exit status: 7); see above") && !message.contains("memory"), "{message}");
 }
 
 #[test]

@@ -215,6 +215,8 @@ def report(error, worker, request):
         problem, advice, trace = error.problem, error.advice, ""
     else:
         what = "".join(traceback.format_exception_only(error)).strip()
+        if isinstance(error, SyntaxError):  # Which is written over several lines.
+            what = f"{type(error).__name__}: {error}"
         problem, advice, trace = f"{doing} raised {what}", "the last calls were", last_lines(error)
     return {"index": at, "step": step, "making": doing == "make", "problem": problem, "advice": advice, "trace": trace}
 
