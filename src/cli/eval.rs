@@ -42,6 +42,12 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, output: Output) -> Result {
+    if args.run.is_file() && Policy::load(&args.run).is_ok() {
+        let weights = args.run.display();
+        return Err(Failure::usage(format!(
+            "{weights} holds a policy, which does not say where it plays: give its run's folder, and --checkpoint {weights}"
+        )));
+    }
     if args.run.is_file() || is_fit(&args.run.join("config.toml")) {
         return fitted(args, output);
     }

@@ -110,6 +110,14 @@ fn a_missing_or_cut_off_file_is_named_with_the_good_one() {
     folder.refused("eval runs/a --json", 1, &["best.safetensors", "no other weights", "--resume"]);
 }
 
+/// Files are for fitted models: these were once told to be one, and to want data.
+#[test]
+fn a_policy_without_its_run_is_told_as_such() {
+    let file = "runs/a/checkpoints/best.safetensors";
+    let line = format!("eval {file} --json");
+    trained().refused(&line, 2, &["holds a policy", "its run's folder", &format!("--checkpoint {file}")]);
+}
+
 #[test]
 fn weights_of_another_environment_are_refused() {
     let folder = trained();
