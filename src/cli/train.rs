@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use crate::agents::config::{Value, toml_edit};
 use crate::agents::nn::Device;
 use crate::trainer::{
     ActorCount, Aggregate, Algo, Clock, Event, Experiment, OnWorkerDeath, Settings, Summary, TrainError, train_seeds,
@@ -35,7 +36,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     seeds: Option<u64>,
     /// Environment steps to train for.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole_number)]
     steps: Option<u64>,
     /// Copies of the environment that are stepped together.
     #[arg(long, value_name = "N")]
@@ -61,7 +62,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Environment steps between checkpoints.
-    #[arg(long, value_name = "STEPS")]
+    #[arg(long, value_name = "STEPS", value_parser = whole_number)]
     checkpoint_every: Option<u64>,
     /// A TOML file of settings.
     #[arg(long, value_name = "FILE")]
@@ -171,6 +172,13 @@ impl Args {
     }
 }
 
+/// A number of steps as configuration files and --set have it: `100000`, `100_000` or `1e5`.
+fn whole_number(text: &str) -> std::result::Result<u64, String> {
+    let expected = || "expected a whole number, such as 100000, 100_000 or 1e5".to_owned();
+    let value = text.parse::<toml_edit::Value>().map_err(|_| expected())?;
+    u64::from_toml(&value).map_err(|_| expected())
+}
+
 pub(super) fn put<T>(setting: &mut T, flag: Option<T>) {
     if let Some(value) = flag {
         *setting = value;
@@ -238,7 +246,7 @@ fn several(settings: &Settings, count: u64, signals: &Signals, output: Output) -
                 )
             }
         };
-        text + &go_on(settings, &summaries)
+        text + &go_on(settings, &summaries) + &next_of_seeds(&summaries)
     });
     let failed = errors.first().map(|failure| failure.code);
     Ok(ExitCode::from(signals.exit_code().or(failed).unwrap_or(0)))
@@ -255,6 +263,23 @@ fn go_on(settings: &Settings, summaries: &[Summary]) -> String {
         format!("{gap}\n  go on with it     {} train --resume {}", called(), quoted(&summary.run))
     };
     stopped.enumerate().map(line).collect()
+}
+
+/// What to do next with seeds, which also says where they are; nothing if none got as far as an evaluation.
+fn next_of_seeds(summaries: &[Summary]) -> String {
+    let runs = summaries.iter().filter(|summary| summary.greedy_return.is_some());
+    let folders: Vec<_> = runs.map(|summary| quoted(&summary.run)).collect();
+    let Some(first) = summaries.first().filter(|_| !folders.is_empty()) else { return String::new() };
+    format!("\n\n  compare them      {} compare {}\n{}", called(), folders.join(" "), all_runs(first))
+}
+
+/// The line on how all runs beside this one are listed.
+fn all_runs(summary: &Summary) -> String {
+    let folder = match summary.run.parent() {
+        Some(folder) if folder != Path::new("runs") => format!(" --runs-dir {}", quoted(folder)),
+        _ => String::new(),
+    };
+    format!("  all runs          {} runs{folder}", called())
 }
 
 /// This command as it was called, so that what is printed can be pasted.
@@ -280,10 +305,6 @@ pub(super) fn headline(summary: &Summary) -> String {
 fn describe(summary: &Summary) -> String {
     let run = quoted(&summary.run);
     let cartwheel = called();
-    let runs = match summary.run.parent() {
-        Some(folder) if folder != Path::new("runs") => format!(" --runs-dir {}", quoted(folder)),
-        _ => String::new(),
-    };
     let mut text = format!("{}\nsaved in {run}", headline(summary));
     let costs = summary.checkpoints;
     if costs.written > 0 {
@@ -300,7 +321,8 @@ fn describe(summary: &Summary) -> String {
         text += &format!("\n\n  go on with it     {cartwheel} train --resume {run}");
     }
     text += &format!(
-        "\n\n  watch it again    {cartwheel} watch {run}\n  evaluate it       {cartwheel} eval {run} --episodes 100\n  its curves        {run}/learning_curve.svg, or tensorboard --logdir {run}\n  all runs          {cartwheel} runs{runs}"
+        "\n\n  watch it again    {cartwheel} watch {run}\n  evaluate it       {cartwheel} eval {run} --episodes 100\n  its curves        {run}/learning_curve.svg, or tensorboard --logdir {run}\n{}",
+        all_runs(summary)
     );
     text
 }

@@ -78,6 +78,27 @@ fn seeds_are_aggregated() {
 }
 
 #[test]
+fn people_are_told_where_seeds_are_and_how_to_compare_them() {
+    let output = Folder::new().ok(&format!("{IDENTITY} --steps 100 --seeds 2 --name a"));
+    for next in ["cartwheel compare runs/a-s1 runs/a-s2\n", "cartwheel runs\n"] {
+        assert!(output.stdout.contains(next), "{}", output.stdout);
+    }
+}
+
+#[test]
+fn steps_are_written_as_in_a_configuration() {
+    let folder = Folder::new();
+    for (steps, expected) in [("3e2", 300), ("1_000", 1000)] {
+        let config = folder.ok(&format!("train CartPole-v1 --steps {steps} --checkpoint-every 1e3 --print-config")).stdout;
+        assert!(config.contains(&format!("\ntotal_timesteps = {expected}\n")), "{config}");
+        assert!(config.contains("\ncheckpoint_every = 1000\n"), "{config}");
+    }
+    for steps in ["10k", "1.5", "-1", "''"] {
+        folder.refused(&format!("train CartPole-v1 --steps={steps} --json"), 2, &["--steps", "whole number", "1e5"]);
+    }
+}
+
+#[test]
 fn not_solved_is_no_failure() {
     let folder = Folder::new();
     let summary = folder.ok(&format!("{IDENTITY} --steps 100 --name a --json")).json;
