@@ -7,6 +7,12 @@ use crate::viewer::recording::Recording;
 
 use super::output::Failure;
 
+/// Frames a second of what is stepped with each key: slow enough to follow.
+pub(crate) const TURN_BASED_FPS: u32 = 4;
+
+/// The most frames a second that a GIF shows.
+pub(crate) const MOST_FPS: u32 = 50;
+
 /// A film under way.
 pub(crate) struct Film {
     rasterizer: Rasterizer,
@@ -31,7 +37,7 @@ pub(crate) fn check(flag: &str, out: &Path, env: &Environment) -> Result<(), Fai
         let id = &env.spec().id;
         return Err(Failure::usage(if id.starts_with("py:") {
             format!(
-                "{id} shows no picture: see above what its render() said, which must answer one with render_mode=\"rgb_array\""
+                "{id} shows no picture: metadata[\"render_modes\"] of its class must name \"rgb_array\", and its render() answer one then (if it failed, see above how)"
             )
         } else {
             format!("{id} draws nothing: give it a `draw` to record it")

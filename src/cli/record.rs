@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::agents::Policy;
-use crate::envs::{Action, EnvError, Environment, Generator, OwnedAction, Rows, Statistics, Step};
+use crate::envs::{
+    Action, EnvError, Environment, Generator, KeyBindings, OwnedAction, Pace, Rows, Statistics, Step,
+};
 use crate::trainer::data::minari::{About, Recording};
 use crate::trainer::run::RunDir;
 use crate::trainer::{EnvConfig, Settings, TrainError};
@@ -44,9 +46,9 @@ pub(crate) struct Args {
     /// Width of the picture in pixels; it is two thirds as high.
     #[arg(long, default_value_t = 480, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(30..=4096))]
     width: u32,
-    /// Frames a second, one for each step: at most 50, as GIFs go.
-    #[arg(long, default_value_t = 50, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=50))]
-    fps: u32,
+    /// Frames a second, one for each step: at most 50, as GIFs go. Without it 50, and 4 where a game goes by turns.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=50))]
+    fps: Option<u32>,
     /// Steps after which an episode is given up.
     #[arg(long, default_value_t = 2000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_steps: u64,
@@ -106,7 +108,11 @@ fn film(args: &Args, out: &Path, players: &mut Players) -> std::result::Result<V
     players.env.reset(Some(args.seed)).map_err(Failure::failed)?;
     film::check("--out", out, &players.env)?;
     let Players { env, actor, .. } = players;
-    film::write(out, args.width, args.fps, |film| {
+    let fps = args.fps.unwrap_or(match env.key_bindings() {
+        KeyBindings { pace: Pace::TurnBased, keys } if !keys.is_empty() => film::TURN_BASED_FPS,
+        _ => film::MOST_FPS,
+    });
+    film::write(out, args.width, fps, |film| {
         let mut record = |moment: Moment<'_>, env: &Environment| {
             if !matches!(moment, Moment::GivenUp) {
                 film.add(env);
@@ -162,7 +168,12 @@ fn players(args: &Args) -> std::result::Result<Players, Failure> {
     }
     args.env_args.apply(&mut config)?;
     let builder = if args.out.is_some() { config.builder().drawable() } else { config.builder() };
-    let mut env = builder.make().map_err(Failure::usage)?;
+    let mut env = builder.make().map_err(|error| match error {
+        EnvError::UnknownEnv { .. } if !of_run => {
+            Failure::usage(format!("{} is no folder of a run, and {error}", args.what))
+        }
+        error => Failure::usage(error),
+    })?;
     // A stream that is not that of any episode.
     let rng = Generator::from_entropy(&[args.seed, 1]);
     if policy == "random" {

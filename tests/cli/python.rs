@@ -45,6 +45,32 @@ fn mistakes_are_named() {
     folder.refused("env info py:CartPole-v1 --python /no/python --json", 2, &["`/no/python`", "--python"]);
 }
 
+/// In a module of one's own, in the current folder.
+#[test]
+fn mistakes_in_ones_own_module_are_named() {
+    let folder = Folder::new();
+    folder.write("half.py", "def step(self:\n");
+    folder.refused(
+        &format!("env info py:half:Blind-v0 --python {} --json", python()),
+        2,
+        &["make raised SyntaxError: '(' was never closed (half.py, line 1)"],
+    );
+    let blind = "import gymnasium\n\nclass Blind(gymnasium.Env):\n    \
+        observation_space = action_space = gymnasium.spaces.Discrete(2)\n\n    \
+        def reset(self, seed=None, options=None):\n        return 0, {}\n\ngymnasium.register(\"Blind-v0\", Blind)\n";
+    folder.write("blind.py", blind);
+    folder.refused(
+        &format!("record py:blind:Blind-v0 --python {} --out a.gif --json", python()),
+        2,
+        &["shows no picture", "metadata[\"render_modes\"]", "rgb_array"],
+    );
+    folder.refused(
+        &format!("play py:blind:Blind-v0 --python {} --json", python()),
+        2,
+        &["no keys", "those of Python have none"],
+    );
+}
+
 #[test]
 fn a_killed_run_comes_to_the_same() {
     let folder = Folder::new();

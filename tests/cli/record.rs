@@ -43,6 +43,22 @@ fn a_run_is_recorded_with_its_best_policy() {
     assert_eq!(fs::read(folder.path("a.gif")).unwrap(), fs::read(folder.path("b.gif")).unwrap());
 }
 
+/// The hundredths of a second for which the first frame is shown.
+fn delay(folder: &Folder, line: &str) -> u16 {
+    folder.ok(&format!("record {line} --out a.gif --width 60"));
+    let gif = fs::read(folder.path("a.gif")).unwrap();
+    let frame = gif.windows(4).position(|bytes| bytes == [0x21, 0xf9, 4, 4]).unwrap();
+    u16::from_le_bytes([gif[frame + 4], gif[frame + 5]])
+}
+
+#[test]
+fn games_of_turns_are_recorded_slowly_enough_to_follow() {
+    let folder = Folder::new();
+    assert_eq!(delay(&folder, "FrozenLake-v1"), 25);
+    assert_eq!(delay(&folder, "FrozenLake-v1 --fps 50"), 2);
+    assert_eq!(delay(&folder, "CartPole-v1"), 2);
+}
+
 #[test]
 fn arguments_reach_the_environment_that_is_recorded() {
     let json = Folder::new().ok("record BitFlip-v0 --env-arg max_steps=3 --out a.gif --width 60 --json").json;
@@ -54,6 +70,7 @@ fn what_cannot_be_recorded_is_told() {
     let folder = Folder::new();
     folder.refused("record CartPole-v1 --out a.avi --json", 2, &["a.avi", ".gif", ".mp4"]);
     folder.refused("record CartPole-v9 --out a.gif --json", 2, &["CartPole-v9", "CartPole-v1"]);
+    folder.refused("record runs/a --out a.gif --json", 2, &["runs/a is no folder of a run", "no environment"]);
     folder.refused("record Bandit-v0 --out a.gif --json", 2, &["Bandit-v0", "draws nothing"]);
     folder.refused("record CartPole-v1 --policy none --out a.gif --json", 2, &["none", "is not a run"]);
     folder.refused("record CartPole-v1 --out none/a.gif --json", 1, &["none/a.gif"]);

@@ -25,8 +25,6 @@ use terminal::Terminal;
 const NAP: Duration = Duration::from_millis(50);
 /// Width of a recording in pixels: what `record` makes unless told otherwise.
 const FILM_WIDTH: u32 = 480;
-/// Steps a second in the recording of a game that knows no time.
-const TURN_BASED_FPS: u32 = 4;
 
 #[derive(clap::Args)]
 #[command(after_help = "The keys are shown below the picture, and by `cartwheel env info`. Besides: space or p for a \
@@ -80,14 +78,14 @@ fn in_terminal(args: &Args, seed: u64, output: Output) -> Result {
     let id = env.spec().id.clone();
     let mut bindings = env.key_bindings();
     if bindings.keys.is_empty() {
-        return Err(Failure::usage(format!("{id} has no keys to play it with: give it `key_bindings`")));
+        return Err(Failure::usage(format!("{id} has no keys to play it with: environments of Rust get them from `key_bindings`, those of Python have none")));
     }
     let film_fps = match (&mut bindings.pace, args.fps) {
         (Pace::RealTime { fps, .. }, wanted) => {
             *fps = wanted.unwrap_or(*fps);
-            (*fps).min(50)
+            (*fps).min(film::MOST_FPS)
         }
-        (Pace::TurnBased, None) => TURN_BASED_FPS,
+        (Pace::TurnBased, None) => film::TURN_BASED_FPS,
         (Pace::TurnBased, Some(_)) => {
             return Err(Failure::usage(format!("{id} is stepped with each key, not by the clock: leave out --fps")));
         }
