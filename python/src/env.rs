@@ -2,13 +2,15 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use cartwheel_envs::{EnvBuilder, Environment, Rasterizer, list};
+use cartwheel_envs::{EnvBuilder, Environment, Rasterizer, Space, list};
+use numpy::IntoPyArray as _;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::actions::ActionBuffer;
 use crate::error::env_error;
-use crate::observations::Observations;
+use crate::observations::{self, Observations};
 use crate::{spaces, values};
 
 /// Every registered environment: its id, time limit and reward threshold.
@@ -67,6 +69,35 @@ impl NativeEnv {
         let step = env.step(action).map_err(env_error)?;
         let observation = Observations::one(env.observation()).to_python(py, env.observation_space())?;
         Ok((observation, step.reward, step.terminated, step.truncated, values::info(py, &env.info())?))
+    }
+
+    /// Of an environment with goals, whose observation is a Dict with parts of these names: the reward of each pair.
+    fn compute_reward<'py>(
+        &mut self,
+        py: Python<'py>,
+        achieved_goal: &Bound<'py, PyAny>,
+        desired_goal: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let env = self.env();
+        let id = &env.spec().id;
+        let no_goals = || PyTypeError::new_err(format!("{id} has no goals"));
+        let Space::Dict(parts) = env.observation_space() else { return Err(no_goals()) };
+        let read = |name: &str, goals| {
+            let (_, space) = parts.iter().find(|(part, _)| part == name).ok_or_else(no_goals)?;
+            observations::from_python(goals, space)
+        };
+        let (achieved, batched) = read("achieved_goal", achieved_goal)?;
+        let (desired, _) = read("desired_goal", desired_goal)?;
+        if achieved.len() != desired.len() {
+            let (reached, asked) = (achieved.len(), desired.len());
+            return Err(PyValueError::new_err(format!("{reached} goals were reached and {asked} asked for: give as many")));
+        }
+        let pairs = (0..achieved.len()).map(|i| env.compute_reward(achieved.row(i), desired.row(i)));
+        let rewards: Vec<f64> = pairs.collect::<Option<_>>().ok_or_else(no_goals)?;
+        match rewards[..] {
+            [reward] if !batched => Ok(reward.into_pyobject(py)?.into_any()),
+            _ => Ok(rewards.into_pyarray(py).into_any()),
+        }
     }
 
     fn render<'py>(&mut self, py: Python<'py>, width: u32, height: u32) -> PyResult<Bound<'py, PyAny>> {

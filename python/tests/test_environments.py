@@ -142,3 +142,28 @@ def test_steps_outside_of_an_episode_are_refused():
 def test_options_are_refused_by_name():
     with pytest.raises(ValueError, match="low"):
         gymnasium.make("cartwheel/CartPole-v1").reset(options={"low": -0.1})
+
+
+@pytest.mark.parametrize("name", ["BitFlip-v0", "Reacher2D-v0"])
+def test_rewards_of_other_goals_are_those_of_steps(name):
+    env = gymnasium.make(f"cartwheel/{name}")
+    env.reset(seed=1)
+    env.action_space.seed(1)
+    seen, rewards, ended = [], [], False
+    while not ended:
+        observation, reward, terminated, truncated, info = env.step(env.action_space.sample())
+        goals = observation["achieved_goal"], observation["desired_goal"]
+        assert env.unwrapped.compute_reward(*goals, info) == reward
+        seen.append(goals)
+        rewards.append(reward)
+        ended = terminated or truncated
+    achieved, desired = (np.array(goals) for goals in zip(*seen))
+    found = env.unwrapped.compute_reward(achieved, desired, [{}] * len(seen))
+    assert found.dtype == np.float64 and found.tolist() == rewards
+    assert env.unwrapped.compute_reward(achieved, achieved, {}).min() > min(rewards)
+    with pytest.raises(ValueError, match="goals were reached and 1 asked for"):
+        env.unwrapped.compute_reward(np.repeat(achieved[:1], 3, axis=0), desired[:1], {})
+
+
+def test_only_environments_with_goals_have_rewards_of_goals():
+    assert not hasattr(gymnasium.make("cartwheel/CartPole-v1").unwrapped, "compute_reward")

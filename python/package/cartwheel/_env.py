@@ -38,6 +38,9 @@ class CartwheelEnv(gymnasium.Env[Any, Any]):
         self._seeded = False
         self.observation_space = self._native.observation_space
         self.action_space = self._native.action_space
+        # What has this method has goals, to Stable-Baselines3.
+        if isinstance(self.observation_space, gymnasium.spaces.Dict) and "achieved_goal" in self.observation_space.keys():
+            self.compute_reward = self._compute_reward
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Begins an episode. Without a seed, the random numbers run on; before any seed, they begin at random."""
@@ -56,6 +59,22 @@ class CartwheelEnv(gymnasium.Env[Any, Any]):
             ResetNeeded: No episode has begun, or it has ended.
         """
         return self._native.step(action)
+
+    def _compute_reward(self, achieved_goal: Any, desired_goal: Any, info: Any) -> Any:
+        """The reward for reaching ``achieved_goal`` when ``desired_goal`` was asked for, as of Gymnasium-Robotics' ``GoalEnv``.
+
+        Args:
+            achieved_goal: A goal, or a batch of them.
+            desired_goal: As many.
+            info: Not used.
+
+        Returns:
+            A float, or float64 of shape (batch,).
+
+        Raises:
+            ValueError: The goals are not of the spaces of these parts of the observation, or not as many.
+        """
+        return self._native.compute_reward(achieved_goal, desired_goal)
 
     def render(self) -> npt.NDArray[np.uint8] | None:
         """The present state as a picture: bytes of shape (400, 600, 3)."""
