@@ -72,7 +72,7 @@ impl Display {
         self.drawn = Instant::now();
         let [steps, updates] = self.pace.at(self.drawn, [now.steps, now.updates]);
         let text = format!(
-            "{:.0} steps/s · {:.0} updates/s · {}return {} · {:.1} s",
+            "{:.0} steps/s · {:.0} updates/s · {}return {} · {:.1} s of training",
             steps,
             updates,
             // Many algorithms have none.

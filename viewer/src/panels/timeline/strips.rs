@@ -87,6 +87,8 @@ fn hover(response: Response, track: &Track, spaces: Option<&Spaces>, at: &dyn Fn
     let Some(point) = response.hover_pos() else { return };
     let step = at(point.x);
     response.on_hover_cursor(CursorIcon::ResizeHorizontal).on_hover_ui_at_pointer(|ui| {
+        // Else what was shown first says how wide all that follows may be.
+        ui.set_max_width(ui.spacing().tooltip_width);
         ui.label(format!("{} {step}", text::STEP));
         for strip in &track.strips {
             if let Some(value) = strip.values[step] {

@@ -212,6 +212,22 @@ fn pointing_at_a_step_says_what_was_done() {
     harness.get_by_label_contains("action push ");
 }
 
+/// What was shown first, as a number by itself, once said how wide all words after it might be.
+#[test]
+fn words_under_the_pointer_keep_to_their_lines() {
+    let (mut model, state) = opened();
+    model.apply(Update::Film(Arc::new(fixture::film(99))));
+    let mut harness = show(model, state);
+    harness.run();
+    harness.get_by_label(text::STRIPS).hover();
+    (0..60).for_each(|_| harness.step());
+    let line = harness.get_by_label_contains("action ").rect().height();
+    let settings = cartwheel_trainer::Settings::shipped(cartwheel_trainer::Algo::Dqn, "CartPole-v1").unwrap();
+    harness.state_mut().model.apply(Update::Spaces(0, crate::spaces::Spaces::of(&settings)));
+    (0..4).for_each(|_| harness.step());
+    assert_eq!(harness.get_by_label_contains("action push ").rect().height(), line);
+}
+
 #[test]
 fn the_film_is_described_and_judged_by_others() {
     let (mut model, state) = opened();
