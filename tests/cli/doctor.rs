@@ -21,6 +21,17 @@ fn a_run_that_never_stops_exploring_is_told_so() {
     assert_eq!(json["findings"].as_array().unwrap().len(), 1, "{json}");
 }
 
+/// TD3 has no ε to be lowered.
+#[test]
+fn a_run_that_ends_before_it_learns_is_told_of_learning_starts_alone() {
+    let folder = Folder::new();
+    let line =
+        "train Pendulum-v1 --algo td3 --steps 200 --set td3.learning_starts=300 --set eval.n_eval_episodes=1 --name a";
+    let stderr = folder.ok(line).stderr;
+    assert_eq!(stderr.matches("doctor:").count(), 1, "{stderr}");
+    assert!(stderr.contains("never learnt from") && stderr.contains("learning_starts"), "{stderr}");
+}
+
 #[test]
 fn what_was_told_is_not_told_again_by_a_resumed_run() {
     let folder = Folder::new();

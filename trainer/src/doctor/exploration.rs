@@ -18,7 +18,8 @@ impl Sign for LateExploration {
 
     fn look(&mut self, row: &MetricsRow, facts: &Facts) -> Option<String> {
         let chance = *row.metrics.get("rollout/exploration_rate")?;
-        let late = row.step as f64 >= OVER * facts.total_timesteps as f64;
+        // Before the first update all is random by learning_starts, which is another complaint's, also of algorithms without ε.
+        let late = row.updates > 0 && row.step as f64 >= OVER * facts.total_timesteps as f64;
         let words = || {
             let (step, total) = (row.step, facts.total_timesteps);
             format!("{:.0} % of actions are drawn at random at step {step} of {total}", 100.0 * chance)
@@ -38,5 +39,7 @@ mod tests {
             let row = row(step, 1, &[("rollout/exploration_rate", chance)]);
             assert_eq!(LateExploration.look(&row, &facts()).is_some(), found, "{step} {chance}");
         }
+        let idle = row(1000, 0, &[("rollout/exploration_rate", 1.0)]);
+        assert_eq!(LateExploration.look(&idle, &facts()), None);
     }
 }
