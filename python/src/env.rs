@@ -90,7 +90,9 @@ impl NativeEnv {
         let (desired, _) = read("desired_goal", desired_goal)?;
         if achieved.len() != desired.len() {
             let (reached, asked) = (achieved.len(), desired.len());
-            return Err(PyValueError::new_err(format!("{reached} goals were reached and {asked} asked for: give as many")));
+            return Err(PyValueError::new_err(format!(
+                "{reached} goals were reached and {asked} asked for: give as many"
+            )));
         }
         let pairs = (0..achieved.len()).map(|i| env.compute_reward(achieved.row(i), desired.row(i)));
         let rewards: Vec<f64> = pairs.collect::<Option<_>>().ok_or_else(no_goals)?;

@@ -27,6 +27,13 @@ def test_gymnasium_imports_it_by_name():
     assert done.stdout.strip() == "(4,)"
 
 
+def test_the_example_counts_steps_and_episodes():
+    example = [sys.executable, str(REPOSITORY / "python" / "examples" / "step_many.py")]
+    printed = subprocess.run(example, capture_output=True, text=True, check=True).stdout.split()
+    assert printed[1:4] == ["million", "steps", "and"]
+    assert int(printed[4]) > 0
+
+
 def test_specs_travel_as_json():
     spec = gymnasium.spec("cartwheel/CartPole-v1")
     again = gymnasium.envs.registration.EnvSpec.from_json(spec.to_json())
