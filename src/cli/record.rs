@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::agents::Policy;
-use crate::envs::{
-    Action, EnvError, Environment, Generator, KeyBindings, OwnedAction, Pace, Rows, Statistics, Step,
-};
+use crate::envs::{Action, EnvError, Environment, Generator, KeyBindings, OwnedAction, Pace, Rows, Statistics, Step};
 use crate::trainer::data::minari::{About, Recording};
 use crate::trainer::run::RunDir;
 use crate::trainer::{EnvConfig, Settings, TrainError};

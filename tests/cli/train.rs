@@ -89,7 +89,8 @@ fn people_are_told_where_seeds_are_and_how_to_compare_them() {
 fn steps_are_written_as_in_a_configuration() {
     let folder = Folder::new();
     for (steps, expected) in [("3e2", 300), ("1_000", 1000)] {
-        let config = folder.ok(&format!("train CartPole-v1 --steps {steps} --checkpoint-every 1e3 --print-config")).stdout;
+        let config =
+            folder.ok(&format!("train CartPole-v1 --steps {steps} --checkpoint-every 1e3 --print-config")).stdout;
         assert!(config.contains(&format!("\ntotal_timesteps = {expected}\n")), "{config}");
         assert!(config.contains("\ncheckpoint_every = 1000\n"), "{config}");
     }

@@ -333,14 +333,16 @@ impl Worker {
             self.kill();
             return (
                 format!("{who} gave no answer for {} s and was killed", waited.as_secs_f64()),
-                "look for an endless loop in the environment, or raise the timeout if a step takes that long",
+                "look for an endless loop in the environment, or raise the timeout (env.python_timeout) if a step takes that long",
             );
         }
         // The socket closes a moment before the process has ended.
         match self.wait(CLOSE_TIMEOUT) {
             Some(status) => {
                 let advice = match status.signal() {
-                    Some(9) => "a process killed by signal 9 is mostly out of memory, which fewer environments need less of",
+                    Some(9) => {
+                        "a process killed by signal 9 is mostly out of memory, which fewer environments need less of"
+                    }
                     _ => "see above for what it printed",
                 };
                 (format!("{who} died ({status})"), advice)

@@ -167,6 +167,7 @@ fn a_hanging_worker_is_killed() {
         message.contains("environment 0, step 3") && message.contains("gave no answer for 1 s and was killed"),
         "{message}"
     );
+    assert!(message.contains("(env.python_timeout)"), "{message}");
     assert!(start.elapsed() < Duration::from_secs(10));
     assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
     // A reset starts a fresh one.

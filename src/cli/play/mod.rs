@@ -78,7 +78,9 @@ fn in_terminal(args: &Args, seed: u64, output: Output) -> Result {
     let id = env.spec().id.clone();
     let mut bindings = env.key_bindings();
     if bindings.keys.is_empty() {
-        return Err(Failure::usage(format!("{id} has no keys to play it with: environments of Rust get them from `key_bindings`, those of Python have none")));
+        return Err(Failure::usage(format!(
+            "{id} has no keys to play it with: environments of Rust get them from `key_bindings`, those of Python have none"
+        )));
     }
     let film_fps = match (&mut bindings.pace, args.fps) {
         (Pace::RealTime { fps, .. }, wanted) => {
