@@ -266,10 +266,7 @@ fn state(ui: &mut Ui, observation: &Observation, spaces: &Spaces) {
         let named = spaces.fields.iter().take(row.len().min(NAMED)).enumerate();
         named.map(|(i, field)| format!("{} {}", field.name, short(row.number(i)))).collect::<Vec<_>>().join("\n")
     };
-    ui.monospace(words).on_hover_ui(|ui| {
-        ui.set_max_width(ui.spacing().tooltip_width);
-        ui.label(named());
-    });
+    ui.monospace(words).on_hover_ui(|ui| drop(ui.label(named())));
 }
 
 /// What colors each cell: the logarithm of counts, else the values; NaN where there is nothing. As many as there are
