@@ -186,6 +186,9 @@ fn stats(folder: &Path, images: ImagesConfig, augment: AugmentConfig, output: Ou
             .map(|(name, part)| if several { format!("{name}: {part}") } else { part.to_string() })
             .collect();
         let mut text = format!("{}\n\n{}\n\n{}", found.join("\n"), table(&head, rows), spread(sizes));
+        if weights.iter().flatten().any(|weight| *weight != 1.0) {
+            text += "\nclasses that count alike, by these weights: `cartwheel fit --set fit.class_weight=balanced`";
+        }
         if let Some(normalize) = normalize {
             let list = |numbers: [f32; 3]| numbers.map(|number| format!("{number:.4}")).join(", ");
             text += &format!("\nmean = [{}]\nstd = [{}]", list(normalize.mean), list(normalize.std));

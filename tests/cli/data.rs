@@ -38,7 +38,13 @@ fn stats_tell_classes_sizes_and_what_to_normalize_with() {
     assert!((json["std"][0].as_f64().unwrap() - spread).abs() < 1e-6);
     assert_eq!(json["sizes"].as_array().unwrap().len(), 3);
     let text = folder.ok(&format!("data stats pets {SMALL}")).stdout;
-    for words in ["Found 5 images belonging to 2 classes.", "dogs", "most are 40 x 30 (3)", "mean = [0.3922, "] {
+    for words in [
+        "Found 5 images belonging to 2 classes.",
+        "dogs",
+        "most are 40 x 30 (3)",
+        "mean = [0.3922, ",
+        "class_weight=balanced",
+    ] {
         assert!(text.contains(words), "{words}: {text}");
     }
     let one = folder.ok(&format!("data stats pets {SMALL} --set images.num_workers=1 --json")).stdout;

@@ -83,6 +83,32 @@ fn digits_are_learnt_and_told_apart() {
 }
 
 #[test]
+fn classes_count_as_much_as_they_are_told_to() {
+    let folder = Folder::new();
+    let of = |weights: &str, name: &str| {
+        let few = "--epochs 2 --batch-size 20 --set fit.gradient_accumulation=3";
+        let told = folder.ok(&fit(&format!("{few} --set fit.class_weight={weights} --name {name}"))).stderr;
+        (folder.run(name).best(), told)
+    };
+    let (plain, _) = of("none", "plain");
+    assert!(of("{3=1.0}", "ones").0 == plain, "weights of 1 change something");
+    let (three, told) = of("{3=50.0}", "three");
+    assert!(three != plain && told.contains("classes count from 1.000 (0) to 50.000 (3) in training"), "{told}");
+    assert!(of("balanced", "balanced").0 != plain);
+    for (weights, words) in [
+        ("{3=-1}", &["fit.class_weight", "above 0", "-1"][..]),
+        ("balance", &["\"balanced\"", "\"balance\""]),
+        ("{30=2.0}", &["there is no class \"30\"", "0, 1, 2, 3, 4, 5, 6, 7, 8, 9"]),
+    ] {
+        folder.refused(&fit(&format!("--set fit.class_weight={weights}")), 2, words);
+    }
+    for model in ["t5", "recommender"] {
+        let line = format!("fit {model} --data {DIGITS} --set fit.class_weight=balanced");
+        folder.refused(&line, 2, &[&format!("{model} has no classes")]);
+    }
+}
+
+#[test]
 fn a_picture_is_classified_and_one_of_another_size_refused() {
     let folder = Folder::new();
     folder.ok(&fit("--epochs 1 --name small"));

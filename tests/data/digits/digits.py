@@ -41,7 +41,7 @@ def start(layer, kind, count, fan_in):
     return (np.sin(i * 12.9898 + layer * 78.233 + kind * 37.719) / np.sqrt(fan_in)).astype(np.float32)
 
 
-def steps(momentum, weight_decay, clip, smoothing):
+def steps(momentum, weight_decay, clip, smoothing, class_weight=None):
     model = torch.nn.Sequential(*[m for a, b in zip(SIZES, SIZES[1:]) for m in (torch.nn.Linear(a, b), torch.nn.ReLU())][:-1])
     linears = [m for m in model if isinstance(m, torch.nn.Linear)]
     with torch.no_grad():
@@ -52,19 +52,21 @@ def steps(momentum, weight_decay, clip, smoothing):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=momentum, weight_decay=weight_decay)
     x = torch.tensor(images[:1437].reshape(1437, 64)).float() / 255
     y = torch.tensor(labels[:1437].astype(np.int64))
+    weight = None if class_weight is None else torch.tensor(class_weight)
     losses, norms = [], []
     for step in range(50):
         rows = [(step * 29 + i) % 1437 for i in range(29)]
-        loss = torch.nn.functional.cross_entropy(model(x[rows]), y[rows], label_smoothing=smoothing)
+        loss = torch.nn.functional.cross_entropy(model(x[rows]), y[rows], weight, label_smoothing=smoothing)
         optimizer.zero_grad()
         loss.backward()
         norms.append(float(torch.nn.utils.clip_grad_norm_(model.parameters(), clip)))
         optimizer.step()
         losses.append(float(loss.detach()))
-    return dict(momentum=momentum, weight_decay=weight_decay, clip=clip, smoothing=smoothing, losses=losses, norms=norms,
+    return dict(momentum=momentum, weight_decay=weight_decay, clip=clip, smoothing=smoothing, class_weight=class_weight, losses=losses, norms=norms,
                 bias=linears[-1].bias.detach().tolist(), weight=linears[-1].weight.detach().flatten().tolist())
 
 
 torch.set_num_threads(1)
 cases = [steps(0.9, 0.0, 1e9, 0.0), steps(0.9, 1e-3, 0.5, 0.1)]
+cases.append(steps(0.9, 0.0, 1e9, 0.1, [0.5, 1.0, 2.0, 1.0, 0.25, 3.0, 1.0, 1.0, 0.1, 1.5]))
 json.dump(dict(sizes=SIZES, cases=cases), open(os.path.join(here, "digits.json"), "w"), separators=(",", ":"))

@@ -38,13 +38,17 @@ impl Survey {
         self.values.merge(&other.values);
     }
 
-    /// With what the images of each class count so that all classes count alike (scikit-learn's "balanced"); none of a class
-    /// without images.
+    /// With what the images of each class count so that all classes count alike; none of a class without images.
     pub fn class_weights(&self) -> Vec<Option<f64>> {
-        let all = self.usable.iter().sum::<usize>() as f64;
-        let weight = |images: &usize| (*images > 0).then(|| all / (self.usable.len() * images) as f64);
-        self.usable.iter().map(weight).collect()
+        balanced(&self.usable)
     }
+}
+
+/// The weights with which classes of `counts` samples count alike, scikit-learn's "balanced": all samples / (classes × samples of
+/// the class); none of a class without samples.
+pub fn balanced(counts: &[usize]) -> Vec<Option<f64>> {
+    let all = counts.iter().sum::<usize>() as f64;
+    counts.iter().map(|count| (*count > 0).then(|| all / (counts.len() * count) as f64)).collect()
 }
 
 /// What one file adds.

@@ -20,6 +20,7 @@ use super::settings::FitSettings;
 use super::task::{Part, Tally, Task};
 use super::transfer::begin_with;
 use crate::TrainError;
+use crate::data::image::one_hot;
 
 /// The purpose of the stream that weights are drawn from, in the key of its generator.
 pub(super) const WEIGHTS: u64 = 0x7765_6967;
@@ -33,6 +34,8 @@ pub struct Classification {
     model: Box<dyn Classifier>,
     header: Header,
     label_smoothing: f64,
+    /// How much each class counts in training, if not all alike.
+    class_weight: Option<Vec<f32>>,
     mix: MixConfig,
     seed: u64,
     pictures: Pictures,
@@ -49,6 +52,14 @@ impl Classification {
     /// If the data cannot be read, or is too little to be split.
     pub fn new(settings: &FitSettings) -> Result<Self, TrainError> {
         let (pictures, About { size, channels, labels, preprocessing }) = Pictures::open(settings)?;
+        let class_weight = match &settings.fit.class_weight {
+            Some(weight) => {
+                let mut counts = vec![0; labels.len()];
+                (0..pictures.len(Part::Train)).for_each(|index| counts[pictures.class(index)] += 1);
+                Some(weight.weights(&labels, &counts)?)
+            }
+            None => None,
+        };
         let (mut rng, name) = (Generator::from_entropy(&[settings.fit.seed, WEIGHTS]), settings.fit.model.to_string());
         let is_mlp = settings.fit.model == ModelName::Mlp;
         let mut model: Box<dyn Classifier> = match ResNetConfig::named(&name, channels, labels.len()) {
@@ -67,6 +78,7 @@ impl Classification {
             model,
             header: Header { model: name, size, net_arch, labels, preprocessing },
             label_smoothing: settings.fit.label_smoothing,
+            class_weight,
             mix: settings.mix.clone(),
             seed: settings.fit.seed,
             pictures,
@@ -82,6 +94,25 @@ impl Classification {
     pub fn begin_with(&mut self, init: &Path) -> Result<(), TrainError> {
         self.begun = Some(begin_with(init, self.model.as_mut(), &self.header)?);
         Ok(())
+    }
+
+    /// What the sum of the losses of training samples of these classes is divided by for their mean: see [`ClassWeight`].
+    ///
+    /// [`ClassWeight`]: super::ClassWeight
+    fn counted(&self, classes: impl ExactSizeIterator<Item = usize>) -> f64 {
+        match &self.class_weight {
+            Some(weights) if !self.mix.mixes() => classes.map(|class| f64::from(weights[class])).sum(),
+            _ => classes.len() as f64,
+        }
+    }
+
+    /// What is known of the weights of classes, in words.
+    fn weighs(&self) -> Option<String> {
+        let weights = self.class_weight.as_ref()?.iter().zip(&self.header.labels);
+        let [least, most] =
+            [weights.clone().min_by(|a, b| a.0.total_cmp(b.0))?, weights.max_by(|a, b| a.0.total_cmp(b.0))?];
+        let told = |(weight, label): (&f32, &String)| format!("{weight:.3} ({label})");
+        Some(format!("classes count from {} to {} in training, and alike in validation", told(least), told(most)))
     }
 
     /// Shows the class and the logits of each sample of a part.
@@ -131,7 +162,7 @@ impl Task for Classification {
         let ignored = self.header.model != "mlp" && self.header.preprocessing.is_none();
         let notice = "images of MNIST's format keep their size and are not mirrored or moved by the recipe of residual networks: what else \
             [augment] has is done to them, and [images] is for folders of pictures";
-        ignored.then(|| notice.to_owned()).into_iter().chain(self.begun.clone()).collect()
+        ignored.then(|| notice.to_owned()).into_iter().chain(self.begun.clone()).chain(self.weighs()).collect()
     }
 
     fn samples(&self, part: Part) -> usize {
@@ -141,6 +172,10 @@ impl Task for Classification {
     fn identify(&self, see: &mut dyn FnMut(&[u8])) {
         self.header.labels.iter().for_each(|label| see(label.as_bytes()));
         self.pictures.identify(see);
+    }
+
+    fn divisor(&self, indices: &[usize]) -> f64 {
+        self.counted(indices.iter().map(|index| self.pictures.class(*index)))
     }
 
     fn learn(
@@ -157,12 +192,22 @@ impl Task for Classification {
             return Ok(Tally::default());
         }
         let key = [self.seed, epoch, indices[0] as u64];
-        let shares = mix(&self.mix, &mut batch, classes, self.header.size, key);
-        let targets = shares.as_deref().map_or(Targets::Classes(&batch.classes), Targets::Shares);
+        let mut shares = mix(&self.mix, &mut batch, classes, self.header.size, key);
+        let own = || batch.classes.iter().map(|class| *class as usize);
+        if self.class_weight.is_some() {
+            shares.get_or_insert_with(|| one_hot(&own().collect::<Vec<_>>(), classes));
+        }
+        let targets = match (&shares, &self.class_weight) {
+            (Some(shares), Some(class_weight)) => Targets::Weighted { shares, class_weight },
+            (Some(shares), None) => Targets::Shares(shares),
+            (None, _) => Targets::Classes(&batch.classes),
+        };
+        // What a sample counts in the mean, so that losses can be added up over batches of other weights.
+        let share = samples as f64 / self.counted(own());
         let pass = self.model.learn(batch.x, gradients, targets, self.label_smoothing, divisor)?;
         let rows = pass.logits.chunks_exact(classes);
         let correct = rows.zip(&batch.classes).filter(|(row, class)| likeliest(row) == **class as usize).count();
-        Ok(Tally { samples: samples as u64, loss: f64::from(pass.loss) * divisor, correct: correct as u64 })
+        Ok(Tally { samples: samples as u64, loss: f64::from(pass.loss) * divisor * share, correct: correct as u64 })
     }
 
     fn skipped(&self) -> Vec<String> {
@@ -220,6 +265,7 @@ impl Task for Classification {
 mod tests {
     use cartwheel_agents::nn::optim::{Decay, Rule, Solver};
 
+    use super::super::ClassWeight;
     use super::*;
 
     fn digits(net_arch: Vec<usize>, label_smoothing: f64) -> Classification {
@@ -242,6 +288,8 @@ mod tests {
         for case in recorded["cases"].as_array().expect("a list") {
             let number = |name: &str| case[name].as_f64().expect("a number");
             let mut task = digits(vec![24, 16], number("smoothing"));
+            let class_weight = case["class_weight"].is_array().then(|| numbers(&case["class_weight"]));
+            task.class_weight = class_weight.map(|weights| weights.into_iter().map(|weight| weight as f32).collect());
             for (at, parameter) in task.parameters_mut().iter_mut().enumerate() {
                 let (layer, kind) = ((at / 2) as f64, (at % 2) as f64);
                 let fan_in = [64.0_f64, 24.0, 16.0][at / 2];
@@ -256,14 +304,15 @@ mod tests {
             for step in 0..50 {
                 let rows: Vec<usize> = (0..29).map(|i| (step * 29 + i) % 1437).collect();
                 gradients.zero(task.parameters()).expect("memory");
-                // Two batches of unequal size add up to one.
-                let mut tally = Tally::default();
+                // Two batches of unequal size add up to one, of unequal weights too.
+                let (divisor, mut loss) = (task.divisor(&rows), 0.0);
                 for part in [&rows[..20], &rows[20..]] {
-                    tally.add(task.learn(0, part, 29.0, &mut gradients).expect("the processor works"));
+                    let tally = task.learn(0, part, divisor, &mut gradients).expect("the processor works");
+                    loss += tally.mean_loss() * task.divisor(part) / divisor;
                 }
                 let norm = gradients.clip_norm(task.parameters(), number("clip")).expect("memory");
                 solver.step(task.parameters_mut(), &mut gradients, 0.1).expect("memory");
-                let (loss, expected) = (tally.mean_loss(), losses[step]);
+                let expected = losses[step];
                 assert!((loss - expected).abs() < 1e-5, "{step}: {loss} {expected}");
                 assert!((norm - norms[step]).abs() < 1e-4 * norms[step].max(1.0), "{step}: {norm} {}", norms[step]);
             }
@@ -274,6 +323,53 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn weights_of_one_change_no_bit() {
+        let learnt = |class_weight: Option<Vec<f32>>, mixes: bool| {
+            let mut task = digits(vec![24], 0.1);
+            task.class_weight = class_weight;
+            task.mix.mixup_alpha = if mixes { 0.5 } else { 0.0 };
+            let (mut gradients, rows) = (Gradients::new(task.parameters()), (0..29).collect::<Vec<usize>>());
+            let divisor = task.divisor(&rows);
+            let tallies: Vec<_> =
+                rows.chunks(20).map(|part| task.learn(0, part, divisor, &mut gradients).expect("works")).collect();
+            let of = |parameter| gradients.of(parameter).expect("memory").to_vec();
+            let slopes = task.parameters().iter().flat_map(of).collect::<Vec<f32>>();
+            (divisor, tallies, slopes)
+        };
+        for mixes in [false, true] {
+            let plain = learnt(None, mixes);
+            assert_eq!(learnt(Some(vec![1.0; 10]), mixes), plain);
+            // Of mixed pictures PyTorch's mean is over their number, so that weights of 2 count twice there.
+            let twice = learnt(Some(vec![2.0; 10]), mixes);
+            let (divisor, times) = if mixes { (29.0, 2.0) } else { (58.0, 1.0) };
+            assert_eq!(twice.0, divisor);
+            let worst =
+                twice.2.iter().zip(&plain.2).map(|(got, plain)| (got - times * plain).abs()).fold(0.0, f32::max);
+            assert!(worst < 1e-6, "{worst}");
+        }
+    }
+
+    #[test]
+    fn classes_are_balanced_by_the_samples_to_learn_from() {
+        let mut settings = FitSettings::default();
+        settings.data.dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/digits").into();
+        settings.fit.class_weight = Some(ClassWeight::Balanced);
+        let task = Classification::new(&settings).expect("the digits are there");
+        let samples = task.samples(Part::Train);
+        // Each class counts a tenth of all.
+        assert!((task.divisor(&(0..samples).collect::<Vec<_>>()) - samples as f64).abs() < 1e-3);
+        let of = |class| (0..samples).filter(|index| task.pictures.class(*index) == class).collect::<Vec<_>>();
+        for class in 0..10 {
+            assert!((task.divisor(&of(class)) - samples as f64 / 10.0).abs() < 1e-3);
+        }
+        assert!(
+            task.notices().iter().any(|notice| notice.starts_with("classes count from 0.898 (3) to 1.096 (2)")),
+            "{:?}",
+            task.notices()
+        );
     }
 
     #[test]

@@ -5,6 +5,8 @@ use cartwheel_agents::models::mlp::Init;
 use cartwheel_agents::nn::Device;
 use cartwheel_agents::{config, config_enum};
 
+use super::class_weight::ClassWeight;
+
 config_enum! {
     /// A model that can be fitted.
     pub enum ModelName {
@@ -186,6 +188,11 @@ config! {
         decay_bias_and_norm: bool = false;
         /// Share of each target that is spread evenly over all classes.
         label_smoothing: f64 = 0.0, within(0.0, 1.0);
+        /// Of "mlp" and residual networks: how much each class counts in the loss that is learnt from, such as { cat = 2.0 } where
+        /// the others count 1; or "balanced", so that classes of unequal size count alike (samples / (classes × samples of the
+        /// class), as in scikit-learn); "none" for every sample alike. As in PyTorch a step's losses are divided by the sum of the
+        /// weights. The validation loss counts every sample alike.
+        class_weight: Option<ClassWeight> = None;
         /// The gradient is scaled down to this norm; "none" for as it is.
         max_grad_norm: Option<f64> = None, if_some(positive);
         /// Every number of the gradient is brought to within this, before its norm is looked at; "none" for as it is.
@@ -254,6 +261,13 @@ config! {
         mixup_alpha: f64 = 0.0, non_negative;
         /// CutMix (Yun et al. 2019): of Beta(α, α) the share of a picture that is left; 0 for none.
         cutmix_alpha: f64 = 0.0, non_negative;
+    }
+}
+
+impl MixConfig {
+    /// Whether they are mixed at all.
+    pub fn mixes(&self) -> bool {
+        self.mixup_alpha > 0.0 || self.cutmix_alpha > 0.0
     }
 }
 

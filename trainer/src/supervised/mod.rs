@@ -7,6 +7,7 @@
 //! | `session`, `checkpoint` | the loop, and all that going on with it needs |
 //! | `watched` | what the loop does for viewers |
 //! | `task`, `classification`, `recommendation`, `texts` | what is fitted: a model with its data |
+//! | `class_weight` | classes of unequal size that count alike |
 //! | `pictures`, `grey` | where a classifier's pictures come from: folders, or MNIST's files |
 //! | `report`, `confusion`, `curve`, `samples` | how a model does, in detail; what it makes of a few samples, epoch by epoch |
 //! | `export` | a model's folder for other programs |
@@ -28,6 +29,7 @@
 
 mod answers;
 mod checkpoint;
+mod class_weight;
 mod classification;
 mod config;
 mod confusion;
@@ -52,6 +54,7 @@ mod transfer;
 mod watched;
 
 pub use answers::Answers;
+pub use class_weight::ClassWeight;
 pub use classification::Classification;
 pub use config::{
     DataConfig, EpsConvention, FitConfig, FitRunConfig, LrSchedule, MixConfig, MlpConfig, ModelName, Monitor,

@@ -110,6 +110,14 @@ impl Pictures {
         }
     }
 
+    /// The class of a training sample.
+    pub(super) fn class(&self, index: usize) -> usize {
+        match self {
+            Self::Grey(grey) => grey.part(Part::Train).map_or(0, |images| images.labels[index].into()),
+            Self::Colour(folders) => folders.train.files[index].label,
+        }
+    }
+
     /// Shows `see` what tells these pictures from others: the bytes of those in memory, the names and classes of files.
     pub(super) fn identify(&self, see: &mut dyn FnMut(&[u8])) {
         for part in [Part::Train, Part::Validation, Part::Test] {
@@ -331,7 +339,7 @@ pub(super) fn mix(
     key: [u64; 3],
 ) -> Option<Vec<f32>> {
     let samples = batch.classes.len();
-    if (settings.mixup_alpha == 0.0 && settings.cutmix_alpha == 0.0) || samples == 0 {
+    if !settings.mixes() || samples == 0 {
         return None;
     }
     let mut random = Generator::from_entropy(&[key[0], key[1], key[2], MIX]);

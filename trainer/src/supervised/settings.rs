@@ -205,6 +205,12 @@ impl FitSettings {
                 "fit.precision = \"f16-o2\" is for mlp and residual networks ({reason}): use \"f32\""
             )));
         }
+        if fit.class_weight.is_some() && matches!(fit.model, ModelName::T5 | ModelName::Recommender) {
+            return Err(TrainError::Unfit(format!(
+                "fit.class_weight is for mlp and residual networks: {} has no classes, leave it out",
+                fit.model
+            )));
+        }
         // Whether there is such a GPU is seen when the model moves to it.
         fit.device.resolve(0, fit.batch_size)?;
         if fit.model.is_resnet() {
@@ -285,6 +291,7 @@ impl FitSettings {
 
 #[cfg(test)]
 mod tests {
+    use super::super::class_weight::ClassWeight;
     use super::*;
     use crate::reference_tests::check_reference;
 
@@ -305,6 +312,11 @@ mod tests {
             let told = told(&[&format!("fit.model={model}"), "fit.precision=f16-o2"]);
             assert!(told.contains(reason) && told.contains("mlp"), "{told}");
         }
+        for model in ["t5", "recommender"] {
+            let told = told(&[&format!("fit.model={model}"), "fit.class_weight=balanced"]);
+            assert!(told.contains(&format!("{model} has no classes")), "{told}");
+        }
+        assert!(told(&["fit.class_weight={ 3 = 0.0 }"]).contains("above 0"));
         assert!(told(&["fit.precision=bf16"]).contains("no bf16"));
         assert!(told(&["fit.precision=tf32"]).contains("TF32"));
         assert!(told(&["fit.nesterov=true"]).contains("fit.momentum"));
@@ -343,6 +355,7 @@ mod tests {
     fn what_is_written_reads_back() {
         let mut settings = FitSettings::default();
         settings.fit.eps = Some(1e-7);
+        settings.fit.class_weight = Some(ClassWeight::Of([("a b".to_owned(), 2.0), ("3".to_owned(), 0.5)].into()));
         settings.mlp.net_arch = vec![32];
         let mut read = FitSettings::default();
         config::load(&mut read.sections_mut(), &settings.to_toml(true), "config.toml").expect("it reads");

@@ -13,18 +13,26 @@ pub const IGNORED: u32 = u32::MAX;
 pub enum Targets<'a, E = f32> {
     /// The class of each row, or [`IGNORED`].
     Classes(&'a [u32]),
-    /// How likely each class of each row is, row after row: of samples that were mixed.
+    /// How likely each class of each row is, row after row: of samples that were mixed. Those of a row add up to 1.
     Shares(&'a [E]),
+    /// The same of classes that do not count alike: what each class's part of a row's loss is multiplied by.
+    Weighted {
+        /// As above.
+        shares: &'a [E],
+        /// The weight of each class.
+        class_weight: &'a [E],
+    },
 }
 
 /// Cross entropy of the softmax of `logits`, summed over the rows and divided by `divisor`: the number of rows for the mean.
-/// With `label_smoothing` ε a target t of K classes counts as t(1 - ε) + ε/K, as in PyTorch and Keras.
+/// With `label_smoothing` ε a target t of K classes counts as t(1 - ε) + ε/K, as in PyTorch and Keras, and where classes have
+/// weights w as w(t(1 - ε) + ε/K), as in PyTorch; weights of 1 change no bit.
 ///
 /// # Errors
 /// If the device fails.
 ///
 /// # Panics
-/// If there are not as many targets as rows, or a class is not below the number of columns.
+/// If there are not as many targets as rows or weights as columns, or a class is not below the number of columns.
 pub fn softmax_cross_entropy<E: Real, T: Tape<E, Cpu>>(
     logits: Rows<E, T>,
     targets: Targets<'_, E>,
@@ -38,7 +46,12 @@ pub fn softmax_cross_entropy<E: Real, T: Tape<E, Cpu>>(
             let known = |class: &u32| (*class as usize) < classes || *class == IGNORED;
             assert!(of.len() == rows && of.iter().all(known), "a class a row");
         }
-        Targets::Shares(of) => assert_eq!(of.len(), rows * classes, "a share of each class a row"),
+        Targets::Shares(of) | Targets::Weighted { shares: of, .. } => {
+            assert_eq!(of.len(), rows * classes, "a share of each class a row");
+        }
+    }
+    if let Targets::Weighted { class_weight, .. } = targets {
+        assert_eq!(class_weight.len(), classes, "a weight a class");
     }
     let (smoothing, divisor) = (E::of(label_smoothing), E::of(divisor));
     let even = smoothing / E::of(classes.max(1) as f64);
@@ -51,13 +64,25 @@ pub fn softmax_cross_entropy<E: Real, T: Tape<E, Cpu>>(
             continue;
         }
         let log_total = softmax(slope);
-        for (class, (x, slope)) in x.iter().zip(slope).enumerate() {
+        let target = |class: usize| {
             let target = match targets {
                 Targets::Classes(of) if of[row] as usize == class => E::one(),
                 Targets::Classes(_) => E::zero(),
-                Targets::Shares(of) => of[row * classes + class],
+                Targets::Shares(of) | Targets::Weighted { shares: of, .. } => of[row * classes + class],
             };
-            let target = target * (E::one() - smoothing) + even;
+            target * (E::one() - smoothing) + even
+        };
+        if let Targets::Weighted { class_weight, .. } = targets {
+            // Targets add up to 1; what weights make of that is counted from there, so that those of 1 add nothing.
+            let total =
+                (0..classes).fold(E::one(), |sum, class| sum + target(class) * (class_weight[class] - E::one()));
+            slope.iter_mut().for_each(|slope| *slope *= total);
+        }
+        for (class, (x, slope)) in x.iter().zip(slope).enumerate() {
+            let target = match targets {
+                Targets::Weighted { class_weight, .. } => target(class) * class_weight[class],
+                _ => target(class),
+            };
             // A class that nobody expects may well have a logit of -∞.
             if target != E::zero() {
                 sum += target * (log_total - *x);
@@ -109,6 +134,7 @@ mod tests {
             (Targets::Classes(&[0, 3, 2]), 0.0),
             (Targets::Classes(&[1, IGNORED, 0]), 0.1),
             (Targets::Shares(&shares), 0.2),
+            (Targets::Weighted { shares: &shares, class_weight: &[0.5, 2.0, 1.0, 3.0] }, 0.2),
         ] {
             testing::check_gradients(&mut Parameters::default(), &x, (3, 4), &|_, x| {
                 softmax_cross_entropy(x, targets, smoothing, 3.0).expect("the processor works")
@@ -126,6 +152,45 @@ mod tests {
         };
         assert!((loss(0.0) - 2.265_126_343_932_687).abs() < 1e-12, "{}", loss(0.0));
         assert!((loss(0.1) - 2.223_459_677_266_020_7).abs() < 1e-12, "{}", loss(0.1));
+    }
+
+    /// `torch.nn.CrossEntropyLoss` with a `weight`, of classes and of shares: tests/data/class_weight/class_weight.py.
+    #[test]
+    fn weights_of_classes_are_pytorchs() {
+        let text = include_str!("../../../../tests/data/class_weight/class_weight.json");
+        let recorded: serde_json::Value = serde_json::from_str(text).expect("JSON");
+        let numbers = |value: &serde_json::Value| -> Vec<f64> {
+            value.as_array().expect("a list").iter().filter_map(serde_json::Value::as_f64).collect()
+        };
+        let class_weight = numbers(&recorded["weight"]);
+        let shape = (recorded["rows"].as_u64().expect("a count") as usize, class_weight.len());
+        for case in recorded["cases"].as_array().expect("a list") {
+            let number = |name: &str| case[name].as_f64().expect("a number");
+            let targets = Targets::Weighted { shares: &numbers(&case["shares"]), class_weight: &class_weight };
+            let loss = |logits| softmax_cross_entropy(logits, targets, number("smoothing"), number("divisor"));
+            let (loss, slope) = crate::nn::ops::slope_of(numbers(&recorded["logits"]), shape, loss).expect("works");
+            assert!((loss - number("loss")).abs() < 1e-12, "{loss} {case}");
+            for (got, expected) in slope.iter().zip(numbers(&case["slope"])) {
+                assert!((got - expected).abs() < 1e-12, "{got} {expected} {case}");
+            }
+        }
+    }
+
+    #[test]
+    fn weights_of_one_change_no_bit() {
+        let mut rng = Generator::new(3);
+        let x: Vec<f32> = testing::random(&mut rng, 15).into_iter().map(|x| x as f32).collect();
+        let mut shares = vec![0.0_f32; 15];
+        (shares[2], shares[5], shares[14]) = (1.0, 1.0, 1.0);
+        for smoothing in [0.0, 0.1, 0.3] {
+            let of = |targets| {
+                let loss = |logits| softmax_cross_entropy(logits, targets, smoothing, 3.0);
+                crate::nn::ops::slope_of(x.clone(), (3, 5), loss).expect("works")
+            };
+            let plain = of(Targets::Classes(&[2, 0, 4]));
+            assert_eq!(of(Targets::Weighted { shares: &shares, class_weight: &[1.0; 5] }), plain);
+            assert_ne!(of(Targets::Weighted { shares: &shares, class_weight: &[1.0, 1.0, 1.5, 1.0, 1.0] }), plain);
+        }
     }
 
     #[test]
