@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::trainer::TrainError;
-use crate::trainer::run::{Outcome, RunDir, RunSummary};
+use crate::trainer::run::{RunDir, RunSummary};
 use serde_json::{Value, json};
 
 use super::Result;
@@ -49,18 +49,9 @@ fn value(run: &RunSummary) -> Value {
     };
     let locked = RunDir::open(&run.path).is_ok_and(|dir| dir.is_locked());
     let result = manifest.result.as_ref();
-    let solved = result.and_then(|r| r["solved"].as_bool());
-    let status = match (&manifest.outcome, solved) {
-        (Outcome::Running, _) if locked => "running",
-        (Outcome::Running, _) => "killed",
-        (Outcome::Finished, Some(true)) => "solved",
-        (Outcome::Finished, _) => "finished",
-        (Outcome::Interrupted, _) => "interrupted",
-        (Outcome::Failed { .. }, _) => "failed",
-    };
     json!({
         "name": run.name, "path": run.path, "env": manifest.env, "algo": manifest.algo, "seed": manifest.seed,
-        "status": status, "solved": solved,
+        "status": manifest.status(locked), "solved": result.and_then(|r| r["solved"].as_bool()),
         "return": result.and_then(|r| r["greedy_return"]["mean"].as_f64()),
         "steps": result.and_then(|r| r["steps"].as_u64()),
         "started": manifest.started, "ended": manifest.ended,

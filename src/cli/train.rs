@@ -289,12 +289,7 @@ fn called() -> String {
 
 /// One line on how it went.
 pub(super) fn headline(summary: &Summary) -> String {
-    let verdict = match summary {
-        Summary { solved: true, .. } => "solved",
-        Summary { interrupted: true, .. } => "stopped",
-        Summary { solved_at: Some(_), .. } => "not solved",
-        _ => "finished",
-    };
+    let verdict = if summary.interrupted && !summary.solved { "stopped" } else { summary.verdict() };
     let returns = summary.greedy_return.map_or("no final evaluation".into(), |r| {
         format!("greedy return {} over {} episodes", mean_and_std(r.mean, r.std), r.episodes)
     });

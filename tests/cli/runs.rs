@@ -13,13 +13,15 @@ fn runs_are_listed_with_how_they_ended() {
     assert!(folder.ok("runs").stdout.contains("no runs in runs"));
     folder.ok(&format!("{SCRIPTED} --steps 60 --name ended --seed 4"));
     folder.ok(&format!("{SCRIPTED} --steps 60 --name good --set eval.solved_at=1 --set train.stop_when_solved=true"));
+    folder.ok(&format!("{SCRIPTED} --steps 60 --name short --set eval.solved_at=1000"));
     assert_eq!(folder.cartwheel(&format!("{SCRIPTED} --steps 99 --env-arg panic_at=70 --name bad")).code, 1);
     fs::create_dir(folder.path("runs/empty")).unwrap();
 
     let json = folder.ok("runs --json").json;
     let mut status: Vec<_> = json.as_array().unwrap().iter().map(|run| [&run["name"], &run["status"]]).collect();
     status.sort_by_key(|[name, _]| name.as_str());
-    let expected = [["bad", "failed"], ["empty", "broken"], ["ended", "finished"], ["good", "solved"]];
+    let expected =
+        [["bad", "failed"], ["empty", "broken"], ["ended", "finished"], ["good", "solved"], ["short", "not solved"]];
     assert_eq!(status, expected.map(|pair| pair.map(Value::from)).each_ref().map(|[name, status]| [name, status]));
 
     let ended = json.as_array().unwrap().iter().find(|run| run["name"] == "ended").unwrap();
@@ -27,7 +29,7 @@ fn runs_are_listed_with_how_they_ended() {
     assert_eq!((&ended["env"], &ended["algo"]), (&"Scripted-v0".into(), &"dqn".into()));
 
     let text = folder.ok("runs").stdout;
-    assert_eq!(text.lines().count(), 5, "{text}");
+    assert_eq!(text.lines().count(), 6, "{text}");
     assert!(text.starts_with("RUN") && text.contains("Scripted-v0"), "{text}");
     assert_eq!(folder.ok("runs --runs-dir elsewhere --json").json, Value::Array(Vec::new()));
 }

@@ -16,7 +16,7 @@ use crate::events::{Callback, Event};
 use crate::memory::{in_mib, memory_bytes};
 use crate::offline::Recorded;
 use crate::replay::{Hindsight, Replay};
-use crate::run::{Checkpoints, Manifest, OwnedRun, RunDir, RunError, finished};
+use crate::run::{Checkpoints, Manifest, OwnedRun, RunDir, RunError, finished, verdict};
 use crate::session::{Plan, Session};
 
 /// What a run came to.
@@ -46,6 +46,14 @@ pub struct Summary {
     pub interrupted: bool,
     /// What checkpoints cost.
     pub checkpoints: CheckpointCosts,
+}
+
+impl Summary {
+    /// Whether a run that ended by itself solved its task, in words for people: `solved`, `not solved`, or `finished` where nothing
+    /// says when it is solved.
+    pub fn verdict(&self) -> &'static str {
+        verdict(self.solved, self.solved_at.is_some())
+    }
 }
 
 /// Returns of greedy evaluation episodes.

@@ -232,17 +232,12 @@ texts! {
     CLOSE_EPISODE = "Close";
     CLOSE_EPISODE_HINT = "Leave the episode";
     IS_LIVE = "live";
-    KILLED = "killed";
     FINISHED = "finished";
-    SOLVED = "solved";
-    NOT_SOLVED = "not solved";
     RESULT = "Result";
     GREEDY_RETURN = "greedy return";
     LAST_RETURN = "last evaluation";
     NO_EVALUATION = "no final evaluation";
     TRAINING_TIME = "training time";
-    INTERRUPTED = "interrupted";
-    FAILED = "failed";
     READING = "reading";
     SEED = "seed";
     BEST_RETURN = "best evaluation";

@@ -103,6 +103,22 @@ impl Manifest {
         self.result = result;
     }
 
+    /// How it is with the run, in a word for people: `running` if it is `alive`, `killed`, `interrupted`, `failed`, or of one that
+    /// ended by itself whether it solved its task ([`Summary::verdict`](crate::Summary::verdict)), and `finished` of a model that
+    /// was fitted to data.
+    pub fn status(&self, alive: bool) -> &'static str {
+        match &self.outcome {
+            Outcome::Running if alive => "running",
+            Outcome::Running => "killed",
+            Outcome::Interrupted => "interrupted",
+            Outcome::Failed { .. } => "failed",
+            Outcome::Finished => {
+                let result = self.result.as_ref().unwrap_or(&Value::Null);
+                verdict(result["solved"] == true, result["solved_at"].is_number())
+            }
+        }
+    }
+
     /// Notes that a run that had ended, or was killed, goes on.
     pub fn resume(&mut self) {
         self.ended = None;
@@ -138,6 +154,15 @@ impl Manifest {
             return Err(RunError::OtherVersion { file: path.to_owned(), found: format, supported: FORMAT });
         }
         serde_json::from_slice(&text).map_err(malformed)
+    }
+}
+
+/// Whether a run that ended solved its task, where something says when it is `solvable`.
+pub(crate) fn verdict(solved: bool, solvable: bool) -> &'static str {
+    match (solved, solvable) {
+        (true, _) => "solved",
+        (false, true) => "not solved",
+        (false, false) => "finished",
     }
 }
 
@@ -196,6 +221,27 @@ mod tests {
         let error = Manifest::load(&path).unwrap_err();
         assert!(matches!(error, RunError::OtherVersion { found: 9, supported: FORMAT, .. }));
         assert!(error.to_string().ends_with("use a newer Cartwheel"), "{error}");
+    }
+
+    #[test]
+    fn how_it_is_with_a_run_is_one_word() {
+        let mut manifest = Manifest::start("CartPole-v1", "dqn", 1, "avx2");
+        assert_eq!([true, false].map(|alive| manifest.status(alive)), ["running", "killed"]);
+        for (result, word) in [
+            (serde_json::json!({"solved": true, "solved_at": 475.0}), "solved"),
+            (serde_json::json!({"solved": false, "solved_at": 475.0}), "not solved"),
+            (serde_json::json!({"solved": false, "solved_at": null}), "finished"),
+            (serde_json::json!({"epochs": 3}), "finished"),
+        ] {
+            manifest.end(Outcome::Finished, Some(result));
+            assert_eq!(manifest.status(false), word);
+        }
+        manifest.end(Outcome::Finished, None);
+        assert_eq!(manifest.status(false), "finished");
+        manifest.end(Outcome::Interrupted, None);
+        assert_eq!(manifest.status(false), "interrupted");
+        manifest.end(Outcome::Failed { message: String::new() }, None);
+        assert_eq!(manifest.status(false), "failed");
     }
 
     #[test]

@@ -50,6 +50,7 @@ pub use episode_reader::Episodes;
 pub use episodes::{ActionLog, EpisodeEntry, EpisodeLog, EpisodeRecord};
 pub use error::RunError;
 pub use lock::RunLock;
+pub(crate) use manifest::verdict;
 pub use manifest::{Machine, Manifest, Outcome};
 pub use metrics::{MetricsLog, MetricsRow};
 pub(crate) use owned::{OwnedRun, finished};

@@ -100,14 +100,8 @@ impl Run {
 
     /// How it is with it, in a word; nothing as long as its manifest is not read.
     pub fn outcome(&self) -> Option<&'static str> {
-        let outcome = &self.manifest.as_ref()?.outcome;
-        Some(match outcome {
-            _ if self.alive => text::IS_LIVE,
-            Outcome::Running => text::KILLED,
-            Outcome::Finished => self.summary.as_ref().map_or(text::FINISHED, text::verdict),
-            Outcome::Interrupted => text::INTERRUPTED,
-            Outcome::Failed { .. } => text::FAILED,
-        })
+        let manifest = self.manifest.as_ref()?;
+        Some(if self.alive { text::IS_LIVE } else { manifest.status(false) })
     }
 
     /// What it came to, in a sentence, and how to go on with it where it can; nothing for a run that is live.

@@ -7,10 +7,7 @@ use cartwheel_trainer::supervised::{FitSummary, Report};
 use cartwheel_trainer::watch::{Activity, Status};
 use cartwheel_trainer::{GreedyReturn, Summary};
 
-use super::{
-    FINISHED, GIVES_BACK, GREEDY_RETURN, IS_LIVE, NO_EVALUATION, NOT_SOLVED, PAUSED, SHORT_FLAT_OUT, SOLVED, STEPS,
-    YOU_ACT,
-};
+use super::{FINISHED, GIVES_BACK, GREEDY_RETURN, IS_LIVE, NO_EVALUATION, PAUSED, SHORT_FLAT_OUT, STEPS, YOU_ACT};
 use crate::number::{count, short};
 
 /// A text of at most so many letters.
@@ -43,18 +40,9 @@ pub(crate) fn activity(activity: Activity) -> &'static str {
     }
 }
 
-/// Whether a run that has ended solved its task, where something says when it is solved.
-pub(crate) fn verdict(summary: &Summary) -> &'static str {
-    match (summary.solved, summary.solved_at) {
-        (true, _) => SOLVED,
-        (false, Some(_)) => NOT_SOLVED,
-        (false, None) => FINISHED,
-    }
-}
-
 /// What a run came to, as the command says it.
 pub(crate) fn came_to(summary: &Summary) -> String {
-    let verdict = verdict(summary);
+    let verdict = summary.verdict();
     let returns =
         summary.greedy_return.map_or(NO_EVALUATION.to_owned(), |of| format!("{GREEDY_RETURN} {}", greedy_return(&of)));
     let (steps, seconds) = (count(summary.steps), crate::number::seconds(summary.wall_s));

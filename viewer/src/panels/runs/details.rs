@@ -60,7 +60,7 @@ fn result(ui: &mut Ui, run: &Run) {
     let last = evaluations.and_then(|returns| returns.last()).map(|last| number::compact(last.value));
     // How many episodes it is over makes it wider than the panel: the sentences in the status bar and above the pictures say it.
     let greedy = summary.greedy_return.map(|of| text::mean_and_std(&of));
-    ui.label(text::verdict(summary));
+    ui.label(run.outcome().unwrap_or_default());
     Grid::new("result").num_columns(2).spacing([8.0, 2.0]).show(ui, |ui| {
         for (name, value) in [
             (text::GREEDY_RETURN, greedy.or(Some(text::NO_EVALUATION.to_owned()))),
