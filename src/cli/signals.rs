@@ -3,9 +3,15 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-use signal_hook::flag;
+use signal_hook::{flag, iterator, low_level};
+
+/// Within this of the first one another signal is the same request: GNU's `timeout`, and others that end whole groups of
+/// processes, send theirs to the process and at once to its group, so that it comes twice.
+const SAME: Duration = Duration::from_secs(1);
 
 /// What the process was asked to do.
 #[derive(Clone, Default)]
@@ -20,11 +26,18 @@ impl Signals {
     pub(crate) fn listen() -> io::Result<Self> {
         let signals = Self::default();
         for signal in [SIGINT, SIGTERM] {
-            // In this order: the shutdown looks at the flag before this signal sets it.
-            flag::register_conditional_shutdown(signal, 128 + signal, signals.stop.clone())?;
             flag::register_usize(signal, signals.number.clone(), signal as usize)?;
             flag::register(signal, signals.stop.clone())?;
         }
+        let mut each = iterator::Signals::new([SIGINT, SIGTERM])?;
+        thread::Builder::new().name("signals".into()).spawn(move || {
+            let mut requests = Requests::default();
+            for signal in each.forever() {
+                if requests.is_second(Instant::now()) {
+                    low_level::exit(128 + signal);
+                }
+            }
+        })?;
         Ok(signals)
     }
 
@@ -42,5 +55,35 @@ impl Signals {
     pub(crate) fn exit_code(&self) -> Option<u8> {
         let signal = self.number.load(Ordering::Relaxed);
         (signal != 0).then(|| 128 + signal as u8)
+    }
+}
+
+/// How often it was asked to stop.
+#[derive(Default)]
+struct Requests {
+    first: Option<Instant>,
+}
+
+impl Requests {
+    /// Whether a signal at this time is a second request.
+    fn is_second(&mut self, now: Instant) -> bool {
+        let first = *self.first.get_or_insert(now);
+        now.saturating_duration_since(first) >= SAME
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_that_comes_twice_is_one_request() {
+        let (mut requests, start) = (Requests::default(), Instant::now());
+        let at = |milliseconds| start + Duration::from_millis(milliseconds);
+        assert!(!requests.is_second(start));
+        assert!(!requests.is_second(start), "timeout's, to the process and to its group");
+        assert!(!requests.is_second(at(999)));
+        assert!(requests.is_second(at(1000)));
+        assert!(requests.is_second(at(90_000)));
     }
 }

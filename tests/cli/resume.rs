@@ -1,6 +1,7 @@
 //! Runs that did not end by themselves, and gone on with: to the same bytes as if nothing had happened.
 
 use std::fs;
+use std::process::Command;
 use std::time::Duration;
 
 use cartwheel::agents::Policy;
@@ -198,8 +199,15 @@ fn the_second_signal_ends_it_at_once() {
     running.signal("INT");
     std::thread::sleep(Duration::from_millis(200));
     assert!(running.until(|| true), "the first signal ended it within a step");
-    running.signal("INT");
+    // What follows within a second is the same request, and what comes later is not.
+    let pid = running.pid().to_string();
+    let goes_on = running.until(|| {
+        std::thread::sleep(Duration::from_millis(50));
+        !Command::new("kill").args(["-INT", &pid]).status().unwrap().success()
+    });
+    assert!(!goes_on, "a signal could not be sent");
     assert_eq!(running.wait().code, 130);
+    assert_eq!(folder.ok("runs --json").json[0]["status"], "killed", "it ended in order, after its step");
 }
 
 #[test]
