@@ -206,19 +206,34 @@ struct Reader<'a> {
 /// What a parameter can say.
 const WORDS: [&str; 5] = ["values", "min", "max", "distribution", "value"];
 
+/// Settings that are tables, of which each entry is searched by itself.
+const FREE: [&str; 1] = ["env.args"];
+
+/// Whether a table says what the values of a parameter are.
+fn says_values(table: &dyn TableLike) -> bool {
+    table.iter().any(|(key, _)| WORDS.contains(&key))
+}
+
 impl Reader<'_> {
     fn read(&mut self, table: &dyn TableLike) {
         for (name, item) in table.iter() {
             let at = table.key(name).and_then(toml_edit::Key::span).map_or(0, |span| span.start);
             match item.as_table_like() {
                 // dqn.learning_rate = ..., or below [parameters.dqn].
-                Some(section) if !name.contains('.') && !section.iter().any(|(key, _)| WORDS.contains(&key)) => {
-                    for (key, item) in section.iter() {
-                        let at = section.key(key).and_then(toml_edit::Key::span).map_or(at, |span| span.start);
-                        self.entry(&format!("{name}.{key}"), item, at);
-                    }
-                }
+                Some(section) if !name.contains('.') && !says_values(section) => self.section(name, section, at),
                 _ => self.entry(name, item, at),
+            }
+        }
+    }
+
+    /// The settings of a section, or the entries of a free table in one: env.args.gravity = ...
+    fn section(&mut self, name: &str, section: &dyn TableLike, at: usize) {
+        for (key, item) in section.iter() {
+            let at = section.key(key).and_then(toml_edit::Key::span).map_or(at, |span| span.start);
+            let key = format!("{name}.{key}");
+            match item.as_table_like() {
+                Some(table) if FREE.contains(&key.as_str()) && !says_values(table) => self.section(&key, table, at),
+                _ => self.entry(&key, item, at),
             }
         }
     }
@@ -327,10 +342,16 @@ impl Reader<'_> {
         if ["train.seed", "run.dir", "run.name", "run.watch"].contains(&key) {
             return Err("the sweep sets it for each trial; train.seed of a config file is where its seeds begin".into());
         }
-        match self.base.clone().set(&assignment(key, value)) {
-            Ok(()) => Ok(()),
-            Err(errors) => Err(errors.0.iter().map(|error| error.problem.to_string()).collect::<Vec<_>>().join("; ")),
+        let mut settings = self.base.clone();
+        settings
+            .set(&assignment(key, value))
+            .map_err(|errors| errors.0.iter().map(|error| error.problem.to_string()).collect::<Vec<_>>().join("; "))?;
+        // What an environment takes is for it to say; one of Python is asked by the first trial.
+        let env = settings.env.builder();
+        if key.starts_with("env.args.") && !env.is_python() {
+            env.make().map_err(|error| error.to_string())?;
         }
+        Ok(())
     }
 }
 

@@ -47,6 +47,35 @@ fn a_file_in_all_its_spellings() {
 }
 
 #[test]
+fn arguments_of_an_environment_are_searched_one_by_one() {
+    let spec = |parameters: &str| {
+        let text = format!("[sweep]\nenv = \"Pendulum-v1\"\nalgo = \"sac\"\n[parameters]\n{parameters}\n");
+        Spec::parse(&text, "s.toml")
+    };
+    let range = Distribution::Range { min: 5.0, max: 15.0, log: false, whole: false };
+    for text in [
+        "env.args.g = { min = 5.0, max = 15.0 }",
+        "\"env.args.g\" = { min = 5.0, max = 15.0 }",
+        "env.args = { g = { min = 5.0, max = 15.0 } }",
+        "[parameters.env.args.g]\nmin = 5.0\nmax = 15.0",
+    ] {
+        let spec = spec(text).unwrap();
+        assert_eq!(spec.parameters, [Parameter { key: "env.args.g".into(), values: range.clone() }], "{text}");
+        let env = spec.settings(&[9.5.into()]).unwrap().env;
+        assert_eq!(Value::Object(env.args), serde_json::json!({ "g": 9.5 }));
+    }
+    let fixed = spec("env.args.g = 8.0\nsac.gamma = { values = [0.9, 0.95] }").unwrap();
+    assert_eq!(fixed.settings(&[0.9.into()]).unwrap().env.args["g"], 8.0);
+    for (text, words) in [
+        ("env.args.gravity = { values = [1.0, 2.0] }", &["s.toml:5: parameters.env.args.gravity", "gravity", "g"][..]),
+        ("env.args.g = { values = [1.0, \"much\"] }", &["s.toml:5: parameters.env.args.g", "much"]),
+    ] {
+        let problem = spec(text).unwrap_err().to_string();
+        assert!(words.iter().all(|word| problem.contains(word)), "{text}\n{problem}");
+    }
+}
+
+#[test]
 fn a_grid_has_as_many_trials_as_points() {
     let grid = "[sweep]\nmethod = \"grid\"\n[parameters]\ndqn.batch_size = { values = [16, 32] }\n\
                 dqn.double_q = { values = [true, false] }\n";
