@@ -220,6 +220,17 @@ config! {
     }
 }
 
+/// Samples of a batch that is only looked at, at most.
+pub(super) const LOOKED_AT: usize = 256;
+
+impl FitConfig {
+    /// Samples of a batch that is only looked at: no more than are learnt from at once, so that there is room for it where there is
+    /// for those.
+    pub(super) fn looked_at(&self) -> usize {
+        self.batch_size.min(LOOKED_AT)
+    }
+}
+
 config! {
     /// The samples.
     pub struct DataConfig in "data" {

@@ -15,6 +15,8 @@ pub(super) struct Grey {
     /// What is changed at random while training, if anything is.
     changes: Option<Pipeline>,
     seed: u64,
+    /// Samples of a batch that is only looked at.
+    pub(super) looked_at: usize,
 }
 
 impl Grey {
@@ -27,8 +29,8 @@ impl Grey {
         let labels = (0..classes).map(|class| class.to_string()).collect();
         let about = About { size, channels: 1, labels, preprocessing: None };
         let changes = changes(settings, size)?;
-        let grey = Self { parts: [Some(train), Some(validation), data.test], changes, seed: settings.fit.seed };
-        Ok((grey, about))
+        let (parts, fit) = ([Some(train), Some(validation), data.test], &settings.fit);
+        Ok((Self { parts, changes, seed: fit.seed, looked_at: fit.looked_at() }, about))
     }
 
     /// Those of a part.
@@ -93,6 +95,7 @@ fn changes(settings: &FitSettings, [height, width]: [usize; 2]) -> Result<Option
 #[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::super::config::ModelName;
+    use super::super::pictures::Pictures;
     use super::*;
     use crate::data::image::{CHANNELS, Image};
 
@@ -114,6 +117,21 @@ mod tests {
         for key in ["rescale=0.5", "samplewise_center=true", "featurewise_std_normalization=true"] {
             let told = Grey::open(&settings(&[&format!("augment.{key}")])).err().unwrap().to_string();
             assert!(told.contains("augment.rescale") && told.contains("MNIST"), "{told}");
+        }
+    }
+
+    /// So that there is room for them where there is for those that are learnt from.
+    #[test]
+    fn as_many_are_looked_at_as_are_learnt_from() {
+        for (batch_size, expected) in [("5", 5), ("1000", 256)] {
+            let pictures = Pictures::open(&settings(&[&format!("fit.batch_size={batch_size}")])).unwrap().0;
+            let mut sizes = Vec::new();
+            let seen = pictures.each(Part::Test, &mut |batch| {
+                sizes.push(batch.classes.len());
+                Ok(())
+            });
+            seen.unwrap();
+            assert_eq!((sizes.iter().max(), sizes.iter().sum::<usize>()), (Some(&expected), 360));
         }
     }
 

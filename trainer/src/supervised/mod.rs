@@ -5,6 +5,7 @@
 //! | `config`, `settings` | what can be set |
 //! | `fit` | the front door: settings in, a run on disk and its summary out |
 //! | `session`, `checkpoint` | the loop, and all that going on with it needs |
+//! | `room` | what a device says that has no room for a batch |
 //! | `watched` | what the loop does for viewers |
 //! | `task`, `classification`, `recommendation`, `texts` | what is fitted: a model with its data |
 //! | `class_weight` | classes of unequal size that count alike |
@@ -44,6 +45,7 @@ mod input;
 mod pictures;
 mod recommendation;
 mod report;
+mod room;
 mod samples;
 mod saved;
 mod session;

@@ -22,9 +22,7 @@ use crate::data::loader::{Batches, LoadError, LoaderOptions, OnBroken, Source as
 use crate::data::mnist::{LabelledImages, Mnist};
 use crate::data::survey::survey;
 
-/// Samples of a batch that is only looked at.
-pub(super) const LOOKED_AT: usize = 256;
-/// The same of a model that is asked about files: larger batches are hardly faster, and take more memory.
+/// Samples of a batch of a model that is asked about files: larger batches are hardly faster, and take more memory.
 pub(super) const BATCH_IN_USE: usize = 32;
 /// Batches that each thread is ahead.
 const AHEAD: usize = 2;
@@ -62,6 +60,7 @@ pub(super) struct Folders {
     images: ImagesConfig,
     seed: u64,
     batch_size: usize,
+    looked_at: usize,
     ahead: Option<Ahead>,
 }
 
@@ -198,13 +197,13 @@ impl Pictures {
             Self::Grey(grey) => {
                 let Some(images) = grey.part(part) else { return Ok(()) };
                 let all: Vec<usize> = (0..images.len()).collect();
-                all.chunks(LOOKED_AT).try_for_each(|indices| see(grey::batch(images, indices)))
+                all.chunks(grey.looked_at).try_for_each(|indices| see(grey::batch(images, indices)))
             }
             Self::Colour(folders) => {
                 let Some(samples) = folders.part(part) else { return Ok(()) };
                 // Training samples as they are.
                 let samples = Arc::new(ImageSamples { seed: None, ..(**samples).clone() });
-                let options = folders.options(folders.batch_size.min(LOOKED_AT));
+                let options = folders.options(folders.looked_at);
                 batches(&samples, 0, (0..samples.len()).collect(), options).try_for_each(|made| see(batch(Some(made))?))
             }
         }
@@ -309,6 +308,7 @@ fn colour(settings: &FitSettings) -> Result<(Pictures, About), TrainError> {
         images: images.clone(),
         seed,
         batch_size: settings.fit.batch_size,
+        looked_at: settings.fit.looked_at(),
         ahead: None,
     };
     Ok((Pictures::Colour(Box::new(folders)), about))

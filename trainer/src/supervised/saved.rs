@@ -12,9 +12,9 @@ use cartwheel_agents::nn::{WeightsError, WeightsHeader, read_header};
 use cartwheel_envs::Generator;
 use serde::{Deserialize, Serialize};
 
+use super::config::LOOKED_AT;
 use super::export::model_folder;
 use super::input;
-use super::pictures::LOOKED_AT;
 use crate::TrainError;
 use crate::data::image::{AugmentConfig, ImagesConfig, Pipeline, Statistics, decode};
 use crate::run::RunDir;

@@ -14,6 +14,7 @@ use super::checkpoint::{Books, Checkpoint, CheckpointView, fingerprint};
 use super::config::{Monitor, Precision};
 use super::events::{EpochEnd, FitEvent, FitProgress};
 use super::export::export;
+use super::room::{look, no_room};
 use super::samples::Samples;
 use super::settings::FitSettings;
 use super::task::{Part, Tally, Task};
@@ -319,7 +320,7 @@ impl<'a> Session<'a> {
         self.watch.doing(Activity::Evaluating);
         let validates = self.task.samples(Part::Validation) > 0;
         self.swap_ema();
-        let validation = if validates { self.task.evaluate(Part::Validation).map(Some) } else { Ok(None) };
+        let validation = if validates { look(self.task.as_mut(), &self.settings.fit).map(Some) } else { Ok(None) };
         let broken = match &validation {
             Ok(Some(tally)) if tally.loss.is_finite() => Ok(None),
             _ => self.broken_layer(),
@@ -466,35 +467,7 @@ fn output_of(layer: Option<String>) -> String {
     layer.map_or("the loss itself".into(), |layer| format!("the output of layer `{layer}`"))
 }
 
-/// If a GPU had no room for a batch of `samples`, says what to do about it.
-fn no_room(error: TrainError, samples: usize) -> TrainError {
-    match error {
-        TrainError::Device(error) if error.is_out_of_memory() => TrainError::Unfit(format!(
-            "the GPU has no room for a batch of {samples} samples ({error}): lower fit.batch_size to {}, and raise fit.gradient_accumulation to make up for it",
-            (samples / 2).max(1)
-        )),
-        error => error,
-    }
-}
-
 /// Steps of the optimizer that an epoch of `samples` takes.
 pub(super) fn steps_of_an_epoch(settings: &FitSettings, samples: usize) -> u64 {
     samples.div_ceil(settings.fit.batch_size.saturating_mul(settings.fit.gradient_accumulation)) as u64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use cartwheel_agents::nn::DeviceError;
-
-    #[test]
-    fn a_gpu_without_room_is_told_with_a_smaller_batch() {
-        // As dfdx says it of CUDA.
-        let failed = |what: &str| TrainError::Device(DeviceError::of(&std::io::Error::other(what)));
-        let told = no_room(failed("CudaError(DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\"))"), 64);
-        let (words, usage) = (told.to_string(), told.is_usage());
-        assert!(words.contains("64 samples") && words.contains("fit.batch_size to 32") && usage, "{words}");
-        let other = no_room(failed("CudaError(DriverError(CUDA_ERROR_ILLEGAL_ADDRESS))"), 64);
-        assert!(matches!(other, TrainError::Device(_)), "{other}");
-    }
 }

@@ -20,8 +20,8 @@ use crate::TrainError;
 use crate::data::parallel_text::{ParallelText, TextError, TextFile, TextPair};
 use crate::translation::{bleu, chrf};
 
-/// Pairs of a batch that is only looked at.
-const LOOKED_AT: usize = 32;
+/// Texts that are written at once.
+const AT_ONCE: usize = 32;
 /// The most texts that are written for BLEU and chrF.
 const WRITTEN: usize = 1000;
 /// Of those, how many are shown.
@@ -47,6 +47,8 @@ pub struct Texts {
     tokenizer: Tokenizer,
     companions: Vec<Companion>,
     label_smoothing: f64,
+    /// Pairs of a batch that is only looked at.
+    looked_at: usize,
     dropout: f64,
     seed: u64,
     most_written: usize,
@@ -87,6 +89,7 @@ impl Texts {
         let test = text.test.as_ref().map(samples).transpose()?.unwrap_or_default();
         Ok(Self {
             label_smoothing: settings.fit.label_smoothing,
+            looked_at: settings.fit.looked_at(),
             dropout: t5.dropout_rate.unwrap_or(network.config().dropout_rate),
             seed: settings.fit.seed,
             most_written: t5.max_target_tokens,
@@ -122,7 +125,7 @@ impl Texts {
         let model = model.map_err(|reason| failed(T5Error::Settings(reason)))?;
         let settings = Generation { max_new_tokens: self.most_written, ..Generation::default() };
         let mut texts = Vec::new();
-        for batch in samples.chunks(LOOKED_AT) {
+        for batch in samples.chunks(AT_ONCE) {
             let sources: Vec<&[u32]> = batch.iter().map(|sample| sample.tokens.source.as_slice()).collect();
             for written in model.generate(&sources, &settings, &mut |_, _| {}).map_err(failed)? {
                 texts.push(self.tokenizer.decode(&written.tokens).map_err(failed)?);
@@ -307,7 +310,7 @@ impl Task for Texts {
 
     fn evaluate(&mut self, part: Part) -> Result<Tally, TrainError> {
         let mut all = Vec::new();
-        for batch in self.part(part).chunks(LOOKED_AT) {
+        for batch in self.part(part).chunks(self.looked_at) {
             let pairs: Vec<&TokenPair> = batch.iter().map(|sample| &sample.tokens).collect();
             all.extend(match &self.place {
                 Place::Processor => self.network.judge(&pairs)?,
