@@ -10,7 +10,7 @@ use crate::agents::models::resnet::{ResNet, ResNetConfig, Stem};
 use crate::agents::models::t5::T5Config;
 use crate::agents::models::{Classifier as _, Cost};
 use crate::envs::Generator;
-use crate::trainer::supervised::{RecommenderConfig, SavedModel, SavedRecommender, t5_folder};
+use crate::trainer::supervised::{RecommenderConfig, SavedModel, SavedRecommender, T5FitConfig, t5_folder};
 use serde_json::json;
 
 use super::Result;
@@ -34,9 +34,9 @@ pub(crate) struct Summary {
     /// Of a residual network by its name: rows and columns of a picture; 224, or 32 for resnet8 and resnet20, unless told.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16384))]
     image_size: Option<u32>,
-    /// Of models of texts: tokens that are read, and as many that are written.
-    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
-    sequence_length: u32,
+    /// Of models of texts: tokens that are read, and as many that are written; 512, or 128 for t5, unless told.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    sequence_length: Option<u32>,
 }
 
 /// Works out what a model costs. Needs no files.
@@ -52,6 +52,7 @@ const MODELS: &[(&str, Costing)] = &[
     ("resnet50", resnet),
     ("resnet101", resnet),
     ("recommender", recommender),
+    ("t5", new_t5),
     ("t5-small", t5),
     ("t5-base", t5),
     ("t5-large", t5),
@@ -70,9 +71,21 @@ fn resnet(args: &Summary) -> Cost {
     ResNet::<f32>::zeros(ResNetConfig { classes, ..config }, [side, side]).cost()
 }
 
+/// Tokens that are read and written, `otherwise` unless it is told.
+fn tokens(args: &Summary, otherwise: usize) -> usize {
+    args.sequence_length.map_or(otherwise, |tokens| tokens as usize)
+}
+
+/// What `cartwheel fit t5` begins with unless told otherwise, with a tokenizer as large as it may become.
+fn new_t5(args: &Summary) -> Cost {
+    let t5 = T5FitConfig::default();
+    let tokens = tokens(args, t5.max_source_tokens);
+    t5.new_model(t5.vocab_size).cost(&args.model, tokens, tokens)
+}
+
 /// The published size of this name.
 fn t5(args: &Summary) -> Cost {
-    let tokens = args.sequence_length as usize;
+    let tokens = tokens(args, 512);
     T5Config::named(&args.model).unwrap_or_default().cost(&args.model, tokens, tokens)
 }
 
@@ -91,7 +104,7 @@ fn saved(path: &Path, args: &Summary) -> std::result::Result<Cost, Failure> {
     }
     let folder = t5_folder(path);
     if folder.join("config.json").is_file() {
-        let tokens = args.sequence_length as usize;
+        let tokens = tokens(args, 512);
         let name = path.file_name().map_or("t5".into(), |name| name.to_string_lossy());
         return Ok(T5Config::load(&folder)?.cost(&name, tokens, tokens));
     }

@@ -278,6 +278,9 @@ fn a_model_is_summed_up_without_files() {
         let value = of(name);
         assert_eq!((&value["parameters"], &value["bytes"]), (&parameters.into(), &(4 * parameters).into()), "{name}");
     }
+    // What `fit t5` begins with: 1000 tokens of 128 numbers, two blocks each way.
+    let t5 = of("t5");
+    assert_eq!((&t5["model"], &t5["parameters"], &t5["input"]), (&"t5".into(), &785_152.into(), &json("[256]")));
     let [short, long] = ["t5-small --sequence-length 32", "t5-small --sequence-length 64"].map(of);
     let flops = |value: &Value| value["flops"].as_u64().unwrap();
     assert!(flops(&long) > 2 * flops(&short) && flops(&long) < 3 * flops(&short));

@@ -168,6 +168,25 @@ fn in_f32(config: &str) -> String {
     serde_json::to_string_pretty(&json).unwrap_or_else(|_| config.into())
 }
 
+impl T5FitConfig {
+    /// A new model of these sizes, with a tokenizer of `vocab_size` tokens.
+    pub fn new_model(&self, vocab_size: usize) -> T5Config {
+        T5Config {
+            vocab_size,
+            d_model: self.d_model,
+            d_kv: self.d_kv,
+            d_ff: self.d_ff,
+            num_layers: self.num_layers,
+            num_heads: self.num_heads,
+            feed_forward_proj: self.feed_forward_proj.to_string(),
+            tie_word_embeddings: Some(true),
+            dropout_rate: self.dropout_rate.unwrap_or(0.1),
+            n_positions: Some(self.max_source_tokens),
+            ..T5Config::default()
+        }
+    }
+}
+
 /// A new model of the sizes that are set, and a tokenizer of the texts to learn from.
 fn begin(
     t5: &T5FitConfig,
@@ -178,20 +197,7 @@ fn begin(
     let bytes = learn_tokenizer(texts, t5.vocab_size);
     let unfit = |reason: String| TrainError::Unfit(format!("the new T5: {reason}"));
     let tokenizer = Tokenizer::from_json(&bytes, SpecialTokens::AsText).map_err(unfit)?;
-    let config = T5Config {
-        vocab_size: tokenizer.vocab_size(),
-        d_model: t5.d_model,
-        d_kv: t5.d_kv,
-        d_ff: t5.d_ff,
-        num_layers: t5.num_layers,
-        num_heads: t5.num_heads,
-        feed_forward_proj: t5.feed_forward_proj.to_string(),
-        tie_word_embeddings: Some(true),
-        dropout_rate: t5.dropout_rate.unwrap_or(0.1),
-        n_positions: Some(t5.max_source_tokens),
-        ..T5Config::default()
-    };
-    let config = T5Config::parse(&config.to_json()).map_err(unfit)?;
+    let config = T5Config::parse(&t5.new_model(tokenizer.vocab_size()).to_json()).map_err(unfit)?;
     let network = T5Network::new(config, &mut Generator::from_entropy(&[seed, WEIGHTS])).map_err(unfit)?;
     let of_tokenizer = serde_json::json!({
         "tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>",
