@@ -178,7 +178,6 @@ fn ratings_that_cannot_be_are_refused() {
     let parquet = |name: &str, code: i32, words: &[&str]| {
         folder.refused(&format!("fit recommender --data {}", RATINGS.replace("ratings.csv", name)), code, words);
     };
-    parquet("brotli.parquet", 1, &["brotli.parquet", "BROTLI", "compression=\"snappy\""]);
     parquet("nested.parquet", 2, &["nested.parquet has \"user\" for users as a list or a structure"]);
     parquet("no_user.parquet", 1, &["no_user.parquet, row 3", "the user is empty"]);
     parquet("no_rating.parquet", 1, &["no_rating.parquet, row 2", "the rating is"]);

@@ -3,12 +3,15 @@
 //! The magic number is two zero bytes, 8 for unsigned bytes, and the number of axes; sizes are big-endian u32
 //! (<http://yann.lecun.com/exdb/mnist/>, torchvision/datasets/mnist.py). A file that begins as gzip does is unpacked.
 
-use std::io::{Read as _, Write as _};
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
+
+use crate::memory::{in_mib, memory_bytes};
 
 /// An array of unsigned bytes of any number of axes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,9 +51,22 @@ pub enum IdxError {
         /// Its first bytes.
         found: Vec<u8>,
     },
+    /// Its sizes come to more than this machine's memory.
+    #[error("{} says that it holds {shape:?} bytes, which is {}, and this machine has {} of memory: it is damaged, or there is no \
+        room for it here", file.display(), in_mib(*expected), in_mib(*memory))]
+    Memory {
+        /// The file.
+        file: PathBuf,
+        /// Its sizes.
+        shape: Vec<usize>,
+        /// Their product.
+        expected: u128,
+        /// Bytes of memory.
+        memory: u64,
+    },
     /// It has fewer or more bytes than its sizes say.
-    #[error("{} says that it holds {shape:?} bytes, which is {expected} behind its header, and has {found}: it was cut off or \
-        damaged, fetch it again", file.display())]
+    #[error("{} says that it holds {shape:?} bytes, which is {expected} behind its header, and has {}: it was cut off or \
+        damaged, fetch it again", file.display(), if *found as u128 > *expected { "more".into() } else { found.to_string() })]
     Length {
         /// The file.
         file: PathBuf,
@@ -58,7 +74,7 @@ pub enum IdxError {
         shape: Vec<usize>,
         /// Their product.
         expected: u128,
-        /// Bytes behind the header.
+        /// Bytes behind the header that were read: of those that are too many only the first is.
         found: usize,
     },
     /// Its header is not whole.
@@ -76,7 +92,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// What gzip files begin with.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
+pub(super) const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 impl IdxArray {
     /// Reads a file, gzipped or not.
@@ -85,35 +101,47 @@ impl IdxArray {
     /// If it cannot be read, or is no whole IDX file of unsigned bytes.
     pub fn read(file: &Path) -> Result<Self, IdxError> {
         let unreadable = |source| IdxError::Read { file: file.into(), source };
-        let mut bytes = std::fs::read(file).map_err(unreadable)?;
-        if bytes.starts_with(&GZIP) {
-            let mut unpacked = Vec::new();
-            MultiGzDecoder::new(bytes.as_slice())
-                .read_to_end(&mut unpacked)
-                .map_err(|source| IdxError::Gzip { file: file.into(), source })?;
-            bytes = unpacked;
+        let mut bytes = BufReader::new(File::open(file).map_err(unreadable)?);
+        if bytes.fill_buf().map_err(unreadable)?.starts_with(&GZIP) {
+            return Self::parse(MultiGzDecoder::new(bytes), file, &|source| IdxError::Gzip {
+                file: file.into(),
+                source,
+            });
         }
-        Self::parse(&bytes, file)
+        Self::parse(bytes, file, &unreadable)
     }
 
-    fn parse(bytes: &[u8], file: &Path) -> Result<Self, IdxError> {
-        let Some((magic, rest)) = bytes.split_first_chunk::<4>() else {
-            return Err(IdxError::Header { file: file.into(), found: bytes.len() });
+    /// Reads no more than the header says there is: what is gzipped may unpack to anything.
+    fn parse(mut from: impl Read, file: &Path, failed: &dyn Fn(io::Error) -> IdxError) -> Result<Self, IdxError> {
+        let mut next = |count: u64| -> Result<Vec<u8>, IdxError> {
+            let mut bytes = Vec::new();
+            from.by_ref().take(count).read_to_end(&mut bytes).map_err(failed)?;
+            Ok(bytes)
         };
-        let [0, 0, 8, axes] = *magic else {
-            return Err(IdxError::Magic { file: file.into(), found: magic.to_vec() });
+        let magic = next(4)?;
+        let &[zero, nothing, kind, axes] = magic.as_slice() else {
+            return Err(IdxError::Header { file: file.into(), found: magic.len() });
         };
-        let Some((sizes, values)) = rest.split_at_checked(4 * usize::from(axes)) else {
-            return Err(IdxError::Header { file: file.into(), found: bytes.len() });
-        };
+        if [zero, nothing, kind] != [0, 0, 8] {
+            return Err(IdxError::Magic { file: file.into(), found: magic });
+        }
+        let sizes = next(4 * u64::from(axes))?;
+        if sizes.len() < 4 * usize::from(axes) {
+            return Err(IdxError::Header { file: file.into(), found: 4 + sizes.len() });
+        }
         let shape: Vec<usize> =
             sizes.as_chunks::<4>().0.iter().map(|size| u32::from_be_bytes(*size) as usize).collect();
         let expected =
             shape.iter().try_fold(1_u128, |product, size| product.checked_mul(*size as u128)).unwrap_or(u128::MAX);
+        let memory = memory_bytes();
+        if expected >= memory.into() {
+            return Err(IdxError::Memory { file: file.into(), shape, expected, memory });
+        }
+        let values = next(expected as u64 + 1)?;
         if expected != values.len() as u128 {
             return Err(IdxError::Length { file: file.into(), shape, expected, found: values.len() });
         }
-        Ok(Self { shape, values: values.to_vec() })
+        Ok(Self { shape, values })
     }
 
     /// The file's bytes, not gzipped.
@@ -188,9 +216,19 @@ mod tests {
         assert!(told(&floats).to_string().contains("00 00 0d 02"));
         let packed = array.to_gzip();
         assert!(matches!(told(&packed[..packed.len() - 9]), IdxError::Gzip { .. }));
-        // Sizes that overflow.
-        let mut vast = vec![0, 0, 8, 9];
-        vast.extend([0xff; 36]);
-        assert!(matches!(told(&vast), IdxError::Length { found: 0, .. }));
+        // Much that is packed well: no more of it is unpacked than there should be.
+        let much = IdxArray { shape: vec![1 << 24], values: vec![0; 1 << 24] }.to_bytes();
+        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+        packed.write_all(&[&whole[..12], &much].concat()).unwrap();
+        let error = told(&packed.finish().unwrap());
+        assert!(matches!(error, IdxError::Length { expected: 6, found: 7, .. }), "{error}");
+        assert!(error.to_string().contains("6 behind its header, and has more"), "{error}");
+        // Sizes beyond any memory, and some that overflow.
+        for axes in [3_u8, 9] {
+            let mut vast = vec![0, 0, 8, axes];
+            vast.extend(vec![0xff; 4 * usize::from(axes)]);
+            let error = told(&vast);
+            assert!(matches!(error, IdxError::Memory { .. }) && error.to_string().contains("of memory"), "{error}");
+        }
     }
 }

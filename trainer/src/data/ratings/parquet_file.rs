@@ -60,8 +60,7 @@ fn rows(file: &Path, reader: &mut Reader, columns: &Columns) -> Result<(), Ratin
             let name = &header[place];
             let stored = group.metadata().column(at);
             let compression = stored.compression();
-            let by_crate =
-                matches!(compression, Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::GZIP(_));
+            let by_crate = matches!(compression, Compression::UNCOMPRESSED | Compression::SNAPPY);
             if !by_crate && !Pages::reads(compression) {
                 // Without its level.
                 let compression = compression.to_string();
