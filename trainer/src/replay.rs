@@ -15,7 +15,7 @@ use cartwheel_envs::{Action, ActionRows, Generator, Row, Rows, Space};
 use serde::{Deserialize, Serialize};
 
 use crate::rollout::Rollout;
-use priorities::{Priorities, PriorityState};
+use priorities::Priorities;
 
 /// The row's step ended its episode for good.
 const TERMINATED: u8 = 1;
@@ -52,32 +52,6 @@ struct Ring {
     head: usize,
     /// Rows filled.
     len: usize,
-}
-
-/// What a checkpoint keeps of a replay: everything but its shape.
-#[derive(Clone, Debug, Deserialize)]
-pub struct ReplayState {
-    rings: Vec<Ring>,
-    observations: Rows,
-    actions: ActionRows,
-    #[serde(with = "cartwheel_envs::as_bytes")]
-    rewards: Vec<f32>,
-    #[serde(with = "serde_bytes")]
-    flags: Vec<u8>,
-    priorities: Option<PriorityState>,
-}
-
-/// The same borrowed from a replay, so that writing gigabytes does not copy them first.
-#[derive(Debug, Serialize)]
-pub struct ReplayView<'a> {
-    rings: &'a [Ring],
-    observations: &'a Rows,
-    actions: &'a ActionRows,
-    #[serde(with = "cartwheel_envs::as_bytes")]
-    rewards: &'a [f32],
-    #[serde(with = "serde_bytes")]
-    flags: &'a [u8],
-    priorities: Option<PriorityState>,
 }
 
 impl Replay {
@@ -341,48 +315,13 @@ impl Replay {
         batch.returns[slot] = sum * returns.reward_scale;
         batch.discounts[slot] = discount;
     }
-
-    /// What a checkpoint keeps.
-    pub fn view(&self) -> ReplayView<'_> {
-        ReplayView {
-            rings: &self.rings,
-            observations: &self.observations,
-            actions: &self.actions,
-            rewards: &self.rewards,
-            flags: &self.flags,
-            priorities: self.priorities.as_ref().map(Priorities::state),
-        }
-    }
-
-    /// Goes on from `state`; false if it is of another shape.
-    #[must_use]
-    pub fn restore(&mut self, state: ReplayState) -> bool {
-        let fits = state.rings.len() == self.rings.len()
-            && state.flags.len() == self.flags.len()
-            && state.actions.len() == self.actions.len()
-            && state.actions.is_like(&self.actions)
-            && state.rewards.len() == self.rewards.len()
-            && state.observations.len() == self.observations.len()
-            && state.observations.width() == self.observations.width()
-            && state.observations.dtype() == self.observations.dtype()
-            && state.rings.iter().all(|r| r.len <= self.capacity && r.head < self.capacity)
-            && match (&mut self.priorities, &state.priorities) {
-                (Some(priorities), Some(state)) => priorities.restore(state),
-                (priorities, state) => priorities.is_none() && state.is_none(),
-            };
-        if fits {
-            (self.rings, self.observations, self.actions) = (state.rings, state.observations, state.actions);
-            (self.rewards, self.flags) = (state.rewards, state.flags);
-            self.transitions = self.flags.iter().filter(|flags| *flags & NO_STEP == 0).count();
-            self.ends = self.flags.iter().filter(|flags| *flags & (TERMINATED | TRUNCATED) != 0).count();
-        }
-        fits
-    }
 }
 
+mod saved;
 mod stored;
 
 pub use hindsight::Hindsight;
+pub use saved::{ReplayState, ReplayView};
 pub use stored::{Outcome, Stored};
 
 #[cfg(test)]

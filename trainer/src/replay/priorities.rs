@@ -37,6 +37,20 @@ pub(super) struct PriorityState {
     highest: f64,
 }
 
+impl PriorityState {
+    /// The same of `rings` rings of `capacity` rows each: rows that there were not have no weight.
+    pub(super) fn with_rings(self, rings: usize, capacity: usize) -> Self {
+        let before = self.weights.len() / rings.max(1);
+        if before == capacity {
+            return self;
+        }
+        let of_ring =
+            |ring: &[f64]| -> Vec<f64> { (0..capacity).map(|row| ring.get(row).copied().unwrap_or(0.0)).collect() };
+        let weights = self.weights.chunks_exact(before.max(1)).flat_map(of_ring).collect();
+        Self { weights, highest: self.highest }
+    }
+}
+
 impl Priorities {
     pub(super) fn new(prioritization: Prioritization, rows: usize) -> Self {
         Self { prioritization, tree: SumTree::new(rows), highest: 1.0, targets: Vec::new(), at_highest: 0 }
@@ -98,9 +112,17 @@ impl Priorities {
         PriorityState { weights: self.tree.weights(), highest: self.highest }
     }
 
+    /// The same of `rings` rings of `capacity` rows each, longer or shorter ones than there are.
+    pub(super) fn with_rings(&self, rings: usize, capacity: usize) -> Self {
+        let mut other = Self::new(self.prioritization, rings * capacity);
+        let state = self.state().with_rings(rings, capacity);
+        (other.tree, other.highest) = (SumTree::of(&state.weights), state.highest);
+        other
+    }
+
     /// Goes on from `state`; false if it is of another number of rows or holds what no priority is.
     #[must_use]
-    pub(super) fn restore(&mut self, state: &PriorityState) -> bool {
+    pub(super) fn restore(&mut self, state: PriorityState) -> bool {
         let sound = |weight: &f64| weight.is_finite() && *weight >= 0.0;
         let fits = state.weights.len() == self.tree.len() && state.weights.iter().all(sound) && sound(&state.highest);
         if fits {

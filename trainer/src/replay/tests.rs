@@ -194,6 +194,38 @@ fn a_replay_goes_on_from_its_state() {
     }
 }
 
+/// Room that nothing was written to yet is not kept, and goes on the same.
+#[test]
+fn what_is_kept_of_a_replay_that_is_hardly_filled_is_small() {
+    let new = |size, prioritization| Replay::new(&space(), &ActionRows::default(), 2, size, prioritization).unwrap();
+    for prioritization in [None, BY_PRIORITY] {
+        let mut replay = new(2000, prioritization);
+        for (env, length) in [(0, 30), (1, 12)] {
+            replay.begin(env, Row::F32(&[env as f32]));
+            for i in 0..length {
+                replay.push(env, Action::Discrete(i % 2), i as f32, i % 7 == 6, false, Row::F32(&[i as f32 + 0.5]));
+            }
+        }
+        let mut batch = Batch::default();
+        replay.sample(20, ONE_STEP, 1.0, &mut Generator::new(2), &mut batch);
+        replay.update_priorities(&batch.rows, &(0..20).map(|i| i as f32 * 0.3).collect::<Vec<_>>());
+        let trimmed = replay.trimmed().unwrap();
+        let [bytes, whole] = [&trimmed, &replay].map(|replay| postcard::to_stdvec(&replay.view()).unwrap());
+        assert!(20 * bytes.len() < whole.len(), "{} of {}", bytes.len(), whole.len());
+        let mut restored = new(2000, prioritization);
+        assert!(restored.restore(postcard::from_bytes(&bytes).unwrap()));
+        assert_eq!(postcard::to_stdvec(&restored.view()).unwrap(), whole);
+        // A ring that may have gone round says where it began only in one of its own length.
+        let mut full = new(40, prioritization);
+        for i in 0..60 {
+            full.begin(0, Row::F32(&[i as f32]));
+        }
+        assert!(full.trimmed().is_none());
+        let bytes = postcard::to_stdvec(&full.view()).unwrap();
+        assert!(!restored.restore(postcard::from_bytes(&bytes).unwrap()));
+    }
+}
+
 proptest! {
     /// Any script, any ring size, any n: what is drawn is one of the true n-step transitions of the episodes,
     /// so no observation of one episode is ever the next one of another, and no window leaks over an end.

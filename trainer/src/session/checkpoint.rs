@@ -170,13 +170,14 @@ impl Session<'_> {
         }
         // Before the first evaluation the newest weights are the best there are.
         write_weights(&self.run.best_weights(), &self.policy.to_bytes())?;
+        let (replay, trimmed) = (self.replay_to_keep(), self.replay_to_keep().and_then(Replay::trimmed));
         let state = CheckpointView {
             books: &self.books,
             logs: self.writer.sync()?,
             sampler: &self.sampler,
             learner: self.learning.learner().state()?,
             envs,
-            replay: self.replay_to_keep().map(Replay::view),
+            replay: trimmed.as_ref().or(replay).map(Replay::view),
             dataset_checksum: self.dataset_checksum,
             rollouts: self.learning.rollouts().filter(|_| self.books.cut.is_some()),
         };
