@@ -136,12 +136,13 @@ fn a_folder_that_cannot_be_written_is_named() {
     folder.refused("runs --runs-dir file --json", 1, &["file"]);
 }
 
+/// A replay of 26 KiB after a hundred steps: states do not fit below 16 KiB, everything else does.
+const LARGE: &str = "--wrapper FrameStackObservation(64) --set dqn.net_arch=[4] --set dqn.buffer_size=2000";
+
 #[test]
 fn a_full_disk_does_not_stop_training() {
     let folder = Folder::new();
-    // A replay of 26 KiB at least: states do not fit below 16 KiB, everything else does.
-    let settings =
-        "--set dqn.net_arch=[4] --set dqn.buffer_size=2000 --checkpoint-every 200 --set train.log_interval=200";
+    let settings = format!("{LARGE} --checkpoint-every 200 --set train.log_interval=200");
     let line = format!("{SCRIPTED} {settings} --env-arg panic_at=500 --steps 900 --name a");
     assert_eq!(folder.cartwheel(&line).code, 1);
     let run = folder.run("a");
@@ -161,8 +162,7 @@ fn a_full_disk_does_not_stop_training() {
 #[test]
 fn a_full_disk_is_told_of_several_seeds_too() {
     let folder = Folder::new();
-    let settings = "--set dqn.net_arch=[4] --set dqn.buffer_size=2000 --steps 100 --seeds 2 --json";
-    let output = folder.with_full_disk(&format!("{SCRIPTED} {settings}"), 16);
+    let output = folder.with_full_disk(&format!("{SCRIPTED} {LARGE} --steps 100 --seeds 2 --json"), 16);
     assert_eq!(output.code, 0, "{}", output.stderr);
     assert!(output.stderr.contains("could not be written"), "no warning:\n{}", output.stderr);
 }
@@ -171,8 +171,7 @@ fn a_full_disk_is_told_of_several_seeds_too() {
 #[test]
 fn a_full_disk_still_takes_the_weights() {
     let folder = Folder::new();
-    let settings = "--set dqn.net_arch=[4] --set dqn.buffer_size=2000 --steps 300 --name a --json";
-    let output = folder.with_full_disk(&format!("{SCRIPTED} {settings}"), 16);
+    let output = folder.with_full_disk(&format!("{SCRIPTED} {LARGE} --steps 300 --name a --json"), 16);
     assert_eq!(output.code, 0, "{}", output.stderr);
     assert!(output.stderr.contains("there is none before it"), "{}", output.stderr);
     folder.ok("eval runs/a --episodes 1");

@@ -123,7 +123,7 @@ impl Session<'_> {
         self.learning.replay().filter(|_| self.settings.run.checkpoint_replay && !self.settings.is_offline())
     }
 
-    /// Bytes that a checkpoint will take, about.
+    /// Bytes that a checkpoint will take, about, once replay is full.
     pub(super) fn checkpoint_bytes(&self) -> Result<u64, TrainError> {
         let replay = self.replay_to_keep();
         // Of each network the trained parameters, the target's and two moments; and the best of the one that acts.

@@ -62,7 +62,7 @@ impl Session<'_> {
             (false, _) => "",
         };
         let checkpoints =
-            format!("checkpoints: {every}, the last {} kept, about {state} each{with}", run.keep_checkpoints);
+            format!("checkpoints: {every}, the last {} kept, up to about {state} each{with}", run.keep_checkpoints);
         for notice in [device, data, checkpoints] {
             self.tell(&Event::Notice(&notice));
         }
