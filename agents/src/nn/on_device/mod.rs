@@ -230,7 +230,7 @@ impl<'a, E: Real, D: Compute<E>> Mirror<'a, E, D> {
             parts.push(rounded(sum, parameter.is_half())?);
             at += parameter.len();
         }
-        Ok(DeviceRow::new(joined(parts)?))
+        Ok(DeviceRow::row(joined(parts)?))
     }
 }
 

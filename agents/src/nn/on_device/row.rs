@@ -22,13 +22,14 @@ pub(super) struct DeviceRow<E: Real, D: Device<E>> {
 }
 
 impl<E: Real, D: Compute<E>> DeviceRow<E, D> {
-    pub(super) fn new(numbers: Vector<E, D>) -> Arc<dyn Row<E>> {
+    /// `numbers` as a row.
+    pub(super) fn row(numbers: Vector<E, D>) -> Arc<dyn Row<E>> {
         Arc::new(Self { numbers, host: OnceLock::new() })
     }
 
     /// The row that `numbers` make up.
     fn made(numbers: Result<Vector<E, D>, D::Err>) -> Result<Arc<dyn Row<E>>, DeviceError> {
-        numbers.map(Self::new).map_err(DeviceError::new)
+        numbers.map(Self::row).map_err(DeviceError::new)
     }
 
     /// What is in `row`.
@@ -100,7 +101,7 @@ impl<E: Real, D: Compute<E>> Row<E> for DeviceRow<E, D> {
         let moments = moments.map(|moments| moments.map(|row| Self::of(row).clone()));
         let (w, moments) =
             step.on_device(self.numbers.clone(), moments, Self::of(gradient).clone()).map_err(DeviceError::new)?;
-        Ok((Self::new(w), moments.map(|moments| moments.map(Self::new))))
+        Ok((Self::row(w), moments.map(|moments| moments.map(Self::row))))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use dfdx::prelude::{TryAdd as _, TryDiv as _, TryMul as _, TrySub as _};
 
-use super::step::{decayed, with_l2};
+use super::step::{Moved, decayed, with_l2};
 use crate::nn::Real;
 use crate::nn::matmul::vectorized;
 use crate::nn::on_device::{Compute, Vector};
@@ -42,12 +42,12 @@ pub(super) fn on_device<E: Real, D: Compute<E>>(
     [m, v]: [Vector<E, D>; 2],
     g: Vector<E, D>,
     step: Step<E>,
-) -> Result<(Vector<E, D>, [Vector<E, D>; 2]), D::Err> {
+) -> Result<Moved<E, D>, D::Err> {
     let Step { beta1, beta2, rest: [rest1, rest2], eps, size, root, l2, kept } = step;
     let g = with_l2(g, &w, l2)?;
     let m = m.try_mul(beta1)?.try_add(g.clone().try_mul(rest1)?)?;
     let v = v.try_mul(beta2)?.try_add(g.try_square()?.try_mul(rest2)?)?;
     let divisor = v.clone().try_sqrt()?.try_mul(root)?.try_add(eps)?;
     let by = m.clone().try_mul(size)?.try_div(divisor)?;
-    Ok((decayed(w, kept)?.try_sub(by)?, [m, v]))
+    Ok((decayed(w, kept)?.try_sub(by)?, [Some(m), Some(v)]))
 }

@@ -3,7 +3,7 @@
 use dfdx::prelude::{TryAdd as _, TryDiv as _, TryMul as _, TrySub as _};
 
 use super::optimizer::Eps;
-use super::step::{decayed, with_l2};
+use super::step::{Moved, decayed, with_l2};
 use crate::nn::Real;
 use crate::nn::matmul::vectorized;
 use crate::nn::on_device::{Compute, Vector};
@@ -42,7 +42,7 @@ pub(super) fn on_device<E: Real, D: Compute<E>>(
     [v, b]: [Vector<E, D>; 2],
     g: Vector<E, D>,
     step: Step<E>,
-) -> Result<(Vector<E, D>, [Vector<E, D>; 2]), D::Err> {
+) -> Result<Moved<E, D>, D::Err> {
     let Step { learning_rate, alpha, rest, eps, convention, momentum, l2, kept } = step;
     let g = with_l2(g, &w, l2)?;
     let v = v.try_mul(alpha)?.try_add(g.clone().try_square()?.try_mul(rest)?)?;
@@ -51,5 +51,5 @@ pub(super) fn on_device<E: Real, D: Compute<E>>(
         Eps::Torch => v.clone().try_sqrt()?.try_add(eps)?,
     };
     let b = b.try_mul(momentum)?.try_add(g.try_div(divisor)?)?;
-    Ok((decayed(w, kept)?.try_sub(b.clone().try_mul(learning_rate)?)?, [v, b]))
+    Ok((decayed(w, kept)?.try_sub(b.clone().try_mul(learning_rate)?)?, [Some(v), Some(b)]))
 }

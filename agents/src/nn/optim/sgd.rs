@@ -2,7 +2,7 @@
 
 use dfdx::prelude::{TryAdd as _, TryMul as _, TrySub as _};
 
-use super::step::{decayed, with_l2};
+use super::step::{Moved, decayed, with_l2};
 use crate::nn::Real;
 use crate::nn::matmul::vectorized;
 use crate::nn::on_device::{Compute, Vector};
@@ -49,7 +49,7 @@ pub(super) fn on_device<E: Real, D: Compute<E>>(
     v: Option<Vector<E, D>>,
     g: Vector<E, D>,
     step: Step<E>,
-) -> Result<(Vector<E, D>, Option<Vector<E, D>>), D::Err> {
+) -> Result<Moved<E, D>, D::Err> {
     let Step { learning_rate, momentum, nesterov, l2, kept } = step;
     let g = with_l2(g, &w, l2)?;
     let v = v.map(|v| v.try_mul(momentum)?.try_add(g.clone())).transpose()?;
@@ -58,5 +58,5 @@ pub(super) fn on_device<E: Real, D: Compute<E>>(
         Some(v) => v.clone(),
         None => g,
     };
-    Ok((decayed(w, kept)?.try_sub(by.try_mul(learning_rate)?)?, v))
+    Ok((decayed(w, kept)?.try_sub(by.try_mul(learning_rate)?)?, [v, None]))
 }

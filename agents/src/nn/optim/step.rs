@@ -104,26 +104,19 @@ impl<E: Real> Step<E> {
         moments: [Option<Vector<E, D>>; 2],
         g: Vector<E, D>,
     ) -> Result<Moved<E, D>, D::Err> {
-        Ok(match (self.0, moments) {
-            (Kind::Sgd(step), [v, _]) => {
-                let (w, v) = sgd::on_device(w, v, g, step)?;
-                (w, [v, None])
-            }
-            (Kind::Adam(step), [Some(m), Some(v)]) => {
-                let (w, moments) = adam::on_device(w, [m, v], g, step)?;
-                (w, moments.map(Some))
-            }
+        match (self.0, moments) {
+            (Kind::Sgd(step), [v, _]) => sgd::on_device(w, v, g, step),
+            (Kind::Adam(step), [Some(m), Some(v)]) => adam::on_device(w, [m, v], g, step),
             (Kind::RmsProp(step), [Some(square), Some(velocity)]) => {
-                let (w, moments) = rms_prop::on_device(w, [square, velocity], g, step)?;
-                (w, moments.map(Some))
+                rms_prop::on_device(w, [square, velocity], g, step)
             }
             (step, _) => panic!("{step:?} has no form for a device, or no moments there"),
-        })
+        }
     }
 }
 
 /// Parameters after a step, and what is kept of them.
-type Moved<E, D> = (Vector<E, D>, [Option<Vector<E, D>>; 2]);
+pub(in crate::nn) type Moved<E, D> = (Vector<E, D>, [Option<Vector<E, D>>; 2]);
 
 /// `g` and `l2` times `w`.
 pub(super) fn with_l2<E: Real, D: Compute<E>>(
