@@ -176,7 +176,8 @@ impl<'a> Session<'a> {
             }
             self.watch.doing(Activity::Updating);
             let begun = Instant::now();
-            let (tally, norm) = self.step(indices)?;
+            let step = self.step(indices);
+            let (tally, norm) = step.map_err(|error| no_room(error, indices.len().min(fit.batch_size)))?;
             let books = &mut self.books;
             books.epoch_steps += 1;
             books.steps += 1;
@@ -211,8 +212,7 @@ impl<'a> Session<'a> {
         let scale = self.scaler.as_ref().map_or(1.0, LossScaler::scale);
         let divisor = self.task.divisor(indices) / scale;
         for batch in indices.chunks(fit.batch_size) {
-            let part = self.task.learn(epoch, batch, divisor, &mut self.gradients);
-            let part = part.map_err(|error| no_room(error, batch.len()))?;
+            let part = self.task.learn(epoch, batch, divisor, &mut self.gradients)?;
             if !part.loss.is_finite() {
                 let layer = output_of(self.task.not_finite(epoch, batch)?);
                 return Err(self.diverged("the loss", part.loss / batch.len() as f64, layer));

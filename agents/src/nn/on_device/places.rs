@@ -46,18 +46,26 @@ impl<D: Storage<usize>> Accelerator<D> {
         Self { device, places: Arc::default() }
     }
 
-    /// A pass on the device. Where dfdx has no other way to fail it panics, as for a copy for which there is no room: this is told
-    /// as the device's failure, too.
+    /// A pass on the device: see [`attempt`].
     ///
     /// # Errors
     /// What `pass` fails with.
     pub fn attempt<R>(&self, pass: impl FnOnce() -> Result<R, DeviceError>) -> Result<R, DeviceError> {
-        let words = |panic: Box<dyn Any + Send>| {
-            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-            text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
-        };
-        catch_unwind(AssertUnwindSafe(pass)).unwrap_or_else(|panic| Err(DeviceError::panicked(&words(panic))))
+        attempt(pass)
     }
+}
+
+/// Something that is done on a device. Where dfdx has no other way to fail it panics, as for a copy for which there is no room: this
+/// is told as the device's failure, too.
+///
+/// # Errors
+/// What `work` fails with.
+pub(super) fn attempt<R>(work: impl FnOnce() -> Result<R, DeviceError>) -> Result<R, DeviceError> {
+    let words = |panic: Box<dyn Any + Send>| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
+    };
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(DeviceError::panicked(&words(panic))))
 }
 
 impl<D: Storage<usize> + TensorFromVec<usize>> Accelerator<D> {

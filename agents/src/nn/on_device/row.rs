@@ -9,6 +9,7 @@ use dfdx::prelude::{
 };
 use dfdx::tensor_ops::Device;
 
+use super::places::attempt;
 use super::{Accelerator, Compute, Vector, column_sums};
 use crate::nn::numbers::{Numbers, Row, Stepped};
 use crate::nn::optim::Step;
@@ -27,9 +28,9 @@ impl<E: Real, D: Compute<E>> DeviceRow<E, D> {
         Arc::new(Self { numbers, host: OnceLock::new() })
     }
 
-    /// The row that `numbers` make up.
-    fn made(numbers: Result<Vector<E, D>, D::Err>) -> Result<Arc<dyn Row<E>>, DeviceError> {
-        numbers.map(Self::row).map_err(DeviceError::new)
+    /// The row that `numbers` answers.
+    fn made(numbers: impl FnOnce() -> Result<Vector<E, D>, D::Err>) -> Result<Arc<dyn Row<E>>, DeviceError> {
+        attempt(|| numbers().map(Self::row).map_err(DeviceError::new))
     }
 
     /// What is in `row`.
@@ -53,26 +54,25 @@ impl<E: Real, D: Compute<E>> Row<E> for DeviceRow<E, D> {
 
     fn beside(&self, values: Vec<E>) -> Result<Arc<dyn Row<E>>, DeviceError> {
         let len = values.len();
-        Self::made(self.numbers.device().try_tensor_from_vec(values, (len,)))
+        Self::made(|| self.numbers.device().try_tensor_from_vec(values, (len,)))
     }
 
     fn times(&self, factor: E) -> Result<Arc<dyn Row<E>>, DeviceError> {
-        Self::made(self.numbers.clone().try_mul(factor))
+        Self::made(|| self.numbers.clone().try_mul(factor))
     }
 
     fn clamped(&self, max: E) -> Result<Arc<dyn Row<E>>, DeviceError> {
         // What is no number stays one, so that it is found: dfdx's own makes it a bound.
-        let clamped = || {
+        Self::made(|| {
             let (x, ones) = (self.numbers.clone(), self.numbers.device().try_ones_like(self.numbers.shape())?);
             let x = x.clone().try_gt(max)?.try_choose(ones.clone().try_mul(max)?, x)?;
             x.clone().try_lt(-max)?.try_choose(ones.try_mul(-max)?, x)
-        };
-        Self::made(clamped())
+        })
     }
 
     fn square_sum(&self) -> Result<f64, DeviceError> {
         // Columns are added up there, and their sums here, in 64 bits and always in the same order.
-        let sums = || {
+        let sums = || -> Result<_, D::Err> {
             let squares = self.numbers.clone().try_square()?;
             let columns = 1 << (self.len().max(1).ilog2() / 2);
             let whole = self.len() / columns * columns;
@@ -81,15 +81,16 @@ impl<E: Real, D: Compute<E>> Row<E> for DeviceRow<E, D> {
             let table = squares.try_slice((0..whole,))?.try_reshape_like(&(whole / columns, columns))?;
             Ok((column_sums(table)?, rest))
         };
-        let (sums, rest) = sums().map_err(|error: D::Err| DeviceError::new(error))?;
+        let (sums, rest) = attempt(|| sums().map_err(DeviceError::new))?;
         let all = sums.as_vec().into_iter().chain(rest.map_or(Vec::new(), |rest| rest.as_vec()));
         Ok(all.map(E::wide).sum())
     }
 
     fn towards(&self, goal: &dyn Row<E>, share: E) -> Result<Arc<dyn Row<E>>, DeviceError> {
-        let moved =
-            |goal: Vector<E, D>| self.numbers.clone().try_add(goal.try_sub(self.numbers.clone())?.try_mul(share)?);
-        Self::made(moved(Self::of(goal).clone()))
+        Self::made(|| {
+            let way = Self::of(goal).clone().try_sub(self.numbers.clone())?.try_mul(share)?;
+            self.numbers.clone().try_add(way)
+        })
     }
 
     fn stepped(
@@ -99,8 +100,8 @@ impl<E: Real, D: Compute<E>> Row<E> for DeviceRow<E, D> {
         step: Step<E>,
     ) -> Result<Stepped<E>, DeviceError> {
         let moments = moments.map(|moments| moments.map(|row| Self::of(row).clone()));
-        let (w, moments) =
-            step.on_device(self.numbers.clone(), moments, Self::of(gradient).clone()).map_err(DeviceError::new)?;
+        let stepped = || step.on_device(self.numbers.clone(), moments, Self::of(gradient).clone());
+        let (w, moments) = attempt(|| stepped().map_err(DeviceError::new))?;
         Ok((Self::row(w), moments.map(|moments| moments.map(Self::row))))
     }
 }
@@ -115,7 +116,7 @@ pub(in crate::nn) fn uploaded<'n, E: Real, D: Compute<E>>(
 ) -> Result<Arc<dyn Row<E>>, DeviceError> {
     let values: Vec<E> = all.flat_map(|numbers| numbers.values().iter().copied()).collect();
     let len = values.len();
-    DeviceRow::made(accelerator.device.try_tensor_from_vec(values, (len,)))
+    DeviceRow::made(|| accelerator.device.try_tensor_from_vec(values, (len,)))
 }
 
 /// `parts` one after the other.
