@@ -46,7 +46,7 @@ impl<D: Storage<usize>> Accelerator<D> {
         Self { device, places: Arc::default() }
     }
 
-    /// A pass on the device: see [`attempt`].
+    /// A pass on the device, whose panics are told as its failures.
     ///
     /// # Errors
     /// What `pass` fails with.
