@@ -19,7 +19,7 @@ replay_algorithm! {
     own: {
         /// What entropy is worth: "auto" to learn it, "auto_0.1" to learn it from 0.1 on, or a number.
         ent_coef: EntCoef = EntCoef::Auto(1.0);
-        /// The entropy that an automatic ent_coef keeps, as a share of that of a policy for which all actions are alike.
+        /// The entropy that an automatic ent_coef keeps, as a share of that of a policy for which all valid actions are alike.
         target_entropy_scale: f64 = 0.89, within(0.0, 1.0);
         /// Value functions, the least of which counts.
         n_critics: usize = 2, within(1, 100);

@@ -26,7 +26,7 @@ pub trait Classifier {
     /// f32. `logits` stay those of the parameters as they are, which is what is saved.
     fn learn_in_half(&mut self);
 
-    /// From now on it learns and is asked at `place`. Its parameters, and gradients by them, stay with the host.
+    /// From now on it learns and is asked at `place`, where its parameters, and gradients by them, are then.
     fn move_to(&mut self, place: Place);
 
     /// Numbers of a sample.

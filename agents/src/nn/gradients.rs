@@ -24,7 +24,6 @@ pub struct Gradients<E: Real = f32> {
 }
 
 /// Gradients that are on a device.
-#[derive(Clone)]
 pub(super) struct There<E: Real> {
     pub(super) group: Group,
     /// Of which parameters, in order.

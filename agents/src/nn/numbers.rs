@@ -83,11 +83,6 @@ impl<E: Real> Numbers<E> {
         }
     }
 
-    /// Whether they are on a device.
-    pub(super) fn are_there(&self) -> bool {
-        matches!(self.0, Where::There(_))
-    }
-
     /// Their values.
     ///
     /// # Panics
@@ -109,7 +104,7 @@ impl<E: Real> Numbers<E> {
 
     /// Their values on the host, to be changed there. Copies them if somebody else holds them still.
     pub(super) fn values_mut(&mut self) -> &mut [E] {
-        if self.are_there() {
+        if matches!(self.0, Where::There(_)) {
             *self = Self::here(self.values().to_vec());
         }
         match &mut self.0 {
@@ -141,6 +136,12 @@ pub(super) fn row_beside<'n, E: Real>(
         Some(row) => Ok(row),
         None => other.beside(all.flat_map(|numbers| numbers.values().iter().copied()).collect()),
     }
+}
+
+/// Those of `all` that are at `places`, which are in order.
+pub(super) fn chosen<'a, T>(all: &'a mut [T], places: &'a [usize]) -> impl Iterator<Item = &'a mut T> {
+    let all = all.iter_mut().enumerate();
+    all.filter(|(place, _)| places.binary_search(place).is_ok()).map(|(_, one)| one)
 }
 
 /// Makes `all`, one after the other, what is in `row`.

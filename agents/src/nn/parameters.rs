@@ -8,7 +8,7 @@ use dfdx::prelude::{Cpu, Tensor};
 use safetensors::tensor::TensorView;
 
 use super::DeviceError;
-use super::numbers::{Numbers, row_of, spread};
+use super::numbers::{Numbers, chosen, row_of, spread};
 use super::on_device::{Accelerator, Compute, uploaded};
 use super::real::Real;
 use super::tensor_files::{TensorFiles, Wanted};
@@ -201,9 +201,12 @@ impl<E: Real> Parameters<E> {
             |name: &str| name.strip_prefix(layer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
         let mut frozen = 0;
         for parameter in self.all.iter_mut().filter(|parameter| of_layer(parameter.name())) {
-            if parameter.is_trained() {
-                parameter.kind = Kind::Frozen;
-            }
+            parameter.kind = match parameter.kind {
+                Kind::Learnt => Kind::Frozen,
+                // It stays on the host.
+                Kind::Table => Kind::Buffer,
+                kind => kind,
+            };
             frozen += 1;
         }
         frozen
@@ -258,8 +261,7 @@ impl<E: Real> Parameters<E> {
 
     /// The same, to be changed; `places` are in order.
     pub(super) fn numbers_mut<'p>(&'p mut self, places: &'p [usize]) -> impl Iterator<Item = &'p mut Numbers<E>> {
-        let all = self.all.iter_mut().enumerate();
-        all.filter(|(place, _)| places.binary_search(place).is_ok()).map(|(_, parameter)| &mut parameter.numbers)
+        chosen(&mut self.all, places).map(|parameter| &mut parameter.numbers)
     }
 
     /// The parameter that `add` or `add_buffer` answered `id` for.
@@ -391,5 +393,29 @@ impl<E: Real> Parameters<E> {
             });
         }
         Ok(files.metadata().clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::Cpu;
+
+    #[test]
+    fn a_table_stays_on_the_host_whether_it_is_learnt_or_not() {
+        let mut parameters = Parameters::<f64>::default();
+        parameters.add_table("user.table", &[2, 1], vec![1.0, 2.0]);
+        parameters.add("user.weight", &[1, 1], vec![3.0]);
+        let accelerator = Accelerator::new(Cpu::default());
+        let are_there = |parameters: &Parameters<f64>| [0, 1].map(|at| row_of(parameters.numbers(&[at])).is_some());
+        for frozen in [false, true] {
+            let mut parameters = parameters.clone();
+            if frozen {
+                assert_eq!(parameters.freeze("user"), 2);
+            }
+            parameters.send_to(&accelerator).expect("memory");
+            assert_eq!(are_there(&parameters), [false, true], "frozen: {frozen}");
+            assert!(parameters.iter().all(|parameter| parameter.is_trained() != frozen));
+        }
     }
 }

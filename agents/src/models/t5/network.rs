@@ -75,9 +75,13 @@ impl Lesson {
         pairs: &[&TokenPair],
         logits: Rows<E, T>,
     ) -> Result<Tensor<Rank0, E, Cpu, T>, DeviceError> {
-        let targets: Vec<u32> = pairs.iter().flat_map(|pair| pair.target.iter().copied()).collect();
-        ops::softmax_cross_entropy(logits, Targets::Classes(&targets), self.label_smoothing, self.divisor)
+        ops::softmax_cross_entropy(logits, Targets::Classes(&targets(pairs)), self.label_smoothing, self.divisor)
     }
+}
+
+/// All tokens of the targets.
+pub(super) fn targets(pairs: &[&TokenPair]) -> Vec<u32> {
+    pairs.iter().flat_map(|pair| pair.target.iter().copied()).collect()
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::config::FeedForward;
 use super::names::Stack;
-use super::network::{AttentionIds, Judged, Learnt, Lesson, StackIds, T5Network, TokenPair};
+use super::network::{AttentionIds, Judged, Learnt, Lesson, StackIds, T5Network, TokenPair, targets};
 use super::noise::Noise;
 use crate::nn::on_device::{self, Accelerator, Bias, Compute, Mirror, Padded, Rows, Tape, cross_entropy};
 use crate::nn::ops::{Spans, Then};
@@ -75,11 +75,6 @@ impl<E: Real> T5Network<E> {
         };
         pass.linear(&y, self.head, Then::Nothing)
     }
-}
-
-/// All tokens of the targets.
-fn targets(pairs: &[&TokenPair]) -> Vec<u32> {
-    pairs.iter().flat_map(|pair| pair.target.iter().copied()).collect()
 }
 
 /// How pairs came out whose rows are judged.

@@ -18,7 +18,7 @@ use crate::nn::{DeviceError, Real};
 /// See [`Row`].
 #[derive(Debug)]
 pub(super) struct DeviceRow<E: Real, D: Device<E>> {
-    pub(super) numbers: Vector<E, D>,
+    numbers: Vector<E, D>,
     host: OnceLock<Vec<E>>,
 }
 

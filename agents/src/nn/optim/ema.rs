@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::nn::numbers::{Numbers, row_beside, row_of, spread};
+use crate::nn::numbers::{Numbers, chosen, row_beside, row_of, spread};
 use crate::nn::parameters::Group;
 use crate::nn::{DeviceError, Parameters, Real};
 
@@ -32,8 +32,7 @@ impl<E: Real> Ema<E> {
             let places = parameters.places(group);
             let Some(goal) = row_of(parameters.numbers(&places)) else { continue };
             let average = row_beside(places.iter().map(|place| &self.values[*place]), goal.as_ref())?;
-            let all = self.values.iter_mut().enumerate().filter(|(place, _)| places.binary_search(place).is_ok());
-            spread(&average.towards(goal.as_ref(), rest)?, all.map(|(_, average)| average));
+            spread(&average.towards(goal.as_ref(), rest)?, chosen(&mut self.values, &places));
             there.extend(places);
         }
         for (place, (average, parameter)) in self.values.iter_mut().zip(parameters.iter()).enumerate() {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::adafactor;
 use super::step::Step;
 use crate::nn::gradients::There;
-use crate::nn::numbers::{Numbers, row_beside, spread};
+use crate::nn::numbers::{Numbers, chosen, row_beside, spread};
 use crate::nn::parameters::Group;
 use crate::nn::{DeviceError, Gradients, Parameters, Real};
 
@@ -181,9 +181,7 @@ impl<E: Real> Solver<E> {
         spread(&w, parameters.numbers_mut(places));
         for (kind, row) in moments.iter().enumerate() {
             let Some(row) = row else { continue };
-            let all = self.state.moments.iter_mut().enumerate();
-            let kept = all.filter(|(place, _)| places.binary_search(place).is_ok());
-            spread(row, kept.map(|(_, kept)| &mut kept[kind]));
+            spread(row, chosen(&mut self.state.moments, places).map(|kept| &mut kept[kind]));
         }
         Ok(())
     }
