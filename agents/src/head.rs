@@ -5,6 +5,7 @@
 
 mod categorical;
 mod chances;
+mod onnx;
 mod sampling;
 
 use cartwheel_envs::{Action, ActionRows, Space};

@@ -69,6 +69,7 @@ mod head;
 mod judgement;
 mod learner;
 mod mask;
+mod onnx;
 mod policy;
 mod quantiles;
 mod replay_algorithm;

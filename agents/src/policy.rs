@@ -3,6 +3,7 @@
 mod drawing;
 mod file;
 mod memory;
+mod onnx;
 
 pub(crate) use memory::append;
 

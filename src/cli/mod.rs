@@ -10,6 +10,7 @@ mod doctor;
 mod env;
 mod env_args;
 mod eval;
+mod export;
 mod film;
 mod fit;
 mod fit_progress;
@@ -76,6 +77,8 @@ enum Command {
     Fit(fit::Args),
     /// Ask a fitted model what images show, or what a user may like.
     Predict(predict::Args),
+    /// Write a trained policy or a fitted model as a file of ONNX.
+    Export(export::Args),
     /// What models are made of and what they cost.
     #[command(subcommand)]
     Model(model::Command),
@@ -142,6 +145,7 @@ fn dispatch() -> ExitCode {
         Command::Translate(args) => translate::run(&args, output),
         Command::Fit(args) => fit::run(args, output),
         Command::Predict(args) => predict::run(&args, output),
+        Command::Export(args) => export::run(&args, output),
         Command::Model(command) => model::run(&command, output),
         Command::Runs(args) => runs::run(&args, output),
         Command::Env(command) => env::run(&command, output),

@@ -13,6 +13,7 @@
 //! | `play` | games under a pseudo terminal: keys, pictures, and the terminal put back |
 //! | `config` | where settings come from, and `--print-config` |
 //! | `compare`, `data`, `doctor`, `env`, `eval`, `record`, `reproduce`, `runs`, `sweep` | the other subcommands, and `--json` over all of them |
+//! | `export` | files of ONNX, answered by ONNX Runtime as by us |
 //! | `fit` | supervised training: `fit`, `predict`, `model` |
 //! | `fit_faults` | what goes wrong with fits and answers: weights that diverge, data that changed, disks that are full |
 //! | `image_files` | pictures of every kind, and files that are none, in `fit` and `predict` |
@@ -40,6 +41,7 @@ mod determinism;
 mod doctor;
 mod env;
 mod eval;
+mod export;
 mod faults;
 mod fit;
 mod fit_faults;

@@ -63,4 +63,10 @@ pub trait Classifier {
 
     /// Its layers and what they cost.
     fn cost(&self) -> Cost;
+
+    /// The model as a file of ONNX, with `metadata` by its keys: from `input`, a batch of float32 samples as the model sees them, to
+    /// `logits`, `[batch, classes]`. Samples of a residual network are pictures channel by channel, `[batch, channels, height,
+    /// width]`, and batch norms are part of the convolutions before them; those of a multilayer perceptron are
+    /// `[batch, inputs]`.
+    fn to_onnx(&self, metadata: &[(&str, String)]) -> Vec<u8>;
 }

@@ -19,6 +19,7 @@ use crate::config_enum;
 use crate::nn::on_device::{self, Accelerator, Compute, Mirror};
 use crate::nn::ops::{self, Rows, Targets, Then};
 use crate::nn::{DeviceError, Gradients, ParameterId, Parameters, Place};
+use crate::onnx::{Graph, Kind};
 
 config_enum! {
     /// What weights begin as.
@@ -254,6 +255,23 @@ impl Classifier for Mlp {
             }
         });
         Cost::new("mlp", vec![self.inputs()], layers.collect())
+    }
+
+    fn to_onnx(&self, metadata: &[(&str, String)]) -> Vec<u8> {
+        let mut graph = Graph::new(metadata);
+        let mut y = graph.input("input", Kind::F32, &[self.inputs()]);
+        for (at, layer) in self.layers.iter().enumerate() {
+            let [weight, bias] = [("weight", layer.weight), ("bias", layer.bias)].map(|(what, id)| {
+                let parameter = self.parameters.get(id);
+                graph.weights(&format!("{}.{what}", layer.name), parameter.shape(), parameter.values())
+            });
+            y = graph.linear(&y, &weight, &bias);
+            if at + 1 < self.layers.len() {
+                y = graph.op("Relu", &[&y], &[]);
+            }
+        }
+        graph.output("logits", &y, Kind::F32, &[self.classes()]);
+        graph.into_bytes()
     }
 }
 

@@ -12,6 +12,7 @@
 //! | `lstm` | what a network remembers of sequences of rows |
 //! | `noisy` | noise in its parameters, as deep as is learnt |
 //! | `state_dependent` | deviations of actions that hang on the state |
+//! | `onnx` | a network as a graph of ONNX |
 //! | `network` | what training a network means: forward, backward, step, target |
 //! | `optimizer`, `scalar_adam` | how parameters, and single numbers, follow a gradient |
 //! | `fused`, `stock` | its two forms: one operation on dfdx's CPU tape; dfdx's own operations on any device |
@@ -45,6 +46,7 @@ mod narrow;
 mod network;
 mod noisy;
 mod numbers;
+mod onnx;
 mod optimizer;
 mod orthogonal;
 mod parameters;
@@ -77,6 +79,7 @@ pub(crate) use linear::{Rows, linear, products};
 pub(crate) use matmul::vectorized;
 pub use mlp::Mlp;
 pub use network::{Loss, Net, Network, StepStats, TrainingState, TryLoss};
+pub(crate) use onnx::Answers;
 pub use optimizer::{Method, Optimizer};
 pub use parameters::{Parameter, ParameterId, Parameters};
 pub use passes::Activations;

@@ -148,7 +148,7 @@ impl Policy {
     }
 
     /// What the network is called in weights files.
-    fn network_name(&self) -> &'static str {
+    pub(super) fn network_name(&self) -> &'static str {
         match self.description.head {
             Head::QValues | Head::Distribution(_) | Head::Quantiles(_) => "q_net",
             _ => "policy_net",

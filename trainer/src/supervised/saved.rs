@@ -191,6 +191,15 @@ impl SavedModel {
         Ok(self.model.logits(x)?)
     }
 
+    /// The model as a file of ONNX, from pictures as [`read`](Self::read) prepares them, but channel by channel where they have
+    /// colors, to logits. Its metadata are `labels`, the names of the classes in JSON, and `preprocessing`, the settings by which
+    /// image files become pictures, in TOML.
+    pub fn to_onnx(&self) -> Vec<u8> {
+        let mut metadata = vec![("labels", serde_json::to_string(self.labels()).unwrap_or_default())];
+        metadata.extend(self.header.preprocessing.iter().map(|of| ("preprocessing", of.settings.clone())));
+        self.model.to_onnx(&metadata)
+    }
+
     /// Its layers and what they cost.
     pub fn cost(&self) -> Cost {
         self.model.cost()

@@ -4,6 +4,7 @@ use super::ResNet;
 use crate::models::{Classifier, Cost, Pass};
 use crate::nn::ops::Targets;
 use crate::nn::{DeviceError, Gradients, Parameters, Place};
+use crate::onnx::Graph;
 
 /// Pictures that are looked at together: what they become has to fit into memory.
 const TOGETHER: usize = 8;
@@ -71,5 +72,11 @@ impl Classifier for ResNet {
 
     fn cost(&self) -> Cost {
         self.layers_cost()
+    }
+
+    fn to_onnx(&self, metadata: &[(&str, String)]) -> Vec<u8> {
+        let mut graph = Graph::new(metadata);
+        self.to_graph(&mut graph);
+        graph.into_bytes()
     }
 }

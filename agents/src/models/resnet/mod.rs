@@ -14,6 +14,7 @@ mod config;
 mod cost;
 mod folded;
 mod on_device;
+mod onnx;
 mod train;
 
 #[cfg(test)]

@@ -1,0 +1,129 @@
+//! A policy as a file of ONNX.
+
+use cartwheel_envs::{ACTION_MASK, Dtype, Space};
+
+use super::Policy;
+use crate::nn::Image;
+use crate::onnx::{Attribute, Dim, Graph, Kind};
+
+impl Policy {
+    /// The policy as a file of ONNX, which chooses the best action for each observation of a batch as [`act`](Self::act) does.
+    ///
+    /// | input | |
+    /// |---|---|
+    /// | `observation` | observations as Gymnasium's spaces have them: float32, uint8 or int32 of a `Box`'s type and shape, int64 of a `Discrete` (`[batch]`) or `MultiDiscrete`, int8 of a `MultiBinary` |
+    /// | `observation.key`, ... | in its place each part of a `Dict` or `Tuple` |
+    /// | `h_0`, `c_0` | what a recurrent policy remembers, `[layers, batch, units]`; zeros where an episode begins |
+    ///
+    /// | output | |
+    /// |---|---|
+    /// | `action` | as the environment takes it: int64 of actions with numbers, float32 of a `Box` |
+    /// | `q_values` | of what learns values: that of each action, `[batch, actions]` |
+    /// | `logits` | of a categorical policy: those of each part's choices side by side |
+    /// | `mean`, `log_std` | of a Gaussian, before bounds and tanh; without `log_std` where exploration depends on the state |
+    /// | `h_n`, `c_n` | what is given as `h_0` and `c_0` in the next step |
+    ///
+    /// `observation_space`, `action_space` and, where there are [`statistics`](Self::statistics) by which observations must
+    /// have been normalized, `statistics` are the file's metadata, in JSON.
+    pub fn to_onnx(&self) -> Vec<u8> {
+        let spaces = [("observation_space", self.observation_space()), ("action_space", self.action_space())];
+        let mut metadata = Vec::from(spaces.map(|(key, space)| (key, json(space))));
+        if !self.statistics().is_empty() {
+            metadata.push(("statistics", json(self.statistics())));
+        }
+        let mut graph = Graph::new(&metadata);
+        let (mut parts, mut valid) = (Vec::new(), None);
+        for leaf in self.observation_space().leaves() {
+            let name = if leaf.name.is_empty() { "observation".into() } else { format!("observation.{}", leaf.name) };
+            if self.features().masked() > 0 && leaf.name == ACTION_MASK {
+                valid = Some(flags(leaf.space, &name, &mut graph));
+            } else {
+                parts.extend(self.features_of(leaf.space, &name, &mut graph));
+            }
+        }
+        let x = graph.concat(&parts, 1);
+        let mlp = self.mlp();
+        let [units, layers] = mlp.lstm_shape();
+        let of_memory = [Dim::Of(layers), Dim::Batch, Dim::Of(units)];
+        let memories = (layers > 0).then(|| ["h_0", "c_0"].map(|name| graph.input_of(name, Kind::F32, &of_memory)));
+        let answers = mlp.to_graph(&self.parameters, self.network_name(), &mut graph, x, memories);
+        self.acting.actions.to_graph(self.action_space(), &answers, valid.as_deref(), &mut graph);
+        for (name, value) in ["h_n", "c_n"].into_iter().zip(answers.memories.iter().flatten()) {
+            graph.output_of(name, value, Kind::F32, &of_memory);
+        }
+        graph.into_bytes()
+    }
+
+    /// What the network sees of a part of an observation, as [`Features`](crate::Features) says: values side by side.
+    fn features_of(&self, space: &Space, name: &str, graph: &mut Graph) -> Vec<String> {
+        match space {
+            Space::Box { shape, dtype, high, .. } => {
+                let given = graph.input(name, kind(*dtype), shape);
+                let mut x = if matches!(dtype, Dtype::F32) { given } else { graph.cast(&given, Kind::F32) };
+                if matches!(dtype, Dtype::U8) {
+                    let highest = graph.floats(&[], &[high.iter().copied().fold(1.0, f32::max)]);
+                    x = graph.op("Div", &[&x, &highest], &[]);
+                }
+                vec![match (self.mlp().reads().cnn(), self.features().image()) {
+                    (Some(_), Some(Image { channels_first: true, .. })) => x,
+                    (Some(_), Some(_)) => graph.op("Transpose", &[&x], &[Attribute::Ints("perm", &[0, 3, 1, 2])]),
+                    _ => flatten(&x, graph),
+                }]
+            }
+            Space::MultiBinary { n } => {
+                let given = graph.input(name, Kind::I8, &[*n]);
+                vec![graph.cast(&given, Kind::F32)]
+            }
+            Space::Discrete { n, start } => {
+                let given = graph.input(name, Kind::I64, &[]);
+                vec![one_hot(&given, *n, *start, graph)]
+            }
+            Space::MultiDiscrete { nvec, start } => {
+                let given = graph.input(name, Kind::I64, &[nvec.len()]);
+                let each = graph.split(&given, 1, &vec![1; nvec.len()]);
+                let of = |((value, n), start): ((&String, &i32), &i32)| {
+                    let number = graph.reshape(value, &[-1]);
+                    one_hot(&number, *n, *start, graph)
+                };
+                each.iter().zip(nvec).zip(start).map(of).collect()
+            }
+            // No leaf is a composite.
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Which actions are valid, of the part of an observation that tells it.
+fn flags(space: &Space, name: &str, graph: &mut Graph) -> String {
+    let given = match space {
+        Space::Box { shape, dtype, .. } => graph.input(name, kind(*dtype), shape),
+        space => graph.input(name, Kind::I8, &[space.width()]),
+    };
+    let flat = flatten(&given, graph);
+    graph.cast(&flat, Kind::Bool)
+}
+
+fn json(value: &(impl serde::Serialize + ?Sized)) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn kind(dtype: Dtype) -> Kind {
+    match dtype {
+        Dtype::F32 => Kind::F32,
+        Dtype::U8 => Kind::U8,
+        Dtype::I32 => Kind::I32,
+    }
+}
+
+/// `[batch, numbers]`
+fn flatten(value: &str, graph: &mut Graph) -> String {
+    graph.op("Flatten", &[value], &[Attribute::Int("axis", 1)])
+}
+
+/// A 1 in the place of each number among `n` zeros, `[batch, n]`.
+fn one_hot(numbers: &str, n: i32, start: i32, graph: &mut Graph) -> String {
+    let (start, n) = (graph.integers(&[start.into()]), graph.integers(&[n.into()]));
+    let numbers = graph.op("Sub", &[numbers, &start], &[]);
+    let off_and_on = graph.floats(&[2], &[0.0, 1.0]);
+    graph.op("OneHot", &[&numbers, &n, &off_and_on], &[])
+}
