@@ -30,7 +30,7 @@ pub trait Algorithm: Section {
         FeaturesExtractor::Auto
     }
 
-    /// The network that acts. [`Acting`] has its deviations hang on the state where exploration does.
+    /// The network that acts. [`Acting`] has its deviations depend on the state where exploration does.
     fn network(&self, inputs: Inputs, actions: &ActionHead) -> Mlp;
 
     /// How its actors explore in a run of so many environment steps.

@@ -51,7 +51,7 @@ pub enum Style {
     Sampled,
     /// The best with noise added, which is kept between -1 and 1: of actions that are.
     Noisy(ActionNoise),
-    /// The mean with noise added that hangs on the state, by a matrix that is drawn at the beginning of each rollout and, if that
+    /// The mean with noise added that depends on the state, by a matrix that is drawn at the beginning of each rollout and, if that
     /// is given, again after so many steps: of actions that are numbers (Raffin et al. 2021).
     StateDependent {
         /// Steps after which it is drawn again; none for the whole rollout.

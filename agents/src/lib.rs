@@ -14,7 +14,7 @@
 //! | [`pqn`] | Q-learning from rollouts, without replay or target network |
 //! | [`sac`] | soft actor-critic |
 //! | [`tqc`] | truncated quantile critics |
-//! | [`discrete_sac`] | soft actor-critic for actions that are counted |
+//! | [`discrete_sac`] | soft actor-critic for discrete actions |
 //! | [`td3`] | twin delayed DDPG |
 //! | [`bc`] | behaviour cloning, from a dataset |
 //! | [`cql`] | conservative Q-learning, from a dataset |

@@ -210,7 +210,7 @@ impl Policy {
         (judgement, value)
     }
 
-    /// The value functions that were learnt beside it, if it has any: no action hangs on them.
+    /// The value functions that were learnt beside it, if it has any: no action depends on them.
     pub fn critic(&self) -> Option<&Critic> {
         self.critic.as_ref()
     }

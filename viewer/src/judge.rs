@@ -62,7 +62,7 @@ impl Judge {
         let expected = self.policy.mlp().flat_len();
         if parameters.len() != expected {
             return Err(format!(
-                "the weights are {} numbers where the network of config.toml has {expected}: dqn.net_arch and the \
+                "the weights are {} numbers where the network of config.toml has {expected}: its net_arch and the \
                  weights do not belong together",
                 parameters.len()
             ));

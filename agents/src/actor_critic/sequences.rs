@@ -66,7 +66,7 @@ impl Sequences {
         self.kept = kept.iter().map(|x| *x as f32).collect();
     }
 
-    /// Whether values hang on more than the observation.
+    /// Whether values depend on more than the observation.
     pub(super) fn critic_remembers(&self) -> bool {
         self.critic_reads != CriticReads::Observations
     }

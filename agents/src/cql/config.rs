@@ -13,13 +13,13 @@ use crate::nn::{Activation, Device, Inputs, Mlp, NnError};
 use crate::sac::EntCoef;
 
 crate::config! {
-    /// Conservative Q-learning from a dataset (Kumar et al. 2020; docs/algorithms/cql.md): over SAC where actions are numbers,
-    /// over double DQN where they are counted. Defaults are those of d3rlpy's CQL and DiscreteCQL, but for what
+    /// Conservative Q-learning from a dataset (Kumar et al. 2020; docs/algorithms/cql.md): over SAC where actions are continuous,
+    /// over double DQN where they are discrete. Defaults are those of d3rlpy's CQL and DiscreteCQL, but for what
     /// docs/algorithms/cql.md names.
     pub struct CqlConfig in "cql" {
         /// Adam's step size for the value functions.
         learning_rate: f64 = 3e-4, positive;
-        /// The same for the policy and the temperature, where actions are numbers.
+        /// The same for the policy and the temperature, where actions are continuous.
         actor_learning_rate: f64 = 1e-4, positive;
         /// Transitions in a gradient step.
         batch_size: usize = 256, within(1, 1_000_000);
@@ -29,8 +29,8 @@ crate::config! {
         gamma: f64 = 0.99, within(0.0, 1.0);
         /// Rewards summed before bootstrapping. Returns stop early at the end of an episode.
         n_steps: usize = 1, at_least(1);
-        /// What thinking well of actions that were not taken costs; "none" for 5 where actions are numbers and 1 where they are
-        /// counted.
+        /// What thinking well of actions that were not taken costs; "none" for 5 where actions are continuous and 1 where they
+        /// are discrete.
         conservative_weight: Option<f64> = None, if_some(non_negative);
         /// How much conservative_weight times that may come to, for each value function, before it costs more than this weight:
         /// then its weight is learnt. "none" for a weight that stays. Where actions are numbers.
@@ -46,7 +46,7 @@ crate::config! {
         ent_coef: EntCoef = EntCoef::Auto(1.0);
         /// The entropy that an automatic ent_coef keeps; "none" for minus the numbers of an action.
         target_entropy: Option<f64> = None;
-        /// Value functions, the least of which counts, where actions are numbers.
+        /// Value functions, the least of which counts, where actions are continuous.
         n_critics: usize = 2, within(1, 100);
         /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn" or "minatar_cnn".
         features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;

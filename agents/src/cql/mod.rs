@@ -5,7 +5,7 @@
 //!
 //! conservative_weight · E[log Σₐ exp Q(s, a) − Q(s, a of the dataset)].
 //!
-//! Where actions are counted, the rest is [double DQN](crate::dqn) and the sum is over them. Where they are numbers, the rest
+//! Where actions are discrete, the rest is [double DQN](crate::dqn) and the sum is over them. Where they are continuous, the rest
 //! is [SAC](crate::sac), and the sum is sampled: of actions a drawn from the policy in s and in s' and uniformly, each weighted
 //! by what it was drawn with.
 //!

@@ -6,7 +6,7 @@ use crate::replay_algorithm::replay_algorithm;
 use crate::sac::EntCoef;
 
 replay_algorithm! {
-    /// Soft actor-critic for actions that are counted (Christodoulou 2019; docs/algorithms/discrete-sac.md). Defaults are
+    /// Soft actor-critic for discrete actions (Christodoulou 2019; docs/algorithms/discrete-sac.md). Defaults are
     /// those of Stable-Baselines3's SAC, and CleanRL's for the entropy. A schedule is a number, or "lin_" and a number for
     /// one that falls to 0 over the run.
     DiscreteSacConfig in "discrete-sac",

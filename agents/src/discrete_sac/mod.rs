@@ -1,4 +1,4 @@
-//! Soft actor-critic for actions that are counted.
+//! Soft actor-critic for discrete actions.
 //!
 //! The policy π(·|s) has a chance for each action, so what [SAC](crate::sac) estimates with a drawn action is a sum here:
 //!

@@ -10,7 +10,7 @@ use crate::mask::masked;
 use crate::nn::{Device, DeviceError, Method, Net, Network, NnError, Optimizer, TrainingState};
 use crate::sac::Temperature;
 
-/// A policy over actions that are counted and its value functions, which learn.
+/// A policy over discrete actions and its value functions, which learn.
 pub struct DiscreteSac {
     config: DiscreteSacConfig,
     actor: Box<dyn Network>,
@@ -45,7 +45,7 @@ impl DiscreteSac {
         Ok(Self {
             actor: build()?,
             critics: (0..config.n_critics).map(|_| build()).collect::<Result<_, _>>()?,
-            // The entropy to be reached hangs on which actions are valid, and is added to what each step is told.
+            // The entropy to be reached depends on which actions are valid, and is added to what each step is told.
             temperature: Temperature::new(config.ent_coef, 0.0),
             config,
             updates: 0,

@@ -25,7 +25,7 @@ impl Mlp {
             let places = |row: usize| outputs[row * layer.outputs..][..own].chunks_exact(layer.columns);
             let is_dead =
                 |unit: &usize| (0..scratch.rows(self, number, batch)).flat_map(places).all(|place| place[*unit] <= 0.0);
-            // What hangs on no input is no unit.
+            // What depends on no input is no unit.
             for linear in layer.linears.iter().filter(|linear| !linear.inputs.is_empty()) {
                 dead += linear.outputs.clone().filter(is_dead).count();
                 all += linear.outputs.len();

@@ -62,7 +62,7 @@ impl Mlp {
 /// Draws what a layer begins as: uniform in ±1/√inputs, or by another number in their place.
 fn begin(layer: &Layer, inputs: Option<usize>, rng: &mut Generator, flat: &mut [f32]) {
     for linear in &layer.linears {
-        // What hangs on no input begins at 0.
+        // What depends on no input begins at 0.
         let inputs = inputs.unwrap_or(linear.inputs.len());
         let bound = if linear.inputs.is_empty() { 0.0 } else { 1.0 / (inputs as f64).sqrt() };
         for at in layer.weights(linear).chain(layer.biases(linear)) {

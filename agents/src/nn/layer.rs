@@ -22,7 +22,7 @@ pub(super) struct Layer {
     /// Where W and b start in the flat buffer.
     pub(super) weight: usize,
     pub(super) bias: usize,
-    /// Floats behind b: scale and shift of normalized outputs, or deviations that hang on the state.
+    /// Floats behind b: scale and shift of normalized outputs, or deviations that depend on the state.
     pub(super) behind: usize,
     /// The blocks of W that hold parameters. Everything outside is zero and stays so.
     pub(super) linears: Vec<Linear>,
@@ -85,7 +85,7 @@ pub(super) struct Linear {
     pub(super) outputs: Range<usize>,
     /// The row of W for each input, where they are in another order than PyTorch's.
     pub(super) rows: Option<Arc<[usize]>>,
-    /// Numbers in a row of a matrix that hangs on no input; 0 for a vector.
+    /// Numbers in a row of a matrix that depends on no input; 0 for a vector.
     pub(super) row: usize,
 }
 
@@ -94,9 +94,9 @@ pub(super) struct Linear {
 pub struct NamedTensor {
     /// `0.weight`, `0.bias`, `2.weight`, ...: the names of `torch.nn.Sequential(Linear, ReLU, Linear, ...)`. What sees a
     /// picture before them is called as in Stable-Baselines3: `features_extractor.cnn.0.weight`, ... Of a dueling network `network.0.weight`, ..., `value_head.0.weight`, ..., `advantage_head.0.weight`, ... Of what
-    /// remembers `lstm.weight_ih_l0`, ... as of `torch.nn.LSTM`. What hangs on no input, such as `log_std`, has its own name.
+    /// remembers `lstm.weight_ih_l0`, ... as of `torch.nn.LSTM`. What depends on no input, such as `log_std`, has its own name.
     pub name: String,
-    /// `[outputs, inputs]` or `[outputs]`; of a convolution `[outputs, inputs, height, width]`; of a `log_std` that hangs on the
+    /// `[outputs, inputs]` or `[outputs]`; of a convolution `[outputs, inputs, height, width]`; of a `log_std` that depends on the
     /// state `[features, actions]`.
     pub shape: Vec<usize>,
     /// The numbers, row-major.
@@ -175,7 +175,7 @@ pub(super) fn normalized(inputs: Inputs, hidden: &[usize], outputs: usize) -> Ve
         if let Some(layer) = layers.last_mut().filter(|_| l < hidden.len()) {
             layer.norm = true;
             layer.behind = 2 * layer.columns;
-            // Vectors that hang on no input, in the places behind the biases.
+            // Vectors that depend on no input, in the places behind the biases.
             for (part, place) in [("weight", layer.columns), ("bias", 2 * layer.columns)] {
                 let name = format!("{}.{part}", 3 * l + 1);
                 layer.linears.push(Linear::new(name, 0..0, place..place + units));
@@ -224,7 +224,7 @@ impl Layer {
         self.bias + linear.outputs.start..self.bias + linear.outputs.end
     }
 
-    /// The parameters of a linear map by name. What hangs on no input has biases alone.
+    /// The parameters of a linear map by name. What depends on no input has biases alone.
     pub(super) fn tensors(&self, linear: &Linear, flat: &[f32]) -> Vec<NamedTensor> {
         let (outputs, inputs) = (linear.outputs.len(), linear.inputs.len());
         let weight = self.weights(linear).map(|at| flat[at]).collect();

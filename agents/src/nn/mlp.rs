@@ -106,7 +106,7 @@ impl Mlp {
     }
 
     /// A network whose outputs are the means of a Gaussian of so many `dimensions` and, after them, the logarithms of its
-    /// standard deviations, which hang on no input: the policy of A2C and PPO.
+    /// standard deviations, which depend on no input: the policy of A2C and PPO.
     pub fn gaussian(inputs: impl Into<Inputs>, hidden: &[usize], dimensions: usize, activation: Activation) -> Self {
         let inputs = inputs.into();
         let mut layers = sequential(inputs, hidden, dimensions);
@@ -147,7 +147,7 @@ impl Mlp {
         Self { projects: true, ..self }
     }
 
-    /// The same as a policy of state-dependent exploration (`state_dependent.rs`): means, and deviations that hang on the state,
+    /// The same as a policy of state-dependent exploration (`state_dependent.rs`): means, and deviations that depend on the state,
     /// where there were twice as many outputs as an action has numbers. Whether actions are squashed afterwards says what is
     /// learnt. Layers that remember are there before.
     pub fn state_dependent(mut self, squashed: bool) -> Self {
@@ -290,7 +290,7 @@ impl Mlp {
         self.lstm.as_ref()
     }
 
-    /// How deviations hang on the state, if they do.
+    /// How deviations depend on the state, if they do.
     pub(super) fn deviations(&self) -> Option<StateDependent> {
         self.deviations
     }

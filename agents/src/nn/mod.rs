@@ -11,7 +11,7 @@
 //! | `implicit` | quantiles of any fraction of returns |
 //! | `lstm` | what a network remembers of sequences of rows |
 //! | `noisy` | noise in its parameters, as deep as is learnt |
-//! | `state_dependent` | deviations of actions that hang on the state |
+//! | `state_dependent` | deviations of actions that depend on the state |
 //! | `onnx` | a network as a graph of ONNX |
 //! | `network` | what training a network means: forward, backward, step, target |
 //! | `optimizer`, `scalar_adam` | how parameters, and single numbers, follow a gradient |

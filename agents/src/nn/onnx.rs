@@ -17,7 +17,7 @@ pub(crate) struct Answers {
     pub(crate) outputs: String,
     /// Whether exploration depends on the state, so that `outputs` are means alone.
     pub(crate) is_state_dependent: bool,
-    /// Logarithms of standard deviations that hang on no input, where there are such.
+    /// Logarithms of standard deviations that depend on no input, where there are such.
     pub(crate) log_std: Option<Vec<f32>>,
     /// h and c after this step, `[layers, batch, units]`, of what remembers.
     pub(crate) memories: Option<[String; 2]>,

@@ -236,7 +236,7 @@ impl Mlp {
             }
             return;
         }
-        // What lies beside the picture hangs on no convolution.
+        // What lies beside the picture depends on no convolution.
         let behind = layers.iter().position(|layer| layer.conv.is_none()).unwrap_or(0);
         let lowest = if columns.start < picture { 0 } else { behind };
         let mut by_input = std::mem::take(&mut scratch.by_input);
@@ -382,7 +382,7 @@ impl Mlp {
         samples.by_outputs = by_outputs;
     }
 
-    /// The slope of a function of the outputs by each input at `x`, a single row: what it hangs on. `by_outputs` is given
+    /// The slope of a function of the outputs by each input at `x`, a single row: what it depends on. `by_outputs` is given
     /// the outputs and zeros, for the function's slope by each output.
     ///
     /// # Panics

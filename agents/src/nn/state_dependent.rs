@@ -27,7 +27,7 @@ pub(super) const EPSILON: f32 = 1e-6;
 /// How far from 0 the means of a squashed policy may be: Stable-Baselines3's `clip_mean`.
 pub(super) const CLIP_MEAN: f32 = 2.0;
 
-/// How the deviations of actions hang on the state.
+/// How the deviations of actions depend on the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct StateDependent {
     /// Numbers that the last layer reads.
@@ -96,7 +96,7 @@ impl Mlp {
         features.iter().zip(&matrix[d * own.features..][..own.features]).map(|(z, e)| z * e).sum()
     }
 
-    /// The mean of exp(log_std), which is the mean standard deviation of actions where it hangs on no state; nothing without.
+    /// The mean of exp(log_std), which is the mean standard deviation of actions where it depends on no state; nothing without.
     pub fn mean_std(&self, params: &[f32]) -> Option<f32> {
         let log_std = &params[self.biases(LOG_STD)?];
         Some(log_std.iter().map(|x| x.exp()).sum::<f32>() / log_std.len() as f32)

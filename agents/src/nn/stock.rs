@@ -352,7 +352,7 @@ impl<D: Device<f32>> Network for Stock<D> {
             let surrogate = outputs.try_mul(slope).and_then(|product| product.try_sum::<Rank0, _>());
             surrogate.and_then(|sum| sum.try_backward()).map_err(DeviceError::new)?
         };
-        // The entry is there also where no output hangs on the input.
+        // The entry is there also where no output depends on the input.
         gradients.get_or_alloc_mut(&input).map_err(DeviceError::new)?;
         let whole = gradients.get(&input).as_vec();
         self.input_gradient.clear();

@@ -92,7 +92,7 @@ mod tests {
         assert!((mean - 0.4).abs() < 0.02 && (deviation - 0.5).abs() < 0.02, "{mean} {deviation}");
     }
 
-    /// Each row by its own generator, so that what is drawn hangs on no other row.
+    /// Each row by its own generator, so that what is drawn depends on no other row.
     #[test]
     fn rows_can_have_generators_of_their_own() {
         let actions = Space::discrete(50);

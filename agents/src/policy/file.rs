@@ -41,7 +41,7 @@ pub(super) struct Description {
     lstm_hidden_size: usize,
     #[serde(default, skip_serializing_if = "is_default")]
     n_lstm_layers: usize,
-    /// Not there in files of networks whose deviations hang on no state.
+    /// Not there in files of networks whose deviations depend on no state.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     use_sde: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

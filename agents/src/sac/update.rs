@@ -145,7 +145,7 @@ struct Drawn {
     /// `[n, dimensions]`, between -1 and 1.
     actions: Vec<f32>,
     log_probs: Vec<f32>,
-    /// Whether deviations hang on the state; then they have no bounds.
+    /// Whether deviations depend on the state; then they have no bounds.
     state_dependent: bool,
 }
 

@@ -145,7 +145,7 @@ algorithms! {
     Sac = "sac", in sac: SacConfig;
     /// Truncated quantile critics.
     Tqc = "tqc", in tqc: TqcConfig;
-    /// Soft actor-critic for actions that are counted.
+    /// Soft actor-critic for discrete actions.
     DiscreteSac = "discrete-sac", in discrete_sac: DiscreteSacConfig;
     /// Twin delayed deep deterministic policy gradient.
     Td3 = "td3", in td3: Td3Config;

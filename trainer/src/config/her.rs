@@ -15,7 +15,7 @@ config_enum! {
         Td3 = "td3",
         /// [`Algo::Ddpg`], for the same: what the paper uses.
         Ddpg = "ddpg",
-        /// [`Algo::Dqn`], for actions that are counted.
+        /// [`Algo::Dqn`], for discrete actions.
         Dqn = "dqn",
         /// [`Algo::Qrdqn`], for the same.
         Qrdqn = "qrdqn",
@@ -58,7 +58,7 @@ config! {
     /// Hindsight experience replay (Andrychowicz et al. 2017; docs/algorithms/her.md), for environments with goals.
     /// Defaults are those of Stable-Baselines3's HerReplayBuffer.
     pub struct HerConfig in "her" {
-        /// What learns from it, by the settings of its own section. Where actions are counted it is "dqn", "qrdqn",
+        /// What learns from it, by the settings of its own section. Where actions are discrete it is "dqn", "qrdqn",
         /// "iqn" or "discrete-sac".
         model_class: ModelClass = ModelClass::Sac;
         /// Transitions with another goal for each that keeps its own.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Row;
-use crate::statistics::{bootstrap_ci, iqm, mean_std};
+use crate::statistics::{bootstrap_ci, iqm, mean_std, median};
 use crate::{Algo, Summary};
 
 /// What the seeds of a row came to; those that were not run are not among them.
@@ -39,14 +39,13 @@ impl Results {
         let (low, high) = bootstrap_ci(&returns, iqm, 0.95, 10_000, 0);
         let reached = self.reached().map_or("–".into(), |reached| format!("{reached} of {}", returns.len()));
         let steps = self.summaries.iter().map(|summary| summary.steps).max().unwrap_or(0);
-        let mut seconds: Vec<f64> = self.summaries.iter().map(|summary| summary.cpu_s).collect();
-        seconds.sort_by(f64::total_cmp);
+        let seconds: Vec<f64> = self.summaries.iter().map(|summary| summary.cpu_s).collect();
         format!(
             "| {} | {} | {mean:.1} ± {std:.1} | {:.1} [{low:.1}, {high:.1}] | {goal} | {reached} | {steps} | {:.1} | {zoo} | {cleanrl} |",
             self.row.env,
             returns.len(),
             iqm(&returns),
-            seconds[seconds.len() / 2]
+            median(&seconds)
         )
     }
 }

@@ -62,7 +62,7 @@ impl<E: Real, D: Device<E>> Tape<E, D> {
         self.wanted.insert(key);
         ways_back.push(Box::new(move |slopes| match slopes.by.remove(&key) {
             Some(slope) => back(slopes, slope.try_reshape_like(&shape)?),
-            // Nothing hangs on it.
+            // Nothing depends on it.
             None => Ok(()),
         }));
     }
@@ -105,7 +105,7 @@ impl<E: Real, D: Device<E>> Slopes<E, D> {
         Ok(())
     }
 
-    /// The slope by `tensor`, if anything hangs on it.
+    /// The slope by `tensor`, if anything depends on it.
     pub(super) fn of<S: Shape>(&self, tensor: &Tensor<S, E, D>) -> Option<&Vector<E, D>> {
         self.by.get(&id(tensor))
     }
@@ -146,7 +146,7 @@ mod tests {
         let [x, data] = [[1.0_f64, 2.0], [5.0, 7.0]].map(|row| device.tensor(row));
         let mut tape = Tape::new();
         tape.want(&x);
-        // y = x · data + x, and a tensor that nothing hangs on.
+        // y = x · data + x, and a tensor that nothing depends on.
         let y = (x.clone() * data.clone()) + x.clone();
         let (own, factor) = (x.clone(), data.clone());
         tape.note(&y, move |slopes, slope| {
@@ -156,7 +156,7 @@ mod tests {
             slopes.give(&own, slope)
         });
         let beside = x.clone() * 3.0;
-        tape.note(&beside, |_, _| panic!("nothing hangs on it"));
+        tape.note(&beside, |_, _| panic!("nothing depends on it"));
         assert!(tape.wants(&y) && tape.wants(&beside) && !tape.wants(&data));
         let slopes = tape.backward(&y, device.tensor([1.0, 10.0])).expect("works");
         assert_eq!(slopes.of(&x).expect("wanted").as_vec(), [6.0, 80.0]);

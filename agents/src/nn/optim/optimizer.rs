@@ -125,7 +125,7 @@ impl<E: Real> Solver<E> {
     ) -> Result<(), DeviceError> {
         self.state.steps += 1;
         if matches!(self.rule, Rule::Adafactor { .. } | Rule::Lamb { .. }) {
-            // Their steps hang on each parameter as a whole, and have no form for rows of several.
+            // Their steps depend on each parameter as a whole, and have no form for rows of several.
             gradients.bring_here(parameters)?;
         }
         for there in gradients.there() {

@@ -97,7 +97,7 @@ impl<E: Real> Step<E> {
     /// The parameters `w`, and what is kept of them, after a step down the gradient `g`.
     ///
     /// # Panics
-    /// If the rule is Adafactor or LAMB, whose steps hang on each parameter as a whole, or if moments of the others are missing.
+    /// If the rule is Adafactor or LAMB, whose steps depend on each parameter as a whole, or if moments of the others are missing.
     pub(in crate::nn) fn on_device<D: Compute<E>>(
         self,
         w: Vector<E, D>,

@@ -1,4 +1,4 @@
-//! Deviations that hang on the state, by dfdx's own operations.
+//! Deviations that depend on the state, by dfdx's own operations.
 
 use dfdx::prelude::*;
 use dfdx::tensor_ops::Device;
