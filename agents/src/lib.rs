@@ -61,7 +61,7 @@ pub mod vtrace;
 
 mod algorithm;
 mod critic;
-mod critics;
+mod critic_ensemble;
 mod exploration;
 mod extractor;
 mod features;

@@ -42,6 +42,7 @@ pub mod translation;
 pub mod watch;
 
 mod actor;
+mod actor_count;
 mod collector;
 mod config;
 mod cpu_time;
@@ -51,7 +52,6 @@ mod events;
 mod experiment;
 mod memory;
 mod offline;
-mod placement;
 mod progress;
 #[cfg(test)]
 mod reference_tests;

@@ -9,7 +9,7 @@ pub trait ActorCriticConfig: Section + Clone + 'static {
     fn beginning(&self) -> Beginning<'_>;
 }
 
-/// Declares a section: its `own` keys, `features_extractor` among them, and those that all have. Its last line says what weights
+/// Declares a section: its `own` keys and those that all have. Its last line says what weights
 /// begin as, or that it knows state-dependent exploration, with Stable-Baselines3's defaults.
 macro_rules! actor_critic {
     (
@@ -57,6 +57,8 @@ macro_rules! actor_critic {
             $(#[doc = $doc])*
             pub struct $config in $table {
                 $($own)*
+                /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn" or "minatar_cnn".
+                features_extractor: crate::extractor::FeaturesExtractor = crate::extractor::FeaturesExtractor::Auto;
                 /// Units of each hidden layer, of the policy and of the value function.
                 net_arch: Vec<usize> = vec![64, 64], crate::config::checks::layers;
                 /// What follows each hidden layer: "relu" or "tanh".

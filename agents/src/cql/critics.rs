@@ -4,7 +4,7 @@ use cartwheel_envs::Generator;
 
 use super::CqlConfig;
 use crate::algorithm::Acting;
-use crate::critics::{Critics, Regression, Shape};
+use crate::critic_ensemble::{Critics, Regression, Shape};
 use crate::learner::Batch;
 use crate::nn::{Device, DeviceError, Net, NnError, Optimizer, ScalarAdam};
 use crate::sac::{PolicyActions, Soft, SoftCritics, SoftRule};

@@ -1,7 +1,6 @@
 //! IMPALA's hyperparameters, by the names of Stable-Baselines3's A2C, and V-trace's by those of DeepMind's.
 
 use crate::actor_critic::actor_critic;
-use crate::extractor::FeaturesExtractor;
 use crate::schedule::{Schedule, positive_schedule};
 
 actor_critic! {
@@ -30,8 +29,6 @@ actor_critic! {
         vf_coef: f64 = 0.5, non_negative;
         /// Gradients of both networks together are scaled down to this norm; 0 for no clipping.
         max_grad_norm: f64 = 0.5, non_negative;
-        /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn" or "minatar_cnn".
-        features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
     },
     ortho_init: true, log_std_init: 0.0,
 }

@@ -122,8 +122,5 @@ ppo! {
     PpoConfig in "ppo",
     n_steps: 2048,
     batch_size: 64,
-    own: {
-        /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn" or "minatar_cnn".
-        features_extractor: crate::extractor::FeaturesExtractor = crate::extractor::FeaturesExtractor::Auto;
-    },
+    own: {},
 }

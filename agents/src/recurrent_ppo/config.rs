@@ -1,7 +1,6 @@
 //! Recurrent PPO's hyperparameters, by the names of Stable-Baselines3's contrib.
 
 use crate::actor_critic::CriticReads;
-use crate::extractor::FeaturesExtractor;
 use crate::ppo::ppo;
 
 ppo! {
@@ -19,8 +18,6 @@ ppo! {
         shared_lstm: bool = false;
         /// Whether the value function has a memory of its own; with neither it sees the observation alone.
         enable_critic_lstm: bool = true;
-        /// What sees an observation before layers that remember do: "auto", "flatten", "nature_cnn" or "minatar_cnn".
-        features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
     },
     memory: |config| (Some((config.lstm_hidden_size, config.n_lstm_layers)), config.critic_reads()),
     check: Self::check_memory,

@@ -1,7 +1,6 @@
 //! REINFORCE's hyperparameters, by the names of Stable-Baselines3 where it has them.
 
 use crate::actor_critic::actor_critic;
-use crate::extractor::FeaturesExtractor;
 use crate::schedule::{Schedule, positive_schedule};
 
 actor_critic! {
@@ -29,8 +28,6 @@ actor_critic! {
         ent_coef: f64 = 0.0, non_negative;
         /// Gradients are scaled down to this norm; 0 for no clipping.
         max_grad_norm: f64 = 0.0, non_negative;
-        /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn" or "minatar_cnn".
-        features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
     },
     ortho_init: false, log_std_init: -0.5,
 }

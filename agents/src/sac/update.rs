@@ -7,7 +7,7 @@ use super::temperature::Temperature;
 use super::{EntCoef, SacConfig};
 use crate::algorithm::Acting;
 use crate::critic::Critic;
-use crate::critics::{Climb, Critics, Regression, Shape};
+use crate::critic_ensemble::{Climb, Critics, Regression, Shape};
 use crate::head::{HALF_LN_TAU, clamp_log_std};
 use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
 use crate::nn::{Device, DeviceError, Method, Net, Network, NnError, Optimizer, TrainingState};

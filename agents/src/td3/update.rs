@@ -5,7 +5,7 @@ use rand_distr::{Distribution as _, StandardNormal};
 
 use crate::algorithm::Acting;
 use crate::critic::Critic;
-use crate::critics::{Climb, Critics, Shape};
+use crate::critic_ensemble::{Climb, Critics, Shape};
 use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
 use crate::nn::{Activation, Device, DeviceError, Method, Net, Network, NnError, Optimizer, TrainingState};
 use crate::schedule::Schedule;

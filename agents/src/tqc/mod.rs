@@ -23,7 +23,7 @@ pub use quantiles::QuantileCritics;
 use cartwheel_envs::Generator;
 
 use crate::algorithm::Acting;
-use crate::critics::Shape;
+use crate::critic_ensemble::Shape;
 use crate::nn::{Device, NnError};
 use crate::sac::Soft;
 

@@ -1,6 +1,6 @@
 //! Value functions of quantiles.
 
-use crate::critics::{Climb, Critics, Regression};
+use crate::critic_ensemble::{Climb, Critics, Regression};
 use crate::learner::Batch;
 use crate::nn::{DeviceError, Net, Optimizer};
 use crate::quantiles::{mean, quantile_huber};

@@ -1,51 +1,49 @@
-//! Tuned settings that are shipped.
+//! Tuned settings that are shipped: `trainer/configs/<algorithm>/<environment>.toml`.
 
 use crate::Algo;
 
-/// They, by algorithm and environment.
-pub(super) const SHIPPED: &[(Algo, &str, &str)] = &[
-    (Algo::A2c, "Acrobot-v1", include_str!("../../configs/a2c/Acrobot-v1.toml")),
-    (Algo::A2c, "CartPole-v1", include_str!("../../configs/a2c/CartPole-v1.toml")),
-    (Algo::A2c, "MountainCar-v0", include_str!("../../configs/a2c/MountainCar-v0.toml")),
-    (Algo::A2c, "MountainCarContinuous-v0", include_str!("../../configs/a2c/MountainCarContinuous-v0.toml")),
-    (Algo::A2c, "Pendulum-v1", include_str!("../../configs/a2c/Pendulum-v1.toml")),
-    (Algo::Apex, "CartPole-v1", include_str!("../../configs/apex/CartPole-v1.toml")),
-    (Algo::Bc, "CartPole-v1", include_str!("../../configs/bc/CartPole-v1.toml")),
-    (Algo::Bc, "Pendulum-v1", include_str!("../../configs/bc/Pendulum-v1.toml")),
-    (Algo::Cql, "CartPole-v1", include_str!("../../configs/cql/CartPole-v1.toml")),
-    (Algo::Cql, "Pendulum-v1", include_str!("../../configs/cql/Pendulum-v1.toml")),
-    (Algo::Ddpg, "MountainCarContinuous-v0", include_str!("../../configs/ddpg/MountainCarContinuous-v0.toml")),
-    (Algo::Ddpg, "Pendulum-v1", include_str!("../../configs/ddpg/Pendulum-v1.toml")),
-    (Algo::DiscreteSac, "CartPole-v1", include_str!("../../configs/discrete-sac/CartPole-v1.toml")),
-    (Algo::Dqn, "Acrobot-v1", include_str!("../../configs/dqn/Acrobot-v1.toml")),
-    (Algo::Dqn, "CartPole-v1", include_str!("../../configs/dqn/CartPole-v1.toml")),
-    (Algo::Dqn, "MinAtar/Asterix-v1", include_str!("../../configs/dqn/MinAtar-Asterix-v1.toml")),
-    (Algo::Dqn, "MinAtar/Breakout-v1", include_str!("../../configs/dqn/MinAtar-Breakout-v1.toml")),
-    (Algo::Dqn, "MinAtar/Freeway-v1", include_str!("../../configs/dqn/MinAtar-Freeway-v1.toml")),
-    (Algo::Dqn, "MinAtar/Seaquest-v1", include_str!("../../configs/dqn/MinAtar-Seaquest-v1.toml")),
-    (Algo::Dqn, "MinAtar/SpaceInvaders-v1", include_str!("../../configs/dqn/MinAtar-SpaceInvaders-v1.toml")),
-    (Algo::Dqn, "MountainCar-v0", include_str!("../../configs/dqn/MountainCar-v0.toml")),
-    (Algo::Her, "BitFlip-v0", include_str!("../../configs/her/BitFlip-v0.toml")),
-    (Algo::Her, "Reacher2D-v0", include_str!("../../configs/her/Reacher2D-v0.toml")),
-    (Algo::Impala, "CartPole-v1", include_str!("../../configs/impala/CartPole-v1.toml")),
-    (Algo::Iqn, "CartPole-v1", include_str!("../../configs/iqn/CartPole-v1.toml")),
-    (Algo::Ppo, "Acrobot-v1", include_str!("../../configs/ppo/Acrobot-v1.toml")),
-    (Algo::Ppo, "CartPole-v1", include_str!("../../configs/ppo/CartPole-v1.toml")),
-    (Algo::Ppo, "MountainCar-v0", include_str!("../../configs/ppo/MountainCar-v0.toml")),
-    (Algo::Ppo, "MountainCarContinuous-v0", include_str!("../../configs/ppo/MountainCarContinuous-v0.toml")),
-    (Algo::Ppo, "Pendulum-v1", include_str!("../../configs/ppo/Pendulum-v1.toml")),
-    (Algo::Pqn, "CartPole-v1", include_str!("../../configs/pqn/CartPole-v1.toml")),
-    (Algo::Qrdqn, "Acrobot-v1", include_str!("../../configs/qrdqn/Acrobot-v1.toml")),
-    (Algo::Qrdqn, "CartPole-v1", include_str!("../../configs/qrdqn/CartPole-v1.toml")),
-    (Algo::Qrdqn, "MountainCar-v0", include_str!("../../configs/qrdqn/MountainCar-v0.toml")),
-    (Algo::Rainbow, "CartPole-v1", include_str!("../../configs/rainbow/CartPole-v1.toml")),
-    (Algo::Rainbow, "MinAtar/Breakout-v1", include_str!("../../configs/rainbow/MinAtar-Breakout-v1.toml")),
-    (Algo::RecurrentPpo, "MaskedCartPole-v1", include_str!("../../configs/recurrent-ppo/MaskedCartPole-v1.toml")),
-    (Algo::Reinforce, "CartPole-v1", include_str!("../../configs/reinforce/CartPole-v1.toml")),
-    (Algo::Sac, "MountainCarContinuous-v0", include_str!("../../configs/sac/MountainCarContinuous-v0.toml")),
-    (Algo::Sac, "Pendulum-v1", include_str!("../../configs/sac/Pendulum-v1.toml")),
-    (Algo::Td3, "MountainCarContinuous-v0", include_str!("../../configs/td3/MountainCarContinuous-v0.toml")),
-    (Algo::Td3, "Pendulum-v1", include_str!("../../configs/td3/Pendulum-v1.toml")),
-    (Algo::Tqc, "MountainCarContinuous-v0", include_str!("../../configs/tqc/MountainCarContinuous-v0.toml")),
-    (Algo::Tqc, "Pendulum-v1", include_str!("../../configs/tqc/Pendulum-v1.toml")),
-];
+/// What is shipped, by algorithm and environment: `own` has settings of its own, and `lent` those of another environment, which were not
+/// searched for on it.
+macro_rules! shipped {
+    (
+        own { $($algo:ident in $folder:literal: $($env:literal)+;)+ }
+        lent { $($borrower:ident in $from:literal: $($lent:literal as $lender:literal)+;)+ }
+    ) => {
+        &[
+            $($((Algo::$algo, $env, include_str!(concat!("../../configs/", $folder, "/", $env, ".toml"))),)+)+
+            $($((Algo::$borrower, $lent, include_str!(concat!("../../configs/", $from, "/", $lender, ".toml"))),)+)+
+        ]
+    };
+}
+
+/// Algorithm, environment, and the settings as TOML.
+pub(super) const SHIPPED: &[(Algo, &str, &str)] = shipped! {
+    own {
+        A2c in "a2c": "Acrobot-v1" "CartPole-v1" "MountainCar-v0" "MountainCarContinuous-v0" "Pendulum-v1";
+        Apex in "apex": "CartPole-v1";
+        Bc in "bc": "CartPole-v1" "Pendulum-v1";
+        Cql in "cql": "CartPole-v1" "Pendulum-v1";
+        Ddpg in "ddpg": "MountainCarContinuous-v0" "Pendulum-v1";
+        DiscreteSac in "discrete-sac": "CartPole-v1";
+        Dqn in "dqn": "Acrobot-v1" "CartPole-v1" "MinAtar/Breakout-v1" "MountainCar-v0";
+        Her in "her": "BitFlip-v0" "Reacher2D-v0";
+        Impala in "impala": "CartPole-v1";
+        Iqn in "iqn": "CartPole-v1";
+        Ppo in "ppo": "Acrobot-v1" "CartPole-v1" "MountainCar-v0" "MountainCarContinuous-v0" "Pendulum-v1";
+        Pqn in "pqn": "CartPole-v1";
+        Qrdqn in "qrdqn": "Acrobot-v1" "CartPole-v1" "MountainCar-v0";
+        Rainbow in "rainbow": "CartPole-v1" "MinAtar/Breakout-v1";
+        RecurrentPpo in "recurrent-ppo": "MaskedCartPole-v1";
+        Reinforce in "reinforce": "CartPole-v1";
+        Sac in "sac": "MountainCarContinuous-v0" "Pendulum-v1";
+        Td3 in "td3": "MountainCarContinuous-v0" "Pendulum-v1";
+        Tqc in "tqc": "MountainCarContinuous-v0" "Pendulum-v1";
+    }
+    lent {
+        Dqn in "dqn":
+            "MinAtar/Asterix-v1" as "MinAtar/Breakout-v1"
+            "MinAtar/Freeway-v1" as "MinAtar/Breakout-v1"
+            "MinAtar/Seaquest-v1" as "MinAtar/Breakout-v1"
+            "MinAtar/SpaceInvaders-v1" as "MinAtar/Breakout-v1";
+    }
+};

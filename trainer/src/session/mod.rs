@@ -18,6 +18,7 @@ use cartwheel_envs::{Generator, Space, Statistics};
 
 use crate::TrainError;
 use crate::actor::{Actor, ActorSpec, EnvState, Weights};
+use crate::actor_count::{choose_actors, measure};
 use crate::collector::Collector;
 use crate::config::{ActorCount, Clock, Settings};
 use crate::doctor::Doctor;
@@ -25,7 +26,6 @@ use crate::evaluation::Evaluator;
 use crate::events::{Callback, Event};
 use crate::experiment::{CheckpointCosts, Summary};
 use crate::offline::Recorded;
-use crate::placement::{choose_actors, measure};
 use crate::progress::Books;
 use crate::replay::{Hindsight, Replay};
 use crate::rollout::FinishedEpisode;
