@@ -53,6 +53,10 @@ type Moments<'py> = (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>);
 
 #[pymethods]
 impl Policy {
+    fn __repr__(&self) -> String {
+        format!("Policy({} -> {})", self.policy.observation_space(), self.policy.action_space())
+    }
+
     /// What it takes.
     #[getter]
     fn observation_space<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {

@@ -63,6 +63,7 @@ def box(tmp_path):
 
 def test_one_observation_and_many(box):
     policy, tensors = box
+    assert repr(policy).startswith("Policy(Box(") and repr(policy).endswith(" -> Discrete(2))"), policy
     observations = np.random.default_rng(2).normal(size=(50, 4)).astype(np.float32)
     expected = q_values(tensors, observations)
     np.testing.assert_allclose(policy.q_values(observations), expected, rtol=1e-4, atol=1e-4)
