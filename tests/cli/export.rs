@@ -3,8 +3,9 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use cartwheel::agents::{Head, Judgement, Policy};
-use cartwheel::envs::{Generator, OwnedAction, Row, Rows, Space};
+use cartwheel::agents::ppo::PpoConfig;
+use cartwheel::agents::{Acting, Head, Judgement, Policy};
+use cartwheel::envs::{Dtype, Generator, OwnedAction, Row, Rows, Space};
 use cartwheel::trainer::supervised::SavedModel;
 use serde_json::{Map, Value, json};
 
@@ -137,32 +138,79 @@ fn policies_of_every_kind_answer_the_same_in_onnx_runtime() {
     ] {
         runs.push((name.into(), format!("{env} --algo {algo} {} {rest}", small(algo))));
     }
-    let mut asked = Vec::new();
-    for (name, line) in &runs {
+    let mut names = Vec::new();
+    for (name, line) in runs {
         folder.ok(&format!(
             "train {line} --n-envs 4 --steps 600 --seed 3 --name {name} --set train.stop_when_solved=false \
              --set eval.n_eval_episodes=2 --set eval.max_episode_steps=50"
         ));
         let output = folder.ok(&format!("export runs/{name} --out {name}.onnx --json")).json;
         assert_eq!(output["statistics"], name == "normalized");
-        let policy = Policy::load(&folder.run(name).file("checkpoints/latest.safetensors")).unwrap();
-        let space = policy.observation_space();
-        let rows = observations(space, COUNT);
-        let [units, layers] = policy.mlp().lstm_shape();
-        let mut given = inputs(space, &rows, COUNT);
-        for memory in ["h_0", "c_0"].into_iter().filter(|_| layers > 0) {
-            given.insert(memory.into(), json!([[layers, COUNT, units], vec![0.0; layers * COUNT * units]]));
-        }
-        asked.push((format!("{name}.onnx"), given));
+        names.push(name);
     }
-    for ((name, _), answer) in runs.iter().zip(answers(&folder, &asked)) {
-        let mut policy = Policy::load(&best(&folder, name)).unwrap();
+    let policies = names.iter().map(|name| (name.clone(), Policy::load(&best(&folder, name)).unwrap())).collect();
+    same(&folder, policies);
+}
+
+/// Holds what ONNX Runtime answers to random observations, by each policy's file, to the policy.
+fn same(folder: &Folder, mut policies: Vec<(String, Policy)>) {
+    let asked: Vec<_> = policies
+        .iter()
+        .map(|(name, policy)| {
+            let space = policy.observation_space();
+            let mut given = inputs(space, &observations(space, COUNT), COUNT);
+            let [units, layers] = policy.mlp().lstm_shape();
+            for memory in ["h_0", "c_0"].into_iter().filter(|_| layers > 0) {
+                given.insert(memory.into(), json!([[layers, COUNT, units], vec![0.0; layers * COUNT * units]]));
+            }
+            (format!("{name}.onnx"), given)
+        })
+        .collect();
+    for ((name, policy), answer) in policies.iter_mut().zip(answers(folder, &asked)) {
         let rows = observations(policy.observation_space(), COUNT);
         for i in 0..COUNT {
             policy.reset();
-            check(name, &mut policy, rows.row(i), i, &answer);
+            check(name, policy, rows.row(i), i, &answer);
         }
     }
+}
+
+/// Observations of every elementary space at once, and actions of several parts, which no environment of ours has.
+#[test]
+fn spaces_of_every_kind_are_named_and_encoded_as_here() {
+    let folder = Folder::new();
+    let whole = Space::Box { low: vec![-9.0; 4], high: vec![9.0; 4], shape: vec![2, 2], dtype: Dtype::I32 };
+    let parts = [
+        ("box", Space::Box { low: vec![-1.0; 6], high: vec![f32::INFINITY; 6], shape: vec![2, 3], dtype: Dtype::F32 }),
+        ("whole", whole),
+        ("bytes", Space::image_u8(&[2, 3])),
+        ("number", Space::Discrete { n: 4, start: -2 }),
+        ("numbers", Space::MultiDiscrete { nvec: vec![3, 2], start: vec![5, 0] }),
+        ("flags", Space::multi_binary(3)),
+    ];
+    let seen = Space::dict(parts);
+    let of_shape = Space::Box {
+        low: vec![-2.0, f32::NEG_INFINITY, 0.0, -1.0],
+        high: vec![2.0, 0.1, 0.5, 1.0],
+        shape: vec![2, 2],
+        dtype: Dtype::F32,
+    };
+    let mut policies = Vec::new();
+    for (name, actions) in [
+        ("parts", Space::MultiDiscrete { nvec: vec![3, 4, 2], start: vec![0, 7, -1] }),
+        ("flags", Space::multi_binary(5)),
+        ("numbers", of_shape),
+    ] {
+        for sees in [seen.clone(), Space::Tuple(vec![Space::discrete(3), Space::multi_binary(2)])] {
+            let acting = Acting::new(&PpoConfig::default(), &sees, &actions).unwrap();
+            let parameters = acting.mlp.init(&mut Generator::new(4));
+            let policy = Policy::new(&sees, &actions, acting, parameters);
+            let name = format!("{name}-{}", policies.len());
+            std::fs::write(folder.path(&format!("{name}.onnx")), policy.to_onnx()).unwrap();
+            policies.push((name, policy));
+        }
+    }
+    same(&folder, policies);
 }
 
 /// The weights that are exported.
