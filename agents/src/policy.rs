@@ -6,6 +6,7 @@ mod memory;
 mod onnx;
 
 pub(crate) use memory::append;
+pub use onnx::Normalization;
 
 use cartwheel_envs::{ActionRows, Generator, OwnedAction, Row, Space, Statistics};
 use file::Description;

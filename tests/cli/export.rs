@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use cartwheel::agents::ppo::PpoConfig;
 use cartwheel::agents::{Acting, Head, Judgement, Policy};
 use cartwheel::envs::{Dtype, Generator, OwnedAction, Row, Rows, Space};
+use cartwheel::trainer::Settings;
 use cartwheel::trainer::supervised::SavedModel;
 use serde_json::{Map, Value, json};
 
@@ -134,7 +135,6 @@ fn policies_of_every_kind_answer_the_same_in_onnx_runtime() {
         ("tuple", "qrdqn", "Blackjack-v1", ""),
         ("masked-values", "rainbow", "Taxi-v4", "--wrapper ActionMaskObservation"),
         ("masked-logits", "ppo", "Taxi-v4", "--wrapper ActionMaskObservation"),
-        ("normalized", "ppo", "CartPole-v1", "--wrapper NormalizeObservation"),
     ] {
         runs.push((name.into(), format!("{env} --algo {algo} {} {rest}", small(algo))));
     }
@@ -145,7 +145,8 @@ fn policies_of_every_kind_answer_the_same_in_onnx_runtime() {
              --set eval.n_eval_episodes=2 --set eval.max_episode_steps=50"
         ));
         let output = folder.ok(&format!("export runs/{name} --out {name}.onnx --json")).json;
-        assert_eq!(output["statistics"], name == "normalized");
+        let wrappers = if name.starts_with("masked") { json!(["ActionMaskObservation"]) } else { json!([]) };
+        assert_eq!(output["wrappers"], wrappers, "{name}");
         names.push(name);
     }
     let policies = names.iter().map(|name| (name.clone(), Policy::load(&best(&folder, name)).unwrap())).collect();
@@ -206,7 +207,7 @@ fn spaces_of_every_kind_are_named_and_encoded_as_here() {
             let parameters = acting.mlp.init(&mut Generator::new(4));
             let policy = Policy::new(&sees, &actions, acting, parameters);
             let name = format!("{name}-{}", policies.len());
-            std::fs::write(folder.path(&format!("{name}.onnx")), policy.to_onnx()).unwrap();
+            std::fs::write(folder.path(&format!("{name}.onnx")), policy.to_onnx(&[], &[])).unwrap();
             policies.push((name, policy));
         }
     }
@@ -216,6 +217,70 @@ fn spaces_of_every_kind_are_named_and_encoded_as_here() {
 /// The weights that are exported.
 fn best(folder: &Folder, name: &str) -> std::path::PathBuf {
     folder.run(name).file("checkpoints/best.safetensors")
+}
+
+/// What a run's policy answers in its environment, whose wrappers normalize, is what its file answers to what these are given.
+#[test]
+fn normalizing_is_part_of_the_file() {
+    let folder = Folder::new();
+    for (name, wrappers, given, left) in [
+        ("inner", "--wrapper NormalizeObservation --wrapper NormalizeReward", 0, json!([])),
+        ("outer", "--wrapper NormalizeReward --wrapper NormalizeObservation(epsilon=0.1)", 0, json!([])),
+        // What stands between the file and the environment comes from the second of three.
+        (
+            "amid",
+            "--wrapper NormalizeObservation --wrapper FrameStackObservation(2) --wrapper NormalizeObservation",
+            2,
+            json!(["NormalizeObservation", "FrameStackObservation(2)"]),
+        ),
+    ] {
+        folder.ok(&format!(
+            "train CartPole-v1 --algo ppo {} {wrappers} --n-envs 4 --steps 2000 --name {name} --set eval.n_eval_episodes=2",
+            small("ppo")
+        ));
+        assert_eq!(folder.ok(&format!("export runs/{name} --out {name}.onnx --json")).json["wrappers"], left);
+        let settings = Settings::from_file(&folder.run(name).file("config.toml")).unwrap();
+        let mut policy = Policy::load(&best(&folder, name)).unwrap();
+        // The whole environment, and that which ends where the file begins, with the same statistics.
+        let of = |count: usize| {
+            let mut env = settings.env.clone();
+            env.wrappers.truncate(count);
+            let mut env = env.builder().make().unwrap();
+            let behind = policy.statistics()[usize::from(count == 2)..].to_vec();
+            let mut each = behind.into_iter();
+            env.statistics_mut(&mut |own| {
+                if let Some(statistics) = each.next() {
+                    own.clone_from(&statistics);
+                    own.update_running_mean = false;
+                }
+            });
+            env
+        };
+        let (mut whole, mut inner) = (of(3), of(given));
+        whole.reset(Some(3)).unwrap();
+        inner.reset(Some(3)).unwrap();
+        let space = inner.observation_space().clone();
+        let mut rows = Rows::new(space.dtype(), space.width(), COUNT);
+        let mut expected = Vec::new();
+        for i in 0..COUNT {
+            (0..space.width()).for_each(|at| rows.row_mut(i).set_number(at, inner.observation().number(at)));
+            let Judgement::Probabilities(chances) = policy.judge(whole.observation()) else { panic!("chances") };
+            let action = policy.act(whole.observation());
+            expected.push(chances);
+            if whole.step(&action).unwrap().terminated | inner.step(&action).unwrap().terminated {
+                whole.reset(None).unwrap();
+                inner.reset(None).unwrap();
+            }
+        }
+        let answer = answers(&folder, &[(format!("{name}.onnx"), inputs(&space, &rows, COUNT))]).remove(0);
+        for (logits, chances) in numbers(&answer, "logits").chunks(2).zip(expected) {
+            let found = logits[0].exp() / (logits[0].exp() + logits[1].exp());
+            assert!(near(found, f64::from(chances[0])), "{name}: {logits:?} for {chances:?}");
+        }
+    }
+    // Weights alone do not say what stood before them.
+    let output = folder.ok("export runs/inner/checkpoints/best.safetensors --out alone.onnx");
+    assert!(output.stdout.contains("statistics"), "{}", output.stdout);
 }
 
 #[test]
@@ -253,7 +318,7 @@ fn classifiers_answer_the_same_in_onnx_runtime() {
     for (model, shape) in [("mlp", vec![3, 64]), ("resnet8", vec![3, 1, 8, 8])] {
         folder.ok(&format!("fit {model} --data {digits} --epochs 1 --name {model}"));
         let output = folder.ok(&format!("export runs/{model} --out {model}.onnx --json")).json;
-        assert_eq!(output["statistics"], false);
+        assert_eq!(output["wrappers"], json!([]));
         let pixels: Vec<f32> = (0..3 * 64).map(|i| ((i * 37) % 101) as f32 / 100.0).collect();
         asked.push((format!("{model}.onnx"), Map::from_iter([("input".into(), json!([shape, pixels]))])));
     }

@@ -9,6 +9,7 @@
 //! | `offline` | recorded episodes to learn from in their place |
 //! | `replay` | transitions, and how batches are drawn from them |
 //! | `evaluation` | greedy episodes |
+//! | `export` | policies of runs as files of ONNX |
 //! | `run` | files: configuration, metrics, TensorBoard, episodes, checkpoints |
 //! | [`doctor`] | what is wrong with a run, read from its metrics |
 //! | [`reproduce`] | tables of results with many seeds |
@@ -50,6 +51,7 @@ mod error;
 mod evaluation;
 mod events;
 mod experiment;
+mod export;
 mod memory;
 mod offline;
 mod progress;
@@ -71,6 +73,7 @@ pub use error::{EnvFault, TrainError};
 pub use evaluation::{Evaluation, Evaluator};
 pub use events::{Callback, Event, Progress};
 pub use experiment::{CheckpointCosts, Experiment, GreedyReturn, Summary, initial_weights};
+pub use export::{ExportedPolicy, export_policy, export_policy_alone};
 pub use replay::{Hindsight, Outcome, Replay, ReplayState, ReplayView, Stored};
 pub use rollout::{FinishedEpisode, Rollout};
 pub use seeds::{Aggregate, train_all, train_seeds};

@@ -1,13 +1,24 @@
 //! A policy as a file of ONNX.
 
-use cartwheel_envs::{ACTION_MASK, Dtype, Space};
+use cartwheel_envs::{ACTION_MASK, Dtype, Space, Statistics};
 
 use super::Policy;
 use crate::nn::Image;
 use crate::onnx::{Attribute, Dim, Graph, Kind};
 
+/// A `NormalizeObservation` that stood between the environment and the policy.
+#[derive(Clone, Copy, Debug)]
+pub struct Normalization<'a> {
+    /// What it had learnt of observations.
+    pub statistics: &'a Statistics,
+    /// What it adds to the variance.
+    pub epsilon: f64,
+}
+
 impl Policy {
     /// The policy as a file of ONNX, which chooses the best action for each observation of a batch as [`act`](Self::act) does.
+    /// Those of `normalizations` are part of it, the innermost first: its observations are those that the first one is given,
+    /// as float32. `metadata` are added to the file's by their keys.
     ///
     /// | input | |
     /// |---|---|
@@ -23,22 +34,18 @@ impl Policy {
     /// | `mean`, `log_std` | of a Gaussian, before bounds and tanh; without `log_std` where exploration depends on the state |
     /// | `h_n`, `c_n` | what is given as `h_0` and `c_0` in the next step |
     ///
-    /// `observation_space`, `action_space` and, where there are [`statistics`](Self::statistics) by which observations must
-    /// have been normalized, `statistics` are the file's metadata, in JSON.
-    pub fn to_onnx(&self) -> Vec<u8> {
+    /// `observation_space` and `action_space` are among the file's metadata, in JSON.
+    pub fn to_onnx(&self, normalizations: &[Normalization<'_>], metadata: &[(&str, String)]) -> Vec<u8> {
         let spaces = [("observation_space", self.observation_space()), ("action_space", self.action_space())];
-        let mut metadata = Vec::from(spaces.map(|(key, space)| (key, json(space))));
-        if !self.statistics().is_empty() {
-            metadata.push(("statistics", json(self.statistics())));
-        }
-        let mut graph = Graph::new(&metadata);
+        let spaces = spaces.map(|(key, space)| (key, serde_json::to_string(space).unwrap_or_default()));
+        let mut graph = Graph::new(&[&spaces, metadata].concat());
         let (mut parts, mut valid) = (Vec::new(), None);
         for leaf in self.observation_space().leaves() {
             let name = if leaf.name.is_empty() { "observation".into() } else { format!("observation.{}", leaf.name) };
             if self.features().masked() > 0 && leaf.name == ACTION_MASK {
                 valid = Some(flags(leaf.space, &name, &mut graph));
             } else {
-                parts.extend(self.features_of(leaf.space, &name, &mut graph));
+                parts.extend(self.features_of(leaf.space, &name, normalizations, &mut graph));
             }
         }
         let x = graph.concat(&parts, 1);
@@ -55,11 +62,25 @@ impl Policy {
     }
 
     /// What the network sees of a part of an observation, as [`Features`](crate::Features) says: values side by side.
-    fn features_of(&self, space: &Space, name: &str, graph: &mut Graph) -> Vec<String> {
+    fn features_of(
+        &self,
+        space: &Space,
+        name: &str,
+        normalizations: &[Normalization<'_>],
+        graph: &mut Graph,
+    ) -> Vec<String> {
         match space {
             Space::Box { shape, dtype, high, .. } => {
                 let given = graph.input(name, kind(*dtype), shape);
                 let mut x = if matches!(dtype, Dtype::F32) { given } else { graph.cast(&given, Kind::F32) };
+                for Normalization { statistics, epsilon } in normalizations {
+                    let of_batch = [&[1], shape.as_slice()].concat();
+                    let mean: Vec<_> = statistics.moments.mean.iter().map(|mean| *mean as f32).collect();
+                    let std = statistics.moments.var.iter().map(|var| (*var as f32 + *epsilon as f32).sqrt());
+                    let [mean, std] = [mean, std.collect()].map(|values| graph.floats(&of_batch, &values));
+                    let centered = graph.op("Sub", &[&x, &mean], &[]);
+                    x = graph.op("Div", &[&centered, &std], &[]);
+                }
                 if matches!(dtype, Dtype::U8) {
                     let highest = graph.floats(&[], &[high.iter().copied().fold(1.0, f32::max)]);
                     x = graph.op("Div", &[&x, &highest], &[]);
@@ -101,10 +122,6 @@ fn flags(space: &Space, name: &str, graph: &mut Graph) -> String {
     };
     let flat = flatten(&given, graph);
     graph.cast(&flat, Kind::Bool)
-}
-
-fn json(value: &(impl serde::Serialize + ?Sized)) -> String {
-    serde_json::to_string(value).unwrap_or_default()
 }
 
 fn kind(dtype: Dtype) -> Kind {

@@ -51,6 +51,11 @@ impl WrapperSpec {
         (self.info.build)(env, self)
     }
 
+    /// The argument called `name`, if it is a number.
+    pub fn number(&self, name: &str) -> Option<f64> {
+        self.get(name).ok()
+    }
+
     /// The argument called `name`.
     fn get<T: FromLiteral>(&self, name: &str) -> Result<T> {
         let params = self.info.params.iter().zip(&self.args);
