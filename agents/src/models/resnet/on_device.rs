@@ -172,6 +172,28 @@ mod tests {
         }
     }
 
+    /// Of one picture the last layers' maps are one pixel, of which no variance is known.
+    #[test]
+    fn a_batch_of_one_pixel_leaves_statistics_alone() {
+        let mut config = ResNetConfig::named("resnet18", 3, 5).expect("a network");
+        config.width = 4;
+        let before = ResNet::<f64>::new(config, [32, 32], &mut Generator::new(1));
+        let (mut here, mut there) = (before.clone(), before.clone());
+        let (x, accelerator) = (uniform(7, 32 * 32 * 3), Accelerator::new(Cpu::default()));
+        let mut gradients = [Gradients::new(here.parameters()), Gradients::new(there.parameters())];
+        let [own, other] = &mut gradients;
+        here.learn_from(x.clone(), own, Targets::Classes(&[1]), 0.0, 1.0).expect("works");
+        there.learn_on(&accelerator, x, other, Targets::Classes(&[1]), 0.0, 1.0).expect("works");
+        for (name, stays) in [("layer4.0.bn1", true), ("layer3.0.bn1", false)] {
+            for kind in ["running_mean", "running_var", "num_batches_tracked"] {
+                let of = |model: &ResNet<f64>| {
+                    model.parameters().named(&format!("{name}.{kind}")).expect("it is there").values().to_vec()
+                };
+                assert_eq!([of(&here) == of(&before), of(&there) == of(&before)], [stays; 2], "{name}.{kind}");
+            }
+        }
+    }
+
     #[track_caller]
     fn is_close(model: &str, what: &str, got: &[f64], expected: &[f64]) {
         let largest = expected.iter().fold(1e-300_f64, |largest, x| largest.max(x.abs()));

@@ -109,9 +109,10 @@ impl<E: Real> ResNet<E> {
         Ok(pass)
     }
 
-    /// Moves running means and variances, and counts the batch.
+    /// Moves running means and variances, and counts the batch. A batch of one pixel a channel, such as the last picture of an
+    /// epoch where maps are 1 × 1, has no variance to tell of and is left out; PyTorch stops there.
     pub(super) fn move_statistics(&mut self, moved: Vec<([ParameterId; 3], Moments)>) {
-        for ([mean, variance, count], moments) in moved {
+        for ([mean, variance, count], moments) in moved.into_iter().filter(|(_, moments)| moments.count > 1) {
             let mut means = self.parameters.get(mean).values().to_vec();
             moments.update(&mut means, self.parameters.get_mut(variance).values_mut());
             self.parameters.get_mut(mean).values_mut().copy_from_slice(&means);
