@@ -140,6 +140,17 @@ fn an_interrupted_run_goes_on_bit_for_bit() {
     run.is_untouched_since(&before);
 }
 
+/// As long as the average would still hold much of what training began with, and with statistics that are not those of the
+/// average, batch norms let nothing through that is of use.
+#[test]
+fn averaged_weights_are_of_use_from_early_on() {
+    let folder = Folder::new();
+    folder
+        .ok(&format!("fit resnet8 --data {DIGITS} --epochs 4 --batch-size 64 --set fit.ema_decay=0.98 --name average"));
+    let accuracy = folder.run("average").rows().last().unwrap()["metrics"]["val/accuracy"].as_f64().unwrap();
+    assert!(accuracy > 0.9, "{accuracy}");
+}
+
 #[test]
 fn batches_that_are_added_up_are_as_one() {
     let folder = Folder::new();

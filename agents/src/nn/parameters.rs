@@ -75,6 +75,11 @@ impl<E: Real> Parameter<E> {
         matches!(self.kind, Kind::Learnt | Kind::Table)
     }
 
+    /// Whether averaged weights have an average of it: of all that training moves but counters.
+    pub(super) fn is_averaged(&self) -> bool {
+        self.is_trained() || self.kind == Kind::Buffer
+    }
+
     /// Whether it is f16: see [`Parameters::to_half`].
     pub fn is_half(&self) -> bool {
         self.half

@@ -108,9 +108,12 @@ impl<'a> Session<'a> {
 
     fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), TrainError> {
         let Checkpoint { books, data, parameters, solver, ema, scaler, .. } = checkpoint;
-        let fits = ema.is_some() == self.ema.is_some()
+        let averages = match (&mut self.ema, ema) {
+            (Some(own), Some(saved)) => own.restore(saved),
+            (own, saved) => own.is_none() && saved.is_none(),
+        };
+        let fits = averages
             && scaler.is_some() == self.scaler.is_some()
-            && ema.as_ref().is_none_or(|ema| ema.fits(self.task.parameters()))
             && self.task.parameters_mut().set_flat(&parameters)
             && self.solver.restore(solver);
         if !fits {
@@ -124,7 +127,7 @@ impl<'a> Session<'a> {
                 self.run.path().display()
             )));
         }
-        (self.books, self.ema, self.scaler) = (books, ema, scaler);
+        (self.books, self.scaler) = (books, scaler);
         Ok(())
     }
 
