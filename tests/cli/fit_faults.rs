@@ -45,6 +45,15 @@ fn a_run_that_diverged_goes_on_from_before_with_a_lower_rate() {
     folder.ok("fit --resume runs/stopped");
 }
 
+/// Adam's first moments are signed, and RMSprop would take the root of them.
+#[test]
+fn moments_of_another_optimizer_are_not_gone_on_with() {
+    let folder = Folder::new();
+    let run = folder.stopped(&fit(""));
+    edit(&run, "optimizer = \"adam\"", "optimizer = \"rmsprop\"");
+    folder.refused("fit --resume runs/stopped", 1, &["its optimizer keeps the moments of \"adam\"", "\"rmsprop\""]);
+}
+
 #[test]
 fn pictures_that_changed_are_not_gone_on_with() {
     let folder = Folder::new();

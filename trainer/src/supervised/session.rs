@@ -108,6 +108,11 @@ impl<'a> Session<'a> {
 
     fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), TrainError> {
         let Checkpoint { books, data, parameters, solver, ema, scaler, .. } = checkpoint;
+        let (kept, wanted) = (solver.rule().to_owned(), self.solver.state().rule());
+        if kept != wanted {
+            let problem = format!("its optimizer keeps the moments of {kept:?}, and config.toml's those of {wanted:?}");
+            return Err(RunError::Mismatch { file: self.checkpoints.path(books.steps), problem }.into());
+        }
         let averages = match (&mut self.ema, ema) {
             (Some(own), Some(saved)) => own.restore(saved),
             (own, saved) => own.is_none() && saved.is_none(),

@@ -73,14 +73,36 @@ pub enum Rule {
     },
 }
 
+impl Rule {
+    /// Its name, whatever its settings.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sgd { .. } => "sgd",
+            Self::Adam { .. } => "adam",
+            Self::RmsProp { .. } => "rmsprop",
+            Self::Adafactor { .. } => "adafactor",
+            Self::Lamb { .. } => "lamb",
+        }
+    }
+}
+
 /// What an optimizer needs to go on as if it had not stopped.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct SolverState<E: Real = f32> {
+    /// What keeps them: see [`rule`](Self::rule).
+    rule: String,
     /// Steps taken.
     steps: u64,
     /// Of each parameter what the rule keeps, such as two moments.
     moments: Vec<[Numbers<E>; 2]>,
+}
+
+impl<E: Real> SolverState<E> {
+    /// The rule that keeps the moments, such as "adam": those of another would be taken for what they are not.
+    pub fn rule(&self) -> &str {
+        &self.rule
+    }
 }
 
 /// An optimizer with its settings and what it keeps.
@@ -109,7 +131,7 @@ impl<E: Real> Solver<E> {
             };
             lengths.map(|length| Numbers::here(vec![E::zero(); length]))
         });
-        let state = SolverState { steps: 0, moments: moments.collect() };
+        let state = SolverState { rule: rule.name().into(), steps: 0, moments: moments.collect() };
         Self { rule, decay, weight_decay, decay_vectors, state }
     }
 
@@ -196,7 +218,7 @@ impl<E: Real> Solver<E> {
         let lengths = |state: &SolverState<E>| -> Vec<[usize; 2]> {
             state.moments.iter().map(|moments| [moments[0].len(), moments[1].len()]).collect()
         };
-        let fits = lengths(&state) == lengths(&self.state);
+        let fits = state.rule == self.state.rule && lengths(&state) == lengths(&self.state);
         if fits {
             self.state = state;
         }
@@ -333,6 +355,9 @@ mod tests {
         assert_eq!(parameters.to_flat()[4..], [9.0; 3], "buffers are not learnt");
         let mut sgd = Solver::new(Rule::Sgd { momentum: 0.9, nesterov: false }, Decay::L2, 0.0, false, &parameters);
         assert!(!sgd.restore(whole.state().clone()), "a state of another rule");
+        let lamb = Rule::Lamb { betas: [0.9, 0.999], eps: 1e-8 };
+        let mut lamb = Solver::new(lamb, Decay::L2, 0.0, false, &parameters);
+        assert!(!lamb.restore(whole.state().clone()), "as many moments of another rule");
     }
 
     #[test]
