@@ -75,6 +75,19 @@ impl Mlp {
         Self { parameters, layers, learns_in_half: false, place: Place::default() }
     }
 
+    /// What a network of these sizes costs.
+    pub fn cost_of(inputs: usize, hidden: &[usize], classes: usize) -> Cost {
+        let sizes = [&[inputs], hidden, &[classes]].concat();
+        let layers = sizes.windows(2).enumerate().map(|(at, sizes)| LayerCost {
+            name: (2 * at).to_string(),
+            kind: "Linear".into(),
+            output: vec![sizes[1]],
+            parameters: (sizes[0] * sizes[1] + sizes[1]) as u64,
+            flops: (2 * sizes[0] * sizes[1] + sizes[1]) as u64,
+        });
+        Cost::new("mlp", vec![inputs], layers.collect())
+    }
+
     /// The parameters that are learnt with.
     fn computed_with(&self) -> Cow<'_, Parameters> {
         if self.learns_in_half {
@@ -244,17 +257,8 @@ impl Classifier for Mlp {
     }
 
     fn cost(&self) -> Cost {
-        let layers = self.layers.iter().map(|layer| {
-            let [inputs, outputs] = layer.sizes;
-            LayerCost {
-                name: layer.name.clone(),
-                kind: "Linear".into(),
-                output: vec![outputs],
-                parameters: (inputs * outputs + outputs) as u64,
-                flops: (2 * inputs * outputs + outputs) as u64,
-            }
-        });
-        Cost::new("mlp", vec![self.inputs()], layers.collect())
+        let inner = self.layers.iter().skip(1);
+        Self::cost_of(self.inputs(), &inner.map(|layer| layer.sizes[0]).collect::<Vec<_>>(), self.classes())
     }
 
     fn to_onnx(&self, metadata: &[(&str, String)]) -> Vec<u8> {

@@ -55,6 +55,7 @@ impl Cost {
     /// Bytes that training on batches of `batch` samples takes, about: weights, their gradients and `moments` numbers of each in
     /// the optimizer; and what is held of each sample.
     pub fn training_bytes(&self, batch: usize, moments: u64) -> u64 {
-        self.bytes * (2 + moments) + 4 * self.held * batch as u64
+        let held = self.held.saturating_mul(4).saturating_mul(batch as u64);
+        self.bytes.saturating_mul(2 + moments).saturating_add(held)
     }
 }

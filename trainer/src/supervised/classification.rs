@@ -14,10 +14,11 @@ use super::config::{MixConfig, ModelName, Precision};
 use super::confusion::{Counts, likeliest, loss};
 use super::pictures::{About, Pictures, mix};
 use super::report::Report;
+use super::room::check_memory;
 use super::samples::{Answer, Given, Sample, spread};
 use super::saved::Header;
 use super::settings::FitSettings;
-use super::task::{Part, Tally, Task};
+use super::task::{Part, Purpose, Tally, Task};
 use super::transfer::begin_with;
 use crate::TrainError;
 use crate::data::image::one_hot;
@@ -62,11 +63,17 @@ impl Classification {
         };
         let (mut rng, name) = (Generator::from_entropy(&[settings.fit.seed, WEIGHTS]), settings.fit.model.to_string());
         let is_mlp = settings.fit.model == ModelName::Mlp;
+        let room = |cost| check_memory(settings, Purpose::Learning, &cost, pictures.len(Part::Train));
         let mut model: Box<dyn Classifier> = match ResNetConfig::named(&name, channels, labels.len()) {
-            Some(config) => Box::new(ResNet::new(config, size, &mut rng)),
+            Some(config) => {
+                let model = ResNet::new(config, size, &mut rng);
+                room(model.layers_cost())?;
+                Box::new(model)
+            }
             None => {
-                let inputs = size[0] * size[1] * channels;
-                Box::new(Mlp::new(inputs, &settings.mlp.net_arch, labels.len(), settings.mlp.init, &mut rng))
+                let (inputs, hidden) = (size[0] * size[1] * channels, &settings.mlp.net_arch);
+                room(Mlp::cost_of(inputs, hidden, labels.len()))?;
+                Box::new(Mlp::new(inputs, hidden, labels.len(), settings.mlp.init, &mut rng))
             }
         };
         if settings.fit.precision == Precision::F16O2 {

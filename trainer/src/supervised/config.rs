@@ -1,5 +1,6 @@
 //! The settings of supervised training.
 
+use cartwheel_agents::config::checks::layers;
 use cartwheel_agents::config::{Value, toml_edit};
 use cartwheel_agents::models::mlp::Init;
 use cartwheel_agents::nn::Device;
@@ -249,7 +250,7 @@ config! {
     /// The multilayer perceptron.
     pub struct MlpConfig in "mlp" {
         /// Units of every hidden layer.
-        net_arch: Vec<usize> = vec![512, 256], each(positive);
+        net_arch: Vec<usize> = vec![512, 256], layers;
         /// What weights begin as.
         init: Init = Init::Torch;
     }
@@ -301,15 +302,15 @@ config! {
         /// Of a new one: tokens of its tokenizer at most, but all characters of the texts are among them; 0 for these alone.
         vocab_size: usize = 1000, at_most(1000000);
         /// Of a new one: width of what layers hand to each other.
-        d_model: usize = 128, at_least(1);
+        d_model: usize = 128, within(1, 65_536);
         /// Of a new one: width of a head of attention.
-        d_kv: usize = 32, at_least(1);
+        d_kv: usize = 32, within(1, 16_384);
         /// Of a new one: width inside a feed-forward layer.
-        d_ff: usize = 256, at_least(1);
+        d_ff: usize = 256, within(1, 1_048_576);
         /// Of a new one: blocks of the encoder, and as many of the decoder.
-        num_layers: usize = 2, at_least(1);
+        num_layers: usize = 2, within(1, 4_096);
         /// Of a new one: heads of an attention.
-        num_heads: usize = 4, at_least(1);
+        num_heads: usize = 4, within(1, 16_384);
         /// Of a new one: what is between the two matrices of a feed-forward layer.
         feed_forward_proj: Projection = Projection::Relu;
     }

@@ -3,8 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cartwheel_agents::nn::Device;
-
 use super::confusion::Counts;
 use super::export::model_folder;
 use super::pictures::BATCH_IN_USE;
@@ -12,7 +10,7 @@ use super::recommendation::{RecommendationTask, SavedRecommender};
 use super::report::{ClassificationReport, Report};
 use super::saved::SavedModel;
 use super::settings::FitSettings;
-use super::task::{Part, Task as _};
+use super::task::{Part, Purpose, Task as _};
 use super::texts::Texts;
 use crate::TrainError;
 use crate::data::image::Pipeline;
@@ -51,9 +49,8 @@ pub fn evaluate(model: &Path, weights: &Path, labels: Option<&Path>, data: &Path
 /// How the recommender of a run does on other ratings. Those that it was fitted to say what is new.
 fn ratings(run: &Path, weights: &Path, data: &Path) -> Result<Report, TrainError> {
     let run = RunDir::open(run)?;
-    let mut settings = FitSettings::from_file(&run.config())?;
-    settings.fit.device = Device::Cpu;
-    let mut task = RecommendationTask::new(&settings)?;
+    let settings = FitSettings::from_file(&run.config())?;
+    let mut task = RecommendationTask::new(&settings, Purpose::Judging)?;
     task.keep_beside(&run)?;
     task.parameters_mut().load_safetensors(weights)?;
     task.judge(data, &settings.ratings.columns())
@@ -65,7 +62,7 @@ fn texts(run: &Path, weights: &Path, data: &Path) -> Result<Report, TrainError> 
     let mut settings = FitSettings::from_file(&run.config())?;
     settings.data.dir = data.display().to_string();
     settings.data.validation_split = 0.0;
-    let mut texts = Texts::new(&settings, Some(&model_folder(run.path())))?;
+    let mut texts = Texts::new(&settings, Some(&model_folder(run.path())), Purpose::Judging)?;
     texts.parameters_mut().load_safetensors(weights)?;
     let parts = [Part::Test, Part::Validation, Part::Train].into_iter();
     let part = parts.clone().find(|part| texts.samples(*part) > 0).unwrap_or(Part::Train);

@@ -17,11 +17,10 @@ use super::recommendation::RecommendationTask;
 use super::report::Report;
 use super::session::{End, Listener, Session};
 use super::settings::FitSettings;
-use super::task::{Part, Task};
+use super::task::{Part, Purpose, Task};
 use super::texts::Texts;
 use super::{curve, is_fit};
 use crate::TrainError;
-use crate::memory::{in_mib, memory_bytes};
 use crate::run::{Checkpoints, ExtraLogs, Manifest, OwnedRun, RunDir, RunError, RunWriter, finished};
 
 /// What a fit came to.
@@ -136,10 +135,6 @@ impl<'a> Fit<'a> {
         }
         let mut task = self.task()?;
         freeze(task.parameters_mut(), &self.settings.fit.freeze)?;
-        // What a GPU has room for is seen at the first step.
-        if !matches!(self.settings.fit.device, Device::Cuda(_)) {
-            self.check_memory(task.as_ref())?;
-        }
         let mut run = match self.resume.take() {
             None => self.create()?,
             Some(run) => OwnedRun::reopen(run)?,
@@ -187,34 +182,10 @@ impl<'a> Fit<'a> {
             }
             ModelName::T5 => {
                 let before = begun.map(|run| model_folder(run.path()));
-                Ok(Box::new(Texts::new(&self.settings, before.as_deref())?))
+                Ok(Box::new(Texts::new(&self.settings, before.as_deref(), Purpose::Learning)?))
             }
-            ModelName::Recommender => Ok(Box::new(RecommendationTask::new(&self.settings)?)),
+            ModelName::Recommender => Ok(Box::new(RecommendationTask::new(&self.settings, Purpose::Learning)?)),
         }
-    }
-
-    /// Refuses batches for which there is no room, and names a size that fits.
-    fn check_memory(&self, task: &dyn Task) -> Result<(), TrainError> {
-        let (cost, batch_size, moments) = (task.cost(), self.settings.fit.batch_size, self.settings.moments());
-        let (has, needs) = (memory_bytes(), |batch| cost.training_bytes(batch, moments));
-        // No batch has more samples than there are.
-        let largest = batch_size.min(task.samples(Part::Train));
-        if needs(largest) <= has {
-            return Ok(());
-        }
-        let (alone, a_sample) = (needs(0), needs(1) - needs(0));
-        let need = in_mib(needs(largest));
-        Err(TrainError::Unfit(match has.saturating_sub(alone) / a_sample.max(1) {
-            0 => format!(
-                "training {} takes {need}, and this machine has {}: the model is too large for it",
-                cost.model,
-                in_mib(has)
-            ),
-            fits => format!(
-                "a batch of {largest} samples takes {need}, and this machine has {}: lower fit.batch_size to {fits} or less, and raise fit.gradient_accumulation to make up for it",
-                in_mib(has)
-            ),
-        }))
     }
 
     /// Makes the run's folder with its configuration.

@@ -74,5 +74,5 @@ pub use report::{ClassReport, ClassificationReport, Report, TranslationReport, T
 pub use samples::{Answer, Given, Look, Picture, Sample, Samples};
 pub use saved::{Prediction, SavedModel, is_fit};
 pub use settings::FitSettings;
-pub use task::{Companion, Part, Tally, Task};
+pub use task::{Companion, Part, Purpose, Tally, Task};
 pub use texts::Texts;

@@ -1,8 +1,46 @@
-//! A device without room for a batch: what to do about it.
+//! A machine without room for a model or a batch: what to do about it.
+
+use cartwheel_agents::models::Cost;
+use cartwheel_agents::nn::Device;
 
 use super::config::FitConfig;
-use super::task::{Part, Tally, Task};
+use super::settings::FitSettings;
+use super::task::{Part, Purpose, Tally, Task};
 use crate::TrainError;
+use crate::memory::{in_mib, memory_bytes};
+
+/// Refuses what a model of this `cost` takes to learn from `samples`, if this machine has not as much memory: before the model is
+/// made, so that it is told and not tried. What a GPU has room for is seen at the first step.
+pub(super) fn check_memory(
+    settings: &FitSettings,
+    purpose: Purpose,
+    cost: &Cost,
+    samples: usize,
+) -> Result<(), TrainError> {
+    if purpose == Purpose::Judging || matches!(settings.fit.device, Device::Cuda(_)) {
+        return Ok(());
+    }
+    let (has, moments) = (memory_bytes(), settings.moments());
+    let needs = |batch| cost.training_bytes(batch, moments);
+    // No batch has more samples than there are.
+    let largest = settings.fit.batch_size.min(samples);
+    if needs(largest) <= has {
+        return Ok(());
+    }
+    let (alone, a_sample) = (needs(0), needs(1).saturating_sub(needs(0)));
+    let need = in_mib(needs(largest));
+    Err(TrainError::Unfit(match has.saturating_sub(alone) / a_sample.max(1) {
+        0 => format!(
+            "training {} takes {need}, and this machine has {}: the model is too large for it",
+            cost.model,
+            in_mib(has)
+        ),
+        fits => format!(
+            "a batch of {largest} samples takes {need}, and this machine has {}: lower fit.batch_size to {fits} or less, and raise fit.gradient_accumulation to make up for it",
+            in_mib(has)
+        ),
+    }))
+}
 
 /// How the model does on validation samples.
 pub(super) fn look(task: &mut dyn Task, fit: &FitConfig) -> Result<Tally, TrainError> {
@@ -24,7 +62,6 @@ pub(super) fn no_room(error: TrainError, samples: usize) -> TrainError {
 mod tests {
     use std::collections::HashMap;
 
-    use cartwheel_agents::models::Cost;
     use cartwheel_agents::nn::{DeviceError, Gradients, Parameters};
 
     use super::super::report::Report;

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use cartwheel_agents::models::Cost;
-use cartwheel_agents::nn::{Gradients, Parameters};
+use cartwheel_agents::nn::{Gradients, Parameters, Place};
 use serde::{Deserialize, Serialize};
 
 use super::report::Report;
 use super::samples::{Answer, Sample};
+use super::settings::FitSettings;
 use crate::TrainError;
 use crate::run::RunDir;
 
@@ -20,6 +21,25 @@ pub enum Part {
     Validation,
     /// Looked at once, at the end.
     Test,
+}
+
+/// What a task is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To learn, where the settings say.
+    Learning,
+    /// To be judged as it is, on the processor.
+    Judging,
+}
+
+impl Purpose {
+    /// Where the model computes.
+    pub(super) fn place(self, settings: &FitSettings) -> Result<Place, TrainError> {
+        match self {
+            Self::Learning => Ok(settings.fit.device.open()?),
+            Self::Judging => Ok(Place::Processor),
+        }
+    }
 }
 
 /// Sums over samples.

@@ -13,9 +13,10 @@ use cartwheel_envs::Generator;
 use super::config::T5FitConfig;
 use super::export::t5_folder;
 use super::report::{Report, TranslationReport, TranslationSample};
+use super::room::check_memory;
 use super::samples::{Answer, Given, Sample as Shown, spread};
 use super::settings::FitSettings;
-use super::task::{Companion, Part, Tally, Task};
+use super::task::{Companion, Part, Purpose, Tally, Task};
 use crate::TrainError;
 use crate::data::parallel_text::{ParallelText, TextError, TextFile, TextPair};
 use crate::translation::{bleu, chrf};
@@ -64,19 +65,26 @@ impl Texts {
     /// The model and the data that `settings` say. `before` is where an earlier part of the run left model and tokenizer.
     ///
     /// # Errors
-    /// If texts or model cannot be read, do not fit each other, or are too few to be split.
-    pub fn new(settings: &FitSettings, before: Option<&Path>) -> Result<Self, TrainError> {
+    /// If texts or model cannot be read, do not fit each other, or are too few to be split, or if the model has no room.
+    pub fn new(settings: &FitSettings, before: Option<&Path>, purpose: Purpose) -> Result<Self, TrainError> {
         let t5 = &settings.t5;
         let text = ParallelText::read(Path::new(&settings.data.dir))?;
         // A model of the run itself is as it was when the run began, wherever it came from.
         let from = before.map(Path::to_path_buf).filter(|folder| folder.join("model.safetensors").exists());
         let init = || t5.init.as_ref().map(|init| t5_folder(Path::new(init)));
-        let (network, tokenizer, companions) = match from.or_else(init) {
-            Some(folder) => load(&folder)?,
-            None => begin(t5, settings.fit.seed, &text.train.pairs)?,
+        let (there, config, tokenizer, companions) = match from.or_else(init) {
+            Some(folder) => {
+                let (network, tokenizer, companions) = load(&folder)?;
+                let config = network.config().clone();
+                (Some(network), config, tokenizer, companions)
+            }
+            None => {
+                let (config, tokenizer, companions) = begin(t5, &text.train.pairs)?;
+                (None, config, tokenizer, companions)
+            }
         };
         let mut longest = [0; 2];
-        let mut samples = |file: &TextFile| encode(file, t5, &tokenizer, network.config(), &mut longest);
+        let mut samples = |file: &TextFile| encode(file, t5, &tokenizer, &config, &mut longest);
         let mut train = samples(&text.train)?;
         let validation = match &text.validation {
             Some(file) => samples(file)?,
@@ -87,6 +95,9 @@ impl Texts {
             }
         };
         let test = text.test.as_ref().map(samples).transpose()?.unwrap_or_default();
+        check_memory(settings, purpose, &config.cost("t5", longest[0], longest[1]), train.len())?;
+        let mut rng = Generator::from_entropy(&[settings.fit.seed, WEIGHTS]);
+        let network = there.map_or_else(|| T5Network::new(config, &mut rng).map_err(unfit), Ok)?;
         Ok(Self {
             label_smoothing: settings.fit.label_smoothing,
             looked_at: settings.fit.looked_at(),
@@ -95,7 +106,7 @@ impl Texts {
             most_written: t5.max_target_tokens,
             bleu_every: t5.bleu_every,
             network,
-            place: settings.fit.device.open()?,
+            place: purpose.place(settings)?,
             tokenizer,
             companions,
             train,
@@ -187,28 +198,27 @@ impl T5FitConfig {
     }
 }
 
-/// A new model of the sizes that are set, and a tokenizer of the texts to learn from.
-fn begin(
-    t5: &T5FitConfig,
-    seed: u64,
-    pairs: &[TextPair],
-) -> Result<(T5Network, Tokenizer, Vec<Companion>), TrainError> {
+/// A new model that cannot be as it is set.
+fn unfit(reason: String) -> TrainError {
+    TrainError::Unfit(format!("the new T5: {reason}"))
+}
+
+/// What a new model of the sizes that are set is, with a tokenizer of the texts to learn from.
+fn begin(t5: &T5FitConfig, pairs: &[TextPair]) -> Result<(T5Config, Tokenizer, Vec<Companion>), TrainError> {
     let texts = pairs.iter().flat_map(|pair| [pair.source.as_str(), pair.target.as_str()]).chain([t5.prefix.as_str()]);
     let bytes = learn_tokenizer(texts, t5.vocab_size);
-    let unfit = |reason: String| TrainError::Unfit(format!("the new T5: {reason}"));
     let tokenizer = Tokenizer::from_json(&bytes, SpecialTokens::AsText).map_err(unfit)?;
     let config = T5Config::parse(&t5.new_model(tokenizer.vocab_size()).to_json()).map_err(unfit)?;
-    let network = T5Network::new(config, &mut Generator::from_entropy(&[seed, WEIGHTS])).map_err(unfit)?;
     let of_tokenizer = serde_json::json!({
         "tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>",
         "model_max_length": t5.max_source_tokens, "clean_up_tokenization_spaces": false,
     });
     let companions = vec![
-        Companion { name: "config.json", bytes: network.config().to_json().into_bytes() },
+        Companion { name: "config.json", bytes: config.to_json().into_bytes() },
         Companion { name: "tokenizer.json", bytes },
         Companion { name: "tokenizer_config.json", bytes: of_tokenizer.to_string().into_bytes() },
     ];
-    Ok((network, tokenizer, companions))
+    Ok((config, tokenizer, companions))
 }
 
 /// The tokens of a file's pairs.

@@ -31,7 +31,7 @@ config! {
         /// Numbers of an embedding.
         embedding_dim: usize = 32, within(1, 65_536);
         /// Of "two_tower": outputs of every layer after the embedding, with ReLU between two.
-        layers: Vec<usize> = vec![64, 32], each(positive);
+        layers: Vec<usize> = vec![64, 32], cartwheel_agents::config::checks::layers;
         /// Of "bpr", "bce" and "softmax": items that a user did not choose, drawn anew for each one that was chosen.
         negatives: usize = 4, within(1, 10_000);
     }

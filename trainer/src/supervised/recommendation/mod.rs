@@ -23,9 +23,10 @@ use cartwheel_envs::Generator;
 
 use super::classification::WEIGHTS;
 use super::report::Report;
+use super::room::check_memory;
 use super::samples::{Answer, Given, Sample, spread};
 use super::settings::FitSettings;
-use super::task::{Part, Tally, Task};
+use super::task::{Part, Purpose, Tally, Task};
 use crate::TrainError;
 use crate::data::ratings::{Interaction, LeaveOneOut, Ratings};
 use crate::run::RunDir;
@@ -65,8 +66,8 @@ impl RecommendationTask {
     /// The model and the ratings that `settings` say.
     ///
     /// # Errors
-    /// If the ratings cannot be read, or are too few to hold any out.
-    pub fn new(settings: &FitSettings) -> Result<Self, TrainError> {
+    /// If the ratings cannot be read, or are too few to hold any out, or if the model has no room.
+    pub fn new(settings: &FitSettings, purpose: Purpose) -> Result<Self, TrainError> {
         let FitSettings { ratings: RatingsConfig { path, .. }, recommender: config, .. } = settings;
         let path = PathBuf::from(path);
         let ratings = Ratings::read(&path, &settings.ratings.columns())?;
@@ -94,10 +95,11 @@ impl RecommendationTask {
             embedding_dim: config.embedding_dim,
             layers: config.layers.clone(),
         };
+        check_memory(settings, purpose, &shape.cost(), split.train.len())?;
         let mut rng = Generator::from_entropy(&[settings.fit.seed, WEIGHTS]);
         Ok(Self {
             model: Recommender::new(shape, mean, &mut rng),
-            place: settings.fit.device.open()?,
+            place: purpose.place(settings)?,
             catalogue: Catalogue::new(&ratings, &split),
             config: config.clone(),
             seed: settings.fit.seed,

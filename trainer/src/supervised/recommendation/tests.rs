@@ -7,7 +7,7 @@ fn task(assignments: &[&str]) -> RecommendationTask {
     let mut settings = FitSettings::of(ModelName::Recommender);
     settings.ratings.path = RATINGS.into();
     assignments.iter().for_each(|assignment| settings.set(assignment).expect("a setting"));
-    RecommendationTask::new(&settings).expect("the ratings are there")
+    RecommendationTask::new(&settings, Purpose::Learning).expect("the ratings are there")
 }
 
 /// Makes scores differ from those of a model that knows nothing.
@@ -113,7 +113,7 @@ fn who_has_all_is_no_trouble() {
     std::fs::write(&file, "user,item\na,1\na,2\nb,1\na,3\n").expect("written");
     let mut settings = FitSettings::of(ModelName::Recommender);
     settings.ratings.path = file.display().to_string();
-    let mut task = RecommendationTask::new(&settings).expect("it is sound");
+    let mut task = RecommendationTask::new(&settings, Purpose::Learning).expect("it is sound");
     assert!(task.notices()[1].contains("1 users have one item only"), "{:?}", task.notices());
     let mut gradients = Gradients::new(task.parameters());
     let tally = task.learn(0, &[0, 1], 2.0, &mut gradients).expect("works");
@@ -121,11 +121,21 @@ fn who_has_all_is_no_trouble() {
     let tally = task.evaluate(Part::Test).expect("works");
     assert_eq!((tally.samples, tally.correct), (1, 1), "no other item is left");
     settings.recommender.loss = Loss::Mse;
-    let told = RecommendationTask::new(&settings).err().expect("refused").to_string();
+    let told = RecommendationTask::new(&settings, Purpose::Learning).err().expect("refused").to_string();
     assert!(told.contains("ratings.rating_column"), "{told}");
     std::fs::write(&file, "user,item\na,1\nb,1\n").expect("written");
-    let told = RecommendationTask::new(&settings).err().expect("refused").to_string();
+    let told = RecommendationTask::new(&settings, Purpose::Learning).err().expect("refused").to_string();
     assert!(told.contains("a.csv"), "{told}");
+}
+
+#[test]
+fn a_model_without_room_is_told_before_it_is_made() {
+    let mut settings = FitSettings::of(ModelName::Recommender);
+    settings.ratings.path = RATINGS.into();
+    settings.set("recommender.architecture=two_tower").expect("a setting");
+    settings.recommender.layers = vec![16_384; 4000];
+    let told = RecommendationTask::new(&settings, Purpose::Learning).err().expect("refused").to_string();
+    assert!(told.contains("training recommender takes") && told.contains("too large"), "{told}");
 }
 
 /// Who is shown has chosen what is said, in that order, and the list is what all scores put in order begin with.
