@@ -101,6 +101,52 @@ fn pictures_of_all_kinds_are_learnt_and_broken_ones_skipped_and_named() {
     }
 }
 
+/// Files that give no picture change neither how long a step is nor, where a step has nothing else, the weights.
+#[test]
+fn broken_files_leave_steps_as_they_are() {
+    let folder = Folder::new();
+    let still =
+        "--set augment.horizontal_flip=false --set augment.width_shift_range=0 --set augment.height_shift_range=0";
+    let fit = format!("fit resnet8 {SMALL} {still} --set data.validation_split=0 --set images.on_broken=skip");
+    let broken: Vec<&str> = BROKEN.iter().map(|(name, _)| *name).collect();
+    for (data, count) in [("pets", 1), ("more", 4)] {
+        write(&folder, &format!("{data}/ants"), SOUND[..2].iter().chain(&broken[..count]).copied());
+        write(&folder, &format!("{data}/bees"), SOUND[2..4].iter().copied());
+    }
+    let norm = |data: &str| {
+        folder.ok(&format!("{fit} --data {data} --epochs 1 --batch-size 8 --set fit.log_interval=1 --name {data}"));
+        let rows = folder.run(data).rows();
+        rows.iter().find_map(|row| row["metrics"]["train/grad_norm"].as_f64()).unwrap()
+    };
+    let (one, four) = (norm("pets"), norm("more"));
+    assert!(one > 0.1 && (one - four).abs() < 1e-3 * one, "{one} {four}");
+    // Steps of one file each, most of them of none that is a picture.
+    for (data, count) in [("few", 1), ("many", 4)] {
+        write(&folder, &format!("{data}/ants"), [SOUND[0]]);
+        write(&folder, &format!("{data}/bees"), broken[..count].iter().copied());
+        let moving = "--set fit.ema_decay=0.5 --set fit.lr_schedule=constant --set fit.learning_rate=0.01";
+        folder.ok(&format!("{fit} --data {data} --epochs 3 --batch-size 1 {moving} --name {data}"));
+    }
+    assert!(folder.run("few").latest() == folder.run("many").latest(), "steps of nothing moved something");
+}
+
+#[test]
+fn where_no_picture_can_be_read_nothing_is_the_best() {
+    let folder = Folder::new();
+    for part in ["train", "val"] {
+        write(&folder, &format!("pets/{part}/ants"), if part == "train" { [SOUND[0]] } else { [BROKEN[5].0] });
+        write(&folder, &format!("pets/{part}/bees"), if part == "train" { [SOUND[1]] } else { [BROKEN[6].0] });
+    }
+    let fit = format!("fit resnet8 --data pets {SMALL} --epochs 2 --set images.on_broken=skip");
+    folder.refused(&format!("{fit} --name a"), 1, &["none of the 2 pictures to validate", "pets/val/"]);
+    let rows = folder.run("a").rows();
+    assert!(rows.iter().all(|row| row["metrics"].get("val/loss").is_none()), "it was judged by nothing");
+    fs::remove_dir_all(folder.path("pets/val")).unwrap();
+    folder.ok(&format!("{} --data pets/train --set data.validation_split=0 --name b", fit.replace("--data pets ", "")));
+    write(&folder, "bad/ants", [BROKEN[5].0]);
+    folder.refused("eval runs/b --data bad", 1, &["none of its 1 images can be read", "is no PNG"]);
+}
+
 #[test]
 fn grey_models_are_asked_about_the_same_kinds() {
     let folder = Folder::new();

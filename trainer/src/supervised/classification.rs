@@ -209,12 +209,11 @@ impl Task for Classification {
             (Some(shares), None) => Targets::Shares(shares),
             (None, _) => Targets::Classes(&batch.classes),
         };
-        // What a sample counts in the mean, so that losses can be added up over batches of other weights.
-        let share = samples as f64 / self.counted(own());
+        let weight = self.counted(own());
         let pass = self.model.learn(batch.x, gradients, targets, self.label_smoothing, divisor)?;
         let rows = pass.logits.chunks_exact(classes);
         let correct = rows.zip(&batch.classes).filter(|(row, class)| likeliest(row) == **class as usize).count();
-        Ok(Tally { samples: samples as u64, loss: f64::from(pass.loss) * divisor * share, correct: correct as u64 })
+        Ok(Tally { samples: samples as u64, weight, loss: f64::from(pass.loss) * divisor, correct: correct as f64 })
     }
 
     fn skipped(&self) -> Vec<String> {
@@ -224,10 +223,16 @@ impl Task for Classification {
     fn evaluate(&mut self, part: Part) -> Result<Tally, TrainError> {
         let mut tally = Tally::default();
         self.look(part, &mut |class, logits| {
-            let correct = u64::from(likeliest(logits) == class);
-            tally.add(Tally { samples: 1, loss: loss(logits, class), correct });
+            let correct = f64::from(u8::from(likeliest(logits) == class));
+            tally.add(Tally::one(loss(logits, class), correct));
         })?;
-        Ok(tally)
+        match (tally.samples, self.skipped.first()) {
+            (0, Some(first)) => Err(TrainError::Input(format!(
+                "none of the {} pictures to validate can be read, such as {first}: mend the files",
+                self.samples(part)
+            ))),
+            _ => Ok(tally),
+        }
     }
 
     fn show(&mut self, part: Part) -> Result<Vec<(Sample, Vec<Answer>)>, TrainError> {

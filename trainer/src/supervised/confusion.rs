@@ -22,8 +22,10 @@ impl Counts {
     pub(super) fn see(&mut self, class: usize, logits: &[f32]) {
         let taken = likeliest(logits);
         self.confusion[class][taken] += 1;
-        self.top5 += u64::from(logits.iter().filter(|x| **x > logits[class]).count() < 5);
-        self.tally.add(Tally { samples: 1, loss: loss(logits, class), correct: u64::from(taken == class) });
+        // Where either is no number, its own has not won.
+        let lower = logits.iter().filter(|x| **x <= logits[class]).count();
+        self.top5 += u64::from(logits.len() - lower < 5);
+        self.tally.add(Tally::one(loss(logits, class), f64::from(u8::from(taken == class))));
     }
 
     /// What they come to, of classes of these names.
@@ -50,4 +52,23 @@ pub(super) fn loss(logits: &[f32], class: usize) -> f64 {
     let mut row: Vec<f64> = logits.iter().map(|x| f64::from(*x)).collect();
     let x = row[class];
     softmax(&mut row) - x
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_logit_that_is_no_number_is_not_among_the_likeliest() {
+        let top5 = |logits: &[f32]| {
+            let mut counts = Counts::new(6);
+            counts.see(1, logits);
+            counts.top5
+        };
+        assert_eq!(top5(&[1.0, 1.0, 1.0, 1.0, 1.0, 1.0]), 1);
+        assert_eq!(top5(&[2.0, 1.0, 2.0, 2.0, 2.0, 1.0]), 1);
+        assert_eq!(top5(&[2.0, 1.0, 2.0, 2.0, 2.0, 2.0]), 0);
+        assert_eq!(top5(&[2.0, f32::NAN, 2.0, 2.0, 2.0, 2.0]), 0);
+        assert_eq!(top5(&[f32::NAN; 6]), 0);
+    }
 }

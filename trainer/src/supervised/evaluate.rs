@@ -128,7 +128,13 @@ impl SavedModel {
             broken.extend(batch.broken.iter().map(|(_, error)| error.to_string()));
             self.count(batch.inputs, batch.labels.into_iter(), &mut counts)?;
         }
-        Ok((counts.report(root, labels), broken))
+        match broken.first() {
+            Some(first) if broken.len() == samples.files.len() => {
+                let all = broken.len();
+                Err(TrainError::Input(format!("{root}: none of its {all} images can be read, such as {first}")))
+            }
+            _ => Ok((counts.report(root, labels), broken)),
+        }
     }
 
     fn count(&self, x: Vec<f32>, classes: impl Iterator<Item = usize>, counts: &mut Counts) -> Result<(), TrainError> {

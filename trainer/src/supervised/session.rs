@@ -211,26 +211,30 @@ impl<'a> Session<'a> {
         Ok(true)
     }
 
-    /// One step of the optimizer on the samples `indices`: their sums, and the norm of the gradient, or none if a gradient did
-    /// not fit into f16 and the step was skipped.
+    /// One step of the optimizer on the samples `indices`: their sums, and the norm of the gradient, or none if the step was skipped
+    /// because a gradient did not fit into f16 or no sample could be read.
     fn step(&mut self, indices: &[usize]) -> Result<(Tally, Option<f64>), TrainError> {
         let (fit, epoch) = (&self.settings.fit, self.books.epochs);
         self.gradients.zero(self.task.parameters())?;
         let mut tally = Tally::default();
         let scale = self.scaler.as_ref().map_or(1.0, LossScaler::scale);
-        let divisor = self.task.divisor(indices) / scale;
+        let divisor = self.task.divisor(indices);
         for batch in indices.chunks(fit.batch_size) {
-            let part = self.task.learn(epoch, batch, divisor, &mut self.gradients)?;
+            let part = self.task.learn(epoch, batch, divisor / scale, &mut self.gradients)?;
             if !part.loss.is_finite() {
                 let layer = output_of(self.task.not_finite(epoch, batch)?);
-                return Err(self.diverged("the loss", part.loss / batch.len() as f64, layer));
+                return Err(self.diverged("the loss", part.mean_loss(), layer));
             }
             tally.add(part);
         }
-        if self.overflowed()? {
+        if tally.samples == 0 || self.overflowed()? {
             return Ok((tally, None));
         }
         let parameters = self.task.parameters();
+        if tally.samples < indices.len() as u64 {
+            // The mean is over those that could be read.
+            self.gradients.scale(parameters, divisor / tally.weight)?;
+        }
         if let Some(max) = fit.max_grad_value {
             self.gradients.clip_value(parameters, max)?;
         }

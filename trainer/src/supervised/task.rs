@@ -47,10 +47,12 @@ impl Purpose {
 pub struct Tally {
     /// How many.
     pub samples: u64,
+    /// What their losses count together: each sample 1, or as much as its class, and of texts each token 1.
+    pub weight: f64,
     /// Of their losses.
     pub loss: f64,
-    /// Those that came out right.
-    pub correct: u64,
+    /// Those that came out right; of one that is right in some orders of ties only, the share of these.
+    pub correct: f64,
 }
 
 impl Part {
@@ -65,21 +67,27 @@ impl Part {
 }
 
 impl Tally {
+    /// Of one sample.
+    pub fn one(loss: f64, correct: f64) -> Self {
+        Self { samples: 1, weight: 1.0, loss, correct }
+    }
+
     /// Adds `other`.
     pub fn add(&mut self, other: Self) {
         self.samples += other.samples;
+        self.weight += other.weight;
         self.loss += other.loss;
         self.correct += other.correct;
     }
 
-    /// The mean loss of a sample.
+    /// The mean loss; 0 of no samples.
     pub fn mean_loss(&self) -> f64 {
-        self.loss / self.samples.max(1) as f64
+        if self.samples == 0 { 0.0 } else { self.loss / self.weight }
     }
 
     /// The share that came out right.
     pub fn accuracy(&self) -> f64 {
-        self.correct as f64 / self.samples.max(1) as f64
+        self.correct / self.samples.max(1) as f64
     }
 }
 
@@ -135,7 +143,8 @@ pub trait Task {
     }
 
     /// Adds the gradient of the sum of the losses of the training samples `indices`, divided by `divisor`, to `gradients`. Random
-    /// draws are to be keyed by the seed, the epoch and the index, so that nothing else decides them.
+    /// draws are to be keyed by the seed, the epoch and the index, so that nothing else decides them. Answers the sums over those
+    /// that could be read, whose weight is what `divisor` would be of them alone.
     ///
     /// # Errors
     /// If the device fails, or a sample cannot be read.

@@ -254,15 +254,6 @@ fn encode(
     file.pairs.iter().map(sample).collect()
 }
 
-/// The sums over pairs; the loss is the mean over their tokens, for each of them.
-fn tally(judged: &[Judged]) -> Tally {
-    let tokens = judged.iter().map(|judged| judged.tokens).sum::<usize>().max(1);
-    let loss = judged.iter().map(|judged| judged.loss).sum::<f64>() / tokens as f64;
-    let samples = judged.len() as u64;
-    let correct = judged.iter().filter(|judged| judged.exact).count() as u64;
-    Tally { samples, loss: loss * samples as f64, correct }
-}
-
 /// A text with a space wherever there is white space.
 fn words(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -319,22 +310,24 @@ impl Task for Texts {
             #[cfg(feature = "cuda")]
             Place::Gpu(gpu) => gpu.attempt(|| self.network.learn_on(gpu, &pairs, &lesson, gradients))?,
         };
-        let samples = indices.len() as u64;
-        let loss = learnt.loss / learnt.tokens.max(1) as f64 * samples as f64;
-        Ok(Tally { samples, loss, correct: learnt.exact as u64 })
+        let (samples, weight) = (indices.len() as u64, learnt.tokens as f64);
+        Ok(Tally { samples, weight, loss: learnt.loss, correct: learnt.exact as f64 })
     }
 
     fn evaluate(&mut self, part: Part) -> Result<Tally, TrainError> {
-        let mut all = Vec::new();
+        let mut tally = Tally::default();
         for batch in self.part(part).chunks(self.looked_at) {
             let pairs: Vec<&TokenPair> = batch.iter().map(|sample| &sample.tokens).collect();
-            all.extend(match &self.place {
+            let judged = match &self.place {
                 Place::Processor => self.network.judge(&pairs)?,
                 #[cfg(feature = "cuda")]
                 Place::Gpu(gpu) => gpu.attempt(|| self.network.judge_on(gpu, &pairs))?,
-            });
+            };
+            for Judged { loss, tokens, exact } in judged {
+                tally.add(Tally { samples: 1, weight: tokens as f64, loss, correct: f64::from(u8::from(exact)) });
+            }
         }
-        Ok(tally(&all))
+        Ok(tally)
     }
 
     fn measure(&mut self, epoch: u64) -> Result<Vec<(&'static str, f64)>, TrainError> {
@@ -395,5 +388,56 @@ impl Task for Texts {
     fn cost(&self) -> Cost {
         let [source, target] = self.longest;
         self.network.config().cost("t5", source, target)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::ModelName;
+    use super::*;
+
+    /// Texts of a new model, to learn and to validate the same ones.
+    fn texts(purpose: Purpose, settings: &[&str]) -> Result<Texts, TrainError> {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["train.tsv", "validation.tsv"] {
+            std::fs::write(folder.path().join(name), "a b\tb\nc d\td c b a d c b a d c\n").expect("written");
+        }
+        let mut fit = FitSettings::of(ModelName::T5);
+        fit.data.dir = folder.path().display().to_string();
+        for setting in ["t5.d_model=8", "t5.d_kv=4", "t5.d_ff=8", "t5.num_layers=1", "t5.num_heads=2"] {
+            fit.set(setting).expect("a setting");
+        }
+        settings.iter().for_each(|setting| fit.set(setting).expect("a setting"));
+        Texts::new(&fit, None, purpose)
+    }
+
+    /// Each token counts as much as any other, in training too, whatever the batches are.
+    #[test]
+    fn losses_are_means_over_tokens() {
+        let mut texts = texts(Purpose::Learning, &["t5.dropout_rate=0.0"]).expect("they are sound");
+        let (mut tally, mut gradients) = (Tally::default(), Gradients::new(texts.parameters()));
+        for index in [0, 1] {
+            tally.add(texts.learn(0, &[index], 1.0, &mut gradients).expect("works"));
+        }
+        let expected = texts.evaluate(Part::Validation).expect("works");
+        assert_eq!((tally.samples, tally.weight), (expected.samples, expected.weight));
+        assert!((tally.mean_loss() - expected.mean_loss()).abs() < 1e-5, "{tally:?} {expected:?}");
+        assert!(tally.weight > 4.0, "{tally:?}");
+    }
+
+    #[test]
+    fn a_model_without_room_is_told_before_it_is_made() {
+        let huge = ["t5.d_model=65536", "t5.d_ff=1048576", "t5.num_layers=4096", "t5.num_heads=16384"];
+        let told = texts(Purpose::Learning, &huge).err().expect("refused").to_string();
+        assert!(told.contains("training t5 takes") && told.contains("too large"), "{told}");
+    }
+
+    /// A run's device is no matter to those who judge it elsewhere.
+    #[cfg(not(feature = "cuda"))]
+    #[test]
+    fn what_learnt_on_a_gpu_is_judged_without() {
+        assert!(texts(Purpose::Learning, &["fit.device=cuda"]).is_err());
+        let mut texts = texts(Purpose::Judging, &["fit.device=cuda"]).expect("the processor is there");
+        assert!(texts.report(Part::Validation).is_ok());
     }
 }

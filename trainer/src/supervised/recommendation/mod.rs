@@ -296,7 +296,13 @@ impl Task for RecommendationTask {
                 gpu.attempt(|| self.model.learn_on(gpu, &users, &items, goal, divisor, gradients))?
             }
         };
-        Ok(Tally { samples: indices.len() as u64, loss: f64::from(pass.loss) * divisor, correct: 0 })
+        let samples = indices.len();
+        Ok(Tally {
+            samples: samples as u64,
+            weight: samples as f64,
+            loss: f64::from(pass.loss) * divisor,
+            correct: 0.0,
+        })
     }
 
     fn evaluate(&mut self, part: Part) -> Result<Tally, TrainError> {
@@ -305,7 +311,7 @@ impl Task for RecommendationTask {
             let mut place = Place::default();
             scores[1..].iter().for_each(|other| place.count(scores[0], *other));
             mean.add(place);
-            tally.add(Tally { samples: 1, loss: self.loss(row, scores), correct: u64::from(place.is_hit()) });
+            tally.add(Tally::one(self.loss(row, scores), place.gain().hit_rate));
         })?;
         self.ndcg = mean.get().ndcg;
         Ok(tally)

@@ -49,11 +49,6 @@ impl Place {
         }
         gain
     }
-
-    /// Whether it is among the first whatever the order of those of the same score.
-    pub(super) fn is_hit(self) -> bool {
-        self.higher + self.same < TOP
-    }
 }
 
 /// A mean of gains.
@@ -116,7 +111,7 @@ mod tests {
         assert_eq!(Place { higher: 0, same: 0 }.gain(), Ranking { hit_rate: 1.0, ndcg: 1.0 });
         assert_eq!(Place { higher: 1, same: 0 }.gain().ndcg, 1.0 / 3.0_f64.log2());
         assert_eq!(Place { higher: 10, same: 0 }.gain(), Ranking::default());
-        assert!(Place { higher: 9, same: 0 }.is_hit() && !Place { higher: 9, same: 1 }.is_hit());
+        assert_eq!([0, 1].map(|same| Place { higher: 9, same }.gain().hit_rate), [1.0, 0.5]);
     }
 
     #[test]

@@ -66,6 +66,15 @@ fn places_are_those_in_lists_that_are_put_in_order() {
     }
 }
 
+/// Where all scores are the same, ten of a hundred places are among the first.
+#[test]
+fn ties_count_in_validation_for_what_an_order_drawn_at_random_would_give() {
+    let mut task = task(&[]);
+    task.parameters_mut().iter_mut().for_each(|parameter| parameter.values_mut().fill(0.0));
+    let tally = task.evaluate(Part::Validation).expect("works");
+    assert!((tally.accuracy() - 0.1).abs() < 1e-9, "{tally:?}");
+}
+
 #[test]
 fn popularity_is_counted_in_what_is_learnt_from() {
     let mut task = task(&[]);
@@ -119,7 +128,7 @@ fn who_has_all_is_no_trouble() {
     let tally = task.learn(0, &[0, 1], 2.0, &mut gradients).expect("works");
     assert!(tally.loss.is_finite());
     let tally = task.evaluate(Part::Test).expect("works");
-    assert_eq!((tally.samples, tally.correct), (1, 1), "no other item is left");
+    assert_eq!((tally.samples, tally.correct), (1, 1.0), "no other item is left");
     settings.recommender.loss = Loss::Mse;
     let told = RecommendationTask::new(&settings, Purpose::Learning).err().expect("refused").to_string();
     assert!(told.contains("ratings.rating_column"), "{told}");
