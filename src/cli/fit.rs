@@ -109,6 +109,7 @@ impl Args {
         put(&mut settings.run.dir, self.runs_dir.as_ref().map(text));
         put(&mut settings.run.name, self.name.clone().map(Some));
         settings.run.watch &= !self.no_watch;
+        settings.settle();
         settings.check()?;
         Ok(settings)
     }

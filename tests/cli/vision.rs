@@ -36,6 +36,11 @@ fn pictures(folder: &Path, count: u32) {
 #[test]
 fn a_small_residual_network_learns_the_digits() {
     let folder = Folder::new();
+    // What the recipe has for photographs is not done to them, and said so.
+    for (set, flips) in [("", "false"), ("--set augment.horizontal_flip=true", "true")] {
+        let config = folder.ok(&format!("fit resnet8 --data {DIGITS} {set} --print-config")).stdout;
+        assert!(config.contains(&format!("\nhorizontal_flip = {flips}\n")), "{config}");
+    }
     let line = format!("fit resnet8 --data {DIGITS} --epochs 6 --batch-size 32 --name digits --json");
     let summary = json(&folder.ok(&line).stdout);
     let accuracy = summary["report"]["accuracy"].as_f64().unwrap();

@@ -167,8 +167,8 @@ impl Task for Classification {
 
     fn notices(&self) -> Vec<String> {
         let ignored = self.header.model != "mlp" && self.header.preprocessing.is_none();
-        let notice = "images of MNIST's format keep their size and are not mirrored or moved by the recipe of residual networks: what else \
-            [augment] has is done to them, and [images] is for folders of pictures";
+        let notice = "images of MNIST's format keep their size, and are mirrored or moved where [augment] is told to alone: [images] is for \
+            folders of pictures";
         ignored.then(|| notice.to_owned()).into_iter().chain(self.begun.clone()).chain(self.weighs()).collect()
     }
 

@@ -81,7 +81,7 @@ config_enum! {
         Step = "step",
         /// Down to 0 along half a cosine.
         Cosine = "cosine",
-        /// Up and down once (OneCycleLR).
+        /// Up and down once (OneCycleLR with cycle_momentum=False).
         OneCycle = "one_cycle",
     }
 }

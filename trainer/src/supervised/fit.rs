@@ -122,6 +122,7 @@ impl<'a> Fit<'a> {
     /// Settings and data that do not fit, before anything is written; later, what stopped training.
     pub fn run(mut self) -> Result<FitSummary, TrainError> {
         prepare_thread();
+        self.settings.settle();
         self.settings.check()?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         set_threads(self.settings.fit.threads.unwrap_or(cores));
@@ -135,6 +136,7 @@ impl<'a> Fit<'a> {
         }
         let mut task = self.task()?;
         freeze(task.parameters_mut(), &self.settings.fit.freeze)?;
+        self.settings.check_validation(task.samples(Part::Validation))?;
         let mut run = match self.resume.take() {
             None => self.create()?,
             Some(run) => OwnedRun::reopen(run)?,

@@ -6,7 +6,7 @@ use super::pictures::{About, Batch};
 use super::settings::FitSettings;
 use super::task::Part;
 use crate::TrainError;
-use crate::data::image::{AugmentConfig, CHANNELS, Image, ImagesConfig, Pipeline, Resizing};
+use crate::data::image::{CHANNELS, Image, ImagesConfig, Pipeline, Resizing};
 use crate::data::mnist::{LabelledImages, Mnist};
 
 /// Pictures of one channel.
@@ -63,24 +63,13 @@ pub(super) fn batch(images: &LabelledImages, indices: &[usize]) -> Batch {
 
 /// The pipeline of random changes to pictures of `size` rows and columns, from 0 to 1.
 fn changes(settings: &FitSettings, [height, width]: [usize; 2]) -> Result<Option<Pipeline>, TrainError> {
-    let mut augment = settings.augment.clone();
+    let augment = settings.augment.clone();
     if augment.standardizes() {
         return Err(TrainError::Unfit(
             "augment.rescale, samplewise_* and featurewise_* are for folders of pictures: images of MNIST's format are \
             divided by 255 and no more, so leave them out"
                 .into(),
         ));
-    }
-    let (recipe, none) = (FitSettings::of(settings.fit.model).augment, AugmentConfig::default());
-    // Residual networks' recipes are for photographs: mirrored and moved, digits are other digits, or none.
-    if augment.horizontal_flip == recipe.horizontal_flip {
-        augment.horizontal_flip = none.horizontal_flip;
-    }
-    if augment.width_shift_range == recipe.width_shift_range {
-        augment.width_shift_range = none.width_shift_range;
-    }
-    if augment.height_shift_range == recipe.height_shift_range {
-        augment.height_shift_range = none.height_shift_range;
     }
     if augment.leaves_alone() {
         return Ok(None);
@@ -97,7 +86,7 @@ mod tests {
     use super::super::config::ModelName;
     use super::super::pictures::Pictures;
     use super::*;
-    use crate::data::image::{CHANNELS, Image};
+    use crate::data::image::{AugmentConfig, CHANNELS, Image};
 
     fn settings(settings: &[&str]) -> FitSettings {
         let mut fit = FitSettings::of(ModelName::ResNet8);
@@ -105,6 +94,7 @@ mod tests {
         for setting in settings {
             fit.set(setting).unwrap();
         }
+        fit.settle();
         fit
     }
 
@@ -157,8 +147,10 @@ mod tests {
         let mut numbers = vec![0.0; 8 * 8 * CHANNELS];
         pipeline.train(&Image { width: 8, height: 8, rgb }, [turned.seed, 2, 3], &mut numbers);
         assert_eq!(batch.x[..64], numbers.iter().step_by(CHANNELS).copied().collect::<Vec<_>>());
-        // What is asked for and is not the recipe's counts, mirrors too.
-        let mirrored = open(&["augment.vertical_flip=true", "augment.width_shift_range=0.0"]);
-        assert!((0..20).any(|epoch| mirrored.train(epoch, &[3]).x != images.batch(&[3]).0));
+        // What is asked for counts, what the recipe has for photographs too.
+        for key in ["augment.vertical_flip=true", "augment.horizontal_flip=true", "augment.width_shift_range=5"] {
+            let changed = open(&[key]);
+            assert!((0..20).any(|epoch| changed.train(epoch, &[3]).x != images.batch(&[3]).0), "{key}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! All settings of a fit, and where they come from.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use cartwheel_agents::config::{self, ConfigErrors, Section, toml_edit};
@@ -12,6 +13,7 @@ use super::config::{
 use super::recommendation::{RatingsConfig, RecommenderConfig};
 use crate::TrainError;
 use crate::data::image::{AugmentConfig, FillMode, ImagesConfig, Normalization, Pipeline, Resizing, Shift, Statistics};
+use crate::data::mnist::Mnist;
 
 /// What is fitted to what, how, and what is kept of it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,6 +40,9 @@ pub struct FitSettings {
     pub ratings: RatingsConfig,
     /// What is kept.
     pub run: FitRunConfig,
+    /// Keys that somebody has set, such as `augment.horizontal_flip`, by [`from_file`](Self::from_file) and [`set`](Self::set): those
+    /// that recipes leave alone.
+    given: BTreeSet<String>,
 }
 
 impl FitSettings {
@@ -135,12 +140,13 @@ impl FitSettings {
         let text = std::fs::read_to_string(path)
             .map_err(|error| TrainError::Unfit(format!("cannot read the configuration {name}: {error}")))?;
         // Which sections there are depends on the model; a file that does not say it right is told so below.
-        let model = text.parse::<toml_edit::DocumentMut>().ok().and_then(|file| {
-            let model = file.get("fit")?.get("model")?.as_str()?;
-            model.parse::<ModelName>().ok()
-        });
+        let file = text.parse::<toml_edit::DocumentMut>().unwrap_or_default();
+        let model = file.get("fit").and_then(|fit| fit.get("model")?.as_str()?.parse::<ModelName>().ok());
         let mut settings = model.map_or_else(Self::default, Self::of);
         config::load(&mut settings.sections_mut(), &text, &name)?;
+        for (section, keys) in file.iter().filter_map(|(name, item)| Some((name, item.as_table_like()?))) {
+            settings.given.extend(keys.iter().map(|(key, _)| format!("{section}.{key}")));
+        }
         Ok(settings)
     }
 
@@ -149,7 +155,28 @@ impl FitSettings {
     /// # Errors
     /// What is wrong with it.
     pub fn set(&mut self, assignment: &str) -> Result<(), ConfigErrors> {
-        config::set(&mut self.sections_mut(), assignment)
+        config::set(&mut self.sections_mut(), assignment)?;
+        self.given.extend(assignment.split_once('=').map(|(key, _)| key.trim().to_owned()));
+        Ok(())
+    }
+
+    /// Takes back what recipes have for photographs if the data are MNIST's files: mirrored and moved, digits are other digits, or
+    /// none. What somebody has set stays.
+    pub fn settle(&mut self) {
+        if !self.fit.model.is_resnet() || !Mnist::is_in(Path::new(&self.data.dir)) {
+            return;
+        }
+        let none = AugmentConfig::default();
+        let free = |key: &str| !self.given.contains(&format!("augment.{key}"));
+        if free("horizontal_flip") {
+            self.augment.horizontal_flip = none.horizontal_flip;
+        }
+        if free("width_shift_range") {
+            self.augment.width_shift_range = none.width_shift_range;
+        }
+        if free("height_shift_range") {
+            self.augment.height_shift_range = none.height_shift_range;
+        }
     }
 
     /// The settings as TOML, with a comment on each key or without.
@@ -188,6 +215,14 @@ impl FitSettings {
         if fit.nesterov && (fit.optimizer != OptimizerName::Sgd || fit.momentum == 0.0) {
             return unfit("fit.nesterov needs fit.optimizer = \"sgd\" and a fit.momentum above 0");
         }
+        // A recipe's own is left out where another optimizer is chosen.
+        if !matches!(fit.optimizer, OptimizerName::Sgd | OptimizerName::RmsProp)
+            && ![0.0, Self::of(fit.model).fit.momentum].contains(&fit.momentum)
+        {
+            return unfit(
+                "fit.momentum is of \"sgd\" and \"rmsprop\": set fit.optimizer to one of them, or leave it out",
+            );
+        }
         if fit.warmup > 0 && fit.lr_schedule == LrSchedule::OneCycle {
             return unfit("fit.lr_schedule = \"one_cycle\" rises by itself: leave fit.warmup out");
         }
@@ -211,6 +246,9 @@ impl FitSettings {
                 fit.model
             )));
         }
+        if fit.label_smoothing != 0.0 && fit.model == ModelName::Recommender {
+            return unfit("fit.label_smoothing is of classes and tokens, and a recommender has neither: leave it out");
+        }
         // Whether there is such a GPU is seen when the model moves to it.
         fit.device.resolve(0, fit.batch_size)?;
         if fit.model.is_resnet() {
@@ -226,13 +264,27 @@ impl FitSettings {
             let statistics = Some(Statistics { mean: [0.0; 3], std: [1.0; 3] });
             Pipeline::new(self.images.clone(), self.augment.clone(), statistics).map_err(TrainError::Unfit)?;
         }
-        let needs_validation = fit.early_stopping.is_some() || fit.monitor == Monitor::ValAccuracy;
-        if fit.model != ModelName::Recommender && self.data.validation_split == 0.0 && needs_validation {
-            return unfit(
-                "fit.early_stopping and fit.monitor need validation samples: set data.validation_split, to 0.1 for example",
-            );
-        }
         Ok(())
+    }
+
+    /// Refuses what needs validation samples if the data have none.
+    pub(super) fn check_validation(&self, samples: usize) -> Result<(), TrainError> {
+        let is_recommender = self.fit.model == ModelName::Recommender;
+        // That it monitors what is not there is a recommender's own setting.
+        let needs = self.fit.early_stopping.is_some() || (self.fit.monitor == Monitor::ValAccuracy && !is_recommender);
+        if samples > 0 || !needs {
+            return Ok(());
+        }
+        Err(TrainError::Unfit(match is_recommender {
+            true => format!(
+                "fit.early_stopping needs validation samples, and in {} no user has three items or more: leave it out",
+                self.data_path()
+            ),
+            false => format!(
+                "fit.early_stopping and fit.monitor = \"val_accuracy\" need validation samples, and {} has none: set data.validation_split, to 0.1 for example, or leave them out",
+                self.data_path()
+            ),
+        }))
     }
 
     /// Refuses too few of `what` ("samples", say): none to learn from, or none kept back though some should be.
@@ -320,7 +372,10 @@ mod tests {
         assert!(told(&["fit.precision=bf16"]).contains("no bf16"));
         assert!(told(&["fit.precision=tf32"]).contains("TF32"));
         assert!(told(&["fit.nesterov=true"]).contains("fit.momentum"));
-        assert!(told(&["data.validation_split=0", "fit.early_stopping=3"]).contains("data.validation_split"));
+        assert!(told(&["fit.model=recommender", "fit.label_smoothing=0.1"]).contains("has neither"));
+        assert!(told(&["fit.momentum=0.9"]).contains("fit.momentum is of \"sgd\" and \"rmsprop\""));
+        assert!(told(&["mlp.net_arch=[1000000000000]"]).contains("from 1 to 16384"));
+        assert!(told(&["fit.model=recommender", "recommender.layers=[1000000000000]"]).contains("from 1 to 16384"));
         assert!(told(&["fit.warmup=10", "fit.lr_schedule=one_cycle"]).contains("leave fit.warmup out"));
         assert!(told(&["fit.eps_convention=keras", "fit.optimizer=lamb"]).contains("\"rmsprop\""));
         for weightless in ["fit.beta1=1", "fit.beta2=1.0", "fit.ema_decay=1"] {
@@ -331,6 +386,56 @@ mod tests {
         assert!(told(&["fit.learning_rat=1"]).contains("fit.learning_rate"));
         #[cfg(not(feature = "cuda"))]
         assert!(told(&["fit.device=cuda:1"]).contains("cuda:1"));
+    }
+
+    #[test]
+    fn validation_is_asked_for_where_it_is_needed() {
+        let settings = |model, keys: &[&str]| {
+            let mut settings = FitSettings::of(model);
+            keys.iter().for_each(|key| settings.set(key).expect("a setting"));
+            settings
+        };
+        for key in ["fit.early_stopping=3", "fit.monitor=val_accuracy"] {
+            // A folder or a file of their own may have them whatever the split is.
+            let settings = settings(ModelName::Mlp, &["data.validation_split=0", key]);
+            settings.check().expect("seen when the data is");
+            settings.check_validation(1).expect("there is one");
+            let told = settings.check_validation(0).expect_err("refused").to_string();
+            assert!(told.contains("data.validation_split") && told.contains("data has none"), "{told}");
+        }
+        settings(ModelName::Recommender, &[]).check_validation(0).expect("the newest weights are kept");
+        let told = settings(ModelName::Recommender, &["fit.early_stopping=3"]).check_validation(0);
+        assert!(told.expect_err("refused").to_string().contains("no user has three items"));
+    }
+
+    #[test]
+    fn a_recipe_is_of_photographs_and_what_is_set_counts() {
+        let augment = |keys: &[&str], digits: bool| {
+            let mut settings = FitSettings::of(ModelName::ResNet8);
+            if digits {
+                settings.data.dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/digits").into();
+            }
+            keys.iter().for_each(|key| settings.set(key).expect("a setting"));
+            settings.settle();
+            settings.settle();
+            let AugmentConfig { horizontal_flip, width_shift_range, height_shift_range, .. } = settings.augment;
+            (horizontal_flip, width_shift_range, height_shift_range)
+        };
+        let (shift, none) = (|| Shift::Pixels(5), || AugmentConfig::default().width_shift_range);
+        assert_eq!(augment(&[], false), (true, shift(), shift()));
+        assert_eq!(augment(&[], true), (false, none(), none()));
+        assert_eq!(augment(&["augment.horizontal_flip=true"], true), (true, none(), none()));
+        assert_eq!(augment(&["augment.width_shift_range = 5"], true), (false, shift(), none()));
+        // What a file says counts, too: so a run goes on as it began.
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("a.toml");
+        let digits = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/digits");
+        let text =
+            format!("[fit]\nmodel = \"resnet8\"\n[data]\ndir = \"{digits}\"\n[augment]\nhorizontal_flip = true\n");
+        std::fs::write(&file, text).expect("written");
+        let mut settings = FitSettings::from_file(&file).expect("it reads");
+        settings.settle();
+        assert!(settings.augment.horizontal_flip && settings.augment.width_shift_range == none());
     }
 
     #[test]

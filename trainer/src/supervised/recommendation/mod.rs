@@ -257,6 +257,12 @@ impl Task for RecommendationTask {
         if *single > 0 {
             notices.push(format!("{single} users have one item only: they are learnt from, and not tested"));
         }
+        if validation.is_empty() {
+            notices.push(
+                "no user has three items or more: nothing is held out to validate, and the newest weights are kept"
+                    .into(),
+            );
+        }
         notices
     }
 

@@ -124,6 +124,7 @@ fn who_has_all_is_no_trouble() {
     settings.ratings.path = file.display().to_string();
     let mut task = RecommendationTask::new(&settings, Purpose::Learning).expect("it is sound");
     assert!(task.notices()[1].contains("1 users have one item only"), "{:?}", task.notices());
+    assert!(!task.notices().iter().any(|notice| notice.contains("nothing is held out")), "{:?}", task.notices());
     let mut gradients = Gradients::new(task.parameters());
     let tally = task.learn(0, &[0, 1], 2.0, &mut gradients).expect("works");
     assert!(tally.loss.is_finite());
@@ -132,6 +133,10 @@ fn who_has_all_is_no_trouble() {
     settings.recommender.loss = Loss::Mse;
     let told = RecommendationTask::new(&settings, Purpose::Learning).err().expect("refused").to_string();
     assert!(told.contains("ratings.rating_column"), "{told}");
+    std::fs::write(&file, "user,item\na,1\na,2\nb,1\nb,2\n").expect("written");
+    settings.recommender.loss = Loss::Bpr;
+    let task = RecommendationTask::new(&settings, Purpose::Learning).expect("it is sound");
+    assert!(task.notices()[1].contains("nothing is held out to validate"), "{:?}", task.notices());
     std::fs::write(&file, "user,item\na,1\nb,1\n").expect("written");
     let told = RecommendationTask::new(&settings, Purpose::Learning).err().expect("refused").to_string();
     assert!(told.contains("a.csv"), "{told}");
