@@ -152,6 +152,35 @@ fn folders_of_pictures_are_asked_about_and_broken_ones_do_not_stop_it() {
     }
 }
 
+/// A folder with parts has its own samples to validate, whatever share is kept of one without.
+#[test]
+fn a_folder_to_validate_is_enough_to_stop_early() {
+    let folder = Folder::new();
+    pictures(&folder.path("pets/train"), 2);
+    pictures(&folder.path("pets/val"), 1);
+    let fit = format!("fit resnet8 {SMALL} --epochs 1 --set data.validation_split=0 --set fit.early_stopping=2");
+    folder.ok(&format!("{fit} --data pets --name a"));
+    let words = ["fit.early_stopping", "pets/train has none", "data.validation_split"];
+    folder.refused(&format!("{fit} --data pets/train --name b"), 2, &words);
+    assert!(!folder.run("b").path.exists(), "it began");
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_in_judging_as_in_learning() {
+    let folder = Folder::new();
+    pictures(&folder.path("pets"), 2);
+    pictures(&folder.path("elsewhere"), 3);
+    let fit = format!("fit resnet8 --data pets {SMALL} --epochs 1 --set data.validation_split=0");
+    folder.ok(&format!("{fit} --name a"));
+    folder.ok(&format!("{fit} --set images.follow_links=true --name b"));
+    std::os::unix::fs::symlink(folder.path("elsewhere/ants"), folder.path("pets/ants/more")).unwrap();
+    for (run, count) in [("a", 2), ("b", 5)] {
+        let report = folder.ok(&format!("eval runs/{run} --data pets --json")).json;
+        assert_eq!(report["report"]["classes"][0]["support"], count, "{run}");
+    }
+}
+
 #[test]
 fn a_model_is_judged_on_other_pictures() {
     let folder = Folder::new();

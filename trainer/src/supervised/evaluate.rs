@@ -109,7 +109,8 @@ impl SavedModel {
 
     /// The same of folders of pictures.
     fn folder(&self, pipeline: &Pipeline, data: &Path) -> Result<(ClassificationReport, Vec<String>), TrainError> {
-        let parts = ImageParts::open(data, false).map_err(|error| TrainError::Unfit(error.to_string()))?;
+        let parts =
+            ImageParts::open(data, pipeline.follows_links()).map_err(|error| TrainError::Unfit(error.to_string()))?;
         let mut folder = parts.test.or(parts.validation).unwrap_or(parts.train);
         let root = folder.root.display().to_string();
         if folder.files.is_empty() {

@@ -129,6 +129,11 @@ impl Pipeline {
         self.config.max_pixels
     }
 
+    /// Whether links to folders are followed where its images are looked for.
+    pub(crate) fn follows_links(&self) -> bool {
+        self.config.follow_links
+    }
+
     /// An image at the samples' size, without anything random.
     pub fn resized(&self, image: &Image) -> Image {
         let ImagesConfig { width, height, shorter_side, interpolation, .. } = self.config;
