@@ -5,7 +5,7 @@ use crate::trainer::supervised::{
 };
 
 use super::output::{counted, table};
-use super::train::quoted;
+use super::train::{called, quoted};
 
 /// Classes of a confusion matrix that a terminal has room for.
 const SHOWN_CLASSES: usize = 20;
@@ -16,8 +16,7 @@ const SHOWN_FILES: usize = 5;
 /// The summary, and what to do next.
 pub(super) fn describe(summary: &FitSummary) -> String {
     let run = quoted(&summary.run);
-    // As this process was called, so that what is printed can be pasted.
-    let cartwheel = std::env::args().next().unwrap_or_else(|| "cartwheel".into());
+    let cartwheel = called();
     let mut text = format!(
         "{}: {}, {}, {:.1} s, {:.0} samples/s",
         summary.model,

@@ -283,7 +283,7 @@ fn all_runs(summary: &Summary) -> String {
 }
 
 /// This command as it was called, so that what is printed can be pasted.
-fn called() -> String {
+pub(super) fn called() -> String {
     quoted(Path::new(&std::env::args_os().next().unwrap_or_else(|| "cartwheel".into())))
 }
 

@@ -180,6 +180,31 @@ fn a_loss_that_is_no_number_names_where_it_came_from() {
     assert_eq!(manifest["outcome"]["status"], "failed");
 }
 
+/// Layers that no machine has room for are told before any of them is made.
+#[test]
+fn a_model_that_is_too_large_is_refused_before_it_is_made() {
+    let folder = Folder::new();
+    let layers = vec!["16384"; 4000].join(",");
+    let words = ["training mlp takes", "this machine has", "too large"];
+    folder.refused(&format!("fit mlp --data {DIGITS} --set mlp.net_arch=[{layers}]"), 2, &words);
+    let words = ["mlp.net_arch", "from 1 to 16384"];
+    folder.refused(&format!("fit mlp --data {DIGITS} --set mlp.net_arch=[1000000000000]"), 2, &words);
+}
+
+#[cfg(unix)]
+#[test]
+fn it_may_be_called_by_any_name() {
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::os::unix::process::CommandExt as _;
+
+    let folder = Folder::new();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_cartwheel"));
+    command.arg0(std::ffi::OsStr::from_bytes(b"my cart\xff")).current_dir(folder.path("."));
+    let output = command.args(fit("--epochs 1 --name a").split_whitespace()).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("'my cart\u{fffd}' predict runs/a"), "{text}{output:?}");
+}
+
 #[test]
 fn settings_come_from_files_and_flags() {
     let folder = Folder::new();
