@@ -4,9 +4,12 @@ use std::collections::HashMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use flate2::read::MultiGzDecoder;
+
 use super::super::idx::GZIP;
 use super::columns::Places;
 use super::{Columns, Interaction, Ratings, RatingsError, parquet_file, part_files, titles};
+use crate::memory::{in_mib, memory_bytes};
 
 /// The files of MovieLens' data sets, as they are looked for in a folder.
 const FILES: [&str; 4] = ["ratings.csv", "ratings.dat", "u.data", "ratings.parquet"];
@@ -19,7 +22,7 @@ impl Ratings {
     /// | `PAR1` | Parquet, uncompressed or by snappy, gzip, zstd, Brotli or LZ4 |
     /// | a line that has `::` | MovieLens' `ratings.dat`: user, item, rating, timestamp, no header |
     /// | a number and a tab | MovieLens' `u.data`: the same |
-    /// | anything else | CSV with a header, by commas, or by semicolons or tabs if the header has no comma |
+    /// | anything else | CSV with a header, plain or packed by gzip, by commas, or by semicolons or tabs if the header has no comma |
     ///
     /// # Errors
     /// If there is no such file, it lacks a column, or a row has no user, no item, or a rating or a time that is no number.
@@ -47,9 +50,13 @@ impl Ratings {
             let problem = "it does not begin as a file of Parquet does: write it anew, or name it as what it is".into();
             return Err(RatingsError::Parquet { file, problem });
         }
-        let bytes = std::fs::read(&file).map_err(unread)?;
+        let mut bytes = std::fs::read(&file).map_err(unread)?;
         if bytes.starts_with(&GZIP) {
-            return Err(reader.wrong(1, "the file is packed by gzip: unpack it first, as with `gunzip`"));
+            let broken = |error| reader.wrong(1, format!("what gzip packed does not unpack: {error}"));
+            bytes = unpacked(&bytes, memory_bytes() / 2).map_err(broken)?;
+        }
+        if bytes.get(257..262) == Some(b"ustar") {
+            return Err(reader.wrong(1, "this is an archive of files: unpack it first, as with `tar xf`"));
         }
         // Excel begins its CSV with this mark.
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
@@ -87,6 +94,14 @@ impl Ratings {
         }
         reader.finish(folder)
     }
+}
+
+/// What gzip packed, unless that is more than `most` bytes: it may be anything.
+fn unpacked(packed: &[u8], most: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    MultiGzDecoder::new(packed).take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    let more = || std::io::Error::other(format!("it has more than {}, half of this machine's memory", in_mib(most)));
+    if bytes.len() as u64 <= most { Ok(bytes) } else { Err(more()) }
 }
 
 /// Whether the file does.
@@ -437,6 +452,18 @@ mod tests {
     }
 
     #[test]
+    fn what_gzip_packed_is_as_it_was() {
+        let text = b"user,item,rating\n1,2,3\n4,5,1\n";
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        std::io::Write::write_all(&mut packer, text).expect("memory");
+        let packed = packer.finish().expect("memory");
+        assert_eq!(read("a.csv.gz", &packed).expect("it is sound"), read("a.csv", text).expect("it is sound"));
+        assert_eq!(unpacked(&packed, text.len() as u64).expect("it is sound"), text);
+        let told = unpacked(&packed, text.len() as u64 - 1).expect_err("it has more").to_string();
+        assert!(told.contains("half of this machine's memory"), "{told}");
+    }
+
+    #[test]
     fn what_is_wrong_is_told_with_its_line() {
         let told = |bytes: &[u8]| read("a.csv", bytes).expect_err("refused").to_string();
         let head = "user,item,rating,timestamp\n1,2,3,4\n";
@@ -463,7 +490,9 @@ mod tests {
         let text = told(b"1::2::3::4\n1::2::\xe9::4\n");
         assert!(text.contains("line 2: byte 7"), "{text}");
         let text = told(b"\x1f\x8b\x08\x00packed");
-        assert!(text.contains("a.csv") && text.contains("gunzip"), "{text}");
+        assert!(text.contains("a.csv") && text.contains("does not unpack"), "{text}");
+        let text = told(&[&[b'a'; 257][..], b"ustar\x0000", &[0; 300]].concat());
+        assert!(text.contains("a.csv") && text.contains("tar xf"), "{text}");
         assert!(told(b"user,item\n").contains("holds no ratings"));
         assert!(told(b"").contains("holds no ratings"));
     }
