@@ -312,16 +312,17 @@ mod tests {
                 assert_eq!(held, names.contains(&name), "{name}");
             }
             let seen = Row::F32(&[0.1, -0.5, 0.9]);
-            let (judgement, value) = policy.appraise(seen);
-            assert_eq!(value.is_some_and(f32::is_finite), !names.is_empty() || judgement.values().is_some());
-            assert_eq!((loaded.appraise(seen), loaded.act(seen)), ((judgement, value), policy.act(seen)));
+            let appraisal = policy.appraise(seen);
+            let has_values = !names.is_empty() || appraisal.judgement.values().is_some();
+            assert_eq!(appraisal.value.is_some_and(f32::is_finite), has_values);
+            assert_eq!((&loaded.appraise(seen), &loaded.act(seen)), (&appraisal, &appraisal.action));
             // What a checkpoint keeps takes its place.
             if let Some(critic) = loaded.critic_mut() {
                 let own = critic.parameters.clone();
                 let zeros = vec![vec![0.0; own[0].len()]; own.len()];
                 assert!(critic.set_parameters(&zeros.iter().map(Vec::as_slice).collect::<Vec<_>>()));
                 assert!(!critic.set_parameters(&[]));
-                assert_eq!(loaded.appraise(seen).1, Some(0.0));
+                assert_eq!(loaded.appraise(seen).value, Some(0.0));
             }
         }
         std::fs::remove_file(&path).unwrap();

@@ -85,6 +85,6 @@ pub use head::{ActionHead, Head};
 pub use judgement::Judgement;
 pub use learner::{Batch, Learner, LearnerState, OffPolicy, OnPolicy, Progress, RolloutBatch, Stop, restore_networks};
 pub use mask::{INVALID, mask, masked};
-pub use policy::{Normalization, Policy, PolicyError, argmax};
+pub use policy::{Appraisal, Normalization, Policy, PolicyError, argmax};
 pub use schedule::Schedule;
 pub use support::Support;

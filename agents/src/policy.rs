@@ -64,6 +64,18 @@ pub struct Policy {
     critic_scratch: CriticScratch,
 }
 
+/// What a policy makes of one observation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Appraisal {
+    /// What it makes of the actions.
+    pub judgement: Judgement,
+    /// What the state is worth: the value of the best action, or what the policy's [critic](Policy::set_critic) says of its own
+    /// choice; nothing if it has no values.
+    pub value: Option<f32>,
+    /// Its own choice, as the environment takes it: what [`Policy::act`] answers.
+    pub action: OwnedAction,
+}
+
 /// Why a policy could not be made or loaded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -188,18 +200,16 @@ impl Policy {
         judgement
     }
 
-    /// What it makes of the actions, and of the state: the value of the best action, or what its
-    /// [critic](Self::set_critic) says of its own choice, or nothing if it has no values.
-    pub fn appraise(&mut self, observation: Row<'_>) -> (Judgement, Option<f32>) {
+    /// What it makes of the actions and of the state, and what it would do; what it remembers stays as it was.
+    pub fn appraise(&mut self, observation: Row<'_>) -> Appraisal {
         let judgement = self.judge(observation);
-        if let Some(values) = judgement.values() {
-            let best = values.iter().copied().reduce(f32::max);
-            return (judgement, best);
-        }
         let Acting { features, actions: head, mlp } = &self.acting;
-        let Some(critic) = &self.critic else { return (judgement, None) };
         let outputs = mlp.last_outputs(&self.scratch);
         let outputs = masked(&self.valid, head.shape(mlp.output_stride()), outputs, &mut self.masked);
+        let mut action = head.rows(1);
+        self.own.resize(1);
+        head.greedy(outputs, 0, &mut self.own);
+        head.to_env(&self.own, &mut action);
         let sight = Sight {
             features: &self.input[..features.width()],
             outputs,
@@ -207,8 +217,14 @@ impl Policy {
             episode: [0; 2],
             step: self.step,
         };
-        let value = critic.value(head, sight, &judgement, &mut self.critic_memory, &mut self.critic_scratch);
-        (judgement, value)
+        let value = match (judgement.values(), &self.critic) {
+            (Some(values), _) => values.iter().copied().reduce(f32::max),
+            (None, Some(critic)) => {
+                critic.value(head, sight, &judgement, &mut self.critic_memory, &mut self.critic_scratch)
+            }
+            (None, None) => None,
+        };
+        Appraisal { judgement, value, action: action.get(0).to_owned() }
     }
 
     /// The value functions that were learnt beside it, if it has any: no action depends on them.

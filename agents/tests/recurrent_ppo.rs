@@ -205,14 +205,14 @@ fn the_critic_follows_an_episode() {
                 for (t, row) in observations.iter().enumerate() {
                     let what = format!("{case:.40}: round {round}, step {t}");
                     for _ in 0..2 {
-                        close(&[policy.appraise(Row::F32(row)).1.unwrap()], &expected[t..=t], 1e-6, &what);
+                        close(&[policy.appraise(Row::F32(row)).value.unwrap()], &expected[t..=t], 1e-6, &what);
                     }
                     policy.remember();
                 }
             }
             policy.reset();
             policy.act(Row::F32(&observations[0]));
-            let value = policy.appraise(Row::F32(&observations[1])).1;
+            let value = policy.appraise(Row::F32(&observations[1])).value;
             assert_eq!(value.is_none(), config.enable_critic_lstm, "{value:?}");
         }
     }

@@ -319,8 +319,8 @@ fn the_policy_of_a_checkpoint_is_that_of_its_weights() {
         let policies: Vec<_> = states.iter().map(|(_, state)| policy_at(&run, state).unwrap()).collect();
         let mut latest = Policy::load(&run.latest_weights()).unwrap();
         let seen = Row::F32(&[0.1, 0.2, -0.1, 0.3][..latest.observation_space().width()]);
-        let values: Vec<_> = policies.iter().map(|policy| policy.clone().appraise(seen).1).collect();
-        assert!(values.last() == Some(&latest.appraise(seen).1) && values[0].is_some(), "{name}: {values:?}");
+        let values: Vec<_> = policies.iter().map(|policy| policy.clone().appraise(seen).value).collect();
+        assert!(values.last() == Some(&latest.appraise(seen).value) && values[0].is_some(), "{name}: {values:?}");
         assert!(name != "ppo" || values[0] != values[1], "an older one has another critic: {values:?}");
         assert_eq!(policies.last().unwrap().parameters(), latest.parameters(), "{name}");
         assert!(name != "dqn" || policies[0].parameters() != latest.parameters(), "an older one has other weights");

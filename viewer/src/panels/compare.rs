@@ -86,7 +86,9 @@ fn controls(ui: &mut Ui, contest: &Contest, model: &Model, commands: &mut Comman
             slider.surrender_focus();
         }
         match contest.parting {
-            None => drop(ui.label(text::NEVER_PART)),
+            // Of who played otherwise than to the end, more is not known.
+            None if contest.sides.iter().all(|side| side.ended) => drop(ui.label(text::NEVER_PART)),
+            None => {}
             Some(step) => {
                 let mark = Button::new(RichText::new(text::parting(step)).color(Theme::of(ui).problem));
                 if ui.add(mark).clicked() {

@@ -97,6 +97,11 @@ fn who_cannot_play_says_so() {
     harness.run();
     harness.get_by_label("no weights");
     harness.get_by_label(text::NEVER_PART);
+    let mut unplayed = contest.clone();
+    unplayed.sides[1].ended = false;
+    harness.state_mut().model.apply(Update::Contest(Arc::new(unplayed)));
+    harness.run();
+    assert!(harness.query_by_label(text::NEVER_PART).is_none(), "who did not play did nothing");
     let problem = text::other_worlds(["a", "b"], ["CartPole-v1", "Acrobot-v1"]);
     let told = Contest { problem: Some(problem.clone()), ..contest };
     harness.state_mut().model.apply(Update::Contest(Arc::new(told)));

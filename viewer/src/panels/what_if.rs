@@ -4,6 +4,8 @@
 mod returns;
 mod state_editor;
 
+use cartwheel_envs::OwnedAction;
+use cartwheel_trainer::watch::Judgement;
 use eframe::egui::{
     Align, Grid, Layout, Rect, RichText, Role, ScrollArea, Sense, Slider, TextStyle, TextWrapMode, Ui, UiBuilder,
     WidgetInfo, vec2,
@@ -211,10 +213,16 @@ fn picture(ui: &mut Ui, name: &str, moment: &Moment, rect: Rect) {
     paint(ui.painter(), response.id, place, &moment.scene, Detail::Full);
 }
 
+/// The value or chance of each choice, where it has one: actions that are counted have, keys of others have none.
+fn judged<'a>(branch: &Branch, here: &'a Moment) -> &'a [f32] {
+    let counted = branch.choices.iter().all(|(action, _)| matches!(action, OwnedAction::Discrete(_)));
+    if counted { values(&here.judgement) } else { &[] }
+}
+
 /// The actions of a step that was taken, with their values; the one that was taken is lit.
 fn taken(ui: &mut Ui, branch: &Branch, here: &Moment) {
     let theme = Theme::of(ui);
-    let values = values(&here.judgement);
+    let values = judged(branch, here);
     Grid::new(text::CHOICES).num_columns(2).show(ui, |ui| {
         for (i, (action, name)) in branch.choices.iter().enumerate() {
             let name = RichText::new(name);
@@ -230,7 +238,7 @@ fn taken(ui: &mut Ui, branch: &Branch, here: &Moment) {
 /// What may be done at the end of a branch, and what the policy thinks of it.
 fn choices(ui: &mut Ui, branch: &Branch, here: &Moment, commands: &mut Commands) {
     let theme = Theme::of(ui);
-    let values = values(&here.judgement);
+    let values = judged(branch, here);
     let best = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     Grid::new(text::CHOICES).num_columns(2).show(ui, |ui| {
         for (i, (action, name)) in branch.choices.iter().enumerate() {
@@ -244,7 +252,9 @@ fn choices(ui: &mut Ui, branch: &Branch, here: &Moment, commands: &mut Commands)
             ui.end_row();
         }
     });
-    if !values.is_empty() && ui.button(text::FOLLOW_POLICY).on_hover_text(text::follow_hint(FOLLOW)).clicked() {
+    if here.judgement != Judgement::None
+        && ui.button(text::FOLLOW_POLICY).on_hover_text(text::follow_hint(FOLLOW)).clicked()
+    {
         commands.push(ask(branch, |question| question.follow = FOLLOW));
     }
 }

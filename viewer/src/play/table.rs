@@ -294,7 +294,7 @@ impl Rival {
 
     /// Takes the best action; false if its episode is over.
     fn step(&mut self) -> Result<bool, String> {
-        let Some(action) = self.stage.greedy(&self.now.judgement).filter(|_| !self.over) else { return Ok(false) };
+        let Some(action) = self.stage.greedy().filter(|_| !self.over) else { return Ok(false) };
         let mut moments = vec![self.now.clone()];
         let stepped = self.stage.play(&action, &mut moments).map_err(|error| error.to_string())?;
         self.now = moments.pop().unwrap_or_else(|| self.now.clone());

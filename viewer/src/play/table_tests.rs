@@ -64,6 +64,21 @@ fn the_policy_plays_the_same_seed_and_to_its_end() {
 }
 
 #[test]
+fn a_policy_of_numbers_plays_beside() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = fixture::run(folder.path(), "Pendulum-v1");
+    let against = Some(run.path().to_owned());
+    let mut table = Table::new(&PlayOptions { against, ..options("Pendulum-v1") }).unwrap();
+    let mut now = ms(0);
+    table.press(Key::Left, now);
+    for length in 1..6 {
+        assert!(table.advance(now));
+        assert_eq!(table.rival().unwrap().played().length, length);
+        now += table.time_left(now).unwrap();
+    }
+}
+
+#[test]
 fn in_turns_the_policy_takes_one_for_each() {
     let folder = tempfile::tempdir().unwrap();
     let run = fixture::run(folder.path(), "CliffWalking-v1");

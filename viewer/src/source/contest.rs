@@ -137,7 +137,10 @@ fn play(contender: &Contender, seed: u64, real_time: &mut f32, overtaken: &dyn F
             side.note = Some(text::contest_cut_off(side.moments.len() - 1));
             break;
         }
-        let Some(action) = side.moments.last().and_then(|moment| stage.greedy(&moment.judgement)) else { break };
+        let Some(action) = stage.greedy() else {
+            side.note = Some(text::no_weights(&contender.name));
+            break;
+        };
         match stage.play(&action, &mut side.moments) {
             Ok(stepped) => side.ended = stepped.ended(),
             Err(error) => {
@@ -155,6 +158,7 @@ fn play(contender: &Contender, seed: u64, real_time: &mut f32, overtaken: &dyn F
 mod tests {
     use super::*;
     use crate::source::fixture;
+    use cartwheel_envs::OwnedAction;
     use std::fs;
 
     fn never() -> bool {
@@ -192,7 +196,21 @@ mod tests {
 
         let same = hold(&[best.clone(), best.clone()], 7, &never).unwrap();
         assert_eq!((same.parting, &same.sides[0].moments), (None, &same.sides[1].moments));
-        assert!(hold(&[best, latest], 7, &|| true).is_none() || same.last_step() < LOOK_EVERY as u32);
+    }
+
+    #[test]
+    fn policies_of_numbers_are_played_to_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = fixture::run(folder.path(), "Pendulum-v1");
+        fs::write(run.best_weights(), fixture::policy("Pendulum-v1", 2).to_bytes()).unwrap();
+        let contenders =
+            [Checkpoint::Best, Checkpoint::Latest].map(|checkpoint| contender(run.path().to_owned(), checkpoint));
+        let contest = hold(&contenders, 3, &never).unwrap();
+        assert_eq!((contest.last_step(), contest.parting), (200, Some(0)));
+        assert!(contest.sides.iter().all(|side| side.ended && side.note.is_none() && side.moments.len() == 201));
+        let done = contest.sides.each_ref().map(|side| &side.moments[0].action);
+        assert!(done.iter().all(|action| matches!(action, Some(OwnedAction::Continuous(_)))), "{done:?}");
+        assert!(hold(&contenders, 3, &|| true).is_none(), "a newer question is in sight");
     }
 
     #[test]

@@ -5,12 +5,11 @@
 use std::fs;
 use std::path::Path;
 
-use cartwheel_agents::dqn::DqnConfig;
 use cartwheel_agents::{Acting, EpsilonSchedule, Policy};
-use cartwheel_envs::{Generator, Rgba, Scene, StateVariable, Style, make};
+use cartwheel_envs::{Generator, Rgba, Scene, Space, StateVariable, Style, make};
 use cartwheel_trainer::run::{EpisodeEntry, EpisodeLog, EpisodeRecord, RunDir};
 use cartwheel_trainer::watch::{ChosenBy, Judgement, Observation};
-use cartwheel_trainer::{Actor, ActorSpec, Settings, Weights};
+use cartwheel_trainer::{Actor, ActorSpec, Algo, Settings, Weights};
 
 use super::checkpoint::Checkpoint;
 use super::contest::{Contender, Contest, Side};
@@ -85,8 +84,7 @@ fn moment(step: u32, last: bool) -> Moment {
 
 /// A run with episodes as its actors record them, and weights.
 pub(crate) fn run_with_episodes(folder: &Path, id: &str) -> (RunDir, Vec<EpisodeRecord>) {
-    let mut settings = Settings::default();
-    settings.env.id = id.into();
+    let settings = settings(id);
     let envs = settings.env.builder().make_vec(2).unwrap();
     let policy = policy(id, 1);
     let parameters = policy.parameters().to_vec();
@@ -127,10 +125,21 @@ pub(crate) fn policy(id: &str, seed: u64) -> Policy {
     Policy::new(env.observation_space(), env.action_space(), acting, parameters)
 }
 
-/// The network of a small DQN.
+/// Of a small DQN, or of a small SAC where actions are numbers.
+fn settings(id: &str) -> Settings {
+    let mut settings = Settings::default();
+    settings.env.id = id.into();
+    if matches!(make(id).unwrap().action_space(), Space::Box { .. }) {
+        settings.train.algo = Algo::Sac;
+    }
+    (settings.dqn.net_arch, settings.sac.net_arch) = (vec![8], vec![8]);
+    settings
+}
+
+/// Its network.
 fn acting(id: &str) -> Acting {
-    let (env, config) = (make(id).unwrap(), DqnConfig { net_arch: vec![8], ..DqnConfig::default() });
-    Acting::new(&config, env.observation_space(), env.action_space()).unwrap()
+    let (env, settings) = (make(id).unwrap(), settings(id));
+    Acting::new(settings.algorithm(), env.observation_space(), env.action_space()).unwrap()
 }
 
 /// What a run came to.

@@ -208,12 +208,13 @@ fn a_judge_remembers_the_episode() {
         let mut own = policy.clone();
         for (step, moment) in moments.iter().enumerate() {
             let Observation::F32(numbers) = &moment.observation else { panic!("numbers") };
-            let seen = (moment.judgement.clone(), moment.value);
-            assert_eq!(seen, own.appraise(Row::F32(numbers)), "round {round}, step {step}");
-            own.remember();
+            let seen = own.appraise(Row::F32(numbers));
+            assert_eq!((&moment.judgement, moment.value), (&seen.judgement, seen.value), "round {round}, step {step}");
+            assert_eq!(own.act(Row::F32(numbers)), seen.action, "round {round}, step {step}");
             let forgetful = policy.clone().appraise(Row::F32(numbers));
-            assert!(seen.1.is_some() && (seen.1 == forgetful.1) == (step == 0), "round {round}, step {step}: {seen:?}");
-            assert_eq!(seen.0 == forgetful.0, step == 0, "round {round}, step {step}");
+            let same = seen.value == forgetful.value;
+            assert!(seen.value.is_some() && same == (step == 0), "round {round}, step {step}: {seen:?}");
+            assert_eq!(seen.judgement == forgetful.judgement, step == 0, "round {round}, step {step}");
         }
     }
     let mut moments = vec![stage.reset(Generator::from_state(recorded[0].record.generator)).unwrap()];

@@ -1,6 +1,6 @@
 //! An environment to try things in: episodes are played on it again, or otherwise than they went.
 
-use cartwheel_agents::{Policy, argmax};
+use cartwheel_agents::{Appraisal, Policy};
 use cartwheel_envs::{
     Action, Env, EnvError, Generator, OwnedAction, Pace, Row, Rows, Scene, Space, StateVariable, Statistics,
 };
@@ -22,6 +22,8 @@ pub(crate) struct Stage {
     generator: Generator,
     observation: Rows,
     judge: Option<Policy>,
+    /// What the judge would do in the present state.
+    choice: Option<OwnedAction>,
     /// Of the TD error.
     gamma: f32,
     reward_scale: f64,
@@ -72,6 +74,7 @@ impl Stage {
             action_space,
             env,
             judge,
+            choice: None,
             gamma: returns.gamma,
             reward_scale: returns.reward_scale.into(),
         })
@@ -110,12 +113,13 @@ impl Stage {
 
     /// Takes a step from the last of `moments`, completes that one, and adds the one it leads to.
     pub(crate) fn play(&mut self, action: &OwnedAction, moments: &mut Vec<Moment>) -> Result<Stepped, EnvError> {
+        let chosen_by = self.chosen_by(action);
         let stepped = self.step(action.as_action())?;
         let return_ = moments.last().map_or(0.0, |here| here.return_);
         let next = self.moment(stepped.reward, return_ + f64::from(stepped.reward));
         if let Some(here) = moments.last_mut() {
             here.action = Some(action.clone());
-            here.chosen_by = self.chosen_by(&here.judgement, action);
+            here.chosen_by = chosen_by;
             let value =
                 if here.judgement.values().is_some() { self.value_of(&here.judgement, action) } else { here.value };
             here.td_error = value.zip(next.value).map(|(value, after)| {
@@ -141,19 +145,9 @@ impl Stage {
         self.env.state_variables()
     }
 
-    /// The judge's own choice at a moment.
-    pub(crate) fn greedy(&self, judgement: &Judgement) -> Option<OwnedAction> {
-        match judgement {
-            Judgement::QValues(values)
-            | Judgement::Probabilities(values)
-            | Judgement::Returns { values, .. }
-            | Judgement::Quantiles { values, .. }
-                if matches!(self.action_space, Space::Discrete { .. }) =>
-            {
-                Some(OwnedAction::Discrete(self.first_action() + argmax(values) as i32))
-            }
-            _ => None,
-        }
+    /// What the judge would do in the present state; nothing if there is no judge.
+    pub(crate) fn greedy(&self) -> Option<OwnedAction> {
+        self.choice.clone()
     }
 
     /// Steps a second at which a person would play it.
@@ -182,10 +176,12 @@ impl Stage {
         if let Space::Discrete { start, .. } = self.action_space { start } else { 0 }
     }
 
-    fn chosen_by(&self, judgement: &Judgement, action: &OwnedAction) -> ChosenBy {
-        match self.greedy(judgement) {
-            Some(greedy) if greedy != *action => ChosenBy::Exploration,
-            _ => ChosenBy::Greedy,
+    fn chosen_by(&self, action: &OwnedAction) -> ChosenBy {
+        match (&self.choice, action) {
+            // Numbers are drawn around the policy's own: none is another's choice.
+            (_, OwnedAction::Continuous(_)) | (None, _) => ChosenBy::Greedy,
+            (Some(own), action) if own == action => ChosenBy::Greedy,
+            (Some(_), _) => ChosenBy::Exploration,
         }
     }
 
@@ -199,7 +195,12 @@ impl Stage {
         let mut scene = Scene::default();
         self.env.draw(&mut scene);
         let row = self.observation.row(0);
-        let (judgement, value) = self.judge.as_mut().map_or((Judgement::None, None), |judge| judge.appraise(row));
+        let appraisal = self.judge.as_mut().map(|judge| judge.appraise(row));
+        let (judgement, value);
+        (judgement, value, self.choice) = match appraisal {
+            Some(Appraisal { judgement, value, action }) => (judgement, value, Some(action)),
+            None => (Judgement::None, None, None),
+        };
         Moment {
             scene,
             observation: owned(row),

@@ -188,8 +188,13 @@ fn grow(
         }
     }
     for step in 0..follow as usize {
-        let greedy = branch.moments.last().and_then(|moment| stage.greedy(&moment.judgement));
-        let Some(action) = greedy.filter(|_| !branch.is_over()) else { break };
+        if branch.is_over() {
+            break;
+        }
+        let Some(action) = stage.greedy() else {
+            branch.note = Some(text::NO_JUDGE.to_owned());
+            break;
+        };
         if step % LOOK_EVERY == 0 && overtaken() {
             return Err(Stop::Overtaken);
         }
@@ -209,7 +214,7 @@ mod tests {
     use crate::source::fixture;
     use cartwheel_envs::Env as _;
     use cartwheel_trainer::run::ActionLog;
-    use cartwheel_trainer::watch::Observation;
+    use cartwheel_trainer::watch::{Judgement, Observation};
 
     fn never() -> bool {
         false
@@ -245,6 +250,22 @@ mod tests {
         let invalid = ask(0, &[7], 0);
         assert!(invalid.note.unwrap().contains('7') && invalid.moments.len() == 1);
         assert!(ask(0, &[0; 600], 0).ended && ask(1000, &[0], 3).ended, "there is nothing after the end");
+    }
+
+    #[test]
+    fn a_policy_of_numbers_goes_on_and_none_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let (run, _) = fixture::run_with_episodes(folder.path(), "Pendulum-v1");
+        let question = Question { branch: 0, run: 0, episode: 0, from: 3, moves: Vec::new(), follow: 5 };
+        let ask = || answer(&question, run.path().to_owned(), Checkpoint::Best, &never).unwrap();
+        let followed = ask();
+        assert_eq!((followed.last_step(), &followed.note), (5, &None));
+        let [Move::Act(OwnedAction::Continuous(first)), ..] = &followed.question.moves[..] else { panic!() };
+        let Judgement::Gaussian { mean, .. } = &followed.moments[0].judgement else { panic!() };
+        assert!((first[0] - mean[0]).abs() < 1e-6, "{first:?} is not {mean:?}");
+        std::fs::remove_file(run.latest_weights()).unwrap();
+        let alone = ask();
+        assert_eq!((alone.last_step(), alone.note.as_deref()), (0, Some(text::NO_JUDGE)));
     }
 
     /// The same values change nothing, and others are where the episode goes on.

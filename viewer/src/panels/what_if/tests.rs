@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use cartwheel_trainer::watch::Judgement;
 use eframe::egui::accesskit::Role;
 use eframe::egui::{Event, Key};
 use egui_kittest::kittest::Queryable as _;
@@ -73,6 +74,26 @@ fn a_branch_grows_and_is_taken_back_and_removed() {
     harness.get_by_label(&text::remove_branch(0)).click();
     harness.run();
     assert_eq!(harness.state().commands, [Command::Prune(0)]);
+}
+
+/// The means of a policy's numbers are not what keys are worth; it goes on all the same.
+#[test]
+fn keys_of_numbers_have_no_values() {
+    let mut branch = fixture::branch(0, 5, 1);
+    branch.choices = [-2.0, 2.0].map(|torque| (vec![torque].into(), format!("torque {torque}"))).to_vec();
+    for moment in &mut branch.moments {
+        moment.judgement = Judgement::Gaussian { mean: vec![0.625], std: vec![0.5] };
+    }
+    let mut model = model();
+    model.apply(Update::Branch(Arc::new(branch)));
+    let mut harness = stage(WhatIf::default(), model, State::default());
+    for at in [1, 0] {
+        harness.state_mut().model.branch_at.cursor = at;
+        harness.run();
+        harness.get_by_label("torque -2");
+        assert!(harness.query_by_label("0.625").is_none(), "step {at}");
+        assert_eq!(harness.query_by_label(text::FOLLOW_POLICY).is_some(), at == 1);
+    }
 }
 
 /// A cursor goes over a branch's steps, and from each another branch may leave.
