@@ -39,6 +39,20 @@ fn what_a_policy_draws_is_told_from_its_best() {
     assert_eq!(running.wait().code, 0);
 }
 
+/// Values are of rewards as wrappers change them, returns of those that the environment pays.
+#[test]
+fn rewards_are_told_as_they_are_paid_and_as_they_are_learnt() {
+    let folder = Folder::new();
+    let mut running = folder.spawn(&format!("{CART_POLE} {ENDLESS} --wrapper ClipReward(-0.25,0.25) --name a"));
+    let mut viewer = Viewer::attach(&folder.run("a"), &mut running);
+    viewer.look(60.0);
+    let frame = viewer.frame(0, |frame| frame.episode_step > 0);
+    assert_eq!((frame.reward, frame.learnt_reward), (1.0, 0.25), "{frame:?}");
+    assert_eq!(frame.return_, f64::from(frame.episode_step));
+    let first = viewer.frame(0, |frame| frame.episode_step == 0);
+    assert_eq!((first.reward, first.learnt_reward), (0.0, 0.0));
+}
+
 /// What a state is worth to a value function that remembers hangs on the episode before it: it is told while each step is shown.
 #[test]
 fn a_value_function_that_remembers_says_what_states_are_worth() {

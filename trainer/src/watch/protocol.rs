@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 /// The first bytes of either side.
 pub const MAGIC: [u8; 8] = *b"cartwhee";
 /// The version of this protocol.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 /// The longest message, in bytes: a length beyond it is refused before anything is allocated.
 pub const MAX_MESSAGE: usize = 16 << 20;
 /// A viewer that was not heard from for so long is frozen: it is disconnected, and what it held is let go. Who has nothing
@@ -274,8 +274,10 @@ pub struct EnvFrame {
     pub episode_step: u32,
     /// Sum of the episode's rewards so far.
     pub return_: f64,
-    /// The reward of the step that led here; 0 at the start.
+    /// The environment's own reward of the step that led here; 0 at the start.
     pub reward: f32,
+    /// The same as wrappers changed it for the learner; its scale is not in it.
+    pub learnt_reward: f32,
     /// What the policy makes of each action.
     pub judgement: Judgement,
     /// What the state is worth to the critic of a policy that has one, of the inspected environment.

@@ -89,6 +89,7 @@ pub(super) fn frame(id: &str, number: u32) -> EnvFrame {
         episode_step: 45,
         return_: 45.0,
         reward: 1.0,
+        learnt_reward: 1.0,
         judgement: Judgement::QValues(vec![10.0, 20.0]),
         value: None,
         action: Some(OwnedAction::Discrete(0)),

@@ -247,6 +247,7 @@ fn frame(number: u32) -> EnvFrame {
         episode_step: 10 + number,
         return_: f64::from(10 + number),
         reward: 1.0,
+        learnt_reward: 1.0,
         judgement: Judgement::QValues(vec![12.0 + number as f32, 15.5 - number as f32]),
         value: None,
         action: Some(OwnedAction::Discrete(1 - (number as i32 % 2))),

@@ -87,7 +87,8 @@ impl Track {
 }
 
 /// The one-step TD error of what was done in a frame, r + γ max Q(s', ·) − Q(s, a), if the next frame is the step after it
-/// (others may not have been sent) and the policy has values; by a critic, r + γ V(s') − V(s).
+/// (others may not have been sent) and the policy has values; by a critic, r + γ V(s') − V(s). The reward is the one that values
+/// are learnt of.
 fn td_error(frame: &EnvFrame, next: &EnvFrame, returns: Returns, first_action: i32) -> Option<f32> {
     let follows = next.episode == frame.episode && next.episode_step == frame.episode_step + 1;
     let own = match (frame.judgement.values(), &frame.action) {
@@ -98,7 +99,7 @@ fn td_error(frame: &EnvFrame, next: &EnvFrame, returns: Returns, first_action: i
         (None, _) => frame.value?,
     };
     let future = value(next).filter(|_| follows)?;
-    Some(returns.reward_scale * next.reward + returns.gamma * future - own)
+    Some(returns.reward_scale * next.learnt_reward + returns.gamma * future - own)
 }
 
 /// What a state is worth: the value of the best action, or what the critic says.
@@ -187,7 +188,8 @@ mod tests {
 
         let frame = |step| EnvFrame {
             episode_step: step,
-            reward: 2.0,
+            reward: 7.0,
+            learnt_reward: 2.0,
             action: Some(1.into()),
             judgement: Judgement::QValues(vec![step as f32, 0.5]),
             ..EnvFrame::default()
