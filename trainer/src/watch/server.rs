@@ -268,3 +268,35 @@ impl Inner {
         let _ = self.watch.hub.pump.set(thread::current());
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
+mod tests {
+    use super::*;
+
+    /// A run of a model that is fitted to data, in `folder`.
+    fn server(folder: &std::path::Path) -> Server {
+        let fill = |run: &RunDir| {
+            fs::write(run.config(), "").unwrap();
+            fs::write(run.manifest(), "{}").unwrap();
+            Ok(())
+        };
+        let run = RunDir::create(folder, "a", &fill).unwrap();
+        let facts = Facts { run, n_envs: 0, total_timesteps: 1, first_step: 0, device: String::new(), agent: None };
+        Server::start(Watch::default(), facts).unwrap()
+    }
+
+    /// Else the run would count as watched for ever.
+    #[test]
+    fn a_viewer_that_cannot_be_answered_leaves() {
+        let folder = tempfile::tempdir().unwrap();
+        let server = server(folder.path());
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let mut stranger = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        stranger.write_all(&wire::greeting(&server.inner.token)).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        assert!(serve(&server.inner, stream).is_err());
+        assert!(server.inner.viewers().is_empty() && !server.inner.watch.attended());
+    }
+}

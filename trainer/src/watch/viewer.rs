@@ -82,12 +82,22 @@ pub(super) fn serve(inner: &Arc<Inner>, stream: TcpStream) -> io::Result<()> {
     if verdict == Verdict::Welcome && entered.is_none() {
         verdict = Verdict::Full;
     }
+    let guest = entered.transpose()?.map(|viewer| Guest { inner, viewer });
     (&stream).write_all(&wire::answer(verdict))?;
-    let Some(viewer) = entered.transpose()? else { return Ok(()) };
-    let served = converse(inner, &viewer, stream);
-    viewer.hang_up();
-    inner.leave(&viewer);
-    served
+    guest.map_or(Ok(()), |guest| converse(inner, &guest.viewer, stream))
+}
+
+/// A viewer that has entered, and leaves when this goes.
+struct Guest<'a> {
+    inner: &'a Inner,
+    viewer: Arc<Viewer>,
+}
+
+impl Drop for Guest<'_> {
+    fn drop(&mut self) {
+        self.viewer.hang_up();
+        self.inner.leave(&self.viewer);
+    }
 }
 
 fn viewer(inner: &Inner, id: u32, stream: &TcpStream) -> io::Result<Viewer> {
