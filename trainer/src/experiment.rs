@@ -18,6 +18,7 @@ use crate::offline::Recorded;
 use crate::replay::{Hindsight, Replay};
 use crate::run::{Checkpoints, Manifest, OwnedRun, RunDir, RunError, finished, verdict};
 use crate::session::{Plan, Session};
+use crate::watch::Server;
 
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -181,13 +182,16 @@ impl<'a> Experiment<'a> {
                 OwnedRun::reopen(run)?
             }
         };
-        let result = self.train(plan, &mut run);
+        // Viewers are served until the folder says how the run ended, and not once somebody else may have it.
+        let mut server = None;
+        let result = self.train(plan, &mut run, &mut server);
         run.end(&result, |summary| summary.interrupted);
+        drop(server);
         result
     }
 
-    /// Trains in the run's folder.
-    fn train(&mut self, plan: Plan, run: &mut OwnedRun) -> Result<Summary, TrainError> {
+    /// Trains in the run's folder. What serves viewers meanwhile is left in `server`.
+    fn train(&mut self, plan: Plan, run: &mut OwnedRun, server: &mut Option<Server>) -> Result<Summary, TrainError> {
         let checkpoints = Checkpoints::new(run.dir.checkpoints(), self.settings.run.keep_checkpoints);
         let checkpoint = checkpoints.load_latest()?;
         run.begin(checkpoint.is_some())?;
@@ -202,7 +206,7 @@ impl<'a> Experiment<'a> {
             callbacks,
             self.stop.clone(),
         );
-        session?.train()
+        session?.train(server)
     }
 
     /// Refuses what cannot work before anything is written, and gathers what training needs to know.

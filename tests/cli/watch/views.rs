@@ -201,7 +201,7 @@ fn files_weights_and_replay_are_given() {
     viewer.send(Request::Read { file: RunFile::Config, offset: 3, limit: 20 });
     let config = run.bytes("config.toml");
     viewer.until(|_, reply| match reply {
-        Reply::Bytes { file: RunFile::Config, offset: 3, length, bytes } => {
+        Reply::Bytes { file: RunFile::Config, offset: 3, length, bytes, .. } => {
             assert_eq!((*length, &bytes[..]), (config.len() as u64, &config[3..23]));
             Some(())
         }

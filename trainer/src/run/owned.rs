@@ -64,8 +64,12 @@ impl OwnedRun {
     }
 
     /// Notes how it ended. The folder of one that failed before anything came of it is removed: its name is free for the next
-    /// attempt.
-    pub(crate) fn end<S: Serialize, E: Display>(mut self, result: &Result<S, E>, interrupted: impl FnOnce(&S) -> bool) {
+    /// attempt. The run stays locked as long as this lives.
+    pub(crate) fn end<S: Serialize, E: Display>(
+        &mut self,
+        result: &Result<S, E>,
+        interrupted: impl FnOnce(&S) -> bool,
+    ) {
         if result.is_err() && self.is_new && self.is_bare() && self.remove().is_ok() {
             tracing::info!("{} is removed: nothing came of the run", self.dir.path().display());
             return;

@@ -30,7 +30,7 @@ use crate::progress::Books;
 use crate::replay::{Hindsight, Replay};
 use crate::rollout::FinishedEpisode;
 use crate::run::{Checkpoints, ExtraLogs, MetricsRow, RunDir, RunWriter};
-use crate::watch::{Intervention, Shelf, Watch};
+use crate::watch::{Intervention, Server, Shelf, Watch};
 pub(crate) use checkpoint::Checkpoint;
 pub use checkpoint::policy_at;
 pub(crate) use curve::write_curve;
@@ -198,14 +198,14 @@ impl<'a> Session<'a> {
         Ok(session)
     }
 
-    /// Trains to the end, leaves the last checkpoint, and says what it came to.
-    pub(crate) fn train(mut self) -> Result<Summary, TrainError> {
+    /// Trains to the end, leaves the last checkpoint, and says what it came to. What serves viewers is left in `server`.
+    pub(crate) fn train(mut self, server: &mut Option<Server>) -> Result<Summary, TrainError> {
         let (run, total) = (self.run.path().to_owned(), self.settings.train.total_timesteps);
         let steps = self.books.steps;
         self.tell(&Event::Started { run: &run, steps, total_timesteps: total });
         self.announce()?;
         let actors = self.actors()?;
-        let _server = self.serve();
+        *server = self.serve();
         let (result, finished) = std::thread::scope(|scope| {
             let lag = self.settings.train.max_policy_lag;
             let rollout_steps = self.settings.rollout_steps();

@@ -22,6 +22,7 @@ use super::texts::Texts;
 use super::{curve, is_fit};
 use crate::TrainError;
 use crate::run::{Checkpoints, ExtraLogs, Manifest, OwnedRun, RunDir, RunError, RunWriter, finished};
+use crate::watch::Server;
 
 /// What a fit came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -141,13 +142,21 @@ impl<'a> Fit<'a> {
             None => self.create()?,
             Some(run) => OwnedRun::reopen(run)?,
         };
-        let result = self.train(task, &mut run);
+        // Viewers are served until the folder says how the run ended, and not once somebody else may have it.
+        let mut server = None;
+        let result = self.train(task, &mut run, &mut server);
         run.end(&result, |summary| summary.interrupted);
+        drop(server);
         result
     }
 
-    /// Trains in the run's folder.
-    fn train(&mut self, task: Box<dyn Task>, run: &mut OwnedRun) -> Result<FitSummary, TrainError> {
+    /// Trains in the run's folder. What serves viewers meanwhile is left in `server`.
+    fn train(
+        &mut self,
+        task: Box<dyn Task>,
+        run: &mut OwnedRun,
+        server: &mut Option<Server>,
+    ) -> Result<FitSummary, TrainError> {
         let checkpoints = Checkpoints::new(run.dir.checkpoints(), self.settings.run.keep_checkpoints);
         let checkpoint = checkpoints.load_latest::<Checkpoint>()?.map(|(_, checkpoint)| checkpoint);
         task.keep_beside(&run.dir)?;
@@ -161,7 +170,7 @@ impl<'a> Fit<'a> {
         };
         let files = (run.dir.clone(), writer, checkpoints);
         let session = Session::new(settings, task, files, checkpoint, listeners, self.stop.clone());
-        train(session?, settings)
+        train(session?, settings, server)
     }
 
     /// The model with its data.
@@ -203,13 +212,17 @@ impl<'a> Fit<'a> {
 }
 
 /// Trains to the end, leaves the last checkpoint, and says what it came to.
-fn train(mut session: Session<'_>, settings: &FitSettings) -> Result<FitSummary, TrainError> {
+fn train(
+    mut session: Session<'_>,
+    settings: &FitSettings,
+    server: &mut Option<Server>,
+) -> Result<FitSummary, TrainError> {
     if settings.fit.device == Device::Auto && cfg!(feature = "cuda") {
         session.tell(&FitEvent::Notice(
             "device: cpu: how fast GPUs are was not measured yet, `--device cuda` asks for one",
         ));
     }
-    let _server = session.serve();
+    *server = session.serve();
     let learnt = session.learn();
     session.watch.open();
     let end = match learnt {

@@ -41,6 +41,9 @@ pub enum WatchError {
         /// The process that listened.
         pid: u32,
     },
+    /// The same where the run is on another machine.
+    #[error("nobody answers at {0}: does the run still train, and is its port forwarded (ssh -L)?")]
+    Unreachable(SocketAddr),
     /// Something else listens.
     #[error("what listens at {0} is not this run: its process was killed, and another program has its port now")]
     Stranger(SocketAddr),
@@ -133,7 +136,10 @@ impl Connection {
     pub fn to(file: &WatchFile) -> Result<Self, WatchError> {
         let address = file.address;
         let token = wire::parse_token(&file.token).ok_or(WatchError::WrongToken(address))?;
-        let nobody = |_| WatchError::Nobody { run: PathBuf::new(), address, pid: file.pid };
+        let nobody = |_| match file.pid {
+            0 => WatchError::Unreachable(address),
+            pid => WatchError::Nobody { run: PathBuf::new(), address, pid },
+        };
         let mut stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(nobody)?;
         let lost = |error: io::Error| WatchError::Lost(error.to_string());
         stream.set_nodelay(true).map_err(lost)?;
@@ -141,7 +147,10 @@ impl Connection {
         stream.set_write_timeout(Some(PATIENCE)).map_err(lost)?;
         let mut answer = [0; ANSWER];
         let greeted = stream.write_all(&wire::greeting(&token)).and_then(|()| stream.read_exact(&mut answer));
-        greeted.map_err(|_| WatchError::Stranger(address))?;
+        // A port that is forwarded takes in who calls, and hangs up if nobody listens at its other end.
+        greeted.map_err(|_| {
+            if file.pid == 0 { WatchError::Unreachable(address) } else { WatchError::Stranger(address) }
+        })?;
         match wire::read_answer(&answer) {
             None => Err(WatchError::Stranger(address)),
             Some((_, Verdict::WrongToken)) => Err(WatchError::WrongToken(address)),

@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::PathBuf;
+use std::time::UNIX_EPOCH;
 
 use super::protocol::{Reply, RunFile};
 use crate::run::RunDir;
@@ -13,22 +14,24 @@ const MOST: u32 = 1 << 20;
 
 /// At most `limit` bytes of `file` from `offset` on. A file that is not there, or cannot be read, has length 0.
 pub(super) fn read(run: &RunDir, file: RunFile, offset: u64, limit: u32) -> Reply {
-    let (length, bytes) = part(&path(run, file), offset, limit).unwrap_or_default();
-    Reply::Bytes { file, offset, length, bytes }
+    let (length, modified, bytes) = part(&path(run, file), offset, limit).unwrap_or_default();
+    Reply::Bytes { file, offset, length, modified, bytes }
 }
 
-fn part(path: &PathBuf, offset: u64, limit: u32) -> io::Result<(u64, Vec<u8>)> {
+fn part(path: &PathBuf, offset: u64, limit: u32) -> io::Result<(u64, u64, Vec<u8>)> {
     // Neither a link out of the folder nor a pipe that would be waited for.
     if !fs::symlink_metadata(path)?.is_file() {
-        return Ok((0, Vec::new()));
+        return Ok((0, 0, Vec::new()));
     }
     let mut file = File::open(path)?;
-    let length = file.metadata()?.len();
+    let about = file.metadata()?;
+    let length = about.len();
+    let modified = about.modified()?.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64);
     let mut bytes = Vec::new();
     // No file system seeks as far as a number goes.
     file.seek(SeekFrom::Start(offset.min(length)))?;
     file.take(limit.min(MOST).into()).read_to_end(&mut bytes)?;
-    Ok((length, bytes))
+    Ok((length, modified, bytes))
 }
 
 fn path(run: &RunDir, file: RunFile) -> PathBuf {
@@ -72,5 +75,14 @@ mod tests {
         for file in [RunFile::Metrics, RunFile::Episodes, RunFile::BestWeights] {
             assert_eq!(read(file, 0, 100), text(0, ""), "{file:?}");
         }
+        let modified = || match super::read(&run, RunFile::Config, 0, 0) {
+            Reply::Bytes { modified, length: 10, bytes, .. } if bytes.is_empty() => modified,
+            other => panic!("{other:?}"),
+        };
+        let before = modified();
+        assert_eq!(before, modified());
+        let file = fs::File::options().write(true).open(run.config()).unwrap();
+        file.set_modified(UNIX_EPOCH + std::time::Duration::from_nanos(77)).unwrap();
+        assert_eq!(modified(), 77, "it was {before}");
     }
 }

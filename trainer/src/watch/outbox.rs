@@ -26,6 +26,12 @@ struct Queue {
     closed: bool,
 }
 
+impl Queue {
+    fn is_busy(&self) -> bool {
+        !self.closed && (self.writing || !self.replies.is_empty() || !self.pictures.is_empty())
+    }
+}
+
 impl Outbox {
     /// Adds a reply without waiting.
     pub(super) fn reply(&self, message: Vec<u8>) {
@@ -69,10 +75,14 @@ impl Outbox {
         queue.replies.pop_front().or_else(|| queue.pictures.pop_front())
     }
 
+    /// Whether there is something to write.
+    pub(super) fn is_busy(&self) -> bool {
+        self.queue().is_busy()
+    }
+
     /// Waits until all is written, but no longer than `patience`.
     pub(super) fn drain(&self, patience: Duration) {
-        let busy = |q: &mut Queue| !q.closed && (q.writing || !q.replies.is_empty() || !q.pictures.is_empty());
-        drop(self.changed.wait_timeout_while(self.queue(), patience, busy));
+        drop(self.changed.wait_timeout_while(self.queue(), patience, |queue| queue.is_busy()));
     }
 
     /// Nothing is written any more.

@@ -31,7 +31,7 @@ pub struct WatchFile {
     pub address: SocketAddr,
     /// 32 hexadecimal digits.
     pub token: String,
-    /// The process.
+    /// The process; 0 of one on another machine.
     pub pid: u32,
 }
 
@@ -94,6 +94,8 @@ pub enum Request {
 pub const MAX_ENVS: u32 = 256;
 /// The most frames a second.
 pub const MAX_HZ: f32 = 240.0;
+/// The least speed limit, in vector steps a second.
+pub const MIN_SPEED: f32 = 1e-3;
 
 /// What a viewer wants to see.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -117,7 +119,7 @@ pub enum Command {
     Resume,
     /// So many vector steps, then waits again.
     Step(u32),
-    /// At most so many vector steps a second; `None` is as fast as it goes.
+    /// At most so many vector steps a second, [`MIN_SPEED`] or more; `None` is as fast as it goes.
     Speed(Option<f32>),
     /// Explores with this chance; `None` returns to the schedule. The run is then no longer what its seed gives.
     Epsilon(Option<f32>),
@@ -181,6 +183,8 @@ pub enum Reply {
         offset: u64,
         /// The whole file's length; 0 where there is none.
         length: u64,
+        /// When the file was written, in nanoseconds since 1970: one of the same length that was replaced is told by it.
+        modified: u64,
         /// The bytes that are there.
         #[serde(with = "serde_bytes")]
         bytes: Vec<u8>,
@@ -196,7 +200,8 @@ pub enum Reply {
         /// The newest first.
         transitions: Vec<Transition>,
     },
-    /// The run is over: nothing follows.
+    /// The run is over, and its files are as they will stay. Nothing follows but answers to [`Request::Read`], for who copies the
+    /// files and goes on asking; it hangs up when it has them all.
     Ended,
 }
 

@@ -26,6 +26,8 @@ const VIEWERS: usize = 4;
 const CONNECTIONS: usize = 16;
 /// How long the run's end waits for what viewers have not read yet.
 const FAREWELL: Duration = Duration::from_millis(250);
+/// How long it waits for viewers that copy the last of the run's files, and how often it looks for them.
+const COPIES: (Duration, Duration) = (Duration::from_secs(10), Duration::from_millis(5));
 
 /// What of a run does not change while it trains.
 #[derive(Debug)]
@@ -110,13 +112,16 @@ impl Drop for Server {
         // Where it was never written there is none.
         let _ = fs::remove_file(inner.facts.run.watch());
         inner.ended.store(true, Ordering::Relaxed);
-        let by = Instant::now() + FAREWELL;
-        let farewell = wire::encode(&Reply::Ended).unwrap_or_default();
-        inner.viewers().iter().for_each(|viewer| viewer.outbox.reply(farewell.clone()));
+        let farewell = Instant::now();
+        let words = wire::encode(&Reply::Ended).unwrap_or_default();
+        inner.viewers().iter().for_each(|viewer| viewer.outbox.reply(words.clone()));
         for viewer in inner.viewers().clone() {
-            viewer.outbox.drain(by.saturating_duration_since(Instant::now()));
-            viewer.hang_up();
+            viewer.outbox.drain((farewell + FAREWELL).saturating_duration_since(Instant::now()));
         }
+        while farewell.elapsed() < COPIES.0 && inner.viewers().iter().any(|viewer| viewer.is_copying(farewell)) {
+            thread::sleep(COPIES.1);
+        }
+        inner.viewers().clone().iter().for_each(|viewer| viewer.hang_up());
         inner.wake();
         // The listener looks at the flag when somebody comes.
         let woken = TcpStream::connect_timeout(&self.address, Duration::from_secs(1)).is_ok();
@@ -273,6 +278,7 @@ impl Inner {
 #[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
+    use crate::watch::{Connection, Request, RunFile};
 
     /// A run of a model that is fitted to data, in `folder`.
     fn server(folder: &std::path::Path) -> Server {
@@ -298,5 +304,29 @@ mod tests {
         stream.shutdown(std::net::Shutdown::Write).unwrap();
         assert!(serve(&server.inner, stream).is_err());
         assert!(server.inner.viewers().is_empty() && !server.inner.watch.attended());
+    }
+
+    /// However many parts that takes.
+    #[test]
+    fn who_copies_files_gets_the_last_of_them_after_the_farewell() {
+        let folder = tempfile::tempdir().unwrap();
+        let server = server(folder.path());
+        let manifest = server.inner.facts.run.manifest();
+        let mut copier = Connection::open(server.inner.facts.run.path()).unwrap();
+        let length = |copier: &mut Connection| {
+            copier.send(&Request::Read { file: RunFile::Manifest, offset: 0, limit: 9 }).unwrap();
+            loop {
+                if let Some(Reply::Bytes { length, .. }) = copier.receive(Duration::from_secs(60)).unwrap() {
+                    return length;
+                }
+            }
+        };
+        assert_eq!(length(&mut copier), 2);
+        fs::write(manifest, "final").unwrap();
+        let ending = thread::spawn(move || drop(server));
+        while copier.receive(Duration::from_secs(60)).unwrap() != Some(Reply::Ended) {}
+        (0..200).for_each(|part| assert_eq!(length(&mut copier), 5, "part {part}"));
+        drop(copier);
+        ending.join().unwrap();
     }
 }

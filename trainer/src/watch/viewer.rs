@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::files;
 use super::outbox::Outbox;
-use super::protocol::{Command, Interest, MAX_ENVS, MAX_HZ, ReplayQuery, Reply, Request, SILENCE, Verdict};
+use super::protocol::{Command, Interest, MAX_ENVS, MAX_HZ, MIN_SPEED, ReplayQuery, Reply, Request, SILENCE, Verdict};
 use super::replay_map::{self, Draft, Ranges};
 use super::server::Inner;
 use super::wire::{self, GREETING, Inbox};
@@ -19,10 +19,10 @@ use crate::replay::Replay;
 const GREET: Duration = Duration::from_secs(1);
 /// How long a viewer may leave what is written to it unread.
 const UNREAD: Duration = Duration::from_secs(2);
+/// Who copies the run's files asks for the next part of them within this time.
+const COPYING: Duration = Duration::from_secs(2);
 /// How long a request waits for the learner to lend its replay: an update may take a while.
 const REPLAY: Duration = Duration::from_secs(5);
-/// The least speed limit, in vector steps a second.
-const SLOWEST: f32 = 1e-3;
 
 /// See the module's documentation.
 #[derive(Debug)]
@@ -45,6 +45,8 @@ pub(super) struct Wishes {
     pub(super) due: Instant,
     /// Of which actors frames were asked for it.
     pub(super) owed: Vec<bool>,
+    /// When it last asked for a part of a file.
+    read: Option<Instant>,
 }
 
 impl Viewer {
@@ -57,6 +59,12 @@ impl Viewer {
         self.outbox.close();
         // Its threads notice; it may be gone already.
         let _ = self.stream.shutdown(Shutdown::Both);
+    }
+
+    /// Whether it copies the run's files and, after the run's `farewell`, may ask for more of them.
+    pub(super) fn is_copying(&self, farewell: Instant) -> bool {
+        let read = self.wishes().read;
+        read.is_some_and(|read| read.max(farewell).elapsed() < COPYING || self.outbox.is_busy())
     }
 
     fn reply(&self, reply: &Reply) {
@@ -107,6 +115,7 @@ fn viewer(inner: &Inner, id: u32, stream: &TcpStream) -> io::Result<Viewer> {
         weights: None,
         due: Instant::now(),
         owed: vec![false; inner.slots().len()],
+        read: None,
     };
     let viewer = Viewer { id, stream: stream.try_clone()?, outbox: Outbox::default(), wishes: Mutex::new(wishes) };
     viewer.reply(&Reply::Welcome(inner.welcome()));
@@ -174,7 +183,10 @@ fn carry_out(inner: &Inner, viewer: &Viewer, request: Request) {
             viewer.reply(&Reply::Done { id, step: inner.step(), problem });
             inner.wake();
         }
-        Request::Read { file, offset, limit } => viewer.reply(&files::read(inner.run(), file, offset, limit)),
+        Request::Read { file, offset, limit } => {
+            viewer.wishes().read = Some(Instant::now());
+            viewer.reply(&files::read(inner.run(), file, offset, limit));
+        }
         Request::Weights { newer_than } => {
             viewer.wishes().weights = Some(newer_than);
             inner.wake();
@@ -208,8 +220,8 @@ fn obey(inner: &Inner, viewer: u32, command: Command) -> Result<(), String> {
         Command::Pause => hub.gate.pause(watch.most_steps()),
         Command::Resume => hub.gate.resume(),
         Command::Step(count) => hub.gate.step(count, watch.most_steps()),
-        Command::Speed(Some(speed)) if !(speed >= SLOWEST && speed.is_finite()) => {
-            return Err(format!("a speed of {speed} vector steps a second: give {SLOWEST} or more, or no limit"));
+        Command::Speed(Some(speed)) if !(speed >= MIN_SPEED && speed.is_finite()) => {
+            return Err(format!("a speed of {speed} vector steps a second: give {MIN_SPEED} or more, or no limit"));
         }
         Command::Speed(speed) => hub.gate.limit_speed(speed),
         Command::Epsilon(Some(epsilon)) if !(0.0..=1.0).contains(&epsilon) => {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cartwheel_trainer::watch::{Connection, Reply, Request, WatchError};
+use cartwheel_trainer::watch::{Connection, Reply, Request, WatchError, WatchFile};
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError};
 
 use crate::model::{RunId, Update};
@@ -52,7 +52,7 @@ pub(super) fn stay_attached(inbox: &Receiver<Message>, updates: &Sender<Update>)
                 if target.as_ref().is_some_and(|old| old.connection.is_some()) {
                     waiting.push(Update::Detached(String::new()));
                 }
-                target = Some(Target { run, folder, connection: None, told: String::new() });
+                target = Some(Target { run, folder, connection: None, told: String::new(), over: None });
             }
             Some(Message::Send(request)) => {
                 if let Some(target) = &mut target {
@@ -110,6 +110,8 @@ struct Target {
     connection: Option<Connection>,
     /// The last problem that was told: each is told once.
     told: String,
+    /// Where a run listened that has said farewell, as long as its folder still says so.
+    over: Option<WatchFile>,
 }
 
 impl Target {
@@ -127,13 +129,19 @@ impl Target {
         let Some(connection) = &mut self.connection else { return self.attach() };
         match connection.receive(LISTEN) {
             Ok(None) => Vec::new(),
-            Ok(Some(Reply::Ended)) => self.detach(String::new()),
+            Ok(Some(Reply::Ended)) => {
+                self.over = WatchFile::load(&self.folder).ok();
+                self.detach(String::new())
+            }
             Ok(Some(reply)) => vec![Update::Reply(reply)],
             Err(error) => self.detach(error.to_string()),
         }
     }
 
     fn attach(&mut self) -> Vec<Update> {
+        if self.over.is_some() && self.over == WatchFile::load(&self.folder).ok() {
+            return Vec::new();
+        }
         match Connection::open(&self.folder) {
             Ok(connection) => {
                 self.connection = Some(connection);

@@ -1,6 +1,7 @@
 //! A run on another machine, of which there is no folder here: its files are read over the connection into a temporary
 //! one, and everything else is as if it had been here.
 
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -23,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Between copies of the files that are replaced as a whole.
 const REPLACED_EVERY: Duration = Duration::from_secs(2);
 
+/// By it the window attaches to the run, too.
+const WATCH: &str = "watch.json";
 /// Files that only grow.
 const LOGS: [RunFile; 3] = [RunFile::Metrics, RunFile::Episodes, RunFile::EpisodeIndex];
 /// Files that are replaced.
@@ -42,12 +45,7 @@ impl Mirror {
     /// # Errors
     /// If the run does not let this viewer in, or there is no room for the copy.
     pub(crate) fn start(address: SocketAddr, token: &str) -> Result<Self, ViewerError> {
-        let refused = |error: WatchError| match error {
-            WatchError::Nobody { address, .. } => ViewerError::Nothing(format!(
-                "nobody answers at {address}: does the run still train, and is its port forwarded (ssh -L)?"
-            )),
-            other => ViewerError::Nothing(other.to_string()),
-        };
+        let refused = |error: WatchError| ViewerError::Nothing(error.to_string());
         let file = WatchFile { protocol: VERSION, address, token: token.to_owned(), pid: 0 };
         let mut connection = Connection::to(&file).map_err(refused)?;
         let name = match connection.receive(PATIENCE).map_err(refused)? {
@@ -57,15 +55,13 @@ impl Mirror {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join(&name);
         fs::create_dir_all(path.join("checkpoints"))?;
-        let mut copy = Copy { connection, path, whole: WHOLE.to_vec() };
-        for file in WHOLE {
-            copy.replace(file).map_err(refused)?;
-        }
+        let mut copy = Copy::new(connection, path);
+        copy.replace_all().map_err(refused)?;
         if is_fit(&copy.path.join("config.toml")) {
             copy.whole.push(RunFile::Samples);
             copy.replace(RunFile::Samples).map_err(refused)?;
         }
-        fs::write(copy.path.join("watch.json"), serde_json::to_vec(&file).map_err(io::Error::other)?)?;
+        fs::write(copy.path.join(WATCH), serde_json::to_vec(&file).map_err(io::Error::other)?)?;
         std::thread::Builder::new().name("run-mirror".to_owned()).spawn(move || copy.follow())?;
         Ok(Self { folder, name })
     }
@@ -90,86 +86,130 @@ struct Copy {
     path: PathBuf,
     /// Files that are replaced: [`WHOLE`], and the samples of a model that is fitted to data.
     whole: Vec<RunFile>,
+    /// Which version of each was copied.
+    versions: BTreeMap<RunFile, Version>,
+    /// How much of each log was.
+    lengths: [u64; LOGS.len()],
+    /// Whether the run said farewell: its files are as they will stay.
+    ended: bool,
+}
+
+/// Tells one version of a file from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Version {
+    length: u64,
+    modified: u64,
 }
 
 impl Copy {
-    /// Copies until the run ends, its connection does, or the folder is gone.
+    /// Of nothing yet, into the folder `path`.
+    fn new(connection: Connection, path: PathBuf) -> Self {
+        let (whole, lengths) = (WHOLE.to_vec(), [0; LOGS.len()]);
+        Self { connection, path, whole, versions: BTreeMap::new(), lengths, ended: false }
+    }
+
+    /// Copies until the run has ended and all is here, the connection is over, or the folder is gone.
     fn follow(mut self) {
         // While this is held, readers of the folder know that the run is alive.
         let lock = RunDir::open(&self.path).and_then(|run| run.lock());
         if let Err(error) = &lock {
             tracing::warn!("{error}");
         }
-        let mut lengths = [0; LOGS.len()];
-        let mut replaced = Instant::now();
-        let ended = loop {
-            let copied = LOGS
-                .iter()
-                .zip(&mut lengths)
-                .try_fold(false, |more, (file, length)| self.append(*file, length).map(|appended| more | appended));
-            let whole = replaced.elapsed() > REPLACED_EVERY;
-            if whole {
-                replaced = Instant::now();
-            }
-            let files = if whole { self.whole.clone() } else { Vec::new() };
-            let replaced = files.into_iter().try_for_each(|file| self.replace(file));
-            match copied.and_then(|more| replaced.map(|()| more)) {
-                Ok(true) => {}
-                Ok(false) => std::thread::sleep(LOOK),
-                Err(error) => break error,
-            }
-        };
-        if !matches!(ended, WatchError::Lost(_)) {
-            tracing::warn!("the copy of the run ended: {ended}");
+        let end = self.copy_to_the_end();
+        // Nobody listens there any more.
+        let _ = fs::remove_file(self.path.join(WATCH));
+        match end {
+            Ok(()) | Err(WatchError::Lost(_)) => {}
+            Err(error) => tracing::warn!("the copy of the run ended: {error}"),
         }
     }
 
-    /// Adds what a log has gained. Whether there is more.
-    fn append(&mut self, file: RunFile, length: &mut u64) -> Result<bool, WatchError> {
-        let (whole, bytes) = self.read(file, *length)?;
-        if whole < *length {
+    fn copy_to_the_end(&mut self) -> Result<(), WatchError> {
+        let mut replaced = Instant::now();
+        loop {
+            // What is copied from now on is the last there is.
+            let last = self.ended;
+            let more = self.append_all()?;
+            if last || replaced.elapsed() > REPLACED_EVERY {
+                self.replace_all()?;
+                replaced = Instant::now();
+            }
+            if last && !more {
+                return Ok(());
+            }
+            if !more && !self.ended {
+                std::thread::sleep(LOOK);
+            }
+        }
+    }
+
+    /// Adds what the logs have gained. Whether there is more.
+    fn append_all(&mut self) -> Result<bool, WatchError> {
+        (0..LOGS.len()).try_fold(false, |more, log| Ok(self.append(log)? | more))
+    }
+
+    fn append(&mut self, log: usize) -> Result<bool, WatchError> {
+        let (file, length) = (LOGS[log], self.lengths[log]);
+        let (Version { length: whole, .. }, bytes) = self.read(file, length, PART)?;
+        if whole < length {
             // A run that was resumed cut its logs: they are copied anew.
-            *length = 0;
+            self.lengths[log] = 0;
             self.write(file, |path| fs::write(path, []))?;
             return Ok(true);
         }
         if !bytes.is_empty() {
             self.write(file, |path| OpenOptions::new().create(true).append(true).open(path)?.write_all(&bytes))?;
-            *length += bytes.len() as u64;
+            self.lengths[log] += bytes.len() as u64;
         }
-        Ok(*length < whole)
+        Ok(self.lengths[log] < whole)
     }
 
-    /// Copies a file as it is now, if it is there.
+    fn replace_all(&mut self) -> Result<(), WatchError> {
+        (0..self.whole.len()).try_for_each(|at| self.replace(self.whole[at]))
+    }
+
+    /// Copies a file as it is now, if it is there and is another than was copied last.
     fn replace(&mut self, file: RunFile) -> Result<(), WatchError> {
-        let mut copied = Vec::new();
-        loop {
-            let (whole, bytes) = self.read(file, copied.len() as u64)?;
-            copied.extend_from_slice(&bytes);
-            if bytes.is_empty() || copied.len() as u64 >= whole {
-                break;
-            }
-        }
-        if copied.is_empty() {
+        let (mut version, _) = self.read(file, 0, 0)?;
+        if self.versions.get(&file) == Some(&version) {
             return Ok(());
         }
-        self.write(file, |path| write_atomic(path, |out| out.write_all(&copied)).map(drop))
+        let mut copied = Vec::new();
+        while (copied.len() as u64) < version.length {
+            let (now, bytes) = self.read(file, copied.len() as u64, PART)?;
+            if now != version {
+                // It was replaced meanwhile: parts of both are neither.
+                (version, copied) = (now, Vec::new());
+            } else if bytes.is_empty() {
+                return Ok(());
+            } else {
+                copied.extend_from_slice(&bytes);
+            }
+        }
+        if !copied.is_empty() {
+            self.write(file, |path| write_atomic(path, |out| out.write_all(&copied)).map(drop))?;
+            self.versions.insert(file, version);
+        }
+        Ok(())
     }
 
-    /// A part of a file, and the file's length.
-    fn read(&mut self, file: RunFile, offset: u64) -> Result<(u64, Vec<u8>), WatchError> {
-        self.connection.send(&Request::Read { file, offset, limit: PART })?;
+    /// A part of a file, and which version of it that is of.
+    fn read(&mut self, file: RunFile, offset: u64, limit: u32) -> Result<(Version, Vec<u8>), WatchError> {
+        self.connection.send(&Request::Read { file, offset, limit })?;
         let begin = Instant::now();
         while begin.elapsed() < PATIENCE {
             match self.connection.receive(PATIENCE)? {
-                Some(Reply::Bytes { file: of, offset: from, length, bytes }) if (of, from) == (file, offset) => {
-                    return Ok((length, bytes));
+                Some(Reply::Bytes { file: of, offset: from, length, modified, bytes })
+                    if (of, from) == (file, offset) =>
+                {
+                    return Ok((Version { length, modified }, bytes));
                 }
-                Some(Reply::Ended) => break,
+                // What was asked for still comes.
+                Some(Reply::Ended) => self.ended = true,
                 _ => {}
             }
         }
-        Err(WatchError::Lost("the run has ended".to_owned()))
+        Err(WatchError::Lost("the run does not answer".to_owned()))
     }
 
     fn write(&self, file: RunFile, write: impl FnOnce(&Path) -> io::Result<()>) -> Result<(), WatchError> {
@@ -193,13 +233,5 @@ fn name(file: RunFile) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_runs_name_leads_nowhere_else() {
-        assert_eq!(plain("CartPole-v1-dqn-s1"), "CartPole-v1-dqn-s1");
-        assert_eq!(plain("../../etc/passwd"), "etcpasswd");
-        assert_eq!(plain(".."), "run");
-    }
-}
+#[path = "mirror_tests.rs"]
+mod tests;

@@ -24,6 +24,8 @@ pub(crate) struct RunFollower {
     dir: PathBuf,
     /// Which version of `config.toml` was read.
     config: Option<Version>,
+    /// What it says, of one that trains an agent.
+    settings: Option<Settings>,
     /// Which version of `run.json` was read.
     manifest: Option<Version>,
     /// Which version of the folder of checkpoints was listed.
@@ -65,6 +67,7 @@ impl RunFollower {
             run,
             dir,
             config: None,
+            settings: None,
             manifest: None,
             checkpoints: None,
             samples: (None, Ok(())),
@@ -145,8 +148,13 @@ impl RunFollower {
             }
             let settings = Settings::from_file(&dir.config()).map_err(|error| error.to_string())?;
             self.config = version;
-            self.spaces.ask(&settings);
-            updates.push(Update::Settings(self.run, Box::new(settings)));
+            // A file that was written again as it was is no news: who looks for faults would begin anew, and so would the search
+            // for spaces.
+            if self.settings.as_ref() != Some(&settings) {
+                self.spaces.ask(&settings);
+                updates.push(Update::Settings(self.run, Box::new(settings.clone())));
+                self.settings = Some(settings);
+            }
         }
         updates.extend(self.spaces.answer(dir, self.alive).map(|spaces| Update::Spaces(self.run, spaces)));
         Ok(())

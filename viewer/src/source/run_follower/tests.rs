@@ -121,6 +121,24 @@ fn all_of_a_run_and_then_what_is_added() {
 }
 
 #[test]
+fn a_configuration_that_says_the_same_is_no_news() {
+    let mut fixture = Fixture::new();
+    fixture.follow();
+    for (second, seed) in [(1, 1), (2, 1), (3, 2)] {
+        let mut settings = Settings::default();
+        settings.train.seed = seed;
+        fs::write(fixture.dir.config(), settings.to_toml(false)).unwrap();
+        let file = fs::File::options().write(true).open(fixture.dir.config()).unwrap();
+        file.set_modified(SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(second)).unwrap();
+        let told = fixture.follower.poll();
+        let named = |wanted: fn(&Update) -> bool| told.iter().filter(|update| wanted(update)).count();
+        let news = usize::from(seed != 1);
+        assert_eq!(named(|update| matches!(update, Update::Settings(..))), news, "{second}");
+        assert_eq!(named(|update| matches!(update, Update::Spaces(..))), news, "{second}");
+    }
+}
+
+#[test]
 fn a_long_run_comes_in_parts() {
     let mut fixture = Fixture::new();
     fixture.write(None, 0..20_000, 10_000);
