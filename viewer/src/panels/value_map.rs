@@ -100,15 +100,21 @@ impl ValueMaps {
         let axes = *axes;
         let around = Around { run: subject.run, generation, observation: observation.clone(), axes };
         let ranges = axes.map(|axis| self.seen.axis(axis, &spaces.fields[axis]));
-        if self.shown.as_ref().is_some_and(|map| map.axes != axes) {
-            self.shown = None;
+        // Of other numbers, or of another run.
+        let other = |of: &Around| (of.run, of.axes) != (around.run, around.axes);
+        if self.last.as_ref().is_some_and(other) {
+            (self.shown, self.next) = (None, None);
         }
-        if self.next.as_ref().is_none_or(|(map, _)| map.axes != axes) && self.last.as_ref() != Some(&around) {
+        if self.next.is_none() && self.last.as_ref() != Some(&around) {
             self.next = Some((Judge::begin_map(axes, ranges, bins(judge.cost())), around.clone()));
             self.last = Some(around);
         }
         if let Some((map, around)) = &mut self.next {
-            judge.extend(map, row(&around.observation), (BUDGET / (map.bins * judge.cost())).max(1))?;
+            let rows = (BUDGET / (map.bins * judge.cost())).max(1);
+            if let Err(problem) = judge.extend(map, row(&around.observation), rows) {
+                (self.shown, self.next, self.last) = (None, None, None);
+                return Err(problem);
+            }
             if map.is_done() {
                 self.shown = self.next.take().map(|(map, _)| map);
             }
@@ -221,6 +227,7 @@ fn direction(name: &str) -> Option<Vec2> {
 #[cfg(test)]
 mod tests {
     use cartwheel_agents::Acting;
+    use cartwheel_agents::nn::Mlp;
     use cartwheel_envs::Generator;
     use cartwheel_trainer::Algo;
 
@@ -266,6 +273,40 @@ mod tests {
         harness.run();
         harness.get_by_label("Value map position / angular velocity");
         assert_eq!(harness.state().panel.shown.as_ref().expect("a map").axes, [0, 3]);
+    }
+
+    /// A map that is half done does not stand in the way of another run's, nor does what went wrong.
+    #[test]
+    fn another_run_makes_another_map() {
+        let mut harness = stage(ValueMaps::default(), live("CartPole-v1", 1), State::default());
+        harness.run();
+        let half = Judge::begin_map([2, 3], [[0.0, 1.0]; 2], 64);
+        let around = harness.state().panel.last.clone().expect("what it is around");
+        harness.state_mut().panel.next = Some((half, around));
+        let mut model = live("CartPole-v1", 1);
+        let other = settings("Acrobot-v1");
+        model.apply(Update::Opened("runs/other".into()));
+        model.apply(Update::Spaces(1, Spaces::of(&other)));
+        model.apply(Update::Settings(1, Box::new(other)));
+        model.apply(Update::Attached(1));
+        model.apply(Update::Reply(Reply::Frames(vec![frame("Acrobot-v1", 0)])));
+        let mlp = Mlp::new(6, &[16], 3, settings("Acrobot-v1").dqn.activation_fn);
+        let parameters = mlp.init(&mut Generator::new(1));
+        model.apply(Update::Reply(Reply::Weights(WeightsReply { version: 1, parameters })));
+        harness.state_mut().model = model;
+        harness.state_mut().state.run = Some(1);
+        harness.run();
+        let state = harness.state();
+        assert!(state.panel.shown.is_some() && state.panel.last.as_ref().is_some_and(|of| of.run == 1));
+        // As it would be of weights of another network.
+        let broken = Judge::begin_map([2, 9], [[0.0, 1.0]; 2], 64);
+        let around = harness.state().panel.last.clone().expect("what it is around");
+        harness.state_mut().panel.next = Some((broken, around));
+        harness.run();
+        harness.get_by_label_contains("number 9");
+        harness.run();
+        assert!(harness.query_by_label_contains("number 9").is_none(), "it is begun anew");
+        assert!(harness.state().panel.shown.is_some());
     }
 
     #[test]
