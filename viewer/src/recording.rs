@@ -24,6 +24,8 @@ use crate::text;
 
 /// Frames that may wait for the encoder.
 const WAITING: usize = 16;
+/// Seconds for which a picture stays in a film at most, however long nothing came after it.
+const STANDSTILL: u64 = 5;
 /// The most frames a second that a GIF can have.
 const GIF_FPS: u32 = 50;
 /// The program that writes MP4s.
@@ -32,16 +34,21 @@ const FFMPEG: &str = "ffmpeg";
 /// A recording under way. Dropped without [`Self::finish`], it leaves no file.
 #[derive(Debug)]
 pub struct Recording {
-    /// `None` says that this is the end.
-    frames: Sender<Option<Frame>>,
+    /// Each frame, and how often it is shown; `None` says that this is the end.
+    frames: Sender<Option<Shown>>,
     encoder: JoinHandle<io::Result<()>>,
     path: PathBuf,
     fps: u32,
     note: Option<String>,
-    /// Frames so far, those included that were dropped.
+    /// Frames in the film.
     count: u64,
+    /// Frames that a standstill is shorter by in the film than it was.
+    cut: u64,
     dropped: u64,
 }
+
+/// A frame, and how often it is shown.
+type Shown = (Frame, u64);
 
 /// What a film is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +67,7 @@ pub struct Recorded {
     pub path: PathBuf,
     /// Frames in it.
     pub frames: u64,
-    /// Frames that are missing because the encoder was slower than they came.
+    /// Pictures that are missing because the encoder was slower than they came. Those after them are shown for longer.
     pub dropped: u64,
     /// What there is to know about the file.
     pub note: Option<String>,
@@ -96,7 +103,7 @@ impl Recording {
                 Kind::MotionJpeg => write_motion_jpeg(&target, fps, &inbox),
             })
             .map_err(|error| text::not_recorded(&path, &error))?;
-        Ok(Self { frames, encoder, path, fps, note, count: 0, dropped: 0 })
+        Ok(Self { frames, encoder, path, fps, note, count: 0, cut: 0, dropped: 0 })
     }
 
     /// Adds a frame; waits if the encoder is behind. The first frame gives the size, which later ones are cut or padded
@@ -104,17 +111,23 @@ impl Recording {
     pub fn add(&mut self, frame: Frame) {
         self.count += 1;
         // An encoder that has ended says why in the end.
-        let _ = self.frames.send(Some(frame));
+        let _ = self.frames.send(Some((frame, 1)));
     }
 
-    /// Adds what is seen at a time since the beginning: as often as the pace needs, or not at all. Does not wait: what
-    /// the encoder has no room for is dropped.
-    pub fn add_at(&mut self, at: Duration, frame: &Frame) {
+    /// Adds what is seen at a time since the beginning: as often as the pace needs, or not at all; of a standstill, as much as is
+    /// worth seeing. Does not wait: what the encoder has no room for is dropped, and the next takes its place.
+    pub fn add_at(&mut self, at: Duration, frame: Frame) {
         let due = (at.as_secs_f64() * f64::from(self.fps)) as u64 + 1;
-        while self.count < due {
-            self.count += 1;
-            if matches!(self.frames.try_send(Some(frame.clone())), Err(TrySendError::Full(_))) {
-                self.dropped += 1;
+        let behind = due.saturating_sub(self.count + self.cut);
+        let times = behind.min(STANDSTILL * u64::from(self.fps));
+        if times == 0 {
+            return;
+        }
+        match self.frames.try_send(Some((frame, times))) {
+            Err(TrySendError::Full(_)) => self.dropped += 1,
+            // An encoder that has ended says why in the end.
+            Ok(()) | Err(TrySendError::Disconnected(_)) => {
+                (self.count, self.cut) = (self.count + times, self.cut + behind - times);
             }
         }
     }
@@ -134,7 +147,7 @@ impl Recording {
         let _ = self.frames.send(None);
         let encoded = self.encoder.join().unwrap_or_else(|_| Err(io::Error::other("the encoder panicked")));
         encoded.map_err(|error| text::not_recorded(&self.path, &error))?;
-        Ok(Recorded { path: self.path, frames: self.count - self.dropped, dropped: self.dropped, note: self.note })
+        Ok(Recorded { path: self.path, frames: self.count, dropped: self.dropped, note: self.note })
     }
 }
 
@@ -160,22 +173,23 @@ pub fn frame_of_rgba(width: u32, height: u32, rgba: &[u8]) -> Frame {
 ///
 /// # Errors
 /// If the recording is given up.
-fn next(frames: &Receiver<Option<Frame>>) -> io::Result<Option<Frame>> {
+fn next(frames: &Receiver<Option<Shown>>) -> io::Result<Option<Shown>> {
     frames.recv().map_err(|_| io::Error::new(ErrorKind::Interrupted, "the recording was given up"))
 }
 
-fn first(frames: &Receiver<Option<Frame>>) -> io::Result<Frame> {
+fn first(frames: &Receiver<Option<Shown>>) -> io::Result<Shown> {
     next(frames)?.ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "there was no picture to record"))
 }
 
-fn write_gif(path: &Path, fps: u32, frames: &Receiver<Option<Frame>>) -> io::Result<()> {
+fn write_gif(path: &Path, fps: u32, frames: &Receiver<Option<Shown>>) -> io::Result<()> {
     let first = first(frames)?;
     let written = write_atomic(path, |file| {
-        let (width, height) = (first.width, first.height);
+        let (width, height) = (first.0.width, first.0.height);
         let mut writer = GifWriter::new(file, width, height, fps).map_err(io::Error::other)?;
         let mut frame = Some(first);
-        while let Some(picture) = frame {
-            writer.add(&fit(picture, width, height)).map_err(io::Error::other)?;
+        while let Some((picture, times)) = frame {
+            let picture = fit(picture, width, height);
+            (0..times).try_for_each(|_| writer.add(&picture)).map_err(io::Error::other)?;
             frame = next(frames)?;
         }
         writer.finish().map_err(io::Error::other)
@@ -183,14 +197,15 @@ fn write_gif(path: &Path, fps: u32, frames: &Receiver<Option<Frame>>) -> io::Res
     written.map(drop)
 }
 
-fn write_motion_jpeg(path: &Path, fps: u32, frames: &Receiver<Option<Frame>>) -> io::Result<()> {
+fn write_motion_jpeg(path: &Path, fps: u32, frames: &Receiver<Option<Shown>>) -> io::Result<()> {
     let first = first(frames)?;
     let written = write_atomic(path, |file| {
-        let (width, height) = (first.width, first.height);
+        let (width, height) = (first.0.width, first.0.height);
         let mut writer = Mp4Writer::new(file, width, height, fps)?;
         let mut frame = Some(first);
-        while let Some(picture) = frame {
-            writer.add(&fit(picture, width, height))?;
+        while let Some((picture, times)) = frame {
+            let picture = fit(picture, width, height);
+            (0..times).try_for_each(|_| writer.add(&picture))?;
             frame = next(frames)?;
         }
         writer.finish()
@@ -198,10 +213,10 @@ fn write_motion_jpeg(path: &Path, fps: u32, frames: &Receiver<Option<Frame>>) ->
     written.map(drop)
 }
 
-fn write_mp4(path: &Path, fps: u32, ffmpeg: &str, frames: &Receiver<Option<Frame>>) -> io::Result<()> {
+fn write_mp4(path: &Path, fps: u32, ffmpeg: &str, frames: &Receiver<Option<Shown>>) -> io::Result<()> {
     let first = first(frames)?;
     let hidden = hidden_beside(path)?;
-    let mut encoder = start_ffmpeg(ffmpeg, &first, fps, &hidden)?;
+    let mut encoder = start_ffmpeg(ffmpeg, &first.0, fps, &hidden)?;
     let written = pipe(&mut encoder, first, frames).and_then(|()| fs::rename(&hidden, path));
     if written.is_err() {
         // The first failure is the one to tell.
@@ -237,13 +252,14 @@ fn start_ffmpeg(ffmpeg: &str, first: &Frame, fps: u32, to: &Path) -> io::Result<
 }
 
 /// Hands ffmpeg the frames, and waits for it.
-fn pipe(encoder: &mut Child, first: Frame, frames: &Receiver<Option<Frame>>) -> io::Result<()> {
+fn pipe(encoder: &mut Child, first: Shown, frames: &Receiver<Option<Shown>>) -> io::Result<()> {
     let mut input = BufWriter::new(encoder.stdin.take().ok_or(ErrorKind::BrokenPipe)?);
-    let (width, height) = (first.width, first.height);
+    let (width, height) = (first.0.width, first.0.height);
     let mut frame = Some(first);
     let mut fed = Ok(());
-    while let Some(picture) = frame {
-        fed = input.write_all(&fit(picture, width, height).rgb);
+    while let Some((picture, times)) = frame {
+        let picture = fit(picture, width, height);
+        fed = (0..times).try_for_each(|_| input.write_all(&picture.rgb));
         if fed.is_err() {
             break;
         }

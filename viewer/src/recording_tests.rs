@@ -46,23 +46,58 @@ fn a_recording_that_is_given_up_leaves_nothing() {
     assert!(empty.contains("film.gif") && empty.contains("no picture"), "{empty}");
     let nowhere = Recording::begin(&folder.path().join("no/film.gif"), 20).unwrap();
     let Recording { frames, encoder, .. } = nowhere;
-    frames.send(Some(frame(8, 6, 1))).unwrap();
+    frames.send(Some((frame(8, 6, 1), 1))).unwrap();
     assert_eq!(encoder.join().unwrap().unwrap_err().kind(), ErrorKind::NotFound);
     assert!(Recording::begin(&folder.path().join("film.avi"), 20).unwrap_err().contains("film.avi"));
+}
+
+/// A recording whose encoder does not take anything, and its inbox.
+fn stuck(folder: &Path, room: usize) -> (Recording, Receiver<Option<Shown>>) {
+    let (frames, inbox) = bounded(room);
+    let recording = Recording::begin(&folder.join("film.gif"), 10).unwrap();
+    (Recording { frames, ..recording }, inbox)
 }
 
 #[test]
 fn the_pace_is_kept() {
     let folder = tempfile::tempdir().unwrap();
-    let mut recording = Recording::begin(&folder.path().join("film.gif"), 10).unwrap();
+    let path = folder.path().join("film.gif");
+    let mut recording = Recording::begin(&path, 10).unwrap();
     let ms = Duration::from_millis;
-    recording.add_at(ms(0), &frame(4, 4, 0));
-    recording.add_at(ms(30), &frame(4, 4, 1));
+    recording.add_at(ms(0), frame(4, 4, 0));
+    recording.add_at(ms(30), frame(4, 4, 1));
     assert_eq!(recording.count, 1, "too early for another");
-    recording.add_at(ms(420), &frame(4, 4, 2));
+    recording.add_at(ms(420), frame(4, 4, 2));
     assert_eq!(recording.count, 5, "held for as long as it was seen");
     let recorded = recording.finish().unwrap();
-    assert_eq!(recorded.frames + recorded.dropped, 5);
+    assert_eq!((recorded.frames, recorded.dropped, frames_of_gif(&path)), (5, 0, 5));
+}
+
+/// One that was dropped is told, and the film does not become shorter by it.
+#[test]
+fn what_the_encoder_has_no_room_for_is_filled_by_what_comes_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut recording, inbox) = stuck(folder.path(), 1);
+    for (tenth, shade) in [(0, 1), (1, 2), (2, 3)] {
+        recording.add_at(Duration::from_millis(100 * tenth), frame(4, 4, shade));
+    }
+    assert_eq!((recording.count, recording.dropped), (1, 2));
+    assert_eq!(inbox.try_recv().unwrap(), Some((frame(4, 4, 1), 1)));
+    recording.add_at(Duration::from_millis(300), frame(4, 4, 4));
+    assert_eq!((recording.count, recording.dropped), (4, 2));
+    assert_eq!(inbox.try_recv().unwrap(), Some((frame(4, 4, 4), 3)), "for those that were dropped, too");
+}
+
+/// As of a computer that slept.
+#[test]
+fn a_long_standstill_is_cut_short() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut recording, inbox) = stuck(folder.path(), 9);
+    let hour = Duration::from_secs(3600);
+    for (at, times) in [(Duration::ZERO, 1), (hour, 10 * STANDSTILL), (hour + Duration::from_millis(100), 1)] {
+        recording.add_at(at, frame(4, 4, 7));
+        assert_eq!(inbox.try_recv().unwrap(), Some((frame(4, 4, 7), times)), "at {at:?}");
+    }
 }
 
 #[test]

@@ -118,7 +118,10 @@ impl App {
             Action::RightSide => self.toggle(1, ctx.content_rect().width()),
             Action::Palette => self.state.palette = Some(String::new()),
             Action::Help => self.state.help = !self.state.help,
-            Action::Screenshot => self.camera.shoot(ctx, self.about()),
+            Action::Screenshot => {
+                let about = self.about().to_owned();
+                self.camera.shoot(ctx, &about);
+            }
             Action::Record => {
                 let about = self.about().to_owned();
                 if let Some(told) = self.camera.record(&about) {

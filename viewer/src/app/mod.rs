@@ -282,6 +282,10 @@ impl eframe::App for App {
     }
 
     fn on_exit(&mut self, _: Option<&eframe::glow::Context>) {
+        for told in self.camera.finish() {
+            // There is no window any more to say it in.
+            tracing::warn!("{told}");
+        }
         self.order(Order::End);
     }
 }

@@ -366,6 +366,11 @@ pub(crate) fn saved(path: &Path) -> String {
     format!("Saved {}", absolute(path))
 }
 
+/// Of a film that was written, that it is not quite what was seen.
+pub(crate) fn with_dropped(told: &str, dropped: u64) -> String {
+    format!("{told} \u{b7} {dropped} pictures are missing: the encoder was slower than they came")
+}
+
 /// Where a file is, for who does not know in which folder the program was started.
 fn absolute(path: &Path) -> String {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
