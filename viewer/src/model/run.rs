@@ -162,12 +162,12 @@ impl Run {
         let envs = self.settings.as_ref().map_or(1, |settings| settings.env.n_envs) as u64;
         let returns = self.metrics.entry(EPISODE_RETURN.to_owned()).or_default();
         for entry in entries {
-            // An episode is called by its place among the run's, from 0, wherever it is named.
-            let number = (self.first_episode + self.episodes.len()) as u64;
             self.episodes.push(entry);
+            // As rows of metrics tell how many had ended.
+            let episodes = (self.first_episode + self.episodes.len()) as u64;
             // All environments step together.
             let step = entry.start_step.saturating_add(u64::from(entry.length).saturating_mul(envs));
-            returns.push(Point { step, episodes: number, wall_s: self.clock.at(step), value: entry.return_ });
+            returns.push(Point { step, episodes, wall_s: self.clock.at(step), value: entry.return_ });
         }
     }
 

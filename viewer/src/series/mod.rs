@@ -39,6 +39,6 @@ pub use view::View;
 /// [thinned](Series::thin). Smoothed curves are kept while they are painted, and take at most as much again.
 pub const BUDGET: usize = 64 << 20;
 
-/// The series of episodes' returns: a point for each episode, whose [`Point::episodes`] is its place among the run's,
-/// counted from 1.
+/// The series of episodes' returns: a point for each episode, whose [`Point::episodes`] is how many had ended with it. Its
+/// [place](Point::episode) among the run's is one less.
 pub const EPISODE_RETURN: &str = "episode/return";

@@ -31,6 +31,11 @@ impl Axis {
 }
 
 impl Point {
+    /// The place among the run's, counted from 0, of the episode that ended there.
+    pub fn episode(&self) -> usize {
+        (self.episodes as usize).saturating_sub(1)
+    }
+
     /// Where the point is along an axis.
     pub fn x(&self, axis: Axis) -> f64 {
         match axis {

@@ -183,7 +183,7 @@ impl<'a> Subject<'a> {
         let Some((run, point, at)) = self.nearest(traces, &shown.transform, pointer) else { return };
         let painter = ui.painter().with_clip_rect(shown.response.rect);
         painter.circle(at, 4.0, theme.series(run), Stroke::new(1.5, theme.text));
-        let episode = (self.metric == EPISODE_RETURN).then_some(point.episodes as usize);
+        let episode = (self.metric == EPISODE_RETURN).then(|| point.episode());
         let mut lines = vec![self.model.runs[run].name.clone()];
         lines.extend(tell(self.metric, point));
         lines.extend(episode.map(|_| text::CLICK_TO_OPEN.to_owned()));
@@ -238,7 +238,7 @@ fn axis(hints: AxisHints<'_>, close: f32) -> AxisHints<'_> {
 pub(super) fn tell(metric: &str, point: &Point) -> [String; 4] {
     let episodes = match metric {
         // By the number that it has everywhere.
-        EPISODE_RETURN => format!("{} {}", text::EPISODE, point.episodes),
+        EPISODE_RETURN => format!("{} {}", text::EPISODE, point.episode()),
         _ => format!("{} {}", number::count(point.episodes), text::EPISODES),
     };
     [

@@ -94,11 +94,11 @@ fn a_click_on_an_episode_opens_it() {
     assert!(harness.query_by_label("Plot of train/loss").is_none(), "one plot alone");
     click_into_the_middle(&mut harness, "Plot of episode/return");
     assert_eq!(harness.state().commands, [Command::OpenEpisode(0, 1, 0)]);
-    // The same number as in the list of episodes, and as where the axis has it.
+    // It is where other metrics are of which so many episodes had ended, and called as in the list of episodes.
     let returns = &harness.state().model.runs[0].metrics[crate::series::EPISODE_RETURN];
-    assert_eq!(returns.points().iter().map(|point| point.episodes).collect::<Vec<_>>(), [0, 1, 2]);
+    assert_eq!(returns.points().iter().map(|point| point.episodes).collect::<Vec<_>>(), [1, 2, 3]);
     assert_eq!(plot::tell(crate::series::EPISODE_RETURN, &returns.points()[1])[2], "Episode 1");
-    assert_eq!(plot::tell("train/loss", &returns.points()[2])[2], "2 episodes");
+    assert_eq!(plot::tell("train/loss", &returns.points()[2])[2], "3 episodes");
 }
 
 #[test]

@@ -107,9 +107,9 @@ fn all_of_a_run_and_then_what_is_added() {
     assert!(fixture.rewards().into_iter().eq((0..15).map(f64::from)));
     assert!(fixture.follower.poll().is_empty());
 
-    // An episode's point: its end in steps, its number from 0, and the time between the rows around it.
+    // An episode's point: its end in steps, how many had ended, and the time between the rows around it.
     let point = fixture.run().metrics[EPISODE_RETURN].points()[3];
-    assert_eq!((point.step, point.episodes, point.value), (40, 3, 3.0));
+    assert_eq!((point.step, point.episodes, point.value), (40, 4, 3.0));
     assert!((point.wall_s - 0.4).abs() < 1e-9);
 
     let lock = fixture.dir.lock().unwrap();
