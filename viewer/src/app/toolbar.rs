@@ -6,7 +6,7 @@ use eframe::egui::{Align, Button, DragValue, Label, Layout, RichText, Role, Ui, 
 use super::App;
 use crate::command::{Action, Command};
 use crate::model::Run;
-use crate::number::count;
+use crate::number::{count, short};
 use crate::text;
 
 /// What has a button, from the right.
@@ -158,7 +158,7 @@ fn where_it_is(status: &Status, total: u64) -> String {
         count(status.episodes)
     );
     let mean = status.mean_return.filter(|_| status.episodes > 0);
-    text += &format!(" · mean return {}", mean.map_or(text::NONE_YET.to_owned(), |mean| format!("{mean:.1}")));
+    text += &format!(" · mean return {}", mean.map_or(text::NONE_YET.to_owned(), short));
     if status.dropped > 0 {
         text += &format!(" · {} messages dropped", count(status.dropped));
     }

@@ -11,7 +11,7 @@ use ratatui::widgets::{Axis, Block, Chart, Dataset, Gauge, GraphType, Paragraph,
 
 use super::{Choice, braille, samples};
 use crate::model::{Live, Model, Run};
-use crate::number::{bytes, count};
+use crate::number::{bytes, compact, count, short};
 use crate::series::{self, View};
 use crate::text;
 
@@ -95,7 +95,7 @@ fn environment(frame: &mut Frame<'_>, area: Rect, model: &Model, live: Option<&L
     let (title, scene, judgement, action): (String, &Scene, &Judgement, _) = match (film, live) {
         (Some((film, moment)), _) => (
             format!(
-                "{} {} · {} {} · {} {} / {} · {} {:.1}",
+                "{} {} · {} {} · {} {} / {} · {} {}",
                 text::EPISODE,
                 film.episode,
                 text::ENVIRONMENT.to_lowercase(),
@@ -104,7 +104,7 @@ fn environment(frame: &mut Frame<'_>, area: Rect, model: &Model, live: Option<&L
                 model.cursor,
                 film.last_step(),
                 text::RETURN,
-                moment.return_
+                short(moment.return_)
             ),
             &moment.scene,
             &moment.judgement,
@@ -113,12 +113,12 @@ fn environment(frame: &mut Frame<'_>, area: Rect, model: &Model, live: Option<&L
         (None, Some(live)) if live.frames.contains_key(&env) => {
             let now = &live.frames[&env];
             let title = format!(
-                "{} {env} · {} {} · {} {:.1}",
+                "{} {env} · {} {} · {} {}",
                 text::ENVIRONMENT,
                 text::STEP,
                 now.episode_step,
                 text::RETURN,
-                now.return_
+                short(now.return_)
             );
             (title, &now.scene, &now.judgement, now.action.as_ref())
         }
@@ -189,9 +189,9 @@ fn curve(frame: &mut Frame<'_>, area: Rect, name: &str, points: &[(f64, f64)]) {
         if low < high { [low, high] } else { [low - room, high + room] }
     };
     let (x, y) = (bounds(|point| point.0), bounds(|point| point.1));
-    let labels = |[low, high]: [f64; 2]| [short(low), short(high)];
+    let labels = |bounds: [f64; 2]| bounds.map(compact);
     let data = Dataset::default().marker(Marker::Braille).graph_type(GraphType::Line).cyan().data(points);
-    let last = points.last().map_or_else(String::new, |(_, y)| format!(" {}", short(*y)));
+    let last = points.last().map_or_else(String::new, |(_, y)| format!(" {}", compact(*y)));
     let chart = Chart::new(vec![data])
         .block(Block::bordered().title(format!("{name}{last}")))
         .x_axis(
@@ -205,7 +205,7 @@ fn curve(frame: &mut Frame<'_>, area: Rect, name: &str, points: &[(f64, f64)]) {
 fn machine(frame: &mut Frame<'_>, area: Rect, run: &Run, live: Option<&Live>) {
     let block = Block::bordered().title(text::MACHINE_ROOM);
     let Some(live) = live else {
-        let count = format!("{} {}", run.episodes.len(), text::EPISODES);
+        let count = format!("{} {}", run.first_episode + run.episodes.len(), text::EPISODES);
         frame.render_widget(Paragraph::new(count).block(block), area);
         return;
     };
@@ -236,17 +236,6 @@ fn machine(frame: &mut Frame<'_>, area: Rect, run: &Run, live: Option<&Live>) {
         lines.push(Line::from(format!("{name}: {}", text.join(" · "))));
     }
     frame.render_widget(Paragraph::new(lines).block(block), area);
-}
-
-/// A number in little room.
-fn short(value: f64) -> String {
-    let size = value.abs();
-    match size {
-        1e6.. => format!("{:.1}M", value / 1e6),
-        1e4.. => format!("{:.0}k", value / 1e3),
-        100.0.. => format!("{value:.0}"),
-        _ => format!("{value:.3}"),
-    }
 }
 
 #[cfg(test)]
@@ -337,10 +326,12 @@ mod tests {
         model.apply(Update::Opened("runs/cart".into()));
         let row = |step| MetricsRow {
             step,
-            metrics: [("rollout/ep_rew_mean".into(), step as f64)].into(),
+            metrics: [("rollout/ep_rew_mean".into(), step as f64), ("train/learning_rate".into(), 3e-4)].into(),
             ..MetricsRow::default()
         };
         model.apply(Update::Metrics(0, (1..50).map(|i| row(100 * i)).collect()));
+        model.runs[0].first_episode = 7;
+        assert!(self::picture(&model).contains("7 episodes"), "those that are not kept any more count");
         model.apply(Update::Attached(0));
         let welcome =
             Welcome { n_envs: 4, total_timesteps: 20_000, lanes: vec!["learner".into()], ..Welcome::default() };
@@ -351,7 +342,8 @@ mod tests {
         env.reset(Some(1)).unwrap();
         let scene = env.draw();
         let judgement = Judgement::QValues(vec![1.25, -0.5]);
-        let frame = EnvFrame { scene, judgement, action: Some(OwnedAction::Discrete(0)), ..EnvFrame::default() };
+        let action = Some(OwnedAction::Discrete(0));
+        let frame = EnvFrame { scene, judgement, action, return_: 0.74, ..EnvFrame::default() };
         model.apply(Update::Reply(Reply::Frames(vec![frame])));
         let picture = picture(&model);
         for part in [
@@ -362,6 +354,8 @@ mod tests {
             "1: -0.50",
             "learner: waiting 25 % · updating 75 %",
             "rollout/ep_rew_mean 4900",
+            "train/learning_rate 3.0e-4",
+            "return 0.740",
             "⣿",
         ] {
             assert!(picture.contains(part), "{part} is not in\n{picture}");
