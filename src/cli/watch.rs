@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::trainer::watch::MIN_SPEED;
 use crate::viewer::{Watch, watch};
 
 use super::Result;
@@ -25,7 +26,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", requires = "episode", default_value_t = 0)]
     step: u32,
     /// Slows a live run down to so many vector steps a second. It goes on at full speed once the window is closed.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = speed)]
     speed: Option<f32>,
     /// In this terminal instead of a window.
     #[arg(long)]
@@ -36,6 +37,13 @@ pub(crate) struct Args {
     /// The token of its watch.json.
     #[arg(long, value_name = "HEX", requires = "address")]
     token: Option<String>,
+}
+
+/// A speed that a run takes.
+fn speed(text: &str) -> std::result::Result<f32, String> {
+    let fits = |speed: &f32| speed.is_finite() && *speed >= MIN_SPEED;
+    let speed = text.parse().ok().filter(fits);
+    speed.ok_or_else(|| format!("give vector steps a second, {MIN_SPEED} or more"))
 }
 
 pub(crate) fn run(args: Args) -> Result {

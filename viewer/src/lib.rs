@@ -51,7 +51,7 @@ pub use app::App;
 pub use command::{Action, Command, Commands};
 pub use history::History;
 pub use link::link;
-pub use model::{Driven, Model, RunId, Update};
+pub use model::{Driven, Mirrored, Model, RunId, Update};
 pub use play::{PlayOptions, Played, play};
 pub use playback::Reel;
 pub use source::{Branch, Checkpoint, Contender, Contest, Film, Moment, Move, Order, Question, Side};

@@ -10,7 +10,8 @@ use crate::state::State;
 pub fn link(model: &Model, state: &State) -> Option<String> {
     let shown = model.film.as_ref().map(|film| film.run);
     let run = model.runs.get(shown.or(state.run)?)?;
-    let mut command = format!("cartwheel watch {}", quoted(&run.path.display().to_string()));
+    let what = run.mirrored.clone().unwrap_or_else(|| quoted(&run.path.display().to_string()));
+    let mut command = format!("cartwheel watch {what}");
     if let Some(film) = &model.film {
         command += &format!(" --episode {} --step {}", film.episode, model.cursor);
     }
@@ -29,7 +30,7 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Update;
+    use crate::model::{Mirrored, Update};
     use crate::source::{Film, fixture};
     use std::sync::Arc;
 
@@ -44,6 +45,12 @@ mod tests {
         assert_eq!(link(&model, &state).as_deref(), Some("cartwheel watch runs/CartPole-v1-dqn-s1"));
         model.apply(Update::Film(Arc::new(Film { run: 1, episode: 412, ..fixture::film(100) })));
         model.seek(87);
+        let mirrored = Mirrored { folder: "/tmp/x/b".into(), arguments: "--address 127.0.0.1:7000 --token 6f".into() };
+        let mut there = Model::mirroring(Some(mirrored));
+        ["/tmp/x/b", "runs/b"].into_iter().for_each(|path| there.apply(Update::Opened(path.into())));
+        let of = |run| link(&there, &State { run: Some(run), ..State::default() });
+        assert_eq!(of(0).as_deref(), Some("cartwheel watch --address 127.0.0.1:7000 --token 6f"));
+        assert_eq!(of(1).as_deref(), Some("cartwheel watch runs/b"));
         let expected = r"cartwheel watch 'my runs/it'\''s' --episode 412 --step 87";
         assert_eq!(link(&model, &state).as_deref(), Some(expected));
     }

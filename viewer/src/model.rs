@@ -51,6 +51,8 @@ pub struct Model {
     pub own_memory: Option<u64>,
     /// The open runs, in the order in which they were opened.
     pub runs: Vec<Run>,
+    /// Where a run on another machine is copied to, if one is.
+    pub mirrored: Option<Mirrored>,
     /// The connection to a run that trains, if there is one.
     pub live: Option<Live>,
     /// How the run that was attached to last looked when its connection ended.
@@ -79,6 +81,15 @@ pub struct Model {
     cued: Option<u32>,
     /// Steps a second at which a person would play the last episode that was shown.
     real_time: f32,
+}
+
+/// A run on another machine, of which there is a copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mirrored {
+    /// The copy's folder.
+    pub folder: PathBuf,
+    /// What `cartwheel watch` opens the run by: `--address 127.0.0.1:7000 --token 6f0c...`.
+    pub arguments: String,
 }
 
 /// A run that is attached to.
@@ -151,14 +162,31 @@ pub enum Update {
     Contest(Arc<Contest>),
 }
 
+impl Update {
+    /// What the user is to be told of it, if anything: why a connection ended, or a command was not carried out.
+    pub(crate) fn told(&self) -> Option<&str> {
+        match self {
+            Self::Detached(reason) => Some(reason.as_str()).filter(|reason| !reason.is_empty()),
+            Self::Reply(watch::Reply::Done { problem, .. }) => problem.as_deref(),
+            _ => None,
+        }
+    }
+}
+
 impl Model {
+    /// Of nothing yet, where a run on another machine is copied as told.
+    pub(crate) fn mirroring(mirrored: Option<Mirrored>) -> Self {
+        Self { mirrored, ..Self::default() }
+    }
+
     /// Takes in what a source tells. Pure: no thread, no clock, so that tests build any picture from updates.
     pub fn apply(&mut self, update: Update) {
         match update {
             Update::Spaces(run, spaces) => self.with(run, |run| run.spaces = Some(spaces.map(Arc::new))),
             Update::Opened(path) => {
                 let shown = self.runs.iter().filter(|run| run.shown).count() < SHOWN;
-                self.runs.push(Run { shown, ..Run::new(path) });
+                let mirrored = self.mirrored.as_ref().filter(|of| of.folder == path).map(|of| of.arguments.clone());
+                self.runs.push(Run { shown, mirrored, ..Run::new(path) });
             }
             Update::Settings(run, settings) => self.with(run, |run| {
                 run.config = settings.values();

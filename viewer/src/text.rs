@@ -232,6 +232,7 @@ texts! {
     CLOSE_EPISODE = "Close";
     CLOSE_EPISODE_HINT = "Leave the episode";
     IS_LIVE = "live";
+    NOT_CONNECTED = "the connection is over";
     FINISHED = "finished";
     RESULT = "Result";
     GREEDY_RETURN = "greedy return";

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crossbeam::channel::unbounded;
 
 use crate::app::App;
+use crate::model::{Mirrored, Model};
 use crate::source::{self, Mirror, Order};
 use crate::window::{self, ViewerError};
 use crate::{text, tui};
@@ -40,6 +41,10 @@ pub fn watch(view: Watch) -> Result<(), ViewerError> {
     }
     let mirror = view.remote.as_ref().map(|(address, token)| Mirror::start(*address, token)).transpose()?;
     let folder = mirror.as_ref().map_or_else(|| view.what.clone(), Mirror::path);
+    let mirrored = view.remote.map(|(address, token)| Mirrored {
+        folder: folder.clone(),
+        arguments: format!("--address {address} --token {token}"),
+    });
     if !folder.is_dir() && folder != Path::new(DEFAULT) {
         return Err(ViewerError::Nothing(format!(
             "there is no folder {}: give a run's, or one with runs in it",
@@ -57,12 +62,13 @@ pub fn watch(view: Watch) -> Result<(), ViewerError> {
     // The channels end with this function.
     let _ = orders.send(Order::Follow(folder));
     if view.tui {
-        return tui::run(&updates, &orders, view.episode);
+        return tui::run(&updates, &orders, Model::mirroring(mirrored), view.episode, view.speed);
     }
     window::open(text::TITLE, SIZE, move |context, software| {
         context.egui_ctx.all_styles_mut(|style| style.animation_time = 0.0);
         App::new(updates, orders)
             .with_software_renderer(software)
+            .mirroring(mirrored)
             .opening(view.episode)
             .slowing(view.speed)
             .woken()

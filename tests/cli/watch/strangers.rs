@@ -61,6 +61,17 @@ fn strangers_and_nonsense_are_refused_and_training_goes_on() {
     viewer.past(step + 1000);
 }
 
+/// A run would refuse it, and go on as fast as it goes.
+#[test]
+fn a_speed_that_no_run_takes_is_refused() {
+    let folder = Folder::new();
+    for speed in ["0", "nan", "inf", "-3", "fast"] {
+        for line in [format!("watch --speed={speed}"), format!("watch --tui --speed={speed}")] {
+            folder.refused(&line, 2, &["--speed", "vector steps a second", "0.001"]);
+        }
+    }
+}
+
 #[test]
 fn so_many_viewers_and_no_more() {
     let folder = Folder::new();

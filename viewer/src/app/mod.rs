@@ -20,7 +20,7 @@ use crossbeam::channel::{Receiver, Sender};
 use eframe::egui::{Context, RawInput, Ui, ViewportCommand};
 
 use crate::command::{Command, Commands};
-use crate::model::{Model, Update};
+use crate::model::{Mirrored, Model, Update};
 use crate::opening::Opening;
 use crate::panels::{self, Panel, Place};
 use crate::source::Order;
@@ -107,6 +107,12 @@ impl App {
     /// Names the renderer, which is then asked for fewer pictures.
     pub fn with_software_renderer(mut self, name: Option<String>) -> Self {
         self.software = name;
+        self
+    }
+
+    /// Knows that a run is a copy of one on another machine.
+    pub fn mirroring(mut self, mirrored: Option<Mirrored>) -> Self {
+        self.model = Model::mirroring(mirrored);
         self
     }
 
@@ -212,8 +218,10 @@ impl App {
     }
 
     fn take_in(&mut self, update: Update) {
-        if let Update::Detached(reason) = &update {
-            self.state.notice = Some(reason.clone());
+        if let Some(told) = update.told() {
+            self.state.notice = Some(told.to_owned());
+        }
+        if matches!(update, Update::Detached(_)) {
             self.state.taking_over = None;
         }
         let welcomed = matches!(update, Update::Reply(Reply::Welcome(_)));

@@ -23,6 +23,8 @@ pub struct Run {
     pub path: PathBuf,
     /// The folder's name.
     pub name: String,
+    /// Of a copy of a run on another machine, what `cartwheel watch` opens that by.
+    pub mirrored: Option<String>,
     /// Its `config.toml`.
     pub settings: Option<Settings>,
     /// Its configuration as names and values, such as `train.seed` and `1`.
@@ -74,6 +76,7 @@ impl Run {
         Self {
             path,
             name,
+            mirrored: None,
             settings: None,
             config: Vec::new(),
             fit: false,
@@ -101,7 +104,12 @@ impl Run {
     /// How it is with it, in a word; nothing as long as its manifest is not read.
     pub fn outcome(&self) -> Option<&'static str> {
         let manifest = self.manifest.as_ref()?;
-        Some(if self.alive { text::IS_LIVE } else { manifest.status(false) })
+        Some(match (&manifest.outcome, &self.mirrored) {
+            _ if self.alive => text::IS_LIVE,
+            // It may train on: nothing is heard of it.
+            (Outcome::Running, Some(_)) => text::NOT_CONNECTED,
+            _ => manifest.status(false),
+        })
     }
 
     /// What it came to, in a sentence, and how to go on with it where it can; nothing for a run that is live.
@@ -111,7 +119,10 @@ impl Run {
         let step = self.summary.as_ref().map_or(0, |summary| summary.steps).max(self.step);
         Some(match (&manifest.outcome, &self.summary) {
             (Outcome::Finished, Some(summary)) => text::came_to(summary),
-            (Outcome::Interrupted | Outcome::Running, _) => text::goes_on(outcome, step, self.fit, &self.path),
+            (Outcome::Interrupted | Outcome::Running, _) => match &self.mirrored {
+                None => text::goes_on(outcome, step, self.fit, &self.path),
+                Some(arguments) => text::goes_on_there(outcome, step, arguments),
+            },
             (Outcome::Failed { message }, _) => text::run_failed(message),
             (Outcome::Finished, None) => self.fitted.as_ref().map_or_else(|| outcome.to_owned(), text::fitted),
         })

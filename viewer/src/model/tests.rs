@@ -128,3 +128,20 @@ fn samples_of_many_runs_are_put_aside_and_come_back() {
     model.put_aside_samples(1, 0);
     assert_eq!(known(&model)[1], (true, false), "the newest stays");
 }
+
+#[test]
+fn a_run_on_another_machine_is_not_taken_for_killed() {
+    let arguments = "--address 127.0.0.1:7000 --token 6f";
+    let mirrored = Mirrored { folder: "copies/a".into(), arguments: arguments.into() };
+    let mut model = Model::mirroring(Some(mirrored));
+    for path in ["copies/a", "runs/a"] {
+        model.apply(Update::Opened(path.into()));
+    }
+    for run in [0, 1] {
+        model.apply(Update::Manifest(run, Box::new(Manifest::start("CartPole-v1", "dqn", 1, "none"))));
+    }
+    let [there, here] = [0, 1].map(|run: usize| model.runs[run].headline().expect("it does not train"));
+    assert!(there.contains("connection is over") && there.contains(arguments), "{there}");
+    assert!(!there.contains("copies/a") && !there.contains("killed"), "{there}");
+    assert!(here.contains("killed") && here.contains("--resume runs/a"), "{here}");
+}

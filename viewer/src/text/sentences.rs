@@ -71,6 +71,11 @@ pub(crate) fn goes_on(outcome: &str, step: u64, fit: bool, path: &Path) -> Strin
     format!("{outcome} at step {step} \u{b7} `cartwheel {command} --resume {path}` goes on with it")
 }
 
+/// The same of a run on another machine, whose folder is not here.
+pub(crate) fn goes_on_there(outcome: &str, step: u64, arguments: &str) -> String {
+    format!("{outcome}, at step {} \u{b7} `cartwheel watch {arguments}` watches it while it trains", count(step))
+}
+
 /// Where a run is that trains.
 pub(crate) fn trains(step: u64) -> String {
     format!("{IS_LIVE} \u{b7} {} {STEPS}", count(step))

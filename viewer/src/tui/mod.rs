@@ -50,14 +50,16 @@ enum Wish {
 }
 
 /// Shows runs in this process's terminal until q is pressed, at first an episode of the first run if one is given, by its
-/// place and step. A run that is watched goes on.
+/// place and step. The first live run is slowed down to `speed` vector steps a second, and goes on when this ends.
 ///
 /// # Errors
 /// If stdin or stdout is no terminal, or it fails.
 pub(crate) fn run(
     updates: &[Receiver<Update>],
     orders: &Sender<Order>,
+    model: Model,
     episode: Option<(usize, u32)>,
+    speed: Option<f32>,
 ) -> Result<(), ViewerError> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return Err(ViewerError::Nothing(
@@ -66,49 +68,73 @@ pub(crate) fn run(
         ));
     }
     let mut terminal = ratatui::try_init()?;
-    let result = show(&mut terminal, updates, orders, episode.map(Opening::new));
+    let mut show = Show { model, choice: Choice::default(), opening: episode.map(Opening::new), slowing: speed };
+    let result = show.run(&mut terminal, updates, orders);
     ratatui::restore();
     result
 }
 
-fn show(
-    terminal: &mut ratatui::DefaultTerminal,
-    updates: &[Receiver<Update>],
-    orders: &Sender<Order>,
-    mut opening: Option<Opening>,
-) -> Result<(), ViewerError> {
-    let (mut model, mut choice) = (Model::default(), Choice::default());
-    let mut last = Instant::now();
-    loop {
-        let deadline = Instant::now() + FRAME;
-        let next = || updates.iter().find_map(|source| source.try_recv().ok());
-        while Instant::now() < deadline
-            && let Some(update) = next()
-        {
-            let first = matches!(update, Update::Opened(_)) && model.runs.is_empty();
-            let attached = matches!(update, Update::Reply(watch::Reply::Welcome(_)));
-            model.apply(update);
-            if first {
-                attach(&model, &choice, orders);
+/// What is shown, and what is still to be done about it.
+struct Show {
+    model: Model,
+    choice: Choice,
+    /// An episode of the first run, to be opened once it is known.
+    opening: Option<Opening>,
+    /// Vector steps a second that the first live run is slowed down to.
+    slowing: Option<f32>,
+}
+
+impl Show {
+    fn run(
+        &mut self,
+        terminal: &mut ratatui::DefaultTerminal,
+        updates: &[Receiver<Update>],
+        orders: &Sender<Order>,
+    ) -> Result<(), ViewerError> {
+        let mut last = Instant::now();
+        loop {
+            let deadline = Instant::now() + FRAME;
+            let next = || updates.iter().find_map(|source| source.try_recv().ok());
+            while Instant::now() < deadline
+                && let Some(update) = next()
+            {
+                self.take_in(update, orders);
             }
-            if attached {
-                ask_for(&choice, orders);
-            }
-            if let Some((asked, run)) = opening.as_mut().zip(model.runs.first()) {
-                let (commands, done) = asked.pursue(0, run);
-                opening = opening.filter(|_| !done);
-                commands.into_iter().for_each(|command| obey(command, &mut model, &mut choice, orders));
+            self.model.pass(last.elapsed());
+            last = Instant::now();
+            terminal.draw(|frame| screen::draw(frame, &self.model, &self.choice))?;
+            while poll(deadline.saturating_duration_since(Instant::now()))? {
+                match read().map(|event| wish(&event))? {
+                    Some(Wish::Quit) => return Ok(()),
+                    Some(wish) => fulfil(wish, &mut self.model, &mut self.choice, orders),
+                    None => {}
+                }
             }
         }
-        model.pass(last.elapsed());
-        last = Instant::now();
-        terminal.draw(|frame| screen::draw(frame, &model, &choice))?;
-        while poll(deadline.saturating_duration_since(Instant::now()))? {
-            match read().map(|event| wish(&event))? {
-                Some(Wish::Quit) => return Ok(()),
-                Some(wish) => fulfil(wish, &mut model, &mut choice, orders),
-                None => {}
+    }
+
+    fn take_in(&mut self, update: Update, orders: &Sender<Order>) {
+        let Self { model, choice, opening, slowing } = self;
+        let first = matches!(update, Update::Opened(_)) && model.runs.is_empty();
+        let attached = matches!(update, Update::Reply(watch::Reply::Welcome(_)));
+        if let Some(told) = update.told() {
+            choice.notice = Some(told.to_owned());
+        }
+        model.apply(update);
+        if first {
+            attach(model, choice, orders);
+        }
+        if attached {
+            // Before anything is asked for: a run that waits for its viewer goes on when it is.
+            if let Some(speed) = slowing.take() {
+                obey(Command::Run(watch::Command::Speed(Some(speed))), model, choice, orders);
             }
+            ask_for(choice, orders);
+        }
+        if let Some((asked, run)) = opening.as_mut().zip(model.runs.first()) {
+            let (commands, done) = asked.pursue(0, run);
+            opening.take_if(|_| done);
+            commands.into_iter().for_each(|command| obey(command, model, choice, orders));
         }
     }
 }
@@ -257,5 +283,30 @@ mod tests {
         assert_eq!((opened(), choice.notice.as_deref()), (None, Some(&*text::none_earlier_of(5))));
         fulfil(key('E', KeyModifiers::SHIFT), &mut model, &mut choice, &orders);
         assert_eq!((opened(), choice.notice), (Some(2), None));
+    }
+
+    #[test]
+    fn a_run_is_slowed_down_at_once_and_what_it_says_is_told() {
+        let (orders, asked) = unbounded();
+        let (model, choice) = (Model::default(), Choice::default());
+        let mut show = Show { model, choice, opening: None, slowing: Some(7.0) };
+        let mut tell = |update| {
+            show.take_in(update, &orders);
+            show.choice.notice.clone()
+        };
+        tell(Update::Opened("runs/a".into()));
+        tell(Update::Attached(0));
+        for welcomes in [1, 2] {
+            let told = tell(Update::Reply(watch::Reply::Welcome(watch::Welcome::default())));
+            let slow = Request::Command { id: 0, command: watch::Command::Speed(Some(7.0)) };
+            let sent: Vec<_> = asked.try_iter().filter(|order| matches!(order, Order::Send(_))).collect();
+            assert_eq!(sent.first() == Some(&Order::Send(slow)), welcomes == 1, "{sent:?}");
+            assert!(matches!(sent.last(), Some(Order::Send(Request::Watch(_)))) && told.is_none(), "{sent:?}");
+        }
+        let problem = Some("too slow".to_owned());
+        assert_eq!(tell(Update::Reply(watch::Reply::Done { id: 0, step: 1, problem: problem.clone() })), problem);
+        assert_eq!(tell(Update::Reply(watch::Reply::Done { id: 0, step: 1, problem: None })), problem);
+        assert_eq!(tell(Update::Detached(String::new())), problem, "no reason is no news");
+        assert_eq!(tell(Update::Detached("it is full".into())).as_deref(), Some("it is full"));
     }
 }
