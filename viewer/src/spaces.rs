@@ -1,7 +1,7 @@
 //! What a run's environment looks like from outside.
 
 use cartwheel_agents::Policy;
-use cartwheel_envs::{OwnedAction, Row, Space};
+use cartwheel_envs::{KeyBindings, OwnedAction, Row, Space};
 use cartwheel_trainer::Settings;
 
 use crate::number::short;
@@ -23,6 +23,8 @@ pub struct Spaces {
     pub layout: Option<Layout>,
     /// The states, where an observation is the number of one.
     pub states: Option<States>,
+    /// The keys that a person plays it by; none of what is known from weights alone.
+    pub bindings: KeyBindings,
     /// What each action is called, counted from 0, by the environment or by its keys; of actions that are not counted,
     /// their numbers.
     names: Vec<Option<String>>,
@@ -85,6 +87,7 @@ impl Spaces {
             observation,
             action,
             names,
+            bindings: keys,
         })
     }
 
@@ -97,7 +100,8 @@ impl Spaces {
     pub fn of_policy(policy: &Policy) -> Self {
         let (observation, action) = (policy.observation_space().clone(), policy.action_space().clone());
         let (fields, layout) = (fields(&observation, &[]), layout(&observation));
-        Self { states: States::of(&observation, None), observation, action, fields, layout, names: Vec::new() }
+        let (states, bindings) = (States::of(&observation, None), KeyBindings::default());
+        Self { states, observation, action, fields, layout, names: Vec::new(), bindings }
     }
 
     /// The number of the first action, as the environment counts it; 0 where actions are not counted.

@@ -39,11 +39,16 @@ impl App {
             Command::Do(action) => self.act(ctx, action),
             Command::Open(path) => self.order(Order::Follow(path)),
             Command::SelectRun(run) => {
-                let Some(opened) = self.model.runs.get(run) else { return };
-                self.order(Order::Attach(run, opened.path.clone()));
+                let Some(path) = self.model.runs.get(run).map(|run| run.path.clone()) else { return };
+                self.give_back();
+                self.order(Order::Attach(run, path));
                 self.state.run = Some(run);
                 self.state.env = None;
                 self.model.close_film();
+                if self.model.live.as_ref().is_some_and(|live| live.run == run) {
+                    // It is attached to already, and welcomes nobody again.
+                    self.watch();
+                }
             }
             Command::ShowCurves(run, shown) => {
                 if let Some(run) = self.model.runs.get_mut(run) {
@@ -52,6 +57,9 @@ impl App {
             }
             Command::Filter(filter) => self.state.filter = filter,
             Command::SelectEnv(env) => {
+                if self.state.env != env {
+                    self.give_back();
+                }
                 self.state.env = env;
                 self.watch();
             }
@@ -157,20 +165,22 @@ impl App {
 
     /// A person takes the selected environment's reins, or gives them back.
     fn toggle_reins(&mut self) {
-        if let Some(reins) = self.state.taking_over.take() {
-            self.commands.push(Command::Run(watch::Command::TakeOver { env: reins.env, action: None }));
-            self.commands.push(Command::Run(watch::Command::Speed(reins.speed_before)));
-            return;
+        if self.state.taking_over.is_some() {
+            return self.give_back();
         }
         let (Some(live), Some(env)) = (&self.model.live, self.state.env) else {
             self.state.notice = Some(text::TAKE_OVER_NEEDS_ENV.to_owned());
             return;
         };
-        let settings = self.model.runs.get(live.run).and_then(|run| run.settings.as_ref());
-        let bindings = settings.and_then(|settings| settings.env.builder().make().ok()).map(|env| env.key_bindings());
-        match bindings.filter(|bindings| !bindings.keys.is_empty()) {
-            None => self.state.notice = Some(text::NO_KEYS.to_owned()),
-            Some(bindings) => {
+        let spaces = self.model.runs.get(live.run).and_then(|run| run.spaces.as_ref());
+        let bindings = match spaces {
+            None => Err(text::SPACES_AWAITED),
+            Some(Ok(spaces)) if !spaces.bindings.keys.is_empty() => Ok(spaces.bindings.clone()),
+            Some(_) => Err(text::NO_KEYS),
+        };
+        match bindings {
+            Err(why) => self.state.notice = Some(why.to_owned()),
+            Ok(bindings) => {
                 let fps = match bindings.pace {
                     Pace::RealTime { fps, .. } => fps as f32,
                     Pace::TurnBased => TURNS,
@@ -179,6 +189,15 @@ impl App {
                 let speed = speed_before.map_or(fps, |speed| speed.min(fps));
                 self.commands.push(Command::Run(watch::Command::Speed(Some(speed))));
                 self.state.taking_over = Some(Reins { env, bindings, action: None, speed_before });
+            }
+        }
+    }
+
+    /// The reins that a person holds are the agent's again: at once, while the run is attached to.
+    fn give_back(&mut self) {
+        if let Some(Reins { env, speed_before, .. }) = self.state.taking_over.take() {
+            for command in [watch::Command::TakeOver { env, action: None }, watch::Command::Speed(speed_before)] {
+                self.order(Order::Send(Request::Command { id: 0, command }));
             }
         }
     }
