@@ -32,7 +32,6 @@ mod tests {
     use super::*;
     use crate::model::{Mirrored, Update};
     use crate::source::{Film, fixture};
-    use std::sync::Arc;
 
     #[test]
     fn a_view_is_a_command() {
@@ -43,7 +42,7 @@ mod tests {
         model.apply(Update::Opened("my runs/it's".into()));
         state.run = Some(0);
         assert_eq!(link(&model, &state).as_deref(), Some("cartwheel watch runs/CartPole-v1-dqn-s1"));
-        model.apply(Update::Film(Arc::new(Film { run: 1, episode: 412, ..fixture::film(100) })));
+        fixture::show(&mut model, Film { run: 1, episode: 412, ..fixture::film(100) });
         model.seek(87);
         let mirrored = Mirrored { folder: "/tmp/x/b".into(), arguments: "--address 127.0.0.1:7000 --token 6f".into() };
         let mut there = Model::mirroring(Some(mirrored));

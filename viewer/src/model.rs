@@ -25,6 +25,8 @@ pub type RunId = usize;
 
 /// Branches that are kept.
 const BRANCHES: usize = 32;
+/// What takes longer than this is told to be under way.
+const WONDER: Duration = Duration::from_millis(300);
 /// Looks kept of each thread: half a minute at 200 a second.
 const LOOKS: usize = 6000;
 /// Episodes kept of all runs, of each the newest.
@@ -77,10 +79,21 @@ pub struct Model {
     /// Steps a second at which it is played; infinite is as fast as it goes.
     pub playback_speed: f32,
     playback: Playback,
-    /// Where the episode that was asked for begins to be shown.
-    cued: Option<u32>,
+    /// The episode that was asked for and did not come yet.
+    awaited: Option<Awaited>,
     /// Steps a second at which a person would play the last episode that was shown.
     real_time: f32,
+}
+
+/// An episode that is being played again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Awaited {
+    /// The run, and the episode's place among its own.
+    episode: (RunId, usize),
+    /// Where it begins to be shown.
+    step: u32,
+    /// How long it was waited for.
+    waited: Duration,
 }
 
 /// A run on another machine, of which there is a copy.
@@ -129,7 +142,7 @@ pub enum Update {
     /// What such a one made of some samples.
     Samples(RunId, Box<Samples>),
     /// What its environment looks like, as `Spaces::of` learns it, or why it cannot be made.
-    Spaces(RunId, Result<Spaces, String>),
+    Spaces(RunId, Result<Box<Spaces>, String>),
     /// Its manifest, at first and after changes.
     Manifest(RunId, Box<Manifest>),
     /// More rows of its metrics.
@@ -182,7 +195,7 @@ impl Model {
     /// Takes in what a source tells. Pure: no thread, no clock, so that tests build any picture from updates.
     pub fn apply(&mut self, update: Update) {
         match update {
-            Update::Spaces(run, spaces) => self.with(run, |run| run.spaces = Some(spaces.map(Arc::new))),
+            Update::Spaces(run, spaces) => self.with(run, |run| run.spaces = Some(spaces.map(Arc::from))),
             Update::Opened(path) => {
                 let shown = self.runs.iter().filter(|run| run.shown).count() < SHOWN;
                 let mirrored = self.mirrored.as_ref().filter(|of| of.folder == path).map(|of| of.arguments.clone());
@@ -242,7 +255,10 @@ impl Model {
                 (self.contest, self.contest_at) = (Some(contest), Reel::default());
             }
             Update::Film(film) => {
-                self.cursor = self.cued.take().unwrap_or(self.cursor).min(film.last_step());
+                // Who asked for another, or went elsewhere, does not want to see it any more.
+                let asked = self.awaited.take_if(|awaited| awaited.episode == (film.run, film.episode));
+                let Some(asked) = asked else { return };
+                self.cursor = asked.step.min(film.last_step());
                 if self.real_time != film.real_time {
                     // A speed for another environment says nothing about this one.
                     (self.real_time, self.playback_speed) = (film.real_time, film.real_time);
@@ -255,6 +271,9 @@ impl Model {
 
     /// Lets time pass for what is being played.
     pub fn pass(&mut self, time: Duration) {
+        if let Some(awaited) = &mut self.awaited {
+            awaited.waited += time;
+        }
         for played in [Driven::Main, Driven::Contest, Driven::Branch] {
             if let Some(mut player) = self.player(played) {
                 player.pass(time);
@@ -325,12 +344,24 @@ impl Model {
 
     /// Whether the next picture may differ from this one though nobody touches anything.
     pub fn is_moving(&self) -> bool {
-        self.playing || self.contest_at.playing || self.branch_at.playing || self.live.is_some()
+        let plays = self.playing || self.contest_at.playing || self.branch_at.playing;
+        plays || self.awaited.is_some() || self.live.as_ref().is_some_and(|live| !live.status.paused)
     }
 
-    /// Where the next episode begins to be shown.
-    pub fn cue(&mut self, step: u32) {
-        self.cued = Some(step);
+    /// Waits for an episode of a run, by its place among the run's, to be shown from this step on: of others that come, none
+    /// is shown.
+    pub fn await_film(&mut self, run: RunId, episode: usize, step: u32) {
+        self.awaited = Some(Awaited { episode: (run, episode), step, waited: Duration::ZERO });
+    }
+
+    /// Whether an episode was asked for and did not come yet.
+    pub(crate) fn awaits_film(&self) -> bool {
+        self.awaited.is_some()
+    }
+
+    /// The place of the episode that is awaited, once it is for so long that people wonder.
+    pub(crate) fn long_awaited(&self) -> Option<usize> {
+        self.awaited.filter(|awaited| awaited.waited > WONDER).map(|awaited| awaited.episode.1)
     }
 
     /// Goes to a step of the episode that is shown.
@@ -349,7 +380,7 @@ impl Model {
 
     /// Back to the live run.
     pub fn close_film(&mut self) {
-        (self.film, self.playing, self.cursor) = (None, false, 0);
+        (self.film, self.awaited, self.playing, self.cursor) = (None, None, false, 0);
         if let Some(live) = &mut self.live {
             live.look(|history| history.go_live());
         }

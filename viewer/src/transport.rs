@@ -98,7 +98,7 @@ pub(crate) fn why_not(model: &Model, state: &State, action: Action) -> Option<&'
         Action::NextEpisode if !film => Some(text::NEEDS_EPISODE),
         Action::NextEpisode if neighbor(model, state, true, false).is_none() => Some(text::NO_LATER_EPISODE),
         Action::PreviousEpisode if neighbor(model, state, false, false).is_none() => Some(text::NO_EARLIER_EPISODE),
-        Action::GoLive if !film => match live {
+        Action::GoLive if !film && !model.awaits_film() => match live {
             None => Some(text::RUN_NOT_LIVE),
             Some(live) if live.history.at().is_none() => Some(text::IS_LIVE_ALREADY),
             Some(_) => None,
@@ -157,7 +157,7 @@ mod tests {
         model.apply(Update::Episodes(0, (0..6).map(entry).collect()));
         model.apply(Update::Attached(0));
         if film {
-            model.apply(Update::Film(Arc::new(fixture::film(100))));
+            fixture::show(&mut model, fixture::film(100));
         }
         (model, State { run: Some(0), ..State::default() })
     }
@@ -258,7 +258,7 @@ mod tests {
         assert_eq!(press(&state, Action::NextEpisode), []);
         state.env = Some(0);
         assert_eq!(press(&state, Action::PreviousEpisode), open(4));
-        model.apply(Update::Film(Arc::new(crate::source::Film { episode: 2, ..fixture::film(3) })));
+        fixture::show(&mut model, crate::source::Film { episode: 2, ..fixture::film(3) });
         assert_eq!(act(&mut model, &state, Action::PreviousEpisode), open(0));
         assert_eq!(act(&mut model, &state, Action::NextEpisode), open(4));
         assert_eq!(neighbor(&model, &state, false, true), open(1).pop(), "of all environments");

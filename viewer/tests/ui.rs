@@ -4,14 +4,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed test should panic")]
 
+#[path = "ui/live.rs"]
+mod live;
 mod support;
 
-use cartwheel_trainer::watch::{self, Interest, Reply, Request, Status};
+use cartwheel_trainer::watch::{self, Reply, Request, Status};
 use cartwheel_viewer::panels::{self, Context, Panel};
 use cartwheel_viewer::{App, Commands, Model, Order, State, Update};
 use crossbeam::channel::unbounded;
 use eframe::egui::accesskit::Role;
-use eframe::egui::{self, CentralPanel, Event, Key, Modifiers, OutputCommand, Rect, Theme};
+use eframe::egui::{CentralPanel, Event, Key, Modifiers, OutputCommand, Rect, Theme};
 use egui_kittest::kittest::Queryable as _;
 use egui_kittest::{Harness, SnapshotResults};
 use support::{Painter, Window, fixture};
@@ -268,49 +270,12 @@ fn an_episode_that_is_not_there_is_told_and_the_last_is_opened() {
         },
         App::new(vec![inbox], outbox).opening(Some((9999, 0))),
     );
-    let mut window = Window { harness, orders };
+    let mut window = Window { harness, orders, told };
     window.settle();
     let message = "There is no episode 9999: the run has episodes 0 to 199, and 199 is shown instead";
     window.harness.get_by_label(message);
     let replayed = window.orders.try_iter().any(|order| matches!(order, Order::Replay(0, _, 199)));
     assert!(replayed);
-}
-
-#[test]
-fn a_live_run_is_attached_to_and_all_its_environments_asked_for() {
-    let window = Window::showing(fixture::live());
-    let orders: Vec<_> = window.orders.try_iter().collect();
-    assert!(orders.contains(&Order::Attach(0, "runs/CartPole-v1-dqn-s1".into())), "{orders:?}");
-    let mut watches = orders.iter().filter_map(|order| match order {
-        Order::Send(Request::Watch(interest)) => Some(interest),
-        _ => None,
-    });
-    assert!(watches.next_back().is_some_and(|interest| interest.envs == (0..4) && interest.lanes), "{orders:?}");
-}
-
-#[test]
-fn an_environment_is_looked_at_alone_and_taken_over_while_a_key_is_held() {
-    let mut window = Window::showing(fixture::live());
-    window.sent();
-    window.click("Environment 2");
-    let interest = Interest { envs: 2..3, hz: 60.0, inspected: Some(2), lanes: true };
-    assert!(window.sent().contains(&Request::Watch(interest)));
-
-    window.press(Modifiers::NONE, Key::T);
-    // The run was at 100 steps a second: a person plays CartPole at 10.
-    assert_eq!(window.commands(), [watch::Command::Speed(Some(10.0))]);
-    window.harness.key_down(Key::ArrowRight);
-    window.settle();
-    let take = |action| watch::Command::TakeOver { env: 2, action };
-    assert_eq!(window.commands(), [take(Some(1.into()))]);
-    window.harness.key_up(Key::ArrowRight);
-    window.settle();
-    assert_eq!(window.commands(), [take(None)]);
-    window.press(Modifiers::NONE, Key::Escape);
-    assert_eq!(window.commands(), [take(None), watch::Command::Speed(Some(100.0))]);
-    assert_eq!(window.harness.state().state.env, Some(2), "Escape leaves one thing at a time");
-    window.press(Modifiers::NONE, Key::Escape);
-    assert_eq!(window.harness.state().state.env, None);
 }
 
 #[test]
@@ -321,14 +286,6 @@ fn a_key_with_shift_is_not_the_one_without() {
     let asked = |order: &Order| matches!(order, Order::Send(Request::Command { .. }) | Order::Replay(..));
     let orders: Vec<_> = window.orders.try_iter().filter(asked).collect();
     assert_eq!(orders, [Order::Replay(0, "runs/CartPole-v1-dqn-s1".into(), 199)], "the last episode, and no step back");
-}
-
-#[test]
-fn space_pauses_and_resumes_a_live_run() {
-    let mut window = Window::showing(fixture::live());
-    window.sent();
-    window.press(Modifiers::NONE, Key::Space);
-    assert_eq!(window.commands(), [watch::Command::Pause]);
 }
 
 /// Whichever view was touched last, the keys move it and no other.
@@ -392,40 +349,6 @@ fn the_command_that_opens_a_view_is_copied() {
     assert_eq!(copied.as_deref(), Some("cartwheel watch runs/CartPole-v1-dqn-s1 --episode 7 --step 1"));
 }
 
-#[test]
-fn exploration_is_overridden_by_a_box() {
-    let mut window = Window::showing(fixture::live());
-    window.sent();
-    let name = "Override exploration";
-    window.harness.get_by_role_and_label(Role::CheckBox, name).click();
-    window.settle();
-    assert_eq!(window.commands(), [watch::Command::Epsilon(Some(0.12))]);
-}
-
-/// The run answers ten times a second, and the hand is faster.
-#[test]
-fn exploration_is_dragged_to_any_chance() {
-    let mut window = Window::showing(fixture::live());
-    let status = watch::Status { epsilon: 0.5, overrides: (Some(0.5), Vec::new()), ..watch::Status::default() };
-    window.tell([Update::Reply(watch::Reply::Status(status))]);
-    window.sent();
-    let name = "Override exploration";
-    let place = window.harness.get_by_role_and_label(Role::SpinButton, name).rect().center();
-    window.harness.hover_at(place);
-    window.settle();
-    window.harness.drag_at(place);
-    window.harness.run_steps(1);
-    for step in 1..=10 {
-        window.harness.hover_at(place - egui::vec2(4.0 * step as f32, 0.0));
-        window.harness.run_steps(1);
-    }
-    window.harness.drop_at(place - egui::vec2(40.0, 0.0));
-    window.settle();
-    let commands = window.commands();
-    let Some(watch::Command::Epsilon(Some(last))) = commands.last() else { panic!("{commands:?}") };
-    assert!((0.05..0.2).contains(last), "{commands:?}");
-}
-
 /// Each panel by itself, small, in light and dark.
 #[test]
 fn every_panel_looks_as_it_should() {
@@ -440,7 +363,9 @@ fn every_panel_looks_as_it_should() {
                     fixture::fitted().into_iter().for_each(|update| model.apply(update));
                 }
                 "Side by side" => model.apply(fixture::contest()),
-                "What if" => [fixture::film(), fixture::branch()].into_iter().for_each(|update| model.apply(update)),
+                "What if" => [fixture::film(), fixture::branch()]
+                    .into_iter()
+                    .for_each(|update| fixture::tell(&mut model, update)),
                 _ => {}
             }
             let state = State { run: Some(0), ..State::default() };

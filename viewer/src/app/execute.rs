@@ -66,9 +66,10 @@ impl App {
             Command::Run(command) => self.order(Order::Send(Request::Command { id: 0, command })),
             Command::Ask(request) => self.order(Order::Send(request)),
             Command::OpenEpisode(run, number, step) => {
-                let Some(opened) = self.model.runs.get(run) else { return };
-                self.order(Order::Replay(run, opened.path.clone(), number));
-                self.model.cue(step);
+                let Some(path) = self.model.runs.get(run).map(|run| run.path.clone()) else { return };
+                self.give_back();
+                self.order(Order::Replay(run, path, number));
+                self.model.await_film(run, number, step);
             }
             Command::Seek(step) => self.model.seek(step),
             Command::Drive(_) => {}

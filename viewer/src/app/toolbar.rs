@@ -114,7 +114,8 @@ impl App {
                     Some(live) if self.fits() => text::fitting(&live.status, live.welcome.total_timesteps),
                     Some(live) => where_it_is(&live.status, live.welcome.total_timesteps),
                 };
-                let told = self.state.notice.as_deref().filter(|notice| !notice.is_empty());
+                let told = self.state.notice.clone().filter(|notice| !notice.is_empty());
+                let told = told.or_else(|| self.model.long_awaited().map(text::film_awaited));
                 ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                     // What was just told comes first: it may be long, and the rest can wait.
                     if let Some(told) = told {

@@ -130,6 +130,33 @@ fn samples_of_many_runs_are_put_aside_and_come_back() {
 }
 
 #[test]
+fn an_episode_that_takes_long_is_told() {
+    let mut model = Model::default();
+    model.await_film(0, 12, 5);
+    model.pass(WONDER / 2);
+    assert_eq!((model.long_awaited(), model.is_moving()), (None, true));
+    model.pass(WONDER);
+    assert_eq!(model.long_awaited(), Some(12));
+    model.apply(Update::Film(Arc::new(fixture::film(9))));
+    assert!(model.film.is_none() && model.awaits_film(), "it is another");
+    model.apply(Update::Film(Arc::new(Film { episode: 12, ..fixture::film(9) })));
+    assert_eq!((model.film.is_some(), model.cursor, model.long_awaited()), (true, 5, None));
+    model.await_film(0, 13, 0);
+    model.close_film();
+    assert!(!model.awaits_film());
+}
+
+/// Pictures of what stands still would all be the same.
+#[test]
+fn a_paused_run_does_not_move() {
+    let mut model = Model::default();
+    model.apply(Update::Attached(0));
+    assert!(model.is_moving());
+    model.apply(Update::Reply(watch::Reply::Status(watch::Status { paused: true, ..watch::Status::default() })));
+    assert!(!model.is_moving());
+}
+
+#[test]
 fn a_run_on_another_machine_is_not_taken_for_killed() {
     let arguments = "--address 127.0.0.1:7000 --token 6f";
     let mirrored = Mirrored { folder: "copies/a".into(), arguments: arguments.into() };

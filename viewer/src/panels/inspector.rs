@@ -153,7 +153,6 @@ mod tests {
     use crate::state::State;
     use cartwheel_trainer::watch::{Reply, Request, Status};
     use egui_kittest::kittest::Queryable as _;
-    use std::sync::Arc;
 
     fn observing(values: [f32; 4]) -> Update {
         let mut frame = frame("CartPole-v1", 0);
@@ -192,12 +191,12 @@ mod tests {
         let mut model = live("CartPole-v1", 1);
         let mut film = fixture::film(2);
         film.moments.iter_mut().for_each(|moment| moment.observation = Observation::F32(vec![0.1; 4]));
-        model.apply(Update::Film(Arc::new(film.clone())));
+        fixture::show(&mut model, film.clone());
         let mut harness = stage(Inspector::default(), model, State::default());
         harness.run();
         harness.get_by_label(text::NO_JUDGE);
         film.weights = harness.state().model.live.as_ref().and_then(|live| live.weights.clone());
-        harness.state_mut().model.apply(Update::Film(Arc::new(film)));
+        fixture::show(&mut harness.state_mut().model, film);
         harness.run();
         assert!(format!("{:?}", harness.get_by_label_contains("position")).contains("saliency"));
         assert_eq!(harness.state().commands, [], "nothing is asked of the live run");

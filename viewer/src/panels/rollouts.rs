@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn an_episode_that_is_shown_again_is_large() {
         let mut model = live("CartPole-v1", 2);
-        model.apply(Update::Film(Arc::new(fixture::film(9))));
+        fixture::show(&mut model, fixture::film(9));
         model.cursor = 3;
         let mut harness = stage(Rollouts::default(), model, State::default());
         harness.run();
@@ -219,7 +219,7 @@ mod tests {
         assert!(harness.query_by_label(text::EXPLORED).is_none());
         let note = Some("it is gone".to_owned());
         let blank = crate::source::Film { moments: Vec::new(), note, ..fixture::film(0) };
-        harness.state_mut().model.apply(Update::Film(Arc::new(blank)));
+        fixture::show(&mut harness.state_mut().model, blank);
         harness.run();
         harness.get_by_label("it is gone");
     }

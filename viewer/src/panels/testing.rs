@@ -46,7 +46,7 @@ pub(super) fn opened(env: &str) -> Model {
     let mut model = Model::default();
     let settings = settings(env);
     model.apply(Update::Opened("runs/tested".into()));
-    model.apply(Update::Spaces(0, Spaces::of(&settings)));
+    model.apply(Update::Spaces(0, Spaces::of(&settings).map(Box::new)));
     model.apply(Update::Settings(0, Box::new(settings)));
     model
 }

@@ -286,7 +286,7 @@ mod tests {
         let mut model = live("CartPole-v1", 1);
         let other = settings("Acrobot-v1");
         model.apply(Update::Opened("runs/other".into()));
-        model.apply(Update::Spaces(1, Spaces::of(&other)));
+        model.apply(Update::Spaces(1, Spaces::of(&other).map(Box::new)));
         model.apply(Update::Settings(1, Box::new(other)));
         model.apply(Update::Attached(1));
         model.apply(Update::Reply(Reply::Frames(vec![frame("Acrobot-v1", 0)])));

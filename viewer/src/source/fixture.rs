@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use cartwheel_agents::{Acting, EpsilonSchedule, Policy};
 use cartwheel_envs::{Generator, Rgba, Scene, Space, StateVariable, Style, make};
@@ -15,7 +16,7 @@ use super::checkpoint::Checkpoint;
 use super::contest::{Contender, Contest, Side};
 use super::film::{Film, Moment};
 use super::what_if::{Branch, Move, Question};
-use crate::model::RunId;
+use crate::model::{Model, RunId, Update};
 
 /// A film of so many steps with two actions, each step rewarded by 1, in which every fourth action strays.
 pub(crate) fn film(steps: u32) -> Film {
@@ -29,6 +30,12 @@ pub(crate) fn film(steps: u32) -> Film {
         real_time: 50.0,
         moments: (0..=steps).map(|step| moment(step, step == steps)).collect(),
     }
+}
+
+/// Shows a film as one that was asked for, where the cursor is.
+pub(crate) fn show(model: &mut Model, film: Film) {
+    model.await_film(film.run, film.episode, model.cursor);
+    model.apply(Update::Film(Arc::new(film)));
 }
 
 /// A branch that leaves such a film at `from`, with so many steps that all do the first action.

@@ -156,7 +156,8 @@ impl RunFollower {
                 self.settings = Some(settings);
             }
         }
-        updates.extend(self.spaces.answer(dir, self.alive).map(|spaces| Update::Spaces(self.run, spaces)));
+        updates
+            .extend(self.spaces.answer(dir, self.alive).map(|spaces| Update::Spaces(self.run, spaces.map(Box::new))));
         Ok(())
     }
 

@@ -187,6 +187,10 @@ pub(crate) fn cannot_replay(problem: &str) -> String {
     format!("This episode cannot be played again: {problem}")
 }
 
+pub(crate) fn film_awaited(episode: usize) -> String {
+    format!("Episode {episode} is being played again")
+}
+
 pub(crate) fn step_failed(step: usize, problem: &str) -> String {
     format!("Step {step} failed, though it did not when it was recorded: {problem}")
 }

@@ -232,7 +232,7 @@ fn obey(command: Command, model: &mut Model, choice: &mut Choice, orders: &Sende
         Command::OpenEpisode(run, number, step) => {
             let Some(opened) = model.runs.get(run) else { return };
             drop(orders.send(Order::Replay(run, opened.path.clone(), number)));
-            model.cue(step);
+            model.await_film(run, number, step);
             // A step that was named is looked at.
             model.playing = step == 0;
         }

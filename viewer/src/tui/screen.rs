@@ -43,10 +43,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model, choice: &Choice) {
     if !fits {
         machine(frame, bottom, run, live);
     }
-    match &choice.notice {
-        Some(notice) => {
-            frame.render_widget(Paragraph::new(notice.as_str()).wrap(Wrap::default()).bold().yellow(), line)
-        }
+    match choice.notice.clone().or_else(|| model.long_awaited().map(text::film_awaited)) {
+        Some(notice) => frame.render_widget(Paragraph::new(notice).wrap(Wrap::default()).bold().yellow(), line),
         None => frame.render_widget(Paragraph::new(help).dim(), line),
     }
 }

@@ -12,14 +12,22 @@ use cartwheel_trainer::watch::{
 };
 use cartwheel_trainer::{Algo, Settings};
 use cartwheel_viewer::spaces::Spaces;
-use cartwheel_viewer::{Branch, Checkpoint, Contender, Contest, Film, Moment, Move, Question, Side, Update};
+use cartwheel_viewer::{Branch, Checkpoint, Contender, Contest, Film, Model, Moment, Move, Question, Side, Update};
+
+/// Takes in an update, an episode as one that was asked for.
+pub(crate) fn tell(model: &mut Model, update: Update) {
+    if let Update::Film(film) = &update {
+        model.await_film(film.run, film.episode, 0);
+    }
+    model.apply(update);
+}
 
 /// The run's metrics, episodes and configuration: it has trained for 20,000 steps.
 pub(crate) fn finished() -> Vec<Update> {
     let settings = settings();
     vec![
         Update::Opened("runs/CartPole-v1-dqn-s1".into()),
-        Update::Spaces(0, Spaces::of(&settings)),
+        Update::Spaces(0, Spaces::of(&settings).map(Box::new)),
         Update::Settings(0, Box::new(settings)),
         Update::Metrics(0, (1..=100).map(row).collect()),
         Update::Episodes(0, (0..200).map(episode).collect()),
@@ -54,7 +62,7 @@ pub(crate) fn live() -> Vec<Update> {
     updates
 }
 
-fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     let mut settings = Settings::shipped(Algo::Dqn, "CartPole-v1").unwrap();
     settings.dqn.net_arch = vec![16];
     settings

@@ -2,15 +2,18 @@
 
 use cartwheel_trainer::watch::{self, Request};
 use cartwheel_viewer::{App, Order, Update};
-use crossbeam::channel::{Receiver, unbounded};
+use crossbeam::channel::{Receiver, Sender, unbounded};
 use eframe::egui::{Key, Modifiers};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
+
+use super::fixture;
 
 /// A window, and what it asks for.
 pub(crate) struct Window {
     pub(crate) harness: Harness<'static, App>,
     pub(crate) orders: Receiver<Order>,
+    pub(crate) told: Sender<Update>,
 }
 
 impl Window {
@@ -29,14 +32,20 @@ impl Window {
             },
             App::new(vec![inbox], outbox),
         );
-        let mut window = Self { harness, orders };
+        let mut window = Self { harness, orders, told };
         window.settle();
         window
     }
 
     /// What comes once the run is looked at.
     pub(crate) fn tell(&mut self, updates: impl IntoIterator<Item = Update>) {
-        updates.into_iter().for_each(|update| self.harness.state_mut().model.apply(update));
+        updates.into_iter().for_each(|update| fixture::tell(&mut self.harness.state_mut().model, update));
+        self.settle();
+    }
+
+    /// What comes from a source.
+    pub(crate) fn hear(&mut self, update: Update) {
+        self.told.send(update).unwrap();
         self.settle();
     }
 

@@ -1,7 +1,5 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::sync::Arc;
-
 use cartwheel_trainer::run::EpisodeEntry;
 use cartwheel_trainer::watch::{EnvFrame, Reply, Status};
 use cartwheel_trainer::{Algo, Settings};
@@ -112,10 +110,10 @@ fn grow(model: &mut Model, count: u32) {
     model.apply(Update::Episodes(0, (from..count).map(entry).collect()));
 }
 
-fn film(episode: usize) -> Update {
+fn film(episode: usize) -> Film {
     let film = fixture::film(10);
     let entry = EpisodeEntry { env: episode as u32 % 2, ..film.entry };
-    Update::Film(Arc::new(Film { episode, entry, ..film }))
+    Film { episode, entry, ..film }
 }
 
 #[test]
@@ -126,7 +124,7 @@ fn the_episode_that_is_opened_is_scrolled_to() {
     let mut harness = show(model, state);
     harness.run();
     // From a curve: an old one of another environment than is selected.
-    harness.state_mut().model.apply(film(700));
+    fixture::show(&mut harness.state_mut().model, film(700));
     // The bar beside the list fades for a while.
     harness.run_steps(8);
     let row = |harness: &Harness<'static, Shown>| harness.get_by_label(&text::episode(700, 0.0, 10)).rect();
@@ -159,7 +157,7 @@ fn the_list_stays_where_it_is_under_the_pointer() {
 #[test]
 fn buttons_are_the_keys() {
     let (mut model, state) = opened();
-    model.apply(Update::Film(Arc::new(fixture::film(100))));
+    fixture::show(&mut model, fixture::film(100));
     let mut harness = show(model, state);
     harness.run();
     for action in [
@@ -188,7 +186,7 @@ fn buttons_are_the_keys() {
 #[test]
 fn strips_seek() {
     let (mut model, state) = opened();
-    model.apply(Update::Film(Arc::new(fixture::film(99))));
+    fixture::show(&mut model, fixture::film(99));
     let mut harness = show(model, state);
     harness.run();
     // The middle of the strips with their names beside them is a little before the middle of the film.
@@ -203,8 +201,8 @@ fn strips_seek() {
 fn pointing_at_a_step_says_what_was_done() {
     let (mut model, state) = opened();
     let settings = cartwheel_trainer::Settings::shipped(cartwheel_trainer::Algo::Dqn, "CartPole-v1").unwrap();
-    model.apply(Update::Spaces(0, crate::spaces::Spaces::of(&settings)));
-    model.apply(Update::Film(Arc::new(fixture::film(99))));
+    model.apply(Update::Spaces(0, crate::spaces::Spaces::of(&settings).map(Box::new)));
+    fixture::show(&mut model, fixture::film(99));
     let mut harness = show(model, state);
     harness.run();
     harness.get_by_label(text::STRIPS).hover();
@@ -216,14 +214,14 @@ fn pointing_at_a_step_says_what_was_done() {
 #[test]
 fn words_under_the_pointer_keep_to_their_lines() {
     let (mut model, state) = opened();
-    model.apply(Update::Film(Arc::new(fixture::film(99))));
+    fixture::show(&mut model, fixture::film(99));
     let mut harness = show(model, state);
     harness.run();
     harness.get_by_label(text::STRIPS).hover();
     (0..60).for_each(|_| harness.step());
     let line = harness.get_by_label_contains("action ").rect().height();
     let settings = cartwheel_trainer::Settings::shipped(cartwheel_trainer::Algo::Dqn, "CartPole-v1").unwrap();
-    harness.state_mut().model.apply(Update::Spaces(0, crate::spaces::Spaces::of(&settings)));
+    harness.state_mut().model.apply(Update::Spaces(0, crate::spaces::Spaces::of(&settings).map(Box::new)));
     (0..4).for_each(|_| harness.step());
     assert_eq!(harness.get_by_label_contains("action push ").rect().height(), line);
 }
@@ -232,7 +230,7 @@ fn words_under_the_pointer_keep_to_their_lines() {
 fn the_film_is_described_and_judged_by_others() {
     let (mut model, state) = opened();
     let note = text::cut_off(3, 9);
-    model.apply(Update::Film(Arc::new(Film { note: Some(note.clone()), ..fixture::film(3) })));
+    fixture::show(&mut model, Film { note: Some(note.clone()), ..fixture::film(3) });
     model.seek(2);
     let mut harness = show(model, state);
     harness.run();
@@ -281,7 +279,7 @@ fn without_anything_there_is_no_panic() {
     harness.run();
     harness.get_by_label(text::NO_TIME);
     let (mut model, state) = opened();
-    model.apply(Update::Film(Arc::new(Film { moments: Vec::new(), note: Some("gone".into()), ..fixture::film(1) })));
+    fixture::show(&mut model, Film { moments: Vec::new(), note: Some("gone".into()), ..fixture::film(1) });
     let mut harness = show(model, state);
     harness.run();
     assert!(harness.query_by_label("gone").is_none(), "it is told in the picture's place");

@@ -33,7 +33,7 @@ fn question() -> Question {
 fn model() -> Model {
     let mut model = Model::default();
     model.apply(Update::Opened("runs/a".into()));
-    model.apply(Update::Film(Arc::new(fixture::film(9))));
+    fixture::show(&mut model, fixture::film(9));
     model.seek(5);
     model
 }
