@@ -29,7 +29,7 @@ pub mod spaces;
 
 mod app;
 mod command;
-mod compare;
+mod configurations;
 mod history;
 mod link;
 mod memory;

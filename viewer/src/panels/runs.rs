@@ -9,7 +9,7 @@ use eframe::egui::{
 
 use super::{Context, Panel, Place};
 use crate::command::{Command, Commands};
-use crate::compare;
+use crate::configurations;
 use crate::model::{Model, Run, RunId};
 use crate::number;
 use crate::text;
@@ -69,7 +69,7 @@ impl Panel for Runs {
 impl Runs {
     /// The rows that are in sight. They take at most half of the room while a configuration is under them.
     fn list(&self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
-        let fits = |run: &Run| compare::fits(run, &context.state.filter);
+        let fits = |run: &Run| configurations::fits(run, &context.state.filter);
         let runs = context.model.runs.iter().enumerate();
         let runs: Vec<_> = runs.filter(|(_, run)| fits(run)).collect();
         if runs.is_empty() {
@@ -105,7 +105,7 @@ impl Runs {
         let neighbours = [Some(selected + 1), selected.checked_sub(1)];
         let comparable = |run: &RunId| {
             let runs = model.runs.get(selected).zip(model.runs.get(*run));
-            *run != selected && runs.is_some_and(|(run, other)| compare::same_task(run, other))
+            *run != selected && runs.is_some_and(|(run, other)| configurations::same_task(run, other))
         };
         [self.before].into_iter().chain(neighbours).flatten().find(comparable)
     }

@@ -2,7 +2,7 @@
 
 use eframe::egui::{FontSelection, RichText, Role, Sense, TextWrapMode, Ui, WidgetInfo, WidgetText, vec2};
 
-use crate::compare::Group;
+use crate::configurations::Group;
 use crate::text;
 use crate::theme::{self, Theme};
 

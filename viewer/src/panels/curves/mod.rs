@@ -22,7 +22,7 @@ use self::plot::Subject;
 use self::trace::Traces;
 use super::{Context, Panel, Place};
 use crate::command::Commands;
-use crate::compare::{self, Group};
+use crate::configurations::{self, Group};
 use crate::model::{Run, RunId};
 use crate::text;
 
@@ -93,14 +93,15 @@ impl Curves {
     /// The environment, or model and data, whose curves are plotted, where runs of several are shown, with a choice of the
     /// others.
     fn task(&mut self, ui: &mut Ui, context: Context<'_>) -> Option<String> {
-        let tasks: BTreeSet<String> = shown(context).filter_map(|(_, run)| compare::task(run)).collect();
+        let tasks: BTreeSet<String> = shown(context).filter_map(|(_, run)| configurations::task(run)).collect();
         if tasks.len() < 2 {
             return None;
         }
         let selected = context.state.run;
         self.task.take_if(|(of, task)| *of != selected || !tasks.contains(task));
-        let own =
-            selected.and_then(|run| compare::task(context.model.runs.get(run)?)).filter(|own| tasks.contains(own));
+        let own = selected
+            .and_then(|run| configurations::task(context.model.runs.get(run)?))
+            .filter(|own| tasks.contains(own));
         let asked = self.task.as_ref().map(|(_, task)| task.clone());
         let plotted = asked.or(own).or(tasks.first().cloned())?;
         ui.horizontal_wrapped(|ui| {
@@ -116,10 +117,10 @@ impl Curves {
 
     /// The runs that are shown, as far as they have curves and learn `task`: in groups, or each by itself.
     fn groups(&self, context: Context<'_>, task: Option<&str>) -> Vec<Group> {
-        let on = |run: &Run| task.is_none_or(|task| compare::task(run).is_none_or(|own| own == task));
+        let on = |run: &Run| task.is_none_or(|task| configurations::task(run).is_none_or(|own| own == task));
         let shown = shown(context).filter(|(_, run)| on(run));
         if self.look.grouped {
-            return compare::groups(shown);
+            return configurations::groups(shown);
         }
         let alone = |(id, run): (_, &Run)| Group {
             name: run.name.clone(),
@@ -178,6 +179,6 @@ impl Curves {
 
 /// The runs that have curves and are to show them.
 fn shown(Context { model, state }: Context<'_>) -> impl Iterator<Item = (RunId, &Run)> {
-    let fits = |run: &Run| run.shown && !run.metrics.is_empty() && compare::fits(run, &state.filter);
+    let fits = |run: &Run| run.shown && !run.metrics.is_empty() && configurations::fits(run, &state.filter);
     model.runs.iter().enumerate().filter(move |(_, run)| fits(run))
 }

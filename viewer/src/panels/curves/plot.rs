@@ -7,7 +7,7 @@ use super::look::{self, Look};
 use super::scales::Scales;
 use super::trace::Traces;
 use crate::command::{Command, Commands};
-use crate::compare::Group;
+use crate::configurations::Group;
 use crate::model::{Model, RunId};
 use crate::number;
 use crate::series::{Average, Axis, EPISODE_RETURN, Point, Series, View};

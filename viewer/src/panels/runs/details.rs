@@ -4,7 +4,7 @@ use cartwheel_trainer::run::Outcome;
 use eframe::egui::{CollapsingHeader, Grid, RichText, Ui};
 
 use super::EVALUATION;
-use crate::compare;
+use crate::configurations;
 use crate::model::Run;
 use crate::number;
 use crate::text;
@@ -28,7 +28,7 @@ pub(super) fn show(ui: &mut Ui, run: &Run, other: Option<&Run>) {
     result(ui, run);
     if let Some(other) = other {
         ui.strong(format!("{} {}", text::DIFFERENCES_FROM, other.name));
-        let differences = compare::differences(run, other);
+        let differences = configurations::differences(run, other);
         if differences.is_empty() {
             ui.weak(text::NO_DIFFERENCES);
         }
