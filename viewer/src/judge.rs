@@ -1,4 +1,4 @@
-//! What a policy makes of observations: the values of actions, what they hang on, and how they lie around a state.
+//! What a policy makes of observations: the values of actions, what they depend on, and how they lie around a state.
 
 use cartwheel_agents::nn::Activations;
 use cartwheel_agents::{Acting, Judgement, Policy, argmax};

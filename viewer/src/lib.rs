@@ -9,7 +9,7 @@
 //! | `source` | threads that turn runs into updates: files, live connections, episodes played again |
 //! | `series` | curves: millions of points, smoothed and thinned honestly |
 //! | `compare` | configurations of runs: filtered, told apart, grouped |
-//! | `judge` | a run's policy: the values of actions, what they hang on, and maps of them |
+//! | `judge` | a run's policy: the values of actions, what they depend on, and maps of them |
 //! | `observation` | observations as people read them: names and bounds of numbers, or a picture |
 //! | `spaces` | what a run's environment looks like from outside |
 //! | `panels` | one file a panel |

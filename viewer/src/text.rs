@@ -60,12 +60,12 @@ texts! {
     WEIGHTS_NOT_LIVE = "This needs the run's weights, which come from a live run.";
     NO_JUDGE = "No weights judge this episode.";
     WEIGHTS_AWAITED = "The weights are on their way.";
-    NO_VALUE_MAP_OF_IMAGES = "No value map here: it is drawn over two numbers of the observation, and this observation is an image. The Inspector shows the image, with the pixels that the value hangs on; the time line shows the value step by step.";
+    NO_VALUE_MAP_OF_IMAGES = "No value map here: it is drawn over two numbers of the observation, and this observation is an image. The Inspector shows the image, with the pixels that the value depends on; the time line shows the value step by step.";
     NO_REPLAY_MAP_OF_IMAGES = "No replay map here: it is drawn over two numbers of the observation, and this observation is an image. The Machine room shows how full the replay buffer is.";
     STATE_VALUES = "Value of each state";
     OTHERWISE_AS_NOW = "A cell stands for several states: shown is the one that is otherwise as it is now.";
     NO_VALUES = "No value map here: this policy says how likely actions are, not what they are worth. Its picture shows how likely.";
-    REMEMBERS = "Not for this policy: what it chooses hangs on all that it has seen of the episode, not on this observation alone.";
+    REMEMBERS = "Not for this policy: what it chooses depends on all that it has seen of the episode, not on this observation alone.";
     REPLAY_BUFFER = "Replay buffer";
     NO_REPLAY = "This algorithm keeps no replay buffer: it learns from its newest rollouts.";
     REPLAY_MAP = "Replay buffer map";

@@ -53,7 +53,7 @@ fn rewards_are_told_as_they_are_paid_and_as_they_are_learnt() {
     assert_eq!((first.reward, first.learnt_reward), (0.0, 0.0));
 }
 
-/// What a state is worth to a value function that remembers hangs on the episode before it: it is told while each step is shown.
+/// What a state is worth to a value function that remembers depends on the episode before it: it is told while each step is shown.
 #[test]
 fn a_value_function_that_remembers_says_what_states_are_worth() {
     let folder = Folder::new();

@@ -1,4 +1,4 @@
-//! What the network sees of a state, what its choice hangs on, and how large its weights and gradients are.
+//! What the network sees of a state, what its choice depends on, and how large its weights and gradients are.
 
 mod pixels;
 mod table;

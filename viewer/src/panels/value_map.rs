@@ -44,7 +44,7 @@ pub(super) struct ValueMaps {
     states: StateValues,
 }
 
-/// All that a map hangs on.
+/// All that a map depends on.
 #[derive(Clone, Debug, PartialEq)]
 struct Around {
     run: RunId,

@@ -187,7 +187,7 @@ fn an_actor_critic_is_judged_by_its_critic() {
     assert_ne!(moments[0].value, moments[1].value);
 }
 
-/// What it judges hangs on what it has seen of the episode, each state once, however often an episode is played again and
+/// What it judges depends on what it has seen of the episode, each state once, however often an episode is played again and
 /// also where a state is put in another's place.
 #[test]
 fn a_judge_remembers_the_episode() {

@@ -1,4 +1,4 @@
-//! An observation that is an image: the picture, what the choice hangs on laid over it, and the strongest pixels.
+//! An observation that is an image: the picture, what the choice depends on laid over it, and the strongest pixels.
 
 use eframe::egui::{Color32, ColorImage, Rect, Role, Sense, Ui, WidgetInfo, vec2};
 
