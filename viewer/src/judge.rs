@@ -319,7 +319,7 @@ mod tests {
     fn what_does_not_belong_together_is_refused() {
         let (settings, parameters) = linear(WEIGHTS);
         let short = Judge::new(&settings, &parameters[1..]).unwrap_err();
-        assert!(short.contains("config.toml") && short.contains("dqn.net_arch"), "{short}");
+        assert!(short.contains("config.toml") && short.contains("net_arch"), "{short}");
         let mut judge = Judge::new(&settings, &parameters).unwrap();
         let other = judge.judge(Row::I32(&[3])).unwrap_err();
         assert!(other.contains("1 int32") && other.contains("Box("), "{other}");

@@ -366,6 +366,6 @@ mod tests {
         other.apply(Update::Reply(Reply::Frames(vec![frame("CartPole-v1", 0)])));
         harness.state_mut().model = other;
         harness.run();
-        assert!(harness.query_by_label_contains("dqn.net_arch").is_some());
+        assert!(harness.query_by_label_contains("net_arch").is_some());
     }
 }
