@@ -25,7 +25,7 @@ pub(super) const SHIPPED: &[(Algo, &str, &str)] = shipped! {
         Cql in "cql": "CartPole-v1" "Pendulum-v1";
         Ddpg in "ddpg": "MountainCarContinuous-v0" "Pendulum-v1";
         DiscreteSac in "discrete-sac": "CartPole-v1";
-        Dqn in "dqn": "Acrobot-v1" "CartPole-v1" "MinAtar/Breakout-v1" "MountainCar-v0";
+        Dqn in "dqn": "Acrobot-v1" "CartPole-v1" "MinAtar/Asterix-v1" "MinAtar/Breakout-v1" "MountainCar-v0";
         Her in "her": "BitFlip-v0" "Reacher2D-v0";
         Impala in "impala": "CartPole-v1";
         Iqn in "iqn": "CartPole-v1";
@@ -41,9 +41,8 @@ pub(super) const SHIPPED: &[(Algo, &str, &str)] = shipped! {
     }
     lent {
         Dqn in "dqn":
-            "MinAtar/Asterix-v1" as "MinAtar/Breakout-v1"
             "MinAtar/Freeway-v1" as "MinAtar/Breakout-v1"
-            "MinAtar/Seaquest-v1" as "MinAtar/Breakout-v1"
+            "MinAtar/Seaquest-v1" as "MinAtar/Asterix-v1"
             "MinAtar/SpaceInvaders-v1" as "MinAtar/Breakout-v1";
     }
 };
