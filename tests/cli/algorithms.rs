@@ -41,7 +41,7 @@ pub(crate) fn is_offline(algo: &str) -> bool {
 }
 
 /// Records random episodes of `env`, for algorithms that learn from such, and answers the flags that name them.
-fn recorded(folder: &Folder, env: &str, name: &str) -> String {
+pub(crate) fn recorded(folder: &Folder, env: &str, name: &str) -> String {
     folder.ok(&format!("record {env} --transitions {name} --episodes 30"));
     format!("--dataset {name}")
 }

@@ -52,7 +52,7 @@ impl Mlp {
                 (streams, answers.memories) = (whole(h), Some(after));
             }
             if is_picture && layer.conv.is_none() {
-                streams = whole(graph.op("Flatten", &[whole_of(&streams)], &[Attribute::Int("axis", 1)]));
+                streams = whole(graph.flatten(whole_of(&streams)));
             }
             is_picture = layer.conv.is_some();
             streams = layer.to_graph(flat, prefix, graph, &streams);
@@ -72,7 +72,7 @@ impl Mlp {
                 let mean = graph.op("ReduceMean", &[&advantages], &[Attribute::Ints("axes", &[1])]);
                 let better = graph.op("Sub", &[&advantages, &mean], &[]);
                 let outputs = graph.op("Add", &[&value, &better], &[]);
-                graph.op("Flatten", &[&outputs], &[Attribute::Int("axis", 1)])
+                graph.flatten(&outputs)
             }
             _ => whole_of(&streams).to_owned(),
         };
@@ -88,7 +88,7 @@ impl Mlp {
             let fractions = implicit.fractions() as i64;
             let outputs = graph.reshape(&answers.outputs, &[-1, fractions, self.outputs() as i64 / fractions]);
             let outputs = graph.op("Transpose", &[&outputs], &[Attribute::Ints("perm", &[0, 2, 1])]);
-            answers.outputs = graph.op("Flatten", &[&outputs], &[Attribute::Int("axis", 1)]);
+            answers.outputs = graph.flatten(&outputs);
         }
         answers
     }

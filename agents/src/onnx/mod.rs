@@ -138,6 +138,11 @@ impl Graph {
         self.op("Reshape", &[value, &shape], &[])
     }
 
+    /// All numbers of each of the batch in a row, `[batch, numbers]`.
+    pub(crate) fn flatten(&mut self, value: &str) -> String {
+        self.op("Flatten", &[value], &[Attribute::Int("axis", 1)])
+    }
+
     /// The same numbers as another kind.
     pub(crate) fn cast(&mut self, value: &str, kind: Kind) -> String {
         self.op("Cast", &[value], &[Attribute::Int("to", kind as i64)])

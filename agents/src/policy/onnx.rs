@@ -88,7 +88,7 @@ impl Policy {
                 vec![match (self.mlp().reads().cnn(), self.features().image()) {
                     (Some(_), Some(Image { channels_first: true, .. })) => x,
                     (Some(_), Some(_)) => graph.op("Transpose", &[&x], &[Attribute::Ints("perm", &[0, 3, 1, 2])]),
-                    _ => flatten(&x, graph),
+                    _ => graph.flatten(&x),
                 }]
             }
             Space::MultiBinary { n } => {
@@ -114,14 +114,18 @@ impl Policy {
     }
 }
 
-/// Which actions are valid, of the part of an observation that tells it.
+/// Which actions are valid, of the part of an observation that tells it: all, where it says that none is.
 fn flags(space: &Space, name: &str, graph: &mut Graph) -> String {
     let given = match space {
         Space::Box { shape, dtype, .. } => graph.input(name, kind(*dtype), shape),
         space => graph.input(name, Kind::I8, &[space.width()]),
     };
-    let flat = flatten(&given, graph);
-    graph.cast(&flat, Kind::Bool)
+    let flat = graph.flatten(&given);
+    // By way of truths: any number but 0 is as good as 1.
+    let truths = graph.cast(&flat, Kind::Bool);
+    let flags = graph.cast(&truths, Kind::F32);
+    let most = graph.op("ReduceMax", &[&flags], &[Attribute::Ints("axes", &[1])]);
+    graph.op("Equal", &[&flags, &most], &[])
 }
 
 fn kind(dtype: Dtype) -> Kind {
@@ -130,11 +134,6 @@ fn kind(dtype: Dtype) -> Kind {
         Dtype::U8 => Kind::U8,
         Dtype::I32 => Kind::I32,
     }
-}
-
-/// `[batch, numbers]`
-fn flatten(value: &str, graph: &mut Graph) -> String {
-    graph.op("Flatten", &[value], &[Attribute::Int("axis", 1)])
 }
 
 /// A 1 in the place of each number among `n` zeros, `[batch, n]`.

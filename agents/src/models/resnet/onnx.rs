@@ -27,7 +27,7 @@ impl ResNet {
             }
         }
         let features = graph.op("GlobalAveragePool", &[&y], &[]);
-        let features = graph.op("Flatten", &[&features], &[Attribute::Int("axis", 1)]);
+        let features = graph.flatten(&features);
         let [weight, bias] = [("fc.weight", self.layout.weight), ("fc.bias", self.layout.bias)].map(|(name, id)| {
             let parameter = self.parameters.get(id);
             graph.weights(name, parameter.shape(), parameter.values())
