@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`nn`] | networks, their kernels, devices and weights: the only place that knows dfdx |
 //! | [`models`] | what learns from data instead: classifiers, T5 |
+//! | [`compression`] | smaller networks of the same function: pruning, low-rank factors |
 //! | [`Algorithm`] | what makes an algorithm: how it acts, explores, and learns from which data |
 //! | [`dqn`] | deep Q-network, Rainbow, QR-DQN and IQN: their hyperparameters and their update rule |
 //! | [`ppo`] | proximal policy optimization |
@@ -43,6 +44,7 @@ pub mod a2c;
 pub mod actor_critic;
 pub mod advantage;
 pub mod bc;
+pub mod compression;
 pub mod config;
 pub mod cql;
 pub mod discrete_sac;

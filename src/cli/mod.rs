@@ -5,6 +5,7 @@
 
 mod algos;
 mod compare;
+mod compress;
 mod data;
 mod doctor;
 mod env;
@@ -79,6 +80,8 @@ enum Command {
     Predict(predict::Args),
     /// Write a trained policy or a fitted model as a file of ONNX.
     Export(export::Args),
+    /// Make a fitted classifier smaller: weights of 0, layers of a low rank.
+    Compress(compress::Args),
     /// What models are made of and what they cost.
     #[command(subcommand)]
     Model(model::Command),
@@ -146,6 +149,7 @@ fn dispatch() -> ExitCode {
         Command::Fit(args) => fit::run(args, output),
         Command::Predict(args) => predict::run(&args, output),
         Command::Export(args) => export::run(&args, output),
+        Command::Compress(args) => compress::run(&args, output),
         Command::Model(command) => model::run(&command, output),
         Command::Runs(args) => runs::run(&args, output),
         Command::Env(command) => env::run(&command, output),

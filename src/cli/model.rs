@@ -8,7 +8,7 @@ use crate::agents::models::mlp::{Init, Mlp};
 use crate::agents::models::recommender::Shape;
 use crate::agents::models::resnet::{ResNet, ResNetConfig, Stem};
 use crate::agents::models::t5::T5Config;
-use crate::agents::models::{Classifier as _, Cost};
+use crate::agents::models::{Classifier as _, Cost, Ranks};
 use crate::envs::Generator;
 use crate::trainer::supervised::{RecommenderConfig, SavedModel, SavedRecommender, T5FitConfig, t5_folder};
 use serde_json::json;
@@ -60,7 +60,7 @@ const MODELS: &[(&str, Costing)] = &[
 
 /// The network of 784-512-256-10.
 fn mlp(_: &Summary) -> Cost {
-    Mlp::new(784, &[512, 256], 10, Init::Torch, &mut Generator::new(0)).cost()
+    Mlp::new(784, &[512, 256], 10, &Ranks::new(), Init::Torch, &mut Generator::new(0)).cost()
 }
 
 /// The residual network of this name: of 1000 classes, or of 10 for small pictures.
@@ -155,11 +155,11 @@ pub(crate) fn run(command: &Command, output: Output) -> Result {
 }
 
 /// Units, each `base` times the one before.
-const BYTES: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+pub(super) const BYTES: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
 const FLOP: [&str; 5] = ["FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP"];
 
 /// `amount` in the largest of the units of which there is one.
-fn scaled(amount: u64, base: u64, units: [&str; 5]) -> String {
+pub(super) fn scaled(amount: u64, base: u64, units: [&str; 5]) -> String {
     let power = amount.checked_ilog(base).unwrap_or(0).min(4);
     match power {
         0 => format!("{amount} {}", units[0]),

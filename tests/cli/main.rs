@@ -13,6 +13,7 @@
 //! | `play` | games under a pseudo terminal: keys, pictures, and the terminal put back |
 //! | `config` | where settings come from, and `--print-config` |
 //! | `compare`, `data`, `doctor`, `env`, `eval`, `record`, `reproduce`, `runs`, `sweep` | the other subcommands, and `--json` over all of them |
+//! | `compression` | networks that are pruned or of a low rank, `compress` |
 //! | `export` | files of ONNX, answered by ONNX Runtime as by us |
 //! | `fit` | supervised training: `fit`, `predict`, `model` |
 //! | `fit_faults` | what goes wrong with fits and answers: weights that diverge, data that changed, disks that are full |
@@ -35,6 +36,7 @@
 mod algorithms;
 mod bad_input;
 mod compare;
+mod compression;
 mod config;
 mod data;
 mod determinism;

@@ -5,9 +5,9 @@
 
 use std::time::Instant;
 
-use cartwheel_agents::models::Classifier;
 use cartwheel_agents::models::mlp::{Init, Mlp};
 use cartwheel_agents::models::resnet::{ResNet, ResNetConfig};
+use cartwheel_agents::models::{Classifier, Ranks};
 use cartwheel_agents::nn::ops::Targets;
 use cartwheel_agents::nn::optim::{Decay, Rule, Solver};
 use cartwheel_agents::nn::{Gradients, prepare_thread, set_threads};
@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     set_threads(threads.parse()?);
     let mut rng = Generator::new(1);
     let mut model: Box<dyn Classifier> = match *model {
-        "mlp" => Box::new(Mlp::new(784, &[512, 256], 10, Init::Torch, &mut rng)),
+        "mlp" => Box::new(Mlp::new(784, &[512, 256], 10, &Ranks::new(), Init::Torch, &mut rng)),
         name => {
             let config = ResNetConfig::named(name, 3, 1000).ok_or("no such model")?;
             Box::new(ResNet::new(config, [224, 224], &mut rng))

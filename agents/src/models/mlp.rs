@@ -3,7 +3,7 @@
 //! | | |
 //! |---|---|
 //! | layers | Linear, ReLU, ..., Linear: logits, without a softmax of their own |
-//! | names | `0.weight`, `0.bias`, `2.weight`, ...: `torch.nn.Sequential(Linear, ReLU, ...)` |
+//! | names | `0.weight`, `0.bias`, `2.weight`, ...: `torch.nn.Sequential(Linear, ReLU, ...)`; of a layer that is a product of two `0.0.weight`, `0.1.weight`, `0.1.bias` |
 //! | input | the image's bytes divided by 255, row after row |
 
 use std::borrow::Cow;
@@ -13,12 +13,14 @@ use cartwheel_envs::Generator;
 use dfdx::prelude::{AsArray as _, Cpu, HasShape as _, NoneTape, PutTape as _, SplitTape as _, Tape};
 use rand_distr::{Distribution as _, StandardNormal};
 
+use super::Ranks;
 use super::classifier::{Classifier, Pass};
-use super::summary::{Cost, LayerCost};
+use super::linear::Linear;
+use super::summary::Cost;
 use crate::config_enum;
 use crate::nn::on_device::{self, Accelerator, Compute, Mirror};
 use crate::nn::ops::{self, Rows, Targets, Then};
-use crate::nn::{DeviceError, Gradients, ParameterId, Parameters, Place};
+use crate::nn::{DeviceError, Gradients, Parameters, Place};
 use crate::onnx::{Graph, Kind};
 
 config_enum! {
@@ -40,51 +42,54 @@ pub struct Mlp {
     place: Place,
 }
 
+/// A linear map, and whether a rectifier follows it.
 #[derive(Clone, Debug)]
 struct Layer {
-    name: String,
-    sizes: [usize; 2],
-    weight: ParameterId,
-    bias: ParameterId,
+    linear: Linear,
+    then: Then,
 }
 
 impl Mlp {
-    /// A network from `inputs` numbers over the `hidden` layers to `classes` logits.
-    pub fn new(inputs: usize, hidden: &[usize], classes: usize, init: Init, rng: &mut Generator) -> Self {
-        let (mut parameters, mut layers, mut fan_in) = (Parameters::default(), Vec::new(), inputs);
-        for (at, fan_out) in hidden.iter().copied().chain([classes]).enumerate() {
-            let name = (2 * at).to_string();
-            let bound = (fan_in.max(1) as f64).sqrt().recip();
-            let mut draw = |count: usize, normal: bool| -> Vec<f32> {
-                let draw = |_| match normal {
-                    true => {
+    /// A network from `inputs` numbers over the `hidden` layers to `classes` logits, of which some layers are products of two.
+    pub fn new(
+        inputs: usize,
+        hidden: &[usize],
+        classes: usize,
+        ranks: &Ranks,
+        init: Init,
+        rng: &mut Generator,
+    ) -> Self {
+        let mut begin = |[inputs, outputs]: [usize; 2]| {
+            let bound = (inputs.max(1) as f64).sqrt().recip();
+            let mut uniform = |count| (0..count).map(|_| rng.uniform(-bound, bound) as f32).collect();
+            match init {
+                Init::Torch => [uniform(inputs * outputs), uniform(outputs)],
+                Init::Kaiming => {
+                    let normal = |_| {
                         let x: f64 = StandardNormal.sample(rng);
                         (x * bound * std::f64::consts::SQRT_2) as f32
-                    }
-                    false => rng.uniform(-bound, bound) as f32,
-                };
-                (0..count).map(draw).collect()
-            };
-            let kaiming = init == Init::Kaiming;
-            let weight = parameters.add(format!("{name}.weight"), &[fan_out, fan_in], draw(fan_out * fan_in, kaiming));
-            let bias = if kaiming { vec![0.0; fan_out] } else { draw(fan_out, false) };
-            let bias = parameters.add(format!("{name}.bias"), &[fan_out], bias);
-            layers.push(Layer { name, sizes: [fan_in, fan_out], weight, bias });
-            fan_in = fan_out;
+                    };
+                    [(0..inputs * outputs).map(normal).collect(), vec![0.0; outputs]]
+                }
+            }
+        };
+        let (mut parameters, mut layers) = (Parameters::default(), Vec::new());
+        let sizes = [&[inputs], hidden, &[classes]].concat();
+        for (at, sizes) in sizes.windows(2).enumerate() {
+            let then = if at < hidden.len() { Then::Relu } else { Then::Nothing };
+            let sizes = [sizes[0], sizes[1]];
+            let mut maps = Linear::layer(&(2 * at).to_string(), sizes, ranks, &mut begin, &mut parameters);
+            let last = maps.pop().map(|linear| Layer { linear, then });
+            layers.extend(maps.into_iter().map(|linear| Layer { linear, then: Then::Nothing }).chain(last));
         }
         Self { parameters, layers, learns_in_half: false, place: Place::default() }
     }
 
     /// What a network of these sizes costs.
-    pub fn cost_of(inputs: usize, hidden: &[usize], classes: usize) -> Cost {
+    pub fn cost_of(inputs: usize, hidden: &[usize], classes: usize, ranks: &Ranks) -> Cost {
         let sizes = [&[inputs], hidden, &[classes]].concat();
-        let layers = sizes.windows(2).enumerate().map(|(at, sizes)| LayerCost {
-            name: (2 * at).to_string(),
-            kind: "Linear".into(),
-            output: vec![sizes[1]],
-            parameters: (sizes[0] * sizes[1] + sizes[1]) as u64,
-            flops: (2 * sizes[0] * sizes[1] + sizes[1]) as u64,
-        });
+        let layers = sizes.windows(2).enumerate();
+        let layers = layers.flat_map(|(at, sizes)| Linear::costs(&(2 * at).to_string(), [sizes[0], sizes[1]], ranks));
         Cost::new("mlp", vec![inputs], layers.collect())
     }
 
@@ -106,19 +111,19 @@ impl Mlp {
         look: &mut dyn FnMut(&str, &Rows<f32, T>),
     ) -> Result<Rows<f32, T>, DeviceError> {
         let [first, rest @ ..] = self.layers.as_slice() else { unreachable!("there is an output layer") };
-        let of = |id| parameters.get(id);
-        let mut y = ops::input_linear(Arc::new(x), tape, of(first.weight), Some(of(first.bias)), self.then(0))?;
-        look(&first.name, &y);
-        for (at, layer) in rest.iter().enumerate() {
-            y = ops::linear(y, of(layer.weight), Some(of(layer.bias)), self.then(at + 1))?;
-            look(&layer.name, &y);
+        let of = |layer: &Layer| {
+            let Linear { weight, bias, .. } = layer.linear;
+            (parameters.get(weight), bias.map(|bias| parameters.get(bias)), layer.then)
+        };
+        let (weight, bias, then) = of(first);
+        let mut y = ops::input_linear(Arc::new(x), tape, weight, bias, then)?;
+        look(&first.linear.name, &y);
+        for layer in rest {
+            let (weight, bias, then) = of(layer);
+            y = ops::linear(y, weight, bias, then)?;
+            look(&layer.linear.name, &y);
         }
         Ok(y)
-    }
-
-    /// What follows the layer `at`.
-    fn then(&self, at: usize) -> Then {
-        if at + 1 < self.layers.len() { Then::Relu } else { Then::Nothing }
     }
 
     /// [`learn`](Classifier::learn) on the processor.
@@ -187,8 +192,8 @@ impl Mlp {
     ) -> Result<on_device::Rows<f32, D>, D::Err> {
         let shape = (x.len() / self.inputs().max(1), self.inputs());
         let mut y = mirror.rows(x, shape)?;
-        for (at, layer) in self.layers.iter().enumerate() {
-            y = on_device::linear(mirror, &y, layer.weight, Some(layer.bias), self.then(at), tape)?;
+        for Layer { linear, then } in &self.layers {
+            y = on_device::linear(mirror, &y, linear.weight, linear.bias, *then, tape)?;
         }
         Ok(y)
     }
@@ -212,11 +217,11 @@ impl Classifier for Mlp {
     }
 
     fn inputs(&self) -> usize {
-        self.layers[0].sizes[0]
+        self.layers[0].linear.sizes[0]
     }
 
     fn classes(&self) -> usize {
-        self.layers[self.layers.len() - 1].sizes[1]
+        self.layers[self.layers.len() - 1].linear.sizes[1]
     }
 
     fn logits(&self, x: Vec<f32>) -> Result<Vec<f32>, DeviceError> {
@@ -257,20 +262,16 @@ impl Classifier for Mlp {
     }
 
     fn cost(&self) -> Cost {
-        let inner = self.layers.iter().skip(1);
-        Self::cost_of(self.inputs(), &inner.map(|layer| layer.sizes[0]).collect::<Vec<_>>(), self.classes())
+        let layers = self.layers.iter().map(|layer| layer.linear.cost());
+        Cost::new("mlp", vec![self.inputs()], layers.collect())
     }
 
     fn to_onnx(&self, metadata: &[(&str, String)]) -> Vec<u8> {
         let mut graph = Graph::new(metadata);
         let mut y = graph.input("input", Kind::F32, &[self.inputs()]);
-        for (at, layer) in self.layers.iter().enumerate() {
-            let [weight, bias] = [("weight", layer.weight), ("bias", layer.bias)].map(|(what, id)| {
-                let parameter = self.parameters.get(id);
-                graph.weights(&format!("{}.{what}", layer.name), parameter.shape(), parameter.values())
-            });
-            y = graph.linear(&y, &weight, &bias);
-            if at + 1 < self.layers.len() {
+        for Layer { linear, then } in &self.layers {
+            y = linear.to_graph(&self.parameters, &y, &mut graph);
+            if *then == Then::Relu {
                 y = graph.op("Relu", &[&y], &[]);
             }
         }
@@ -285,7 +286,7 @@ mod tests {
 
     #[test]
     fn what_it_learns_on_a_device_is_what_it_learns_here() {
-        let mut here = Mlp::new(7, &[33, 12], 4, Init::Torch, &mut Generator::new(2));
+        let mut here = Mlp::new(7, &[33, 12], 4, &Ranks::new(), Init::Torch, &mut Generator::new(2));
         let accelerator = Accelerator::new(Cpu::default());
         let x: Vec<f32> = (0..5 * 7).map(|at| (at * 37 % 19) as f32 / 19.0 - 0.4).collect();
         let close = |what: &str, got: &[f32], expected: &[f32]| {
@@ -313,7 +314,7 @@ mod tests {
 
     #[test]
     fn the_articles_network_has_535818_parameters() {
-        let mlp = Mlp::new(784, &[512, 256], 10, Init::Torch, &mut Generator::new(0));
+        let mlp = Mlp::new(784, &[512, 256], 10, &Ranks::new(), Init::Torch, &mut Generator::new(0));
         let cost = mlp.cost();
         assert_eq!((cost.parameters, mlp.parameters().count()), (535_818, 535_818));
         assert_eq!(cost.bytes, 4 * 535_818);
@@ -325,7 +326,7 @@ mod tests {
     #[test]
     fn weights_begin_as_they_should() {
         let spread = |init| {
-            let mlp = Mlp::new(400, &[300], 10, init, &mut Generator::new(1));
+            let mlp = Mlp::new(400, &[300], 10, &Ranks::new(), init, &mut Generator::new(1));
             let weight = mlp.parameters().named("0.weight").expect("it is there").values().to_vec();
             let bias = mlp.parameters().named("0.bias").expect("it is there").values().to_vec();
             let square = weight.iter().map(|x| x * x).sum::<f32>() / weight.len() as f32;
@@ -340,10 +341,10 @@ mod tests {
 
     #[test]
     fn the_layer_that_is_not_finite_is_named() {
-        let mut mlp = Mlp::new(4, &[8, 8], 3, Init::Torch, &mut Generator::new(2));
+        let mut mlp = Mlp::new(4, &[8, 8], 3, &Ranks::new(), Init::Torch, &mut Generator::new(2));
         assert_eq!(mlp.not_finite(vec![0.5; 8]).expect("works"), None);
         assert_eq!(mlp.not_finite(vec![f32::NAN; 8]).expect("works").as_deref(), Some("the input"));
-        let weight = mlp.layers[1].weight;
+        let weight = mlp.layers[1].linear.weight;
         mlp.parameters_mut().get_mut(weight).values_mut().fill(f32::INFINITY);
         assert_eq!(mlp.not_finite(vec![0.5; 8]).expect("works").as_deref(), Some("2"));
     }

@@ -1,6 +1,7 @@
 //! Models that are larger than an agent's, and learn from data instead of from environments.
 
 mod classifier;
+mod linear;
 #[cfg(test)]
 mod mixed_precision_tests;
 pub mod mlp;
@@ -11,3 +12,7 @@ pub mod t5;
 
 pub use classifier::{Classifier, Pass};
 pub use summary::{Cost, LayerCost};
+
+/// Layers that are products of two narrow ones, by the names of the layers, and how many numbers are between the two: of a layer
+/// `conv1` these are `conv1.0` and `conv1.1`, as in `torch.nn.Sequential`. See [`low_rank`](crate::compression::low_rank).
+pub type Ranks = std::collections::BTreeMap<String, usize>;

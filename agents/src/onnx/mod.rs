@@ -148,9 +148,10 @@ impl Graph {
         self.op("Cast", &[value], &[Attribute::Int("to", kind as i64)])
     }
 
-    /// x · Wᵀ + b of a linear layer, whose `weight` is `[outputs, inputs]`.
-    pub(crate) fn linear(&mut self, x: &str, weight: &str, bias: &str) -> String {
-        self.op("Gemm", &[x, weight, bias], &[Attribute::Int("transB", 1)])
+    /// x · Wᵀ + b of a linear layer, whose `weight` is `[outputs, inputs]`; of one without a bias x · Wᵀ.
+    pub(crate) fn linear(&mut self, x: &str, weight: &str, bias: Option<&str>) -> String {
+        let inputs: Vec<&str> = [x, weight].into_iter().chain(bias).collect();
+        self.op("Gemm", &inputs, &[Attribute::Int("transB", 1)])
     }
 
     fn fresh(&mut self) -> String {

@@ -1,16 +1,15 @@
 //! Classifying images: MNIST's files, or folders of pictures.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::Path;
 
-use cartwheel_agents::models::mlp::Mlp;
+use cartwheel_agents::models::mlp::{Init, Mlp};
 use cartwheel_agents::models::resnet::{ResNet, ResNetConfig};
-use cartwheel_agents::models::{Classifier, Cost};
+use cartwheel_agents::models::{Classifier, Cost, Ranks};
 use cartwheel_agents::nn::ops::{Targets, softmax};
 use cartwheel_agents::nn::{Gradients, Parameters};
 use cartwheel_envs::Generator;
 
-use super::config::{MixConfig, ModelName, Precision};
+use super::config::{MixConfig, MlpInit, ModelName, Precision};
 use super::confusion::{Counts, likeliest, loss};
 use super::pictures::{About, Pictures, mix};
 use super::report::Report;
@@ -19,7 +18,7 @@ use super::samples::{Answer, Given, Sample, spread};
 use super::saved::Header;
 use super::settings::FitSettings;
 use super::task::{Part, Purpose, Tally, Task};
-use super::transfer::begin_with;
+use super::transfer::OtherModel;
 use crate::TrainError;
 use crate::data::image::one_hot;
 
@@ -47,11 +46,11 @@ pub struct Classification {
 }
 
 impl Classification {
-    /// The model and the data that `settings` say.
+    /// The model and the data that `settings` say; of the model's layers some are products of two.
     ///
     /// # Errors
     /// If the data cannot be read, or is too little to be split.
-    pub fn new(settings: &FitSettings) -> Result<Self, TrainError> {
+    pub fn new(settings: &FitSettings, ranks: Ranks) -> Result<Self, TrainError> {
         let (pictures, About { size, channels, labels, preprocessing }) = Pictures::open(settings)?;
         let class_weight = match &settings.fit.class_weight {
             Some(weight) => {
@@ -66,14 +65,16 @@ impl Classification {
         let room = |cost| check_memory(settings, Purpose::Learning, &cost, pictures.len(Part::Train));
         let mut model: Box<dyn Classifier> = match ResNetConfig::named(&name, channels, labels.len()) {
             Some(config) => {
-                let model = ResNet::new(config, size, &mut rng);
+                let model = ResNet::new(ResNetConfig { ranks: ranks.clone(), ..config }, size, &mut rng);
                 room(model.layers_cost())?;
                 Box::new(model)
             }
             None => {
                 let (inputs, hidden) = (size[0] * size[1] * channels, &settings.mlp.net_arch);
-                room(Mlp::cost_of(inputs, hidden, labels.len()))?;
-                Box::new(Mlp::new(inputs, hidden, labels.len(), settings.mlp.init, &mut rng))
+                room(Mlp::cost_of(inputs, hidden, labels.len(), &ranks))?;
+                // Weights that training begins with take the place of those that are drawn.
+                let init = if let MlpInit::Drawn(init) = settings.mlp.init { init } else { Init::Torch };
+                Box::new(Mlp::new(inputs, hidden, labels.len(), &ranks, init, &mut rng))
             }
         };
         if settings.fit.precision == Precision::F16O2 {
@@ -83,7 +84,7 @@ impl Classification {
         let net_arch = if is_mlp { settings.mlp.net_arch.clone() } else { Vec::new() };
         Ok(Self {
             model,
-            header: Header { model: name, size, net_arch, labels, preprocessing },
+            header: Header { model: name, size, net_arch, ranks, labels, preprocessing },
             label_smoothing: settings.fit.label_smoothing,
             class_weight,
             mix: settings.mix.clone(),
@@ -94,12 +95,12 @@ impl Classification {
         })
     }
 
-    /// Begins with the weights of another model of its kind, a run or a file.
+    /// Begins with the weights of another model of its kind.
     ///
     /// # Errors
     /// If they do not fit it; nothing is changed then.
-    pub fn begin_with(&mut self, init: &Path) -> Result<(), TrainError> {
-        self.begun = Some(begin_with(init, self.model.as_mut(), &self.header)?);
+    pub(super) fn begin_with(&mut self, other: &OtherModel) -> Result<(), TrainError> {
+        self.begun = Some(other.load_into(self.model.as_mut(), &self.header)?);
         Ok(())
     }
 
@@ -286,7 +287,7 @@ mod tests {
         settings.data.validation_split = 0.0;
         settings.mlp.net_arch = net_arch;
         settings.fit.label_smoothing = label_smoothing;
-        Classification::new(&settings).expect("the digits are there")
+        Classification::new(&settings, Ranks::new()).expect("the digits are there")
     }
 
     /// Fifty steps of momentum from the same weights on the same batches: tests/data/digits/digits.py.
@@ -369,7 +370,7 @@ mod tests {
         let mut settings = FitSettings::default();
         settings.data.dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/digits").into();
         settings.fit.class_weight = Some(ClassWeight::Balanced);
-        let task = Classification::new(&settings).expect("the digits are there");
+        let task = Classification::new(&settings, Ranks::new()).expect("the digits are there");
         let samples = task.samples(Part::Train);
         // Each class counts a tenth of all.
         assert!((task.divisor(&(0..samples).collect::<Vec<_>>()) - samples as f64).abs() < 1e-3);

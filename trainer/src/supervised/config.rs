@@ -246,13 +246,38 @@ config! {
     }
 }
 
+/// What the weights of a multilayer perceptron begin as.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MlpInit {
+    /// Drawn.
+    Drawn(Init),
+    /// Those of a run or a file.
+    Weights(String),
+}
+
+impl Value for MlpInit {
+    fn from_toml(value: &toml_edit::Value) -> Result<Self, String> {
+        let word = value.as_str().filter(|word| !word.is_empty());
+        let word = word.ok_or_else(|| "\"torch\", \"kaiming\", a run or a safetensors file".to_owned())?;
+        Ok(word.parse().map_or_else(|_| Self::Weights(word.to_owned()), Self::Drawn))
+    }
+
+    fn to_toml(&self) -> toml_edit::Value {
+        match self {
+            Self::Drawn(init) => init.to_toml(),
+            Self::Weights(path) => path.into(),
+        }
+    }
+}
+
 config! {
     /// The multilayer perceptron.
     pub struct MlpConfig in "mlp" {
         /// Units of every hidden layer.
         net_arch: Vec<usize> = vec![512, 256], layers;
-        /// What weights begin as.
-        init: Init = Init::Torch;
+        /// What weights begin as: drawn as "torch" or "kaiming" draws them, or those of a run of the same layers, or of its safetensors
+        /// file; the last layer begins anew then unless it is for the same classes.
+        init: MlpInit = MlpInit::Drawn(Init::Torch);
     }
 }
 

@@ -75,7 +75,7 @@ fn texts(run: &Path, weights: &Path, data: &Path) -> Result<Report, TrainError> 
 
 impl SavedModel {
     /// How it does on the pictures in `data`, and which files gave none.
-    fn evaluate(&self, data: &Path) -> Result<(ClassificationReport, Vec<String>), TrainError> {
+    pub(super) fn evaluate(&self, data: &Path) -> Result<(ClassificationReport, Vec<String>), TrainError> {
         match &self.pipeline {
             Some(pipeline) => self.folder(pipeline, data),
             None => Ok((self.grey(data)?, Vec::new())),

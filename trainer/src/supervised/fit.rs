@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use cartwheel_agents::models::Ranks;
 use cartwheel_agents::nn::{Device, Isa, prepare_thread, set_threads};
 use serde::{Deserialize, Serialize};
 
@@ -15,10 +16,12 @@ use super::export::model_folder;
 use super::freeze::freeze;
 use super::recommendation::RecommendationTask;
 use super::report::Report;
-use super::session::{End, Listener, Session};
+use super::saved::ranks_in;
+use super::session::{End, Listener, Session, steps_of_an_epoch};
 use super::settings::FitSettings;
 use super::task::{Part, Purpose, Task};
 use super::texts::Texts;
+use super::transfer::OtherModel;
 use super::{curve, is_fit};
 use crate::TrainError;
 use crate::run::{Checkpoints, ExtraLogs, Manifest, OwnedRun, RunDir, RunError, RunWriter, finished};
@@ -138,6 +141,8 @@ impl<'a> Fit<'a> {
         let mut task = self.task()?;
         freeze(task.parameters_mut(), &self.settings.fit.freeze)?;
         self.settings.check_validation(task.samples(Part::Validation))?;
+        let steps = steps_of_an_epoch(&self.settings, task.samples(Part::Train));
+        self.settings.prune.pruning(steps.saturating_mul(self.settings.fit.epochs))?;
         let mut run = match self.resume.take() {
             None => self.create()?,
             Some(run) => OwnedRun::reopen(run)?,
@@ -185,10 +190,17 @@ impl<'a> Fit<'a> {
             | ModelName::ResNet34
             | ModelName::ResNet50
             | ModelName::ResNet101 => {
-                let mut task = Classification::new(&self.settings)?;
-                if let (Some(init), None) = (&self.settings.resnet.init, begun) {
-                    task.begin_with(Path::new(init))?;
-                }
+                let other = match (begun, self.settings.init()) {
+                    // A run has layers as it began with.
+                    (Some(run), _) => {
+                        let ranks = ranks_in(&run.latest_weights());
+                        return Ok(Box::new(Classification::new(&self.settings, ranks)?));
+                    }
+                    (None, None) => return Ok(Box::new(Classification::new(&self.settings, Ranks::new())?)),
+                    (None, Some((key, path))) => OtherModel::open(key, Path::new(path))?,
+                };
+                let mut task = Classification::new(&self.settings, other.ranks())?;
+                task.begin_with(&other)?;
                 Ok(Box::new(task))
             }
             ModelName::T5 => {

@@ -14,7 +14,8 @@
 //! | `export` | a model's folder for other programs |
 //! | `saved`, `input`, `answers` | a model's file, and models made from one, which are asked about files |
 //! | `evaluate` | how a model that is there does on other samples |
-//! | `transfer`, `freeze` | the weights of another model that a residual network begins with, and layers that stay as they are |
+//! | `transfer`, `freeze` | the weights of another model that a classifier begins with, and layers that stay as they are |
+//! | `pruning`, `compress` | weights that become 0 while a network learns, or at once; layers of a lower rank |
 //!
 //! ```no_run
 //! use cartwheel_trainer::supervised::{Fit, FitSettings, Report};
@@ -32,6 +33,7 @@ mod answers;
 mod checkpoint;
 mod class_weight;
 mod classification;
+mod compress;
 mod config;
 mod confusion;
 mod curve;
@@ -43,6 +45,7 @@ mod freeze;
 mod grey;
 mod input;
 mod pictures;
+mod pruning;
 mod recommendation;
 mod report;
 mod room;
@@ -58,14 +61,16 @@ mod watched;
 pub use answers::Answers;
 pub use class_weight::ClassWeight;
 pub use classification::Classification;
+pub use compress::{Compressed, CompressedLayer, Compression, CompressionReport, compress};
 pub use config::{
-    DataConfig, EpsConvention, FitConfig, FitRunConfig, LrSchedule, MixConfig, MlpConfig, ModelName, Monitor,
+    DataConfig, EpsConvention, FitConfig, FitRunConfig, LrSchedule, MixConfig, MlpConfig, MlpInit, ModelName, Monitor,
     OptimizerName, Precision, Projection, ResNetFitConfig, T5FitConfig,
 };
 pub use evaluate::{Evaluation, evaluate, weights_of};
 pub use events::{EpochEnd, FitEvent, FitProgress};
 pub use export::{model_folder, t5_folder};
 pub use fit::{Fit, FitSummary};
+pub use pruning::PruneConfig;
 pub use recommendation::{
     Loss, Ranking, RankingReport, RatingsConfig, Recommendation, RecommendationReport, RecommendationTask,
     RecommenderConfig, SavedRecommender,

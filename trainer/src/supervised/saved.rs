@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use cartwheel_agents::config::{self, Section};
 use cartwheel_agents::models::mlp::{Init, Mlp};
 use cartwheel_agents::models::resnet::{ResNet, ResNetConfig};
-use cartwheel_agents::models::{Classifier, Cost};
+use cartwheel_agents::models::{Classifier, Cost, Ranks};
 use cartwheel_agents::nn::ops::softmax;
 use cartwheel_agents::nn::{WeightsError, WeightsHeader, read_header};
 use cartwheel_envs::Generator;
@@ -16,7 +16,7 @@ use super::config::LOOKED_AT;
 use super::export::model_folder;
 use super::input;
 use crate::TrainError;
-use crate::data::image::{AugmentConfig, ImagesConfig, Pipeline, Statistics, decode};
+use crate::data::image::{AugmentConfig, CHANNELS, ImagesConfig, Pipeline, Statistics, decode};
 use crate::run::RunDir;
 
 /// The key of the header's entry.
@@ -32,6 +32,9 @@ pub(super) struct Header {
     /// Units of the hidden layers, of a multilayer perceptron.
     #[serde(default)]
     pub(super) net_arch: Vec<usize>,
+    /// Layers that are products of two.
+    #[serde(default, skip_serializing_if = "Ranks::is_empty")]
+    pub(super) ranks: Ranks,
     /// The names of the classes.
     pub(super) labels: Vec<String>,
     /// How image files become numbers; grey images that are only divided by 255 have none.
@@ -64,6 +67,40 @@ impl Preprocessing {
 }
 
 impl Header {
+    /// What the file that `found` is of says of its model; nothing if it says nothing.
+    pub(super) fn of(found: &WeightsHeader) -> Option<Result<Self, serde_json::Error>> {
+        found.metadata.get(KEY).map(|text| serde_json::from_str(text))
+    }
+
+    /// Weights of a multilayer perceptron of this shape; none if it is no shape.
+    fn mlp_numbers(&self, inputs: usize, classes: usize) -> Option<u64> {
+        let sizes = [&[inputs], self.net_arch.as_slice(), &[classes]].concat();
+        sizes.windows(2).enumerate().try_fold(0_u64, |sum, (at, pair)| {
+            let [inputs, outputs] = [pair[0] as u64, pair[1] as u64];
+            let numbers = match self.ranks.get(&(2 * at).to_string()) {
+                None => inputs.checked_mul(outputs)?,
+                Some(rank) => inputs.checked_add(outputs)?.checked_mul(*rank as u64)?,
+            };
+            sum.checked_add(numbers).filter(|_| inputs > 0 && outputs > 0)
+        })
+    }
+
+    /// The model, for pictures of so many channels, with weights that are to be loaded; nothing if there is no such model.
+    pub(super) fn model(&self, channels: usize) -> Option<Box<dyn Classifier>> {
+        let (classes, ranks) = (self.labels.len(), self.ranks.clone());
+        if self.model == "mlp" {
+            let (inputs, rng) = (self.size[0] * self.size[1] * channels, &mut Generator::new(0));
+            return Some(Box::new(Mlp::new(inputs, &self.net_arch, classes, &ranks, Init::Torch, rng)));
+        }
+        let config = ResNetConfig::named(&self.model, channels, classes)?;
+        Some(Box::new(ResNet::zeros(ResNetConfig { ranks, ..config }, self.size)))
+    }
+
+    /// The last layer, which knows the classes.
+    pub(super) fn last_layer(&self) -> String {
+        if self.model == "mlp" { (2 * self.net_arch.len()).to_string() } else { "fc".into() }
+    }
+
     pub(super) fn to_metadata(&self) -> HashMap<String, String> {
         let text = serde_json::to_string(self).unwrap_or_default();
         HashMap::from([(KEY.to_owned(), text)])
@@ -77,6 +114,7 @@ impl Header {
             model: config.name,
             size: [images.height, images.width],
             net_arch: Vec::new(),
+            ranks: Ranks::new(),
             labels: labels.unwrap_or_else(|| (0..config.classes).map(|class| class.to_string()).collect()),
             preprocessing: Some(Preprocessing::new(&images, &AugmentConfig::default(), None)),
         })
@@ -97,8 +135,8 @@ pub struct Prediction {
 /// A model that was fitted, to be asked.
 pub struct SavedModel {
     file: PathBuf,
-    header: Header,
-    model: Box<dyn Classifier>,
+    pub(super) header: Header,
+    pub(super) model: Box<dyn Classifier>,
     pub(super) pipeline: Option<Pipeline>,
 }
 
@@ -117,9 +155,8 @@ impl SavedModel {
         let damaged = |reason: String| TrainError::Unfit(format!("{} {reason}", file.display()));
         let found = read_header(&file)?;
         let labels = labels.map(read_labels).transpose()?;
-        let mut header: Header = match found.metadata.get(KEY) {
-            Some(text) => serde_json::from_str(text)
-                .map_err(|error| damaged(format!("says of its model what cannot be read ({error}): save it anew")))?,
+        let mut header: Header = match Header::of(&found) {
+            Some(header) => header.map_err(|error| damaged(format!("says of its model what cannot be read ({error}): save it anew")))?,
             None => Header::torchvision(&found, labels.clone()).ok_or_else(|| {
                 damaged("does not say which model it is of: give a model that `cartwheel fit` saved, or a resnet of torchvision's".into())
             })?,
@@ -129,7 +166,8 @@ impl SavedModel {
         }
         let is_mlp = header.model == "mlp";
         // The last layer of the file decides how many classes there are: labels that do not fit it are told as such.
-        let last = if is_mlp { format!("{}.bias", 2 * header.net_arch.len()) } else { "fc.bias".into() };
+        let last = header.last_layer();
+        let last = format!("{last}{}.bias", if header.ranks.contains_key(&last) { ".1" } else { "" });
         let classes = found.shapes.get(&last).and_then(|shape| shape.first().copied()).unwrap_or(header.labels.len());
         if classes != header.labels.len() {
             return Err(damaged(format!(
@@ -141,7 +179,7 @@ impl SavedModel {
             Some(preprocessing) => Some(preprocessing.pipeline(&file.display().to_string())?),
             None => None,
         };
-        let channels = if pipeline.is_some() { crate::data::image::CHANNELS } else { 1 };
+        let channels = if pipeline.is_some() { CHANNELS } else { 1 };
         let inputs = header.size[0].saturating_mul(header.size[1]).saturating_mul(channels);
         if pipeline.as_ref().is_some_and(|pipeline| pipeline.sample_len() != inputs) {
             return Err(damaged(format!(
@@ -149,24 +187,22 @@ impl SavedModel {
                 header.size
             )));
         }
-        let mut model: Box<dyn Classifier> = if is_mlp {
+        // A header that is wrong must not take all memory.
+        let of_rank = |name: &String| found.shapes.get(&format!("{name}.0.weight")).and_then(|shape| shape.first());
+        if let Some((name, rank)) = header.ranks.iter().find(|(name, rank)| of_rank(name) != Some(rank)) {
+            return Err(damaged(format!(
+                "says of its layer `{name}` that it is of rank {rank}, and is not: save it anew"
+            )));
+        }
+        let bytes = std::fs::metadata(&file).map_or(0, |metadata| metadata.len());
+        if is_mlp && header.mlp_numbers(inputs, classes).is_none_or(|numbers| numbers > bytes) {
             let sizes = [&[inputs], header.net_arch.as_slice(), &[classes]].concat();
-            let numbers = sizes.windows(2).fold(0_u128, |sum, pair| sum + pair[0] as u128 * pair[1] as u128);
-            let bytes = std::fs::metadata(&file).map_or(0, |metadata| metadata.len());
-            // A header that is wrong must not take all memory.
-            if sizes.contains(&0) || numbers > u128::from(bytes) {
-                return Err(damaged(format!(
-                    "says of its model that it has layers of {sizes:?}, which it cannot hold"
-                )));
-            }
-            Box::new(Mlp::new(inputs, &header.net_arch, classes, Init::Torch, &mut Generator::new(0)))
-        } else {
-            let config = ResNetConfig::named(&header.model, channels, classes);
-            let config = config
-                .filter(|_| inputs > 0)
-                .ok_or_else(|| damaged(format!("is of the model {:?}, which `predict` does not know", header.model)))?;
-            Box::new(ResNet::zeros(config, header.size))
-        };
+            return Err(damaged(format!("says of its model that it has layers of {sizes:?}, which it cannot hold")));
+        }
+        let mut model = header
+            .model(channels)
+            .filter(|_| inputs > 0)
+            .ok_or_else(|| damaged(format!("is of the model {:?}, which `predict` does not know", header.model)))?;
         model.parameters_mut().load_safetensors(&file)?;
         Ok(Self { file, header, model, pipeline })
     }
@@ -184,6 +220,11 @@ impl SavedModel {
     /// Rows and columns of its pictures.
     pub(super) fn size(&self) -> [usize; 2] {
         self.header.size
+    }
+
+    /// Channels of its pictures.
+    pub(super) fn channels(&self) -> usize {
+        if self.pipeline.is_some() { CHANNELS } else { 1 }
     }
 
     /// The logits of whole pictures.
@@ -245,6 +286,12 @@ impl SavedModel {
         }
         Ok(predictions)
     }
+}
+
+/// Layers of the model in `file` that are products of two; none where the file does not say.
+pub(super) fn ranks_in(file: &Path) -> Ranks {
+    let header = read_header(file).ok().and_then(|found| Header::of(&found)?.ok());
+    header.map_or_else(Ranks::new, |header| header.ranks)
 }
 
 /// The lines of a file.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use cartwheel_agents::compression::{Zeros, sparsity};
 use cartwheel_agents::nn::Gradients;
 use cartwheel_agents::nn::optim::{Ema, LearningRate, LossScaler, Solver};
 
@@ -14,6 +15,7 @@ use super::checkpoint::{Books, Checkpoint, CheckpointView, fingerprint};
 use super::config::{Monitor, Precision};
 use super::events::{EpochEnd, FitEvent, FitProgress};
 use super::export::export;
+use super::pruning::Pruning;
 use super::room::{look, no_room};
 use super::samples::Samples;
 use super::settings::FitSettings;
@@ -49,6 +51,7 @@ pub(super) struct Session<'a> {
     ema: Option<Ema<f32>>,
     scaler: Option<LossScaler>,
     gradients: Gradients,
+    pruning: Option<Pruning>,
     learning_rate: LearningRate,
     samples: Samples,
     /// The fingerprint of the data.
@@ -77,6 +80,7 @@ impl<'a> Session<'a> {
         let (rule, decay) = settings.rule();
         let parameters = task.parameters();
         let an_epoch = steps_of_an_epoch(settings, task.samples(Part::Train));
+        let total = an_epoch.saturating_mul(fit.epochs);
         let watch = Watch::new(stop);
         let mut session = Self {
             seat: watch.seat(0, 0, false),
@@ -87,7 +91,8 @@ impl<'a> Session<'a> {
             ema: fit.ema_decay.map(|decay| Ema::new(decay, parameters)),
             scaler: (fit.precision == Precision::F16O2).then(LossScaler::default),
             gradients: Gradients::new(parameters),
-            learning_rate: settings.learning_rate(an_epoch, an_epoch.saturating_mul(fit.epochs)),
+            pruning: settings.prune.pruning(total)?,
+            learning_rate: settings.learning_rate(an_epoch, total),
             books: Books::default(),
             settings,
             // Of a run that is gone on with; it begins anew where they cannot be read.
@@ -215,6 +220,9 @@ impl<'a> Session<'a> {
     /// because a gradient did not fit into f16 or no sample could be read.
     fn step(&mut self, indices: &[usize]) -> Result<(Tally, Option<f64>), TrainError> {
         let (fit, epoch) = (&self.settings.fit, self.books.epochs);
+        if let Some(pruning) = &self.pruning {
+            pruning.before(self.books.steps, self.task.parameters_mut());
+        }
         self.gradients.zero(self.task.parameters())?;
         let mut tally = Tally::default();
         let scale = self.scaler.as_ref().map_or(1.0, LossScaler::scale);
@@ -235,6 +243,10 @@ impl<'a> Session<'a> {
             // The mean is over those that could be read.
             self.gradients.scale(parameters, divisor / tally.weight)?;
         }
+        let zeros = self.pruning.is_some().then(|| Zeros::of(parameters));
+        if let Some(zeros) = &zeros {
+            zeros.mask(parameters, &mut self.gradients)?;
+        }
         if let Some(max) = fit.max_grad_value {
             self.gradients.clip_value(parameters, max)?;
         }
@@ -248,8 +260,18 @@ impl<'a> Session<'a> {
         }
         let learning_rate = self.learning_rate.at(self.books.steps);
         self.solver.step(self.task.parameters_mut(), &mut self.gradients, learning_rate)?;
+        if let Some(zeros) = &zeros {
+            // What an optimizer remembers moves them, too.
+            zeros.keep(self.task.parameters_mut());
+        }
         if let Some(ema) = &mut self.ema {
             ema.update(self.task.parameters())?;
+        }
+        if let Some(zeros) = &zeros {
+            // Their averages have not forgotten yet what they were.
+            self.swap_ema();
+            zeros.keep(self.task.parameters_mut());
+            self.swap_ema();
         }
         self.books.learning_rate = learning_rate;
         Ok((tally, Some(norm)))
@@ -314,6 +336,9 @@ impl<'a> Session<'a> {
         if self.task.scores_training() {
             metrics.push((&score, window.accuracy()));
         }
+        if self.pruning.is_some() {
+            metrics.push(("train/sparsity", sparsity(self.task.parameters())));
+        }
         if let Some(scaler) = &self.scaler {
             metrics.extend([("train/loss_scale", scaler.scale()), ("train/skipped_steps", scaler.skipped() as f64)]);
         }
@@ -371,8 +396,10 @@ impl<'a> Session<'a> {
             (None, _) => books.epochs as f64,
         };
         let before = books.best;
-        let best = before.is_none_or(|(_, before)| value > before);
-        books.waited += 1;
+        // Weights of which some are still to go are no candidates.
+        let is_candidate = self.pruning.as_ref().is_none_or(|pruning| pruning.is_done(books.steps));
+        let best = is_candidate && before.is_none_or(|(_, before)| value > before);
+        books.waited += u64::from(is_candidate);
         if best {
             books.best = Some((books.epochs, value));
             books.waited = 0;

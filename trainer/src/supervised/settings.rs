@@ -7,9 +7,10 @@ use cartwheel_agents::config::{self, ConfigErrors, Section, toml_edit};
 use cartwheel_agents::nn::optim::{Decay, Eps, LearningRate, Rule, Shape};
 
 use super::config::{
-    DataConfig, EpsConvention, FitConfig, FitRunConfig, LrSchedule, MixConfig, MlpConfig, ModelName, Monitor,
+    DataConfig, EpsConvention, FitConfig, FitRunConfig, LrSchedule, MixConfig, MlpConfig, MlpInit, ModelName, Monitor,
     OptimizerName, Precision, ResNetFitConfig, T5FitConfig,
 };
+use super::pruning::PruneConfig;
 use super::recommendation::{RatingsConfig, RecommenderConfig};
 use crate::TrainError;
 use crate::data::image::{AugmentConfig, FillMode, ImagesConfig, Normalization, Pipeline, Resizing, Shift, Statistics};
@@ -32,6 +33,8 @@ pub struct FitSettings {
     pub mix: MixConfig,
     /// What a residual network begins with.
     pub resnet: ResNetFitConfig,
+    /// Which of a classifier's weights become 0.
+    pub prune: PruneConfig,
     /// The same, if it is a T5.
     pub t5: T5FitConfig,
     /// Or a recommender,
@@ -89,16 +92,27 @@ impl FitSettings {
     /// The sections of the model that is fitted.
     fn sections(&self) -> Vec<&dyn Section> {
         match self.fit.model {
-            ModelName::Mlp => vec![&self.fit, &self.data, &self.mlp, &self.augment, &self.run],
+            ModelName::Mlp => vec![&self.fit, &self.data, &self.mlp, &self.augment, &self.prune, &self.run],
             ModelName::Recommender => vec![&self.fit, &self.ratings, &self.recommender, &self.run],
             ModelName::T5 => vec![&self.fit, &self.data, &self.t5, &self.run],
-            _ => vec![&self.fit, &self.data, &self.resnet, &self.images, &self.augment, &self.mix, &self.run],
+            _ => vec![
+                &self.fit,
+                &self.data,
+                &self.resnet,
+                &self.images,
+                &self.augment,
+                &self.mix,
+                &self.prune,
+                &self.run,
+            ],
         }
     }
 
     fn sections_mut(&mut self) -> Vec<&mut dyn Section> {
         match self.fit.model {
-            ModelName::Mlp => vec![&mut self.fit, &mut self.data, &mut self.mlp, &mut self.augment, &mut self.run],
+            ModelName::Mlp => {
+                vec![&mut self.fit, &mut self.data, &mut self.mlp, &mut self.augment, &mut self.prune, &mut self.run]
+            }
             ModelName::Recommender => {
                 vec![&mut self.fit, &mut self.ratings, &mut self.recommender, &mut self.run]
             }
@@ -110,6 +124,7 @@ impl FitSettings {
                 &mut self.images,
                 &mut self.augment,
                 &mut self.mix,
+                &mut self.prune,
                 &mut self.run,
             ],
         }
@@ -120,6 +135,15 @@ impl FitSettings {
         match self.fit.model {
             ModelName::Recommender => &self.ratings.path,
             _ => &self.data.dir,
+        }
+    }
+
+    /// The weights that a classifier begins with, a run or a file, and the key that names them.
+    pub(super) fn init(&self) -> Option<(&'static str, &str)> {
+        match (self.fit.model, &self.mlp.init) {
+            (ModelName::Mlp, MlpInit::Weights(path)) => Some(("mlp.init", path)),
+            (model, _) if model.is_resnet() => self.resnet.init.as_deref().map(|path| ("resnet.init", path)),
+            _ => None,
         }
     }
 
@@ -198,6 +222,7 @@ impl FitSettings {
             &self.resnet,
             &self.t5,
             &self.mix,
+            &self.prune,
             &self.ratings,
             &self.recommender,
             &self.run,

@@ -1,53 +1,100 @@
-//! Transfer learning: a residual network that begins with the weights of another one.
+//! Transfer learning: a classifier that begins with the weights of another one.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use cartwheel_agents::models::Classifier;
 use cartwheel_agents::models::resnet::ResNetConfig;
+use cartwheel_agents::models::{Classifier, Ranks};
 use cartwheel_agents::nn::read_header;
 
-use super::saved::{Header, KEY};
+use super::saved::Header;
 use crate::TrainError;
 use crate::run::RunDir;
 
-/// The layer that knows the classes.
-const LAST: [&str; 2] = ["fc.weight", "fc.bias"];
+/// Weights to begin with, and what their file says of them.
+pub(super) struct OtherModel {
+    /// The setting that named them.
+    key: &'static str,
+    file: PathBuf,
+    model: String,
+    classes: usize,
+    /// Nothing of torchvision's.
+    header: Option<Header>,
+}
 
-/// Gives `model`, which `header` tells of, the weights of `init`: a run, whose best ones are taken, or a safetensors file. Its
-/// last layer stays as it is unless the classes are the same: those that the file names, or, of a file that names none, as
-/// torchvision's, as many of them. Answers in words what was done.
-///
-/// # Errors
-/// If there are no weights of such a network; nothing is changed then.
-pub(super) fn begin_with(init: &Path, model: &mut dyn Classifier, header: &Header) -> Result<String, TrainError> {
-    let file = if init.is_dir() { RunDir::open(init)?.best_weights() } else { init.to_owned() };
-    let wrong = |reason: String| TrainError::Unfit(format!("resnet.init: {} {reason}", file.display()));
-    if !file.is_file() {
-        return Err(wrong("is not there: give a run of `cartwheel fit`, or a safetensors file".into()));
+impl OtherModel {
+    /// Those of `init`, which `key` names: a run, whose best ones are taken, or a safetensors file.
+    ///
+    /// # Errors
+    /// If there is none, or it is of no classifier that is known.
+    pub(super) fn open(key: &'static str, init: &Path) -> Result<Self, TrainError> {
+        let file = if init.is_dir() { RunDir::open(init)?.best_weights() } else { init.to_owned() };
+        let wrong = |reason: &str| TrainError::Unfit(format!("{key}: {} {reason}", file.display()));
+        if !file.is_file() {
+            return Err(wrong(match key {
+                "mlp.init" => {
+                    "is neither \"torch\" nor \"kaiming\", and not there: give a run of `cartwheel fit`, or its safetensors file"
+                }
+                _ => "is not there: give a run of `cartwheel fit`, or a safetensors file",
+            }));
+        }
+        let found = read_header(&file)?;
+        // One that cannot be read is of something else.
+        let header = Header::of(&found).and_then(Result::ok);
+        let (model, classes) = match &header {
+            Some(header) => (header.model.clone(), header.labels.len()),
+            None => match ResNetConfig::of_tensors(&found.shapes) {
+                Some(config) => (config.name, config.classes),
+                None => {
+                    return Err(wrong(match key {
+                        "mlp.init" => "is of no multilayer perceptron of `cartwheel fit`",
+                        _ => {
+                            "is of no residual network that is known: give a run of one, or a safetensors file of torchvision's"
+                        }
+                    }));
+                }
+            },
+        };
+        Ok(Self { key, file, model, classes, header })
     }
-    let found = read_header(&file)?;
-    let config = ResNetConfig::of_tensors(&found.shapes).ok_or_else(|| {
-        wrong(
-            "is of no residual network that is known: give a run of one, or a safetensors file of torchvision's".into(),
-        )
-    })?;
-    if config.name != header.model {
-        return Err(wrong(format!(
-            "is of {}, and the model is {1}: `cartwheel fit {0}` begins with it",
-            config.name, header.model
-        )));
+
+    /// Its layers that are products of two.
+    pub(super) fn ranks(&self) -> Ranks {
+        self.header.as_ref().map_or_else(Ranks::new, |header| header.ranks.clone())
     }
-    let labels =
-        found.metadata.get(KEY).and_then(|text| serde_json::from_str::<Header>(text).ok()).map(|own| own.labels);
-    let (classes, same) = match &labels {
-        Some(labels) => (labels.len(), *labels == header.labels),
-        None => (config.classes, config.classes == header.labels.len()),
-    };
-    let left: &[&str] = if same { &[] } else { &LAST };
-    model.parameters_mut().load_safetensors_but(&file, left)?;
-    let last = match same {
-        true => "for the same classes".into(),
-        false => format!("but for the last layer, which is new: {classes} classes there, {} here", header.labels.len()),
-    };
-    Ok(format!("begins with the weights of {}, {last}", file.display()))
+
+    /// Gives `model`, which `header` tells of, these weights. Its last layer stays as it is unless the classes are the same: those
+    /// that the file names, or, of a file that names none, as torchvision's, as many of them. Answers in words what was done.
+    ///
+    /// # Errors
+    /// If they are of another model; nothing is changed then.
+    pub(super) fn load_into(&self, model: &mut dyn Classifier, header: &Header) -> Result<String, TrainError> {
+        let Self { key, file, classes, .. } = self;
+        let wrong = |reason: String| Err(TrainError::Unfit(format!("{key}: {} {reason}", file.display())));
+        if self.model != header.model {
+            let (own, other) = (&header.model, &self.model);
+            return wrong(format!("is of {other}, and the model is {own}: `cartwheel fit {other}` begins with it"));
+        }
+        if let Some(other) = self.header.as_ref().filter(|other| other.net_arch != header.net_arch) {
+            let (own, other) = (&header.net_arch, &other.net_arch);
+            return wrong(format!(
+                "has hidden layers of {other:?}, and the model of {own:?}: set mlp.net_arch={other:?}"
+            ));
+        }
+        let same = match &self.header {
+            Some(other) => other.labels == header.labels,
+            None => *classes == header.labels.len(),
+        };
+        let last = format!("{}.", header.last_layer());
+        let names = model.parameters().iter().map(|parameter| parameter.name().to_owned());
+        let left: Vec<String> = names.filter(|name| !same && name.starts_with(&last)).collect();
+        let left: Vec<&str> = left.iter().map(String::as_str).collect();
+        model.parameters_mut().load_safetensors_but(file, &left)?;
+        let last = match same {
+            true => "for the same classes".into(),
+            false => {
+                format!("but for the last layer, which is new: {classes} classes there, {} here", header.labels.len())
+            }
+        };
+        Ok(format!("begins with the weights of {}, {last}", file.display()))
+    }
 }

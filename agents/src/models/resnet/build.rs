@@ -5,7 +5,9 @@ use std::sync::OnceLock;
 use cartwheel_envs::Generator;
 use rand_distr::{Distribution as _, StandardNormal};
 
-use super::{Block, Layout, ResNet, ResNetConfig, Residual, Stem, Unit};
+use super::{Block, Conv, Layout, ResNet, ResNetConfig, Residual, Stem, Unit};
+use crate::models::Ranks;
+use crate::models::linear::Linear;
 use crate::nn::ops::Window;
 use crate::nn::{Parameters, Place, Real};
 
@@ -22,7 +24,7 @@ impl<E: Real> ResNet<E> {
     }
 
     fn build(config: ResNetConfig, size: [usize; 2], rng: Option<&mut Generator>) -> Self {
-        let mut builder = Builder { parameters: Parameters::default(), rng };
+        let mut builder = Builder { parameters: Parameters::default(), ranks: &config.ranks, rng };
         let width = config.width;
         let stem = match config.stem {
             Stem::ImageNet => builder.unit("conv1", "bn1", [width, config.channels, 7], 2),
@@ -37,13 +39,14 @@ impl<E: Real> ResNet<E> {
                 inputs = (width << stage) * config.block.expansion();
             }
         }
-        let bound = (inputs.max(1) as f64).sqrt().recip();
-        let mut uniform = |count| builder.drawn(count, |rng| rng.uniform(-bound, bound));
-        let (weight, bias) = (uniform(config.classes * inputs), uniform(config.classes));
         let mut parameters = builder.parameters;
-        let weight = parameters.add("fc.weight", &[config.classes, inputs], weight);
-        let bias = parameters.add("fc.bias", &[config.classes], bias);
-        let layout = Layout { stem, blocks, weight, bias };
+        let mut rng = builder.rng;
+        let mut begin = |[inputs, outputs]: [usize; 2]| {
+            let bound = (inputs.max(1) as f64).sqrt().recip();
+            [inputs * outputs, outputs].map(|count| drawn(&mut rng, count, |rng| E::of(rng.uniform(-bound, bound))))
+        };
+        let fc = Linear::layer("fc", [inputs, config.classes], &config.ranks, &mut begin, &mut parameters);
+        let layout = Layout { stem, blocks, fc };
         let (learns_in_half, place, folded) = (false, Place::default(), OnceLock::new());
         Self { config, parameters, layout, size, learns_in_half, place, folded }
     }
@@ -51,17 +54,19 @@ impl<E: Real> ResNet<E> {
 
 struct Builder<'a, E: Real> {
     parameters: Parameters<E>,
+    ranks: &'a Ranks,
     rng: Option<&'a mut Generator>,
 }
 
-impl<E: Real> Builder<'_, E> {
-    fn drawn(&mut self, count: usize, draw: impl Fn(&mut Generator) -> f64) -> Vec<E> {
-        match &mut self.rng {
-            Some(rng) => (0..count).map(|_| E::of(draw(rng))).collect(),
-            None => vec![E::zero(); count],
-        }
+/// So many draws; zeros where nothing is drawn from.
+fn drawn<E: Real>(rng: &mut Option<&mut Generator>, count: usize, draw: impl Fn(&mut Generator) -> E) -> Vec<E> {
+    match rng {
+        Some(rng) => (0..count).map(|_| draw(rng)).collect(),
+        None => vec![E::zero(); count],
     }
+}
 
+impl<E: Real> Builder<'_, E> {
     fn block(&mut self, name: &str, block: Block, inputs: usize, width: usize, stride: usize) -> Residual {
         let outputs = width * block.expansion();
         let units: &[([usize; 3], usize)] = match block {
@@ -80,24 +85,36 @@ impl<E: Real> Builder<'_, E> {
         Residual { units, shortcut }
     }
 
-    fn unit(&mut self, conv: &str, bn: &str, [outputs, inputs, kernel]: [usize; 3], stride: usize) -> Unit {
-        let deviation = (2.0 / (outputs * kernel * kernel) as f64).sqrt();
-        let weights = self.drawn(outputs * inputs * kernel * kernel, |rng| {
-            let x: f64 = StandardNormal.sample(rng);
-            x * deviation
-        });
+    fn unit(&mut self, conv: &str, bn: &str, sizes: [usize; 3], stride: usize) -> Unit {
+        let ([outputs, inputs, kernel], window) = (sizes, Window { stride, padding: sizes[2] / 2 });
+        let convs = match self.ranks.get(conv) {
+            None => vec![self.conv(conv.to_owned(), sizes, window)],
+            Some(rank) => vec![
+                self.conv(format!("{conv}.0"), [*rank, inputs, kernel], window),
+                self.conv(format!("{conv}.1"), [outputs, *rank, 1], Window { stride: 1, padding: 0 }),
+            ],
+        };
         let parameters = &mut self.parameters;
         let of = |value: f64| vec![E::of(value); outputs];
         Unit {
-            names: [conv.to_owned(), bn.to_owned()],
-            window: Window { stride, padding: kernel / 2 },
-            sizes: [outputs, inputs, kernel],
-            conv: parameters.add(format!("{conv}.weight"), &[outputs, inputs, kernel, kernel], weights),
+            convs,
+            norm: bn.to_owned(),
             weight: parameters.add(format!("{bn}.weight"), &[outputs], of(1.0)),
             bias: parameters.add(format!("{bn}.bias"), &[outputs], of(0.0)),
             running_mean: parameters.add_buffer(format!("{bn}.running_mean"), &[outputs], of(0.0)),
             running_var: parameters.add_buffer(format!("{bn}.running_var"), &[outputs], of(1.0)),
             num_batches_tracked: parameters.add_counter(format!("{bn}.num_batches_tracked")),
         }
+    }
+
+    fn conv(&mut self, name: String, sizes: [usize; 3], window: Window) -> Conv {
+        let [outputs, inputs, kernel] = sizes;
+        let deviation = (2.0 / (outputs * kernel * kernel) as f64).sqrt();
+        let weights = drawn(&mut self.rng, outputs * inputs * kernel * kernel, |rng| {
+            let x: f64 = StandardNormal.sample(rng);
+            E::of(x * deviation)
+        });
+        let weight = self.parameters.add(format!("{name}.weight"), &[outputs, inputs, kernel, kernel], weights);
+        Conv { name, window, sizes, weight }
     }
 }

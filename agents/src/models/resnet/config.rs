@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::models::Ranks;
+
 /// What a residual block is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Block {
@@ -38,6 +40,8 @@ pub struct ResNetConfig {
     pub channels: usize,
     /// Classes.
     pub classes: usize,
+    /// Layers that are products of two.
+    pub ranks: Ranks,
 }
 
 impl Block {
@@ -72,6 +76,7 @@ impl ResNetConfig {
             stem: *stem,
             channels,
             classes,
+            ranks: Ranks::new(),
         })
     }
 

@@ -1,6 +1,7 @@
 //! What a network costs.
 
-use super::{ResNet, ResNetConfig, Stem, Unit};
+use super::{Conv, ResNet, ResNetConfig, Stem, Unit};
+use crate::models::linear::Linear;
 use crate::models::{Cost, LayerCost};
 use crate::nn::Real;
 
@@ -10,26 +11,26 @@ impl<E: Real> ResNet<E> {
     pub fn layers_cost(&self) -> Cost {
         let mut layers = Vec::new();
         let mut kept = 0_u64;
-        let mut unit = |unit: &Unit, size: [usize; 2]| {
-            let [outputs, inputs, kernel] = unit.sizes;
-            let [rows, columns] =
-                size.map(|side| ResNetConfig::side(side, kernel, unit.window.stride, unit.window.padding));
-            let numbers = (rows * columns * outputs) as u64;
-            let shape = vec![outputs, rows, columns];
-            let weights = (outputs * inputs * kernel * kernel) as u64;
-            let [conv, bn] = unit.names.clone();
-            let flops = 2 * weights * (rows * columns) as u64;
-            layers.push(LayerCost {
-                name: conv,
-                kind: "Conv2d".into(),
-                output: shape.clone(),
-                parameters: weights,
-                flops,
-            });
-            let (kind, parameters) = ("BatchNorm2d".into(), 2 * outputs as u64);
-            layers.push(LayerCost { name: bn, kind, output: shape, parameters, flops: 2 * numbers });
-            kept += 2 * numbers;
-            [rows, columns]
+        let mut unit = |unit: &Unit, mut size: [usize; 2]| {
+            let (mut shape, mut numbers) = (Vec::new(), 0);
+            for Conv { name, window, sizes: [outputs, inputs, kernel], .. } in &unit.convs {
+                size = size.map(|side| ResNetConfig::side(side, *kernel, window.stride, window.padding));
+                shape = vec![*outputs, size[0], size[1]];
+                let (weights, pixels) = ((outputs * inputs * kernel * kernel) as u64, (size[0] * size[1]) as u64);
+                numbers = *outputs as u64 * pixels;
+                kept += numbers;
+                layers.push(LayerCost {
+                    name: name.clone(),
+                    kind: "Conv2d".into(),
+                    output: shape.clone(),
+                    parameters: weights,
+                    flops: 2 * weights * pixels,
+                });
+            }
+            let (name, kind, parameters) = (unit.norm.clone(), "BatchNorm2d".into(), 2 * shape[0] as u64);
+            layers.push(LayerCost { name, kind, output: shape, parameters, flops: 2 * numbers });
+            kept += numbers;
+            size
         };
         let mut size = unit(&self.layout.stem, self.size);
         if self.config.stem == Stem::ImageNet {
@@ -44,14 +45,7 @@ impl<E: Real> ResNet<E> {
                 unit(shortcut, before);
             }
         }
-        let (weights, classes) = (self.parameters.get(self.layout.weight).values().len() as u64, self.config.classes);
-        layers.push(LayerCost {
-            name: "fc".into(),
-            kind: "Linear".into(),
-            output: vec![classes],
-            parameters: weights + classes as u64,
-            flops: 2 * weights + classes as u64,
-        });
+        layers.extend(self.layout.fc.iter().map(Linear::cost));
         let input = vec![self.config.channels, self.size[0], self.size[1]];
         // Gradients come and go; the largest take about a quarter of what is kept for them.
         let held = kept + kept / 4 + 2 * input.iter().product::<usize>() as u64;

@@ -1,22 +1,43 @@
 //! A network for use: batch norms are part of the convolutions before them.
 
-use super::{ResNet, Stem, Unit};
+use super::{Conv, ResNet, Stem, Unit};
+use crate::models::linear::Linear;
 use crate::nn::Real;
-use crate::nn::ops::{self, FoldedConv};
+use crate::nn::ops::{self, FoldedConv, Map};
 use crate::nn::{Matrix, product};
 use dfdx::prelude::NoneTape;
 
 /// See the module's documentation.
 #[derive(Clone, Debug)]
 pub(super) struct Folded<E: Real> {
-    stem: FoldedConv<E>,
+    stem: FoldedUnit<E>,
     blocks: Vec<FoldedBlock<E>>,
 }
 
 #[derive(Clone, Debug)]
 struct FoldedBlock<E: Real> {
-    units: Vec<FoldedConv<E>>,
-    shortcut: Option<FoldedConv<E>>,
+    units: Vec<FoldedUnit<E>>,
+    shortcut: Option<FoldedUnit<E>>,
+}
+
+/// Convolutions, the batch norm folded into the last.
+#[derive(Clone, Debug)]
+struct FoldedUnit<E: Real> {
+    inner: Vec<FoldedConv<E>>,
+    last: FoldedConv<E>,
+}
+
+impl<E: Real> FoldedUnit<E> {
+    /// See [`FoldedConv::forward`].
+    fn forward(&self, x: &Map<E>, residual: Option<Map<E>>, rectifies: bool) -> Map<E> {
+        match self.inner.as_slice() {
+            [] => self.last.forward(x, residual, rectifies),
+            [first, rest @ ..] => {
+                let inner = rest.iter().fold(first.forward(x, None, false), |y, conv| conv.forward(&y, None, false));
+                self.last.forward(&inner, residual, rectifies)
+            }
+        }
+    }
 }
 
 impl<E: Real> ResNet<E> {
@@ -31,9 +52,18 @@ impl<E: Real> ResNet<E> {
         ops::folded(of(unit.weight), of(unit.bias), of(unit.running_mean), of(unit.running_var)).into()
     }
 
-    fn fold(&self, unit: &Unit) -> FoldedConv<E> {
+    fn fold(&self, unit: &Unit) -> FoldedUnit<E> {
         let [scale, shift] = self.folded_norm(unit);
-        FoldedConv::new(self.parameters.get(unit.conv), unit.window, &scale, shift)
+        let [inner @ .., last] = unit.convs.as_slice() else { unreachable!("there is a convolution") };
+        let alone = |conv: &Conv| {
+            let [outputs, ..] = conv.sizes;
+            let weight = self.parameters.get(conv.weight);
+            FoldedConv::new(weight, conv.window, &vec![E::one(); outputs], vec![E::zero(); outputs])
+        };
+        FoldedUnit {
+            inner: inner.iter().map(alone).collect(),
+            last: FoldedConv::new(self.parameters.get(last.weight), last.window, &scale, shift),
+        }
     }
 
     /// The logits of pictures, in use: with the running statistics.
@@ -66,12 +96,14 @@ impl<E: Real> ResNet<E> {
             }
             y = last.forward(&inside, Some(beside), true);
         }
+        let rows = y.shape()[0];
         let features = ops::values(&ops::average_pool(&y, NoneTape));
-        let (classes, inputs) = (self.config.classes, y.channels());
-        let of = |id| self.parameters.get(id).values();
-        let mut logits = of(self.layout.bias).repeat(y.shape()[0]);
-        let weight = Matrix::new(of(self.layout.weight), classes, inputs).transposed();
-        product(Matrix::new(&features, y.shape()[0], inputs), weight, &mut logits, true);
-        logits
+        self.layout.fc.iter().fold(features, |x, Linear { sizes: [inputs, outputs], weight, bias, .. }| {
+            let of = |id| self.parameters.get(id).values();
+            let mut y = bias.map_or_else(|| vec![E::zero(); *outputs], |bias| of(bias).to_vec()).repeat(rows);
+            let weight = Matrix::new(of(*weight), *outputs, *inputs).transposed();
+            product(Matrix::new(&x, rows, *inputs), weight, &mut y, true);
+            y
+        })
     }
 }

@@ -22,6 +22,7 @@ pub(super) mod tests;
 
 use std::sync::OnceLock;
 
+use super::linear::Linear;
 use crate::nn::ops::Window;
 use crate::nn::{ParameterId, Parameters, Place, Real};
 
@@ -48,8 +49,8 @@ pub struct ResNet<E: Real = f32> {
 struct Layout {
     stem: Unit,
     blocks: Vec<Residual>,
-    weight: ParameterId,
-    bias: ParameterId,
+    /// The last layer: one linear map, or two of a low rank.
+    fc: Vec<Linear>,
 }
 
 /// A block: what comes out of the units is added to the shortcut.
@@ -59,20 +60,27 @@ struct Residual {
     shortcut: Option<Unit>,
 }
 
-/// A convolution and the batch norm after it.
+/// A convolution, as one or as two of a low rank, and the batch norm after it.
 #[derive(Clone, Debug)]
 struct Unit {
-    /// Names of both.
-    names: [String; 2],
-    window: Window,
-    /// Outputs, inputs, and rows of the kernel.
-    sizes: [usize; 3],
-    conv: ParameterId,
+    convs: Vec<Conv>,
+    /// The name of the batch norm.
+    norm: String,
     weight: ParameterId,
     bias: ParameterId,
     running_mean: ParameterId,
     running_var: ParameterId,
     num_batches_tracked: ParameterId,
+}
+
+/// A convolution without a bias.
+#[derive(Clone, Debug)]
+struct Conv {
+    name: String,
+    window: Window,
+    /// Outputs, inputs, and rows of the kernel.
+    sizes: [usize; 3],
+    weight: ParameterId,
 }
 
 impl<E: Real> ResNet<E> {

@@ -30,7 +30,7 @@ impl<E: Real> ResNet<E> {
         let mut tape = mirror.tape();
         let mut unit = |unit: &Unit, x: &Map<E, D>, residual: Option<&Map<E, D>>, rectifies: bool, tape: &mut _| {
             let of = |id| mirror.get(id);
-            let y = on_device::conv2d(&mirror, x, unit.conv, unit.window, tape)?;
+            let y = convolved(&mirror, unit, x, tape)?;
             if self.is_frozen(unit) {
                 return on_device::scaled(&y, self.folded_norm(unit), residual, rectifies, tape);
             }
@@ -58,7 +58,7 @@ impl<E: Real> ResNet<E> {
         let mirror = Mirror::new(&self.parameters, accelerator)?;
         let x = self.pictures_on(accelerator, x, false)?;
         let mut unit = |unit: &Unit, x: &Map<E, D>, residual: Option<&Map<E, D>>, rectifies: bool, tape: &mut _| {
-            let y = on_device::conv2d(&mirror, x, unit.conv, unit.window, tape)?;
+            let y = convolved(&mirror, unit, x, tape)?;
             on_device::scaled(&y, self.folded_norm(unit), residual, rectifies, tape)
         };
         let logits = self.layers_on(&mirror, &x, &mut Tape::none(), &mut unit).map_err(DeviceError::new)?;
@@ -89,8 +89,11 @@ impl<E: Real> ResNet<E> {
                 y = unit(last, &y, Some(&shortcut), true, tape)?;
             }
         }
-        let features = on_device::average_pool(&y, tape)?;
-        on_device::linear(mirror, &features, self.layout.weight, Some(self.layout.bias), Then::Nothing, tape)
+        let mut y = on_device::average_pool(&y, tape)?;
+        for layer in &self.layout.fc {
+            y = on_device::linear(mirror, &y, layer.weight, layer.bias, Then::Nothing, tape)?;
+        }
+        Ok(y)
     }
 
     /// The pictures `x` as a map on the device.
@@ -104,6 +107,20 @@ impl<E: Real> ResNet<E> {
         let count = x.len() / (rows * columns * channels).max(1);
         Map::data(x, [count, rows, columns, channels], half, accelerator).map_err(DeviceError::new)
     }
+}
+
+/// `x` after the convolutions of `unit`.
+fn convolved<E: Real, D: Compute<E>>(
+    mirror: &Mirror<'_, E, D>,
+    unit: &Unit,
+    x: &Map<E, D>,
+    tape: &mut Tape<E, D>,
+) -> Result<Map<E, D>, D::Err> {
+    let mut y = x.clone();
+    for conv in &unit.convs {
+        y = on_device::conv2d(mirror, &y, conv.weight, conv.window, tape)?;
+    }
+    Ok(y)
 }
 
 /// Makes a map of another with a convolution and its batch norm, adds a residual, and rectifies the sum if told to.
@@ -121,7 +138,7 @@ mod tests {
 
     use super::super::{
         ResNetConfig,
-        tests::{fill, uniform},
+        tests::{fill, low_ranks, uniform},
     };
     use super::*;
     use crate::nn::Cpu;
@@ -136,6 +153,9 @@ mod tests {
             let mut config = ResNetConfig::named(name, 3, 5).expect("a network");
             config.width = 4;
             config.layers.iter_mut().for_each(|blocks| *blocks = (*blocks).min(2));
+            if frozen.is_empty() {
+                config.ranks = low_ranks();
+            }
             let mut here = ResNet::<f64>::new(config, size, &mut Generator::new(1));
             fill(here.parameters_mut(), 3);
             assert!(frozen.iter().all(|layer| here.parameters_mut().freeze(layer) > 0));

@@ -1,6 +1,6 @@
 //! A residual network as a graph of ONNX, for use: batch norms are part of the convolutions before them.
 
-use super::{ResNet, Stem, Unit};
+use super::{Conv, ResNet, Stem, Unit};
 use crate::onnx::{Attribute, Graph, Kind};
 
 impl ResNet {
@@ -27,26 +27,31 @@ impl ResNet {
             }
         }
         let features = graph.op("GlobalAveragePool", &[&y], &[]);
-        let features = graph.flatten(&features);
-        let [weight, bias] = [("fc.weight", self.layout.weight), ("fc.bias", self.layout.bias)].map(|(name, id)| {
-            let parameter = self.parameters.get(id);
-            graph.weights(name, parameter.shape(), parameter.values())
-        });
-        let logits = graph.linear(&features, &weight, &bias);
-        graph.output("logits", &logits, Kind::F32, &[self.config.classes]);
+        let mut y = graph.flatten(&features);
+        for layer in &self.layout.fc {
+            y = layer.to_graph(&self.parameters, &y, graph);
+        }
+        graph.output("logits", &y, Kind::F32, &[self.config.classes]);
     }
 
     /// A convolution, and what its batch norm comes to.
     fn unit_to_graph(&self, unit: &Unit, x: &str, graph: &mut Graph) -> String {
         let [scale, shift] = self.folded_norm(unit);
-        let convolution = self.parameters.get(unit.conv);
-        let of_output = convolution.values().len() / scale.len();
-        let scaled = convolution.values().chunks_exact(of_output).zip(&scale);
-        let weights: Vec<f32> = scaled.flat_map(|(weights, scale)| weights.iter().map(move |w| w * scale)).collect();
-        let [name, _] = &unit.names;
-        let weight = graph.weights(&format!("{name}.weight"), convolution.shape(), &weights);
-        let bias = graph.weights(&format!("{name}.bias"), &[shift.len()], &shift);
-        let strides = Attribute::Ints("strides", &[unit.window.stride; 2]);
-        graph.op("Conv", &[x, &weight, &bias], &[strides, Attribute::Ints("pads", &[unit.window.padding; 4])])
+        let (mut y, last) = (x.to_owned(), unit.convs.len() - 1);
+        for (at, Conv { name, window, weight, .. }) in unit.convs.iter().enumerate() {
+            let convolution = self.parameters.get(*weight);
+            let of_output = convolution.len() / convolution.shape()[0];
+            let mut weights = convolution.values().to_vec();
+            if at == last {
+                let rows = weights.chunks_exact_mut(of_output).zip(&scale);
+                rows.for_each(|(weights, scale)| weights.iter_mut().for_each(|w| *w *= scale));
+            }
+            let weight = graph.weights(&format!("{name}.weight"), convolution.shape(), &weights);
+            let bias = (at == last).then(|| graph.weights(&format!("{name}.bias"), &[shift.len()], &shift));
+            let inputs: Vec<&str> = [&y, &weight].into_iter().chain(&bias).map(String::as_str).collect();
+            let strides = Attribute::Ints("strides", &[window.stride; 2]);
+            y = graph.op("Conv", &inputs, &[strides, Attribute::Ints("pads", &[window.padding; 4])]);
+        }
+        y
     }
 }

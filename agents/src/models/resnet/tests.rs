@@ -6,7 +6,7 @@ use cartwheel_envs::Generator;
 use serde_json::Value;
 
 use super::*;
-use crate::models::{Classifier as _, Pass};
+use crate::models::{Classifier as _, Pass, Ranks};
 use crate::nn::Gradients;
 use crate::nn::ops::Targets;
 use crate::nn::optim::{Decay, Rule, Solver};
@@ -60,6 +60,62 @@ pub(in crate::models) fn fill<E: Real>(parameters: &mut Parameters<E>, seed: u64
                 _ => 0.1 * u,
             });
         }
+    }
+}
+
+/// Layers of each kind that are products of two.
+pub(super) fn low_ranks() -> Ranks {
+    let ranks = [("conv1", 3), ("layer1.0.conv2", 2), ("layer2.0.downsample.0", 2), ("fc", 4)];
+    ranks.map(|(name, rank)| (name.to_owned(), rank)).into()
+}
+
+/// What it is in use and learns is what the network is and learns whose layers are the products, multiplied out.
+#[test]
+fn a_product_of_two_is_the_layer_that_it_multiplies_to() {
+    for name in ["resnet8", "resnet50"] {
+        let mut config = ResNetConfig::named(name, 3, 5).expect("a network");
+        config.width = 4;
+        config.layers.iter_mut().for_each(|blocks| *blocks = (*blocks).min(2));
+        let ranks = low_ranks();
+        let mut dense = ResNet::<f64>::new(config.clone(), [33, 35], &mut Generator::new(0));
+        config.ranks.clone_from(&ranks);
+        let mut low = ResNet::<f64>::new(config, [33, 35], &mut Generator::new(1));
+        fill(low.parameters_mut(), 3);
+        for parameter in dense.parameters_mut().iter_mut() {
+            let (layer, what) = parameter.name().rsplit_once('.').expect("a layer");
+            let of = |name: String| low.parameters().named(&name).expect("it is there").values().to_vec();
+            let values = match (ranks.get(layer), what) {
+                (None, _) => of(parameter.name().to_owned()),
+                (Some(_), "bias") => of(format!("{layer}.1.bias")),
+                (Some(rank), _) => {
+                    let [first, second] = [0, 1].map(|part| of(format!("{layer}.{part}.weight")));
+                    let (rows, columns) = (parameter.shape()[0], parameter.len() / parameter.shape()[0]);
+                    let mut whole = vec![0.0; rows * columns];
+                    let second = crate::nn::Matrix::new(&second, rows, *rank);
+                    crate::nn::product(second, crate::nn::Matrix::new(&first, *rank, columns), &mut whole, false);
+                    whole
+                }
+            };
+            parameter.values_mut().copy_from_slice(&values);
+        }
+        let x = uniform(7, 3 * 33 * 35 * 3);
+        let close = |what: &str, got: &[f64], expected: &[f64]| {
+            let worst = got.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+            assert!(got.len() == expected.len() && worst < 1e-9, "{name}: {what} is {worst} off");
+        };
+        close("use", &low.logits_of(x.clone()), &dense.logits_of(x.clone()));
+        let learn = |model: &mut ResNet<f64>| {
+            let mut gradients = Gradients::new(model.parameters());
+            let pass = model.learn_from(x.clone(), &mut gradients, Targets::Classes(&[1, 4, 0]), 0.1, 3.0);
+            let norms: Vec<f64> = ["bn1.weight", "layer1.0.bn2.bias", "layer2.0.conv1.weight"]
+                .iter()
+                .flat_map(|name| gradients.of(model.parameters().named(name).expect("there")).expect("memory").to_vec())
+                .collect();
+            (pass.expect("works"), norms)
+        };
+        let ((got, slopes), (expected, expected_slopes)) = (learn(&mut low), learn(&mut dense));
+        close("learning", &got.logits, &expected.logits);
+        close("a gradient", &slopes, &expected_slopes);
     }
 }
 
@@ -229,12 +285,12 @@ fn gradients_pass_through_frozen_layers() {
     let mut gradients = Gradients::new(model.parameters());
     let loss = |moved: f64, gradients: &mut Gradients<f64>| {
         let mut model = model.clone();
-        let stem = model.layout.stem.conv;
+        let stem = model.layout.stem.convs[0].weight;
         model.parameters_mut().get_mut(stem).values_mut()[5] += moved;
         model.learn_from(x.clone(), gradients, targets, 0.0, 2.0).expect("works").loss
     };
     loss(0.0, &mut gradients);
-    let got = gradients.of(model.parameters().get(model.layout.stem.conv)).expect("memory")[5];
+    let got = gradients.of(model.parameters().get(model.layout.stem.convs[0].weight)).expect("memory")[5];
     let mut others = Gradients::new(model.parameters());
     let expected = (loss(1e-6, &mut others) - loss(-1e-6, &mut others)) / 2e-6;
     assert!(expected != 0.0 && (got - expected).abs() < 1e-5 * expected.abs(), "{got} {expected}");
@@ -247,7 +303,7 @@ fn the_layer_that_is_not_finite_is_named() {
     let x: Vec<f32> = uniform(1, 128).iter().map(|x| *x as f32).collect();
     assert_eq!(model.not_finite(x.clone()).expect("works"), None);
     assert_eq!(model.not_finite(vec![f32::NAN; 64]).expect("works").as_deref(), Some("the input"));
-    let weight = model.layout.blocks[1].units[1].conv;
+    let weight = model.layout.blocks[1].units[1].convs[0].weight;
     model.parameters_mut().get_mut(weight).values_mut()[0] = f32::NAN;
     assert_eq!(model.not_finite(x).expect("works").as_deref(), Some("layer2.0.conv2"));
 }

@@ -6,6 +6,7 @@ use dfdx::prelude::{AsArray as _, Cpu, PutTape as _, SplitTape as _, Tape};
 
 use super::{ResNet, Stem, Unit};
 use crate::models::Pass;
+use crate::models::linear::Linear;
 use crate::nn::ops::{self, Map, Moments, Rows, Targets, Then};
 use crate::nn::{DeviceError, Gradients, Parameter, ParameterId, Parameters, Real};
 
@@ -39,9 +40,11 @@ impl<E: Real> ResNet<E> {
     ) -> Result<Rows<E, T>, DeviceError> {
         let mut unit = |unit: &'a Unit, x: &Map<E>, residual: Option<&Map<E>>, then: Then, tape: &mut T| {
             let of = |id| parameters.get(id);
-            let [conv, bn] = &unit.names;
-            let y = ops::conv2d(x, of(unit.conv), unit.window, tape);
-            look(conv, y.values());
+            let mut y = x.clone();
+            for conv in &unit.convs {
+                y = ops::conv2d(&y, of(conv.weight), conv.window, tape);
+                look(&conv.name, y.values());
+            }
             let y = if self.is_frozen(unit) {
                 ops::scale_and_shift(&y, self.folded_norm(unit), residual, then, tape)
             } else {
@@ -49,7 +52,7 @@ impl<E: Real> ResNet<E> {
                 seen.push((unit, moments));
                 y
             };
-            look(bn, y.values());
+            look(&unit.norm, y.values());
             y
         };
         let mut y = unit(&self.layout.stem, x, None, Then::Relu, &mut tape);
@@ -68,11 +71,13 @@ impl<E: Real> ResNet<E> {
                 y = unit(last, &y, Some(&shortcut), Then::Relu, &mut tape);
             }
         }
-        let features = ops::average_pool(&y, tape);
-        let of = |id| parameters.get(id);
-        let logits = ops::linear(features, of(self.layout.weight), Some(of(self.layout.bias)), Then::Nothing)?;
-        look("fc", &ops::values(&logits));
-        Ok(logits)
+        let mut y = ops::average_pool(&y, tape);
+        for Linear { name, weight, bias, .. } in &self.layout.fc {
+            let bias = bias.map(|bias| parameters.get(bias));
+            y = ops::linear(y, parameters.get(*weight), bias, Then::Nothing)?;
+            look(name, &ops::values(&y));
+        }
+        Ok(y)
     }
 
     /// Adds the gradient of the cross entropy of the pictures `x` to `gradients`, and moves the running statistics: see

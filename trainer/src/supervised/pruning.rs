@@ -1,0 +1,88 @@
+//! `[prune]`: weights that become 0, and stay it, while a network learns.
+
+use cartwheel_agents::compression::{PruningSchedule, Scope, prune};
+use cartwheel_agents::config;
+use cartwheel_agents::nn::Parameters;
+
+use crate::TrainError;
+
+config! {
+    /// Pruning: the smallest weights of convolutions and linear layers become 0 (Zhu & Gupta 2017). Keys are those of
+    /// TensorFlow's PolynomialDecay; a step is one of the optimizer.
+    pub struct PruneConfig in "prune" {
+        /// The share of weights that are 0 in the end; 0 to prune nothing.
+        final_sparsity: f64 = 0.0, share;
+        /// That at begin_step.
+        initial_sparsity: f64 = 0.0, share;
+        /// The first step before which weights are pruned, counted from 0.
+        begin_step: u64 = 0;
+        /// The last one, from which on only what is left learns; "none" for the middle of all steps. Weights are the best only after it.
+        end_step: Option<u64> = None;
+        /// Steps from one pruning to the next.
+        frequency: u64 = 100, at_least(1);
+        /// How much faster weights go at first than at the end.
+        power: f64 = 3.0, positive;
+        /// Among which weights the smallest are looked for: "global", all of them, or those of each "layer", so that each loses the
+        /// same share.
+        scope: Scope = Scope::Global;
+        /// Whether weights that are 0 already stay it, as they do anyhow where weights are pruned: to go on learning with a network
+        /// that `cartwheel compress` has pruned.
+        keep_zeros: bool = false;
+    }
+}
+
+/// What is pruned when.
+pub(super) struct Pruning {
+    /// None where zeros are only kept.
+    schedule: Option<PruningSchedule>,
+    scope: Scope,
+}
+
+impl PruneConfig {
+    /// What that means for a fit of `steps` steps; none if weights are left alone.
+    ///
+    /// # Errors
+    /// If the sparsity rises after the last step, or falls.
+    pub(super) fn pruning(&self, steps: u64) -> Result<Option<Pruning>, TrainError> {
+        let Self { final_sparsity: last, initial_sparsity: initial, begin_step: begin, .. } = *self;
+        if last == 0.0 {
+            return Ok(self.keep_zeros.then_some(Pruning { schedule: None, scope: self.scope }));
+        }
+        let unfit = |problem: String| Err(TrainError::Unfit(problem));
+        if initial > last {
+            return unfit(format!(
+                "prune.initial_sparsity = {initial} is above prune.final_sparsity = {last}: what is 0 stays 0, so it can only rise"
+            ));
+        }
+        let end = self.end_step.unwrap_or(begin.max(steps / 2));
+        if end < begin {
+            return unfit(format!("prune.end_step = {end} is before prune.begin_step = {begin}"));
+        }
+        if end >= steps {
+            let key = if self.end_step.is_some() {
+                format!("prune.end_step = {end}")
+            } else {
+                format!("prune.begin_step = {begin}")
+            };
+            return unfit(format!(
+                "{key} is not before the end of training, which has {steps} steps: lower it, or set more fit.epochs"
+            ));
+        }
+        let schedule = PruningSchedule { initial, last, begin, end, frequency: self.frequency, power: self.power };
+        Ok(Some(Pruning { schedule: Some(schedule), scope: self.scope }))
+    }
+}
+
+impl Pruning {
+    /// Prunes what is to be pruned before `step`.
+    pub(super) fn before(&self, step: u64, parameters: &mut Parameters) {
+        if let Some(sparsity) = self.schedule.and_then(|schedule| schedule.at(step)) {
+            prune(parameters, sparsity, self.scope);
+        }
+    }
+
+    /// Whether all is pruned after `steps` steps.
+    pub(super) fn is_done(&self, steps: u64) -> bool {
+        self.schedule.is_none_or(|schedule| steps > schedule.end)
+    }
+}
