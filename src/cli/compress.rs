@@ -26,7 +26,7 @@ pub(crate) struct Args {
     /// The file to write: a .safetensors file that is not there yet.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Make layers products of two that have this share of a full rank.
+    /// Make layers, but for the last, products of two that have this share of a full rank.
     #[arg(long, value_name = "SHARE", value_parser = share, required_unless_present = "sparsity")]
     low_rank: Option<f64>,
     /// Make this share of all weights 0: the smallest.

@@ -5,7 +5,7 @@
 //! to say, and whoever goes on from them goes on with the same weights pruned.
 
 use crate::config_enum;
-use crate::nn::{DeviceError, Gradients, Parameter, ParameterId, Parameters};
+use crate::nn::{DeviceError, Gradients, Isa, Parameter, ParameterId, Parameters, vectorized};
 
 config_enum! {
     /// Among which weights the smallest are looked for.
@@ -71,22 +71,35 @@ fn prune_together(parameters: &mut Parameters, places: &[ParameterId], sparsity:
 }
 
 /// Which weights are 0: they are to stay it.
-pub struct Zeros(Vec<(ParameterId, Vec<bool>)>);
+pub struct Zeros(Vec<Mask>);
+
+/// Of one parameter: 0 for each weight that is 0, and 1 for the others.
+struct Mask {
+    of: ParameterId,
+    kept: Vec<f32>,
+}
 
 impl Zeros {
     /// Those of `parameters` that are prunable and 0 now.
     pub fn of(parameters: &Parameters) -> Self {
-        let zeros = |id| {
-            let parameter: &Parameter = parameters.get(id);
-            let zeros = || parameter.values().iter().map(|weight| *weight == 0.0).collect();
-            is_prunable(parameter).then(|| (id, zeros()))
-        };
-        Self(parameters.ids().filter_map(zeros).collect())
+        let prunable = parameters.ids().filter(|id| is_prunable(parameters.get(*id)));
+        let mut zeros = Self(prunable.map(|of| Mask { of, kept: vec![1.0; parameters.get(of).len()] }).collect());
+        zeros.renew(parameters);
+        zeros
+    }
+
+    /// Those of the same parameters that are 0 now.
+    pub fn renew(&mut self, parameters: &Parameters) {
+        for Mask { of, kept } in &mut self.0 {
+            look(Isa::detect(), parameters.get(*of).values(), kept);
+        }
     }
 
     /// Makes them 0 again.
     pub fn keep(&self, parameters: &mut Parameters) {
-        self.0.iter().for_each(|(id, zeros)| clear(parameters.get_mut(*id).values_mut(), zeros));
+        for Mask { of, kept } in &self.0 {
+            clear(Isa::detect(), parameters.get_mut(*of).values_mut(), kept);
+        }
     }
 
     /// Takes the gradients by them away, as PyTorch's masks do: they count in no norm and no moment.
@@ -95,15 +108,28 @@ impl Zeros {
     /// If there is no memory for gradients.
     pub fn mask(&self, parameters: &Parameters, gradients: &mut Gradients) -> Result<(), DeviceError> {
         gradients.bring_here(parameters)?;
-        for (id, zeros) in &self.0 {
-            clear(gradients.of(parameters.get(*id))?, zeros);
+        for Mask { of, kept } in &self.0 {
+            clear(Isa::detect(), gradients.of(parameters.get(*of))?, kept);
         }
         Ok(())
     }
 }
 
-fn clear(values: &mut [f32], zeros: &[bool]) {
-    values.iter_mut().zip(zeros).filter(|(_, zero)| **zero).for_each(|(value, _)| *value = 0.0);
+vectorized! {
+    fn look(values: &[f32], kept: &mut [f32]) {
+        for (value, kept) in values.iter().zip(kept) {
+            *kept = if *value == 0.0 { 0.0 } else { 1.0 };
+        }
+    }
+}
+
+vectorized! {
+    // Not a product: that of a number below 0 is -0, which packs worse than 0.
+    fn clear(values: &mut [f32], kept: &[f32]) {
+        for (value, kept) in values.iter_mut().zip(kept) {
+            *value = if *kept == 0.0 { 0.0 } else { *value };
+        }
+    }
 }
 
 /// How sparsity rises while a network learns: from `initial` before step `begin` to `last` before step `end`, fast at first

@@ -17,8 +17,8 @@ use crate::TrainError;
 /// What is done to a model, in this order: a product of two matrices would have fewer zeros than they have.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Compression {
-    /// Layers become products of two that have this share of a full rank, above 0 and below 1; where the two would be no smaller, a
-    /// layer stays as it is.
+    /// Layers become products of two that have this share of a full rank, above 0 and below 1. A layer stays as it is where the two
+    /// would be no smaller, and the last one does: of a rank below the number of classes it could not tell them all apart.
     pub low_rank: Option<f64>,
     /// This share of weights becomes 0, above 0 and below 1.
     pub sparsity: Option<f64>,
@@ -121,8 +121,8 @@ impl SavedModel {
         let parameters = self.model.parameters();
         let own = |parameter: &Parameter| (parameter.name().to_owned(), parameter.shared());
         let mut values: HashMap<String, Arc<Vec<f32>>> = parameters.iter().map(own).collect();
-        let mut ranks = Ranks::new();
-        for (name, weight) in layers(parameters) {
+        let (mut ranks, last) = (Ranks::new(), self.header.last_layer());
+        for (name, weight) in layers(parameters).filter(|(name, _)| *name != last) {
             let (rows, columns) = sides(weight);
             let Some(rank) = rank_of(rows, columns, ratio) else { continue };
             let LowRank { first, second } = low_rank(weight.values(), rows, columns, rank);

@@ -1,8 +1,8 @@
 //! `[prune]`: weights that become 0, and stay it, while a network learns.
 
-use cartwheel_agents::compression::{PruningSchedule, Scope, prune};
+use cartwheel_agents::compression::{PruningSchedule, Scope, Zeros, prune};
 use cartwheel_agents::config;
-use cartwheel_agents::nn::Parameters;
+use cartwheel_agents::nn::{DeviceError, Gradients, Parameters};
 
 use crate::TrainError;
 
@@ -36,6 +36,8 @@ pub(super) struct Pruning {
     /// None where zeros are only kept.
     schedule: Option<PruningSchedule>,
     scope: Scope,
+    /// Those of the last step.
+    zeros: Option<Zeros>,
 }
 
 impl PruneConfig {
@@ -46,7 +48,7 @@ impl PruneConfig {
     pub(super) fn pruning(&self, steps: u64) -> Result<Option<Pruning>, TrainError> {
         let Self { final_sparsity: last, initial_sparsity: initial, begin_step: begin, .. } = *self;
         if last == 0.0 {
-            return Ok(self.keep_zeros.then_some(Pruning { schedule: None, scope: self.scope }));
+            return Ok(self.keep_zeros.then_some(Pruning { schedule: None, scope: self.scope, zeros: None }));
         }
         let unfit = |problem: String| Err(TrainError::Unfit(problem));
         if initial > last {
@@ -69,7 +71,7 @@ impl PruneConfig {
             ));
         }
         let schedule = PruningSchedule { initial, last, begin, end, frequency: self.frequency, power: self.power };
-        Ok(Some(Pruning { schedule: Some(schedule), scope: self.scope }))
+        Ok(Some(Pruning { schedule: Some(schedule), scope: self.scope, zeros: None }))
     }
 }
 
@@ -78,6 +80,22 @@ impl Pruning {
     pub(super) fn before(&self, step: u64, parameters: &mut Parameters) {
         if let Some(sparsity) = self.schedule.and_then(|schedule| schedule.at(step)) {
             prune(parameters, sparsity, self.scope);
+        }
+    }
+
+    /// Has the weights that are 0 stay it in the step that follows, to which their gradients are nothing.
+    pub(super) fn hold(&mut self, parameters: &Parameters, gradients: &mut Gradients) -> Result<(), DeviceError> {
+        match &mut self.zeros {
+            Some(zeros) => zeros.renew(parameters),
+            None => self.zeros = Some(Zeros::of(parameters)),
+        }
+        self.zeros.as_ref().map_or(Ok(()), |zeros| zeros.mask(parameters, gradients))
+    }
+
+    /// After the step, or to averages: what an optimizer remembers moves them, too, and averages have not forgotten what they were.
+    pub(super) fn keep(&self, parameters: &mut Parameters) {
+        if let Some(zeros) = &self.zeros {
+            zeros.keep(parameters);
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use cartwheel_agents::compression::{Zeros, sparsity};
+use cartwheel_agents::compression::sparsity;
 use cartwheel_agents::nn::Gradients;
 use cartwheel_agents::nn::optim::{Ema, LearningRate, LossScaler, Solver};
 
@@ -243,9 +243,8 @@ impl<'a> Session<'a> {
             // The mean is over those that could be read.
             self.gradients.scale(parameters, divisor / tally.weight)?;
         }
-        let zeros = self.pruning.is_some().then(|| Zeros::of(parameters));
-        if let Some(zeros) = &zeros {
-            zeros.mask(parameters, &mut self.gradients)?;
+        if let Some(pruning) = &mut self.pruning {
+            pruning.hold(parameters, &mut self.gradients)?;
         }
         if let Some(max) = fit.max_grad_value {
             self.gradients.clip_value(parameters, max)?;
@@ -260,18 +259,16 @@ impl<'a> Session<'a> {
         }
         let learning_rate = self.learning_rate.at(self.books.steps);
         self.solver.step(self.task.parameters_mut(), &mut self.gradients, learning_rate)?;
-        if let Some(zeros) = &zeros {
-            // What an optimizer remembers moves them, too.
-            zeros.keep(self.task.parameters_mut());
+        if let Some(pruning) = &self.pruning {
+            pruning.keep(self.task.parameters_mut());
         }
         if let Some(ema) = &mut self.ema {
             ema.update(self.task.parameters())?;
-        }
-        if let Some(zeros) = &zeros {
-            // Their averages have not forgotten yet what they were.
-            self.swap_ema();
-            zeros.keep(self.task.parameters_mut());
-            self.swap_ema();
+            if let Some(pruning) = &self.pruning {
+                ema.swap(self.task.parameters_mut());
+                pruning.keep(self.task.parameters_mut());
+                ema.swap(self.task.parameters_mut());
+            }
         }
         self.books.learning_rate = learning_rate;
         Ok((tally, Some(norm)))
