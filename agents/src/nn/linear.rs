@@ -22,38 +22,82 @@ const TILE: usize = 8;
 /// Rows of X with which a product waits for W: what the next tile reads of it is asked for while this one is worked on.
 const FEW_ROWS: usize = 16;
 
+/// A number of W in memory.
+pub(crate) trait Weight: Copy + Sync {
+    /// As many as a vector holds, as floats.
+    ///
+    /// # Safety
+    /// The instruction set of `S`, and `S::LANES` of them at `from`.
+    unsafe fn load<S: Simd>(from: *const Self) -> S;
+
+    /// One as a float.
+    fn wide(self) -> f32;
+}
+
+impl Weight for f32 {
+    #[inline(always)]
+    unsafe fn load<S: Simd>(from: *const Self) -> S {
+        // SAFETY: the caller's.
+        unsafe { S::load(from) }
+    }
+
+    #[inline(always)]
+    fn wide(self) -> f32 {
+        self
+    }
+}
+
+impl Weight for i8 {
+    #[inline(always)]
+    unsafe fn load<S: Simd>(from: *const Self) -> S {
+        // SAFETY: the caller's.
+        unsafe { S::load_i8(from) }
+    }
+
+    #[inline(always)]
+    fn wide(self) -> f32 {
+        self.into()
+    }
+}
+
 /// Rows of equal length at equal distances.
 #[derive(Clone, Copy)]
-pub(crate) struct Rows<'a> {
-    data: &'a [f32],
-    /// Floats from one row to the next.
+pub(crate) struct Rows<'a, W = f32> {
+    data: &'a [W],
+    /// Numbers from one row to the next.
     stride: usize,
     /// How many rows.
     count: usize,
 }
 
-impl<'a> Rows<'a> {
+impl<'a, W> Rows<'a, W> {
     /// Rows of `width` one after the other.
-    pub(crate) fn dense(data: &'a [f32], width: usize) -> Self {
+    pub(crate) fn dense(data: &'a [W], width: usize) -> Self {
         Self { data, stride: width, count: data.len() / width.max(1) }
     }
 
-    /// `count` rows, the first at the start of `data`, the next `stride` floats further on.
-    pub(crate) fn strided(data: &'a [f32], stride: usize, count: usize) -> Self {
+    /// `count` rows, the first at the start of `data`, the next `stride` numbers further on.
+    pub(crate) fn strided(data: &'a [W], stride: usize, count: usize) -> Self {
         Self { data, stride, count }
+    }
+
+    /// Whether there are `k` numbers of every row.
+    fn hold(&self, k: usize) -> bool {
+        let last = (self.count - 1).checked_mul(self.stride).and_then(|last| last.checked_add(k));
+        last.is_some_and(|end| end <= self.data.len())
     }
 }
 
-/// `y = x · wᵀ` with rows of `k` floats in `x` and `w` and of as many floats as `w` has rows in `y`, on all threads of the
+/// `y = x · wᵀ` with rows of `k` numbers in `x` and `w` and of as many floats as `w` has rows in `y`, on all threads of the
 /// current pool of rayon where that pays.
 ///
 /// # Panics
 /// If a slice is no whole number of rows, or `y` is of another size.
-pub(crate) fn linear(isa: Isa, x: &[f32], w: &[f32], k: usize, y: &mut [f32]) {
+pub(crate) fn linear<W: Weight>(isa: Isa, x: &[f32], w: &[W], k: usize, y: &mut [f32]) {
     let (m, n) = (x.len() / k, w.len() / k);
     assert!(x.len() == m * k && w.len() == n * k && y.len() == m * n, "a linear map's sizes do not agree");
     let threads = if m * n * k < GRAIN { 1 } else { rayon::current_num_threads() };
-    let rows = |x: &[f32], w: &[f32], y: &mut [f32]| products(isa, Rows::dense(x, k), Rows::dense(w, k), k, y);
+    let rows = |x: &[f32], w: &[W], y: &mut [f32]| products(isa, Rows::dense(x, k), Rows::dense(w, k), k, y);
     if threads == 1 {
         rows(x, w, y);
     } else if m == 1 {
@@ -65,7 +109,7 @@ pub(crate) fn linear(isa: Isa, x: &[f32], w: &[f32], k: usize, y: &mut [f32]) {
     } else {
         // Few rows: each thread reads its share of W only, and its columns are put in their places afterwards.
         let share = n.div_ceil(threads).next_multiple_of(TILE);
-        let of_share = |w: &[f32]| {
+        let of_share = |w: &[W]| {
             let mut part = vec![0.0; m * (w.len() / k)];
             rows(x, w, &mut part);
             part
@@ -85,20 +129,16 @@ pub(crate) fn linear(isa: Isa, x: &[f32], w: &[f32], k: usize, y: &mut [f32]) {
 ///
 /// # Panics
 /// If a slice is shorter than its rows say.
-pub(crate) fn products(isa: Isa, a: Rows<'_>, b: Rows<'_>, k: usize, c: &mut [f32]) {
+pub(crate) fn products<W: Weight>(isa: Isa, a: Rows<'_>, b: Rows<'_, W>, k: usize, c: &mut [f32]) {
     if a.count == 0 || b.count == 0 {
         return;
     }
-    let holds = |rows: Rows<'_>| {
-        let last = (rows.count - 1).checked_mul(rows.stride).and_then(|last| last.checked_add(k));
-        last.is_some_and(|end| end <= rows.data.len())
-    };
     let fits = a.count.checked_mul(b.count).is_some_and(|size| size <= c.len());
-    assert!(holds(a) && holds(b) && fits, "a product's slice is too small");
+    assert!(a.hold(k) && b.hold(k) && fits, "a product's slice is too small");
     // SAFETY: the slices hold what the tiles touch (checked above), and `Isa` values come from detection.
     unsafe {
         match isa {
-            Isa::Portable => blocks::<[f32; 4]>(a, b, k, c),
+            Isa::Portable => blocks::<[f32; 4], W>(a, b, k, c),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => blocks_avx2(a, b, k, c),
             #[cfg(target_arch = "x86_64")]
@@ -111,16 +151,16 @@ pub(crate) fn products(isa: Isa, a: Rows<'_>, b: Rows<'_>, k: usize, c: &mut [f3
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn blocks_avx2(a: Rows<'_>, b: Rows<'_>, k: usize, c: &mut [f32]) {
+unsafe fn blocks_avx2<W: Weight>(a: Rows<'_>, b: Rows<'_, W>, k: usize, c: &mut [f32]) {
     // SAFETY: the caller's.
-    unsafe { blocks::<std::arch::x86_64::__m256>(a, b, k, c) }
+    unsafe { blocks::<std::arch::x86_64::__m256, W>(a, b, k, c) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx2,fma")]
-unsafe fn blocks_avx512(a: Rows<'_>, b: Rows<'_>, k: usize, c: &mut [f32]) {
+unsafe fn blocks_avx512<W: Weight>(a: Rows<'_>, b: Rows<'_, W>, k: usize, c: &mut [f32]) {
     // SAFETY: the caller's.
-    unsafe { blocks::<std::arch::x86_64::__m512>(a, b, k, c) }
+    unsafe { blocks::<std::arch::x86_64::__m512, W>(a, b, k, c) }
 }
 
 /// All of C: as many rows of A as stay in the cache, and with them all rows of B in tiles.
@@ -128,7 +168,7 @@ unsafe fn blocks_avx512(a: Rows<'_>, b: Rows<'_>, k: usize, c: &mut [f32]) {
 /// # Safety
 /// The instruction set of `S`, and the sizes that [`products`] checks.
 #[inline(always)]
-unsafe fn blocks<S: Simd>(a: Rows<'_>, b: Rows<'_>, k: usize, c: &mut [f32]) {
+unsafe fn blocks<S: Simd, W: Weight>(a: Rows<'_>, b: Rows<'_, W>, k: usize, c: &mut [f32]) {
     let block = (CACHED / k.max(1)).next_multiple_of(3).max(3);
     for first in (0..a.count).step_by(block) {
         let rows = block.min(a.count - first);
@@ -137,7 +177,7 @@ unsafe fn blocks<S: Simd>(a: Rows<'_>, b: Rows<'_>, k: usize, c: &mut [f32]) {
             ($columns:literal) => {
                 for _ in 0..(b.count - j) / $columns {
                     // SAFETY: rows first..first + rows of A and j.. of B are within the checked shapes.
-                    unsafe { column::<S, $columns>(a, b, k, c, first, rows, j) };
+                    unsafe { column::<S, W, $columns>(a, b, k, c, first, rows, j) };
                     j += $columns;
                 }
             };
@@ -156,9 +196,9 @@ unsafe fn blocks<S: Simd>(a: Rows<'_>, b: Rows<'_>, k: usize, c: &mut [f32]) {
 /// # Safety
 /// As of [`blocks`].
 #[inline(always)]
-unsafe fn column<S: Simd, const N: usize>(
+unsafe fn column<S: Simd, W: Weight, const N: usize>(
     a: Rows<'_>,
-    b: Rows<'_>,
+    b: Rows<'_, W>,
     k: usize,
     c: &mut [f32],
     first: usize,
@@ -172,8 +212,8 @@ unsafe fn column<S: Simd, const N: usize>(
                 // SAFETY: rows i.. of A and j.. of B are within the checked shapes.
                 unsafe {
                     match i == first && rows <= FEW_ROWS {
-                        true => tile::<S, $rows, N, true>(a, b, k, c, i, j),
-                        false => tile::<S, $rows, N, false>(a, b, k, c, i, j),
+                        true => tile::<S, W, $rows, N, true>(a, b, k, c, i, j),
+                        false => tile::<S, W, $rows, N, false>(a, b, k, c, i, j),
                     }
                 }
                 i += $rows;
@@ -193,15 +233,15 @@ unsafe fn column<S: Simd, const N: usize>(
 /// As of [`blocks`].
 #[allow(clippy::needless_range_loop, reason = "indices unroll into registers")]
 #[inline(always)]
-unsafe fn tile<S: Simd, const M: usize, const N: usize, const AHEAD: bool>(
+unsafe fn tile<S: Simd, W: Weight, const M: usize, const N: usize, const AHEAD: bool>(
     a: Rows<'_>,
-    b: Rows<'_>,
+    b: Rows<'_, W>,
     k: usize,
     c: &mut [f32],
     i: usize,
     j: usize,
 ) {
-    // SAFETY: `products` checked that A and B hold k floats of every row and C every element.
+    // SAFETY: `products` checked that A and B hold k numbers of every row and C every element.
     unsafe {
         let (at, bt) = (a.data.as_ptr().add(i * a.stride), b.data.as_ptr().add(j * b.stride));
         let mut sums = [[S::splat(0.0); N]; M];
@@ -215,11 +255,11 @@ unsafe fn tile<S: Simd, const M: usize, const N: usize, const AHEAD: bool>(
             if AHEAD {
                 // The processor by itself begins anew with each row. Eight texts were translated half as fast again with this.
                 for l in 0..N {
-                    S::ask(bt.wrapping_add((N + l) * b.stride + s));
+                    S::ask(bt.wrapping_add((N + l) * b.stride + s).cast());
                 }
             }
             for l in 0..N {
-                let w = S::load(bt.add(l * b.stride + s));
+                let w: S = W::load(bt.add(l * b.stride + s));
                 for r in 0..M {
                     sums[r][l] = x[r].mul_add(w, sums[r][l]);
                 }
@@ -230,7 +270,7 @@ unsafe fn tile<S: Simd, const M: usize, const N: usize, const AHEAD: bool>(
             for l in 0..N {
                 let mut sum = total(sums[r][l]);
                 for s in whole..k {
-                    sum += *at.add(r * a.stride + s) * *bt.add(l * b.stride + s);
+                    sum += *at.add(r * a.stride + s) * (*bt.add(l * b.stride + s)).wide();
                 }
                 *c.get_unchecked_mut((i + r) * b.count + j + l) = sum;
             }
@@ -285,6 +325,23 @@ mod tests {
                         assert!((found - expected).abs() < 1e-5, "{isa} {m}×{n}×{k} at {i},{j}: {found}, {expected}");
                     }
                 }
+            }
+        }
+    }
+
+    /// Whole numbers are the floats that they stand for, to the last bit.
+    #[test]
+    fn products_with_whole_numbers_are_those_with_floats() {
+        let mut rng = Generator::new(3);
+        for isa in Isa::available() {
+            for (m, n, k) in [(1, 19, 33), (3, 4, 64), (7, 13, 40), (2, 1, 5)] {
+                let x = random(&mut rng, m * k);
+                let whole: Vec<i8> = (0..n * k).map(|at| ((at * 89) % 255) as u8 as i8).collect();
+                let floats: Vec<f32> = whole.iter().map(|w| f32::from(*w)).collect();
+                let [mut got, mut expected] = [0, 1].map(|_| vec![f32::NAN; m * n]);
+                linear(isa, &x, &whole, k, &mut got);
+                linear(isa, &x, &floats, k, &mut expected);
+                assert!(got == expected, "{isa} {m}×{n}×{k}");
             }
         }
     }

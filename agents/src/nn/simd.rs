@@ -59,9 +59,9 @@ impl fmt::Display for Isa {
 /// A vector of [`Simd::LANES`] floats.
 ///
 /// # Safety
-/// Every method needs the instruction set of the implementer; `load` and `store` need `LANES` valid floats
+/// Every method needs the instruction set of the implementer; `load`, `load_i8` and `store` need `LANES` valid numbers
 /// at the pointer.
-pub(super) trait Simd: Copy {
+pub(crate) trait Simd: Copy {
     /// Floats in a vector.
     const LANES: usize;
     /// Rows of the register tile of a matrix product: as many accumulators as the set has registers for.
@@ -70,6 +70,8 @@ pub(super) trait Simd: Copy {
     unsafe fn splat(x: f32) -> Self;
     /// The `LANES` floats at `from`.
     unsafe fn load(from: *const f32) -> Self;
+    /// The `LANES` whole numbers at `from`.
+    unsafe fn load_i8(from: *const i8) -> Self;
     /// Writes the lanes to `to`.
     unsafe fn store(self, to: *mut f32);
     /// `self * b + c`.
@@ -98,6 +100,11 @@ impl Simd for [f32; 4] {
     unsafe fn load(from: *const f32) -> Self {
         // SAFETY: the caller vouches for four floats; an array of floats has their alignment.
         unsafe { *from.cast() }
+    }
+    #[inline(always)]
+    unsafe fn load_i8(from: *const i8) -> Self {
+        // SAFETY: the caller vouches for four numbers; bytes lie anywhere.
+        unsafe { *from.cast::<[i8; 4]>() }.map(f32::from)
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
@@ -133,7 +140,7 @@ mod x86 {
     use std::arch::x86_64::*;
 
     macro_rules! simd {
-        ($vector:ty, $lanes:literal, $rows:literal, $splat:ident, $load:ident, $store:ident, $fma:ident, $max:ident, $sub:ident, $mul:ident, $where_positive:ident) => {
+        ($vector:ty, $lanes:literal, $rows:literal, $splat:ident, $load:ident, $load_i8:ident, $store:ident, $fma:ident, $max:ident, $sub:ident, $mul:ident, $where_positive:ident) => {
             impl Simd for $vector {
                 const LANES: usize = $lanes;
                 const TILE_ROWS: usize = $rows;
@@ -146,6 +153,11 @@ mod x86 {
                 unsafe fn load(from: *const f32) -> Self {
                     // SAFETY: the trait's contract: the set and the floats are there; no alignment is asked.
                     unsafe { $load(from) }
+                }
+                #[inline(always)]
+                unsafe fn load_i8(from: *const i8) -> Self {
+                    // SAFETY: the trait's contract.
+                    unsafe { $load_i8(from) }
                 }
                 #[inline(always)]
                 unsafe fn store(self, to: *mut f32) {
@@ -201,12 +213,29 @@ mod x86 {
         unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(y, _mm512_setzero_ps()), x) }
     }
 
+    /// # Safety
+    /// AVX2, and eight numbers at `from`.
+    #[inline(always)]
+    unsafe fn load_i8_avx2(from: *const i8) -> __m256 {
+        // SAFETY: the caller's; no alignment is asked.
+        unsafe { _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(from.cast()))) }
+    }
+
+    /// # Safety
+    /// AVX-512, and sixteen numbers at `from`.
+    #[inline(always)]
+    unsafe fn load_i8_avx512(from: *const i8) -> __m512 {
+        // SAFETY: the caller's; no alignment is asked.
+        unsafe { _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(from.cast()))) }
+    }
+
     simd!(
         __m256,
         8,
         6,
         _mm256_set1_ps,
         _mm256_loadu_ps,
+        load_i8_avx2,
         _mm256_storeu_ps,
         _mm256_fmadd_ps,
         _mm256_max_ps,
@@ -220,6 +249,7 @@ mod x86 {
         8,
         _mm512_set1_ps,
         _mm512_loadu_ps,
+        load_i8_avx512,
         _mm512_storeu_ps,
         _mm512_fmadd_ps,
         _mm512_max_ps,

@@ -5,7 +5,7 @@
 //! | `config`, `names` | `config.json`; what the tensors are called, and how many numbers there are |
 //! | `cost` | layers, numbers and operations, before anything runs |
 //! | `weights` | safetensors, one file or several, checked against the configuration |
-//! | `position`, `layers` | buckets of distances; norms, activations and attention on slices |
+//! | `position`, `layers`, `matrix` | buckets of distances; norms, activations and attention on slices; products with f32 or int8 |
 //! | `model` | texts through the encoder, tokens through the decoder |
 //! | `network`, `noise` | the same on a tape, all tokens at once: what is trained; and what of it is dropped |
 //! | `on_device` | the same from dfdx's own operations, on any device |
@@ -20,6 +20,7 @@ mod cost;
 mod error;
 mod generate;
 mod layers;
+mod matrix;
 mod model;
 mod names;
 mod network;

@@ -4,15 +4,16 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use crate::nn::{Isa, Parameters, linear};
+use crate::nn::{Isa, Parameters};
 
 use super::config::{FeedForward, T5Config};
 use super::error::T5Error;
 use super::layers::{KeysAndValues, activate, add, attend, rms_norm};
+use super::matrix::Matrix;
 use super::position::bucket;
 use super::weights::{self, Attention, FeedForwardWeights, StackWeights, Weights};
 
-/// A T5 with its weights, to be used and not trained: a lean forward pass without a tape, in f32.
+/// A T5 with its weights, to be used and not trained: a lean forward pass without a tape, in f32, with weights of f32 or int8.
 ///
 /// Texts of a batch are not padded to one length: their tokens lie one text after the other, so that no arithmetic is spent on
 /// padding, and what comes out for a text is bit for bit what comes out for it alone. Products are shared between the threads
@@ -20,7 +21,7 @@ use super::weights::{self, Attention, FeedForwardWeights, StackWeights, Weights}
 pub struct T5 {
     config: T5Config,
     feed_forward: FeedForward,
-    weights: Weights,
+    pub(super) weights: Weights,
     isa: Isa,
 }
 
@@ -109,6 +110,12 @@ impl T5 {
         let feed_forward = config.feed_forward()?;
         let weights = Weights::new(parameters, &config);
         Ok(Self { config, feed_forward, weights, isa: Isa::detect() })
+    }
+
+    /// From now on with weights of int8, a scale a row: a quarter of the memory, and less to read for each token. What they
+    /// are multiplied with stays f32.
+    pub fn round_to_int8(&mut self) {
+        self.weights.each(&self.config, Matrix::round);
     }
 
     /// What it is made of.
@@ -236,13 +243,12 @@ impl T5 {
         Ok(logits)
     }
 
-    fn linear(&self, x: &[f32], w: &[f32], k: usize, to: &mut Vec<f32>) {
-        to.resize(x.len() / k * (w.len() / k), 0.0);
-        linear(self.isa, x, w, k, to);
+    fn linear(&self, x: &[f32], w: &Matrix, k: usize, to: &mut Vec<f32>) {
+        w.linear(self.isa, x, k, to);
     }
 
     /// `to += x · wᵀ`
-    fn add_linear(&self, x: &[f32], w: &[f32], k: usize, to: &mut [f32], scratch: &mut Scratch) {
+    fn add_linear(&self, x: &[f32], w: &Matrix, k: usize, to: &mut [f32], scratch: &mut Scratch) {
         self.linear(x, w, k, &mut scratch.product);
         add(to, &scratch.product);
     }
@@ -264,7 +270,7 @@ impl T5 {
             if at >= vocab_size {
                 return Err(T5Error::Token { token, vocab_size });
             }
-            rows.extend_from_slice(&self.weights.shared[at * d..(at + 1) * d]);
+            self.weights.shared.row(at, d, &mut rows);
         }
         Ok(rows)
     }

@@ -7,6 +7,7 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 
+use super::matrix::Matrix;
 use super::weights::{INDEX, WHOLE};
 use super::*;
 
@@ -82,6 +83,32 @@ fn logits_are_those_of_transformers() {
             difference(&logits(&model, &recorded), &numbers::<Vec<f32>>(&recorded["logits"])),
         );
         assert!(encoder < 1e-5 && decoder < 1e-5, "{kind}: encoder {encoder:e}, logits {decoder:e}");
+    }
+}
+
+/// What int8 weights make is what the numbers make that they stand for.
+#[test]
+fn logits_of_int8_are_those_of_rounded_weights() {
+    for kind in KINDS {
+        let recorded = recorded(kind);
+        let [exact, int8, rounded] = [0, 1, 2].map(|form| {
+            let mut model = T5::load(&folder(kind)).expect("a model");
+            let config = model.config().clone();
+            match form {
+                0 => {}
+                1 => model.round_to_int8(),
+                _ => model.weights.each(&config, |matrix, k| {
+                    let Matrix::F32(own) = &*matrix else { panic!("not rounded yet") };
+                    let (rows, mut wide) = (own.len() / k, Vec::new());
+                    matrix.round(k);
+                    (0..rows).for_each(|row| matrix.row(row, k, &mut wide));
+                    *matrix = Matrix::F32(wide);
+                }),
+            }
+            logits(&model, &recorded)
+        });
+        let [off, changed] = [difference(&int8, &rounded), difference(&int8, &exact)];
+        assert!(off < 1e-4 && changed > 1e-3, "{kind}: {off}, {changed}");
     }
 }
 

@@ -65,6 +65,11 @@ impl Translator {
         Ok(Self { model, tokenizer, max_input_tokens, pool })
     }
 
+    /// From now on with weights of int8: see [`T5::round_to_int8`].
+    pub fn round_to_int8(&mut self) {
+        self.model.round_to_int8();
+    }
+
     /// The model.
     pub fn model(&self) -> &T5 {
         &self.model

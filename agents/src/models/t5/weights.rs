@@ -9,6 +9,7 @@ use safetensors::Dtype;
 
 use super::config::T5Config;
 use super::error::T5Error;
+use super::matrix::Matrix;
 use super::names::{self, Stack};
 use crate::nn::{Parameters, TensorFiles, Wanted};
 
@@ -22,11 +23,11 @@ pub(super) struct Attention {
     /// `[d_model]`: the norm before it.
     pub(super) norm: Vec<f32>,
     /// Queries: `[inner, d_model]`; with keys and values after them where all are of the same rows.
-    pub(super) query: Vec<f32>,
+    pub(super) query: Matrix,
     /// Keys, then values: `[2·inner, d_model]`. Empty where `query` holds them.
-    pub(super) key_value: Vec<f32>,
+    pub(super) key_value: Matrix,
     /// `[d_model, inner]`
-    pub(super) output: Vec<f32>,
+    pub(super) output: Matrix,
 }
 
 /// The matrices of a feed-forward layer.
@@ -34,9 +35,9 @@ pub(super) struct FeedForwardWeights {
     /// `[d_model]`: the norm before it.
     pub(super) norm: Vec<f32>,
     /// `[d_ff, d_model]`, or, gated, `wi_0` and then `wi_1`: `[2·d_ff, d_model]`.
-    pub(super) inner: Vec<f32>,
+    pub(super) inner: Matrix,
     /// `[d_model, d_ff]`
-    pub(super) output: Vec<f32>,
+    pub(super) output: Matrix,
 }
 
 /// One block of a stack.
@@ -59,9 +60,9 @@ pub(super) struct StackWeights {
 /// All of them.
 pub(super) struct Weights {
     /// `[vocab, d_model]`
-    pub(super) shared: Vec<f32>,
+    pub(super) shared: Matrix,
     /// `[vocab, d_model]`, where it is not `shared`.
-    pub(super) head: Option<Vec<f32>>,
+    pub(super) head: Option<Matrix>,
     pub(super) encoder: StackWeights,
     pub(super) decoder: StackWeights,
 }
@@ -103,12 +104,12 @@ impl ByName {
     }
 
     /// The matrices of a layer below each other.
-    fn join(&mut self, layer: &str, kind: &str, matrices: &[&str]) -> Vec<f32> {
+    fn join(&mut self, layer: &str, kind: &str, matrices: &[&str]) -> Matrix {
         let mut joined = Vec::new();
         for matrix in matrices {
             joined.append(&mut self.take(&format!("{layer}.{kind}.{matrix}.weight")));
         }
-        joined
+        Matrix::new(joined)
     }
 }
 
@@ -119,16 +120,32 @@ impl Weights {
             ByName(parameters.iter().map(|parameter| (parameter.name().to_owned(), parameter.shared())).collect());
         drop(parameters);
         Self {
-            shared: all.take(names::SHARED),
-            head: all.0.contains_key(names::HEAD).then(|| all.take(names::HEAD)),
+            shared: Matrix::new(all.take(names::SHARED)),
+            head: all.0.contains_key(names::HEAD).then(|| Matrix::new(all.take(names::HEAD))),
             encoder: StackWeights::new(&mut all, Stack::Encoder, config.num_layers, config),
             decoder: StackWeights::new(&mut all, Stack::Decoder, config.decoder_layers(), config),
         }
     }
 
     /// The matrix that logits are made with.
-    pub(super) fn head(&self) -> &[f32] {
+    pub(super) fn head(&self) -> &Matrix {
         self.head.as_ref().unwrap_or(&self.shared)
+    }
+
+    /// Changes all matrices, which are all but norms and what is added by distance; `change` is told the length of their rows.
+    pub(super) fn each(&mut self, config: &T5Config, change: impl Fn(&mut Matrix, usize)) {
+        let (d, inner) = (config.d_model, config.inner());
+        change(&mut self.shared, d);
+        self.head.iter_mut().for_each(|head| change(head, d));
+        for block in self.encoder.blocks.iter_mut().chain(&mut self.decoder.blocks) {
+            for attention in std::iter::once(&mut block.attention).chain(&mut block.cross) {
+                change(&mut attention.query, d);
+                change(&mut attention.key_value, d);
+                change(&mut attention.output, inner);
+            }
+            change(&mut block.feed_forward.inner, d);
+            change(&mut block.feed_forward.output, config.d_ff);
+        }
     }
 }
 
@@ -150,7 +167,7 @@ impl StackWeights {
                 attention: Attention {
                     norm: all.take(&format!("{own}.layer_norm.weight")),
                     query: all.join(&own, "SelfAttention", &["q", "k", "v"]),
-                    key_value: Vec::new(),
+                    key_value: Matrix::new(Vec::new()),
                     output: all.join(&own, "SelfAttention", &["o"]),
                 },
                 cross,
