@@ -6,10 +6,13 @@ use std::process::ExitCode;
 
 use crate::agents::compression::Scope;
 use crate::trainer::run::write_atomic;
-use crate::trainer::supervised::{Compressed, CompressedLayer, Compression, CompressionReport, compress};
+use crate::trainer::supervised::{
+    Compressed, CompressedLayer, Compression, CompressionReport, SavedRecommender, compress, model_folder,
+};
 use serde_json::json;
 
 use super::Result;
+use super::fit_report::skipped;
 use super::model::{BYTES, scaled};
 use super::output::{Failure, Output, table};
 use super::predict::all_cores;
@@ -42,7 +45,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
     /// Write nothing if the share of samples that come out right falls by more than this.
-    #[arg(long, value_name = "SHARE", value_parser = share, requires = "data")]
+    #[arg(long, value_name = "SHARE", value_parser = drop, requires = "data")]
     max_drop: Option<f64>,
 }
 
@@ -54,6 +57,14 @@ fn share(text: &str) -> std::result::Result<f64, String> {
     }
 }
 
+/// A number from 0 to below 1.
+fn drop(text: &str) -> std::result::Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.0..1.0).contains(&share) => Ok(share),
+        _ => Err("a number from 0 to below 1, such as 0.01".into()),
+    }
+}
+
 pub(crate) fn run(args: &Args, output: Output) -> Result {
     let out = args.out.display();
     if args.out.extension().is_none_or(|extension| extension != "safetensors") {
@@ -61,6 +72,13 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
     }
     if args.out.exists() {
         return Err(Failure::usage(format!("--out {out} is there already: give another name, or remove it")));
+    }
+    if args.out.parent().is_some_and(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        return Err(Failure::usage(format!("--out {out}: there is no such folder, make it")));
+    }
+    let called = args.model.display();
+    if (args.model.is_dir() && model_folder(&args.model).is_dir()) || SavedRecommender::is_one(&args.model) {
+        return Err(Failure::usage(format!("{called} is no classifier, and only these are compressed")));
     }
     all_cores();
     let compression = Compression { low_rank: args.low_rank, sparsity: args.sparsity, scope: args.scope };
@@ -109,13 +127,18 @@ fn describe(report: &CompressionReport, args: &Args) -> String {
     if let Some([before, after]) = report.accuracy {
         text += &format!("\naccuracy {:.2} % → {:.2} %", 100.0 * before, 100.0 * after);
     }
+    text += &skipped(&report.broken);
+    if let Some(layer) = report.layers.iter().find(|layer| layer.zeros == layer.left) {
+        text +=
+            &format!("\nall weights of `{}` are 0, so that nothing passes it: give less, or --scope layer", layer.name);
+    }
     let model = &report.architecture;
     let init = match model.as_str() {
         "mlp" => format!("--set mlp.net_arch={} --set mlp.init=", format!("{:?}", report.net_arch).replace(' ', "")),
         _ => "--set resnet.init=".to_owned(),
     };
     let (cartwheel, out) = (called(), quoted(&args.out));
-    text + &format!(
-        "\n\n  learn on          {cartwheel} fit {model} --data DIR {init}{out} --set prune.keep_zeros=true"
-    )
+    let data = args.data.as_deref().map_or("DIR".into(), quoted);
+    let zeros = if args.sparsity.is_some() { " --set prune.keep_zeros=true" } else { "" };
+    text + &format!("\n\n  learn on          {cartwheel} fit {model} --data {data} {init}{out}{zeros}")
 }

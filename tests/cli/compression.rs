@@ -126,12 +126,43 @@ fn what_cannot_be_made_smaller_is_told() {
     refused("compress runs/a --out a.onnx --sparsity 0.5", 2, &["a.onnx is no .safetensors file"]);
     refused("compress runs/b --out a.safetensors --sparsity 0.5", 1, &["runs/b", "No such file"]);
     refused("compress runs/a --out a.safetensors --low-rank 0.99", 2, &["has no layer", "0.99"]);
-    refused("compress runs/a --out none/a.safetensors --sparsity 0.5", 2, &["none/a.safetensors"]);
+    refused(
+        "compress runs/a --out none/a.safetensors --sparsity 0.5",
+        2,
+        &["--out none/a.safetensors", "no such folder"],
+    );
     let drops = format!("compress runs/a --out a.safetensors --sparsity 0.98 --data {DIGITS} --max-drop 0.01");
     refused(&drops, 1, &["accuracy falls from", "--max-drop 0.01", "a.safetensors was not written"]);
     assert!(!folder.path("a.safetensors").exists());
     folder.ok("compress runs/a --out a.safetensors --sparsity 0.5");
     refused("compress runs/a --out a.safetensors --sparsity 0.5", 2, &["a.safetensors is there already"]);
+    // Weights that are no numbers, and headers that say what is not so, by `compress` and as a beginning.
+    let file = std::fs::read(folder.path("a.safetensors")).unwrap();
+    let changed = |name: &str, change: &dyn Fn(&mut Vec<u8>)| {
+        let mut file = file.clone();
+        change(&mut file);
+        std::fs::write(folder.path(name), file).unwrap();
+    };
+    changed("nan.safetensors", &|file| {
+        // In the largest tensor.
+        let at = file.len() / 2 / 4 * 4;
+        file[at..at + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+    });
+    refused("compress nan.safetensors --out b.safetensors --sparsity 0.5", 1, &["layer `", "not all numbers"]);
+    let small = folder.ok("compress runs/a --out low.safetensors --low-rank 0.2 --json").json;
+    assert_eq!(small["layers"][0]["rank"], 3);
+    let low = std::fs::read(folder.path("low.safetensors")).unwrap();
+    for rank in ["0", "4", "8"] {
+        let text = String::from_utf8_lossy(&low[8..600]).into_owned();
+        let at = text.find("\\\"0\\\":3").unwrap() + 8 + 6;
+        let mut file = low.clone();
+        file[at] = rank.as_bytes()[0];
+        std::fs::write(folder.path("wrong.safetensors"), file).unwrap();
+        let words = ["wrong.safetensors", &format!("layer `0` that it is of rank {rank}")];
+        refused("compress wrong.safetensors --out b.safetensors --sparsity 0.5", 2, &words);
+        let fit = format!("fit mlp --data {DIGITS} --set mlp.net_arch=[16] --set mlp.init=wrong.safetensors");
+        refused(&fit, 2, &["mlp.init", words[0], words[1]]);
+    }
     let full = folder.with_full_disk("compress runs/a --out b.safetensors --sparsity 0.5", 1);
     assert_eq!(full.code, 1, "{}", full.stderr);
     assert!(full.stderr.contains("could not write b.safetensors") && !folder.path("b.safetensors").exists());
@@ -144,5 +175,9 @@ fn what_cannot_be_made_smaller_is_told() {
     refused(&fit(falls), 2, &["prune.initial_sparsity = 0.5", "it can only rise"]);
     let late = "--set prune.final_sparsity=0.2 --set prune.end_step=100000";
     refused(&fit(late), 2, &["prune.end_step = 100000", "has 42 steps", "fit.epochs"]);
+    refused(&fit("--set prune.scope=layer"), 2, &["[prune]", "prune.final_sparsity"]);
+    let deep = fit("--set mlp.net_arch=[512,256] --set prune.final_sparsity=0.98 --set prune.end_step=0");
+    let output = folder.ok(&deep);
+    assert!(output.stderr.contains("all weights of 2.weight"), "{}", output.stderr);
     refused("fit t5 --data a.tsv --set prune.final_sparsity=0.5", 2, &["prune"]);
 }

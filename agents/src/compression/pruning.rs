@@ -32,6 +32,12 @@ pub fn sparsity(parameters: &Parameters) -> f64 {
     zeros as f64 / all.max(1) as f64
 }
 
+/// The names of prunable weights that are all 0.
+pub fn emptied(parameters: &Parameters) -> impl Iterator<Item = &str> {
+    let is_empty = |parameter: &&Parameter| is_prunable(parameter) && parameter.values().iter().all(|w| *w == 0.0);
+    parameters.iter().filter(is_empty).map(Parameter::name)
+}
+
 /// Makes the smallest weights 0, so many that `sparsity` of them are (rounded as Python rounds); of equal ones those that come first. Those
 /// that are 0 already count.
 ///

@@ -62,6 +62,8 @@ pub struct CompressionReport {
     pub gzip_bytes: [u64; 2],
     /// The share of samples that come out right, before and after, where samples were given.
     pub accuracy: Option<[f64; 2]>,
+    /// Files of samples that gave no picture, and why.
+    pub broken: Vec<String>,
 }
 
 /// A model that was compressed, and what became of it.
@@ -84,6 +86,14 @@ pub fn compress(
     data: Option<&Path>,
 ) -> Result<Compressed, TrainError> {
     let before = SavedModel::open(model, labels)?;
+    if let Some((name, _)) =
+        layers(before.model.parameters()).find(|(_, weight)| weight.values().iter().any(|weight| !weight.is_finite()))
+    {
+        let file = before.file().display();
+        return Err(TrainError::Input(format!(
+            "{file}: the weights of layer `{name}` are not all numbers: train it anew"
+        )));
+    }
     let mut after = SavedModel::open(model, labels)?;
     if let Some(ratio) = compression.low_rank {
         after.factorize(ratio)?;
@@ -93,9 +103,12 @@ pub fn compress(
     }
     let both = [&before, &after];
     let files = both.map(SavedModel::to_safetensors);
-    let accuracy = match data {
-        Some(data) => Some([before.evaluate(data)?.0.accuracy, after.evaluate(data)?.0.accuracy]),
-        None => None,
+    let (accuracy, broken) = match data {
+        Some(data) => {
+            let [(before, broken), (after, _)] = [before.evaluate(data)?, after.evaluate(data)?];
+            (Some([before.accuracy, after.accuracy]), broken)
+        }
+        None => (None, Vec::new()),
     };
     let report = CompressionReport {
         model: before.file().to_owned(),
@@ -106,6 +119,7 @@ pub fn compress(
         bytes: [&files[0], &files[1]].map(|file| file.len() as u64),
         gzip_bytes: [&files[0], &files[1]].map(|file| packed(file)),
         accuracy,
+        broken,
     };
     let [_, file] = files;
     Ok(Compressed { file, report })
@@ -134,9 +148,7 @@ impl SavedModel {
             ranks.insert(name.to_owned(), rank);
         }
         if ranks.is_empty() {
-            return Err(unfit(format!(
-                "has no layer that two of the share {ratio} of its rank were smaller than: give less"
-            )));
+            return Err(unfit(format!("has no layer that would be smaller as two with the share {ratio} of its rank")));
         }
         self.header.ranks = ranks;
         self.model = self.header.model(self.channels()).expect("it is of a model that is known");

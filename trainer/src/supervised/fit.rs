@@ -16,7 +16,7 @@ use super::export::model_folder;
 use super::freeze::freeze;
 use super::recommendation::RecommendationTask;
 use super::report::Report;
-use super::saved::ranks_in;
+use super::saved::ranks_of;
 use super::session::{End, Listener, Session, steps_of_an_epoch};
 use super::settings::FitSettings;
 use super::task::{Part, Purpose, Task};
@@ -141,6 +141,7 @@ impl<'a> Fit<'a> {
         let mut task = self.task()?;
         freeze(task.parameters_mut(), &self.settings.fit.freeze)?;
         self.settings.check_validation(task.samples(Part::Validation))?;
+        // Seen before anything is written.
         let steps = steps_of_an_epoch(&self.settings, task.samples(Part::Train));
         self.settings.prune.pruning(steps.saturating_mul(self.settings.fit.epochs))?;
         let mut run = match self.resume.take() {
@@ -192,10 +193,7 @@ impl<'a> Fit<'a> {
             | ModelName::ResNet101 => {
                 let other = match (begun, self.settings.init()) {
                     // A run has layers as it began with.
-                    (Some(run), _) => {
-                        let ranks = ranks_in(&run.latest_weights());
-                        return Ok(Box::new(Classification::new(&self.settings, ranks)?));
-                    }
+                    (Some(run), _) => return Ok(Box::new(Classification::new(&self.settings, ranks_of(run))?)),
                     (None, None) => return Ok(Box::new(Classification::new(&self.settings, Ranks::new())?)),
                     (None, Some((key, path))) => OtherModel::open(key, Path::new(path))?,
                 };

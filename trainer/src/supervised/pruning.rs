@@ -1,6 +1,6 @@
 //! `[prune]`: weights that become 0, and stay it, while a network learns.
 
-use cartwheel_agents::compression::{PruningSchedule, Scope, Zeros, prune};
+use cartwheel_agents::compression::{PruningSchedule, Scope, Zeros, emptied, prune};
 use cartwheel_agents::config;
 use cartwheel_agents::nn::{DeviceError, Gradients, Parameters};
 
@@ -48,6 +48,13 @@ impl PruneConfig {
     pub(super) fn pruning(&self, steps: u64) -> Result<Option<Pruning>, TrainError> {
         let Self { final_sparsity: last, initial_sparsity: initial, begin_step: begin, .. } = *self;
         if last == 0.0 {
+            let alone = Self { keep_zeros: self.keep_zeros, ..Self::default() };
+            if *self != alone {
+                return Err(TrainError::Unfit(
+                    "[prune] prunes nothing without prune.final_sparsity: set it, to 0.8 for example, or leave the others out"
+                        .into(),
+                ));
+            }
             return Ok(self.keep_zeros.then_some(Pruning { schedule: None, scope: self.scope, zeros: None }));
         }
         let unfit = |problem: String| Err(TrainError::Unfit(problem));
@@ -76,11 +83,13 @@ impl PruneConfig {
 }
 
 impl Pruning {
-    /// Prunes what is to be pruned before `step`.
-    pub(super) fn before(&self, step: u64, parameters: &mut Parameters) {
-        if let Some(sparsity) = self.schedule.and_then(|schedule| schedule.at(step)) {
+    /// Prunes what is to be pruned before `step`. Once all is, answers the layers that have nothing left.
+    pub(super) fn before(&self, step: u64, parameters: &mut Parameters) -> Vec<String> {
+        let Some(schedule) = self.schedule else { return Vec::new() };
+        if let Some(sparsity) = schedule.at(step) {
             prune(parameters, sparsity, self.scope);
         }
+        if step == schedule.end { emptied(parameters).map(str::to_owned).collect() } else { Vec::new() }
     }
 
     /// Has the weights that are 0 stay it in the step that follows, to which their gradients are nothing.

@@ -96,6 +96,21 @@ impl Header {
         Some(Box::new(ResNet::zeros(ResNetConfig { ranks, ..config }, self.size)))
     }
 
+    /// Refuses layers of a low rank that the file that `found` is of does not have: before a model is made of them.
+    pub(super) fn check_ranks(&self, found: &WeightsHeader) -> Result<(), String> {
+        let side = |name: String, side: usize| found.shapes.get(&name).and_then(|shape| shape.get(side)).copied();
+        let is_there = |name: &str, rank: usize| {
+            let sides = [side(format!("{name}.0.weight"), 0), side(format!("{name}.1.weight"), 1)];
+            rank > 0 && sides == [Some(rank); 2]
+        };
+        match self.ranks.iter().find(|(name, rank)| !is_there(name, **rank)) {
+            None => Ok(()),
+            Some((name, rank)) => {
+                Err(format!("says of its layer `{name}` that it is of rank {rank}, and is not: save it anew"))
+            }
+        }
+    }
+
     /// The last layer, which knows the classes.
     pub(super) fn last_layer(&self) -> String {
         if self.model == "mlp" { (2 * self.net_arch.len()).to_string() } else { "fc".into() }
@@ -156,7 +171,7 @@ impl SavedModel {
         let found = read_header(&file)?;
         let labels = labels.map(read_labels).transpose()?;
         let mut header: Header = match Header::of(&found) {
-            Some(header) => header.map_err(|error| damaged(format!("says of its model what cannot be read ({error}): save it anew")))?,
+            Some(header) => header.map_err(|error| damaged(format!("says of its model what cannot be read ({error}): give a classifier that `cartwheel fit` saved")))?,
             None => Header::torchvision(&found, labels.clone()).ok_or_else(|| {
                 damaged("does not say which model it is of: give a model that `cartwheel fit` saved, or a resnet of torchvision's".into())
             })?,
@@ -187,13 +202,8 @@ impl SavedModel {
                 header.size
             )));
         }
+        header.check_ranks(&found).map_err(damaged)?;
         // A header that is wrong must not take all memory.
-        let of_rank = |name: &String| found.shapes.get(&format!("{name}.0.weight")).and_then(|shape| shape.first());
-        if let Some((name, rank)) = header.ranks.iter().find(|(name, rank)| of_rank(name) != Some(rank)) {
-            return Err(damaged(format!(
-                "says of its layer `{name}` that it is of rank {rank}, and is not: save it anew"
-            )));
-        }
         let bytes = std::fs::metadata(&file).map_or(0, |metadata| metadata.len());
         if is_mlp && header.mlp_numbers(inputs, classes).is_none_or(|numbers| numbers > bytes) {
             let sizes = [&[inputs], header.net_arch.as_slice(), &[classes]].concat();
@@ -288,10 +298,11 @@ impl SavedModel {
     }
 }
 
-/// Layers of the model in `file` that are products of two; none where the file does not say.
-pub(super) fn ranks_in(file: &Path) -> Ranks {
-    let header = read_header(file).ok().and_then(|found| Header::of(&found)?.ok());
-    header.map_or_else(Ranks::new, |header| header.ranks)
+/// Layers of the model of a run that are products of two, by its weights, the latest or else the best. A run without either has
+/// none that are known: its checkpoint does not fit then if there are some.
+pub(super) fn ranks_of(run: &RunDir) -> Ranks {
+    let ranks = |file: PathBuf| Some(Header::of(&read_header(&file).ok()?)?.ok()?.ranks);
+    [run.latest_weights(), run.best_weights()].into_iter().find_map(ranks).unwrap_or_default()
 }
 
 /// The lines of a file.

@@ -219,10 +219,16 @@ impl<'a> Session<'a> {
     /// One step of the optimizer on the samples `indices`: their sums, and the norm of the gradient, or none if the step was skipped
     /// because a gradient did not fit into f16 or no sample could be read.
     fn step(&mut self, indices: &[usize]) -> Result<(Tally, Option<f64>), TrainError> {
-        let (fit, epoch) = (&self.settings.fit, self.books.epochs);
         if let Some(pruning) = &self.pruning {
-            pruning.before(self.books.steps, self.task.parameters_mut());
+            let emptied = pruning.before(self.books.steps, self.task.parameters_mut());
+            if !emptied.is_empty() {
+                self.tell(&FitEvent::Warning(&format!(
+                    "all weights of {} are 0, so that nothing passes: lower prune.final_sparsity, or set prune.scope=layer",
+                    emptied.join(", ")
+                )));
+            }
         }
+        let (fit, epoch) = (&self.settings.fit, self.books.epochs);
         self.gradients.zero(self.task.parameters())?;
         let mut tally = Tally::default();
         let scale = self.scaler.as_ref().map_or(1.0, LossScaler::scale);

@@ -6,6 +6,7 @@ use cartwheel_agents::models::resnet::ResNetConfig;
 use cartwheel_agents::models::{Classifier, Ranks};
 use cartwheel_agents::nn::read_header;
 
+use super::config::ModelName;
 use super::saved::Header;
 use crate::TrainError;
 use crate::run::RunDir;
@@ -40,6 +41,9 @@ impl OtherModel {
         let found = read_header(&file)?;
         // One that cannot be read is of something else.
         let header = Header::of(&found).and_then(Result::ok);
+        if let Some(Err(reason)) = header.as_ref().map(|header| header.check_ranks(&found)) {
+            return Err(wrong(&reason));
+        }
         let (model, classes) = match &header {
             Some(header) => (header.model.clone(), header.labels.len()),
             None => match ResNetConfig::of_tensors(&found.shapes) {
@@ -72,13 +76,16 @@ impl OtherModel {
         let wrong = |reason: String| Err(TrainError::Unfit(format!("{key}: {} {reason}", file.display())));
         if self.model != header.model {
             let (own, other) = (&header.model, &self.model);
-            return wrong(format!("is of {other}, and the model is {own}: `cartwheel fit {other}` begins with it"));
+            let fits = match other.parse::<ModelName>() {
+                Ok(_) => format!("`cartwheel fit {other}` begins with it"),
+                Err(_) => format!("give a run of {own}"),
+            };
+            return wrong(format!("is of {other}, and the model is {own}: {fits}"));
         }
         if let Some(other) = self.header.as_ref().filter(|other| other.net_arch != header.net_arch) {
             let (own, other) = (&header.net_arch, &other.net_arch);
-            return wrong(format!(
-                "has hidden layers of {other:?}, and the model of {own:?}: set mlp.net_arch={other:?}"
-            ));
+            let set = format!("{other:?}").replace(' ', "");
+            return wrong(format!("has hidden layers of {other:?}, and the model of {own:?}: set mlp.net_arch={set}"));
         }
         let same = match &self.header {
             Some(other) => other.labels == header.labels,
