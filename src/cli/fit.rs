@@ -1,11 +1,13 @@
 //! `cartwheel fit`
 
+use std::ffi::OsString;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::agents::nn::Device;
 use crate::trainer::TrainError;
-use crate::trainer::supervised::{Fit, FitSettings, ModelName};
+use crate::trainer::supervised::{Fit, FitSettings, ModelName, World};
 use serde_json::json;
 
 use super::Result;
@@ -39,6 +41,13 @@ pub(crate) struct Args {
     /// Where the model is trained: auto, cpu, cuda or cuda:N.
     #[arg(long, value_name = "DEVICE")]
     device: Option<Device>,
+    /// Processes of this machine that train the model together.
+    ///
+    /// torchrun's --nproc-per-node, on one machine: each process learns from batches of fit.batch_size of its own, and their
+    /// gradients are averaged. For several machines start the command once for each process, with torchrun's variables RANK,
+    /// WORLD_SIZE, MASTER_ADDR and MASTER_PORT (docs/parallel.md).
+    #[arg(long, value_name = "N")]
+    nproc: Option<NonZero<usize>>,
     /// Any setting, such as fit.learning_rate=1e-3; repeatable.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -61,7 +70,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: Args, output: Output) -> Result {
     let signals = Signals::listen().map_err(Failure::failed)?;
-    let fit = match &args.resume {
+    let mut fit = match &args.resume {
         Some(run) => {
             let mut fit = Fit::resume(run)?;
             put(&mut fit.settings_mut().fit.device, args.device);
@@ -78,11 +87,43 @@ pub(crate) fn run(args: Args, output: Output) -> Result {
             Fit::new(settings)
         }
     };
+    fit = fit.stop_when(signals.stop.clone()).git_revision(REVISION);
+    match (World::from_env().map_err(TrainError::from)?, args.nproc) {
+        (Some(_), Some(_)) => {
+            return Err(Failure::usage(
+                "--nproc starts processes, and RANK and WORLD_SIZE say that this is one of several: leave one of them out",
+            ));
+        }
+        (Some(world), None) if world.rank > 0 => {
+            fit.at(world).help()?;
+            return Ok(ExitCode::from(signals.exit_code().unwrap_or_default()));
+        }
+        (Some(world), None) => fit = fit.at(world),
+        (None, Some(size)) if size.get() > 1 => {
+            let program = std::env::current_exe()
+                .map_err(|error| Failure::failed(format!("cannot find this program to start it again: {error}")))?;
+            fit = fit.in_processes(size.get(), program, without_nproc(std::env::args_os().skip(1)));
+        }
+        (None, _) => {}
+    }
     let mut display = Display::new();
-    let fit = fit.listener(move |event| display.show(event)).stop_when(signals.stop.clone()).git_revision(REVISION);
+    let fit = fit.listener(move |event| display.show(event));
     let summary = fit.run()?;
     output.print(&summary, || describe(&summary));
     Ok(signals.exit_code().filter(|_| summary.interrupted).map_or(ExitCode::SUCCESS, ExitCode::from))
+}
+
+/// The arguments of the processes that are started.
+fn without_nproc(mut args: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut kept = Vec::new();
+    while let Some(arg) = args.next() {
+        if arg == "--nproc" {
+            args.next();
+        } else if !arg.as_encoded_bytes().starts_with(b"--nproc=") {
+            kept.push(arg);
+        }
+    }
+    kept
 }
 
 impl Args {

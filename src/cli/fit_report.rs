@@ -25,6 +25,9 @@ pub(super) fn describe(summary: &FitSummary) -> String {
         summary.wall_s,
         summary.samples_per_s
     );
+    if summary.processes > 1 {
+        text += &format!(", {} processes", summary.processes);
+    }
     let Some(report) = &summary.report else {
         return text + &format!("\nstopped\n\n  go on with it     {cartwheel} fit --resume {run}");
     };

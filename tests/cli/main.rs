@@ -19,6 +19,7 @@
 //! | `fit_faults` | what goes wrong with fits and answers: weights that diverge, data that changed, disks that are full |
 //! | `image_files` | pictures of every kind, and files that are none, in `fit` and `predict` |
 //! | `mixed_precision` | fits in f16 with f32 masters |
+//! | `parallel` | fits in several processes: what they come to, and how they end |
 //! | `recommender` | recommenders: `fit recommender`, `predict --user` |
 //! | `logs` | metrics for other tools: CSV, Weights & Biases |
 //! | `translate` | texts through a T5: lines, batches, beams, what is no text and no model |
@@ -53,6 +54,7 @@ mod logs;
 mod masks;
 mod mixed_precision;
 mod offline;
+mod parallel;
 mod pictures;
 mod play;
 mod python;

@@ -113,6 +113,11 @@ impl Folder {
     /// A fit from its beginning to its end by the first line, and one by the second that is stopped within and gone on with:
     /// both, once it is sure that they logged the same.
     pub(crate) fn whole_and_resumed(&self, whole: &str, stopped: &str) -> (Run, Run) {
+        self.whole_and_resumed_by(whole, stopped, "")
+    }
+
+    /// The same, gone on with by `fit --resume` and `more`.
+    pub(crate) fn whole_and_resumed_by(&self, whole: &str, stopped: &str, more: &str) -> (Run, Run) {
         let all = self.spawn(&format!("{whole} --name whole"));
         let mut part = self.spawn(&format!("{stopped} --name stopped"));
         let (whole, resumed) = (self.run("whole"), self.run("stopped"));
@@ -123,7 +128,7 @@ impl Folder {
         assert!(output.stdout.contains("fit --resume"), "{}", output.stdout);
         assert_eq!(all.wait().code, 0);
         assert!(resumed.timeless_rows().len() < whole.timeless_rows().len(), "it was not stopped");
-        self.ok("fit --resume runs/stopped");
+        self.ok(&format!("fit --resume runs/stopped {more}"));
         assert_eq!(resumed.timeless_rows(), whole.timeless_rows());
         assert!(resumed.bytes("samples.bin") == whole.bytes("samples.bin"), "samples.bin differs");
         (whole, resumed)

@@ -14,6 +14,7 @@ use crate::data::mnist::MnistError;
 use crate::data::parallel_text::TextError;
 use crate::data::ratings::RatingsError;
 use crate::run::RunError;
+use crate::supervised::ParallelError;
 
 /// An environment that failed, panicked, or answered with something that is not a number.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,6 +96,9 @@ pub enum TrainError {
     /// A T5 that cannot be loaded, or does not fit its texts.
     #[error(transparent)]
     T5(#[from] T5Error),
+    /// Processes that cannot train together, or not any more.
+    #[error(transparent)]
+    Parallel(#[from] ParallelError),
     /// Ratings that cannot be read.
     #[error(transparent)]
     Ratings(#[from] RatingsError),
@@ -161,6 +165,7 @@ impl TrainError {
             Self::Data(error) => matches!(error, MnistError::NoFolder { .. } | MnistError::Missing { .. }),
             Self::Texts(error) => matches!(error, TextError::Missing { .. }),
             Self::T5(error) => error.is_usage(),
+            Self::Parallel(error) => matches!(error, ParallelError::Unfit(_)),
             Self::Ratings(error) => error.is_usage(),
             Self::Dataset(error) => error.is_usage(),
             Self::Policy(error) => {

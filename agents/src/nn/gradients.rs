@@ -1,5 +1,6 @@
 //! The gradients of a model's parameters, kept from one backward pass to the next.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use dfdx::prelude::{Cpu, CpuError, OwnedTape, Rank0, SplitTape as _, Storage, Tensor, Trace as _};
@@ -154,6 +155,50 @@ impl<E: Real> Gradients<E> {
         Ok((buffer.as_mut_slice(), self.touched.rows(parameter.name())))
     }
 
+    /// The rows that passes read since [`zero`](Self::zero), of each table that is learnt row by row.
+    pub fn touched(&self, parameters: &Parameters<E>) -> Vec<Vec<u32>> {
+        let rows = parameters.iter().filter_map(|parameter| self.touched.rows(parameter.name()));
+        rows.map(<[u32]>::to_vec).collect()
+    }
+
+    /// Makes the rows that any of `all`, each of which another process's [`touched`](Self::touched) answered, has of a table those
+    /// that passes read, in rising order.
+    ///
+    /// # Panics
+    /// If a table has no such row.
+    pub fn set_touched(&mut self, parameters: &Parameters<E>, all: &[Vec<Vec<u32>>]) {
+        let tables = parameters.iter().filter(|parameter| self.touched.rows(parameter.name()).is_some());
+        let tables: Vec<_> = tables.map(|parameter| parameter.name().to_owned()).collect();
+        for (at, table) in tables.iter().enumerate() {
+            let rows: BTreeSet<u32> = all.iter().filter_map(|one| one.get(at)).flatten().copied().collect();
+            self.touched.set(table, rows);
+        }
+    }
+
+    /// Lets `change` make others of all of them, one after the other in the order of `parameters`: their sums over processes, say.
+    /// Of tables that are learnt row by row they are those of the rows that passes read.
+    ///
+    /// # Errors
+    /// Those of `change`, or if there is no memory.
+    pub fn change<X: From<DeviceError>>(
+        &mut self,
+        parameters: &Parameters<E>,
+        change: impl FnOnce(&mut [E]) -> Result<(), X>,
+    ) -> Result<(), X> {
+        let mut flat: Vec<E> = self.there.iter().flat_map(|there| there.row.host().iter().copied()).collect();
+        self.each(parameters, |_, gradient| flat.extend_from_slice(gradient))?;
+        change(&mut flat)?;
+        let mut rest = flat.as_slice();
+        let mut next = |count| {
+            let (own, after) = rest.split_at(count);
+            rest = after;
+            own
+        };
+        self.each_there(|row| row.beside(next(row.len()).to_vec()))?;
+        self.each(parameters, |_, gradient| gradient.copy_from_slice(next(gradient.len())))?;
+        Ok(())
+    }
+
     /// Sets all of them to 0.
     ///
     /// # Errors
@@ -278,7 +323,7 @@ impl<E: Real> Gradients<E> {
     /// Makes others of gradients on a device.
     fn each_there(
         &mut self,
-        make: impl Fn(&dyn Row<E>) -> Result<Arc<dyn Row<E>>, DeviceError>,
+        mut make: impl FnMut(&dyn Row<E>) -> Result<Arc<dyn Row<E>>, DeviceError>,
     ) -> Result<(), DeviceError> {
         self.there.iter_mut().try_for_each(|there| make(there.row.as_ref()).map(|row| there.row = row))
     }
@@ -358,10 +403,19 @@ mod tests {
     #[test]
     fn what_is_done_to_gradients_is_done_on_devices_too() {
         type Change = fn(&mut Gradients<f64>, &Parameters<f64>) -> f64;
-        let changes: [Change; 4] = [
+        let changes: [Change; 5] = [
             |gradients, parameters| gradients.scale(parameters, -0.25).map_or(f64::NAN, |()| 0.0),
             |gradients, parameters| gradients.clip_value(parameters, 4.0).map_or(f64::NAN, |()| 0.0),
             |gradients, parameters| gradients.clip_norm(parameters, 3.0).expect("memory"),
+            |gradients, parameters| {
+                let mut at = 0.0;
+                let third = gradients.change::<DeviceError>(parameters, |flat| {
+                    flat.iter_mut().zip(1..).for_each(|(x, place)| *x *= f64::from(place));
+                    at = flat.len() as f64;
+                    Ok(())
+                });
+                third.map_or(f64::NAN, |()| at)
+            },
             |gradients, parameters| gradients.zero(parameters).map_or(f64::NAN, |()| 0.0),
         ];
         for (at, change) in changes.into_iter().enumerate() {
@@ -376,6 +430,33 @@ mod tests {
                 "change {at}: {own:?} {other:?}"
             );
         }
+    }
+
+    #[test]
+    fn rows_that_others_read_are_changed_too() {
+        let mut parameters = Parameters::<f64>::default();
+        let table = parameters.add_table("table", &[4, 2], vec![0.0; 8]);
+        let bias = parameters.add("bias", &[1], vec![0.0]);
+        let mut gradients = Gradients::new(&parameters);
+        gradients.touch(parameters.get(table), &[2]);
+        gradients.of(parameters.get(table)).expect("memory")[4..6].copy_from_slice(&[5.0, 6.0]);
+        gradients.of(parameters.get(bias)).expect("memory")[0] = 7.0;
+        assert_eq!(gradients.touched(&parameters), [[2]]);
+        gradients.set_touched(&parameters, &[vec![vec![2]], vec![vec![3, 0]]]);
+        assert_eq!(gradients.touched(&parameters), [[0, 2, 3]]);
+        let mut seen = Vec::new();
+        let added = gradients.change::<DeviceError>(&parameters, |flat| {
+            seen = flat.to_vec();
+            flat.iter_mut().for_each(|x| *x += 1.0);
+            Ok(())
+        });
+        added.expect("memory");
+        assert_eq!(seen, [0.0, 0.0, 5.0, 6.0, 0.0, 0.0, 7.0]);
+        assert_eq!(gradients.of(parameters.get(table)).expect("memory"), [1.0, 1.0, 0.0, 0.0, 6.0, 7.0, 1.0, 1.0]);
+        assert_eq!(gradients.of(parameters.get(bias)).expect("memory"), [8.0]);
+        gradients.zero(&parameters).expect("memory");
+        assert!(gradients.of(parameters.get(table)).expect("memory").iter().all(|x| *x == 0.0));
+        assert_eq!(gradients.touched(&parameters), [[0; 0]]);
     }
 
     #[test]

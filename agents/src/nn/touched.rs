@@ -29,6 +29,19 @@ impl Touched {
         }
     }
 
+    /// Makes `rows` those of the table `name` that were read; there is no table that was never touched.
+    pub(super) fn set(&mut self, name: &str, rows: impl IntoIterator<Item = u32>) {
+        let Some(table) = self.tables.get_mut(name) else { return };
+        for row in table.list.drain(..) {
+            table.marked[row as usize] = false;
+        }
+        for row in rows {
+            if !std::mem::replace(&mut table.marked[row as usize], true) {
+                table.list.push(row);
+            }
+        }
+    }
+
     /// The rows of a table that was ever touched.
     pub(super) fn rows(&self, name: &str) -> Option<&[u32]> {
         self.tables.get(name).map(|table| table.list.as_slice())

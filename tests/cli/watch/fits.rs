@@ -3,6 +3,7 @@
 use cartwheel::trainer::watch::{Command, Reply, Request, RunFile};
 
 use super::viewer::Viewer;
+use crate::parallel::children;
 use crate::support::Folder;
 
 /// Longer than any test waits.
@@ -51,6 +52,28 @@ fn a_fit_is_watched_paused_stepped_and_stopped() {
     assert!(viewer.status.step >= stopped, "{:?} after {stopped}", viewer.status);
     viewer.ok(Command::Stop);
     assert_eq!(resumed.wait().code, 0);
+}
+
+/// The others wait for as long as it is held; one that is lost meanwhile ends it.
+#[test]
+fn a_fit_of_several_processes_is_held_as_one() {
+    let folder = Folder::new();
+    let mut running = folder.spawn(&format!("{ENDLESS} --nproc 2 --name a"));
+    let run = folder.run("a");
+    let mut viewer = Viewer::attach(&run, &mut running);
+    viewer.past(0);
+    viewer.ok(Command::Pause);
+    let at = viewer.at_rest();
+    viewer.ok(Command::Step(3));
+    assert_eq!(viewer.at_rest(), at + 3);
+    viewer.ok(Command::Resume);
+    viewer.past(at + 100);
+    viewer.ok(Command::Pause);
+    viewer.at_rest();
+    let others = children(running.pid());
+    let killed = std::process::Command::new("kill").args(["-KILL", &others[0].to_string()]).status();
+    assert!(killed.unwrap().success());
+    running.wait().failed("fit", 1, &["rank 1 is gone", "signal 9"]);
 }
 
 #[test]

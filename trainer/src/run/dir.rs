@@ -101,6 +101,11 @@ impl RunDir {
         tried
     }
 
+    /// The folder of a run that another process writes, wherever it is from there: nothing of it is looked at.
+    pub(crate) fn of_another(path: PathBuf) -> Self {
+        Self { path }
+    }
+
     /// Finds a run again: a folder that holds `config.toml` and `run.json`.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, RunError> {
         let path = path.into();

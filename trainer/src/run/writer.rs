@@ -69,6 +69,11 @@ impl RunWriter {
         Self::spawn(run, Some((step, positions)), extra)
     }
 
+    /// Writes nothing, of a run that another process writes.
+    pub(crate) fn of_another(run: &RunDir) -> Self {
+        Self { folder: run.path().to_owned(), hurried: Arc::default(), thread: None }
+    }
+
     fn spawn(run: &RunDir, resume: Option<(u64, LogPositions)>, extra: &ExtraLogs) -> Result<Self, RunError> {
         let logs = Logs::open(run, resume, extra)?;
         let (sender, receiver) = bounded(QUEUE);

@@ -13,8 +13,8 @@ use crate::run::LogPositions;
 pub(super) struct Books {
     /// Whole epochs done.
     pub(super) epochs: u64,
-    /// Steps of the optimizer done in the epoch after them.
-    pub(super) epoch_steps: u64,
+    /// How many samples of the order of the epoch after them were gone through, by all processes.
+    pub(super) epoch_at: u64,
     /// Steps of the optimizer.
     pub(super) steps: u64,
     /// Samples learnt from.

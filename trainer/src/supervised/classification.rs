@@ -186,6 +186,10 @@ impl Task for Classification {
         self.counted(indices.iter().map(|index| self.pictures.class(*index)))
     }
 
+    fn expect(&mut self, epoch: u64, order: Vec<usize>) {
+        self.pictures.expect(epoch, order);
+    }
+
     fn learn(
         &mut self,
         epoch: u64,

@@ -153,7 +153,7 @@ config! {
         model: ModelName = ModelName::Mlp;
         /// Times that every sample is learnt from.
         epochs: u64 = 10, at_least(1);
-        /// Samples of a batch; the last one of an epoch may have fewer.
+        /// Samples of a batch, of each process; the last one of an epoch may have fewer.
         batch_size: usize = 64, at_least(1);
         /// Batches whose gradients are added up for a step, which is as one of a batch of all of them.
         gradient_accumulation: usize = 1, at_least(1);
@@ -214,7 +214,8 @@ config! {
         precision: Precision = Precision::F32;
         /// Where: "auto", "cpu", "cuda" or "cuda:N"; "auto" is the processor.
         device: Device = Device::Auto;
-        /// Threads for matrix products; "none" for one a core. Results do not depend on it.
+        /// Threads for matrix products; "none" for one a core, shared out among the processes of a machine. Results do not depend
+        /// on it.
         threads: Option<usize> = None, if_some(within(1, 1024));
         /// Steps of the optimizer between rows of metrics.
         log_interval: u64 = 100, at_least(1);

@@ -1,5 +1,6 @@
 //! A fit: settings that become a run on disk. The front door.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -14,6 +15,7 @@ use super::config::ModelName;
 use super::events::FitEvent;
 use super::export::model_folder;
 use super::freeze::freeze;
+use super::parallel::{Group, Hello, Meeting, World};
 use super::recommendation::RecommendationTask;
 use super::report::Report;
 use super::saved::ranks_of;
@@ -50,8 +52,11 @@ pub struct FitSummary {
     pub skipped: Vec<String>,
     /// Seconds of training, without looking at other samples.
     pub wall_s: f64,
-    /// Samples learnt from a second.
+    /// Samples learnt from a second, by all processes together.
     pub samples_per_s: f64,
+    /// Processes that trained it together.
+    #[serde(default = "one")]
+    pub processes: usize,
     /// The run's folder.
     pub run: PathBuf,
     /// The seed.
@@ -62,6 +67,11 @@ pub struct FitSummary {
     pub interrupted: bool,
 }
 
+/// As runs of before had.
+fn one() -> usize {
+    1
+}
+
 /// Settings, and who listens to the run that they become.
 pub struct Fit<'a> {
     settings: FitSettings,
@@ -69,12 +79,28 @@ pub struct Fit<'a> {
     listeners: Vec<Listener<'a>>,
     stop: Arc<AtomicBool>,
     git_revision: Option<String>,
+    processes: Processes,
+}
+
+/// The processes that train together.
+enum Processes {
+    /// This one is at a place among some.
+    Of(World),
+    /// This one, and more that it starts: so many in all, the program and its arguments.
+    Start(usize, PathBuf, Vec<OsString>),
 }
 
 impl<'a> Fit<'a> {
     /// A new run with `settings`.
     pub fn new(settings: FitSettings) -> Self {
-        Self { settings, resume: None, listeners: Vec::new(), stop: Arc::default(), git_revision: None }
+        Self {
+            settings,
+            resume: None,
+            listeners: Vec::new(),
+            stop: Arc::default(),
+            git_revision: None,
+            processes: Processes::Of(World::alone()),
+        }
     }
 
     /// The run in the folder `path`, gone on with from its last checkpoint; a finished run is left as it is.
@@ -119,17 +145,29 @@ impl<'a> Fit<'a> {
         self
     }
 
+    /// Trains as one of several processes, each of which does the same at its place: [`run`](Self::run) in that of rank 0, and
+    /// [`help`](Self::help) in the others.
+    #[must_use]
+    pub fn at(mut self, world: World) -> Self {
+        self.processes = Processes::Of(world);
+        self
+    }
+
+    /// Trains in `size` processes of this machine: beside this one `program` is started with `args` for each, in whose environment
+    /// [`World::from_env`] finds its place.
+    #[must_use]
+    pub fn in_processes(mut self, size: usize, program: PathBuf, args: Vec<OsString>) -> Self {
+        self.processes = Processes::Start(size, program, args);
+        self
+    }
+
     /// Trains. When training has got anywhere before it fails, a checkpoint is written before the error is returned, unless the
     /// weights are what failed.
     ///
     /// # Errors
-    /// Settings and data that do not fit, before anything is written; later, what stopped training.
+    /// Settings and data that do not fit, before anything is written; later, what stopped training, in this process or another.
     pub fn run(mut self) -> Result<FitSummary, TrainError> {
-        prepare_thread();
-        self.settings.settle();
-        self.settings.check()?;
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        set_threads(self.settings.fit.threads.unwrap_or(cores));
+        self.prepare()?;
         if let Some(run) = &self.resume
             && let Some(summary) = finished::<FitSummary>(run)?
         {
@@ -138,19 +176,100 @@ impl<'a> Fit<'a> {
             // It may lie elsewhere by now.
             return Ok(FitSummary { run: run.path().to_owned(), ..summary });
         }
+        let (task, group) = self.meet()?;
+        self.own(task, &group).inspect_err(|error| group.fail(error))
+    }
+
+    /// Trains with others, of which that of rank 0 owns the run: nothing is written here.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn help(mut self) -> Result<(), TrainError> {
+        self.prepare()?;
+        if let Some(run) = &self.resume
+            && finished::<FitSummary>(run)?.is_some()
+        {
+            return Ok(());
+        }
+        let (task, group) = self.meet()?;
+        let run = self.resume.take().unwrap_or_else(|| RunDir::of_another(PathBuf::from(&self.settings.run.dir)));
+        let files = (run.clone(), RunWriter::of_another(&run), Checkpoints::new(run.checkpoints(), 1));
+        let session = Session::new(&self.settings, &group, task, files, None, Vec::new(), self.stop.clone());
+        let result = session.and_then(|mut session| {
+            session.begin_together()?;
+            session.learn().map(drop)
+        });
+        result.inspect_err(|error| group.fail(error))
+    }
+
+    /// Checks the settings, and shares out what this machine has among its processes.
+    fn prepare(&mut self) -> Result<(), TrainError> {
+        prepare_thread();
+        self.settings.settle();
+        let (local_rank, local_size) = self.place();
+        if let Device::Cuda(number) = &mut self.settings.fit.device
+            && local_size > 1
+        {
+            if *number != 0 {
+                return Err(TrainError::Unfit(format!(
+                    "fit.device = \"cuda:{number}\" is one GPU, and there are {local_size} processes on this machine: \"cuda\" gives each its own"
+                )));
+            }
+            *number = local_rank;
+        }
+        self.settings.check()?;
+        set_threads(self.settings.fit.threads.unwrap_or_else(|| self.share_of_cores()));
+        Ok(())
+    }
+
+    /// This process's number among those of its machine, and how many those are.
+    fn place(&self) -> (usize, usize) {
+        match &self.processes {
+            Processes::Of(world) => (world.local_rank, world.local_size),
+            Processes::Start(size, ..) => (0, *size),
+        }
+    }
+
+    /// Cores of this machine for each of its processes.
+    fn share_of_cores(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        (cores / self.place().1).max(1)
+    }
+
+    /// Makes the model with its data, and meets the other processes.
+    fn meet(&mut self) -> Result<(Box<dyn Task>, Group), TrainError> {
+        let mut meeting = Meeting::of(match &self.processes {
+            Processes::Of(world) => world.clone(),
+            Processes::Start(size, ..) => World::local(*size),
+        })?;
         let mut task = self.task()?;
         freeze(task.parameters_mut(), &self.settings.fit.freeze)?;
         self.settings.check_validation(task.samples(Part::Validation))?;
+        let (samples, processes) = (task.samples(Part::Train), meeting.world().size);
         // Seen before anything is written.
-        let steps = steps_of_an_epoch(&self.settings, task.samples(Part::Train));
+        let steps = steps_of_an_epoch(&self.settings, samples, processes);
         self.settings.prune.pruning(steps.saturating_mul(self.settings.fit.epochs))?;
+        if samples < processes {
+            return Err(TrainError::Unfit(format!(
+                "there are {samples} samples to learn from, and {processes} processes: take {samples} or fewer"
+            )));
+        }
+        if let Processes::Start(_, program, args) = &self.processes {
+            meeting.start(program, args, self.stop.clone())?;
+        }
+        let hello = Hello::new(meeting.world(), &self.settings, task.as_ref());
+        Ok((task, meeting.meet(&hello)?))
+    }
+
+    /// Makes the run's folder, or opens it again, and trains in it.
+    fn own(mut self, task: Box<dyn Task>, group: &Group) -> Result<FitSummary, TrainError> {
         let mut run = match self.resume.take() {
             None => self.create()?,
             Some(run) => OwnedRun::reopen(run)?,
         };
         // Viewers are served until the folder says how the run ended, and not once somebody else may have it.
         let mut server = None;
-        let result = self.train(task, &mut run, &mut server);
+        let result = self.train(task, group, &mut run, &mut server).map_err(|error| group.explain(error));
         run.end(&result, |summary| summary.interrupted);
         drop(server);
         result
@@ -160,6 +279,7 @@ impl<'a> Fit<'a> {
     fn train(
         &mut self,
         task: Box<dyn Task>,
+        group: &Group,
         run: &mut OwnedRun,
         server: &mut Option<Server>,
     ) -> Result<FitSummary, TrainError> {
@@ -175,15 +295,20 @@ impl<'a> Fit<'a> {
             Some(checkpoint) => RunWriter::resume(&run.dir, checkpoint.books.steps, checkpoint.logs, &logs)?,
         };
         let files = (run.dir.clone(), writer, checkpoints);
-        let session = Session::new(settings, task, files, checkpoint, listeners, self.stop.clone());
-        train(session?, settings, server)
+        let mut session = Session::new(settings, group, task, files, checkpoint, listeners, self.stop.clone())?;
+        session.begin_together()?;
+        train(session, settings, server)
     }
 
     /// The model with its data.
     fn task(&self) -> Result<Box<dyn Task>, TrainError> {
         // A run with a checkpoint has weights of its own; without one it begins anew.
         let begun = self.resume.as_ref().filter(|run| run.has_checkpoint());
-        match self.settings.fit.model {
+        let mut settings = self.settings.clone();
+        if settings.images.num_workers == 0 {
+            settings.images.num_workers = self.share_of_cores();
+        }
+        match settings.fit.model {
             ModelName::Mlp
             | ModelName::ResNet8
             | ModelName::ResNet20
@@ -191,21 +316,21 @@ impl<'a> Fit<'a> {
             | ModelName::ResNet34
             | ModelName::ResNet50
             | ModelName::ResNet101 => {
-                let other = match (begun, self.settings.init()) {
+                let other = match (begun, settings.init()) {
                     // A run has layers as it began with.
-                    (Some(run), _) => return Ok(Box::new(Classification::new(&self.settings, ranks_of(run))?)),
-                    (None, None) => return Ok(Box::new(Classification::new(&self.settings, Ranks::new())?)),
+                    (Some(run), _) => return Ok(Box::new(Classification::new(&settings, ranks_of(run))?)),
+                    (None, None) => return Ok(Box::new(Classification::new(&settings, Ranks::new())?)),
                     (None, Some((key, path))) => OtherModel::open(key, Path::new(path))?,
                 };
-                let mut task = Classification::new(&self.settings, other.ranks())?;
+                let mut task = Classification::new(&settings, other.ranks())?;
                 task.begin_with(&other)?;
                 Ok(Box::new(task))
             }
             ModelName::T5 => {
                 let before = begun.map(|run| model_folder(run.path()));
-                Ok(Box::new(Texts::new(&self.settings, before.as_deref(), Purpose::Learning)?))
+                Ok(Box::new(Texts::new(&settings, before.as_deref(), Purpose::Learning)?))
             }
-            ModelName::Recommender => Ok(Box::new(RecommendationTask::new(&self.settings, Purpose::Learning)?)),
+            ModelName::Recommender => Ok(Box::new(RecommendationTask::new(&settings, Purpose::Learning)?)),
         }
     }
 
@@ -283,9 +408,24 @@ fn train(
         skipped: books.skipped.into_iter().collect(),
         wall_s: books.wall_s,
         samples_per_s: books.samples as f64 / books.wall_s.max(1e-9),
+        processes: session.group.size(),
         run: run.path().to_owned(),
         seed: settings.fit.seed,
         early_stopped: end == End::EarlyStopped,
         interrupted: end == End::Stopped,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_gpu_is_not_for_several_processes() {
+        let mut settings = FitSettings::default();
+        settings.fit.device = Device::Cuda(1);
+        let told =
+            Fit::new(settings).in_processes(2, "cartwheel".into(), Vec::new()).run().expect_err("refused").to_string();
+        assert!(told.contains("\"cuda:1\" is one GPU") && told.contains("2 processes"), "{told}");
+    }
 }

@@ -5,6 +5,7 @@
 //! | `config`, `settings` | what can be set |
 //! | `fit` | the front door: settings in, a run on disk and its summary out |
 //! | `session`, `checkpoint` | the loop, and all that going on with it needs |
+//! | `parallel`, `together` | several processes that train one model together, and how they begin |
 //! | `room` | what a device says that has no room for a batch |
 //! | `watched` | what the loop does for viewers |
 //! | `task`, `classification`, `recommendation`, `texts` | what is fitted: a model with its data |
@@ -44,6 +45,7 @@ mod fit;
 mod freeze;
 mod grey;
 mod input;
+mod parallel;
 mod pictures;
 mod pruning;
 mod recommendation;
@@ -55,6 +57,7 @@ mod session;
 mod settings;
 mod task;
 mod texts;
+mod together;
 mod transfer;
 mod watched;
 
@@ -70,6 +73,7 @@ pub use evaluate::{Evaluation, evaluate, weights_of};
 pub use events::{EpochEnd, FitEvent, FitProgress};
 pub use export::{model_folder, t5_folder};
 pub use fit::{Fit, FitSummary};
+pub use parallel::{ParallelError, World};
 pub use pruning::PruneConfig;
 pub use recommendation::{
     Loss, Ranking, RankingReport, RatingsConfig, Recommendation, RecommendationReport, RecommendationTask,

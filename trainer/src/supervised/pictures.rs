@@ -18,7 +18,7 @@ use crate::data::image::{
 };
 use crate::data::image_folder::{FolderError, ImageFolder, ImageSamples};
 use crate::data::image_parts::ImageParts;
-use crate::data::loader::{Batches, LoadError, LoaderOptions, OnBroken, Source as _, batches, shuffled};
+use crate::data::loader::{Batches, LoadError, LoaderOptions, OnBroken, Source as _, batches};
 use crate::data::mnist::{LabelledImages, Mnist};
 use crate::data::survey::survey;
 
@@ -58,7 +58,6 @@ pub(super) struct Folders {
     validation: Arc<ImageSamples>,
     test: Option<Arc<ImageSamples>>,
     images: ImagesConfig,
-    seed: u64,
     batch_size: usize,
     looked_at: usize,
     ahead: Option<Ahead>,
@@ -138,11 +137,21 @@ impl Pictures {
         }
     }
 
+    /// Begins to read the training samples that [`train`](Self::train) will be asked for, batch by batch in this order.
+    pub(super) fn expect(&mut self, epoch: u64, order: Vec<usize>) {
+        if let Self::Colour(folders) = self {
+            let batches = batches(&folders.train, epoch, order.clone(), folders.options(folders.batch_size));
+            folders.ahead = Some(Ahead { epoch, batches, order, next: 0 });
+        }
+    }
+
     /// Training samples, as the epoch sees them. Those that are broken are left out, if settings say so.
     pub(super) fn train(&mut self, epoch: u64, indices: &[usize]) -> Result<Batch, TrainError> {
         match self {
-            Self::Grey(_) => self.again(epoch, indices),
-            Self::Colour(folders) => folders.train(epoch, indices),
+            Self::Colour(folders) if folders.ahead.as_ref().is_some_and(|ahead| ahead.leads_to(epoch, indices)) => {
+                batch(folders.ahead.as_mut().and_then(|ahead| ahead.next(indices.len())))
+            }
+            _ => self.again(epoch, indices),
         }
     }
 
@@ -256,25 +265,21 @@ impl Folders {
         let (num_workers, on_broken) = (self.images.workers(), self.images.on_broken);
         LoaderOptions { batch_size, num_workers, prefetch_factor: AHEAD, on_broken }
     }
+}
 
-    fn train(&mut self, epoch: u64, indices: &[usize]) -> Result<Batch, TrainError> {
-        let goes_on = |ahead: &&mut Ahead| {
-            ahead.epoch == epoch && ahead.order.iter().skip(ahead.next).take(indices.len()).eq(indices)
-        };
-        if self.ahead.as_mut().filter(goes_on).is_none() {
-            // The loop goes through an epoch in this order, batch by batch; a run that is resumed begins within it.
-            let mut order = shuffled(self.train.len(), self.seed, epoch);
-            let from = order.iter().position(|index| indices.first() == Some(index)).unwrap_or(0);
-            order.drain(..from);
-            self.ahead = None;
-            let batches = batches(&self.train, epoch, order.clone(), self.options(self.batch_size));
-            self.ahead = Some(Ahead { epoch, batches, order, next: 0 });
-        }
-        let made = self.ahead.as_mut().and_then(|ahead| {
-            ahead.next += indices.len();
-            ahead.batches.next()
-        });
-        batch(made)
+impl Ahead {
+    /// Whether the next batch is that of these samples.
+    fn leads_to(&self, epoch: u64, indices: &[usize]) -> bool {
+        self.epoch == epoch && self.order.iter().skip(self.next).take(indices.len()).eq(indices)
+    }
+
+    /// The next batch, which is of so many samples.
+    fn next(
+        &mut self,
+        samples: usize,
+    ) -> Option<Result<crate::data::loader::Batch<ImageError>, LoadError<ImageError>>> {
+        self.next += samples;
+        self.batches.next()
     }
 }
 
@@ -300,13 +305,11 @@ fn colour(settings: &FitSettings) -> Result<(Pictures, About), TrainError> {
     };
     let samples =
         |folder: ImageFolder, seed| Arc::new(ImageSamples { files: folder.files, pipeline: pipeline.clone(), seed });
-    let seed = settings.fit.seed;
     let folders = Folders {
-        train: samples(train, Some(seed)),
+        train: samples(train, Some(settings.fit.seed)),
         validation: samples(validation, None),
         test: test.map(|folder| samples(folder, None)),
         images: images.clone(),
-        seed,
         batch_size: settings.fit.batch_size,
         looked_at: settings.fit.looked_at(),
         ahead: None,

@@ -86,7 +86,9 @@ impl Pruning {
     /// Prunes what is to be pruned before `step`. Once all is, answers the layers that have nothing left.
     pub(super) fn before(&self, step: u64, parameters: &mut Parameters) -> Vec<String> {
         let Some(schedule) = self.schedule else { return Vec::new() };
-        if let Some(sparsity) = schedule.at(step) {
+        // A run that goes on with another number of processes counts other steps, and the last of these may lie behind it.
+        let is_behind = self.zeros.is_none() && step > schedule.end;
+        if let Some(sparsity) = schedule.at(step).or(is_behind.then_some(schedule.last)) {
             prune(parameters, sparsity, self.scope);
         }
         if step == schedule.end { emptied(parameters).map(str::to_owned).collect() } else { Vec::new() }

@@ -15,6 +15,7 @@ use super::checkpoint::{Books, Checkpoint, CheckpointView, fingerprint};
 use super::config::{Monitor, Precision};
 use super::events::{EpochEnd, FitEvent, FitProgress};
 use super::export::export;
+use super::parallel::{Group, rest, share, sum_gradients};
 use super::pruning::Pruning;
 use super::room::{look, no_room};
 use super::samples::Samples;
@@ -42,17 +43,21 @@ pub(super) enum End {
 /// See the module's documentation.
 pub(super) struct Session<'a> {
     pub(super) settings: &'a FitSettings,
+    /// The processes that learn together.
+    pub(super) group: &'a Group,
     pub(super) task: Box<dyn Task>,
     pub(super) run: RunDir,
     pub(super) writer: RunWriter,
     checkpoints: Checkpoints,
     pub(super) books: Books,
-    solver: Solver,
+    pub(super) solver: Solver,
     ema: Option<Ema<f32>>,
-    scaler: Option<LossScaler>,
+    pub(super) scaler: Option<LossScaler>,
     gradients: Gradients,
     pruning: Option<Pruning>,
     learning_rate: LearningRate,
+    /// Steps that a whole epoch takes.
+    an_epoch: u64,
     samples: Samples,
     /// The fingerprint of the data.
     data: u32,
@@ -70,6 +75,7 @@ impl<'a> Session<'a> {
     /// A session from the beginning, or from `checkpoint`.
     pub(super) fn new(
         settings: &'a FitSettings,
+        group: &'a Group,
         task: Box<dyn Task>,
         (run, writer, checkpoints): (RunDir, RunWriter, Checkpoints),
         checkpoint: Option<Checkpoint>,
@@ -79,7 +85,7 @@ impl<'a> Session<'a> {
         let fit = &settings.fit;
         let (rule, decay) = settings.rule();
         let parameters = task.parameters();
-        let an_epoch = steps_of_an_epoch(settings, task.samples(Part::Train));
+        let an_epoch = steps_of_an_epoch(settings, task.samples(Part::Train), group.size());
         let total = an_epoch.saturating_mul(fit.epochs);
         let watch = Watch::new(stop);
         let mut session = Self {
@@ -88,12 +94,15 @@ impl<'a> Session<'a> {
             first_step: 0,
             saved_at: None,
             solver: Solver::new(rule, decay, fit.weight_decay, fit.decay_bias_and_norm, parameters),
-            ema: fit.ema_decay.map(|decay| Ema::new(decay, parameters)),
+            // Only who owns the run looks at the average.
+            ema: fit.ema_decay.filter(|_| group.leads()).map(|decay| Ema::new(decay, parameters)),
             scaler: (fit.precision == Precision::F16O2).then(LossScaler::default),
             gradients: Gradients::new(parameters),
             pruning: settings.prune.pruning(total)?,
             learning_rate: settings.learning_rate(an_epoch, total),
             books: Books::default(),
+            an_epoch,
+            group,
             settings,
             // Of a run that is gone on with; it begins anew where they cannot be read.
             samples: Samples::read(&run.samples()).ok().flatten().unwrap_or_default(),
@@ -161,7 +170,8 @@ impl<'a> Session<'a> {
             self.tell(&FitEvent::Notice(&format!("{learnt} of {all} parameters are learnt, the others are frozen")));
         }
         while self.books.epochs < fit.epochs {
-            if fit.early_stopping.is_some_and(|patience| self.books.waited >= patience) {
+            // Only who owns the run knows.
+            if self.group.any(fit.early_stopping.is_some_and(|patience| self.books.waited >= patience))? {
                 return Ok(End::EarlyStopped);
             }
             if !self.epoch()? {
@@ -179,12 +189,14 @@ impl<'a> Session<'a> {
     /// What is left of an epoch; false if asked to stop within it.
     fn epoch(&mut self) -> Result<bool, TrainError> {
         let fit = &self.settings.fit;
+        let (rank, size) = (self.group.rank(), self.group.size());
         let order = shuffled(self.task.samples(Part::Train), fit.seed, self.books.epochs);
-        let per_step = fit.batch_size.saturating_mul(fit.gradient_accumulation);
-        let done = self.books.epoch_steps as usize;
-        for indices in order.chunks(per_step).skip(done) {
+        let order = rest(&order, self.books.epoch_at as usize, size);
+        self.task.expect(self.books.epochs, share(&order, rank, size));
+        for indices in order.chunks(samples_of_a_step(self.settings, size)) {
             self.seat.wait();
-            if self.watch.stopping() {
+            if self.group.any(self.watch.stopping())? {
+                self.group.check()?;
                 return Ok(false);
             }
             self.watch.doing(Activity::Updating);
@@ -192,7 +204,7 @@ impl<'a> Session<'a> {
             let step = self.step(indices);
             let (tally, norm) = step.map_err(|error| no_room(error, indices.len().min(fit.batch_size)))?;
             let books = &mut self.books;
-            books.epoch_steps += 1;
+            books.epoch_at += indices.len() as u64;
             books.steps += 1;
             books.samples += tally.samples;
             books.epoch.add(tally);
@@ -216,11 +228,11 @@ impl<'a> Session<'a> {
         Ok(true)
     }
 
-    /// One step of the optimizer on the samples `indices`: their sums, and the norm of the gradient, or none if the step was skipped
+    /// One step of the optimizer on the samples `indices`, of which each process has its share: their sums, and the norm of the gradient, or none if the step was skipped
     /// because a gradient did not fit into f16 or no sample could be read.
     fn step(&mut self, indices: &[usize]) -> Result<(Tally, Option<f64>), TrainError> {
         if let Some(pruning) = &self.pruning {
-            let emptied = pruning.before(self.books.steps, self.task.parameters_mut());
+            let emptied = pruning.before(self.schedule(), self.task.parameters_mut());
             if !emptied.is_empty() {
                 self.tell(&FitEvent::Warning(&format!(
                     "all weights of {} are 0, so that nothing passes: lower prune.final_sparsity, or set prune.scope=layer",
@@ -232,14 +244,23 @@ impl<'a> Session<'a> {
         self.gradients.zero(self.task.parameters())?;
         let mut tally = Tally::default();
         let scale = self.scaler.as_ref().map_or(1.0, LossScaler::scale);
+        // Of all processes: the sum of what each adds up is the gradient of the mean.
         let divisor = self.task.divisor(indices);
-        for batch in indices.chunks(fit.batch_size) {
-            let part = self.task.learn(epoch, batch, divisor / scale, &mut self.gradients)?;
-            if !part.loss.is_finite() {
-                let layer = output_of(self.task.not_finite(epoch, batch)?);
-                return Err(self.diverged("the loss", part.mean_loss(), layer));
+        let of_rank = |rank| share(indices, rank, self.group.size());
+        for batch in of_rank(self.group.rank()).chunks(fit.batch_size) {
+            tally.add(self.task.learn(epoch, batch, divisor / scale, &mut self.gradients)?);
+            if !tally.loss.is_finite() {
+                break;
             }
-            tally.add(part);
+        }
+        let tallies = self.group.gather(&tally)?;
+        if let Some(rank) = tallies.iter().position(|tally| !tally.loss.is_finite()) {
+            let layer = self.first_broken(&of_rank(rank))?;
+            return Err(self.diverged("the loss", tallies[rank].mean_loss(), output_of(layer)));
+        }
+        let tally = tallies.into_iter().fold(Tally::default(), Tally::and);
+        if tally.samples > 0 {
+            sum_gradients(self.group, self.task.parameters(), &mut self.gradients)?;
         }
         if tally.samples == 0 || self.overflowed()? {
             return Ok((tally, None));
@@ -263,7 +284,7 @@ impl<'a> Session<'a> {
             let name = self.gradients.not_finite(parameters)?.unwrap_or_else(|| "all of them together".into());
             return Err(self.diverged("the norm of the gradient", norm, format!("the gradient of `{name}`")));
         }
-        let learning_rate = self.learning_rate.at(self.books.steps);
+        let learning_rate = self.learning_rate.at(self.schedule());
         self.solver.step(self.task.parameters_mut(), &mut self.gradients, learning_rate)?;
         if let Some(pruning) = &self.pruning {
             pruning.keep(self.task.parameters_mut());
@@ -278,6 +299,22 @@ impl<'a> Session<'a> {
         }
         self.books.learning_rate = learning_rate;
         Ok((tally, Some(norm)))
+    }
+
+    /// Steps of the whole schedule before: those of the run, unless it went on with another number of processes.
+    fn schedule(&self) -> u64 {
+        let a_step = samples_of_a_step(self.settings, self.group.size()) as u64;
+        self.books.epochs * self.an_epoch + self.books.epoch_at / a_step
+    }
+
+    /// The first layer whose output for a batch of these samples is not finite.
+    fn first_broken(&self, indices: &[usize]) -> Result<Option<String>, TrainError> {
+        for batch in indices.chunks(self.settings.fit.batch_size) {
+            if let Some(layer) = self.task.not_finite(self.books.epochs, batch)? {
+                return Ok(Some(layer));
+            }
+        }
+        Ok(None)
     }
 
     /// In mixed precision takes the loss's scale off the gradients, and says whether one of them was beyond f16.
@@ -357,6 +394,12 @@ impl<'a> Session<'a> {
 
     /// Looks at validation samples, keeps the weights if they are the best, and begins the next epoch.
     fn end_epoch(&mut self) -> Result<(), TrainError> {
+        self.books.skipped.extend(self.group.gather(&self.task.skipped())?.concat());
+        if !self.group.leads() {
+            // The others wait for it in the next epoch.
+            (self.books.epochs, self.books.epoch_at) = (self.books.epochs + 1, 0);
+            return Ok(());
+        }
         self.watch.doing(Activity::Evaluating);
         let validates = self.task.samples(Part::Validation) > 0;
         self.swap_ema();
@@ -391,7 +434,7 @@ impl<'a> Session<'a> {
         books.epochs += 1;
         let (train, (norms, count)) = (std::mem::take(&mut books.epoch), std::mem::take(&mut books.norms[0]));
         let time = Duration::from_secs_f64(std::mem::take(&mut books.epoch_s));
-        books.epoch_steps = 0;
+        books.epoch_at = 0;
         let value = match (&validation, self.settings.fit.monitor) {
             (Some(tally), Monitor::ValLoss) => -tally.mean_loss(),
             (Some(tally), Monitor::ValAccuracy) => tally.accuracy(),
@@ -400,7 +443,8 @@ impl<'a> Session<'a> {
         };
         let before = books.best;
         // Weights of which some are still to go are no candidates.
-        let is_candidate = self.pruning.as_ref().is_none_or(|pruning| pruning.is_done(books.steps));
+        let steps = books.epochs * self.an_epoch;
+        let is_candidate = self.pruning.as_ref().is_none_or(|pruning| pruning.is_done(steps));
         let best = is_candidate && before.is_none_or(|(_, before)| value > before);
         books.waited += u64::from(is_candidate);
         if best {
@@ -469,7 +513,7 @@ impl<'a> Session<'a> {
     /// Writes a checkpoint and the weights. A disk that refuses does not stop training: what was saved before stays.
     pub(super) fn checkpoint(&mut self) {
         // The last epoch's is the last of all.
-        if self.saved_at.replace(self.books.steps) == Some(self.books.steps) {
+        if !self.group.leads() || self.saved_at.replace(self.books.steps) == Some(self.books.steps) {
             return;
         }
         self.watch.doing(Activity::Writing);
@@ -509,7 +553,12 @@ fn output_of(layer: Option<String>) -> String {
     layer.map_or("the loss itself".into(), |layer| format!("the output of layer `{layer}`"))
 }
 
+/// Samples of a step of the optimizer of so many processes, at most.
+fn samples_of_a_step(settings: &FitSettings, processes: usize) -> usize {
+    settings.fit.batch_size.saturating_mul(settings.fit.gradient_accumulation).saturating_mul(processes)
+}
+
 /// Steps of the optimizer that an epoch of `samples` takes.
-pub(super) fn steps_of_an_epoch(settings: &FitSettings, samples: usize) -> u64 {
-    samples.div_ceil(settings.fit.batch_size.saturating_mul(settings.fit.gradient_accumulation)) as u64
+pub(super) fn steps_of_an_epoch(settings: &FitSettings, samples: usize, processes: usize) -> u64 {
+    samples.div_ceil(samples_of_a_step(settings, processes)) as u64
 }

@@ -80,6 +80,13 @@ impl Tally {
         self.correct += other.correct;
     }
 
+    /// Both.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.add(other);
+        self
+    }
+
     /// The mean loss; 0 of no samples.
     pub fn mean_loss(&self) -> f64 {
         if self.samples == 0 { 0.0 } else { self.loss / self.weight }
@@ -141,6 +148,9 @@ pub trait Task {
     fn divisor(&self, indices: &[usize]) -> f64 {
         indices.len() as f64
     }
+
+    /// Says which training samples of an epoch [`learn`](Self::learn) will be told next, in which order: for those who read ahead.
+    fn expect(&mut self, _epoch: u64, _order: Vec<usize>) {}
 
     /// Adds the gradient of the sum of the losses of the training samples `indices`, divided by `divisor`, to `gradients`. Random
     /// draws are to be keyed by the seed, the epoch and the index, so that nothing else decides them. Answers the sums over those

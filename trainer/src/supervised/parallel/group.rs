@@ -1,0 +1,166 @@
+//! Processes that have met, and what they do together.
+
+use std::io;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::error::ParallelError;
+use super::link::{Kind, Link, decode, encode};
+use super::processes::Workers;
+use crate::TrainError;
+
+/// What each sends at once is written by the thread itself up to this length, for which sockets have room; more by threads of
+/// their own, as two processes that both write and do not read would wait for each other.
+const AT_ONCE: usize = 4 << 10;
+
+/// See the module's documentation. All processes call the same functions in the same order.
+#[derive(Debug)]
+pub(in super::super) struct Group {
+    rank: usize,
+    /// By rank; none at its own.
+    links: Vec<Option<Link>>,
+    workers: Workers,
+}
+
+impl Group {
+    /// The process `rank`, with its connections to all others by their ranks.
+    pub(super) fn new(rank: usize, links: Vec<Option<Link>>, workers: Workers) -> Self {
+        Self { rank, links, workers }
+    }
+
+    /// Its number, from 0.
+    pub(in super::super) fn rank(&self) -> usize {
+        self.rank
+    }
+
+    /// How many processes there are.
+    pub(in super::super) fn size(&self) -> usize {
+        self.links.len()
+    }
+
+    /// Whether it owns the run.
+    pub(in super::super) fn leads(&self) -> bool {
+        self.rank == 0
+    }
+
+    /// The connection to another process.
+    pub(super) fn link(&self, rank: usize) -> Option<&Link> {
+        self.links[rank].as_ref()
+    }
+
+    /// What each process has, by rank.
+    pub(in super::super) fn gather<T: Serialize + DeserializeOwned>(&self, own: &T) -> Result<Vec<T>, ParallelError> {
+        let bytes = encode(own);
+        let mut all = Vec::with_capacity(self.size());
+        self.exchange(
+            Kind::Value,
+            |_| &bytes,
+            || {
+                for rank in 0..self.size() {
+                    all.push(match self.link(rank) {
+                        Some(link) => link.receive(Kind::Value)?,
+                        None => decode(&bytes).expect("what was encoded is decoded"),
+                    });
+                }
+                Ok(())
+            },
+        )?;
+        Ok(all)
+    }
+
+    /// Whether any process says so.
+    pub(in super::super) fn any(&self, own: bool) -> Result<bool, ParallelError> {
+        Ok(self.gather(&own)?.contains(&true))
+    }
+
+    /// Sends the others what rank 0 has, which they are answered.
+    pub(in super::super) fn share<T: DeserializeOwned>(
+        &self,
+        own: &impl Serialize,
+    ) -> Result<Option<T>, ParallelError> {
+        if let Some(link) = self.link(0) {
+            return link.receive(Kind::Value).map(Some);
+        }
+        let bytes = encode(own);
+        self.exchange(Kind::Value, |_| &bytes, || Ok(()))?;
+        Ok(None)
+    }
+
+    /// Makes `values` those of rank 0, everywhere as many.
+    pub(in super::super) fn broadcast(&self, values: &mut [f32]) -> Result<(), ParallelError> {
+        if let Some(link) = self.link(0) {
+            link.await_exactly(Kind::Floats, size_of_val(values))?;
+            return link.read(bytemuck::cast_slice_mut(values));
+        }
+        self.exchange(Kind::Floats, |_| bytemuck::cast_slice(values), || Ok(()))
+    }
+
+    /// Sends each other process what `to` says of its rank, while `read` reads what they send.
+    pub(super) fn exchange<'a>(
+        &self,
+        kind: Kind,
+        to: impl Fn(usize) -> &'a [u8],
+        read: impl FnOnce() -> Result<(), ParallelError>,
+    ) -> Result<(), ParallelError> {
+        let others = || self.links.iter().flatten();
+        let is_short = others().all(|link| to(link.rank).len() <= AT_ONCE);
+        let (sent, received) = if is_short {
+            let sent: Vec<io::Result<()>> = others().map(|link| link.send(kind, to(link.rank))).collect();
+            (sent, read())
+        } else {
+            std::thread::scope(|scope| {
+                let send = |link: &'_ Link, bytes: &'_ [u8]| link.send(kind, bytes);
+                let threads: Vec<_> = others()
+                    .map(|link| {
+                        let bytes = to(link.rank);
+                        scope.spawn(move || send(link, bytes))
+                    })
+                    .collect();
+                let received = read();
+                let lost = |_| Err(io::Error::other("a thread that sends broke down"));
+                (threads.into_iter().map(|thread| thread.join().unwrap_or_else(lost)).collect(), received)
+            })
+        };
+        // Who reads hears why somebody ended; who writes only that.
+        received?;
+        match others().zip(sent).find_map(|(link, sent)| Some((link, sent.err()?))) {
+            Some((link, error)) => Err(link.why(&error)),
+            None => Ok(()),
+        }
+    }
+
+    /// Tells all others why this process ends.
+    pub(in super::super) fn fail(&self, error: &TrainError) {
+        let cause = match error {
+            TrainError::Parallel(cause) => cause.clone(),
+            error => ParallelError::Failed { rank: self.rank, error: error.to_string() },
+        };
+        let others = || self.links.iter().flatten();
+        others().for_each(|link| link.fail(&cause));
+        let until = Link::farewell();
+        others().for_each(|link| link.drain(until));
+    }
+
+    /// Fails if a process that this one has started has failed: it may have said before that it goes on.
+    pub(in super::super) fn check(&self) -> Result<(), ParallelError> {
+        self.workers.first_failed().map_or(Ok(()), Err)
+    }
+
+    /// The error with what is known of a process of this machine that is gone.
+    pub(in super::super) fn explain(&self, error: TrainError) -> TrainError {
+        match error {
+            TrainError::Parallel(ParallelError::Gone { rank, how }) => {
+                TrainError::Parallel(self.workers.fate(rank).unwrap_or(ParallelError::Gone { rank, how }))
+            }
+            error => error,
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.links.clear();
+        self.workers.wait();
+    }
+}
