@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `config`, `settings` | what can be set |
 //! | `fit` | the front door: settings in, a run on disk and its summary out |
-//! | `session`, `checkpoint` | the loop, and all that going on with it needs |
+//! | `session`, `step`, `checkpoint` | the loop, a step of it, and all that going on with it needs |
 //! | `parallel`, `together` | several processes that train one model together, and how they begin |
 //! | `room` | what a device says that has no room for a batch |
 //! | `watched` | what the loop does for viewers |
@@ -55,6 +55,7 @@ mod samples;
 mod saved;
 mod session;
 mod settings;
+mod step;
 mod task;
 mod texts;
 mod together;

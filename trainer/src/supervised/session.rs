@@ -15,12 +15,13 @@ use super::checkpoint::{Books, Checkpoint, CheckpointView, fingerprint};
 use super::config::{Monitor, Precision};
 use super::events::{EpochEnd, FitEvent, FitProgress};
 use super::export::export;
-use super::parallel::{Group, rest, share, sum_gradients};
+use super::parallel::{Group, rest, share};
 use super::pruning::Pruning;
 use super::room::{look, no_room};
 use super::samples::Samples;
 use super::settings::FitSettings;
-use super::task::{Part, Tally, Task};
+use super::step::{output_of, samples_of_a_step, steps_of_an_epoch};
+use super::task::{Part, Task};
 use crate::TrainError;
 use crate::data::loader::shuffled;
 use crate::run::{Checkpoints, MetricsRow, RunDir, RunError, RunWriter, write_atomic};
@@ -51,13 +52,13 @@ pub(super) struct Session<'a> {
     checkpoints: Checkpoints,
     pub(super) books: Books,
     pub(super) solver: Solver,
-    ema: Option<Ema<f32>>,
+    pub(super) ema: Option<Ema<f32>>,
     pub(super) scaler: Option<LossScaler>,
-    gradients: Gradients,
-    pruning: Option<Pruning>,
-    learning_rate: LearningRate,
+    pub(super) gradients: Gradients,
+    pub(super) pruning: Option<Pruning>,
+    pub(super) learning_rate: LearningRate,
     /// Steps that a whole epoch takes.
-    an_epoch: u64,
+    pub(super) an_epoch: u64,
     samples: Samples,
     /// The fingerprint of the data.
     data: u32,
@@ -228,111 +229,6 @@ impl<'a> Session<'a> {
         Ok(true)
     }
 
-    /// One step of the optimizer on the samples `indices`, of which each process has its share: their sums, and the norm of the gradient, or none if the step was skipped
-    /// because a gradient did not fit into f16 or no sample could be read.
-    fn step(&mut self, indices: &[usize]) -> Result<(Tally, Option<f64>), TrainError> {
-        if let Some(pruning) = &self.pruning {
-            let emptied = pruning.before(self.schedule(), self.task.parameters_mut());
-            if !emptied.is_empty() {
-                self.tell(&FitEvent::Warning(&format!(
-                    "all weights of {} are 0, so that nothing passes: lower prune.final_sparsity, or set prune.scope=layer",
-                    emptied.join(", ")
-                )));
-            }
-        }
-        let (fit, epoch) = (&self.settings.fit, self.books.epochs);
-        self.gradients.zero(self.task.parameters())?;
-        let mut tally = Tally::default();
-        let scale = self.scaler.as_ref().map_or(1.0, LossScaler::scale);
-        // Of all processes: the sum of what each adds up is the gradient of the mean.
-        let divisor = self.task.divisor(indices);
-        let of_rank = |rank| share(indices, rank, self.group.size());
-        for batch in of_rank(self.group.rank()).chunks(fit.batch_size) {
-            tally.add(self.task.learn(epoch, batch, divisor / scale, &mut self.gradients)?);
-            if !tally.loss.is_finite() {
-                break;
-            }
-        }
-        let tallies = self.group.gather(&tally)?;
-        if let Some(rank) = tallies.iter().position(|tally| !tally.loss.is_finite()) {
-            let layer = self.first_broken(&of_rank(rank))?;
-            return Err(self.diverged("the loss", tallies[rank].mean_loss(), output_of(layer)));
-        }
-        let tally = tallies.into_iter().fold(Tally::default(), Tally::and);
-        if tally.samples > 0 {
-            sum_gradients(self.group, self.task.parameters(), &mut self.gradients)?;
-        }
-        if tally.samples == 0 || self.overflowed()? {
-            return Ok((tally, None));
-        }
-        let parameters = self.task.parameters();
-        if tally.samples < indices.len() as u64 {
-            // The mean is over those that could be read.
-            self.gradients.scale(parameters, divisor / tally.weight)?;
-        }
-        if let Some(pruning) = &mut self.pruning {
-            pruning.hold(parameters, &mut self.gradients)?;
-        }
-        if let Some(max) = fit.max_grad_value {
-            self.gradients.clip_value(parameters, max)?;
-        }
-        let norm = match fit.max_grad_norm {
-            Some(max) => self.gradients.clip_norm(parameters, max)?,
-            None => self.gradients.norm(parameters)?,
-        };
-        if !norm.is_finite() {
-            let name = self.gradients.not_finite(parameters)?.unwrap_or_else(|| "all of them together".into());
-            return Err(self.diverged("the norm of the gradient", norm, format!("the gradient of `{name}`")));
-        }
-        let learning_rate = self.learning_rate.at(self.schedule());
-        self.solver.step(self.task.parameters_mut(), &mut self.gradients, learning_rate)?;
-        if let Some(pruning) = &self.pruning {
-            pruning.keep(self.task.parameters_mut());
-        }
-        if let Some(ema) = &mut self.ema {
-            ema.update(self.task.parameters())?;
-            if let Some(pruning) = &self.pruning {
-                ema.swap(self.task.parameters_mut());
-                pruning.keep(self.task.parameters_mut());
-                ema.swap(self.task.parameters_mut());
-            }
-        }
-        self.books.learning_rate = learning_rate;
-        Ok((tally, Some(norm)))
-    }
-
-    /// Steps of the whole schedule before: those of the run, unless it went on with another number of processes.
-    fn schedule(&self) -> u64 {
-        let a_step = samples_of_a_step(self.settings, self.group.size()) as u64;
-        self.books.epochs * self.an_epoch + self.books.epoch_at / a_step
-    }
-
-    /// The first layer whose output for a batch of these samples is not finite.
-    fn first_broken(&self, indices: &[usize]) -> Result<Option<String>, TrainError> {
-        for batch in indices.chunks(self.settings.fit.batch_size) {
-            if let Some(layer) = self.task.not_finite(self.books.epochs, batch)? {
-                return Ok(Some(layer));
-            }
-        }
-        Ok(None)
-    }
-
-    /// In mixed precision takes the loss's scale off the gradients, and says whether one of them was beyond f16.
-    fn overflowed(&mut self) -> Result<bool, TrainError> {
-        let Some(scaler) = &mut self.scaler else { return Ok(false) };
-        let parameters = self.task.parameters();
-        self.gradients.scale(parameters, scaler.scale().recip())?;
-        let first = self.gradients.not_finite(parameters)?;
-        scaler.update(first.is_some());
-        match first {
-            // What does not fit unscaled never will.
-            Some(name) if scaler.scale() < 1.0 => {
-                Err(self.diverged("the gradient in f16", f64::INFINITY, format!("the gradient of `{name}`")))
-            }
-            first => Ok(first.is_some()),
-        }
-    }
-
     /// Warns if more than a hundredth of the steps were skipped.
     pub(super) fn tell_of_skipped_steps(&mut self) {
         let (skipped, steps) = (self.scaler.as_ref().map_or(0, LossScaler::skipped), self.books.steps);
@@ -341,19 +237,6 @@ impl<'a> Session<'a> {
                 "{skipped} of {steps} steps were skipped because a gradient did not fit into f16: a lower fit.learning_rate may help, or fit.precision = \"f32\""
             )));
         }
-    }
-
-    /// The first layer that the last step of the epoch has broken. No step of the epoch follows that would find it out.
-    fn broken_layer(&self) -> Result<Option<String>, TrainError> {
-        let (fit, epoch) = (&self.settings.fit, self.books.epochs);
-        let order = shuffled(self.task.samples(Part::Train), fit.seed, epoch);
-        let last = order.chunks(fit.batch_size).next_back().unwrap_or_default();
-        self.task.not_finite(epoch, last)
-    }
-
-    fn diverged(&self, what: &'static str, value: f64, layer: String) -> TrainError {
-        let (epoch, step, seed) = (self.books.epochs + 1, self.books.steps, self.settings.fit.seed);
-        TrainError::LossNotFinite { what, value, layer, epoch, step, seed }
     }
 
     /// The row of metrics since the last one, if there is anything to be in it.
@@ -546,19 +429,4 @@ impl<'a> Session<'a> {
         };
         self.checkpoints.save(self.books.steps, &state).map(drop)
     }
-}
-
-/// Where a loss that is not finite came from, in words.
-fn output_of(layer: Option<String>) -> String {
-    layer.map_or("the loss itself".into(), |layer| format!("the output of layer `{layer}`"))
-}
-
-/// Samples of a step of the optimizer of so many processes, at most.
-fn samples_of_a_step(settings: &FitSettings, processes: usize) -> usize {
-    settings.fit.batch_size.saturating_mul(settings.fit.gradient_accumulation).saturating_mul(processes)
-}
-
-/// Steps of the optimizer that an epoch of `samples` takes.
-pub(super) fn steps_of_an_epoch(settings: &FitSettings, samples: usize, processes: usize) -> u64 {
-    samples.div_ceil(samples_of_a_step(settings, processes)) as u64
 }

@@ -3,7 +3,8 @@
 use cartwheel_agents::nn::Device;
 
 use super::events::FitEvent;
-use super::session::{Session, steps_of_an_epoch};
+use super::session::Session;
+use super::step::steps_of_an_epoch;
 use super::task::Part;
 use crate::events::Progress;
 use crate::watch::{Facts, Phase, Server};
