@@ -19,6 +19,7 @@
 //! | [`td3`] | twin delayed DDPG |
 //! | [`bc`] | behaviour cloning, from a dataset |
 //! | [`cql`] | conservative Q-learning, from a dataset |
+//! | [`quantization`] | classifiers in integers of 8 bits |
 //! | [`mod@advantage`] | generalized advantage estimation |
 //! | [`Head`] | what the outputs of a network that acts mean |
 //! | [`mod@config`] | how settings are declared once and then read, checked, printed and documented |
@@ -54,6 +55,7 @@ pub mod models;
 pub mod nn;
 pub mod ppo;
 pub mod pqn;
+pub mod quantization;
 pub mod recurrent_ppo;
 pub mod reinforce;
 pub mod sac;

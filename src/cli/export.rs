@@ -6,13 +6,18 @@ use std::process::ExitCode;
 
 use crate::agents::Policy;
 use crate::agents::nn::read_header;
+use crate::agents::quantization::Scheme;
 use crate::trainer::run::{RunDir, write_atomic};
-use crate::trainer::supervised::{SavedModel, SavedRecommender, model_folder};
+use crate::trainer::supervised::{QuantizationOptions, QuantizationReport, SavedModel, SavedRecommender, model_folder};
 use crate::trainer::{ExportedPolicy, Settings, TrainError, export_policy, export_policy_alone};
 use serde_json::json;
 
-use super::Result;
 use super::output::{Failure, Output};
+use super::predict::all_cores;
+use super::{Result, quantization};
+
+/// Samples that int8 is calibrated on, unless told.
+const CALIBRATION_SAMPLES: u32 = 512;
 
 #[derive(clap::Args)]
 #[command(
@@ -25,6 +30,35 @@ pub(crate) struct Args {
     /// The file to write: an .onnx file.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// The numbers in the file: of a classifier also f16, which is half as large, or int8, a quarter, calibrated on samples.
+    #[arg(long, value_enum, default_value_t = Precision::F32)]
+    precision: Precision,
+    /// For int8: the samples to calibrate and judge on, as `fit --data` takes them, or any folder of pictures. Those that the run
+    /// was trained on and left out, unless told; a file of weights needs some.
+    #[arg(long, value_name = "PATH")]
+    data: Option<PathBuf>,
+    /// For int8: on how many samples it is calibrated, at most [default: 512].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    calibration_samples: Option<u32>,
+    /// For int8: activations without a zero point, which is all that TensorRT takes. ONNX Runtime is slow with them.
+    #[arg(long)]
+    symmetric: bool,
+    /// For int8: exit with 1, and write no file, if accuracy falls by more than this share of the samples.
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    max_drop: Option<f64>,
+}
+
+/// The numbers in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Precision {
+    F32,
+    F16,
+    Int8,
+}
+
+fn share(text: &str) -> std::result::Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "give a share of the samples, from 0 to 1, such as 0.01".to_owned())
 }
 
 /// What is written, and what of.
@@ -33,6 +67,8 @@ struct Exported {
     bytes: Vec<u8>,
     /// What has to stand before it, of a policy.
     before: Before,
+    /// What int8 costs it.
+    quantized: Option<Box<QuantizationReport>>,
 }
 
 /// What a policy needs that is not part of its file.
@@ -49,15 +85,37 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
     if args.out.extension().is_none_or(|extension| extension != "onnx") {
         return Err(Failure::usage(format!("--out {out} is no .onnx file: give one")));
     }
-    let Exported { weights, bytes, before } = exported(&args.model)?;
+    let given = [
+        ("--data", args.data.is_some()),
+        ("--calibration-samples", args.calibration_samples.is_some()),
+        ("--symmetric", args.symmetric),
+        ("--max-drop", args.max_drop.is_some()),
+    ];
+    if let Some((flag, _)) = given.iter().find(|(_, given)| *given && args.precision != Precision::Int8) {
+        return Err(Failure::usage(format!(
+            "{flag} is for --precision int8, which is calibrated: add that, or leave it out"
+        )));
+    }
+    let Exported { weights, bytes, before, quantized } = exported(args)?;
+    if let (Some(report), Some(most)) = (&quantized, args.max_drop) {
+        quantization::check_drop(report, most)?;
+    }
     write_atomic(&args.out, |to| to.write_all(&bytes)).map_err(|error| {
         let problem = format!("could not write {out}: {error}");
         if error.kind() == std::io::ErrorKind::NotFound { Failure::usage(problem) } else { Failure::failed(problem) }
     })?;
     let wrappers = if let Before::Wrappers(wrappers) = &before { wrappers.as_slice() } else { &[] };
-    let value = json!({"model": weights, "out": args.out, "bytes": bytes.len(), "wrappers": wrappers});
+    let precision = clap::ValueEnum::to_possible_value(&args.precision);
+    let precision = precision.as_ref().map_or("", |precision| precision.get_name());
+    let value = json!({
+        "model": weights, "out": args.out, "bytes": bytes.len(), "precision": precision, "wrappers": wrappers,
+        "quantization": quantized,
+    });
     output.print(&value, || {
-        let written = format!("{} as ONNX in {out}, {} bytes", weights.display(), bytes.len());
+        let written = format!("{} as ONNX in {out}, {precision}, {} bytes", weights.display(), bytes.len());
+        if let Some(report) = &quantized {
+            return format!("{written}\n{}", quantization::describe(report));
+        }
         match before {
             Before::Nothing => written,
             Before::Wrappers(wrappers) => {
@@ -73,7 +131,8 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
     Ok(ExitCode::SUCCESS)
 }
 
-fn exported(model: &Path) -> std::result::Result<Exported, Failure> {
+fn exported(args: &Args) -> std::result::Result<Exported, Failure> {
+    let model: &Path = &args.model;
     let called = model.display();
     if model.is_dir() && (model_folder(model).is_dir() || model.join("spiece.model").exists()) {
         return Err(Failure::usage(format!(
@@ -89,15 +148,33 @@ fn exported(model: &Path) -> std::result::Result<Exported, Failure> {
     let run = if model.is_dir() { Some(RunDir::open(model).map_err(TrainError::Run)?) } else { None };
     let weights = run.as_ref().map_or(model.to_owned(), RunDir::best_weights);
     if !read_header(&weights).map_err(TrainError::from)?.metadata.contains_key("policy") {
-        let bytes = SavedModel::open(&weights, None)?.to_onnx();
-        return Ok(Exported { weights, bytes, before: Before::Nothing });
+        let model = SavedModel::open(&weights, None)?;
+        let (bytes, quantized) = match args.precision {
+            Precision::F32 => (model.to_onnx(), None),
+            Precision::F16 => (model.to_onnx_f16()?, None),
+            Precision::Int8 => {
+                all_cores();
+                let scheme = if args.symmetric { Scheme::Symmetric } else { Scheme::Affine };
+                let calibration_samples = args.calibration_samples.unwrap_or(CALIBRATION_SAMPLES) as usize;
+                let options = QuantizationOptions { data: args.data.clone(), calibration_samples, scheme };
+                let (bytes, report) = model.quantize(run.as_ref(), &options)?;
+                (bytes, Some(Box::new(report)))
+            }
+        };
+        return Ok(Exported { weights, bytes, before: Before::Nothing, quantized });
+    }
+    if args.precision != Precision::F32 {
+        return Err(Failure::usage(format!(
+            "{called} is a policy, and --precision f16 and int8 are for classifiers that `cartwheel fit` trains: what they cost is \
+             measured on samples, and policies are small"
+        )));
     }
     let policy = Policy::load(&weights).map_err(Failure::failed)?;
     let Some(run) = run else {
         let before = if policy.statistics().is_empty() { Before::Nothing } else { Before::Statistics };
-        return Ok(Exported { weights, bytes: export_policy_alone(&policy), before });
+        return Ok(Exported { weights, bytes: export_policy_alone(&policy), before, quantized: None });
     };
     let ExportedPolicy { bytes, wrappers } = export_policy(&policy, &Settings::from_file(&run.config())?.env.wrappers);
     let before = if wrappers.is_empty() { Before::Nothing } else { Before::Wrappers(wrappers) };
-    Ok(Exported { weights, bytes, before })
+    Ok(Exported { weights, bytes, before, quantized: None })
 }

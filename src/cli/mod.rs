@@ -21,6 +21,7 @@ mod output;
 mod play;
 mod predict;
 mod progress;
+mod quantization;
 mod record;
 mod reproduce;
 mod runs;

@@ -17,7 +17,7 @@ use crate::support::{Folder, python};
 const COUNT: usize = 40;
 
 /// What ONNX Runtime answers to each of these: a file and its inputs, each a shape and numbers.
-fn answers(folder: &Folder, asked: &[(String, Map<String, Value>)]) -> Vec<Value> {
+pub(crate) fn answers(folder: &Folder, asked: &[(String, Map<String, Value>)]) -> Vec<Value> {
     let mut child = Command::new(python())
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/onnx_answers.py"))
         .current_dir(folder.path("."))
@@ -39,7 +39,7 @@ fn answers(folder: &Folder, asked: &[(String, Map<String, Value>)]) -> Vec<Value
     answers
 }
 
-fn numbers(answer: &Value, name: &str) -> Vec<f64> {
+pub(crate) fn numbers(answer: &Value, name: &str) -> Vec<f64> {
     answer[name][1].as_array().unwrap_or_else(|| panic!("no {name} in {answer}")).iter().map(number).collect()
 }
 

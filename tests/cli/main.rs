@@ -15,6 +15,7 @@
 //! | `compare`, `data`, `doctor`, `env`, `eval`, `record`, `reproduce`, `runs`, `sweep` | the other subcommands, and `--json` over all of them |
 //! | `compression` | networks that are pruned or of a low rank, `compress` |
 //! | `export` | files of ONNX, answered by ONNX Runtime as by us |
+//! | `quantization` | the same of classifiers in f16 and int8, and what that costs them |
 //! | `fit` | supervised training: `fit`, `predict`, `model` |
 //! | `fit_faults` | what goes wrong with fits and answers: weights that diverge, data that changed, disks that are full |
 //! | `image_files` | pictures of every kind, and files that are none, in `fit` and `predict` |
@@ -58,6 +59,7 @@ mod parallel;
 mod pictures;
 mod play;
 mod python;
+mod quantization;
 mod recommender;
 mod record;
 mod reproduce;

@@ -6,6 +6,7 @@ use cartwheel_agents::PolicyError;
 use cartwheel_agents::config::ConfigErrors;
 use cartwheel_agents::models::t5::T5Error;
 use cartwheel_agents::nn::{DeviceError, NnError};
+use cartwheel_agents::quantization::QuantizationError;
 use cartwheel_envs::EnvError;
 
 use crate::data::image::ImageError;
@@ -90,6 +91,9 @@ pub enum TrainError {
     /// A file for a model to be asked about that does not fit it.
     #[error("{0}")]
     Input(String),
+    /// A classifier that is not quantized.
+    #[error(transparent)]
+    Quantization(#[from] QuantizationError),
     /// Pairs of texts that cannot be read.
     #[error(transparent)]
     Texts(#[from] TextError),

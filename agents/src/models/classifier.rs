@@ -1,5 +1,6 @@
 //! What a model that tells classes apart is to those that train and ask it.
 
+use super::plan::Plan;
 use super::summary::Cost;
 use crate::nn::ops::Targets;
 use crate::nn::{DeviceError, Gradients, Parameters, Place};
@@ -64,9 +65,6 @@ pub trait Classifier {
     /// Its layers and what they cost.
     fn cost(&self) -> Cost;
 
-    /// The model as a file of ONNX, with `metadata` by its keys: from `input`, a batch of float32 samples as the model sees them, to
-    /// `logits`, `[batch, classes]`. Samples of a residual network are pictures channel by channel, `[batch, channels, height,
-    /// width]`, and batch norms are part of the convolutions before them; those of a multilayer perceptron are
-    /// `[batch, inputs]`.
-    fn to_onnx(&self, metadata: &[(&str, String)]) -> Vec<u8>;
+    /// Its layers for use, as files of ONNX and quantization take them.
+    fn plan(&self) -> Plan;
 }

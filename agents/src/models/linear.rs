@@ -1,8 +1,8 @@
 //! A linear map of a model that classifies.
 
+use super::plan::Weighted;
 use super::{LayerCost, Ranks};
 use crate::nn::{ParameterId, Parameters, Real};
-use crate::onnx::Graph;
 
 /// See the module's documentation.
 #[derive(Clone, Debug)]
@@ -44,15 +44,12 @@ impl Linear {
         cost(self.name.clone(), self.sizes, self.bias.is_some())
     }
 
-    /// What it makes of the value `x` of a graph of ONNX.
-    pub(super) fn to_graph(&self, parameters: &Parameters, x: &str, graph: &mut Graph) -> String {
-        let mut named = |what: &str, id| {
-            let parameter = parameters.get(id);
-            graph.weights(&format!("{}.{what}", self.name), parameter.shape(), parameter.values())
-        };
-        let weight = named("weight", self.weight);
-        let bias = self.bias.map(|bias| named("bias", bias));
-        graph.linear(x, &weight, bias.as_deref())
+    /// Its numbers for use.
+    pub(super) fn weighted(&self, parameters: &Parameters) -> Weighted {
+        let of = |id| parameters.get(id).values().to_vec();
+        let [inputs, outputs] = self.sizes;
+        let bias = self.bias.map_or_else(|| vec![0.0; outputs], of);
+        Weighted { shape: vec![outputs, inputs], weights: of(self.weight), bias }
     }
 }
 

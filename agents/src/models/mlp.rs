@@ -16,12 +16,12 @@ use rand_distr::{Distribution as _, StandardNormal};
 use super::Ranks;
 use super::classifier::{Classifier, Pass};
 use super::linear::Linear;
+use super::plan::{Op, Plan};
 use super::summary::Cost;
 use crate::config_enum;
 use crate::nn::on_device::{self, Accelerator, Compute, Mirror};
 use crate::nn::ops::{self, Rows, Targets, Then};
 use crate::nn::{DeviceError, Gradients, Parameters, Place};
-use crate::onnx::{Graph, Kind};
 
 config_enum! {
     /// What weights begin as.
@@ -266,17 +266,12 @@ impl Classifier for Mlp {
         Cost::new("mlp", vec![self.inputs()], layers.collect())
     }
 
-    fn to_onnx(&self, metadata: &[(&str, String)]) -> Vec<u8> {
-        let mut graph = Graph::new(metadata);
-        let mut y = graph.input("input", Kind::F32, &[self.inputs()]);
-        for Layer { linear, then } in &self.layers {
-            y = linear.to_graph(&self.parameters, &y, &mut graph);
-            if *then == Then::Relu {
-                y = graph.op("Relu", &[&y], &[]);
-            }
+    fn plan(&self) -> Plan {
+        let mut plan = Plan::new(&[self.inputs()]);
+        for (at, Layer { linear, then }) in self.layers.iter().enumerate() {
+            plan.push(&linear.name, &[at], Op::Linear(linear.weighted(&self.parameters)), *then == Then::Relu);
         }
-        graph.output("logits", &y, Kind::F32, &[self.classes()]);
-        graph.into_bytes()
+        plan
     }
 }
 

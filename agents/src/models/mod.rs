@@ -5,12 +5,15 @@ mod linear;
 #[cfg(test)]
 mod mixed_precision_tests;
 pub mod mlp;
+mod plan;
 pub mod recommender;
 pub mod resnet;
 mod summary;
 pub mod t5;
 
 pub use classifier::{Classifier, Pass};
+pub(crate) use plan::{Op, Weighted};
+pub use plan::{OverflowsHalf, Plan};
 pub use summary::{Cost, LayerCost};
 
 /// Layers that are products of two narrow ones, by the names of the layers, and how many numbers are between the two: of a layer

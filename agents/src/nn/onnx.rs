@@ -119,7 +119,7 @@ impl Layer {
                     let strides = Attribute::Ints("strides", &[conv.stride; 2]);
                     graph.op("Conv", &[&x.1, &weight, &bias], &[strides, Attribute::Ints("pads", &[conv.padding; 4])])
                 }
-                None => graph.linear(&x.1, &weight, Some(&bias)),
+                None => graph.linear(&x.1, &weight, &bias),
             };
             if self.norm {
                 let own = [self.gain(), self.shift()].map(|place| flat[place][..self.used].to_vec());

@@ -1,7 +1,7 @@
 //! Models as files of ONNX (<https://onnx.ai>), which ONNX Runtime, TensorRT, browsers and microcontrollers run without Cartwheel.
 //!
 //! What each kind of model becomes is written beside it, in its file `onnx.rs`: [`Policy::to_onnx`](crate::Policy::to_onnx),
-//! [`Classifier::to_onnx`](crate::models::Classifier::to_onnx).
+//! [`Plan::to_onnx`](crate::models::Plan::to_onnx) of classifiers.
 
 mod proto;
 
@@ -23,6 +23,7 @@ pub(crate) enum Kind {
     I32 = 6,
     I64 = 7,
     Bool = 9,
+    F16 = 10,
 }
 
 /// What an operator is told beside its inputs.
@@ -95,6 +96,11 @@ impl Graph {
         self.initializer(name.into(), Kind::F32, shape, raw_data)
     }
 
+    /// Numbers of any kind by their bytes, little-endian.
+    pub(crate) fn numbers(&mut self, name: &str, kind: Kind, shape: &[usize], bytes: Vec<u8>) -> String {
+        self.initializer(name.into(), kind, shape, bytes)
+    }
+
     /// Numbers that have no name.
     pub(crate) fn floats(&mut self, shape: &[usize], values: &[f32]) -> String {
         let name = self.fresh();
@@ -148,10 +154,9 @@ impl Graph {
         self.op("Cast", &[value], &[Attribute::Int("to", kind as i64)])
     }
 
-    /// x · Wᵀ + b of a linear layer, whose `weight` is `[outputs, inputs]`; of one without a bias x · Wᵀ.
-    pub(crate) fn linear(&mut self, x: &str, weight: &str, bias: Option<&str>) -> String {
-        let inputs: Vec<&str> = [x, weight].into_iter().chain(bias).collect();
-        self.op("Gemm", &inputs, &[Attribute::Int("transB", 1)])
+    /// x · Wᵀ + b of a linear layer, whose `weight` is `[outputs, inputs]`.
+    pub(crate) fn linear(&mut self, x: &str, weight: &str, bias: &str) -> String {
+        self.op("Gemm", &[x, weight, bias], &[Attribute::Int("transB", 1)])
     }
 
     fn fresh(&mut self) -> String {

@@ -14,7 +14,8 @@
 //! | `report`, `confusion`, `curve`, `samples` | how a model does, in detail; what it makes of a few samples, epoch by epoch |
 //! | `export` | a model's folder for other programs |
 //! | `saved`, `input`, `answers` | a model's file, and models made from one, which are asked about files |
-//! | `evaluate` | how a model that is there does on other samples |
+//! | `evaluate`, `labelled` | how a model that is there does on other samples, and where these come from |
+//! | `quantize` | a model in integers of 8 bits, and what that costs it |
 //! | `transfer`, `freeze` | the weights of another model that a classifier begins with, and layers that stay as they are |
 //! | `pruning`, `compress` | weights that become 0 while a network learns, or at once; layers of a lower rank |
 //!
@@ -45,9 +46,11 @@ mod fit;
 mod freeze;
 mod grey;
 mod input;
+mod labelled;
 mod parallel;
 mod pictures;
 mod pruning;
+mod quantize;
 mod recommendation;
 mod report;
 mod room;
@@ -76,6 +79,7 @@ pub use export::{model_folder, t5_folder};
 pub use fit::{Fit, FitSummary};
 pub use parallel::{ParallelError, World};
 pub use pruning::PruneConfig;
+pub use quantize::{QuantizationOptions, QuantizationReport};
 pub use recommendation::{
     Loss, Ranking, RankingReport, RatingsConfig, Recommendation, RecommendationReport, RecommendationTask,
     RecommenderConfig, SavedRecommender,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use cartwheel_agents::config::{self, Section};
 use cartwheel_agents::models::mlp::{Init, Mlp};
 use cartwheel_agents::models::resnet::{ResNet, ResNetConfig};
-use cartwheel_agents::models::{Classifier, Cost, Ranks};
+use cartwheel_agents::models::{Classifier, Cost, Plan, Ranks};
 use cartwheel_agents::nn::ops::softmax;
 use cartwheel_agents::nn::{WeightsError, WeightsHeader, read_header};
 use cartwheel_envs::Generator;
@@ -246,9 +246,28 @@ impl SavedModel {
     /// colors, to logits. Its metadata are `labels`, the names of the classes in JSON, and `preprocessing`, the settings by which
     /// image files become pictures, in TOML.
     pub fn to_onnx(&self) -> Vec<u8> {
+        self.model.plan().to_onnx(&self.metadata())
+    }
+
+    /// The same in f16: see [`Plan::to_onnx_f16`](cartwheel_agents::models::Plan::to_onnx_f16).
+    ///
+    /// # Errors
+    /// If a weight is too large for it.
+    pub fn to_onnx_f16(&self) -> Result<Vec<u8>, TrainError> {
+        let file = self.model.plan().to_onnx_f16(&self.metadata());
+        file.map_err(|error| TrainError::Unfit(format!("{}: {error}", self.file.display())))
+    }
+
+    /// What its file of ONNX says of itself.
+    pub(super) fn metadata(&self) -> Vec<(&'static str, String)> {
         let mut metadata = vec![("labels", serde_json::to_string(self.labels()).unwrap_or_default())];
         metadata.extend(self.header.preprocessing.iter().map(|of| ("preprocessing", of.settings.clone())));
-        self.model.to_onnx(&metadata)
+        metadata
+    }
+
+    /// Its layers for use.
+    pub(super) fn plan(&self) -> Plan {
+        self.model.plan()
     }
 
     /// Its layers and what they cost.

@@ -1,10 +1,9 @@
 //! A residual network as a classifier.
 
 use super::ResNet;
-use crate::models::{Classifier, Cost, Pass};
+use crate::models::{Classifier, Cost, Pass, Plan};
 use crate::nn::ops::Targets;
 use crate::nn::{DeviceError, Gradients, Parameters, Place};
-use crate::onnx::Graph;
 
 /// Pictures that are looked at together: what they become has to fit into memory.
 const TOGETHER: usize = 8;
@@ -74,9 +73,7 @@ impl Classifier for ResNet {
         self.layers_cost()
     }
 
-    fn to_onnx(&self, metadata: &[(&str, String)]) -> Vec<u8> {
-        let mut graph = Graph::new(metadata);
-        self.to_graph(&mut graph);
-        graph.into_bytes()
+    fn plan(&self) -> Plan {
+        self.to_plan()
     }
 }

@@ -14,7 +14,7 @@ mod config;
 mod cost;
 mod folded;
 mod on_device;
-mod onnx;
+mod plan;
 mod train;
 
 #[cfg(test)]

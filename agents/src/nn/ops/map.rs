@@ -103,7 +103,7 @@ impl<E: Real> Map<E> {
     }
 
     /// Its numbers, copied only if somebody else holds them.
-    pub(super) fn into_values(self) -> Vec<E> {
+    pub(crate) fn into_values(self) -> Vec<E> {
         Arc::try_unwrap(self.values).unwrap_or_else(|shared| shared.to_vec())
     }
 }

@@ -69,14 +69,22 @@ impl<E: Real> FoldedConv<E> {
     /// # Panics
     /// If there are not as many scales and biases as outputs.
     pub fn new(weight: &Parameter<E>, window: Window, scale: &[E], bias: Vec<E>) -> Self {
-        let shape = weight.shape().to_vec();
-        let sizes = [shape[0], shape[1], shape[2] * shape[3]];
-        assert!(scale.len() == shape[0] && bias.len() == shape[0], "a scale and a bias an output");
-        let mut weights = kernels::outputs_last(weight.values(), sizes);
-        for row in weights.chunks_exact_mut(shape[0].max(1)) {
+        let mut conv = Self::of(weight.shape(), weight.values(), window, bias);
+        assert_eq!(scale.len(), conv.bias.len(), "a scale an output");
+        for row in conv.weights.chunks_exact_mut(scale.len().max(1)) {
             row.iter_mut().zip(scale).for_each(|(weight, scale)| *weight *= *scale);
         }
-        Self { weights, bias, shape, window }
+        conv
+    }
+
+    /// The convolution with weights of PyTorch's `shape`: outputs × inputs × kernel rows × kernel columns.
+    ///
+    /// # Panics
+    /// If there are not as many biases as outputs.
+    pub fn of(shape: &[usize], weights: &[E], window: Window, bias: Vec<E>) -> Self {
+        assert_eq!(bias.len(), shape[0], "a bias an output");
+        let weights = kernels::outputs_last(weights, [shape[0], shape[1], shape[2] * shape[3]]);
+        Self { weights, bias, shape: shape.to_vec(), window }
     }
 
     /// Convolves `x`, adds `residual`, and rectifies the sum if told to.

@@ -1,0 +1,66 @@
+//! What `cartwheel export --precision int8` tells.
+
+use crate::trainer::supervised::QuantizationReport;
+
+use super::fit_report::skipped;
+use super::output::{Failure, table};
+
+/// Refuses a model that got worse than `most`, or of which that is not known.
+pub(super) fn check_drop(report: &QuantizationReport, most: f64) -> std::result::Result<(), Failure> {
+    let (Some(before), Some(after)) = (report.accuracy_f32, report.accuracy_int8) else {
+        let reason = report.without_classes.as_deref().unwrap_or_default();
+        return Err(Failure::usage(format!(
+            "--max-drop needs samples whose classes the model knows, and {reason}: give some by --data, or leave it out"
+        )));
+    };
+    // What is asked for and what is there are both rounded.
+    if before - after > most + 1e-12 {
+        let [before, after, drop, most] = [before, after, before - after, most].map(|share| 100.0 * share);
+        return Err(Failure::failed(format!(
+            "accuracy falls from {before:.2} % in f32 to {after:.2} % in int8, by {drop:.2} points where --max-drop allows \
+             {most:.2}: nothing is written; try more --calibration-samples or --precision f16"
+        )));
+    }
+    Ok(())
+}
+
+/// The report, for people.
+pub(super) fn describe(report: &QuantizationReport) -> String {
+    let percent = |share: f64| format!("{:.2} %", 100.0 * share);
+    let accuracy = match (report.accuracy_f32, report.accuracy_int8) {
+        (Some(before), Some(after)) => format!("accuracy {} in f32, {} in int8", percent(before), percent(after)),
+        _ => format!("accuracy is not known: {}", report.without_classes.as_deref().unwrap_or_default()),
+    };
+    let rows = report.layers.iter().map(|layer| {
+        let none = || "-".to_owned();
+        let weights = layer.weight_bits.map_or_else(none, |bits| bits.to_string());
+        let noise = match (layer.weight_bits, layer.weight_snr_db) {
+            (Some(_), Some(decibels)) => format!("{decibels:.1}"),
+            (Some(_), None) => "exact".to_owned(),
+            (None, _) => none(),
+        };
+        let activation = layer.activation.map_or_else(
+            || ["f32".to_owned(), none(), none(), none()],
+            |of| {
+                let range = format!("{:.4} to {:.4}", of.lowest, of.highest);
+                [of.bits.to_string(), range, format!("{:.6}", of.scale), of.zero_point.to_string()]
+            },
+        );
+        [layer.name.clone(), layer.kind.clone(), weights, noise].into_iter().chain(activation).collect()
+    });
+    let head = ["LAYER", "KIND", "WEIGHT BITS", "SNR DB", "ACTIVATION BITS", "RANGE", "SCALE", "ZERO POINT"];
+    format!(
+        "{} bytes in f32: {:.2} times as many\n{} samples of {}: {accuracy}\nthe same class for {}, cosine of the logits \
+         {:.6}\ncalibrated on {} samples of {}\n\n{}{}",
+        report.f32_bytes,
+        report.f32_bytes as f64 / report.int8_bytes.max(1) as f64,
+        report.judged_samples,
+        report.judged_on,
+        percent(report.agreement),
+        report.cosine,
+        report.calibration_samples,
+        report.calibrated_on,
+        table(&head, rows),
+        skipped(&report.broken)
+    )
+}
