@@ -11,12 +11,12 @@ use crate::trainer::supervised::{
 };
 use serde_json::json;
 
-use super::Result;
 use super::fit_report::skipped;
 use super::model::{BYTES, scaled};
 use super::output::{Failure, Output, table};
 use super::predict::all_cores;
 use super::train::{called, quoted};
+use super::{Result, export};
 
 #[derive(clap::Args)]
 #[command(
@@ -45,7 +45,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
     /// Write nothing if the share of samples that come out right falls by more than this.
-    #[arg(long, value_name = "SHARE", value_parser = drop, requires = "data")]
+    #[arg(long, value_name = "SHARE", value_parser = export::share, requires = "data")]
     max_drop: Option<f64>,
 }
 
@@ -54,14 +54,6 @@ fn share(text: &str) -> std::result::Result<f64, String> {
     match text.parse() {
         Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
         _ => Err("a number above 0 and below 1, such as 0.5".into()),
-    }
-}
-
-/// A number from 0 to below 1.
-fn drop(text: &str) -> std::result::Result<f64, String> {
-    match text.parse() {
-        Ok(share) if (0.0..1.0).contains(&share) => Ok(share),
-        _ => Err("a number from 0 to below 1, such as 0.01".into()),
     }
 }
 

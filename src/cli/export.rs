@@ -56,7 +56,8 @@ enum Precision {
     Int8,
 }
 
-fn share(text: &str) -> std::result::Result<f64, String> {
+/// A share of samples.
+pub(super) fn share(text: &str) -> std::result::Result<f64, String> {
     let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
     share.ok_or_else(|| "give a share of the samples, from 0 to 1, such as 0.01".to_owned())
 }
