@@ -124,6 +124,31 @@ fn onnx_runtime_answers_f16_and_int8_as_we_do() {
     }
 }
 
+/// What the digits' networks have not: pooling behind the first layer, bottlenecks, and pictures that are no squares.
+#[test]
+fn large_residual_networks_are_simulated_as_onnx_runtime_computes_them() {
+    let folder = Folder::new();
+    let (mut rng, [rows, columns]) = (Generator::new(5), [40, 48]);
+    for name in ["resnet18", "resnet50"] {
+        let model = ResNet::<f32>::new(ResNetConfig::named(name, 3, 10).unwrap(), [rows, columns], &mut rng);
+        let x: Vec<f32> = (0..8 * rows * columns * 3).map(|_| rng.uniform(-2.0, 2.0) as f32).collect();
+        let mut calibration = Calibration::new(model.plan());
+        calibration.see(x.clone()).unwrap();
+        let quantized = calibration.quantize(Scheme::Affine).unwrap();
+        fs::write(folder.path("large.onnx"), quantized.to_onnx(&[])).unwrap();
+        // Channel by channel.
+        let picture =
+            |picture: &[f32]| (0..3).flat_map(|c| picture.iter().skip(c).step_by(3).copied()).collect::<Vec<_>>();
+        let planes: Vec<f32> = x.chunks(rows * columns * 3).flat_map(picture).collect();
+        let given = Map::from_iter([("input".into(), json!([[8, 3, rows, columns], planes]))]);
+        let answer = answers(&folder, &[("large.onnx".into(), given)]).remove(0);
+        let simulated: Vec<f64> = quantized.logits(x).iter().map(|x| f64::from(*x)).collect();
+        for (simulated, found) in simulated.chunks(10).zip(numbers(&answer, "logits").chunks(10)) {
+            assert!(cosine(simulated, found) > 0.999, "{name}: {simulated:?}, {found:?}");
+        }
+    }
+}
+
 /// Weights of int8, and layers that ONNX Runtime computes with integers: what it makes of the file says so.
 #[test]
 fn convolutions_and_products_are_of_integers() {
