@@ -5,7 +5,7 @@ use std::path::Path;
 
 use cartwheel::agents::models::mlp::{Init, Mlp};
 use cartwheel::agents::models::resnet::{ResNet, ResNetConfig};
-use cartwheel::agents::models::{Classifier, Plan};
+use cartwheel::agents::models::{Classifier, Plan, Ranks};
 use cartwheel::agents::quantization::{Calibration, Scheme};
 use cartwheel::envs::Generator;
 use cartwheel::trainer::data::mnist::{LabelledImages, Mnist};
@@ -30,7 +30,7 @@ fn fitted() -> Folder {
 fn plan(folder: &Folder, name: &str) -> Plan {
     let weights = folder.run(name).file("checkpoints/best.safetensors");
     let mut model: Box<dyn Classifier> = if name == "mlp" {
-        Box::new(Mlp::new(64, &[64, 32], 10, Init::Torch, &mut Generator::new(0)))
+        Box::new(Mlp::new(64, &[64, 32], 10, &Ranks::new(), Init::Torch, &mut Generator::new(0)))
     } else {
         Box::new(ResNet::zeros(ResNetConfig::named(name, 1, 10).unwrap(), [8, 8]))
     };
@@ -282,7 +282,7 @@ fn what_has_no_integers_is_refused() {
         (f32::INFINITY, "int8", 1, ["is not finite", "weights"]),
         (1e5, "f16", 2, [".weight has the number 100000", "65504"]),
     ] {
-        let mut mlp = Mlp::new(64, &[8], 10, Init::Torch, &mut Generator::new(0));
+        let mut mlp = Mlp::new(64, &[8], 10, &Ranks::new(), Init::Torch, &mut Generator::new(0));
         mlp.parameters_mut().load_safetensors(&weights).unwrap();
         let old = mlp.parameters().named("0.weight").unwrap().values()[3].to_le_bytes();
         let at = bytes.windows(4).rposition(|four| four == old).unwrap();
