@@ -168,6 +168,9 @@ impl<'a> Fit<'a> {
     /// # Errors
     /// Settings and data that do not fit, before anything is written; later, what stopped training, in this process or another.
     pub fn run(mut self) -> Result<FitSummary, TrainError> {
+        if let Processes::Of(World { rank: 1.., .. }) = self.processes {
+            return Err(TrainError::Unfit("only the process of rank 0 owns a run: the others are to help".into()));
+        }
         self.prepare()?;
         if let Some(run) = &self.resume
             && let Some(summary) = finished::<FitSummary>(run)?

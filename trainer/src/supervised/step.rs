@@ -11,8 +11,8 @@ use crate::TrainError;
 use crate::data::loader::shuffled;
 
 impl Session<'_> {
-    /// One step of the optimizer on the samples `indices`, of which each process has its share: their sums, and the norm of the gradient, or none if the step was skipped
-    /// because a gradient did not fit into f16 or no sample could be read.
+    /// One step of the optimizer on the samples `indices`, of which each process has its share: their sums, and the norm of the
+    /// gradient, or none if the step was skipped because a gradient did not fit into f16 or no sample could be read.
     pub(super) fn step(&mut self, indices: &[usize]) -> Result<(Tally, Option<f64>), TrainError> {
         if let Some(pruning) = &self.pruning {
             let emptied = pruning.before(self.schedule(), self.task.parameters_mut());

@@ -143,9 +143,10 @@ mod tests {
                     }
                     values
                 });
-                let expected: Vec<f32> = (0..count)
-                    .map(|at| (1..size).fold(summands(0, count)[at], |sum, rank| sum + summands(rank, count)[at]))
-                    .collect();
+                let mut expected = summands(0, count);
+                for rank in 1..size {
+                    expected.iter_mut().zip(summands(rank, count)).for_each(|(sum, summand)| *sum += summand);
+                }
                 for (rank, sums) in sums.iter().enumerate() {
                     let same = sums.iter().zip(&expected).all(|(sum, expected)| sum.to_bits() == expected.to_bits());
                     assert!(same && sums.len() == count, "{count} numbers, rank {rank} of {size}");

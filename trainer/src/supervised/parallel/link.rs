@@ -64,6 +64,10 @@ impl Link {
         sockopt::set_tcp_keepidle(&stream, Duration::from_secs(idle))?;
         sockopt::set_tcp_keepintvl(&stream, Duration::from_secs(between))?;
         sockopt::set_tcp_keepcnt(&stream, times)?;
+        // The same for what is sent and never acknowledged, of which the system would be patient for a quarter of an hour. Others read
+        // what is long at once, as all have said that they are there, so that it lies about in no socket of a run that stands still.
+        #[cfg(target_os = "linux")]
+        sockopt::set_tcp_user_timeout(&stream, 1000 * (idle + between * u64::from(times)) as u32)?;
         Ok(Self { rank, stream })
     }
 

@@ -204,7 +204,7 @@ fn join(world: &World, hello: &Hello) -> Result<Vec<Option<Link>>, ParallelError
     let Welcome { places, key } = first.receive(Kind::Welcome)?;
     let mut links: Vec<Option<Link>> = (0..world.size).map(|_| None).collect();
     links[0] = Some(first);
-    for rank in 1..world.rank {
+    for (rank, slot) in links.iter_mut().enumerate().take(world.rank).skip(1) {
         let (ip, port) = places.get(rank).copied().unwrap_or_default();
         let address = SocketAddr::new(ip.unwrap_or(there.ip()), port);
         let failed =
@@ -213,7 +213,7 @@ fn join(world: &World, hello: &Hello) -> Result<Vec<Option<Link>>, ParallelError
             .and_then(|stream| Link::new(rank, stream))
             .map_err(failed)?;
         greet(&link, Kind::Peer, &encode(&(world.rank, key))).map_err(failed)?;
-        links[rank] = Some(link);
+        *slot = Some(link);
     }
     let until = Instant::now() + world.patience;
     while let Some(missing) = (0..world.size).find(|rank| *rank != world.rank && links[*rank].is_none()) {
