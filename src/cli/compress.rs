@@ -1,19 +1,17 @@
 //! `cartwheel compress`
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::agents::compression::Scope;
-use crate::trainer::run::write_atomic;
 use crate::trainer::supervised::{
-    Compressed, CompressedLayer, Compression, CompressionReport, SavedRecommender, compress, model_folder,
+    Compressed, CompressedLayer, Compression, CompressionReport, SavedRecommender, compress, t5_folder,
 };
 use serde_json::json;
 
 use super::fit_report::skipped;
 use super::model::{BYTES, scaled};
-use super::output::{Failure, Output, table};
+use super::output::{self, Failure, Output, table};
 use super::predict::all_cores;
 use super::train::{called, quoted};
 use super::{Result, export};
@@ -30,10 +28,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Make layers, but for the last, products of two that have this share of a full rank.
-    #[arg(long, value_name = "SHARE", value_parser = share, required_unless_present = "sparsity")]
+    #[arg(long, value_name = "SHARE", value_parser = share, required_unless_present = "sparsity", allow_hyphen_values = true)]
     low_rank: Option<f64>,
     /// Make this share of all weights 0: the smallest.
-    #[arg(long, value_name = "SHARE", value_parser = share)]
+    #[arg(long, value_name = "SHARE", value_parser = share, allow_hyphen_values = true)]
     sparsity: Option<f64>,
     /// Among which weights the smallest are looked for: global, all of them, or those of each layer.
     #[arg(long, value_name = "layer|global", default_value = "global", requires = "sparsity")]
@@ -45,7 +43,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
     /// Write nothing if the share of samples that come out right falls by more than this.
-    #[arg(long, value_name = "SHARE", value_parser = export::share, requires = "data")]
+    #[arg(long, value_name = "SHARE", value_parser = export::share, requires = "data", allow_hyphen_values = true)]
     max_drop: Option<f64>,
 }
 
@@ -57,7 +55,7 @@ fn share(text: &str) -> std::result::Result<f64, String> {
     }
 }
 
-pub(crate) fn run(args: &Args, output: Output) -> Result {
+pub(crate) fn run(args: &Args, to: Output) -> Result {
     let out = args.out.display();
     if args.out.extension().is_none_or(|extension| extension != "safetensors") {
         return Err(Failure::usage(format!("--out {out} is no .safetensors file: give one")));
@@ -65,11 +63,9 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
     if args.out.exists() {
         return Err(Failure::usage(format!("--out {out} is there already: give another name, or remove it")));
     }
-    if args.out.parent().is_some_and(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
-        return Err(Failure::usage(format!("--out {out}: there is no such folder, make it")));
-    }
+    output::check_folder(&args.out)?;
     let called = args.model.display();
-    if (args.model.is_dir() && model_folder(&args.model).is_dir()) || SavedRecommender::is_one(&args.model) {
+    if t5_folder(&args.model).join("config.json").is_file() || SavedRecommender::is_one(&args.model) {
         return Err(Failure::usage(format!("{called} is no classifier, and only these are compressed")));
     }
     all_cores();
@@ -77,7 +73,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
     let Compressed { file, report } =
         compress(&args.model, args.labels.as_deref(), &compression, args.data.as_deref())?;
     if let (Some([before, after]), Some(most)) = (report.accuracy, args.max_drop)
-        && before - after > most
+        && before - after > most + 1e-12
     {
         return Err(Failure::failed(format!(
             "accuracy falls from {:.2} % to {:.2} %, by more than --max-drop {most}: {out} was not written; compress less, or without \
@@ -86,13 +82,10 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
             100.0 * after
         )));
     }
-    write_atomic(&args.out, |to| to.write_all(&file)).map_err(|error| {
-        let problem = format!("could not write {out}: {error}");
-        if error.kind() == std::io::ErrorKind::NotFound { Failure::usage(problem) } else { Failure::failed(problem) }
-    })?;
+    output::write(&args.out, &file)?;
     let mut value = json!(report);
     value["out"] = json!(args.out);
-    output.print(&value, || describe(&report, args));
+    to.print(&value, || describe(&report, args));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,18 +1,17 @@
 //! `cartwheel export`
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::agents::Policy;
 use crate::agents::nn::read_header;
 use crate::agents::quantization::Scheme;
-use crate::trainer::run::{RunDir, write_atomic};
-use crate::trainer::supervised::{QuantizationOptions, QuantizationReport, SavedModel, SavedRecommender, model_folder};
+use crate::trainer::run::RunDir;
+use crate::trainer::supervised::{QuantizationOptions, QuantizationReport, SavedModel, SavedRecommender, t5_folder};
 use crate::trainer::{ExportedPolicy, Settings, TrainError, export_policy, export_policy_alone};
 use serde_json::json;
 
-use super::output::{Failure, Output};
+use super::output::{self, Failure, Output};
 use super::predict::all_cores;
 use super::{Result, quantization};
 
@@ -44,7 +43,7 @@ pub(crate) struct Args {
     #[arg(long)]
     symmetric: bool,
     /// For int8: exit with 1, and write no file, if accuracy falls by more than this share of the samples.
-    #[arg(long, value_name = "SHARE", value_parser = share)]
+    #[arg(long, value_name = "SHARE", value_parser = share, allow_hyphen_values = true)]
     max_drop: Option<f64>,
 }
 
@@ -81,11 +80,12 @@ enum Before {
     Statistics,
 }
 
-pub(crate) fn run(args: &Args, output: Output) -> Result {
+pub(crate) fn run(args: &Args, to: Output) -> Result {
     let out = args.out.display();
     if args.out.extension().is_none_or(|extension| extension != "onnx") {
         return Err(Failure::usage(format!("--out {out} is no .onnx file: give one")));
     }
+    output::check_folder(&args.out)?;
     let given = [
         ("--data", args.data.is_some()),
         ("--calibration-samples", args.calibration_samples.is_some()),
@@ -101,10 +101,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
     if let (Some(report), Some(most)) = (&quantized, args.max_drop) {
         quantization::check_drop(report, most)?;
     }
-    write_atomic(&args.out, |to| to.write_all(&bytes)).map_err(|error| {
-        let problem = format!("could not write {out}: {error}");
-        if error.kind() == std::io::ErrorKind::NotFound { Failure::usage(problem) } else { Failure::failed(problem) }
-    })?;
+    output::write(&args.out, &bytes)?;
     let wrappers = if let Before::Wrappers(wrappers) = &before { wrappers.as_slice() } else { &[] };
     let precision = clap::ValueEnum::to_possible_value(&args.precision);
     let precision = precision.as_ref().map_or("", |precision| precision.get_name());
@@ -112,7 +109,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
         "model": weights, "out": args.out, "bytes": bytes.len(), "precision": precision, "wrappers": wrappers,
         "quantization": quantized,
     });
-    output.print(&value, || {
+    to.print(&value, || {
         let written = format!("{} as ONNX in {out}, {precision}, {} bytes", weights.display(), bytes.len());
         if let Some(report) = &quantized {
             return format!("{written}\n{}", quantization::describe(report));
@@ -135,7 +132,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
 fn exported(args: &Args) -> std::result::Result<Exported, Failure> {
     let model: &Path = &args.model;
     let called = model.display();
-    if model.is_dir() && (model_folder(model).is_dir() || model.join("spiece.model").exists()) {
+    if t5_folder(model).join("config.json").is_file() {
         return Err(Failure::usage(format!(
             "{called} is a T5, which writes one token after the other and is no single graph: its folder is Hugging Face's, \
              which Optimum exports (`optimum-cli export onnx`)"
@@ -150,6 +147,7 @@ fn exported(args: &Args) -> std::result::Result<Exported, Failure> {
     let weights = run.as_ref().map_or(model.to_owned(), RunDir::best_weights);
     if !read_header(&weights).map_err(TrainError::from)?.metadata.contains_key("policy") {
         let model = SavedModel::open(&weights, None)?;
+        model.check_finite()?;
         let (bytes, quantized) = match args.precision {
             Precision::F32 => (model.to_onnx(), None),
             Precision::F16 => (model.to_onnx_f16()?, None),

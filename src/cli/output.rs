@@ -2,11 +2,13 @@
 
 use std::io::{self, Write as _};
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
 use crate::agents::models::t5::T5Error;
 use crate::trainer::TrainError;
+use crate::trainer::run::write_atomic;
 use crate::viewer::ViewerError;
 use serde::Serialize;
 use serde_json::json;
@@ -113,6 +115,23 @@ pub(crate) fn usage(error: &clap::Error, as_json: bool) -> ExitCode {
         let _ = error.print();
     }
     ExitCode::from(u8::try_from(code).unwrap_or(USAGE))
+}
+
+/// Refuses a file to write whose folder is not there: before anything is worked out.
+pub(crate) fn check_folder(out: &Path) -> std::result::Result<(), Failure> {
+    match out.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            Err(Failure::usage(format!("--out {}: there is no such folder, make it", out.display())))
+        }
+        _ if out.is_dir() => Err(Failure::usage(format!("--out {} is a folder: name a file in it", out.display()))),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a whole file, or nothing.
+pub(crate) fn write(out: &Path, bytes: &[u8]) -> std::result::Result<(), Failure> {
+    let written = write_atomic(out, |to| to.write_all(bytes));
+    written.map(drop).map_err(|error| Failure::failed(format!("could not write {}: {error}", out.display())))
 }
 
 /// Digits behind the point with which returns of about this size are told: those of FrozenLake lie between 0 and 1.

@@ -42,8 +42,8 @@ pub(super) fn describe(report: &QuantizationReport) -> String {
         let activation = layer.activation.map_or_else(
             || ["f32".to_owned(), none(), none(), none()],
             |of| {
-                let range = format!("{:.4} to {:.4}", of.lowest, of.highest);
-                [of.bits.to_string(), range, format!("{:.6}", of.scale), of.zero_point.to_string()]
+                let range = format!("{} to {}", significant(of.lowest), significant(of.highest));
+                [of.bits.to_string(), range, significant(of.scale), of.zero_point.to_string()]
             },
         );
         [layer.name.clone(), layer.kind.clone(), weights, noise].into_iter().chain(activation).collect()
@@ -63,4 +63,10 @@ pub(super) fn describe(report: &QuantizationReport) -> String {
         table(&head, rows),
         skipped(&report.broken)
     )
+}
+
+/// A number with four digits that count, however large or small it is.
+fn significant(value: f32) -> String {
+    let is_plain = value == 0.0 || (0.1..1e6).contains(&value.abs());
+    if is_plain { format!("{value:.4}") } else { format!("{value:.3e}") }
 }

@@ -66,7 +66,7 @@ pub(crate) struct Args {
     /// Texts that are translated at once.
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     batch_size: u16,
-    /// Numbers of the weights: f32 as they were learnt, or int8, which is quicker and takes a quarter of the memory.
+    /// Numbers of the weights: f32 as they were learnt, or int8, which is quicker.
     #[arg(long, default_value = "f32", value_name = "f32|int8")]
     precision: Precision,
     /// Threads; 0 for one a core. Their number changes no translation.
@@ -77,7 +77,9 @@ pub(crate) struct Args {
     parse_special: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
+/// The numbers of the weights.
+#[derive(Clone, Copy, PartialEq, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 enum Precision {
     F32,
     Int8,
@@ -146,7 +148,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
     if output.json {
         let mut value = json!({
             "model": args.model, "prefix": prefix, "translations": tally.translations, "tokens": tally.tokens,
-            "seconds": seconds, "tokens_per_second": rate, "threads": threads,
+            "seconds": seconds, "tokens_per_second": rate, "threads": threads, "precision": args.precision,
         });
         if let Some((bleu, chrf)) = scores {
             value["bleu"] = json!(bleu.score);

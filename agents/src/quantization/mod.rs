@@ -42,6 +42,9 @@ pub enum QuantizationError {
         /// The layer whose output it is, or `input`.
         layer: String,
     },
+    /// The samples are all alike.
+    #[error("the samples to calibrate on are all of one number, which says nothing of others: give some that differ")]
+    Constant,
     /// Nothing was measured.
     #[error("there are no samples to calibrate on: give some")]
     NoSamples,
@@ -84,9 +87,12 @@ impl Calibration {
     /// The network in integers.
     ///
     /// # Errors
-    /// If there were no samples.
+    /// If there were no samples, or they are all of one number.
     pub fn quantize(self, scheme: Scheme) -> Result<Quantized, QuantizationError> {
         let Self { mut plan, observers } = self;
+        if observers[0].range().is_some_and(|[lowest, highest]| lowest == highest) {
+            return Err(QuantizationError::Constant);
+        }
         let mut activations = Vec::with_capacity(observers.len());
         for (value, observer) in observers.iter().enumerate() {
             activations.push(match observer.range() {

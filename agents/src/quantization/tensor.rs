@@ -16,7 +16,7 @@ pub enum Scheme {
     /// uint8 with a zero point, the calibrated range over 0 to 127 and what lies above it up to 255: fbgemm's with
     /// `reduce_range`, which processors are fastest with.
     Affine,
-    /// int8 with the zero point 0, from -127 to 127: all that TensorRT takes. What is never negative has the same scale and the
+    /// int8 with the zero point 0, the calibrated range within -127 to 127: all that TensorRT takes. What is never negative has the same scale and the
     /// same integers as with `Affine`.
     Symmetric,
 }

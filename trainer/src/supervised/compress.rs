@@ -86,14 +86,7 @@ pub fn compress(
     data: Option<&Path>,
 ) -> Result<Compressed, TrainError> {
     let before = SavedModel::open(model, labels)?;
-    if let Some((name, _)) =
-        layers(before.model.parameters()).find(|(_, weight)| weight.values().iter().any(|weight| !weight.is_finite()))
-    {
-        let file = before.file().display();
-        return Err(TrainError::Input(format!(
-            "{file}: the weights of layer `{name}` are not all numbers: train it anew"
-        )));
-    }
+    before.check_finite()?;
     let mut after = SavedModel::open(model, labels)?;
     if let Some(ratio) = compression.low_rank {
         after.factorize(ratio)?;

@@ -78,7 +78,9 @@ impl Labelled {
         match first {
             Some(first) if broken == all => {
                 let root = &self.root;
-                Err(TrainError::Input(format!("{root}: none of its {all} images can be read, such as {first}")))
+                Err(TrainError::Input(format!(
+                    "{root}: none of {all} images that were tried can be read, such as {first}"
+                )))
             }
             _ => Ok(()),
         }

@@ -134,9 +134,10 @@ impl SavedModel {
             };
         }
         let Some(run) = run else {
+            let such = if self.pipeline.is_some() { "a folder of pictures" } else { "a folder of MNIST's format" };
             return Err(TrainError::Unfit(format!(
-                "{} does not say what it was trained on, and int8 is calibrated on samples: name some by --data PATH, such as a \
-                 folder of pictures",
+                "{} does not say what it was trained on, and int8 is calibrated on samples: name some by --data PATH, such as \
+                 {such}",
                 self.file().display()
             )));
         };

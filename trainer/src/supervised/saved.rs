@@ -222,6 +222,23 @@ impl SavedModel {
         &self.file
     }
 
+    /// Refuses a model with weights that are not finite, whose answers mean nothing.
+    ///
+    /// # Errors
+    /// Which tensor it is.
+    pub fn check_finite(&self) -> Result<(), TrainError> {
+        let broken = |values: &[f32]| values.iter().any(|value| !value.is_finite());
+        match self.model.parameters().iter().find(|parameter| broken(parameter.values())) {
+            None => Ok(()),
+            Some(parameter) => {
+                let (file, name) = (self.file.display(), parameter.name());
+                Err(TrainError::Input(format!(
+                    "{file}: `{name}` has numbers that are not finite: train the model anew"
+                )))
+            }
+        }
+    }
+
     /// The names of its classes.
     pub fn labels(&self) -> &[String] {
         &self.header.labels
