@@ -1,13 +1,12 @@
 //! `cartwheel fit`
 
 use std::ffi::OsString;
-use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::agents::nn::Device;
 use crate::trainer::TrainError;
-use crate::trainer::supervised::{Fit, FitSettings, ModelName, World};
+use crate::trainer::supervised::{Fit, FitSettings, ModelName, ParallelError, World};
 use serde_json::json;
 
 use super::Result;
@@ -44,10 +43,10 @@ pub(crate) struct Args {
     /// Processes of this machine that train the model together.
     ///
     /// torchrun's --nproc-per-node, on one machine: each process learns from batches of fit.batch_size of its own, and their
-    /// gradients are averaged. For several machines start the command once for each process, with torchrun's variables RANK,
+    /// gradients are summed. For several machines start the command once for each process, with torchrun's variables RANK,
     /// WORLD_SIZE, MASTER_ADDR and MASTER_PORT (docs/parallel.md).
-    #[arg(long, value_name = "N")]
-    nproc: Option<NonZero<usize>>,
+    #[arg(long, value_name = "N", value_parser = processes, allow_negative_numbers = true)]
+    nproc: Option<usize>,
     /// Any setting, such as fit.learning_rate=1e-3; repeatable.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -95,22 +94,35 @@ pub(crate) fn run(args: Args, output: Output) -> Result {
             ));
         }
         (Some(world), None) if world.rank > 0 => {
-            fit.at(world).help()?;
+            fit.at(world).help().map_err(|error| told(error, &signals))?;
             return Ok(ExitCode::from(signals.exit_code().unwrap_or_default()));
         }
         (Some(world), None) => fit = fit.at(world),
-        (None, Some(size)) if size.get() > 1 => {
+        (None, Some(size)) if size > 1 => {
             let program = std::env::current_exe()
                 .map_err(|error| Failure::failed(format!("cannot find this program to start it again: {error}")))?;
-            fit = fit.in_processes(size.get(), program, without_nproc(std::env::args_os().skip(1)));
+            fit = fit.in_processes(size, program, without_nproc(std::env::args_os().skip(1)));
         }
         (None, _) => {}
     }
     let mut display = Display::new();
     let fit = fit.listener(move |event| display.show(event));
-    let summary = fit.run()?;
+    let summary = fit.run().map_err(|error| told(error, &signals))?;
     output.print(&summary, || describe(&summary));
     Ok(signals.exit_code().filter(|_| summary.interrupted).map_or(ExitCode::SUCCESS, ExitCode::from))
+}
+
+/// A number of processes.
+fn processes(text: &str) -> std::result::Result<usize, String> {
+    text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "give a whole number of processes, 1 or more".to_owned())
+}
+
+/// A failure, which is none where somebody asked this process to end before it had begun.
+fn told(error: TrainError, signals: &Signals) -> Failure {
+    match (&error, signals.exit_code()) {
+        (TrainError::Parallel(ParallelError::Stopped), Some(code)) => Failure { code, message: error.to_string() },
+        _ => error.into(),
+    }
 }
 
 /// The arguments of the processes that are started.

@@ -285,6 +285,21 @@ fn processes_that_do_not_fit_together_are_refused() {
 }
 
 #[test]
+fn processes_that_wait_for_others_end_when_they_are_asked_to() {
+    let folder = Folder::new();
+    let port = free_port();
+    // Rank 0 waits for rank 2, and rank 1 for what rank 0 will say.
+    let mut waiting = [0, 1].map(|number| rank(&folder, number, 3, port, &fit("")));
+    assert!(waiting[0].until(|| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()), "nobody listens");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    for (process, (signal, code)) in waiting.into_iter().rev().zip([("TERM", 143), ("INT", 130)]) {
+        process.signal(signal);
+        process.wait().failed("fit", code, &["stopped before all processes had met"]);
+    }
+    assert!(!folder.path("runs").exists(), "something was written");
+}
+
+#[test]
 fn every_model_is_fitted_by_several() {
     let folder = Folder::new();
     // So that there are 6514 rows to learn from.

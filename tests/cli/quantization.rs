@@ -175,7 +175,7 @@ fn a_model_that_got_worse_is_not_written() {
     folder.ok(&format!("fit mlp --data {DIGITS} --epochs 6 --set fit.learning_rate=0.1 --name mlp"));
     let int8 = "export runs/mlp --out mlp.onnx --precision int8";
     folder.ok(&format!("{int8} --max-drop 0.01"));
-    // Calibrated on what is black alone, no picture has a range.
+    // Calibrated on what is nearly black, pictures are beyond all ranges.
     let idx = |name: &str, shape: &[u32], bytes: &[u8]| {
         let mut file = vec![0, 0, 8, shape.len() as u8];
         file.extend(shape.iter().flat_map(|side| side.to_be_bytes()));
@@ -183,7 +183,8 @@ fn a_model_that_got_worse_is_not_written() {
         fs::write(folder.path("black").join(name), file).unwrap();
     };
     fs::create_dir(folder.path("black")).unwrap();
-    idx("train-images-idx3-ubyte", &[10, 8, 8], &[0; 640]);
+    let nearly: Vec<u8> = (0..640).map(|pixel| pixel as u8 % 2).collect();
+    idx("train-images-idx3-ubyte", &[10, 8, 8], &nearly);
     idx("train-labels-idx1-ubyte", &[10], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     let test = test_images();
     idx("t10k-images-idx3-ubyte", &[360, 8, 8], &test.images);
@@ -197,6 +198,9 @@ fn a_model_that_got_worse_is_not_written() {
     assert!(fs::read(folder.path("mlp.onnx")).unwrap() == before, "the file of before is gone");
     folder.refused("export runs/mlp --out new.onnx --precision int8 --data black --max-drop 0", 1, &["accuracy falls"]);
     assert!(!folder.path("new.onnx").exists());
+    // Of nothing but black no range is known at all.
+    idx("train-images-idx3-ubyte", &[10, 8, 8], &[0; 640]);
+    folder.refused("export runs/mlp --out new.onnx --precision int8 --data black", 1, &["all of one number"]);
     // Nothing is refused that was not asked for.
     let report = folder.ok("export runs/mlp --out new.onnx --precision int8 --data black --json").json;
     assert!(report["quantization"]["accuracy_int8"].as_f64().unwrap() < 0.5, "{report}");
@@ -279,7 +283,7 @@ fn what_has_no_integers_is_refused() {
     // A weight that is no number, and one that f16 has no room for.
     let bytes = fs::read(&weights).unwrap();
     for (value, precision, code, words) in [
-        (f32::INFINITY, "int8", 1, ["is not finite", "weights"]),
+        (f32::INFINITY, "int8", 1, ["wrong.safetensors", "`0.weight` has numbers that are not finite"]),
         (1e5, "f16", 2, [".weight has the number 100000", "65504"]),
     ] {
         let mut mlp = Mlp::new(64, &[8], 10, &Ranks::new(), Init::Torch, &mut Generator::new(0));

@@ -242,10 +242,11 @@ impl<'a> Fit<'a> {
 
     /// Makes the model with its data, and meets the other processes.
     fn meet(&mut self) -> Result<(Box<dyn Task>, Group), TrainError> {
-        let mut meeting = Meeting::of(match &self.processes {
+        let world = match &self.processes {
             Processes::Of(world) => world.clone(),
             Processes::Start(size, ..) => World::local(*size),
-        })?;
+        };
+        let mut meeting = Meeting::of(world, self.stop.clone())?;
         let mut task = self.task()?;
         freeze(task.parameters_mut(), &self.settings.fit.freeze)?;
         self.settings.check_validation(task.samples(Part::Validation))?;
@@ -259,7 +260,7 @@ impl<'a> Fit<'a> {
             )));
         }
         if let Processes::Start(_, program, args) = &self.processes {
-            meeting.start(program, args, self.stop.clone())?;
+            meeting.start(program, args)?;
         }
         let hello = Hello::new(meeting.world(), &self.settings, task.as_ref());
         Ok((task, meeting.meet(&hello)?))

@@ -12,6 +12,9 @@ pub enum ParallelError {
     /// They did not find each other.
     #[error("{0}")]
     Apart(String),
+    /// It was asked to end before all had met.
+    #[error("stopped before all processes had met")]
+    Stopped,
     /// A process is gone, and did not say why.
     #[error("rank {rank} is gone: {how}")]
     Gone {

@@ -1,6 +1,7 @@
 //! Processes that have met, and what they do together.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -109,8 +110,9 @@ impl Group {
             let sent: Vec<io::Result<()>> = others().map(|link| link.send(kind, to(link.rank))).collect();
             (sent, read())
         } else {
+            let wanted = AtomicBool::new(true);
             std::thread::scope(|scope| {
-                let send = |link: &'_ Link, bytes: &'_ [u8]| link.send(kind, bytes);
+                let send = |link: &'_ Link, bytes: &'_ [u8]| link.send_while(kind, bytes, &wanted);
                 let threads: Vec<_> = others()
                     .map(|link| {
                         let bytes = to(link.rank);
@@ -118,6 +120,8 @@ impl Group {
                     })
                     .collect();
                 let received = read();
+                // Who lives has heard the same and reads no more, so that what is sent would wait for ever.
+                wanted.store(received.is_ok(), Ordering::Relaxed);
                 let lost = |_| Err(io::Error::other("a thread that sends broke down"));
                 (threads.into_iter().map(|thread| thread.join().unwrap_or_else(lost)).collect(), received)
             })
@@ -162,5 +166,27 @@ impl Drop for Group {
     fn drop(&mut self) {
         self.links.clear();
         self.workers.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::super::testing::together;
+    use super::*;
+
+    /// More is sent than sockets have room for, to one that has stopped reading because a third is gone.
+    #[test]
+    fn nobody_waits_for_who_reads_no_more() {
+        let begun = Instant::now();
+        let much = vec![0; 64 << 20];
+        let failed = together(3, |group| {
+            let Some(lost) = group.link(2) else { return true };
+            let read = || lost.await_exactly(Kind::Floats, much.len());
+            group.exchange(Kind::Floats, |_| &much, read).is_err()
+        });
+        assert_eq!(failed, [true; 3]);
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     }
 }

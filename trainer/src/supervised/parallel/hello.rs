@@ -9,8 +9,16 @@ use super::super::task::{Part, Task};
 use super::world::World;
 
 /// Settings that processes may differ in: where things lie and what a machine has, and not what is learnt.
-const OWN: [&str; 7] =
-    ["fit.device", "fit.threads", "data.dir", "ratings.path", "mlp.init", "resnet.init", "images.num_workers"];
+const OWN: [&str; 8] = [
+    "fit.device",
+    "fit.threads",
+    "data.dir",
+    "ratings.path",
+    "mlp.init",
+    "resnet.init",
+    "t5.init",
+    "images.num_workers",
+];
 
 /// See the module's documentation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

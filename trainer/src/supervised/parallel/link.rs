@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::net::sockopt;
@@ -32,12 +33,26 @@ pub(super) enum Kind {
     Failure = 255,
 }
 
+impl Kind {
+    /// Bytes that such a message has at most.
+    fn longest(self) -> u64 {
+        match self {
+            Self::Hello | Self::Peer | Self::Failure => LONGEST_OF_A_STRANGER,
+            _ => LONGEST,
+        }
+    }
+}
+
 /// A kind and a length.
 const HEADER: usize = 9;
 /// Messages up to this length are written together with their header.
 const SHORT: usize = 4 << 10;
-/// No value is longer: what a stranger sends is refused before anything is allocated for it.
+/// The longest message of numbers; one of 64 GiB is none of ours.
 const LONGEST: u64 = 1 << 36;
+/// The longest of a process that is not known yet.
+const LONGEST_OF_A_STRANGER: u64 = 1 << 24;
+/// For how long a write waits before it looks whether it is wanted still.
+const TICK: Duration = Duration::from_millis(200);
 /// A message that is read whole grows by this much at a time.
 const PIECE: usize = 1 << 20;
 /// How long a process that fails waits for others to hear why.
@@ -59,6 +74,7 @@ impl Link {
     pub(super) fn new(rank: usize, stream: TcpStream) -> io::Result<Self> {
         stream.set_nonblocking(false)?;
         stream.set_nodelay(true)?;
+        stream.set_write_timeout(Some(TICK))?;
         let (idle, between, times) = KEEPALIVE;
         sockopt::set_socket_keepalive(&stream, true)?;
         sockopt::set_tcp_keepidle(&stream, Duration::from_secs(idle))?;
@@ -78,15 +94,33 @@ impl Link {
 
     /// Sends a message.
     pub(super) fn send(&self, kind: Kind, payload: &[u8]) -> io::Result<()> {
+        self.send_while(kind, payload, &AtomicBool::new(true))
+    }
+
+    /// The same, as long as it is wanted: the other process may have stopped reading, and this one have found out why.
+    pub(super) fn send_while(&self, kind: Kind, payload: &[u8], wanted: &AtomicBool) -> io::Result<()> {
         let mut head = [0; HEADER];
         head[0] = kind as u8;
         head[1..].copy_from_slice(&(payload.len() as u64).to_le_bytes());
-        let mut stream = &self.stream;
         if payload.len() <= SHORT {
-            return stream.write_all(&[&head, payload].concat());
+            return self.write(&[&head, payload].concat(), wanted);
         }
-        stream.write_all(&head)?;
-        stream.write_all(payload)
+        self.write(&head, wanted)?;
+        self.write(payload, wanted)
+    }
+
+    fn write(&self, mut bytes: &[u8], wanted: &AtomicBool) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match (&self.stream).write(bytes) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(written) => bytes = &bytes[written..],
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // Nothing could be written for a while.
+                Err(error) if error.kind() == ErrorKind::WouldBlock && wanted.load(Ordering::Relaxed) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Waits for a message of `kind` and answers its length; what it holds is still to be read.
@@ -95,8 +129,8 @@ impl Link {
         self.read(&mut head)?;
         let length = u64::from_le_bytes(std::array::from_fn(|at| head[1 + at]));
         match head[0] {
-            found if found == kind as u8 && length <= LONGEST => Ok(length),
-            found if found == Kind::Failure as u8 && length <= LONGEST => {
+            found if found == kind as u8 && length <= kind.longest() => Ok(length),
+            found if found == Kind::Failure as u8 && length <= Kind::Failure.longest() => {
                 Err(decode(&self.read_whole(length)?).unwrap_or_else(|| self.gone("it failed, and did not say why")))
             }
             _ => Err(self.gone("it sent what is no message, or another one than was due; please report this as a bug")),
@@ -174,8 +208,24 @@ impl Link {
     /// Tells the other side why this one ends, as far as it listens.
     pub(super) fn fail(&self, cause: &ParallelError) {
         let _ = self.stream.set_write_timeout(Some(FAREWELL));
-        if self.send(Kind::Failure, &encode(cause)).is_ok() {
+        if self.send_while(Kind::Failure, &encode(cause), &AtomicBool::new(false)).is_ok() {
             let _ = self.stream.shutdown(std::net::Shutdown::Write);
+        }
+    }
+
+    /// Waits a little for a message, and says whether one has begun to come.
+    pub(super) fn has_message(&self) -> io::Result<bool> {
+        self.stream.set_read_timeout(Some(TICK))?;
+        let begun = self.stream.peek(&mut [0]);
+        self.stream.set_read_timeout(None)?;
+        match begun {
+            Ok(_) => Ok(true),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(error),
         }
     }
 

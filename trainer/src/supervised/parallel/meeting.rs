@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,8 @@ const PROTOCOL: u32 = 1;
 const INTRODUCTION: Duration = Duration::from_secs(10);
 /// Between two looks at whether somebody has come.
 const PAUSE: Duration = Duration::from_millis(5);
+/// After how long people are told what is waited for.
+const SILENCE: Duration = Duration::from_secs(3);
 /// Between two attempts to reach rank 0, and how long one may take.
 const RETRY: Duration = Duration::from_millis(100);
 const ATTEMPT: Duration = Duration::from_secs(5);
@@ -46,29 +48,26 @@ pub(in super::super) struct Meeting {
     /// Of rank 0.
     listener: Option<TcpListener>,
     workers: Workers,
+    /// Becomes true when this process is to end.
+    stop: Arc<AtomicBool>,
 }
 
 impl Meeting {
     /// Of the process at this place; rank 0 listens from now on, so that a port that is taken is told at once.
-    pub(in super::super) fn of(mut world: World) -> Result<Self, ParallelError> {
+    pub(in super::super) fn of(mut world: World, stop: Arc<AtomicBool>) -> Result<Self, ParallelError> {
         let leads = world.size > 1 && world.rank == 0;
         let listener = leads.then(|| listen(&world)).transpose()?;
         if let Some(listener) = &listener {
             world.port = listener.local_addr().map_err(|error| ParallelError::Apart(error.to_string()))?.port();
         }
         end_with_rank_0();
-        Ok(Self { world, listener, workers: Workers::default() })
+        Ok(Self { world, listener, workers: Workers::default(), stop })
     }
 
     /// Starts all others on this machine: `program` with `args` each. One that fails makes `stop` true, for where this process
     /// waits for something else than the others.
-    pub(in super::super) fn start(
-        &mut self,
-        program: &Path,
-        args: &[OsString],
-        stop: Arc<AtomicBool>,
-    ) -> Result<(), ParallelError> {
-        self.workers = Workers::start(program, args, &self.world, stop)?;
+    pub(in super::super) fn start(&mut self, program: &Path, args: &[OsString]) -> Result<(), ParallelError> {
+        self.workers = Workers::start(program, args, &self.world, self.stop.clone())?;
         Ok(())
     }
 
@@ -80,9 +79,9 @@ impl Meeting {
     /// Waits for all.
     pub(in super::super) fn meet(self, hello: &Hello) -> Result<Group, ParallelError> {
         let links = match &self.listener {
-            Some(listener) => receive(listener, &self.world, hello, &self.workers)?,
+            Some(listener) => receive(listener, &self.world, hello, &self.workers, &self.stop)?,
             None if self.world.size == 1 => vec![None],
-            None => join(&self.world, hello)?,
+            None => join(&self.world, hello, &self.stop)?,
         };
         Ok(Group::new(self.world.rank, links, self.workers))
     }
@@ -108,16 +107,43 @@ fn listen(world: &World) -> Result<TcpListener, ParallelError> {
     })
 }
 
+/// Waiting for other processes, which ends when it has taken too long or this process is to end.
+struct Wait {
+    begun: Instant,
+    patience: Duration,
+    told: bool,
+}
+
+impl Wait {
+    fn new(world: &World) -> Self {
+        Self { begun: Instant::now(), patience: world.patience, told: false }
+    }
+
+    /// Whether it has taken too long. People are told once `what` is waited for.
+    fn is_over(&mut self, stop: &AtomicBool, what: impl FnOnce() -> String) -> Result<bool, ParallelError> {
+        if stop.load(Ordering::Relaxed) {
+            return Err(ParallelError::Stopped);
+        }
+        let waited = self.begun.elapsed();
+        if !self.told && waited >= SILENCE {
+            self.told = true;
+            tracing::warn!("waiting: {}", what());
+        }
+        Ok(waited >= self.patience)
+    }
+}
+
 /// Rank 0: takes all others in.
 fn receive(
     listener: &TcpListener,
     world: &World,
     own: &Hello,
     workers: &Workers,
+    stop: &AtomicBool,
 ) -> Result<Vec<Option<Link>>, ParallelError> {
     let mut links: Vec<Option<Link>> = (0..world.size).map(|_| None).collect();
     let mut places = vec![(None, 0); world.size];
-    let met = wait_for_all(listener, world, own, workers, &mut links, &mut places).and_then(|()| {
+    let met = wait_for_all(listener, world, own, (workers, stop), &mut links, &mut places).and_then(|()| {
         let key = RandomState::new().build_hasher().finish();
         let welcome = encode(&Welcome { places, key });
         links.iter().flatten().try_for_each(|link| link.send(Kind::Welcome, &welcome).map_err(|error| link.why(&error)))
@@ -132,26 +158,30 @@ fn wait_for_all(
     listener: &TcpListener,
     world: &World,
     own: &Hello,
-    workers: &Workers,
+    (workers, stop): (&Workers, &AtomicBool),
     links: &mut [Option<Link>],
     places: &mut [(Option<IpAddr>, u16)],
 ) -> Result<(), ParallelError> {
-    let until = Instant::now() + world.patience;
+    let mut wait = Wait::new(world);
     while links.iter().flatten().count() + 1 < world.size {
+        // Whoever else comes is nobody to wait longer for.
+        if let Some(failed) = workers.first_failed() {
+            return Err(failed);
+        }
+        let missing = || {
+            let ranks = (1..world.size).filter(|rank| links[*rank].is_none()).map(|rank| rank.to_string());
+            format!("rank {}", ranks.collect::<Vec<_>>().join(", "))
+        };
+        if wait.is_over(stop, || format!("{} is to come to {}", missing(), world.address()))? {
+            return Err(ParallelError::Apart(format!(
+                "{} did not come to {} within {} s: start all {} processes, with the same MASTER_ADDR and MASTER_PORT",
+                missing(),
+                world.address(),
+                world.patience.as_secs(),
+                world.size
+            )));
+        }
         let Some((stream, from)) = accept(listener)? else {
-            if let Some(failed) = workers.first_failed() {
-                return Err(failed);
-            }
-            if Instant::now() >= until {
-                let missing = (1..world.size).filter(|rank| links[*rank].is_none()).map(|rank| rank.to_string());
-                return Err(ParallelError::Apart(format!(
-                    "rank {} did not come to {} within {} s: start all {} processes, with the same MASTER_ADDR and MASTER_PORT",
-                    missing.collect::<Vec<_>>().join(", "),
-                    world.address(),
-                    world.patience.as_secs(),
-                    world.size
-                )));
-            }
             std::thread::sleep(PAUSE);
             continue;
         };
@@ -187,10 +217,9 @@ fn wait_for_all(
 }
 
 /// The other ranks: goes to rank 0, and from there to those of lower ranks; those of higher ranks come.
-fn join(world: &World, hello: &Hello) -> Result<Vec<Option<Link>>, ParallelError> {
+fn join(world: &World, hello: &Hello, stop: &AtomicBool) -> Result<Vec<Option<Link>>, ParallelError> {
     let apart = |error: io::Error| ParallelError::Apart(format!("cannot connect to other ranks: {error}"));
-    let until = Instant::now() + world.patience;
-    let first = Link::new(0, reach(world, until)?).map_err(apart)?;
+    let first = Link::new(0, reach(world, stop)?).map_err(apart)?;
     let (here, there) = (first.stream().local_addr().map_err(apart)?, first.stream().peer_addr().map_err(apart)?);
     let any: IpAddr = match here {
         _ if world.is_of_one_machine() => here.ip(),
@@ -201,6 +230,11 @@ fn join(world: &World, hello: &Hello) -> Result<Vec<Option<Link>>, ParallelError
     let port = listener.local_addr().map_err(apart)?.port();
     greet(&first, Kind::Hello, &encode(&(hello, port))).map_err(|error| first.why(&error))?;
     // Rank 0 may still read its data.
+    while !first.has_message().map_err(|error| first.why(&error))? {
+        if stop.load(Ordering::Relaxed) {
+            return Err(ParallelError::Stopped);
+        }
+    }
     let Welcome { places, key } = first.receive(Kind::Welcome)?;
     let mut links: Vec<Option<Link>> = (0..world.size).map(|_| None).collect();
     links[0] = Some(first);
@@ -215,16 +249,16 @@ fn join(world: &World, hello: &Hello) -> Result<Vec<Option<Link>>, ParallelError
         greet(&link, Kind::Peer, &encode(&(world.rank, key))).map_err(failed)?;
         *slot = Some(link);
     }
-    let until = Instant::now() + world.patience;
+    let mut wait = Wait::new(world);
     while let Some(missing) = (0..world.size).find(|rank| *rank != world.rank && links[*rank].is_none()) {
+        if wait.is_over(stop, || format!("rank {missing} is to come to rank {}", world.rank))? {
+            let seconds = world.patience.as_secs();
+            return Err(ParallelError::Apart(format!(
+                "rank {missing} did not come to rank {} within {seconds} s",
+                world.rank
+            )));
+        }
         let Some((stream, _)) = accept(&listener)? else {
-            if Instant::now() >= until {
-                let seconds = world.patience.as_secs();
-                return Err(ParallelError::Apart(format!(
-                    "rank {missing} did not come to rank {} within {seconds} s",
-                    world.rank
-                )));
-            }
             std::thread::sleep(PAUSE);
             continue;
         };
@@ -280,7 +314,8 @@ fn settle(link: &Link) -> io::Result<()> {
 }
 
 /// A connection to rank 0, which may not listen yet.
-fn reach(world: &World, until: Instant) -> Result<TcpStream, ParallelError> {
+fn reach(world: &World, stop: &AtomicBool) -> Result<TcpStream, ParallelError> {
+    let mut wait = Wait::new(world);
     loop {
         let attempt = (world.host.as_str(), world.port).to_socket_addrs().and_then(|addresses| {
             let mut failed = io::Error::other("the name has no address");
@@ -296,7 +331,7 @@ fn reach(world: &World, until: Instant) -> Result<TcpStream, ParallelError> {
         });
         match attempt {
             Ok(stream) => return Ok(stream),
-            Err(error) if Instant::now() >= until => {
+            Err(error) if wait.is_over(stop, || format!("rank 0 is to answer at {}", world.address()))? => {
                 return Err(ParallelError::Apart(format!(
                     "rank 0 did not answer at {} within {} s ({error}): start it there, or mend MASTER_ADDR and MASTER_PORT",
                     world.address(),

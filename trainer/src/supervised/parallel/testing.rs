@@ -1,5 +1,7 @@
 //! Processes that are threads, for tests.
 
+use std::sync::Arc;
+
 use super::group::Group;
 use super::hello::Hello;
 use super::meeting::Meeting;
@@ -7,7 +9,7 @@ use super::world::World;
 
 /// What `work` comes to in each of `size` processes, by rank.
 pub(in super::super) fn together<T: Send>(size: usize, work: impl Fn(&Group) -> T + Sync) -> Vec<T> {
-    let meeting = Meeting::of(World::local(size)).expect("a port");
+    let meeting = Meeting::of(World::local(size), Arc::default()).expect("a port");
     let port = meeting.world().port;
     std::thread::scope(|scope| {
         let work = &work;
@@ -15,7 +17,7 @@ pub(in super::super) fn together<T: Send>(size: usize, work: impl Fn(&Group) -> 
             .map(|rank| {
                 scope.spawn(move || {
                     let world = World { rank, port, ..World::local(size) };
-                    let meeting = Meeting::of(world).expect("nothing can fail yet");
+                    let meeting = Meeting::of(world, Arc::default()).expect("nothing can fail yet");
                     work(&meeting.meet(&Hello::of(rank, size)).expect("rank 0 is there"))
                 })
             })

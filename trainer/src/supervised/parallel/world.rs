@@ -10,6 +10,11 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// The variable with the seconds of that.
 const TIMEOUT: &str = "CARTWHEEL_RENDEZVOUS_TIMEOUT";
 
+/// A week of them.
+const LONGEST_PATIENCE: usize = 604_800;
+/// The variable by which torchrun says that `MASTER_PORT` is taken.
+const AGENT_STORE: &str = "TORCHELASTIC_USE_AGENT_STORE";
+
 /// A process's place among those that train together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct World {
@@ -51,6 +56,8 @@ impl World {
     /// The same, of variables that `get` knows.
     pub(super) fn from_variables(get: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, ParallelError> {
         let unfit = |problem: String| Err(ParallelError::Unfit(problem));
+        // Templates of jobs set what they do not know to nothing.
+        let get = |name: &str| get(name).filter(|text| !text.trim().is_empty());
         let number = |name: &str| match get(name).map(|text| (text.trim().parse::<usize>(), text)) {
             None => Ok(None),
             Some((Ok(number), _)) => Ok(Some(number)),
@@ -60,6 +67,9 @@ impl World {
         };
         let mut world = Self::alone();
         if let Some(seconds) = number(TIMEOUT)? {
+            if seconds > LONGEST_PATIENCE {
+                return unfit(format!("{TIMEOUT} is {seconds}, and must be at most {LONGEST_PATIENCE} seconds"));
+            }
             world.patience = Duration::from_secs(seconds as u64);
         }
         (world.rank, world.size) = match (number("RANK")?, number("WORLD_SIZE")?) {
@@ -86,10 +96,14 @@ impl World {
             return Ok(Some(world));
         }
         world.host = match get("MASTER_ADDR") {
-            Some(host) if !host.trim().is_empty() => host.trim().to_owned(),
-            _ => return unfit("MASTER_ADDR is not set: set it to the name or address of rank 0's machine".into()),
+            Some(host) => host.trim().to_owned(),
+            None => return unfit("MASTER_ADDR is not set: set it to the name or address of rank 0's machine".into()),
         };
         world.port = match number("MASTER_PORT")?.map(u16::try_from) {
+            // torchrun's own store listens at it then, and tells the processes that it does.
+            Some(Ok(port)) if get(AGENT_STORE).is_some_and(|is_there| is_there == "True") => {
+                port.checked_add(1).unwrap_or(1024)
+            }
             Some(Ok(port)) if port > 0 => port,
             Some(_) => return unfit("MASTER_PORT must be from 1 to 65535".into()),
             None => {
@@ -131,6 +145,9 @@ mod tests {
         let world = world.expect("they fit").expect("set");
         assert_eq!((world.rank, world.size, world.local_rank, world.local_size), (3, 4, 1, 2));
         assert_eq!((world.address().as_str(), world.patience), ("node1:29500", PATIENCE));
+        let started = of("RANK=0 WORLD_SIZE=2 MASTER_ADDR=a MASTER_PORT=29500 TORCHELASTIC_USE_AGENT_STORE=True");
+        assert_eq!(started.expect("they fit").expect("set").address(), "a:29501");
+        assert_eq!(of("RANK= WORLD_SIZE="), Ok(None));
         let alone = of("RANK=0 WORLD_SIZE=1 CARTWHEEL_RENDEZVOUS_TIMEOUT=7").expect("they fit").expect("set");
         assert_eq!((alone.size, alone.patience), (1, Duration::from_secs(7)));
     }
@@ -138,6 +155,7 @@ mod tests {
     #[test]
     fn what_is_missing_or_wrong_is_named() {
         for (variables, words) in [
+            ("CARTWHEEL_RENDEZVOUS_TIMEOUT=18446744073709551615", ["CARTWHEEL_RENDEZVOUS_TIMEOUT", "604800"]),
             ("RANK=0", ["RANK is 0", "WORLD_SIZE"]),
             ("WORLD_SIZE=2", ["WORLD_SIZE is 2", "RANK is not set"]),
             ("RANK=2 WORLD_SIZE=2", ["RANK is 2", "from 0 to 1"]),
