@@ -31,12 +31,12 @@ PROMPTS = [
 ]
 
 
-def ours(cartwheel: str, folder: pathlib.Path, prompts: list[str], tokens: int, threads: int) -> tuple[dict, float]:
+def ours(cartwheel: str, folder: pathlib.Path, prompts: list[str], tokens: int, threads: int, precision: str):
     """What it answered, and the CPU time of the whole process."""
     file = folder / "prompts.txt"
     file.write_text("\n".join(prompts))
     command = [cartwheel, "translate", str(folder), "--file", str(file), "--json", "--max-new-tokens", str(tokens)]
-    command += ["--batch-size", str(len(prompts)), "--threads", str(threads)]
+    command += ["--batch-size", str(len(prompts)), "--threads", str(threads), "--precision", precision]
     cpu = lambda: sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
     before = cpu()
     answer = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
@@ -59,15 +59,16 @@ def padded(answer: dict) -> tuple[torch.Tensor, torch.Tensor]:
     return ids, torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
 
 
-def measure(cartwheel: str, model, folder: pathlib.Path, batch: int, tokens: int, threads: int, rounds: int) -> dict:
+def measure(args, model, folder: pathlib.Path, batch: int, threads: int) -> dict:
     torch.set_num_threads(threads)
+    tokens, run = args.tokens, lambda count: ours(args.cartwheel, folder, prompts, count, threads, args.precision)
     prompts = (PROMPTS * 2)[:batch]
     rates = {"cartwheel": [], "transformers": []}
     cpu_ms = {"cartwheel": [], "transformers": []}
     same = True
-    for round_ in range(rounds + 1):
-        answer, cpu = ours(cartwheel, folder, prompts, tokens, threads)
-        _, cpu_of_one = ours(cartwheel, folder, prompts, 1, threads)
+    for round_ in range(args.rounds + 1):
+        answer, cpu = run(tokens)
+        _, cpu_of_one = run(1)
         ids, mask = padded(answer)
         _, _, their_cpu_of_one = theirs(model, ids, mask, 1)
         written, wall, their_cpu = theirs(model, ids, mask, tokens)
@@ -95,6 +96,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--precision", choices=["f32", "int8"], default="f32", help="cartwheel's weights; int8 writes other tokens")
     args = parser.parse_args()
     torch.manual_seed(1)
     model = T5ForConditionalGeneration(T5Config(decoder_start_token_id=0, n_positions=512)).eval()
@@ -108,13 +110,14 @@ def main() -> None:
         shutil.copy(SPIECE, folder)
         for threads in args.threads:
             for batch in args.batches:
-                figures = measure(args.cartwheel, model, folder, batch, args.tokens, threads, args.rounds)
+                figures = measure(args, model, folder, batch, threads)
                 results[f"threads_{threads}_batch_{batch}"] = figures
     show(
         {
             **machine(["torch", "transformers"]),
             "script": "t5_decode.py",
             "model": "t5-small, random weights, f32",
+            "precision": args.precision,
             "new_tokens": args.tokens,
             "results": results,
         }

@@ -61,6 +61,9 @@ fn a_value_function_that_remembers_says_what_states_are_worth() {
     let mut running = folder.spawn(&format!("{line} --name a"));
     let mut viewer = Viewer::attach(&folder.run("a"), &mut running);
     viewer.look(60.0);
+    // The learner leaves its value function after an update that somebody watches.
+    let before = viewer.until(|viewer, reply| matches!(reply, Reply::Status(_)).then_some(viewer.status.updates));
+    viewer.until(|viewer, _| (viewer.status.updates > before).then_some(()));
     viewer.ok(Command::Pause);
     let (mut at, mut values, mut begun) = (viewer.at_rest(), Vec::new(), false);
     while values.len() < 5 {
