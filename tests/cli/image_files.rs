@@ -144,7 +144,7 @@ fn where_no_picture_can_be_read_nothing_is_the_best() {
     fs::remove_dir_all(folder.path("pets/val")).unwrap();
     folder.ok(&format!("{} --data pets/train --set data.validation_split=0 --name b", fit.replace("--data pets ", "")));
     write(&folder, "bad/ants", [BROKEN[5].0]);
-    folder.refused("eval runs/b --data bad", 1, &["none of its 1 images can be read", "is no PNG"]);
+    folder.refused("eval runs/b --data bad", 1, &["none of 1 images that were tried can be read", "is no PNG"]);
 }
 
 #[test]
