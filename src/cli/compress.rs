@@ -14,7 +14,7 @@ use super::model::{BYTES, scaled};
 use super::output::{self, Failure, Output, table};
 use super::predict::all_cores;
 use super::train::{called, quoted};
-use super::{Result, export};
+use super::{Result, accuracy};
 
 #[derive(clap::Args)]
 #[command(
@@ -43,7 +43,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
     /// Write nothing if the share of samples that come out right falls by more than this.
-    #[arg(long, value_name = "SHARE", value_parser = export::share, requires = "data", allow_hyphen_values = true)]
+    #[arg(long, value_name = "SHARE", value_parser = accuracy::share, requires = "data", allow_hyphen_values = true)]
     max_drop: Option<f64>,
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn run(args: &Args, to: Output) -> Result {
     let Compressed { file, report } =
         compress(&args.model, args.labels.as_deref(), &compression, args.data.as_deref())?;
     if let (Some([before, after]), Some(most)) = (report.accuracy, args.max_drop)
-        && before - after > most + 1e-12
+        && accuracy::falls(before, after, most)
     {
         return Err(Failure::failed(format!(
             "accuracy falls from {:.2} % to {:.2} %, by more than --max-drop {most}: {out} was not written; compress less, or without \

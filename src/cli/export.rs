@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::output::{self, Failure, Output};
 use super::predict::all_cores;
-use super::{Result, quantization};
+use super::{Result, accuracy, quantization};
 
 /// Samples that int8 is calibrated on, unless told.
 const CALIBRATION_SAMPLES: u32 = 512;
@@ -43,7 +43,7 @@ pub(crate) struct Args {
     #[arg(long)]
     symmetric: bool,
     /// For int8: exit with 1, and write no file, if accuracy falls by more than this share of the samples.
-    #[arg(long, value_name = "SHARE", value_parser = share, allow_hyphen_values = true)]
+    #[arg(long, value_name = "SHARE", value_parser = accuracy::share, allow_hyphen_values = true)]
     max_drop: Option<f64>,
 }
 
@@ -53,12 +53,6 @@ enum Precision {
     F32,
     F16,
     Int8,
-}
-
-/// A share of samples.
-pub(super) fn share(text: &str) -> std::result::Result<f64, String> {
-    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
-    share.ok_or_else(|| "give a share of the samples, from 0 to 1, such as 0.01".to_owned())
 }
 
 /// What is written, and what of.

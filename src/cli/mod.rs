@@ -3,6 +3,7 @@
 //! A program that registers environments and then calls [`run`] is a `cartwheel` command that knows them:
 //! `examples/custom_env.rs`.
 
+mod accuracy;
 mod algos;
 mod compare;
 mod compress;

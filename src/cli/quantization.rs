@@ -2,6 +2,7 @@
 
 use crate::trainer::supervised::QuantizationReport;
 
+use super::accuracy::falls;
 use super::fit_report::skipped;
 use super::output::{Failure, table};
 
@@ -13,8 +14,7 @@ pub(super) fn check_drop(report: &QuantizationReport, most: f64) -> std::result:
             "--max-drop needs samples whose classes the model knows, and {reason}: give some by --data, or leave it out"
         )));
     };
-    // What is asked for and what is there are both rounded.
-    if before - after > most + 1e-12 {
+    if falls(before, after, most) {
         let [before, after, drop, most] = [before, after, before - after, most].map(|share| 100.0 * share);
         return Err(Failure::failed(format!(
             "accuracy falls from {before:.2} % in f32 to {after:.2} % in int8, by {drop:.2} points where --max-drop allows \

@@ -1,6 +1,9 @@
 //! Smaller networks: pruned while they learn or at once, and layers of a low rank.
 
-use safetensors::SafeTensors;
+use std::collections::HashMap;
+
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
 
 use crate::support::Folder;
 
@@ -162,6 +165,22 @@ fn what_cannot_be_made_smaller_is_told() {
         refused("compress wrong.safetensors --out b.safetensors --sparsity 0.5", 2, &words);
         let fit = format!("fit mlp --data {DIGITS} --set mlp.net_arch=[16] --set mlp.init=wrong.safetensors");
         refused(&fit, 2, &["mlp.init", words[0], words[1]]);
+    }
+    // A file of torchvision's kind with a last layer of no classes has no answers, and no rows to make smaller.
+    folder.ok(&format!("fit resnet8 --data {DIGITS} --epochs 1 --name res"));
+    let best = folder.run("res").best();
+    let tensors = SafeTensors::deserialize(&best).unwrap();
+    let empty = |name: &str| TensorView::new(Dtype::F32, if name == "fc.bias" { vec![0] } else { vec![0, 64] }, &[]);
+    let tensors = tensors.tensors().into_iter().map(|(name, tensor)| {
+        let tensor = if name.starts_with("fc.") { empty(&name).unwrap() } else { tensor };
+        (name, tensor)
+    });
+    let labels =
+        HashMap::from([("cartwheel".to_owned(), r#"{"model": "resnet8", "size": [8, 8], "labels": []}"#.to_owned())]);
+    std::fs::write(folder.path("none.safetensors"), safetensors::serialize(tensors, Some(labels)).unwrap()).unwrap();
+    let ask = format!("predict none.safetensors {DIGITS}/t10k-images-idx3-ubyte.gz");
+    for line in ["compress none.safetensors --out b.safetensors --sparsity 0.5", ask.as_str()] {
+        refused(line, 2, &["none.safetensors", "a model without classes"]);
     }
     let full = folder.with_full_disk("compress runs/a --out b.safetensors --sparsity 0.5", 1);
     assert_eq!(full.code, 1, "{}", full.stderr);

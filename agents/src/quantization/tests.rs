@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::*;
+use crate::models::resnet::tests::uniform;
 use crate::models::{Op, Weighted};
 use crate::nn::ops::Window;
 
@@ -12,17 +13,6 @@ fn recorded() -> Value {
 
 fn integers(value: &Value) -> Vec<i32> {
     value.as_array().expect("a list").iter().map(|x| x.as_i64().expect("whole") as i32).collect()
-}
-
-/// SplitMix64, from -1 to 1.
-fn uniform(seed: u64, count: usize) -> Vec<f64> {
-    let draw = |k: u64| {
-        let z = seed.wrapping_add((k + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        2.0 * ((z ^ (z >> 31)) >> 11) as f64 * 2.0_f64.powi(-53) - 1.0
-    };
-    (0..count as u64).map(draw).collect()
 }
 
 fn uniform_f32(seed: u64, count: usize, factor: f32) -> Vec<f32> {

@@ -190,6 +190,9 @@ impl SavedModel {
                 header.labels.len()
             )));
         }
+        if classes == 0 {
+            return Err(damaged("is of a model without classes, which has no answers: give another file".into()));
+        }
         let pipeline = match &header.preprocessing {
             Some(preprocessing) => Some(preprocessing.pipeline(&file.display().to_string())?),
             None => None,

@@ -18,7 +18,7 @@ mod plan;
 mod train;
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;
 
 use std::sync::OnceLock;
 

@@ -20,7 +20,7 @@ pub(in crate::models) fn numbers(value: &Value) -> Vec<f64> {
 }
 
 /// SplitMix64, from -1 to 1.
-pub(in crate::models) fn uniform(seed: u64, count: usize) -> Vec<f64> {
+pub(crate) fn uniform(seed: u64, count: usize) -> Vec<f64> {
     let draw = |k: u64| {
         let z = seed.wrapping_add((k + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
