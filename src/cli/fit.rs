@@ -47,6 +47,12 @@ pub(crate) struct Args {
     /// WORLD_SIZE, MASTER_ADDR and MASTER_PORT (docs/parallel.md).
     #[arg(long, value_name = "N", value_parser = processes, allow_negative_numbers = true)]
     nproc: Option<usize>,
+    /// Stages that the model is cut into, each of which one of the processes has: pipeline parallelism.
+    ///
+    /// A step's fit.gradient_accumulation batches go through the stages one after the other. With --nproc a multiple of it, or so many
+    /// processes by torchrun, there are several models in stages; alone it starts that many processes (docs/parallel.md).
+    #[arg(long, value_name = "N", value_parser = processes, allow_negative_numbers = true)]
+    pp: Option<usize>,
     /// Any setting, such as fit.learning_rate=1e-3; repeatable.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -86,8 +92,11 @@ pub(crate) fn run(args: Args, output: Output) -> Result {
             Fit::new(settings)
         }
     };
-    fit = fit.stop_when(signals.stop.clone()).git_revision(REVISION);
-    match (World::from_env().map_err(TrainError::from)?, args.nproc) {
+    fit = fit.stop_when(signals.stop.clone()).git_revision(REVISION).stages(args.pp.unwrap_or(1));
+    let world = World::from_env().map_err(TrainError::from)?;
+    // Without a word on processes a stage is one.
+    let nproc = args.nproc.or(args.pp.filter(|_| world.is_none()));
+    match (world, nproc) {
         (Some(_), Some(_)) => {
             return Err(Failure::usage(
                 "--nproc starts processes, and RANK and WORLD_SIZE say that this is one of several: leave one of them out",

@@ -57,6 +57,7 @@ mod mixed_precision;
 mod offline;
 mod parallel;
 mod pictures;
+mod pipeline;
 mod play;
 mod python;
 mod quantization;

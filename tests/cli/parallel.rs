@@ -197,10 +197,8 @@ fn a_loss_that_is_no_number_ends_all_with_one_error() {
     assert!(folder.run("off").states().is_empty());
 }
 
-/// A picture that one process cannot read is told by all, and gone on without if settings say so.
-#[test]
-fn what_a_process_cannot_read_is_told() {
-    let folder = Folder::new();
+/// Ten pictures of each of two classes.
+pub(crate) fn pets(folder: &Folder) {
     for (class, red) in [("ants", 200), ("bees", 20)] {
         fs::create_dir_all(folder.path("pets").join(class)).unwrap();
         for number in 0..10 {
@@ -209,6 +207,13 @@ fn what_a_process_cannot_read_is_told() {
             picture.save(folder.path("pets").join(class).join(format!("{number}.png"))).unwrap();
         }
     }
+}
+
+/// A picture that one process cannot read is told by all, and gone on without if settings say so.
+#[test]
+fn what_a_process_cannot_read_is_told() {
+    let folder = Folder::new();
+    pets(&folder);
     // All but the last layer stays as it is, with the statistics of its batch norms: so that a step is as one of both.
     let line = |rest: &str| {
         format!(

@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             return Ok(());
         }
         gradients.zero(model.parameters())?;
-        model.learn(x.clone(), &mut gradients, Targets::Classes(&classes), 0.0, samples as f64)?;
+        model.forward(x.clone())?.learn(&mut gradients, Targets::Classes(&classes), 0.0, samples as f64)?;
         solver.step(model.parameters_mut(), &mut gradients, 1e-3)?;
         Ok(())
     };

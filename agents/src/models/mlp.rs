@@ -7,21 +7,23 @@
 //! | input | the image's bytes divided by 255, row after row |
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use cartwheel_envs::Generator;
-use dfdx::prelude::{AsArray as _, Cpu, HasShape as _, NoneTape, PutTape as _, SplitTape as _, Tape};
+use dfdx::prelude::{Cpu, NoneTape, PutTape as _, SplitTape as _, Tape, TensorFromVec as _};
 use rand_distr::{Distribution as _, StandardNormal};
 
 use super::Ranks;
-use super::classifier::{Classifier, Pass};
+use super::classifier::Classifier;
 use super::linear::Linear;
 use super::plan::{Op, Plan};
+use super::stage::{Forward, Piece};
 use super::summary::Cost;
 use crate::config_enum;
 use crate::nn::on_device::{self, Accelerator, Compute, Mirror};
-use crate::nn::ops::{self, Rows, Targets, Then};
-use crate::nn::{DeviceError, Gradients, Parameters, Place};
+use crate::nn::ops::{self, Output, Passing, Rows, Then};
+use crate::nn::{DeviceError, Parameters, Place};
 
 config_enum! {
     /// What weights begin as.
@@ -38,6 +40,8 @@ config_enum! {
 pub struct Mlp {
     parameters: Parameters,
     layers: Vec<Layer>,
+    /// Those that are here.
+    stage: Range<usize>,
     learns_in_half: bool,
     place: Place,
 }
@@ -82,7 +86,8 @@ impl Mlp {
             let last = maps.pop().map(|linear| Layer { linear, then });
             layers.extend(maps.into_iter().map(|linear| Layer { linear, then: Then::Nothing }).chain(last));
         }
-        Self { parameters, layers, learns_in_half: false, place: Place::default() }
+        let stage = 0..layers.len();
+        Self { parameters, layers, stage, learns_in_half: false, place: Place::default() }
     }
 
     /// What a network of these sizes costs.
@@ -102,73 +107,81 @@ impl Mlp {
         }
     }
 
-    /// Runs the layers with `parameters` on `x`; `look` is shown the name and the output of each.
-    fn forward<T: Tape<f32, Cpu>>(
+    /// Runs the layers that are here with `parameters` on `x`; `look` is shown the name and the output of each.
+    fn run<T: Tape<f32, Cpu>>(
         &self,
         parameters: &Parameters,
-        x: Vec<f32>,
-        tape: T,
-        look: &mut dyn FnMut(&str, &Rows<f32, T>),
-    ) -> Result<Rows<f32, T>, DeviceError> {
-        let [first, rest @ ..] = self.layers.as_slice() else { unreachable!("there is an output layer") };
-        let of = |layer: &Layer| {
-            let Linear { weight, bias, .. } = layer.linear;
-            (parameters.get(weight), bias.map(|bias| parameters.get(bias)), layer.then)
-        };
-        let (weight, bias, then) = of(first);
-        let mut y = ops::input_linear(Arc::new(x), tape, weight, bias, then)?;
-        look(&first.linear.name, &y);
-        for layer in rest {
-            let (weight, bias, then) = of(layer);
-            y = ops::linear(y, weight, bias, then)?;
-            look(&layer.linear.name, &y);
+        x: Begin,
+        mut tape: T,
+        look: &mut dyn FnMut(&str, &Rows<f32, NoneTape>),
+    ) -> Result<(Rows<f32, NoneTape>, T), DeviceError> {
+        let mut x = Some(x);
+        let mut y = None;
+        for Layer { linear: Linear { name, weight, bias, .. }, then } in &self.layers[self.stage.clone()] {
+            let (weight, bias) = (parameters.get(*weight), bias.map(|bias| parameters.get(bias)));
+            let rows = match (x.take(), y.take()) {
+                (Some(Begin::Data(x)), _) => ops::input_linear(Arc::new(x), tape, weight, bias, *then)?,
+                (Some(Begin::Rows(x)), _) | (None, Some(x)) => ops::linear(x.put_tape(tape), weight, bias, *then)?,
+                (None, None) => unreachable!("a layer follows another"),
+            };
+            let rows: Rows<f32, T> = rows;
+            let out;
+            (out, tape) = rows.split_tape();
+            look(name, &out);
+            y = Some(out);
         }
-        Ok(y)
+        Ok((y.expect("a stage has a layer"), tape))
     }
 
-    /// [`learn`](Classifier::learn) on the processor.
-    fn learn_here(
-        &self,
-        x: Vec<f32>,
-        gradients: &mut Gradients,
-        targets: Targets<'_>,
-        label_smoothing: f64,
-        divisor: f64,
-    ) -> Result<Pass, DeviceError> {
-        let (parameters, tape) = (self.computed_with(), gradients.tape(self.parameters.device()));
-        let (logits, tape) = self.forward(&parameters, x, tape, &mut |_, _| {})?.split_tape();
-        let values = ops::values(&logits);
-        let loss = ops::softmax_cross_entropy(logits.put_tape(tape), targets, label_smoothing, divisor)?;
-        let pass = Pass { loss: loss.array(), logits: values };
-        gradients.backward(loss)?;
-        gradients.round_to_half(&parameters)?;
-        Ok(pass)
+    /// What comes into the layers that are here, in use.
+    fn begin(&self, x: Vec<f32>) -> Begin {
+        if self.stage.start == 0 {
+            return Begin::Data(x);
+        }
+        let shape = self.shape_of(&x);
+        Begin::Rows(self.parameters.device().tensor_from_vec(x, shape))
     }
 
-    /// [`learn`](Classifier::learn) on a device.
+    /// Rows and columns of what comes into the layers that are here.
+    fn shape_of(&self, x: &[f32]) -> (usize, usize) {
+        let [columns, _] = self.layers[self.stage.start].linear.sizes;
+        (x.len() / columns.max(1), columns)
+    }
+
+    /// [`forward`](Classifier::forward) on the processor.
+    fn forward_here(&self, x: Vec<f32>) -> Result<Forward, DeviceError> {
+        let parameters = self.computed_with();
+        let mut passing = Passing::new();
+        let shape = self.shape_of(&x);
+        let x = if self.stage.start == 0 { Begin::Data(x) } else { Begin::Rows(passing.rows(x, shape)) };
+        let (y, tape) = self.run(&parameters, x, std::mem::take(&mut passing.tape), &mut |_, _| {})?;
+        passing.tape = tape;
+        let outputs = ops::values(&y);
+        Ok(Forward { outputs, samples: shape.0, way_back: passing.way_back(Output::Rows(y), parameters) })
+    }
+
+    /// [`forward`](Classifier::forward) on a device.
     ///
     /// # Errors
     /// If the device fails, such as when it has no room.
-    pub fn learn_on<D: Compute<f32>>(
+    pub fn forward_on<D: Compute<f32>>(
         &mut self,
         accelerator: &Accelerator<D>,
         x: Vec<f32>,
-        gradients: &mut Gradients,
-        targets: Targets<'_>,
-        label_smoothing: f64,
-        divisor: f64,
-    ) -> Result<Pass, DeviceError> {
+    ) -> Result<Forward, DeviceError> {
         self.parameters.send_to(accelerator)?;
         let parameters = self.parameters.to_half_there(|_| self.learns_in_half);
-        let mirror = Mirror::new(&parameters, accelerator)?;
+        let mirror = Mirror::new(parameters, accelerator)?;
+        let shape = self.shape_of(&x);
+        let x = mirror.rows(x, shape).map_err(DeviceError::new)?;
         let mut tape = mirror.tape();
-        let logits = self.layers_on(&mirror, x, &mut tape).map_err(DeviceError::new)?;
-        let (values, shape) = (logits.as_vec(), *logits.shape());
-        let loss = |logits| ops::softmax_cross_entropy(logits, targets, label_smoothing, divisor);
-        let (loss, slope) = ops::slope_of(values.clone(), shape, loss)?;
-        let slope = mirror.rows(slope, shape).map_err(DeviceError::new)?;
-        mirror.backward(&logits, tape, slope, gradients)?;
-        Ok(Pass { loss, logits: values })
+        if self.stage.start > 0 {
+            tape.want(&x);
+        }
+        let y = self.layers_on(&mirror, &x, &mut tape).map_err(DeviceError::new)?;
+        let outputs = y.as_vec();
+        let way_back = mirror.way_back(x, y, tape);
+        Ok(Forward { outputs, samples: shape.0, way_back })
     }
 
     /// [`logits`](Classifier::logits) on a device.
@@ -180,23 +193,32 @@ impl Mlp {
         accelerator: &Accelerator<D>,
         x: Vec<f32>,
     ) -> Result<Vec<f32>, DeviceError> {
-        let mirror = Mirror::new(&self.parameters, accelerator)?;
-        Ok(self.layers_on(&mirror, x, &mut on_device::Tape::none()).map_err(DeviceError::new)?.as_vec())
+        let mirror = Mirror::new(self.parameters.clone(), accelerator)?;
+        let shape = self.shape_of(&x);
+        let x = mirror.rows(x, shape).map_err(DeviceError::new)?;
+        Ok(self.layers_on(&mirror, &x, &mut on_device::Tape::none()).map_err(DeviceError::new)?.as_vec())
     }
 
     fn layers_on<D: Compute<f32>>(
         &self,
-        mirror: &Mirror<'_, f32, D>,
-        x: Vec<f32>,
+        mirror: &Mirror<f32, D>,
+        x: &on_device::Rows<f32, D>,
         tape: &mut on_device::Tape<f32, D>,
     ) -> Result<on_device::Rows<f32, D>, D::Err> {
-        let shape = (x.len() / self.inputs().max(1), self.inputs());
-        let mut y = mirror.rows(x, shape)?;
-        for Layer { linear, then } in &self.layers {
+        let mut y = x.clone();
+        for Layer { linear, then } in &self.layers[self.stage.clone()] {
             y = on_device::linear(mirror, &y, linear.weight, linear.bias, *then, tape)?;
         }
         Ok(y)
     }
+}
+
+/// What comes into the first layer of a stage.
+enum Begin {
+    /// Samples, by which no gradient is wanted.
+    Data(Vec<f32>),
+    /// What another stage made of them.
+    Rows(Rows<f32, NoneTape>),
 }
 
 impl Classifier for Mlp {
@@ -226,7 +248,10 @@ impl Classifier for Mlp {
 
     fn logits(&self, x: Vec<f32>) -> Result<Vec<f32>, DeviceError> {
         match &self.place {
-            Place::Processor => Ok(ops::values(&self.forward(&self.parameters, x, NoneTape, &mut |_, _| {})?)),
+            Place::Processor => {
+                let (y, NoneTape) = self.run(&self.parameters, self.begin(x), NoneTape, &mut |_, _| {})?;
+                Ok(ops::values(&y))
+            }
             #[cfg(feature = "cuda")]
             Place::Gpu(gpu) => gpu.attempt(|| self.logits_on(gpu, x)),
             #[cfg(test)]
@@ -234,31 +259,38 @@ impl Classifier for Mlp {
         }
     }
 
-    fn learn(
-        &mut self,
-        x: Vec<f32>,
-        gradients: &mut Gradients,
-        targets: Targets<'_>,
-        label_smoothing: f64,
-        divisor: f64,
-    ) -> Result<Pass, DeviceError> {
+    fn pieces(&self) -> Vec<Piece> {
+        self.layers.iter().map(|layer| Piece::of(&layer.linear.name, &[layer.linear.cost()])).collect()
+    }
+
+    fn keep(&mut self, pieces: Range<usize>) {
+        let first = |piece: usize| match self.layers.get(piece) {
+            Some(layer) => layer.linear.weight.place(),
+            None => self.parameters.iter().len(),
+        };
+        let places = first(pieces.start)..first(pieces.end);
+        self.parameters.keep(&places);
+        self.stage = pieces;
+    }
+
+    fn forward(&mut self, x: Vec<f32>) -> Result<Forward, DeviceError> {
         match self.place.clone() {
-            Place::Processor => self.learn_here(x, gradients, targets, label_smoothing, divisor),
+            Place::Processor => self.forward_here(x),
             #[cfg(feature = "cuda")]
-            Place::Gpu(gpu) => gpu.attempt(|| self.learn_on(&gpu, x, gradients, targets, label_smoothing, divisor)),
+            Place::Gpu(gpu) => gpu.attempt(|| self.forward_on(&gpu, x)),
             #[cfg(test)]
-            Place::Dfdx(processor) => self.learn_on(&processor, x, gradients, targets, label_smoothing, divisor),
+            Place::Dfdx(processor) => self.forward_on(&processor, x),
         }
     }
 
-    fn not_finite(&self, x: Vec<f32>) -> Result<Option<String>, DeviceError> {
+    fn not_finite(&self, x: Vec<f32>) -> Result<(Vec<f32>, Option<String>), DeviceError> {
         let mut first = x.iter().any(|x| !x.is_finite()).then(|| "the input".to_owned());
-        self.forward(&self.computed_with(), x, NoneTape, &mut |name, y| {
+        let (y, NoneTape) = self.run(&self.computed_with(), self.begin(x), NoneTape, &mut |name, y| {
             if first.is_none() && ops::values(y).iter().any(|y| !y.is_finite()) {
                 first = Some(name.to_owned());
             }
         })?;
-        Ok(first)
+        Ok((ops::values(&y), first))
     }
 
     fn cost(&self) -> Cost {
@@ -278,6 +310,8 @@ impl Classifier for Mlp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nn::Gradients;
+    use crate::nn::ops::Targets;
 
     #[test]
     fn what_it_learns_on_a_device_is_what_it_learns_here() {
@@ -291,8 +325,12 @@ mod tests {
         };
         let [mut own, mut other] = [Gradients::new(here.parameters()), Gradients::new(here.parameters())];
         let targets = Targets::Classes(&[0, 3, 1, 1, 2]);
-        let got = here.learn_on(&accelerator, x.clone(), &mut other, targets, 0.1, 5.0).expect("works");
-        let expected = here.learn(x.clone(), &mut own, targets, 0.1, 5.0).expect("works");
+        let got = here
+            .forward_on(&accelerator, x.clone())
+            .expect("works")
+            .learn(&mut other, targets, 0.1, 5.0)
+            .expect("works");
+        let expected = here.forward(x.clone()).expect("works").learn(&mut own, targets, 0.1, 5.0).expect("works");
         close("loss", &[got.loss], &[expected.loss]);
         close("logits", &got.logits, &expected.logits);
         close(
@@ -337,10 +375,10 @@ mod tests {
     #[test]
     fn the_layer_that_is_not_finite_is_named() {
         let mut mlp = Mlp::new(4, &[8, 8], 3, &Ranks::new(), Init::Torch, &mut Generator::new(2));
-        assert_eq!(mlp.not_finite(vec![0.5; 8]).expect("works"), None);
-        assert_eq!(mlp.not_finite(vec![f32::NAN; 8]).expect("works").as_deref(), Some("the input"));
+        assert_eq!(mlp.not_finite(vec![0.5; 8]).expect("works").1, None);
+        assert_eq!(mlp.not_finite(vec![f32::NAN; 8]).expect("works").1.as_deref(), Some("the input"));
         let weight = mlp.layers[1].linear.weight;
         mlp.parameters_mut().get_mut(weight).values_mut().fill(f32::INFINITY);
-        assert_eq!(mlp.not_finite(vec![0.5; 8]).expect("works").as_deref(), Some("2"));
+        assert_eq!(mlp.not_finite(vec![0.5; 8]).expect("works").1.as_deref(), Some("2"));
     }
 }

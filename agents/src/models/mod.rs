@@ -8,12 +8,16 @@ pub mod mlp;
 mod plan;
 pub mod recommender;
 pub mod resnet;
+mod stage;
+#[cfg(test)]
+mod stage_tests;
 mod summary;
 pub mod t5;
 
 pub use classifier::{Classifier, Pass};
 pub(crate) use plan::{Op, Weighted};
 pub use plan::{OverflowsHalf, Plan};
+pub use stage::{Forward, Piece};
 pub use summary::{Cost, LayerCost};
 
 /// Layers that are products of two narrow ones, by the names of the layers, and how many numbers are between the two: of a layer

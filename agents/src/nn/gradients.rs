@@ -231,31 +231,38 @@ impl<E: Real> Gradients<E> {
         })
     }
 
+    /// The sum of squares of each of them, of those on a device of all together: the Euclidean norm is the root of their sum, with
+    /// those of other stages of the model.
+    ///
+    /// # Errors
+    /// If there is no memory for them.
+    pub fn squares(&mut self, parameters: &Parameters<E>) -> Result<Vec<f64>, DeviceError> {
+        let mut squares = Vec::new();
+        for There { row, .. } in &self.there {
+            squares.push(row.square_sum()?);
+        }
+        self.each(parameters, |_, gradient| squares.push(square_sum(Isa::detect(), gradient).wide()))?;
+        Ok(squares)
+    }
+
     /// The Euclidean norm of all of them together.
     ///
     /// # Errors
     /// If there is no memory for them.
     pub fn norm(&mut self, parameters: &Parameters<E>) -> Result<f64, DeviceError> {
-        let mut sum = 0.0;
-        for There { row, .. } in &self.there {
-            sum += row.square_sum()?;
-        }
-        self.each(parameters, |_, gradient| sum += square_sum(Isa::detect(), gradient).wide())?;
-        Ok(sum.sqrt())
+        Ok(self.squares(parameters)?.iter().sum::<f64>().sqrt())
     }
 
-    /// Scales them down to the norm `max_norm` if theirs is above it, and answers what theirs was: PyTorch's
-    /// `clip_grad_norm_`.
+    /// Scales them down to the norm `max_norm` if theirs, which is `norm`, is above it: PyTorch's `clip_grad_norm_`.
     ///
     /// # Errors
     /// If there is no memory for them.
-    pub fn clip_norm(&mut self, parameters: &Parameters<E>, max_norm: f64) -> Result<f64, DeviceError> {
-        let norm = self.norm(parameters)?;
+    pub fn clip(&mut self, parameters: &Parameters<E>, norm: f64, max_norm: f64) -> Result<(), DeviceError> {
         let factor = max_norm / (norm + 1e-6);
         if factor < 1.0 {
             self.scale(parameters, factor)?;
         }
-        Ok(norm)
+        Ok(())
     }
 
     /// Brings every number of them to within ± `max`: PyTorch's `clip_grad_value_`.
@@ -406,7 +413,11 @@ mod tests {
         let changes: [Change; 5] = [
             |gradients, parameters| gradients.scale(parameters, -0.25).map_or(f64::NAN, |()| 0.0),
             |gradients, parameters| gradients.clip_value(parameters, 4.0).map_or(f64::NAN, |()| 0.0),
-            |gradients, parameters| gradients.clip_norm(parameters, 3.0).expect("memory"),
+            |gradients, parameters| {
+                let norm = gradients.norm(parameters).expect("memory");
+                gradients.clip(parameters, norm, 3.0).expect("memory");
+                norm
+            },
             |gradients, parameters| {
                 let mut at = 0.0;
                 let third = gradients.change::<DeviceError>(parameters, |flat| {

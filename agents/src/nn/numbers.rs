@@ -75,6 +75,13 @@ impl<E: Real> Numbers<E> {
         Self(Where::Here(Arc::new(values)))
     }
 
+    /// Becomes `other` where these are none, as another process has them.
+    pub(super) fn join(&mut self, other: Self) {
+        if self.len() == 0 {
+            *self = other;
+        }
+    }
+
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         match &self.0 {

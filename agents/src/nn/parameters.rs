@@ -1,6 +1,7 @@
 //! A model's parameters: named tensors of any shape, and their gradients.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ pub struct Parameter<E: Real = f32> {
     kind: Kind,
     /// Whether its numbers are those of 16 bits, and what is computed with them is to be, too.
     half: bool,
+    /// Whether another process has its numbers, and this one none.
+    elsewhere: bool,
     numbers: Numbers<E>,
     /// Stands for the parameter in dfdx's gradients, and is empty: dfdx does not lend out what is in a tensor, and kernels
     /// read the numbers where they are.
@@ -70,14 +73,20 @@ impl<E: Real> Parameter<E> {
         &self.shape
     }
 
-    /// Whether it is learnt; what is not is a buffer, such as the statistics of a batch norm, or [frozen](Parameters::freeze).
+    /// Whether it is learnt here; what is not is a buffer, such as the statistics of a batch norm, or [frozen](Parameters::freeze), or
+    /// [elsewhere](Self::is_elsewhere).
     pub fn is_trained(&self) -> bool {
-        matches!(self.kind, Kind::Learnt | Kind::Table)
+        matches!(self.kind, Kind::Learnt | Kind::Table) && !self.elsewhere
+    }
+
+    /// Whether another process has its numbers, and this one none: see [`Parameters::keep`].
+    pub fn is_elsewhere(&self) -> bool {
+        self.elsewhere
     }
 
     /// Whether averaged weights have an average of it: of all that training moves but counters.
     pub(super) fn is_averaged(&self) -> bool {
-        self.is_trained() || self.kind == Kind::Buffer
+        self.is_trained() || self.kind == Kind::Buffer && !self.elsewhere
     }
 
     /// Whether it is f16: see [`Parameters::to_half`].
@@ -95,13 +104,13 @@ impl<E: Real> Parameter<E> {
         if self.kind == Kind::Counter { &[safetensors::Dtype::I64] } else { const { &[E::DTYPE] } }
     }
 
-    /// How many numbers it has.
+    /// How many numbers it has, wherever they are.
     #[expect(clippy::len_without_is_empty, reason = "no parameter is empty")]
     pub fn len(&self) -> usize {
-        self.numbers.len()
+        self.shape.iter().product()
     }
 
-    /// Its numbers, row-major. Of a parameter on a device this is a copy.
+    /// Its numbers, row-major; none if they are elsewhere. Of a parameter on a device this is a copy.
     pub fn values(&self) -> &[E] {
         self.numbers.values()
     }
@@ -129,6 +138,7 @@ impl<E: Real> Parameter<E> {
     /// In which row on a device it lies; none if it stays on the host.
     fn group(&self) -> Option<Group> {
         match self.kind {
+            _ if self.elsewhere => None,
             Kind::Learnt if self.shape.len() > 1 => Some(Group::Matrices),
             Kind::Learnt => Some(Group::Vectors),
             Kind::Frozen => Some(Group::Frozen),
@@ -156,7 +166,7 @@ pub struct ParameterId(usize);
 
 impl ParameterId {
     /// Its number in the order of [`Parameters::iter`].
-    pub(super) fn place(self) -> usize {
+    pub(crate) fn place(self) -> usize {
         self.0
     }
 }
@@ -195,7 +205,7 @@ impl<E: Real> Parameters<E> {
         assert_eq!(values.len(), shape.iter().product::<usize>(), "{name} has another number of values than its shape");
         let key = dfdx::prelude::TensorFromVec::tensor_from_vec(&self.device, Vec::new(), (0,));
         let (name, shape, numbers) = (name.into(), shape.into(), Numbers::here(values));
-        self.all.push(Parameter { name, shape, kind, half: false, numbers, key });
+        self.all.push(Parameter { name, shape, kind, half: false, elsewhere: false, numbers, key });
         ParameterId(self.all.len() - 1)
     }
 
@@ -215,6 +225,32 @@ impl<E: Real> Parameters<E> {
             frozen += 1;
         }
         frozen
+    }
+
+    /// Leaves all but those at `places` in the order of [`iter`](Self::iter) to other processes: their numbers are none from now on,
+    /// and nothing of them is learnt here.
+    pub fn keep(&mut self, places: &Range<usize>) {
+        for (_, parameter) in self.all.iter_mut().enumerate().filter(|(place, _)| !places.contains(place)) {
+            (parameter.elsewhere, parameter.numbers) = (true, Numbers::here(Vec::new()));
+        }
+    }
+
+    /// Takes over the numbers of those that were elsewhere from a collection of the same, where they are here; false, and nothing
+    /// changed, if it is of others.
+    pub fn join(&mut self, numbers: Vec<Vec<E>>) -> bool {
+        let fits = |(own, numbers): (&Parameter<E>, &Vec<E>)| numbers.is_empty() || numbers.len() == own.len();
+        if numbers.len() != self.all.len() || !self.all.iter().zip(&numbers).all(fits) {
+            return false;
+        }
+        for (own, numbers) in self.all.iter_mut().zip(numbers).filter(|(_, numbers)| !numbers.is_empty()) {
+            (own.elsewhere, own.numbers) = (false, Numbers::here(numbers));
+        }
+        true
+    }
+
+    /// Of each its numbers, none of those elsewhere: what [`join`](Self::join) takes.
+    pub fn parts(&self) -> Vec<Vec<E>> {
+        self.all.iter().map(|parameter| parameter.values().to_vec()).collect()
     }
 
     /// A copy for one pass, of which those that `which` says are f16: their numbers are rounded to it, and layers round what
@@ -304,9 +340,10 @@ impl<E: Real> Parameters<E> {
         self.all.iter().find(|parameter| parameter.name() == name)
     }
 
-    /// How many numbers are learnt.
+    /// How many numbers are learnt, here or elsewhere.
     pub fn count(&self) -> usize {
-        self.all.iter().filter(|parameter| parameter.is_trained()).map(Parameter::len).sum()
+        let learnt = self.all.iter().filter(|parameter| matches!(parameter.kind, Kind::Learnt | Kind::Table));
+        learnt.map(Parameter::len).sum()
     }
 
     /// The device that activations are made on.
@@ -314,12 +351,13 @@ impl<E: Real> Parameters<E> {
         &self.device
     }
 
-    /// All numbers one after the other, buffers too.
+    /// All numbers that are here one after the other, buffers too.
     pub fn to_flat(&self) -> Vec<E> {
         self.all.iter().flat_map(|parameter| parameter.values().iter().copied()).collect()
     }
 
-    /// Takes over what [`to_flat`](Self::to_flat) gave. False, and nothing changed, if it is of another length.
+    /// Takes over what [`to_flat`](Self::to_flat) of a whole model gave, as far as numbers are here. False, and nothing changed, if it is of
+    /// another length.
     pub fn set_flat(&mut self, flat: &[E]) -> bool {
         if flat.len() != self.all.iter().map(Parameter::len).sum::<usize>() {
             return false;
@@ -327,7 +365,9 @@ impl<E: Real> Parameters<E> {
         let mut rest = flat;
         for parameter in &mut self.all {
             let (own, after) = rest.split_at(parameter.len());
-            parameter.values_mut().copy_from_slice(own);
+            if !parameter.elsewhere {
+                parameter.values_mut().copy_from_slice(own);
+            }
             rest = after;
         }
         true

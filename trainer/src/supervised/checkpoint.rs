@@ -48,8 +48,8 @@ pub(super) fn fingerprint(task: &dyn Task) -> u32 {
     crc
 }
 
-/// A checkpoint as it is read.
-#[derive(Deserialize)]
+/// A checkpoint, of the whole model.
+#[derive(Serialize, Deserialize)]
 pub(super) struct Checkpoint {
     pub(super) books: Books,
     /// The [`fingerprint`] of what was learnt from.
@@ -60,16 +60,4 @@ pub(super) struct Checkpoint {
     pub(super) ema: Option<Ema<f32>>,
     /// Of mixed precision.
     pub(super) scaler: Option<LossScaler>,
-}
-
-/// The same as it is written: field for field, with what is large borrowed.
-#[derive(Serialize)]
-pub(super) struct CheckpointView<'a> {
-    pub(super) books: &'a Books,
-    pub(super) data: u32,
-    pub(super) logs: LogPositions,
-    pub(super) parameters: Vec<f32>,
-    pub(super) solver: &'a SolverState,
-    pub(super) ema: &'a Option<Ema<f32>>,
-    pub(super) scaler: &'a Option<LossScaler>,
 }

@@ -1,22 +1,25 @@
 //! Classifying images: MNIST's files, or folders of pictures.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use cartwheel_agents::models::mlp::{Init, Mlp};
 use cartwheel_agents::models::resnet::{ResNet, ResNetConfig};
-use cartwheel_agents::models::{Classifier, Cost, Ranks};
-use cartwheel_agents::nn::ops::{Targets, softmax};
+use cartwheel_agents::models::{Classifier, Cost, Piece, Ranks};
+use cartwheel_agents::nn::ops::softmax;
 use cartwheel_agents::nn::{Gradients, Parameters};
 use cartwheel_envs::Generator;
 
 use super::config::{MixConfig, MlpInit, ModelName, Precision};
 use super::confusion::{Counts, likeliest, loss};
+use super::parallel::Group;
 use super::pictures::{About, Pictures, mix};
 use super::report::Report;
 use super::room::check_memory;
 use super::samples::{Answer, Given, Sample, spread};
 use super::saved::Header;
 use super::settings::FitSettings;
+use super::staged::{Answers, Lesson, Loss, Staged};
 use super::task::{Part, Purpose, Tally, Task};
 use super::transfer::OtherModel;
 use crate::TrainError;
@@ -31,7 +34,7 @@ const LIKELIEST: usize = 3;
 
 /// A classifier with its images.
 pub struct Classification {
-    model: Box<dyn Classifier>,
+    model: Staged,
     header: Header,
     label_smoothing: f64,
     /// How much each class counts in training, if not all alike.
@@ -83,7 +86,7 @@ impl Classification {
         model.move_to(settings.fit.device.open()?);
         let net_arch = if is_mlp { settings.mlp.net_arch.clone() } else { Vec::new() };
         Ok(Self {
-            model,
+            model: Staged::whole(model),
             header: Header { model: name, size, net_arch, ranks, labels, preprocessing },
             label_smoothing: settings.fit.label_smoothing,
             class_weight,
@@ -100,7 +103,7 @@ impl Classification {
     /// # Errors
     /// If they do not fit it; nothing is changed then.
     pub(super) fn begin_with(&mut self, other: &OtherModel) -> Result<(), TrainError> {
-        self.begun = Some(other.load_into(self.model.as_mut(), &self.header)?);
+        self.begun = Some(other.load_into(self.model.network.as_mut(), &self.header)?);
         Ok(())
     }
 
@@ -123,9 +126,12 @@ impl Classification {
         Some(format!("classes count from {} to {} in training, and alike in validation", told(least), told(most)))
     }
 
-    /// Shows the class and the logits of each sample of a part.
+    /// Shows the class and the logits of each sample of a part, at the first stage.
     fn look(&mut self, part: Part, see: &mut dyn FnMut(usize, &[f32])) -> Result<(), TrainError> {
-        let (model, classes, skipped) = (&self.model, self.model.classes(), &mut self.skipped);
+        if !self.model.is_first() {
+            return self.model.serve();
+        }
+        let (model, classes, skipped) = (&self.model, self.model.network.classes(), &mut self.skipped);
         self.pictures.each(part, &mut |batch| {
             tell_of_new(skipped, batch.skipped);
             let logits = model.logits(batch.x)?;
@@ -133,7 +139,8 @@ impl Classification {
                 see(*class as usize, logits);
             }
             Ok(())
-        })
+        })?;
+        self.model.asked()
     }
 }
 
@@ -159,11 +166,11 @@ fn answers(logits: &[f32], labels: &[String]) -> Vec<Answer> {
 
 impl Task for Classification {
     fn parameters(&self) -> &Parameters {
-        self.model.parameters()
+        self.model.network.parameters()
     }
 
     fn parameters_mut(&mut self) -> &mut Parameters {
-        self.model.parameters_mut()
+        self.model.network.parameters_mut()
     }
 
     fn notices(&self) -> Vec<String> {
@@ -187,38 +194,53 @@ impl Task for Classification {
     }
 
     fn expect(&mut self, epoch: u64, order: Vec<usize>) {
-        self.pictures.expect(epoch, order);
+        if self.model.is_first() {
+            self.pictures.expect(epoch, order);
+        }
     }
 
     fn learn(
         &mut self,
         epoch: u64,
-        indices: &[usize],
+        batches: &[Vec<usize>],
         divisor: f64,
         gradients: &mut Gradients,
     ) -> Result<Tally, TrainError> {
-        let mut batch = self.pictures.train(epoch, indices)?;
-        tell_of_new(&mut self.skipped, std::mem::take(&mut batch.skipped));
-        let (samples, classes) = (batch.classes.len(), self.model.classes());
-        if samples == 0 {
-            return Ok(Tally::default());
-        }
-        let key = [self.seed, epoch, indices[0] as u64];
-        let mut shares = mix(&self.mix, &mut batch, classes, self.header.size, key);
-        let own = || batch.classes.iter().map(|class| *class as usize);
-        if self.class_weight.is_some() {
-            shares.get_or_insert_with(|| one_hot(&own().collect::<Vec<_>>(), classes));
-        }
-        let targets = match (&shares, &self.class_weight) {
-            (Some(shares), Some(class_weight)) => Targets::Weighted { shares, class_weight },
-            (Some(shares), None) => Targets::Shares(shares),
-            (None, _) => Targets::Classes(&batch.classes),
+        let classes = self.model.network.classes();
+        let weighs_classes = self.class_weight.is_some();
+        let (pictures, skipped) = (&mut self.pictures, &mut self.skipped);
+        let mut of_batches = Vec::with_capacity(batches.len());
+        let next = |at: usize| {
+            let indices = &batches[at];
+            let mut batch = pictures.train(epoch, indices)?;
+            tell_of_new(skipped, std::mem::take(&mut batch.skipped));
+            of_batches.push(batch.classes.clone());
+            if batch.classes.is_empty() {
+                return Ok(None);
+            }
+            let key = [self.seed, epoch, indices[0] as u64];
+            let mut shares = mix(&self.mix, &mut batch, classes, self.header.size, key);
+            if weighs_classes {
+                let own = || batch.classes.iter().map(|class| *class as usize).collect::<Vec<_>>();
+                shares.get_or_insert_with(|| one_hot(&own(), classes));
+            }
+            Ok(Some(Lesson { x: batch.x, answers: Answers { classes: batch.classes, shares } }))
         };
-        let weight = self.counted(own());
-        let pass = self.model.learn(batch.x, gradients, targets, self.label_smoothing, divisor)?;
-        let rows = pass.logits.chunks_exact(classes);
-        let correct = rows.zip(&batch.classes).filter(|(row, class)| likeliest(row) == **class as usize).count();
-        Ok(Tally { samples: samples as u64, weight, loss: f64::from(pass.loss) * divisor, correct: correct as f64 })
+        let loss = Loss { class_weight: self.class_weight.as_deref(), label_smoothing: self.label_smoothing, divisor };
+        let passes = self.model.learn(batches.len(), next, &loss, gradients)?;
+        let mut tally = Tally::default();
+        for (pass, of_batch) in passes.into_iter().zip(of_batches) {
+            let Some(pass) = pass else { continue };
+            let rows = pass.logits.chunks_exact(classes);
+            let correct = rows.zip(&of_batch).filter(|(row, class)| likeliest(row) == **class as usize).count();
+            tally.add(Tally {
+                samples: of_batch.len() as u64,
+                weight: self.counted(of_batch.iter().map(|class| *class as usize)),
+                loss: f64::from(pass.loss) * divisor,
+                correct: correct as f64,
+            });
+        }
+        Ok(tally)
     }
 
     fn skipped(&self) -> Vec<String> {
@@ -232,22 +254,26 @@ impl Task for Classification {
             tally.add(Tally::one(loss(logits, class), correct));
         })?;
         match (tally.samples, self.skipped.first()) {
-            (0, Some(first)) => Err(TrainError::Input(format!(
+            (0, Some(first)) if self.model.is_first() => Err(TrainError::Input(format!(
                 "none of the {} pictures to validate can be read, such as {first}: mend the files",
                 self.samples(part)
             ))),
-            _ => Ok(tally),
+            _ => self.model.share(tally),
         }
     }
 
     fn show(&mut self, part: Part) -> Result<Vec<(Sample, Vec<Answer>)>, TrainError> {
+        if !self.model.is_first() {
+            return self.model.serve().map(|()| Vec::new());
+        }
         let (pictures, batch) = self.pictures.some(part, &spread(self.pictures.len(part), SHOWN));
         if pictures.is_empty() {
-            return Ok(Vec::new());
+            return self.model.asked().map(|()| Vec::new());
         }
         let logits = self.model.logits(batch.x)?;
+        self.model.asked()?;
         let labels = &self.header.labels;
-        let shown = pictures.into_iter().zip(batch.classes).zip(logits.chunks_exact(self.model.classes()));
+        let shown = pictures.into_iter().zip(batch.classes).zip(logits.chunks_exact(self.model.network.classes()));
         let shown = shown.map(|((picture, class), logits)| {
             let sample = Sample { given: Given::Picture(picture), expected: labels[class as usize].clone() };
             (sample, answers(logits, labels))
@@ -256,17 +282,17 @@ impl Task for Classification {
     }
 
     fn report(&mut self, part: Part) -> Result<Report, TrainError> {
-        let mut counts = Counts::new(self.model.classes());
+        let mut counts = Counts::new(self.model.network.classes());
         self.look(part, &mut |class, logits| counts.see(class, logits))?;
         Ok(Report::Classification(counts.report(part.name().into(), &self.header.labels)))
     }
 
     fn not_finite(&self, epoch: u64, indices: &[usize]) -> Result<Option<String>, TrainError> {
-        let batch = self.pictures.again(epoch, indices)?;
-        if batch.classes.is_empty() {
-            return Ok(None);
+        if !self.model.is_first() {
+            return self.model.not_finite(None);
         }
-        Ok(self.model.not_finite(batch.x)?)
+        let batch = self.pictures.again(epoch, indices)?;
+        self.model.not_finite(Some(batch.x).filter(|x| !x.is_empty()))
     }
 
     fn metadata(&self) -> HashMap<String, String> {
@@ -274,7 +300,15 @@ impl Task for Classification {
     }
 
     fn cost(&self) -> Cost {
-        self.model.cost()
+        self.model.network.cost()
+    }
+
+    fn pieces(&self) -> Vec<Piece> {
+        self.model.network.pieces()
+    }
+
+    fn enter(&mut self, stages: Arc<Group>) {
+        self.model.enter(stages);
     }
 }
 
@@ -324,10 +358,11 @@ mod tests {
                 // Two batches of unequal size add up to one, of unequal weights too.
                 let (divisor, mut loss) = (task.divisor(&rows), 0.0);
                 for part in [&rows[..20], &rows[20..]] {
-                    let tally = task.learn(0, part, divisor, &mut gradients).expect("the processor works");
+                    let tally = task.learn(0, &[part.to_vec()], divisor, &mut gradients).expect("the processor works");
                     loss += tally.mean_loss() * task.divisor(part) / divisor;
                 }
-                let norm = gradients.clip_norm(task.parameters(), number("clip")).expect("memory");
+                let norm = gradients.norm(task.parameters()).expect("memory");
+                gradients.clip(task.parameters(), norm, number("clip")).expect("memory");
                 solver.step(task.parameters_mut(), &mut gradients, 0.1).expect("memory");
                 let expected = losses[step];
                 assert!((loss - expected).abs() < 1e-5, "{step}: {loss} {expected}");
@@ -350,8 +385,10 @@ mod tests {
             task.mix.mixup_alpha = if mixes { 0.5 } else { 0.0 };
             let (mut gradients, rows) = (Gradients::new(task.parameters()), (0..29).collect::<Vec<usize>>());
             let divisor = task.divisor(&rows);
-            let tallies: Vec<_> =
-                rows.chunks(20).map(|part| task.learn(0, part, divisor, &mut gradients).expect("works")).collect();
+            let tallies: Vec<_> = rows
+                .chunks(20)
+                .map(|part| task.learn(0, &[part.to_vec()], divisor, &mut gradients).expect("works"))
+                .collect();
             let of = |parameter| gradients.of(parameter).expect("memory").to_vec();
             let slopes = task.parameters().iter().flat_map(of).collect::<Vec<f32>>();
             (divisor, tallies, slopes)

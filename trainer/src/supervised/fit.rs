@@ -15,7 +15,7 @@ use super::config::ModelName;
 use super::events::FitEvent;
 use super::export::model_folder;
 use super::freeze::freeze;
-use super::parallel::{Group, Hello, Meeting, World};
+use super::parallel::{Hello, Meeting, Mesh, World};
 use super::recommendation::RecommendationTask;
 use super::report::Report;
 use super::saved::ranks_of;
@@ -81,6 +81,7 @@ pub struct Fit<'a> {
     stop: Arc<AtomicBool>,
     git_revision: Option<String>,
     processes: Processes,
+    stages: usize,
 }
 
 /// The processes that train together.
@@ -101,6 +102,7 @@ impl<'a> Fit<'a> {
             stop: Arc::default(),
             git_revision: None,
             processes: Processes::Of(World::alone()),
+            stages: 1,
         }
     }
 
@@ -162,6 +164,14 @@ impl<'a> Fit<'a> {
         self
     }
 
+    /// Cuts the model into stages, each of which a process has: pipeline parallelism (Huang et al. 2019). The processes are as many models as they
+    /// are a multiple of `stages`. A step's `fit.gradient_accumulation` batches go through the stages one after the other.
+    #[must_use]
+    pub fn stages(mut self, stages: usize) -> Self {
+        self.stages = stages;
+        self
+    }
+
     /// Trains. When training has got anywhere before it fails, a checkpoint is written before the error is returned, unless the
     /// weights are what failed.
     ///
@@ -180,8 +190,8 @@ impl<'a> Fit<'a> {
             // It may lie elsewhere by now.
             return Ok(FitSummary { run: run.path().to_owned(), ..summary });
         }
-        let (task, group) = self.meet()?;
-        self.own(task, &group).inspect_err(|error| group.fail(error))
+        let (task, mesh) = self.meet()?;
+        self.own(task, &mesh).inspect_err(|error| mesh.all.fail(error))
     }
 
     /// Trains with others, of which that of rank 0 owns the run: nothing is written here.
@@ -195,15 +205,17 @@ impl<'a> Fit<'a> {
         {
             return Ok(());
         }
-        let (task, group) = self.meet()?;
+        let (task, mesh) = self.meet()?;
         let run = self.resume.take().unwrap_or_else(|| RunDir::of_another(PathBuf::from(&self.settings.run.dir)));
         let files = (run.clone(), RunWriter::of_another(&run), Checkpoints::new(run.checkpoints(), 1));
-        let session = Session::new(&self.settings, &group, task, files, None, Vec::new(), self.stop.clone());
-        let result = session.and_then(|mut session| {
-            session.begin_together()?;
-            session.learn().map(drop)
+        let result = mesh.all.share::<Option<Checkpoint>>(&()).map_err(TrainError::from).and_then(|checkpoint| {
+            let checkpoint = checkpoint.flatten();
+            let mut session =
+                Session::new(&self.settings, &mesh, task, files, checkpoint, Vec::new(), self.stop.clone())?;
+            let end = session.learn()?;
+            session.finish(end).map(drop)
         });
-        result.inspect_err(|error| group.fail(error))
+        result.inspect_err(|error| mesh.all.fail(error))
     }
 
     /// Checks the settings, and shares out what this machine has among its processes.
@@ -241,7 +253,7 @@ impl<'a> Fit<'a> {
     }
 
     /// Makes the model with its data, and meets the other processes.
-    fn meet(&mut self) -> Result<(Box<dyn Task>, Group), TrainError> {
+    fn meet(&mut self) -> Result<(Box<dyn Task>, Mesh), TrainError> {
         let world = match &self.processes {
             Processes::Of(world) => world.clone(),
             Processes::Start(size, ..) => World::local(*size),
@@ -250,31 +262,71 @@ impl<'a> Fit<'a> {
         let mut task = self.task()?;
         freeze(task.parameters_mut(), &self.settings.fit.freeze)?;
         self.settings.check_validation(task.samples(Part::Validation))?;
-        let (samples, processes) = (task.samples(Part::Train), meeting.world().size);
+        self.check_stages(task.as_ref(), meeting.world().size)?;
+        let (samples, replicas) = (task.samples(Part::Train), meeting.world().size / self.stages);
         // Seen before anything is written.
-        let steps = steps_of_an_epoch(&self.settings, samples, processes);
-        self.settings.prune.pruning(steps.saturating_mul(self.settings.fit.epochs))?;
-        if samples < processes {
+        let steps = steps_of_an_epoch(&self.settings, samples, replicas);
+        let pruning = self.settings.prune.pruning(steps.saturating_mul(self.settings.fit.epochs))?;
+        if pruning.is_some() && self.stages > 1 {
+            return Err(TrainError::Unfit(
+                "[prune] looks at all weights together, which no process has of a model in stages: leave prune.final_sparsity and \
+                prune.keep_zeros out, or make the model smaller afterwards by `cartwheel compress`"
+                    .into(),
+            ));
+        }
+        if samples < replicas {
             return Err(TrainError::Unfit(format!(
-                "there are {samples} samples to learn from, and {processes} processes: take {samples} or fewer"
+                "there are {samples} samples to learn from, and {replicas} processes: take {samples} or fewer"
             )));
         }
         if let Processes::Start(_, program, args) = &self.processes {
             meeting.start(program, args)?;
         }
-        let hello = Hello::new(meeting.world(), &self.settings, task.as_ref());
-        Ok((task, meeting.meet(&hello)?))
+        let hello = Hello::new(meeting.world(), self.stages, &self.settings, task.as_ref());
+        let mesh = Mesh::new(meeting.meet(&hello)?, self.stages);
+        self.begin_alike(task.as_mut(), &mesh).inspect_err(|error| mesh.all.fail(error))?;
+        Ok((task, mesh))
+    }
+
+    /// Takes over the parameters and buffers of the process that leads, and keeps this process's stage of them. Buffers are not sent
+    /// again: nothing that is learnt depends on them, and they are saved of one replica.
+    fn begin_alike(&mut self, task: &mut dyn Task, mesh: &Mesh) -> Result<(), TrainError> {
+        if mesh.all.size() > 1 {
+            let mut flat = task.parameters().to_flat();
+            mesh.all.broadcast(&mut flat)?;
+            task.parameters_mut().set_flat(&flat);
+        }
+        task.enter(mesh.stages.clone());
+        Ok(())
+    }
+
+    /// Checks that the model can be cut into so many stages, and `processes` into replicas of them.
+    fn check_stages(&self, task: &dyn Task, processes: usize) -> Result<(), TrainError> {
+        let (stages, pieces) = (self.stages, task.pieces().len());
+        let model = self.settings.fit.model;
+        let problem = match () {
+            () if stages == 1 => return Ok(()),
+            () if !processes.is_multiple_of(stages) => format!(
+                "{processes} processes are no whole number of models in {stages} stages: take a multiple of {stages}"
+            ),
+            () if pieces == 0 => format!("{model} cannot be cut into stages yet: mlp and the residual networks can"),
+            () if pieces < stages => {
+                format!("{model} has {pieces} pieces, and there are {stages} stages: take {pieces} or fewer")
+            }
+            () => return Ok(()),
+        };
+        Err(TrainError::Unfit(problem))
     }
 
     /// Makes the run's folder, or opens it again, and trains in it.
-    fn own(mut self, task: Box<dyn Task>, group: &Group) -> Result<FitSummary, TrainError> {
+    fn own(mut self, task: Box<dyn Task>, mesh: &Mesh) -> Result<FitSummary, TrainError> {
         let mut run = match self.resume.take() {
             None => self.create()?,
             Some(run) => OwnedRun::reopen(run)?,
         };
         // Viewers are served until the folder says how the run ended, and not once somebody else may have it.
         let mut server = None;
-        let result = self.train(task, group, &mut run, &mut server).map_err(|error| group.explain(error));
+        let result = self.train(task, mesh, &mut run, &mut server).map_err(|error| mesh.all.explain(error));
         run.end(&result, |summary| summary.interrupted);
         drop(server);
         result
@@ -284,7 +336,7 @@ impl<'a> Fit<'a> {
     fn train(
         &mut self,
         task: Box<dyn Task>,
-        group: &Group,
+        mesh: &Mesh,
         run: &mut OwnedRun,
         server: &mut Option<Server>,
     ) -> Result<FitSummary, TrainError> {
@@ -300,8 +352,8 @@ impl<'a> Fit<'a> {
             Some(checkpoint) => RunWriter::resume(&run.dir, checkpoint.books.steps, checkpoint.logs, &logs)?,
         };
         let files = (run.dir.clone(), writer, checkpoints);
-        let mut session = Session::new(settings, group, task, files, checkpoint, listeners, self.stop.clone())?;
-        session.begin_together()?;
+        mesh.all.share::<Option<Checkpoint>>(&checkpoint)?;
+        let session = Session::new(settings, mesh, task, files, checkpoint, listeners, self.stop.clone())?;
         train(session, settings, server)
     }
 
@@ -371,26 +423,14 @@ fn train(
             // Weights that diverged are no use to anybody: the checkpoint before them stays the newest, and the curve shows how.
             match error {
                 TrainError::LossNotFinite { .. } => session.window_row(),
-                _ if session.books.steps > 0 => session.checkpoint(),
+                // What other stages have is out of reach.
+                _ if session.books.steps > 0 && session.mesh.stages.size() == 1 => session.checkpoint()?,
                 _ => {}
             }
             return Err(error);
         }
     };
-    session.checkpoint();
-    session.tell_of_skipped_steps();
-    let report = if end == End::Stopped {
-        None
-    } else {
-        if session.books.best.is_none() {
-            session.save_best()?;
-        }
-        let best = session.run.best_weights();
-        session.task.parameters_mut().load_safetensors(&best)?;
-        let parts = [Part::Test, Part::Validation, Part::Train];
-        let part = parts.into_iter().find(|part| session.task.samples(*part) > 0).unwrap_or(Part::Train);
-        Some(session.task.report(part)?)
-    };
+    let report = session.finish(end)?;
     session.note_skipped();
     let (books, cost, score) = (session.books.clone(), session.task.cost(), session.task.score());
     let parameters = session.task.parameters().count() as u64;
@@ -413,7 +453,7 @@ fn train(
         skipped: books.skipped.into_iter().collect(),
         wall_s: books.wall_s,
         samples_per_s: books.samples as f64 / books.wall_s.max(1e-9),
-        processes: session.group.size(),
+        processes: session.mesh.all.size(),
         run: run.path().to_owned(),
         seed: settings.fit.seed,
         early_stopped: end == End::EarlyStopped,

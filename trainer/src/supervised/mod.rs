@@ -5,7 +5,8 @@
 //! | `config`, `settings` | what can be set |
 //! | `fit` | the front door: settings in, a run on disk and its summary out |
 //! | `session`, `step`, `checkpoint` | the loop, a step of it, and all that going on with it needs |
-//! | `parallel`, `together` | several processes that train one model together, and how they begin |
+//! | `parallel` | several processes that train one model together |
+//! | `staged`, `whole` | a model in stages, and what they have as one |
 //! | `room` | what a device says that has no room for a batch |
 //! | `watched` | what the loop does for viewers |
 //! | `task`, `classification`, `recommendation`, `texts` | what is fitted: a model with its data |
@@ -58,12 +59,14 @@ mod samples;
 mod saved;
 mod session;
 mod settings;
+mod staged;
 mod step;
 mod task;
 mod texts;
-mod together;
+
 mod transfer;
 mod watched;
+mod whole;
 
 pub use answers::Answers;
 pub use class_weight::ClassWeight;

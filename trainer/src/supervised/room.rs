@@ -88,7 +88,7 @@ mod tests {
             1
         }
         fn identify(&self, _: &mut dyn FnMut(&[u8])) {}
-        fn learn(&mut self, _: u64, _: &[usize], _: f64, _: &mut Gradients) -> Result<Tally, TrainError> {
+        fn learn(&mut self, _: u64, _: &[Vec<usize>], _: f64, _: &mut Gradients) -> Result<Tally, TrainError> {
             Err(failed(OUT_OF_MEMORY))
         }
         fn evaluate(&mut self, _: Part) -> Result<Tally, TrainError> {

@@ -53,7 +53,9 @@ pub(super) struct Preprocessing {
 
 impl Preprocessing {
     pub(super) fn new(images: &ImagesConfig, augment: &AugmentConfig, statistics: Option<Statistics>) -> Self {
-        let sections: [&dyn Section; 2] = [images, augment];
+        // How many read them is nothing of the model's: the same seed gives the same file on every machine.
+        let images = ImagesConfig { num_workers: 0, ..images.clone() };
+        let sections: [&dyn Section; 2] = [&images, augment];
         let statistics = statistics.map(|statistics| [statistics.mean, statistics.std]);
         Self { settings: config::render(&sections, false), statistics }
     }

@@ -11,15 +11,16 @@ use cartwheel_agents::compression::sparsity;
 use cartwheel_agents::nn::Gradients;
 use cartwheel_agents::nn::optim::{Ema, LearningRate, LossScaler, Solver};
 
-use super::checkpoint::{Books, Checkpoint, CheckpointView, fingerprint};
+use super::checkpoint::{Books, Checkpoint, fingerprint};
 use super::config::{Monitor, Precision};
 use super::events::{EpochEnd, FitEvent, FitProgress};
 use super::export::export;
-use super::parallel::{Group, rest, share};
+use super::parallel::{Mesh, rest, share};
 use super::pruning::Pruning;
 use super::room::{look, no_room};
 use super::samples::Samples;
 use super::settings::FitSettings;
+use super::staged::described;
 use super::step::{output_of, samples_of_a_step, steps_of_an_epoch};
 use super::task::{Part, Task};
 use crate::TrainError;
@@ -45,7 +46,7 @@ pub(super) enum End {
 pub(super) struct Session<'a> {
     pub(super) settings: &'a FitSettings,
     /// The processes that learn together.
-    pub(super) group: &'a Group,
+    pub(super) mesh: &'a Mesh,
     pub(super) task: Box<dyn Task>,
     pub(super) run: RunDir,
     pub(super) writer: RunWriter,
@@ -76,7 +77,7 @@ impl<'a> Session<'a> {
     /// A session from the beginning, or from `checkpoint`.
     pub(super) fn new(
         settings: &'a FitSettings,
-        group: &'a Group,
+        mesh: &'a Mesh,
         task: Box<dyn Task>,
         (run, writer, checkpoints): (RunDir, RunWriter, Checkpoints),
         checkpoint: Option<Checkpoint>,
@@ -86,7 +87,7 @@ impl<'a> Session<'a> {
         let fit = &settings.fit;
         let (rule, decay) = settings.rule();
         let parameters = task.parameters();
-        let an_epoch = steps_of_an_epoch(settings, task.samples(Part::Train), group.size());
+        let an_epoch = steps_of_an_epoch(settings, task.samples(Part::Train), mesh.replicas.size());
         let total = an_epoch.saturating_mul(fit.epochs);
         let watch = Watch::new(stop);
         let mut session = Self {
@@ -95,15 +96,15 @@ impl<'a> Session<'a> {
             first_step: 0,
             saved_at: None,
             solver: Solver::new(rule, decay, fit.weight_decay, fit.decay_bias_and_norm, parameters),
-            // Only who owns the run looks at the average.
-            ema: fit.ema_decay.filter(|_| group.leads()).map(|decay| Ema::new(decay, parameters)),
+            // Only that of those who are looked at counts.
+            ema: fit.ema_decay.filter(|_| mesh.is_kept()).map(|decay| Ema::new(decay, parameters)),
             scaler: (fit.precision == Precision::F16O2).then(LossScaler::default),
             gradients: Gradients::new(parameters),
             pruning: settings.prune.pruning(total)?,
             learning_rate: settings.learning_rate(an_epoch, total),
             books: Books::default(),
             an_epoch,
-            group,
+            mesh,
             settings,
             // Of a run that is gone on with; it begins anew where they cannot be read.
             samples: Samples::read(&run.samples()).ok().flatten().unwrap_or_default(),
@@ -122,7 +123,12 @@ impl<'a> Session<'a> {
     }
 
     fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), TrainError> {
-        let Checkpoint { books, data, parameters, solver, ema, scaler, .. } = checkpoint;
+        let Checkpoint { books, data, parameters, mut solver, mut ema, scaler, .. } = checkpoint;
+        // What others have is not for this process.
+        solver.keep(self.task.parameters());
+        if let Some(ema) = &mut ema {
+            ema.keep(self.task.parameters());
+        }
         let (kept, wanted) = (solver.rule().to_owned(), self.solver.state().rule());
         if kept != wanted {
             let problem = format!("its optimizer keeps the moments of {kept:?}, and config.toml's those of {wanted:?}");
@@ -130,7 +136,7 @@ impl<'a> Session<'a> {
         }
         let averages = match (&mut self.ema, ema) {
             (Some(own), Some(saved)) => own.restore(saved),
-            (own, saved) => own.is_none() && saved.is_none(),
+            (own, saved) => own.is_none() && (saved.is_none() || !self.mesh.is_kept()),
         };
         let fits = averages
             && scaler.is_some() == self.scaler.is_some()
@@ -166,13 +172,18 @@ impl<'a> Session<'a> {
         for notice in self.task.notices() {
             self.tell(&FitEvent::Notice(&notice));
         }
+        if self.mesh.stages.size() > 1 {
+            let told = described(&self.task.pieces(), self.mesh.stages.size(), fit.gradient_accumulation);
+            told.iter().for_each(|notice| self.tell(&FitEvent::Notice(notice)));
+        }
         if !fit.freeze.is_empty() {
             let (learnt, all) = (self.task.parameters().count(), self.task.cost().parameters);
             self.tell(&FitEvent::Notice(&format!("{learnt} of {all} parameters are learnt, the others are frozen")));
         }
         while self.books.epochs < fit.epochs {
             // Only who owns the run knows.
-            if self.group.any(fit.early_stopping.is_some_and(|patience| self.books.waited >= patience))? {
+            let leads = self.mesh.leads();
+            if self.mesh.all.any(leads && fit.early_stopping.is_some_and(|patience| self.books.waited >= patience))? {
                 return Ok(End::EarlyStopped);
             }
             if !self.epoch()? {
@@ -181,7 +192,7 @@ impl<'a> Session<'a> {
             self.end_epoch()?;
             let every = self.settings.run.checkpoint_every;
             if every > 0 && self.books.epochs.is_multiple_of(every) {
-                self.checkpoint();
+                self.checkpoint()?;
             }
         }
         Ok(End::Completed)
@@ -190,14 +201,14 @@ impl<'a> Session<'a> {
     /// What is left of an epoch; false if asked to stop within it.
     fn epoch(&mut self) -> Result<bool, TrainError> {
         let fit = &self.settings.fit;
-        let (rank, size) = (self.group.rank(), self.group.size());
+        let (rank, size) = (self.mesh.replicas.rank(), self.mesh.replicas.size());
         let order = shuffled(self.task.samples(Part::Train), fit.seed, self.books.epochs);
         let order = rest(&order, self.books.epoch_at as usize, size);
         self.task.expect(self.books.epochs, share(&order, rank, size));
         for indices in order.chunks(samples_of_a_step(self.settings, size)) {
             self.seat.wait();
-            if self.group.any(self.watch.stopping())? {
-                self.group.check()?;
+            if self.mesh.all.any(self.watch.stopping())? {
+                self.mesh.all.check()?;
                 return Ok(false);
             }
             self.watch.doing(Activity::Updating);
@@ -277,8 +288,8 @@ impl<'a> Session<'a> {
 
     /// Looks at validation samples, keeps the weights if they are the best, and begins the next epoch.
     fn end_epoch(&mut self) -> Result<(), TrainError> {
-        self.books.skipped.extend(self.group.gather(&self.task.skipped())?.concat());
-        if !self.group.leads() {
+        self.books.skipped.extend(self.mesh.all.gather(&self.task.skipped())?.concat());
+        if !self.mesh.is_kept() {
             // The others wait for it in the next epoch.
             (self.books.epochs, self.books.epoch_at) = (self.books.epochs + 1, 0);
             return Ok(());
@@ -305,7 +316,9 @@ impl<'a> Session<'a> {
         }
         if let Some((part, shown)) = shown {
             self.samples.add(part, self.books.epochs + 1, shown);
-            if let Err(error) = self.samples.write(&self.run.samples()) {
+            if self.mesh.leads()
+                && let Err(error) = self.samples.write(&self.run.samples())
+            {
                 self.tell(&FitEvent::Warning(&format!("{error}; training goes on")));
             }
         }
@@ -345,7 +358,7 @@ impl<'a> Session<'a> {
         }
         metrics.extend(more);
         self.write_row(&metrics);
-        let best = best && self.keep_best(before);
+        let best = self.keep_best(best, before)?;
         let (epoch, epochs, learning_rate) = (self.books.epochs, self.settings.fit.epochs, self.books.learning_rate);
         let grad_norm = norms / count.max(1) as f64;
         self.tell(&FitEvent::Epoch(&EpochEnd {
@@ -368,44 +381,57 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Saves the weights as the best ones. Where the disk refuses, those that are there stay the best, so that later ones take
-    /// their place; false then.
-    fn keep_best(&mut self, before: Option<(u64, f64)>) -> bool {
-        let Err(error) = self.save_best() else { return true };
+    /// Saves the weights as the best ones, if the process that leads says that they are. Where the disk refuses, those that are there
+    /// stay the best, so that later ones take their place; false then.
+    fn keep_best(&mut self, best: bool, before: Option<(u64, f64)>) -> Result<bool, TrainError> {
+        if !self.mesh.stages.share(&best)?.unwrap_or(best) {
+            return Ok(false);
+        }
+        let Some(error) = tolerated(self.save_best())? else { return Ok(true) };
         let stays = before.map_or(String::new(), |(epoch, _)| format!(", and those of epoch {epoch} stay the best"));
         let epoch = self.books.epochs;
         self.tell(&FitEvent::Warning(&format!(
             "the weights of epoch {epoch} are the best, and {error}; training goes on{stays}"
         )));
         self.books.best = before;
-        false
+        Ok(false)
     }
 
-    pub(super) fn save_best(&mut self) -> Result<(), RunError> {
-        self.save_weights(&self.run.best_weights())?;
-        export(&self.run, self.task.companions())
+    pub(super) fn save_best(&mut self) -> Result<(), TrainError> {
+        if self.save_weights(&self.run.best_weights())? {
+            export(&self.run, self.task.companions())?;
+        }
+        Ok(())
     }
 
-    fn save_weights(&mut self, path: &Path) -> Result<(), RunError> {
+    /// Saves the weights of all stages at the process that leads; false at the others.
+    fn save_weights(&mut self, path: &Path) -> Result<bool, TrainError> {
         self.swap_ema();
-        let bytes = self.task.parameters().to_safetensors(self.task.metadata());
+        let whole = self.whole_parameters();
         self.swap_ema();
-        write_atomic(path, |file| file.write_all(&bytes)).map(drop).map_err(RunError::io("write", path))
+        let Some(whole) = whole? else { return Ok(false) };
+        let bytes = whole.to_safetensors(self.task.metadata());
+        write_atomic(path, |file| file.write_all(&bytes)).map_err(RunError::io("write", path))?;
+        Ok(true)
     }
 
     /// Writes a checkpoint and the weights. A disk that refuses does not stop training: what was saved before stays.
-    pub(super) fn checkpoint(&mut self) {
+    ///
+    /// # Errors
+    /// If another stage is lost.
+    pub(super) fn checkpoint(&mut self) -> Result<(), TrainError> {
         // The last epoch's is the last of all.
-        if !self.group.leads() || self.saved_at.replace(self.books.steps) == Some(self.books.steps) {
-            return;
+        if !self.mesh.is_kept() || self.saved_at.replace(self.books.steps) == Some(self.books.steps) {
+            return Ok(());
         }
         self.watch.doing(Activity::Writing);
         self.note_skipped();
-        if let Err(error) = self.try_checkpoint() {
+        if let Some(error) = tolerated(self.try_checkpoint())? {
             let notice =
                 format!("the checkpoint at step {} could not be written: {error}; training goes on", self.books.steps);
             self.tell(&FitEvent::Warning(&notice));
         }
+        Ok(())
     }
 
     /// Takes down which files were skipped.
@@ -413,20 +439,34 @@ impl<'a> Session<'a> {
         self.books.skipped.extend(self.task.skipped());
     }
 
-    fn try_checkpoint(&mut self) -> Result<(), RunError> {
-        self.save_weights(&self.run.latest_weights())?;
-        if self.books.best.is_none() {
-            self.save_best()?;
+    fn try_checkpoint(&mut self) -> Result<(), TrainError> {
+        // All that others have comes before anything is written: a disk that refuses leaves nobody waiting.
+        let whole = self.whole()?;
+        let latest = self.save_weights(&self.run.latest_weights());
+        let has_no_best = self.books.best.is_none();
+        let best = if self.mesh.stages.share(&has_no_best)?.unwrap_or(has_no_best) { self.save_best() } else { Ok(()) };
+        latest?;
+        best?;
+        if let Some((parameters, solver, ema)) = whole {
+            let state = Checkpoint {
+                books: self.books.clone(),
+                data: self.data,
+                logs: self.writer.sync()?,
+                parameters: parameters.to_flat(),
+                solver,
+                ema,
+                scaler: self.scaler.clone(),
+            };
+            self.checkpoints.save(self.books.steps, &state)?;
         }
-        let state = CheckpointView {
-            books: &self.books,
-            data: self.data,
-            logs: self.writer.sync()?,
-            parameters: self.task.parameters().to_flat(),
-            solver: self.solver.state(),
-            ema: &self.ema,
-            scaler: &self.scaler,
-        };
-        self.checkpoints.save(self.books.steps, &state).map(drop)
+        Ok(())
+    }
+}
+
+/// What the disk refused, which training goes on after; a process that is lost ends it.
+fn tolerated(saved: Result<(), TrainError>) -> Result<Option<TrainError>, TrainError> {
+    match saved {
+        Err(error @ TrainError::Parallel(_)) => Err(error),
+        saved => Ok(saved.err()),
     }
 }

@@ -25,25 +25,25 @@ impl Session<'_> {
         }
         let (fit, epoch) = (&self.settings.fit, self.books.epochs);
         self.gradients.zero(self.task.parameters())?;
-        let mut tally = Tally::default();
         let scale = self.scaler.as_ref().map_or(1.0, LossScaler::scale);
         // Of all processes: the sum of what each adds up is the gradient of the mean.
         let divisor = self.task.divisor(indices);
-        let of_rank = |rank| share(indices, rank, self.group.size());
-        for batch in of_rank(self.group.rank()).chunks(fit.batch_size) {
-            tally.add(self.task.learn(epoch, batch, divisor / scale, &mut self.gradients)?);
-            if !tally.loss.is_finite() {
-                break;
-            }
-        }
-        let tallies = self.group.gather(&tally)?;
-        if let Some(rank) = tallies.iter().position(|tally| !tally.loss.is_finite()) {
-            let layer = self.first_broken(&of_rank(rank))?;
-            return Err(self.diverged("the loss", tallies[rank].mean_loss(), output_of(layer)));
+        let replicas = &self.mesh.replicas;
+        let of_replica = |replica| -> Vec<Vec<usize>> {
+            share(indices, replica, replicas.size()).chunks(fit.batch_size).map(<[usize]>::to_vec).collect()
+        };
+        let batches = of_replica(replicas.rank());
+        let tally = self.task.learn(epoch, &batches, divisor / scale, &mut self.gradients)?;
+        // The first stages know, and theirs are the first ranks.
+        let mut tallies = self.mesh.all.gather(&tally)?;
+        tallies.truncate(replicas.size());
+        if let Some(replica) = tallies.iter().position(|tally| !tally.loss.is_finite()) {
+            let layer = self.first_broken(&of_replica(replica))?;
+            return Err(self.diverged("the loss", tallies[replica].mean_loss(), output_of(layer)));
         }
         let tally = tallies.into_iter().fold(Tally::default(), Tally::and);
         if tally.samples > 0 {
-            sum_gradients(self.group, self.task.parameters(), &mut self.gradients)?;
+            sum_gradients(replicas, self.task.parameters(), &mut self.gradients)?;
         }
         if tally.samples == 0 || self.overflowed()? {
             return Ok((tally, None));
@@ -59,12 +59,14 @@ impl Session<'_> {
         if let Some(max) = fit.max_grad_value {
             self.gradients.clip_value(parameters, max)?;
         }
-        let norm = match fit.max_grad_norm {
-            Some(max) => self.gradients.clip_norm(parameters, max)?,
-            None => self.gradients.norm(parameters)?,
-        };
+        // Added up in the order of the parameters, as one process would.
+        let squares = self.mesh.stages.gather(&self.gradients.squares(parameters)?)?.concat();
+        let norm = squares.iter().sum::<f64>().sqrt();
+        if let Some(max) = fit.max_grad_norm {
+            self.gradients.clip(parameters, norm, max)?;
+        }
         if !norm.is_finite() {
-            let name = self.gradients.not_finite(parameters)?.unwrap_or_else(|| "all of them together".into());
+            let name = self.first_not_finite()?.unwrap_or_else(|| "all of them together".into());
             return Err(self.diverged("the norm of the gradient", norm, format!("the gradient of `{name}`")));
         }
         let learning_rate = self.learning_rate.at(self.schedule());
@@ -86,13 +88,19 @@ impl Session<'_> {
 
     /// Steps of the whole schedule before: those of the run, unless it went on with another number of processes.
     fn schedule(&self) -> u64 {
-        let a_step = samples_of_a_step(self.settings, self.group.size()) as u64;
+        let a_step = samples_of_a_step(self.settings, self.mesh.replicas.size()) as u64;
         self.books.epochs * self.an_epoch + self.books.epoch_at / a_step
     }
 
-    /// The first layer whose output for a batch of these samples is not finite.
-    fn first_broken(&self, indices: &[usize]) -> Result<Option<String>, TrainError> {
-        for batch in indices.chunks(self.settings.fit.batch_size) {
+    /// The first parameter, of all stages, whose gradient has a number that is not finite.
+    fn first_not_finite(&mut self) -> Result<Option<String>, TrainError> {
+        let own = self.gradients.not_finite(self.task.parameters())?;
+        Ok(self.mesh.stages.gather(&own)?.into_iter().flatten().next())
+    }
+
+    /// The first layer whose output for one of these batches is not finite.
+    fn first_broken(&self, batches: &[Vec<usize>]) -> Result<Option<String>, TrainError> {
+        for batch in batches {
             if let Some(layer) = self.task.not_finite(self.books.epochs, batch)? {
                 return Ok(Some(layer));
             }
@@ -102,10 +110,10 @@ impl Session<'_> {
 
     /// In mixed precision takes the loss's scale off the gradients, and says whether one of them was beyond f16.
     fn overflowed(&mut self) -> Result<bool, TrainError> {
+        let Some(scale) = self.scaler.as_ref().map(LossScaler::scale) else { return Ok(false) };
+        self.gradients.scale(self.task.parameters(), scale.recip())?;
+        let first = self.first_not_finite()?;
         let Some(scaler) = &mut self.scaler else { return Ok(false) };
-        let parameters = self.task.parameters();
-        self.gradients.scale(parameters, scaler.scale().recip())?;
-        let first = self.gradients.not_finite(parameters)?;
         scaler.update(first.is_some());
         match first {
             // What does not fit unscaled never will.

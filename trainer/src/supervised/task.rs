@@ -1,11 +1,13 @@
 //! What is fitted: a model with its data.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use cartwheel_agents::models::Cost;
+use cartwheel_agents::models::{Cost, Piece};
 use cartwheel_agents::nn::{Gradients, Parameters, Place};
 use serde::{Deserialize, Serialize};
 
+use super::parallel::Group;
 use super::report::Report;
 use super::samples::{Answer, Sample};
 use super::settings::FitSettings;
@@ -152,16 +154,17 @@ pub trait Task {
     /// Says which training samples of an epoch [`learn`](Self::learn) will be told next, in which order: for those who read ahead.
     fn expect(&mut self, _epoch: u64, _order: Vec<usize>) {}
 
-    /// Adds the gradient of the sum of the losses of the training samples `indices`, divided by `divisor`, to `gradients`. Random
-    /// draws are to be keyed by the seed, the epoch and the index, so that nothing else decides them. Answers the sums over those
-    /// that could be read, whose weight is what `divisor` would be of them alone.
+    /// Adds the gradient of the sum of the losses of the training samples `batches`, which are learnt from one batch after the other,
+    /// divided by `divisor`, to `gradients`. Random draws are to be keyed by the seed, the epoch and the index, so that nothing else
+    /// decides them. Answers the sums over those that could be read, whose weight is what `divisor` would be of them alone. Of a model in
+    /// stages the first one answers.
     ///
     /// # Errors
     /// If the device fails, or a sample cannot be read.
     fn learn(
         &mut self,
         epoch: u64,
-        indices: &[usize],
+        batches: &[Vec<usize>],
         divisor: f64,
         gradients: &mut Gradients,
     ) -> Result<Tally, TrainError>;
@@ -216,4 +219,13 @@ pub trait Task {
 
     /// What the model costs.
     fn cost(&self) -> Cost;
+
+    /// What is in one stage as a whole, if the model can be cut into stages.
+    fn pieces(&self) -> Vec<Piece> {
+        Vec::new()
+    }
+
+    /// Keeps this process's stage of the model. All `stages` call the same functions in the same order from then on; what only one of
+    /// them knows, the first answers.
+    fn enter(&mut self, _stages: Arc<Group>) {}
 }

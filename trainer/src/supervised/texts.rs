@@ -298,20 +298,24 @@ impl Task for Texts {
     fn learn(
         &mut self,
         epoch: u64,
-        indices: &[usize],
+        batches: &[Vec<usize>],
         divisor: f64,
         gradients: &mut Gradients,
     ) -> Result<Tally, TrainError> {
-        let keys = indices.iter().map(|index| ops::key(&[self.seed, DROPOUT, epoch, *index as u64])).collect();
-        let lesson = Lesson { label_smoothing: self.label_smoothing, divisor, dropout: Some((self.dropout, keys)) };
-        let pairs = chosen(&self.train, indices);
-        let learnt = match &self.place {
-            Place::Processor => self.network.learn(&pairs, &lesson, gradients)?,
-            #[cfg(feature = "cuda")]
-            Place::Gpu(gpu) => gpu.attempt(|| self.network.learn_on(gpu, &pairs, &lesson, gradients))?,
-        };
-        let (samples, weight) = (indices.len() as u64, learnt.tokens as f64);
-        Ok(Tally { samples, weight, loss: learnt.loss, correct: learnt.exact as f64 })
+        let mut tally = Tally::default();
+        for indices in batches {
+            let keys = indices.iter().map(|index| ops::key(&[self.seed, DROPOUT, epoch, *index as u64])).collect();
+            let lesson = Lesson { label_smoothing: self.label_smoothing, divisor, dropout: Some((self.dropout, keys)) };
+            let pairs = chosen(&self.train, indices);
+            let learnt = match &self.place {
+                Place::Processor => self.network.learn(&pairs, &lesson, gradients)?,
+                #[cfg(feature = "cuda")]
+                Place::Gpu(gpu) => gpu.attempt(|| self.network.learn_on(gpu, &pairs, &lesson, gradients))?,
+            };
+            let (samples, weight) = (indices.len() as u64, learnt.tokens as f64);
+            tally.add(Tally { samples, weight, loss: learnt.loss, correct: learnt.exact as f64 });
+        }
+        Ok(tally)
     }
 
     fn evaluate(&mut self, part: Part) -> Result<Tally, TrainError> {
@@ -417,7 +421,7 @@ mod tests {
         let mut texts = texts(Purpose::Learning, &["t5.dropout_rate=0.0"]).expect("they are sound");
         let (mut tally, mut gradients) = (Tally::default(), Gradients::new(texts.parameters()));
         for index in [0, 1] {
-            tally.add(texts.learn(0, &[index], 1.0, &mut gradients).expect("works"));
+            tally.add(texts.learn(0, &[vec![index]], 1.0, &mut gradients).expect("works"));
         }
         let expected = texts.evaluate(Part::Validation).expect("works");
         assert_eq!((tally.samples, tally.weight), (expected.samples, expected.weight));

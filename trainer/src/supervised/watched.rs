@@ -18,7 +18,7 @@ impl Session<'_> {
         if !self.settings.run.watch {
             return None;
         }
-        let an_epoch = steps_of_an_epoch(self.settings, self.task.samples(Part::Train), self.group.size());
+        let an_epoch = steps_of_an_epoch(self.settings, self.task.samples(Part::Train), self.mesh.replicas.size());
         let facts = Facts {
             run: self.run.clone(),
             n_envs: 0,

@@ -26,7 +26,7 @@ impl<E: Real> Recommender<E> {
     ) -> Result<Pass<E>, DeviceError> {
         self.touch(users, items, gradients);
         self.parameters.send_to(accelerator)?;
-        let mut mirror = Mirror::new(&self.parameters, accelerator)?;
+        let mut mirror = Mirror::new(self.parameters.clone(), accelerator)?;
         let (scores, tape) = self.scores_on(&mut mirror, users, items, goal).map_err(DeviceError::new)?;
         let values = scores.as_vec();
         let shape = (users.len(), values.len() / users.len().max(1));
@@ -39,7 +39,7 @@ impl<E: Real> Recommender<E> {
     /// The scores without the mean.
     fn scores_on<D: Compute<E>>(
         &self,
-        mirror: &mut Mirror<'_, E, D>,
+        mirror: &mut Mirror<E, D>,
         users: &[u32],
         items: &[u32],
         goal: Goal<'_, E>,
@@ -57,18 +57,14 @@ impl<E: Real> Recommender<E> {
 
 impl Side {
     /// Rows of the table, and their biases if there are any.
-    fn read<E: Real, D: Compute<E>>(
-        &self,
-        mirror: &mut Mirror<'_, E, D>,
-        rows: &[u32],
-    ) -> Result<ReadRows<E, D>, D::Err> {
+    fn read<E: Real, D: Compute<E>>(&self, mirror: &mut Mirror<E, D>, rows: &[u32]) -> Result<ReadRows<E, D>, D::Err> {
         Ok((mirror.read(self.table, rows)?, self.bias.map(|bias| mirror.read(bias, rows)).transpose()?))
     }
 
     /// What follows the table.
     fn layers_on<E: Real, D: Compute<E>>(
         &self,
-        mirror: &Mirror<'_, E, D>,
+        mirror: &Mirror<E, D>,
         mut y: Rows<E, D>,
         tape: &mut Tape<E, D>,
     ) -> Result<Rows<E, D>, D::Err> {

@@ -46,9 +46,10 @@ impl<E: Real> ResNet<E> {
             [inputs * outputs, outputs].map(|count| drawn(&mut rng, count, |rng| E::of(rng.uniform(-bound, bound))))
         };
         let fc = Linear::layer("fc", [inputs, config.classes], &config.ranks, &mut begin, &mut parameters);
+        let stage = 0..blocks.len() + 2;
         let layout = Layout { stem, blocks, fc };
         let (learns_in_half, place, folded) = (false, Place::default(), OnceLock::new());
-        Self { config, parameters, layout, size, learns_in_half, place, folded }
+        Self { config, parameters, layout, stage, size, learns_in_half, place, folded }
     }
 }
 

@@ -1,9 +1,10 @@
 //! A residual network as a classifier.
 
+use std::ops::Range;
+
 use super::ResNet;
-use crate::models::{Classifier, Cost, Pass, Plan};
-use crate::nn::ops::Targets;
-use crate::nn::{DeviceError, Gradients, Parameters, Place};
+use crate::models::{Classifier, Cost, Forward, Piece, Plan};
+use crate::nn::{DeviceError, Parameters, Place};
 
 /// Pictures that are looked at together: what they become has to fit into memory.
 const TOGETHER: usize = 8;
@@ -33,12 +34,21 @@ impl Classifier for ResNet {
         self.config.classes
     }
 
+    fn pieces(&self) -> Vec<Piece> {
+        self.all_pieces()
+    }
+
+    fn keep(&mut self, pieces: Range<usize>) {
+        self.keep_pieces(pieces);
+    }
+
     fn logits(&self, x: Vec<f32>) -> Result<Vec<f32>, DeviceError> {
         match &self.place {
             Place::Processor => {
                 // Small pictures go in larger numbers, or threads would wait for each other all the time.
                 let together = (TOGETHER * 224 * 224 * 3).div_ceil(self.inputs().max(1)).max(1);
-                let parts = x.chunks((together * self.inputs()).max(1));
+                let own: usize = self.input_shape().iter().product();
+                let parts = x.chunks((together * own).max(1));
                 Ok(parts.flat_map(|part| self.logits_of(part.to_vec())).collect())
             }
             #[cfg(feature = "cuda")]
@@ -48,24 +58,17 @@ impl Classifier for ResNet {
         }
     }
 
-    fn learn(
-        &mut self,
-        x: Vec<f32>,
-        gradients: &mut Gradients,
-        targets: Targets<'_>,
-        label_smoothing: f64,
-        divisor: f64,
-    ) -> Result<Pass, DeviceError> {
+    fn forward(&mut self, x: Vec<f32>) -> Result<Forward, DeviceError> {
         match self.place.clone() {
-            Place::Processor => self.learn_from(x, gradients, targets, label_smoothing, divisor),
+            Place::Processor => self.forward_here(x),
             #[cfg(feature = "cuda")]
-            Place::Gpu(gpu) => gpu.attempt(|| self.learn_on(&gpu, x, gradients, targets, label_smoothing, divisor)),
+            Place::Gpu(gpu) => gpu.attempt(|| self.forward_on(&gpu, x)),
             #[cfg(test)]
-            Place::Dfdx(processor) => self.learn_on(&processor, x, gradients, targets, label_smoothing, divisor),
+            Place::Dfdx(processor) => self.forward_on(&processor, x),
         }
     }
 
-    fn not_finite(&self, x: Vec<f32>) -> Result<Option<String>, DeviceError> {
+    fn not_finite(&self, x: Vec<f32>) -> Result<(Vec<f32>, Option<String>), DeviceError> {
         self.first_not_finite(x)
     }
 

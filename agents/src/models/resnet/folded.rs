@@ -10,7 +10,7 @@ use dfdx::prelude::NoneTape;
 /// See the module's documentation.
 #[derive(Clone, Debug)]
 pub(super) struct Folded<E: Real> {
-    stem: FoldedUnit<E>,
+    stem: Option<FoldedUnit<E>>,
     blocks: Vec<FoldedBlock<E>>,
 }
 
@@ -66,13 +66,12 @@ impl<E: Real> ResNet<E> {
         }
     }
 
-    /// The logits of pictures, in use: with the running statistics.
+    /// The logits of pictures, in use: with the running statistics. Of a stage what comes out of it.
     pub fn logits_of(&self, x: Vec<E>) -> Vec<E> {
         let folded = self.folded.get_or_init(|| Folded {
-            stem: self.fold(&self.layout.stem),
+            stem: self.begins().then(|| self.fold(&self.layout.stem)),
             blocks: self
-                .layout
-                .blocks
+                .blocks()
                 .iter()
                 .map(|block| FoldedBlock {
                     units: block.units.iter().map(|unit| self.fold(unit)).collect(),
@@ -80,9 +79,12 @@ impl<E: Real> ResNet<E> {
                 })
                 .collect(),
         });
-        let mut y = folded.stem.forward(&self.pictures(x), None, true);
-        if self.config.stem == Stem::ImageNet {
-            y = ops::max_pool(&y, &mut NoneTape);
+        let mut y = self.inputs_map(x);
+        if let Some(stem) = &folded.stem {
+            y = stem.forward(&y, None, true);
+            if self.config.stem == Stem::ImageNet {
+                y = ops::max_pool(&y, &mut NoneTape);
+            }
         }
         for FoldedBlock { units, shortcut } in &folded.blocks {
             let [first, inner @ .., last] = units.as_slice() else { continue };
@@ -95,6 +97,9 @@ impl<E: Real> ResNet<E> {
                 inside = unit.forward(&inside, None, true);
             }
             y = last.forward(&inside, Some(beside), true);
+        }
+        if !self.ends() {
+            return y.into_values();
         }
         let rows = y.shape()[0];
         let features = ops::values(&ops::average_pool(&y, NoneTape));

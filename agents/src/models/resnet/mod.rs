@@ -15,11 +15,13 @@ mod cost;
 mod folded;
 mod on_device;
 mod plan;
+mod stage;
 mod train;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::linear::Linear;
@@ -36,6 +38,8 @@ pub struct ResNet<E: Real = f32> {
     config: ResNetConfig,
     parameters: Parameters<E>,
     layout: Layout,
+    /// The pieces that are here: the stem is the first, each block one, and the last layer the last.
+    stage: Range<usize>,
     /// Rows and columns of a picture; any will do, but for the smallest.
     size: [usize; 2],
     learns_in_half: bool,

@@ -1,33 +1,32 @@
 //! The same network on a device that has no kernels of ours, such as a GPU.
 
 use super::{ResNet, Stem, Unit};
-use crate::models::Pass;
+use crate::models::Forward;
 use crate::nn::on_device::{self, Accelerator, Compute, Map, Mirror, Rows, Tape};
-use crate::nn::ops::{self, Targets, Then};
-use crate::nn::{DeviceError, Gradients, Real};
+use crate::nn::ops::Then;
+use crate::nn::{DeviceError, Real};
 
 impl<E: Real> ResNet<E> {
-    /// [`learn_from`](Self::learn_from) on a device.
+    /// [`forward_here`](Self::forward_here) on a device.
     ///
     /// # Errors
     /// If the device fails, such as when it has no room.
     ///
     /// # Panics
     /// If sizes do not fit.
-    pub fn learn_on<D: Compute<E>>(
+    pub fn forward_on<D: Compute<E>>(
         &mut self,
         accelerator: &Accelerator<D>,
         x: Vec<E>,
-        gradients: &mut Gradients<E>,
-        targets: Targets<'_, E>,
-        label_smoothing: f64,
-        divisor: f64,
-    ) -> Result<Pass<E>, DeviceError> {
+    ) -> Result<Forward<E>, DeviceError> {
         self.parameters.send_to(accelerator)?;
         let parameters = self.parameters.to_half_there(|parameter| self.learns_in_half && Self::narrows(parameter));
-        let mirror = Mirror::new(&parameters, accelerator)?;
-        let (x, mut seen) = (self.pictures_on(accelerator, x, self.learns_in_half)?, Vec::new());
+        let mirror = Mirror::new(parameters, accelerator)?;
+        let (x, mut seen) = (self.map_on(accelerator, x, self.learns_in_half)?, Vec::new());
         let mut tape = mirror.tape();
+        if !self.begins() {
+            tape.want(x.rows());
+        }
         let mut unit = |unit: &Unit, x: &Map<E, D>, residual: Option<&Map<E, D>>, rectifies: bool, tape: &mut _| {
             let of = |id| mirror.get(id);
             let y = convolved(&mirror, unit, x, tape)?;
@@ -38,16 +37,12 @@ impl<E: Real> ResNet<E> {
             seen.push(([unit.running_mean, unit.running_var, unit.num_batches_tracked], y.pixels(), shown));
             Ok(y)
         };
-        let logits = self.layers_on(&mirror, &x, &mut tape, &mut unit).map_err(DeviceError::new)?;
-        let values = logits.as_vec();
-        let loss = |logits| ops::softmax_cross_entropy(logits, targets, label_smoothing, divisor);
-        let (loss, slope) = ops::slope_of(values.clone(), (x.images(), self.config.classes), loss)?;
-        let slope = mirror.rows(slope, (x.images(), self.config.classes)).map_err(DeviceError::new)?;
-        mirror.backward(&logits, tape, slope, gradients)?;
+        let y = self.layers_on(&mirror, &x, &mut tape, &mut unit).map_err(DeviceError::new)?;
+        let (outputs, samples) = (y.as_vec(), x.images());
+        let way_back = mirror.way_back(x.rows().clone(), y, tape);
         let moved = seen.into_iter().map(|(ids, count, shown)| (ids, on_device::moments(count, shown))).collect();
-        drop(parameters);
         self.move_statistics(moved);
-        Ok(Pass { loss, logits: values })
+        Ok(Forward { outputs, samples, way_back })
     }
 
     /// [`logits_of`](Self::logits_of) on a device.
@@ -55,8 +50,8 @@ impl<E: Real> ResNet<E> {
     /// # Errors
     /// If the device fails, such as when it has no room.
     pub fn logits_on<D: Compute<E>>(&self, accelerator: &Accelerator<D>, x: Vec<E>) -> Result<Vec<E>, DeviceError> {
-        let mirror = Mirror::new(&self.parameters, accelerator)?;
-        let x = self.pictures_on(accelerator, x, false)?;
+        let mirror = Mirror::new(self.parameters.clone(), accelerator)?;
+        let x = self.map_on(accelerator, x, false)?;
         let mut unit = |unit: &Unit, x: &Map<E, D>, residual: Option<&Map<E, D>>, rectifies: bool, tape: &mut _| {
             let y = convolved(&mirror, unit, x, tape)?;
             on_device::scaled(&y, self.folded_norm(unit), residual, rectifies, tape)
@@ -65,19 +60,22 @@ impl<E: Real> ResNet<E> {
         Ok(logits.as_vec())
     }
 
-    /// The logits of `x`, with what `unit` makes of a convolution and the batch norm after it.
+    /// What comes out for `x`, with what `unit` makes of a convolution and the batch norm after it.
     fn layers_on<'a, D: Compute<E>>(
         &'a self,
-        mirror: &Mirror<'_, E, D>,
+        mirror: &Mirror<E, D>,
         x: &Map<E, D>,
         tape: &mut Tape<E, D>,
         unit: UnitOn<'_, 'a, E, D>,
     ) -> Result<Rows<E, D>, D::Err> {
-        let mut y = unit(&self.layout.stem, x, None, true, tape)?;
-        if self.config.stem == Stem::ImageNet {
-            y = on_device::max_pool(&y, mirror.accelerator(), tape)?;
+        let mut y = x.clone();
+        if self.begins() {
+            y = unit(&self.layout.stem, &y, None, true, tape)?;
+            if self.config.stem == Stem::ImageNet {
+                y = on_device::max_pool(&y, mirror.accelerator(), tape)?;
+            }
         }
-        for block in &self.layout.blocks {
+        for block in self.blocks() {
             let shortcut = match &block.shortcut {
                 Some(shortcut) => unit(shortcut, &y, None, false, tape)?,
                 None => y.clone(),
@@ -89,6 +87,9 @@ impl<E: Real> ResNet<E> {
                 y = unit(last, &y, Some(&shortcut), true, tape)?;
             }
         }
+        if !self.ends() {
+            return Ok(y.rows().clone());
+        }
         let mut y = on_device::average_pool(&y, tape)?;
         for layer in &self.layout.fc {
             y = on_device::linear(mirror, &y, layer.weight, layer.bias, Then::Nothing, tape)?;
@@ -96,22 +97,21 @@ impl<E: Real> ResNet<E> {
         Ok(y)
     }
 
-    /// The pictures `x` as a map on the device.
-    fn pictures_on<D: Compute<E>>(
+    /// What comes in as a map on the device.
+    fn map_on<D: Compute<E>>(
         &self,
         accelerator: &Accelerator<D>,
         x: Vec<E>,
         half: bool,
     ) -> Result<Map<E, D>, DeviceError> {
-        let ([rows, columns], channels) = (self.size, self.config.channels);
-        let count = x.len() / (rows * columns * channels).max(1);
-        Map::data(x, [count, rows, columns, channels], half, accelerator).map_err(DeviceError::new)
+        let shape = self.batch_shape(&x);
+        Map::data(x, shape, half, accelerator).map_err(DeviceError::new)
     }
 }
 
 /// `x` after the convolutions of `unit`.
 fn convolved<E: Real, D: Compute<E>>(
-    mirror: &Mirror<'_, E, D>,
+    mirror: &Mirror<E, D>,
     unit: &Unit,
     x: &Map<E, D>,
     tape: &mut Tape<E, D>,
@@ -142,6 +142,8 @@ mod tests {
     };
     use super::*;
     use crate::nn::Cpu;
+    use crate::nn::Gradients;
+    use crate::nn::ops::Targets;
 
     /// Logits, loss, gradients and statistics are those of our kernels: every kind of layer, on pictures of odd sides.
     #[test]
@@ -170,8 +172,13 @@ mod tests {
             for classes in [[1, 4, 0], [2, 2, 3]] {
                 let [own, other] = &mut gradients;
                 let targets = Targets::Classes(&classes);
-                let expected = here.learn_from(x.clone(), own, targets, 0.1, 3.0).expect("works");
-                let got = there.learn_on(&accelerator, x.clone(), other, targets, 0.1, 3.0).expect("works");
+                let expected =
+                    here.forward_here(x.clone()).expect("works").learn(own, targets, 0.1, 3.0).expect("works");
+                let got = there
+                    .forward_on(&accelerator, x.clone())
+                    .expect("works")
+                    .learn(other, targets, 0.1, 3.0)
+                    .expect("works");
                 is_close(name, "loss", &[got.loss], &[expected.loss]);
                 is_close(name, "logits", &got.logits, &expected.logits);
             }
@@ -202,8 +209,12 @@ mod tests {
         let (x, accelerator) = (uniform(7, 32 * 32 * 3), Accelerator::new(Cpu::default()));
         let mut gradients = [Gradients::new(here.parameters()), Gradients::new(there.parameters())];
         let [own, other] = &mut gradients;
-        here.learn_from(x.clone(), own, Targets::Classes(&[1]), 0.0, 1.0).expect("works");
-        there.learn_on(&accelerator, x, other, Targets::Classes(&[1]), 0.0, 1.0).expect("works");
+        here.forward_here(x.clone()).expect("works").learn(own, Targets::Classes(&[1]), 0.0, 1.0).expect("works");
+        there
+            .forward_on(&accelerator, x)
+            .expect("works")
+            .learn(other, Targets::Classes(&[1]), 0.0, 1.0)
+            .expect("works");
         for (name, stays) in [("layer4.0.bn1", true), ("layer3.0.bn1", false)] {
             for kind in ["running_mean", "running_var", "num_batches_tracked"] {
                 let of = |model: &ResNet<f64>| {

@@ -106,7 +106,12 @@ fn a_product_of_two_is_the_layer_that_it_multiplies_to() {
         close("use", &low.logits_of(x.clone()), &dense.logits_of(x.clone()));
         let learn = |model: &mut ResNet<f64>| {
             let mut gradients = Gradients::new(model.parameters());
-            let pass = model.learn_from(x.clone(), &mut gradients, Targets::Classes(&[1, 4, 0]), 0.1, 3.0);
+            let pass = model.forward_here(x.clone()).expect("works").learn(
+                &mut gradients,
+                Targets::Classes(&[1, 4, 0]),
+                0.1,
+                3.0,
+            );
             let norms: Vec<f64> = ["bn1.weight", "layer1.0.bn2.bias", "layer2.0.conv1.weight"]
                 .iter()
                 .flat_map(|name| gradients.of(model.parameters().named(name).expect("there")).expect("memory").to_vec())
@@ -194,8 +199,11 @@ fn gradients_of_all_layers_are_torchs_in_64_bits() {
         let labels: Vec<u32> = numbers(&case["labels"]).iter().map(|x| *x as u32).collect();
         let mut gradients = Gradients::new(model.parameters());
         let targets = Targets::Classes(&labels);
-        let Pass { loss, .. } =
-            model.learn_from(pictures, &mut gradients, targets, 0.1, labels.len() as f64).expect("the processor works");
+        let Pass { loss, .. } = model
+            .forward_here(pictures)
+            .expect("works")
+            .learn(&mut gradients, targets, 0.1, labels.len() as f64)
+            .expect("the processor works");
         let expected = case["loss"].as_f64().expect("a number");
         assert!((loss - expected).abs() < 1e-12 * expected.abs().max(1.0), "{loss} is not {expected}");
         for (name, expected) in case["gradients"].as_object().expect("an object") {
@@ -227,7 +235,7 @@ fn five_steps<E: Real>(case: &Value, within: f64, statistics_within: f64) {
     for (step, expected) in numbers(&case["losses"]).into_iter().enumerate() {
         gradients.zero(model.parameters()).expect("memory");
         let (targets, count) = (Targets::Classes(&labels), labels.len() as f64);
-        let learnt = model.learn_from(pictures.clone(), &mut gradients, targets, 0.0, count);
+        let learnt = model.forward_here(pictures.clone()).expect("works").learn(&mut gradients, targets, 0.0, count);
         let loss = learnt.expect("the processor works").loss.wide();
         let rate = case["learning_rate"].as_f64().expect("a number");
         solver.step(model.parameters_mut(), &mut gradients, rate).expect("memory");
@@ -258,7 +266,8 @@ fn frozen_layers_stay_as_they_are() {
         let rule = Rule::Sgd { momentum: 0.9, nesterov: false };
         let mut solver = Solver::new(rule, Decay::L2, 1e-4, true, model.parameters());
         let mut gradients = Gradients::new(model.parameters());
-        let learnt = model.learn_from(x.clone(), &mut gradients, targets, 0.0, 2.0).expect("works");
+        let learnt =
+            model.forward_here(x.clone()).expect("works").learn(&mut gradients, targets, 0.0, 2.0).expect("works");
         if layers.len() == body.len() {
             let worst =
                 learnt.logits.iter().zip(first.logits_of(x.clone())).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
@@ -287,7 +296,7 @@ fn gradients_pass_through_frozen_layers() {
         let mut model = model.clone();
         let stem = model.layout.stem.convs[0].weight;
         model.parameters_mut().get_mut(stem).values_mut()[5] += moved;
-        model.learn_from(x.clone(), gradients, targets, 0.0, 2.0).expect("works").loss
+        model.forward_here(x.clone()).expect("works").learn(gradients, targets, 0.0, 2.0).expect("works").loss
     };
     loss(0.0, &mut gradients);
     let got = gradients.of(model.parameters().get(model.layout.stem.convs[0].weight)).expect("memory")[5];
@@ -301,11 +310,11 @@ fn the_layer_that_is_not_finite_is_named() {
     let config = ResNetConfig::named("resnet8", 1, 3).expect("a network");
     let mut model = ResNet::<f32>::new(config, [8, 8], &mut Generator::new(2));
     let x: Vec<f32> = uniform(1, 128).iter().map(|x| *x as f32).collect();
-    assert_eq!(model.not_finite(x.clone()).expect("works"), None);
-    assert_eq!(model.not_finite(vec![f32::NAN; 64]).expect("works").as_deref(), Some("the input"));
+    assert_eq!(model.not_finite(x.clone()).expect("works").1, None);
+    assert_eq!(model.not_finite(vec![f32::NAN; 64]).expect("works").1.as_deref(), Some("the input"));
     let weight = model.layout.blocks[1].units[1].convs[0].weight;
     model.parameters_mut().get_mut(weight).values_mut()[0] = f32::NAN;
-    assert_eq!(model.not_finite(x).expect("works").as_deref(), Some("layer2.0.conv2"));
+    assert_eq!(model.not_finite(x).expect("works").1.as_deref(), Some("layer2.0.conv2"));
 }
 
 /// A file is torchvision's, tensor for tensor, and reads back; the weights for use are made anew when others are loaded.
@@ -316,7 +325,7 @@ fn files_hold_counts_as_whole_numbers_and_read_back() {
         [1, 2].map(|seed| ResNet::<f32>::new(config.clone(), [8, 8], &mut Generator::new(seed)));
     let x: Vec<f32> = uniform(1, 128).iter().map(|x| *x as f32).collect();
     let mut gradients = Gradients::new(first.parameters());
-    first.learn(x.clone(), &mut gradients, Targets::Classes(&[0, 2]), 0.0, 2.0).expect("works");
+    first.forward(x.clone()).expect("works").learn(&mut gradients, Targets::Classes(&[0, 2]), 0.0, 2.0).expect("works");
     let bytes = first.parameters().to_safetensors(HashMap::new());
     let file = safetensors::SafeTensors::deserialize(&bytes).expect("a file");
     let count = file.tensor("layer1.0.bn2.num_batches_tracked").expect("it is there");

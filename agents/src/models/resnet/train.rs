@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use dfdx::prelude::{AsArray as _, Cpu, PutTape as _, SplitTape as _, Tape};
+use dfdx::prelude::{Cpu, NoneTape, SplitTape as _, Tape};
 
 use super::{ResNet, Stem, Unit};
-use crate::models::Pass;
+use crate::models::Forward;
 use crate::models::linear::Linear;
-use crate::nn::ops::{self, Map, Moments, Rows, Targets, Then};
-use crate::nn::{DeviceError, Gradients, Parameter, ParameterId, Parameters, Real};
+use crate::nn::ops::{self, Map, Moments, Output, Passing, Then};
+use crate::nn::{DeviceError, Parameter, ParameterId, Parameters, Real};
 
 /// What a batch norm was shown.
 type Seen<'a> = (&'a Unit, Moments);
@@ -28,16 +28,16 @@ impl<E: Real> ResNet<E> {
         is_convolution || parameter.name().starts_with("fc.")
     }
 
-    /// The logits of `x` with `parameters`, normalized by its own moments, or where batch norms are frozen by the running ones;
-    /// `look` is shown the name and the output of each layer.
-    fn forward<'a, T: Tape<E, Cpu>>(
+    /// What comes out of what is here for `x` with `parameters`, normalized by its own moments, or where batch norms are frozen by the
+    /// running ones; `look` is shown the name and the output of each layer.
+    fn run<'a, T: Tape<E, Cpu>>(
         &'a self,
         parameters: &Parameters<E>,
-        x: &Map<E>,
+        x: Map<E>,
         mut tape: T,
         seen: &mut Vec<Seen<'a>>,
         look: &mut dyn FnMut(&str, &[E]),
-    ) -> Result<Rows<E, T>, DeviceError> {
+    ) -> Result<(Output<E>, T), DeviceError> {
         let mut unit = |unit: &'a Unit, x: &Map<E>, residual: Option<&Map<E>>, then: Then, tape: &mut T| {
             let of = |id| parameters.get(id);
             let mut y = x.clone();
@@ -55,11 +55,14 @@ impl<E: Real> ResNet<E> {
             look(&unit.norm, y.values());
             y
         };
-        let mut y = unit(&self.layout.stem, x, None, Then::Relu, &mut tape);
-        if self.config.stem == Stem::ImageNet {
-            y = ops::max_pool(&y, &mut tape);
+        let mut y = x;
+        if self.begins() {
+            y = unit(&self.layout.stem, &y, None, Then::Relu, &mut tape);
+            if self.config.stem == Stem::ImageNet {
+                y = ops::max_pool(&y, &mut tape);
+            }
         }
-        for block in &self.layout.blocks {
+        for block in self.blocks() {
             let shortcut = match &block.shortcut {
                 Some(shortcut) => unit(shortcut, &y, None, Then::Nothing, &mut tape),
                 None => y.clone(),
@@ -71,47 +74,39 @@ impl<E: Real> ResNet<E> {
                 y = unit(last, &y, Some(&shortcut), Then::Relu, &mut tape);
             }
         }
+        if !self.ends() {
+            return Ok((Output::Map(y), tape));
+        }
         let mut y = ops::average_pool(&y, tape);
         for Linear { name, weight, bias, .. } in &self.layout.fc {
             let bias = bias.map(|bias| parameters.get(bias));
             y = ops::linear(y, parameters.get(*weight), bias, Then::Nothing)?;
             look(name, &ops::values(&y));
         }
-        Ok(y)
+        let (y, tape) = y.split_tape();
+        Ok((Output::Rows(y), tape))
     }
 
-    /// Adds the gradient of the cross entropy of the pictures `x` to `gradients`, and moves the running statistics: see
-    /// [`softmax_cross_entropy`](ops::softmax_cross_entropy) for the last three.
+    /// A pass in training, which moves the running statistics.
     ///
     /// # Errors
     /// If the device fails.
     ///
     /// # Panics
     /// If sizes do not fit.
-    pub fn learn_from(
-        &mut self,
-        x: Vec<E>,
-        gradients: &mut Gradients<E>,
-        targets: Targets<'_, E>,
-        label_smoothing: f64,
-        divisor: f64,
-    ) -> Result<Pass<E>, DeviceError> {
-        let x = self.learnt_from(x);
-        let (parameters, tape) = (self.computed_with(), gradients.tape(self.parameters.device()));
-        let mut seen = Vec::new();
-        let (logits, tape) = self.forward(&parameters, &x, tape, &mut seen, &mut |_, _| {})?.split_tape();
-        let values = ops::values(&logits);
-        let loss = ops::softmax_cross_entropy(logits.put_tape(tape), targets, label_smoothing, divisor)?;
-        let pass = Pass { loss: loss.array(), logits: values };
-        let moved: Vec<_> = seen
+    pub fn forward_here(&mut self, x: Vec<E>) -> Result<Forward<E>, DeviceError> {
+        let (shape, mut passing) = (self.batch_shape(&x), Passing::new());
+        let x = if self.begins() { self.learnt_from(x) } else { passing.map(x, shape, self.learns_in_half) };
+        let (parameters, mut seen) = (self.computed_with(), Vec::new());
+        let (y, tape) = self.run(&parameters, x, std::mem::take(&mut passing.tape), &mut seen, &mut |_, _| {})?;
+        passing.tape = tape;
+        let (outputs, way_back) = (y.values(), passing.way_back(y, parameters));
+        let moved = seen
             .into_iter()
-            .map(|(unit, moments)| ([unit.running_mean, unit.running_var, unit.num_batches_tracked], moments))
-            .collect();
-        gradients.backward(loss)?;
-        gradients.round_to_half(&parameters)?;
-        drop(parameters);
+            .map(|(unit, moments)| ([unit.running_mean, unit.running_var, unit.num_batches_tracked], moments));
+        let moved = moved.collect();
         self.move_statistics(moved);
-        Ok(pass)
+        Ok(Forward { outputs, samples: shape[0], way_back })
     }
 
     /// Moves running means and variances, and counts the batch. A batch of one pixel a channel, such as the last picture of an
@@ -126,28 +121,21 @@ impl<E: Real> ResNet<E> {
         self.folded = std::sync::OnceLock::new();
     }
 
-    /// The first layer whose output for the pictures `x` is not finite, in training.
-    pub(super) fn first_not_finite(&self, x: Vec<E>) -> Result<Option<String>, DeviceError> {
+    /// What comes out in training, and the first layer whose output for `x` is not finite.
+    pub(super) fn first_not_finite(&self, x: Vec<E>) -> Result<(Vec<E>, Option<String>), DeviceError> {
         let mut first = x.iter().any(|x| !x.is_finite()).then(|| "the input".to_owned());
         let x = self.learnt_from(x);
-        self.forward(&self.computed_with(), &x, dfdx::prelude::NoneTape, &mut Vec::new(), &mut |name, y| {
+        let (y, NoneTape) = self.run(&self.computed_with(), x, NoneTape, &mut Vec::new(), &mut |name, y| {
             if first.is_none() && y.iter().any(|y| !y.is_finite()) {
                 first = Some(name.to_owned());
             }
         })?;
-        Ok(first)
+        Ok((y.values(), first))
     }
 
-    /// The pictures `x` as a map, in the numbers that are learnt with.
+    /// What comes in as a map, in the numbers that are learnt with.
     fn learnt_from(&self, x: Vec<E>) -> Map<E> {
-        let x = self.pictures(x);
+        let x = self.inputs_map(x);
         if self.learns_in_half { x.to_half() } else { x }
-    }
-
-    /// The pictures `x` as a map.
-    pub(super) fn pictures(&self, x: Vec<E>) -> Map<E> {
-        let ([rows, columns], channels) = (self.size, self.config.channels);
-        let count = x.len() / (rows * columns * channels).max(1);
-        Map::data(x, [count, rows, columns, channels])
     }
 }

@@ -26,7 +26,7 @@ impl<E: Real> T5Network<E> {
         gradients: &mut Gradients<E>,
     ) -> Result<Learnt, DeviceError> {
         self.parameters.send_to(accelerator)?;
-        let mirror = Mirror::new(&self.parameters, accelerator)?;
+        let mirror = Mirror::new(self.parameters.clone(), accelerator)?;
         let mut tape = mirror.tape();
         let logits = self.logits_on(&mirror, pairs, &mut tape, Noise::of(lesson)).map_err(DeviceError::new)?;
         let judged = cross_entropy(&logits, &targets(pairs), lesson.label_smoothing).map_err(DeviceError::new)?;
@@ -49,7 +49,7 @@ impl<E: Real> T5Network<E> {
         accelerator: &Accelerator<D>,
         pairs: &[&TokenPair],
     ) -> Result<Vec<Judged>, DeviceError> {
-        let mirror = Mirror::new(&self.parameters, accelerator)?;
+        let mirror = Mirror::new(self.parameters.clone(), accelerator)?;
         let logits = self.logits_on(&mirror, pairs, &mut Tape::none(), None).map_err(DeviceError::new)?;
         let judged = cross_entropy(&logits, &targets(pairs), 0.0).map_err(DeviceError::new)?;
         Ok(judged_there(pairs, &judged))
@@ -58,7 +58,7 @@ impl<E: Real> T5Network<E> {
     /// The logits of each token of each target, row after row.
     fn logits_on<D: Compute<E>>(
         &self,
-        mirror: &Mirror<'_, E, D>,
+        mirror: &Mirror<E, D>,
         pairs: &[&TokenPair],
         tape: &mut Tape<E, D>,
         noise: Option<Noise>,
@@ -94,7 +94,7 @@ fn judged_there<E: Real, D: Compute<E>>(pairs: &[&TokenPair], rows: &on_device::
 /// A pass through the layers.
 struct Pass<'p, E: Real, D: Compute<E>> {
     network: &'p T5Network<E>,
-    mirror: &'p Mirror<'p, E, D>,
+    mirror: &'p Mirror<E, D>,
     tape: &'p mut Tape<E, D>,
     noise: Option<Noise>,
 }

@@ -26,7 +26,7 @@ pub(crate) type Bias<E, D> = Cube<E, D>;
 /// # Panics
 /// If the buckets are not of distances up to `longest`, or the table has not as many.
 pub(crate) fn relative_bias<E: Real, D: Compute<E>>(
-    mirror: &Mirror<'_, E, D>,
+    mirror: &Mirror<E, D>,
     table: ParameterId,
     buckets: &[u32],
     longest: usize,

@@ -19,7 +19,7 @@ use crate::nn::{ParameterId, Real};
 /// # Panics
 /// If the weight is none of a convolution, of other channels than the map, or larger than the padded picture.
 pub(crate) fn conv2d<E: Real, D: Compute<E>>(
-    mirror: &Mirror<'_, E, D>,
+    mirror: &Mirror<E, D>,
     x: &Map<E, D>,
     weight: ParameterId,
     window: Window,

@@ -14,7 +14,7 @@ use crate::nn::{ParameterId, Real};
 /// # Panics
 /// If the table has no such row.
 pub(crate) fn embedding<E: Real, D: Compute<E>>(
-    mirror: &Mirror<'_, E, D>,
+    mirror: &Mirror<E, D>,
     table: ParameterId,
     ids: &[u32],
     tape: &mut Tape<E, D>,

@@ -18,7 +18,7 @@ use crate::nn::{ParameterId, Real};
 /// # Panics
 /// If the sizes do not fit.
 pub(crate) fn linear<E: Real, D: Compute<E>>(
-    mirror: &Mirror<'_, E, D>,
+    mirror: &Mirror<E, D>,
     x: &Rows<E, D>,
     weight: ParameterId,
     bias: Option<ParameterId>,

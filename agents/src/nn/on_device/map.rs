@@ -35,6 +35,11 @@ impl<E: Real, D: Compute<E>> Map<E, D> {
         Ok(Self { rows: rounded(rows, half)?, shape: [images, height, width], half })
     }
 
+    /// A row a pixel.
+    pub(crate) fn rows(&self) -> &Rows<E, D> {
+        &self.rows
+    }
+
     /// How many pixels there are, of all pictures.
     pub(crate) fn pixels(&self) -> usize {
         self.rows.shape().0

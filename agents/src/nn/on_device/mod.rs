@@ -37,6 +37,7 @@ pub(crate) use layers::linear;
 pub(crate) use map::Map;
 pub(crate) use padded::Padded;
 pub use places::Accelerator;
+use places::attempt;
 pub(crate) use pool::{average_pool, max_pool};
 pub(crate) use rms_norm::rms_norm;
 pub(super) use row::uploaded;
@@ -54,6 +55,7 @@ use dfdx::tensor_ops::Device;
 
 use super::gradients::There;
 use super::numbers::{Row, row_of};
+use super::ops::WayBack;
 use super::parameters::Group;
 use super::{DeviceError, ParameterId, Parameters, Real};
 use half::rounded;
@@ -65,9 +67,9 @@ pub(crate) type Vector<E, D> = Tensor<(usize,), E, D>;
 pub(crate) type Rows<E, D, T = NoneTape> = Tensor<(usize, usize), E, D, T>;
 
 /// A model's parameters on a device, for one pass.
-pub struct Mirror<'a, E: Real, D: Compute<E>> {
-    parameters: &'a Parameters<E>,
-    accelerator: &'a Accelerator<D>,
+pub struct Mirror<E: Real, D: Compute<E>> {
+    parameters: Parameters<E>,
+    accelerator: Accelerator<D>,
     /// None where a parameter stays on the host.
     tensors: Vec<Option<Vector<E, D>>>,
     read: Vec<Read<E, D>>,
@@ -80,12 +82,12 @@ struct Read<E: Real, D: Device<E>> {
     rows: Rows<E, D>,
 }
 
-impl<'a, E: Real, D: Compute<E>> Mirror<'a, E, D> {
+impl<E: Real, D: Compute<E>> Mirror<E, D> {
     /// `parameters` on the device, but for tables, buffers and counters: what is not there yet is copied for this pass.
     ///
     /// # Errors
     /// If the device fails, such as when it has no room.
-    pub fn new(parameters: &'a Parameters<E>, accelerator: &'a Accelerator<D>) -> Result<Self, DeviceError> {
+    pub fn new(parameters: Parameters<E>, accelerator: &Accelerator<D>) -> Result<Self, DeviceError> {
         let mut tensors: Vec<_> = parameters.iter().map(|_| None).collect();
         for group in Group::ALL {
             let places = parameters.places(group);
@@ -106,7 +108,7 @@ impl<'a, E: Real, D: Compute<E>> Mirror<'a, E, D> {
                 at += parameter.len();
             }
         }
-        Ok(Self { parameters, accelerator, tensors, read: Vec::new() })
+        Ok(Self { parameters, accelerator: accelerator.clone(), tensors, read: Vec::new() })
     }
 
     /// The rows `ids` of a table that stays on the host: [`backward`](Self::backward) brings the gradient by them back to it.
@@ -124,7 +126,7 @@ impl<'a, E: Real, D: Compute<E>> Mirror<'a, E, D> {
 
     /// Where it is.
     pub(crate) fn accelerator(&self) -> &Accelerator<D> {
-        self.accelerator
+        &self.accelerator
     }
 
     /// The shape of a parameter.
@@ -178,6 +180,18 @@ impl<'a, E: Real, D: Compute<E>> Mirror<'a, E, D> {
         tape
     }
 
+    /// The way back from `outputs`, which the pass from `inputs` that `tape` knows of came to. It answers the slope by `inputs`, if
+    /// that is wanted.
+    pub(crate) fn way_back(self, inputs: Rows<E, D>, outputs: Rows<E, D>, tape: Tape<E, D>) -> WayBack<E> {
+        Box::new(move |slope, gradients| {
+            attempt(|| {
+                let slope = self.rows(slope, *outputs.shape()).map_err(DeviceError::new)?;
+                let slopes = self.backward(&outputs, tape, slope, gradients)?;
+                Ok(slopes.of(&inputs).map_or_else(Vec::new, Tensor::as_vec))
+            })
+        })
+    }
+
     /// Goes back from `outputs`, by which the slope is `slope`, and adds what is learnt from it to `gradients`.
     ///
     /// # Errors
@@ -188,7 +202,7 @@ impl<'a, E: Real, D: Compute<E>> Mirror<'a, E, D> {
         tape: Tape<E, D>,
         slope: Rows<E, D>,
         gradients: &mut super::Gradients<E>,
-    ) -> Result<(), DeviceError> {
+    ) -> Result<Slopes<E, D>, DeviceError> {
         let slopes = tape.backward(outputs, slope).map_err(DeviceError::new)?;
         for group in [Group::Matrices, Group::Vectors] {
             let before = gradients.take_there(group);
@@ -206,7 +220,7 @@ impl<'a, E: Real, D: Compute<E>> Mirror<'a, E, D> {
                 to.iter_mut().zip(by_row).for_each(|(to, by_it)| *to += *by_it);
             }
         }
-        Ok(())
+        Ok(slopes)
     }
 
     /// The gradients by the parameters at `places` in a row: what they were `before` and what is in `slopes`.

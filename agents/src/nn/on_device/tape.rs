@@ -42,7 +42,7 @@ impl<E: Real, D: Device<E>> Tape<E, D> {
     }
 
     /// Slopes by `tensor` are wanted.
-    pub(super) fn want<S: Shape>(&mut self, tensor: &Tensor<S, E, D>) {
+    pub(crate) fn want<S: Shape>(&mut self, tensor: &Tensor<S, E, D>) {
         self.wanted.insert(id(tensor));
     }
 

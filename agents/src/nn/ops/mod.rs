@@ -32,6 +32,7 @@ mod ranking;
 mod relu;
 mod rms_norm;
 mod scores;
+mod stage;
 mod sum;
 
 pub use attention::{AttentionDropout, RelativeBias, Spans, attention};
@@ -49,6 +50,8 @@ pub use ranking::{Against, ranking, squared_error};
 pub use relu::relu;
 pub use rms_norm::rms_norm;
 pub use scores::{Pairs, scores};
+pub use stage::WayBack;
+pub(crate) use stage::{Output, Passing};
 pub use sum::{add, scale};
 
 use dfdx::prelude::{

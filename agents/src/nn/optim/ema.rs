@@ -66,6 +66,17 @@ impl<E: Real> Ema<E> {
         }
     }
 
+    /// Takes over the average of parameters that are elsewhere here from another process.
+    pub fn join(&mut self, other: Self) {
+        self.values.iter_mut().zip(other.values).for_each(|(own, other)| own.join(other));
+    }
+
+    /// Keeps nothing of parameters that are elsewhere.
+    pub fn keep(&mut self, parameters: &Parameters<E>) {
+        let all = self.values.iter_mut().zip(parameters.iter());
+        all.filter(|(_, parameter)| parameter.is_elsewhere()).for_each(|(kept, _)| *kept = Numbers::here(Vec::new()));
+    }
+
     /// Goes on from `saved`, with the share that this one keeps. False, and nothing changed, if it is of other parameters.
     pub fn restore(&mut self, saved: Self) -> bool {
         let lengths = |ema: &Self| ema.values.iter().map(Numbers::len).collect::<Vec<_>>();

@@ -103,6 +103,22 @@ impl<E: Real> SolverState<E> {
     pub fn rule(&self) -> &str {
         &self.rule
     }
+
+    /// Takes over what another process keeps of parameters that are elsewhere here.
+    pub fn join(&mut self, other: Self) {
+        self.moments
+            .iter_mut()
+            .flatten()
+            .zip(other.moments.into_iter().flatten())
+            .for_each(|(own, other)| own.join(other));
+    }
+
+    /// Keeps nothing of parameters that are elsewhere.
+    pub fn keep(&mut self, parameters: &Parameters<E>) {
+        let all = self.moments.iter_mut().zip(parameters.iter());
+        all.filter(|(_, parameter)| parameter.is_elsewhere())
+            .for_each(|(kept, _)| *kept = [(); 2].map(|()| Numbers::here(Vec::new())));
+    }
 }
 
 /// An optimizer with its settings and what it keeps.

@@ -1,6 +1,7 @@
 //! Processes that have met, and what they do together.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
@@ -17,17 +18,24 @@ const AT_ONCE: usize = 4 << 10;
 
 /// See the module's documentation. All processes call the same functions in the same order.
 #[derive(Debug)]
-pub(in super::super) struct Group {
+pub struct Group {
     rank: usize,
     /// By rank; none at its own.
-    links: Vec<Option<Link>>,
+    links: Vec<Option<Arc<Link>>>,
     workers: Workers,
 }
 
 impl Group {
     /// The process `rank`, with its connections to all others by their ranks.
     pub(super) fn new(rank: usize, links: Vec<Option<Link>>, workers: Workers) -> Self {
+        let links = links.into_iter().map(|link| link.map(Arc::new)).collect();
         Self { rank, links, workers }
+    }
+
+    /// Some of the processes by themselves, this one among them: their ranks there are in the order of `ranks`.
+    pub(super) fn some(&self, ranks: impl Iterator<Item = usize> + Clone) -> Self {
+        let rank = ranks.clone().position(|rank| rank == self.rank).expect("this process is among them");
+        Self { rank, links: ranks.map(|rank| self.links[rank].clone()).collect(), workers: Workers::default() }
     }
 
     /// Its number, from 0.
@@ -40,14 +48,9 @@ impl Group {
         self.links.len()
     }
 
-    /// Whether it owns the run.
-    pub(in super::super) fn leads(&self) -> bool {
-        self.rank == 0
-    }
-
     /// The connection to another process.
     pub(super) fn link(&self, rank: usize) -> Option<&Link> {
-        self.links[rank].as_ref()
+        self.links[rank].as_deref()
     }
 
     /// What each process has, by rank.
@@ -88,6 +91,49 @@ impl Group {
         Ok(None)
     }
 
+    /// What each process has, by rank, at rank 0, and nothing at the others.
+    pub(in super::super) fn collect<T: Serialize + DeserializeOwned>(&self, own: T) -> Result<Vec<T>, ParallelError> {
+        if let Some(link) = self.link(0) {
+            link.send(Kind::Value, &encode(&own)).map_err(|error| link.why(&error))?;
+            return Ok(Vec::new());
+        }
+        let others = self.links.iter().flatten().map(|link| link.receive(Kind::Value));
+        std::iter::once(Ok(own)).chain(others).collect()
+    }
+
+    /// Gives what the process `from` has to `to`, which is answered it.
+    pub(in super::super) fn hand<T: DeserializeOwned>(
+        &self,
+        from: usize,
+        to: usize,
+        own: &impl Serialize,
+    ) -> Result<Option<T>, ParallelError> {
+        match (self.link(from), self.link(to)) {
+            (None, Some(link)) => {
+                link.send(Kind::Value, &encode(own)).map_err(|error| link.why(&error))?;
+                Ok(None)
+            }
+            (Some(link), None) => link.receive(Kind::Value).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Gives numbers to the process `to`, which takes them by [`take_floats`](Self::take_floats); or none, which is another thing than 0 of them.
+    pub(in super::super) fn hand_floats(&self, to: usize, values: Option<&[f32]>) -> Result<(), ParallelError> {
+        let Some(link) = self.link(to) else { return Ok(()) };
+        let sent = link.send(Kind::Value, &encode(&values.is_some()));
+        let sent = sent.and_then(|()| link.send(Kind::Floats, bytemuck::cast_slice(values.unwrap_or_default())));
+        sent.map_err(|error| link.why(&error))
+    }
+
+    /// Takes the numbers that the process `from` gives.
+    pub(in super::super) fn take_floats(&self, from: usize) -> Result<Option<Vec<f32>>, ParallelError> {
+        let Some(link) = self.link(from) else { return Ok(None) };
+        let is_some: bool = link.receive(Kind::Value)?;
+        let values = link.receive_floats()?;
+        Ok(is_some.then_some(values))
+    }
+
     /// Makes `values` those of rank 0, everywhere as many.
     pub(in super::super) fn broadcast(&self, values: &mut [f32]) -> Result<(), ParallelError> {
         if let Some(link) = self.link(0) {
@@ -104,18 +150,18 @@ impl Group {
         to: impl Fn(usize) -> &'a [u8],
         read: impl FnOnce() -> Result<(), ParallelError>,
     ) -> Result<(), ParallelError> {
-        let others = || self.links.iter().flatten();
-        let is_short = others().all(|link| to(link.rank).len() <= AT_ONCE);
+        let others = || (0..self.size()).filter_map(|rank| Some((rank, self.link(rank)?)));
+        let is_short = others().all(|(rank, _)| to(rank).len() <= AT_ONCE);
         let (sent, received) = if is_short {
-            let sent: Vec<io::Result<()>> = others().map(|link| link.send(kind, to(link.rank))).collect();
+            let sent: Vec<io::Result<()>> = others().map(|(rank, link)| link.send(kind, to(rank))).collect();
             (sent, read())
         } else {
             let wanted = AtomicBool::new(true);
             std::thread::scope(|scope| {
                 let send = |link: &'_ Link, bytes: &'_ [u8]| link.send_while(kind, bytes, &wanted);
                 let threads: Vec<_> = others()
-                    .map(|link| {
-                        let bytes = to(link.rank);
+                    .map(|(rank, link)| {
+                        let bytes = to(rank);
                         scope.spawn(move || send(link, bytes))
                     })
                     .collect();
@@ -128,7 +174,7 @@ impl Group {
         };
         // Who reads hears why somebody ended; who writes only that.
         received?;
-        match others().zip(sent).find_map(|(link, sent)| Some((link, sent.err()?))) {
+        match others().zip(sent).find_map(|((_, link), sent)| Some((link, sent.err()?))) {
             Some((link, error)) => Err(link.why(&error)),
             None => Ok(()),
         }

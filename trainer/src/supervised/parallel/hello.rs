@@ -25,6 +25,8 @@ const OWN: [&str; 8] = [
 pub(in super::super) struct Hello {
     pub(super) rank: usize,
     pub(super) size: usize,
+    /// Of the model.
+    stages: usize,
     /// Of Cartwheel.
     version: String,
     /// Vector operations: others round otherwise.
@@ -39,12 +41,13 @@ pub(in super::super) struct Hello {
 
 impl Hello {
     /// Of a process that is to learn `task`.
-    pub(in super::super) fn new(world: &World, settings: &FitSettings, task: &dyn Task) -> Self {
+    pub(in super::super) fn new(world: &World, stages: usize, settings: &FitSettings, task: &dyn Task) -> Self {
         let is_shared = |key: &str| !key.starts_with("run.") && !OWN.contains(&key);
         let parameters = task.parameters().iter();
         Self {
             rank: world.rank,
             size: world.size,
+            stages,
             version: env!("CARGO_PKG_VERSION").into(),
             isa: Isa::detect().to_string(),
             settings: settings.values().into_iter().filter(|(key, _)| is_shared(key)).collect(),
@@ -65,6 +68,9 @@ impl Hello {
         }
         if self.size != other.size {
             return Some(format!("WORLD_SIZE is {} at rank {rank}, and {} at rank 0", other.size, self.size));
+        }
+        if self.stages != other.stages {
+            return Some(format!("--pp is {} at rank {rank}, and {} at rank 0", other.stages, self.stages));
         }
         if rank == 0 || rank >= self.size {
             return Some(format!("a second process is rank {rank} of {}: each needs a RANK of its own", self.size));
@@ -114,7 +120,7 @@ impl Hello {
     /// Of a process without a model.
     pub(super) fn of(rank: usize, size: usize) -> Self {
         let (version, isa) = (String::new(), String::new());
-        Self { rank, size, version, isa, settings: Vec::new(), samples: 0, data: 0, parameters: Vec::new() }
+        Self { rank, size, stages: 1, version, isa, settings: Vec::new(), samples: 0, data: 0, parameters: Vec::new() }
     }
 }
 
@@ -144,6 +150,7 @@ mod tests {
         assert!(told(&|hello| hello.settings.clear()).contains("another model"));
         assert!(told(&|hello| hello.version = "9".into()).contains("rank 2 is cartwheel 9"));
         assert!(told(&|hello| hello.size = 4).contains("WORLD_SIZE is 4 at rank 2, and 3 at rank 0"));
+        assert!(told(&|hello| hello.stages = 3).contains("--pp is 3 at rank 2, and 1 at rank 0"));
         assert!(told(&|hello| hello.rank = 0).contains("a RANK of its own"));
         assert!(told(&|hello| hello.rank = 3).contains("rank 3 of 3"));
         assert!(told(&|hello| hello.data = 5).contains("the data of rank 2"));

@@ -27,7 +27,7 @@ pub(super) enum Kind {
     Summands = 5,
     /// Their sums.
     Sums = 6,
-    /// Numbers of rank 0.
+    /// Numbers of rank 0, or of a stage for the next one or the one before.
     Floats = 7,
     /// Why the process that sends it ends: a [`ParallelError`].
     Failure = 255,
@@ -151,6 +151,29 @@ impl Link {
     pub(super) fn receive<T: DeserializeOwned>(&self, kind: Kind) -> Result<T, ParallelError> {
         let length = self.await_length(kind)?;
         decode(&self.read_whole(length)?).ok_or_else(|| self.gone("it sent bytes that are no message"))
+    }
+
+    /// Waits for a message of `Kind::Value`, whatever it is.
+    pub(super) fn receive_bytes(&self) -> Result<Vec<u8>, ParallelError> {
+        let length = self.await_length(Kind::Value)?;
+        self.read_whole(length)
+    }
+
+    /// Waits for a message of numbers.
+    pub(super) fn receive_floats(&self) -> Result<Vec<f32>, ParallelError> {
+        let bytes = self.await_length(Kind::Floats)?;
+        let mut floats = Vec::new();
+        while 4 * (floats.len() as u64) < bytes {
+            let had = floats.len();
+            floats.resize(had + (PIECE / 4).min((bytes as usize).div_ceil(4) - had), 0.0);
+            self.read(bytemuck::cast_slice_mut(&mut floats[had..]))?;
+        }
+        Ok(floats)
+    }
+
+    /// Reads nothing more, and ends whoever does.
+    pub(super) fn stop_reading(&self) {
+        let _ = self.stream.shutdown(std::net::Shutdown::Read);
     }
 
     /// Fills `to` with what comes next.

@@ -283,32 +283,32 @@ impl Task for RecommendationTask {
     fn learn(
         &mut self,
         epoch: u64,
-        indices: &[usize],
+        batches: &[Vec<usize>],
         divisor: f64,
         gradients: &mut Gradients,
     ) -> Result<Tally, TrainError> {
-        let (users, items, ratings) = self.batch(epoch, indices);
-        let goal = match self.config.loss {
-            Loss::Bpr => Goal::Ranking(Against::Bpr),
-            Loss::Bce => Goal::Ranking(Against::Bce),
-            Loss::Softmax => Goal::Ranking(Against::Softmax),
-            Loss::InBatch => Goal::InBatch(&self.log_q),
-            Loss::Mse => Goal::Ratings(&ratings),
-        };
-        let pass = match &self.place {
-            nn::Place::Processor => self.model.learn(&users, &items, goal, divisor, gradients)?,
-            #[cfg(feature = "cuda")]
-            nn::Place::Gpu(gpu) => {
-                gpu.attempt(|| self.model.learn_on(gpu, &users, &items, goal, divisor, gradients))?
-            }
-        };
-        let samples = indices.len();
-        Ok(Tally {
-            samples: samples as u64,
-            weight: samples as f64,
-            loss: f64::from(pass.loss) * divisor,
-            correct: 0.0,
-        })
+        let mut tally = Tally::default();
+        for indices in batches {
+            let (users, items, ratings) = self.batch(epoch, indices);
+            let goal = match self.config.loss {
+                Loss::Bpr => Goal::Ranking(Against::Bpr),
+                Loss::Bce => Goal::Ranking(Against::Bce),
+                Loss::Softmax => Goal::Ranking(Against::Softmax),
+                Loss::InBatch => Goal::InBatch(&self.log_q),
+                Loss::Mse => Goal::Ratings(&ratings),
+            };
+            let pass = match &self.place {
+                nn::Place::Processor => self.model.learn(&users, &items, goal, divisor, gradients)?,
+                #[cfg(feature = "cuda")]
+                nn::Place::Gpu(gpu) => {
+                    gpu.attempt(|| self.model.learn_on(gpu, &users, &items, goal, divisor, gradients))?
+                }
+            };
+            let samples = indices.len();
+            let loss = f64::from(pass.loss) * divisor;
+            tally.add(Tally { samples: samples as u64, weight: samples as f64, loss, correct: 0.0 });
+        }
+        Ok(tally)
     }
 
     fn evaluate(&mut self, part: Part) -> Result<Tally, TrainError> {

@@ -126,7 +126,7 @@ fn who_has_all_is_no_trouble() {
     assert!(task.notices()[1].contains("1 users have one item only"), "{:?}", task.notices());
     assert!(!task.notices().iter().any(|notice| notice.contains("nothing is held out")), "{:?}", task.notices());
     let mut gradients = Gradients::new(task.parameters());
-    let tally = task.learn(0, &[0, 1], 2.0, &mut gradients).expect("works");
+    let tally = task.learn(0, &[vec![0, 1]], 2.0, &mut gradients).expect("works");
     assert!(tally.loss.is_finite());
     let tally = task.evaluate(Part::Test).expect("works");
     assert_eq!((tally.samples, tally.correct), (1, 1.0), "no other item is left");

@@ -1,0 +1,71 @@
+//! What the stages of a model have as one: at the process that leads them, to be saved.
+
+use cartwheel_agents::nn::Parameters;
+use cartwheel_agents::nn::optim::{Ema, SolverState};
+
+use super::report::Report;
+use super::session::{End, Session};
+use super::task::Part;
+use crate::TrainError;
+
+/// Parameters, what their optimizer keeps, and their average.
+type Whole = (Parameters, SolverState, Option<Ema<f32>>);
+
+impl Session<'_> {
+    /// The parameters of all stages; none but at the process that leads.
+    pub(super) fn whole_parameters(&self) -> Result<Option<Parameters>, TrainError> {
+        let stages = &self.mesh.stages;
+        // Clones share numbers.
+        let mut whole = self.task.parameters().clone();
+        if stages.size() > 1 {
+            for numbers in stages.collect(whole.parts())? {
+                whole.join(numbers);
+            }
+        }
+        Ok(self.mesh.leads().then_some(whole))
+    }
+
+    /// What a checkpoint keeps of all stages; nothing but at the process that leads.
+    pub(super) fn whole(&self) -> Result<Option<Whole>, TrainError> {
+        let Some(parameters) = self.whole_parameters()? else {
+            self.mesh.stages.collect((self.solver.state().clone(), self.ema.clone()))?;
+            return Ok(None);
+        };
+        let (mut solver, mut ema) = (self.solver.state().clone(), self.ema.clone());
+        if self.mesh.stages.size() > 1 {
+            for (of_solver, of_ema) in self.mesh.stages.collect((solver.clone(), ema.clone()))? {
+                solver.join(of_solver);
+                if let (Some(ema), Some(other)) = (&mut ema, of_ema) {
+                    ema.join(other);
+                }
+            }
+        }
+        Ok(Some((parameters, solver, ema)))
+    }
+
+    /// What is left to do when learning has ended: the last checkpoint, and unless it was stopped how the best weights do.
+    pub(super) fn finish(&mut self, end: End) -> Result<Option<Report>, TrainError> {
+        self.checkpoint()?;
+        self.tell_of_skipped_steps();
+        if end == End::Stopped || !self.mesh.is_kept() {
+            return Ok(None);
+        }
+        let has_no_best = self.books.best.is_none();
+        if self.mesh.stages.share(&has_no_best)?.unwrap_or(has_no_best) {
+            self.save_best()?;
+        }
+        let flat = match self.whole_parameters()? {
+            Some(mut whole) => {
+                whole.load_safetensors(&self.run.best_weights())?;
+                let flat = whole.to_flat();
+                self.mesh.stages.share::<Vec<f32>>(&flat)?;
+                flat
+            }
+            None => self.mesh.stages.share(&())?.unwrap_or_default(),
+        };
+        self.task.parameters_mut().set_flat(&flat);
+        let parts = [Part::Test, Part::Validation, Part::Train];
+        let part = parts.into_iter().find(|part| self.task.samples(*part) > 0).unwrap_or(Part::Train);
+        self.task.report(part).map(Some)
+    }
+}
