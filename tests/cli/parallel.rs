@@ -240,7 +240,8 @@ fn what_was_asked_wrongly_is_told_before_anything_is_written() {
     let folder = Folder::new();
     folder.refused(&fit("--nproc 0"), 2, &["--nproc", "0"]);
     folder.refused(&fit("--nproc two"), 2, &["--nproc", "two"]);
-    folder.refused(&fit("--nproc 2000000"), 2, &["1293 samples", "2000000 processes"]);
+    folder.refused(&fit("--nproc 2000"), 2, &["1293 samples", "2000 processes"]);
+    folder.refused(&fit("--nproc 2000000"), 2, &["in each of 2000000 processes", "this machine has"]);
     let with = |variables: &[(&str, &str)], line: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cartwheel"));
         command.args(line.split_whitespace()).envs(variables.iter().copied());

@@ -78,8 +78,19 @@ fn models_in_stages_learn_together_as_models_in_one() {
     let folder = Folder::new();
     let line = "--batch-size 8 --epochs 2 --set mlp.net_arch=[24,16]";
     folder.ok(&fit("mlp", &format!("{line} --nproc 2 --name whole")));
-    folder.ok(&fit("mlp", &format!("{line} --nproc 4 --pp 2 --name staged")));
-    are_the_same(&folder.run("whole"), &folder.run("staged"));
+    folder.ok(&fit("mlp", &format!("{line} --nproc 4 --pp 2 --set fit.profile_steps=5 --name staged")));
+    let staged = folder.run("staged");
+    are_the_same(&folder.run("whole"), &staged);
+    // Where the time of five steps went, in each of the four.
+    let trace: serde_json::Value = serde_json::from_slice(&staged.bytes("profile.json")).unwrap();
+    let spans = trace["traceEvents"].as_array().unwrap();
+    let count = |pid: u64, name: &str| spans.iter().filter(|span| span["pid"] == pid && span["name"] == name).count();
+    for rank in 0..4 {
+        let [forward, backward, optimizer, sum] =
+            ["forward", "backward", "optimizer", "sum of gradients"].map(|name| count(rank, name));
+        assert_eq!([forward, backward, optimizer, sum], [15, 15, 5, 5], "rank {rank}");
+        assert_eq!(count(rank, "samples"), if rank < 2 { 15 } else { 0 }, "rank {rank}");
+    }
 }
 
 #[test]

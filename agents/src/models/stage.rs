@@ -15,13 +15,20 @@ pub struct Piece {
     pub parameters: u64,
     /// Floating-point operations of a sample's forward pass.
     pub flops: u64,
+    /// Numbers of a sample that come out of its layers, which training holds until their way back.
+    pub activations: u64,
 }
 
 impl Piece {
     /// One of these layers.
     pub(super) fn of(name: impl Into<String>, layers: &[LayerCost]) -> Self {
         let sum = |of: fn(&LayerCost) -> u64| layers.iter().map(of).sum();
-        Self { name: name.into(), parameters: sum(|layer| layer.parameters), flops: sum(|layer| layer.flops) }
+        Self {
+            name: name.into(),
+            parameters: sum(|layer| layer.parameters),
+            flops: sum(|layer| layer.flops),
+            activations: sum(|layer| layer.output.iter().product::<usize>() as u64),
+        }
     }
 }
 

@@ -188,6 +188,11 @@ impl RunDir {
         self.path.join("samples.bin")
     }
 
+    /// `profile.json`: where the time of some steps went.
+    pub fn profile(&self) -> PathBuf {
+        self.path.join("profile.json")
+    }
+
     /// `watch.json`: where a viewer finds a live run.
     pub fn watch(&self) -> PathBuf {
         self.path.join("watch.json")

@@ -14,6 +14,7 @@ use super::config::{MixConfig, MlpInit, ModelName, Precision};
 use super::confusion::{Counts, likeliest, loss};
 use super::parallel::Group;
 use super::pictures::{About, Pictures, mix};
+use super::profile::timed;
 use super::report::Report;
 use super::room::check_memory;
 use super::samples::{Answer, Given, Sample, spread};
@@ -53,7 +54,7 @@ impl Classification {
     ///
     /// # Errors
     /// If the data cannot be read, or is too little to be split.
-    pub fn new(settings: &FitSettings, ranks: Ranks) -> Result<Self, TrainError> {
+    pub fn new(settings: &FitSettings, ranks: Ranks, purpose: Purpose) -> Result<Self, TrainError> {
         let (pictures, About { size, channels, labels, preprocessing }) = Pictures::open(settings)?;
         let class_weight = match &settings.fit.class_weight {
             Some(weight) => {
@@ -65,7 +66,7 @@ impl Classification {
         };
         let (mut rng, name) = (Generator::from_entropy(&[settings.fit.seed, WEIGHTS]), settings.fit.model.to_string());
         let is_mlp = settings.fit.model == ModelName::Mlp;
-        let room = |cost| check_memory(settings, Purpose::Learning, &cost, pictures.len(Part::Train));
+        let room = |cost| check_memory(settings, purpose, &cost, pictures.len(Part::Train));
         let mut model: Box<dyn Classifier> = match ResNetConfig::named(&name, channels, labels.len()) {
             Some(config) => {
                 let model = ResNet::new(ResNetConfig { ranks: ranks.clone(), ..config }, size, &mut rng);
@@ -211,6 +212,7 @@ impl Task for Classification {
         let (pictures, skipped) = (&mut self.pictures, &mut self.skipped);
         let mut of_batches = Vec::with_capacity(batches.len());
         let next = |at: usize| {
+            let _timed = timed("samples");
             let indices = &batches[at];
             let mut batch = pictures.train(epoch, indices)?;
             tell_of_new(skipped, std::mem::take(&mut batch.skipped));
@@ -325,7 +327,7 @@ mod tests {
         settings.data.validation_split = 0.0;
         settings.mlp.net_arch = net_arch;
         settings.fit.label_smoothing = label_smoothing;
-        Classification::new(&settings, Ranks::new()).expect("the digits are there")
+        Classification::new(&settings, Ranks::new(), Purpose::LEARNING).expect("the digits are there")
     }
 
     /// Fifty steps of momentum from the same weights on the same batches: tests/data/digits/digits.py.
@@ -411,7 +413,7 @@ mod tests {
         let mut settings = FitSettings::default();
         settings.data.dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/digits").into();
         settings.fit.class_weight = Some(ClassWeight::Balanced);
-        let task = Classification::new(&settings, Ranks::new()).expect("the digits are there");
+        let task = Classification::new(&settings, Ranks::new(), Purpose::LEARNING).expect("the digits are there");
         let samples = task.samples(Part::Train);
         // Each class counts a tenth of all.
         assert!((task.divisor(&(0..samples).collect::<Vec<_>>()) - samples as f64).abs() < 1e-3);

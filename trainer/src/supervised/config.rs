@@ -219,6 +219,9 @@ config! {
         threads: Option<usize> = None, if_some(within(1, 1024));
         /// Steps of the optimizer between rows of metrics.
         log_interval: u64 = 100, at_least(1);
+        /// Steps whose timeline is written to profile.json in the run's folder, which ui.perfetto.dev shows, from the fourth step on: what
+        /// each process reads, computes, waits for and sums up; 0 for none.
+        profile_steps: u64 = 0;
     }
 }
 

@@ -22,7 +22,7 @@ use super::saved::ranks_of;
 use super::session::{End, Listener, Session};
 use super::settings::FitSettings;
 use super::step::steps_of_an_epoch;
-use super::task::{Part, Purpose, Task};
+use super::task::{Crowd, Part, Purpose, Task};
 use super::texts::Texts;
 use super::transfer::OtherModel;
 use super::{curve, is_fit};
@@ -292,9 +292,9 @@ impl<'a> Fit<'a> {
     /// again: nothing that is learnt depends on them, and they are saved of one replica.
     fn begin_alike(&mut self, task: &mut dyn Task, mesh: &Mesh) -> Result<(), TrainError> {
         if mesh.all.size() > 1 {
-            let mut flat = task.parameters().to_flat();
-            mesh.all.broadcast(&mut flat)?;
-            task.parameters_mut().set_flat(&flat);
+            for parameter in task.parameters_mut().iter_mut() {
+                mesh.all.broadcast(parameter.values_mut())?;
+            }
         }
         task.enter(mesh.stages.clone());
         Ok(())
@@ -361,6 +361,7 @@ impl<'a> Fit<'a> {
     fn task(&self) -> Result<Box<dyn Task>, TrainError> {
         // A run with a checkpoint has weights of its own; without one it begins anew.
         let begun = self.resume.as_ref().filter(|run| run.has_checkpoint());
+        let purpose = Purpose::Learning(Crowd { processes: self.place().1, stages: self.stages });
         let mut settings = self.settings.clone();
         if settings.images.num_workers == 0 {
             settings.images.num_workers = self.share_of_cores();
@@ -375,19 +376,19 @@ impl<'a> Fit<'a> {
             | ModelName::ResNet101 => {
                 let other = match (begun, settings.init()) {
                     // A run has layers as it began with.
-                    (Some(run), _) => return Ok(Box::new(Classification::new(&settings, ranks_of(run))?)),
-                    (None, None) => return Ok(Box::new(Classification::new(&settings, Ranks::new())?)),
+                    (Some(run), _) => return Ok(Box::new(Classification::new(&settings, ranks_of(run), purpose)?)),
+                    (None, None) => return Ok(Box::new(Classification::new(&settings, Ranks::new(), purpose)?)),
                     (None, Some((key, path))) => OtherModel::open(key, Path::new(path))?,
                 };
-                let mut task = Classification::new(&settings, other.ranks())?;
+                let mut task = Classification::new(&settings, other.ranks(), purpose)?;
                 task.begin_with(&other)?;
                 Ok(Box::new(task))
             }
             ModelName::T5 => {
                 let before = begun.map(|run| model_folder(run.path()));
-                Ok(Box::new(Texts::new(&settings, before.as_deref(), Purpose::Learning)?))
+                Ok(Box::new(Texts::new(&settings, before.as_deref(), purpose)?))
             }
-            ModelName::Recommender => Ok(Box::new(RecommendationTask::new(&settings, Purpose::Learning)?)),
+            ModelName::Recommender => Ok(Box::new(RecommendationTask::new(&settings, purpose)?)),
         }
     }
 

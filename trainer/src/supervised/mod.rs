@@ -6,6 +6,7 @@
 //! | `fit` | the front door: settings in, a run on disk and its summary out |
 //! | `session`, `step`, `checkpoint` | the loop, a step of it, and all that going on with it needs |
 //! | `parallel` | several processes that train one model together |
+//! | `profile` | where the time of steps goes |
 //! | `staged`, `whole` | a model in stages, and what they have as one |
 //! | `room` | what a device says that has no room for a batch |
 //! | `watched` | what the loop does for viewers |
@@ -50,6 +51,7 @@ mod input;
 mod labelled;
 mod parallel;
 mod pictures;
+mod profile;
 mod pruning;
 mod quantize;
 mod recommendation;
@@ -91,5 +93,5 @@ pub use report::{ClassReport, ClassificationReport, Report, TranslationReport, T
 pub use samples::{Answer, Given, Look, Picture, Sample, Samples};
 pub use saved::{Prediction, SavedModel, is_fit};
 pub use settings::FitSettings;
-pub use task::{Companion, Part, Purpose, Tally, Task};
+pub use task::{Companion, Crowd, Part, Purpose, Tally, Task};
 pub use texts::Texts;

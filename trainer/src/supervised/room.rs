@@ -5,7 +5,7 @@ use cartwheel_agents::nn::Device;
 
 use super::config::FitConfig;
 use super::settings::FitSettings;
-use super::task::{Part, Purpose, Tally, Task};
+use super::task::{Crowd, Part, Purpose, Tally, Task};
 use crate::TrainError;
 use crate::memory::{in_mib, memory_bytes};
 
@@ -17,27 +17,30 @@ pub(super) fn check_memory(
     cost: &Cost,
     samples: usize,
 ) -> Result<(), TrainError> {
-    if purpose == Purpose::Judging || matches!(settings.fit.device, Device::Cuda(_)) {
+    let Purpose::Learning(Crowd { processes, stages }) = purpose else { return Ok(()) };
+    if matches!(settings.fit.device, Device::Cuda(_)) {
         return Ok(());
     }
     let (has, moments) = (memory_bytes(), settings.moments());
-    let needs = |batch| cost.training_bytes(batch, moments);
+    // Of a model in stages each process has a part, and the first holds activations of as many micro-batches as there are stages.
+    let cost = Cost { bytes: cost.bytes / stages as u64, ..cost.clone() };
+    let needs = |batch| cost.training_bytes(batch, moments).saturating_mul(processes as u64);
     // No batch has more samples than there are.
     let largest = settings.fit.batch_size.min(samples);
     if needs(largest) <= has {
         return Ok(());
     }
     let (alone, a_sample) = (needs(0), needs(1).saturating_sub(needs(0)));
-    let need = in_mib(needs(largest));
+    let (need, has_in_mib) = (in_mib(needs(largest)), in_mib(has));
+    let who = if processes == 1 { String::new() } else { format!(" in each of {processes} processes") };
     Err(TrainError::Unfit(match has.saturating_sub(alone) / a_sample.max(1) {
         0 => format!(
-            "training {} takes {need}, and this machine has {}: the model is too large for it",
+            "training {}{who} takes {need}, and this machine has {has_in_mib}: {} too large for it",
             cost.model,
-            in_mib(has)
+            if processes == 1 { "the model is" } else { "so many are" },
         ),
         fits => format!(
-            "a batch of {largest} samples takes {need}, and this machine has {}: lower fit.batch_size to {fits} or less, and raise fit.gradient_accumulation to make up for it",
-            in_mib(has)
+            "a batch of {largest} samples{who} takes {need}, and this machine has {has_in_mib}: lower fit.batch_size to {fits} or less, and raise fit.gradient_accumulation to make up for it",
         ),
     }))
 }
@@ -106,6 +109,24 @@ mod tests {
         fn cost(&self) -> Cost {
             Cost::new("huge", Vec::new(), Vec::new())
         }
+    }
+
+    #[test]
+    fn a_machine_has_room_for_all_its_processes() {
+        let settings = FitSettings::default();
+        let cost = |bytes: u64| Cost { bytes, held: 0, ..Cost::new("huge", Vec::new(), Vec::new()) };
+        let fits = |bytes, processes, stages| {
+            check_memory(&settings, Purpose::Learning(Crowd { processes, stages }), &cost(bytes), 8)
+        };
+        // Each number that is learnt has a gradient and moments.
+        let most = memory_bytes() / (2 + settings.moments());
+        assert!(fits(most, 1, 1).is_ok() && fits(most, 1, 4).is_ok() && fits(most / 2, 2, 1).is_ok());
+        assert!(fits(2 * most, 1, 2).is_ok(), "a stage has half of it");
+        let told = fits(most, 2, 1).expect_err("refused").to_string();
+        assert!(told.contains("huge in each of 2 processes") && told.contains("so many are too large"), "{told}");
+        assert!(fits(2 * most, 2, 2).expect_err("refused").to_string().contains("2 processes"));
+        assert!(fits(2 * most, 1, 1).expect_err("refused").to_string().contains("the model is too large"));
+        assert!(check_memory(&settings, Purpose::Judging, &cost(u64::MAX / 9), 8).is_ok());
     }
 
     #[test]

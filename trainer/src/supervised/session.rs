@@ -173,7 +173,7 @@ impl<'a> Session<'a> {
             self.tell(&FitEvent::Notice(&notice));
         }
         if self.mesh.stages.size() > 1 {
-            let told = described(&self.task.pieces(), self.mesh.stages.size(), fit.gradient_accumulation);
+            let told = described(&self.task.pieces(), self.mesh.stages.size(), self.settings);
             told.iter().for_each(|notice| self.tell(&FitEvent::Notice(notice)));
         }
         if !fit.freeze.is_empty() {
@@ -212,6 +212,7 @@ impl<'a> Session<'a> {
                 return Ok(false);
             }
             self.watch.doing(Activity::Updating);
+            self.profile_step();
             let begun = Instant::now();
             let step = self.step(indices);
             let (tally, norm) = step.map_err(|error| no_room(error, indices.len().min(fit.batch_size)))?;
@@ -234,6 +235,7 @@ impl<'a> Session<'a> {
             if books.steps.is_multiple_of(fit.log_interval) {
                 self.window_row();
             }
+            self.end_profile(false)?;
             self.show();
             self.tell(&FitEvent::Progress(FitProgress { epoch, samples, tally }));
         }

@@ -6,14 +6,17 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use cartwheel_agents::models::{Classifier, Pass, Piece};
+use cartwheel_agents::models::{Classifier, Forward, Pass, Piece};
 use cartwheel_agents::nn::Gradients;
 use cartwheel_agents::nn::ops::Targets;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::parallel::{Flow, Group, Work, bubble, schedule};
+use super::profile::timed;
+use super::settings::FitSettings;
 use crate::TrainError;
+use crate::memory::in_mib;
 
 /// Samples of a micro-batch to learn from.
 pub(super) struct Lesson {
@@ -84,7 +87,8 @@ impl Staged {
         let Some(stages) = self.stages.clone() else {
             let learn = |batch| {
                 let Some(Lesson { x, answers }) = next(batch)? else { return Ok(None) };
-                let forward = self.network.forward(x)?;
+                let forward = self.forward(x)?;
+                let _timed = timed("backward");
                 Ok(Some(forward.learn(gradients, loss.targets(&answers), loss.label_smoothing, loss.divisor)?))
             };
             return (0..batches).map(learn).collect();
@@ -98,6 +102,7 @@ impl Staged {
                         let arrived = if stage == 0 {
                             next(batch)?.map(|Lesson { x, answers }| (answers, x))
                         } else {
+                            let _timed = timed("wait");
                             flow.arrived::<Option<Answers>>()?.and_then(|(answers, x)| Some((answers?, x)))
                         };
                         let Some((answers, x)) = arrived else {
@@ -106,7 +111,7 @@ impl Staged {
                             held.push_back(None);
                             continue;
                         };
-                        let forward = self.network.forward(x)?;
+                        let forward = self.forward(x)?;
                         if stage == last {
                             let targets = loss.targets(&answers);
                             let (pass, slope) = forward.judge(targets, loss.label_smoothing, loss.divisor)?;
@@ -118,11 +123,18 @@ impl Staged {
                         }
                     }
                     Work::Backward => {
-                        let slope = if stage == last { Vec::new() } else { flow.slope()? };
+                        let slope = if stage == last {
+                            Vec::new()
+                        } else {
+                            let _timed = timed("wait");
+                            flow.slope()?
+                        };
+                        let going_back = timed("backward");
                         let slope = match held.pop_front().flatten() {
                             Some((way_back, own)) => way_back(own.unwrap_or(slope), gradients)?,
                             None => Vec::new(),
                         };
+                        drop(going_back);
                         flow.back(slope);
                     }
                 }
@@ -130,6 +142,11 @@ impl Staged {
             Ok(())
         })?;
         Ok(stages.hand(last, 0, &passes)?.unwrap_or_default())
+    }
+
+    fn forward(&mut self, x: Vec<f32>) -> Result<Forward, TrainError> {
+        let _timed = timed("forward");
+        Ok(self.network.forward(x)?)
     }
 
     /// The logits of the samples `x`, as in use: of the first stage, while the others [`serve`](Self::serve).
@@ -210,10 +227,11 @@ pub(super) fn cut(pieces: &[Piece], stages: usize) -> Vec<Range<usize>> {
     starts.windows(2).map(|ends| ends[0]..ends[1]).collect()
 }
 
-/// What each of so many stages has, in words, and how much they wait for each other with so many micro-batches in a step.
-pub(super) fn described(pieces: &[Piece], stages: usize, batches: usize) -> Vec<String> {
+/// What each of so many stages has, in words, and how much they wait for each other.
+pub(super) fn described(pieces: &[Piece], stages: usize, settings: &FitSettings) -> Vec<String> {
     let sum = |of: fn(&Piece) -> u64, pieces: &[Piece]| pieces.iter().map(of).sum::<u64>();
-    let all = sum(|piece| piece.flops, pieces).max(1);
+    let (fit, all) = (&settings.fit, sum(|piece| piece.flops, pieces).max(1));
+    let batches = fit.gradient_accumulation;
     let each = cut(pieces, stages).into_iter().enumerate().map(|(stage, range)| {
         let own = &pieces[range];
         let names = match own {
@@ -222,7 +240,12 @@ pub(super) fn described(pieces: &[Piece], stages: usize, batches: usize) -> Vec<
         };
         let parameters = sum(|piece| piece.parameters, own);
         let share = 100 * sum(|piece| piece.flops, own) / all;
-        format!("stage {stage}: {names}, {parameters} parameters, {share} % of the operations")
+        // Weights, gradients and moments; activations of the micro-batches that are under way.
+        let held = sum(|piece| piece.activations, own) * (fit.batch_size * batches.min(stages - stage)) as u64;
+        let bytes = in_mib(4 * (parameters * (2 + settings.moments()) + held));
+        format!(
+            "stage {stage}: {names}, {parameters} parameters, {share} % of the operations, about {bytes} to learn in"
+        )
     });
     let wait = 100.0 * bubble(stages, batches);
     let waiting = (wait >= 20.0).then(|| {
@@ -239,7 +262,12 @@ mod tests {
     use super::*;
 
     fn pieces(flops: &[u64]) -> Vec<Piece> {
-        let piece = |(at, flops): (usize, &u64)| Piece { name: format!("layer{at}"), parameters: 10, flops: *flops };
+        let piece = |(at, flops): (usize, &u64)| Piece {
+            name: format!("layer{at}"),
+            parameters: 1 << 20,
+            flops: *flops,
+            activations: 1 << 18,
+        };
         flops.iter().enumerate().map(piece).collect()
     }
 
@@ -259,10 +287,16 @@ mod tests {
 
     #[test]
     fn stages_are_described() {
-        let told = described(&pieces(&[1, 1, 2]), 2, 2);
-        assert_eq!(told[0], "stage 0: layer0 to layer1, 20 parameters, 50 % of the operations");
-        assert_eq!(told[1], "stage 1: layer2, 10 parameters, 50 % of the operations");
+        let mut settings = FitSettings::default();
+        (settings.fit.batch_size, settings.fit.gradient_accumulation) = (3, 2);
+        assert_eq!(settings.moments(), 2, "Adam's");
+        let told = described(&pieces(&[1, 1, 2]), 2, &settings);
+        let stage = "stage 0: layer0 to layer1, 2097152 parameters, 50 % of the operations, about 44.0 MiB to learn in";
+        assert_eq!(told[0], stage);
+        let stage = "stage 1: layer2, 1048576 parameters, 50 % of the operations, about 19.0 MiB to learn in";
+        assert_eq!(told[1], stage);
         assert!(told[2].contains("33 % of the time with 2 micro-batches"), "{}", told[2]);
-        assert_eq!(described(&pieces(&[1, 1, 2]), 2, 8).len(), 2);
+        settings.fit.gradient_accumulation = 8;
+        assert_eq!(described(&pieces(&[1, 1, 2]), 2, &settings).len(), 2);
     }
 }

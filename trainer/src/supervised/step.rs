@@ -4,6 +4,7 @@ use cartwheel_agents::nn::optim::LossScaler;
 
 use super::events::FitEvent;
 use super::parallel::{share, sum_gradients};
+use super::profile::timed;
 use super::session::Session;
 use super::settings::FitSettings;
 use super::task::{Part, Tally};
@@ -14,6 +15,7 @@ impl Session<'_> {
     /// One step of the optimizer on the samples `indices`, of which each process has its share: their sums, and the norm of the
     /// gradient, or none if the step was skipped because a gradient did not fit into f16 or no sample could be read.
     pub(super) fn step(&mut self, indices: &[usize]) -> Result<(Tally, Option<f64>), TrainError> {
+        let _timed = timed("step");
         if let Some(pruning) = &self.pruning {
             let emptied = pruning.before(self.schedule(), self.task.parameters_mut());
             if !emptied.is_empty() {
@@ -35,7 +37,9 @@ impl Session<'_> {
         let batches = of_replica(replicas.rank());
         let tally = self.task.learn(epoch, &batches, divisor / scale, &mut self.gradients)?;
         // The first stages know, and theirs are the first ranks.
+        let waited = timed("wait for all");
         let mut tallies = self.mesh.all.gather(&tally)?;
+        drop(waited);
         tallies.truncate(replicas.size());
         if let Some(replica) = tallies.iter().position(|tally| !tally.loss.is_finite()) {
             let layer = self.first_broken(&of_replica(replica))?;
@@ -43,6 +47,7 @@ impl Session<'_> {
         }
         let tally = tallies.into_iter().fold(Tally::default(), Tally::and);
         if tally.samples > 0 {
+            let _timed = timed("sum of gradients");
             sum_gradients(replicas, self.task.parameters(), &mut self.gradients)?;
         }
         if tally.samples == 0 || self.overflowed()? {
@@ -70,6 +75,7 @@ impl Session<'_> {
             return Err(self.diverged("the norm of the gradient", norm, format!("the gradient of `{name}`")));
         }
         let learning_rate = self.learning_rate.at(self.schedule());
+        let _timed = timed("optimizer");
         self.solver.step(self.task.parameters_mut(), &mut self.gradients, learning_rate)?;
         if let Some(pruning) = &self.pruning {
             pruning.keep(self.task.parameters_mut());

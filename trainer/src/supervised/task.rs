@@ -28,17 +28,29 @@ pub enum Part {
 /// What a task is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// To learn, where the settings say.
-    Learning,
+    /// To learn, where the settings say, beside others.
+    Learning(Crowd),
     /// To be judged as it is, on the processor.
     Judging,
 }
 
+/// Those that learn together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Crowd {
+    /// Processes on this machine.
+    pub processes: usize,
+    /// Stages that the model is cut into.
+    pub stages: usize,
+}
+
 impl Purpose {
+    /// To learn, as the only process.
+    pub const LEARNING: Self = Self::Learning(Crowd { processes: 1, stages: 1 });
+
     /// Where the model computes.
     pub(super) fn place(self, settings: &FitSettings) -> Result<Place, TrainError> {
         match self {
-            Self::Learning => Ok(settings.fit.device.open()?),
+            Self::Learning(_) => Ok(settings.fit.device.open()?),
             Self::Judging => Ok(Place::Processor),
         }
     }

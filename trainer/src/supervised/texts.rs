@@ -12,6 +12,7 @@ use cartwheel_envs::Generator;
 
 use super::config::T5FitConfig;
 use super::export::t5_folder;
+use super::profile::timed;
 use super::report::{Report, TranslationReport, TranslationSample};
 use super::room::check_memory;
 use super::samples::{Answer, Given, Sample as Shown, spread};
@@ -307,6 +308,7 @@ impl Task for Texts {
             let keys = indices.iter().map(|index| ops::key(&[self.seed, DROPOUT, epoch, *index as u64])).collect();
             let lesson = Lesson { label_smoothing: self.label_smoothing, divisor, dropout: Some((self.dropout, keys)) };
             let pairs = chosen(&self.train, indices);
+            let _timed = timed("forward and backward");
             let learnt = match &self.place {
                 Place::Processor => self.network.learn(&pairs, &lesson, gradients)?,
                 #[cfg(feature = "cuda")]
@@ -418,7 +420,7 @@ mod tests {
     /// Each token counts as much as any other, in training too, whatever the batches are.
     #[test]
     fn losses_are_means_over_tokens() {
-        let mut texts = texts(Purpose::Learning, &["t5.dropout_rate=0.0"]).expect("they are sound");
+        let mut texts = texts(Purpose::LEARNING, &["t5.dropout_rate=0.0"]).expect("they are sound");
         let (mut tally, mut gradients) = (Tally::default(), Gradients::new(texts.parameters()));
         for index in [0, 1] {
             tally.add(texts.learn(0, &[vec![index]], 1.0, &mut gradients).expect("works"));
@@ -432,7 +434,7 @@ mod tests {
     #[test]
     fn a_model_without_room_is_told_before_it_is_made() {
         let huge = ["t5.d_model=65536", "t5.d_ff=1048576", "t5.num_layers=4096", "t5.num_heads=16384"];
-        let told = texts(Purpose::Learning, &huge).err().expect("refused").to_string();
+        let told = texts(Purpose::LEARNING, &huge).err().expect("refused").to_string();
         assert!(told.contains("training t5 takes") && told.contains("too large"), "{told}");
     }
 
@@ -440,7 +442,7 @@ mod tests {
     #[cfg(not(feature = "cuda"))]
     #[test]
     fn what_learnt_on_a_gpu_is_judged_without() {
-        assert!(texts(Purpose::Learning, &["fit.device=cuda"]).is_err());
+        assert!(texts(Purpose::LEARNING, &["fit.device=cuda"]).is_err());
         let mut texts = texts(Purpose::Judging, &["fit.device=cuda"]).expect("the processor is there");
         assert!(texts.report(Part::Validation).is_ok());
     }

@@ -14,37 +14,30 @@ type Whole = (Parameters, SolverState, Option<Ema<f32>>);
 impl Session<'_> {
     /// The parameters of all stages; none but at the process that leads.
     pub(super) fn whole_parameters(&self) -> Result<Option<Parameters>, TrainError> {
-        let stages = &self.mesh.stages;
         // Clones share numbers.
         let mut whole = self.task.parameters().clone();
-        if stages.size() > 1 {
-            for numbers in stages.collect(whole.parts())? {
-                whole.join(numbers);
-            }
+        for numbers in self.mesh.stages.collect(|| whole.parts())? {
+            whole.join(numbers);
         }
         Ok(self.mesh.leads().then_some(whole))
     }
 
     /// What a checkpoint keeps of all stages; nothing but at the process that leads.
     pub(super) fn whole(&self) -> Result<Option<Whole>, TrainError> {
-        let Some(parameters) = self.whole_parameters()? else {
-            self.mesh.stages.collect((self.solver.state().clone(), self.ema.clone()))?;
-            return Ok(None);
-        };
+        let parameters = self.whole_parameters()?;
         let (mut solver, mut ema) = (self.solver.state().clone(), self.ema.clone());
-        if self.mesh.stages.size() > 1 {
-            for (of_solver, of_ema) in self.mesh.stages.collect((solver.clone(), ema.clone()))? {
-                solver.join(of_solver);
-                if let (Some(ema), Some(other)) = (&mut ema, of_ema) {
-                    ema.join(other);
-                }
+        for (of_solver, of_ema) in self.mesh.stages.collect(|| (solver.clone(), ema.clone()))? {
+            solver.join(of_solver);
+            if let (Some(ema), Some(other)) = (&mut ema, of_ema) {
+                ema.join(other);
             }
         }
-        Ok(Some((parameters, solver, ema)))
+        Ok(parameters.map(|parameters| (parameters, solver, ema)))
     }
 
     /// What is left to do when learning has ended: the last checkpoint, and unless it was stopped how the best weights do.
     pub(super) fn finish(&mut self, end: End) -> Result<Option<Report>, TrainError> {
+        self.end_profile(true)?;
         self.checkpoint()?;
         self.tell_of_skipped_steps();
         if end == End::Stopped || !self.mesh.is_kept() {

@@ -91,14 +91,17 @@ impl Group {
         Ok(None)
     }
 
-    /// What each process has, by rank, at rank 0, and nothing at the others.
-    pub(in super::super) fn collect<T: Serialize + DeserializeOwned>(&self, own: T) -> Result<Vec<T>, ParallelError> {
-        if let Some(link) = self.link(0) {
-            link.send(Kind::Value, &encode(&own)).map_err(|error| link.why(&error))?;
-            return Ok(Vec::new());
+    /// What each of the other processes has, by rank, at rank 0, and nothing at those others.
+    pub(in super::super) fn collect<T: Serialize + DeserializeOwned>(
+        &self,
+        own: impl FnOnce() -> T,
+    ) -> Result<Vec<T>, ParallelError> {
+        match self.link(0) {
+            Some(link) => {
+                link.send(Kind::Value, &encode(&own())).map(|()| Vec::new()).map_err(|error| link.why(&error))
+            }
+            None => self.links.iter().flatten().map(|link| link.receive(Kind::Value)).collect(),
         }
-        let others = self.links.iter().flatten().map(|link| link.receive(Kind::Value));
-        std::iter::once(Ok(own)).chain(others).collect()
     }
 
     /// Gives what the process `from` has to `to`, which is answered it.

@@ -22,6 +22,7 @@ use cartwheel_agents::nn::{self, DeviceError, Gradients, Matrix, Parameters, pro
 use cartwheel_envs::Generator;
 
 use super::classification::WEIGHTS;
+use super::profile::timed;
 use super::report::Report;
 use super::room::check_memory;
 use super::samples::{Answer, Given, Sample, spread};
@@ -289,7 +290,10 @@ impl Task for RecommendationTask {
     ) -> Result<Tally, TrainError> {
         let mut tally = Tally::default();
         for indices in batches {
+            let reading = timed("samples");
             let (users, items, ratings) = self.batch(epoch, indices);
+            drop(reading);
+            let _timed = timed("forward and backward");
             let goal = match self.config.loss {
                 Loss::Bpr => Goal::Ranking(Against::Bpr),
                 Loss::Bce => Goal::Ranking(Against::Bce),

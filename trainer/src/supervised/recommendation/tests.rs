@@ -7,7 +7,7 @@ fn task(assignments: &[&str]) -> RecommendationTask {
     let mut settings = FitSettings::of(ModelName::Recommender);
     settings.ratings.path = RATINGS.into();
     assignments.iter().for_each(|assignment| settings.set(assignment).expect("a setting"));
-    RecommendationTask::new(&settings, Purpose::Learning).expect("the ratings are there")
+    RecommendationTask::new(&settings, Purpose::LEARNING).expect("the ratings are there")
 }
 
 /// Makes scores differ from those of a model that knows nothing.
@@ -122,7 +122,7 @@ fn who_has_all_is_no_trouble() {
     std::fs::write(&file, "user,item\na,1\na,2\nb,1\na,3\n").expect("written");
     let mut settings = FitSettings::of(ModelName::Recommender);
     settings.ratings.path = file.display().to_string();
-    let mut task = RecommendationTask::new(&settings, Purpose::Learning).expect("it is sound");
+    let mut task = RecommendationTask::new(&settings, Purpose::LEARNING).expect("it is sound");
     assert!(task.notices()[1].contains("1 users have one item only"), "{:?}", task.notices());
     assert!(!task.notices().iter().any(|notice| notice.contains("nothing is held out")), "{:?}", task.notices());
     let mut gradients = Gradients::new(task.parameters());
@@ -131,14 +131,14 @@ fn who_has_all_is_no_trouble() {
     let tally = task.evaluate(Part::Test).expect("works");
     assert_eq!((tally.samples, tally.correct), (1, 1.0), "no other item is left");
     settings.recommender.loss = Loss::Mse;
-    let told = RecommendationTask::new(&settings, Purpose::Learning).err().expect("refused").to_string();
+    let told = RecommendationTask::new(&settings, Purpose::LEARNING).err().expect("refused").to_string();
     assert!(told.contains("ratings.rating_column"), "{told}");
     std::fs::write(&file, "user,item\na,1\na,2\nb,1\nb,2\n").expect("written");
     settings.recommender.loss = Loss::Bpr;
-    let task = RecommendationTask::new(&settings, Purpose::Learning).expect("it is sound");
+    let task = RecommendationTask::new(&settings, Purpose::LEARNING).expect("it is sound");
     assert!(task.notices()[1].contains("nothing is held out to validate"), "{:?}", task.notices());
     std::fs::write(&file, "user,item\na,1\nb,1\n").expect("written");
-    let told = RecommendationTask::new(&settings, Purpose::Learning).err().expect("refused").to_string();
+    let told = RecommendationTask::new(&settings, Purpose::LEARNING).err().expect("refused").to_string();
     assert!(told.contains("a.csv"), "{told}");
 }
 
@@ -148,7 +148,7 @@ fn a_model_without_room_is_told_before_it_is_made() {
     settings.ratings.path = RATINGS.into();
     settings.set("recommender.architecture=two_tower").expect("a setting");
     settings.recommender.layers = vec![16_384; 4000];
-    let told = RecommendationTask::new(&settings, Purpose::Learning).err().expect("refused").to_string();
+    let told = RecommendationTask::new(&settings, Purpose::LEARNING).err().expect("refused").to_string();
     assert!(told.contains("training recommender takes") && told.contains("too large"), "{told}");
 }
 
