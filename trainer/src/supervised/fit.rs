@@ -306,6 +306,7 @@ impl<'a> Fit<'a> {
         let model = self.settings.fit.model;
         let problem = match () {
             () if stages == 1 => return Ok(()),
+            () if stages == 0 => "a model has a stage or more".into(),
             () if !processes.is_multiple_of(stages) => format!(
                 "{processes} processes are no whole number of models in {stages} stages: take a multiple of {stages}"
             ),
