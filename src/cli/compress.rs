@@ -112,6 +112,7 @@ fn describe(report: &CompressionReport, args: &Args) -> String {
     if let Some([before, after]) = report.accuracy {
         text += &format!("\naccuracy {:.2} % → {:.2} %", 100.0 * before, 100.0 * after);
     }
+    text += &format!("\n{}", report.provenance);
     text += &skipped(&report.broken);
     if let Some(layer) = report.layers.iter().find(|layer| layer.zeros == layer.left) {
         text +=

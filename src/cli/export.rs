@@ -8,7 +8,7 @@ use crate::agents::nn::read_header;
 use crate::agents::quantization::Scheme;
 use crate::trainer::run::RunDir;
 use crate::trainer::supervised::{QuantizationOptions, QuantizationReport, SavedModel, SavedRecommender, t5_folder};
-use crate::trainer::{ExportedPolicy, Settings, TrainError, export_policy, export_policy_alone};
+use crate::trainer::{ExportedPolicy, Provenance, Settings, TrainError, export_policy, export_policy_alone};
 use serde_json::json;
 
 use super::output::{self, Failure, Output};
@@ -55,12 +55,23 @@ enum Precision {
     Int8,
 }
 
+impl Precision {
+    fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Int8 => "int8",
+        }
+    }
+}
+
 /// What is written, and what of.
 struct Exported {
     weights: PathBuf,
     bytes: Vec<u8>,
     /// What has to stand before it, of a policy.
     before: Before,
+    provenance: Provenance,
     /// What int8 costs it.
     quantized: Option<Box<QuantizationReport>>,
 }
@@ -91,23 +102,23 @@ pub(crate) fn run(args: &Args, to: Output) -> Result {
             "{flag} is for --precision int8, which is calibrated: add that, or leave it out"
         )));
     }
-    let Exported { weights, bytes, before, quantized } = exported(args)?;
+    let Exported { weights, bytes, before, provenance, quantized } = exported(args)?;
     if let (Some(report), Some(most)) = (&quantized, args.max_drop) {
         quantization::check_drop(report, most)?;
     }
     output::write(&args.out, &bytes)?;
     let wrappers = if let Before::Wrappers(wrappers) = &before { wrappers.as_slice() } else { &[] };
-    let precision = clap::ValueEnum::to_possible_value(&args.precision);
-    let precision = precision.as_ref().map_or("", |precision| precision.get_name());
+    let precision = args.precision.name();
     let value = json!({
         "model": weights, "out": args.out, "bytes": bytes.len(), "precision": precision, "wrappers": wrappers,
-        "quantization": quantized,
+        "quantization": quantized, "provenance": provenance,
     });
     to.print(&value, || {
         let written = format!("{} as ONNX in {out}, {precision}, {} bytes", weights.display(), bytes.len());
         if let Some(report) = &quantized {
             return format!("{written}\n{}", quantization::describe(report));
         }
+        let written = format!("{written}\n{provenance}");
         match before {
             Before::Nothing => written,
             Before::Wrappers(wrappers) => {
@@ -142,19 +153,27 @@ fn exported(args: &Args) -> std::result::Result<Exported, Failure> {
     if !read_header(&weights).map_err(TrainError::from)?.metadata.contains_key("policy") {
         let model = SavedModel::open(&weights, None)?;
         model.check_finite()?;
-        let (bytes, quantized) = match args.precision {
-            Precision::F32 => (model.to_onnx(), None),
-            Precision::F16 => (model.to_onnx_f16()?, None),
+        let precision = args.precision.name();
+        let provenance = || model.provenance_of("export", json!({"precision": precision}));
+        let (bytes, provenance, quantized) = match args.precision {
+            Precision::F32 => {
+                let provenance = provenance()?;
+                (model.to_onnx(&provenance), provenance, None)
+            }
+            Precision::F16 => {
+                let provenance = provenance()?;
+                (model.to_onnx_f16(&provenance)?, provenance, None)
+            }
             Precision::Int8 => {
                 all_cores();
                 let scheme = if args.symmetric { Scheme::Symmetric } else { Scheme::Affine };
                 let calibration_samples = args.calibration_samples.unwrap_or(CALIBRATION_SAMPLES) as usize;
                 let options = QuantizationOptions { data: args.data.clone(), calibration_samples, scheme };
                 let (bytes, report) = model.quantize(run.as_ref(), &options)?;
-                (bytes, Some(Box::new(report)))
+                (bytes, report.provenance.clone(), Some(Box::new(report)))
             }
         };
-        return Ok(Exported { weights, bytes, before: Before::Nothing, quantized });
+        return Ok(Exported { weights, bytes, before: Before::Nothing, provenance, quantized });
     }
     if args.precision != Precision::F32 {
         return Err(Failure::usage(format!(
@@ -163,11 +182,14 @@ fn exported(args: &Args) -> std::result::Result<Exported, Failure> {
         )));
     }
     let policy = Policy::load(&weights).map_err(Failure::failed)?;
+    let provenance = Provenance::default().then("export", &weights, json!({"precision": "f32"}))?;
     let Some(run) = run else {
         let before = if policy.statistics().is_empty() { Before::Nothing } else { Before::Statistics };
-        return Ok(Exported { weights, bytes: export_policy_alone(&policy), before, quantized: None });
+        let bytes = export_policy_alone(&policy, &provenance);
+        return Ok(Exported { weights, bytes, before, provenance, quantized: None });
     };
-    let ExportedPolicy { bytes, wrappers } = export_policy(&policy, &Settings::from_file(&run.config())?.env.wrappers);
+    let wrappers = Settings::from_file(&run.config())?.env.wrappers;
+    let ExportedPolicy { bytes, wrappers } = export_policy(&policy, &wrappers, &provenance);
     let before = if wrappers.is_empty() { Before::Nothing } else { Before::Wrappers(wrappers) };
-    Ok(Exported { weights, bytes, before, quantized: None })
+    Ok(Exported { weights, bytes, before, provenance, quantized: None })
 }

@@ -10,6 +10,7 @@ use crate::agents::models::resnet::{ResNet, ResNetConfig, Stem};
 use crate::agents::models::t5::T5Config;
 use crate::agents::models::{Classifier as _, Cost, Ranks};
 use crate::envs::Generator;
+use crate::trainer::Provenance;
 use crate::trainer::supervised::{RecommenderConfig, SavedModel, SavedRecommender, T5FitConfig, t5_folder};
 use serde_json::json;
 
@@ -95,8 +96,8 @@ fn recommender(_: &Summary) -> Cost {
     Shape { users: 6040, items: 3706, architecture, embedding_dim, layers }.cost()
 }
 
-/// What the model costs that is in a file or a folder.
-fn saved(path: &Path, args: &Summary) -> std::result::Result<Cost, Failure> {
+/// What the model costs that is in a file or a folder, and what that says that it was made from.
+fn saved(path: &Path, args: &Summary) -> std::result::Result<(Cost, Provenance), Failure> {
     if args.image_size.is_some() {
         return Err(Failure::usage(
             "--image-size is for models by their names: one that is there has a size of its own",
@@ -106,20 +107,21 @@ fn saved(path: &Path, args: &Summary) -> std::result::Result<Cost, Failure> {
     if folder.join("config.json").is_file() {
         let tokens = tokens(args, 512);
         let name = path.file_name().map_or("t5".into(), |name| name.to_string_lossy());
-        return Ok(T5Config::load(&folder)?.cost(&name, tokens, tokens));
+        return Ok((T5Config::load(&folder)?.cost(&name, tokens, tokens), Provenance::default()));
     }
     if SavedRecommender::is_one(path) {
-        return Ok(SavedRecommender::open(path)?.cost());
+        return Ok((SavedRecommender::open(path)?.cost(), Provenance::default()));
     }
-    Ok(SavedModel::open(path, None)?.cost())
+    let model = SavedModel::open(path, None)?;
+    Ok((model.cost(), model.provenance().clone()))
 }
 
 pub(crate) fn run(command: &Command, output: Output) -> Result {
     let Command::Summary(args) = command;
     let names = || MODELS.iter().map(|(name, _)| *name);
     let path = Path::new(&args.model);
-    let cost = match MODELS.iter().find(|(name, _)| *name == args.model) {
-        Some((_, cost)) => cost(args),
+    let (cost, provenance) = match MODELS.iter().find(|(name, _)| *name == args.model) {
+        Some((_, cost)) => (cost(args), Provenance::default()),
         None if path.exists() => saved(path, args)?,
         None => {
             let near = nearest(&args.model, names()).map_or(String::new(), |near| format!(" (nearest: {near:?})"));
@@ -135,6 +137,7 @@ pub(crate) fn run(command: &Command, output: Output) -> Result {
     let value = json!({
         "model": cost.model, "input": cost.input, "layers": cost.layers, "parameters": cost.parameters,
         "bytes": cost.bytes, "flops": cost.flops, "batch_size": args.batch_size, "training_bytes": memory,
+        "provenance": provenance,
     });
     output.print(&value, || {
         let rows = cost.layers.iter().map(|layer| {
@@ -142,7 +145,7 @@ pub(crate) fn run(command: &Command, output: Output) -> Result {
             vec![layer.name.clone(), layer.kind.clone(), shape, layer.parameters.to_string(), layer.flops.to_string()]
         });
         format!(
-            "{}\n\n{} parameters, {} in f32, {} a sample forward\ntraining on batches of {} with Adam takes about {}",
+            "{}\n\n{} parameters, {} in f32, {} a sample forward\ntraining on batches of {} with Adam takes about {}\n{provenance}",
             table(&["LAYER", "KIND", "OUTPUT", "PARAMETERS", "FLOP"], rows),
             cost.parameters,
             scaled(cost.bytes, 1024, BYTES),

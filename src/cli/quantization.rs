@@ -51,7 +51,7 @@ pub(super) fn describe(report: &QuantizationReport) -> String {
     let head = ["LAYER", "KIND", "WEIGHT BITS", "SNR DB", "ACTIVATION BITS", "RANGE", "SCALE", "ZERO POINT"];
     format!(
         "{} bytes in f32: {:.2} times as many\n{} samples of {}: {accuracy}\nthe same class for {}, cosine of the logits \
-         {:.6}\ncalibrated on {} samples of {}\n\n{}{}",
+         {:.6}\ncalibrated on {} samples of {}\n{}\n\n{}{}",
         report.f32_bytes,
         report.f32_bytes as f64 / report.int8_bytes.max(1) as f64,
         report.judged_samples,
@@ -60,6 +60,7 @@ pub(super) fn describe(report: &QuantizationReport) -> String {
         report.cosine,
         report.calibration_samples,
         report.calibrated_on,
+        report.provenance,
         table(&head, rows),
         skipped(&report.broken)
     )

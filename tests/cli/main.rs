@@ -16,6 +16,7 @@
 //! | `compression` | networks that are pruned or of a low rank, `compress` |
 //! | `export` | files of ONNX, answered by ONNX Runtime as by us |
 //! | `quantization` | the same of classifiers in f16 and int8, and what that costs them |
+//! | `provenance` | what files of `compress` and `export` say that they were made from |
 //! | `fit` | supervised training: `fit`, `predict`, `model` |
 //! | `fit_faults` | what goes wrong with fits and answers: weights that diverge, data that changed, disks that are full |
 //! | `image_files` | pictures of every kind, and files that are none, in `fit` and `predict` |
@@ -59,6 +60,7 @@ mod parallel;
 mod pictures;
 mod pipeline;
 mod play;
+mod provenance;
 mod python;
 mod quantization;
 mod recommender;

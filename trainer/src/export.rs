@@ -3,6 +3,8 @@
 use cartwheel_agents::{Normalization, Policy};
 use cartwheel_envs::{Statistics, WrapperSpec};
 
+use crate::Provenance;
+
 /// A policy as a file of ONNX.
 #[derive(Clone, Debug)]
 pub struct ExportedPolicy {
@@ -14,8 +16,8 @@ pub struct ExportedPolicy {
 
 /// The file of a policy that was trained behind `wrappers`, the innermost first. Each `NormalizeObservation` is part of it that has no
 /// other wrapper of observations between itself and the policy. The names of the others are in its metadata, `wrappers`, and what
-/// normalizing ones among them had learnt, `statistics`, both in JSON.
-pub fn export_policy(policy: &Policy, wrappers: &[WrapperSpec]) -> ExportedPolicy {
+/// normalizing ones among them had learnt, `statistics`, both in JSON, and what it was made from, `provenance`.
+pub fn export_policy(policy: &Policy, wrappers: &[WrapperSpec], provenance: &Provenance) -> ExportedPolicy {
     let learns = |spec: &&WrapperSpec| ["NormalizeObservation", "NormalizeReward"].contains(&spec.info().name);
     let known = policy.statistics().len() == wrappers.iter().filter(learns).count();
     // Statistics are in the order in which wrappers are met from outside.
@@ -39,15 +41,15 @@ pub fn export_policy(policy: &Policy, wrappers: &[WrapperSpec]) -> ExportedPolic
     within.reverse();
     left.reverse();
     let wrappers: Vec<String> = left.iter().map(ToString::to_string).collect();
-    let mut metadata = vec![("wrappers", serde_json::to_string(&wrappers).unwrap_or_default())];
+    let mut metadata = vec![("wrappers", serde_json::to_string(&wrappers).unwrap_or_default()), provenance.entry()];
     metadata.extend(told(&unused));
     ExportedPolicy { bytes: policy.to_onnx(&within, &metadata), wrappers }
 }
 
 /// The file of a policy whose wrappers nobody knows: what they had learnt is in its metadata, `statistics`.
-pub fn export_policy_alone(policy: &Policy) -> Vec<u8> {
+pub fn export_policy_alone(policy: &Policy, provenance: &Provenance) -> Vec<u8> {
     let statistics: Vec<_> = policy.statistics().iter().collect();
-    let metadata: Vec<_> = told(&statistics).into_iter().collect();
+    let metadata: Vec<_> = told(&statistics).into_iter().chain([provenance.entry()]).collect();
     policy.to_onnx(&[], &metadata)
 }
 

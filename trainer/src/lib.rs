@@ -10,6 +10,7 @@
 //! | `replay` | transitions, and how batches are drawn from them |
 //! | `evaluation` | greedy episodes |
 //! | `export` | policies of runs as files of ONNX |
+//! | `provenance` | what a file was made from |
 //! | `run` | files: configuration, metrics, TensorBoard, episodes, checkpoints |
 //! | [`doctor`] | what is wrong with a run, read from its metrics |
 //! | [`reproduce`] | tables of results with many seeds |
@@ -55,6 +56,7 @@ mod export;
 mod memory;
 mod offline;
 mod progress;
+mod provenance;
 #[cfg(test)]
 mod reference_tests;
 mod replay;
@@ -74,6 +76,7 @@ pub use evaluation::{Evaluation, Evaluator};
 pub use events::{Callback, Event, Progress};
 pub use experiment::{CheckpointCosts, Experiment, GreedyReturn, Summary, initial_weights};
 pub use export::{ExportedPolicy, export_policy, export_policy_alone};
+pub use provenance::{Provenance, Step};
 pub use replay::{Hindsight, Outcome, Replay, ReplayState, ReplayView, Stored};
 pub use rollout::{FinishedEpisode, Rollout};
 pub use seeds::{Aggregate, train_all, train_seeds};

@@ -23,8 +23,8 @@ use super::settings::FitSettings;
 use super::staged::{Answers, Lesson, Loss, Staged};
 use super::task::{Part, Purpose, Tally, Task};
 use super::transfer::OtherModel;
-use crate::TrainError;
 use crate::data::image::one_hot;
+use crate::{Provenance, TrainError};
 
 /// The purpose of the stream that weights are drawn from, in the key of its generator.
 pub(super) const WEIGHTS: u64 = 0x7765_6967;
@@ -88,7 +88,15 @@ impl Classification {
         let net_arch = if is_mlp { settings.mlp.net_arch.clone() } else { Vec::new() };
         Ok(Self {
             model: Staged::whole(model),
-            header: Header { model: name, size, net_arch, ranks, labels, preprocessing },
+            header: Header {
+                model: name,
+                size,
+                net_arch,
+                ranks,
+                labels,
+                preprocessing,
+                provenance: Provenance::default(),
+            },
             label_smoothing: settings.fit.label_smoothing,
             class_weight,
             mix: settings.mix.clone(),

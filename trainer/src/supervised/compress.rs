@@ -10,9 +10,10 @@ use cartwheel_agents::models::Ranks;
 use cartwheel_agents::nn::{Matrix, Parameter, Parameters, product};
 use flate2::write::GzEncoder;
 use serde::Serialize;
+use serde_json::json;
 
 use super::saved::SavedModel;
-use crate::TrainError;
+use crate::{Provenance, TrainError};
 
 /// What is done to a model, in this order: a product of two matrices would have fewer zeros than they have.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -64,6 +65,8 @@ pub struct CompressionReport {
     pub accuracy: Option<[f64; 2]>,
     /// Files of samples that gave no picture, and why.
     pub broken: Vec<String>,
+    /// What the file says that it was made from.
+    pub provenance: Provenance,
 }
 
 /// A model that was compressed, and what became of it.
@@ -94,6 +97,11 @@ pub fn compress(
     if let Some(sparsity) = compression.sparsity {
         prune(after.model.parameters_mut(), sparsity, compression.scope);
     }
+    let done = json!({
+        "low_rank": compression.low_rank, "ranks": compression.low_rank.map(|_| &after.header.ranks),
+        "sparsity": compression.sparsity, "scope": compression.sparsity.map(|_| compression.scope.to_string()),
+    });
+    after.header.provenance = before.provenance_of("compress", done)?;
     let both = [&before, &after];
     let files = both.map(SavedModel::to_safetensors);
     let (accuracy, broken) = match data {
@@ -113,6 +121,7 @@ pub fn compress(
         gzip_bytes: [&files[0], &files[1]].map(|file| packed(file)),
         accuracy,
         broken,
+        provenance: after.provenance().clone(),
     };
     let [_, file] = files;
     Ok(Compressed { file, report })

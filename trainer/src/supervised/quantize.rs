@@ -4,15 +4,16 @@ use std::path::PathBuf;
 
 use cartwheel_agents::quantization::{Calibration, LayerReport, Quantized, Scheme};
 use serde::Serialize;
+use serde_json::json;
 
 use super::confusion::likeliest;
 use super::labelled::{Labelled, Parts};
 use super::saved::SavedModel;
 use super::settings::FitSettings;
 use super::task::Part;
-use crate::TrainError;
 use crate::data::loader::shuffled;
 use crate::run::RunDir;
+use crate::{Provenance, TrainError};
 
 /// The seed of the order that samples to calibrate on are the first of.
 const SEED: u64 = 0;
@@ -57,6 +58,8 @@ pub struct QuantizationReport {
     pub layers: Vec<LayerReport>,
     /// Files that gave no picture, and why.
     pub broken: Vec<String>,
+    /// What the file says that it was made from.
+    pub provenance: Provenance,
 }
 
 /// Samples to measure, and others to judge on.
@@ -100,7 +103,10 @@ impl SavedModel {
             broken.extend(batch.skipped);
             comparison.see(self, &quantized, batch.x, &batch.classes)
         })?;
-        let bytes = quantized.to_onnx(&self.metadata());
+        let symmetric = options.scheme == Scheme::Symmetric;
+        let done = json!({"precision": "int8", "symmetric": symmetric, "calibration_samples": calibration_samples});
+        let provenance = self.provenance_of("export", done)?;
+        let bytes = quantized.to_onnx(&self.metadata(&provenance));
         let share = |count: u64| count as f64 / comparison.samples.max(1) as f64;
         let [f32, int8] = comparison.right.map(|right| without_classes.is_none().then(|| share(right)));
         let report = QuantizationReport {
@@ -113,10 +119,11 @@ impl SavedModel {
             without_classes,
             agreement: share(comparison.agreed),
             cosine: comparison.cosine / comparison.samples.max(1) as f64,
-            f32_bytes: self.to_onnx().len(),
+            f32_bytes: self.to_onnx(&self.provenance_of("export", json!({"precision": "f32"}))?).len(),
             int8_bytes: bytes.len(),
             layers: quantized.layers().to_vec(),
             broken,
+            provenance,
         };
         Ok((bytes, report))
     }

@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use super::config::LOOKED_AT;
 use super::export::model_folder;
 use super::input;
-use crate::TrainError;
 use crate::data::image::{AugmentConfig, CHANNELS, ImagesConfig, Pipeline, Statistics, decode};
 use crate::run::RunDir;
+use crate::{Provenance, TrainError};
 
 /// The key of the header's entry.
 pub(super) const KEY: &str = "cartwheel";
@@ -40,6 +40,9 @@ pub(super) struct Header {
     /// How image files become numbers; grey images that are only divided by 255 have none.
     #[serde(default)]
     pub(super) preprocessing: Option<Preprocessing>,
+    /// What the file was made from; nothing of what training left.
+    #[serde(default, skip_serializing_if = "Provenance::is_empty")]
+    pub(super) provenance: Provenance,
 }
 
 /// How image files become numbers.
@@ -134,6 +137,7 @@ impl Header {
             ranks: Ranks::new(),
             labels: labels.unwrap_or_else(|| (0..config.classes).map(|class| class.to_string()).collect()),
             preprocessing: Some(Preprocessing::new(&images, &AugmentConfig::default(), None)),
+            provenance: Provenance::default(),
         })
     }
 }
@@ -227,6 +231,19 @@ impl SavedModel {
         &self.file
     }
 
+    /// What its file says that it was made from.
+    pub fn provenance(&self) -> &Provenance {
+        &self.header.provenance
+    }
+
+    /// That of a file that `command` makes of it: see [`Provenance::then`].
+    ///
+    /// # Errors
+    /// If its file cannot be read any more.
+    pub fn provenance_of(&self, command: &str, done: serde_json::Value) -> Result<Provenance, TrainError> {
+        self.header.provenance.then(command, &self.file, done)
+    }
+
     /// Refuses a model with weights that are not finite, whose answers mean nothing.
     ///
     /// # Errors
@@ -265,25 +282,26 @@ impl SavedModel {
     }
 
     /// The model as a file of ONNX, from pictures as [`read`](Self::read) prepares them, but channel by channel where they have
-    /// colors, to logits. Its metadata are `labels`, the names of the classes in JSON, and `preprocessing`, the settings by which
-    /// image files become pictures, in TOML.
-    pub fn to_onnx(&self) -> Vec<u8> {
-        self.model.plan().to_onnx(&self.metadata())
+    /// colors, to logits. Its metadata are `labels`, the names of the classes in JSON, `preprocessing`, the settings by which
+    /// image files become pictures, in TOML, and `provenance`.
+    pub fn to_onnx(&self, provenance: &Provenance) -> Vec<u8> {
+        self.model.plan().to_onnx(&self.metadata(provenance))
     }
 
     /// The same in f16: see [`Plan::to_onnx_f16`](cartwheel_agents::models::Plan::to_onnx_f16).
     ///
     /// # Errors
     /// If a weight is too large for it.
-    pub fn to_onnx_f16(&self) -> Result<Vec<u8>, TrainError> {
-        let file = self.model.plan().to_onnx_f16(&self.metadata());
+    pub fn to_onnx_f16(&self, provenance: &Provenance) -> Result<Vec<u8>, TrainError> {
+        let file = self.model.plan().to_onnx_f16(&self.metadata(provenance));
         file.map_err(|error| TrainError::Unfit(format!("{}: {error}", self.file.display())))
     }
 
     /// What its file of ONNX says of itself.
-    pub(super) fn metadata(&self) -> Vec<(&'static str, String)> {
+    pub(super) fn metadata(&self, provenance: &Provenance) -> Vec<(&'static str, String)> {
         let mut metadata = vec![("labels", serde_json::to_string(self.labels()).unwrap_or_default())];
         metadata.extend(self.header.preprocessing.iter().map(|of| ("preprocessing", of.settings.clone())));
+        metadata.push(provenance.entry());
         metadata
     }
 
