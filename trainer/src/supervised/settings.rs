@@ -184,9 +184,12 @@ impl FitSettings {
         Ok(())
     }
 
-    /// Takes back what recipes have for photographs if the data are MNIST's files: mirrored and moved, digits are other digits, or
-    /// none. What somebody has set stays.
+    /// Takes back what recipes have for another optimizer, and what they have for photographs if the data are MNIST's files: mirrored
+    /// and moved, digits are other digits, or none. What somebody has set stays.
     pub fn settle(&mut self) {
+        if self.has_idle_momentum() && !self.given.contains("fit.momentum") {
+            self.fit.momentum = 0.0;
+        }
         if !self.fit.model.is_resnet() || !Mnist::is_in(Path::new(&self.data.dir)) {
             return;
         }
@@ -201,6 +204,11 @@ impl FitSettings {
         if free("height_shift_range") {
             self.augment.height_shift_range = none.height_shift_range;
         }
+    }
+
+    /// Whether there is a momentum beside an optimizer that has none.
+    fn has_idle_momentum(&self) -> bool {
+        !matches!(self.fit.optimizer, OptimizerName::Sgd | OptimizerName::RmsProp) && self.fit.momentum != 0.0
     }
 
     /// The settings as TOML, with a comment on each key or without.
@@ -241,9 +249,8 @@ impl FitSettings {
             return unfit("fit.nesterov needs fit.optimizer = \"sgd\" and a fit.momentum above 0");
         }
         // A recipe's own is left out where another optimizer is chosen.
-        if !matches!(fit.optimizer, OptimizerName::Sgd | OptimizerName::RmsProp)
-            && ![0.0, Self::of(fit.model).fit.momentum].contains(&fit.momentum)
-        {
+        let is_own = !self.given.contains("fit.momentum") && fit.momentum == Self::of(fit.model).fit.momentum;
+        if self.has_idle_momentum() && !is_own {
             return unfit(
                 "fit.momentum is of \"sgd\" and \"rmsprop\": set fit.optimizer to one of them, or leave it out",
             );
@@ -479,6 +486,25 @@ mod tests {
             wrong.images.validation_split = 0.2;
             assert!(wrong.check().expect_err("refused").to_string().contains("data.validation_split"));
         }
+    }
+
+    #[test]
+    fn a_momentum_that_does_nothing_is_told_and_a_recipes_own_left_out() {
+        let mut settings = FitSettings::of(ModelName::ResNet8);
+        settings.set("fit.optimizer=adam").expect("a setting");
+        settings.check().expect("a recipe's own");
+        let mut told = settings.clone();
+        told.set("fit.momentum=0.9").expect("a setting");
+        told.settle();
+        assert!(told.check().expect_err("refused").to_string().contains("fit.momentum is of \"sgd\" and \"rmsprop\""));
+        // What is written of the run is no setting that somebody made.
+        settings.settle();
+        assert_eq!(settings.fit.momentum, 0.0);
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), settings.to_toml(true)).expect("written");
+        let mut read = FitSettings::from_file(file.path()).expect("it reads");
+        read.settle();
+        read.check().expect("as it was");
     }
 
     #[test]
