@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use crate::agents::models::t5::{Generation, Sampling, SpecialTokens, Translation, Translator};
+use crate::agents::models::t5::{self, Generation, Sampling, SpecialTokens, Translation, Translator};
 use crate::trainer::supervised::{FitSettings, model_folder};
 use crate::trainer::translation::{bleu, chrf};
 use serde_json::{Value, json};
@@ -78,7 +78,7 @@ pub(crate) struct Args {
 }
 
 /// The numbers of the weights.
-#[derive(Clone, Copy, PartialEq, clap::ValueEnum, serde::Serialize)]
+#[derive(Clone, Copy, clap::ValueEnum, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Precision {
     F32,
@@ -99,10 +99,11 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
     settings.check()?;
     let names = if args.parse_special { SpecialTokens::Parsed } else { SpecialTokens::AsText };
     let (model, usual) = model(&args.model);
-    let mut translator = Translator::load(&model, names, args.threads)?;
-    if args.precision == Precision::Int8 {
-        translator.round_to_int8();
-    }
+    let precision = match args.precision {
+        Precision::F32 => t5::Precision::F32,
+        Precision::Int8 => t5::Precision::Int8,
+    };
+    let mut translator = Translator::load(&model, names, precision, args.threads)?;
     if let Some(tokens) = args.max_input_tokens {
         translator.set_max_input_tokens(tokens as usize);
     }

@@ -8,6 +8,7 @@ use std::thread;
 
 use rustix::fs::OFlags;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use safetensors::SafeTensors;
 use serde_json::Value;
 
 use crate::support::Folder;
@@ -128,6 +129,58 @@ fn what_cannot_be_translated_is_told() {
     folder.refused("translate relu a", 1, &["model.safetensors", "cut off"]);
     fs::remove_file(folder.path("relu/model.safetensors")).unwrap();
     folder.refused("translate relu a", 2, &["lacks model.safetensors or model.safetensors.index.json"]);
+}
+
+/// The model of a test with much wider feed-forward layers, whose weights, all 0, take no room on the disk. Answers their bytes.
+fn wide(folder: &Folder) -> u64 {
+    model(folder, "relu");
+    const D_FF: usize = 1 << 19;
+    let config = fs::read_to_string(folder.path("relu/config.json")).unwrap();
+    let mut config: Value = serde_json::from_str(&config).unwrap();
+    let old = config["d_ff"].as_u64().unwrap() as usize;
+    config["d_ff"] = D_FF.into();
+    folder.write("relu/config.json", &config.to_string());
+    let weights = fs::read(folder.path("relu/model.safetensors")).unwrap();
+    let tensors = SafeTensors::deserialize(&weights).unwrap();
+    let (mut header, mut end) = (serde_json::Map::new(), 0);
+    for (name, tensor) in tensors.tensors() {
+        let of_feed_forward = name.contains("DenseReluDense");
+        let shape: Vec<usize> =
+            tensor.shape().iter().map(|side| if of_feed_forward && *side == old { D_FF } else { *side }).collect();
+        let begin = end;
+        end += 4 * shape.iter().product::<usize>();
+        header.insert(name, serde_json::json!({"dtype": "F32", "shape": shape, "data_offsets": [begin, end]}));
+    }
+    let header = Value::Object(header).to_string();
+    let mut file = fs::File::create(folder.path("relu/model.safetensors")).unwrap();
+    file.write_all(&(header.len() as u64).to_le_bytes()).unwrap();
+    file.write_all(header.as_bytes()).unwrap();
+    file.set_len(8 + header.len() as u64 + end as u64).unwrap();
+    end as u64
+}
+
+/// Weights are rounded as they are read: all of them in f32 are never in memory.
+#[cfg(target_os = "linux")]
+#[test]
+fn int8_takes_a_quarter_of_the_memory_from_the_beginning() {
+    let folder = Folder::new();
+    let bytes = wide(&folder);
+    let peak = |precision: &str| {
+        let line = format!("translate relu a --max-new-tokens 1 --threads 1 --precision {precision}");
+        let mut running = folder.spawn(&line);
+        let (status, mut peak) = (format!("/proc/{}/status", running.pid()), 0);
+        running.until(|| {
+            let status = fs::read_to_string(&status).unwrap_or_default();
+            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+            peak = peak.max(1024 * kib.unwrap_or(0));
+            false
+        });
+        assert_eq!(running.wait().code, 0, "{line}");
+        peak
+    };
+    let [f32, int8] = ["f32", "int8"].map(peak);
+    assert!(f32 > bytes && f32 < bytes * 3 / 2 && int8 > bytes / 4 && int8 < bytes / 2, "{f32} and {int8} of {bytes}");
 }
 
 /// What no text has in it.

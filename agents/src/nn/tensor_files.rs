@@ -113,6 +113,36 @@ impl TensorFiles {
     /// # Errors
     /// If the file cannot be read, or no header has the name.
     pub(crate) fn read(&mut self, name: &str) -> Result<(&Path, Vec<u8>), WeightsError> {
+        let (path, file, length) = self.begin(name)?;
+        let mut bytes = vec![0; length];
+        file.read_exact(&mut bytes).map_err(|source| WeightsError::Read { file: path.into(), source })?;
+        Ok((path, bytes))
+    }
+
+    /// The same for what needs no more than `at_once` bytes at a time: `see` is shown so many again and again, and at last what is
+    /// left.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), or what `see` finds wrong in the file that it is told.
+    pub(crate) fn read_in_pieces<E: From<WeightsError>>(
+        &mut self,
+        name: &str,
+        at_once: usize,
+        mut see: impl FnMut(&Path, &[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (path, file, mut left) = self.begin(name)?;
+        let mut bytes = vec![0; left.min(at_once)];
+        while left > 0 {
+            bytes.truncate(left);
+            file.read_exact(&mut bytes).map_err(|source| WeightsError::Read { file: path.into(), source })?;
+            see(path, &bytes)?;
+            left -= bytes.len();
+        }
+        Ok(())
+    }
+
+    /// The file of the tensor `name`, its bytes to be read, and how many there are.
+    fn begin(&mut self, name: &str) -> Result<(&Path, &mut File, usize), WeightsError> {
         let Some((number, info)) = self.tensors.get(name) else {
             let missing = vec![(name.to_owned(), Vec::new())];
             let tensors = TensorsDiffer { missing, ..TensorsDiffer::default() };
@@ -120,10 +150,8 @@ impl TensorFiles {
             return Err(WeightsError::Differ { file, tensors });
         };
         let (path, file, start) = &mut self.open[*number];
-        let mut bytes = vec![0; info.data_offsets.1 - info.data_offsets.0];
         file.seek(SeekFrom::Start(*start + info.data_offsets.0 as u64))
-            .and_then(|_| file.read_exact(&mut bytes))
             .map_err(|source| WeightsError::Read { file: path.clone(), source })?;
-        Ok((path, bytes))
+        Ok((path, file, info.data_offsets.1 - info.data_offsets.0))
     }
 }

@@ -39,6 +39,7 @@ mod training_tests;
 pub use config::{EosTokenId, FeedForward, T5_NAMES, T5Config};
 pub use error::T5Error;
 pub use generate::{Generated, Generation, Sampling};
+pub use matrix::Precision;
 pub use model::{Decoding, Encoded, T5};
 pub use network::{Judged, Learnt, Lesson, T5Network, TokenPair};
 pub use tokenizer::{SpecialTokens, TextStream, Tokenizer, learn_tokenizer};

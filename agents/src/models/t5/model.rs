@@ -9,9 +9,9 @@ use crate::nn::{Isa, Parameters};
 use super::config::{FeedForward, T5Config};
 use super::error::T5Error;
 use super::layers::{KeysAndValues, activate, add, attend, rms_norm};
-use super::matrix::Matrix;
+use super::matrix::{Matrix, Precision};
 use super::position::bucket;
-use super::weights::{self, Attention, FeedForwardWeights, StackWeights, Weights};
+use super::weights::{Attention, FeedForwardWeights, StackWeights, Weights};
 
 /// A T5 with its weights, to be used and not trained: a lean forward pass without a tape, in f32, with weights of f32 or int8.
 ///
@@ -21,7 +21,7 @@ use super::weights::{self, Attention, FeedForwardWeights, StackWeights, Weights}
 pub struct T5 {
     config: T5Config,
     feed_forward: FeedForward,
-    pub(super) weights: Weights,
+    weights: Weights,
     isa: Isa,
 }
 
@@ -91,15 +91,17 @@ impl Decoding {
 }
 
 impl T5 {
-    /// Loads `config.json` and the safetensors in `folder`.
+    /// Loads `config.json` and the safetensors in `folder`, with matrices of this precision: they are rounded as they are read, so
+    /// that loading takes little more memory than the model.
     ///
     /// # Errors
     /// If files are missing, broken, or do not fit each other.
-    pub fn load(folder: &Path) -> Result<Self, T5Error> {
+    pub fn load(folder: &Path, precision: Precision) -> Result<Self, T5Error> {
         let config = T5Config::load(folder)?;
-        let parameters = weights::load(folder, &config)?;
         let file = folder.join("config.json");
-        Self::new(config, parameters).map_err(|reason| T5Error::Malformed { file, reason })
+        let feed_forward = config.feed_forward().map_err(|reason| T5Error::Malformed { file, reason })?;
+        let weights = Weights::load(folder, &config, precision)?;
+        Ok(Self { config, feed_forward, weights, isa: Isa::detect() })
     }
 
     /// One of `parameters`, which are those of `config`, as [`T5Network`](super::T5Network) has them.
@@ -110,12 +112,6 @@ impl T5 {
         let feed_forward = config.feed_forward()?;
         let weights = Weights::new(parameters, &config);
         Ok(Self { config, feed_forward, weights, isa: Isa::detect() })
-    }
-
-    /// From now on with weights of int8, a scale a row: a quarter of the memory, and less to read for each token. What they
-    /// are multiplied with stays f32.
-    pub fn round_to_int8(&mut self) {
-        self.weights.each(&self.config, Matrix::round);
     }
 
     /// What it is made of.

@@ -46,8 +46,11 @@ pub(super) fn final_norm(stack: Stack) -> String {
     format!("{}.final_layer_norm.weight", stack.name())
 }
 
+/// The names of tensors with their shapes.
+pub(super) type Tensors = Vec<(String, Vec<usize>)>;
+
 /// Every tensor with its shape, [`HEAD`] included, in the order in which transformers lists them.
-pub(super) fn tensors(config: &T5Config) -> Vec<(String, Vec<usize>)> {
+pub(super) fn tensors(config: &T5Config) -> Tensors {
     let (d, inner, d_ff) = (config.d_model, config.inner(), config.d_ff);
     let mut all = vec![(SHARED.to_string(), vec![config.vocab_size, d])];
     for (stack, blocks) in [(Stack::Encoder, config.num_layers), (Stack::Decoder, config.decoder_layers())] {

@@ -8,8 +8,9 @@ use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 
 use super::matrix::Matrix;
-use super::weights::{INDEX, WHOLE};
+use super::weights::{self, INDEX, WHOLE};
 use super::*;
+use crate::nn::Parameter;
 
 const KINDS: [&str; 2] = ["relu", "gated"];
 
@@ -70,7 +71,7 @@ fn written(row: &[u32]) -> Vec<u32> {
 #[test]
 fn logits_are_those_of_transformers() {
     for kind in KINDS {
-        let (model, recorded) = (T5::load(&folder(kind)).expect("a model"), recorded(kind));
+        let (model, recorded) = (T5::load(&folder(kind), Precision::F32).expect("a model"), recorded(kind));
         let (sources, d) = (sources(&recorded), model.config().d_model);
         let encoded = model.encode(&slices(&sources)).expect("known tokens");
         let padded: Vec<f32> = numbers(&recorded["encoder"]);
@@ -91,22 +92,19 @@ fn logits_are_those_of_transformers() {
 fn logits_of_int8_are_those_of_rounded_weights() {
     for kind in KINDS {
         let recorded = recorded(kind);
-        let [exact, int8, rounded] = [0, 1, 2].map(|form| {
-            let mut model = T5::load(&folder(kind)).expect("a model");
-            let config = model.config().clone();
-            match form {
-                0 => {}
-                1 => model.round_to_int8(),
-                _ => model.weights.each(&config, |matrix, k| {
-                    let Matrix::F32(own) = &*matrix else { panic!("not rounded yet") };
-                    let (rows, mut wide) = (own.len() / k, Vec::new());
-                    matrix.round(k);
-                    (0..rows).for_each(|row| matrix.row(row, k, &mut wide));
-                    *matrix = Matrix::F32(wide);
-                }),
-            }
-            logits(&model, &recorded)
-        });
+        let exact = T5::load(&folder(kind), Precision::F32).expect("a model");
+        let int8 = T5::load(&folder(kind), Precision::Int8).expect("a model");
+        let mut parameters = weights::load(&folder(kind), exact.config()).expect("weights");
+        let is_matrix = |p: &&mut Parameter| p.shape().len() == 2 && !p.name().contains("relative_attention_bias");
+        for parameter in parameters.iter_mut().filter(is_matrix) {
+            let [rows, k] = [parameter.shape()[0], parameter.shape()[1]];
+            let (mut matrix, mut wide) = (Matrix::with_room(Precision::Int8, rows * k), Vec::new());
+            matrix.push(parameter.values(), k);
+            (0..rows).for_each(|row| matrix.row(row, k, &mut wide));
+            parameter.values_mut().copy_from_slice(&wide);
+        }
+        let rounded = T5::new(exact.config().clone(), parameters).expect("a model");
+        let [exact, int8, rounded] = [exact, int8, rounded].map(|model| logits(&model, &recorded));
         let [off, changed] = [difference(&int8, &rounded), difference(&int8, &exact)];
         assert!(off < 1e-4 && changed > 1e-3, "{kind}: {off}, {changed}");
     }
@@ -115,7 +113,7 @@ fn logits_of_int8_are_those_of_rounded_weights() {
 #[test]
 fn greedy_texts_are_those_of_transformers() {
     for kind in KINDS {
-        let (model, recorded) = (T5::load(&folder(kind)).expect("a model"), recorded(kind));
+        let (model, recorded) = (T5::load(&folder(kind), Precision::F32).expect("a model"), recorded(kind));
         let sources = sources(&recorded);
         let settings = Generation { max_new_tokens: 24, ..Generation::default() };
         let mut streamed = vec![Vec::new(); sources.len()];
@@ -137,7 +135,7 @@ fn greedy_texts_are_those_of_transformers() {
 #[test]
 fn beams_are_those_of_transformers() {
     for kind in KINDS {
-        let (model, recorded) = (T5::load(&folder(kind)).expect("a model"), recorded(kind));
+        let (model, recorded) = (T5::load(&folder(kind), Precision::F32).expect("a model"), recorded(kind));
         let sources = sources(&recorded);
         let cases = recorded["beams"].as_array().expect("cases");
         for case in cases {
@@ -164,7 +162,7 @@ fn beams_are_those_of_transformers() {
 
 #[test]
 fn a_seed_draws_the_same_text_whatever_is_beside_it() {
-    let (model, recorded) = (T5::load(&folder("gated")).expect("a model"), recorded("gated"));
+    let (model, recorded) = (T5::load(&folder("gated"), Precision::F32).expect("a model"), recorded("gated"));
     let sources = sources(&recorded);
     let write = |sources: &[Vec<u32>], seed| {
         let sampling = Some(Sampling { seed, temperature: 1.5, ..Sampling::default() });
@@ -198,7 +196,7 @@ fn settings_that_mean_nothing_are_refused() {
         let error = settings.check().expect_err(word).to_string();
         assert!(error.contains(word), "{error}");
     }
-    let model = T5::load(&folder("relu")).expect("a model");
+    let model = T5::load(&folder("relu"), Precision::F32).expect("a model");
     let error = model.generate(&[&[5, 9999, 1]], &Generation::default(), &mut |_, _| {}).expect_err("no such token");
     assert!(error.to_string().contains("9999"), "{error}");
 }
@@ -231,7 +229,7 @@ fn find<'t>(tensors: &'t mut [Stored], name: &str) -> &'t mut Stored {
 }
 
 fn refused(folder: &Path, words: &[&str]) {
-    let error = Translator::load(folder, SpecialTokens::AsText, 2).err().expect("refused").to_string();
+    let error = Translator::load(folder, SpecialTokens::AsText, Precision::F32, 2).err().expect("refused").to_string();
     for word in words {
         assert!(error.contains(word), "{word:?} is not in: {error}");
     }
@@ -277,8 +275,11 @@ fn copies_of_the_embedding_are_ignored() {
         }
     });
     let recorded = recorded("relu");
-    let model = T5::load(there.path()).expect("a model");
+    let model = T5::load(there.path(), Precision::F32).expect("a model");
     assert!(difference(&logits(&model, &recorded), &numbers::<Vec<f32>>(&recorded["logits"])) < 1e-5);
+    let [with, without] =
+        [there.path(), &folder("relu")].map(|folder| T5::load(folder, Precision::Int8).expect("a model"));
+    assert_eq!(logits(&with, &recorded), logits(&without, &recorded));
 }
 
 /// Halves are widened: the logits are those of weights that were rounded.
@@ -299,7 +300,8 @@ fn half_precision_is_widened() {
                 }
             })
         };
-        let [half, whole] = [true, false].map(|half| logits(&T5::load(of(half).path()).expect("a model"), &recorded));
+        let [half, whole] =
+            [true, false].map(|half| logits(&T5::load(of(half).path(), Precision::F32).expect("a model"), &recorded));
         assert_eq!(half, whole, "{dtype:?}");
         assert!(difference(&half, &numbers::<Vec<f32>>(&recorded["logits"])) > 1e-5, "{dtype:?} rounds");
     };
@@ -326,7 +328,7 @@ fn missing_and_broken_files_are_named() {
     refused(there.path(), &["model-00001-of-00002.safetensors, which model.safetensors.index.json names"]);
     copy("gated", "model-00001-of-00002.safetensors");
     copy("gated", "model-00002-of-00002.safetensors");
-    Translator::load(there.path(), SpecialTokens::AsText, 2).expect("a whole folder");
+    Translator::load(there.path(), SpecialTokens::AsText, Precision::F32, 2).expect("a whole folder");
     let whole = std::fs::read(folder("gated").join("model-00002-of-00002.safetensors")).expect("weights");
     for cut in [0, 5, 8, 100, whole.len() / 2, whole.len() - 1] {
         write("model-00002-of-00002.safetensors", &whole[..cut]);
@@ -346,7 +348,8 @@ fn missing_and_broken_files_are_named() {
 fn texts_are_translated_as_by_transformers() {
     for kind in KINDS {
         let recorded = recorded(kind);
-        let mut translator = Translator::load(&folder(kind), SpecialTokens::AsText, 2).expect("a model");
+        let mut translator =
+            Translator::load(&folder(kind), SpecialTokens::AsText, Precision::F32, 2).expect("a model");
         let texts: Vec<String> = numbers(&recorded["texts"]);
         let tokens: Vec<_> = texts.iter().map(|text| translator.tokens(text).expect("a short text")).collect();
         assert_eq!(tokens, sources(&recorded), "{kind}");

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::error::T5Error;
 use super::generate::{Generated, Generation};
+use super::matrix::Precision;
 use super::model::T5;
 use super::tokenizer::{FILES, SpecialTokens, TextStream, Tokenizer};
 use super::weights::{INDEX, WHOLE};
@@ -34,11 +35,11 @@ impl Translator {
     /// Loads a folder as transformers' `save_pretrained` writes it: `config.json`, `model.safetensors` or several with
     /// `model.safetensors.index.json`, and `tokenizer.json` or `spiece.model`.
     ///
-    /// It translates with `threads` threads, 0 for one a core.
+    /// It translates with matrices of this precision and with `threads` threads, 0 for one a core.
     ///
     /// # Errors
     /// If files are missing (all of them are named), broken, or do not fit each other, or threads cannot be started.
-    pub fn load(folder: &Path, names: SpecialTokens, threads: usize) -> Result<Self, T5Error> {
+    pub fn load(folder: &Path, names: SpecialTokens, precision: Precision, threads: usize) -> Result<Self, T5Error> {
         let there = |name: &&str| folder.join(name).exists();
         let mut missing = Vec::new();
         for any in [&["config.json"][..], &[WHOLE, INDEX], &FILES] {
@@ -53,7 +54,7 @@ impl Translator {
             };
             return Err(T5Error::MissingFiles { folder: folder.into(), missing, hint });
         }
-        let model = T5::load(folder)?;
+        let model = T5::load(folder, precision)?;
         let tokenizer = Tokenizer::load(folder, names)?;
         let (tokens, vocab_size) = (tokenizer.vocab_size(), model.config().vocab_size);
         if tokens > vocab_size {
@@ -63,11 +64,6 @@ impl Translator {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.map_err(|error| T5Error::Threads { threads, reason: error.to_string() })?;
         Ok(Self { model, tokenizer, max_input_tokens, pool })
-    }
-
-    /// From now on with weights of int8: see [`T5::round_to_int8`].
-    pub fn round_to_int8(&mut self) {
-        self.model.round_to_int8();
     }
 
     /// The model.

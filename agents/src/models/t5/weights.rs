@@ -1,6 +1,7 @@
 //! A T5's numbers, from safetensors to matrices that lie as they are used.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::convert::Infallible;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,14 +10,16 @@ use safetensors::Dtype;
 
 use super::config::T5Config;
 use super::error::T5Error;
-use super::matrix::Matrix;
-use super::names::{self, Stack};
+use super::matrix::{Matrix, Precision};
+use super::names::{self, Stack, Tensors};
 use crate::nn::{Parameters, TensorFiles, Wanted};
 
 /// The file that all weights are in.
 pub(super) const WHOLE: &str = "model.safetensors";
 /// The file that says which of several they are in.
 pub(super) const INDEX: &str = "model.safetensors.index.json";
+/// Bytes of a file that are read at once, or some more for whole rows.
+const AT_ONCE: usize = 1 << 20;
 
 /// The matrices of an attention, each `[outputs, inputs]`.
 pub(super) struct Attention {
@@ -73,7 +76,22 @@ pub(super) struct Weights {
 /// # Errors
 /// If a file cannot be read or is cut off, or the tensors are not those of `config`: which, with the nearest names.
 pub(super) fn load(folder: &Path, config: &T5Config) -> Result<Parameters, T5Error> {
-    let mut files = open(folder)?;
+    let (mut files, tensors) = checked(folder, config)?;
+    let mut parameters = Parameters::default();
+    for (name, shape) in tensors {
+        let mut values = Vec::with_capacity(shape.iter().product());
+        files.rows(&name, 1, &mut |numbers| values.extend_from_slice(numbers))?;
+        let copy = name == names::HEAD && parameters.named(names::SHARED).is_some_and(|p| p.values() == values);
+        if !copy {
+            parameters.add(name, &shape, values);
+        }
+    }
+    Ok(parameters)
+}
+
+/// The files of `folder`, and the tensors of `config` that are read from them: with a head only where there is one.
+fn checked(folder: &Path, config: &T5Config) -> Result<(TensorFiles, Tensors), T5Error> {
+    let files = open(folder)?;
     let mut tensors = names::tensors(config);
     // Without a head of its own, the embedding is the head.
     tensors.retain(|(name, _)| name != names::HEAD || files.get(name).is_some());
@@ -83,103 +101,170 @@ pub(super) fn load(folder: &Path, config: &T5Config) -> Result<Parameters, T5Err
     if !differ.is_empty() {
         return Err(T5Error::Tensors { folder: folder.into(), tensors: differ });
     }
-    let mut parameters = Parameters::default();
-    for (name, shape) in tensors {
-        let values = read(&mut files, &name)?;
-        let copy = name == names::HEAD && parameters.named(names::SHARED).is_some_and(|p| p.values() == values);
-        if !copy {
-            parameters.add(name, &shape, values);
-        }
-    }
-    Ok(parameters)
+    Ok((files, tensors))
 }
 
-/// Parameters by name, each of which is used once.
+/// Where numbers come from, each of which is asked for once.
+trait Source {
+    type Error;
+
+    /// Whether there is a tensor of this name.
+    fn has(&self, name: &str) -> bool;
+
+    /// Shows `see` the numbers of the tensor `name`, some rows of `k` numbers at a time.
+    fn rows(&mut self, name: &str, k: usize, see: &mut dyn FnMut(&[f32])) -> Result<(), Self::Error>;
+}
+
+/// Parameters by their names.
 struct ByName(HashMap<String, Arc<Vec<f32>>>);
 
-impl ByName {
-    /// Takes one, without a copy if nobody else has it.
-    fn take(&mut self, name: &str) -> Vec<f32> {
-        self.0.remove(name).map_or_else(Vec::new, Arc::unwrap_or_clone)
+impl Source for ByName {
+    type Error = Infallible;
+
+    fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
     }
 
-    /// The matrices of a layer below each other.
-    fn join(&mut self, layer: &str, kind: &str, matrices: &[&str]) -> Matrix {
-        let mut joined = Vec::new();
-        for matrix in matrices {
-            joined.append(&mut self.take(&format!("{layer}.{kind}.{matrix}.weight")));
+    fn rows(&mut self, name: &str, _: usize, see: &mut dyn FnMut(&[f32])) -> Result<(), Infallible> {
+        if let Some(numbers) = self.0.remove(name) {
+            see(&numbers);
         }
-        Matrix::new(joined)
+        Ok(())
+    }
+}
+
+impl Source for TensorFiles {
+    type Error = T5Error;
+
+    fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    fn rows(&mut self, name: &str, k: usize, see: &mut dyn FnMut(&[f32])) -> Result<(), T5Error> {
+        let dtype = self.get(name).map(|info| info.dtype);
+        let a_row = k * if dtype == Some(Dtype::F32) { 4 } else { 2 };
+        let mut numbers: Vec<f32> = Vec::new();
+        self.read_in_pieces(name, AT_ONCE.next_multiple_of(a_row), |path, bytes| {
+            let words = bytes.as_chunks::<2>().0.iter();
+            numbers.clear();
+            match dtype {
+                Some(Dtype::F16) => numbers.extend(words.map(|word| f16::from_le_bytes(*word).to_f32())),
+                Some(Dtype::BF16) => numbers.extend(words.map(|word| bf16::from_le_bytes(*word).to_f32())),
+                _ => numbers.extend(bytes.as_chunks::<4>().0.iter().map(|word| f32::from_le_bytes(*word))),
+            }
+            if let Some(wrong) = numbers.iter().find(|number| !number.is_finite()) {
+                let reason = format!("{name} holds {wrong}: the model broke when it was trained or saved");
+                return Err(T5Error::Malformed { file: path.into(), reason });
+            }
+            see(&numbers);
+            Ok(())
+        })
+    }
+}
+
+/// Makes matrices and vectors of what a source has.
+struct Maker<'c, S> {
+    from: S,
+    config: &'c T5Config,
+    precision: Precision,
+}
+
+impl<S: Source> Maker<'_, S> {
+    /// Tensors below each other, with rows of `k` numbers and so many in all.
+    fn matrix(&mut self, names: &[String], k: usize, rows: usize) -> Result<Matrix, S::Error> {
+        let mut matrix = Matrix::with_room(self.precision, rows * k);
+        for name in names {
+            self.from.rows(name, k, &mut |rows| matrix.push(rows, k))?;
+        }
+        Ok(matrix)
+    }
+
+    /// `parts` of the layer called `layer`, each with so many rows.
+    fn join(&mut self, layer: &str, parts: &[&str], [rows, k]: [usize; 2]) -> Result<Matrix, S::Error> {
+        let names: Vec<_> = parts.iter().map(|part| format!("{layer}.{part}.weight")).collect();
+        self.matrix(&names, k, rows * parts.len())
+    }
+
+    fn vector(&mut self, name: &str) -> Result<Vec<f32>, S::Error> {
+        let mut numbers = Vec::new();
+        self.from.rows(name, 1, &mut |part| numbers.extend_from_slice(part))?;
+        Ok(numbers)
+    }
+
+    fn weights(&mut self) -> Result<Weights, S::Error> {
+        let (d, vocabulary, config) = (self.config.d_model, self.config.vocab_size, self.config);
+        let shared = self.matrix(&[names::SHARED.into()], d, vocabulary)?;
+        let mut head = None;
+        if self.from.has(names::HEAD) {
+            head = Some(self.matrix(&[names::HEAD.into()], d, vocabulary)?).filter(|head| *head != shared);
+        }
+        let encoder = self.stack(Stack::Encoder, config.num_layers)?;
+        let decoder = self.stack(Stack::Decoder, config.decoder_layers())?;
+        Ok(Weights { shared, head, encoder, decoder })
+    }
+
+    fn stack(&mut self, stack: Stack, blocks: usize) -> Result<StackWeights, S::Error> {
+        let blocks = (0..blocks).map(|index| self.block(stack, index)).collect::<Result<_, _>>()?;
+        Ok(StackWeights {
+            blocks,
+            bias: self.vector(&names::bias(stack))?,
+            norm: self.vector(&names::final_norm(stack))?,
+        })
+    }
+
+    fn block(&mut self, stack: Stack, index: usize) -> Result<Block, S::Error> {
+        let (d, d_ff, inner) = (self.config.d_model, self.config.d_ff, self.config.inner());
+        let norm = |layer: &str| format!("{layer}.layer_norm.weight");
+        let layer = names::layer(stack, index, 0);
+        let of = format!("{layer}.SelfAttention");
+        let attention = Attention {
+            norm: self.vector(&norm(&layer))?,
+            query: self.join(&of, &["q", "k", "v"], [inner, d])?,
+            key_value: Matrix::with_room(self.precision, 0),
+            output: self.join(&of, &["o"], [d, inner])?,
+        };
+        let (mut cross, mut last) = (None, names::layer(stack, index, 1));
+        if stack == Stack::Decoder {
+            let of = format!("{last}.EncDecAttention");
+            cross = Some(Attention {
+                norm: self.vector(&norm(&last))?,
+                query: self.join(&of, &["q"], [inner, d])?,
+                key_value: self.join(&of, &["k", "v"], [inner, d])?,
+                output: self.join(&of, &["o"], [d, inner])?,
+            });
+            last = names::layer(stack, index, 2);
+        }
+        let of = format!("{last}.DenseReluDense");
+        let feed_forward = FeedForwardWeights {
+            norm: self.vector(&norm(&last))?,
+            inner: self.join(&of, names::inner_names(self.config), [d_ff, d])?,
+            output: self.join(&of, &["wo"], [d, d_ff])?,
+        };
+        Ok(Block { attention, cross, feed_forward })
     }
 }
 
 impl Weights {
     /// Those of `parameters`, which are as [`load`] and [`T5Network`](super::T5Network) have them.
     pub(super) fn new(parameters: Parameters, config: &T5Config) -> Self {
-        let mut all =
-            ByName(parameters.iter().map(|parameter| (parameter.name().to_owned(), parameter.shared())).collect());
+        let by_name = parameters.iter().map(|parameter| (parameter.name().to_owned(), parameter.shared())).collect();
         drop(parameters);
-        Self {
-            shared: Matrix::new(all.take(names::SHARED)),
-            head: all.0.contains_key(names::HEAD).then(|| Matrix::new(all.take(names::HEAD))),
-            encoder: StackWeights::new(&mut all, Stack::Encoder, config.num_layers, config),
-            decoder: StackWeights::new(&mut all, Stack::Decoder, config.decoder_layers(), config),
-        }
+        let Ok(weights) = Maker { from: ByName(by_name), config, precision: Precision::F32 }.weights();
+        weights
+    }
+
+    /// Those of the files in `folder`. They are rounded as they are read: what takes memory is what becomes of them.
+    ///
+    /// # Errors
+    /// As [`load`].
+    pub(super) fn load(folder: &Path, config: &T5Config, precision: Precision) -> Result<Self, T5Error> {
+        let (from, _) = checked(folder, config)?;
+        Maker { from, config, precision }.weights()
     }
 
     /// The matrix that logits are made with.
     pub(super) fn head(&self) -> &Matrix {
         self.head.as_ref().unwrap_or(&self.shared)
-    }
-
-    /// Changes all matrices, which are all but norms and what is added by distance; `change` is told the length of their rows.
-    pub(super) fn each(&mut self, config: &T5Config, change: impl Fn(&mut Matrix, usize)) {
-        let (d, inner) = (config.d_model, config.inner());
-        change(&mut self.shared, d);
-        self.head.iter_mut().for_each(|head| change(head, d));
-        for block in self.encoder.blocks.iter_mut().chain(&mut self.decoder.blocks) {
-            for attention in std::iter::once(&mut block.attention).chain(&mut block.cross) {
-                change(&mut attention.query, d);
-                change(&mut attention.key_value, d);
-                change(&mut attention.output, inner);
-            }
-            change(&mut block.feed_forward.inner, d);
-            change(&mut block.feed_forward.output, config.d_ff);
-        }
-    }
-}
-
-impl StackWeights {
-    fn new(all: &mut ByName, stack: Stack, blocks: usize, config: &T5Config) -> Self {
-        let block = |index: usize| -> Block {
-            let layer = |at| names::layer(stack, index, at);
-            let cross = (stack == Stack::Decoder).then(|| {
-                let (layer, kind) = (layer(1), "EncDecAttention");
-                Attention {
-                    norm: all.take(&format!("{layer}.layer_norm.weight")),
-                    query: all.join(&layer, kind, &["q"]),
-                    key_value: all.join(&layer, kind, &["k", "v"]),
-                    output: all.join(&layer, kind, &["o"]),
-                }
-            });
-            let (own, last) = (layer(0), layer(1 + usize::from(cross.is_some())));
-            Block {
-                attention: Attention {
-                    norm: all.take(&format!("{own}.layer_norm.weight")),
-                    query: all.join(&own, "SelfAttention", &["q", "k", "v"]),
-                    key_value: Matrix::new(Vec::new()),
-                    output: all.join(&own, "SelfAttention", &["o"]),
-                },
-                cross,
-                feed_forward: FeedForwardWeights {
-                    norm: all.take(&format!("{last}.layer_norm.weight")),
-                    inner: all.join(&last, "DenseReluDense", names::inner_names(config)),
-                    output: all.join(&last, "DenseReluDense", &["wo"]),
-                },
-            }
-        };
-        let blocks = (0..blocks).map(block).collect();
-        Self { blocks, bias: all.take(&names::bias(stack)), norm: all.take(&names::final_norm(stack)) }
     }
 }
 
@@ -212,23 +297,4 @@ fn open(folder: &Path) -> Result<TensorFiles, T5Error> {
         files.add(&folder.join(name), |tensor| is_used(tensor) && map.get(tensor) == Some(name))?;
     }
     Ok(files)
-}
-
-/// The numbers of the tensor `name`, as f32.
-fn read(files: &mut TensorFiles, name: &str) -> Result<Vec<f32>, T5Error> {
-    let dtype = files.get(name).map(|info| info.dtype);
-    let (path, bytes) = files.read(name)?;
-    let words = bytes.as_chunks::<2>().0.iter();
-    let numbers: Vec<f32> = match dtype {
-        Some(Dtype::F16) => words.map(|word| f16::from_le_bytes(*word).to_f32()).collect(),
-        Some(Dtype::BF16) => words.map(|word| bf16::from_le_bytes(*word).to_f32()).collect(),
-        _ => bytes.as_chunks::<4>().0.iter().map(|word| f32::from_le_bytes(*word)).collect(),
-    };
-    match numbers.iter().find(|number| !number.is_finite()) {
-        Some(wrong) => {
-            let reason = format!("{name} holds {wrong}: the model broke when it was trained or saved");
-            Err(T5Error::Malformed { file: path.into(), reason })
-        }
-        None => Ok(numbers),
-    }
 }
