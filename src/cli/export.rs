@@ -7,12 +7,15 @@ use crate::agents::Policy;
 use crate::agents::nn::read_header;
 use crate::agents::quantization::Scheme;
 use crate::trainer::run::RunDir;
-use crate::trainer::supervised::{QuantizationOptions, QuantizationReport, SavedModel, SavedRecommender, t5_folder};
+use crate::trainer::supervised::{
+    HalfReport, QuantizationOptions, QuantizationReport, SavedModel, SavedRecommender, t5_folder,
+};
 use crate::trainer::{ExportedPolicy, Provenance, Settings, TrainError, export_policy, export_policy_alone};
 use serde_json::json;
 
 use super::output::{self, Failure, Output};
 use super::predict::all_cores;
+use super::samples_progress::Display;
 use super::{Result, accuracy, quantization};
 
 /// Samples that int8 is calibrated on, unless told.
@@ -33,7 +36,8 @@ pub(crate) struct Args {
     #[arg(long, value_enum, default_value_t = Precision::F32)]
     precision: Precision,
     /// For int8: the samples to calibrate and judge on, as `fit --data` takes them, or any folder of pictures. Those that the run
-    /// was trained on and left out, unless told; a file of weights needs some.
+    /// was trained on and left out, unless told; a file of weights needs some. For f16: those to look for numbers that it has no
+    /// room for.
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
     /// For int8: on how many samples it is calibrated, at most [default: 512].
@@ -72,8 +76,13 @@ struct Exported {
     /// What has to stand before it, of a policy.
     before: Before,
     provenance: Provenance,
-    /// What int8 costs it.
-    quantized: Option<Box<QuantizationReport>>,
+    cost: Option<Cost>,
+}
+
+/// What is known of a classifier in fewer bits.
+enum Cost {
+    Half(HalfReport),
+    Int8(Box<QuantizationReport>),
 }
 
 /// What a policy needs that is not part of its file.
@@ -91,8 +100,12 @@ pub(crate) fn run(args: &Args, to: Output) -> Result {
         return Err(Failure::usage(format!("--out {out} is no .onnx file: give one")));
     }
     output::check_folder(&args.out)?;
+    if args.data.is_some() && args.precision == Precision::F32 {
+        return Err(Failure::usage(
+            "--data is for --precision int8, which is calibrated, and f16, which is looked at: add one, or leave it out",
+        ));
+    }
     let given = [
-        ("--data", args.data.is_some()),
         ("--calibration-samples", args.calibration_samples.is_some()),
         ("--symmetric", args.symmetric),
         ("--max-drop", args.max_drop.is_some()),
@@ -102,8 +115,13 @@ pub(crate) fn run(args: &Args, to: Output) -> Result {
             "{flag} is for --precision int8, which is calibrated: add that, or leave it out"
         )));
     }
-    let Exported { weights, bytes, before, provenance, quantized } = exported(args)?;
-    if let (Some(report), Some(most)) = (&quantized, args.max_drop) {
+    let Exported { weights, bytes, before, provenance, cost } = exported(args, to)?;
+    let (half, quantized) = match &cost {
+        Some(Cost::Half(report)) => (Some(report), None),
+        Some(Cost::Int8(report)) => (None, Some(report)),
+        None => (None, None),
+    };
+    if let (Some(report), Some(most)) = (quantized, args.max_drop) {
         quantization::check_drop(report, most)?;
     }
     output::write(&args.out, &bytes)?;
@@ -111,14 +129,17 @@ pub(crate) fn run(args: &Args, to: Output) -> Result {
     let precision = args.precision.name();
     let value = json!({
         "model": weights, "out": args.out, "bytes": bytes.len(), "precision": precision, "wrappers": wrappers,
-        "quantization": quantized, "provenance": provenance,
+        "quantization": quantized, "f16": half, "provenance": provenance,
     });
     to.print(&value, || {
         let written = format!("{} as ONNX in {out}, {precision}, {} bytes", weights.display(), bytes.len());
-        if let Some(report) = &quantized {
+        if let Some(report) = quantized {
             return format!("{written}\n{}", quantization::describe(report));
         }
         let written = format!("{written}\n{provenance}");
+        if let Some(report) = half {
+            return format!("{written}\n{}", quantization::describe_half(report));
+        }
         match before {
             Before::Nothing => written,
             Before::Wrappers(wrappers) => {
@@ -134,7 +155,7 @@ pub(crate) fn run(args: &Args, to: Output) -> Result {
     Ok(ExitCode::SUCCESS)
 }
 
-fn exported(args: &Args) -> std::result::Result<Exported, Failure> {
+fn exported(args: &Args, to: Output) -> std::result::Result<Exported, Failure> {
     let model: &Path = &args.model;
     let called = model.display();
     if t5_folder(model).join("config.json").is_file() {
@@ -155,25 +176,30 @@ fn exported(args: &Args) -> std::result::Result<Exported, Failure> {
         model.check_finite()?;
         let precision = args.precision.name();
         let provenance = || model.provenance_of("export", json!({"precision": precision}));
-        let (bytes, provenance, quantized) = match args.precision {
+        let mut display = (!to.json).then(Display::new);
+        let mut on_samples = |seen| display.iter_mut().for_each(|display| display.show(seen));
+        let (bytes, provenance, cost) = match args.precision {
             Precision::F32 => {
                 let provenance = provenance()?;
                 (model.to_onnx(&provenance), provenance, None)
             }
             Precision::F16 => {
+                all_cores();
+                let report = model.check_half(run.as_ref(), args.data.as_deref(), &mut on_samples)?;
                 let provenance = provenance()?;
-                (model.to_onnx_f16(&provenance)?, provenance, None)
+                (model.to_onnx_f16(&provenance)?, provenance, Some(Cost::Half(report)))
             }
             Precision::Int8 => {
                 all_cores();
                 let scheme = if args.symmetric { Scheme::Symmetric } else { Scheme::Affine };
                 let calibration_samples = args.calibration_samples.unwrap_or(CALIBRATION_SAMPLES) as usize;
-                let options = QuantizationOptions { data: args.data.clone(), calibration_samples, scheme };
-                let (bytes, report) = model.quantize(run.as_ref(), &options)?;
-                (bytes, report.provenance.clone(), Some(Box::new(report)))
+                let (data, needs_classes) = (args.data.clone(), args.max_drop.is_some());
+                let options = QuantizationOptions { data, calibration_samples, scheme, needs_classes };
+                let (bytes, report) = model.quantize(run.as_ref(), &options, &mut on_samples)?;
+                (bytes, report.provenance.clone(), Some(Cost::Int8(Box::new(report))))
             }
         };
-        return Ok(Exported { weights, bytes, before: Before::Nothing, provenance, quantized });
+        return Ok(Exported { weights, bytes, before: Before::Nothing, provenance, cost });
     }
     if args.precision != Precision::F32 {
         return Err(Failure::usage(format!(
@@ -186,10 +212,10 @@ fn exported(args: &Args) -> std::result::Result<Exported, Failure> {
     let Some(run) = run else {
         let before = if policy.statistics().is_empty() { Before::Nothing } else { Before::Statistics };
         let bytes = export_policy_alone(&policy, &provenance);
-        return Ok(Exported { weights, bytes, before, provenance, quantized: None });
+        return Ok(Exported { weights, bytes, before, provenance, cost: None });
     };
     let wrappers = Settings::from_file(&run.config())?.env.wrappers;
     let ExportedPolicy { bytes, wrappers } = export_policy(&policy, &wrappers, &provenance);
     let before = if wrappers.is_empty() { Before::Nothing } else { Before::Wrappers(wrappers) };
-    Ok(Exported { weights, bytes, before, provenance, quantized: None })
+    Ok(Exported { weights, bytes, before, provenance, cost: None })
 }

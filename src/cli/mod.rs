@@ -26,6 +26,7 @@ mod quantization;
 mod record;
 mod reproduce;
 mod runs;
+mod samples_progress;
 mod signals;
 mod sweep;
 mod train;

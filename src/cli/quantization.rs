@@ -1,20 +1,16 @@
-//! What `cartwheel export --precision int8` tells.
+//! What `cartwheel export --precision int8` and `f16` tell.
 
-use crate::trainer::supervised::QuantizationReport;
+use crate::trainer::supervised::{HalfReport, QuantizationReport};
 
 use super::accuracy::falls;
 use super::fit_report::skipped;
 use super::output::{Failure, table};
 
-/// Refuses a model that got worse than `most`, or of which that is not known.
+/// Refuses a model that got worse than `most`.
 pub(super) fn check_drop(report: &QuantizationReport, most: f64) -> std::result::Result<(), Failure> {
-    let (Some(before), Some(after)) = (report.accuracy_f32, report.accuracy_int8) else {
-        let reason = report.without_classes.as_deref().unwrap_or_default();
-        return Err(Failure::usage(format!(
-            "--max-drop needs samples whose classes the model knows, and {reason}: give some by --data, or leave it out"
-        )));
-    };
-    if falls(before, after, most) {
+    if let (Some(before), Some(after)) = (report.accuracy_f32, report.accuracy_int8)
+        && falls(before, after, most)
+    {
         let [before, after, drop, most] = [before, after, before - after, most].map(|share| 100.0 * share);
         return Err(Failure::failed(format!(
             "accuracy falls from {before:.2} % in f32 to {after:.2} % in int8, by {drop:.2} points where --max-drop allows \
@@ -64,6 +60,22 @@ pub(super) fn describe(report: &QuantizationReport) -> String {
         table(&head, rows),
         skipped(&report.broken)
     )
+}
+
+/// Whether f16 has room for what layers make of samples, for people.
+pub(super) fn describe_half(report: &HalfReport) -> String {
+    let seen = match (&report.looked_at, &report.layer, report.largest) {
+        (Some(place), Some(layer), Some(largest)) => format!(
+            "of {} samples of {place} the largest number is {} ({layer}); f16 has room up to 65504",
+            report.samples,
+            significant(largest)
+        ),
+        _ => {
+            let reason = report.not_looked_at.as_deref().unwrap_or_default();
+            format!("weights fit f16; whether what layers make of samples does was not looked at: {reason}")
+        }
+    };
+    seen + &skipped(&report.broken)
 }
 
 /// A number with four digits that count, however large or small it is.

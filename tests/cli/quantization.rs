@@ -245,6 +245,27 @@ fn pictures_of_ones_own_calibrate_and_broken_ones_are_named() {
     folder.refused(&format!("{int8} --data others --max-drop 0.1"), 2, &["--max-drop", "classes", "--data"]);
     let few = folder.ok(&format!("{int8} --data others --calibration-samples 1 --json")).json["quantization"].clone();
     assert_eq!((&few["calibration_samples"], &few["judged_samples"]), (&json!(1), &json!(3)));
+    // Without folders of classes, too,
+    fs::rename(folder.path("others/deep/foxes"), folder.path("flat")).unwrap();
+    let report = folder.ok(&format!("{int8} --data flat --json")).json["quantization"].clone();
+    assert!(report["without_classes"].as_str().unwrap().contains("no folders for classes"), "{report}");
+    // and where there are parts, those to learn from calibrate.
+    pictures("parts/train", &["foxes"], 3);
+    pictures("parts/test", &["foxes"], 5);
+    let report = folder.ok(&format!("{int8} --data parts --json")).json["quantization"].clone();
+    assert_eq!((&report["calibration_samples"], &report["judged_samples"]), (&json!(3), &json!(5)));
+    assert!(report["accuracy_int8"].is_null() && report["judged_on"].as_str().unwrap().ends_with("test (test)"));
+    // A class that is spelt wrong is no picture of anything,
+    pictures("typo", &["ants", "bess"], 2);
+    folder.refused(&format!("{int8} --data typo"), 2, &["bess", "does not know", "ants, bees"]);
+    // nor are parts of different classes, or a file.
+    pictures("parts/val", &["wolves"], 1);
+    folder.refused(&format!("{int8} --data parts"), 2, &["wolves", "foxes"]);
+    folder.refused(&format!("{int8} --data flat/1.png"), 2, &["1.png is a file"]);
+    // That classes are not known is told before any picture is read.
+    fs::create_dir_all(folder.path("unread/foxes")).unwrap();
+    fs::write(folder.path("unread/foxes/1.png"), "none").unwrap();
+    folder.refused(&format!("{int8} --data unread --max-drop 0.1"), 2, &["--max-drop", "foxes", "--data"]);
     // None at all.
     fs::create_dir(folder.path("empty")).unwrap();
     folder.refused(&format!("{int8} --data empty"), 2, &["empty", "without images"]);
@@ -254,6 +275,71 @@ fn pictures_of_ones_own_calibrate_and_broken_ones_are_named() {
     folder.refused(&format!("{int8} --data broken"), 1, &["broken", "1.png"]);
     fs::rename(folder.path("pets"), folder.path("moved")).unwrap();
     folder.refused(int8, 2, &["pets", "--data"]);
+}
+
+/// Weights of f16 are looked at in the file, what layers make of samples where there are some.
+#[test]
+fn layers_that_outgrow_f16_are_named() {
+    let folder = Folder::new();
+    folder.ok(&format!("fit mlp --data {DIGITS} --epochs 1 --set mlp.net_arch=[16,8] --name mlp"));
+    let f16 = |model: &str, more: &str| format!("export {model} --out a.onnx --precision f16 {more}");
+    let told = folder.ok(&f16("runs/mlp", "--json")).json["f16"].clone();
+    assert_eq!((&told["samples"], &told["not_looked_at"]), (&json!(128), &Value::Null));
+    assert!(["input", "0", "2", "4"].contains(&told["layer"].as_str().unwrap()), "{told}");
+    assert!((1.0..100.0).contains(&told["largest"].as_f64().unwrap()), "{told}");
+    assert!(folder.ok(&f16("runs/mlp", "")).stdout.contains("of 128 samples of"));
+    // The second layer makes of a few hundreds what f16 has no room for.
+    let mut mlp = Mlp::new(64, &[16, 8], 10, &Ranks::new(), Init::Torch, &mut Generator::new(0));
+    let weights = folder.run("mlp").file("checkpoints/best.safetensors");
+    let metadata = mlp.parameters_mut().load_safetensors(&weights).unwrap();
+    for parameter in mlp.parameters_mut().iter_mut().filter(|p| ["0.weight", "2.weight"].contains(&p.name())) {
+        parameter.values_mut().iter_mut().for_each(|weight| *weight *= 2000.0);
+    }
+    fs::write(folder.path("large.safetensors"), mlp.parameters().to_safetensors(metadata)).unwrap();
+    let words = ["large.safetensors", "2 makes", "65504", "f32"];
+    folder.refused(&f16("large.safetensors", &format!("--data {DIGITS}")), 2, &words);
+    fs::remove_file(folder.path("a.onnx")).unwrap();
+    folder.refused(&f16("large.safetensors", "--data nowhere"), 2, &["nowhere"]);
+    assert!(!folder.path("a.onnx").exists());
+    // Nobody looks where there is nothing to look at, which is told.
+    let output = folder.ok(&f16("large.safetensors", ""));
+    assert!(output.stdout.contains("was not looked at: large.safetensors"), "{}", output.stdout);
+    assert!(output.stdout.contains("--data PATH"), "{}", output.stdout);
+    fs::create_dir(folder.path("data")).unwrap();
+    for file in fs::read_dir(DIGITS).unwrap().map(Result::unwrap) {
+        let name = file.file_name().into_string().unwrap();
+        fs::copy(file.path(), folder.path("data").join(name)).unwrap();
+    }
+    folder.ok("fit mlp --data data --epochs 1 --set mlp.net_arch=[8] --name moved");
+    fs::remove_dir_all(folder.path("data")).unwrap();
+    let told = folder.ok(&f16("runs/moved", "--json")).json["f16"].clone();
+    assert!(told["not_looked_at"].as_str().unwrap().contains("data") && told["samples"] == 0, "{told}");
+}
+
+/// On a terminal a person sees how far it is; with --json nothing, nor in a file of a short call.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_sees_how_far_calibration_is() {
+    let folder = Folder::new();
+    folder.ok(&format!("fit mlp --data {DIGITS} --epochs 1 --set mlp.net_arch=[8] --name mlp"));
+    let seen = |precision: &str, more: &str| {
+        let line = format!("export runs/mlp --out a.onnx --precision {precision} {more}");
+        let (terminal, seen) = crate::support::terminal();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_cartwheel"));
+        command.args(line.split_whitespace());
+        let code = folder.start_on(&mut command, &line, std::process::Stdio::null(), terminal).wait().code;
+        assert_eq!(code, 0, "{line}");
+        // It has the terminal open.
+        drop(command);
+        seen.join().unwrap()
+    };
+    let told = seen("int8", "");
+    for words in ["calibrating int8", "of 512 samples", "asking f32 and int8", "of 360 samples"] {
+        assert!(told.contains(words), "{words}: {told:?}");
+    }
+    assert!(seen("f16", "").contains("of 128 samples"));
+    assert_eq!(seen("int8", "--json"), "");
+    assert_eq!(folder.ok("export runs/mlp --out a.onnx --precision int8").stderr, "");
 }
 
 #[test]

@@ -48,6 +48,30 @@ pub(crate) fn python() -> String {
     python.display().to_string()
 }
 
+/// A terminal, and what is written to it until nobody has it open any more.
+#[cfg(target_os = "linux")]
+pub(crate) fn terminal() -> (std::os::fd::OwnedFd, std::thread::JoinHandle<String>) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    use std::io::Read as _;
+
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let size = rustix::termios::Winsize { ws_row: 24, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
+    rustix::termios::tcsetwinsize(&master, size).unwrap();
+    let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY;
+    let terminal = rustix::fs::open(ptsname(&master, Vec::new()).unwrap(), flags, rustix::fs::Mode::empty()).unwrap();
+    let seen = std::thread::spawn(move || {
+        let (mut master, mut seen, mut bytes) = (fs::File::from(master), Vec::new(), [0; 4096]);
+        // Linux tells by an error that nobody is left.
+        while let Ok(count @ 1..) = master.read(&mut bytes) {
+            seen.extend_from_slice(&bytes[..count]);
+        }
+        String::from_utf8(seen).unwrap()
+    });
+    (terminal, seen)
+}
+
 impl Folder {
     pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }

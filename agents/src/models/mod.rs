@@ -15,8 +15,8 @@ mod summary;
 pub mod t5;
 
 pub use classifier::{Classifier, Pass};
+pub use plan::{HalfRange, OverflowsHalf, Plan};
 pub(crate) use plan::{Op, Weighted};
-pub use plan::{OverflowsHalf, Plan};
 pub use stage::{Forward, Piece};
 pub use summary::{Cost, LayerCost};
 

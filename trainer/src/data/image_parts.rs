@@ -21,9 +21,8 @@ impl ImageParts {
     /// # Errors
     /// [`FolderError`], also if parts are of different classes; but for classes without images.
     pub fn open(dir: &Path, follow_links: bool) -> Result<Self, FolderError> {
-        let part = |names: &[&str]| names.iter().map(|name| dir.join(name)).find(|folder| folder.is_dir());
-        let (train, validation, test) = (part(&["train"]), part(&["val", "validation"]), part(&["test"]));
-        let Some(train) = train.filter(|_| validation.is_some() || test.is_some()) else {
+        let [train, validation, test] = Self::folders(dir);
+        let Some(train) = train else {
             return Ok(Self { train: ImageFolder::open(dir, follow_links)?, validation: None, test: None });
         };
         let train = ImageFolder::open(&train, follow_links)?;
@@ -37,6 +36,13 @@ impl ImageParts {
         };
         let (validation, test) = (validation.map(same).transpose()?, test.map(same).transpose()?);
         Ok(Self { validation, test, train })
+    }
+
+    /// The folders of `dir` to learn from, to validate and to test, the first one with one of the others; none where it is one for all.
+    pub(crate) fn folders(dir: &Path) -> [Option<PathBuf>; 3] {
+        let part = |names: &[&str]| names.iter().map(|name| dir.join(name)).find(|folder| folder.is_dir());
+        let parts = [part(&["train"]), part(&["val", "validation"]), part(&["test"])];
+        if parts[0].is_some() && parts[1..].iter().any(Option::is_some) { parts } else { [None, None, None] }
     }
 
     /// All parts, with their names.

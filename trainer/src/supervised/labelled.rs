@@ -1,6 +1,6 @@
 //! Pictures that a model which is there is shown, as they are: to judge it, or to measure what its layers make of them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::pictures::{BATCH_IN_USE, Batch};
@@ -8,7 +8,7 @@ use super::saved::SavedModel;
 use super::task::Part;
 use crate::TrainError;
 use crate::data::image::Pipeline;
-use crate::data::image_folder::{ImageFile, ImageFolder, ImageSamples, images_below};
+use crate::data::image_folder::{FolderError, ImageFile, ImageFolder, ImageSamples, images_below};
 use crate::data::image_parts::ImageParts;
 use crate::data::loader::{LoaderOptions, OnBroken, batches};
 use crate::data::mnist::{LabelledImages, Mnist};
@@ -34,6 +34,8 @@ pub(super) struct Parts {
     pub(super) train: Labelled,
     /// Those to test, or else to validate.
     pub(super) held_out: Option<Labelled>,
+    /// Why the model does not know their classes, if it does not.
+    pub(super) without_classes: Option<String>,
 }
 
 impl Labelled {
@@ -114,13 +116,12 @@ impl SavedModel {
         let validation = Some(validation).filter(|images| !images.is_empty());
         let held_out =
             test.map(|images| of(Part::Test, images)).or_else(|| validation.map(|images| of(Part::Validation, images)));
-        Ok(Parts { train: of(Part::Train, train), held_out })
+        Ok(Parts { train: of(Part::Train, train), held_out, without_classes: None })
     }
 
     /// The same of folders of pictures.
     fn colour(&self, pipeline: &Pipeline, data: &Path, validation_split: f64) -> Result<Parts, TrainError> {
-        let parts =
-            ImageParts::open(data, pipeline.follows_links()).map_err(|error| TrainError::Unfit(error.to_string()))?;
+        let parts = ImageParts::open(data, pipeline.follows_links()).map_err(unfit)?;
         let (train, validation) = match parts.validation {
             Some(validation) => (parts.train, validation),
             None => parts.train.split(validation_split),
@@ -136,19 +137,36 @@ impl SavedModel {
             None if validation.files.is_empty() => None,
             None => Some(of(Part::Validation, validation)?),
         };
-        Ok(Parts { train: of(Part::Train, train)?, held_out })
+        Ok(Parts { train: of(Part::Train, train)?, held_out, without_classes: None })
     }
 
-    /// All pictures in a folder and below it, whatever their classes are.
-    pub(super) fn unlabelled(&self, pipeline: &Pipeline, folder: &Path) -> Result<Labelled, TrainError> {
-        let files = images_below(folder, pipeline.follows_links());
-        let files = files.map_err(|error| TrainError::Unfit(error.to_string()))?;
-        let root = folder.display().to_string();
-        if files.is_empty() {
-            return Err(TrainError::Unfit(format!("{root} is a folder without images: name one that has some")));
-        }
-        let files = files.into_iter().map(|path| ImageFile { path, label: 0 }).collect();
-        Ok(Labelled { root, part: Part::Train, pictures: Pictures::Colour(samples(pipeline, files)) })
+    /// The pictures in `data` as [`pictures`](Self::pictures) has them, or pictures of anything, which have ranges, too: those in a
+    /// folder of images that has no folders of classes, or none of a class that the model knows.
+    pub(super) fn any_pictures(&self, data: &Path) -> Result<Parts, TrainError> {
+        let Some(pipeline) = &self.pipeline else { return self.grey(data, 0.0) };
+        let known = |folder: &ImageFolder| folder.classes.iter().any(|name| self.labels().contains(name));
+        let reason = match ImageParts::open(data, pipeline.follows_links()) {
+            Ok(parts) => match self.classes_of(&parts.train) {
+                Err(error) if !known(&parts.train) => error.to_string(),
+                _ => return self.colour(pipeline, data, 0.0),
+            },
+            Err(error @ FolderError::NoClasses { .. }) => error.to_string(),
+            Err(error) => return Err(unfit(error)),
+        };
+        let [train, validation, test] = ImageParts::folders(data);
+        let of = |part: Part, folder: PathBuf| {
+            let files = images_below(&folder, pipeline.follows_links()).map_err(unfit)?;
+            let root = folder.display().to_string();
+            if files.is_empty() {
+                return Err(TrainError::Unfit(format!("{root} is a folder without images: name one that has some")));
+            }
+            let files = files.into_iter().map(|path| ImageFile { path, label: 0 }).collect();
+            Ok(Labelled { root, part, pictures: Pictures::Colour(samples(pipeline, files)) })
+        };
+        let held_out = test.map(|test| of(Part::Test, test));
+        let held_out = held_out.or_else(|| validation.map(|validation| of(Part::Validation, validation)));
+        let train = of(Part::Train, train.unwrap_or_else(|| data.to_owned()))?;
+        Ok(Parts { train, held_out: held_out.transpose()?, without_classes: Some(reason) })
     }
 
     /// For each class of the folder its number in the model: by name, or, where the model knows numbers alone, as torchvision's
@@ -174,6 +192,10 @@ impl SavedModel {
             some(labels.iter().map(String::as_str))
         )))
     }
+}
+
+fn unfit(error: FolderError) -> TrainError {
+    TrainError::Unfit(error.to_string())
 }
 
 fn samples(pipeline: &Pipeline, files: Vec<ImageFile>) -> Arc<ImageSamples> {

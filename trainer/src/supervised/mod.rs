@@ -17,7 +17,8 @@
 //! | `export` | a model's folder for other programs |
 //! | `saved`, `input`, `answers` | a model's file, and models made from one, which are asked about files |
 //! | `evaluate`, `labelled` | how a model that is there does on other samples, and where these come from |
-//! | `quantize` | a model in integers of 8 bits, and what that costs it |
+//! | `calibration` | samples that show what layers make of pictures |
+//! | `quantize`, `half` | a model in integers of 8 bits, and what that costs it; whether it fits f16 |
 //! | `transfer`, `freeze` | the weights of another model that a classifier begins with, and layers that stay as they are |
 //! | `pruning`, `compress` | weights that become 0 while a network learns, or at once; layers of a lower rank |
 //!
@@ -34,6 +35,7 @@
 //! ```
 
 mod answers;
+mod calibration;
 mod checkpoint;
 mod class_weight;
 mod classification;
@@ -47,6 +49,7 @@ mod export;
 mod fit;
 mod freeze;
 mod grey;
+mod half;
 mod input;
 mod labelled;
 mod parallel;
@@ -71,6 +74,7 @@ mod watched;
 mod whole;
 
 pub use answers::Answers;
+pub use calibration::{OnSamples, SamplesSeen, Stage};
 pub use class_weight::ClassWeight;
 pub use classification::Classification;
 pub use compress::{Compressed, CompressedLayer, Compression, CompressionReport, compress};
@@ -82,6 +86,7 @@ pub use evaluate::{Evaluation, evaluate, weights_of};
 pub use events::{EpochEnd, FitEvent, FitProgress};
 pub use export::{model_folder, t5_folder};
 pub use fit::{Fit, FitSummary};
+pub use half::HalfReport;
 pub use parallel::{ParallelError, World};
 pub use pruning::PruneConfig;
 pub use quantize::{QuantizationOptions, QuantizationReport};

@@ -6,17 +6,12 @@ use cartwheel_agents::quantization::{Calibration, LayerReport, Quantized, Scheme
 use serde::Serialize;
 use serde_json::json;
 
+use super::calibration::{OnSamples, SamplesSeen, Stage};
 use super::confusion::likeliest;
-use super::labelled::{Labelled, Parts};
+use super::labelled::Parts;
 use super::saved::SavedModel;
-use super::settings::FitSettings;
-use super::task::Part;
-use crate::data::loader::shuffled;
 use crate::run::RunDir;
 use crate::{Provenance, TrainError};
-
-/// The seed of the order that samples to calibrate on are the first of.
-const SEED: u64 = 0;
 
 /// How a classifier is quantized.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +22,8 @@ pub struct QuantizationOptions {
     pub calibration_samples: usize,
     /// Which integers activations become.
     pub scheme: Scheme,
+    /// Whether samples of classes that the model does not know are refused.
+    pub needs_classes: bool,
 }
 
 /// What a quantized classifier came to, by our own simulation of its integers.
@@ -62,13 +59,6 @@ pub struct QuantizationReport {
     pub provenance: Provenance,
 }
 
-/// Samples to measure, and others to judge on.
-struct Samples {
-    parts: Parts,
-    /// Why their classes are not known.
-    without_classes: Option<String>,
-}
-
 impl SavedModel {
     /// The model as a file of ONNX in int8, and what that costs it. Ranges are measured on training samples of its `run`, as they
     /// are used (nothing is changed at random), or on those in `options.data`; it is judged on those to test or validate, and
@@ -80,28 +70,42 @@ impl SavedModel {
         &self,
         run: Option<&RunDir>,
         options: &QuantizationOptions,
+        on_samples: OnSamples<'_>,
     ) -> Result<(Vec<u8>, QuantizationReport), TrainError> {
-        let Samples { parts: Parts { train, held_out }, without_classes } = self.samples(run, options)?;
-        let mut order = shuffled(train.len(), SEED, 0);
+        let Parts { train, held_out, without_classes } = self.calibration(run, options.data.as_deref())?;
+        if let (true, Some(reason)) = (options.needs_classes, &without_classes) {
+            return Err(TrainError::Unfit(format!(
+                "{reason}; --max-drop needs samples whose classes the model knows: give some by --data, or leave it out"
+            )));
+        }
+        let mut order = train.in_order();
         let most = if held_out.is_some() { train.len() } else { train.len().div_ceil(2) };
         let rest = order.split_off(most.min(options.calibration_samples));
         // Of a single one there is no rest.
         let rest = if rest.is_empty() { order.clone() } else { rest };
         let (mut calibration, mut calibration_samples, mut broken) = (Calibration::new(self.plan()), 0, Vec::new());
+        let (mut done, total) = (0, order.len());
         train.each(order, &mut |batch| {
+            done += batch.classes.len() + batch.skipped.len();
             broken.extend(batch.skipped);
             calibration_samples += batch.classes.len();
-            Ok(calibration.see(batch.x)?)
+            calibration.see(batch.x)?;
+            on_samples(SamplesSeen { stage: Stage::Calibrating, done, total });
+            Ok(())
         })?;
         let quantized = calibration.quantize(options.scheme)?;
         let (judged, indices) = match &held_out {
-            Some(held_out) => (held_out, (0..held_out.len()).collect()),
+            Some(held_out) => (held_out, (0..held_out.len()).collect::<Vec<_>>()),
             None => (&train, rest),
         };
         let mut comparison = Comparison::default();
+        let (mut done, total) = (0, indices.len());
         judged.each(indices, &mut |batch| {
+            done += batch.classes.len() + batch.skipped.len();
             broken.extend(batch.skipped);
-            comparison.see(self, &quantized, batch.x, &batch.classes)
+            comparison.see(self, &quantized, batch.x, &batch.classes)?;
+            on_samples(SamplesSeen { stage: Stage::Judging, done, total });
+            Ok(())
         })?;
         let symmetric = options.scheme == Scheme::Symmetric;
         let done = json!({"precision": "int8", "symmetric": symmetric, "calibration_samples": calibration_samples});
@@ -111,9 +115,9 @@ impl SavedModel {
         let [f32, int8] = comparison.right.map(|right| without_classes.is_none().then(|| share(right)));
         let report = QuantizationReport {
             calibration_samples,
-            calibrated_on: place(&train),
+            calibrated_on: train.place(),
             judged_samples: comparison.samples,
-            judged_on: place(judged),
+            judged_on: judged.place(),
             accuracy_f32: f32,
             accuracy_int8: int8,
             without_classes,
@@ -126,41 +130,6 @@ impl SavedModel {
             provenance,
         };
         Ok((bytes, report))
-    }
-
-    fn samples(&self, run: Option<&RunDir>, options: &QuantizationOptions) -> Result<Samples, TrainError> {
-        if let Some(data) = &options.data {
-            return match (self.pictures(data, 0.0), &self.pipeline) {
-                (Ok(parts), _) => Ok(Samples { parts, without_classes: None }),
-                // Ranges can be measured on pictures of anything.
-                (Err(TrainError::Unfit(reason)), Some(pipeline)) => {
-                    let parts = Parts { train: self.unlabelled(pipeline, data)?, held_out: None };
-                    Ok(Samples { parts, without_classes: Some(reason) })
-                }
-                (Err(error), _) => Err(error),
-            };
-        }
-        let Some(run) = run else {
-            let such = if self.pipeline.is_some() { "a folder of pictures" } else { "a folder of MNIST's format" };
-            return Err(TrainError::Unfit(format!(
-                "{} does not say what it was trained on, and int8 is calibrated on samples: name some by --data PATH, such as \
-                 {such}",
-                self.file().display()
-            )));
-        };
-        let settings = FitSettings::from_file(&run.config())?;
-        let parts = self.pictures(settings.data_path().as_ref(), settings.data.validation_split).map_err(|error| {
-            TrainError::Unfit(format!("{error}; the run was trained on that: name other samples by --data PATH"))
-        })?;
-        Ok(Samples { parts, without_classes: None })
-    }
-}
-
-fn place(samples: &Labelled) -> String {
-    match samples.part {
-        Part::Train => samples.root.clone(),
-        Part::Validation => format!("{} (validation)", samples.root),
-        Part::Test => format!("{} (test)", samples.root),
     }
 }
 

@@ -1,10 +1,11 @@
 //! A classifier for use, layer by layer: batch norms are part of the convolutions before them. It is what files of ONNX are
-//! written from (`onnx`) and what quantization measures, rounds and runs (`run`).
+//! written from (`onnx`) and what quantization measures, rounds and runs (`run`); `half` says whether it fits f16.
 
+mod half;
 mod onnx;
 mod run;
 
-pub use onnx::OverflowsHalf;
+pub use half::{HalfRange, OverflowsHalf};
 
 use crate::nn::ops::Window;
 

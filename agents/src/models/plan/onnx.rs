@@ -2,19 +2,9 @@
 
 use half::f16;
 
-use super::{Layer, Op, Plan, Weighted};
+use super::{Layer, Op, OverflowsHalf, Plan, Weighted};
 use crate::onnx::{Attribute, Graph, Kind};
 use crate::quantization::{Affine, Integers, Quantized, Scheme};
-
-/// A number of a tensor that is larger than those of f16.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{tensor} has the number {value}, and the largest of f16 is 65504: export it as f32, or as int8")]
-pub struct OverflowsHalf {
-    /// The tensor's name.
-    pub tensor: String,
-    /// The number.
-    pub value: f32,
-}
 
 /// What numbers are in the file.
 enum Numbers<'a> {
@@ -33,15 +23,9 @@ impl Plan {
     /// The same with weights of f16, which it computes with, too; what goes in and comes out is float32 still.
     ///
     /// # Errors
-    /// If a number is too large for it.
+    /// If a weight is too large for it; what layers make of samples [`HalfRange`](super::HalfRange) looks at.
     pub fn to_onnx_f16(&self, metadata: &[(&str, String)]) -> Result<Vec<u8>, OverflowsHalf> {
-        for (layer, of) in self.layers.iter().filter_map(|layer| Some((layer, layer.op.weighted()?))) {
-            for (what, numbers) in [("weight", &of.weights), ("bias", &of.bias)] {
-                if let Some(value) = numbers.iter().find(|x| !f16::from_f32(**x).is_finite()) {
-                    return Err(OverflowsHalf { tensor: format!("{}.{what}", layer.name), value: *value });
-                }
-            }
-        }
+        self.check_half()?;
         Ok(self.file(metadata, &Numbers::F16))
     }
 
