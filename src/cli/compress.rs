@@ -18,6 +18,7 @@ use super::{Result, accuracy};
 
 #[derive(clap::Args)]
 #[command(
+    group(clap::ArgGroup::new("how").required(true).multiple(true)),
     after_help = "What is lost is learnt again by `cartwheel fit`, which begins with the file: docs/compression.md shows how."
 )]
 pub(crate) struct Args {
@@ -28,10 +29,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Make layers, but for the last, products of two that have this share of a full rank.
-    #[arg(long, value_name = "SHARE", value_parser = share, required_unless_present = "sparsity", allow_hyphen_values = true)]
+    #[arg(long, value_name = "SHARE", value_parser = share, group = "how", allow_hyphen_values = true)]
     low_rank: Option<f64>,
     /// Make this share of all weights 0: the smallest.
-    #[arg(long, value_name = "SHARE", value_parser = share, allow_hyphen_values = true)]
+    #[arg(long, value_name = "SHARE", value_parser = share, group = "how", allow_hyphen_values = true)]
     sparsity: Option<f64>,
     /// Among which weights the smallest are looked for: global, all of them, or those of each layer.
     #[arg(long, value_name = "layer|global", default_value = "global", requires = "sparsity")]

@@ -103,6 +103,12 @@ fn saved(path: &Path, args: &Summary) -> std::result::Result<(Cost, Provenance),
             "--image-size is for models by their names: one that is there has a size of its own",
         ));
     }
+    if path.extension().is_some_and(|extension| extension == "onnx") {
+        return Err(Failure::usage(format!(
+            "{} is a file of ONNX, which tells ONNX Runtime what it was made from (docs/export.md): give the run or the weights",
+            path.display()
+        )));
+    }
     let folder = t5_folder(path);
     if folder.join("config.json").is_file() {
         let tokens = tokens(args, 512);

@@ -44,6 +44,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
         return Err(Failure::usage(format!("{model} is a recommender: ask it by `predict {model} --user ID`")));
     }
     let (model, top) = (SavedModel::open(&args.model, args.labels.as_deref())?, top(5));
+    model.check_finite()?;
     // A wrong name among many is told before anything is answered.
     let files = SavedModel::files(&args.inputs)?;
     all_cores();
@@ -106,5 +107,7 @@ fn recommend(args: &Args, top: usize, output: Output) -> Result {
 }
 
 fn one(prediction: &Prediction) -> String {
-    format!("{} {:.2} %", prediction.label, 100.0 * prediction.probability)
+    // A line is a picture's, and stays one.
+    let label = prediction.label.replace(char::is_control, "\u{fffd}");
+    format!("{label} {:.2} %", 100.0 * prediction.probability)
 }

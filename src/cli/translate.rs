@@ -40,7 +40,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "LANGUAGE", requires = "from")]
     to: Option<String>,
     /// Beams that are followed; 1 takes the most likely token each time.
-    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     beams: u16,
     /// Of beams: above 0 prefers long texts, below 0 short ones.
     #[arg(long, default_value_t = 1.0, value_name = "X", allow_negative_numbers = true)]
@@ -70,8 +70,8 @@ pub(crate) struct Args {
     #[arg(long, default_value = "f32", value_name = "f32|int8")]
     precision: Precision,
     /// Threads; 0 for one a core. Their number changes no translation.
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    threads: usize,
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u16).range(..=1024))]
+    threads: u16,
     /// Takes names such as <extra_id_0> and </s> in texts for the special tokens, and not as text.
     #[arg(long)]
     parse_special: bool,
@@ -103,7 +103,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
         Precision::F32 => t5::Precision::F32,
         Precision::Int8 => t5::Precision::Int8,
     };
-    let mut translator = Translator::load(&model, names, precision, args.threads)?;
+    let mut translator = Translator::load(&model, names, precision, args.threads.into())?;
     if let Some(tokens) = args.max_input_tokens {
         translator.set_max_input_tokens(tokens as usize);
     }

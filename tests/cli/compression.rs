@@ -121,7 +121,7 @@ fn what_cannot_be_made_smaller_is_told() {
     let folder = Folder::new();
     folder.ok(&format!("fit mlp --data {DIGITS} --epochs 15 --set mlp.net_arch=[16] --name a"));
     let refused = |line: &str, code, words: &[&str]| folder.refused(line, code, words);
-    refused("compress runs/a --out a.safetensors", 2, &["--low-rank"]);
+    refused("compress runs/a --out a.safetensors", 2, &["--low-rank", "--sparsity"]);
     for share in ["0", "1", "-0.5", "nan", "half"] {
         let line = format!("compress runs/a --out a.safetensors --sparsity={share}");
         refused(&line, 2, &["above 0 and below 1"]);

@@ -300,6 +300,16 @@ fn a_model_file_that_is_not_whole_is_refused() {
 }
 
 #[test]
+fn names_of_classes_stay_within_their_line() {
+    let folder = Folder::new();
+    folder.ok(&fit("--epochs 1 --name small"));
+    image::GrayImage::new(8, 8).save(folder.path("a.png")).unwrap();
+    folder.write("names.txt", &"\u{1b}[2Jname\rof\tit\n".repeat(10));
+    let text = folder.ok("predict runs/small a.png --labels names.txt").stdout;
+    assert!(text.contains("name\u{fffd}of\u{fffd}it") && !text.trim_end().contains(char::is_control), "{text:?}");
+}
+
+#[test]
 fn a_model_is_summed_up_without_files() {
     let folder = Folder::new();
     let value = json(&folder.ok("model summary mlp --json").stdout);

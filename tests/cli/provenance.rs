@@ -70,6 +70,7 @@ fn files_name_the_weights_that_they_were_made_from_and_what_was_done() {
         assert!(summary.stdout.contains(word), "{word}: {}", summary.stdout);
     }
     assert_eq!(folder.ok("model summary small.safetensors --json").json["provenance"], json!([compressed]));
+    folder.refused("model summary small.onnx", 2, &["small.onnx is a file of ONNX", "docs/export.md"]);
     // The same thing twice is the same file.
     folder.ok(&format!("{compress} --out again.safetensors"));
     let files = ["small.safetensors", "again.safetensors"].map(|name| std::fs::read(folder.path(name)).unwrap());

@@ -381,6 +381,11 @@ fn what_has_no_integers_is_refused() {
         fs::write(folder.path("wrong.safetensors"), bytes).unwrap();
         let data = if precision == "int8" { format!("--data {DIGITS}") } else { String::new() };
         folder.refused(&format!("export wrong.safetensors --out b.onnx --precision {precision} {data}"), code, &words);
+        if code == 1 {
+            // Neither are there answers, whose chances would be no numbers.
+            folder.refused(&format!("predict wrong.safetensors {DIGITS}/t10k-images-idx3-ubyte.gz --json"), 1, &words);
+            folder.refused(&format!("eval wrong.safetensors --data {DIGITS}"), 1, &words);
+        }
     }
     assert!(!folder.path("b.onnx").exists());
 }

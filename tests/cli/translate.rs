@@ -113,7 +113,11 @@ fn what_cannot_be_translated_is_told() {
     let told = folder.refused("translate relu a --reference two.txt", 2, &["1 texts", "references are 2"]);
     assert_eq!(told.stdout, "", "before anything is translated");
     folder.refused("translate relu a --from en", 2, &["--to"]);
-    folder.refused("translate relu a --beams 0", 2, &["--beams"]);
+    for (flag, number) in [("beams", 0), ("beams", 1025), ("threads", 1025)] {
+        folder.refused(&format!("translate relu a --{flag} {number}"), 2, &[&format!("--{flag}"), "1024"]);
+    }
+    // Who asks it for classes is told what it is.
+    folder.refused("predict relu a.png", 2, &["relu is a T5", "cartwheel translate relu TEXT"]);
     folder.refused("translate relu a --beams 2 --temperature 0.5", 2, &["beams", "drawn"]);
     folder.refused("translate relu a --temperature 0", 2, &["temperature"]);
     folder.refused("translate relu a --top-p 1.5", 2, &["top_p"]);

@@ -68,19 +68,25 @@ impl Provenance {
 }
 
 impl fmt::Display for Provenance {
-    /// A line a step.
+    /// A line a step, for a terminal, whoever wrote the file.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, Step { command, source, sha256, cartwheel, done }) in self.0.iter().enumerate() {
             let end = if at == 0 { "" } else { "\n" };
+            let [command, source, sha256, cartwheel] = [command, source, sha256, cartwheel].map(|text| printable(text));
             write!(f, "{end}made by `{command}` of Cartwheel {cartwheel} from {source}, sha256 {sha256}")?;
             // Objects, such as the rank of each layer, are for programs.
             for (at, (key, value)) in done.iter().filter(|(_, value)| !value.is_object()).enumerate() {
                 let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                write!(f, "{} {key} {text}", if at == 0 { ":" } else { "," })?;
+                write!(f, "{} {} {}", if at == 0 { ":" } else { "," }, printable(key), printable(&text))?;
             }
         }
         Ok(())
     }
+}
+
+/// Without what would move a terminal's cursor.
+fn printable(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
 }
 
 /// The SHA-256 of a file, in hexadecimal digits.
@@ -127,6 +133,8 @@ mod tests {
         let lines = [line("compress", "sparsity 0.5"), line("export", "precision f16")];
         assert_eq!(both.to_string(), lines.join("\n"));
         assert!(!both.entry().1.contains(&folder.path().display().to_string()));
+        let sneaky = Provenance::default().then("\u{1b}[2J\n", &file, json!({"k": "\r"})).unwrap().to_string();
+        assert!(!sneaky.contains(char::is_control), "{sneaky:?}");
         assert!(Provenance::default().is_empty() && Provenance::default().to_string().is_empty());
         let error = first.then("export", &folder.path().join("none"), json!({})).unwrap_err().to_string();
         assert!(error.contains("none"), "{error}");

@@ -36,7 +36,9 @@ pub fn evaluate(model: &Path, weights: &Path, labels: Option<&Path>, data: &Path
     if model.is_dir() && model_folder(model).is_dir() {
         return Ok(Evaluation { report: texts(model, weights, data)?, broken: Vec::new() });
     }
-    let (report, broken) = SavedModel::open(weights, labels)?.evaluate(data)?;
+    let model = SavedModel::open(weights, labels)?;
+    model.check_finite()?;
+    let (report, broken) = model.evaluate(data)?;
     Ok(Evaluation { report: Report::Classification(report), broken })
 }
 

@@ -13,7 +13,7 @@ use cartwheel_envs::Generator;
 use serde::{Deserialize, Serialize};
 
 use super::config::LOOKED_AT;
-use super::export::model_folder;
+use super::export::t5_folder;
 use super::input;
 use crate::data::image::{AugmentConfig, CHANNELS, ImagesConfig, Pipeline, Statistics, decode};
 use crate::run::RunDir;
@@ -168,7 +168,7 @@ impl SavedModel {
     /// # Errors
     /// If it is no model that is known, or its tensors or labels are not what it says of itself.
     pub fn open(path: &Path, labels: Option<&Path>) -> Result<Self, TrainError> {
-        if path.is_dir() && model_folder(path).is_dir() {
+        if path.is_dir() && t5_folder(path).join("config.json").is_file() {
             let run = path.display();
             return Err(TrainError::Unfit(format!("{run} is a T5: ask it by `cartwheel translate {run} TEXT`")));
         }
