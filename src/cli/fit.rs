@@ -51,7 +51,7 @@ pub(crate) struct Args {
     ///
     /// A step's fit.gradient_accumulation batches go through the stages one after the other. With --nproc a multiple of it, or so many
     /// processes by torchrun, there are several models in stages; alone it starts that many processes (docs/parallel.md).
-    #[arg(long, value_name = "N", value_parser = processes, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = stages, allow_negative_numbers = true)]
     pp: Option<usize>,
     /// Any setting, such as fit.learning_rate=1e-3; repeatable.
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -123,7 +123,17 @@ pub(crate) fn run(args: Args, output: Output) -> Result {
 
 /// A number of processes.
 fn processes(text: &str) -> std::result::Result<usize, String> {
-    text.parse().ok().filter(|count| *count > 0).ok_or_else(|| "give a whole number of processes, 1 or more".to_owned())
+    number_of("processes", text)
+}
+
+/// A number of stages.
+fn stages(text: &str) -> std::result::Result<usize, String> {
+    number_of("stages", text)
+}
+
+fn number_of(what: &str, text: &str) -> std::result::Result<usize, String> {
+    let number = text.parse().ok().filter(|count| *count > 0);
+    number.ok_or_else(|| format!("give a whole number of {what}, 1 or more"))
 }
 
 /// A failure, which is none where somebody asked this process to end before it had begun.

@@ -40,7 +40,7 @@ fn are_close(a: &Run, b: &Run, most: f32) {
 }
 
 /// Starts the process `rank` of `size`, with rank 0 at `port` of this machine.
-fn rank(folder: &Folder, rank: usize, size: usize, port: u16, line: &str) -> Running {
+pub(crate) fn rank(folder: &Folder, rank: usize, size: usize, port: u16, line: &str) -> Running {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cartwheel"));
     command.args(line.split_whitespace()).env("RANK", rank.to_string()).env("WORLD_SIZE", size.to_string());
     command.env("MASTER_ADDR", "127.0.0.1").env("MASTER_PORT", port.to_string());
@@ -49,7 +49,7 @@ fn rank(folder: &Folder, rank: usize, size: usize, port: u16, line: &str) -> Run
 }
 
 /// A port that nobody listens at.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 

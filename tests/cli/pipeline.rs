@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::parallel::{children, pets};
+use crate::parallel::{children, free_port, pets, rank};
 use crate::support::{Folder, Run};
 
 const DIGITS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/digits");
@@ -73,6 +73,49 @@ fn pictures_go_through_stages_and_broken_ones_are_skipped() {
     assert_eq!(output.json["skipped"].as_array().unwrap().len(), 1);
 }
 
+/// Whatever fails outside of steps, nobody waits for who has ended.
+#[test]
+fn a_picture_to_validate_that_cannot_be_read_ends_all_stages() {
+    let folder = Folder::new();
+    pets(&folder);
+    for part in ["train", "val"] {
+        fs::create_dir_all(folder.path("both").join(part)).unwrap();
+    }
+    for class in ["ants", "bees"] {
+        fs::rename(folder.path("pets").join(class), folder.path("both/train").join(class)).unwrap();
+    }
+    for class in ["ants", "bees"] {
+        let held = folder.path("both/val").join(class);
+        fs::create_dir_all(&held).unwrap();
+        fs::rename(folder.path("both/train").join(class).join("1.png"), held.join("1.png")).unwrap();
+    }
+    fs::write(folder.path("both/val/bees/7.png"), "no picture").unwrap();
+    let size = "--set images.width=16 --set images.height=16 --set images.shorter_side=16";
+    let line = format!("fit resnet8 --data both --epochs 1 --batch-size 4 --no-watch {size} --pp 3");
+    folder.refused(&line, 1, &["val/bees/7.png", "images.on_broken"]);
+    fs::remove_file(folder.path("both/val/ants/1.png")).unwrap();
+    fs::remove_file(folder.path("both/val/bees/1.png")).unwrap();
+    fs::write(folder.path("both/val/ants/7.png"), "no picture").unwrap();
+    folder.refused(
+        &format!("{line} --set images.on_broken=skip"),
+        1,
+        &["none of the 2 pictures to validate can be read"],
+    );
+}
+
+/// Settings of the run are those of who owns it.
+#[test]
+fn stages_save_when_the_first_does() {
+    let folder = Folder::new();
+    let port = free_port();
+    let line = |every: usize| fit("mlp", &format!("--epochs 3 --pp 2 --name run --set run.checkpoint_every={every}"));
+    let other = rank(&folder, 1, 2, port, &line(0));
+    let first = rank(&folder, 0, 2, port, &line(1)).wait();
+    assert_eq!((first.code, other.wait().code), (0, 0), "{}", first.stderr);
+    // The last two are kept.
+    assert_eq!(folder.run("run").states().len(), 2);
+}
+
 #[test]
 fn models_in_stages_learn_together_as_models_in_one() {
     let folder = Folder::new();
@@ -131,10 +174,10 @@ fn a_stage_that_is_lost_ends_all_and_the_last_checkpoint_stays() {
 fn what_cannot_be_cut_is_told() {
     let folder = Folder::new();
     for (line, words) in [
-        (fit("mlp", "--set mlp.net_arch=[24] --pp 3"), ["mlp has 2 pieces", "take 2 or fewer"]),
-        (fit("mlp", "--nproc 3 --pp 2"), ["3 processes", "multiple of 2"]),
+        (fit("mlp", "--set mlp.net_arch=[24] --pp 3"), ["mlp can be cut into at most 2 stages", "take 2 or fewer"]),
+        (fit("mlp", "--nproc 3 --pp 2"), ["--nproc is 3", "multiple of 2"]),
         (fit("mlp", "--pp 2 --set prune.final_sparsity=0.5"), ["[prune]", "cartwheel compress"]),
-        (fit("mlp", "--pp 0"), ["--pp", "1 or more"]),
+        (fit("mlp", "--pp 0"), ["--pp", "number of stages, 1 or more"]),
     ] {
         folder.refused(&line, 2, &words);
     }

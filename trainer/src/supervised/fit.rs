@@ -173,7 +173,7 @@ impl<'a> Fit<'a> {
     }
 
     /// Trains. When training has got anywhere before it fails, a checkpoint is written before the error is returned, unless the
-    /// weights are what failed.
+    /// weights are what failed, or other processes have stages of them.
     ///
     /// # Errors
     /// Settings and data that do not fit, before anything is written; later, what stopped training, in this process or another.
@@ -308,11 +308,13 @@ impl<'a> Fit<'a> {
             () if stages == 1 => return Ok(()),
             () if stages == 0 => "a model has a stage or more".into(),
             () if !processes.is_multiple_of(stages) => format!(
-                "{processes} processes are no whole number of models in {stages} stages: take a multiple of {stages}"
+                "WORLD_SIZE or --nproc is {processes}, and there are {stages} stages: take a multiple of {stages} processes"
             ),
             () if pieces == 0 => format!("{model} cannot be cut into stages yet: mlp and the residual networks can"),
             () if pieces < stages => {
-                format!("{model} has {pieces} pieces, and there are {stages} stages: take {pieces} or fewer")
+                format!(
+                    "{model} can be cut into at most {pieces} stages, and there are {stages}: take {pieces} or fewer"
+                )
             }
             () => return Ok(()),
         };

@@ -22,8 +22,12 @@ pub(super) fn check_memory(
         return Ok(());
     }
     let (has, moments) = (memory_bytes(), settings.moments());
-    // Of a model in stages each process has a part, and the first holds activations of as many micro-batches as there are stages.
-    let cost = Cost { bytes: cost.bytes / stages as u64, ..cost.clone() };
+    // Of a model in stages each process has a part, and holds activations of as many micro-batches as are under way from there on: the
+    // first stage those of all, the last of one.
+    let under_way = (1..=stages).map(|behind| behind.min(settings.fit.gradient_accumulation) as u64).sum::<u64>();
+    let parts = stages as u64;
+    let held = cost.held.saturating_mul(under_way) / (parts * parts);
+    let cost = Cost { bytes: cost.bytes / parts, held, ..cost.clone() };
     let needs = |batch| cost.training_bytes(batch, moments).saturating_mul(processes as u64);
     // No batch has more samples than there are.
     let largest = settings.fit.batch_size.min(samples);

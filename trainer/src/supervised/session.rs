@@ -16,13 +16,14 @@ use super::config::{Monitor, Precision};
 use super::events::{EpochEnd, FitEvent, FitProgress};
 use super::export::export;
 use super::parallel::{Mesh, rest, share};
+use super::profile;
 use super::pruning::Pruning;
 use super::room::{look, no_room};
-use super::samples::Samples;
+use super::samples::{Answer, Sample, Samples};
 use super::settings::FitSettings;
 use super::staged::described;
 use super::step::{output_of, samples_of_a_step, steps_of_an_epoch};
-use super::task::{Part, Task};
+use super::task::{Part, Tally, Task};
 use crate::TrainError;
 use crate::data::loader::shuffled;
 use crate::run::{Checkpoints, MetricsRow, RunDir, RunError, RunWriter, write_atomic};
@@ -41,6 +42,9 @@ pub(super) enum End {
     /// Asked to stop.
     Stopped,
 }
+
+/// See [`Session::look_at_others`].
+type Looked = (Option<Tally>, Option<String>, Vec<(&'static str, f64)>, Option<(Part, Vec<(Sample, Vec<Answer>)>)>);
 
 /// See the module's documentation.
 pub(super) struct Session<'a> {
@@ -90,6 +94,7 @@ impl<'a> Session<'a> {
         let an_epoch = steps_of_an_epoch(settings, task.samples(Part::Train), mesh.replicas.size());
         let total = an_epoch.saturating_mul(fit.epochs);
         let watch = Watch::new(stop);
+        profile::forget();
         let mut session = Self {
             seat: watch.seat(0, 0, false),
             watch,
@@ -191,7 +196,9 @@ impl<'a> Session<'a> {
             }
             self.end_epoch()?;
             let every = self.settings.run.checkpoint_every;
-            if every > 0 && self.books.epochs.is_multiple_of(every) {
+            let is_due = every > 0 && self.books.epochs.is_multiple_of(every);
+            // Settings of the run may differ from process to process.
+            if self.mesh.stages.share(&is_due)?.unwrap_or(is_due) {
                 self.checkpoint()?;
             }
         }
@@ -299,16 +306,9 @@ impl<'a> Session<'a> {
         self.watch.doing(Activity::Evaluating);
         let validates = self.task.samples(Part::Validation) > 0;
         self.swap_ema();
-        let validation = if validates { look(self.task.as_mut(), &self.settings.fit).map(Some) } else { Ok(None) };
-        let broken = match &validation {
-            Ok(Some(tally)) if tally.loss.is_finite() => Ok(None),
-            _ => self.broken_layer(),
-        };
-        let more = if validates { self.task.measure(self.books.epochs + 1) } else { Ok(Vec::new()) };
-        let held_out = [Part::Validation, Part::Test].into_iter().find(|part| self.task.samples(*part) > 0);
-        let shown = held_out.map(|part| self.task.show(part).map(|shown| (part, shown))).transpose();
+        let looked = self.look_at_others(validates);
         self.swap_ema();
-        let (validation, broken, more, shown) = (validation?, broken?, more?, shown?);
+        let (validation, broken, more, shown) = looked?;
         match (&validation, broken) {
             (Some(tally), layer) if !tally.loss.is_finite() => {
                 return Err(self.diverged("the loss of validation samples", tally.mean_loss(), output_of(layer)));
@@ -374,6 +374,18 @@ impl<'a> Session<'a> {
             best,
         }));
         Ok(())
+    }
+
+    /// What is to be known of samples that are not learnt from: how the model does on them, the first layer that is broken, more
+    /// metrics, and some of them with its answers. Stages of a model ask each other, so nothing is asked once something has failed.
+    fn look_at_others(&mut self, validates: bool) -> Result<Looked, TrainError> {
+        let validation = if validates { Some(look(self.task.as_mut(), &self.settings.fit)?) } else { None };
+        let is_sound = validation.as_ref().is_some_and(|tally| tally.loss.is_finite());
+        let broken = if is_sound { None } else { self.broken_layer()? };
+        let more = if validates { self.task.measure(self.books.epochs + 1)? } else { Vec::new() };
+        let held_out = [Part::Validation, Part::Test].into_iter().find(|part| self.task.samples(*part) > 0);
+        let shown = held_out.map(|part| self.task.show(part).map(|shown| (part, shown))).transpose()?;
+        Ok((validation, broken, more, shown))
     }
 
     /// Changes weights and their average about, if there is one: what is looked at and saved is the average.
@@ -444,11 +456,15 @@ impl<'a> Session<'a> {
     fn try_checkpoint(&mut self) -> Result<(), TrainError> {
         // All that others have comes before anything is written: a disk that refuses leaves nobody waiting.
         let whole = self.whole()?;
-        let latest = self.save_weights(&self.run.latest_weights());
+        let latest = self.save_weights(&self.run.latest_weights()).map(drop);
+        let refused = tolerated(latest)?;
         let has_no_best = self.books.best.is_none();
-        let best = if self.mesh.stages.share(&has_no_best)?.unwrap_or(has_no_best) { self.save_best() } else { Ok(()) };
-        latest?;
-        best?;
+        if self.mesh.stages.share(&has_no_best)?.unwrap_or(has_no_best) {
+            self.save_best()?;
+        }
+        if let Some(error) = refused {
+            return Err(error);
+        }
         if let Some((parameters, solver, ema)) = whole {
             let state = Checkpoint {
                 books: self.books.clone(),

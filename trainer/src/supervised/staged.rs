@@ -239,19 +239,19 @@ pub(super) fn described(pieces: &[Piece], stages: usize, settings: &FitSettings)
             _ => own[0].name.clone(),
         };
         let parameters = sum(|piece| piece.parameters, own);
-        let share = 100 * sum(|piece| piece.flops, own) / all;
+        let share = 100.0 * sum(|piece| piece.flops, own) as f64 / all as f64;
         // Weights, gradients and moments; activations of the micro-batches that are under way.
         let held = sum(|piece| piece.activations, own) * (fit.batch_size * batches.min(stages - stage)) as u64;
         let bytes = in_mib(4 * (parameters * (2 + settings.moments()) + held));
         format!(
-            "stage {stage}: {names}, {parameters} parameters, {share} % of the operations, about {bytes} to learn in"
+            "stage {stage}: {names}, {parameters} parameters, {share:.0} % of the operations, about {bytes} to learn in"
         )
     });
     let wait = 100.0 * bubble(stages, batches);
     let waiting = (wait >= 20.0).then(|| {
         format!(
-            "stages wait for each other {wait:.0} % of the time with {batches} micro-batches a step: more of them \
-            (fit.gradient_accumulation) wait less, of fewer samples each (fit.batch_size)"
+            "stages wait for each other {wait:.0} % of the time with fit.gradient_accumulation = {batches}, the micro-batches of a step: \
+            with more of them, of fewer samples each (fit.batch_size), they wait less"
         )
     });
     each.chain(waiting).collect()
@@ -295,7 +295,7 @@ mod tests {
         assert_eq!(told[0], stage);
         let stage = "stage 1: layer2, 1048576 parameters, 50 % of the operations, about 19.0 MiB to learn in";
         assert_eq!(told[1], stage);
-        assert!(told[2].contains("33 % of the time with 2 micro-batches"), "{}", told[2]);
+        assert!(told[2].contains("33 % of the time with fit.gradient_accumulation = 2"), "{}", told[2]);
         settings.fit.gradient_accumulation = 8;
         assert_eq!(described(&pieces(&[1, 1, 2]), 2, &settings).len(), 2);
     }

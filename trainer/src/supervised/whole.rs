@@ -3,6 +3,7 @@
 use cartwheel_agents::nn::Parameters;
 use cartwheel_agents::nn::optim::{Ema, SolverState};
 
+use super::parallel::ParallelError;
 use super::report::Report;
 use super::session::{End, Session};
 use super::task::Part;
@@ -17,7 +18,9 @@ impl Session<'_> {
         // Clones share numbers.
         let mut whole = self.task.parameters().clone();
         for numbers in self.mesh.stages.collect(|| whole.parts())? {
-            whole.join(numbers);
+            if !whole.join(numbers) {
+                return Err(ParallelError::Apart("a stage sent parameters of another model".into()).into());
+            }
         }
         Ok(self.mesh.leads().then_some(whole))
     }

@@ -69,13 +69,11 @@ impl Flow {
             let [from_next, from_previous] =
                 [next, previous].map(|link| link.map(|link| receiver(scope, link, batches)));
             let flow = Self { to_next, to_previous, from_next, from_previous };
+            let mut stop = Stop { links: [next, previous], wanted: &wanted, is_wanted: true };
             let result = work(&flow);
             drop(flow);
-            if result.is_err() {
-                // Nobody is to wait for what will not come.
-                wanted.store(false, Ordering::Relaxed);
-                [next, previous].into_iter().flatten().for_each(Link::stop_reading);
-            }
+            stop.is_wanted = result.is_err();
+            drop(stop);
             let lost = |_| Err(io::Error::other("a thread that sends broke down"));
             let sent = [(next, next_told), (previous, previous_told)].into_iter().filter_map(|(link, told)| {
                 let sent = told?.join().unwrap_or_else(lost);
@@ -117,6 +115,22 @@ impl Flow {
         match self.from_next.as_ref().and_then(|next| next.recv().ok()) {
             Some(message) => Ok(message?.values),
             None => Ok(Vec::new()),
+        }
+    }
+}
+
+/// Ends what threads wait for when it is dropped: a stage that fails or panics leaves nobody waiting for what will not come.
+struct Stop<'env> {
+    links: [Option<&'env Link>; 2],
+    wanted: &'env AtomicBool,
+    is_wanted: bool,
+}
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        if self.is_wanted {
+            self.wanted.store(false, Ordering::Relaxed);
+            self.links.into_iter().flatten().for_each(Link::stop_reading);
         }
     }
 }
