@@ -138,7 +138,7 @@ fn what_cannot_be_translated_is_told() {
 /// The model of a test with much wider feed-forward layers, whose weights, all 0, take no room on the disk. Answers their bytes.
 fn wide(folder: &Folder) -> u64 {
     model(folder, "relu");
-    const D_FF: usize = 1 << 19;
+    const D_FF: usize = 1 << 18;
     let config = fs::read_to_string(folder.path("relu/config.json")).unwrap();
     let mut config: Value = serde_json::from_str(&config).unwrap();
     let old = config["d_ff"].as_u64().unwrap() as usize;
