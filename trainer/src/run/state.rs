@@ -146,18 +146,23 @@ impl<W: Write> Write for Summed<W> {
                 self.length += count as u64;
                 Ok(count)
             }
-            Err(cause) => {
-                let kind = cause.kind();
-                if kind != io::ErrorKind::Interrupted {
-                    self.failure.get_or_insert(cause);
-                }
-                Err(kind.into())
-            }
+            Err(cause) => Err(self.keep(cause)),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
+        self.out.flush().map_err(|cause| self.keep(cause))
+    }
+}
+
+impl<W> Summed<W> {
+    /// Keeps why something failed, if it is the first; answers what kind of failure it was.
+    fn keep(&mut self, cause: io::Error) -> io::Error {
+        let kind = cause.kind();
+        if kind != io::ErrorKind::Interrupted {
+            self.failure.get_or_insert(cause);
+        }
+        kind.into()
     }
 }
 
@@ -323,9 +328,12 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_told_as_such() {
-        let (_folder, path) = scratch();
-        std::os::unix::fs::symlink("/dev/full", crate::run::atomic::temporary_beside(&path).unwrap()).unwrap();
-        let error = write_state(&path, &state(20 * BLOCK)).unwrap_err();
-        assert!(error.to_string().ends_with("free some space on that disk"), "{error}");
+        // Told while it is written, or, of a small one, at the end.
+        for replay in [20 * BLOCK, 10] {
+            let (_folder, path) = scratch();
+            std::os::unix::fs::symlink("/dev/full", crate::run::atomic::temporary_beside(&path).unwrap()).unwrap();
+            let error = write_state(&path, &state(replay)).unwrap_err();
+            assert!(error.to_string().ends_with("free some space on that disk"), "{replay}: {error}");
+        }
     }
 }
