@@ -1,5 +1,7 @@
 //! Actions: of one environment, and of a batch.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// One environment's action.
@@ -12,6 +14,16 @@ pub enum Action<'a> {
     Multi(&'a [i32]),
     /// A flat point of a [`Space::Box`](crate::Space::Box), row-major.
     Continuous(&'a [f32]),
+}
+
+impl fmt::Display for Action<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Discrete(action) => write!(f, "{action}"),
+            Self::Multi(actions) => write!(f, "{actions:?}"),
+            Self::Continuous(values) => write!(f, "{values:?}"),
+        }
+    }
 }
 
 impl From<i32> for Action<'_> {
@@ -128,6 +140,13 @@ impl<'a> Actions<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn actions_are_told_by_their_numbers() {
+        let told =
+            [Action::Discrete(2), Action::Multi(&[0, 1]), Action::Continuous(&[0.5])].map(|action| action.to_string());
+        assert_eq!(told, ["2", "[0, 1]", "[0.5]"]);
+    }
 
     #[test]
     fn batches_are_row_major() {

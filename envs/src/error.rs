@@ -12,7 +12,7 @@ pub type Result<T, E = EnvError> = std::result::Result<T, E>;
 pub enum EnvError {
     // === Registry ===
     /// No environment is registered under this id.
-    #[error("there is no environment `{id}`; {}`cartwheel env list` names them all", DidYouMean(.nearest))]
+    #[error("there is no environment `{id}`; {}`cartwheel env list` names them all{}", DidYouMean(.nearest), OfPython(.id, .nearest))]
     UnknownEnv {
         /// The id asked for.
         id: String,
@@ -186,7 +186,7 @@ impl EnvError {
 
     /// An action that is not as `expected`: a phrase such as "0 (left) or 1 (right)".
     pub fn invalid_action(action: crate::Action<'_>, expected: impl fmt::Display) -> Self {
-        Self::InvalidAction { found: format!("{action:?}"), expected: expected.to_string() }
+        Self::InvalidAction { found: action.to_string(), expected: expected.to_string() }
     }
 
     /// An argument of an environment or wrapper that it cannot be made with.
@@ -232,6 +232,15 @@ impl fmt::Display for DidYouMean<'_> {
     }
 }
 
+/// Where an id may be at home that is like none here.
+struct OfPython<'a>(&'a str, &'a [String]);
+
+impl fmt::Display for OfPython<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.1.is_empty() { write!(f, "; one of Gymnasium in Python is `py:{}`", self.0) } else { Ok(()) }
+    }
+}
+
 /// The (at most three) candidates that `name` could be a slip of, best first.
 pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Vec<String> {
     let name = name.to_lowercase();
@@ -269,6 +278,11 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "there is no environment `X`; did you mean A or B? `cartwheel env list` names them all"
+        );
+        let error = EnvError::UnknownEnv { id: "X".into(), nearest: Vec::new() };
+        assert_eq!(
+            error.to_string(),
+            "there is no environment `X`; `cartwheel env list` names them all; one of Gymnasium in Python is `py:X`"
         );
         let error = EnvError::UnknownArgument { env: "X".into(), argument: "size".into(), nearest: Vec::new() };
         assert_eq!(error.to_string(), "X has no argument `size`; `cartwheel env info X` names those it has");

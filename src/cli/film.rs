@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::envs::{EnvError, Environment, Rasterizer};
 use crate::viewer::recording::Recording;
 
-use super::output::Failure;
+use super::output::{Failure, check_folder};
 
 /// Frames a second of what is stepped with each key: slow enough to follow.
 pub(crate) const TURN_BASED_FPS: u32 = 4;
@@ -26,13 +26,14 @@ impl Film {
     }
 }
 
-/// Refuses what no film can be made of: another kind of file, or an environment that draws nothing. It must have
-/// been reset.
+/// Refuses what no film can be made of: another kind of file, a folder that is not there, or an environment that draws nothing. It
+/// must have been reset.
 pub(crate) fn check(flag: &str, out: &Path, env: &Environment) -> Result<(), Failure> {
     if out.extension().is_none_or(|extension| extension != "gif" && extension != "mp4") {
         let file = out.display();
         return Err(Failure::usage(format!("{flag} {file} is neither a .gif nor an .mp4 file: give one of those")));
     }
+    check_folder(flag, out)?;
     if env.draw().shapes.is_empty() {
         let id = &env.spec().id;
         return Err(Failure::usage(if id.starts_with("py:") {

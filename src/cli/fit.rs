@@ -12,7 +12,7 @@ use serde_json::json;
 use super::Result;
 use super::fit_progress::Display;
 use super::fit_report::describe;
-use super::output::{Failure, Output};
+use super::output::{Failure, Output, utf8};
 use super::signals::Signals;
 use super::train::{REVISION, put};
 
@@ -172,13 +172,13 @@ impl Args {
         for assignment in &self.set {
             settings.set(assignment).map_err(TrainError::Config)?;
         }
-        let text = |path: &PathBuf| path.display().to_string();
-        put(settings.data_path_mut(), self.data.as_ref().map(text));
+        let text = |flag: &str, path: &Option<PathBuf>| path.as_deref().map(|path| utf8(flag, path)).transpose();
+        put(settings.data_path_mut(), text("--data", &self.data)?);
         put(&mut settings.fit.epochs, self.epochs);
         put(&mut settings.fit.batch_size, self.batch_size);
         put(&mut settings.fit.seed, self.seed);
         put(&mut settings.fit.device, self.device);
-        put(&mut settings.run.dir, self.runs_dir.as_ref().map(text));
+        put(&mut settings.run.dir, text("--runs-dir", &self.runs_dir)?);
         put(&mut settings.run.name, self.name.clone().map(Some));
         settings.run.watch &= !self.no_watch;
         settings.settle();

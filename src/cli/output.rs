@@ -10,6 +10,7 @@ use crate::agents::models::t5::T5Error;
 use crate::trainer::TrainError;
 use crate::trainer::run::write_atomic;
 use crate::viewer::ViewerError;
+use clap::error::{ContextKind, ContextValue};
 use serde::Serialize;
 use serde_json::json;
 
@@ -102,6 +103,8 @@ pub(crate) fn untold() -> Option<Failure> {
 
 /// Tells what clap could not parse, or shows the help that was asked for.
 pub(crate) fn usage(error: &clap::Error, as_json: bool) -> ExitCode {
+    let below_0 = below_0(error);
+    let error = below_0.as_ref().unwrap_or(error);
     let code = error.exit_code();
     if as_json {
         let text = error.render().to_string();
@@ -117,13 +120,33 @@ pub(crate) fn usage(error: &clap::Error, as_json: bool) -> ExitCode {
     ExitCode::from(u8::try_from(code).unwrap_or(USAGE))
 }
 
+/// What is said of a number below 0, in the place of clap's advice on how to give it all the same: no flag takes one.
+fn below_0(error: &clap::Error) -> Option<clap::Error> {
+    match error.get(ContextKind::InvalidArg)? {
+        ContextValue::String(text) if text.parse::<f64>().is_ok() => {
+            Some(clap::Error::raw(error.kind(), format!("{text} is a number below 0, and no flag takes one\n")))
+        }
+        _ => None,
+    }
+}
+
+/// A path as settings hold it, which are text.
+pub(crate) fn utf8(flag: &str, path: &Path) -> std::result::Result<String, Failure> {
+    path.to_str().map(str::to_owned).ok_or_else(|| {
+        Failure::usage(format!(
+            "{flag} {}: runs keep it in their settings, which are UTF-8: give a path that is",
+            path.display()
+        ))
+    })
+}
+
 /// Refuses a file to write whose folder is not there: before anything is worked out.
-pub(crate) fn check_folder(out: &Path) -> std::result::Result<(), Failure> {
+pub(crate) fn check_folder(flag: &str, out: &Path) -> std::result::Result<(), Failure> {
     match out.parent() {
         Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
-            Err(Failure::usage(format!("--out {}: there is no such folder, make it", out.display())))
+            Err(Failure::usage(format!("{flag} {}: there is no such folder, make it", out.display())))
         }
-        _ if out.is_dir() => Err(Failure::usage(format!("--out {} is a folder: name a file in it", out.display()))),
+        _ if out.is_dir() => Err(Failure::usage(format!("{flag} {} is a folder: name a file in it", out.display()))),
         _ => Ok(()),
     }
 }

@@ -10,7 +10,7 @@ use crate::trainer::{Algo, Event, TrainError, train_all};
 use serde_json::json;
 
 use super::Result;
-use super::output::{Failure, Output};
+use super::output::{Failure, Output, utf8};
 use super::signals::Signals;
 use super::train::{REVISION, headline};
 
@@ -49,6 +49,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
         let rows: Vec<_> = table.rows.iter().map(|row| format!("{} on {}", row.algo, row.env)).collect();
         return Err(Failure::usage(format!("no row of {} is of these: it has {}", args.table, rows.join(", "))));
     }
+    utf8("--runs-dir", &args.runs_dir)?;
     let signals = Signals::listen().map_err(Failure::failed)?;
     // What was finished before stays on the pages.
     let all: Vec<&Row> = table.rows.iter().collect();

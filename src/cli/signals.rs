@@ -33,8 +33,16 @@ impl Signals {
         thread::Builder::new().name("signals".into()).spawn(move || {
             let mut requests = Requests::default();
             for signal in each.forever() {
+                let is_first = requests.first.is_none();
                 if requests.is_second(Instant::now()) {
                     low_level::exit(128 + signal);
+                }
+                if is_first {
+                    // A rollout of slow environments may take minutes, and is made first.
+                    thread::spawn(|| {
+                        thread::sleep(SAME);
+                        eprintln!("ending in order, as soon as that can be; another Ctrl-C ends it at once");
+                    });
                 }
             }
         })?;

@@ -10,7 +10,7 @@ use crate::trainer::sweep::{Jobs, Spec, State, Sweep, Told, Trial, draw};
 use serde_json::{Value, json};
 
 use super::Result;
-use super::output::{Failure, Output, table};
+use super::output::{Failure, Output, table, utf8};
 use super::signals::Signals;
 
 /// Trials that are shown: all are in sweep.json.
@@ -41,6 +41,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
         .out
         .clone()
         .unwrap_or_else(|| Path::new("sweeps").join(args.spec.file_stem().unwrap_or_else(|| "sweep".as_ref())));
+    utf8("--out", &folder)?;
     let signals = Signals::listen().map_err(Failure::failed)?;
     let mut sweep = Sweep::open(spec, &folder)?;
     let program = std::env::current_exe()

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::Result;
 use super::env_args::EnvArgs;
-use super::output::{Failure, Output, digits, mean_and_std};
+use super::output::{Failure, Output, digits, mean_and_std, utf8};
 use super::progress::Display;
 use super::signals::Signals;
 use super::view::{PATIENCE, View};
@@ -148,7 +148,7 @@ impl Args {
         }
         self.env_args.apply(&mut settings.env)?;
         settings.env.id.clone_from(env);
-        let text = |path: &PathBuf| path.display().to_string();
+        let text = |flag: &str, path: &Option<PathBuf>| path.as_deref().map(|path| utf8(flag, path)).transpose();
         put(&mut settings.env.on_worker_death, self.on_worker_death);
         put(&mut settings.train.algo, self.algo);
         put(&mut settings.train.seed, self.seed);
@@ -157,15 +157,16 @@ impl Args {
         put(&mut settings.train.actors, self.actors);
         put(&mut settings.train.clock, self.clock);
         put(&mut settings.train.device, self.device);
-        put(&mut settings.run.dir, self.runs_dir.as_ref().map(text));
+        put(&mut settings.run.dir, text("--runs-dir", &self.runs_dir)?);
         put(&mut settings.run.name, self.name.clone().map(Some));
         put(&mut settings.run.checkpoint_every, self.checkpoint_every);
         if !self.dataset.is_empty() {
             // The run can be resumed from any folder.
-            let absolute = |path: &PathBuf| text(&std::path::absolute(path).unwrap_or_else(|_| path.clone()));
-            settings.offline.datasets = self.dataset.iter().map(absolute).collect();
+            let absolute =
+                |path: &PathBuf| utf8("--dataset", &std::path::absolute(path).unwrap_or_else(|_| path.clone()));
+            settings.offline.datasets = self.dataset.iter().map(absolute).collect::<std::result::Result<_, _>>()?;
         }
-        put(&mut settings.train.init_from, self.init_from.as_ref().map(|path| Some(text(path))));
+        put(&mut settings.train.init_from, text("--init-from", &self.init_from)?.map(Some));
         settings.run.watch &= !self.no_watch;
         settings.check()?;
         Ok(settings)

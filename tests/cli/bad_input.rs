@@ -27,6 +27,39 @@ fn an_unknown_environment_gets_the_nearest() {
 }
 
 #[test]
+fn one_that_only_python_may_have_is_told_how_to_ask_for() {
+    refused("train LunarLander-v3", &["`LunarLander-v3`", "`py:LunarLander-v3`"]);
+}
+
+/// Clap would say to write `-- -1`, which no flag takes either.
+#[test]
+fn a_number_below_0_is_told() {
+    refused("train CartPole-v1 --seed -1", &["-1 is a number below 0, and no flag takes one"]);
+    refused("train CartPole-v1 --steps -5", &["-5 is a number below 0"]);
+    refused("train CartPole-v1 --stepz 5", &["unexpected argument '--stepz'", "--steps"]);
+}
+
+/// A run would say that it lies elsewhere, and nothing would find it.
+#[test]
+fn a_folder_that_settings_cannot_hold_is_refused() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let (folder, odd) = (Folder::new(), std::ffi::OsStr::from_bytes(b"d\xff"));
+    for words in [&["train", "CartPole-v1", "--runs-dir"][..], &["reproduce", "--runs-dir"]] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_cartwheel"));
+        let output = command.args(words).arg(odd).current_dir(folder.path(".")).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains("--runs-dir") && told.contains("UTF-8"), "{told}");
+        assert_eq!(std::fs::read_dir(folder.path(".")).unwrap().count(), 0, "a folder was made");
+    }
+}
+
+#[test]
+fn a_film_in_a_folder_that_is_not_there_is_refused() {
+    refused("record CartPole-v1 --out nowhere/a.gif", &["--out nowhere/a.gif", "there is no such folder, make it"]);
+}
+
+#[test]
 fn an_unknown_algorithm_is_named() {
     refused("train CartPole-v1 --algo sarsa", &["--algo", "sarsa", "dqn"]);
 }

@@ -1,7 +1,6 @@
 //! Runs that did not end by themselves, and gone on with: to the same bytes as if nothing had happened.
 
 use std::fs;
-use std::process::Command;
 use std::time::Duration;
 
 use cartwheel::agents::Policy;
@@ -200,13 +199,13 @@ fn the_second_signal_ends_it_at_once() {
     std::thread::sleep(Duration::from_millis(200));
     assert!(running.until(|| true), "the first signal ended it within a step");
     // What follows within a second is the same request, and what comes later is not.
-    let pid = running.pid().to_string();
-    let goes_on = running.until(|| {
-        std::thread::sleep(Duration::from_millis(50));
-        !Command::new("kill").args(["-INT", &pid]).status().unwrap().success()
-    });
-    assert!(!goes_on, "a signal could not be sent");
-    assert_eq!(running.wait().code, 130);
+    running.signal("INT");
+    std::thread::sleep(Duration::from_millis(1500));
+    assert!(running.until(|| true), "the same request ended it");
+    running.signal("INT");
+    let output = running.wait();
+    assert_eq!(output.code, 130);
+    assert!(output.stderr.contains("another Ctrl-C ends it at once"), "{}", output.stderr);
     assert_eq!(folder.ok("runs --json").json[0]["status"], "killed", "it ended in order, after its step");
 }
 
