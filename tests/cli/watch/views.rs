@@ -39,6 +39,17 @@ fn what_a_policy_draws_is_told_from_its_best() {
     assert_eq!(running.wait().code, 0);
 }
 
+/// Also while the first rollout is made, at whose end the learner would first leave its value function for viewers.
+#[test]
+fn a_run_that_is_paused_at_once_says_what_states_are_worth() {
+    let folder = Folder::new();
+    let mut running = folder.spawn("train Scripted-v0 --algo ppo --set ppo.n_steps=1000000 --steps 1000000 --n-envs 2 --env-arg step_us=1000 --name a");
+    let mut viewer = Viewer::attach(&folder.run("a"), &mut running);
+    viewer.ok(Command::Pause);
+    viewer.look(60.0);
+    assert!(viewer.frame(1, |frame| frame.value.is_some()).value.is_some_and(f32::is_finite));
+}
+
 /// Values are of rewards as wrappers change them, returns of those that the environment pays.
 #[test]
 fn rewards_are_told_as_they_are_paid_and_as_they_are_learnt() {

@@ -45,6 +45,7 @@ impl Session<'_> {
         if self.books.solved && settings.train.stop_when_solved {
             return Ok(End::Solved);
         }
+        self.leave_critic();
         let mut lap = Lap::begin(&self.watch);
         while self.books.steps < total || self.books.cut.is_some() {
             let mut policy_lag = 0;

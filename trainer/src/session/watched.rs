@@ -7,8 +7,8 @@ use crate::events::{Event, Progress};
 use crate::replay::Replay;
 use crate::watch::{Agent, Facts, Intervention, Phase, Server};
 
-/// Between copies of the value functions for frames.
-const CRITIC_EVERY: Duration = Duration::from_millis(100);
+/// Between copies of the value functions for frames while somebody watches, and while nobody does.
+const CRITIC_EVERY: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
 
 impl Session<'_> {
     /// Lets viewers in for as long as what this answers lives. Training needs none: where that is not possible, the run
@@ -84,15 +84,13 @@ impl Session<'_> {
         }
     }
 
-    /// Leaves a copy of the value functions for frames now and then while somebody watches: they may be large.
-    fn leave_critic(&mut self) {
-        let attended = self.watch.attended();
-        let due = self.critic_left.is_none_or(|left| left.elapsed() >= CRITIC_EVERY);
-        if attended && due {
+    /// Leaves a copy of the value functions for frames now and then: they may be large. Also while nobody watches, so that there
+    /// is one for a viewer that comes within a phase and holds the run there.
+    pub(super) fn leave_critic(&mut self) {
+        let every = if self.watch.attended() { CRITIC_EVERY[0] } else { CRITIC_EVERY[1] };
+        if self.settings.run.watch && self.critic_left.is_none_or(|left| left.elapsed() >= every) {
             self.watch.leave_critic(self.learning.learner().critic());
             self.critic_left = Some(Instant::now());
-        } else if !attended && self.critic_left.take().is_some() {
-            self.watch.leave_critic(None);
         }
     }
 

@@ -21,6 +21,8 @@ const PART: u32 = 1 << 20;
 const LOOK: Duration = Duration::from_millis(100);
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Between attempts to connect again.
+const RETRY: Duration = Duration::from_secs(1);
 /// Between copies of the files that are replaced as a whole.
 const REPLACED_EVERY: Duration = Duration::from_secs(2);
 
@@ -55,13 +57,13 @@ impl Mirror {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join(&name);
         fs::create_dir_all(path.join("checkpoints"))?;
-        let mut copy = Copy::new(connection, path);
+        let mut copy = Copy::new(file, connection, path);
         copy.replace_all().map_err(refused)?;
         if is_fit(&copy.path.join("config.toml")) {
             copy.whole.push(RunFile::Samples);
             copy.replace(RunFile::Samples).map_err(refused)?;
         }
-        fs::write(copy.path.join(WATCH), serde_json::to_vec(&file).map_err(io::Error::other)?)?;
+        copy.show_live()?;
         std::thread::Builder::new().name("run-mirror".to_owned()).spawn(move || copy.follow())?;
         Ok(Self { folder, name })
     }
@@ -82,6 +84,8 @@ fn plain(name: &str) -> String {
 
 /// The copying.
 struct Copy {
+    /// Where the run listens.
+    file: WatchFile,
     connection: Connection,
     path: PathBuf,
     /// Files that are replaced: [`WHOLE`], and the samples of a model that is fitted to data.
@@ -103,25 +107,51 @@ struct Version {
 
 impl Copy {
     /// Of nothing yet, into the folder `path`.
-    fn new(connection: Connection, path: PathBuf) -> Self {
+    fn new(file: WatchFile, connection: Connection, path: PathBuf) -> Self {
         let (whole, lengths) = (WHOLE.to_vec(), [0; LOGS.len()]);
-        Self { connection, path, whole, versions: BTreeMap::new(), lengths, ended: false }
+        Self { file, connection, path, whole, versions: BTreeMap::new(), lengths, ended: false }
     }
 
-    /// Copies until the run has ended and all is here, the connection is over, or the folder is gone.
+    /// Has the window attach to the run, too.
+    fn show_live(&self) -> io::Result<()> {
+        fs::write(self.path.join(WATCH), serde_json::to_vec(&self.file).map_err(io::Error::other)?)
+    }
+
+    /// Copies until the run has ended and all is here, or the folder is gone. While the connection is down, as when a tunnel is or
+    /// this machine slept, the run is one that does not live.
     fn follow(mut self) {
-        // While this is held, readers of the folder know that the run is alive.
-        let lock = RunDir::open(&self.path).and_then(|run| run.lock());
-        if let Err(error) = &lock {
-            tracing::warn!("{error}");
+        loop {
+            // While this is held, readers of the folder know that the run is alive.
+            let lock = RunDir::open(&self.path).and_then(|run| run.lock());
+            if let Err(error) = &lock {
+                tracing::warn!("{error}");
+            }
+            let end = self.copy_to_the_end();
+            // Nobody listens there any more.
+            let _ = fs::remove_file(self.path.join(WATCH));
+            drop(lock);
+            match end {
+                Err(WatchError::Lost(_) | WatchError::Silent) if !self.ended && self.reconnect() => {}
+                Ok(()) | Err(WatchError::Lost(_)) => return,
+                Err(error) => return tracing::warn!("the copy of the run ended: {error}"),
+            }
         }
-        let end = self.copy_to_the_end();
-        // Nobody listens there any more.
-        let _ = fs::remove_file(self.path.join(WATCH));
-        match end {
-            Ok(()) | Err(WatchError::Lost(_)) => {}
-            Err(error) => tracing::warn!("the copy of the run ended: {error}"),
+    }
+
+    /// Waits for another connection in the place of the one that was lost. False once that cannot be: the folder is gone, or the
+    /// run that listens there is another, or none that is understood.
+    fn reconnect(&mut self) -> bool {
+        while self.path.is_dir() {
+            match Connection::to(&self.file) {
+                Ok(connection) => {
+                    self.connection = connection;
+                    return self.show_live().is_ok();
+                }
+                Err(WatchError::WrongToken(_) | WatchError::OtherVersion { .. }) => return false,
+                Err(_) => std::thread::sleep(RETRY),
+            }
         }
+        false
     }
 
     fn copy_to_the_end(&mut self) -> Result<(), WatchError> {

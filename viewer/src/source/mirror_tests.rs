@@ -1,11 +1,12 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 
 use cartwheel_trainer::run::{Manifest, Outcome};
 use cartwheel_trainer::watch::Interest;
 use cartwheel_trainer::{Experiment, Settings};
-use crossbeam::channel::unbounded;
+use crossbeam::channel::{Receiver, unbounded};
 
 use super::*;
 use crate::model::Update;
@@ -56,7 +57,7 @@ impl Held {
     /// A copy of it in `folder`, of which nothing is there yet.
     fn copy(&self, folder: &Path) -> Copy {
         fs::create_dir(folder.join("checkpoints")).unwrap();
-        Copy::new(Connection::to(&self.file).unwrap(), folder.to_owned())
+        Copy::new(self.file.clone(), Connection::to(&self.file).unwrap(), folder.to_owned())
     }
 
     /// Lets it train to its end. Its folder is there as long as what this answers.
@@ -115,6 +116,44 @@ fn files_are_copied_when_they_change_and_only_then() {
     fs::remove_file(&weights).unwrap();
     drop(copy);
     held.go_on();
+}
+
+/// A tunnel to `address`: where it begins, and the connections through it, to be cut.
+fn tunnel(address: SocketAddr) -> (SocketAddr, Receiver<TcpStream>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (begin, (tell, connections)) = (listener.local_addr().unwrap(), unbounded());
+    std::thread::spawn(move || {
+        for here in listener.incoming().map_while(Result::ok) {
+            // Nobody listens any more, or nobody cuts.
+            let Ok(there) = TcpStream::connect(address) else { return };
+            for (mut from, mut to) in
+                [(&here, &there), (&there, &here)].map(|(a, b)| (a.try_clone().unwrap(), b.try_clone().unwrap()))
+            {
+                std::thread::spawn(move || {
+                    let _ = io::copy(&mut from, &mut to);
+                    let _ = to.shutdown(Shutdown::Both);
+                });
+            }
+            let _ = tell.send(here);
+        }
+    });
+    (begin, connections)
+}
+
+#[test]
+fn a_copy_goes_on_after_the_tunnel_was_down() {
+    let held = Held::new();
+    let (address, connections) = tunnel(held.file.address);
+    let mirror = Mirror::start(address, &held.file.token).unwrap();
+    let copy = RunDir::open(mirror.path()).unwrap();
+    until(|| copy.is_locked());
+    connections.recv_timeout(LONGEST).unwrap().shutdown(Shutdown::Both).unwrap();
+    // Another one, and the window is told of the run again.
+    let _second = connections.recv_timeout(LONGEST).unwrap();
+    until(|| copy.watch().exists() && copy.is_locked());
+    let _kept = held.go_on();
+    until(|| Manifest::load(&copy.manifest()).is_ok_and(|manifest| manifest.outcome == Outcome::Finished));
+    until(|| !copy.is_locked() && !copy.watch().exists());
 }
 
 /// What it wrote last and what it came to are there, and nobody takes it for killed.
