@@ -148,6 +148,32 @@ impl Environment {
     pub fn set_generator(&mut self, generator: Generator) {
         self.generator = generator;
     }
+
+    /// Everything needed to go on from here bit for bit, for [`restore`](Self::restore): the generator, and within an episode the
+    /// state. Nothing if the environment cannot be saved ([`Env::save`]).
+    pub fn save(&self) -> Option<Vec<u8>> {
+        let state = if self.running { Some(self.env.save()?) } else { None };
+        postcard::to_stdvec(&(&self.generator, &self.observation, state)).ok()
+    }
+
+    /// Goes on from where another environment of the same kind was saved.
+    ///
+    /// # Errors
+    /// [`EnvError::BadState`] for bytes that are no such state: the environment must then be reset.
+    pub fn restore(&mut self, saved: &[u8]) -> Result<()> {
+        self.running = false;
+        let read = postcard::from_bytes::<(Generator, Rows, Option<Vec<u8>>)>(saved);
+        let (generator, observation, state) = read.map_err(EnvError::bad_state)?;
+        let shape = |rows: &Rows| (rows.len(), rows.width(), rows.dtype());
+        if shape(&observation) != shape(&self.observation) {
+            return Err(EnvError::bad_state("it is of an environment with other observations"));
+        }
+        if let Some(state) = &state {
+            self.env.restore(state)?;
+        }
+        (self.generator, self.observation, self.running) = (generator, observation, state.is_some());
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -192,6 +218,43 @@ mod tests {
         assert_eq!(env.reset(None).unwrap().to_owned_f32(), first);
         env.step(1).unwrap();
         assert_eq!(env.observation().to_owned_f32(), second);
+    }
+
+    #[test]
+    fn a_saved_environment_goes_on_bit_for_bit() {
+        for id in [
+            "CartPole-v1",
+            "Acrobot-v1",
+            "Pendulum-v1",
+            "Taxi-v4",
+            "Blackjack-v1",
+            "MinAtar/Breakout-v1",
+            "Reacher2D-v0",
+        ] {
+            let (mut env, mut other) = (make(id).unwrap(), make(id).unwrap());
+            let (space, mut rng) = (env.action_space().clone(), Generator::new(3));
+            let mut action = Rows::for_space(&space, 1);
+            assert!(other.restore(&env.save().unwrap()).is_ok(), "{id} before its first episode");
+            assert_eq!(other.step(space.action(action.row(0)).unwrap()), Err(EnvError::ResetNeeded));
+            env.reset(Some(5)).unwrap();
+            for _ in 0..60 {
+                other.restore(&env.save().unwrap()).unwrap();
+                assert_eq!(other.observation(), env.observation(), "{id}");
+                space.sample(&mut rng, action.row_mut(0));
+                let chosen = space.action(action.row(0)).unwrap();
+                let step = env.step(chosen).unwrap();
+                assert_eq!(other.step(chosen), Ok(step), "{id}");
+                if step.terminated || step.truncated {
+                    // What is drawn for the next episode goes on, too.
+                    other.restore(&env.save().unwrap()).unwrap();
+                    env.reset(None).unwrap();
+                    other.reset(None).unwrap();
+                }
+                assert_eq!(other.observation(), env.observation(), "{id}");
+            }
+        }
+        let other = make("Acrobot-v1").unwrap().save().unwrap();
+        assert!(matches!(make("CartPole-v1").unwrap().restore(&other), Err(EnvError::BadState { .. })));
     }
 
     impl Row<'_> {

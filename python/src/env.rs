@@ -2,11 +2,11 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use cartwheel_envs::{EnvBuilder, Environment, Rasterizer, Space, list};
+use cartwheel_envs::{EnvBuilder, Environment, Kwargs, Rasterizer, Space, list};
 use numpy::IntoPyArray as _;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyBytes, PyDict};
 
 use crate::actions::ActionBuffer;
 use crate::error::env_error;
@@ -26,9 +26,24 @@ pub(crate) struct NativeEnv {
     /// can only be sent.
     env: Mutex<Environment>,
     actions: ActionBuffer,
+    kwargs: Kwargs,
+}
+
+/// The environment that was pickled as these.
+#[pyfunction]
+pub(crate) fn restore_env(env_id: &str, kwargs: &str, saved: &[u8]) -> PyResult<NativeEnv> {
+    let kwargs = serde_json::from_str(kwargs).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    let mut restored = NativeEnv::made(env_id, kwargs)?;
+    restored.env().restore(saved).map_err(env_error)?;
+    Ok(restored)
 }
 
 impl NativeEnv {
+    fn made(env_id: &str, kwargs: Kwargs) -> PyResult<Self> {
+        let builder = EnvBuilder::new(env_id).kwargs(kwargs.clone()).max_episode_steps(None);
+        Ok(Self { env: Mutex::new(builder.make().map_err(env_error)?), actions: ActionBuffer::default(), kwargs })
+    }
+
     fn env(&mut self) -> &mut Environment {
         self.env.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
@@ -42,8 +57,17 @@ impl NativeEnv {
     #[new]
     #[pyo3(signature = (env_id, kwargs=None))]
     fn new(env_id: &str, kwargs: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
-        let builder = EnvBuilder::new(env_id).kwargs(values::kwargs(kwargs)?).max_episode_steps(None);
-        Ok(Self { env: Mutex::new(builder.make().map_err(env_error)?), actions: ActionBuffer::default() })
+        Self::made(env_id, values::kwargs(kwargs)?)
+    }
+
+    /// For pickle and copy: what it was made with, and where it is.
+    fn __reduce__<'py>(&mut self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (String, String, Bound<'py, PyBytes>))> {
+        let kwargs = serde_json::to_string(&self.kwargs).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let env = self.env();
+        let id = env.spec().id.clone();
+        let saved = env.save().ok_or_else(|| PyTypeError::new_err(format!("{id} cannot be saved")))?;
+        let restore = py.import("cartwheel._native")?.getattr("restore_env")?;
+        Ok((restore, (id, kwargs, PyBytes::new(py, &saved))))
     }
 
     #[getter]

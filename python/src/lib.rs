@@ -32,11 +32,15 @@ mod _native {
     #[pymodule_export]
     use crate::env::NativeEnv;
     #[pymodule_export]
+    use crate::env::restore_env;
+    #[pymodule_export]
     use crate::env::specs;
     #[pymodule_export]
     use crate::policy::Policy;
     #[pymodule_export]
     use crate::policy::load_policy;
+    #[pymodule_export]
+    use crate::policy::restore_policy;
     #[pymodule_export]
     use crate::vector::NativeVectorEnv;
 }

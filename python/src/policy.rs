@@ -7,6 +7,7 @@ use numpy::ndarray::{ArrayD, IxDyn};
 use numpy::{IntoPyArray as _, PyArray1, PyArrayDyn, ToPyArray as _};
 use pyo3::exceptions::{PyFileNotFoundError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 use crate::error::policy_error;
 use crate::{memory, observations, spaces};
@@ -34,6 +35,13 @@ pub(crate) fn load_policy(py: Python<'_>, path: PathBuf) -> PyResult<Policy> {
     let policy = cartwheel_agents::Policy::load(&file).map_err(policy_error)?;
     let seed: [u8; 8] = py.import("os")?.call_method1("urandom", (8,))?.extract()?;
     Ok(Policy { policy, rng: Generator::new(u64::from_le_bytes(seed)) })
+}
+
+/// The policy that was pickled as these.
+#[pyfunction]
+pub(crate) fn restore_policy(weights: &[u8], rng: [u64; 4]) -> PyResult<Policy> {
+    let policy = cartwheel_agents::Policy::from_bytes(weights).map_err(policy_error)?;
+    Ok(Policy { policy, rng: Generator::from_state(rng) })
 }
 
 fn weights_of_run(run: &Path) -> PyResult<PathBuf> {
@@ -140,6 +148,12 @@ impl Policy {
         };
         let state = (units > 0).then(|| memory::to_python(py, self.policy.memories(), of_memory)).transpose()?;
         Ok((actions, state))
+    }
+
+    /// For pickle and copy: the weights, and where what draws actions is.
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>, [u64; 4]))> {
+        let restore = py.import("cartwheel._native")?.getattr("restore_policy")?;
+        Ok((restore, (PyBytes::new(py, &self.policy.to_bytes()), self.rng.state())))
     }
 
     /// Seeds what ``predict`` draws with ``deterministic=False``. It begins from the system's randomness.

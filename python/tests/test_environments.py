@@ -1,5 +1,8 @@
 """Single environments: Gymnasium's checks, and its own environments beside ours."""
 
+import copy
+import pickle
+
 import gymnasium
 import numpy as np
 import pytest
@@ -142,6 +145,27 @@ def test_steps_outside_of_an_episode_are_refused():
 def test_options_are_refused_by_name():
     with pytest.raises(ValueError, match="low"):
         gymnasium.make("cartwheel/CartPole-v1").reset(options={"low": -0.1})
+
+
+@pytest.mark.parametrize("name", ["CartPole-v1", "Taxi-v4", "MinAtar-Breakout-v1", "BitFlip-v0"])
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env))])
+def test_a_copy_goes_on_alike_and_apart(name, again):
+    env = gymnasium.make(f"cartwheel/{name}")
+    env.reset(seed=1)
+    env.action_space.seed(1)
+    for _ in range(40):
+        other, action = again(env), env.action_space.sample()
+        ended = env.step(action)
+        assert_same(other.step(action), ended, 0.0)
+        # Where one goes is nothing to the other.
+        if ended[2] or ended[3]:
+            assert_same(env.reset(), again(other).reset(), 0.0)
+
+
+def test_a_copy_has_the_arguments():
+    env = gymnasium.make("cartwheel/FrozenLake-v1", desc=["SF", "FG"], is_slippery=False)
+    assert copy.deepcopy(env).observation_space == env.observation_space == gymnasium.spaces.Discrete(4)
+    assert copy.deepcopy(env).reset(seed=0)[0] == 0
 
 
 @pytest.mark.parametrize("name", ["BitFlip-v0", "Reacher2D-v0"])

@@ -1,7 +1,9 @@
 """Policies: a weights file written here, and one that training writes."""
 
+import copy
 import json
 import os
+import pickle
 import struct
 import subprocess
 from collections.abc import Callable
@@ -158,6 +160,13 @@ def test_files_that_hold_no_policy(tmp_path):
         cartwheel.load_policy(str(tmp_path / "torn.safetensors"))
 
 
+def test_a_policy_is_pickled_and_copied(box):
+    policy, observations = box[0], np.random.default_rng(2).uniform(-1, 1, size=(5, 4)).astype(np.float32)
+    for again in (pickle.loads(pickle.dumps(policy)), copy.deepcopy(policy), copy.copy(policy)):
+        np.testing.assert_array_equal(again.q_values(observations), policy.q_values(observations))
+        assert again.observation_space == policy.observation_space and repr(again) == repr(policy)
+
+
 def check_memory(policy):
     """What it remembers is told, taken back, and forgotten where episodes begin."""
     observations = np.random.default_rng(3).uniform(-1, 1, size=(2, 3, 2)).astype(np.float32)
@@ -206,6 +215,9 @@ def test_a_trained_policy_acts_as_in_rust(tmp_path, env_id, algo):
     if algo == "recurrent-ppo":
         check_memory(policy)
     if algo != "dqn":
+        # A copy goes on to draw what it would have drawn.
+        drawn = [draws.predict(observation, state, deterministic=False)[0] for draws in (copy.deepcopy(policy), policy)]
+        np.testing.assert_array_equal(*drawn)
         with pytest.raises(ValueError, match="not learnt by values"):
             policy.q_values(observation)
     # The latest weights are taken where there are no best ones.

@@ -40,6 +40,20 @@ def play(ours, theirs, steps, tolerance=0.0, seed=9):
     return ends
 
 
+def test_environments_are_asked_one_by_one():
+    ours, theirs = pair("CartPole-v1", 2, AutoresetMode.NEXT_STEP, render_mode="rgb_array")
+    for name in ("observation_space", "action_space", "render_mode"):
+        assert ours.get_attr(name) == ours.call(name) == theirs.get_attr(name), name
+    assert [spec.id for spec in ours.get_attr("spec")] == ["cartwheel/CartPole-v1"] * 2
+    ours.reset(seed=0)
+    assert [frame.shape for frame in ours.call("render")] == [(400, 600, 3)] * 2
+    for ask in (lambda: ours.call("gravity"), lambda: ours.get_attr("gravity")):
+        with pytest.raises(AttributeError, match="no 'gravity': they have observation_space, "):
+            ask()
+    with pytest.raises(AttributeError, match="'gravity' of a native environment cannot be set"):
+        ours.set_attr("gravity", 1)
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("num_envs", [1, 3, 8, 17])
 def test_cart_poles_are_gymnasiums(mode, num_envs):

@@ -90,7 +90,7 @@ pub use simd::Isa;
 pub use stock::Stock;
 pub(crate) use tensor_files::{TensorFiles, Wanted};
 pub use tensors_differ::TensorsDiffer;
-pub use weights::{WeightsError, WeightsHeader, read_header, read_weights, weights_bytes};
+pub use weights::{WeightsError, WeightsHeader, read_header, read_weights, weights_bytes, weights_of};
 
 /// dfdx, for tests and benchmarks that compare with its own operations.
 pub use dfdx::tensor::Cpu;

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use safetensors::{Dtype, tensor::TensorView};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensorError, SafeTensors};
 
 use super::layer::{NamedTensor, TensorMismatch};
 use super::tensor_files::TensorFiles;
@@ -72,6 +73,23 @@ pub fn read_weights(path: &Path) -> Result<(Vec<NamedTensor>, HashMap<String, St
         tensors.push(NamedTensor { name, shape, values });
     }
     Ok((tensors, files.metadata().clone()))
+}
+
+/// The same of a safetensors file's bytes, which are called `name` in errors.
+///
+/// # Errors
+/// If they are no whole file.
+pub fn weights_of(bytes: &[u8], name: &Path) -> Result<(Vec<NamedTensor>, HashMap<String, String>), WeightsError> {
+    let cut = |error: SafeTensorError| WeightsError::Malformed { file: name.into(), reason: error.to_string() };
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(cut)?;
+    let views = SafeTensors::deserialize(bytes).map_err(cut)?;
+    let named = views.iter().filter(|(_, view)| view.dtype() == Dtype::F32);
+    let tensors = named.map(|(name, view)| NamedTensor {
+        name: name.to_owned(),
+        shape: view.shape().to_vec(),
+        values: view.data().as_chunks::<4>().0.iter().map(|word| f32::from_le_bytes(*word)).collect(),
+    });
+    Ok((tensors.collect(), header.metadata().clone().unwrap_or_default()))
 }
 
 /// What the header of a safetensors file says.

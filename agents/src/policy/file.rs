@@ -12,7 +12,7 @@ use crate::critic::{self, Critic};
 use crate::extractor::FeaturesExtractor;
 use crate::features::Features;
 use crate::head::{ActionHead, Head};
-use crate::nn::{Activation, Inputs, Mlp, WeightsError, read_weights, weights_bytes};
+use crate::nn::{Activation, Inputs, Mlp, NamedTensor, WeightsError, read_weights, weights_bytes, weights_of};
 
 /// The `policy` of the header.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -117,7 +117,23 @@ impl Policy {
     /// # Errors
     /// If the file is missing, cut off, or not of a policy.
     pub fn load(path: &Path) -> Result<Self, PolicyError> {
-        let (tensors, metadata) = read_weights(path)?;
+        Self::of_tensors(read_weights(path)?, path)
+    }
+
+    /// The policy that [`to_bytes`](Self::to_bytes) wrote.
+    ///
+    /// # Errors
+    /// If the bytes are cut off, or not of a policy.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, PolicyError> {
+        let name = Path::new("the bytes given");
+        Self::of_tensors(weights_of(bytes, name)?, name)
+    }
+
+    /// The policy of a weights file's tensors and metadata.
+    fn of_tensors(
+        (tensors, metadata): (Vec<NamedTensor>, HashMap<String, String>),
+        path: &Path,
+    ) -> Result<Self, PolicyError> {
         let refuse = |reason: String| PolicyError::NotAPolicy { file: path.display().to_string(), reason };
         let text = metadata.get("policy").ok_or_else(|| refuse("its header has no `policy`".into()))?;
         let description: Description =
@@ -155,7 +171,7 @@ impl Policy {
         }
     }
 
-    /// The weights file that [`load`](Self::load) reads.
+    /// The weights file that [`load`](Self::load) reads, and [`from_bytes`](Self::from_bytes).
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut tensors = self.acting.mlp.tensors(&self.parameters);
         tensors.iter_mut().for_each(|t| t.name = format!("{}.{}", self.network_name(), t.name));
@@ -177,7 +193,11 @@ mod tests {
         std::fs::write(&path, policy.to_bytes()).expect("a temporary file");
         let loaded = Policy::load(&path);
         std::fs::remove_file(&path).expect("a temporary file");
-        loaded.expect("a whole file")
+        let (bytes, loaded) = (policy.to_bytes(), loaded.expect("a whole file"));
+        assert_eq!(Policy::from_bytes(&bytes).expect("whole bytes").to_bytes(), loaded.to_bytes());
+        let cut = Policy::from_bytes(&bytes[..bytes.len() - 1]).expect_err("cut off").to_string();
+        assert!(cut.contains("the bytes given") && cut.contains("cut off"), "{cut}");
+        loaded
     }
 
     #[test]

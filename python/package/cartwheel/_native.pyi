@@ -23,6 +23,9 @@ def load_policy(path: str | os.PathLike[str]) -> Policy:
         ValueError: The file holds no policy.
     """
 
+def restore_policy(weights: bytes, rng: Sequence[int]) -> Policy:
+    """The policy that was pickled as these."""
+
 class Policy:
     """A trained policy, which takes the best action by it, or draws one."""
 
@@ -59,6 +62,9 @@ class Policy:
 
     def q_values(self, observation: Any) -> npt.NDArray[np.float32]:
         """The values of all actions: float32 of shape (actions,), or (batch, actions) for a batch."""
+
+def restore_env(env_id: str, kwargs: str, saved: bytes) -> NativeEnv:
+    """The environment that was pickled as these."""
 
 class NativeEnv:
     """An environment without a time limit: that one is Gymnasium's to apply."""

@@ -112,6 +112,39 @@ class CartwheelVectorEnv(VectorEnv[Any, Any, np.ndarray]):
             return warn_of_no_render_mode(self)
         return tuple(self._native.render(*FRAME_SIZE))
 
+    def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """What each environment answers to a method, or has as an attribute, as Gymnasium's ``SyncVectorEnv``.
+
+        Environments of a batch are native, and have little of Python: ``render``, and what ``get_attr`` names.
+
+        Raises:
+            AttributeError: They have nothing of that name.
+        """
+        if name == "render":
+            return self.render(*args, **kwargs) or (None,) * self.num_envs
+        return self.get_attr(name)
+
+    def get_attr(self, name: str) -> tuple[Any, ...]:
+        """An attribute of each environment: ``observation_space``, ``action_space``, ``spec``, ``render_mode`` or ``metadata``.
+
+        Raises:
+            AttributeError: They have none of that name.
+        """
+        of_each = {
+            "observation_space": self.single_observation_space,
+            "action_space": self.single_action_space,
+            "spec": self.spec,
+            "render_mode": self.render_mode,
+            "metadata": METADATA,
+        }
+        if name not in of_each:
+            raise AttributeError(f"native environments of a batch have no {name!r}: they have {', '.join(of_each)} and render()")
+        return (of_each[name],) * self.num_envs
+
+    def set_attr(self, name: str, values: Any) -> None:
+        """Raises ``AttributeError``: what a native environment is made with stays, and is given to ``make_vec``."""
+        raise AttributeError(f"{name!r} of a native environment cannot be set: give its arguments to gymnasium.make_vec")
+
     def _checked_mask(self, mask: Any) -> npt.NDArray[np.bool_]:
         """The mask if it is one that Gymnasium takes; else ``TypeError`` or ``ValueError``."""
         if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
