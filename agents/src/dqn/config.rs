@@ -244,7 +244,7 @@ macro_rules! q_learning {
                     model: config.model(),
                     learning_rate: config.learning_rate,
                     adam_eps: config.adam_eps,
-                    max_grad_norm: if config.max_grad_norm > 0.0 { config.max_grad_norm as f32 } else { f32::INFINITY },
+                    max_grad_norm: crate::actor_critic::clip(config.max_grad_norm),
                     tau: config.tau as f32,
                     target_update_interval: config.target_update_interval,
                     double_q: config.double_q,
