@@ -61,7 +61,10 @@ impl NativeEnv {
     }
 
     /// For pickle and copy: what it was made with, and where it is.
-    fn __reduce__<'py>(&mut self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (String, String, Bound<'py, PyBytes>))> {
+    fn __reduce__<'py>(
+        &mut self,
+        py: Python<'py>,
+    ) -> PyResult<(Bound<'py, PyAny>, (String, String, Bound<'py, PyBytes>))> {
         let kwargs = serde_json::to_string(&self.kwargs).map_err(|error| PyValueError::new_err(error.to_string()))?;
         let env = self.env();
         let id = env.spec().id.clone();

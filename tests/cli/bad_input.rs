@@ -55,11 +55,6 @@ fn a_folder_that_settings_cannot_hold_is_refused() {
 }
 
 #[test]
-fn a_film_in_a_folder_that_is_not_there_is_refused() {
-    refused("record CartPole-v1 --out nowhere/a.gif", &["--out nowhere/a.gif", "there is no such folder, make it"]);
-}
-
-#[test]
 fn an_unknown_algorithm_is_named() {
     refused("train CartPole-v1 --algo sarsa", &["--algo", "sarsa", "dqn"]);
 }

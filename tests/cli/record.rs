@@ -73,7 +73,7 @@ fn what_cannot_be_recorded_is_told() {
     folder.refused("record runs/a --out a.gif --json", 2, &["runs/a is no folder of a run", "no environment"]);
     folder.refused("record Bandit-v0 --out a.gif --json", 2, &["Bandit-v0", "draws nothing"]);
     folder.refused("record CartPole-v1 --policy none --out a.gif --json", 2, &["none", "is not a run"]);
-    folder.refused("record CartPole-v1 --out none/a.gif --json", 1, &["none/a.gif"]);
+    folder.refused("record CartPole-v1 --out none/a.gif --json", 2, &["--out none/a.gif", "no such folder, make it"]);
     folder.ok(&format!("{CART_POLE} --steps 200 --name a"));
     folder.refused(
         "record Scripted-v0 --policy runs/a --out a.gif --json",
