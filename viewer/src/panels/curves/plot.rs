@@ -1,7 +1,9 @@
 //! One plot: the curves of a metric, and what the pointer does to them.
 
-use eframe::egui::{Id, Pos2, Rangef, Response, Role, Sense, Stroke, Ui, Vec2, WidgetInfo};
-use egui_plot::{AxisHints, FilledArea, Line, LineStyle, Plot, PlotPoints, PlotResponse, PlotTransform, PlotUi};
+use eframe::egui::{Color32, Id, Pos2, Rangef, Response, Role, Sense, Stroke, Ui, Vec2, WidgetInfo};
+use egui_plot::{
+    AxisHints, FilledArea, Line, LineStyle, Plot, PlotPoint, PlotPoints, PlotResponse, PlotTransform, PlotUi,
+};
 
 use super::look::{self, Look};
 use super::scales::Scales;
@@ -156,6 +158,12 @@ impl<'a> Subject<'a> {
                 // A line of one point is not seen.
                 plot.points(egui_plot::Points::new("", [lone.x, lone.y]).color(color).radius(3.0).allow_hover(false));
             }
+        }
+        if let Some(PlotPoint { x, y }) = traces.level() {
+            // Room above and below, by points that are not seen.
+            let room = if y == 0.0 { 1.0 } else { 0.5 * y.abs() };
+            let around = egui_plot::Points::new("", vec![[x, y - room], [x, y + room]]);
+            plot.points(around.radius(0.0).color(Color32::TRANSPARENT).allow_hover(false));
         }
         for (run, band) in &traces.groups {
             let color = theme.series(*run);

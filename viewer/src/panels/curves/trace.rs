@@ -39,6 +39,17 @@ pub(super) struct Picture {
     pub(super) points: Vec<PlotPoint>,
 }
 
+impl Traces {
+    /// A point at the value that all of it has, if it is one value throughout: a plot would have no height.
+    pub(super) fn level(&self) -> Option<PlotPoint> {
+        let runs = self.runs.values().flat_map(|trace| &trace.raw.points);
+        let groups = self.groups.values().flat_map(|band| &band.pieces).flat_map(|piece| &piece.mean);
+        let mut points = runs.chain(groups);
+        let first = *points.next()?;
+        points.all(|point| point.y == first.y).then_some(first)
+    }
+}
+
 impl Trace {
     /// Takes in what has changed. Smooths by `scale`, 0 for not at all, at most `limit` points, which are taken from it.
     /// Answers whether the smoothing has come to the series' end.
@@ -138,6 +149,18 @@ mod tests {
         assert_eq!(limit, 300);
         assert!(trace.update(&series, view, 0.0, &mut limit));
         assert!(trace.smooth.points.is_empty() && !trace.raw.points.is_empty());
+    }
+
+    #[test]
+    fn curves_of_one_value_are_known() {
+        let view = View::new((0.0, 10.0), 100);
+        let mut traces = Traces::default();
+        assert_eq!(traces.level(), None);
+        for (run, value, level) in [(0, 3.0, Some(3.0)), (1, 3.0, Some(3.0)), (2, 4.0, None)] {
+            let series = Series::of((0..5).map(|_| value));
+            traces.runs.entry(run).or_default().update(&series, view, 0.0, &mut 10);
+            assert_eq!(traces.level().map(|point| point.y), level, "{run}");
+        }
     }
 
     #[test]
