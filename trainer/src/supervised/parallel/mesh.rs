@@ -12,7 +12,7 @@ pub(in super::super) struct Mesh {
     pub(in super::super) stages: Arc<Group>,
     /// Those that have the same stage.
     pub(in super::super) replicas: Group,
-    /// All of them. Last, as it waits for what the others' connections still carry.
+    /// All of them. Dropped last: it waits for processes, which end once no connection to them is left.
     pub(in super::super) all: Group,
 }
 
