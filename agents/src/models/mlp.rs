@@ -111,26 +111,22 @@ impl Mlp {
     fn run<T: Tape<f32, Cpu>>(
         &self,
         parameters: &Parameters,
-        x: Begin,
+        mut x: Begin,
         mut tape: T,
         look: &mut dyn FnMut(&str, &Rows<f32, NoneTape>),
     ) -> Result<(Rows<f32, NoneTape>, T), DeviceError> {
-        let mut x = Some(x);
-        let mut y = None;
         for Layer { linear: Linear { name, weight, bias, .. }, then } in &self.layers[self.stage.clone()] {
             let (weight, bias) = (parameters.get(*weight), bias.map(|bias| parameters.get(bias)));
-            let rows = match (x.take(), y.take()) {
-                (Some(Begin::Data(x)), _) => ops::input_linear(Arc::new(x), tape, weight, bias, *then)?,
-                (Some(Begin::Rows(x)), _) | (None, Some(x)) => ops::linear(x.put_tape(tape), weight, bias, *then)?,
-                (None, None) => unreachable!("a layer follows another"),
+            let y: Rows<f32, T> = match x {
+                Begin::Data(x) => ops::input_linear(Arc::new(x), tape, weight, bias, *then)?,
+                Begin::Rows(x) => ops::linear(x.put_tape(tape), weight, bias, *then)?,
             };
-            let rows: Rows<f32, T> = rows;
-            let out;
-            (out, tape) = rows.split_tape();
-            look(name, &out);
-            y = Some(out);
+            let (y, rest) = y.split_tape();
+            look(name, &y);
+            (x, tape) = (Begin::Rows(y), rest);
         }
-        Ok((y.expect("a stage has a layer"), tape))
+        let Begin::Rows(y) = x else { unreachable!("a stage has a layer") };
+        Ok((y, tape))
     }
 
     /// What comes into the layers that are here, in use.
@@ -213,11 +209,11 @@ impl Mlp {
     }
 }
 
-/// What comes into the first layer of a stage.
+/// What comes into a layer.
 enum Begin {
     /// Samples, by which no gradient is wanted.
     Data(Vec<f32>),
-    /// What another stage made of them.
+    /// What another layer made of them, here or in another stage.
     Rows(Rows<f32, NoneTape>),
 }
 

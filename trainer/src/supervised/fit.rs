@@ -221,6 +221,9 @@ impl<'a> Fit<'a> {
     /// Checks the settings, and shares out what this machine has among its processes.
     fn prepare(&mut self) -> Result<(), TrainError> {
         prepare_thread();
+        if self.stages == 0 {
+            return Err(TrainError::Unfit("a model has a stage or more: take 1 to leave it whole".into()));
+        }
         self.settings.settle();
         let (local_rank, local_size) = self.place();
         if let Device::Cuda(number) = &mut self.settings.fit.device
@@ -306,7 +309,6 @@ impl<'a> Fit<'a> {
         let model = self.settings.fit.model;
         let problem = match () {
             () if stages == 1 => return Ok(()),
-            () if stages == 0 => "a model has a stage or more".into(),
             () if !processes.is_multiple_of(stages) => format!(
                 "WORLD_SIZE or --nproc is {processes}, and there are {stages} stages: take a multiple of {stages} processes"
             ),
@@ -468,6 +470,12 @@ fn train(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_model_has_a_stage() {
+        let told = Fit::new(FitSettings::default()).stages(0).run().expect_err("refused").to_string();
+        assert!(told.contains("a stage or more"), "{told}");
+    }
 
     #[test]
     fn one_gpu_is_not_for_several_processes() {

@@ -103,7 +103,8 @@ impl Staged {
                             next(batch)?.map(|Lesson { x, answers }| (answers, x))
                         } else {
                             let _timed = timed("wait");
-                            flow.arrived::<Option<Answers>>()?.and_then(|(answers, x)| Some((answers?, x)))
+                            let (answers, x) = flow.arrived::<Option<Answers>>()?;
+                            answers.map(|answers| (answers, x))
                         };
                         let Some((answers, x)) = arrived else {
                             flow.forward(&None::<Answers>, Vec::new());

@@ -50,18 +50,29 @@ impl Session<'_> {
         if self.mesh.stages.share(&has_no_best)?.unwrap_or(has_no_best) {
             self.save_best()?;
         }
-        let flat = match self.whole_parameters()? {
-            Some(mut whole) => {
-                whole.load_safetensors(&self.run.best_weights())?;
-                let flat = whole.to_flat();
-                self.mesh.stages.share::<Vec<f32>>(&flat)?;
-                flat
-            }
-            None => self.mesh.stages.share(&())?.unwrap_or_default(),
-        };
-        self.task.parameters_mut().set_flat(&flat);
+        self.load_best()?;
         let parts = [Part::Test, Part::Validation, Part::Train];
         let part = parts.into_iter().find(|part| self.task.samples(*part) > 0).unwrap_or(Part::Train);
         self.task.report(part).map(Some)
+    }
+
+    /// Gives each stage its part of the weights that are the best.
+    fn load_best(&mut self) -> Result<(), TrainError> {
+        let (stages, best) = (&self.mesh.stages, self.run.best_weights());
+        if stages.size() == 1 {
+            self.task.parameters_mut().load_safetensors(&best)?;
+            return Ok(());
+        }
+        let flat = match self.whole_parameters()? {
+            Some(mut whole) => {
+                whole.load_safetensors(&best)?;
+                let flat = whole.to_flat();
+                stages.share::<Vec<f32>>(&flat)?;
+                flat
+            }
+            None => stages.share(&())?.unwrap_or_default(),
+        };
+        self.task.parameters_mut().set_flat(&flat);
+        Ok(())
     }
 }

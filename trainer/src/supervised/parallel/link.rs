@@ -161,11 +161,16 @@ impl Link {
 
     /// Waits for a message of numbers.
     pub(super) fn receive_floats(&self) -> Result<Vec<f32>, ParallelError> {
-        let bytes = self.await_length(Kind::Floats)?;
-        let mut floats = Vec::new();
-        while 4 * (floats.len() as u64) < bytes {
+        let bytes = self.await_length(Kind::Floats)? as usize;
+        if !bytes.is_multiple_of(size_of::<f32>()) {
+            return Err(
+                self.gone(&format!("it sent {bytes} bytes where numbers were due; please report this as a bug"))
+            );
+        }
+        let (count, mut floats) = (bytes / size_of::<f32>(), Vec::new());
+        while floats.len() < count {
             let had = floats.len();
-            floats.resize(had + (PIECE / 4).min((bytes as usize).div_ceil(4) - had), 0.0);
+            floats.resize(count.min(had + PIECE / size_of::<f32>()), 0.0);
             self.read(bytemuck::cast_slice_mut(&mut floats[had..]))?;
         }
         Ok(floats)

@@ -95,14 +95,11 @@ impl Flow {
         self.to_next.as_ref().map(|next| next.send(Message { about: encode(about), values }));
     }
 
-    /// The same of the stage before this one, as it comes; none where this is the first.
-    pub(in super::super) fn arrived<T: DeserializeOwned>(&self) -> Result<Option<(T, Vec<f32>)>, ParallelError> {
-        let Some(message) = self.from_previous.as_ref().and_then(|previous| previous.recv().ok()) else {
-            return Ok(None);
-        };
-        let Message { about, values } = message?;
+    /// The same of the stage before this one, as it comes.
+    pub(in super::super) fn arrived<T: DeserializeOwned>(&self) -> Result<(T, Vec<f32>), ParallelError> {
+        let Message { about, values } = next_of(self.from_previous.as_ref())?;
         let about = decode(&about).ok_or_else(|| ParallelError::Apart("a stage sent what is no message".into()))?;
-        Ok(Some((about, values)))
+        Ok((about, values))
     }
 
     /// Gives the stage before this one the slope by what came from it.
@@ -112,11 +109,15 @@ impl Flow {
 
     /// The slope by what the next stage was given, as it comes.
     pub(in super::super) fn slope(&self) -> Result<Vec<f32>, ParallelError> {
-        match self.from_next.as_ref().and_then(|next| next.recv().ok()) {
-            Some(message) => Ok(message?.values),
-            None => Ok(Vec::new()),
-        }
+        Ok(next_of(self.from_next.as_ref())?.values)
     }
+}
+
+/// The next message of a neighbour.
+fn next_of(from: Option<&Receiver<Result<Message, ParallelError>>>) -> Result<Message, ParallelError> {
+    let message = from.and_then(|from| from.recv().ok());
+    let nothing = "nothing more comes from a stage where something was due; please report this as a bug";
+    message.unwrap_or_else(|| Err(ParallelError::Apart(nothing.into())))
 }
 
 /// Ends what threads wait for when it is dropped: a stage that fails or panics leaves nobody waiting for what will not come.
