@@ -28,7 +28,7 @@ pub(crate) struct Args {
     /// The samples: a folder, or of t5 a file of pairs of texts (.tsv, .jsonl), of a recommender a file of ratings.
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
-    /// Times that every sample is learnt from.
+    /// Times that every sample is learnt from; with --resume in all, also of a finished run.
     #[arg(long, value_name = "N")]
     epochs: Option<u64>,
     /// Samples of a batch.
@@ -63,7 +63,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Go on with a run from its last checkpoint.
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["what", "data", "epochs", "batch_size", "seed", "set", "runs_dir", "name", "print_config"])]
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["what", "data", "batch_size", "seed", "set", "runs_dir", "name", "print_config"])]
     resume: Option<PathBuf>,
     /// Let no viewer watch the run from elsewhere.
     #[arg(long)]
@@ -77,7 +77,10 @@ pub(crate) fn run(args: Args, output: Output) -> Result {
     let signals = Signals::listen().map_err(Failure::failed)?;
     let mut fit = match &args.resume {
         Some(run) => {
-            let mut fit = Fit::resume(run)?;
+            let mut fit = match args.epochs {
+                Some(epochs) => Fit::extend(run, epochs)?,
+                None => Fit::resume(run)?,
+            };
             put(&mut fit.settings_mut().fit.device, args.device);
             fit.settings_mut().run.watch &= !args.no_watch;
             fit

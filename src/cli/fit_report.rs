@@ -45,7 +45,8 @@ pub(super) fn describe(summary: &FitSummary) -> String {
         + &of_model
         + &skipped(&summary.skipped)
         + &format!(
-            "\n\n  ask it            {cartwheel} {ask}\n  its curves        {run}/learning_curve.svg, or tensorboard --logdir {run}\n  watch it          {cartwheel} watch {run}"
+            "\n\n  ask it            {cartwheel} {ask}\n  its curves        {run}/learning_curve.svg, or tensorboard --logdir {run}\n  watch it          {cartwheel} watch {run}\n  train it further  {cartwheel} fit --resume {run} --epochs {}",
+            2 * summary.epochs
         )
 }
 

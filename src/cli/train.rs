@@ -35,7 +35,7 @@ pub(crate) struct Args {
     /// Train this many seeds, from --seed on, and aggregate them.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     seeds: Option<u64>,
-    /// Environment steps to train for.
+    /// Environment steps to train for; with --resume in all, also of a finished run.
     #[arg(long, value_name = "N", value_parser = whole_number)]
     steps: Option<u64>,
     /// Copies of the environment that are stepped together.
@@ -77,7 +77,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "RUN")]
     init_from: Option<PathBuf>,
     /// Go on with a run from its last checkpoint.
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["env", "algo", "seed", "seeds", "steps", "n_envs", "clock", "env_args", "wrappers", "on_worker_death",
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["env", "algo", "seed", "seeds", "n_envs", "clock", "env_args", "wrappers", "on_worker_death",
         "runs_dir", "name", "checkpoint_every", "config", "set", "dataset", "init_from", "print_config"])]
     resume: Option<PathBuf>,
     /// Let no viewer watch the run.
@@ -94,7 +94,10 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, output: Output) -> Result {
     let signals = Signals::listen().map_err(Failure::failed)?;
     if let Some(run) = &args.resume {
-        let mut experiment = Experiment::resume(run)?;
+        let mut experiment = match args.steps {
+            Some(steps) => Experiment::extend(run, steps)?,
+            None => Experiment::resume(run)?,
+        };
         if let Some(actors) = args.actors {
             experiment.settings_mut().train.actors = actors;
         }
@@ -316,8 +319,13 @@ fn describe(summary: &Summary) -> String {
     if summary.interrupted {
         text += &format!("\n\n  go on with it     {cartwheel} train --resume {run}");
     }
+    let further = if summary.interrupted {
+        String::new()
+    } else {
+        format!("  train it further  {cartwheel} train --resume {run} --steps {}\n", 2 * summary.steps)
+    };
     text += &format!(
-        "\n\n  watch it again    {cartwheel} watch {run}\n  evaluate it       {cartwheel} eval {run} --episodes 100\n  its curves        {run}/learning_curve.svg, or tensorboard --logdir {run}\n{}",
+        "\n\n  watch it again    {cartwheel} watch {run}\n  evaluate it       {cartwheel} eval {run} --episodes 100\n  its curves        {run}/learning_curve.svg, or tensorboard --logdir {run}\n{further}{}",
         all_runs(summary)
     );
     text

@@ -230,7 +230,7 @@ fn a_missing_run_is_named() {
 
 #[test]
 fn resume_takes_no_other_settings() {
-    let flags = "--seed 2,--steps 9,--n-envs 2,--clock sync,--env-arg a=1,--runs-dir d,--name n,--checkpoint-every 5,\
+    let flags = "--seed 2,--n-envs 2,--clock sync,--env-arg a=1,--runs-dir d,--name n,--checkpoint-every 5,\
         --config c,--set dqn.gamma=1,--init-from r,--seeds 2,--algo dqn,--print-config";
     for flag in flags.split(',') {
         refused(&format!("train --resume runs/a {flag}"), &["--resume", flag.split(' ').next().unwrap()]);

@@ -140,6 +140,18 @@ fn an_interrupted_run_goes_on_bit_for_bit() {
     run.is_untouched_since(&before);
 }
 
+#[test]
+fn a_run_that_is_extended_comes_to_what_a_longer_one_does() {
+    let folder = Folder::new();
+    folder.ok(&fit("--epochs 5 --name whole"));
+    folder.ok(&fit("--epochs 2 --name a"));
+    folder.refused("fit --resume runs/a --epochs 2", 2, &["runs/a has done 2 epochs", "--epochs 2"]);
+    folder.ok("fit --resume runs/a --epochs 5");
+    for file in ["checkpoints/latest.safetensors", "checkpoints/best.safetensors"] {
+        assert!(folder.run("a").bytes(file) == folder.run("whole").bytes(file), "{file} differs");
+    }
+}
+
 /// As long as the average would still hold much of what training began with, and with statistics that are not those of the
 /// average, batch norms let nothing through that is of use.
 #[test]
@@ -169,6 +181,9 @@ fn it_stops_early_where_validation_gets_no_better() {
     let summary = json(&folder.ok(&line).stdout);
     let (epochs, best) = (summary["epochs"].as_u64().unwrap(), summary["best_epoch"].as_u64().unwrap());
     assert!(summary["early_stopped"] == true && epochs == best + 2, "{epochs} {best}");
+    // Who asks for more epochs has the same patience again.
+    let summary = json(&folder.ok(&format!("fit --resume runs/early --epochs {} --json", epochs + 1)).stdout);
+    assert!(summary["epochs"] == epochs + 1 && summary["early_stopped"] == false, "{summary}");
 }
 
 #[test]

@@ -233,6 +233,56 @@ fn a_finished_run_is_left_as_it_is() {
     folder.run("a").is_untouched_since(&before);
 }
 
+/// What a run says of itself.
+fn as_it_is(run: &Run) -> [Vec<u8>; 3] {
+    ["run.json", "config.toml", "metrics.jsonl"].map(|file| run.bytes(file))
+}
+
+/// Where nothing follows from how long the run was to be.
+#[test]
+fn a_run_that_is_extended_comes_to_what_a_longer_one_does() {
+    let folder = Folder::new();
+    let line = format!(
+        "{CART_POLE} --n-envs 4 --actors 1 --seed 5 --set dqn.exploration_initial_eps=0.05 --set dqn.exploration_final_eps=0.05"
+    );
+    folder.ok(&format!("{line} --steps 6144 --name whole"));
+    folder.ok(&format!("{line} --steps 2560 --name a"));
+    let run = folder.run("a");
+    let finished = as_it_is(&run);
+    for (steps, words) in [("2560", "has done 2560 steps"), ("2000", "--steps 2000"), ("0", "total_timesteps")] {
+        folder.refused(&format!("train --resume runs/a --steps {steps}"), 2, &[words]);
+    }
+    assert!(as_it_is(&run) == finished, "it was changed");
+    let summary = folder.ok("train --resume runs/a --no-watch --steps 6144 --json").json;
+    assert_eq!(summary["steps"], 6144);
+    assert!(run.bytes("checkpoints/latest.safetensors") == folder.run("whole").bytes("checkpoints/latest.safetensors"));
+    let steps: Vec<_> = run.rows().iter().map(|row| row["step"].as_u64().unwrap()).collect();
+    assert!(steps.is_sorted() && steps.first() < Some(&2560) && steps.last() == Some(&6144), "{steps:?}");
+    // It is a run of that length now, and of nothing else that was only said for this time.
+    let config = String::from_utf8(run.bytes("config.toml")).unwrap();
+    assert!(config.contains("total_timesteps = 6144") && config.contains("\nwatch = true"), "{config}");
+}
+
+#[test]
+fn a_run_that_solved_its_task_goes_on_past_that() {
+    let folder = Folder::new();
+    let first = folder.ok("train CartPole-v1 --seed 1 --name a --json").json;
+    assert_eq!(first["solved"], true);
+    let more = first["steps"].as_u64().unwrap() + 3000;
+    let summary = folder.ok(&format!("train --resume runs/a --steps {more} --json")).json;
+    assert!(summary["steps"].as_u64().unwrap() >= more && summary["solved"] == true, "{summary}");
+}
+
+#[test]
+fn without_a_checkpoint_there_is_nothing_to_extend() {
+    let folder = Folder::new();
+    folder.ok(&format!("{SCRIPTED} --steps 100 --name a"));
+    folder.run("a").states().iter().for_each(|state| fs::remove_file(state).unwrap());
+    let before = as_it_is(&folder.run("a"));
+    folder.refused("train --resume runs/a --steps 200", 2, &["runs/a has no checkpoint"]);
+    assert!(as_it_is(&folder.run("a")) == before, "it was changed");
+}
+
 #[test]
 fn the_second_process_is_refused_and_told_of_the_first() {
     let folder = Folder::new();

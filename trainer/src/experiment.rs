@@ -17,7 +17,7 @@ use crate::memory::{in_mib, memory_bytes};
 use crate::offline::Recorded;
 use crate::replay::{Hindsight, Replay};
 use crate::run::{Checkpoints, Manifest, OwnedRun, RunDir, RunError, finished, verdict};
-use crate::session::{Plan, Session};
+use crate::session::{Checkpoint, Plan, Session};
 use crate::watch::Server;
 
 /// What a run came to.
@@ -95,6 +95,8 @@ pub struct CheckpointCosts {
 pub struct Experiment<'a> {
     settings: Settings,
     resume: Option<RunDir>,
+    /// The configuration of a run that is to go on for longer than it was to.
+    extended: Option<String>,
     callbacks: Vec<Box<dyn Callback + 'a>>,
     stop: Arc<AtomicBool>,
     git_revision: Option<String>,
@@ -107,6 +109,7 @@ impl<'a> Experiment<'a> {
         Self {
             settings,
             resume: None,
+            extended: None,
             callbacks: Vec::new(),
             stop: Arc::default(),
             git_revision: None,
@@ -123,6 +126,25 @@ impl<'a> Experiment<'a> {
         let run = RunDir::open(path)?;
         let settings = Settings::from_file(&run.config())?;
         Ok(Self { resume: Some(run), ..Self::new(settings) })
+    }
+
+    /// The run in the folder `path`, gone on with from its last checkpoint until it has done `total_timesteps` in all, whether it was
+    /// finished or not: Stable-Baselines3's `learn` with `reset_num_timesteps=False`. Schedules are those of a run of that length from
+    /// there on. A run that ended because it solved its task goes on past that.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume); [`run`](Self::run) fails if the run has done as many steps already or has no checkpoint.
+    pub fn extend(path: &Path, total_timesteps: u64) -> Result<Self, TrainError> {
+        let mut experiment = Self::resume(path)?;
+        let solved = match &experiment.resume {
+            Some(run) => finished::<Summary>(run)?.is_some_and(|summary| summary.solved),
+            None => false,
+        };
+        let train = &mut experiment.settings.train;
+        train.total_timesteps = total_timesteps;
+        train.stop_when_solved &= !solved;
+        experiment.extended = Some(experiment.settings.to_toml(true));
+        Ok(experiment)
     }
 
     /// The settings, to be changed before the run.
@@ -173,8 +195,10 @@ impl<'a> Experiment<'a> {
         let mut run = match self.resume.take() {
             None => self.create()?,
             Some(run) => {
-                if let Some(summary) = finished::<Summary>(&run)? {
-                    let notice = "this run is finished, and is left as it is: to train its weights further, start a run with --init-from";
+                if self.extended.is_none()
+                    && let Some(summary) = finished::<Summary>(&run)?
+                {
+                    let notice = "this run is finished, and is left as it is: --steps says for how long to train it further, and --init-from begins another with its weights";
                     tell(&mut self.callbacks, &Event::Notice(notice));
                     // It may lie elsewhere by now.
                     return Ok(Summary { run: run.path().to_owned(), ..summary });
@@ -182,30 +206,34 @@ impl<'a> Experiment<'a> {
                 OwnedRun::reopen(run)?
             }
         };
+        let checkpoints = Checkpoints::new(run.dir.checkpoints(), self.settings.run.keep_checkpoints);
+        let checkpoint = checkpoints.load_latest::<Checkpoint>()?.map(|(_, checkpoint)| checkpoint);
+        if let Some(config) = self.extended.take() {
+            let done = checkpoint.as_ref().map(Checkpoint::steps);
+            check_extension(&run.dir, "steps", done, self.settings.train.total_timesteps)?;
+            run.write_config(&config)?;
+        }
         // Viewers are served until the folder says how the run ended, and not once somebody else may have it.
         let mut server = None;
-        let result = self.train(plan, &mut run, &mut server);
+        let result = self.train(plan, &mut run, (checkpoints, checkpoint), &mut server);
         run.end(&result, |summary| summary.interrupted);
         drop(server);
         result
     }
 
     /// Trains in the run's folder. What serves viewers meanwhile is left in `server`.
-    fn train(&mut self, plan: Plan, run: &mut OwnedRun, server: &mut Option<Server>) -> Result<Summary, TrainError> {
-        let checkpoints = Checkpoints::new(run.dir.checkpoints(), self.settings.run.keep_checkpoints);
-        let checkpoint = checkpoints.load_latest()?;
+    fn train(
+        &mut self,
+        plan: Plan,
+        run: &mut OwnedRun,
+        (checkpoints, checkpoint): (Checkpoints, Option<Checkpoint>),
+        server: &mut Option<Server>,
+    ) -> Result<Summary, TrainError> {
         run.begin(checkpoint.is_some())?;
         let mut callbacks = std::mem::take(&mut self.callbacks);
         self.warn_of_another_machine(&run.manifest, &mut callbacks);
-        let session = Session::new(
-            &self.settings,
-            plan,
-            run.dir.clone(),
-            checkpoints,
-            checkpoint.map(|(_, c)| c),
-            callbacks,
-            self.stop.clone(),
-        );
+        let session =
+            Session::new(&self.settings, plan, run.dir.clone(), checkpoints, checkpoint, callbacks, self.stop.clone());
         session?.train(server)
     }
 
@@ -360,6 +388,20 @@ impl<'a> Experiment<'a> {
             tell(callbacks, &Event::Warning(&warning));
         }
     }
+}
+
+/// Refuses to go on with a run until `total` of `unit` are done where that is not more than are `done` by its last checkpoint.
+pub(crate) fn check_extension(run: &RunDir, unit: &str, done: Option<u64>, total: u64) -> Result<(), TrainError> {
+    let run = run.path().display();
+    let problem = match done {
+        None => format!("{run} has no checkpoint to go on from: train a new run"),
+        Some(done) if done >= total => {
+            let units = if done == 1 { unit.trim_end_matches('s') } else { unit };
+            format!("{run} has done {done} {units}, and --{unit} {total} is how many it is to do in all: give more")
+        }
+        Some(_) => return Ok(()),
+    };
+    Err(TrainError::Unfit(problem))
 }
 
 /// Refuses wrappers that go by what they have seen: what they had seen when episodes were recorded is not in the dataset.

@@ -32,9 +32,7 @@ impl OwnedRun {
     pub(crate) fn create(runs: &Path, name: Option<&str>, manifest: Manifest, config: &str) -> Result<Self, RunError> {
         let fill = |dir: &RunDir| {
             manifest.save(&dir.manifest())?;
-            write_atomic(&dir.config(), |file| file.write_all(config.as_bytes()))
-                .map(drop)
-                .map_err(RunError::io("write", &dir.config()))
+            write_config(dir, config)
         };
         let dir = match name {
             Some(name) => RunDir::create(runs, name, &fill)?,
@@ -52,6 +50,11 @@ impl OwnedRun {
         let lock = dir.lock()?;
         let manifest = Manifest::load(&dir.manifest())?;
         Ok(Self { dir, manifest, is_new: false, _lock: lock })
+    }
+
+    /// Gives it another configuration.
+    pub(crate) fn write_config(&self, config: &str) -> Result<(), RunError> {
+        write_config(&self.dir, config)
     }
 
     /// Notes that it goes on: from a checkpoint, or from its beginning after it had ended.
@@ -102,6 +105,11 @@ impl OwnedRun {
         let unsaved = fs::read_dir(self.dir.checkpoints()).is_ok_and(|mut files| files.next().is_none());
         unsaved && is_empty(&self.dir.metrics()) && is_empty(&self.dir.episodes())
     }
+}
+
+fn write_config(dir: &RunDir, config: &str) -> Result<(), RunError> {
+    let file = dir.config();
+    write_atomic(&file, |out| out.write_all(config.as_bytes())).map(drop).map_err(RunError::io("write", &file))
 }
 
 /// What a finished run said when it finished; nothing if it is not finished.

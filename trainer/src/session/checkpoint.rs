@@ -30,6 +30,13 @@ pub(crate) struct Checkpoint {
     pub(super) rollouts: Option<RolloutBatch>,
 }
 
+impl Checkpoint {
+    /// Environment steps that were done by then.
+    pub(crate) fn steps(&self) -> u64 {
+        self.books.steps
+    }
+}
+
 /// The fields at its beginning.
 #[derive(Deserialize)]
 struct Start {

@@ -27,6 +27,7 @@ use super::texts::Texts;
 use super::transfer::OtherModel;
 use super::{curve, is_fit};
 use crate::TrainError;
+use crate::experiment::check_extension;
 use crate::run::{Checkpoints, ExtraLogs, Manifest, OwnedRun, RunDir, RunError, RunWriter, finished};
 use crate::watch::Server;
 
@@ -77,6 +78,8 @@ fn one() -> usize {
 pub struct Fit<'a> {
     settings: FitSettings,
     resume: Option<RunDir>,
+    /// The configuration of a run that is to go on for longer than it was to.
+    extended: Option<String>,
     listeners: Vec<Listener<'a>>,
     stop: Arc<AtomicBool>,
     git_revision: Option<String>,
@@ -98,6 +101,7 @@ impl<'a> Fit<'a> {
         Self {
             settings,
             resume: None,
+            extended: None,
             listeners: Vec::new(),
             stop: Arc::default(),
             git_revision: None,
@@ -120,6 +124,19 @@ impl<'a> Fit<'a> {
         }
         let settings = FitSettings::from_file(&run.config())?;
         Ok(Self { resume: Some(run), ..Self::new(settings) })
+    }
+
+    /// The run in the folder `path`, gone on with from its last checkpoint until it has learnt for `epochs` in all, whether it was
+    /// finished or not: Keras' `fit` with `initial_epoch`. Schedules are those of a run of that length from there on, and
+    /// `fit.early_stopping` has as much patience again.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume); [`run`](Self::run) fails if the run has done as many epochs already or has no checkpoint.
+    pub fn extend(path: &Path, epochs: u64) -> Result<Self, TrainError> {
+        let mut fit = Self::resume(path)?;
+        fit.settings.fit.epochs = epochs;
+        fit.extended = Some(fit.settings.to_toml(true));
+        Ok(fit)
     }
 
     /// The settings, to be changed before the run.
@@ -182,10 +199,13 @@ impl<'a> Fit<'a> {
             return Err(TrainError::Unfit("only the process of rank 0 owns a run: the others are to help".into()));
         }
         self.prepare()?;
-        if let Some(run) = &self.resume
+        if self.extended.is_none()
+            && let Some(run) = &self.resume
             && let Some(summary) = finished::<FitSummary>(run)?
         {
-            let notice = FitEvent::Notice("this run is finished, and is left as it is");
+            let notice = FitEvent::Notice(
+                "this run is finished, and is left as it is: --epochs says for how long to train it further",
+            );
             self.listeners.iter_mut().for_each(|listener| listener(&notice));
             // It may lie elsewhere by now.
             return Ok(FitSummary { run: run.path().to_owned(), ..summary });
@@ -200,7 +220,8 @@ impl<'a> Fit<'a> {
     /// As [`run`](Self::run).
     pub fn help(mut self) -> Result<(), TrainError> {
         self.prepare()?;
-        if let Some(run) = &self.resume
+        if self.extended.is_none()
+            && let Some(run) = &self.resume
             && finished::<FitSummary>(run)?.is_some()
         {
             return Ok(());
@@ -329,9 +350,19 @@ impl<'a> Fit<'a> {
             None => self.create()?,
             Some(run) => OwnedRun::reopen(run)?,
         };
+        let checkpoints = Checkpoints::new(run.dir.checkpoints(), self.settings.run.keep_checkpoints);
+        let mut checkpoint = checkpoints.load_latest::<Checkpoint>()?.map(|(_, checkpoint)| checkpoint);
+        if let Some(config) = self.extended.take() {
+            let done = checkpoint.as_ref().map(|checkpoint| checkpoint.books.epochs);
+            check_extension(&run.dir, "epochs", done, self.settings.fit.epochs)?;
+            run.write_config(&config)?;
+            checkpoint.iter_mut().for_each(|checkpoint| checkpoint.books.waited = 0);
+        }
         // Viewers are served until the folder says how the run ended, and not once somebody else may have it.
         let mut server = None;
-        let result = self.train(task, mesh, &mut run, &mut server).map_err(|error| mesh.all.explain(error));
+        let result = self
+            .train(task, mesh, &mut run, (checkpoints, checkpoint), &mut server)
+            .map_err(|error| mesh.all.explain(error));
         run.end(&result, |summary| summary.interrupted);
         drop(server);
         result
@@ -343,10 +374,9 @@ impl<'a> Fit<'a> {
         task: Box<dyn Task>,
         mesh: &Mesh,
         run: &mut OwnedRun,
+        (checkpoints, checkpoint): (Checkpoints, Option<Checkpoint>),
         server: &mut Option<Server>,
     ) -> Result<FitSummary, TrainError> {
-        let checkpoints = Checkpoints::new(run.dir.checkpoints(), self.settings.run.keep_checkpoints);
-        let checkpoint = checkpoints.load_latest::<Checkpoint>()?.map(|(_, checkpoint)| checkpoint);
         task.keep_beside(&run.dir)?;
         run.begin(checkpoint.is_some())?;
         let (listeners, settings) = (std::mem::take(&mut self.listeners), &self.settings);
