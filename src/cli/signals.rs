@@ -38,7 +38,7 @@ impl Signals {
                     low_level::exit(128 + signal);
                 }
                 if is_first {
-                    // A rollout of slow environments may take minutes, and is made first.
+                    // What cannot be cut, as a step of a slow environment, comes to its end first.
                     thread::spawn(|| {
                         thread::sleep(SAME);
                         eprintln!("ending in order, as soon as that can be; another Ctrl-C ends it at once");

@@ -93,6 +93,33 @@ fn interrupted_it_leaves_a_checkpoint_and_goes_on() {
     }
 }
 
+/// A rollout takes a second here, and its first half is not learnt from twice.
+#[test]
+fn interrupted_within_a_rollout_it_goes_on_as_if_that_had_not_begun() {
+    let folder = Folder::new();
+    let line = "train Scripted-v0 --algo ppo --env-arg step_us=1000 --n-envs 4 --actors 2 --set ppo.n_steps=512 --set eval.eval_freq=0 \
+        --set eval.n_eval_episodes=2 --steps 8192 --checkpoint-every 2048";
+    let whole = folder.spawn(&format!("{line} --name whole"));
+    let run = folder.run("a");
+    let mut running = folder.spawn(&format!("{line} --name a"));
+    assert!(running.until(|| run.file("metrics.jsonl").exists()));
+    // Within the first rollout, and once more within a later one.
+    std::thread::sleep(Duration::from_millis(200));
+    for _ in 0..2 {
+        running.signal("INT");
+        let output = running.wait();
+        assert_eq!(output.code, 130, "{}", output.stderr);
+        assert!(output.stderr.contains("stopped within a rollout"), "{}", output.stderr);
+        let done = run.states().pop();
+        running = folder.spawn("train --resume runs/a");
+        assert!(running.until(|| run.states().pop() > done));
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert_eq!(running.wait().code, 0);
+    assert_eq!(whole.wait().code, 0);
+    run.is_as(&folder.run("whole"));
+}
+
 #[test]
 fn interrupted_it_tells_people_how_to_go_on() {
     let folder = Folder::new();

@@ -201,8 +201,8 @@ impl Actor {
         if of_each.iter().all(Vec::is_empty) { Vec::new() } else { of_each }
     }
 
-    /// Fills `out` with its capacity of steps under `weights`; `steps` is how many environment steps the run
-    /// has done before.
+    /// Fills `out` with its capacity of steps under `weights`, or fewer if the run is asked to stop and `out` may; `steps` is how many
+    /// environment steps the run has done before.
     ///
     /// # Errors
     /// If an environment fails or answers with something that is not a number.
@@ -211,6 +211,9 @@ impl Actor {
         (out.version, out.steps, out.finals) = (weights.version, 0, 0);
         out.episodes.clear();
         for t in 0..out.capacity() {
+            if out.may_stop && self.seat.stopping() {
+                break;
+            }
             let now = steps + (t * self.spec.total_envs) as u64;
             self.draw_matrices(weights, t);
             let (watched, mut epsilon) = (self.seat.attended(), self.spec.exploration.epsilon.at(now));

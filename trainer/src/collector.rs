@@ -117,7 +117,8 @@ impl<'scope> Collector<'scope> {
         for (i, actor) in actors.into_iter().enumerate() {
             let (empty, take) = bounded(each);
             for _ in 0..each {
-                drop(empty.send(actor.rollout(steps)));
+                // Where such actors stop is never that to which a run goes back.
+                drop(empty.send(Rollout { may_stop: true, ..actor.rollout(steps) }));
             }
             empties.push(empty);
             let (weights, started, send) = (shared.clone(), started.clone(), send.clone());
@@ -161,6 +162,14 @@ impl<'scope> Collector<'scope> {
         match self {
             Self::Sync(actors) => actors.env_states(),
             Self::Async(_) | Self::Shown(_) => None,
+        }
+    }
+
+    /// Whether rollouts in step with the learner may be left unfinished once the run is asked to stop: it then has to go back to
+    /// [`env_states`](Self::env_states) from before them. Those of actors that run free always may.
+    pub fn may_stop(&mut self, may: bool) {
+        if let Self::Sync(actors) = self {
+            actors.rollouts.iter_mut().for_each(|rollout| rollout.may_stop = may);
         }
     }
 

@@ -14,6 +14,8 @@ pub struct Rollout {
     pub envs: usize,
     /// Steps filled in.
     pub steps: usize,
+    /// Whether it may be left unfinished once the run is asked to stop.
+    pub may_stop: bool,
     /// The version of the weights that chose the actions.
     pub version: u64,
     /// The observation before each step, and after the last.
@@ -64,6 +66,7 @@ impl Rollout {
             first_env,
             envs,
             steps: 0,
+            may_stop: false,
             version: 0,
             observations: Rows::for_space(space, n + envs),
             episode_starts: vec![false; n],
@@ -84,6 +87,11 @@ impl Rollout {
     /// Steps it has room for.
     pub fn capacity(&self) -> usize {
         self.rewards.len() / self.envs
+    }
+
+    /// Whether it was left unfinished.
+    pub fn is_cut(&self) -> bool {
+        self.steps < self.capacity()
     }
 
     /// Environment steps in it.

@@ -15,8 +15,8 @@ use crate::replay::{Hindsight, Replay};
 use crate::rollout::Rollout;
 use crate::watch::{Activity, Watch};
 
-/// How long an update may take and still be waited for when the run is asked to stop.
-const SHORT: Duration = Duration::from_millis(200);
+/// How long an update or a rollout may take and still be waited for when the run is asked to stop.
+pub(super) const SHORT: Duration = Duration::from_millis(200);
 /// Observations that dead units are told by, at most.
 const MOST_ROWS: usize = 256;
 

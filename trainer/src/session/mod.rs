@@ -96,6 +96,11 @@ pub(crate) struct Session<'a> {
     exploration: Exploration,
     /// States of the environments to go on from.
     env_states: Option<Vec<EnvState>>,
+    /// Whether the last rollouts took long enough not to be waited for when the run is asked to stop. What they would have been is
+    /// not known of the first.
+    long_rollouts: bool,
+    /// Of rollouts that were cut, the states of the environments before them.
+    before_cut: Option<Option<Vec<EnvState>>>,
     /// Of each environment's wrappers, as of its last rollout.
     statistics: Vec<Vec<Statistics>>,
     /// Episodes that ended since the last update.
@@ -179,6 +184,8 @@ impl<'a> Session<'a> {
             arrived: Vec::new(),
             statistics: vec![Vec::new(); settings.env.n_envs],
             env_states: None,
+            long_rollouts: true,
+            before_cut: None,
             settings,
             plan,
             run,
@@ -219,6 +226,7 @@ impl<'a> Session<'a> {
             (result, collector.finish())
         });
         self.books.cpu_s += finished.cpu_s;
+        let envs = self.before_cut.take().unwrap_or(finished.envs);
         let evaluated = result.and_then(|end| match end {
             End::Stopped => Ok((end, None)),
             End::Completed | End::Solved => Ok((end, self.final_evaluation()?)),
@@ -233,14 +241,14 @@ impl<'a> Session<'a> {
                     let row = self.books.row(self.chance(self.books.steps));
                     self.write_row(row);
                 }
-                self.checkpoint(finished.envs);
+                self.checkpoint(envs);
                 let end = if evaluation.is_none() { End::Stopped } else { end };
                 self.summary(end, evaluation)
             }
             Err(error) => {
                 // Environments that failed, or were left between two steps, begin anew on resume.
                 if self.books.steps > 0 {
-                    self.checkpoint(finished.envs.filter(|_| !matches!(error, TrainError::EnvFault(_))));
+                    self.checkpoint(envs.filter(|_| !matches!(error, TrainError::EnvFault(_))));
                 }
                 Err(error)
             }

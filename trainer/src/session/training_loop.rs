@@ -5,13 +5,15 @@ use std::time::{Duration, Instant};
 
 use cartwheel_agents::Progress;
 
-use super::learning::Learning;
+use super::learning::{Learning, SHORT};
 use super::{End, Session};
 use crate::TrainError;
 use crate::collector::Collector;
+use crate::config::Clock;
 use crate::cpu_time::thread_cpu_time;
 use crate::events::Event;
 use crate::progress::{Books, Cut, passed};
+use crate::rollout::Rollout;
 use crate::watch::{Activity, Watch};
 
 /// Times the learner's thread, but for the time that viewers hold the run.
@@ -53,7 +55,11 @@ impl Session<'_> {
                 Some(cut) => cut,
                 None => {
                     let before = self.books.steps;
-                    policy_lag = self.collect(collector)?;
+                    let Some(lag) = self.collect(collector)? else {
+                        lap.end(&self.watch, &mut self.books);
+                        return Ok(End::Stopped);
+                    };
+                    policy_lag = lag;
                     Cut { before, taken: 0 }
                 }
             };
@@ -91,14 +97,25 @@ impl Session<'_> {
         Ok(End::Completed)
     }
 
-    /// Takes in what actors collect, and counts it. Answers how far the weights that they acted with were behind.
-    fn collect(&mut self, collector: &mut Collector<'_>) -> Result<u64, TrainError> {
+    /// Takes in what actors collect, and counts it. Answers how far the weights that they acted with were behind; nothing if the run
+    /// is asked to stop within it: then the environments are to go on as they were before.
+    fn collect(&mut self, collector: &mut Collector<'_>) -> Result<Option<u64>, TrainError> {
         let mut policy_lag = 0;
         self.watch.doing(Activity::Waiting);
+        // What is over soon is waited for: the way back costs a copy of all environments.
+        let before = self.long_rollouts.then(|| collector.env_states());
+        collector.may_stop(before.is_some());
         self.lend_replay();
+        let begun = Instant::now();
         let rollouts = collector.collect(&self.weights, self.books.steps);
+        self.long_rollouts = begun.elapsed() > SHORT;
         self.take_replay_back();
         let rollouts = rollouts?;
+        if rollouts.iter().any(Rollout::is_cut) {
+            self.before_cut = before.filter(|_| self.settings.train.clock == Clock::Sync);
+            self.tell(&Event::Notice("stopped within a rollout: it is collected anew when the run goes on"));
+            return Ok(None);
+        }
         self.watch.doing(Activity::Replay);
         self.learning.take_in(rollouts);
         self.look_at(rollouts);
@@ -115,7 +132,7 @@ impl Session<'_> {
             self.books.steps += self.settings.phase_steps();
         }
         self.end_episodes();
-        Ok(policy_lag)
+        Ok(Some(policy_lag))
     }
 
     /// The gradient steps that are owed for what was collected last. Answers how far that is if the run is asked to stop within

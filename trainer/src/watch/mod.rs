@@ -240,6 +240,12 @@ impl Seat {
         self.watch.attended()
     }
 
+    /// Whether the run is asked to end.
+    #[inline]
+    pub(crate) fn stopping(&self) -> bool {
+        self.watch.stopping()
+    }
+
     /// What the actor's thread does from now on. In every vector step it is told only while somebody watches.
     #[inline]
     pub fn doing(&self, activity: Activity) {
