@@ -1,17 +1,15 @@
 //! `cartwheel compare`
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::trainer::TrainError;
 use crate::trainer::compare::{Comparison, Group, curves};
 use crate::trainer::plot::learning_curve_svg;
-use crate::trainer::run::write_atomic;
 use serde_json::{Value, json};
 
 use super::Result;
-use super::output::{Failure, Output, digits, mean_and_std, table};
+use super::output::{Failure, Output, digits, mean_and_std, table, write};
 
 #[derive(clap::Args)]
 #[command(
@@ -99,7 +97,5 @@ fn draw(args: &Args, comparison: &Comparison) -> std::result::Result<(), Failure
     let threshold = comparison.threshold.filter(|_| args.metric == "eval/mean_reward");
     let svg = learning_curve_svg(&series, &comparison.env, "environment steps", &args.metric, threshold)
         .map_err(Failure::failed)?;
-    write_atomic(out, |file| file.write_all(svg.as_bytes()))
-        .map_err(|error| Failure::failed(format!("cannot write {}: {error}", out.display())))?;
-    Ok(())
+    write(out, svg.as_bytes())
 }

@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Args, to: Output) -> Result {
     if args.out.exists() {
         return Err(Failure::usage(format!("--out {out} is there already: give another name, or remove it")));
     }
-    output::check_folder("--out", &args.out)?;
+    output::check_out("--out", &args.out)?;
     let called = args.model.display();
     if t5_folder(&args.model).join("config.json").is_file() || SavedRecommender::is_one(&args.model) {
         return Err(Failure::usage(format!("{called} is no classifier, and only these are compressed")));

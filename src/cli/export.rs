@@ -99,7 +99,7 @@ pub(crate) fn run(args: &Args, to: Output) -> Result {
     if args.out.extension().is_none_or(|extension| extension != "onnx") {
         return Err(Failure::usage(format!("--out {out} is no .onnx file: give one")));
     }
-    output::check_folder("--out", &args.out)?;
+    output::check_out("--out", &args.out)?;
     if args.data.is_some() && args.precision == Precision::F32 {
         return Err(Failure::usage(
             "--data is for --precision int8, which is calibrated, and f16, which is looked at: add one, or leave it out",

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::envs::{EnvError, Environment, Rasterizer};
 use crate::viewer::recording::Recording;
 
-use super::output::{Failure, check_folder};
+use super::output::{Failure, check_out};
 
 /// Frames a second of what is stepped with each key: slow enough to follow.
 pub(crate) const TURN_BASED_FPS: u32 = 4;
@@ -33,7 +33,7 @@ pub(crate) fn check(flag: &str, out: &Path, env: &Environment) -> Result<(), Fai
         let file = out.display();
         return Err(Failure::usage(format!("{flag} {file} is neither a .gif nor an .mp4 file: give one of those")));
     }
-    check_folder(flag, out)?;
+    check_out(flag, out)?;
     if env.draw().shapes.is_empty() {
         let id = &env.spec().id;
         return Err(Failure::usage(if id.starts_with("py:") {
@@ -54,7 +54,7 @@ pub(crate) fn write<T>(
     fps: u32,
     shoot: impl FnOnce(&mut Film) -> Result<T, EnvError>,
 ) -> Result<T, Failure> {
-    let failed = |error: EnvError| Failure::failed(format!("could not write {}: {error}", out.display()));
+    let failed = |error: EnvError| Failure::failed(format!("cannot write {}: {error}", out.display()));
     let rasterizer = Rasterizer::new(width, width * 2 / 3).map_err(failed)?;
     let mut film = Film { rasterizer, recording: Recording::begin(out, fps).map_err(Failure::failed)? };
     match shoot(&mut film) {

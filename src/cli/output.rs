@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use crate::agents::models::t5::T5Error;
 use crate::trainer::TrainError;
-use crate::trainer::run::write_atomic;
+use crate::trainer::run::{check_writable, write_atomic};
 use crate::viewer::ViewerError;
 use clap::error::{ContextKind, ContextValue};
 use serde::Serialize;
@@ -140,21 +140,24 @@ pub(crate) fn utf8(flag: &str, path: &Path) -> std::result::Result<String, Failu
     })
 }
 
-/// Refuses a file to write whose folder is not there: before anything is worked out.
-pub(crate) fn check_folder(flag: &str, out: &Path) -> std::result::Result<(), Failure> {
+/// Refuses a file to write that cannot be: before anything is worked out.
+pub(crate) fn check_out(flag: &str, out: &Path) -> std::result::Result<(), Failure> {
     match out.parent() {
         Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
             Err(Failure::usage(format!("{flag} {}: there is no such folder, make it", out.display())))
         }
         _ if out.is_dir() => Err(Failure::usage(format!("{flag} {} is a folder: name a file in it", out.display()))),
-        _ => Ok(()),
+        _ => check_writable(out).map_err(|error| unwritten(out, &error)),
     }
 }
 
 /// Writes a whole file, or nothing.
 pub(crate) fn write(out: &Path, bytes: &[u8]) -> std::result::Result<(), Failure> {
-    let written = write_atomic(out, |to| to.write_all(bytes));
-    written.map(drop).map_err(|error| Failure::failed(format!("could not write {}: {error}", out.display())))
+    write_atomic(out, |to| to.write_all(bytes)).map(drop).map_err(|error| unwritten(out, &error))
+}
+
+fn unwritten(out: &Path, error: &io::Error) -> Failure {
+    Failure::failed(format!("cannot write {}: {error}", out.display()))
 }
 
 /// Digits behind the point with which returns of about this size are told: those of FrozenLake lie between 0 and 1.

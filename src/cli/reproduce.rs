@@ -1,16 +1,15 @@
 //! `cartwheel reproduce`
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::trainer::reproduce::{Results, Row, Table, page};
-use crate::trainer::run::{Manifest, Outcome, RunDir, write_atomic};
+use crate::trainer::run::{Manifest, Outcome, RunDir};
 use crate::trainer::{Algo, Event, TrainError, train_all};
 use serde_json::json;
 
 use super::Result;
-use super::output::{Failure, Output, utf8};
+use super::output::{Failure, Output, check_out, utf8, write};
 use super::signals::Signals;
 use super::train::{REVISION, headline};
 
@@ -50,6 +49,9 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
         return Err(Failure::usage(format!("no row of {} is of these: it has {}", args.table, rows.join(", "))));
     }
     utf8("--runs-dir", &args.runs_dir)?;
+    std::fs::create_dir_all(&args.out)
+        .map_err(|error| Failure::failed(format!("cannot make the folder {}: {error}", args.out.display())))?;
+    check_out("--out", &args.out.join(format!("{}.md", table.rows[0].algo)))?;
     let signals = Signals::listen().map_err(Failure::failed)?;
     // What was finished before stays on the pages.
     let all: Vec<&Row> = table.rows.iter().collect();
@@ -113,9 +115,7 @@ fn write_pages(args: &Args, outcomes: &[Results]) -> std::result::Result<Vec<Pat
         }
         let path = args.out.join(format!("{algo}.md"));
         let page = page(algo, outcomes, &command);
-        let written = std::fs::create_dir_all(&args.out)
-            .and_then(|()| write_atomic(&path, |file| file.write_all(page.as_bytes())));
-        written.map_err(|error| Failure::failed(format!("cannot write {}: {error}", path.display())))?;
+        write(&path, page.as_bytes())?;
         pages.push(path);
     }
     Ok(pages)

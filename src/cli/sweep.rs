@@ -1,16 +1,15 @@
 //! `cartwheel sweep`
 
-use std::io::Write as _;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::trainer::run::{RunDir, write_atomic};
+use crate::trainer::run::RunDir;
 use crate::trainer::sweep::{Jobs, Spec, State, Sweep, Told, Trial, draw};
 use serde_json::{Value, json};
 
 use super::Result;
-use super::output::{Failure, Output, table, utf8};
+use super::output::{Failure, Output, table, utf8, write};
 use super::signals::Signals;
 
 /// Trials that are shown: all are in sweep.json.
@@ -97,8 +96,7 @@ fn picture(sweep: &Sweep) -> std::result::Result<Option<PathBuf>, Failure> {
     }
     let path = sweep.folder().join("sweep.svg");
     let svg = draw(sweep).map_err(Failure::failed)?;
-    write_atomic(&path, |file| file.write_all(svg.as_bytes()))
-        .map_err(|error| Failure::failed(format!("cannot write {}: {error}", path.display())))?;
+    write(&path, svg.as_bytes())?;
     Ok(Some(path))
 }
 

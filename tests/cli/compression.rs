@@ -134,6 +134,8 @@ fn what_cannot_be_made_smaller_is_told() {
         2,
         &["--out none/a.safetensors", "no such folder"],
     );
+    // Before anything is worked out, or looked for.
+    refused("compress runs/b --out /proc/a.safetensors --sparsity 0.5", 1, &["cannot write /proc/a.safetensors"]);
     let drops = format!("compress runs/a --out a.safetensors --sparsity 0.98 --data {DIGITS} --max-drop 0.01");
     refused(&drops, 1, &["accuracy falls from", "--max-drop 0.01", "a.safetensors was not written"]);
     assert!(!folder.path("a.safetensors").exists());
@@ -184,7 +186,7 @@ fn what_cannot_be_made_smaller_is_told() {
     }
     let full = folder.with_full_disk("compress runs/a --out b.safetensors --sparsity 0.5", 1);
     assert_eq!(full.code, 1, "{}", full.stderr);
-    assert!(full.stderr.contains("could not write b.safetensors") && !folder.path("b.safetensors").exists());
+    assert!(full.stderr.contains("cannot write b.safetensors") && !folder.path("b.safetensors").exists());
 
     let fit = |rest: &str| format!("fit mlp --data {DIGITS} --epochs 2 {rest}");
     refused(&fit("--set mlp.init=a.safetensors"), 2, &["mlp.init", "hidden layers of [16]", "mlp.net_arch=[16]"]);

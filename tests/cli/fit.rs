@@ -121,6 +121,7 @@ fn a_picture_is_classified_and_one_of_another_size_refused() {
     folder.write("d.txt", "no image");
     folder.refused("predict runs/small d.txt", 1, &["d.txt", "IDX", "PNG"]);
     folder.refused("predict runs/none a.png", 1, &["runs/none"]);
+    folder.refused("predict runs/small /dev/zero", 2, &["/dev/zero is a device"]);
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub struct Replay {
     rewards: Vec<f32>,
     flags: Vec<u8>,
     rings: Vec<Ring>,
+    /// Rows filled in each ring and those before it, as of the last batch that was drawn uniformly.
+    bounds: Vec<usize>,
     /// Steps that each environment has made, of the whole run.
     steps: Vec<u64>,
     /// Rows in each ring.
@@ -76,6 +78,7 @@ impl Replay {
             rewards: vec![0.0; rows],
             flags: vec![NO_STEP; rows],
             rings: vec![Ring::default(); envs],
+            bounds: Vec::with_capacity(envs),
             steps: vec![0; envs],
             capacity,
             transitions: 0,
@@ -238,9 +241,11 @@ impl Replay {
     pub fn sample(&mut self, n: usize, returns: Returns, beta: f64, rng: &mut Generator, batch: &mut Batch) {
         assert!(self.has_transitions(), "sampled from a replay without transitions");
         batch.resize_masked(n, self.features.width(), self.features.masked());
-        match &mut self.priorities {
-            Some(priorities) => priorities.draw(beta, rng, batch),
-            None => batch.rows.fill_with(|| self.uniform_row(rng)),
+        if let Some(priorities) = &mut self.priorities {
+            priorities.draw(beta, rng, batch);
+        } else {
+            self.bound_rings();
+            batch.rows.fill_with(|| self.uniform_row(rng));
         }
         for slot in 0..n {
             self.gather(batch.rows[slot], returns, batch, slot);
@@ -259,10 +264,24 @@ impl Replay {
         self.priorities.as_ref().and_then(Priorities::share_at_highest)
     }
 
+    /// Finds out where each ring's rows are among all that are filled, for [`uniform_row`](Self::uniform_row).
+    fn bound_rings(&mut self) {
+        if self.bounds.last() == Some(&self.capacity()) {
+            // Full rings stay so.
+            return;
+        }
+        let mut rows = 0;
+        self.bounds.clear();
+        self.bounds.extend(self.rings.iter().map(|ring| {
+            rows += ring.len;
+            rows
+        }));
+    }
+
     /// Any row with a transition.
     #[inline]
     fn uniform_row(&self, rng: &mut Generator) -> usize {
-        let filled = self.len() as u64;
+        let filled = self.bounds.last().copied().unwrap_or_default() as u64;
         loop {
             let row = self.nth_row(rng.below(filled) as usize);
             if self.flags[row] & NO_STEP == 0 {
@@ -273,14 +292,10 @@ impl Replay {
 
     /// The `n`th filled row, ring by ring.
     #[inline]
-    fn nth_row(&self, mut n: usize) -> usize {
-        for (env, ring) in self.rings.iter().enumerate() {
-            if n < ring.len {
-                return env * self.capacity + n;
-            }
-            n -= ring.len;
-        }
-        unreachable!("n is below the number of filled rows")
+    fn nth_row(&self, n: usize) -> usize {
+        let ring = self.bounds.partition_point(|end| *end <= n);
+        let before = if ring == 0 { 0 } else { self.bounds[ring - 1] };
+        ring * self.capacity + n - before
     }
 
     /// Writes the n-step transition that starts at `row` to `slot` of `batch`.

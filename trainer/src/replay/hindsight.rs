@@ -127,7 +127,7 @@ impl Replay {
     /// # Panics
     /// If no episode has ended yet.
     pub fn sample_hindsight(
-        &self,
+        &mut self,
         n: usize,
         returns: Returns,
         hindsight: &mut Hindsight,
@@ -136,6 +136,7 @@ impl Replay {
     ) {
         assert!(self.has_ended_episode(), "hindsight before an episode has ended");
         batch.resize_masked(n, self.features.width(), self.features.masked());
+        self.bound_rings();
         let relabelled = hindsight.relabelled(n);
         for slot in 0..n {
             let (row, last) = self.row_of_ended_episode(rng);

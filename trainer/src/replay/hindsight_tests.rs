@@ -107,7 +107,7 @@ fn check(
     goals
 }
 
-fn draw(replay: &Replay, n: usize, hindsight: &mut Hindsight) -> Batch {
+fn draw(replay: &mut Replay, n: usize, hindsight: &mut Hindsight) -> Batch {
     let mut batch = Batch::default();
     replay.sample_hindsight(n, RETURNS, hindsight, &mut Generator::new(3), &mut batch);
     batch
@@ -117,8 +117,8 @@ fn draw(replay: &Replay, n: usize, hindsight: &mut Hindsight) -> Batch {
 fn goals_are_drawn_evenly_from_those_that_the_strategy_allows() {
     let lengths = [(4, false), (1, true), (6, true)];
     for strategy in GoalSelectionStrategy::ALL {
-        let (replay, episodes) = play(&lengths, 1, 50, false);
-        let batch = draw(&replay, 110_000, &mut hindsight(*strategy, 4));
+        let (mut replay, episodes) = play(&lengths, 1, 50, false);
+        let batch = draw(&mut replay, 110_000, &mut hindsight(*strategy, 4));
         let mut counts = BTreeMap::new();
         for goal in check(&batch, &episodes, *strategy, 88_000) {
             *counts.entry(goal).or_insert(0) += 1;
@@ -157,7 +157,7 @@ fn nothing_is_drawn_before_an_episode_has_ended_and_all_that_is_there_after_a_re
     let (mut again, _) = play(&[], 1, 50, true);
     assert!(!again.has_ended_episode() && again.restore(postcard::from_bytes(&bytes).unwrap()));
     let mut hindsight = hindsight(GoalSelectionStrategy::Episode, 4);
-    for replay in [&replay, &again] {
+    for replay in [&mut replay, &mut again] {
         check(&draw(replay, 500, &mut hindsight), &episodes, GoalSelectionStrategy::Episode, 400);
     }
     assert_eq!(replay.ends, again.ends);
@@ -187,11 +187,11 @@ proptest! {
         open in prop::bool::ANY,
     ) {
         let strategy = GoalSelectionStrategy::ALL[strategy];
-        let (replay, episodes) = play(&lengths, envs, capacity, open);
+        let (mut replay, episodes) = play(&lengths, envs, capacity, open);
         let ends = replay.flags.iter().filter(|flags| *flags & (TERMINATED | TRUNCATED) != 0).count();
         prop_assert_eq!(replay.ends, ends);
         if replay.has_ended_episode() {
-            check(&draw(&replay, 200, &mut hindsight(strategy, 4)), &episodes, strategy, 160);
+            check(&draw(&mut replay, 200, &mut hindsight(strategy, 4)), &episodes, strategy, 160);
         }
     }
 }

@@ -60,6 +60,7 @@ impl Replay {
                 rewards: vec![0.0; rows],
                 flags: vec![NO_STEP; rows],
                 rings: self.rings.clone(),
+                bounds: Vec::new(),
                 steps: self.steps.clone(),
                 capacity,
                 transitions: self.transitions,
@@ -97,6 +98,7 @@ impl Replay {
             return false;
         }
         self.rings = state.rings;
+        self.bounds.clear();
         if capacity == self.capacity {
             (self.observations, self.actions) = (state.observations, state.actions);
             (self.rewards, self.flags) = (state.rewards, state.flags);

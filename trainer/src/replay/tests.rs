@@ -123,6 +123,24 @@ fn every_transition_is_drawn_about_equally_often() {
     assert!(counts.values().all(|&count| (850..1150).contains(&count)), "{counts:?}");
 }
 
+#[test]
+fn rings_of_any_length_are_drawn_from_alike() {
+    let mut replay = Replay::new(&space(), &ActionRows::default(), 4, 200, None).unwrap();
+    for (env, steps) in [5, 0, 30, 15].into_iter().enumerate() {
+        let observation = |step: usize| [(100 * env + step) as f32];
+        replay.begin(env, Row::F32(&observation(0)));
+        for step in 1..=steps {
+            replay.push(env, Action::Discrete(0), 0.0, false, false, Row::F32(&observation(step)));
+        }
+    }
+    let mut counts = std::collections::BTreeMap::new();
+    for drawn in draw(&mut replay, 50_000, ONE_STEP) {
+        *counts.entry(drawn.observation as i32).or_insert(0) += 1;
+    }
+    assert_eq!(counts.len(), 50, "each once");
+    assert!(counts.values().all(|&count| (850..1150).contains(&count)), "{counts:?}");
+}
+
 /// Three-step returns at γ = ½ over a termination, a truncation and the newest observation, by hand: each partial
 /// window is there, none looks over an end, and what was cut short bootstraps with γ to the steps that it has.
 #[test]

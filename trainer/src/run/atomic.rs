@@ -30,6 +30,13 @@ pub fn write_atomic(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::
     write_with_mode(path, 0o666, fill)
 }
 
+/// Fails where [`write_atomic`] could not begin to write `path`, to be found out before there is anything to be written.
+pub fn check_writable(path: &Path) -> io::Result<()> {
+    let temporary = temporary_beside(path)?;
+    OpenOptions::new().write(true).create(true).truncate(true).open(&temporary)?;
+    fs::remove_file(temporary)
+}
+
 /// As [`write_atomic`], of a file that only its owner may read, from its first byte on.
 pub(crate) fn write_atomic_private(
     path: &Path,

@@ -42,7 +42,7 @@ mod wandb;
 mod writer;
 
 pub(crate) use atomic::write_atomic_private;
-pub use atomic::{WriteCost, write_atomic};
+pub use atomic::{WriteCost, check_writable, write_atomic};
 pub use checkpoint::Checkpoints;
 pub use clock::rfc3339;
 pub use dir::{Fill, RunDir, RunSummary, default_name};

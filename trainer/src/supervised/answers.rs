@@ -1,6 +1,7 @@
 //! Asking a model about many files: threads read them ahead, and the model answers batch by batch.
 
 use std::ops::ControlFlow;
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,13 +19,18 @@ impl SavedModel {
     /// then by name.
     ///
     /// # Errors
-    /// The first one that is not there, or a folder without images.
+    /// The first one that is not there, a folder without images, or a device such as `/dev/zero`.
     pub fn files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, TrainError> {
         let mut files = Vec::new();
         for input in inputs {
             let name = input.display();
             let found =
                 std::fs::metadata(input).map_err(|error| TrainError::Unfit(format!("cannot read {name}: {error}")))?;
+            if found.file_type().is_char_device() {
+                return Err(TrainError::Unfit(format!(
+                    "{name} is a device, which has no end: name a file or a folder"
+                )));
+            }
             if !found.is_dir() {
                 files.push(input.clone());
                 continue;
