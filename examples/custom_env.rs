@@ -61,7 +61,7 @@ fn main() -> std::result::Result<ExitCode, Box<dyn Error>> {
     }
     let mut settings = Settings::shipped(Algo::Dqn, "Corridor-v0")?;
     settings.train.total_timesteps = 20_000;
-    settings.dqn.learning_rate = 1e-3;
+    settings.dqn.learning_rate = 1e-3.into();
     settings.dqn.target_update_interval = 200;
     settings.eval.eval_freq = 1000;
     let summary = Experiment::new(settings).run()?;

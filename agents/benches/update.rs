@@ -129,7 +129,7 @@ fn update(c: &mut Criterion) {
         [([32, 32], 64), ([64, 64], 32), ([64, 64], 64), ([64, 64], 256), ([256, 256], 64), ([256, 256], 256)]
     {
         let mut group = c.benchmark_group(format!("double dqn update, {}-{}", hidden[0], hidden[1]));
-        let config = DqnConfig { net_arch: hidden.to_vec(), learning_rate: 1e-3, ..DqnConfig::default() };
+        let config = DqnConfig { net_arch: hidden.to_vec(), learning_rate: 1e-3.into(), ..DqnConfig::default() };
         let batch = batch(size, OBSERVATION);
         let mut dqn = Dqn::new(&config, OBSERVATION, ACTIONS, Device::Cpu, &mut Generator::new(1))
             .expect("the processor is there");
@@ -155,7 +155,7 @@ fn pictures(c: &mut Criterion) {
     for (name, cnn, image) in [("minatar_cnn", Cnn::MinAtar, planes), ("nature_cnn", Cnn::Nature, frames)] {
         let mut group = c.benchmark_group(format!("double dqn update, {name}"));
         let inputs = Inputs::picture(cnn, image);
-        let config = DqnConfig { net_arch: vec![], learning_rate: 1e-3, ..DqnConfig::default() };
+        let config = DqnConfig { net_arch: vec![], learning_rate: 1e-3.into(), ..DqnConfig::default() };
         let batch = batch(32, inputs.width());
         let mut dqn =
             Dqn::new(&config, inputs, ACTIONS, Device::Cpu, &mut Generator::new(1)).expect("the processor is there");

@@ -25,6 +25,25 @@ pub enum ValueOf {
     Actions,
 }
 
+/// Which of the values that several networks give an action its policy climbs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Climb {
+    /// The least of all, as in SAC.
+    #[default]
+    Least,
+    /// The first network's, as in TD3.
+    First,
+    /// The mean of all that all networks say, as in TQC.
+    Mean,
+}
+
+impl Climb {
+    fn is_least(&self) -> bool {
+        *self == Self::Least
+    }
+}
+
 /// A state that a policy has looked at.
 #[derive(Clone, Copy, Debug)]
 pub struct Sight<'a> {
@@ -44,6 +63,7 @@ pub struct Sight<'a> {
 #[derive(Clone, Debug)]
 pub struct Critic {
     of: ValueOf,
+    climb: Climb,
     reads: CriticReads,
     mlp: Mlp,
     /// Of each network, flat.
@@ -61,6 +81,8 @@ pub struct CriticScratch {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Description {
     of: ValueOf,
+    #[serde(default, skip_serializing_if = "Climb::is_least")]
+    climb: Climb,
     /// Not there in files of those that read the observation alone.
     #[serde(default, skip_serializing_if = "CriticReads::is_observations")]
     reads: CriticReads,
@@ -72,16 +94,17 @@ pub(crate) struct Description {
 }
 
 impl Critic {
-    /// These networks as they are, which read observations; none if there is none.
-    pub fn copied(of: ValueOf, networks: &[&dyn Network]) -> Option<Self> {
+    /// These networks as they are, which read observations and of which the policy climbs what `climb` says; none if there is none.
+    pub fn copied(of: ValueOf, climb: Climb, networks: &[&dyn Network]) -> Option<Self> {
         let mlp = networks.first()?.mlp().clone();
         let parameters = networks.iter().map(|network| network.parameters().to_vec()).collect();
-        Some(Self { of, reads: CriticReads::Observations, mlp, parameters })
+        Some(Self { of, climb, reads: CriticReads::Observations, mlp, parameters })
     }
 
     /// V(s) of a policy that may remember, as it is.
     pub(crate) fn of_states(reads: CriticReads, network: &dyn Network) -> Self {
-        Self { of: ValueOf::State, reads, mlp: network.mlp().clone(), parameters: vec![network.parameters().to_vec()] }
+        let parameters = vec![network.parameters().to_vec()];
+        Self { of: ValueOf::State, climb: Climb::Least, reads, mlp: network.mlp().clone(), parameters }
     }
 
     /// Those that a weights file describes and holds: `find` gives its tensors by name.
@@ -90,7 +113,7 @@ impl Critic {
         (acting, dimensions): (&Mlp, usize),
         find: impl Fn(&str) -> Option<NamedTensor>,
     ) -> Result<Self, String> {
-        let Description { of, reads, n_critics, net_arch, activation_fn, outputs } = description;
+        let Description { of, climb, reads, n_critics, net_arch, activation_fn, outputs } = description;
         let activation = activation_fn.parse().map_err(|reason| format!("activation_fn: {reason}"))?;
         if !reads.is_observations() && acting.memory_len() == 0 {
             return Err("it remembers, and the policy beside it does not".into());
@@ -103,12 +126,13 @@ impl Critic {
         let network = |i| mlp.flatten(|name| find(&format!("{}.{name}", of.name(i))));
         let parameters = (0..*n_critics).map(network).collect::<Result<_, _>>();
         let parameters = parameters.map_err(|error: TensorMismatch| error.to_string())?;
-        Ok(Self { of: *of, reads: *reads, mlp, parameters })
+        Ok(Self { of: *of, climb: *climb, reads: *reads, mlp, parameters })
     }
 
     pub(crate) fn description(&self) -> Description {
         Description {
             of: self.of,
+            climb: self.climb,
             reads: self.reads,
             n_critics: self.parameters.len(),
             // A layer that only projects comes with what is read.
@@ -167,7 +191,7 @@ impl Critic {
         Some(value)
     }
 
-    /// Of several networks the least counts, as that is what the policy climbed; of quantiles the mean.
+    /// Of several networks what the policy climbed; of quantiles the mean.
     fn ask(
         &self,
         features: &[f32],
@@ -187,19 +211,23 @@ impl Critic {
         }
         policy::append(behind, self.mlp.memory_len(), 1, input);
         let count = self.mlp.outputs();
-        let mut least = vec![f32::INFINITY; if self.of == ValueOf::Actions { count } else { 1 }];
-        for parameters in &self.parameters {
-            let outputs = &self.mlp.forward(parameters, input, 1, activations)[..count];
-            match self.of {
-                ValueOf::Actions => least.iter_mut().zip(outputs).for_each(|(least, q)| *least = least.min(*q)),
-                _ => least[0] = least[0].min(outputs.iter().sum::<f32>() / count as f32),
-            }
-        }
-        match self.of {
+        // A row of numbers of each network.
+        let said: Vec<Vec<f32>> = self
+            .parameters
+            .iter()
+            .map(|parameters| self.mlp.forward(parameters, input, 1, activations)[..count].to_vec())
+            .collect();
+        let least = |values: &mut dyn Iterator<Item = f32>| values.fold(f32::INFINITY, f32::min);
+        if self.of == ValueOf::Actions {
             // Where an action is not valid its chance is 0.
-            ValueOf::Actions if chances.len() == count => Some(chances.iter().zip(&least).map(|(p, q)| p * q).sum()),
-            ValueOf::Actions => None,
-            _ => Some(least[0]),
+            let of = |(action, p): (usize, &f32)| p * least(&mut said.iter().map(|row| row[action]));
+            return (chances.len() == count).then(|| chances.iter().enumerate().map(of).sum());
+        }
+        let mut means = said.iter().map(|row| row.iter().sum::<f32>() / count as f32);
+        match self.climb {
+            Climb::Least => Some(least(&mut means)),
+            Climb::First => means.next(),
+            Climb::Mean => Some(means.sum::<f32>() / said.len() as f32),
         }
     }
 }
@@ -246,7 +274,7 @@ mod tests {
             mlp.flatten(find).unwrap()
         });
         let parameters = parameters.collect();
-        Critic { of, reads: CriticReads::Observations, mlp, parameters }
+        Critic { of, climb: Climb::Least, reads: CriticReads::Observations, mlp, parameters }
     }
 
     #[test]
@@ -258,8 +286,10 @@ mod tests {
         let twins = critic(ValueOf::Action, 3, &[&[1.0], &[-2.0]]);
         assert_eq!(ask(&twins, &[0.25], &[]), Some(0.75), "the least of both, with the action");
         assert_eq!(ask(&twins, &[], &[]), None, "no action is known");
+        assert_eq!(ask(&Critic { climb: Climb::First, ..twins }, &[0.25], &[]), Some(3.75));
         let quantiles = critic(ValueOf::Action, 3, &[&[0.0, 1.0, 5.0], &[9.0; 3]]);
         assert_eq!(ask(&quantiles, &[0.5], &[]), Some(5.0), "their mean");
+        assert_eq!(ask(&Critic { climb: Climb::Mean, ..quantiles }, &[0.5], &[]), Some(8.5), "that of both");
         let each = critic(ValueOf::Actions, 2, &[&[1.0, 5.0], &[2.0, 4.0]]);
         assert_eq!(ask(&each, &[], &[0.25, 0.75]), Some(2.5 + 0.25 + 3.0), "the least of each by its chance");
         assert_eq!(ask(&each, &[], &[]), None);
@@ -270,8 +300,8 @@ mod tests {
     fn a_memory_beside_a_policy_without_one_is_refused() {
         let acting = Mlp::new(3, &[4], 2, Activation::Tanh);
         for reads in [CriticReads::OwnMemory, CriticReads::PolicysMemory] {
-            let critic =
-                Critic { of: ValueOf::State, reads, mlp: Mlp::new(3, &[4], 1, Activation::Tanh), parameters: vec![] };
+            let mlp = Mlp::new(3, &[4], 1, Activation::Tanh);
+            let critic = Critic { of: ValueOf::State, climb: Climb::Least, reads, mlp, parameters: vec![] };
             let told = Critic::read(&critic.description(), (&acting, 2), |_| None).unwrap_err();
             assert!(told.contains("the policy beside it does not"), "{told}");
         }

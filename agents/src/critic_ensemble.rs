@@ -3,7 +3,7 @@
 
 use cartwheel_envs::Generator;
 
-use crate::critic::{Critic, ValueOf};
+use crate::critic::{Climb, Critic, ValueOf};
 use crate::nn::{Activation, Device, DeviceError, Inputs, Mlp, Net, Network, NnError, Optimizer, TrainingState};
 
 /// Several Q(s, a), each with its target, that learn the same from different beginnings: the least of them is the
@@ -22,24 +22,10 @@ pub(crate) struct Critics {
     least: Vec<f32>,
     slope: Vec<f32>,
     by_action: Vec<f32>,
-    /// Mean |y − Q(s, a)| over the networks of each row of the last batch.
-    errors: Vec<f32>,
 }
 
-/// Which value an actor climbs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Climb {
-    /// The least of all, as in SAC.
-    Least,
-    /// The first network's, as in TD3.
-    First,
-    /// The mean of all that all networks say, as in TQC.
-    Mean,
-}
-
-/// Is given a row's number and what a network says of it; writes the slope by that, and answers the row's part of the loss
-/// and how far from its target the value was.
-pub(crate) type RowLoss<'a> = &'a mut dyn FnMut(usize, &[f32], &mut [f32]) -> (f32, f32);
+/// Is given a row's number and what a network says of it; writes the slope by that, and answers the row's part of the loss.
+pub(crate) type RowLoss<'a> = &'a mut dyn FnMut(usize, &[f32], &mut [f32]) -> f32;
 
 /// Is given what a network says of all rows and the distance between two rows of it; writes the slope by that, and answers
 /// the loss.
@@ -88,7 +74,6 @@ impl Critics {
             least: Vec::new(),
             slope: Vec::new(),
             by_action: Vec::new(),
-            errors: Vec::new(),
         })
     }
 
@@ -107,15 +92,10 @@ impl Critics {
         &mut self.networks
     }
 
-    /// A copy of them.
-    pub(crate) fn copied(&self) -> Option<Critic> {
+    /// A copy of them, of which a policy climbs what `climb` says.
+    pub(crate) fn copied(&self, climb: Climb) -> Option<Critic> {
         let networks: Vec<_> = self.networks.iter().map(|network| &**network).collect();
-        Critic::copied(ValueOf::Action, &networks)
-    }
-
-    /// How far the values of each row were from their targets before the last regression, the mean over the networks.
-    pub(crate) fn errors(&self) -> &[f32] {
-        &self.errors
+        Critic::copied(ValueOf::Action, climb, &networks)
     }
 
     fn join(&mut self, observations: &[f32], actions: &[f32]) -> usize {
@@ -131,19 +111,21 @@ impl Critics {
     /// The least value of each row.
     pub(crate) fn least(&mut self, net: Net, observations: &[f32], actions: &[f32]) -> Result<&[f32], DeviceError> {
         let n = self.join(observations, actions);
-        self.evaluate(net, n)?;
+        self.forward(net, n, self.networks.len())?;
+        self.find_least(n);
         Ok(&self.least)
     }
 
     /// What each network says of each row, [`outputs`](Self::outputs) numbers a row.
     pub(crate) fn all(&mut self, net: Net, observations: &[f32], actions: &[f32]) -> Result<&[Vec<f32>], DeviceError> {
         let n = self.join(observations, actions);
-        self.forward(net, n)?;
+        self.forward(net, n, self.networks.len())?;
         Ok(&self.values)
     }
 
-    fn forward(&mut self, net: Net, n: usize) -> Result<(), DeviceError> {
-        for (network, values) in self.networks.iter_mut().zip(&mut self.values) {
+    /// Asks the first `count` networks.
+    fn forward(&mut self, net: Net, n: usize, count: usize) -> Result<(), DeviceError> {
+        for (network, values) in self.networks.iter_mut().zip(&mut self.values).take(count) {
             let (stride, outputs) = (network.mlp().output_stride(), network.mlp().outputs());
             values.clear();
             let rows = network.forward(net, &self.x, n)?.chunks_exact(stride).take(n);
@@ -152,14 +134,12 @@ impl Critics {
         Ok(())
     }
 
-    fn evaluate(&mut self, net: Net, n: usize) -> Result<(), DeviceError> {
-        self.forward(net, n)?;
+    fn find_least(&mut self, n: usize) {
         self.least.clear();
         self.least.resize(n, f32::INFINITY);
         for values in &self.values {
             self.least.iter_mut().zip(values).for_each(|(least, value)| *least = least.min(*value));
         }
-        Ok(())
     }
 
     /// A step of each network towards `targets`, down `scale` times the mean square error, each row with its weight.
@@ -175,7 +155,7 @@ impl Critics {
         self.learn(now, optimizer, &mut |i, q, slope| {
             let error = q[0] - targets[i];
             slope[0] = 2.0 * scale * share * weights[i] * error;
-            (share * weights[i] * error * error, error.abs())
+            scale * share * weights[i] * error * error
         })
     }
 
@@ -187,20 +167,15 @@ impl Critics {
         row: RowLoss<'_>,
     ) -> Result<Regression, DeviceError> {
         let n = self.join(observations, actions);
-        self.errors.clear();
-        self.errors.resize(n, 0.0);
         let (count, outputs) = (self.networks.len() as f32, self.outputs());
         let of_mean = 1.0 / (n as f32 * count * outputs as f32);
         let mut result = Regression::default();
         for network in &mut self.networks {
-            let (stride, errors) = (network.mlp().output_stride(), &mut self.errors);
+            let stride = network.mlp().output_stride();
             let mut loss = |q: &[f32], slope: &mut [f32]| {
                 let mut sum = 0.0;
-                let rows = q.chunks_exact(stride).zip(slope.chunks_exact_mut(stride)).zip(errors.iter_mut());
-                for (i, ((q, slope), error)) in rows.enumerate() {
-                    let (loss, off) = row(i, &q[..outputs], &mut slope[..outputs]);
-                    sum += loss;
-                    *error += off / count;
+                for (i, (q, slope)) in q.chunks_exact(stride).zip(slope.chunks_exact_mut(stride)).take(n).enumerate() {
+                    sum += row(i, &q[..outputs], &mut slope[..outputs]);
                     result.mean_q += of_mean * q[..outputs].iter().sum::<f32>();
                 }
                 sum
@@ -237,13 +212,16 @@ impl Critics {
         let columns = self.features..self.features + self.dimensions;
         self.by_action.clear();
         self.by_action.resize(n * self.dimensions, 0.0);
-        self.evaluate(Net::Online, n)?;
         let outputs = self.outputs();
         let (climbed, part) = match climb {
             Climb::Mean => (self.networks.len(), 1.0 / (self.networks.len() * outputs) as f32),
             Climb::Least => (self.networks.len(), 1.0),
             Climb::First => (1, 1.0),
         };
+        self.forward(Net::Online, n, climbed)?;
+        if climb == Climb::Least {
+            self.find_least(n);
+        }
         // Of equals the first is the least.
         let (mut taken, mut sum) = (vec![false; n], 0.0);
         for (network, values) in self.networks.iter_mut().zip(&self.values).take(climbed) {

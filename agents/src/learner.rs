@@ -238,8 +238,11 @@ pub trait OffPolicy: Learner {
     /// If the device fails.
     fn update(&mut self, batch: &Batch, now: Progress, rng: &mut Generator) -> Result<(), DeviceError>;
 
-    /// How much each transition of the last batch surprised it, before its update: what prioritized replay draws by.
-    fn td_errors(&self) -> &[f32];
+    /// How much each transition of the last batch surprised it, before its update: what prioritized replay draws by. Not to be
+    /// written by one that is never given such a replay.
+    fn td_errors(&self) -> &[f32] {
+        &[]
+    }
 }
 
 /// One that learns from what its own policy just did.

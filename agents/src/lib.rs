@@ -10,6 +10,7 @@
 //! | [`ppo`] | proximal policy optimization |
 //! | [`recurrent_ppo`] | the same of a policy that remembers |
 //! | [`a2c`] | advantage actor-critic |
+//! | [`impala`] | advantage actor-critic of actors that run free |
 //! | [`reinforce`] | the policy gradient of whole episodes |
 //! | [`actor_critic`] | what these share |
 //! | [`pqn`] | Q-learning from rollouts, without replay or target network |
@@ -21,6 +22,7 @@
 //! | [`cql`] | conservative Q-learning, from a dataset |
 //! | [`quantization`] | classifiers in integers of 8 bits |
 //! | [`mod@advantage`] | generalized advantage estimation |
+//! | [`vtrace`] | the same of rollouts that another policy made: IMPALA's |
 //! | [`Head`] | what the outputs of a network that acts mean |
 //! | [`mod@config`] | how settings are declared once and then read, checked, printed and documented |
 //!
@@ -81,7 +83,7 @@ mod schedule;
 mod support;
 
 pub use algorithm::{Acting, Algorithm, AnyLearner, Data, DatasetUse, Prioritization, ReplayUse, Returns, RolloutUse};
-pub use critic::{Critic, CriticMemory, CriticScratch, Sight, ValueOf};
+pub use critic::{Climb, Critic, CriticMemory, CriticScratch, Sight, ValueOf};
 pub use exploration::{ActionNoise, EpsilonSchedule, Exploration, NoiseState, NoiseType, Style};
 pub use extractor::FeaturesExtractor;
 pub use features::Features;

@@ -30,6 +30,13 @@ impl Schedule {
     }
 }
 
+impl From<f64> for Schedule {
+    /// The same throughout.
+    fn from(value: f64) -> Self {
+        Self::Constant(value)
+    }
+}
+
 impl FromStr for Schedule {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {

@@ -319,7 +319,6 @@ fn updates_of_sac_are_pytorchs() {
             let what = format!("SAC, ent_coef {initial}, update {i}");
             sac.update(&batch(&case, &acting), NOW, &mut rng).unwrap();
             close(sac.targets(), &floats(&update["targets"]), 1e-5, &format!("{what}: targets"));
-            close(sac.td_errors(), &floats(&update["td_errors"]), 1e-5, &format!("{what}: TD errors"));
             same_metrics(&sac, &update["metrics"], &what);
         }
         same_networks(&sac, &before, &networks(&case, &acting, "_after"), "SAC");
@@ -390,7 +389,6 @@ fn updates_of_discrete_sac_are_pytorchs() {
             let what = format!("discrete SAC, ent_coef {initial}, update {i}");
             sac.update(&batch(&case, &acting), NOW, &mut Generator::new(0)).unwrap();
             close(sac.targets(), &floats(&update["targets"]), 1e-5, &format!("{what}: targets"));
-            close(sac.td_errors(), &floats(&update["td_errors"]), 1e-5, &format!("{what}: TD errors"));
             same_metrics(&sac, &update["metrics"], &what);
         }
         same_networks(&sac, &before, &networks(&case, &acting, "_after"), "discrete SAC");
@@ -427,7 +425,6 @@ fn updates_of_td3_and_ddpg_are_pytorchs() {
         for (i, update) in case["updates"].as_array().unwrap().iter().enumerate() {
             let what = format!("{}, policy_delay {}, update {i}", case["algo"], case["policy_delay"]);
             learner.update(&batch(&case, &acting), NOW, &mut rng).unwrap();
-            close(learner.td_errors(), &floats(&update["td_errors"]), 1e-5, &format!("{what}: TD errors"));
             same_metrics(&*learner, &update["metrics"], &what);
         }
         same_networks(&*learner, &before, &networks(&case, &acting, "_after"), &case["algo"].to_string());

@@ -67,7 +67,7 @@ fn a_dqn_update_is_pytorchs() {
     for case in recorded("conv/updates.json").as_array().unwrap() {
         let (kind, expected) = (case["kind"].as_str().unwrap(), &case["dqn"]);
         let config = DqnConfig {
-            learning_rate: 3e-4,
+            learning_rate: 3e-4.into(),
             adam_eps: 1e-5,
             max_grad_norm: 0.5,
             gamma: 0.97,

@@ -77,7 +77,7 @@ fn close(found: &[f32], expected: &[f32]) {
 #[test]
 fn q_learning_bootstraps_from_valid_actions_alone() {
     for double_q in [false, true] {
-        let config = DqnConfig { net_arch: vec![16], double_q, learning_rate: 0.05, ..DqnConfig::default() };
+        let config = DqnConfig { net_arch: vec![16], double_q, learning_rate: 0.05.into(), ..DqnConfig::default() };
         let (acting, mut rng) = (acting(&config), Generator::new(4));
         let mut dqn = Dqn::new(&config, 3, ACTIONS, Device::Cpu, &mut rng).unwrap();
         let batch = batch(&mut rng);

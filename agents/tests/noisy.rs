@@ -145,7 +145,7 @@ fn gradients_agree_with_finite_differences() {
 }
 
 fn config() -> DqnConfig {
-    DqnConfig { noisy: true, net_arch: vec![8, 8], learning_rate: 0.01, ..DqnConfig::default() }
+    DqnConfig { noisy: true, net_arch: vec![8, 8], learning_rate: 0.01.into(), ..DqnConfig::default() }
 }
 
 fn batch() -> Batch {

@@ -114,7 +114,7 @@ fn updates_of_discrete_cql_are_pytorchs() {
     assert_eq!(cases.len(), 2, "a small weight and a great one");
     for case in cases {
         let config = CqlConfig {
-            learning_rate: float(&case["learning_rate"]),
+            learning_rate: float(&case["learning_rate"]).into(),
             tau: float(&case["tau"]),
             conservative_weight: Some(float(&case["weight"])),
             net_arch: sizes(&case["net_arch"]),
@@ -169,8 +169,8 @@ fn updates_of_continuous_cql_are_pytorchs() {
     assert_eq!(cases.len(), 3, "with and without entropy in targets; a weight that is learnt");
     for case in cases {
         let config = CqlConfig {
-            learning_rate: float(&case["learning_rate"]),
-            actor_learning_rate: float(&case["actor_learning_rate"]),
+            learning_rate: float(&case["learning_rate"]).into(),
+            actor_learning_rate: float(&case["actor_learning_rate"]).into(),
             alpha_learning_rate: float(&case["alpha_learning_rate"]),
             tau: float(&case["tau"]),
             conservative_weight: Some(float(&case["weight"])),

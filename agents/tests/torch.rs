@@ -26,7 +26,7 @@ fn an_update_is_pytorchs() {
         let quantiles = QrDqnConfig {
             double_q: case["double_q"].as_bool().unwrap(),
             dueling: case["dueling"].as_bool().unwrap(),
-            learning_rate: case["learning_rate"].as_f64().unwrap(),
+            learning_rate: case["learning_rate"].as_f64().unwrap().into(),
             adam_eps: case["eps"].as_f64().unwrap(),
             max_grad_norm: case["max_grad_norm"].as_f64().unwrap(),
             net_arch: floats(&case["net_arch"]).iter().map(|n| *n as usize).collect(),
@@ -37,7 +37,7 @@ fn an_update_is_pytorchs() {
             double_q: case["double_q"].as_bool().unwrap(),
             dueling: case["dueling"].as_bool().unwrap(),
             loss: case["loss_name"].as_str().unwrap().parse().unwrap(),
-            learning_rate: case["learning_rate"].as_f64().unwrap(),
+            learning_rate: case["learning_rate"].as_f64().unwrap().into(),
             adam_eps: case["eps"].as_f64().unwrap(),
             max_grad_norm: case["max_grad_norm"].as_f64().unwrap(),
             net_arch: floats(&case["net_arch"]).iter().map(|n| *n as usize).collect(),

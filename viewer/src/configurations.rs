@@ -123,7 +123,7 @@ mod tests {
         let mut model = Model::default();
         for (id, (seed, rate)) in [(1, 1e-3), (2, 1e-3), (1, 1e-2)].into_iter().enumerate() {
             let mut settings = Settings::default();
-            (settings.train.seed, settings.dqn.learning_rate) = (seed, rate);
+            (settings.train.seed, settings.dqn.learning_rate) = (seed, rate.into());
             settings.run.name = Some(format!("run-{id}"));
             model.apply(Update::Opened(format!("runs/Run-{id}").into()));
             model.apply(Update::Settings(id, Box::new(settings)));

@@ -1,4 +1,5 @@
-//! A policy and a value function that learn from rollouts of the policy itself: what PPO, A2C and REINFORCE share.
+//! A policy and a value function that learn from rollouts of the policy itself: what PPO, recurrent PPO, A2C,
+//! IMPALA and REINFORCE share.
 //!
 //! An algorithm says with [`Rule`] what it makes of a rollout; [`Networks`] gives it advantages, minibatches and the
 //! gradient of
@@ -88,11 +89,6 @@ pub struct Beginning<'a> {
     pub ortho_init: bool,
     /// Logarithm of the standard deviation of continuous actions.
     pub log_std_init: f32,
-}
-
-/// The norm that gradients are clipped to where settings say `max_grad_norm`: infinite for 0.
-pub(crate) fn clip(max_grad_norm: f64) -> f32 {
-    if max_grad_norm > 0.0 { max_grad_norm as f32 } else { f32::INFINITY }
 }
 
 /// What the outputs of the policy mean for actions of a space.

@@ -1,8 +1,8 @@
 //! One gradient step on all of a rollout, down the plain policy gradient: what A2C takes, and IMPALA.
 
-use super::{Coefficients, Metrics, Networks, clip};
+use super::{Coefficients, Metrics, Networks};
 use crate::learner::RolloutBatch;
-use crate::nn::{DeviceError, Method, Optimizer};
+use crate::nn::{DeviceError, Method, Optimizer, clip};
 
 /// What the step depends on, by the names of Stable-Baselines3's A2C.
 #[derive(Clone, Copy, Debug, PartialEq)]

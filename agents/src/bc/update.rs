@@ -19,8 +19,6 @@ pub struct Bc {
     actor: Box<dyn Network>,
     updates: u64,
     metrics: [(&'static str, f32); 6],
-    /// How unlikely the policy thought each action of the last batch: −log π(a|s).
-    errors: Vec<f32>,
     /// Outputs of which those of actions that are not valid are marked, and how likely actions are by them.
     masked: Vec<f32>,
     chances: Chances,
@@ -41,7 +39,6 @@ impl Bc {
             actor: device.build(acting.mlp.clone(), &state)?,
             updates: 0,
             metrics: Default::default(),
-            errors: Vec::new(),
             masked: Vec::new(),
             chances: Chances::default(),
         })
@@ -60,10 +57,9 @@ impl OffPolicy for Bc {
             eps: 1e-8,
             max_grad_norm: f32::INFINITY,
         };
-        let (head, errors, share) = (&self.head, &mut self.errors, 1.0 / n as f32);
+        let (head, share) = (&self.head, 1.0 / n as f32);
         let (buffer, chances) = (&mut self.masked, &mut self.chances);
         let (mut neglogp, mut entropy, mut prob_true_act) = (0.0, 0.0, 0.0);
-        errors.clear();
         let mut loss = |outputs: &[f32], slope: &mut [f32]| {
             let outputs = masked(&batch.masks, head.shape(stride), &outputs[..n * stride], buffer);
             head.weigh(outputs, stride, chances);
@@ -74,7 +70,6 @@ impl OffPolicy for Bc {
                 prob_true_act += share * log_prob.exp();
                 let by = [-share, -ent_weight * share];
                 entropy += share * head.add_slopes((chances, i), outputs, action, by, slope);
-                errors.push(-log_prob);
             }
             neglogp - ent_weight * entropy
         };
@@ -93,10 +88,6 @@ impl OffPolicy for Bc {
             ("train/grad_norm", step.grad_norm),
         ];
         Ok(())
-    }
-
-    fn td_errors(&self) -> &[f32] {
-        &self.errors
     }
 }
 

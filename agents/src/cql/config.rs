@@ -11,16 +11,17 @@ use crate::extractor::FeaturesExtractor;
 use crate::head::{ActionHead, Head};
 use crate::nn::{Activation, Device, Inputs, Mlp, NnError};
 use crate::sac::EntCoef;
+use crate::schedule::{Schedule, positive_schedule};
 
 crate::config! {
     /// Conservative Q-learning from a dataset (Kumar et al. 2020; docs/algorithms/cql.md): over SAC where actions are continuous,
     /// over double DQN where they are discrete. Defaults are those of d3rlpy's CQL and DiscreteCQL, but for what
-    /// docs/algorithms/cql.md names.
+    /// docs/algorithms/cql.md names. A schedule is a number, or "lin_" and a number for one that falls to 0 over the run.
     pub struct CqlConfig in "cql" {
         /// Adam's step size for the value functions.
-        learning_rate: f64 = 3e-4, positive;
+        learning_rate: Schedule = Schedule::Constant(3e-4), positive_schedule;
         /// The same for the policy and the temperature, where actions are continuous.
-        actor_learning_rate: f64 = 1e-4, positive;
+        actor_learning_rate: Schedule = Schedule::Constant(1e-4), positive_schedule;
         /// Transitions in a gradient step.
         batch_size: usize = 256, within(1, 1_000_000);
         /// Share of the way that targets move at each gradient step.

@@ -1,14 +1,14 @@
 //! Value functions of actions that are numbers, which are kept down where there is no data.
 
 use cartwheel_envs::Generator;
+use rand_distr::{Distribution as _, StandardNormal};
 
 use super::CqlConfig;
 use crate::algorithm::Acting;
 use crate::critic_ensemble::{Critics, Regression, Shape};
 use crate::learner::Batch;
-use crate::nn::{Device, DeviceError, Net, NnError, Optimizer, ScalarAdam};
-use crate::sac::{PolicyActions, Soft, SoftCritics, SoftRule};
-use crate::schedule::Schedule;
+use crate::nn::{Device, DeviceError, Net, Network, NnError, Optimizer, ScalarAdam};
+use crate::sac::{Drawn, PolicyActions, Soft, SoftCritics, SoftRule};
 
 /// A squashed Gaussian policy and its value functions, which learn by CQL.
 pub type ContinuousCql = Soft<ConservativeCritics>;
@@ -21,10 +21,21 @@ pub struct ConservativeCritics {
     n_action_samples: usize,
     soft_q_backup: bool,
     targets: Vec<f32>,
+    sampled: Sampled,
     /// States with the actions that were taken there, and then with those that were sampled there.
     observations: Vec<f32>,
     actions: Vec<f32>,
     metrics: Vec<(&'static str, f32)>,
+}
+
+/// Several actions for each state of a batch.
+#[derive(Default)]
+struct Sampled {
+    /// Drawn from the policy in the state, from the policy in the state that followed, and uniformly: as many of each, state
+    /// after state, `[n, 3 · samples, dimensions]`.
+    actions: Vec<f32>,
+    /// Logarithms of their densities, `[n, 3 · samples]`.
+    log_probs: Vec<f32>,
 }
 
 /// What makes the conservative loss cost so much that it stays at a threshold.
@@ -41,8 +52,8 @@ impl ContinuousCql {
     /// If the device is not there.
     pub fn new(config: &CqlConfig, acting: &Acting, device: Device, rng: &mut Generator) -> Result<Self, NnError> {
         let rule = SoftRule {
-            learning_rate: Schedule::Constant(config.learning_rate),
-            actor_learning_rate: Schedule::Constant(config.actor_learning_rate),
+            learning_rate: config.learning_rate,
+            actor_learning_rate: config.actor_learning_rate,
             tau: config.tau as f32,
             target_update_interval: 1,
             ent_coef: config.ent_coef,
@@ -67,6 +78,7 @@ impl ContinuousCql {
             n_action_samples: config.n_action_samples,
             soft_q_backup: config.soft_q_backup,
             targets: Vec::new(),
+            sampled: Sampled::default(),
             observations: Vec::new(),
             actions: Vec::new(),
             metrics: Vec::new(),
@@ -98,7 +110,7 @@ impl Multiplier {
 
 impl ConservativeCritics {
     /// Puts the states of `batch` with the actions taken there before the same states with the actions sampled there.
-    fn gather(&mut self, batch: &Batch, taken: &[f32], sampled: &[f32]) {
+    fn gather(&mut self, batch: &Batch, taken: &[f32]) {
         let n = batch.len();
         let (width, each) = (batch.observations.len() / n, 3 * self.n_action_samples);
         self.observations.clone_from(&batch.observations);
@@ -107,15 +119,42 @@ impl ConservativeCritics {
         }
         self.actions.clear();
         self.actions.extend_from_slice(taken);
-        self.actions.extend_from_slice(sampled);
+        self.actions.extend_from_slice(&self.sampled.actions);
     }
 }
 
 impl SoftCritics for ConservativeCritics {
-    const LOSS_SCALE: f32 = 1.0;
-
-    fn n_action_samples(&self) -> usize {
-        self.n_action_samples
+    fn look(
+        &mut self,
+        actor: &mut dyn Network,
+        drawn: &mut Drawn,
+        batch: &Batch,
+        rng: &mut Generator,
+    ) -> Result<(), DeviceError> {
+        let (n, samples, stride) = (batch.len(), self.n_action_samples, actor.mlp().output_stride());
+        let dimensions = actor.mlp().outputs() / 2;
+        let Sampled { actions, log_probs } = &mut self.sampled;
+        actions.resize(3 * samples * n * dimensions, 0.0);
+        log_probs.resize(3 * samples * n, 0.0);
+        let mut noise = vec![0.0; dimensions];
+        for (kind, states) in [&batch.observations, &batch.next_observations].into_iter().enumerate() {
+            let outputs = actor.forward(Net::Online, states, n)?;
+            for (i, outputs) in outputs.chunks_exact(stride).take(n).enumerate() {
+                for sample in 0..samples {
+                    noise.fill_with(|| StandardNormal.sample(rng));
+                    drawn.draw(outputs, stride, &noise, dimensions);
+                    let at = (3 * i + kind) * samples + sample;
+                    actions[at * dimensions..(at + 1) * dimensions].copy_from_slice(&drawn.actions);
+                    log_probs[at] = drawn.log_probs[0];
+                }
+            }
+        }
+        for at in (0..n).flat_map(|i| (3 * i + 2) * samples..3 * (i + 1) * samples) {
+            let own = &mut actions[at * dimensions..(at + 1) * dimensions];
+            own.iter_mut().for_each(|number| *number = rng.uniform(-1.0, 1.0) as f32);
+            log_probs[at] = -(dimensions as f32) * std::f32::consts::LN_2;
+        }
+        Ok(())
     }
 
     fn learn(
@@ -133,11 +172,11 @@ impl SoftCritics for ConservativeCritics {
             let bonus = if self.soft_q_backup { policy.bonuses[i] } else { 0.0 };
             self.targets.push(batch.returns[i] + batch.discounts[i] * (next + bonus));
         }
-        self.gather(batch, taken, &policy.sampled.actions);
+        self.gather(batch, taken);
         let (n, each, weight) = (batch.len(), 3 * self.n_action_samples, self.weight);
         let alpha = self.multiplier.as_ref().map_or(1.0, Multiplier::alpha);
         let (count, share) = (critics.networks().len() as f32, 1.0 / n as f32);
-        let (targets, log_probs) = (&self.targets, &policy.sampled.log_probs);
+        let (targets, log_probs) = (&self.targets, &self.sampled.log_probs);
         let (mut result, mut conservative) = (Regression::default(), 0.0);
         let mut loss = |q: &[f32], stride: usize, slope: &mut [f32]| {
             let (mut error_loss, mut gap) = (0.0, 0.0);

@@ -4,7 +4,7 @@ use cartwheel_envs::{ActionRows, Generator};
 
 use super::DiscreteSacConfig;
 use crate::algorithm::Acting;
-use crate::critic::{Critic, ValueOf};
+use crate::critic::{Climb, Critic, ValueOf};
 use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
 use crate::mask::masked;
 use crate::nn::{Device, DeviceError, Method, Net, Network, NnError, Optimizer, TrainingState};
@@ -23,8 +23,6 @@ pub struct DiscreteSac {
     /// The least value of each action, row after row.
     least: Vec<f32>,
     targets: Vec<f32>,
-    /// Mean |y − Q(s, a)| over the value functions of each row of the last batch.
-    errors: Vec<f32>,
     /// Outputs of which those of actions that are not valid are marked.
     masked: Vec<f32>,
 }
@@ -53,7 +51,6 @@ impl DiscreteSac {
             log_probs: Vec::new(),
             least: Vec::new(),
             targets: Vec::new(),
-            errors: Vec::new(),
             masked: Vec::new(),
         })
     }
@@ -128,8 +125,6 @@ impl OffPolicy for DiscreteSac {
         }));
 
         // Each Q(s, a) is regressed onto y.
-        self.errors.clear();
-        self.errors.resize(n, 0.0);
         let count = self.critics.len() as f32;
         let (mut critic_loss, mut mean_q) = (0.0, 0.0);
         for critic in &mut self.critics {
@@ -140,7 +135,6 @@ impl OffPolicy for DiscreteSac {
                     let (error, weight) = (q[at] - y, share * batch.weights[i]);
                     sum += weight * error * error;
                     slope[at] = 2.0 * weight * error;
-                    self.errors[i] += error.abs() / count;
                     mean_q += share * q[at] / count;
                 }
                 sum
@@ -187,10 +181,6 @@ impl OffPolicy for DiscreteSac {
         ];
         Ok(())
     }
-
-    fn td_errors(&self) -> &[f32] {
-        &self.errors
-    }
 }
 
 impl Learner for DiscreteSac {
@@ -204,7 +194,7 @@ impl Learner for DiscreteSac {
 
     fn critic(&self) -> Option<Critic> {
         let networks: Vec<_> = self.critics.iter().map(|network| &**network).collect();
-        Critic::copied(ValueOf::Actions, &networks)
+        Critic::copied(ValueOf::Actions, Climb::Least, &networks)
     }
 
     fn metrics(&self) -> &[(&'static str, f32)] {

@@ -12,7 +12,8 @@ use crate::config::checks::layers;
 use crate::exploration::{EpsilonSchedule, Exploration, Style};
 use crate::extractor::FeaturesExtractor;
 use crate::head::{ActionHead, Head};
-use crate::nn::{Activation, Device, Inputs, Mlp, NnError};
+use crate::nn::{Activation, Device, Inputs, Mlp, NnError, clip};
+use crate::schedule::{Schedule, positive_schedule};
 use crate::support::Support;
 
 crate::config_enum! {
@@ -25,35 +26,93 @@ crate::config_enum! {
     }
 }
 
-/// Declares an algorithm of the family: what it learns of returns, `c51(whether by default)`, `quantiles(how many)` or
-/// `implicit`, and the defaults in which it differs, or `sb3_contrib` for those of its QR-DQN.
-macro_rules! q_learning {
-    ($(#[doc = $doc:literal])* $config:ident in $table:literal, returns: $returns:ident $(($of:literal))?, sb3_contrib) => {
-        q_learning! {
-            $(#[doc = $doc])*
-            $config in $table, returns: $returns $(($of))?, {
-                learning_rate: 5e-5,
-                adam_eps: 3.125e-4,
-                learning_starts: 100,
-                batch_size: 32,
-                target_update_interval: 10_000,
-                n_steps: 1,
-                double_q: false,
-                dueling: false,
-                noisy: false,
-                prioritized_replay: false,
-                prioritized_replay_alpha: 0.6,
-                worker_side_prioritization: false,
-                exploration_fraction: 0.005,
-                exploration_initial_eps: 1.0,
-                exploration_final_eps: 0.01,
-                exploration_alpha: 0.0,
-                max_grad_norm: 0.0,
-            }
-        }
-    };
+/// What the algorithms of the family differ in.
+struct Defaults {
+    learning_rate: f64,
+    adam_eps: f64,
+    learning_starts: u64,
+    batch_size: usize,
+    target_update_interval: u64,
+    n_steps: usize,
+    double_q: bool,
+    dueling: bool,
+    noisy: bool,
+    prioritized_replay: bool,
+    prioritized_replay_alpha: f64,
+    worker_side_prioritization: bool,
+    exploration_fraction: f64,
+    exploration_initial_eps: f64,
+    exploration_final_eps: f64,
+    exploration_alpha: f64,
+    max_grad_norm: f64,
+}
 
-    ($(#[doc = $doc:literal])* $config:ident in $table:literal, returns: c51($distributional:literal), $defaults:tt) => {
+const DQN: Defaults = Defaults {
+    learning_rate: 1e-4,
+    adam_eps: 1e-8,
+    learning_starts: 100,
+    batch_size: 32,
+    target_update_interval: 10_000,
+    n_steps: 1,
+    double_q: true,
+    dueling: false,
+    noisy: false,
+    prioritized_replay: false,
+    prioritized_replay_alpha: 0.6,
+    worker_side_prioritization: false,
+    exploration_fraction: 0.1,
+    exploration_initial_eps: 1.0,
+    exploration_final_eps: 0.05,
+    exploration_alpha: 0.0,
+    max_grad_norm: 10.0,
+};
+
+const RAINBOW: Defaults = Defaults {
+    learning_rate: 6.25e-5,
+    adam_eps: 1.5e-4,
+    learning_starts: 20_000,
+    target_update_interval: 8_000,
+    n_steps: 3,
+    dueling: true,
+    noisy: true,
+    prioritized_replay: true,
+    prioritized_replay_alpha: 0.5,
+    exploration_final_eps: 0.01,
+    ..DQN
+};
+
+/// sb3-contrib's QR-DQN.
+const QR_DQN: Defaults = Defaults {
+    learning_rate: 5e-5,
+    adam_eps: 3.125e-4,
+    double_q: false,
+    exploration_fraction: 0.005,
+    exploration_final_eps: 0.01,
+    max_grad_norm: 0.0,
+    ..DQN
+};
+
+const APEX: Defaults = Defaults {
+    learning_rate: 6.25e-5,
+    adam_eps: 1.5e-4,
+    learning_starts: 50_000,
+    batch_size: 512,
+    n_steps: 3,
+    dueling: true,
+    prioritized_replay: true,
+    worker_side_prioritization: true,
+    exploration_fraction: 0.0,
+    exploration_initial_eps: 0.4,
+    exploration_final_eps: 0.4,
+    exploration_alpha: 7.0,
+    max_grad_norm: 40.0,
+    ..DQN
+};
+
+/// Declares an algorithm of the family: what it learns of returns, `c51(whether by default)`, `quantiles(how many)` or
+/// `implicit`, and its [`Defaults`].
+macro_rules! q_learning {
+    ($(#[doc = $doc:literal])* $config:ident in $table:literal, returns: c51($distributional:literal), $defaults:ident) => {
         q_learning! {
             @declare $config, $table, [$($doc)*], $defaults,
             {
@@ -91,7 +150,7 @@ macro_rules! q_learning {
         }
     };
 
-    ($(#[doc = $doc:literal])* $config:ident in $table:literal, returns: quantiles($n_quantiles:literal), $defaults:tt) => {
+    ($(#[doc = $doc:literal])* $config:ident in $table:literal, returns: quantiles($n_quantiles:literal), $defaults:ident) => {
         q_learning! {
             @declare $config, $table, [$($doc)*], $defaults,
             {
@@ -111,7 +170,7 @@ macro_rules! q_learning {
         }
     };
 
-    ($(#[doc = $doc:literal])* $config:ident in $table:literal, returns: implicit, $defaults:tt) => {
+    ($(#[doc = $doc:literal])* $config:ident in $table:literal, returns: implicit, $defaults:ident) => {
         q_learning! {
             @declare $config, $table, [$($doc)*], $defaults,
             {
@@ -144,41 +203,22 @@ macro_rules! q_learning {
     };
 
     (
-        @declare $config:ident, $table:literal, [$($doc:literal)*],
-        {
-            learning_rate: $learning_rate:literal,
-            adam_eps: $adam_eps:literal,
-            learning_starts: $learning_starts:literal,
-            batch_size: $batch_size:literal,
-            target_update_interval: $target_update_interval:literal,
-            n_steps: $n_steps:literal,
-            double_q: $double_q:literal,
-            dueling: $dueling:literal,
-            noisy: $noisy:literal,
-            prioritized_replay: $prioritized_replay:literal,
-            prioritized_replay_alpha: $alpha:literal,
-            worker_side_prioritization: $by_actors:literal,
-            exploration_fraction: $exploration_fraction:literal,
-            exploration_initial_eps: $exploration_initial_eps:literal,
-            exploration_final_eps: $exploration_final_eps:literal,
-            exploration_alpha: $exploration_alpha:literal,
-            max_grad_norm: $max_grad_norm:literal,
-        },
+        @declare $config:ident, $table:literal, [$($doc:literal)*], $defaults:ident,
         { $($of_returns:tt)* }
     ) => {
         crate::config! {
             $(#[doc = $doc])*
             pub struct $config in $table {
                 /// Adam's step size.
-                learning_rate: f64 = $learning_rate, positive;
+                learning_rate: Schedule = Schedule::Constant($defaults.learning_rate), positive_schedule;
                 /// Adam's epsilon.
-                adam_eps: f64 = $adam_eps, positive;
+                adam_eps: f64 = $defaults.adam_eps, positive;
                 /// Transitions that replay holds, over all environments.
                 buffer_size: usize = 1_000_000, at_least(1);
                 /// Environment steps with random actions before the first update.
-                learning_starts: u64 = $learning_starts;
+                learning_starts: u64 = $defaults.learning_starts;
                 /// Transitions in an update.
-                batch_size: usize = $batch_size, within(1, 1_000_000);
+                batch_size: usize = $defaults.batch_size, within(1, 1_000_000);
                 /// Share of the way that the target network moves at each target update: 1 copies, less is Polyak averaging.
                 tau: f64 = 1.0, within(0.0, 1.0);
                 /// Discount of future rewards.
@@ -189,24 +229,24 @@ macro_rules! q_learning {
                 gradient_steps: i64 = 1, within(-1, 1_000_000);
                 /// Environment steps between target updates. An update of many gradient steps spreads its environment
                 /// steps evenly over them, so 1 with train_freq = gradient_steps moves the target at each gradient step.
-                target_update_interval: u64 = $target_update_interval, at_least(1);
+                target_update_interval: u64 = $defaults.target_update_interval, at_least(1);
                 /// Rewards summed before bootstrapping. Returns stop early at the end of an episode.
-                n_steps: usize = $n_steps, at_least(1);
+                n_steps: usize = $defaults.n_steps, at_least(1);
                 /// The online network chooses the next action and the target network values it.
-                double_q: bool = $double_q;
+                double_q: bool = $defaults.double_q;
                 /// How good a state is and how much better each action is are learnt apart, each with a last hidden layer
                 /// of its own (dueling networks).
-                dueling: bool = $dueling;
+                dueling: bool = $defaults.dueling;
                 $($of_returns)*
                 /// The last two layers have noise in their parameters, as much as is learnt, and explore by it:
                 /// exploration_* are then not read.
-                noisy: bool = $noisy;
+                noisy: bool = $defaults.noisy;
                 /// How much noise there is at the beginning.
                 noisy_std_init: f64 = 0.5, positive;
                 /// Transitions are drawn in proportion to (|TD error| + eps)^alpha instead of uniformly.
-                prioritized_replay: bool = $prioritized_replay;
+                prioritized_replay: bool = $defaults.prioritized_replay;
                 /// How much priorities count: 0 draws uniformly, 1 in full proportion.
-                prioritized_replay_alpha: f64 = $alpha, within(0.0, 1.0);
+                prioritized_replay_alpha: f64 = $defaults.prioritized_replay_alpha, within(0.0, 1.0);
                 /// How much of the bias of prioritized draws their weights in the loss take back, at the beginning: 1 is all.
                 prioritized_replay_beta0: f64 = 0.4, within(0.0, 1.0);
                 /// Environment steps over which that share rises to 1, in a line; "none" for train.total_timesteps.
@@ -215,18 +255,18 @@ macro_rules! q_learning {
                 prioritized_replay_eps: f64 = 1e-6, positive;
                 /// With prioritized_replay, actors say what a transition begins with: its |TD error| by the network that they
                 /// act with. Otherwise it begins with the highest that there ever was.
-                worker_side_prioritization: bool = $by_actors;
+                worker_side_prioritization: bool = $defaults.worker_side_prioritization;
                 /// Share of total_timesteps over which exploration falls.
-                exploration_fraction: f64 = $exploration_fraction, within(0.0, 1.0);
+                exploration_fraction: f64 = $defaults.exploration_fraction, within(0.0, 1.0);
                 /// Chance of a random action at the beginning.
-                exploration_initial_eps: f64 = $exploration_initial_eps, within(0.0, 1.0);
+                exploration_initial_eps: f64 = $defaults.exploration_initial_eps, within(0.0, 1.0);
                 /// Chance of a random action after the fall.
-                exploration_final_eps: f64 = $exploration_final_eps, within(0.0, 1.0);
+                exploration_final_eps: f64 = $defaults.exploration_final_eps, within(0.0, 1.0);
                 /// How differently environments explore: number i of N takes that chance to the power of
                 /// 1 + alpha · i / (N − 1). 0 for all alike.
-                exploration_alpha: f64 = $exploration_alpha, non_negative;
+                exploration_alpha: f64 = $defaults.exploration_alpha, non_negative;
                 /// Gradients are scaled down to this global norm; 0 for no clipping.
-                max_grad_norm: f64 = $max_grad_norm, non_negative;
+                max_grad_norm: f64 = $defaults.max_grad_norm, non_negative;
                 /// Rewards are multiplied by this in replay, for learning only.
                 reward_scale: f64 = 1.0, positive;
                 /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn" or "minatar_cnn".
@@ -244,7 +284,7 @@ macro_rules! q_learning {
                     model: config.model(),
                     learning_rate: config.learning_rate,
                     adam_eps: config.adam_eps,
-                    max_grad_norm: crate::actor_critic::clip(config.max_grad_norm),
+                    max_grad_norm: clip(config.max_grad_norm),
                     tau: config.tau as f32,
                     target_update_interval: config.target_update_interval,
                     double_q: config.double_q,
@@ -321,88 +361,35 @@ q_learning! {
     /// Deep Q-network (Mnih et al. 2015), with the parts of Rainbow (Hessel et al. 2018) as switches that compose:
     /// n_steps, double_q, dueling, distributional, noisy and prioritized_replay (docs/algorithms/dqn.md).
     /// Defaults are those of Stable-Baselines3's DQN, but for double_q and net_arch's 64-64; prioritized_replay's are
-    /// those of OpenAI Baselines, distributional's and noisy's those of CleanRL.
-    DqnConfig in "dqn", returns: c51(false), {
-        learning_rate: 1e-4,
-        adam_eps: 1e-8,
-        learning_starts: 100,
-        batch_size: 32,
-        target_update_interval: 10_000,
-        n_steps: 1,
-        double_q: true,
-        dueling: false,
-        noisy: false,
-        prioritized_replay: false,
-        prioritized_replay_alpha: 0.6,
-        worker_side_prioritization: false,
-        exploration_fraction: 0.1,
-        exploration_initial_eps: 1.0,
-        exploration_final_eps: 0.05,
-        exploration_alpha: 0.0,
-        max_grad_norm: 10.0,
-    }
+    /// those of OpenAI Baselines, distributional's and noisy's those of CleanRL. A schedule is a number, or "lin_" and a number for one
+    /// that falls to 0 over the run.
+    DqnConfig in "dqn", returns: c51(false), DQN
 }
 
 q_learning! {
     /// Rainbow (Hessel et al. 2018): DQN with all of its switches on (docs/algorithms/rainbow.md). Defaults are the
     /// paper's, in environment steps instead of frames, but for net_arch's 64-64; noisy_std_init and max_grad_norm are
     /// those of CleanRL and of Kaixhin's Rainbow.
-    RainbowConfig in "rainbow", returns: c51(true), {
-        learning_rate: 6.25e-5,
-        adam_eps: 1.5e-4,
-        learning_starts: 20_000,
-        batch_size: 32,
-        target_update_interval: 8_000,
-        n_steps: 3,
-        double_q: true,
-        dueling: true,
-        noisy: true,
-        prioritized_replay: true,
-        prioritized_replay_alpha: 0.5,
-        worker_side_prioritization: false,
-        exploration_fraction: 0.1,
-        exploration_initial_eps: 1.0,
-        exploration_final_eps: 0.01,
-        exploration_alpha: 0.0,
-        max_grad_norm: 10.0,
-    }
+    RainbowConfig in "rainbow", returns: c51(true), RAINBOW
 }
 
 q_learning! {
     /// Quantile regression DQN (Dabney et al. 2018; docs/algorithms/qrdqn.md), with the parts of Rainbow as switches but for
     /// distributional, whose place it takes. Defaults are those of sb3-contrib.
-    QrDqnConfig in "qrdqn", returns: quantiles(200), sb3_contrib
+    QrDqnConfig in "qrdqn", returns: quantiles(200), QR_DQN
 }
 
 q_learning! {
     /// Implicit quantile networks (Dabney et al. 2018; docs/algorithms/iqn.md): DQN that learns the quantile of any fraction of
     /// returns, with the parts of Rainbow as switches but for distributional, whose place it takes. Its own keys are
     /// Dopamine's, with its values; the other defaults are QR-DQN's of sb3-contrib.
-    IqnConfig in "iqn", returns: implicit, sb3_contrib
+    IqnConfig in "iqn", returns: implicit, QR_DQN
 }
 
 q_learning! {
     /// Ape-X DQN (Horgan et al. 2018; docs/algorithms/apex.md): DQN for many actors, best on the async clock, each of whose
     /// environments explores by a chance of its own, and who say themselves what their transitions begin with in prioritized
-    /// replay. Defaults are the paper's for Atari, in environment steps instead of frames, but for Adam in RMSprop's place
-    /// and net_arch's 64-64.
-    ApexConfig in "apex", returns: c51(false), {
-        learning_rate: 6.25e-5,
-        adam_eps: 1.5e-4,
-        learning_starts: 50_000,
-        batch_size: 512,
-        target_update_interval: 10_000,
-        n_steps: 3,
-        double_q: true,
-        dueling: true,
-        noisy: false,
-        prioritized_replay: true,
-        prioritized_replay_alpha: 0.6,
-        worker_side_prioritization: true,
-        exploration_fraction: 0.0,
-        exploration_initial_eps: 0.4,
-        exploration_final_eps: 0.4,
-        exploration_alpha: 7.0,
-        max_grad_norm: 40.0,
-    }
+    /// replay. Defaults are the paper's for Atari, in environment steps instead of frames, but for Adam in RMSprop's place,
+    /// net_arch's 64-64, and prioritized_replay_beta0's 0.4, which here rises to 1.
+    ApexConfig in "apex", returns: c51(false), APEX
 }

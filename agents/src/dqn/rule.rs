@@ -3,12 +3,13 @@
 use super::Loss;
 use super::model::ReturnModel;
 use crate::nn::{Activation, Inputs, Mlp};
+use crate::schedule::Schedule;
 
 /// What the update is told by a section of settings, such as [`DqnConfig`](super::DqnConfig).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
     pub(super) model: ReturnModel,
-    pub(super) learning_rate: f64,
+    pub(super) learning_rate: Schedule,
     pub(super) adam_eps: f64,
     /// Infinite for no clipping.
     pub(super) max_grad_norm: f32,
@@ -29,7 +30,7 @@ impl Rule {
     /// target follows by the share `tau` at each gradient step.
     pub(crate) fn conservative(
         conservative_weight: f32,
-        (learning_rate, tau): (f64, f32),
+        (learning_rate, tau): (Schedule, f32),
         (net_arch, activation_fn): (&[usize], Activation),
     ) -> Self {
         Self {

@@ -135,7 +135,7 @@ impl OffPolicy for Dqn {
         let weight = self.rule.conservative_weight;
         let optimizer = Optimizer {
             method: Method::Adam,
-            learning_rate: self.rule.learning_rate,
+            learning_rate: self.rule.learning_rate.at(now.remaining()),
             eps: self.rule.adam_eps,
             max_grad_norm: self.rule.max_grad_norm,
         };

@@ -16,7 +16,8 @@ impl Mlp {
         if self.activation() != Activation::Relu || self.memory_len() > 0 || batch == 0 {
             return None;
         }
-        self.forward(params, x, batch, scratch);
+        // Not what may lie behind the rows.
+        self.forward(params, &x[..batch * self.inputs()], batch, scratch);
         let (layers, _) = self.layers();
         let (mut dead, mut all) = (0, 0);
         for (number, (layer, outputs)) in layers.iter().zip(scratch.outputs()).take(layers.len() - 1).enumerate() {
@@ -50,6 +51,11 @@ mod tests {
         assert_eq!(share(&[2.0, -3.0]), Some(1.0 / 3.0));
         assert_eq!(share(&[2.0, 3.0]), Some(2.0 / 3.0));
         assert_eq!(share(&[]), None);
+        // Of a network of fractions, these do not lie behind rows that are left out.
+        let implicit = Mlp::implicit(1, &[3, 2], 2, [4, 8], Activation::Relu, false);
+        let params = implicit.init(&mut cartwheel_envs::Generator::new(0));
+        let share = |x: &[f32]| implicit.dead_units(&params, x, 2, &mut Activations::default());
+        assert_eq!(share(&[2.0, -3.0, 1.0]), share(&[2.0, -3.0]));
         let tanh = Mlp::new(1, &[3], 2, Activation::Tanh);
         assert_eq!(tanh.dead_units(&params, &[1.0], 1, &mut Activations::default()), None);
     }

@@ -14,7 +14,7 @@ use crate::config::{Value, toml_edit};
 /// A device by name: `auto`, `cpu`, `cuda` or `cuda:N`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Device {
-    /// The faster one for the network and batch size, by recorded measurements.
+    /// The processor, until it was measured from which size of network and batch on a GPU is faster.
     #[default]
     Auto,
     /// The processor.

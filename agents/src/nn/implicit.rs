@@ -81,6 +81,7 @@ impl Implicit {
     /// The fractions of each of `batch` rows, which lie behind the rows in `x`, or those that are meant.
     pub(super) fn fractions_behind<'a>(&self, x: &'a [f32], batch: usize, inputs: usize) -> Cow<'a, [f32]> {
         let behind = &x[batch * inputs..];
+        assert!(behind.len().is_multiple_of(batch.max(1)), "as many fractions of each row");
         if !behind.is_empty() {
             return Cow::Borrowed(behind);
         }

@@ -80,6 +80,7 @@ pub(crate) use matmul::vectorized;
 pub use mlp::Mlp;
 pub use network::{Loss, Net, Network, StepStats, TrainingState, TryLoss};
 pub(crate) use onnx::Answers;
+pub(crate) use optimizer::clip;
 pub use optimizer::{Method, Optimizer};
 pub use parameters::{Parameter, ParameterId, Parameters};
 pub use passes::Activations;

@@ -41,6 +41,11 @@ pub struct Optimizer {
     pub max_grad_norm: f32,
 }
 
+/// The norm that gradients are clipped to where settings say `max_grad_norm`: infinite for 0.
+pub(crate) fn clip(max_grad_norm: f64) -> f32 {
+    if max_grad_norm > 0.0 { max_grad_norm as f32 } else { f32::INFINITY }
+}
+
 /// Beside this a second moment is nothing, to the precision of an f32.
 const NO_SECOND: f64 = 1e12;
 

@@ -69,7 +69,7 @@ macro_rules! ppo {
                         clip_range_vf: config.clip_range_vf.map(|clip| clip as f32),
                     },
                     normalize_advantage: config.normalize_advantage,
-                    max_grad_norm: crate::actor_critic::clip(config.max_grad_norm),
+                    max_grad_norm: crate::nn::clip(config.max_grad_norm),
                     target_kl: config.target_kl.map(|target| target as f32),
                 }
             }

@@ -3,12 +3,12 @@
 use cartwheel_envs::{ActionRows, Generator};
 
 use super::PqnConfig;
-use crate::actor_critic::{clip, shuffle};
+use crate::actor_critic::shuffle;
 use crate::advantage::{Values, gae};
 use crate::algorithm::Acting;
 use crate::learner::{Brake, Learner, LearnerState, OnPolicy, Progress, RolloutBatch, Stop, restore_networks};
 use crate::mask::masked;
-use crate::nn::{Device, DeviceError, Method, Net, Network, NnError, Optimizer, StepStats, TrainingState};
+use crate::nn::{Device, DeviceError, Method, Net, Network, NnError, Optimizer, StepStats, TrainingState, clip};
 
 /// A Q-network that learns by PQN.
 pub struct Pqn {

@@ -3,10 +3,10 @@
 use cartwheel_envs::Generator;
 
 use super::ReinforceConfig;
-use crate::actor_critic::{ActorCritic, Metrics, Networks, Rule, clip};
+use crate::actor_critic::{ActorCritic, Metrics, Networks, Rule};
 use crate::algorithm::RolloutUse;
 use crate::learner::{Progress, RolloutBatch};
-use crate::nn::{DeviceError, Method, Optimizer};
+use crate::nn::{DeviceError, Method, Optimizer, clip};
 
 /// A policy and its baseline that learn by REINFORCE.
 pub type Reinforce = ActorCritic<ReinforceConfig>;

@@ -22,4 +22,4 @@ pub(crate) use config::soft_actor_critic;
 pub use config::{EntCoef, SacConfig};
 pub(crate) use temperature::Temperature;
 pub use update::{LeastCritics, Sac, Soft};
-pub(crate) use update::{PolicyActions, SoftCritics, SoftRule};
+pub(crate) use update::{Drawn, PolicyActions, SoftCritics, SoftRule};

@@ -6,8 +6,8 @@ use rand_distr::{Distribution as _, StandardNormal};
 use super::temperature::Temperature;
 use super::{EntCoef, SacConfig};
 use crate::algorithm::Acting;
-use crate::critic::Critic;
-use crate::critic_ensemble::{Climb, Critics, Regression, Shape};
+use crate::critic::{Climb, Critic};
+use crate::critic_ensemble::{Critics, Regression, Shape};
 use crate::head::{HALF_LN_TAU, clamp_log_std};
 use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
 use crate::nn::{Device, DeviceError, Method, Net, Network, NnError, Optimizer, TrainingState};
@@ -26,27 +26,17 @@ pub(crate) struct PolicyActions {
     pub(crate) next: Vec<f32>,
     /// What being as random as that is worth, for each.
     pub(crate) bonuses: Vec<f32>,
-    /// Actions in each state, where the value functions ask for such: [`SoftCritics::n_action_samples`].
-    pub(crate) sampled: Sampled,
-}
-
-/// Several actions for each state of a batch.
-#[derive(Debug, Default)]
-pub(crate) struct Sampled {
-    /// Drawn from the policy in the state, from the policy in the state that followed, and uniformly: as many of each, state
-    /// after state, `[n, 3 · samples, dimensions]`.
-    pub(crate) actions: Vec<f32>,
-    /// Logarithms of their densities, `[n, 3 · samples]`.
-    pub(crate) log_probs: Vec<f32>,
 }
 
 /// How the value functions learn that a soft policy has beside it.
 pub(crate) trait SoftCritics {
-    /// What a gradient step minimizes, of the loss that a [`Regression`] reports.
-    const LOSS_SCALE: f32;
-
     /// What the policy climbs.
     const CLIMB: Climb = Climb::Least;
+
+    /// Looks at what the policy `actor` does in the states of a batch, before it learns from that batch. Nothing, if not written.
+    fn look(&mut self, _: &mut dyn Network, _: &mut Drawn, _: &Batch, _: &mut Generator) -> Result<(), DeviceError> {
+        Ok(())
+    }
 
     /// A gradient step of each of `critics` on `batch`, in which `taken` was done and the policy would do `policy`.
     fn learn(
@@ -57,11 +47,6 @@ pub(crate) trait SoftCritics {
         policy: &PolicyActions,
         optimizer: &Optimizer,
     ) -> Result<Regression, DeviceError>;
-
-    /// How many actions of each kind they want [`Sampled`] in each state: none, if not written.
-    fn n_action_samples(&self) -> usize {
-        0
-    }
 
     /// What the last step was like beside what a [`Regression`] tells, by the names of metrics.
     fn metrics(&self) -> &[(&'static str, f32)] {
@@ -117,8 +102,6 @@ pub struct LeastCritics {
 }
 
 impl SoftCritics for LeastCritics {
-    const LOSS_SCALE: f32 = 0.5;
-
     fn learn(
         &mut self,
         critics: &mut Critics,
@@ -135,16 +118,17 @@ impl SoftCritics for LeastCritics {
             values.zip(batch.returns.iter().zip(&batch.discounts)).map(|(next, (ret, discount))| ret + discount * next),
         );
         let now = (batch.observations.as_slice(), taken);
-        critics.regress(now, &self.targets, &batch.weights, Self::LOSS_SCALE, optimizer)
+        critics.regress(now, &self.targets, &batch.weights, 0.5, optimizer)
     }
 }
 
 /// Actions drawn from a policy.
 #[derive(Debug, Default)]
-struct Drawn {
+pub(crate) struct Drawn {
     /// `[n, dimensions]`, between -1 and 1.
-    actions: Vec<f32>,
-    log_probs: Vec<f32>,
+    pub(crate) actions: Vec<f32>,
+    /// Logarithms of their densities.
+    pub(crate) log_probs: Vec<f32>,
     /// Whether deviations depend on the state; then they have no bounds.
     state_dependent: bool,
 }
@@ -156,7 +140,7 @@ impl Drawn {
     }
 
     /// The actions that this noise leads to, from rows of means and logarithms of standard deviations.
-    fn draw(&mut self, outputs: &[f32], stride: usize, noise: &[f32], dimensions: usize) {
+    pub(crate) fn draw(&mut self, outputs: &[f32], stride: usize, noise: &[f32], dimensions: usize) {
         self.actions.clear();
         self.log_probs.clear();
         for (outputs, noise) in outputs.chunks_exact(stride).zip(noise.chunks_exact(dimensions)) {
@@ -230,37 +214,6 @@ impl<C: SoftCritics> Soft<C> {
         self.noise.clear();
         self.noise.extend((0..n * self.dimensions).map(|_| -> f32 { StandardNormal.sample(rng) }));
     }
-
-    /// Draws the actions in each state of `batch` that the value functions ask for.
-    fn sample_actions(&mut self, batch: &Batch, rng: &mut Generator) -> Result<(), DeviceError> {
-        let (n, samples, dimensions) = (batch.len(), self.learning.n_action_samples(), self.dimensions);
-        let Sampled { actions, log_probs } = &mut self.policy.sampled;
-        actions.resize(3 * samples * n * dimensions, 0.0);
-        log_probs.resize(3 * samples * n, 0.0);
-        if samples == 0 {
-            return Ok(());
-        }
-        let stride = self.actor.mlp().output_stride();
-        for (kind, states) in [&batch.observations, &batch.next_observations].into_iter().enumerate() {
-            let outputs = self.actor.forward(Net::Online, states, n)?;
-            for (i, outputs) in outputs.chunks_exact(stride).take(n).enumerate() {
-                for sample in 0..samples {
-                    self.noise.clear();
-                    self.noise.extend((0..dimensions).map(|_| -> f32 { StandardNormal.sample(rng) }));
-                    self.drawn.draw(outputs, stride, &self.noise, dimensions);
-                    let at = (3 * i + kind) * samples + sample;
-                    actions[at * dimensions..(at + 1) * dimensions].copy_from_slice(&self.drawn.actions);
-                    log_probs[at] = self.drawn.log_probs[0];
-                }
-            }
-        }
-        for at in (0..n).flat_map(|i| (3 * i + 2) * samples..3 * (i + 1) * samples) {
-            let own = &mut actions[at * dimensions..(at + 1) * dimensions];
-            own.iter_mut().for_each(|number| *number = rng.uniform(-1.0, 1.0) as f32);
-            log_probs[at] = -(dimensions as f32) * std::f32::consts::LN_2;
-        }
-        Ok(())
-    }
 }
 
 impl<C: SoftCritics> OffPolicy for Soft<C> {
@@ -283,7 +236,7 @@ impl<C: SoftCritics> OffPolicy for Soft<C> {
         self.policy.next.clone_from(&self.drawn.actions);
         self.policy.bonuses.clear();
         self.policy.bonuses.extend(self.drawn.log_probs.iter().map(|log_prob| -alpha * log_prob));
-        self.sample_actions(batch, rng)?;
+        self.learning.look(&mut *self.actor, &mut self.drawn, batch, rng)?;
         let regression = self.learning.learn(&mut self.critics, batch, taken, &self.policy, &optimizer)?;
 
         // The policy climbs Q(s, a) − α log π(a|s), through the noise that a was drawn with.
@@ -319,7 +272,7 @@ impl<C: SoftCritics> OffPolicy for Soft<C> {
         self.metrics.clear();
         self.metrics.extend([
             ("train/actor_loss", actor.loss),
-            ("train/critic_loss", C::LOSS_SCALE * regression.loss),
+            ("train/critic_loss", regression.loss),
             ("train/mean_q", regression.mean_q),
             ("train/grad_norm", actor.grad_norm),
             ("train/ent_coef", alpha),
@@ -328,10 +281,6 @@ impl<C: SoftCritics> OffPolicy for Soft<C> {
         self.metrics.extend(self.actor.mlp().mean_std(self.actor.parameters()).map(|std| ("train/std", std)));
         self.metrics.extend_from_slice(self.learning.metrics());
         Ok(())
-    }
-
-    fn td_errors(&self) -> &[f32] {
-        self.critics.errors()
     }
 }
 
@@ -345,7 +294,7 @@ impl<C: SoftCritics> Learner for Soft<C> {
     }
 
     fn critic(&self) -> Option<Critic> {
-        self.critics.copied()
+        self.critics.copied(C::CLIMB)
     }
 
     fn metrics(&self) -> &[(&'static str, f32)] {

@@ -4,8 +4,8 @@ use cartwheel_envs::{ActionRows, Generator};
 use rand_distr::{Distribution as _, StandardNormal};
 
 use crate::algorithm::Acting;
-use crate::critic::Critic;
-use crate::critic_ensemble::{Climb, Critics, Shape};
+use crate::critic::{Climb, Critic};
+use crate::critic_ensemble::{Critics, Shape};
 use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
 use crate::nn::{Activation, Device, DeviceError, Method, Net, Network, NnError, Optimizer, TrainingState};
 use crate::schedule::Schedule;
@@ -130,10 +130,6 @@ impl OffPolicy for Td3 {
         }
         Ok(())
     }
-
-    fn td_errors(&self) -> &[f32] {
-        self.critics.errors()
-    }
 }
 
 impl Learner for Td3 {
@@ -146,7 +142,7 @@ impl Learner for Td3 {
     }
 
     fn critic(&self) -> Option<Critic> {
-        self.critics.copied()
+        self.critics.copied(Climb::First)
     }
 
     fn metrics(&self) -> &[(&'static str, f32)] {

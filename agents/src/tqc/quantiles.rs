@@ -1,9 +1,10 @@
 //! Value functions of quantiles.
 
-use crate::critic_ensemble::{Climb, Critics, Regression};
+use crate::critic::Climb;
+use crate::critic_ensemble::{Critics, Regression};
 use crate::learner::Batch;
 use crate::nn::{DeviceError, Net, Optimizer};
-use crate::quantiles::{mean, quantile_huber};
+use crate::quantiles::quantile_huber;
 use crate::sac::{PolicyActions, SoftCritics};
 
 /// Several value functions, each of which has quantiles of the return of a state and an action.
@@ -30,7 +31,6 @@ impl QuantileCritics {
 }
 
 impl SoftCritics for QuantileCritics {
-    const LOSS_SCALE: f32 = 1.0;
     const CLIMB: Climb = Climb::Mean;
 
     fn learn(
@@ -60,7 +60,7 @@ impl SoftCritics for QuantileCritics {
             let share = batch.weights[i] * share;
             let loss = share * quantile_huber(None, z, goals, slope);
             slope.iter_mut().for_each(|slope| *slope *= share);
-            (loss, (mean(z) - mean(goals)).abs())
+            loss
         })
     }
 }

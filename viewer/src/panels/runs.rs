@@ -225,7 +225,7 @@ mod tests {
         let metrics = [("eval/mean_reward".to_owned(), 487.5)].into();
         model.apply(Update::Metrics(0, vec![MetricsRow { step: 12_000, metrics, ..MetricsRow::default() }]));
         let mut other = settings("CartPole-v1");
-        other.dqn.learning_rate = 0.5;
+        other.dqn.learning_rate = 0.5.into();
         model.apply(Update::Opened("runs/other".into()));
         model.apply(Update::Settings(1, Box::new(other)));
         model.apply(Update::Opened("runs/broken".into()));

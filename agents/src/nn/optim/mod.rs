@@ -1,8 +1,8 @@
 //! Optimizers, learning-rate schedules, averaged weights and loss scaling of supervised models.
 //!
 //! They move [`Parameters`](super::Parameters) of any shape, with state of their own for checkpoints, and are held to PyTorch,
-//! Keras and Hugging Face over twenty steps. Agents' small networks, all of whose parameters are one flat tensor, use dfdx's Adam
-//! ([`Optimizer`](super::Optimizer)): it is the same rule as [`Rule::Adam`], one call for the whole network.
+//! Keras and Hugging Face over twenty steps. Agents' small networks, all of whose parameters are one flat tensor, are moved by
+//! [`Optimizer`](super::Optimizer): one call for the whole network.
 
 mod adafactor;
 mod adam;

@@ -196,7 +196,7 @@ fn runs_are_filtered_hidden_and_averaged() {
     let mut model = model();
     for (run, seed) in [(1, 1), (2, 2)] {
         let mut settings = settings("CartPole-v1");
-        (settings.train.seed, settings.dqn.learning_rate) = (seed, 0.5);
+        (settings.train.seed, settings.dqn.learning_rate) = (seed, 0.5.into());
         model.apply(Update::Opened(format!("runs/seed-{seed}").into()));
         model.apply(Update::Settings(run, Box::new(settings)));
         fill(&mut model, run);
