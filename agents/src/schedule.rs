@@ -64,7 +64,7 @@ impl Value for Schedule {
     }
     fn to_toml(&self) -> toml_edit::Value {
         match self {
-            Self::Constant(value) => (*value).into(),
+            Self::Constant(value) => value.to_toml(),
             Self::Linear(_) => self.to_string().into(),
         }
     }

@@ -28,8 +28,15 @@ pub(super) fn describe(summary: &FitSummary) -> String {
     if summary.processes > 1 {
         text += &format!(", {} processes", summary.processes);
     }
+    let mut resume = format!("{cartwheel} fit --resume {run}");
+    if summary.processes > 1 {
+        resume += &format!(" --nproc {}", summary.processes);
+    }
+    if summary.stages > 1 {
+        resume += &format!(" --pp {}", summary.stages);
+    }
     let Some(report) = &summary.report else {
-        return text + &format!("\nstopped\n\n  go on with it     {cartwheel} fit --resume {run}");
+        return text + &format!("\nstopped\n\n  go on with it     {resume}");
     };
     let best = summary.best_epoch.unwrap_or(0);
     if summary.early_stopped {
@@ -45,7 +52,7 @@ pub(super) fn describe(summary: &FitSummary) -> String {
         + &of_model
         + &skipped(&summary.skipped)
         + &format!(
-            "\n\n  ask it            {cartwheel} {ask}\n  its curves        {run}/learning_curve.svg, or tensorboard --logdir {run}\n  watch it          {cartwheel} watch {run}\n  train it further  {cartwheel} fit --resume {run} --epochs {}",
+            "\n\n  ask it            {cartwheel} {ask}\n  its curves        {run}/learning_curve.svg, or tensorboard --logdir {run}\n  watch it          {cartwheel} watch {run}\n  train it further  {resume} --epochs {}",
             2 * summary.epochs
         )
 }

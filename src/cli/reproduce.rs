@@ -53,17 +53,20 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
         .map_err(|error| Failure::failed(format!("cannot make the folder {}: {error}", args.out.display())))?;
     check_out("--out", &args.out.join(format!("{}.md", table.rows[0].algo)))?;
     let signals = Signals::listen().map_err(Failure::failed)?;
-    // What was finished before stays on the pages.
-    let all: Vec<&Row> = table.rows.iter().collect();
     let known = |row: &Row, seed: u64| {
         let run = RunDir::open(args.runs_dir.join(row.run_name(seed)));
         let manifest = run.and_then(|run| Manifest::load(&run.manifest()));
         manifest.is_ok_and(|manifest| manifest.outcome == Outcome::Finished)
     };
-    let seeds: Vec<(usize, u64)> = (0..all.len())
-        .flat_map(|row| (1..=args.seeds).map(move |seed| (row, seed)))
-        .filter(|(row, seed)| wanted(all[*row]) || known(all[*row], *seed))
-        .collect();
+    // A page has all rows of its algorithm: what was finished before stays on those that are written anew.
+    let all: Vec<&Row> = table.rows.iter().collect();
+    let has_page = |row: &Row| all.iter().any(|other| other.algo == row.algo && wanted(other));
+    let seeds_of = |row: &Row| {
+        let finished = (1..).take_while(|seed| known(row, *seed)).count() as u64;
+        if wanted(row) { finished.max(args.seeds) } else { finished }
+    };
+    let rows = (0..all.len()).filter(|row| has_page(all[*row]));
+    let seeds: Vec<(usize, u64)> = rows.flat_map(|row| (1..=seeds_of(all[row])).map(move |seed| (row, seed))).collect();
     let settings = seeds.iter().map(|(row, seed)| all[*row].settings(*seed, &args.runs_dir));
     let settings = settings.collect::<std::result::Result<Vec<_>, TrainError>>()?;
     let name = |i: usize| format!("{} on {}, seed {}", all[seeds[i].0].algo, all[seeds[i].0].env, seeds[i].1);
@@ -87,7 +90,9 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
             _ => {}
         }
     }
-    let pages = write_pages(args, &outcomes)?;
+    let most = outcomes.iter().map(|outcome| outcome.summaries.len()).max().unwrap_or(0);
+    let command = format!("cartwheel reproduce {} --seeds {}", args.table, args.seeds.max(most as u64));
+    let pages = write_pages(args, &outcomes, &command)?;
     let value = json!({
         "pages": pages,
         "rows": outcomes.iter().map(|outcome| json!({
@@ -106,15 +111,14 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
 }
 
 /// Writes the page of each algorithm of which something was run.
-fn write_pages(args: &Args, outcomes: &[Results]) -> std::result::Result<Vec<PathBuf>, Failure> {
-    let command = format!("cartwheel reproduce {} --seeds {}", args.table, args.seeds);
+fn write_pages(args: &Args, outcomes: &[Results], command: &str) -> std::result::Result<Vec<PathBuf>, Failure> {
     let mut pages = Vec::new();
     for algo in Algo::all() {
         if !outcomes.iter().any(|outcome| outcome.row.algo == algo && !outcome.summaries.is_empty()) {
             continue;
         }
         let path = args.out.join(format!("{algo}.md"));
-        let page = page(algo, outcomes, &command);
+        let page = page(algo, outcomes, command);
         write(&path, page.as_bytes())?;
         pages.push(path);
     }

@@ -316,14 +316,12 @@ fn describe(summary: &Summary) -> String {
             costs.fsync_s * 1e3
         );
     }
+    let mut further = String::new();
     if summary.interrupted {
         text += &format!("\n\n  go on with it     {cartwheel} train --resume {run}");
-    }
-    let further = if summary.interrupted {
-        String::new()
     } else {
-        format!("  train it further  {cartwheel} train --resume {run} --steps {}\n", 2 * summary.steps)
-    };
+        further = format!("  train it further  {cartwheel} train --resume {run} --steps {}\n", 2 * summary.steps);
+    }
     text += &format!(
         "\n\n  watch it again    {cartwheel} watch {run}\n  evaluate it       {cartwheel} eval {run} --episodes 100\n  its curves        {run}/learning_curve.svg, or tensorboard --logdir {run}\n{further}{}",
         all_runs(summary)

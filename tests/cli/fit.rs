@@ -178,13 +178,24 @@ fn batches_that_are_added_up_are_as_one() {
 #[test]
 fn it_stops_early_where_validation_gets_no_better() {
     let folder = Folder::new();
-    let line = fit("--epochs 500 --set fit.learning_rate=0.05 --set fit.early_stopping=2 --name early --json");
+    let line = fit(
+        "--epochs 500 --set fit.learning_rate=0.05 --set fit.early_stopping=2 --set run.checkpoint_every=0 --name early --json",
+    );
     let summary = json(&folder.ok(&line).stdout);
     let (epochs, best) = (summary["epochs"].as_u64().unwrap(), summary["best_epoch"].as_u64().unwrap());
     assert!(summary["early_stopped"] == true && epochs == best + 2, "{epochs} {best}");
     // Who asks for more epochs has the same patience again.
     let summary = json(&folder.ok(&format!("fit --resume runs/early --epochs {} --json", epochs + 1)).stdout);
     assert!(summary["epochs"] == epochs + 1 && summary["early_stopped"] == false, "{summary}");
+    // Also where it is killed before its next checkpoint.
+    let run = folder.run("early");
+    let mut running = folder.spawn(&format!("fit --resume runs/early --epochs {}", epochs + 40));
+    assert!(
+        running.until(|| json(&String::from_utf8(run.bytes("run.json")).unwrap())["outcome"]["status"] == "running")
+    );
+    running.kill();
+    let summary = json(&folder.ok("fit --resume runs/early --json").stdout);
+    assert!(summary["epochs"].as_u64().unwrap() > epochs + 1, "{summary}");
 }
 
 #[test]

@@ -76,6 +76,12 @@ fn pictures_that_changed_are_not_gone_on_with() {
     refused();
     fs::remove_file(folder.path("pets/ants/3.png")).unwrap();
     folder.ok("fit --resume runs/stopped");
+    // What is finished stays so where it cannot be extended.
+    fs::rename(folder.path("pets/bees"), folder.path("pets/cats")).unwrap();
+    let says = || ["run.json", "config.toml", "labels.txt"].map(|file| fs::read(run.file(file)).ok());
+    let before = says();
+    folder.refused("fit --resume runs/stopped --epochs 200000", 2, &["pets is not what it was"]);
+    assert!(says() == before, "it was changed");
 }
 
 #[cfg(target_os = "linux")]

@@ -21,6 +21,17 @@ fn a_table_is_run_once_and_its_page_names_what_was_not_run() {
     assert!(folder.run("Identity-v0-dqn-s1").bytes("run.json") == before);
     let page = std::fs::read_to_string(folder.path("pages/dqn.md")).unwrap();
     assert!(page.contains("| Identity-v0 | 1 |") && page.contains("| Bandit-v0 | 1 |"), "{page}");
+    // With fewer seeds than there are, and on pages of algorithms that were not asked for.
+    folder.ok(&format!("{line} --env Bandit-v0").replace("--seeds 1", "--seeds 2"));
+    folder.write("more.toml", &format!("{TABLE}\n[[row]]\nalgo = \"ppo\"\nenv = \"Identity-v0\"\n"));
+    let more = line.replace("mine.toml", "more.toml");
+    let json = folder.ok(&format!("{more} --algo dqn --env Identity-v0")).json;
+    assert_eq!(json["rows"][1]["seeds"].as_array().unwrap().len(), 2);
+    let dqn = std::fs::read_to_string(folder.path("pages/dqn.md")).unwrap();
+    assert!(dqn.contains("| Bandit-v0 | 2 |") && dqn.contains("--seeds 2"), "{dqn}");
+    let json = folder.ok(&format!("{more} --algo ppo")).json;
+    assert_eq!(json["pages"].as_array().unwrap().len(), 1);
+    assert!(std::fs::read_to_string(folder.path("pages/dqn.md")).unwrap() == dqn);
 }
 
 #[test]

@@ -290,6 +290,23 @@ fn a_run_that_is_extended_comes_to_what_a_longer_one_does() {
     assert!(config.contains("total_timesteps = 6144") && config.contains("\nwatch = true"), "{config}");
 }
 
+/// Exploration falls more slowly in a longer run, so that one of the same settings came to something else.
+#[test]
+fn a_run_that_was_extended_is_not_taken_for_another() {
+    let folder = Folder::new();
+    let line = format!("{CART_POLE} --n-envs 4 --actors 1 --seed 5 --set dqn.exploration_fraction=0.9");
+    folder.ok(&format!("{line} --steps 6144 --name whole"));
+    folder.ok(&format!("{line} --steps 2560 --name a-s5"));
+    folder.ok("train --resume runs/a-s5 --steps 6144");
+    assert!(folder.run("a-s5").latest() != folder.run("whole").latest());
+    let json = folder.ok("compare runs/whole runs/a-s5 --json").json;
+    let mut names: Vec<_> =
+        json["groups"].as_array().unwrap().iter().map(|group| group["name"].as_str().unwrap()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["dqn extended=at 2560", "dqn extended=never"]);
+    folder.refused(&format!("{line} --steps 6144 --seeds 1 --name a"), 2, &["runs/a-s5", "trained further"]);
+}
+
 #[test]
 fn a_run_that_solved_its_task_goes_on_past_that() {
     let folder = Folder::new();

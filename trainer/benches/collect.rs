@@ -54,7 +54,7 @@ fn collect(c: &mut Criterion) {
             std::thread::scope(|scope| {
                 let mut collector = Collector::sync(scope, actors, steps);
                 group.bench_function(BenchmarkId::new("actors", count), |b| {
-                    b.iter(|| collector.collect(&weights, 0).expect("a sound environment").len());
+                    b.iter(|| collector.collect(&weights, 0, false).expect("a sound environment").len());
                 });
                 collector.finish();
             });

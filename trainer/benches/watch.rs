@@ -176,7 +176,7 @@ impl Bench {
     }
 
     fn step(&mut self) {
-        self.actor.collect(&self.weights, 0, &mut self.rollout).expect("a sound environment");
+        self.actor.collect(&self.weights, 0, false, &mut self.rollout).expect("a sound environment");
     }
 
     fn unwatched(&mut self) -> f64 {

@@ -201,17 +201,23 @@ impl Actor {
         if of_each.iter().all(Vec::is_empty) { Vec::new() } else { of_each }
     }
 
-    /// Fills `out` with its capacity of steps under `weights`, or fewer if the run is asked to stop and `out` may; `steps` is how many
+    /// Fills `out` with its capacity of steps under `weights`, or fewer if it `may_stop` and the run is asked to; `steps` is how many
     /// environment steps the run has done before.
     ///
     /// # Errors
     /// If an environment fails or answers with something that is not a number.
-    pub fn collect(&mut self, weights: &Weights, steps: u64, out: &mut Rollout) -> Result<(), EnvFault> {
+    pub fn collect(
+        &mut self,
+        weights: &Weights,
+        steps: u64,
+        may_stop: bool,
+        out: &mut Rollout,
+    ) -> Result<(), EnvFault> {
         let n = self.num_envs();
         (out.version, out.steps, out.finals) = (weights.version, 0, 0);
         out.episodes.clear();
         for t in 0..out.capacity() {
-            if out.may_stop && self.seat.stopping() {
+            if may_stop && self.seat.stopping() {
                 break;
             }
             let now = steps + (t * self.spec.total_envs) as u64;

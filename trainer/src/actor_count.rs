@@ -18,6 +18,8 @@ use crate::session::fill;
 const HANDOFF: Duration = Duration::from_micros(20);
 /// Measuring stops after so long, or after one step of the environments if that takes longer.
 const BUDGET: Duration = Duration::from_micros(500);
+/// What an update is measured on is collected within so long.
+const SOON: Duration = Duration::from_millis(20);
 /// More threads must save at least this share of a phase.
 const WORTHWHILE: f64 = 0.05;
 
@@ -42,13 +44,14 @@ pub(crate) fn measure(
     let weights = Weights { version: 0, parameters: learner.learner().parameters().to_vec() };
     let mut rollout = actor.rollout(1);
     // The first step pays for cold caches.
-    actor.collect(&weights, u64::MAX / 2, &mut rollout)?;
+    actor.collect(&weights, u64::MAX / 2, false, &mut rollout)?;
     let (begin, mut steps) = (Instant::now(), 0);
     while steps == 0 || begin.elapsed() < BUDGET {
-        actor.collect(&weights, u64::MAX / 2, &mut rollout)?;
+        actor.collect(&weights, u64::MAX / 2, false, &mut rollout)?;
         steps += 1;
     }
-    let collect = begin.elapsed().mul_f64(rollout_steps as f64 / f64::from(steps));
+    let step = begin.elapsed().div_f64(f64::from(steps));
+    let collect = step.mul_f64(rollout_steps as f64);
     let mut rng = Generator::new(0);
     let one = match learner {
         AnyLearner::OffPolicy(mut learner) => {
@@ -61,14 +64,18 @@ pub(crate) fn measure(
             })
         }
         AnyLearner::OnPolicy(mut learner) => {
-            let mut rollout = actor.rollout(batch_size.div_ceil(actor.num_envs()).min(rollout_steps));
-            actor.collect(&weights, u64::MAX / 2, &mut rollout)?;
+            // A batch of as much as is collected soon: of a slow environment less than an update takes.
+            let wanted = batch_size.div_ceil(actor.num_envs()).min(rollout_steps);
+            let steps = wanted.min((SOON.as_secs_f64() / step.as_secs_f64()) as usize).max(1);
+            let mut rollout = actor.rollout(steps);
+            actor.collect(&weights, u64::MAX / 2, false, &mut rollout)?;
             let mut batch = RolloutBatch { actions: rollout.actions.zeros(0), ..RolloutBatch::default() };
             fill(&mut batch, &[rollout], actor.features());
-            time_of_step(&mut || {
+            let one = time_of_step(&mut || {
                 let taken = learner.updates();
                 learner.update(&batch, Progress::default(), &mut rng).is_ok().then(|| learner.updates() - taken)
-            })
+            });
+            one.mul_f64(wanted as f64 / steps as f64)
         }
     };
     Ok(Costs { collect, update: one.mul_f64(updates as f64) })

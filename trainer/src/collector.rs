@@ -57,8 +57,8 @@ struct Worker<'scope> {
 
 #[allow(clippy::large_enum_variant, reason = "moved once an update; a box would be allocated each time")]
 enum Request {
-    /// Fill this rollout under these weights, after so many environment steps.
-    Collect(Arc<Weights>, u64, Rollout),
+    /// Fill this rollout under these weights, after so many environment steps; whether it may be left unfinished.
+    Collect(Arc<Weights>, u64, bool, Rollout),
     /// Answer with the states of the environments.
     EnvStates(Sender<Option<Vec<EnvState>>>),
 }
@@ -117,8 +117,7 @@ impl<'scope> Collector<'scope> {
         for (i, actor) in actors.into_iter().enumerate() {
             let (empty, take) = bounded(each);
             for _ in 0..each {
-                // Where such actors stop is never that to which a run goes back.
-                drop(empty.send(Rollout { may_stop: true, ..actor.rollout(steps) }));
+                drop(empty.send(actor.rollout(steps)));
             }
             empties.push(empty);
             let (weights, started, send) = (shared.clone(), started.clone(), send.clone());
@@ -145,13 +144,15 @@ impl<'scope> Collector<'scope> {
 
     /// The next rollouts in the order of their environments: with the sync clock one of each actor, all
     /// under `weights`; with the async clock the next that is ready, while actors pick `weights` up for those
-    /// to come. `steps` is how many environment steps the run has done.
+    /// to come. `steps` is how many environment steps the run has done. With `may_stop`, or where actors run free, rollouts are left
+    /// unfinished once the run is asked to stop; one in step with the learner is then to go back to
+    /// [`env_states`](Self::env_states) from before them.
     ///
     /// # Errors
     /// If an environment failed or an actor panicked.
-    pub fn collect(&mut self, weights: &Arc<Weights>, steps: u64) -> Result<&mut [Rollout], EnvFault> {
+    pub fn collect(&mut self, weights: &Arc<Weights>, steps: u64, may_stop: bool) -> Result<&mut [Rollout], EnvFault> {
         match self {
-            Self::Sync(actors) => actors.collect(weights, steps),
+            Self::Sync(actors) => actors.collect(weights, steps, may_stop),
             Self::Async(actors) => actors.collect(weights),
             Self::Shown(shown) => shown.act(weights, steps).map(|()| &mut [][..]),
         }
@@ -162,14 +163,6 @@ impl<'scope> Collector<'scope> {
         match self {
             Self::Sync(actors) => actors.env_states(),
             Self::Async(_) | Self::Shown(_) => None,
-        }
-    }
-
-    /// Whether rollouts in step with the learner may be left unfinished once the run is asked to stop: it then has to go back to
-    /// [`env_states`](Self::env_states) from before them. Those of actors that run free always may.
-    pub fn may_stop(&mut self, may: bool) {
-        if let Self::Sync(actors) = self {
-            actors.rollouts.iter_mut().for_each(|rollout| rollout.may_stop = may);
         }
     }
 
@@ -228,8 +221,8 @@ impl<'scope> Worker<'scope> {
             cartwheel_agents::nn::prepare_thread();
             while let Ok(request) = receive(&inbox) {
                 match request {
-                    Request::Collect(weights, steps, mut rollout) => {
-                        let result = guarded_collect(&mut actor, &weights, steps, &mut rollout);
+                    Request::Collect(weights, steps, may_stop, mut rollout) => {
+                        let result = guarded_collect(&mut actor, &weights, steps, may_stop, &mut rollout);
                         actor.seat().doing(Activity::Waiting);
                         drop(answer.send(result.map(|()| rollout)));
                     }
@@ -270,19 +263,19 @@ impl Shown {
         if !self.actor.seat().attended() {
             return Ok(());
         }
-        guarded_collect(&mut self.actor, weights, steps, &mut self.rollout)
+        guarded_collect(&mut self.actor, weights, steps, false, &mut self.rollout)
     }
 }
 
 impl InStep<'_> {
-    fn collect(&mut self, weights: &Arc<Weights>, steps: u64) -> Result<&mut [Rollout], EnvFault> {
+    fn collect(&mut self, weights: &Arc<Weights>, steps: u64, may_stop: bool) -> Result<&mut [Rollout], EnvFault> {
         let mut rollouts = std::mem::take(&mut self.rollouts);
         for (worker, rollout) in self.workers.iter().zip(rollouts.drain(1..)) {
             // A worker that is gone is noticed when it does not answer.
-            drop(worker.requests.send(Request::Collect(weights.clone(), steps, rollout)));
+            drop(worker.requests.send(Request::Collect(weights.clone(), steps, may_stop, rollout)));
         }
         let mut result = match rollouts.first_mut() {
-            Some(own) => guarded_collect(&mut self.first, weights, steps, own),
+            Some(own) => guarded_collect(&mut self.first, weights, steps, may_stop, own),
             None => Err(EnvFault::lost_actor()),
         };
         self.rollouts = rollouts;
@@ -311,9 +304,15 @@ impl InStep<'_> {
 }
 
 /// Fills a rollout; a panic becomes the fault of whatever the actor ran.
-fn guarded_collect(actor: &mut Actor, weights: &Weights, steps: u64, rollout: &mut Rollout) -> Result<(), EnvFault> {
+fn guarded_collect(
+    actor: &mut Actor,
+    weights: &Weights,
+    steps: u64,
+    may_stop: bool,
+    rollout: &mut Rollout,
+) -> Result<(), EnvFault> {
     // After a panic the actor is only asked for nothing more: a broken state cannot be seen.
-    catch_unwind(AssertUnwindSafe(|| actor.collect(weights, steps, rollout)))
+    catch_unwind(AssertUnwindSafe(|| actor.collect(weights, steps, may_stop, rollout)))
         .unwrap_or_else(|panic| Err(actor.panicked(panic.as_ref(), steps)))
         .inspect_err(|_| actor.seat().failed())
 }
@@ -330,7 +329,8 @@ fn run_free(
     cartwheel_agents::nn::prepare_thread();
     for mut rollout in empty {
         let steps = started.fetch_add((rollout.capacity() * rollout.envs) as u64, Ordering::Relaxed);
-        let result = guarded_collect(&mut actor, &weights.load(), steps, &mut rollout);
+        // Where it stops is where the run goes on from.
+        let result = guarded_collect(&mut actor, &weights.load(), steps, true, &mut rollout);
         let failed = result.is_err();
         actor.seat().doing(Activity::Waiting);
         if filled.send((index, result.map(|()| rollout))).is_err() || failed {
@@ -398,7 +398,7 @@ mod tests {
                 let mut collector = Collector::free(scope, actors, 2, bound, version(0), 0);
                 for now in 0..200 {
                     let weights = version(now);
-                    for rollout in collector.collect(&weights, 0).unwrap() {
+                    for rollout in collector.collect(&weights, 0, false).unwrap() {
                         worst = worst.max(now - rollout.version);
                         taken[rollout.first_env] += 1;
                     }
@@ -422,7 +422,7 @@ mod tests {
         seat.ask(1);
         std::thread::scope(|scope| {
             let mut collector = Collector::sync(scope, vec![first, second], 4);
-            collector.collect(&version(0), 0).unwrap();
+            collector.collect(&version(0), 0, false).unwrap();
             assert_eq!(seat.activity(), Activity::Waiting as u8);
             collector.finish();
         });
@@ -433,7 +433,7 @@ mod tests {
         std::thread::scope(|scope| {
             let mut collector = Collector::sync(scope, vec![actor(0, 300), actor(1, 0), actor(2, 50)], 4);
             for _ in 0..20 {
-                let rollouts = collector.collect(&version(7), 0).unwrap();
+                let rollouts = collector.collect(&version(7), 0, false).unwrap();
                 assert_eq!(
                     rollouts.iter().map(|r| (r.first_env, r.steps, r.version)).collect::<Vec<_>>(),
                     [(0, 4, 7), (1, 4, 7), (2, 4, 7)]

@@ -95,8 +95,8 @@ pub struct CheckpointCosts {
 pub struct Experiment<'a> {
     settings: Settings,
     resume: Option<RunDir>,
-    /// The configuration of a run that is to go on for longer than it was to.
-    extended: Option<String>,
+    /// What a run is to be that is to go on for longer than it was to.
+    extended: Option<Settings>,
     callbacks: Vec<Box<dyn Callback + 'a>>,
     stop: Arc<AtomicBool>,
     git_revision: Option<String>,
@@ -136,15 +136,15 @@ impl<'a> Experiment<'a> {
     /// As [`resume`](Self::resume); [`run`](Self::run) fails if the run has done as many steps already or has no checkpoint.
     pub fn extend(path: &Path, total_timesteps: u64) -> Result<Self, TrainError> {
         let mut experiment = Self::resume(path)?;
-        let solved = match &experiment.resume {
-            Some(run) => finished::<Summary>(run)?.is_some_and(|summary| summary.solved),
-            None => false,
-        };
-        let train = &mut experiment.settings.train;
-        train.total_timesteps = total_timesteps;
-        train.stop_when_solved &= !solved;
-        experiment.extended = Some(experiment.settings.to_toml(true));
+        experiment.settings.train.total_timesteps = total_timesteps;
+        experiment.extended = Some(experiment.settings.clone());
         Ok(experiment)
+    }
+
+    /// Whether the run that is gone on with was shorter once.
+    pub(crate) fn was_extended(&self) -> Result<bool, RunError> {
+        let manifest = self.resume.as_ref().map(|run| Manifest::load(&run.manifest())).transpose()?;
+        Ok(manifest.is_some_and(|manifest| !manifest.extended_at.is_empty()))
     }
 
     /// The settings, to be changed before the run.
@@ -206,35 +206,35 @@ impl<'a> Experiment<'a> {
                 OwnedRun::reopen(run)?
             }
         };
-        let checkpoints = Checkpoints::new(run.dir.checkpoints(), self.settings.run.keep_checkpoints);
-        let checkpoint = checkpoints.load_latest::<Checkpoint>()?.map(|(_, checkpoint)| checkpoint);
-        if let Some(config) = self.extended.take() {
-            let done = checkpoint.as_ref().map(Checkpoint::steps);
-            check_extension(&run.dir, "steps", done, self.settings.train.total_timesteps)?;
-            run.write_config(&config)?;
-        }
         // Viewers are served until the folder says how the run ended, and not once somebody else may have it.
         let mut server = None;
-        let result = self.train(plan, &mut run, (checkpoints, checkpoint), &mut server);
+        let result = self.train(plan, &mut run, &mut server);
         run.end(&result, |summary| summary.interrupted);
         drop(server);
         result
     }
 
     /// Trains in the run's folder. What serves viewers meanwhile is left in `server`.
-    fn train(
-        &mut self,
-        plan: Plan,
-        run: &mut OwnedRun,
-        (checkpoints, checkpoint): (Checkpoints, Option<Checkpoint>),
-        server: &mut Option<Server>,
-    ) -> Result<Summary, TrainError> {
-        run.begin(checkpoint.is_some())?;
+    fn train(&mut self, plan: Plan, run: &mut OwnedRun, server: &mut Option<Server>) -> Result<Summary, TrainError> {
+        let checkpoints = Checkpoints::new(run.dir.checkpoints(), self.settings.run.keep_checkpoints);
+        let checkpoint = checkpoints.load_latest::<Checkpoint>()?.map(|(_, checkpoint)| checkpoint);
+        let done = checkpoint.as_ref().map(Checkpoint::steps);
+        if let Some(extended) = &mut self.extended {
+            check_extension(&run.dir, "steps", done, extended.train.total_timesteps)?;
+            // Past that, too.
+            extended.train.stop_when_solved &= !checkpoint.as_ref().is_some_and(Checkpoint::is_solved);
+            self.settings.train.stop_when_solved = extended.train.stop_when_solved;
+        }
         let mut callbacks = std::mem::take(&mut self.callbacks);
         self.warn_of_another_machine(&run.manifest, &mut callbacks);
         let session =
-            Session::new(&self.settings, plan, run.dir.clone(), checkpoints, checkpoint, callbacks, self.stop.clone());
-        session?.train(server)
+            Session::new(&self.settings, plan, run.dir.clone(), checkpoints, checkpoint, callbacks, self.stop.clone())?;
+        // A run that cannot go on is left as it is.
+        if let (Some(extended), Some(done)) = (&self.extended, done) {
+            run.extend(done, &extended.to_toml(true))?;
+        }
+        run.begin(done.is_some())?;
+        session.train(server)
     }
 
     /// Refuses what cannot work before anything is written, and gathers what training needs to know.

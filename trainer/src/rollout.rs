@@ -14,8 +14,6 @@ pub struct Rollout {
     pub envs: usize,
     /// Steps filled in.
     pub steps: usize,
-    /// Whether it may be left unfinished once the run is asked to stop.
-    pub may_stop: bool,
     /// The version of the weights that chose the actions.
     pub version: u64,
     /// The observation before each step, and after the last.
@@ -66,7 +64,6 @@ impl Rollout {
             first_env,
             envs,
             steps: 0,
-            may_stop: false,
             version: 0,
             observations: Rows::for_space(space, n + envs),
             episode_starts: vec![false; n],

@@ -123,11 +123,14 @@ fn begin<'a>(settings: Settings) -> Result<Experiment<'a>, TrainError> {
         return Ok(Experiment::new(settings));
     }
     let mut found = Experiment::resume(&folder)?;
-    if *found.settings_mut() == settings {
-        return Ok(found);
-    }
+    let how = match () {
+        () if *found.settings_mut() != settings => "made with other settings",
+        // What depends on a run's length was another at its beginning.
+        () if found.was_extended()? => "shorter once and trained further",
+        () => return Ok(found),
+    };
     Err(TrainError::Unfit(format!(
-        "the run {} was made with other settings: move it away, or choose another folder for the runs",
+        "the run {} was {how}: move it away, or choose another folder for the runs",
         folder.display()
     )))
 }

@@ -77,7 +77,7 @@ fn the_hot_path_allocates_nothing() {
         let returns = Returns { n_steps: 3, gamma: 0.99, reward_scale: 1.0 };
         let mut rng = Generator::new(0);
         let mut round = |steps: u64| {
-            actor.collect(&weights, steps, &mut rollout).unwrap();
+            actor.collect(&weights, steps, false, &mut rollout).unwrap();
             replay.extend(&rollout);
             replay.sample(64, returns, 0.4, &mut rng, &mut batch);
             replay.update_priorities(&batch.rows, &[0.5; 64]);
@@ -97,7 +97,7 @@ fn frames_for_viewers_are_filled_in_place() {
     let (mut rollout, mut frames) = (actor.rollout(1), Vec::new());
     let mut round = |steps: u64| {
         seat.ask(8);
-        actor.collect(&weights, steps, &mut rollout).unwrap();
+        actor.collect(&weights, steps, false, &mut rollout).unwrap();
         assert!(seat.frames(&mut frames));
         frames.iter().flat_map(|frame| &frame.scene.shapes).filter(|shape| matches!(shape, Shape::Path { .. })).count()
     };

@@ -49,7 +49,7 @@ fn fill(
     std::thread::scope(|scope| {
         let mut collector = Collector::sync(scope, actors, 7);
         for round in 0..steps.div_ceil(7) {
-            for rollout in collector.collect(&weights, (round * 7 * n_envs) as u64).unwrap() {
+            for rollout in collector.collect(&weights, (round * 7 * n_envs) as u64, false).unwrap() {
                 replay.extend(rollout);
                 for episode in &rollout.episodes {
                     let return_ = f64::from(length * (length + 1) / 2);

@@ -21,5 +21,5 @@ mod update;
 pub(crate) use config::soft_actor_critic;
 pub use config::{EntCoef, SacConfig};
 pub(crate) use temperature::Temperature;
-pub use update::{LeastCritics, Sac, Soft};
 pub(crate) use update::{Drawn, PolicyActions, SoftCritics, SoftRule};
+pub use update::{LeastCritics, Sac, Soft};

@@ -69,7 +69,7 @@ mod tests {
         let squashed = matches!(algorithm.data(), Data::Replay(_));
         let (mut matrices, mut answers) = (Vec::new(), Vec::new());
         for begin in 0..2 {
-            actor.collect(&weights, (begin * STEPS * ENVS) as u64, &mut rollout).expect("steps");
+            actor.collect(&weights, (begin * STEPS * ENVS) as u64, false, &mut rollout).expect("steps");
             for row in 0..STEPS * ENVS {
                 let mut x = vec![0.0; acting.features.width()];
                 acting.features.encode(rollout.observations.row(row), &mut x);

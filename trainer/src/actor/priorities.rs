@@ -143,7 +143,7 @@ mod tests {
             actor.tell_priorities(data.returns);
             let mut rollout = actor.rollout(10);
             let weights = Weights { version: 0, parameters };
-            actor.collect(&weights, 0, &mut rollout).expect("steps");
+            actor.collect(&weights, 0, false, &mut rollout).expect("steps");
             assert_eq!(rollout.td_errors.len(), 20);
             let mut replay =
                 Replay::new(&space, &acting.actions.rows(0), 2, 100, data.prioritization).expect("a space");

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::{Found, RESAMPLES};
-use crate::Settings;
 use crate::statistics::{bootstrap_ci, iqm, mean_std, median};
 
 /// A run of a group.
@@ -60,8 +59,9 @@ impl Group {
     }
 }
 
-/// The settings that make a run what it is: without its seed, and without where it ran and what it kept.
-pub(super) fn identity(settings: &Settings) -> BTreeMap<String, String> {
+/// What makes a run what it is: its settings without its seed, and without where it ran and what it kept; and when it was extended,
+/// as what depends on a run's length was another until then.
+pub(super) fn identity(Found { settings, extended_at, .. }: &Found) -> BTreeMap<String, String> {
     const APART: [&str; 8] = [
         "train.seed",
         "train.log_interval",
@@ -73,7 +73,12 @@ pub(super) fn identity(settings: &Settings) -> BTreeMap<String, String> {
         "env.on_worker_death",
     ];
     let values = settings.values().into_iter();
-    values.filter(|(key, _)| !key.starts_with("run.") && !APART.contains(&key.as_str())).collect()
+    let extended = extended_at.iter().map(|steps| format!("at {steps}")).collect::<Vec<_>>().join(", ");
+    let extended = ("extended".to_owned(), if extended.is_empty() { "never".to_owned() } else { extended });
+    values
+        .filter(|(key, _)| !key.starts_with("run.") && !APART.contains(&key.as_str()))
+        .chain(std::iter::once(extended))
+        .collect()
 }
 
 /// Groups runs, and names the groups by what differs.
@@ -81,8 +86,9 @@ pub(super) fn groups(found: Vec<Found>) -> Vec<Group> {
     let mut by_settings: BTreeMap<BTreeMap<String, String>, Vec<Compared>> = BTreeMap::new();
     // What is seen of each setting, by algorithm: another algorithm sets a group apart by its name.
     let mut seen: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
-    for Found { path, settings, summary } in found {
-        let identity = identity(&settings);
+    for run in found {
+        let identity = identity(&run);
+        let Found { path, settings, summary, .. } = run;
         for (key, value) in &identity {
             seen.entry((settings.train.algo.to_string(), key.clone())).or_default().insert(value.clone());
         }

@@ -62,6 +62,8 @@ struct Found {
     path: PathBuf,
     settings: Settings,
     summary: Summary,
+    /// See [`Manifest::extended_at`].
+    extended_at: Vec<u64>,
 }
 
 impl Comparison {
@@ -75,13 +77,11 @@ impl Comparison {
         for path in expand(paths)? {
             match read(&path)? {
                 Err(why) => left_out.push(LeftOut { run: path, why }),
-                Ok((settings, _))
-                    if let Some(twin) = found.iter().find(|other| same_run(&other.settings, &settings)) =>
-                {
+                Ok(run) if let Some(twin) = found.iter().find(|other| same_run(other, &run)) => {
                     let why = format!("{} has the same settings and the same seed", twin.path.display());
                     left_out.push(LeftOut { run: path, why });
                 }
-                Ok((settings, summary)) => found.push(Found { path, settings, summary }),
+                Ok(run) => found.push(run),
             }
         }
         let Some(first) = found.first() else {
@@ -139,7 +139,7 @@ fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>, TrainError> {
 }
 
 /// A run's settings and summary, or why it has none to compare.
-fn read(path: &Path) -> Result<Result<(Settings, Summary), String>, TrainError> {
+fn read(path: &Path) -> Result<Result<Found, String>, TrainError> {
     let run = RunDir::open(path)?;
     let manifest = Manifest::load(&run.manifest())?;
     let settings = Settings::from_file(&run.config())?;
@@ -154,13 +154,15 @@ fn read(path: &Path) -> Result<Result<(Settings, Summary), String>, TrainError> 
     };
     let summary = manifest.result.and_then(|result| serde_json::from_value::<Summary>(result).ok());
     Ok(match summary {
-        Some(summary) if summary.greedy_return.is_some() && !summary.interrupted => Ok((settings, summary)),
+        Some(summary) if summary.greedy_return.is_some() && !summary.interrupted => {
+            Ok(Found { path: path.to_owned(), settings, summary, extended_at: manifest.extended_at })
+        }
         _ => Err(why),
     })
 }
 
-fn same_run(a: &Settings, b: &Settings) -> bool {
-    a.train.seed == b.train.seed && group::identity(a) == group::identity(b)
+fn same_run(a: &Found, b: &Found) -> bool {
+    a.settings.train.seed == b.settings.train.seed && group::identity(a) == group::identity(b)
 }
 
 /// Refuses runs whose returns do not measure the same thing.

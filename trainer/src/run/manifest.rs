@@ -38,6 +38,9 @@ pub struct Manifest {
     pub seed: u64,
     /// The machine that the run started on.
     pub machine: Machine,
+    /// What it had done (environment steps, of a fit epochs) each time that it was told to go on for longer than it was to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extended_at: Vec<u64>,
     /// How it ended.
     pub outcome: Outcome,
     /// What came out, in the command's own terms.
@@ -91,6 +94,7 @@ impl Manifest {
             algo: algo.to_owned(),
             seed,
             machine: Machine::this(simd),
+            extended_at: Vec::new(),
             outcome: Outcome::Running,
             result: None,
         }

@@ -24,6 +24,8 @@ pub(crate) struct OwnedRun {
     pub(crate) manifest: Manifest,
     /// Whether it was made here, and not gone on with.
     is_new: bool,
+    /// Whether it goes on.
+    has_begun: bool,
     _lock: RunLock,
 }
 
@@ -42,23 +44,26 @@ impl OwnedRun {
             }
         };
         let lock = dir.lock()?;
-        Ok(Self { dir, manifest, is_new: true, _lock: lock })
+        Ok(Self { dir, manifest, is_new: true, has_begun: false, _lock: lock })
     }
 
     /// A run that is there.
     pub(crate) fn reopen(dir: RunDir) -> Result<Self, RunError> {
         let lock = dir.lock()?;
         let manifest = Manifest::load(&dir.manifest())?;
-        Ok(Self { dir, manifest, is_new: false, _lock: lock })
+        Ok(Self { dir, manifest, is_new: false, has_begun: false, _lock: lock })
     }
 
-    /// Gives it another configuration.
-    pub(crate) fn write_config(&self, config: &str) -> Result<(), RunError> {
-        write_config(&self.dir, config)
+    /// Notes that it is to go on for longer, by another configuration, where it had `done` so much.
+    pub(crate) fn extend(&mut self, done: u64, config: &str) -> Result<(), RunError> {
+        write_config(&self.dir, config)?;
+        self.manifest.extended_at.push(done);
+        Ok(())
     }
 
     /// Notes that it goes on: from a checkpoint, or from its beginning after it had ended.
     pub(crate) fn begin(&mut self, from_checkpoint: bool) -> Result<(), RunError> {
+        self.has_begun = true;
         if from_checkpoint || self.manifest.outcome != Outcome::Running {
             self.manifest.resume();
             self.manifest.save(&self.dir.manifest())?;
@@ -66,7 +71,7 @@ impl OwnedRun {
         Ok(())
     }
 
-    /// Notes how it ended. The folder of one that failed before anything came of it is removed: its name is free for the next
+    /// Notes how it ended; of one that was to go on and never did, nothing. The folder of one that failed before anything came of it is removed: its name is free for the next
     /// attempt. The run stays locked as long as this lives.
     pub(crate) fn end<S: Serialize, E: Display>(
         &mut self,
@@ -75,6 +80,9 @@ impl OwnedRun {
     ) {
         if result.is_err() && self.is_new && self.is_bare() && self.remove().is_ok() {
             tracing::info!("{} is removed: nothing came of the run", self.dir.path().display());
+            return;
+        }
+        if result.is_err() && !self.is_new && !self.has_begun {
             return;
         }
         let outcome = match result {

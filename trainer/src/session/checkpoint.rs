@@ -35,6 +35,11 @@ impl Checkpoint {
     pub(crate) fn steps(&self) -> u64 {
         self.books.steps
     }
+
+    /// Whether the task was solved by then.
+    pub(crate) fn is_solved(&self) -> bool {
+        self.books.solved
+    }
 }
 
 /// The fields at its beginning.

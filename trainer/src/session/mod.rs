@@ -99,8 +99,8 @@ pub(crate) struct Session<'a> {
     /// Whether the last rollouts took long enough not to be waited for when the run is asked to stop. What they would have been is
     /// not known of the first.
     long_rollouts: bool,
-    /// Of rollouts that were cut, the states of the environments before them.
-    before_cut: Option<Option<Vec<EnvState>>>,
+    /// Of rollouts that were cut, the states of the environments before them, where they can be had.
+    before_cut: Option<Vec<EnvState>>,
     /// Of each environment's wrappers, as of its last rollout.
     statistics: Vec<Vec<Statistics>>,
     /// Episodes that ended since the last update.
@@ -226,7 +226,7 @@ impl<'a> Session<'a> {
             (result, collector.finish())
         });
         self.books.cpu_s += finished.cpu_s;
-        let envs = self.before_cut.take().unwrap_or(finished.envs);
+        let envs = self.before_cut.take().or(finished.envs);
         let evaluated = result.and_then(|end| match end {
             End::Stopped => Ok((end, None)),
             End::Completed | End::Solved => Ok((end, self.final_evaluation()?)),

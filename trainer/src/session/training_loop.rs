@@ -9,7 +9,6 @@ use super::learning::{Learning, SHORT};
 use super::{End, Session};
 use crate::TrainError;
 use crate::collector::Collector;
-use crate::config::Clock;
 use crate::cpu_time::thread_cpu_time;
 use crate::events::Event;
 use crate::progress::{Books, Cut, passed};
@@ -103,17 +102,18 @@ impl Session<'_> {
         let mut policy_lag = 0;
         self.watch.doing(Activity::Waiting);
         // What is over soon is waited for: the way back costs a copy of all environments.
-        let before = self.long_rollouts.then(|| collector.env_states());
-        collector.may_stop(before.is_some());
+        let may_stop = self.long_rollouts;
+        let before = if may_stop { collector.env_states() } else { None };
         self.lend_replay();
         let begun = Instant::now();
-        let rollouts = collector.collect(&self.weights, self.books.steps);
+        let rollouts = collector.collect(&self.weights, self.books.steps, may_stop);
         self.long_rollouts = begun.elapsed() > SHORT;
         self.take_replay_back();
         let rollouts = rollouts?;
         if rollouts.iter().any(Rollout::is_cut) {
-            self.before_cut = before.filter(|_| self.settings.train.clock == Clock::Sync);
-            self.tell(&Event::Notice("stopped within a rollout: it is collected anew when the run goes on"));
+            self.before_cut = before;
+            let anew = if self.before_cut.is_some() { "; it is collected anew when the run goes on" } else { "" };
+            self.tell(&Event::Notice(&format!("stopped within a rollout{anew}")));
             return Ok(None);
         }
         self.watch.doing(Activity::Replay);

@@ -59,6 +59,9 @@ pub struct FitSummary {
     /// Processes that trained it together.
     #[serde(default = "one")]
     pub processes: usize,
+    /// Stages that each model was cut into.
+    #[serde(default = "one")]
+    pub stages: usize,
     /// The run's folder.
     pub run: PathBuf,
     /// The seed.
@@ -350,19 +353,9 @@ impl<'a> Fit<'a> {
             None => self.create()?,
             Some(run) => OwnedRun::reopen(run)?,
         };
-        let checkpoints = Checkpoints::new(run.dir.checkpoints(), self.settings.run.keep_checkpoints);
-        let mut checkpoint = checkpoints.load_latest::<Checkpoint>()?.map(|(_, checkpoint)| checkpoint);
-        if let Some(config) = self.extended.take() {
-            let done = checkpoint.as_ref().map(|checkpoint| checkpoint.books.epochs);
-            check_extension(&run.dir, "epochs", done, self.settings.fit.epochs)?;
-            run.write_config(&config)?;
-            checkpoint.iter_mut().for_each(|checkpoint| checkpoint.books.waited = 0);
-        }
         // Viewers are served until the folder says how the run ended, and not once somebody else may have it.
         let mut server = None;
-        let result = self
-            .train(task, mesh, &mut run, (checkpoints, checkpoint), &mut server)
-            .map_err(|error| mesh.all.explain(error));
+        let result = self.train(task, mesh, &mut run, &mut server).map_err(|error| mesh.all.explain(error));
         run.end(&result, |summary| summary.interrupted);
         drop(server);
         result
@@ -374,11 +367,19 @@ impl<'a> Fit<'a> {
         task: Box<dyn Task>,
         mesh: &Mesh,
         run: &mut OwnedRun,
-        (checkpoints, checkpoint): (Checkpoints, Option<Checkpoint>),
         server: &mut Option<Server>,
     ) -> Result<FitSummary, TrainError> {
-        task.keep_beside(&run.dir)?;
-        run.begin(checkpoint.is_some())?;
+        let checkpoints = Checkpoints::new(run.dir.checkpoints(), self.settings.run.keep_checkpoints);
+        let mut checkpoint = checkpoints.load_latest::<Checkpoint>()?.map(|(_, checkpoint)| checkpoint);
+        let done = checkpoint.as_ref().map(|checkpoint| checkpoint.books.epochs);
+        if self.extended.is_some() {
+            check_extension(&run.dir, "epochs", done, self.settings.fit.epochs)?;
+            if let Some(checkpoint) = checkpoint.as_mut().filter(|checkpoint| checkpoint.books.waited > 0) {
+                // Patience begins anew, also where the run is killed before its next checkpoint.
+                checkpoint.books.waited = 0;
+                checkpoints.save(checkpoint.books.steps, checkpoint)?;
+            }
+        }
         let (listeners, settings) = (std::mem::take(&mut self.listeners), &self.settings);
         let wandb = settings.run.wandb.then_some(settings.run.wandb_project.as_str());
         let logs = ExtraLogs::of(&run.dir, settings.run.csv, wandb, &settings.to_toml(false))?;
@@ -389,6 +390,12 @@ impl<'a> Fit<'a> {
         let files = (run.dir.clone(), writer, checkpoints);
         mesh.all.share::<Option<Checkpoint>>(&checkpoint)?;
         let session = Session::new(settings, mesh, task, files, checkpoint, listeners, self.stop.clone())?;
+        // A run that cannot go on is left as it is.
+        session.task.keep_beside(&run.dir)?;
+        if let (Some(config), Some(done)) = (&self.extended, done) {
+            run.extend(done, config)?;
+        }
+        run.begin(done.is_some())?;
         train(session, settings, server)
     }
 
@@ -490,6 +497,7 @@ fn train(
         wall_s: books.wall_s,
         samples_per_s: books.samples as f64 / books.wall_s.max(1e-9),
         processes: session.mesh.all.size(),
+        stages: session.mesh.stages.size(),
         run: run.path().to_owned(),
         seed: settings.fit.seed,
         early_stopped: end == End::EarlyStopped,

@@ -169,7 +169,14 @@ fn next(sweep: &mut Sweep, running: &[Job], tell: &mut dyn FnMut(Told<'_>)) -> R
                 busy = Some(path);
                 continue;
             }
-            match Manifest::load(&run.manifest())?.outcome {
+            let manifest = Manifest::load(&run.manifest())?;
+            if !manifest.extended_at.is_empty() {
+                return Err(TrainError::Unfit(format!(
+                    "{} was trained further than this sweep asks: move it away, and the trial is made anew",
+                    path.display()
+                )));
+            }
+            match manifest.outcome {
                 Outcome::Finished => {
                     if let Some(done) = sweep.finish(trial, seed)? {
                         tell(Told::Trial(done));

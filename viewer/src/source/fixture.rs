@@ -105,7 +105,7 @@ pub(crate) fn run_with_episodes(folder: &Path, id: &str) -> (RunDir, Vec<Episode
     };
     let mut actor = Actor::new(spec, 0, envs, 11).unwrap();
     let mut rollout = actor.rollout(400);
-    actor.collect(&Weights { version: 0, parameters }, 0, &mut rollout).unwrap();
+    actor.collect(&Weights { version: 0, parameters }, 0, false, &mut rollout).unwrap();
     let records: Vec<_> = rollout.episodes.iter().map(|episode| episode.record.clone()).collect();
     let run = RunDir::create(folder, "run", &|run| {
         fs::write(run.config(), settings.to_toml(false)).unwrap();
