@@ -27,3 +27,12 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/quick-start.md")]
 struct QuickStart;
+#[cfg(doctest)]
+#[doc = include_str!("../docs/data.md")]
+struct Data;
+#[cfg(doctest)]
+#[doc = include_str!("../docs/t5.md")]
+struct T5;
+#[cfg(doctest)]
+#[doc = include_str!("../docs/python-environments.md")]
+struct PythonEnvironments;

@@ -17,6 +17,7 @@
 //! | `export` | files of ONNX, answered by ONNX Runtime as by us |
 //! | `quantization` | the same of classifiers in f16 and int8, and what that costs them |
 //! | `provenance` | what files of `compress` and `export` say that they were made from |
+//! | `documentation` | the pages that people read |
 //! | `fit` | supervised training: `fit`, `predict`, `model` |
 //! | `fit_faults` | what goes wrong with fits and answers: weights that diverge, data that changed, disks that are full |
 //! | `image_files` | pictures of every kind, and files that are none, in `fit` and `predict` |
@@ -44,6 +45,7 @@ mod config;
 mod data;
 mod determinism;
 mod doctor;
+mod documentation;
 mod env;
 mod eval;
 mod export;

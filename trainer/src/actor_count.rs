@@ -117,17 +117,26 @@ pub(crate) fn choose_actors(costs: Costs, clock: Clock, n_envs: usize, cores: us
     let actors = choices.clone().find(worthwhile).unwrap_or(1);
     let share = costs.collect.as_secs_f64() / (costs.collect + costs.update).as_secs_f64().max(1e-12);
     let measured = format!(
-        "between two updates, stepping and inference take {:.0} µs on one thread, an update {:.0} µs ({:.0} % of both is acting)",
-        costs.collect.as_secs_f64() * 1e6,
-        costs.update.as_secs_f64() * 1e6,
+        "between two updates, stepping and inference take {} on one thread, an update {} ({:.0} % of both is acting)",
+        told(costs.collect),
+        told(costs.update),
         share * 100.0
     );
     let verdict = match actors {
         1 if *choices.end() == 1 => format!("there is room for only one ({n_envs} environments, {cores} cores)"),
         1 => "more threads would not pay".into(),
-        _ => format!("with them, both should take {:.0} µs", phase(actors).as_secs_f64() * 1e6),
+        _ => format!("with them, both should take {}", told(phase(actors))),
     };
     (actors, format!("actors: {actors}: {measured}; {verdict}"))
+}
+
+/// A time for people.
+fn told(time: Duration) -> String {
+    match time.as_secs_f64() {
+        seconds if seconds >= 1.0 => format!("{seconds:.1} s"),
+        seconds if seconds >= 0.01 => format!("{:.0} ms", seconds * 1e3),
+        seconds => format!("{:.0} µs", seconds * 1e6),
+    }
 }
 
 #[cfg(test)]
