@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use dfdx::prelude::*;
 
-use super::matmul::vectorized;
+use super::kernels::matmul::vectorized;
 use super::mlp::Mlp;
+use super::mlp::noisy::Noise;
+use super::mlp::passes::Activations;
 use super::network::{Loss, Net, Network, StepStats, TrainingState};
-use super::noisy::Noise;
 use super::optimizer::Optimizer;
-use super::passes::Activations;
 use super::{DeviceError, NnError};
 
 /// See the module's documentation.

@@ -2,96 +2,59 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `simd`, `matmul`, `sums`, `transpose`, `linear`, `activation` | kernels, written once for AVX-512, AVX2 and any other machine |
-//! | `conv` | convolutions, and their gradients |
-//! | `mlp`, `passes`, `narrow` | the network over one flat buffer, forward and backward; what actors run |
-//! | `inputs` | what it reads, and the convolutions that see a picture |
-//! | `init`, `orthogonal` | what it begins as |
-//! | `layer`, `dueling`, `layer_norm` | where its parameters lie and what they are called; value and advantages learnt apart; normalized layers |
-//! | `implicit` | quantiles of any fraction of returns |
-//! | `lstm` | what a network remembers of sequences of rows |
-//! | `noisy` | noise in its parameters, as deep as is learnt |
-//! | `state_dependent` | deviations of actions that depend on the state |
-//! | `onnx` | a network as a graph of ONNX |
-//! | `network` | what training a network means: forward, backward, step, target |
-//! | `optimizer`, `scalar_adam` | how parameters, and single numbers, follow a gradient |
+//! | `kernels` | written once for AVX-512, AVX2 and any other machine: products, sums, convolutions |
+//! | `mlp` | the network that agents act and learn with, over one flat buffer |
+//! | `network` | what training such a network means: forward, backward, step, target |
 //! | `fused`, `stock` | its two forms: one operation on dfdx's CPU tape; dfdx's own operations on any device |
+//! | `optimizer`, `scalar_adam` | how its parameters, and single numbers, follow a gradient |
 //! | `device`, `gpu` | where to train, and preparing threads |
-//! | `weights`, `tensor_files` | networks on disk; reading any file of safetensors |
-//! | `real`, `numbers`, `parameters`, `gradients`, `touched` | of supervised models: number types, where numbers are, named tensors of any shape, what they follow, and which rows of tables that is for |
-//! | `product` | products of large matrices, over several threads |
-//! | [`on_device`] | the same from dfdx's own operations, on any device: what GPUs run |
+//! | `tensor_files` | reading any file of safetensors |
+//! | `parameters` | of supervised models: named tensors of any shape, and their gradients |
 //! | [`ops`] | operations of supervised models on dfdx's tape, one a file, with hand-written backward passes |
+//! | [`on_device`] | the same from dfdx's own operations, on any device: what GPUs run |
 //! | [`optim`] | optimizers, learning-rate schedules, averaged weights and loss scaling of supervised models |
 
-mod activation;
-mod conv;
-mod dead_units;
 mod device;
-mod dueling;
 mod fused;
 #[cfg(feature = "cuda")]
 mod gpu;
-mod gradients;
-mod implicit;
-mod init;
-mod inputs;
-mod layer;
-mod layer_norm;
-mod linear;
-mod lstm;
-mod matmul;
-mod mlp;
-mod narrow;
 mod network;
-mod noisy;
-mod numbers;
-mod onnx;
 mod optimizer;
-mod orthogonal;
-mod parameters;
-mod passes;
-mod product;
-mod real;
 mod scalar_adam;
-mod simd;
-mod spread;
-mod state_dependent;
 mod stock;
-mod sums;
 mod tensor_files;
-mod tensors_differ;
-mod touched;
-mod transpose;
-mod weights;
+
+mod kernels;
+mod mlp;
+mod parameters;
 
 pub mod on_device;
 pub mod ops;
 pub mod optim;
 
-pub use activation::Activation;
 pub use device::{Device, Place, Placement, prepare_thread};
 pub use fused::Fused;
-pub use gradients::Gradients;
-pub use inputs::{Cnn, Image, Inputs};
-pub use layer::{NamedTensor, TensorMismatch};
-pub(crate) use linear::{Rows, linear, products};
-pub(crate) use matmul::vectorized;
+pub(crate) use kernels::linear::{Rows, linear, products};
+pub(crate) use kernels::matmul::vectorized;
+pub use kernels::product::{Matrix, product, set_threads, threads};
+pub use kernels::simd::Isa;
 pub use mlp::Mlp;
+pub use mlp::activation::Activation;
+pub use mlp::inputs::{Cnn, Image, Inputs};
+pub use mlp::layer::{NamedTensor, TensorMismatch};
+pub(crate) use mlp::onnx::Answers;
+pub use mlp::passes::Activations;
+pub use mlp::weights::{WeightsError, WeightsHeader, read_header, read_weights, weights_bytes, weights_of};
 pub use network::{Loss, Net, Network, StepStats, TrainingState, TryLoss};
-pub(crate) use onnx::Answers;
 pub(crate) use optimizer::clip;
 pub use optimizer::{Method, Optimizer};
+pub use parameters::gradients::Gradients;
+pub use parameters::real::Real;
+pub use parameters::tensors_differ::TensorsDiffer;
 pub use parameters::{Parameter, ParameterId, Parameters};
-pub use passes::Activations;
-pub use product::{Matrix, product, set_threads, threads};
-pub use real::Real;
 pub(crate) use scalar_adam::ScalarAdam;
-pub use simd::Isa;
 pub use stock::Stock;
 pub(crate) use tensor_files::{TensorFiles, Wanted};
-pub use tensors_differ::TensorsDiffer;
-pub use weights::{WeightsError, WeightsHeader, read_header, read_weights, weights_bytes, weights_of};
 
 /// dfdx, for tests and benchmarks that compare with its own operations.
 pub use dfdx::tensor::Cpu;

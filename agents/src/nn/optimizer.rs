@@ -2,8 +2,8 @@
 
 use dfdx::tensor_ops::{AdamConfig, WeightDecay};
 
-use super::matmul::vectorized;
-use super::simd::Isa;
+use super::kernels::matmul::vectorized;
+use super::kernels::simd::Isa;
 
 /// How far a parameter moves for its gradients.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

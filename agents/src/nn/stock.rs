@@ -6,14 +6,14 @@ use std::ops::Range;
 use dfdx::prelude::*;
 use dfdx::tensor_ops::Device;
 
-use super::activation::Activation;
 use super::fused::leaf_gradients;
-use super::implicit::Implicit;
-use super::layer::Layer;
-use super::layer_norm::EPSILON;
 use super::mlp::Mlp;
+use super::mlp::activation::Activation;
+use super::mlp::implicit::Implicit;
+use super::mlp::layer::Layer;
+use super::mlp::layer_norm::EPSILON;
+use super::mlp::noisy::Noise;
 use super::network::{Loss, Net, Network, StepStats, TrainingState};
-use super::noisy::Noise;
 use super::optimizer::Optimizer;
 use super::{DeviceError, NnError};
 

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
-use super::tensors_differ::TensorsDiffer;
-use super::weights::WeightsError;
+use super::mlp::weights::WeightsError;
+use super::parameters::tensors_differ::TensorsDiffer;
 
 /// The tensors of a file, or of several.
 #[derive(Default)]

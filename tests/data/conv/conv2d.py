@@ -1,4 +1,4 @@
-"""Records convolutions and their gradients with PyTorch, for agents/src/nn/conv_tests.rs.
+"""Records convolutions and their gradients with PyTorch, for agents/src/nn/kernels/conv_tests.rs.
 
     pip install torch==2.15.0 numpy
     python conv2d.py > conv2d.json

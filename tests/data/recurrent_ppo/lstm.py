@@ -1,4 +1,4 @@
-"""Records `torch.nn.LSTM` before a linear layer, forward and backward, for agents/src/nn/lstm_tests.rs.
+"""Records `torch.nn.LSTM` before a linear layer, forward and backward, for agents/src/nn/mlp/lstm_tests.rs.
 
 Two layers of five units read sequences of several lengths, each with a memory of its own at its beginning; the loss is a sum
 of the outputs with given weights.

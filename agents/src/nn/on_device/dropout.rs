@@ -5,8 +5,8 @@ use dfdx::tensor_ops::Device;
 
 use super::{Rows, Tape};
 use crate::nn::Real;
+use crate::nn::kernels::spread::spread;
 use crate::nn::ops::Dropout;
-use crate::nn::spread::spread;
 
 /// Rows that a thread draws for at once.
 const AT_ONCE: usize = 16;

@@ -53,10 +53,10 @@ use dfdx::prelude::{
 };
 use dfdx::tensor_ops::Device;
 
-use super::gradients::There;
-use super::numbers::{Row, row_of};
 use super::ops::WayBack;
 use super::parameters::Group;
+use super::parameters::gradients::There;
+use super::parameters::numbers::{Row, row_of};
 use super::{DeviceError, ParameterId, Parameters, Real};
 use half::rounded;
 use row::{DeviceRow, joined};

@@ -7,8 +7,8 @@ use super::places::Places;
 use super::product::gathered;
 use super::{Accelerator, Rows};
 use crate::nn::Real;
+use crate::nn::kernels::spread::spread;
 use crate::nn::ops::{AttentionDropout, Spans, key};
-use crate::nn::spread::spread;
 
 /// Matrices beside each other.
 pub(super) type Cube<E, D> = Tensor<(usize, usize, usize), E, D>;

@@ -11,8 +11,8 @@ use dfdx::tensor_ops::Device;
 
 use super::places::attempt;
 use super::{Accelerator, Compute, Vector, column_sums};
-use crate::nn::numbers::{Numbers, Row, Stepped};
 use crate::nn::optim::Step;
+use crate::nn::parameters::numbers::{Numbers, Row, Stepped};
 use crate::nn::{DeviceError, Real};
 
 /// See [`Row`].

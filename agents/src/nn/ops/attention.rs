@@ -10,8 +10,8 @@ use super::cross_entropy::softmax;
 use super::dropout::{Dropout, key};
 use super::rms_norm::dot;
 use super::{Rows, take_gradient, values};
-use crate::nn::gradients::buffer;
-use crate::nn::matmul::vectorized;
+use crate::nn::kernels::matmul::vectorized;
+use crate::nn::parameters::gradients::buffer;
 use crate::nn::{DeviceError, Isa, Parameter, Real};
 
 /// What attends to what. Texts lie one after the other, each as long as it is: there is no padding to be masked.

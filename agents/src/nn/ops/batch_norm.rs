@@ -5,9 +5,9 @@ use dfdx::prelude::{Cpu, Tape};
 use super::Map;
 use super::linear::Then;
 use super::relu::{add as add_to, close, rectify};
-use crate::nn::gradients::buffer;
-use crate::nn::matmul::vectorized;
-use crate::nn::spread::spread;
+use crate::nn::kernels::matmul::vectorized;
+use crate::nn::kernels::spread::spread;
+use crate::nn::parameters::gradients::buffer;
 use crate::nn::{Isa, Parameter, Real};
 
 /// Added to variances: PyTorch's default.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dfdx::prelude::{Cpu, PutTape as _, Tape, TensorFromVec as _};
 
 use super::{Rows, take_gradient};
-use crate::nn::gradients::buffer;
+use crate::nn::parameters::gradients::buffer;
 use crate::nn::{DeviceError, Parameter, Real};
 
 /// The rows `ids` of the table `weight`, `[rows, width]`: PyTorch's `Embedding`.

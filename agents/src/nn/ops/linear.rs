@@ -6,9 +6,9 @@ use dfdx::prelude::{Cpu, CpuError, HasShape as _, PutTape as _, SplitTape as _, 
 
 use super::relu::{close, rectify};
 use super::{Rows, take_gradient, values};
-use crate::nn::gradients::buffer;
-use crate::nn::matmul::vectorized;
-use crate::nn::product::{Matrix, WORTH_THREADS, product};
+use crate::nn::kernels::matmul::vectorized;
+use crate::nn::kernels::product::{Matrix, WORTH_THREADS, product};
+use crate::nn::parameters::gradients::buffer;
 use crate::nn::{DeviceError, Isa, Parameter, Real};
 
 /// Rows that are multiplied with weights where these lie, on this thread, as long as more threads would not pay. To turn and pack the weights, as for more rows, takes longer than such a

@@ -58,7 +58,7 @@ use dfdx::prelude::{
     AsArray as _, Cpu, CpuError, Gradients, HasShape as _, OwnedTape, Rank0, Shape, Storage, Tensor, TensorFromVec as _,
 };
 
-use super::real::Real;
+use super::parameters::real::Real;
 use super::{DeviceError, Parameters};
 
 /// An activation: rows × columns.

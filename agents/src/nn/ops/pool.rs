@@ -5,8 +5,8 @@ use dfdx::prelude::{Cpu, PutTape as _, Tape, Tensor, TensorFromVec as _};
 use super::{Map, Rows, take_gradient};
 use crate::nn::Isa;
 use crate::nn::Real;
-use crate::nn::matmul::vectorized;
-use crate::nn::spread::spread;
+use crate::nn::kernels::matmul::vectorized;
+use crate::nn::kernels::spread::spread;
 
 /// `torch.nn.functional.max_pool2d(x, 3, 2, 1)`: of those that are as high the first counts.
 pub fn max_pool<E: Real, T: Tape<E, Cpu>>(x: &Map<E>, tape: &mut T) -> Map<E> {

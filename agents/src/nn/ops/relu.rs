@@ -3,7 +3,7 @@
 use dfdx::prelude::{Cpu, HasShape as _, PutTape as _, SplitTape as _, Tape, TensorFromVec as _};
 
 use super::{Rows, take_gradient, values};
-use crate::nn::matmul::vectorized;
+use crate::nn::kernels::matmul::vectorized;
 use crate::nn::{DeviceError, Isa, Real};
 
 /// `max(x, 0)`; its slope at 0 is 0, as PyTorch's.

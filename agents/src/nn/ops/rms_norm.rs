@@ -5,8 +5,8 @@
 use dfdx::prelude::{Cpu, HasShape as _, PutTape as _, SplitTape as _, Tape, TensorFromVec as _};
 
 use super::{Rows, take_gradient, values};
-use crate::nn::gradients::buffer;
-use crate::nn::matmul::vectorized;
+use crate::nn::kernels::matmul::vectorized;
+use crate::nn::parameters::gradients::buffer;
 use crate::nn::{DeviceError, Isa, Parameter, Real};
 
 /// `weight · x / √(mean(x²) + eps)` for each row: Zhang and Sennrich 2019, "Root Mean Square Layer Normalization".

@@ -3,8 +3,8 @@
 use dfdx::prelude::{Cpu, CpuError, HasShape as _, NoneTape, PutTape as _, Tape, TensorFromVec as _};
 
 use super::{Rows, take_gradient, values};
-use crate::nn::matmul::vectorized;
-use crate::nn::product::{Matrix, product};
+use crate::nn::kernels::matmul::vectorized;
+use crate::nn::kernels::product::{Matrix, product};
 use crate::nn::{DeviceError, Isa, Real};
 
 /// Which rows meet which.

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::nn::numbers::{Numbers, chosen, row_beside, row_of, spread};
 use crate::nn::parameters::Group;
+use crate::nn::parameters::numbers::{Numbers, chosen, row_beside, row_of, spread};
 use crate::nn::{DeviceError, Parameters, Real};
 
 /// An exponential moving average of a model's parameters and buffers, as PyTorch's `AveragedModel` has with `use_buffers=True`:

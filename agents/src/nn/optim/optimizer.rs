@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::adafactor;
 use super::step::Step;
-use crate::nn::gradients::There;
-use crate::nn::numbers::{Numbers, chosen, row_beside, spread};
 use crate::nn::parameters::Group;
+use crate::nn::parameters::gradients::There;
+use crate::nn::parameters::numbers::{Numbers, chosen, row_beside, spread};
 use crate::nn::{DeviceError, Gradients, Parameters, Real};
 
 /// Where ε is added.
@@ -248,8 +248,8 @@ mod tests {
 
     use super::*;
     use crate::nn::Cpu;
-    use crate::nn::numbers::row_of;
     use crate::nn::on_device::{Accelerator, Compute, uploaded};
+    use crate::nn::parameters::numbers::row_of;
 
     /// PyTorch's, Keras' and Hugging Face's steps, by `optimizers.py` beside the file.
     fn recorded() -> Value {

@@ -4,9 +4,9 @@ use dfdx::prelude::*;
 use dfdx::tensor_ops::Device;
 
 use super::{Flat, Matrix, Stock};
-use crate::nn::layer::Layer;
-use crate::nn::lstm::{Lstm, Unrolled, memory_of};
-use crate::nn::matmul::pad;
+use crate::nn::kernels::matmul::pad;
+use crate::nn::mlp::layer::Layer;
+use crate::nn::mlp::lstm::{Lstm, Unrolled, memory_of};
 use crate::nn::network::Net;
 
 impl<D: Device<f32>> Stock<D> {

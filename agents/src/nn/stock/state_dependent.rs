@@ -4,9 +4,9 @@ use dfdx::prelude::*;
 use dfdx::tensor_ops::Device;
 
 use super::{Flat, Matrix, Stock};
-use crate::nn::layer::Layer;
+use crate::nn::mlp::layer::Layer;
+use crate::nn::mlp::state_dependent::{CLIP_MEAN, EPSILON, StateDependent};
 use crate::nn::network::Net;
-use crate::nn::state_dependent::{CLIP_MEAN, EPSILON, StateDependent};
 
 impl<D: Device<f32>> Stock<D> {
     /// ln σ of each number of an action, `[batch, actions]`, where the `last` layer reads `features`.

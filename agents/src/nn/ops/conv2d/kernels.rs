@@ -4,10 +4,10 @@
 //! and none of the products has to transpose them. Tiles do not depend on the number of threads, nor do results.
 
 use super::geometry::Geometry;
-use crate::nn::matmul::vectorized;
+use crate::nn::kernels::matmul::vectorized;
+use crate::nn::kernels::product::{Matrix, product, product_over, threads};
+use crate::nn::kernels::spread::spread;
 use crate::nn::ops::relu::rectify;
-use crate::nn::product::{Matrix, product, product_over, threads};
-use crate::nn::spread::spread;
 use crate::nn::{Isa, Real};
 
 /// Numbers of a tile of which each thread has one: they stay in its cache.

@@ -11,7 +11,7 @@ use dfdx::prelude::{Cpu, Tape};
 
 use self::geometry::Geometry;
 use super::Map;
-use crate::nn::gradients::buffer;
+use crate::nn::parameters::gradients::buffer;
 use crate::nn::{Parameter, Real};
 
 /// Step and margin of a convolution, the same for rows and columns.
