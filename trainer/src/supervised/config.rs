@@ -6,7 +6,7 @@ use cartwheel_agents::models::mlp::Init;
 use cartwheel_agents::nn::Device;
 use cartwheel_agents::{config, config_enum};
 
-use super::class_weight::ClassWeight;
+use super::classification::class_weight::ClassWeight;
 
 config_enum! {
     /// A model that can be fitted.

@@ -10,8 +10,8 @@ use super::config::{
     DataConfig, EpsConvention, FitConfig, FitRunConfig, LrSchedule, MixConfig, MlpConfig, MlpInit, ModelName, Monitor,
     OptimizerName, Precision, ResNetFitConfig, T5FitConfig,
 };
-use super::pruning::PruneConfig;
 use super::recommendation::{RatingsConfig, RecommenderConfig};
+use super::session::pruning::PruneConfig;
 use crate::TrainError;
 use crate::data::image::{AugmentConfig, FillMode, ImagesConfig, Normalization, Pipeline, Resizing, Shift, Statistics};
 use crate::data::mnist::Mnist;
@@ -375,7 +375,7 @@ impl FitSettings {
 
 #[cfg(test)]
 mod tests {
-    use super::super::class_weight::ClassWeight;
+    use crate::supervised::classification::class_weight::ClassWeight;
     use super::*;
     use crate::reference_tests::check_reference;
 

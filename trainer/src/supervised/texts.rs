@@ -12,10 +12,10 @@ use cartwheel_envs::Generator;
 
 use super::config::T5FitConfig;
 use super::export::t5_folder;
-use super::profile::timed;
 use super::report::{Report, TranslationReport, TranslationSample};
-use super::room::check_memory;
 use super::samples::{Answer, Given, Sample as Shown, spread};
+use super::session::profile::timed;
+use super::session::room::check_memory;
 use super::settings::FitSettings;
 use super::task::{Companion, Part, Purpose, Tally, Task};
 use crate::TrainError;

@@ -3,7 +3,7 @@
 use cartwheel_agents::nn::Isa;
 use serde::{Deserialize, Serialize};
 
-use super::super::checkpoint::fingerprint;
+use super::super::session::checkpoint::fingerprint;
 use super::super::settings::FitSettings;
 use super::super::task::{Part, Task};
 use super::world::World;

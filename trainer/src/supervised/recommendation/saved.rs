@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::catalogue::Catalogue;
 use crate::TrainError;
 use crate::run::RunDir;
-use crate::supervised::saved::KEY;
+use crate::supervised::loaded::saved::KEY;
 
 /// What a recommender's file says of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

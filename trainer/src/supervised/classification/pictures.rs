@@ -6,12 +6,7 @@ use std::sync::Arc;
 
 use cartwheel_envs::Generator;
 
-use super::config::ModelName;
 use super::grey::{self, Grey};
-use super::samples::{LONGEST, Picture};
-use super::saved::Preprocessing;
-use super::settings::FitSettings;
-use super::task::Part;
 use crate::TrainError;
 use crate::data::image::{
     CutMix, Filter, Image, ImageError, ImagesConfig, MixUp, Pipeline, Statistics, cut_mix, mix_up, one_hot, resize,
@@ -21,9 +16,14 @@ use crate::data::image_parts::ImageParts;
 use crate::data::loader::{Batches, LoadError, LoaderOptions, OnBroken, Source as _, batches};
 use crate::data::mnist::{LabelledImages, Mnist};
 use crate::data::survey::survey;
+use crate::supervised::config::ModelName;
+use crate::supervised::loaded::saved::Preprocessing;
+use crate::supervised::samples::{LONGEST, Picture};
+use crate::supervised::settings::FitSettings;
+use crate::supervised::task::Part;
 
 /// Samples of a batch of a model that is asked about files: larger batches are hardly faster, and take more memory.
-pub(super) const BATCH_IN_USE: usize = 32;
+pub(in crate::supervised) const BATCH_IN_USE: usize = 32;
 /// Batches that each thread is ahead.
 const AHEAD: usize = 2;
 /// The purpose of the stream that batches are mixed with, in the key of its generator.
@@ -31,21 +31,21 @@ const MIX: u64 = 0x6d69_7862;
 
 /// Pictures beside each other, and the class of each.
 #[derive(Default)]
-pub(super) struct Batch {
-    pub(super) x: Vec<f32>,
-    pub(super) classes: Vec<u32>,
+pub(in crate::supervised) struct Batch {
+    pub(in crate::supervised) x: Vec<f32>,
+    pub(in crate::supervised) classes: Vec<u32>,
     /// Files that were skipped, and why.
-    pub(super) skipped: Vec<String>,
+    pub(in crate::supervised) skipped: Vec<String>,
 }
 
 impl Batch {
-    pub(super) fn new(x: Vec<f32>, classes: Vec<u32>) -> Self {
+    pub(in crate::supervised) fn new(x: Vec<f32>, classes: Vec<u32>) -> Self {
         Self { x, classes, skipped: Vec::new() }
     }
 }
 
 /// See the module's documentation.
-pub(super) enum Pictures {
+pub(in crate::supervised) enum Pictures {
     /// Of one channel.
     Grey(Box<Grey>),
     /// Of three.
@@ -53,7 +53,7 @@ pub(super) enum Pictures {
 }
 
 /// Folders of pictures.
-pub(super) struct Folders {
+pub(in crate::supervised) struct Folders {
     train: Arc<ImageSamples>,
     validation: Arc<ImageSamples>,
     test: Option<Arc<ImageSamples>>,
@@ -73,16 +73,16 @@ struct Ahead {
 }
 
 /// What is known of pictures before there is a model of them.
-pub(super) struct About {
-    pub(super) size: [usize; 2],
-    pub(super) channels: usize,
-    pub(super) labels: Vec<String>,
-    pub(super) preprocessing: Option<Preprocessing>,
+pub(in crate::supervised) struct About {
+    pub(in crate::supervised) size: [usize; 2],
+    pub(in crate::supervised) channels: usize,
+    pub(in crate::supervised) labels: Vec<String>,
+    pub(in crate::supervised) preprocessing: Option<Preprocessing>,
 }
 
 impl Pictures {
     /// The pictures that `settings` say.
-    pub(super) fn open(settings: &FitSettings) -> Result<(Self, About), TrainError> {
+    pub(in crate::supervised) fn open(settings: &FitSettings) -> Result<(Self, About), TrainError> {
         let dir = Path::new(&settings.data.dir);
         let idx = Mnist::is_in(dir);
         let is_mlp = settings.fit.model == ModelName::Mlp;
@@ -101,7 +101,7 @@ impl Pictures {
     }
 
     /// How many there are of a part.
-    pub(super) fn len(&self, part: Part) -> usize {
+    pub(in crate::supervised) fn len(&self, part: Part) -> usize {
         match self {
             Self::Grey(grey) => grey.part(part).map_or(0, LabelledImages::len),
             Self::Colour(folders) => folders.part(part).map_or(0, |samples| samples.len()),
@@ -109,7 +109,7 @@ impl Pictures {
     }
 
     /// The class of a training sample.
-    pub(super) fn class(&self, index: usize) -> usize {
+    pub(in crate::supervised) fn class(&self, index: usize) -> usize {
         match self {
             Self::Grey(grey) => grey.part(Part::Train).map_or(0, |images| images.labels[index].into()),
             Self::Colour(folders) => folders.train.files[index].label,
@@ -117,7 +117,7 @@ impl Pictures {
     }
 
     /// Shows `see` what tells these pictures from others: the bytes of those in memory, the names and classes of files.
-    pub(super) fn identify(&self, see: &mut dyn FnMut(&[u8])) {
+    pub(in crate::supervised) fn identify(&self, see: &mut dyn FnMut(&[u8])) {
         for part in [Part::Train, Part::Validation, Part::Test] {
             see(&self.len(part).to_le_bytes());
             match self {
@@ -138,7 +138,7 @@ impl Pictures {
     }
 
     /// Begins to read the training samples that [`train`](Self::train) will be asked for, batch by batch in this order.
-    pub(super) fn expect(&mut self, epoch: u64, order: Vec<usize>) {
+    pub(in crate::supervised) fn expect(&mut self, epoch: u64, order: Vec<usize>) {
         if let Self::Colour(folders) = self {
             let batches = batches(&folders.train, epoch, order.clone(), folders.options(folders.batch_size));
             folders.ahead = Some(Ahead { epoch, batches, order, next: 0 });
@@ -146,7 +146,7 @@ impl Pictures {
     }
 
     /// Training samples, as the epoch sees them. Those that are broken are left out, if settings say so.
-    pub(super) fn train(&mut self, epoch: u64, indices: &[usize]) -> Result<Batch, TrainError> {
+    pub(in crate::supervised) fn train(&mut self, epoch: u64, indices: &[usize]) -> Result<Batch, TrainError> {
         match self {
             Self::Colour(folders) if folders.ahead.as_ref().is_some_and(|ahead| ahead.leads_to(epoch, indices)) => {
                 batch(folders.ahead.as_mut().and_then(|ahead| ahead.next(indices.len())))
@@ -156,7 +156,7 @@ impl Pictures {
     }
 
     /// The same, without working ahead.
-    pub(super) fn again(&self, epoch: u64, indices: &[usize]) -> Result<Batch, TrainError> {
+    pub(in crate::supervised) fn again(&self, epoch: u64, indices: &[usize]) -> Result<Batch, TrainError> {
         match self {
             Self::Grey(grey) => Ok(grey.train(epoch, indices)),
             Self::Colour(folders) => {
@@ -168,7 +168,7 @@ impl Pictures {
     }
 
     /// Those of the samples `indices` of a part that can be read, for people and for the model, without anything random.
-    pub(super) fn some(&self, part: Part, indices: &[usize]) -> (Vec<Picture>, Batch) {
+    pub(in crate::supervised) fn some(&self, part: Part, indices: &[usize]) -> (Vec<Picture>, Batch) {
         let mut pictures = Vec::new();
         let mut batch = Batch::default();
         match self {
@@ -197,7 +197,7 @@ impl Pictures {
     }
 
     /// Shows all samples of a part, without anything random, batch by batch.
-    pub(super) fn each(
+    pub(in crate::supervised) fn each(
         &self,
         part: Part,
         see: &mut dyn FnMut(Batch) -> Result<(), TrainError>,
@@ -334,8 +334,8 @@ fn statistics(settings: &FitSettings, train: &ImageFolder) -> Result<Option<Stat
 
 /// Mixes a batch of pictures of `size` rows and columns as settings say: the shares of classes that it comes to, or none if it
 /// is left as it is.
-pub(super) fn mix(
-    settings: &super::config::MixConfig,
+pub(in crate::supervised) fn mix(
+    settings: &crate::supervised::config::MixConfig,
     batch: &mut Batch,
     classes: usize,
     size: [usize; 2],

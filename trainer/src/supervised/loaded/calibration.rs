@@ -4,11 +4,11 @@ use std::path::Path;
 
 use super::labelled::{Labelled, Parts};
 use super::saved::SavedModel;
-use super::settings::FitSettings;
-use super::task::Part;
 use crate::TrainError;
 use crate::data::loader::shuffled;
 use crate::run::RunDir;
+use crate::supervised::settings::FitSettings;
+use crate::supervised::task::Part;
 
 /// The seed of the order that samples to measure on are the first of.
 const SEED: u64 = 0;
@@ -40,7 +40,11 @@ pub type OnSamples<'a> = &'a mut dyn FnMut(SamplesSeen);
 
 impl SavedModel {
     /// Pictures of one's own, in `data`, or else those that its `run` was trained on.
-    pub(super) fn calibration(&self, run: Option<&RunDir>, data: Option<&Path>) -> Result<Parts, TrainError> {
+    pub(in crate::supervised) fn calibration(
+        &self,
+        run: Option<&RunDir>,
+        data: Option<&Path>,
+    ) -> Result<Parts, TrainError> {
         if let Some(data) = data {
             return self.any_pictures(data);
         }
@@ -60,12 +64,12 @@ impl SavedModel {
 
 impl Labelled {
     /// The numbers of its samples in the order in which they are taken to measure on: the same each time.
-    pub(super) fn in_order(&self) -> Vec<usize> {
+    pub(in crate::supervised) fn in_order(&self) -> Vec<usize> {
         shuffled(self.len(), SEED, 0)
     }
 
     /// Where they are, for people.
-    pub(super) fn place(&self) -> String {
+    pub(in crate::supervised) fn place(&self) -> String {
         match self.part {
             Part::Train => self.root.clone(),
             Part::Validation => format!("{} (validation)", self.root),

@@ -3,25 +3,25 @@
 use std::path::Path;
 
 use super::pictures::{About, Batch};
-use super::settings::FitSettings;
-use super::task::Part;
 use crate::TrainError;
 use crate::data::image::{CHANNELS, Image, ImagesConfig, Pipeline, Resizing};
 use crate::data::mnist::{LabelledImages, Mnist};
+use crate::supervised::settings::FitSettings;
+use crate::supervised::task::Part;
 
 /// Pictures of one channel.
-pub(super) struct Grey {
+pub(in crate::supervised) struct Grey {
     parts: [Option<LabelledImages>; 3],
     /// What is changed at random while training, if anything is.
     changes: Option<Pipeline>,
     seed: u64,
     /// Samples of a batch that is only looked at.
-    pub(super) looked_at: usize,
+    pub(in crate::supervised) looked_at: usize,
 }
 
 impl Grey {
     /// The pictures that `settings` say.
-    pub(super) fn open(settings: &FitSettings) -> Result<(Self, About), TrainError> {
+    pub(in crate::supervised) fn open(settings: &FitSettings) -> Result<(Self, About), TrainError> {
         let data = Mnist::read(Path::new(&settings.data.dir))?;
         let (classes, size) = (data.classes(), data.train.size);
         let (train, validation) = data.train.split(settings.data.validation_split);
@@ -34,12 +34,12 @@ impl Grey {
     }
 
     /// Those of a part.
-    pub(super) fn part(&self, part: Part) -> Option<&LabelledImages> {
+    pub(in crate::supervised) fn part(&self, part: Part) -> Option<&LabelledImages> {
         self.parts[part as usize].as_ref()
     }
 
     /// Training samples as the epoch sees them: changed as those of folders are.
-    pub(super) fn train(&self, epoch: u64, indices: &[usize]) -> Batch {
+    pub(in crate::supervised) fn train(&self, epoch: u64, indices: &[usize]) -> Batch {
         let Some(images) = self.part(Part::Train) else { return Batch::default() };
         let Some(pipeline) = &self.changes else { return batch(images, indices) };
         let [height, width] = images.size;
@@ -56,7 +56,7 @@ impl Grey {
 }
 
 /// Samples as they are.
-pub(super) fn batch(images: &LabelledImages, indices: &[usize]) -> Batch {
+pub(in crate::supervised) fn batch(images: &LabelledImages, indices: &[usize]) -> Batch {
     let (x, classes) = images.batch(indices);
     Batch::new(x, classes)
 }
@@ -83,10 +83,10 @@ fn changes(settings: &FitSettings, [height, width]: [usize; 2]) -> Result<Option
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
-    use super::super::config::ModelName;
-    use super::super::pictures::Pictures;
     use super::*;
     use crate::data::image::{AugmentConfig, CHANNELS, Image};
+    use crate::supervised::classification::pictures::Pictures;
+    use crate::supervised::config::ModelName;
 
     fn settings(settings: &[&str]) -> FitSettings {
         let mut fit = FitSettings::of(ModelName::ResNet8);

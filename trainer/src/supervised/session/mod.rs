@@ -1,4 +1,23 @@
 //! The loop of a fit: steps, epochs, the look at other samples, checkpoints.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `step` | a step of the optimizer |
+//! | `checkpoint` | all that going on needs |
+//! | `staged`, `whole` | a model in stages, and what they have as one |
+//! | `pruning` | weights that become 0 while a network learns |
+//! | `profile` | where the time of steps goes |
+//! | `room` | what a device says that has no room for a batch |
+//! | `watched` | what the loop does for viewers |
+
+pub(in crate::supervised) mod checkpoint;
+pub(in crate::supervised) mod profile;
+pub(in crate::supervised) mod pruning;
+pub(in crate::supervised) mod room;
+pub(in crate::supervised) mod staged;
+pub(in crate::supervised) mod step;
+pub(in crate::supervised) mod watched;
+pub(in crate::supervised) mod whole;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -11,30 +30,29 @@ use cartwheel_agents::compression::sparsity;
 use cartwheel_agents::nn::Gradients;
 use cartwheel_agents::nn::optim::{Ema, LearningRate, LossScaler, Solver};
 
-use super::checkpoint::{Books, Checkpoint, fingerprint};
-use super::config::{Monitor, Precision};
-use super::events::{EpochEnd, FitEvent, FitProgress};
-use super::export::export;
-use super::parallel::{Mesh, rest, share};
-use super::profile;
-use super::pruning::Pruning;
-use super::room::{look, no_room};
-use super::samples::{Answer, Sample, Samples};
-use super::settings::FitSettings;
-use super::staged::described;
-use super::step::{output_of, samples_of_a_step, steps_of_an_epoch};
-use super::task::{Part, Tally, Task};
 use crate::TrainError;
 use crate::data::loader::shuffled;
 use crate::run::{Checkpoints, MetricsRow, RunDir, RunError, RunWriter, write_atomic};
+use crate::supervised::config::{Monitor, Precision};
+use crate::supervised::events::{EpochEnd, FitEvent, FitProgress};
+use crate::supervised::export::export;
+use crate::supervised::parallel::{Mesh, rest, share};
+use crate::supervised::samples::{Answer, Sample, Samples};
+use crate::supervised::settings::FitSettings;
+use crate::supervised::task::{Part, Tally, Task};
 use crate::watch::{Activity, Seat, Watch};
+use checkpoint::{Books, Checkpoint, fingerprint};
+use pruning::Pruning;
+use room::{look, no_room};
+use staged::described;
+use step::{output_of, samples_of_a_step, steps_of_an_epoch};
 
 /// What listens to a fit.
-pub(super) type Listener<'a> = Box<dyn FnMut(&FitEvent<'_>) + 'a>;
+pub(in crate::supervised) type Listener<'a> = Box<dyn FnMut(&FitEvent<'_>) + 'a>;
 
 /// Why the loop ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(in crate::supervised) enum End {
     /// All epochs done.
     Completed,
     /// Validation did not get better any more.
@@ -47,39 +65,39 @@ pub(super) enum End {
 type Looked = (Option<Tally>, Option<String>, Vec<(&'static str, f64)>, Option<(Part, Vec<(Sample, Vec<Answer>)>)>);
 
 /// See the module's documentation.
-pub(super) struct Session<'a> {
-    pub(super) settings: &'a FitSettings,
+pub(in crate::supervised) struct Session<'a> {
+    pub(in crate::supervised) settings: &'a FitSettings,
     /// The processes that learn together.
-    pub(super) mesh: &'a Mesh,
-    pub(super) task: Box<dyn Task>,
-    pub(super) run: RunDir,
-    pub(super) writer: RunWriter,
+    pub(in crate::supervised) mesh: &'a Mesh,
+    pub(in crate::supervised) task: Box<dyn Task>,
+    pub(in crate::supervised) run: RunDir,
+    pub(in crate::supervised) writer: RunWriter,
     checkpoints: Checkpoints,
-    pub(super) books: Books,
-    pub(super) solver: Solver,
-    pub(super) ema: Option<Ema<f32>>,
-    pub(super) scaler: Option<LossScaler>,
-    pub(super) gradients: Gradients,
-    pub(super) pruning: Option<Pruning>,
-    pub(super) learning_rate: LearningRate,
+    pub(in crate::supervised) books: Books,
+    pub(in crate::supervised) solver: Solver,
+    pub(in crate::supervised) ema: Option<Ema<f32>>,
+    pub(in crate::supervised) scaler: Option<LossScaler>,
+    pub(in crate::supervised) gradients: Gradients,
+    pub(in crate::supervised) pruning: Option<Pruning>,
+    pub(in crate::supervised) learning_rate: LearningRate,
     /// Steps that a whole epoch takes.
-    pub(super) an_epoch: u64,
+    pub(in crate::supervised) an_epoch: u64,
     samples: Samples,
     /// The fingerprint of the data.
     data: u32,
-    pub(super) listeners: Vec<Listener<'a>>,
-    pub(super) watch: Watch,
+    pub(in crate::supervised) listeners: Vec<Listener<'a>>,
+    pub(in crate::supervised) watch: Watch,
     /// Where it waits while viewers hold it.
-    pub(super) seat: Seat,
+    pub(in crate::supervised) seat: Seat,
     /// Steps of the optimizer before.
-    pub(super) first_step: u64,
+    pub(in crate::supervised) first_step: u64,
     /// At which step a checkpoint was written last, or could not be.
     saved_at: Option<u64>,
 }
 
 impl<'a> Session<'a> {
     /// A session from the beginning, or from `checkpoint`.
-    pub(super) fn new(
+    pub(in crate::supervised) fn new(
         settings: &'a FitSettings,
         mesh: &'a Mesh,
         task: Box<dyn Task>,
@@ -162,14 +180,14 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    pub(super) fn tell(&mut self, event: &FitEvent<'_>) {
+    pub(in crate::supervised) fn tell(&mut self, event: &FitEvent<'_>) {
         for listener in &mut self.listeners {
             listener(event);
         }
     }
 
     /// Steps and epochs until done.
-    pub(super) fn learn(&mut self) -> Result<End, TrainError> {
+    pub(in crate::supervised) fn learn(&mut self) -> Result<End, TrainError> {
         let fit = &self.settings.fit;
         let (run, total) = (self.run.path().to_owned(), self.task.samples(Part::Train) as u64 * fit.epochs);
         let (score, scores_training) = (self.task.score(), self.task.scores_training());
@@ -250,7 +268,7 @@ impl<'a> Session<'a> {
     }
 
     /// Warns if more than a hundredth of the steps were skipped.
-    pub(super) fn tell_of_skipped_steps(&mut self) {
+    pub(in crate::supervised) fn tell_of_skipped_steps(&mut self) {
         let (skipped, steps) = (self.scaler.as_ref().map_or(0, LossScaler::skipped), self.books.steps);
         if skipped.saturating_mul(100) > steps {
             self.tell(&FitEvent::Warning(&format!(
@@ -260,7 +278,7 @@ impl<'a> Session<'a> {
     }
 
     /// The row of metrics since the last one, if there is anything to be in it.
-    pub(super) fn window_row(&mut self) {
+    pub(in crate::supervised) fn window_row(&mut self) {
         let books = &mut self.books;
         if books.window.samples == 0 {
             return;
@@ -411,7 +429,7 @@ impl<'a> Session<'a> {
         Ok(false)
     }
 
-    pub(super) fn save_best(&mut self) -> Result<(), TrainError> {
+    pub(in crate::supervised) fn save_best(&mut self) -> Result<(), TrainError> {
         if self.save_weights(&self.run.best_weights())? {
             export(&self.run, self.task.companions())?;
         }
@@ -433,7 +451,7 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// If another stage is lost.
-    pub(super) fn checkpoint(&mut self) -> Result<(), TrainError> {
+    pub(in crate::supervised) fn checkpoint(&mut self) -> Result<(), TrainError> {
         // The last epoch's is the last of all.
         if !self.mesh.is_kept() || self.saved_at.replace(self.books.steps) == Some(self.books.steps) {
             return Ok(());
@@ -449,7 +467,7 @@ impl<'a> Session<'a> {
     }
 
     /// Takes down which files were skipped.
-    pub(super) fn note_skipped(&mut self) {
+    pub(in crate::supervised) fn note_skipped(&mut self) {
         self.books.skipped.extend(self.task.skipped());
     }
 

@@ -2,17 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use super::confusion::Counts;
-use super::export::model_folder;
 use super::labelled::Parts;
-use super::recommendation::{RecommendationTask, SavedRecommender};
-use super::report::{ClassificationReport, Report};
 use super::saved::SavedModel;
-use super::settings::FitSettings;
-use super::task::{Part, Purpose, Task as _};
-use super::texts::Texts;
 use crate::TrainError;
 use crate::run::RunDir;
+use crate::supervised::classification::confusion::Counts;
+use crate::supervised::export::model_folder;
+use crate::supervised::recommendation::{RecommendationTask, SavedRecommender};
+use crate::supervised::report::{ClassificationReport, Report};
+use crate::supervised::settings::FitSettings;
+use crate::supervised::task::{Part, Purpose, Task as _};
+use crate::supervised::texts::Texts;
 
 /// What a model came to.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,7 +71,10 @@ fn texts(run: &Path, weights: &Path, data: &Path) -> Result<Report, TrainError> 
 
 impl SavedModel {
     /// How it does on the pictures in `data`, and which files gave none.
-    pub(super) fn evaluate(&self, data: &Path) -> Result<(ClassificationReport, Vec<String>), TrainError> {
+    pub(in crate::supervised) fn evaluate(
+        &self,
+        data: &Path,
+    ) -> Result<(ClassificationReport, Vec<String>), TrainError> {
         let Parts { train, held_out, .. } = self.pictures(data, 0.0)?;
         let pictures = held_out.unwrap_or(train);
         let (labels, mut broken) = (self.labels(), Vec::new());

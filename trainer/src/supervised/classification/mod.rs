@@ -1,4 +1,17 @@
 //! Classifying images: MNIST's files, or folders of pictures.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `pictures`, `grey` | where pictures come from: folders, or MNIST's files |
+//! | `class_weight` | classes of unequal size that count alike |
+//! | `confusion` | what was taken for what |
+//! | `transfer` | the weights of another model that a classifier begins with |
+
+pub(in crate::supervised) mod class_weight;
+pub(in crate::supervised) mod confusion;
+pub(in crate::supervised) mod grey;
+pub(in crate::supervised) mod pictures;
+pub(in crate::supervised) mod transfer;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -10,24 +23,24 @@ use cartwheel_agents::nn::ops::softmax;
 use cartwheel_agents::nn::{Gradients, Parameters};
 use cartwheel_envs::Generator;
 
-use super::config::{MixConfig, MlpInit, ModelName, Precision};
-use super::confusion::{Counts, likeliest, loss};
-use super::parallel::Group;
-use super::pictures::{About, Pictures, mix};
-use super::profile::timed;
-use super::report::Report;
-use super::room::check_memory;
-use super::samples::{Answer, Given, Sample, spread};
-use super::saved::Header;
-use super::settings::FitSettings;
-use super::staged::{Answers, Lesson, Loss, Staged};
-use super::task::{Part, Purpose, Tally, Task};
-use super::transfer::OtherModel;
 use crate::data::image::one_hot;
+use crate::supervised::config::{MixConfig, MlpInit, ModelName, Precision};
+use crate::supervised::loaded::saved::Header;
+use crate::supervised::parallel::Group;
+use crate::supervised::report::Report;
+use crate::supervised::samples::{Answer, Given, Sample, spread};
+use crate::supervised::session::profile::timed;
+use crate::supervised::session::room::check_memory;
+use crate::supervised::session::staged::{Answers, Lesson, Loss, Staged};
+use crate::supervised::settings::FitSettings;
+use crate::supervised::task::{Part, Purpose, Tally, Task};
 use crate::{Provenance, TrainError};
+use confusion::{Counts, likeliest, loss};
+use pictures::{About, Pictures, mix};
+use transfer::OtherModel;
 
 /// The purpose of the stream that weights are drawn from, in the key of its generator.
-pub(super) const WEIGHTS: u64 = 0x7765_6967;
+pub(in crate::supervised) const WEIGHTS: u64 = 0x7765_6967;
 
 /// Pictures that are shown, and how many of the likeliest classes of each.
 const SHOWN: usize = 16;
@@ -111,14 +124,14 @@ impl Classification {
     ///
     /// # Errors
     /// If they do not fit it; nothing is changed then.
-    pub(super) fn begin_with(&mut self, other: &OtherModel) -> Result<(), TrainError> {
+    pub(in crate::supervised) fn begin_with(&mut self, other: &OtherModel) -> Result<(), TrainError> {
         self.begun = Some(other.load_into(self.model.network.as_mut(), &self.header)?);
         Ok(())
     }
 
     /// What the sum of the losses of training samples of these classes is divided by for their mean: see [`ClassWeight`].
     ///
-    /// [`ClassWeight`]: super::ClassWeight
+    /// [`ClassWeight`]: crate::supervised::ClassWeight
     fn counted(&self, classes: impl ExactSizeIterator<Item = usize>) -> f64 {
         match &self.class_weight {
             Some(weights) if !self.mix.mixes() => classes.map(|class| f64::from(weights[class])).sum(),
@@ -326,8 +339,8 @@ impl Task for Classification {
 mod tests {
     use cartwheel_agents::nn::optim::{Decay, Rule, Solver};
 
-    use super::super::ClassWeight;
     use super::*;
+    use crate::supervised::ClassWeight;
 
     fn digits(net_arch: Vec<usize>, label_smoothing: f64) -> Classification {
         let mut settings = FitSettings::default();
@@ -341,7 +354,7 @@ mod tests {
     /// Fifty steps of momentum from the same weights on the same batches: tests/data/digits/digits.py.
     #[test]
     fn fifty_steps_are_pytorchs() {
-        let text = include_str!("../../../tests/data/digits/digits.json");
+        let text = include_str!("../../../../tests/data/digits/digits.json");
         let recorded: serde_json::Value = serde_json::from_str(text).expect("JSON");
         let numbers = |value: &serde_json::Value| -> Vec<f64> {
             value.as_array().expect("a list").iter().filter_map(serde_json::Value::as_f64).collect()

@@ -5,11 +5,11 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::pictures::BATCH_IN_USE;
 use super::saved::{Prediction, SavedModel};
 use crate::TrainError;
 use crate::data::image_folder::{ImageFile, ImageSamples, images_below};
 use crate::data::loader::{LoaderOptions, OnBroken, batches};
+use crate::supervised::classification::pictures::BATCH_IN_USE;
 
 /// What a model makes of a file: the likeliest classes of each picture in it, or why there is no picture.
 pub type Answers = Result<Vec<Vec<Prediction>>, TrainError>;

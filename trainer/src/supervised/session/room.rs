@@ -3,15 +3,15 @@
 use cartwheel_agents::models::Cost;
 use cartwheel_agents::nn::Device;
 
-use super::config::FitConfig;
-use super::settings::FitSettings;
-use super::task::{Crowd, Part, Purpose, Tally, Task};
 use crate::TrainError;
 use crate::memory::{in_mib, memory_bytes};
+use crate::supervised::config::FitConfig;
+use crate::supervised::settings::FitSettings;
+use crate::supervised::task::{Crowd, Part, Purpose, Tally, Task};
 
 /// Refuses what a model of this `cost` takes to learn from `samples`, if this machine has not as much memory: before the model is
 /// made, so that it is told and not tried. What a GPU has room for is seen at the first step.
-pub(super) fn check_memory(
+pub(in crate::supervised) fn check_memory(
     settings: &FitSettings,
     purpose: Purpose,
     cost: &Cost,
@@ -50,12 +50,12 @@ pub(super) fn check_memory(
 }
 
 /// How the model does on validation samples.
-pub(super) fn look(task: &mut dyn Task, fit: &FitConfig) -> Result<Tally, TrainError> {
+pub(in crate::supervised) fn look(task: &mut dyn Task, fit: &FitConfig) -> Result<Tally, TrainError> {
     task.evaluate(Part::Validation).map_err(|error| no_room(error, fit.looked_at()))
 }
 
 /// If a GPU had no room for a batch of `samples`, says what to do about it.
-pub(super) fn no_room(error: TrainError, samples: usize) -> TrainError {
+pub(in crate::supervised) fn no_room(error: TrainError, samples: usize) -> TrainError {
     match error {
         TrainError::Device(error) if error.is_out_of_memory() => TrainError::Unfit(format!(
             "the GPU has no room for a batch of {samples} samples ({error}): lower fit.batch_size to {}, and raise fit.gradient_accumulation to make up for it",
@@ -71,8 +71,8 @@ mod tests {
 
     use cartwheel_agents::nn::{DeviceError, Gradients, Parameters};
 
-    use super::super::report::Report;
     use super::*;
+    use crate::supervised::report::Report;
 
     /// As dfdx says it of CUDA.
     const OUT_OF_MEMORY: &str = "CudaError(DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\"))";

@@ -12,42 +12,42 @@ use cartwheel_agents::nn::{WeightsError, WeightsHeader, read_header};
 use cartwheel_envs::Generator;
 use serde::{Deserialize, Serialize};
 
-use super::config::LOOKED_AT;
-use super::export::t5_folder;
 use super::input;
 use crate::data::image::{AugmentConfig, CHANNELS, ImagesConfig, Pipeline, Statistics, decode};
 use crate::run::RunDir;
+use crate::supervised::config::LOOKED_AT;
+use crate::supervised::export::t5_folder;
 use crate::{Provenance, TrainError};
 
 /// The key of the header's entry.
-pub(super) const KEY: &str = "cartwheel";
+pub(in crate::supervised) const KEY: &str = "cartwheel";
 
 /// What a model's file says of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Header {
+pub(in crate::supervised) struct Header {
     /// Which model.
-    pub(super) model: String,
+    pub(in crate::supervised) model: String,
     /// Rows and columns of an image.
-    pub(super) size: [usize; 2],
+    pub(in crate::supervised) size: [usize; 2],
     /// Units of the hidden layers, of a multilayer perceptron.
     #[serde(default)]
-    pub(super) net_arch: Vec<usize>,
+    pub(in crate::supervised) net_arch: Vec<usize>,
     /// Layers that are products of two.
     #[serde(default, skip_serializing_if = "Ranks::is_empty")]
-    pub(super) ranks: Ranks,
+    pub(in crate::supervised) ranks: Ranks,
     /// The names of the classes.
-    pub(super) labels: Vec<String>,
+    pub(in crate::supervised) labels: Vec<String>,
     /// How image files become numbers; grey images that are only divided by 255 have none.
     #[serde(default)]
-    pub(super) preprocessing: Option<Preprocessing>,
+    pub(in crate::supervised) preprocessing: Option<Preprocessing>,
     /// What the file was made from; nothing of what training left.
     #[serde(default, skip_serializing_if = "Provenance::is_empty")]
-    pub(super) provenance: Provenance,
+    pub(in crate::supervised) provenance: Provenance,
 }
 
 /// How image files become numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Preprocessing {
+pub(in crate::supervised) struct Preprocessing {
     /// The sections `images` and `augment`, as TOML.
     settings: String,
     /// Mean and deviation of the training images, if they are used.
@@ -55,7 +55,11 @@ pub(super) struct Preprocessing {
 }
 
 impl Preprocessing {
-    pub(super) fn new(images: &ImagesConfig, augment: &AugmentConfig, statistics: Option<Statistics>) -> Self {
+    pub(in crate::supervised) fn new(
+        images: &ImagesConfig,
+        augment: &AugmentConfig,
+        statistics: Option<Statistics>,
+    ) -> Self {
         // How many read them is nothing of the model's: the same seed gives the same file on every machine.
         let images = ImagesConfig { num_workers: 0, ..images.clone() };
         let sections: [&dyn Section; 2] = [&images, augment];
@@ -73,7 +77,7 @@ impl Preprocessing {
 
 impl Header {
     /// What the file that `found` is of says of its model; nothing if it says nothing.
-    pub(super) fn of(found: &WeightsHeader) -> Option<Result<Self, serde_json::Error>> {
+    pub(in crate::supervised) fn of(found: &WeightsHeader) -> Option<Result<Self, serde_json::Error>> {
         found.metadata.get(KEY).map(|text| serde_json::from_str(text))
     }
 
@@ -91,7 +95,7 @@ impl Header {
     }
 
     /// The model, for pictures of so many channels, with weights that are to be loaded; nothing if there is no such model.
-    pub(super) fn model(&self, channels: usize) -> Option<Box<dyn Classifier>> {
+    pub(in crate::supervised) fn model(&self, channels: usize) -> Option<Box<dyn Classifier>> {
         let (classes, ranks) = (self.labels.len(), self.ranks.clone());
         if self.model == "mlp" {
             let (inputs, rng) = (self.size[0] * self.size[1] * channels, &mut Generator::new(0));
@@ -102,7 +106,7 @@ impl Header {
     }
 
     /// Refuses layers of a low rank that the file that `found` is of does not have: before a model is made of them.
-    pub(super) fn check_ranks(&self, found: &WeightsHeader) -> Result<(), String> {
+    pub(in crate::supervised) fn check_ranks(&self, found: &WeightsHeader) -> Result<(), String> {
         let side = |name: String, side: usize| found.shapes.get(&name).and_then(|shape| shape.get(side)).copied();
         let is_there = |name: &str, rank: usize| {
             let sides = [side(format!("{name}.0.weight"), 0), side(format!("{name}.1.weight"), 1)];
@@ -117,11 +121,11 @@ impl Header {
     }
 
     /// The last layer, which knows the classes.
-    pub(super) fn last_layer(&self) -> String {
+    pub(in crate::supervised) fn last_layer(&self) -> String {
         if self.model == "mlp" { (2 * self.net_arch.len()).to_string() } else { "fc".into() }
     }
 
-    pub(super) fn to_metadata(&self) -> HashMap<String, String> {
+    pub(in crate::supervised) fn to_metadata(&self) -> HashMap<String, String> {
         let text = serde_json::to_string(self).unwrap_or_default();
         HashMap::from([(KEY.to_owned(), text)])
     }
@@ -156,9 +160,9 @@ pub struct Prediction {
 /// A model that was fitted, to be asked.
 pub struct SavedModel {
     file: PathBuf,
-    pub(super) header: Header,
-    pub(super) model: Box<dyn Classifier>,
-    pub(super) pipeline: Option<Pipeline>,
+    pub(in crate::supervised) header: Header,
+    pub(in crate::supervised) model: Box<dyn Classifier>,
+    pub(in crate::supervised) pipeline: Option<Pipeline>,
 }
 
 impl SavedModel {
@@ -267,17 +271,17 @@ impl SavedModel {
     }
 
     /// Rows and columns of its pictures.
-    pub(super) fn size(&self) -> [usize; 2] {
+    pub(in crate::supervised) fn size(&self) -> [usize; 2] {
         self.header.size
     }
 
     /// Channels of its pictures.
-    pub(super) fn channels(&self) -> usize {
+    pub(in crate::supervised) fn channels(&self) -> usize {
         if self.pipeline.is_some() { CHANNELS } else { 1 }
     }
 
     /// The logits of whole pictures.
-    pub(super) fn logits(&self, x: Vec<f32>) -> Result<Vec<f32>, TrainError> {
+    pub(in crate::supervised) fn logits(&self, x: Vec<f32>) -> Result<Vec<f32>, TrainError> {
         Ok(self.model.logits(x)?)
     }
 
@@ -298,7 +302,7 @@ impl SavedModel {
     }
 
     /// What its file of ONNX says of itself.
-    pub(super) fn metadata(&self, provenance: &Provenance) -> Vec<(&'static str, String)> {
+    pub(in crate::supervised) fn metadata(&self, provenance: &Provenance) -> Vec<(&'static str, String)> {
         let mut metadata = vec![("labels", serde_json::to_string(self.labels()).unwrap_or_default())];
         metadata.extend(self.header.preprocessing.iter().map(|of| ("preprocessing", of.settings.clone())));
         metadata.push(provenance.entry());
@@ -306,7 +310,7 @@ impl SavedModel {
     }
 
     /// Its layers for use.
-    pub(super) fn plan(&self) -> Plan {
+    pub(in crate::supervised) fn plan(&self) -> Plan {
         self.model.plan()
     }
 
@@ -359,7 +363,7 @@ impl SavedModel {
 
 /// Layers of the model of a run that are products of two, by its weights, the latest or else the best. A run without either has
 /// none that are known: its checkpoint does not fit then if there are some.
-pub(super) fn ranks_of(run: &RunDir) -> Ranks {
+pub(in crate::supervised) fn ranks_of(run: &RunDir) -> Ranks {
     let ranks = |file: PathBuf| Some(Header::of(&read_header(&file).ok()?)?.ok()?.ranks);
     [run.latest_weights(), run.best_weights()].into_iter().find_map(ranks).unwrap_or_default()
 }

@@ -7,10 +7,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::calibration::{OnSamples, SamplesSeen, Stage};
-use super::confusion::likeliest;
 use super::labelled::Parts;
 use super::saved::SavedModel;
 use crate::run::RunDir;
+use crate::supervised::classification::confusion::likeliest;
 use crate::{Provenance, TrainError};
 
 /// How a classifier is quantized.

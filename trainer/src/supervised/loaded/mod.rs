@@ -1,0 +1,19 @@
+//! Models that are there: asked about files, judged on samples, and made smaller.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `saved`, `input`, `answers` | a model's file, and models made from one, which are asked about files |
+//! | `evaluate`, `labelled` | how a model does on other samples, and where these come from |
+//! | `calibration` | samples that show what layers make of pictures |
+//! | `quantize`, `half` | a model in integers of 8 bits, and what that costs it; whether it fits f16 |
+//! | `compress` | weights that become 0 at once, and layers of a lower rank |
+
+pub(in crate::supervised) mod answers;
+pub(in crate::supervised) mod calibration;
+pub(in crate::supervised) mod compress;
+pub(in crate::supervised) mod evaluate;
+pub(in crate::supervised) mod half;
+pub(in crate::supervised) mod input;
+pub(in crate::supervised) mod labelled;
+pub(in crate::supervised) mod quantize;
+pub(in crate::supervised) mod saved;
