@@ -55,6 +55,8 @@ stub cublasLt libcublasLt.so.13 cublaslt
 stub curand libcurand.so.10 curand
 
 export CUDA_PATH=$TOOLKIT PATH="$TOOLKIT/tools:$TOOLKIT/bin:$PATH"
+# Ours are compiled when they are first used: what is wrong with them is found here.
+nvcc -ptx -arch="sm_${CAPABILITY/./}" -Werror all-warnings -o /dev/null agents/src/nn/on_device/kernels/kernels.cu
 export RUSTFLAGS="${RUSTFLAGS:-} -C link-arg=-Wl,--allow-shlib-undefined"
 if [ "${1:-}" = --bench ]; then
     cargo bench --no-run -p cartwheel-agents --features cuda --bench update

@@ -11,7 +11,7 @@
 //! | `tensor_files` | reading any file of safetensors |
 //! | `parameters` | of supervised models: named tensors of any shape, and their gradients |
 //! | [`ops`] | operations of supervised models on dfdx's tape, one a file, with hand-written backward passes |
-//! | [`on_device`] | the same from dfdx's own operations, on any device: what GPUs run |
+//! | [`on_device`] | the same from dfdx's own operations, on any device, and kernels of our own in CUDA: what GPUs run |
 //! | [`optim`] | optimizers, learning-rate schedules, averaged weights and loss scaling of supervised models |
 
 mod device;

@@ -51,7 +51,7 @@ pub(crate) fn relative_bias<E: Real, D: Compute<E>>(
 ///
 /// # Panics
 /// If the sizes do not fit.
-pub(crate) fn attention<E: Real, D: Device<E>>(
+pub(crate) fn attention<E: Real, D: Compute<E>>(
     q: &Rows<E, D>,
     [k, v]: [&Rows<E, D>; 2],
     spans: &Arc<Padded<E, D>>,

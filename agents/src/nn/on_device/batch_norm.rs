@@ -4,6 +4,7 @@ use dfdx::prelude::{Axis, BroadcastTo as _, HasShape as _, TryAdd as _, TryDiv a
 use dfdx::tensor_ops::Device;
 
 use super::half::{Compute, rounded};
+use super::kernels::{self, Normalization};
 use super::{Map, Tape, Vector, close, column_sums, rectified};
 use crate::nn::Real;
 use crate::nn::ops::{EPS, Moments};
@@ -29,6 +30,9 @@ pub(crate) fn batch_norm<E: Real, D: Compute<E>>(
     rectifies: bool,
     tape: &mut Tape<E, D>,
 ) -> Result<Normalized<E, D>, D::Err> {
+    if kernels::compute::<E, D>() {
+        return by_kernels(x, [weight, bias], residual, rectifies, tape);
+    }
     let shape = *x.rows.shape();
     let count = E::of(shape.0.max(1) as f64);
     let each = move |channels: Vector<E, D>| channels.try_broadcast_like::<_, Axis<0>>(&shape);
@@ -67,6 +71,35 @@ pub(crate) fn batch_norm<E: Real, D: Compute<E>>(
         slopes.give(&weight, by_weight)?;
         slopes.give(&bias, by_bias)?;
         residual.map_or(Ok(()), |residual| slopes.give(&residual, slope))
+    });
+    Ok((Map { rows, shape, half }, moments))
+}
+
+/// The same by kernels of our own.
+fn by_kernels<E: Real, D: Compute<E>>(
+    x: &Map<E, D>,
+    [weight, bias]: [&Vector<E, D>; 2],
+    residual: Option<&Map<E, D>>,
+    rectifies: bool,
+    tape: &mut Tape<E, D>,
+) -> Result<Normalized<E, D>, D::Err> {
+    let residual = residual.map(|map| map.rows.clone());
+    let normalization = Normalization::new(&x.rows, weight, bias, x.half)?;
+    let rows = normalization.forward(residual.as_ref(), rectifies)?;
+    let moments = normalization.moments.clone();
+    let (shape, half) = (x.shape, x.half);
+    let (x, weight, bias, out) = (x.rows.clone(), weight.clone(), bias.clone(), rectifies.then(|| rows.clone()));
+    tape.note(&rows, move |slopes, slope| {
+        let [by_bias, by_weight] = normalization.by_parameters(&slope, out.as_ref())?;
+        let residual = residual.filter(|residual| slopes.wants(residual));
+        if slopes.wants(&x) || residual.is_some() {
+            let sums = [&by_bias, &by_weight];
+            let (by_x, by_residual) = normalization.by_inputs(&slope, out.as_ref(), sums, residual.is_some())?;
+            slopes.give(&x, by_x)?;
+            residual.zip(by_residual).map_or(Ok(()), |(residual, slope)| slopes.give(&residual, slope))?;
+        }
+        slopes.give(&weight, by_weight)?;
+        slopes.give(&bias, by_bias)
     });
     Ok((Map { rows, shape, half }, moments))
 }

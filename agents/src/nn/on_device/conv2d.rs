@@ -3,7 +3,7 @@
 
 use dfdx::prelude::{Axes3, PermuteTo as _, ReshapeTo as _};
 
-use super::half::{Compute, rounded};
+use super::half::Compute;
 use super::places::Glide;
 use super::product::{crossed, product};
 use super::{Map, Mirror, Tape};
@@ -42,7 +42,7 @@ pub(crate) fn conv2d<E: Real, D: Compute<E>>(
     let (x, weight) = (x.rows.clone(), weight.clone());
     if tape.wants(&x) || tape.wants(&weight) {
         tape.note(&rows, move |slopes, slope| {
-            let slope = rounded(slope, half)?;
+            // Products round it to 16 bits themselves.
             if slopes.wants(&weight) {
                 let by_weight = crossed(&x, looked_at.as_ref(), slope.clone(), half)?;
                 let by_weight =

@@ -9,13 +9,14 @@ use dfdx::prelude::{HasErr, Shape, Tensor};
 use dfdx::tensor_ops::Device;
 use half::f16;
 
+use super::kernels::Launch;
 use crate::nn::Real;
 
 /// Numbers of 16 bits whose sums are wider.
 pub(super) type Half = AMP<f16>;
 
 /// A device that computes in numbers of type `E`, and in those of 16 bits.
-pub trait Compute<E: Real>: Device<E> + Device<Half> {
+pub trait Compute<E: Real>: Device<E> + Device<Half> + Launch {
     /// Rounds to 16 bits.
     ///
     /// # Errors
@@ -31,7 +32,7 @@ pub trait Compute<E: Real>: Device<E> + Device<Half> {
 
 macro_rules! compute {
     ($type:ty) => {
-        impl<D: Device<$type> + Device<Half>> Compute<$type> for D {
+        impl<D: Device<$type> + Device<Half> + Launch> Compute<$type> for D {
             fn narrow<S: Shape>(x: Tensor<S, $type, Self>) -> Result<Tensor<S, Half, Self>, <Self as HasErr>::Err> {
                 x.try_to_dtype()
             }

@@ -3,6 +3,7 @@
 use dfdx::prelude::{GatherTo as _, HasShape as _, ReshapeTo as _, Storage, Tensor, TensorFromVec};
 use dfdx::tensor_ops::Device;
 
+use super::kernels::Launch;
 use super::places::Places;
 use super::product::gathered;
 use super::{Accelerator, Rows};
@@ -115,7 +116,7 @@ impl<D: Storage<usize> + TensorFromVec<usize>> Side<D> {
     /// Rows of all heads as a matrix for each text and head, padded.
     pub(super) fn split<E: Real>(&self, rows: &Rows<E, D>) -> Result<Cube<E, D>, D::Err>
     where
-        D: Device<E>,
+        D: Device<E> + Launch,
     {
         let (count, inner) = *rows.shape();
         let width = inner / self.heads;

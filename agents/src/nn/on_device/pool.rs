@@ -6,6 +6,8 @@ use dfdx::prelude::{
 };
 use dfdx::tensor_ops::Device;
 
+use super::half::Compute;
+use super::kernels;
 use super::places::{Glide, Places};
 use super::tape::through;
 use super::{Accelerator, Map, Rows, Tape};
@@ -15,7 +17,7 @@ use crate::nn::Real;
 ///
 /// # Errors
 /// If the device fails.
-pub(crate) fn max_pool<E: Real, D: Device<E>>(
+pub(crate) fn max_pool<E: Real, D: Compute<E>>(
     x: &Map<E, D>,
     accelerator: &Accelerator<D>,
     tape: &mut Tape<E, D>,
@@ -23,8 +25,16 @@ pub(crate) fn max_pool<E: Real, D: Device<E>>(
     let glide = Glide { input: x.shape, kernel: 3, stride: 2, padding: 1 };
     let [height, width] = glide.output();
     let places = accelerator.looked_at(glide)?;
-    let rows = highest(x.rows.clone(), &places)?;
     let (from, half) = (x.rows.clone(), x.half);
+    if kernels::compute::<E, D>() {
+        let rows = kernels::highest(&from, &places)?;
+        let (looked_at_by, out) = (accelerator.looked_at_by(glide)?, rows.clone());
+        tape.note(&rows, move |slopes, slope| {
+            slopes.give(&from, kernels::by_highest(&from, &looked_at_by, &out, &slope)?)
+        });
+        return Ok(Map { rows, shape: [x.shape[0], height, width], half });
+    }
+    let rows = highest(from.clone(), &places)?;
     tape.note(&rows, move |slopes, slope| {
         let by_x = through(&from, slope, |x| highest(x, &places))?;
         slopes.give(&from, by_x)

@@ -7,9 +7,10 @@ use dfdx::prelude::{
 };
 use dfdx::tensor_ops::Device;
 
-use super::Rows;
 use super::half::Compute;
+use super::kernels::Launch;
 use super::places::Places;
+use super::{Rows, kernels};
 use crate::nn::Real;
 
 type Matrix<E, D> = Tensor<(usize, usize), E, D, NoneTape>;
@@ -43,14 +44,18 @@ pub(super) fn crossed<E: Real, D: Compute<E>>(
 }
 
 /// The rows of `x` at `places` beside one another, zeros where there are none; `x` itself if no places are told.
-pub(super) fn gathered<E: Dtype, D: Device<E>>(
+pub(super) fn gathered<E: Dtype, D: Device<E> + Launch>(
     x: Matrix<E, D>,
     places: Option<&Places<D>>,
 ) -> Result<Matrix<E, D>, D::Err> {
     let Some(places) = places else { return Ok(x) };
     let ((_, channels), taps) = (*x.shape(), places.taps);
-    let zeros = x.device().try_zeros_like(&(1, channels))?;
-    let each: Matrix<E, D> = (x, zeros).try_concat_along(Axis::<0>)?.try_gather(places.all.clone())?;
+    let each: Matrix<E, D> = if D::LAUNCHES && size_of::<E>() <= 4 {
+        kernels::gathered(x, places)?
+    } else {
+        let zeros = x.device().try_zeros_like(&(1, channels))?;
+        (x, zeros).try_concat_along(Axis::<0>)?.try_gather(places.all.clone())?
+    };
     let rows = each.shape().0 / taps;
     each.try_reshape_like(&(rows, taps * channels))
 }

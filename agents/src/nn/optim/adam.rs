@@ -5,7 +5,7 @@ use dfdx::prelude::{TryAdd as _, TryDiv as _, TryMul as _, TrySub as _};
 use super::step::{Moved, decayed, with_l2};
 use crate::nn::Real;
 use crate::nn::kernels::matmul::vectorized;
-use crate::nn::on_device::{Compute, Vector};
+use crate::nn::on_device::{self, Compute, Vector};
 
 /// The settings of a step, with what makes up for moments that began at 0.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +44,11 @@ pub(super) fn on_device<E: Real, D: Compute<E>>(
     step: Step<E>,
 ) -> Result<Moved<E, D>, D::Err> {
     let Step { beta1, beta2, rest: [rest1, rest2], eps, size, root, l2, kept } = step;
+    if on_device::compute::<E, D>() {
+        let settings = [beta1, beta2, rest1, rest2, eps, size, root, l2, kept];
+        let [w, m, v] = on_device::adam(&w, [&m, &v], &g, settings)?;
+        return Ok((w, [Some(m), Some(v)]));
+    }
     let g = with_l2(g, &w, l2)?;
     let m = m.try_mul(beta1)?.try_add(g.clone().try_mul(rest1)?)?;
     let v = v.try_mul(beta2)?.try_add(g.try_square()?.try_mul(rest2)?)?;

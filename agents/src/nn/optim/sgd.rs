@@ -5,7 +5,7 @@ use dfdx::prelude::{TryAdd as _, TryMul as _, TrySub as _};
 use super::step::{Moved, decayed, with_l2};
 use crate::nn::Real;
 use crate::nn::kernels::matmul::vectorized;
-use crate::nn::on_device::{Compute, Vector};
+use crate::nn::on_device::{self, Compute, Vector};
 
 /// The settings of a step.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +51,10 @@ pub(super) fn on_device<E: Real, D: Compute<E>>(
     step: Step<E>,
 ) -> Result<Moved<E, D>, D::Err> {
     let Step { learning_rate, momentum, nesterov, l2, kept } = step;
+    if on_device::compute::<E, D>() {
+        let (w, v) = on_device::sgd(&w, v.as_ref(), &g, [learning_rate, momentum, l2, kept], nesterov)?;
+        return Ok((w, [v, None]));
+    }
     let g = with_l2(g, &w, l2)?;
     let v = v.map(|v| v.try_mul(momentum)?.try_add(g.clone())).transpose()?;
     let by = match &v {
