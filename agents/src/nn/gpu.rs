@@ -1,6 +1,7 @@
 //! NVIDIA GPUs.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ffi::{CString, c_void};
 use std::ptr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -52,10 +53,10 @@ impl Launch for Cuda {
         arguments: &[u64],
     ) -> Result<(), CudaError> {
         let mut all = KERNELS.lock().unwrap_or_else(PoisonError::into_inner);
-        if !all.contains_key(&number) {
-            all.insert(number, Kernels::load(number)?);
-        }
-        let Kernels { device, module } = &all[&number];
+        let Kernels { device, module } = match all.entry(number) {
+            Entry::Vacant(none) => none.insert(Kernels::load(number)?),
+            Entry::Occupied(loaded) => loaded.into_mut(),
+        };
         device.bind_to_thread()?;
         // The driver reads as much of each as the kernel declares.
         let mut arguments: Vec<*mut c_void> =
