@@ -93,10 +93,7 @@ impl Actor {
         frame.episode = episode.number;
         frame.episode_step = episode.length as u32;
         frame.return_ = episode.return_;
-        (frame.reward, frame.learnt_reward) = match episode.length {
-            0 => (0.0, 0.0),
-            _ => (self.step.raw_rewards()[e], self.step.rewards[e]),
-        };
+        (frame.reward, frame.learnt_reward) = (self.step.raw_rewards()[e], self.step.rewards[e]);
         let Acting { features, actions: head, mlp } = &self.spec.acting;
         let outputs = &self.outputs()[e * mlp.output_stride()..];
         head.judge(outputs, &mut frame.judgement);

@@ -279,7 +279,8 @@ pub struct EnvFrame {
     pub episode_step: u32,
     /// Sum of the episode's rewards so far.
     pub return_: f64,
-    /// The environment's own reward of the step that led here; 0 at the start.
+    /// The environment's own reward of the step that led here: at an episode's start, of the one that ended the episode before;
+    /// 0 where there was none.
     pub reward: f32,
     /// The same as wrappers changed it for the learner; its scale is not in it.
     pub learnt_reward: f32,

@@ -20,7 +20,8 @@ use crate::actor::Weights;
 const LOOK: Duration = Duration::from_millis(5);
 /// From one status, and one message of looks, to the next.
 const STATUS: Duration = Duration::from_millis(100);
-/// What the measured speed is averaged over.
+/// What the measured speed is averaged over, and from one status to the next of a run that stands still: a window in which
+/// nothing moves is not to be painted again.
 const SECOND: Duration = Duration::from_secs(1);
 /// Messages that wait for a viewer to read them, for each actor: while every step is shown, and else.
 const ROOM: (usize, usize) = (256, 4);
@@ -37,6 +38,25 @@ struct Pump<'a> {
     /// Vector steps at moments of the last second.
     paces: Vec<(Instant, f64)>,
     layers: (u64, Vec<LayerNorms>),
+    told: Told,
+}
+
+/// Where a run is that stands still: its step, the limit of its speed, the ε and the environments that are overridden, and how
+/// many watch.
+type Standing = (u64, Option<f32>, Option<f32>, Vec<u32>, usize);
+
+/// When a status was last told, and of what; of nothing while the run moves.
+struct Told(Instant, Option<Standing>);
+
+impl Told {
+    /// Whether a status now tells anything; if so, it counts as told.
+    fn is_news(&mut self, standing: Option<Standing>, now: Instant) -> bool {
+        let news = standing.is_none() || standing != self.1 || now - self.0 >= SECOND;
+        if news {
+            *self = Self(now, standing);
+        }
+        news
+    }
 }
 
 /// Serves viewers until the server ends.
@@ -53,6 +73,7 @@ pub(super) fn pump(inner: &Inner) {
         seen: inner.lanes().iter().map(|_| Vec::new()).collect(),
         paces: Vec::new(),
         layers: (u64::MAX, Vec::new()),
+        told: Told(now, None),
     };
     while !inner.has_ended() {
         let viewers = inner.viewers().clone();
@@ -163,6 +184,13 @@ impl Pump<'_> {
     /// Tells every viewer where the run is.
     fn tell(&mut self, viewers: &[Arc<Viewer>], now: Instant) {
         let weights = self.inner.watch().hub.weights.latest();
+        if let Some(weights) = &weights {
+            viewers.iter().for_each(|viewer| give(viewer, weights));
+        }
+        let standing = self.standing(viewers.len());
+        if !self.told.is_news(standing, now) {
+            return;
+        }
         let mut status = self.status(now, weights.as_deref());
         let lanes = self.first_look.take().map(|first| Lanes {
             start: (first - self.begin).as_secs_f64(),
@@ -180,10 +208,15 @@ impl Pump<'_> {
             if let Some(lanes) = lanes.as_ref().filter(|_| viewer.wishes().interest.lanes) {
                 show(&Reply::Lanes(lanes.clone()));
             }
-            if let Some(weights) = &weights {
-                give(viewer, weights);
-            }
         }
+    }
+
+    /// Where the run is, if it stands still.
+    fn standing(&self, viewers: usize) -> Option<Standing> {
+        let hub = &self.inner.watch().hub;
+        let (paused, speed) = hub.gate.setting();
+        let of = || (self.inner.step(), speed, hub.overrides.epsilon(), hub.overrides.taken_over(), viewers);
+        paused.then(of)
     }
 
     fn status(&mut self, now: Instant, weights: Option<&Weights>) -> Status {
@@ -302,6 +335,20 @@ mod tests {
         // In step with the clock, and after a standstill at once.
         assert_eq!(next_due(now, now, period, false), now + period);
         assert_eq!(next_due(begin, now, period, false), now);
+    }
+
+    /// A window that heard of it ten times a second would be painted as often, though nothing in it moves.
+    #[test]
+    fn little_is_told_of_a_run_that_stands_still() {
+        let begin = Instant::now();
+        let mut told = Told(begin, None);
+        let mut news = |standing: Option<Standing>, ms: u64| told.is_news(standing, begin + Duration::from_millis(ms));
+        let still = |step| Some((step, None, None, Vec::new(), 1));
+        assert!(news(None, 100) && news(None, 200), "it moves");
+        assert!(news(still(8), 300) && !news(still(8), 400) && !news(still(8), 1200));
+        assert!(news(still(8), 1300), "a second later");
+        assert!(news(still(16), 1400) && !news(still(16), 1500), "it was stepped");
+        assert!(news(None, 1600), "it goes on");
     }
 
     #[test]
