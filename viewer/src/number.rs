@@ -52,18 +52,30 @@ pub(crate) fn compact_by(value: f64, step: f64) -> String {
     format!("{text}{suffix}")
 }
 
-/// Seconds in few characters: `12.5 s`, `3 min`, `2.5 h`.
+/// Seconds by their three first digits: `12.5 s`, `3 min`, `2.5 h`.
 pub(crate) fn seconds(seconds: f64) -> String {
-    seconds_by(seconds, f64::NAN)
+    let (unit, _) = time_unit(seconds);
+    seconds_by(seconds, 10_f64.powf((seconds.abs() / unit).log10().floor() - 2.0) * unit)
+}
+
+/// A time that is not known well: `40 s`, `3 min`, `2.5 h`.
+pub(crate) fn about(seconds: f64) -> String {
+    let (unit, name) = time_unit(seconds);
+    let digits = usize::from(unit > 60.0);
+    format!("{:.digits$} {name}", seconds / unit)
+}
+
+fn time_unit(seconds: f64) -> (f64, &'static str) {
+    match seconds.abs() {
+        size if size < 120.0 => (1.0, "s"),
+        size if size < 7200.0 => (60.0, "min"),
+        _ => (3600.0, "h"),
+    }
 }
 
 /// As [`seconds`], but with as many digits as tell them from others that are `step` apart.
 pub(crate) fn seconds_by(seconds: f64, step: f64) -> String {
-    let (unit, name) = match seconds.abs() {
-        size if size < 120.0 => (1.0, "s"),
-        size if size < 7200.0 => (60.0, "min"),
-        _ => (3600.0, "h"),
-    };
+    let (unit, name) = time_unit(seconds);
     format!("{} {name}", compact_by(seconds / unit, step / unit))
 }
 
@@ -111,6 +123,8 @@ mod tests {
             assert_eq!(compact(value), text);
         }
         assert_eq!([12.5, 180.0, 9000.0].map(seconds), ["12.5 s", "3 min", "2.5 h"]);
+        assert_eq!([0.110_3, 123.4, 0.0].map(seconds), ["0.11 s", "2.06 min", "0 s"]);
+        assert_eq!([12.4, 200.0, 9000.0].map(about), ["12 s", "3 min", "2.5 h"]);
         assert_eq!([0, 999, 1_234_567].map(count), ["0", "999", "1\u{202f}234\u{202f}567"]);
     }
 }

@@ -27,6 +27,7 @@ texts! {
     SOURCE = "source";
     WRITTEN = "written";
     EXPECTED = "expected";
+    NOTHING_WRITTEN = "nothing";
     USER = "user";
     CHOSE_LAST = "chose last";
     CHOSE_THEN = "and then";
@@ -65,7 +66,7 @@ texts! {
     STATE_VALUES = "Value of each state";
     OTHERWISE_AS_NOW = "A cell stands for several states: shown is the one that is otherwise as it is now.";
     NO_VALUES = "No value map here: this policy says how likely actions are, not what they are worth. Its picture shows how likely.";
-    REMEMBERS = "Not for this policy: what it chooses depends on all that it has seen of the episode, not on this observation alone.";
+    REMEMBERS = "Neither saliency nor a value map for this policy: what it chooses depends on all that it has seen of the episode, not on this observation alone.";
     REPLAY_BUFFER = "Replay buffer";
     NO_REPLAY = "This algorithm keeps no replay buffer: it learns from its newest rollouts.";
     REPLAY_MAP = "Replay buffer map";
@@ -208,7 +209,7 @@ texts! {
     LOG_X = "Log x";
     LOG_Y = "Log y";
     SMOOTHING = "Smoothing";
-    SMOOTHING_HINT = "How far back each point's mean reaches, in the units of x. The curve as it is stays pale behind";
+    SMOOTHING_HINT = "How far back each point's mean reaches, in the units of x: a fiftieth of the axis at most, until it is dragged; 0 for not at all. The curve as it is stays pale behind";
     GROUPED = "Average seeds";
     GROUPED_HINT = "Runs that differ in no more than their seeds: their mean, and a band from the lowest to the highest. The mean is thin and dashed where not all of the seeds have data";
     FILTER = "Filter";
@@ -271,6 +272,7 @@ texts! {
     SPEED = "Speed";
     LIVE_SPEED_HINT = "Vector steps: in each, every environment makes a step";
     SHORT_FLAT_OUT = "Max";
+    SLOW_DOWN = "slow down to see it";
     NO_WEIGHTS = "no weights yet";
     JUDGE = "Judged by";
     JUDGE_HINT = "Whose weights give the values and TD errors. They know more now than when the episode was played";
@@ -280,6 +282,7 @@ texts! {
     RECORDED = "recording";
     ESCAPE_IS_THE_MENU = "Esc: menu";
     TURN_BASED = "a step with each key";
+    KEY_BEGINS = "it begins with the first key";
     MENU_PAUSED = "Paused";
     MENU_OVER = "The episode is over";
     MENU_CUT_OFF = "The episode's time is up";

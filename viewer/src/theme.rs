@@ -1,7 +1,7 @@
 //! Colors, in light and in dark. Nothing else in the viewer names a color of its own.
 
 use cartwheel_trainer::watch::Activity;
-use eframe::egui::{Color32, Painter, Pos2, Shape, Stroke, Ui, vec2};
+use eframe::egui::{self, Color32, Context, Painter, Pos2, Shape, Stroke, Ui, vec2};
 
 /// The colors that mean something, as `Theme::of(ui)` gives them.
 ///
@@ -37,6 +37,8 @@ pub struct Theme {
     pub problem: Color32,
     /// Text that is read first.
     pub text: Color32,
+    /// Text as it mostly is.
+    pub plain: Color32,
     /// Text that is read when looked for.
     pub weak: Color32,
     /// Lines of grids, and outlines of empty bars.
@@ -75,6 +77,7 @@ static LIGHT: Theme = Theme {
     loss: rgb(0xd55e00),
     problem: rgb(0xb00020),
     text: rgb(0x1c1c1c),
+    plain: rgb(0x3f4247),
     weak: rgb(0x5f6368),
     grid: rgb(0xd0d3d8),
     well: rgb(0xeef0f2),
@@ -96,6 +99,7 @@ static DARK: Theme = Theme {
     loss: rgb(0xff8b3d),
     problem: rgb(0xff6b7d),
     text: rgb(0xeeeeee),
+    plain: rgb(0xc4c8ce),
     weak: rgb(0x9aa0a8),
     grid: rgb(0x3c4046),
     well: rgb(0x24272b),
@@ -118,6 +122,16 @@ impl Theme {
     /// The colors for where `ui` is.
     pub fn of(ui: &Ui) -> &'static Self {
         if ui.visuals().dark_mode { &DARK } else { &LIGHT }
+    }
+
+    /// Gives egui's own words these colors, too: its weak ones have too little contrast to be read.
+    pub fn dress(context: &Context) {
+        for (of, theme) in [(egui::Theme::Light, &LIGHT), (egui::Theme::Dark, &DARK)] {
+            context.style_mut_of(of, |style| {
+                style.visuals.weak_text_color = Some(theme.weak);
+                style.visuals.widgets.noninteractive.fg_stroke.color = theme.plain;
+            });
+        }
     }
 
     /// The color of curve or run number `i`; after eight they come round again, with other dashes.
@@ -189,7 +203,9 @@ mod tests {
     #[test]
     fn everything_is_seen_on_its_background() {
         for (theme, background) in [(LIGHT, Color32::from_gray(248)), (DARK, Color32::from_gray(27))] {
-            for (name, color) in [("text", theme.text), ("weak", theme.weak), ("problem", theme.problem)] {
+            for (name, color) in
+                [("text", theme.text), ("plain", theme.plain), ("weak", theme.weak), ("problem", theme.problem)]
+            {
                 assert!(contrast(color, background) > 4.5, "{name}, dark {}", theme.dark);
             }
             for i in 0..8 {

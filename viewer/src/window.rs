@@ -6,6 +6,8 @@ use eframe::egui::{IconData, ViewportBuilder};
 use eframe::glow::{self, HasContext as _};
 use eframe::{CreationContext, NativeOptions};
 
+use crate::theme::Theme;
+
 /// What windows need of a system with X11 or Wayland, by the names of Debian's packages.
 const LIBRARIES: &str = "libgl1 libegl1 libxkbcommon-x11-0 libxcursor1 libxi6 libxrandr2";
 
@@ -72,6 +74,7 @@ pub(crate) fn open<A: eframe::App + 'static>(
         .with_icon(IconData::default());
     let options = NativeOptions { viewport, ..NativeOptions::default() };
     let make = |context: &CreationContext<'_>| {
+        Theme::dress(&context.egui_ctx);
         let software = context.gl.as_deref().and_then(software_renderer);
         Ok(Box::new(make(context, software)) as Box<dyn eframe::App>)
     };

@@ -134,7 +134,7 @@ fn samples_are_in_the_place_of_environments() {
         window.tell([Update::Attached(0), Update::Reply(Reply::Welcome(welcome))]);
         let status = Status { step: 250, episodes: 2, paused: true, ..Status::default() };
         window.tell([Update::Reply(Reply::Status(status))]);
-        window.harness.get_by_label_contains("250 of 1\u{202f}000 steps \u{b7} after epoch 2");
+        window.harness.get_by_label_contains("250 of 1\u{202f}000 steps \u{b7} paused \u{b7} after epoch 2");
         window.harness.get_by_label("1, is 4, 60 %");
         for about_agents in [
             "Override exploration",
@@ -389,6 +389,7 @@ fn picture(panel: Box<dyn Panel>, model: Model, state: State, theme: Theme) -> H
             },
             panel,
         );
+    cartwheel_viewer::Theme::dress(&harness.ctx);
     harness.run_steps(4);
     harness
 }

@@ -6,7 +6,6 @@ use eframe::egui::{Align, Button, DragValue, Label, Layout, RichText, Role, Ui, 
 use super::App;
 use crate::command::{Action, Command};
 use crate::model::Run;
-use crate::number::{count, short};
 use crate::text;
 
 /// What has a button, from the right.
@@ -112,7 +111,7 @@ impl App {
                         run => run.and_then(Run::headline).unwrap_or_else(|| text::STATUS_NOT_LIVE.to_owned()),
                     },
                     Some(live) if self.fits() => text::fitting(&live.status, live.welcome.total_timesteps),
-                    Some(live) => where_it_is(&live.status, live.welcome.total_timesteps),
+                    Some(live) => text::training(&live.status, live.welcome.total_timesteps, live.welcome.n_envs),
                 };
                 let told = self.state.notice.clone().filter(|notice| !notice.is_empty());
                 let told = told.or_else(|| self.model.long_awaited().map(text::film_awaited));
@@ -147,23 +146,6 @@ fn exploration(ui: &mut Ui, status: &Status, commands: &mut Vec<Command>) {
     if change.changed() || value.changed() {
         commands.push(Command::Run(watch::Command::Epsilon(overridden.then_some(epsilon))));
     }
-}
-
-/// `12,000 of 50,000 steps · 310 episodes · ...`
-fn where_it_is(status: &Status, total: u64) -> String {
-    let mut text = format!(
-        "{} of {} steps · {} updates · {} episodes",
-        count(status.step),
-        count(total),
-        count(status.updates),
-        count(status.episodes)
-    );
-    let mean = status.mean_return.filter(|_| status.episodes > 0);
-    text += &format!(" · mean return {}", mean.map_or(text::NONE_YET.to_owned(), short));
-    if status.dropped > 0 {
-        text += &format!(" · {} messages dropped", count(status.dropped));
-    }
-    text
 }
 
 /// On a button with little room.

@@ -112,6 +112,13 @@ impl Run {
         })
     }
 
+    /// Whether it ended as nobody wanted it to: killed, or by an error.
+    pub fn went_wrong(&self) -> bool {
+        let outcome = self.manifest.as_ref().map(|manifest| &manifest.outcome);
+        let killed = matches!(outcome, Some(Outcome::Running)) && self.mirrored.is_none();
+        !self.alive && (killed || matches!(outcome, Some(Outcome::Failed { .. })))
+    }
+
     /// What it came to, in a sentence, and how to go on with it where it can; nothing for a run that is live.
     pub fn headline(&self) -> Option<String> {
         let (outcome, manifest) = (self.outcome().filter(|_| !self.alive)?, self.manifest.as_ref()?);

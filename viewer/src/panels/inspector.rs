@@ -4,18 +4,22 @@ mod pixels;
 mod table;
 
 use cartwheel_trainer::watch::{LayerNorms, Observation};
-use eframe::egui::{Grid, Rect, ScrollArea, Sense, Ui, vec2};
+use eframe::egui::{Grid, Rect, ScrollArea, Sense, TextStyle, Ui, vec2};
 
 use super::newest::{self, Newest};
 use super::seen::Seen;
 use super::subject::Subject;
-use super::{Context, Panel, Place};
+use super::{Context, Panel, Place, cut};
 use crate::command::Commands;
 use crate::number::short;
 use crate::observation::{Field, row, unnamed};
 use crate::overlays;
 use crate::text;
 use crate::theme::Theme;
+
+/// Width of a bar beside a norm, and of all that is behind a layer's name, in points.
+const BAR: f32 = 32.0;
+const NUMBERS: f32 = 212.0;
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
@@ -117,14 +121,15 @@ fn norms(ui: &mut Ui, layers: &[LayerNorms], learns: bool) {
     let theme = Theme::of(ui);
     let greatest = |of: fn(&LayerNorms) -> f32| layers.iter().map(of).fold(f32::MIN_POSITIVE, f32::max);
     let (most_parameters, most_gradient) = (greatest(|layer| layer.parameters), greatest(|layer| layer.gradient));
+    let room = ui.available_width() - NUMBERS;
     ScrollArea::vertical().id_salt("layers").show(ui, |ui| {
-        Grid::new("layers").striped(true).show(ui, |ui| {
+        Grid::new("layers").striped(true).min_col_width(BAR).show(ui, |ui| {
             [text::LAYER, text::PARAMETERS_NORM, "", text::GRADIENT_NORM, ""]
                 .iter()
                 .for_each(|head| drop(ui.weak(*head)));
             ui.end_row();
             for layer in layers {
-                ui.label(&layer.name);
+                ui.label(cut(ui, &layer.name, room, &TextStyle::Body)).on_hover_text(&layer.name);
                 ui.label(short(layer.parameters.into()));
                 bar(ui, layer.parameters / most_parameters, theme.value, theme);
                 ui.label(if learns { short(layer.gradient.into()) } else { text::NONE_YET.to_owned() });
@@ -137,7 +142,7 @@ fn norms(ui: &mut Ui, layers: &[LayerNorms], learns: bool) {
 
 /// A small bar of a share from 0 to 1.
 fn bar(ui: &mut Ui, share: f32, color: eframe::egui::Color32, theme: &Theme) {
-    let (rect, _) = ui.allocate_exact_size(vec2(44.0, 8.0), Sense::hover());
+    let (rect, _) = ui.allocate_exact_size(vec2(BAR, 8.0), Sense::hover());
     ui.painter().rect_filled(rect, 1.0, theme.well);
     let width = rect.width() * if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
     ui.painter().rect_filled(Rect::from_min_size(rect.min, vec2(width, rect.height())), 1.0, color);

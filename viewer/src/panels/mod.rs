@@ -22,11 +22,12 @@ mod trail;
 mod value_map;
 mod what_if;
 
-use eframe::egui::Ui;
+use eframe::egui::{Color32, TextStyle, Ui};
 
 use crate::command::Commands;
 use crate::model::{Driven, Model};
 use crate::state::State;
+use crate::text;
 
 /// Where a panel is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,4 +100,19 @@ fn break_unless(ui: &mut Ui, room: f32) {
     if ui.available_size_before_wrap().x < room {
         ui.end_row();
     }
+}
+
+/// A name, cut in its middle where it is wider than `room` in this style: what tells names apart is mostly at their ends.
+fn cut(ui: &Ui, name: &str, room: f32, style: &TextStyle) -> String {
+    let font = style.resolve(ui.style());
+    let fits = |name: String| ui.painter().layout_no_wrap(name, font.clone(), Color32::PLACEHOLDER).size().x <= room;
+    if fits(name.to_owned()) {
+        return name.to_owned();
+    }
+    let (mut most, mut too_many) = (1, name.chars().count());
+    while too_many - most > 1 {
+        let middle = (most + too_many) / 2;
+        if fits(text::without_middle(name, middle)) { most = middle } else { too_many = middle }
+    }
+    text::without_middle(name, most)
 }

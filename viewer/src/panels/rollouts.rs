@@ -16,11 +16,12 @@ use self::grid::Grid;
 use super::subject::Subject;
 use super::{Context, Panel, Place};
 use crate::command::{Action, Command, Commands};
-use crate::model::{Live, Run};
+use crate::model::Live;
 use crate::overlays::Scale;
 use crate::paint::Detail;
 use crate::source::Film;
 use crate::text;
+use crate::theme::Theme;
 
 /// Above so many environments, pictures have less detail.
 const MANY: usize = 64;
@@ -63,10 +64,7 @@ impl Panel for Rollouts {
         } else if let Some(live) = context.live() {
             self.film = Weak::new();
             self.scale.follow(live.frames.values().map(|frame| &frame.judgement));
-            match context.state.env {
-                Some(env) => self.one(ui, live, env, context, commands),
-                None => self.all(ui, live, context, commands),
-            }
+            self.live(ui, live, context, commands);
         } else if context.model.runs.is_empty() {
             empty(ui, text::NOTHING_OPEN);
         } else {
@@ -90,8 +88,12 @@ impl Rollouts {
                 Some(_) => ui.strong(text::RUN_OVER),
                 None => ui.weak(if recorded { text::NO_PICTURES } else { text::NOTHING_RECORDED }),
             };
-            if let Some(headline) = run.and_then(|run| context.model.runs.get(run)).and_then(Run::headline) {
-                ui.label(headline);
+            let run = run.and_then(|run| context.model.runs.get(run));
+            if let Some((run, headline)) = run.and_then(|run| Some((run, run.headline()?))) {
+                match run.went_wrong() {
+                    true => ui.colored_label(Theme::of(ui).problem, headline),
+                    false => ui.label(headline),
+                };
             }
             let button =
                 Button::new(RichText::new(text::SHOW_LAST_EPISODE).strong()).fill(ui.visuals().selection.bg_fill);
@@ -99,10 +101,17 @@ impl Rollouts {
                 commands.push(Command::Do(Action::PreviousEpisode));
             }
         });
-        match (seen, context.state.env) {
-            (Some(seen), Some(env)) => self.one(ui, seen, env, context, commands),
-            (Some(seen), None) => self.all(ui, seen, context, commands),
-            (None, _) => {}
+        if let Some(seen) = seen {
+            self.live(ui, seen, context, commands);
+        }
+    }
+
+    /// The selected environment, or all; one that has no others beside it has room for all there is to say of it.
+    fn live(&self, ui: &mut Ui, live: &Live, context: Context<'_>, commands: &mut Commands) {
+        let lone = live.frames.keys().next().filter(|_| live.frames.len() == 1);
+        match context.state.env.or(lone.copied()) {
+            Some(env) => self.one(ui, live, env, context, commands),
+            None => self.all(ui, live, context, commands),
         }
     }
 
@@ -147,7 +156,7 @@ impl Rollouts {
             }
         };
         if clicked {
-            commands.push(Command::SelectEnv(None));
+            commands.push(Command::SelectEnv(context.state.env.is_none().then_some(env)));
         }
     }
 }
@@ -201,6 +210,17 @@ mod tests {
         harness.state_mut().state = selected(9);
         harness.run();
         harness.get_by_label(text::ENV_ABSENT);
+    }
+
+    /// It has room for the names of its actions.
+    #[test]
+    fn the_only_environment_is_large_before_it_is_selected() {
+        let mut harness = stage(Rollouts::default(), live("CartPole-v1", 1), State::default());
+        harness.run();
+        harness.get_by_label_contains("push left");
+        harness.get_by_label("Environment 0").click();
+        harness.run();
+        assert_eq!(harness.state().commands, [Command::SelectEnv(Some(0))], "to be taken over");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use eframe::egui::{
     Button, Color32, FontId, Label, Response, RichText, Role, ScrollArea, TextEdit, TextStyle, Ui, WidgetInfo,
 };
 
-use super::{Context, Panel, Place};
+use super::{Context, Panel, Place, cut};
 use crate::command::{Command, Commands};
 use crate::configurations;
 use crate::model::{Model, Run, RunId};
@@ -136,7 +136,8 @@ fn row(ui: &mut Ui, id: RunId, run: &Run, step: u64, selected: bool, commands: &
             commands.push(Command::ShowCurves(id, shown));
         }
         // A long name must not make the panel wide.
-        let name = ui.add(Button::selectable(selected, cut(ui, &run.name)).truncate());
+        let room = ui.available_width() - 2.0 * ui.spacing().button_padding.x;
+        let name = ui.add(Button::selectable(selected, cut(ui, &run.name, room, &TextStyle::Button)).truncate());
         name.widget_info(|| WidgetInfo::selected(Role::Button, true, selected, &run.name));
         if name.on_hover_text(format!("{}\n{}", run.name, run.path.display())).clicked() {
             commands.push(Command::SelectRun(id));
@@ -151,28 +152,12 @@ fn row(ui: &mut Ui, id: RunId, run: &Run, step: u64, selected: bool, commands: &
         }
         // What does not fit is in the tooltip.
         None => {
-            for line in summary(run, step) {
-                ui.add(Label::new(RichText::new(line).size(SMALL).color(theme.weak)).truncate());
+            let colors = [if run.went_wrong() { theme.problem } else { theme.weak }, theme.weak];
+            for (line, color) in summary(run, step).into_iter().zip(colors) {
+                ui.add(Label::new(RichText::new(line).size(SMALL).color(color)).truncate());
             }
         }
     }
-}
-
-/// A run's name, cut in its middle where it is too wide for a button in the room that is left: what tells runs apart is mostly
-/// at their ends.
-fn cut(ui: &Ui, name: &str) -> String {
-    let room = ui.available_width() - 2.0 * ui.spacing().button_padding.x;
-    let font = TextStyle::Button.resolve(ui.style());
-    let fits = |name: String| ui.painter().layout_no_wrap(name, font.clone(), Color32::PLACEHOLDER).size().x <= room;
-    if fits(name.to_owned()) {
-        return name.to_owned();
-    }
-    let (mut most, mut too_many) = (1, name.chars().count());
-    while too_many - most > 1 {
-        let middle = (most + too_many) / 2;
-        if fits(text::without_middle(name, middle)) { most = middle } else { too_many = middle }
-    }
-    text::without_middle(name, most)
 }
 
 /// As much of a problem as fits under a name.

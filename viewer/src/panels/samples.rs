@@ -188,7 +188,7 @@ mod tests {
         let sample = Sample { given, expected: "Ronin".into() };
         let list = vec![answer("Speed", 2.5), answer("Ronin", 1.25)];
         let harness = shown(looked_at(&sample, [list.clone(), list.clone(), list]));
-        for words in ["u7", "Alien \u{b7} Heat", "Ronin", "1. Speed 2.500", "2. Ronin 1.250"] {
+        for words in ["u7", "Alien \u{b7} Heat", "Ronin", "1. Speed (2.500)", "2. Ronin (1.250)"] {
             harness.get_by_label(words);
         }
         harness.get_by_label("validation: what 1 of 1 users chose then is in their list");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cartwheel_envs::{Pace, PlayedEpisode, Scene};
+use cartwheel_envs::{Pace, Phase, PlayedEpisode, Scene};
 use eframe::egui::{
     Align2, Context, Event, Key, Layout, Rect, RichText, Role, Sense, Ui, UiBuilder, WidgetInfo, Window, vec2,
 };
@@ -127,6 +127,9 @@ fn show_keys(ui: &mut Ui, table: &Table) {
             Pace::RealTime { fps, .. } => text::real_time(*fps),
         };
         ui.weak(pace);
+        if bindings.pace != Pace::TurnBased && table.game().phase() == Phase::Waiting && table.menu().is_none() {
+            ui.strong(text::KEY_BEGINS);
+        }
     });
 }
 

@@ -7,8 +7,11 @@ use cartwheel_trainer::supervised::{FitSummary, Report};
 use cartwheel_trainer::watch::{Activity, Status};
 use cartwheel_trainer::{GreedyReturn, Summary};
 
-use super::{FINISHED, GIVES_BACK, GREEDY_RETURN, IS_LIVE, NO_EVALUATION, PAUSED, SHORT_FLAT_OUT, STEPS, YOU_ACT};
-use crate::number::{count, short};
+use super::{
+    ENVIRONMENT, EPISODE, EPISODES, FINISHED, GIVES_BACK, GREEDY_RETURN, IS_LIVE, NO_EVALUATION, NONE_YET, PAUSED,
+    RETURN, SHORT_FLAT_OUT, STEP, STEPS, UPDATES, YOU_ACT,
+};
+use crate::number::{compact, count, short};
 
 /// A text of at most so many letters.
 pub(crate) fn elided(text: &str, letters: usize) -> String {
@@ -83,9 +86,35 @@ pub(crate) fn trains(step: u64) -> String {
 
 /// Where a model is that is fitted to data and listens.
 pub(crate) fn fitting(status: &Status, total: u64) -> String {
-    let held = if status.paused { format!(" \u{b7} {PAUSED}") } else { String::new() };
-    let (step, total, speed) = (count(status.step), count(total), live_speed(status.speed, status.measured_speed));
-    format!("{step} of {total} {STEPS} \u{b7} {} \u{b7} {speed}{held}", after_epoch(status.episodes).to_lowercase())
+    let left = time_left(status, total, 1);
+    let (step, total, speed) = (count(status.step), count(total), live_speed(status));
+    format!("{step} of {total} {STEPS}{left} \u{b7} {} \u{b7} {speed}", after_epoch(status.episodes).to_lowercase())
+}
+
+/// Where a run is that trains in so many environments and listens: `12,000 of 50,000 steps \u{b7} 3 min left \u{b7} 310 episodes ...`
+pub(crate) fn training(status: &Status, total: u64, envs: u32) -> String {
+    let left = time_left(status, total, envs);
+    let (step, total, updates) = (count(status.step), count(total), count(status.updates));
+    let episodes = if status.episodes == 1 { EPISODE.to_lowercase() } else { EPISODES.to_owned() };
+    let mean = status.mean_return.filter(|_| status.episodes > 0).map_or(NONE_YET.to_owned(), short);
+    let mut text = format!(
+        "{step} of {total} {STEPS}{left} \u{b7} {updates} {UPDATES} \u{b7} {} {episodes} \u{b7} mean return {mean}",
+        count(status.episodes)
+    );
+    if status.dropped > 0 {
+        text += &format!(" \u{b7} {} messages dropped", count(status.dropped));
+    }
+    text
+}
+
+/// That it is paused, or else how long the rest takes at the speed that was measured, behind a dot; nothing where that is not
+/// known. A vector step is a step of each environment.
+fn time_left(status: &Status, total: u64, envs: u32) -> String {
+    if status.paused {
+        return format!(" \u{b7} {PAUSED}");
+    }
+    let left = total.saturating_sub(status.step) as f64 / (f64::from(status.measured_speed) * f64::from(envs));
+    if left.is_finite() && left > 0.0 { format!(" \u{b7} {} left", crate::number::about(left)) } else { String::new() }
 }
 
 /// What a model that was fitted to data came to.
@@ -221,6 +250,12 @@ pub(crate) fn episode(number: usize, return_: f64, length: u32) -> String {
     format!("{number}: return {} in {length}", short(return_))
 }
 
+/// The same where there is room for all words.
+pub(crate) fn episode_of(env: u32, return_: f64, length: u32) -> String {
+    let steps = if length == 1 { STEP } else { STEPS };
+    format!("{ENVIRONMENT} {env}: {RETURN} {} in {length} {steps}", short(return_))
+}
+
 pub(crate) fn step_of(step: u32, last: u32) -> String {
     format!("step {step} of {last}")
 }
@@ -240,7 +275,12 @@ pub(crate) fn multiple(speed: f32, real_time: f32) -> String {
 }
 
 pub(crate) fn steps_a_second(speed: f32) -> String {
-    format!("{} steps/s", short(speed.into()))
+    format!("{} steps/s", pace(speed))
+}
+
+/// A speed without digits that change all the time and tell nothing.
+fn pace(speed: f32) -> String {
+    if speed < 10.0 { compact(f64::from((speed * 10.0).round() / 10.0)) } else { format!("{speed:.0}") }
 }
 
 /// What the speeds of an episode that is shown again are multiples of.
@@ -248,9 +288,13 @@ pub(crate) fn real_time_is(real_time: f32) -> String {
     format!("1× = {} steps/s, at which a person would play it", short(real_time.into()))
 }
 
-pub(crate) fn live_speed(asked: Option<f32>, measured: f32) -> String {
-    let asked = asked.map_or(SHORT_FLAT_OUT.to_lowercase(), steps_a_second);
-    format!("{asked}, measured {}", short(measured.into()))
+/// The speed that was asked of a live run and how fast it is, or that it stands still.
+pub(crate) fn live_speed(status: &Status) -> String {
+    if status.paused {
+        return PAUSED.to_owned();
+    }
+    let asked = status.speed.map_or(SHORT_FLAT_OUT.to_lowercase(), steps_a_second);
+    format!("{asked}, measured {}", pace(status.measured_speed))
 }
 
 pub(crate) fn unknown_film(path: &Path) -> String {
@@ -432,6 +476,21 @@ mod tests {
     fn the_middle_is_what_is_left_out() {
         let cut = |letters| without_middle("0123456789", letters);
         assert_eq!([cut(6), cut(5), cut(1), cut(0)], ["01\u{2026}789", "01\u{2026}89", "\u{2026}", "\u{2026}"]);
+    }
+
+    #[test]
+    fn a_run_says_how_long_it_still_takes() {
+        let status = Status { step: 1000, episodes: 1, measured_speed: 29.87, ..Status::default() };
+        let told = training(&status, 50_000, 8);
+        assert!(told.contains("1\u{202f}000 of 50\u{202f}000 steps · 3 min left · 0 updates · 1 episode ·"), "{told}");
+        let told = training(&Status { paused: true, ..status.clone() }, 50_000, 8);
+        assert!(told.contains("steps · paused · 0 updates"), "{told}");
+        assert!(!training(&Status { measured_speed: 0.0, ..status.clone() }, 50_000, 8).contains("left"));
+        assert_eq!(live_speed(&Status { speed: Some(416.67), ..status.clone() }), "417 steps/s, measured 30");
+        assert_eq!(
+            live_speed(&Status { speed: Some(2.5), measured_speed: 2.497, ..status }),
+            "2.5 steps/s, measured 2.5"
+        );
     }
 
     #[test]

@@ -210,7 +210,7 @@ fn machine(frame: &mut Frame<'_>, area: Rect, run: &Run, live: Option<&Live>) {
     let status = &live.status;
     let mut lines = vec![Line::from(format!(
         "{} · {} {} · {} {} · ε {:.2} · {} {} / {} · {} {} · {}",
-        text::live_speed(status.speed, status.measured_speed),
+        text::live_speed(status),
         status.updates,
         text::UPDATES,
         status.episodes,

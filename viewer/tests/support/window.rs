@@ -32,6 +32,7 @@ impl Window {
             },
             App::new(vec![inbox], outbox),
         );
+        cartwheel_viewer::Theme::dress(&harness.ctx);
         let mut window = Self { harness, orders, told };
         window.settle();
         window

@@ -67,25 +67,27 @@ impl Panel for Curves {
 
         let plotted = self.choice.plotted(&metrics);
         let look = self.look.clone();
-        let subject = |metric| Subject { model: context.model, metric, groups: &groups, look: &look };
-        let extent = plotted.iter().filter_map(|metric| subject(metric).extent()).map(|(_, to)| to).fold(1.0, f64::max);
+        let subject = |metric, end| Subject { model: context.model, metric, groups: &groups, look: &look, end };
+        let ends = plotted.iter().filter_map(|metric| subject(metric, 0.0).extent()).map(|(_, to)| to);
+        let end = ends.fold(0.0, f64::max);
+        self.look.follow(end);
         // What does not fit above must not make the plots wider than the window.
         let width = ui.available_width() - ui.spacing().scroll.allocated_width();
         if width < ROW {
             // A click in it changes something: it stays open for the next.
             let menu = MenuConfig::new().close_behavior(PopupCloseBehavior::CloseOnClickOutside);
             ui.horizontal_top(|ui| {
-                MenuButton::new(text::AXES).config(menu).ui(ui, |ui| self.look.ui(ui, extent));
+                MenuButton::new(text::AXES).config(menu).ui(ui, |ui| self.look.ui(ui, end));
                 ui.vertical(|ui| legend::show(ui, &groups, look.grouped));
             });
         } else {
-            ui.horizontal_wrapped(|ui| self.look.ui(ui, extent));
+            ui.horizontal_wrapped(|ui| self.look.ui(ui, end));
             legend::show(ui, &groups, look.grouped);
         }
         if plotted.is_empty() {
             ui.weak(if metrics.is_empty() { text::NO_CURVES } else { text::NO_METRICS_CHOSEN });
         }
-        self.plots(ui, width, &plotted.into_iter().map(subject).collect::<Vec<_>>(), commands);
+        self.plots(ui, width, &plotted.into_iter().map(|metric| subject(metric, end)).collect::<Vec<_>>(), commands);
     }
 }
 

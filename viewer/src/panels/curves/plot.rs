@@ -34,6 +34,8 @@ pub(super) struct Subject<'a> {
     /// The groups of runs that are shown, one run each where they are not averaged.
     pub(super) groups: &'a [Group],
     pub(super) look: &'a Look,
+    /// How far the curves of all plots go: their axes are one.
+    pub(super) end: f64,
 }
 
 impl<'a> Subject<'a> {
@@ -85,11 +87,14 @@ impl<'a> Subject<'a> {
             .sense(Sense::click_and_drag())
             .show_y(false)
             .cursor_color(theme.cursor)
+            .grid_color(theme.weak.gamma_multiply(0.6))
             .label_formatter(|_| None)
             .x_grid_spacer(move |input| scales.x_marks(&input, f64::from(marks.x)))
             .y_grid_spacer(move |input| scales.y_marks(&input, f64::from(marks.y)))
             .custom_x_axes(vec![axis(AxisHints::new_x(), CLOSE.x).formatter(move |mark, _| scales.x_mark(mark))])
             .custom_y_axes(vec![axis(AxisHints::new_y(), CLOSE.y).formatter(move |mark, _| scales.y_mark(mark))]);
+        // From the start: of a single point there would else be no scale, or one of hair's breadths.
+        let plot = if scales.log_x { plot } else { plot.include_x(0.0).include_x(self.end) };
         let shown = plot.show(ui, move |plot| {
             let (view, done) = self.update(plot, density, traces, limit);
             let traces: &'a Traces = traces;

@@ -29,7 +29,10 @@ fn fill(model: &mut Model, run: usize) {
         ..MetricsRow::default()
     };
     model.apply(Update::Metrics(run, (0..5).map(row).collect()));
-    let episode = |i: u64| EpisodeEntry { offset: 0, env: 0, length: 10, return_: i as f64 * 5.0, start_step: i * 10 };
+    // The second ends in the middle of the axis: of eight environments, at 160 of 320 steps.
+    let start_step = |i: u64| i * (i + 1) * 40;
+    let entry = EpisodeEntry { offset: 0, env: 0, length: 10, return_: 0.0, start_step: 0 };
+    let episode = |i: u64| EpisodeEntry { return_: i as f64 * 5.0, start_step: start_step(i), ..entry };
     model.apply(Update::Episodes(run, (0..3).map(episode).collect()));
 }
 

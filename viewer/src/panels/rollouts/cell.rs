@@ -16,8 +16,8 @@ use crate::theme::Theme;
 pub(super) const CAPTION: f32 = 15.0;
 /// Cells lower than this have no words.
 const LEAST_HEIGHT: f32 = 60.0;
-/// Cells narrower than this have numbers alone.
-const WORDS_FROM: f32 = 190.0;
+/// Cells narrower than the first have no step, and than the second numbers alone.
+const WORDS_FROM: [f32; 2] = [190.0, 84.0];
 
 /// See the module's documentation.
 pub(super) struct Cell<'a> {
@@ -77,10 +77,11 @@ impl Cell<'_> {
     fn caption(&self, ui: &Ui, line: Rect, theme: &Theme) {
         let painter = ui.painter_at(line);
         let font = FontId::proportional(11.0);
-        let words = if line.width() >= WORDS_FROM {
-            self.words()
-        } else {
-            format!("{}: {}", self.subject.env, short(self.subject.return_))
+        let return_ = short(self.subject.return_);
+        let words = match line.width() {
+            width if width >= WORDS_FROM[0] => self.words(),
+            width if width >= WORDS_FROM[1] => format!("{}: {} {return_}", self.subject.env, text::RETURN),
+            _ => format!("{}: {return_}", self.subject.env),
         };
         painter.text(line.left_center() + vec2(3.0, 0.0), Align2::LEFT_CENTER, words, font, theme.weak);
     }

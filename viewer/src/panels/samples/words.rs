@@ -27,7 +27,9 @@ fn translation(ui: &mut Ui, source: &str, sample: &Sample, answers: &[Answer]) {
     let written = answers.first().map_or("", |answer| &answer.text);
     let right = sample.is_right(answers);
     row(ui, text::SOURCE, RichText::new(source));
-    row(ui, text::WRITTEN, RichText::new(written).color(if right { theme.gain } else { theme.problem }));
+    let words = RichText::new(if written.is_empty() { text::NOTHING_WRITTEN } else { written });
+    let words = if written.is_empty() { words.italics() } else { words };
+    row(ui, text::WRITTEN, words.color(if right { theme.gain } else { theme.problem }));
     if !right {
         row(ui, text::EXPECTED, RichText::new(&sample.expected));
     }
@@ -43,8 +45,8 @@ fn user(ui: &mut Ui, name: &str, history: &[String], sample: &Sample, answers: &
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().interact_size.y = 0.0;
             for (i, answer) in answers.iter().enumerate() {
-                let score = answer.score.map_or(String::new(), |score| short(score.into()));
-                let words = RichText::new(format!("{}. {} {score}", i + 1, answer.text));
+                let score = answer.score.map_or(String::new(), |score| format!(" ({})", short(score.into())));
+                let words = RichText::new(format!("{}. {}{score}", i + 1, answer.text));
                 let hit = answer.text == sample.expected;
                 ui.add(Label::new(if hit { words.strong().color(theme.gain) } else { words }).extend());
             }

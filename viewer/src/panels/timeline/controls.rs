@@ -1,6 +1,6 @@
 //! The keys of a player as buttons, and the speed.
 
-use cartwheel_trainer::watch;
+use cartwheel_trainer::watch::{self, Status};
 use eframe::egui::{Button, ComboBox, Response, Role, Sense, Slider, TextStyle, Ui, WidgetInfo, vec2};
 
 use super::icons::{self, Icon};
@@ -118,13 +118,15 @@ fn live_speed(ui: &mut Ui, live: &Live, small: bool, commands: &mut Commands) {
     if let Some(speed) = slider(ui, asked.unwrap_or(f32::INFINITY), LIVE_SPEEDS, commands) {
         commands.push(Command::Run(watch::Command::Speed(Some(speed))));
     }
-    let measured = live.status.measured_speed;
-    let words = text::live_speed(asked, measured);
+    let words = text::live_speed(&live.status);
     if small {
         let hint = format!("{words}\n{}", text::LIVE_SPEED_HINT);
-        whole(ui, text::steps_a_second(measured), &text::steps_a_second(LIVE_SPEEDS.1)).on_hover_text(hint);
+        let measured = text::steps_a_second(live.status.measured_speed);
+        let words = if live.status.paused { words } else { measured };
+        whole(ui, words, &text::steps_a_second(LIVE_SPEEDS.1)).on_hover_text(hint);
     } else {
-        let widest = text::live_speed(Some(LIVE_SPEEDS.1), LIVE_SPEEDS.1);
+        let fast = Status { speed: Some(LIVE_SPEEDS.1), measured_speed: LIVE_SPEEDS.1, ..Status::default() };
+        let widest = text::live_speed(&fast);
         whole(ui, words, &widest).on_hover_text(text::LIVE_SPEED_HINT);
     }
 }

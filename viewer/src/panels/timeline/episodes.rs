@@ -115,7 +115,7 @@ impl Episodes {
                 let label = text::episode(number, entry.return_, entry.length);
                 let selected = film.is_some_and(|film| film.episode == number);
                 let response = ui.add(Button::selectable(selected, label).truncate());
-                if response.on_hover_text(format!("{} {}", text::ENVIRONMENT, entry.env)).clicked() {
+                if response.on_hover_text(text::episode_of(entry.env, entry.return_, entry.length)).clicked() {
                     commands.push(Command::OpenEpisode(id, number, 0));
                 }
             }

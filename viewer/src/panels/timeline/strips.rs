@@ -72,12 +72,17 @@ pub(super) fn show(ui: &mut Ui, track: &Track, cursor: usize, spaces: Option<&Sp
 /// names, which are told to who points at them.
 fn scale(painter: &Painter, rect: Rect, strip: &Strip, spaces: Option<&Spaces>, theme: &Theme) {
     let counted = spaces.is_none_or(|spaces| matches!(spaces.action, Space::Discrete { .. }));
-    if rect.height() < BOTH || strip.kind == Kind::Marks && counted {
+    if rect.height() < BOTH || strip.kind == Kind::Marks && counted || strip.is_empty() {
         return;
     }
     let [low, high] = span(&strip.values, strip.kind);
     let font = FontId::proportional(SMALL);
     let right = rect.left() - 4.0;
+    if strip.kind == Kind::Bars && strip.values.iter().flatten().all(|value| *value == 0.0) {
+        // Its edges would be numbers that nothing has.
+        painter.text(pos2(right, rect.center().y), Align2::RIGHT_CENTER, short(0.0), font, theme.weak);
+        return;
+    }
     painter.text(pos2(right, rect.top()), Align2::RIGHT_TOP, short(high.into()), font.clone(), theme.weak);
     painter.text(pos2(right, rect.bottom()), Align2::RIGHT_BOTTOM, short(low.into()), font, theme.weak);
 }
@@ -104,6 +109,11 @@ fn hover(response: Response, track: &Track, spaces: Option<&Spaces>, at: &dyn Fn
 
 fn paint(painter: &Painter, rect: Rect, strip: &Strip, track: &Track, theme: &Theme) {
     painter.rect_filled(rect, 2.0, theme.well);
+    if strip.is_empty() {
+        // It is known of a step that is followed by the next.
+        let at = rect.left_center() + vec2(6.0, 0.0);
+        painter.text(at, Align2::LEFT_CENTER, text::SLOW_DOWN, FontId::proportional(SMALL), theme.weak);
+    }
     let count = strip.values.len().min(rect.width() as usize).max(1);
     let [low, high] = span(&strip.values, strip.kind);
     let inner = rect.shrink2(vec2(0.0, 1.5));

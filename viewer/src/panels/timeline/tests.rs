@@ -259,7 +259,7 @@ fn the_live_run_is_slowed_down_and_looked_back_at() {
     }
     let mut harness = show(model, state);
     harness.run();
-    harness.get_by_label(&text::live_speed(None, 812.0));
+    harness.get_by_label("max, measured 812");
     harness.get_by_label(text::IS_LIVE);
     harness.get_by_label(text::STRIPS).click();
     harness.run();
@@ -271,6 +271,10 @@ fn the_live_run_is_slowed_down_and_looked_back_at() {
     harness.get_by_label(text::LOOKING_BACK).click();
     harness.run();
     assert_eq!(commands(&mut harness), [Command::Do(Action::GoLive)]);
+    let paused = Status { paused: true, ..Status::default() };
+    harness.state_mut().model.apply(Update::Reply(Reply::Status(paused)));
+    harness.run();
+    harness.get_by_label(text::PAUSED);
 }
 
 #[test]

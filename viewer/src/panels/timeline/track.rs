@@ -22,6 +22,13 @@ pub(super) struct Strip {
     pub(super) kind: Kind,
 }
 
+impl Strip {
+    /// Whether there is no number in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.values.iter().all(Option::is_none)
+    }
+}
+
 /// How numbers are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -36,7 +43,7 @@ pub(super) enum Kind {
 /// See the module's documentation.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Track {
-    /// Value, reward, action and TD error; those that are not known are left out.
+    /// Value, reward, action and TD error; those that are never known are left out.
     pub(super) strips: Vec<Strip>,
     /// One a step.
     pub(super) choosers: Choosers,
@@ -55,6 +62,7 @@ impl Track {
                 each(&|step| moments[step].td_error),
             ],
             moments.iter().map(|moment| moment.action.as_ref().map(|_| moment.chosen_by)).collect(),
+            false,
         )
     }
 
@@ -64,20 +72,24 @@ impl Track {
         Self::new(
             [
                 each(&value),
-                each(&|frame| (frame.episode_step > 0).then_some(frame.reward)),
+                each(&|frame| (frame.episode_step > 0 || frame.episode > 0).then_some(frame.reward)),
                 each(&|frame| frame.action.as_ref().and_then(number)),
                 (0..frames.len()).map(|i| td_error(frames[i], frames.get(i + 1)?, returns?, first_action)).collect(),
             ],
             frames.iter().map(|frame| frame.action.as_ref().map(|_| frame.chosen_by)).collect(),
+            // It is known of steps that follow each other. One that came and went would move the others about.
+            returns.is_some() && frames.iter().any(|frame| own_value(frame, first_action).is_some()),
         )
     }
 
-    fn new(values: [Vec<Option<f32>>; 4], choosers: Choosers) -> Self {
+    /// `errs`: there is a TD error to be known, though of no step here.
+    fn new(values: [Vec<Option<f32>>; 4], choosers: Choosers, errs: bool) -> Self {
         let names = [text::VALUE, text::REWARD, text::ACTION, text::TD_ERROR];
         let kinds = [Kind::Line, Kind::Bars, Kind::Marks, Kind::Bars];
         let strips = names.into_iter().zip(kinds).zip(values);
         let strips = strips.map(|((name, kind), values)| Strip { name, values, kind });
-        Self { strips: strips.filter(|strip| strip.values.iter().any(Option::is_some)).collect(), choosers }
+        let known = |strip: &Strip| errs && strip.name == text::TD_ERROR || !strip.is_empty();
+        Self { strips: strips.filter(known).collect(), choosers }
     }
 
     /// Steps.
@@ -91,15 +103,20 @@ impl Track {
 /// are learnt of.
 fn td_error(frame: &EnvFrame, next: &EnvFrame, returns: Returns, first_action: i32) -> Option<f32> {
     let follows = next.episode == frame.episode && next.episode_step == frame.episode_step + 1;
-    let own = match (frame.judgement.values(), &frame.action) {
-        (Some(values), Some(OwnedAction::Discrete(action))) => {
-            *values.get(usize::try_from(action.checked_sub(first_action)?).ok()?)?
-        }
-        (Some(_), _) => return None,
-        (None, _) => frame.value?,
-    };
+    let own = own_value(frame, first_action)?;
     let future = value(next).filter(|_| follows)?;
     Some(returns.reward_scale * next.learnt_reward + returns.gamma * future - own)
+}
+
+/// What was done in a frame is worth: Q(s, a), or by a critic V(s).
+fn own_value(frame: &EnvFrame, first_action: i32) -> Option<f32> {
+    match (frame.judgement.values(), &frame.action) {
+        (Some(values), Some(OwnedAction::Discrete(action))) => {
+            values.get(usize::try_from(action.checked_sub(first_action)?).ok()?).copied()
+        }
+        (Some(_), _) => None,
+        (None, _) => frame.value,
+    }
 }
 
 /// What a state is worth: the value of the best action, or what the critic says.
@@ -203,6 +220,13 @@ mod tests {
         assert_eq!(track.strips[0].values, [Some(0.5), Some(1.0), Some(3.0), Some(4.0)]);
         assert_eq!(track.strips[3].values, [Some(0.2 + 0.5 * 1.0 - 0.5), None, None, None]);
         assert_eq!(Track::of_frames(&seen, None, 0).strips.len(), 3, "how rewards count is not known");
+        let apart = Track::of_frames(&[&frames[0], &frames[2]], Some(returns), 0);
+        assert!(apart.strips[3].is_empty(), "one that came and went would move the others about");
+
+        // What ended an episode is told by the next: of Blackjack, nothing else is ever paid.
+        let begun = EnvFrame { episode: 1, episode_step: 0, ..frames[0].clone() };
+        let track = Track::of_frames(&[&frames[0], &begun], Some(returns), 0);
+        assert_eq!(track.strips[1].values, [None, Some(7.0)]);
 
         let judged = |step, value| EnvFrame { judgement: Judgement::Probabilities(vec![0.5; 2]), value, ..frame(step) };
         let frames = [judged(0, Some(4.0)), judged(1, Some(6.0)), judged(2, None)];
