@@ -3,8 +3,10 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::error::panic_message;
-use crate::{Env, Generator, RowMut, Rows, Scene, Space, Statistics, Step};
+use crate::{
+    Env, EnvError, Generator, Key, Pace, Result, Row, RowMut, Rows, Scene, Shape, Space, Statistics, Step,
+    panic_message,
+};
 
 /// Long enough for a few episodes of most environments.
 const STEPS: usize = 300;
@@ -28,13 +30,12 @@ impl fmt::Display for Violation {
 /// once, with the first thing seen. Empty if all is well.
 pub fn check_env(env: &mut dyn Env) -> Vec<Violation> {
     let mut found = Vec::new();
-    check_space("observation space", &env.observation_space(), &mut found);
-    check_space("action space", &env.action_space(), &mut found);
+    check_spaces(&env.observation_space(), &env.action_space(), &mut found);
     if found.is_empty() {
         let outcome = catch_unwind(AssertUnwindSafe(|| check_behavior(env, &mut found)));
         if let Err(panic) = outcome {
             let advice = "return an EnvError, and write observations that agree with observation_space()";
-            report(&mut found, "panic", format!("it panicked: {}; {advice}", panic_message(panic)));
+            report(&mut found, "panic", format!("it panicked: {}; {advice}", panic_message(&*panic)));
         }
     }
     found
@@ -43,6 +44,28 @@ pub fn check_env(env: &mut dyn Env) -> Vec<Violation> {
 fn report(found: &mut Vec<Violation>, rule: &'static str, message: String) {
     if !found.iter().any(|violation| violation.rule == rule) {
         found.push(Violation { rule, message });
+    }
+}
+
+/// Refuses spaces with which nothing can be done: all that is made by its id passes here.
+pub(crate) fn refuse_bad_spaces(id: &str, observation: &Space, action: &Space) -> Result<()> {
+    let mut found = Vec::new();
+    check_spaces(observation, action, &mut found);
+    match found.into_iter().next() {
+        Some(Violation { rule, message }) => {
+            Err(EnvError::BadSpace { env: id.to_owned(), which: rule, problem: message })
+        }
+        None => Ok(()),
+    }
+}
+
+fn check_spaces(observation: &Space, action: &Space, found: &mut Vec<Violation>) {
+    let (seen, done) = ("observation space", "action space");
+    check_space(seen, observation, found);
+    check_space(done, action, found);
+    if found.is_empty() && action.action(Rows::for_space(action, 1).row(0)).is_none() {
+        let kinds = "use Discrete, MultiDiscrete, MultiBinary or a float32 Box";
+        report(found, done, format!("environments take no actions from {action}; {kinds}"));
     }
 }
 
@@ -92,12 +115,14 @@ fn check_space(rule: &'static str, space: &Space, found: &mut Vec<Violation>) {
     }
 }
 
-/// Names and cells are those of the spaces. A wrapper that changes a space and passes on the names of what is inside is
-/// forgiven: names that are not as many as they should be are not shown.
+/// The environment inside of all wrappers: one that changes a space and passes on the names of what is inside is forgiven, as names
+/// that are not as many as they should be are not shown.
+fn innermost(env: &dyn Env) -> &dyn Env {
+    env.inner().map_or(env, innermost)
+}
+
+/// Names and cells are those of the spaces.
 fn check_names(env: &dyn Env, found: &mut Vec<Violation>) {
-    if env.inner().is_some() {
-        return;
-    }
     let (observation, action) = (env.observation_space(), env.action_space());
     let actions = if let Space::Discrete { n, .. } = action { n as usize } else { action.width() };
     for (what, names, count) in
@@ -137,7 +162,8 @@ struct Moment {
 }
 
 fn check_behavior(env: &mut dyn Env, found: &mut Vec<Violation>) {
-    check_names(env, found);
+    check_names(innermost(env), found);
+    check_keys(innermost(env), found);
     let observed = env.observation_space();
     let seeded = || (Generator::new(7), Generator::new(8));
     // They outlive episodes, so the second run starts from those of the first.
@@ -229,15 +255,7 @@ fn run(
             env.reset(rng, row.row_mut(0)).map(|()| None)
         } else {
             action_space.sample(choices, action.row_mut(0));
-            let Some(action) = action_space.action(action.row(0)) else {
-                let message = format!(
-                    "environments take no actions from {action_space}; use Discrete, MultiDiscrete, MultiBinary or a \
-                     float32 Box"
-                );
-                report(found, "action space", message);
-                return None;
-            };
-            env.step(action, rng, row.row_mut(0)).map(Some)
+            env.step(action_space.action(action.row(0))?, rng, row.row_mut(0)).map(Some)
         };
         let step = match outcome {
             Ok(step) => step,
@@ -274,15 +292,66 @@ fn check_moment(env: &dyn Env, space: &Space, row: &Rows, step: Option<Step>, fo
         report(found, "observation", message);
     }
     if let Some(step) = step
-        && !step.reward.is_finite()
+        && !(step.reward as f32).is_finite()
     {
-        report(found, "reward", format!("a step's reward is {}; make it a finite number", step.reward));
+        report(found, "reward", format!("a step's reward is {}; make it a number that f32 holds", step.reward));
+    }
+    // No wrapper but the time limit, for others may change rewards.
+    let is_bare = env.inner().is_none_or(|inner| inner.inner().is_none() && env.max_episode_steps().is_some());
+    if let (Some(step), true) = (step, is_bare) {
+        check_goals(env, space, row.row(0), step, found);
+    }
+    env.info();
+    if let Space::Discrete { n: n @ ..1_000_000, .. } = env.action_space() {
+        env.action_mask(&mut vec![true; n as usize]);
     }
     let mut scene = Scene::default();
     env.draw(&mut scene);
     if !scene.is_finite() {
         let message = "draw gave empty bounds or a number that is not finite; check divisions and bounds".to_owned();
         report(found, "draw", message);
+    }
+    for shape in &scene.shapes {
+        if let Shape::Image { width, rgb, .. } = shape
+            && (*width == 0 || rgb.is_empty() || !rgb.len().is_multiple_of(3 * *width as usize))
+        {
+            let found_here = format!("draw gave an image of {} bytes in rows of {width} pixels", rgb.len());
+            report(found, "draw", format!("{found_here}; give whole rows, 3 bytes a pixel"));
+        }
+    }
+}
+
+/// A step must pay what `compute_reward` says of its goals: hindsight asks that for other goals.
+fn check_goals(env: &dyn Env, space: &Space, row: Row<'_>, step: Step, found: &mut Vec<Violation>) {
+    let part = |name| space.part(name).map(|(range, _)| row.part(range));
+    let (Some(achieved), Some(desired)) = (part("achieved_goal"), part("desired_goal")) else { return };
+    if let Some(reward) = env.compute_reward(achieved, desired)
+        && reward as f32 != step.reward as f32
+    {
+        let advice = "work both out from the numbers that are shown";
+        report(found, "goals", format!("a step paid {}, and compute_reward says {reward}; {advice}", step.reward));
+    }
+}
+
+/// Each key does something that can be done.
+fn check_keys(env: &dyn Env, found: &mut Vec<Violation>) {
+    let (bindings, space) = (env.key_bindings(), env.action_space());
+    for (i, (key, action, _)) in bindings.keys.iter().enumerate() {
+        if !space.accepts(action.as_action()) {
+            let action = action.as_action();
+            report(found, "keys", format!("key_bindings has {action} for {key}, which is not in {space}; correct it"));
+        }
+        if bindings.keys[..i].iter().any(|(other, ..)| other == key) {
+            report(found, "keys", format!("key_bindings has {key} twice; leave one out"));
+        }
+        if let Key::Char(letter) = key
+            && letter.is_uppercase()
+        {
+            report(found, "keys", format!("key_bindings has the letter {letter}; write it in lower case"));
+        }
+    }
+    if let Pace::RealTime { fps: 0, .. } = bindings.pace {
+        report(found, "keys", "key_bindings has 0 steps a second; give 1 or more".to_owned());
     }
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Action, Dtype, EnvError, Result, StateVariable, forward_env, list};
+use crate::{Action, Dtype, EnvSpec, KeyBindings, Kwargs, Rgba, StateVariable, Style, TimeLimit, forward_env, list};
 
 /// A counter that can be told to break each promise.
 #[derive(Clone, Copy, Default)]
@@ -24,7 +24,11 @@ impl Env for Broken {
     }
 
     fn action_space(&self) -> Space {
-        Space::discrete(if self.flaw == "actions" { 0 } else { 2 })
+        match self.flaw {
+            "actions" => Space::discrete(0),
+            "action kind" => Space::Tuple(vec![Space::discrete(2)]),
+            _ => Space::discrete(2),
+        }
     }
 
     fn reset(&mut self, _rng: &mut Generator, mut observation: RowMut<'_>) -> Result<()> {
@@ -45,7 +49,11 @@ impl Env for Broken {
             "failure" => return Err(EnvError::failed("out of order")),
             _ => observation.write(&[self.elapsed]),
         }
-        let reward = if self.flaw == "reward" { f64::NAN } else { 0.0 };
+        let reward = match self.flaw {
+            "reward" => f64::NAN,
+            "huge reward" => 1e300,
+            _ => 0.0,
+        };
         Ok(Step { reward, terminated: self.elapsed >= 7.0, truncated: false })
     }
 
@@ -63,7 +71,30 @@ impl Env for Broken {
 
     fn draw(&self, scene: &mut Scene) {
         let size = if self.flaw == "draw" { 1.0 / self.elapsed } else { 1.0 };
-        scene.bounds([0.0, 0.0], [size, 1.0]);
+        scene.bounds([0.0, 0.0], [size, 1.0]).circle([0.0; 2], 1.0, Style::fill(Rgba::rgb(0, 0, 0)));
+        if self.flaw == "torn image" {
+            scene.image([0.0; 2], [1.0; 2], 2, vec![0; 7]);
+        }
+    }
+
+    fn key_bindings(&self) -> KeyBindings {
+        match self.flaw {
+            "key of another action" => KeyBindings::turn_based().key(Key::Left, 2, "beyond"),
+            "key twice" => KeyBindings::turn_based().key(Key::Left, 0, "wait").key(Key::Left, 1, "go"),
+            "capital key" => KeyBindings::turn_based().key(Key::Char('W'), 0, "wait"),
+            "standstill" => KeyBindings::held(0).key(Key::Left, 0, "wait"),
+            _ => KeyBindings::turn_based().key(Key::Left, 0, "wait"),
+        }
+    }
+
+    fn info(&self) -> crate::Info {
+        assert_ne!(self.flaw, "info");
+        crate::Info::new()
+    }
+
+    fn action_mask(&self, _valid: &mut [bool]) -> bool {
+        assert_ne!(self.flaw, "mask");
+        false
     }
 
     fn save(&self) -> Option<Vec<u8>> {
@@ -136,7 +167,16 @@ fn every_broken_promise_is_found() {
         ("dtype", "panic"),
         ("failure", "failure"),
         ("reward", "reward"),
+        ("huge reward", "reward"),
         ("draw", "draw"),
+        ("torn image", "draw"),
+        ("key of another action", "keys"),
+        ("key twice", "keys"),
+        ("capital key", "keys"),
+        ("standstill", "keys"),
+        ("info", "panic"),
+        ("mask", "panic"),
+        ("action kind", "action space"),
         ("names", "names"),
         ("action names", "names"),
         ("grid", "grid"),
@@ -144,10 +184,69 @@ fn every_broken_promise_is_found() {
         ("unrestored", "save and restore"),
     ];
     for (flaw, rule) in flaws {
-        let found = check_env(&mut Broken { flaw, ..Broken::default() });
+        let broken = || Broken { flaw, ..Broken::default() };
+        let found = check_env(&mut broken());
         assert!(found.iter().any(|violation| violation.rule == rule), "{flaw}: {found:?}");
+        // A time limit hides nothing.
+        let found = check_env(&mut TimeLimit::new(broken(), 100));
+        assert!(found.iter().any(|violation| violation.rule == rule), "{flaw} with a time limit: {found:?}");
     }
     for flaw in ["", "unsaved"] {
         assert_eq!(check_env(&mut Broken { flaw, ..Broken::default() }), []);
     }
+}
+
+/// Nothing can be done with them, so nothing is made of them.
+#[test]
+fn bad_spaces_are_refused_when_it_is_made() {
+    for (flaw, words) in [
+        ("bounds", "Broken-v0: its observation space: element 0 lies between 1 and 0"),
+        ("actions", "Broken-v0: its action space: Discrete(0) has no element"),
+        ("action kind", "Broken-v0: its action space: environments take no actions from Tuple(Discrete(2))"),
+    ] {
+        let make = move |_: Kwargs| Ok(Broken { flaw, ..Broken::default() });
+        let told = EnvSpec::new("Broken-v0", "", make).build(&Kwargs::new()).err().map(|error| error.to_string());
+        assert!(told.as_ref().is_some_and(|told| told.starts_with(words)), "{told:?}");
+    }
+}
+
+/// Where hindsight asks what another goal would have paid, it must hear what steps pay.
+#[test]
+fn rewards_are_those_of_goals() {
+    /// Shows its two goals, and pays for reaching them but for its flaw.
+    struct Goals(Broken);
+
+    impl Env for Goals {
+        fn action_space(&self) -> Space {
+            Space::discrete(2)
+        }
+
+        fn observation_space(&self) -> Space {
+            Space::dict([("achieved_goal", Space::discrete(9)), ("desired_goal", Space::discrete(9))])
+        }
+
+        fn reset(&mut self, _rng: &mut Generator, mut observation: RowMut<'_>) -> Result<()> {
+            self.0.elapsed = 0.0;
+            observation.write(&[0, 7]);
+            Ok(())
+        }
+
+        fn step(&mut self, _: Action<'_>, _: &mut Generator, mut observation: RowMut<'_>) -> Result<Step> {
+            self.0.elapsed += 1.0;
+            observation.write(&[self.0.elapsed as i32, 7]);
+            let terminated = self.0.elapsed == 7.0;
+            let reward = if terminated || self.0.flaw == "generous" { 0.0 } else { -1.0 };
+            Ok(Step { reward, terminated, truncated: false })
+        }
+
+        fn compute_reward(&self, achieved: Row<'_>, desired: Row<'_>) -> Option<f64> {
+            (self.0.flaw != "silent").then(|| if achieved == desired { 0.0 } else { -1.0 })
+        }
+    }
+    let found = |flaw| check_env(&mut Goals(Broken { flaw, ..Broken::default() }));
+    // Who is silent is not for hindsight.
+    for flaw in ["", "silent"] {
+        assert_eq!(found(flaw), [], "{flaw}");
+    }
+    assert_eq!(found("generous").first().map(|violation| violation.rule), Some("goals"));
 }

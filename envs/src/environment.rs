@@ -1,7 +1,8 @@
 //! One environment with its generator and observation: Gymnasium's object.
 
 use crate::{
-    Action, Env, EnvError, EnvSpec, Generator, Info, KeyBindings, Result, Row, Rows, Scene, Space, Statistics, Step,
+    Action, Env, EnvError, EnvSpec, Generator, Info, KeyBindings, OwnedAction, Result, Row, Rows, Scene, Space,
+    Statistics, Step,
 };
 
 /// What [`make`](crate::make) returns: an environment, its random stream and its last observation.
@@ -68,6 +69,35 @@ impl Environment {
         let step = self.env.step(action, &mut self.generator, self.observation.row_mut(0))?;
         self.running = !(step.terminated || step.truncated);
         Ok(step)
+    }
+
+    /// Any action (`env.action_space.sample()`): of a space of numbered actions one that is valid now, where the environment says
+    /// which are. Have a generator of your own for it, so that episodes stay those of their seeds.
+    ///
+    /// ```
+    /// use cartwheel_envs::{Generator, make};
+    ///
+    /// let (mut env, mut rng) = (make("Taxi-v4")?, Generator::new(0));
+    /// env.reset(Some(0))?;
+    /// let action = env.random_action(&mut rng);
+    /// let step = env.step(&action)?;
+    /// # Ok::<(), cartwheel_envs::EnvError>(())
+    /// ```
+    pub fn random_action(&self, rng: &mut Generator) -> OwnedAction {
+        if let Space::Discrete { n, start } = self.action_space {
+            let mut valid = vec![true; n as usize];
+            if self.env.action_mask(&mut valid) {
+                let actions: Vec<_> =
+                    (start..).zip(valid).filter(|(_, valid)| *valid).map(|(action, _)| action).collect();
+                if !actions.is_empty() {
+                    return OwnedAction::Discrete(actions[rng.below(actions.len() as u64) as usize]);
+                }
+            }
+        }
+        let mut row = Rows::for_space(&self.action_space, 1);
+        self.action_space.sample(rng, row.row_mut(0));
+        // What is made by an id has actions.
+        self.action_space.action(row.row(0)).map_or(OwnedAction::Discrete(0), Action::to_owned)
     }
 
     /// The last observation; zeros before the first reset.
@@ -204,6 +234,22 @@ mod tests {
         other.reset(Some(0)).unwrap();
         other.step(0).unwrap();
         assert_eq!(env.observation(), other.observation());
+    }
+
+    #[test]
+    fn random_actions_are_of_the_space_and_valid() {
+        for id in ["CartPole-v1", "Pendulum-v1", "Taxi-v4"] {
+            let (mut env, mut rng) = (make(id).unwrap(), Generator::new(1));
+            env.reset(Some(0)).unwrap();
+            let actions: Vec<_> = (0..50).map(|_| env.random_action(&mut rng)).collect();
+            assert!(actions.iter().all(|action| env.action_space().accepts(action.as_action())), "{id}");
+            assert!(actions.iter().any(|action| *action != actions[0]), "{id}");
+            let mut valid = [true; 6];
+            if id == "Taxi-v4" && env.action_mask(&mut valid) {
+                assert!(valid.contains(&false));
+                assert!((0..6).all(|i| valid[i as usize] == actions.contains(&OwnedAction::Discrete(i))), "{valid:?}");
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! What can go wrong with an environment, and how names are suggested for mistyped ones.
 
-use std::any::Any;
 use std::fmt;
 
 /// The result of everything here that can fail.
@@ -12,7 +11,7 @@ pub type Result<T, E = EnvError> = std::result::Result<T, E>;
 pub enum EnvError {
     // === Registry ===
     /// No environment is registered under this id.
-    #[error("there is no environment `{id}`; {}`cartwheel env list` names them all{}", DidYouMean(.nearest), OfPython(.id, .nearest))]
+    #[error("there is no environment `{id}`; {}`cartwheel env list` names them all{}", DidYouMean(.nearest), Elsewhere(.id, .nearest))]
     UnknownEnv {
         /// The id asked for.
         id: String,
@@ -46,6 +45,17 @@ pub enum EnvError {
         found: String,
         /// What it should be.
         expected: String,
+    },
+
+    /// A space that has no elements, or of which no actions can be made.
+    #[error("{env}: its {which}: {problem}")]
+    BadSpace {
+        /// Id of the environment.
+        env: String,
+        /// `observation space` or `action space`.
+        which: &'static str,
+        /// What is wrong with it, and how it would be right.
+        problem: String,
     },
 
     // === Wrappers ===
@@ -189,13 +199,8 @@ impl EnvError {
         Self::InvalidAction { found: action.to_string(), expected: expected.to_string() }
     }
 
-    /// An argument of an environment or wrapper that it cannot be made with.
-    pub(crate) fn bad_argument(
-        env: &str,
-        argument: &str,
-        found: impl fmt::Display,
-        expected: impl fmt::Display,
-    ) -> Self {
+    /// An argument of an environment or wrapper that it cannot be made with: `expected` is what it must be, such as "3 or more".
+    pub fn bad_argument(env: &str, argument: &str, found: impl fmt::Display, expected: impl fmt::Display) -> Self {
         Self::BadArgument {
             env: env.to_owned(),
             argument: argument.to_owned(),
@@ -233,11 +238,14 @@ impl fmt::Display for DidYouMean<'_> {
 }
 
 /// Where an id may be at home that is like none here.
-struct OfPython<'a>(&'a str, &'a [String]);
+struct Elsewhere<'a>(&'a str, &'a [String]);
 
-impl fmt::Display for OfPython<'_> {
+impl fmt::Display for Elsewhere<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.1.is_empty() { write!(f, "; one of Gymnasium in Python is `py:{}`", self.0) } else { Ok(()) }
+        if self.1.is_empty() {
+            write!(f, "; one of Gymnasium in Python is `py:{}`", self.0)?;
+        }
+        f.write_str("; one of your own is known to the program that registers it")
     }
 }
 
@@ -251,14 +259,6 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>)
     scored.sort_by(|a, b| b.0.total_cmp(&a.0));
     scored.truncate(3);
     scored.into_iter().map(|(_, candidate)| candidate.to_owned()).collect()
-}
-
-/// What a caught panic said.
-pub(crate) fn panic_message(panic: Box<dyn Any + Send>) -> String {
-    match panic.downcast::<String>() {
-        Ok(message) => *message,
-        Err(panic) => panic.downcast_ref::<&str>().map_or_else(|| "no message".to_owned(), ToString::to_string),
-    }
 }
 
 #[cfg(test)]
@@ -277,12 +277,14 @@ mod tests {
         let error = EnvError::UnknownEnv { id: "X".into(), nearest: vec!["A".into(), "B".into()] };
         assert_eq!(
             error.to_string(),
-            "there is no environment `X`; did you mean A or B? `cartwheel env list` names them all"
+            "there is no environment `X`; did you mean A or B? `cartwheel env list` names them all; one of your own is known \
+             to the program that registers it"
         );
         let error = EnvError::UnknownEnv { id: "X".into(), nearest: Vec::new() };
         assert_eq!(
             error.to_string(),
-            "there is no environment `X`; `cartwheel env list` names them all; one of Gymnasium in Python is `py:X`"
+            "there is no environment `X`; `cartwheel env list` names them all; one of Gymnasium in Python is `py:X`; one of \
+             your own is known to the program that registers it"
         );
         let error = EnvError::UnknownArgument { env: "X".into(), argument: "size".into(), nearest: Vec::new() };
         assert_eq!(error.to_string(), "X has no argument `size`; `cartwheel env info X` names those it has");

@@ -18,7 +18,8 @@
 //! # Ok::<(), cartwheel_envs::EnvError>(())
 //! ```
 //!
-//! - To write an environment, implement [`Env`], try it with [`check_env`], and [`register`] it.
+//! - To write an environment, implement [`Env`], try it with [`check_env`], and [`register`] it. A batch of one's own is a
+//!   [`VectorEnv`], which [`check_vector_env`] tries.
 //! - To use one, [`make`] it: an [`Environment`], stepped by hand.
 //! - To train on many, [`make_vec`] them: a [`VectorEnv`], with same-step autoreset.
 //! - An [`EnvBuilder`] does both, with all that can be asked for.
@@ -42,6 +43,7 @@ mod action_rows;
 mod bridge;
 mod builder;
 mod check;
+mod check_vector;
 mod classic;
 mod debug;
 mod env;
@@ -53,6 +55,7 @@ mod gif;
 mod goal;
 mod key_bindings;
 mod minatar;
+mod panics;
 mod play;
 mod raster;
 mod registry;
@@ -73,6 +76,7 @@ pub use action_rows::ActionRows;
 pub use bridge::{BridgeOptions, OnWorkerDeath};
 pub use builder::EnvBuilder;
 pub use check::{Violation, check_env};
+pub use check_vector::check_vector_env;
 pub use classic::{
     Acrobot, AcrobotState, CartPole, CartPoleConfig, CartPoleState, MaskedCartPole, MountainCar, MountainCarConfig,
     MountainCarContinuous, MountainCarContinuousConfig, MountainCarContinuousState, MountainCarState, Pendulum,
@@ -90,6 +94,7 @@ pub use key_bindings::{Key, KeyBindings, Pace};
 pub use minatar::{
     Asterix, Breakout, Freeway, MinAtar, MinAtarAction, MinAtarConfig, MinAtarGame, Planes, Seaquest, SpaceInvaders,
 };
+pub use panics::{note_panics, panic_message};
 pub use play::{Game, HumanPlayer, Phase, PlayedEpisode};
 pub use raster::{Frame, Rasterizer};
 pub use registry::{EnvSpec, Kwarg, Kwargs, list, make, make_vec, make_with, register, spec};

@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::check::refuse_bad_spaces;
 use crate::error::nearest;
 use crate::{
     Env, EnvBuilder, EnvError, Environment, Result, TimeLimit, VectorEnv, classic, debug, goal, minatar, toy_text,
@@ -136,9 +137,11 @@ impl EnvSpec {
     /// The environment by itself, with its time limit.
     ///
     /// # Errors
-    /// [`EnvError::UnknownArgument`], [`EnvError::BadArgument`], and the constructor's own.
+    /// [`EnvError::UnknownArgument`], [`EnvError::BadArgument`], [`EnvError::BadSpace`], and the constructor's own.
     pub fn build(&self, kwargs: &Kwargs) -> Result<Box<dyn Env>> {
-        (self.construct)(self, kwargs)
+        let env = (self.construct)(self, kwargs)?;
+        refuse_bad_spaces(&self.id, &env.observation_space(), &env.action_space())?;
+        Ok(env)
     }
 
     /// The native batch, if there is one.
@@ -165,13 +168,26 @@ impl EnvSpec {
                     env: self.id.clone(),
                     argument: name.clone(),
                     found: value.to_string(),
-                    expected: expected.to_owned(),
+                    expected: in_words(expected).to_owned(),
                 });
             }
         }
         let defaults = self.kwargs.iter().map(|kwarg| (kwarg.name.clone(), kwarg.default.clone()));
         parse(defaults.chain(kwargs.clone()).collect())
             .map_err(|error| EnvError::failed(format!("{}: its arguments: {error}", self.id)))
+    }
+}
+
+/// A type of Rust's, as serde names what it expected, for those who know none.
+fn in_words(expected: &str) -> &str {
+    match expected {
+        "u8" => "an integer from 0 to 255",
+        "u16" => "an integer from 0 to 65535",
+        "a nonzero u16" => "an integer from 1 to 65535",
+        "u32" | "u64" | "usize" => "an integer, 0 or more",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "an integer",
+        "f32" | "f64" => "a number",
+        other => other,
     }
 }
 
@@ -280,7 +296,7 @@ mod tests {
         );
         assert_eq!(
             make_with("Identity-v0", &kwargs(json!({"length": 3, "n": 0}))).err().unwrap().to_string(),
-            "Identity-v0: argument `n` is 0; it must be a nonzero u16"
+            "Identity-v0: argument `n` is 0; it must be an integer from 1 to 65535"
         );
         assert!(matches!(make_vec("CartPole-v1", 0, &Kwargs::new()), Err(EnvError::Failed { .. })));
         assert!(matches!(make_vec("Bandit-v0", 0, &Kwargs::new()), Err(EnvError::Failed { .. })));

@@ -4,7 +4,9 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::envs::{self, EnvSpec, KeyBindings, Leaf, OwnedAction, Pace, Space, check_env, list, verify_file};
+use crate::envs::{
+    self, EnvSpec, KeyBindings, Leaf, OwnedAction, Pace, Space, check_env, check_vector_env, list, verify_file,
+};
 use serde_json::{Value, json};
 
 use super::Result;
@@ -184,8 +186,12 @@ fn check(ids: &[String], env_args: &EnvArgs, output: Output) -> Result {
     let mut text = String::new();
     let mut sound = true;
     for id in &ids {
-        let mut env = env_args.builder(id)?.build().map_err(Failure::usage)?;
-        let violations: Vec<_> = check_env(env.as_mut()).iter().map(ToString::to_string).collect();
+        let builder = env_args.builder(id)?;
+        let mut violations = check_env(builder.build().map_err(Failure::usage)?.as_mut());
+        if violations.is_empty() && !builder.is_python() {
+            violations = check_vector_env(&builder).map_err(Failure::usage)?;
+        }
+        let violations: Vec<_> = violations.iter().map(ToString::to_string).collect();
         text += &format!(
             "{id}: {}\n",
             if violations.is_empty() { "keeps the contract".into() } else { violations.join("\n  ") }

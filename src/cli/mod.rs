@@ -37,6 +37,7 @@ mod watch;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
+use crate::envs::{note_panics, panic_message};
 use clap::{Parser, Subcommand};
 use tracing::Level;
 use tracing_subscriber::EnvFilter;
@@ -102,13 +103,12 @@ enum Command {
 
 /// Runs the command line of this process, and answers its exit code: 0, 1 for what failed, 2 for what was asked wrongly.
 pub fn run() -> ExitCode {
-    // A panic in an environment is caught where it is run and told as one message: the default hook would print
-    // a backtrace before it. One that nothing caught is a bug, and is told here.
-    std::panic::set_hook(Box::new(|_| {}));
+    // A panic in an environment is caught where it is run and told as one message. One that nothing caught is told here.
+    note_panics();
     std::panic::catch_unwind(dispatch).unwrap_or_else(|panic| {
-        let message = panic.downcast_ref::<&str>().map(ToString::to_string);
-        let message = message.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-        let message = format!("a bug in Cartwheel: {message}; please report it with the command line");
+        let advice =
+            "if that is not in code of yours, it is a bug in Cartwheel: please report it with the command line";
+        let message = format!("panicked: {}; {advice}", panic_message(&*panic));
         Output { json: json_wanted() }.fail(&Failure::failed(message))
     })
 }

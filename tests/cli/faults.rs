@@ -24,7 +24,11 @@ fn a_panicking_environment_is_named_and_the_run_goes_on() {
 fn the_fault_is_placed_exactly() {
     let folder = Folder::new();
     let line = format!("{SCRIPTED} --n-envs 1 --actors 1 --env-arg panic_at=300 --steps 800 --set dqn.train_freq=10");
-    folder.refused(&line, 1, &["Scripted-v0, environment 0 (seed 1, at environment step 299"]);
+    folder.refused(
+        &line,
+        1,
+        &["Scripted-v0, environment 0 (seed 1, at environment step 299", "(envs/src/debug/scripted.rs:"],
+    );
 }
 
 #[test]

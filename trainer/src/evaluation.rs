@@ -48,6 +48,8 @@ pub struct Evaluator {
     /// Whether actions are drawn, and what draws those of each.
     stochastic: bool,
     rngs: Vec<Generator>,
+    /// Whether it was told that episodes were cut off.
+    has_warned: bool,
 }
 
 impl Evaluator {
@@ -70,6 +72,7 @@ impl Evaluator {
             chosen: ActionRows::default(),
             stochastic: false,
             rngs: Vec::new(),
+            has_warned: false,
             episodes,
             max_episode_steps,
             envs,
@@ -162,6 +165,13 @@ impl Evaluator {
                 goes_on(e)
             });
             steps += 1;
+        }
+        if !self.running.is_empty() && !std::mem::replace(&mut self.has_warned, true) {
+            let limit = self.max_episode_steps;
+            tracing::warn!(
+                "an evaluation cut an episode off after {limit} steps (eval.max_episode_steps): give the environment a time limit, \
+                 by EnvSpec::max_episode_steps or --wrapper 'TimeLimit(1000)'"
+            );
         }
         Ok(true)
     }

@@ -5,8 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::episode_log::{EpisodeLog, Saved, SavedEnv};
 use super::{AutoresetMode, VectorEnv, VectorStep, check_actions};
-use crate::error::panic_message;
-use crate::{Actions, Env, EnvError, Generator, Info, Result, RowMut, Rows, Scene, Space, Statistics};
+use crate::{Actions, Env, EnvError, Generator, Info, Result, RowMut, Rows, Scene, Space, Statistics, panic_message};
 
 /// A loop over environments, all with the same spaces.
 ///
@@ -86,7 +85,7 @@ impl SyncVectorEnv {
                 Ok(())
             }
             Ok(Err(error)) => Err(EnvError::at(error, index)),
-            Err(panic) => Err(EnvError::Panicked { index, message: panic_message(panic) }),
+            Err(panic) => Err(EnvError::Panicked { index, message: panic_message(&*panic) }),
         }
     }
 

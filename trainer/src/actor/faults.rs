@@ -1,6 +1,6 @@
 //! What an actor refuses of its environments, and how it names what broke.
 
-use cartwheel_envs::{EnvError, Row};
+use cartwheel_envs::{EnvError, Row, panic_message};
 
 use super::Actor;
 use crate::error::EnvFault;
@@ -69,10 +69,8 @@ impl Actor {
 
     /// The fault that a panic while collecting was.
     pub fn panicked(&self, panic: &(dyn std::any::Any + Send), now: u64) -> EnvFault {
-        let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-        let text =
-            text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".into());
-        EnvFault { env: None, episode_step: None, ..self.fault_of(0, now, format!("an actor panicked: {text}")) }
+        let text = format!("an actor panicked: {}", panic_message(panic));
+        EnvFault { env: None, episode_step: None, ..self.fault_of(0, now, text) }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cartwheel_envs::KeyBindings;
+use cartwheel_envs::{KeyBindings, panic_message};
 use cartwheel_trainer::supervised::{FitSummary, Report};
 use cartwheel_trainer::watch::{Activity, Status};
 use cartwheel_trainer::{GreedyReturn, Summary};
@@ -241,9 +241,7 @@ pub(crate) fn cut_off(shown: usize, total: usize) -> String {
 }
 
 pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message");
-    format!("the environment panicked: {text}")
+    format!("the environment panicked: {}", panic_message(panic))
 }
 
 pub(crate) fn episode(number: usize, return_: f64, length: u32) -> String {
