@@ -32,6 +32,12 @@ class Bad(gymnasium.Env):
             self.observation_space = spaces.Discrete(5)
         if fault == "missing part":
             self.observation_space = spaces.Dict(a=spaces.Discrete(2), b=spaces.Discrete(2))
+        if fault == "no space":
+            self.observation_space = None
+        if fault == "flags":
+            self.observation_space = spaces.Box(0, 1, (size,), np.bool_)
+        if fault == "make has a slip":
+            len(3)
         if fault == "action dict":
             self.action_space = spaces.Dict(a=spaces.Discrete(2))
 
@@ -42,6 +48,8 @@ class Bad(gymnasium.Env):
             raise LookupError("the level is gone")
         if self.fault == "reset without info":
             return self.observe()
+        if self.fault == "reset of gym" and seed is not None:
+            raise TypeError("Bad.reset() got an unexpected keyword argument 'seed'")
         return self.observe(), {"pid": os.getpid(), "seed": seed, "handle": object(), "mask": np.array([1, 0], np.int8)}
 
     def observe(self):
@@ -49,7 +57,7 @@ class Bad(gymnasium.Env):
             return self.steps
         if isinstance(self.observation_space, spaces.Dict):
             return {"a": 0, "b": 1}
-        observation = np.zeros(self.observation_space.shape, np.float32)
+        observation = np.zeros(self.observation_space.shape, self.observation_space.dtype)
         observation[0] = self.steps
         return observation
 
@@ -57,6 +65,8 @@ class Bad(gymnasium.Env):
         self.steps += 1
         observation, reward = self.observe(), 1.0 + 0.5 * action
         if self.steps == FAULTY_STEP and self.is_my_turn():
+            if self.fault == "step of gym":
+                return observation, reward, False, {}
             observation, reward = self.misbehave(observation, reward)
         return observation, reward, self.steps >= self.length, False, {"pid": os.getpid(), "steps": self.steps}
 

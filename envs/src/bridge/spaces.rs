@@ -67,7 +67,7 @@ fn part(description: &Description, name: &str, left_out: &mut Vec<String>) -> Re
                 spaces.extend(part(inner, &within(key), left_out)?.map(|space| (key.clone(), space)));
             }
             if spaces.is_empty() {
-                return Ok(None);
+                return if parts.is_empty() { Err(format!("a Dict without parts{}", place())) } else { Ok(None) };
             }
             Space::Dict(spaces)
         }
@@ -77,7 +77,7 @@ fn part(description: &Description, name: &str, left_out: &mut Vec<String>) -> Re
                 spaces.extend(part(inner, &within(&i.to_string()), left_out)?);
             }
             if spaces.is_empty() {
-                return Ok(None);
+                return if parts.is_empty() { Err(format!("a Tuple without parts{}", place())) } else { Ok(None) };
             }
             Space::Tuple(spaces)
         }
@@ -218,6 +218,7 @@ mod tests {
             (r#"{"type":"Box","low":[0],"high":[99999999],"shape":[1],"dtype":"int64"}"#, "a Box of int64 with bounds"),
             (r#"{"type":"Box","low":[],"high":[],"shape":[0],"dtype":"float32"}"#, "has no element"),
             (r#"{"type":"Text"}"#, "text alone"),
+            (r#"{"type":"Dict","parts":[]}"#, "a Dict without parts"),
         ];
         for (json, expected) in cases {
             assert!(observed(json).contains(expected), "{json}: {}", observed(json));

@@ -80,6 +80,12 @@ fn faults_of_making_and_resetting_are_named() {
     let message = refused(&bad(json!({"lenght": 3})));
     assert!(message.contains("TypeError") && message.contains("lenght"), "{message}");
 
+    // Gymnasium raises another TypeError in its place.
+    let message = refused(&bad(json!({"fault": "make has a slip"})));
+    assert!(message.contains("has no len()") && message.contains("bad_envs.py\", line "), "{message}");
+    let message = refused(&bad(json!({"fault": "no space"})));
+    assert!(message.contains("its observation_space or action_space is NoneType None; set both"), "{message}");
+
     let message = run(&bad(json!({"fault": "reset raises"})), 0).unwrap_err().to_string();
     let expected =
         "py:bad_envs:Bad-v0: environment 0, step 0 of its episode: reset raised LookupError: the level is gone";
@@ -89,6 +95,26 @@ fn faults_of_making_and_resetting_are_named() {
         message.contains("reset returned ndarray array([0., 0.]") && message.contains("(observation, info)"),
         "{message}"
     );
+}
+
+#[test]
+fn what_was_written_for_gym_is_told_what_gymnasium_asks_for() {
+    // Gymnasium's wrappers take steps apart before we do.
+    for limited in [false, true] {
+        let builder = bad(json!({"fault": "step of gym"}));
+        let builder = if limited { builder.wrapper("TimeLimit(50)").unwrap() } else { builder };
+        let message = run(&builder, 5).unwrap_err().to_string();
+        assert!(message.contains("return (observation, reward, terminated, truncated, info)"), "{limited}: {message}");
+    }
+    let message = run(&bad(json!({"fault": "reset of gym"})), 0).unwrap_err().to_string();
+    assert!(message.contains("reset(self, *, seed=None, options=None)"), "{message}");
+}
+
+#[test]
+fn flags_are_numbers() {
+    let builder = bad(json!({"fault": "flags"}));
+    assert_eq!(builder.make().unwrap().observation_space().to_string(), "Box(0.0, 1.0, (2,), float32)");
+    run(&builder, 5).unwrap();
 }
 
 #[test]
@@ -113,6 +139,9 @@ fn what_is_missing_is_named_with_how_to_get_it() {
         message.contains("no Python module `no_such_thing`; `") && message.contains("pip install no_such_thing`"),
         "{message}"
     );
+
+    let message = refused(&builder("py:bad_envs.py:Bad-v0"));
+    assert!(message.contains("`bad_envs.py` is a file, and no module; write py:bad_envs:ID"), "{message}");
 
     let bare = python_with("bare", "-S");
     let message = refused(&builder("py:CartPole-v1").bridge(BridgeOptions { python: bare, ..options() }));

@@ -64,6 +64,8 @@ def import_module(name):
     try:
         importlib.import_module(name)
     except ModuleNotFoundError as error:
+        if name.endswith(".py"):
+            raise Failure(f"`{name}` is a file, and no module", f"write py:{name[:-3]}:ID, in its folder") from None
         missing = (error.name or name).split(".")[0]
         package = next((pip for pip, module in PACKAGES.values() if module == missing), missing)
         why = f"there is no Python module `{missing}`" + (f", which `{name}` imports" if missing != name else "")

@@ -5,6 +5,9 @@ import math
 
 def describe(space):
     """A space as JSON; what it means to Cartwheel is decided there."""
+    if not isinstance(space, gymnasium.spaces.Space):
+        found = f"its observation_space or action_space is {brief(space)}"
+        raise Failure(found, "set both to spaces of gymnasium.spaces, in the class or in __init__")
     if is_text(space):
         return {"type": "Text"}
     known = ("Box", "Discrete", "MultiDiscrete", "MultiBinary", "Dict", "Tuple")
@@ -32,7 +35,7 @@ def is_text(space):
 
 def bound(array):
     """One number if all are equal, as of images; `null` for infinity."""
-    numbers = [x if math.isfinite(x) else None for x in array.flatten().tolist()] if array.size else []
+    numbers = [float(x) if math.isfinite(x) else None for x in array.flatten().tolist()] if array.size else []
     first = numbers[:1]
     return first if len(numbers) > 1 and numbers == first * len(numbers) else numbers
 

@@ -217,8 +217,18 @@ def report(error, worker, request):
         what = "".join(traceback.format_exception_only(error)).strip()
         if isinstance(error, SyntaxError):  # Which is written over several lines.
             what = f"{type(error).__name__}: {error}"
-        problem, advice, trace = f"{doing} raised {what}", "the last calls were", last_lines(error)
+        trace = last_lines(error)
+        problem, advice = f"{doing} raised {what}", api_advice(what) or "the last calls were"
     return {"index": at, "step": step, "making": doing == "make", "problem": problem, "advice": advice, "trace": trace}
+
+
+def api_advice(what):
+    """What to do about an exception that environments written for gym, before gymnasium, raise in gymnasium's wrappers."""
+    if "values to unpack (expected 5" in what:
+        return "return (observation, reward, terminated, truncated, info) from step; the last calls were"
+    if "unexpected keyword argument 'seed'" in what or "unexpected keyword argument 'options'" in what:
+        return "declare it as reset(self, *, seed=None, options=None); the last calls were"
+    return None
 
 
 def last_lines(error):
@@ -226,6 +236,9 @@ def last_lines(error):
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != "<string>"]
     library = os.path.dirname(gymnasium.__file__) if "gymnasium" in globals() else "<"
     own = [frame for frame in frames if not frame.filename.startswith((library, "<"))]
+    # gymnasium.make raises its own exception after that of a constructor.
+    if not own and error.__context__ is not None and not isinstance(error.__context__, Failure):
+        return last_lines(error.__context__)
     return "\n" + "".join(traceback.format_list((own or frames)[-3:])).rstrip()
 
 
