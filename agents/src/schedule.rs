@@ -15,6 +15,9 @@ pub enum Schedule {
     Linear(f64),
 }
 
+/// What is expected of a schedule.
+const POSITIVE: &str = "a number above 0, or \"lin_\" and one";
+
 impl Schedule {
     /// Its value when the share `remaining` of the run, from 1 to 0, is left.
     pub fn at(self, remaining: f64) -> f64 {
@@ -45,7 +48,7 @@ impl FromStr for Schedule {
             None => (text, Self::Constant),
         };
         let value: f64 = text.parse().map_err(|_| "a number, or \"lin_\" and a number for one that falls to 0")?;
-        if value.is_finite() && value >= 0.0 { Ok(new(value)) } else { Err("a number of 0 or more".into()) }
+        if value.is_finite() && value >= 0.0 { Ok(new(value)) } else { Err(POSITIVE.into()) }
     }
 }
 
@@ -72,7 +75,7 @@ impl Value for Schedule {
 
 /// A check for `config!`: more than 0 at the beginning.
 pub(crate) fn positive_schedule(schedule: &Schedule) -> Result<(), String> {
-    if schedule.initial() > 0.0 { Ok(()) } else { Err("a number above 0, or \"lin_\" and one".into()) }
+    if schedule.initial() > 0.0 { Ok(()) } else { Err(POSITIVE.into()) }
 }
 
 #[cfg(test)]

@@ -375,9 +375,9 @@ impl FitSettings {
 
 #[cfg(test)]
 mod tests {
-    use crate::supervised::classification::class_weight::ClassWeight;
     use super::*;
     use crate::reference_tests::check_reference;
+    use crate::supervised::classification::class_weight::ClassWeight;
 
     #[test]
     fn what_cannot_be_is_refused_with_the_reason() {
