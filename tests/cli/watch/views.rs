@@ -30,8 +30,9 @@ fn what_a_policy_draws_is_told_from_its_best() {
         assert_eq!(action == best, chosen_by == ChosenBy::Greedy, "{frame:?}");
     }
     // The value function says what the state of the environment is worth that is looked at.
-    let values: Vec<_> =
-        [0.0, 1.0].map(|reward| viewer.frame(1, |frame| frame.value.is_some() && frame.reward == reward).value).into();
+    let mut value =
+        |begins| viewer.frame(1, |frame| frame.value.is_some() && (frame.episode_step == 0) == begins).value;
+    let values = [value(true), value(false)];
     assert!(values.iter().flatten().all(|value| value.is_finite()) && values[0] != values[1], "{values:?}");
     assert!(viewer.frames.iter().all(|frame| frame.env == 1 || frame.value.is_none()));
     viewer.ok(Command::Stop);
@@ -60,8 +61,9 @@ fn rewards_are_told_as_they_are_paid_and_as_they_are_learnt() {
     let frame = viewer.frame(0, |frame| frame.episode_step > 0);
     assert_eq!((frame.reward, frame.learnt_reward), (1.0, 0.25), "{frame:?}");
     assert_eq!(frame.return_, f64::from(frame.episode_step));
-    let first = viewer.frame(0, |frame| frame.episode_step == 0);
-    assert_eq!((first.reward, first.learnt_reward), (0.0, 0.0));
+    // Where an episode begins, what ended the one before was paid.
+    let first = viewer.frame(0, |frame| frame.episode_step == 0 && frame.episode > 0);
+    assert_eq!((first.reward, first.learnt_reward, first.return_), (1.0, 0.25, 0.0));
 }
 
 /// What a state is worth to a value function that remembers depends on the episode before it: it is told while each step is shown.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `config`, `settings` | what can be set |
 //! | `fit` | the front door: settings in, a run on disk and its summary out |
+//! | `summary` | what a fit comes to |
 //! | `session` | the loop, a step of it, and all that going on with it needs |
 //! | `parallel` | several processes that train one model together |
 //! | `task`, `classification`, `recommendation`, `texts` | what is fitted: a model with its data |
@@ -38,6 +39,7 @@ mod report;
 mod samples;
 mod session;
 mod settings;
+mod summary;
 mod task;
 mod texts;
 
@@ -49,7 +51,7 @@ pub use config::{
 };
 pub use events::{EpochEnd, FitEvent, FitProgress};
 pub use export::{model_folder, t5_folder};
-pub use fit::{Fit, FitSummary};
+pub use fit::Fit;
 pub use loaded::answers::Answers;
 pub use loaded::calibration::{OnSamples, SamplesSeen, Stage};
 pub use loaded::compress::{Compressed, CompressedLayer, Compression, CompressionReport, compress};
@@ -66,5 +68,6 @@ pub use report::{ClassReport, ClassificationReport, Report, TranslationReport, T
 pub use samples::{Answer, Given, Look, Picture, Sample, Samples};
 pub use session::pruning::PruneConfig;
 pub use settings::FitSettings;
+pub use summary::FitSummary;
 pub use task::{Companion, Crowd, Part, Purpose, Tally, Task};
 pub use texts::Texts;

@@ -5,8 +5,12 @@ use std::collections::BTreeSet;
 use cartwheel_agents::nn::optim::{Ema, LossScaler, SolverState};
 use serde::{Deserialize, Serialize};
 
+use super::{Session, tolerated};
+use crate::TrainError;
 use crate::run::LogPositions;
+use crate::supervised::events::FitEvent;
 use crate::supervised::task::{Tally, Task};
+use crate::watch::Activity;
 
 /// What is counted, and summed up since the last row of metrics.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -60,4 +64,57 @@ pub(in crate::supervised) struct Checkpoint {
     pub(in crate::supervised) ema: Option<Ema<f32>>,
     /// Of mixed precision.
     pub(in crate::supervised) scaler: Option<LossScaler>,
+}
+
+impl Session<'_> {
+    /// Writes a checkpoint and the weights. A disk that refuses does not stop training: what was saved before stays.
+    ///
+    /// # Errors
+    /// If another stage is lost.
+    pub(in crate::supervised) fn checkpoint(&mut self) -> Result<(), TrainError> {
+        // The last epoch's is the last of all.
+        if !self.mesh.is_kept() || self.saved_at.replace(self.books.steps) == Some(self.books.steps) {
+            return Ok(());
+        }
+        self.watch.doing(Activity::Writing);
+        self.note_skipped();
+        if let Some(error) = tolerated(self.try_checkpoint())? {
+            let notice =
+                format!("the checkpoint at step {} could not be written: {error}; training goes on", self.books.steps);
+            self.tell(&FitEvent::Warning(&notice));
+        }
+        Ok(())
+    }
+
+    /// Takes down which files were skipped.
+    pub(in crate::supervised) fn note_skipped(&mut self) {
+        self.books.skipped.extend(self.task.skipped());
+    }
+
+    fn try_checkpoint(&mut self) -> Result<(), TrainError> {
+        // All that others have comes before anything is written: a disk that refuses leaves nobody waiting.
+        let whole = self.whole()?;
+        let latest = self.save_weights(&self.run.latest_weights()).map(drop);
+        let refused = tolerated(latest)?;
+        let has_no_best = self.books.best.is_none();
+        if self.mesh.stages.share(&has_no_best)?.unwrap_or(has_no_best) {
+            self.save_best()?;
+        }
+        if let Some(error) = refused {
+            return Err(error);
+        }
+        if let Some((parameters, solver, ema)) = whole {
+            let state = Checkpoint {
+                books: self.books.clone(),
+                data: self.data,
+                logs: self.writer.sync()?,
+                parameters: parameters.to_flat(),
+                solver,
+                ema,
+                scaler: self.scaler.clone(),
+            };
+            self.checkpoints.save(self.books.steps, &state)?;
+        }
+        Ok(())
+    }
 }

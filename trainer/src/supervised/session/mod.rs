@@ -446,57 +446,6 @@ impl<'a> Session<'a> {
         write_atomic(path, |file| file.write_all(&bytes)).map_err(RunError::io("write", path))?;
         Ok(true)
     }
-
-    /// Writes a checkpoint and the weights. A disk that refuses does not stop training: what was saved before stays.
-    ///
-    /// # Errors
-    /// If another stage is lost.
-    pub(in crate::supervised) fn checkpoint(&mut self) -> Result<(), TrainError> {
-        // The last epoch's is the last of all.
-        if !self.mesh.is_kept() || self.saved_at.replace(self.books.steps) == Some(self.books.steps) {
-            return Ok(());
-        }
-        self.watch.doing(Activity::Writing);
-        self.note_skipped();
-        if let Some(error) = tolerated(self.try_checkpoint())? {
-            let notice =
-                format!("the checkpoint at step {} could not be written: {error}; training goes on", self.books.steps);
-            self.tell(&FitEvent::Warning(&notice));
-        }
-        Ok(())
-    }
-
-    /// Takes down which files were skipped.
-    pub(in crate::supervised) fn note_skipped(&mut self) {
-        self.books.skipped.extend(self.task.skipped());
-    }
-
-    fn try_checkpoint(&mut self) -> Result<(), TrainError> {
-        // All that others have comes before anything is written: a disk that refuses leaves nobody waiting.
-        let whole = self.whole()?;
-        let latest = self.save_weights(&self.run.latest_weights()).map(drop);
-        let refused = tolerated(latest)?;
-        let has_no_best = self.books.best.is_none();
-        if self.mesh.stages.share(&has_no_best)?.unwrap_or(has_no_best) {
-            self.save_best()?;
-        }
-        if let Some(error) = refused {
-            return Err(error);
-        }
-        if let Some((parameters, solver, ema)) = whole {
-            let state = Checkpoint {
-                books: self.books.clone(),
-                data: self.data,
-                logs: self.writer.sync()?,
-                parameters: parameters.to_flat(),
-                solver,
-                ema,
-                scaler: self.scaler.clone(),
-            };
-            self.checkpoints.save(self.books.steps, &state)?;
-        }
-        Ok(())
-    }
 }
 
 /// What the disk refused, which training goes on after; a process that is lost ends it.
