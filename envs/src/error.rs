@@ -24,6 +24,12 @@ pub enum EnvError {
         /// The id asked for.
         id: String,
     },
+    /// The name of the wrapper to be registered is taken.
+    #[error("a wrapper `{name}` is there already; choose another name")]
+    WrapperRegistered {
+        /// The name asked for.
+        name: &'static str,
+    },
     /// The environment has no keyword argument of this name.
     #[error("{env} has no argument `{argument}`; {}`cartwheel env info {env}` names those it has", DidYouMean(.nearest))]
     UnknownArgument {

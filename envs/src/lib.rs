@@ -118,5 +118,5 @@ pub use wrappers::{
     Padding, RecordEpisodeStatistics, RecordVideo, RecordVideoConfig, RepeatAction, RescaleAction, RescaleObservation,
     ReshapeObservation, ResizeObservation, RewardMap, RewardWrapper, StickyAction, TimeAwareObservation, TimeLimit,
     TransformAction, TransformObservation, TransformReward, Trigger, WrapperInfo, WrapperParam, WrapperSpec,
-    read_action_mask, wrappers,
+    read_action_mask, register_wrapper, wrappers,
 };

@@ -77,7 +77,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut settings = Settings::shipped(Algo::Dqn, "TheirCorridor-v0")?;
     settings.train.total_timesteps = 20_000;
-    settings.dqn.learning_rate = 1e-3;
+    settings.dqn.learning_rate = 1e-3.into();
     settings.dqn.buffer_size = 10_000;
     settings.dqn.target_update_interval = 200;
     settings.eval.eval_freq = 1000;

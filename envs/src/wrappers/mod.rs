@@ -44,7 +44,7 @@ pub use record_video::{RecordVideo, RecordVideoConfig, Trigger};
 pub use repeat_action::RepeatAction;
 pub use rescale::Bounds;
 pub use reward::{ClipReward, NormalizeReward, RewardMap, RewardWrapper, TransformReward};
-pub use spec::{WrapperInfo, WrapperParam, WrapperSpec, wrappers};
+pub use spec::{WrapperInfo, WrapperParam, WrapperSpec, register_wrapper, wrappers};
 pub use time_limit::TimeLimit;
 
 use crate::{Dtype, Env, EnvError, Result, Rows, Space};

@@ -5,7 +5,7 @@ use super::literal::{FilterKeys, FromLiteral, Literal, Pair, unquoted};
 use crate::{Bins, Bounds, Dtype, Padding, Space};
 
 /// What values a parameter takes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Kind {
     pub(super) expects: &'static str,
     /// The value that a text is; `None` if it is one of another kind, and an error if it is no value.

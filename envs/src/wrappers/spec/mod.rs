@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use table::{WrapperInfo, WrapperParam, wrappers};
+pub use table::{WrapperInfo, WrapperParam, register_wrapper, wrappers};
 
 use crate::error::nearest;
 use crate::{Env, EnvError, Result};
@@ -71,7 +71,7 @@ impl FromStr for WrapperSpec {
         let text = text.trim();
         let bad = |problem: String| EnvError::BadWrapper { text: text.to_owned(), problem };
         let (name, given) = literal::call(text).map_err(bad)?;
-        let info = wrappers().iter().find(|info| info.name == name).ok_or_else(|| EnvError::UnknownWrapper {
+        let info = wrappers().into_iter().find(|info| info.name == name).ok_or_else(|| EnvError::UnknownWrapper {
             name: name.to_owned(),
             nearest: nearest(name, wrappers().iter().map(|info| info.name)),
         })?;

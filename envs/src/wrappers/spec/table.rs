@@ -1,5 +1,7 @@
 //! Every wrapper by name: what reads configurations, names mistakes, and is listed by `cartwheel env wrappers`.
 
+use std::sync::{PoisonError, RwLock};
+
 use super::WrapperSpec;
 use super::expression::Expression;
 use super::kind::Kind;
@@ -29,7 +31,7 @@ pub struct WrapperInfo {
 type Build = fn(Box<dyn Env>, &WrapperSpec) -> Result<Box<dyn Env>>;
 
 /// A parameter of a wrapper.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct WrapperParam {
     /// Gymnasium's name of it.
     pub name: &'static str,
@@ -41,6 +43,20 @@ pub struct WrapperParam {
 }
 
 impl WrapperInfo {
+    /// A wrapper of one's own, to be [registered](register_wrapper): `build` puts it around an environment.
+    pub const fn new(name: &'static str, description: &'static str, build: Build) -> Self {
+        Self { name, description, params: &[], build }
+    }
+
+    /// It takes a number, too, which [`WrapperSpec::number`] gives to `build`; one without a `default`, such as `"0.5"`, must be given.
+    #[must_use]
+    pub fn number(self, name: &'static str, default: Option<&'static str>, description: &'static str) -> Self {
+        let own = WrapperParam { name, default, description, kind: Kind::NUMBER };
+        let params: Vec<_> = self.params.iter().cloned().chain([own]).collect();
+        // As long as the process, as what is registered.
+        Self { params: Box::leak(params.into_boxed_slice()), ..self }
+    }
+
     /// Its name and parameters, as in Python: `FrameStackObservation(stack_size, padding_type='reset')`.
     pub fn signature(&self) -> String {
         let params = self.params.iter().map(|param| match param.default {
@@ -89,9 +105,54 @@ fn transform_action(func: &Expression, action: Action<'_>, made: &mut OwnedActio
     }
 }
 
-/// All wrappers, sorted by name.
-pub fn wrappers() -> &'static [WrapperInfo] {
-    WRAPPERS
+/// All wrappers, sorted by name; those that were registered are among them.
+pub fn wrappers() -> Vec<&'static WrapperInfo> {
+    let own = OWN.read().unwrap_or_else(PoisonError::into_inner);
+    let mut all: Vec<_> = WRAPPERS.iter().chain(own.iter().copied()).collect();
+    all.sort_by_key(|info| info.name);
+    all
+}
+
+/// Those that were registered.
+static OWN: RwLock<Vec<&'static WrapperInfo>> = RwLock::new(Vec::new());
+
+/// Adds a wrapper of one's own, to be named in configurations and on the command line like any other.
+///
+/// ```
+/// use cartwheel_envs::*;
+///
+/// /// Punishes every step.
+/// struct Hurry(f64);
+///
+/// impl Memory for Hurry {}
+///
+/// impl RewardMap for Hurry {
+///     fn reward(&mut self, step: &Step) -> f64 {
+///         step.reward - self.0
+///     }
+/// }
+///
+/// let hurry = WrapperInfo::new("Hurry", "punishes every step", |env, args| {
+///     Ok(Box::new(RewardWrapper::around(env, Hurry(args.number("punishment").unwrap_or_default()))))
+/// });
+/// register_wrapper(hurry.number("punishment", Some("0.01"), "what a step costs"))?;
+///
+/// let mut env = EnvBuilder::new("CartPole-v1").wrapper("Hurry(punishment=0.25)")?.make()?;
+/// env.reset(Some(0))?;
+/// assert_eq!(env.step(&OwnedAction::Discrete(0))?.reward, 0.75);
+/// assert!("Hurry(1, 2)".parse::<WrapperSpec>().is_err());
+/// assert!(register_wrapper(WrapperInfo::new("ClipReward", "another", |env, _| Ok(env))).is_err());
+/// # Ok::<(), EnvError>(())
+/// ```
+///
+/// # Errors
+/// [`EnvError::WrapperRegistered`] if there is one of its name.
+pub fn register_wrapper(info: WrapperInfo) -> Result<()> {
+    if wrappers().iter().any(|other| other.name == info.name) {
+        return Err(EnvError::WrapperRegistered { name: info.name });
+    }
+    OWN.write().unwrap_or_else(PoisonError::into_inner).push(Box::leak(Box::new(info)));
+    Ok(())
 }
 
 static WRAPPERS: &[WrapperInfo] = &[
