@@ -18,8 +18,8 @@ use cartwheel_trainer::{ActorCount, Algo, Event, Experiment, Settings};
 static LEFT: AtomicI64 = AtomicI64::new(i64::MAX);
 static STOP: Mutex<Option<Arc<AtomicBool>>> = Mutex::new(None);
 
-/// Identity, which asks for a stop while it is stepped: so the update after it is the one that is stopped, however fast the machine
-/// is.
+/// Identity, which asks for a stop in the last step of a rollout: so the update after it is the one that is stopped, however fast the
+/// machine is.
 struct Stopper(IdentityEnv);
 
 impl Env for Stopper {
@@ -68,12 +68,12 @@ fn a_run_that_is_stopped_within_an_update_goes_on_bit_for_bit() {
     // Its replay is filled anew before the rest of the update is made: no gradient step is lost, but they are others.
     let unkept = [&dqn[..], &["run.checkpoint_replay=false"]].concat();
     for (i, (algo, keys, at, updates)) in [
-        (Algo::Ppo, &ppo[..], 5, 0),
-        (Algo::Pqn, &pqn, 5, 0),
+        (Algo::Ppo, &ppo[..], 64, 0),
+        (Algo::Pqn, &pqn, 64, 0),
         (Algo::Reinforce, &reinforce, 64, 0),
-        (Algo::RecurrentPpo, &recurrent, 5, 0),
-        (Algo::Dqn, &dqn, 5, 1),
-        (Algo::Dqn, &unkept, 5, 1),
+        (Algo::RecurrentPpo, &recurrent, 64, 0),
+        (Algo::Dqn, &dqn, 64, 1),
+        (Algo::Dqn, &unkept, 64, 1),
         // An evaluation of 20 steps comes between.
         (Algo::Dqn, &prioritized, 160, 129),
     ]
