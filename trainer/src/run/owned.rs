@@ -71,8 +71,8 @@ impl OwnedRun {
         Ok(())
     }
 
-    /// Notes how it ended; of one that was to go on and never did, nothing. The folder of one that failed before anything came of it is removed: its name is free for the next
-    /// attempt. The run stays locked as long as this lives.
+    /// Notes how it ended; of one that was to go on and never did, nothing. The folder of one that failed before anything came of it is
+    /// removed: its name is free for the next attempt. The run stays locked as long as this lives.
     pub(crate) fn end<S: Serialize, E: Display>(
         &mut self,
         result: &Result<S, E>,

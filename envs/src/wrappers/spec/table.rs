@@ -148,10 +148,11 @@ static OWN: RwLock<Vec<&'static WrapperInfo>> = RwLock::new(Vec::new());
 /// # Errors
 /// [`EnvError::WrapperRegistered`] if there is one of its name.
 pub fn register_wrapper(info: WrapperInfo) -> Result<()> {
-    if wrappers().iter().any(|other| other.name == info.name) {
+    let mut own = OWN.write().unwrap_or_else(PoisonError::into_inner);
+    if WRAPPERS.iter().chain(own.iter().copied()).any(|other| other.name == info.name) {
         return Err(EnvError::WrapperRegistered { name: info.name });
     }
-    OWN.write().unwrap_or_else(PoisonError::into_inner).push(Box::leak(Box::new(info)));
+    own.push(Box::leak(Box::new(info)));
     Ok(())
 }
 
