@@ -152,7 +152,7 @@ fn pictures(c: &mut Criterion) {
     prepare_thread();
     let planes = Image { height: 10, width: 10, channels: 4, channels_first: false };
     let frames = Image { height: 84, width: 84, channels: 4, channels_first: true };
-    for (name, cnn, image) in [("minatar_cnn", Cnn::MinAtar, planes), ("nature_cnn", Cnn::Nature, frames)] {
+    for (name, cnn, image) in [("minatar_cnn", Cnn::minatar(), planes), ("nature_cnn", Cnn::nature(), frames)] {
         let mut group = c.benchmark_group(format!("double dqn update, {name}"));
         let inputs = Inputs::picture(cnn, image);
         let config = DqnConfig { net_arch: vec![], learning_rate: 1e-3.into(), ..DqnConfig::default() };

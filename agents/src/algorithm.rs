@@ -26,8 +26,8 @@ pub trait Algorithm: Section {
     fn head(&self, action_space: &Space) -> Option<Head>;
 
     /// What sees observations before hidden layers do.
-    fn features_extractor(&self) -> FeaturesExtractor {
-        FeaturesExtractor::Auto
+    fn features_extractor(&self) -> &FeaturesExtractor {
+        &FeaturesExtractor::Auto
     }
 
     /// The network that acts. [`Acting`] has its deviations depend on the state where exploration does.

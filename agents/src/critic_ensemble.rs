@@ -44,7 +44,7 @@ pub(crate) struct Regression {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape<'a> {
     /// An observation.
-    pub(crate) inputs: Inputs,
+    pub(crate) inputs: &'a Inputs,
     /// Numbers of an action.
     pub(crate) dimensions: usize,
     /// Units of each hidden layer.
@@ -254,7 +254,7 @@ mod tests {
     use super::*;
     use crate::nn::{Cnn, Image};
 
-    fn shape(inputs: Inputs) -> Shape<'static> {
+    fn shape(inputs: &Inputs) -> Shape<'_> {
         Shape { inputs, dimensions: 2, net_arch: &[16, 8], outputs: 1, activation: Activation::Tanh }
     }
 
@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn slopes_by_actions_are_those_of_the_least_the_first_or_the_mean() {
         let image = Image { height: 3, width: 4, channels: 2, channels_first: false };
-        slopes_by_actions(Inputs::picture(Cnn::MinAtar, image));
+        slopes_by_actions(Inputs::picture(Cnn::minatar(), image));
         // Either network is the least somewhere.
         let first = slopes_by_actions(3.into());
         assert!(first.iter().any(|x| *x) && first.iter().any(|x| !*x), "{first:?}");
@@ -274,7 +274,7 @@ mod tests {
     /// Answers whether the first of two networks is the least, for each of some observations and actions.
     fn slopes_by_actions(inputs: Inputs) -> Vec<bool> {
         let mut rng = Generator::new(3);
-        let mut critics = Critics::new(2, shape(inputs), Device::Cpu, &mut rng).expect("a processor");
+        let mut critics = Critics::new(2, shape(&inputs), Device::Cpu, &mut rng).expect("a processor");
         let mut draw = |n: usize| (0..n).map(|_| rng.uniform(-3.0, 3.0) as f32).collect::<Vec<_>>();
         let (observations, actions) = (draw(inputs.width() * 64), draw(2 * 64));
         for climb in [Climb::Least, Climb::First, Climb::Mean] {

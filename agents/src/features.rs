@@ -9,14 +9,27 @@ use crate::nn::Image;
 /// Turns observations of a space into rows of floats: boxes of floats as they are, bytes divided by their
 /// highest bound (255 of an image, 1 of planes),
 /// discrete observations as one-hot rows, several integers as one such row after the other, zeros and ones as they
-/// are, and composites part by part. The part `action_mask` of a `Dict` is not seen: it tells which actions are valid. This is `preprocess_obs` of Stable-Baselines3, with the parts of a `Dict` in one row.
+/// are, and composites part by part, but for a picture, which is the first of a row. The part `action_mask` of a `Dict` is not
+/// seen: it tells which actions are valid. This is `preprocess_obs` of Stable-Baselines3, with the parts of a `Dict` in one row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Features {
     width: usize,
-    parts: Vec<Part>,
+    /// In the order of the observation, with its place in a row.
+    parts: Vec<(Part, usize)>,
     /// Where an observation tells which actions are valid, if it does.
     mask: Option<Range<usize>>,
-    image: Option<Image>,
+    picture: Option<Picture>,
+}
+
+/// The picture that an observation is or has.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picture {
+    /// Its size.
+    pub image: Image,
+    /// Which numbers of an observation are its own.
+    pub range: Range<usize>,
+    /// Whether it is of bytes.
+    pub is_bytes: bool,
 }
 
 /// Some numbers of an observation, and what is done with them.
@@ -37,14 +50,19 @@ impl Features {
     /// The space in words, if it has no encoding yet.
     pub fn new(space: &Space) -> Result<Self, String> {
         let mut parts = Vec::new();
+        let mut pictures = Vec::new();
         let one_hot = |n: i32, start: i32| Part::OneHot { n: n as usize, start: start.into() };
         let mask = match space.part(ACTION_MASK) {
             Some((range, Space::MultiBinary { .. } | Space::Box { dtype: Dtype::U8 | Dtype::I32, .. })) => Some(range),
             _ => None,
         };
         for leaf in space.leaves() {
+            if mask.as_ref() == Some(&leaf.range) {
+                parts.push(Part::Hidden(leaf.range.len()));
+                continue;
+            }
+            pictures.extend(picture(leaf.space, &leaf.range).map(|picture| (picture, parts.len())));
             match leaf.space {
-                _ if mask.as_ref() == Some(&leaf.range) => parts.push(Part::Hidden(leaf.range.len())),
                 Space::Box { dtype: Dtype::U8, high, .. } => {
                     let highest = high.iter().copied().fold(1.0, f32::max);
                     parts.push(Part::Scaled(leaf.range.len(), highest));
@@ -57,18 +75,28 @@ impl Features {
                 _ => return Err(space.to_string()),
             }
         }
-        let width = |part: &Part| match part {
-            Part::Scaled(len, _) => *len,
-            Part::Hidden(_) => 0,
-            Part::OneHot { n, .. } => *n,
+        // Bytes are pictures before other numbers are; of several nobody knows which one is meant.
+        if pictures.iter().any(|(picture, _)| picture.is_bytes) {
+            pictures.retain(|(picture, _)| picture.is_bytes);
+        }
+        let (picture, first) = match <[_; 1]>::try_from(pictures) {
+            Ok([(picture, part)]) => (Some(picture), part),
+            Err(_) => (None, 0),
         };
-        Ok(Self { width: parts.iter().map(width).sum(), parts, mask, image: image(space) })
+        let mut places = vec![0; parts.len()];
+        let mut width = 0;
+        let others = (0..parts.len()).filter(|part| *part != first);
+        for part in parts.first().map(|_| first).into_iter().chain(others) {
+            places[part] = width;
+            width += parts[part].width();
+        }
+        Ok(Self { width, parts: parts.into_iter().zip(places).collect(), mask, picture })
     }
 
-    /// The picture that they are, if they are one: bytes of three dimensions, of which the channels are the last, or the first
-    /// if that is the smaller one.
-    pub fn image(&self) -> Option<Image> {
-        self.image
+    /// The picture among them, which is the first of a row, if there is one and no other: three dimensions, of which the channels
+    /// are the last, or the first if that is the smaller one. Where there are bytes of such a shape, other numbers are no pictures.
+    pub fn picture(&self) -> Option<&Picture> {
+        self.picture.as_ref()
     }
 
     /// Floats in a row.
@@ -78,7 +106,7 @@ impl Features {
 
     /// The first and the number of the states, where an observation is the number of one.
     pub fn states(&self) -> Option<(i64, usize)> {
-        if let [Part::OneHot { n, start }] = self.parts[..] { Some((start, n)) } else { None }
+        if let [(Part::OneHot { n, start }, _)] = self.parts[..] { Some((start, n)) } else { None }
     }
 
     /// Of how many actions an observation tells whether they are valid: none, where all always are.
@@ -98,7 +126,7 @@ impl Features {
     #[inline]
     pub fn encode(&self, observation: Row<'_>, to: &mut [f32]) {
         match (observation, self.parts.as_slice()) {
-            (Row::F32(values), [Part::Scaled(..)]) => to.copy_from_slice(values),
+            (Row::F32(values), [(Part::Scaled(..), _)]) => to.copy_from_slice(values),
             (Row::F32(values), parts) => encode_parts(parts, values, to, |x| x, |x| x as i64),
             (Row::U8(values), parts) => encode_parts(parts, values, to, f32::from, i64::from),
             (Row::I32(values), parts) => encode_parts(parts, values, to, |x| x as f32, i64::from),
@@ -106,42 +134,54 @@ impl Features {
     }
 }
 
-fn image(space: &Space) -> Option<Image> {
-    let Space::Box { dtype: Dtype::U8, shape, .. } = space else { return None };
+impl Part {
+    /// Floats in a row.
+    fn width(&self) -> usize {
+        match *self {
+            Self::Scaled(len, _) => len,
+            Self::Hidden(_) => 0,
+            Self::OneHot { n, .. } => n,
+        }
+    }
+}
+
+/// The picture that a part of an observation is, if its shape is one's.
+fn picture(space: &Space, range: &Range<usize>) -> Option<Picture> {
+    let Space::Box { dtype, shape, .. } = space else { return None };
     let &[first, second, third] = shape.as_slice() else { return None };
-    Some(match first < third {
+    let image = match first < third {
         true => Image { height: second, width: third, channels: first, channels_first: true },
         false => Image { height: first, width: second, channels: third, channels_first: false },
-    })
+    };
+    Some(Picture { image, range: range.clone(), is_bytes: *dtype == Dtype::U8 })
 }
 
 #[inline]
 fn encode_parts<T: Copy>(
-    parts: &[Part],
+    parts: &[(Part, usize)],
     values: &[T],
     to: &mut [f32],
     float: impl Fn(T) -> f32,
     integer: impl Fn(T) -> i64,
 ) {
-    let (mut values, mut to) = (values, to);
-    for part in parts {
+    let mut values = values;
+    for (part, at) in parts {
+        let place = &mut to[*at..*at + part.width()];
         match *part {
             Part::Scaled(len, divisor) => {
                 let (own, rest) = values.split_at(len);
-                let (place, after) = to.split_at_mut(len);
                 place.iter_mut().zip(own).for_each(|(to, value)| *to = float(*value) / divisor);
-                (values, to) = (rest, after);
+                values = rest;
             }
             Part::Hidden(len) => values = &values[len..],
-            Part::OneHot { n, start } => {
-                let (place, after) = to.split_at_mut(n);
+            Part::OneHot { start, .. } => {
                 place.fill(0.0);
                 // One outside the space is nothing that the network knows; actors refuse it by name.
                 let hot = usize::try_from(integer(values[0]) - start).ok();
                 if let Some(hot) = hot.and_then(|hot| place.get_mut(hot)) {
                     *hot = 1.0;
                 }
-                (values, to) = (&values[1..], after);
+                values = &values[1..];
             }
         }
     }

@@ -40,7 +40,8 @@ macro_rules! replay_algorithm {
                 /// Rewards summed before bootstrapping. Returns stop early at the end of an episode.
                 n_steps: usize = 1, at_least(1);
                 $($own)*
-                /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn" or "minatar_cnn".
+                /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn", "minatar_cnn", or convolutions
+                /// of one's own, as { conv_filters = [[32, 3, 1]], features_dim = 128 }.
                 features_extractor: crate::extractor::FeaturesExtractor = crate::extractor::FeaturesExtractor::Auto;
                 #[doc = $of_net_arch]
                 net_arch: Vec<usize> = $net_arch, crate::config::checks::layers;
@@ -59,8 +60,8 @@ macro_rules! replay_algorithm {
                 matches!(action_space, cartwheel_envs::Space::$space { .. }).then_some(crate::head::Head::$head)
             }
 
-            fn features_extractor(&self) -> crate::extractor::FeaturesExtractor {
-                self.features_extractor
+            fn features_extractor(&self) -> &crate::extractor::FeaturesExtractor {
+                &self.features_extractor
             }
 
             fn network(&self, inputs: crate::nn::Inputs, actions: &crate::head::ActionHead) -> crate::nn::Mlp {

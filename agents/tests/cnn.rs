@@ -51,10 +51,22 @@ fn observations(kind: &str, width: usize, count: usize, first: usize) -> Vec<f32
     (first * width..(first + count) * width).map(number).collect()
 }
 
+/// What the case's network is of, by the configuration.
+fn extractor(case: &Value) -> FeaturesExtractor {
+    match case["kind"].as_str().unwrap() {
+        "combined" => "{ conv_filters = [[8, 3, 2], [12, 2, 1]], features_dim = 20 }".parse().unwrap(),
+        _ => FeaturesExtractor::Auto,
+    }
+}
+
 fn space(case: &Value) -> Space {
     let sizes: Vec<usize> = floats(&case["shape"]).iter().map(|n| *n as usize).collect();
     match case["kind"].as_str().unwrap() {
         "nature_cnn" => Space::image_u8(&sizes),
+        "combined" => {
+            let speed = Space::box_f32(vec![-1.0; 3], vec![1.0; 3]);
+            Space::dict([("a speed", speed), ("the camera", Space::image_u8(&sizes))])
+        }
         _ => {
             let (shape, n) = (vec![sizes[1], sizes[2], sizes[0]], sizes.iter().product());
             Space::Box { low: vec![0.0; n], high: vec![1.0; n], shape, dtype: Dtype::U8 }
@@ -73,9 +85,9 @@ fn a_dqn_update_is_pytorchs() {
             gamma: 0.97,
             net_arch: vec![12],
             activation_fn: Activation::Tanh,
+            features_extractor: extractor(case),
             ..DqnConfig::default()
         };
-        assert_eq!(config.features_extractor, FeaturesExtractor::Auto);
         let acting = Acting::new(&config, &space(case), &Space::discrete(4)).unwrap();
         let mut dqn = Dqn::new(&config, acting.mlp.reads(), 4, Device::Cpu, &mut Generator::new(0)).unwrap();
         let (mlp, width) = (dqn.mlp().clone(), dqn.mlp().inputs());
@@ -114,6 +126,7 @@ fn a_ppo_update_is_pytorchs() {
             ent_coef: 0.01,
             net_arch: vec![12],
             activation_fn: Activation::Tanh,
+            features_extractor: extractor(case),
             ..PpoConfig::default()
         };
         let acting = Acting::new(&config, &space(case), &Space::discrete(4)).unwrap();

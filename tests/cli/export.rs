@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use cartwheel::agents::ppo::PpoConfig;
-use cartwheel::agents::{Acting, Head, Judgement, Policy};
+use cartwheel::agents::{Acting, FeaturesExtractor, Head, Judgement, Policy};
 use cartwheel::envs::{Dtype, Generator, OwnedAction, Row, Rows, Space};
 use cartwheel::trainer::Settings;
 use cartwheel::trainer::supervised::SavedModel;
@@ -133,6 +133,14 @@ fn policies_of_every_kind_answer_the_same_in_onnx_runtime() {
         ("squashed-sde", "sac", "Pendulum-v1", "--set sac.use_sde=true"),
         ("pictures", "dqn", "MinAtar/Breakout-v1", "--set dqn.dueling=true"),
         ("colors", "ppo", "Frames-v0", ""),
+        ("timed-colors", "dqn", "Frames-v0", "--wrapper TimeAwareObservation(flatten=False)"),
+        (
+            "timed-memory",
+            "recurrent-ppo",
+            "Frames-v0",
+            "--wrapper TimeAwareObservation(flatten=False) \
+             --set recurrent-ppo.features_extractor={conv_filters=[[5,3,2],[18,2,1]],features_dim=21}",
+        ),
         ("number", "dqn", "Taxi-v4", ""),
         ("tuple", "qrdqn", "Blackjack-v1", ""),
         ("masked-values", "rainbow", "Taxi-v4", "--wrapper ActionMaskObservation"),
@@ -147,7 +155,11 @@ fn policies_of_every_kind_answer_the_same_in_onnx_runtime() {
              --set eval.n_eval_episodes=2 --set eval.max_episode_steps=50"
         ));
         let output = folder.ok(&format!("export runs/{name} --out {name}.onnx --json")).json;
-        let wrappers = if name.starts_with("masked") { json!(["ActionMaskObservation"]) } else { json!([]) };
+        let wrappers = match name.split('-').next() {
+            Some("masked") => json!(["ActionMaskObservation"]),
+            Some("timed") => json!(["TimeAwareObservation(flatten=False)"]),
+            _ => json!([]),
+        };
         assert_eq!(output["wrappers"], wrappers, "{name}");
         names.push(name);
     }
@@ -187,6 +199,7 @@ fn spaces_of_every_kind_are_named_and_encoded_as_here() {
         ("box", Space::Box { low: vec![-1.0; 6], high: vec![f32::INFINITY; 6], shape: vec![2, 3], dtype: Dtype::F32 }),
         ("whole", whole),
         ("bytes", Space::image_u8(&[2, 3])),
+        ("picture", Space::image_u8(&[4, 5, 3])),
         ("number", Space::Discrete { n: 4, start: -2 }),
         ("numbers", Space::MultiDiscrete { nvec: vec![3, 2], start: vec![5, 0] }),
         ("flags", Space::multi_binary(3)),
@@ -204,8 +217,13 @@ fn spaces_of_every_kind_are_named_and_encoded_as_here() {
         ("flags", Space::multi_binary(5)),
         ("numbers", of_shape),
     ] {
-        for sees in [seen.clone(), Space::Tuple(vec![Space::discrete(3), Space::multi_binary(2)])] {
-            let acting = Acting::new(&PpoConfig::default(), &sees, &actions).unwrap();
+        let tuple = Space::Tuple(vec![Space::discrete(3), Space::multi_binary(2)]);
+        let auto = FeaturesExtractor::Auto;
+        for (sees, extractor) in
+            [(seen.clone(), auto.clone()), (seen.clone(), FeaturesExtractor::Flatten), (tuple, auto)]
+        {
+            let config = PpoConfig { features_extractor: extractor, ..PpoConfig::default() };
+            let acting = Acting::new(&config, &sees, &actions).unwrap();
             let parameters = acting.mlp.init(&mut Generator::new(4));
             let policy = Policy::new(&sees, &actions, acting, parameters);
             let name = format!("{name}-{}", policies.len());

@@ -46,6 +46,28 @@ fn training_on_pictures_goes_on_from_its_checkpoint_as_if_nothing_had_happened()
     }
 }
 
+/// A `Dict` of a picture and the time, seen by convolutions of one's own, as of a file and as of the command line.
+#[test]
+fn a_picture_with_something_beside_it_is_seen_by_convolutions_of_ones_own() {
+    let folder = Folder::new();
+    let settings =
+        "--wrapper TimeAwareObservation(flatten=False) --n-envs 4 --seed 2 --set train.stop_when_solved=false";
+    let cnn = "{ conv_filters = [[5, 3, 2], [9, 2, 1]], features_dim = 30 }";
+    for algo in ["dqn", "ppo", "iqn", "recurrent-ppo"] {
+        let line = format!("train Frames-v0 --algo {algo} {} {settings} --steps 3000", small(algo));
+        let own = format!("--set {algo}.features_extractor={}", cnn.replace(' ', ""));
+        folder.ok(&format!("{line} {own} --name {algo}"));
+        let weights = String::from_utf8_lossy(&folder.run(algo).latest()).into_owned();
+        assert!(weights.contains("features_extractor.cnn.2.weight") && weights.contains("[[5, 3, 2], [9, 2, 1]]"));
+        let config = std::fs::read_to_string(folder.run(algo).file("config.toml")).unwrap();
+        assert!(config.contains(&format!("features_extractor = {cnn}")), "{config}");
+        // What the file says of it is enough to play on.
+        folder.ok(&format!("train --config runs/{algo}/config.toml --name {algo}-again"));
+        folder.run(&format!("{algo}-again")).is_as(&folder.run(algo));
+        folder.ok(&format!("eval runs/{algo} --episodes 2"));
+    }
+}
+
 #[test]
 fn what_is_no_picture_or_too_small_a_one_is_refused_with_the_reason() {
     let folder = Folder::new();
@@ -54,6 +76,10 @@ fn what_is_no_picture_or_too_small_a_one_is_refused_with_the_reason() {
     let none = ["ppo.features_extractor", "minatar_cnn", "none", "flatten"];
     folder.refused("train CartPole-v1 --algo ppo --set ppo.features_extractor=minatar_cnn --steps 100", 2, &none);
     folder.refused("train CartPole-v1 --set dqn.features_extractor=cnn", 2, &["features_extractor", "\"nature_cnn\""]);
+    let own = "--set dqn.features_extractor={conv_filters=[[8,9,1]]}";
+    folder.refused(&format!("train Frames-v0 {own}"), 2, &["dqn.features_extractor", "[8, 9, 1]", "9×9", "8×6"]);
+    let wrong = "--set dqn.features_extractor={conv_filters=[[8,3]]}";
+    folder.refused(&format!("train Frames-v0 {wrong}"), 2, &["dqn.features_extractor", "[channels, kernel, stride]"]);
     let flat = "--set dqn.features_extractor=flatten --set dqn.learning_starts=50 --name flat";
     folder.ok(&format!("train Frames-v0 {flat} --steps 200 --set train.stop_when_solved=false"));
     assert!(!String::from_utf8_lossy(&folder.run("flat").latest()).contains("cnn"));

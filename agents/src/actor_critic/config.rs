@@ -57,7 +57,8 @@ macro_rules! actor_critic {
             $(#[doc = $doc])*
             pub struct $config in $table {
                 $($own)*
-                /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn" or "minatar_cnn".
+                /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn", "minatar_cnn", or convolutions
+                /// of one's own, as { conv_filters = [[32, 3, 1]], features_dim = 128 }.
                 features_extractor: crate::extractor::FeaturesExtractor = crate::extractor::FeaturesExtractor::Auto;
                 /// Units of each hidden layer, of the policy and of the value function.
                 net_arch: Vec<usize> = vec![64, 64], crate::config::checks::layers;
@@ -72,7 +73,7 @@ macro_rules! actor_critic {
         impl crate::actor_critic::ActorCriticConfig for $config {
             fn beginning(&self) -> crate::actor_critic::Beginning<'_> {
                 crate::actor_critic::Beginning {
-                    features_extractor: self.features_extractor,
+                    features_extractor: &self.features_extractor,
                     net_arch: &self.net_arch,
                     activation_fn: self.activation_fn,
                     ortho_init: self.ortho_init,

@@ -80,7 +80,7 @@ pub trait Rule: ActorCriticConfig {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Beginning<'a> {
     /// What sees observations before hidden layers do.
-    pub features_extractor: FeaturesExtractor,
+    pub features_extractor: &'a FeaturesExtractor,
     /// Units of each hidden layer, of the policy and of the value function.
     pub net_arch: &'a [usize],
     /// What follows each of these.
@@ -118,7 +118,7 @@ impl<R: Rule> Algorithm for R {
         head(action_space)
     }
 
-    fn features_extractor(&self) -> FeaturesExtractor {
+    fn features_extractor(&self) -> &FeaturesExtractor {
         self.beginning().features_extractor
     }
 

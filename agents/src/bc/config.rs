@@ -24,7 +24,8 @@ crate::config! {
         ent_weight: f64 = 1e-3, non_negative;
         /// Weight of half the squared norm of all parameters in the loss.
         l2_weight: f64 = 0.0, non_negative;
-        /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn" or "minatar_cnn".
+        /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn", "minatar_cnn", or convolutions
+        /// of one's own, as { conv_filters = [[32, 3, 1]], features_dim = 128 }.
         features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
         /// Units of each hidden layer.
         net_arch: Vec<usize> = vec![32, 32], layers;
@@ -38,8 +39,8 @@ impl Algorithm for BcConfig {
         actor_critic::head(action_space)
     }
 
-    fn features_extractor(&self) -> FeaturesExtractor {
-        self.features_extractor
+    fn features_extractor(&self) -> &FeaturesExtractor {
+        &self.features_extractor
     }
 
     fn network(&self, inputs: Inputs, actions: &ActionHead) -> Mlp {

@@ -49,7 +49,8 @@ crate::config! {
         target_entropy: Option<f64> = None;
         /// Value functions, the least of which counts, where actions are continuous.
         n_critics: usize = 2, within(1, 100);
-        /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn" or "minatar_cnn".
+        /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn", "minatar_cnn", or convolutions
+        /// of one's own, as { conv_filters = [[32, 3, 1]], features_dim = 128 }.
         features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
         /// Units of each hidden layer, of the policy and of the value functions.
         net_arch: Vec<usize> = vec![256, 256], layers;
@@ -67,8 +68,8 @@ impl Algorithm for CqlConfig {
         }
     }
 
-    fn features_extractor(&self) -> FeaturesExtractor {
-        self.features_extractor
+    fn features_extractor(&self) -> &FeaturesExtractor {
+        &self.features_extractor
     }
 
     fn network(&self, inputs: Inputs, actions: &ActionHead) -> Mlp {

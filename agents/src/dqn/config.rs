@@ -269,7 +269,8 @@ macro_rules! q_learning {
                 max_grad_norm: f64 = $defaults.max_grad_norm, non_negative;
                 /// Rewards are multiplied by this in replay, for learning only.
                 reward_scale: f64 = 1.0, positive;
-                /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn" or "minatar_cnn".
+                /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn", "minatar_cnn", or convolutions
+                /// of one's own, as { conv_filters = [[32, 3, 1]], features_dim = 128 }.
                 features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
                 /// Units of each hidden layer.
                 net_arch: Vec<usize> = vec![64, 64], layers;
@@ -306,8 +307,8 @@ macro_rules! q_learning {
                 matches!(action_space, Space::Discrete { .. }).then(|| self.model().head())
             }
 
-            fn features_extractor(&self) -> FeaturesExtractor {
-                self.features_extractor
+            fn features_extractor(&self) -> &FeaturesExtractor {
+                &self.features_extractor
             }
 
             fn network(&self, inputs: Inputs, actions: &ActionHead) -> Mlp {

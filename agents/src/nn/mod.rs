@@ -139,7 +139,10 @@ mod tests {
     #[test]
     fn the_fused_form_agrees_with_dfdxs_own_operations() {
         let picture = |side, channels_first| Image { height: side, width: side + 1, channels: 2, channels_first };
-        let small = Inputs::picture(Cnn::MinAtar, picture(4, false));
+        let small = Inputs::picture(Cnn::minatar(), picture(4, false));
+        // As many units as no vector has, so that what is beside them lies where these have padding.
+        let own = Cnn { conv_filters: vec![[5, 2, 2], [18, 2, 1]], features_dim: 21 };
+        let own = Inputs::picture(own, picture(4, true));
         let kinds = [
             (|i, h, o, a| Mlp::new(i, h, o, a)) as fn(Inputs, &[usize], usize, Activation) -> Mlp,
             |i, h, o, a| Mlp::dueling(i, h, o, 1, a),
@@ -153,19 +156,23 @@ mod tests {
         ];
         let vectors = kinds.map(|kind| (kind, Inputs::from(4)));
         let pictures = [
-            (kinds[1], small),
+            (kinds[1], own.beside(20)),
             (kinds[4], small.beside(3)),
-            (kinds[5], small),
-            (kinds[6], small),
+            (kinds[5], own.beside(5)),
+            (kinds[6], own.beside(1)),
             (kinds[7], small.beside(3)),
+            (kinds[5], small),
         ];
-        let nature = (kinds[3], Inputs::picture(Cnn::Nature, picture(36, true)));
+        let nature = (kinds[3], Inputs::picture(Cnn::nature(), picture(36, true)));
         let kinds = vectors.into_iter().chain(pictures).chain([nature]);
         let methods = [(Activation::Relu, Method::Adam), (Activation::Tanh, Method::RmsProp { alpha: 0.99 })];
-        for ((kind, inputs), (activation, method)) in kinds.flat_map(|kind| methods.map(|method| (kind, method))) {
+        for ((kind, inputs), (activation, method)) in
+            kinds.flat_map(|kind| methods.map(|method| (kind.clone(), method)))
+        {
+            let few = inputs.cnn() == Some(&Cnn::nature());
             let mlp = kind(inputs, &[48, 20], 3, activation);
             // Through memories small differences grow from step to step.
-            let few = inputs.cnn() == Some(Cnn::Nature) || mlp.memory_len() > 0;
+            let few = few || mlp.memory_len() > 0;
             let (width, steps) = (mlp.inputs(), if few { 4 } else { 50 });
             let mut rng = Generator::new(5);
             let state = TrainingState::new(mlp.init(&mut rng));

@@ -124,7 +124,6 @@ impl<D: Device<f32>> Stock<D> {
         let (mut batch, input) = (x.shape().0, x.clone());
         let mut x = x.put_tape(tape);
         let (layers, _) = self.mlp.layers();
-        let mut beside = 0..0;
         for (l, layer) in layers.iter().enumerate() {
             let (i, o) = ((layer.bias - layer.weight) / layer.columns, layer.columns);
             if let Some(implicit) = self.mlp.takes_fractions().filter(|implicit| implicit.at == l) {
@@ -153,15 +152,7 @@ impl<D: Device<f32>> Stock<D> {
             }
             let head = self.mlp.deviations().filter(|_| is_last);
             let log_std = head.map(|head| self.log_std(head, layer, parameters, net, &x)).transpose()?;
-            let next_to_it = std::mem::replace(&mut beside, layer.beside.clone());
-            x = if next_to_it.is_empty() {
-                x.try_matmul(weight)?
-            } else {
-                let (own, len) = (layers[l - 1].columns, next_to_it.len());
-                let of_beside = weight.with_empty_tape().try_slice((own..own + len, 0..o))?;
-                let other = input.retaped::<T>().try_slice((0..batch, next_to_it))?.try_matmul(of_beside)?;
-                x.try_matmul(weight.try_slice((0..own, 0..o))?)?.try_add(other)?
-            };
+            x = x.try_matmul(weight)?;
             x = x.try_add(bias.try_broadcast_like::<_, Axis<0>>(&(rows, o))?)?;
             if let Some(dueling) = self.dueling.as_ref().filter(|_| is_last) {
                 x = x.try_matmul(dueling.clone())?;
@@ -189,6 +180,18 @@ impl<D: Device<f32>> Stock<D> {
             };
             if rows != batch {
                 x = x.try_reshape_like(&(batch, layer.outputs))?;
+            }
+            if !layer.beside.is_empty() {
+                // Products with ones and zeros put each number in its place.
+                let places = |from: usize, count: usize, to: usize| {
+                    let mut ones = vec![0.0; from * layer.outputs];
+                    (0..count).for_each(|i| ones[i * layer.outputs + to + i] = 1.0);
+                    self.device.try_tensor_from_vec(ones, (from, layer.outputs))
+                };
+                let other = input.retaped::<T>().try_slice((0..batch, layer.beside.clone()))?;
+                let count = layer.beside.len();
+                x = x.try_matmul(places(o, layer.used, 0)?)?;
+                x = x.try_add(other.try_matmul(places(count, count, layer.used)?)?)?;
             }
         }
         match self.mlp.takes_fractions() {

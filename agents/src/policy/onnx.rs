@@ -39,78 +39,82 @@ impl Policy {
         let spaces = [("observation_space", self.observation_space()), ("action_space", self.action_space())];
         let spaces = spaces.map(|(key, space)| (key, serde_json::to_string(space).unwrap_or_default()));
         let mut graph = Graph::new(&[&spaces, metadata].concat());
+        let mlp = self.mlp();
         let (mut parts, mut valid) = (Vec::new(), None);
         for leaf in self.observation_space().leaves() {
             let name = if leaf.name.is_empty() { "observation".into() } else { format!("observation.{}", leaf.name) };
             if self.features().masked() > 0 && leaf.name == ACTION_MASK {
                 valid = Some(flags(leaf.space, &name, &mut graph));
-            } else {
-                parts.extend(self.features_of(leaf.space, &name, normalizations, &mut graph));
+                continue;
             }
+            // A picture is the first of a row.
+            let picture = self.features().picture().filter(|picture| picture.range == leaf.range);
+            let at = if picture.is_some() { 0 } else { parts.len() };
+            let seen = picture.map(|picture| picture.image).filter(|_| mlp.reads().cnn().is_some());
+            parts.splice(at..at, features_of(leaf.space, &name, seen, normalizations, &mut graph));
         }
-        let x = graph.concat(&parts, 1);
-        let mlp = self.mlp();
         let [units, layers] = mlp.lstm_shape();
         let of_memory = [Dim::Of(layers), Dim::Batch, Dim::Of(units)];
         let memories = (layers > 0).then(|| ["h_0", "c_0"].map(|name| graph.input_of(name, Kind::F32, &of_memory)));
-        let answers = mlp.to_graph(&self.parameters, self.network_name(), &mut graph, x, memories);
+        let answers = mlp.to_graph(&self.parameters, self.network_name(), &mut graph, &parts, memories);
         self.acting.actions.to_graph(self.action_space(), &answers, valid.as_deref(), &mut graph);
         for (name, value) in ["h_n", "c_n"].into_iter().zip(answers.memories.iter().flatten()) {
             graph.output_of(name, value, Kind::F32, &of_memory);
         }
         graph.into_bytes()
     }
+}
 
-    /// What the network sees of a part of an observation, as [`Features`](crate::Features) says: values side by side.
-    fn features_of(
-        &self,
-        space: &Space,
-        name: &str,
-        normalizations: &[Normalization<'_>],
-        graph: &mut Graph,
-    ) -> Vec<String> {
-        match space {
-            Space::Box { shape, dtype, high, .. } => {
-                let given = graph.input(name, kind(*dtype), shape);
-                let mut x = if matches!(dtype, Dtype::F32) { given } else { graph.cast(&given, Kind::F32) };
-                for Normalization { statistics, epsilon } in normalizations {
-                    let of_batch = [&[1], shape.as_slice()].concat();
-                    let mean: Vec<_> = statistics.moments.mean.iter().map(|mean| *mean as f32).collect();
-                    let std = statistics.moments.var.iter().map(|var| (*var as f32 + *epsilon as f32).sqrt());
-                    let [mean, std] = [mean, std.collect()].map(|values| graph.floats(&of_batch, &values));
-                    let centered = graph.op("Sub", &[&x, &mean], &[]);
-                    x = graph.op("Div", &[&centered, &std], &[]);
-                }
-                if matches!(dtype, Dtype::U8) {
-                    let highest = graph.floats(&[], &[high.iter().copied().fold(1.0, f32::max)]);
-                    x = graph.op("Div", &[&x, &highest], &[]);
-                }
-                vec![match (self.mlp().reads().cnn(), self.features().image()) {
-                    (Some(_), Some(Image { channels_first: true, .. })) => x,
-                    (Some(_), Some(_)) => graph.op("Transpose", &[&x], &[Attribute::Ints("perm", &[0, 3, 1, 2])]),
-                    _ => graph.flatten(&x),
-                }]
+/// What a network sees of a part of an observation, as [`Features`](crate::Features) says: values side by side, or channel by channel
+/// of a picture that convolutions see.
+fn features_of(
+    space: &Space,
+    name: &str,
+    seen: Option<Image>,
+    normalizations: &[Normalization<'_>],
+    graph: &mut Graph,
+) -> Vec<String> {
+    match space {
+        Space::Box { shape, dtype, high, .. } => {
+            let given = graph.input(name, kind(*dtype), shape);
+            let mut x = if matches!(dtype, Dtype::F32) { given } else { graph.cast(&given, Kind::F32) };
+            for Normalization { statistics, epsilon } in normalizations {
+                let of_batch = [&[1], shape.as_slice()].concat();
+                let mean: Vec<_> = statistics.moments.mean.iter().map(|mean| *mean as f32).collect();
+                let std = statistics.moments.var.iter().map(|var| (*var as f32 + *epsilon as f32).sqrt());
+                let [mean, std] = [mean, std.collect()].map(|values| graph.floats(&of_batch, &values));
+                let centered = graph.op("Sub", &[&x, &mean], &[]);
+                x = graph.op("Div", &[&centered, &std], &[]);
             }
-            Space::MultiBinary { n } => {
-                let given = graph.input(name, Kind::I8, &[*n]);
-                vec![graph.cast(&given, Kind::F32)]
+            if matches!(dtype, Dtype::U8) {
+                let highest = graph.floats(&[], &[high.iter().copied().fold(1.0, f32::max)]);
+                x = graph.op("Div", &[&x, &highest], &[]);
             }
-            Space::Discrete { n, start } => {
-                let given = graph.input(name, Kind::I64, &[]);
-                vec![one_hot(&given, *n, *start, graph)]
-            }
-            Space::MultiDiscrete { nvec, start } => {
-                let given = graph.input(name, Kind::I64, &[nvec.len()]);
-                let each = graph.split(&given, 1, &vec![1; nvec.len()]);
-                let of = |((value, n), start): ((&String, &i32), &i32)| {
-                    let number = graph.reshape(value, &[-1]);
-                    one_hot(&number, *n, *start, graph)
-                };
-                each.iter().zip(nvec).zip(start).map(of).collect()
-            }
-            // No leaf is a composite.
-            _ => Vec::new(),
+            vec![match seen {
+                Some(Image { channels_first: true, .. }) => x,
+                Some(_) => graph.op("Transpose", &[&x], &[Attribute::Ints("perm", &[0, 3, 1, 2])]),
+                None => graph.flatten(&x),
+            }]
         }
+        Space::MultiBinary { n } => {
+            let given = graph.input(name, Kind::I8, &[*n]);
+            vec![graph.cast(&given, Kind::F32)]
+        }
+        Space::Discrete { n, start } => {
+            let given = graph.input(name, Kind::I64, &[]);
+            vec![one_hot(&given, *n, *start, graph)]
+        }
+        Space::MultiDiscrete { nvec, start } => {
+            let given = graph.input(name, Kind::I64, &[nvec.len()]);
+            let each = graph.split(&given, 1, &vec![1; nvec.len()]);
+            let of = |((value, n), start): ((&String, &i32), &i32)| {
+                let number = graph.reshape(value, &[-1]);
+                one_hot(&number, *n, *start, graph)
+            };
+            each.iter().zip(nvec).zip(start).map(of).collect()
+        }
+        // No leaf is a composite.
+        _ => Vec::new(),
     }
 }
 

@@ -35,7 +35,8 @@ crate::config! {
         exploration_final_eps: f64 = 0.05, within(0.0, 1.0);
         /// Gradients are scaled down to this global norm; 0 for no clipping.
         max_grad_norm: f64 = 10.0, non_negative;
-        /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn" or "minatar_cnn".
+        /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn", "minatar_cnn", or convolutions
+        /// of one's own, as { conv_filters = [[32, 3, 1]], features_dim = 128 }.
         features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
         /// Units of each hidden layer.
         net_arch: Vec<usize> = vec![120, 84], layers;
@@ -51,8 +52,8 @@ impl Algorithm for PqnConfig {
         matches!(action_space, Space::Discrete { .. }).then_some(Head::QValues)
     }
 
-    fn features_extractor(&self) -> FeaturesExtractor {
-        self.features_extractor
+    fn features_extractor(&self) -> &FeaturesExtractor {
+        &self.features_extractor
     }
 
     fn network(&self, inputs: Inputs, actions: &ActionHead) -> Mlp {

@@ -1,6 +1,7 @@
 """Records a DQN and a PPO update of networks with convolutions with PyTorch, for agents/tests/cnn.rs.
 
-The networks are Stable-Baselines3's NatureCNN and that of MinAtar's examples/dqn.py, each with a hidden layer behind. As they
+The networks are Stable-Baselines3's NatureCNN, that of MinAtar's examples/dqn.py, and one of other convolutions whose hidden
+layer reads three more numbers, as those behind Stable-Baselines3's CombinedExtractor do, each with a hidden layer behind. As they
 have tens of thousands of parameters, these are not recorded but made by a formula, which the test has too, and of those
 after the update only every 97th of each tensor is.
 
@@ -16,7 +17,7 @@ from torch import nn
 from torch.distributions import Categorical
 
 GAMMA, GAE_LAMBDA, LEARNING_RATE = 0.97, 0.9, 3e-4
-HIDDEN, ACTIONS, BATCH = 12, 4, 6
+HIDDEN, ACTIONS, BATCH, BESIDE = 12, 4, 6, 3
 
 
 class Network(nn.Module):
@@ -24,18 +25,21 @@ class Network(nn.Module):
         super().__init__()
         self.kind, self.shape = kind, shape
         channels, height, width = shape
-        if kind == "nature_cnn":
-            convolutions = [nn.Conv2d(channels, 32, 8, 4), nn.ReLU(), nn.Conv2d(32, 64, 4, 2), nn.ReLU()]
-            convolutions += [nn.Conv2d(64, 64, 3, 1), nn.ReLU()]
-        else:
-            convolutions = [nn.Conv2d(channels, 16, 3, 1), nn.ReLU()]
+        filters, features, self.beside = {
+            "nature_cnn": ([(32, 8, 4), (64, 4, 2), (64, 3, 1)], 512, 0),
+            "minatar_cnn": ([(16, 3, 1)], 128, 0),
+            "combined": ([(8, 3, 2), (12, 2, 1)], 20, BESIDE),
+        }[kind]
+        convolutions, read = [], channels
+        for filters_out, kernel, stride in filters:
+            convolutions += [nn.Conv2d(read, filters_out, kernel, stride), nn.ReLU()]
+            read = filters_out
         cnn = nn.Sequential(*convolutions, nn.Flatten())
         flat = cnn(torch.zeros(1, channels, height, width)).shape[1]
         self.features_extractor = nn.Module()
         self.features_extractor.cnn = cnn
-        features = 512 if kind == "nature_cnn" else 128
         self.features_extractor.linear = nn.Sequential(nn.Linear(flat, features), nn.ReLU())
-        self.net = nn.Sequential(nn.Linear(features, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, outputs))
+        self.net = nn.Sequential(nn.Linear(features + self.beside, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, outputs))
 
     def fill(self, seed):
         for number, tensor in enumerate(self.parameters()):
@@ -47,11 +51,14 @@ class Network(nn.Module):
 
     def forward(self, rows):
         channels, height, width = self.shape
-        if self.kind == "nature_cnn":  # (C, H, W)
-            images = rows.view(-1, channels, height, width)
+        pixels = channels * height * width
+        rows, beside = rows[:, :pixels], rows[:, pixels:]
+        if self.kind != "minatar_cnn":  # (C, H, W)
+            images = rows.reshape(-1, channels, height, width)
         else:  # (H, W, C)
             images = rows.view(-1, height, width, channels).permute(0, 3, 1, 2)
-        return self.net(self.features_extractor.linear(self.features_extractor.cnn(images)))
+        seen = self.features_extractor.linear(self.features_extractor.cnn(images))
+        return self.net(torch.cat([seen, beside], 1))
 
     def sample(self):
         """Every 97th number of each tensor, from a place of its own on."""
@@ -62,7 +69,8 @@ class Network(nn.Module):
 
 
 def observations(kind, shape, count, first):
-    index = torch.arange(first * math.prod(shape), (first + count) * math.prod(shape), dtype=torch.int64)
+    numbers = math.prod(shape) + (BESIDE if kind == "combined" else 0)
+    index = torch.arange(first * numbers, (first + count) * numbers, dtype=torch.int64)
     mixed = (index * index * 7 + index * 13 + index // 17 * 5) % 256
     rows = (mixed % 3 == 0).float() if kind == "minatar_cnn" else mixed.float() / 255
     return rows.view(count, -1)
@@ -112,5 +120,5 @@ def ppo(kind, shape):
     return recorded | {"grad_norm": norm.item(), "after": [actor.sample(), critic.sample()]}
 
 
-cases = [("nature_cnn", (2, 36, 41)), ("minatar_cnn", (3, 6, 5))]
+cases = [("nature_cnn", (2, 36, 41)), ("minatar_cnn", (3, 6, 5)), ("combined", (2, 9, 8))]
 print(json.dumps([{"kind": k, "shape": s, "dqn": dqn(k, s), "ppo": ppo(k, s)} for k, s in cases]))

@@ -3,7 +3,6 @@
 use super::Mlp;
 use super::activation::Activation;
 use super::passes::Activations;
-use crate::nn::kernels::matmul::PAD;
 
 impl Mlp {
     /// The share of hidden units, from 0 to 1, that are 0 for all of `batch` input rows `x`, `[batch, inputs]`; nothing
@@ -22,8 +21,7 @@ impl Mlp {
         let (mut dead, mut all) = (0, 0);
         for (number, (layer, outputs)) in layers.iter().zip(scratch.outputs()).take(layers.len() - 1).enumerate() {
             // A unit of a convolution is a channel, in all places of the kernel.
-            let own = layer.outputs - layer.beside.len().next_multiple_of(PAD);
-            let places = |row: usize| outputs[row * layer.outputs..][..own].chunks_exact(layer.columns);
+            let places = |row: usize| outputs[row * layer.outputs..][..layer.own_outputs()].chunks_exact(layer.columns);
             let is_dead =
                 |unit: &usize| (0..scratch.rows(self, number, batch)).flat_map(places).all(|place| place[*unit] <= 0.0);
             // What depends on no input is no unit.

@@ -24,7 +24,7 @@ pub(in crate::nn) struct Dueling {
 }
 
 /// The layers of a dueling network, and how its last outputs are put together.
-pub(in crate::nn) fn layers(inputs: Inputs, hidden: &[usize], actions: usize, atoms: usize) -> (Vec<Layer>, Dueling) {
+pub(in crate::nn) fn layers(inputs: &Inputs, hidden: &[usize], actions: usize, atoms: usize) -> (Vec<Layer>, Dueling) {
     let ((mut layers, mut width), inputs) = (inputs.layers(), inputs.width());
     let (streams, trunk) = hidden.split_last().map_or((None, hidden), |(last, trunk)| (Some(*last), trunk));
     for (l, &units) in trunk.iter().enumerate() {

@@ -12,7 +12,6 @@
 
 use std::borrow::Cow;
 
-use super::inputs::Inputs;
 use super::layer::{Layer, Linear, add_layer};
 use crate::nn::kernels::matmul::{Epilogue, Strided, matmul, pad, vectorized};
 use crate::nn::kernels::simd::Isa;
@@ -54,23 +53,17 @@ impl Implicit {
     ///
     /// # Panics
     /// If that has no hidden layer.
-    pub(in crate::nn) fn new(
-        layers: &[Layer],
-        inputs: Inputs,
-        actions: usize,
-        cosines: usize,
-        fractions: usize,
-    ) -> Self {
+    pub(in crate::nn) fn new(layers: &[Layer], actions: usize, cosines: usize, fractions: usize) -> Self {
         assert!(layers.len() > 1, "fractions are put to a hidden layer");
         let at = (layers.len() - 2).max(1);
-        let width = layers[at - 1].used;
+        let width = layers[at - 1].width();
         // A layer of its own, behind all others in the flat buffer.
         let mut own = Vec::new();
         add_layer(&mut own, pad(cosines), vec![Linear::new("cosine_embedding.0".into(), 0..cosines, 0..width)]);
         let mut embedding = own.remove(0);
         let begin = layers[layers.len() - 1].end();
         (embedding.weight, embedding.bias) = (begin, begin + embedding.bias);
-        debug_assert_eq!((inputs.picture_len() == 0 || at > 1, embedding.columns), (true, layers[at].inputs));
+        debug_assert_eq!((layers[at - 1].conv.is_none(), embedding.columns), (true, layers[at].inputs));
         Self { at, embedding, cosines, fractions, actions }
     }
 

@@ -19,18 +19,18 @@ pub struct Image {
     pub channels_first: bool,
 }
 
-/// A network for pictures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cnn {
-    /// Three convolutions and 512 units, for pictures of 36×36 pixels or more: 32 channels of 8×8 every 4 pixels, 64 of 4×4
-    /// every 2, 64 of 3×3 (Mnih et al. 2015).
-    Nature,
-    /// One convolution, of 16 channels of 3×3, and 128 units (Young & Tian 2019).
-    MinAtar,
+/// A network for pictures: convolutions without padding, and behind them a layer that reads what they make of all places; a ReLU
+/// follows each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cnn {
+    /// Of each convolution the channels, the pixels of the kernel's side, and the pixels from one place of it to the next.
+    pub conv_filters: Vec<[usize; 3]>,
+    /// Units of the layer behind them.
+    pub features_dim: usize,
 }
 
 /// What a network reads: a row of numbers, of which a picture may be seen by convolutions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inputs {
     width: usize,
     cnn: Option<(Cnn, Image)>,
@@ -39,29 +39,27 @@ pub struct Inputs {
 }
 
 impl Cnn {
-    /// Channels, pixels of the kernel's side, and pixels from one place of it to the next, of each convolution.
-    fn convolutions(self) -> &'static [[usize; 3]] {
-        match self {
-            Self::Nature => &[[32, 8, 4], [64, 4, 2], [64, 3, 1]],
-            Self::MinAtar => &[[16, 3, 1]],
-        }
+    /// Three convolutions and 512 units, for pictures of 36×36 pixels or more: 32 channels of 8×8 every 4 pixels, 64 of 4×4
+    /// every 2, 64 of 3×3 (Mnih et al. 2015).
+    pub fn nature() -> Self {
+        Self { conv_filters: vec![[32, 8, 4], [64, 4, 2], [64, 3, 1]], features_dim: 512 }
     }
 
-    /// Units of the layer behind them.
-    fn features_dim(self) -> usize {
-        match self {
-            Self::Nature => 512,
-            Self::MinAtar => 128,
-        }
+    /// One convolution, of 16 channels of 3×3, and 128 units (Young & Tian 2019).
+    pub fn minatar() -> Self {
+        Self { conv_filters: vec![[16, 3, 1]], features_dim: 128 }
     }
 
     /// Pixels of the smallest side of a picture whose convolutions all have a place.
-    pub fn smallest_side(self) -> usize {
-        self.convolutions().iter().rev().fold(1, |side, [_, kernel, stride]| (side - 1) * stride + kernel)
+    pub fn smallest_side(&self) -> usize {
+        self.conv_filters
+            .iter()
+            .rev()
+            .fold(1, |side: usize, [_, kernel, stride]| (side - 1).saturating_mul(*stride).saturating_add(*kernel))
     }
 
     /// Whether all convolutions have a place in `image`.
-    pub fn fits(self, image: Image) -> bool {
+    pub fn fits(&self, image: Image) -> bool {
         image.height.min(image.width) >= self.smallest_side()
     }
 }
@@ -70,6 +68,12 @@ impl From<usize> for Inputs {
     /// So many numbers, that hidden layers read.
     fn from(width: usize) -> Self {
         Self { width, cnn: None, beside: 0 }
+    }
+}
+
+impl From<&Inputs> for Inputs {
+    fn from(inputs: &Inputs) -> Self {
+        inputs.clone()
     }
 }
 
@@ -84,10 +88,10 @@ impl Inputs {
     }
 
     /// The same with so many more numbers behind, which the first hidden layer reads beside what convolutions make of the
-    /// picture: the action of which a value is asked.
-    pub fn beside(self, numbers: usize) -> Self {
+    /// picture: the other parts of an observation, the action of which a value is asked.
+    pub fn beside(&self, numbers: usize) -> Self {
         let beside = if self.cnn.is_some() { self.beside + numbers } else { 0 };
-        Self { width: self.width + numbers, beside, ..self }
+        Self { width: self.width + numbers, beside, cnn: self.cnn.clone() }
     }
 
     /// Numbers of a row.
@@ -96,21 +100,24 @@ impl Inputs {
     }
 
     /// Which network sees the picture, if any does.
-    pub fn cnn(&self) -> Option<Cnn> {
-        self.cnn.map(|(cnn, _)| cnn)
+    pub fn cnn(&self) -> Option<&Cnn> {
+        self.cnn.as_ref().map(|(cnn, _)| cnn)
     }
 
     /// The layers before hidden ones, by the names of Stable-Baselines3's `NatureCNN`, and how many numbers they leave.
     pub(in crate::nn) fn layers(&self) -> (Vec<Layer>, usize) {
         let mut layers: Vec<Layer> = Vec::new();
-        let Some((cnn, image)) = self.cnn else { return (layers, self.width) };
-        let Image { mut height, mut width, channels, channels_first } = image;
-        let (mut planes, mut depth) = if channels_first { (channels, 1) } else { (1, channels) };
-        for (number, &[outputs, kernel, stride]) in cnn.convolutions().iter().enumerate() {
+        let Some((cnn, image)) = &self.cnn else { return (layers, self.width) };
+        let &Image { mut height, mut width, channels, channels_first } = image;
+        let (mut planes, mut depth, mut read) =
+            if channels_first { (channels, 1, channels) } else { (1, channels, channels) };
+        for (number, &[outputs, kernel, stride]) in cnn.conv_filters.iter().enumerate() {
             let conv = Conv2d { planes, depth, height, width, outputs, kernel, stride, padding: 0 };
             let name = format!("features_extractor.cnn.{}", 2 * number);
-            let rows = Some(conv.weight_rows().collect());
-            let linear = Linear { rows, ..Linear::new(name, 0..conv.patch_len(), 0..outputs) };
+            // Channels behind these are padding of the convolution before.
+            let rows: Arc<[usize]> = conv.weight_rows().take(read * kernel * kernel).collect();
+            let linear = Linear::new(name, 0..rows.len(), 0..outputs);
+            let linear = Linear { rows: Some(rows), ..linear };
             let (inputs, weight) = layers.last().map_or((self.width, 0), |below| (below.outputs, below.end()));
             layers.push(Layer {
                 inputs,
@@ -128,21 +135,21 @@ impl Inputs {
                 conv: Some(conv),
                 beside: 0..0,
             });
-            (planes, depth) = (1, pad(outputs));
+            (planes, depth, read) = (1, pad(outputs), outputs);
             (height, width) = conv.output_size();
         }
         // PyTorch flattens channel by channel what lies pixel by pixel here.
         let channels = layers.last().map_or(0, |layer| layer.used);
         let rows: Arc<[usize]> =
             (0..channels).flat_map(|c| (0..height * width).map(move |at| at * depth + c)).collect();
-        let linear = Linear::new("features_extractor.linear.0".into(), 0..rows.len(), 0..cnn.features_dim());
+        let linear = Linear::new("features_extractor.linear.0".into(), 0..rows.len(), 0..cnn.features_dim);
         let linear = Linear { rows: Some(rows), ..linear };
         add_layer(&mut layers, self.width, vec![linear]);
         if let Some(last) = layers.last_mut() {
             last.beside = self.width - self.beside..self.width;
-            last.outputs += pad(self.beside);
+            last.outputs = pad(last.used + self.beside);
         }
-        (layers, cnn.features_dim() + self.beside)
+        (layers, cnn.features_dim + self.beside)
     }
 
     /// The numbers of a row that are the picture's; none without convolutions.
@@ -158,16 +165,17 @@ mod tests {
     #[test]
     fn pictures_are_large_enough_or_not() {
         let of = |height, width| Image { height, width, channels: 4, channels_first: true };
-        assert_eq!((Cnn::Nature.smallest_side(), Cnn::MinAtar.smallest_side()), (36, 3));
-        assert!(Cnn::Nature.fits(of(36, 84)) && !Cnn::Nature.fits(of(84, 35)));
-        assert!(Cnn::MinAtar.fits(of(3, 10)) && !Cnn::MinAtar.fits(of(10, 2)));
+        let (nature, minatar) = (Cnn::nature(), Cnn::minatar());
+        assert_eq!((nature.smallest_side(), minatar.smallest_side()), (36, 3));
+        assert!(nature.fits(of(36, 84)) && !nature.fits(of(84, 35)));
+        assert!(minatar.fits(of(3, 10)) && !minatar.fits(of(10, 2)));
     }
 
     /// The sizes that PyTorch has for `NatureCNN` on 4×84×84.
     #[test]
     fn layers_are_of_the_sizes_that_are_known() {
         let image = Image { height: 84, width: 84, channels: 4, channels_first: true };
-        let (layers, width) = Inputs::picture(Cnn::Nature, image).beside(3).layers();
+        let (layers, width) = Inputs::picture(Cnn::nature(), image).beside(3).layers();
         let sizes: Vec<_> = layers.iter().map(|layer| (layer.inputs, layer.outputs)).collect();
         assert_eq!(sizes, [(28_227, 400 * 32), (400 * 32, 81 * 64), (81 * 64, 49 * 64), (49 * 64, 512 + 16)]);
         assert_eq!(width, 515);

@@ -35,7 +35,7 @@ pub(in crate::nn) struct Layer {
     pub(in crate::nn) norm: bool,
     /// The convolution that it is, if it is one.
     pub(in crate::nn) conv: Option<Conv2d>,
-    /// Columns of the network's input rows that lie behind its own in its output rows, padded, for the next layer to read.
+    /// Columns of the network's input rows that lie behind the `used` ones in its output rows, for the next layer to read.
     pub(in crate::nn) beside: Range<usize>,
 }
 
@@ -155,7 +155,7 @@ pub(in crate::nn) fn add_layer(layers: &mut Vec<Layer>, inputs: usize, linears: 
 }
 
 /// The layers of `torch.nn.Sequential(Linear, activation, Linear, ...)`, behind those that see a picture.
-pub(in crate::nn) fn sequential(inputs: Inputs, hidden: &[usize], outputs: usize) -> Vec<Layer> {
+pub(in crate::nn) fn sequential(inputs: &Inputs, hidden: &[usize], outputs: usize) -> Vec<Layer> {
     let (mut layers, mut width) = inputs.layers();
     for (l, &outputs) in hidden.iter().chain([&outputs]).enumerate() {
         // The activations take every other number.
@@ -167,7 +167,7 @@ pub(in crate::nn) fn sequential(inputs: Inputs, hidden: &[usize], outputs: usize
 }
 
 /// The layers of `torch.nn.Sequential(Linear, LayerNorm, activation, ..., Linear)`, behind those that see a picture.
-pub(in crate::nn) fn normalized(inputs: Inputs, hidden: &[usize], outputs: usize) -> Vec<Layer> {
+pub(in crate::nn) fn normalized(inputs: &Inputs, hidden: &[usize], outputs: usize) -> Vec<Layer> {
     let (mut layers, mut width) = inputs.layers();
     for (l, &units) in hidden.iter().chain([&outputs]).enumerate() {
         let linear = Linear::new(format!("{}", 3 * l), 0..width, 0..units);
@@ -190,6 +190,16 @@ impl Layer {
     /// Where the next layer begins in the flat buffer.
     pub(in crate::nn) fn end(&self) -> usize {
         self.bias + self.columns + self.behind
+    }
+
+    /// Floats of an output row before others are put beside them.
+    pub(in crate::nn) fn own_outputs(&self) -> usize {
+        if self.beside.is_empty() { self.outputs } else { self.columns }
+    }
+
+    /// Numbers of an output row for the next layer to read.
+    pub(in crate::nn) fn width(&self) -> usize {
+        self.used + self.beside.len()
     }
 
     /// Where the scale of each normalized output lies.
@@ -230,7 +240,7 @@ impl Layer {
         let weight = self.weights(linear).map(|at| flat[at]).collect();
         let bias = flat[self.biases(linear)].to_vec();
         let of_weight = match self.conv {
-            Some(conv) => vec![outputs, conv.inputs(), conv.kernel, conv.kernel],
+            Some(Conv2d { kernel, .. }) => vec![outputs, inputs / kernel.pow(2), kernel, kernel],
             None => vec![outputs, inputs],
         };
         let of_bias = outputs.checked_div(linear.row).map_or(vec![outputs], |rows| vec![rows, linear.row]);

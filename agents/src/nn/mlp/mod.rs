@@ -73,7 +73,7 @@ impl Mlp {
     /// to `outputs` linear values. What sees a picture before hidden layers is followed by ReLUs.
     pub fn new(inputs: impl Into<Inputs>, hidden: &[usize], outputs: usize, activation: Activation) -> Self {
         let reads = inputs.into();
-        let layers = sequential(reads, hidden, outputs);
+        let layers = sequential(&reads, hidden, outputs);
         let hidden = hidden.to_vec();
         Self {
             reads,
@@ -102,7 +102,7 @@ impl Mlp {
         activation: Activation,
     ) -> Self {
         let inputs = inputs.into();
-        let (layers, dueling) = dueling::layers(inputs, hidden, actions, atoms);
+        let (layers, dueling) = dueling::layers(&inputs, hidden, actions, atoms);
         Self { layers, dueling: Some(dueling), ..Self::new(inputs, hidden, actions * atoms, activation) }
     }
 
@@ -121,26 +121,25 @@ impl Mlp {
         activation: Activation,
         dueling: bool,
     ) -> Self {
-        let inputs = inputs.into();
         let plain = match dueling {
             true => Self::dueling(inputs, hidden, actions, 1, activation),
             false => Self::new(inputs, hidden, actions, activation),
         };
-        let implicit = Implicit::new(&plain.layers, inputs, actions, cosines, fractions);
+        let implicit = Implicit::new(&plain.layers, actions, cosines, fractions);
         Self { implicit: Some(implicit), outputs: actions * fractions, ..plain }
     }
 
     /// A network as [`new`](Self::new)'s whose hidden layers are normalized before their activation (Ba et al. 2016).
     pub fn layer_norm(inputs: impl Into<Inputs>, hidden: &[usize], outputs: usize, activation: Activation) -> Self {
         let inputs = inputs.into();
-        Self { layers: normalized(inputs, hidden, outputs), ..Self::new(inputs, hidden, outputs, activation) }
+        Self { layers: normalized(&inputs, hidden, outputs), ..Self::new(inputs, hidden, outputs, activation) }
     }
 
     /// A network whose outputs are the means of a Gaussian of so many `dimensions` and, after them, the logarithms of its
     /// standard deviations, which depend on no input: the policy of A2C and PPO.
     pub fn gaussian(inputs: impl Into<Inputs>, hidden: &[usize], dimensions: usize, activation: Activation) -> Self {
         let inputs = inputs.into();
-        let mut layers = sequential(inputs, hidden, dimensions);
+        let mut layers = sequential(&inputs, hidden, dimensions);
         if let Some(head) = layers.pop() {
             let mut linears = head.linears;
             linears.push(Linear::new("log_std".into(), 0..0, dimensions..2 * dimensions));
@@ -157,7 +156,7 @@ impl Mlp {
         let at = self.layers.len() - 1 - self.hidden.len();
         let mut layers_before = self.layers;
         let behind = layers_before.split_off(at);
-        let reads = layers_before.last().map_or([self.reads.width(); 2], |last| [last.outputs, last.used]);
+        let reads = layers_before.last().map_or([self.reads.width(); 2], |last| [last.outputs, last.width()]);
         let begin = layers_before.last().map_or(0, Layer::end);
         let mut own = Vec::new();
         for (l, mut layer) in behind.into_iter().enumerate() {
@@ -219,8 +218,8 @@ impl Mlp {
     }
 
     /// What an input row is.
-    pub fn reads(&self) -> Inputs {
-        self.reads
+    pub fn reads(&self) -> &Inputs {
+        &self.reads
     }
 
     /// Values in an output row.

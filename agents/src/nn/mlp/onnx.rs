@@ -27,20 +27,22 @@ pub(crate) struct Answers {
 type Streams = Vec<(Range<usize>, String)>;
 
 impl Mlp {
-    /// Adds the network with the parameters `flat` to a graph: `x` is `[batch, inputs]`, or a picture channel by channel,
-    /// `[batch, channels, height, width]`, where it sees one; `memories` are h and c of what remembers. Parameters are called as in
+    /// Adds the network with the parameters `flat` to a graph: `x` are values of `[batch, numbers]` that are its inputs, one after
+    /// the other, of which the first is a picture channel by channel, `[batch, channels, height, width]`, where it sees one;
+    /// `memories` are h and c of what remembers. Parameters are called as in
     /// weights files, behind `prefix`.
     pub(crate) fn to_graph(
         &self,
         flat: &[f32],
         prefix: &str,
         graph: &mut Graph,
-        x: String,
+        x: &[String],
         memories: Option<[String; 2]>,
     ) -> Answers {
         let is_state_dependent = self.is_state_dependent();
         let mut answers = Answers { outputs: String::new(), is_state_dependent, log_std: None, memories: None };
-        let mut streams: Streams = vec![(0..self.inputs(), x)];
+        let (seen, beside) = if self.reads().cnn().is_some() { x.split_at(1) } else { (x, &x[..0]) };
+        let mut streams: Streams = vec![(0..self.inputs(), graph.concat(seen, 1))];
         let mut is_picture = false;
         let (layers, dueling) = self.layers();
         for (l, layer) in layers.iter().enumerate() {
@@ -62,6 +64,9 @@ impl Mlp {
                 None => continue,
             };
             streams.iter_mut().for_each(|(_, value)| *value = graph.op(activation, &[value], &[]));
+            if !layer.beside.is_empty() {
+                streams = whole(graph.concat(&[&[whole_of(&streams).to_owned()], beside].concat(), 1));
+            }
         }
         let last = self.last();
         answers.outputs = match (dueling, streams.as_slice()) {

@@ -12,7 +12,7 @@ use super::lstm::Unrolled;
 use super::narrow;
 use super::state_dependent::Deviations;
 use crate::nn::kernels::conv;
-use crate::nn::kernels::matmul::{Epilogue, Strided, matmul, matmul_columns, pad};
+use crate::nn::kernels::matmul::{Epilogue, Strided, matmul, matmul_columns};
 use crate::nn::kernels::simd::Isa;
 use crate::nn::kernels::sums::{add_column_sums, products_of_rows};
 use crate::nn::kernels::transpose::transpose;
@@ -85,7 +85,7 @@ impl Mlp {
                 lstm.forward(isa, params, input, batch, &x[batch * self.inputs()..], &mut scratch.unrolled);
                 input = &scratch.unrolled.output;
             }
-            let own = rows * (layer.outputs - pad(layer.beside.len()));
+            let own = rows * layer.own_outputs();
             let (row, alone) = (&mut rest[0], !layer.beside.is_empty());
             if alone && scratch.alone.len() < own {
                 scratch.alone.resize(own, 0.0);
@@ -117,8 +117,8 @@ impl Mlp {
             if alone {
                 let rows = row.chunks_exact_mut(layer.outputs).zip(scratch.alone.chunks_exact(n));
                 for ((row, own), x) in rows.zip(x.chunks_exact(self.inputs())).take(batch) {
-                    row[..n].copy_from_slice(own);
-                    row[n..][..layer.beside.len()].copy_from_slice(&x[layer.beside.clone()]);
+                    row[..layer.used].copy_from_slice(&own[..layer.used]);
+                    row[layer.used..][..layer.beside.len()].copy_from_slice(&x[layer.beside.clone()]);
                 }
             }
         }
@@ -311,7 +311,7 @@ impl Mlp {
             let given = l == last && dueling.is_none() && self.deviations().is_none();
             let entry = implicit.filter(|implicit| implicit.at == l);
             let rows = if implicit.is_some_and(|implicit| implicit.at <= l) { batch * samples.each } else { batch };
-            let own = rows * (layer.outputs - pad(layer.beside.len()));
+            let own = rows * layer.own_outputs();
             let dy = if given { &output_gradient[..own] } else { &above[0][..own] };
             let lstm = self.lstm().filter(|lstm| lstm.at == l);
             let reads = entry.map(|_| &*samples.merged).or(lstm.map(|_| &*unrolled.output));
@@ -408,12 +408,13 @@ fn add(terms: &[f32], to: &mut [f32]) {
 /// Takes the gradients by what was beside a layer's outputs out of `dx`, and leaves those by what its product came to, row
 /// after row.
 fn take_apart(isa: Isa, layer: &Layer, activation: Activation, rows: &[f32], dx: &mut [f32], by_beside: &mut Vec<f32>) {
-    let (n, len) = (layer.columns, layer.outputs);
+    let (n, len, used) = (layer.columns, layer.outputs, layer.used);
     by_beside.clear();
     for row in 0..dx.len() / len {
         let (from, to) = (row * len, row * n);
-        by_beside.extend_from_slice(&dx[from + n..][..layer.beside.len()]);
-        dx.copy_within(from..from + n, to);
+        by_beside.extend_from_slice(&dx[from + used..][..layer.beside.len()]);
+        dx.copy_within(from..from + used, to);
+        dx[to + used..to + n].fill(0.0);
         scale_by_slope(isa, activation, &rows[from..from + n], &mut dx[to..to + n]);
     }
 }

@@ -15,15 +15,17 @@ fn loss(mlp: &Mlp, params: &[f32], x: &[f32], batch: usize, weights: &[f32]) -> 
 #[test]
 fn gradients_agree_with_finite_differences() {
     let mut rng = Generator::new(7);
-    let picture = Inputs::picture(Cnn::MinAtar, Image { height: 5, width: 4, channels: 3, channels_first: false });
+    let picture = Inputs::picture(Cnn::minatar(), Image { height: 5, width: 4, channels: 3, channels_first: false });
+    let own = Cnn { conv_filters: vec![[9, 2, 2], [17, 2, 1]], features_dim: 21 };
+    let own = Inputs::picture(own, Image { height: 5, width: 4, channels: 3, channels_first: false });
     let kinds: [&dyn Fn(Activation) -> Mlp; 10] = [
         &|a| Mlp::new(5, &[24, 9], 3, a),
         &|a| Mlp::dueling(5, &[24, 9], 3, 1, a),
         &|a| Mlp::dueling(5, &[24, 9], 3, 4, a),
         &|a| Mlp::gaussian(5, &[24, 9], 3, a),
         &|a| Mlp::layer_norm(5, &[24, 9], 3, a),
-        &|a| Mlp::new(picture, &[], 3, a),
-        &|a| Mlp::dueling(picture.beside(2), &[9], 3, 1, a),
+        &|a| Mlp::new(&picture, &[], 3, a),
+        &|a| Mlp::dueling(own.beside(2), &[9], 3, 1, a),
         &|a| Mlp::layer_norm(picture.beside(2), &[9], 3, a),
         &|a| Mlp::new(5, &[24, 9], 4, a).state_dependent(true),
         &|a| Mlp::new(5, &[], 4, a).state_dependent(true),
