@@ -152,6 +152,16 @@ impl Critic {
         self.parameters.iter().enumerate().flat_map(named).collect()
     }
 
+    /// The shape of each.
+    pub fn mlp(&self) -> &Mlp {
+        &self.mlp
+    }
+
+    /// The parameters of each, flat.
+    pub fn networks(&self) -> &[Vec<f32>] {
+        &self.parameters
+    }
+
     /// Replaces the parameters by those that `flat` begins with, network by network; false if they are of others.
     pub fn set_parameters(&mut self, flat: &[&[f32]]) -> bool {
         let len = self.mlp.flat_len();

@@ -185,14 +185,30 @@ pub trait Learner {
         self.actor().write_noisy_parameters(to);
     }
 
-    /// Begins with these in the place of its own.
+    /// The value functions beside the network that acts, where there are any: those that [`critic`](Self::critic) copies.
+    fn value_networks(&mut self) -> &mut [Box<dyn Network>] {
+        &mut []
+    }
+
+    /// Begins with these parameters in the place of its own, and with those of `critic` where its value functions are such; answers
+    /// whether they are.
     ///
     /// # Errors
-    /// If they are of another network or the device fails.
-    fn begin_with(&mut self, parameters: Vec<f32>) -> Result<(), NnError> {
+    /// If the parameters are of another network or the device fails.
+    fn begin_with(&mut self, parameters: Vec<f32>, critic: Option<&Critic>) -> Result<bool, NnError> {
         let actor = self.actor_mut();
         let state = TrainingState::new(actor.mlp().with_fresh_noise(parameters));
-        actor.restore(&state)
+        actor.restore(&state)?;
+        let own = self.value_networks();
+        let of_critic = critic.map_or(&[][..], Critic::networks);
+        let fits = critic.is_none_or(|critic| own.iter().all(|network| network.mlp() == critic.mlp()));
+        if own.len() != of_critic.len() || !fits {
+            return Ok(false);
+        }
+        for (network, parameters) in own.iter_mut().zip(of_critic) {
+            network.restore(&TrainingState::new(parameters.clone()))?;
+        }
+        Ok(true)
     }
 
     /// A copy of the value functions beside the network that acts, where there are any.

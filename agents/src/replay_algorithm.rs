@@ -44,7 +44,7 @@ macro_rules! replay_algorithm {
                 /// of one's own, as { conv_filters = [[32, 3, 1]], features_dim = 128 }.
                 features_extractor: crate::extractor::FeaturesExtractor = crate::extractor::FeaturesExtractor::Auto;
                 #[doc = $of_net_arch]
-                net_arch: Vec<usize> = $net_arch, crate::config::checks::layers;
+                net_arch: crate::net_arch::QNetArch = $net_arch.into(), crate::net_arch::QNetArch::check;
                 /// What follows each hidden layer: "relu" or "tanh".
                 activation_fn: crate::nn::Activation = crate::nn::Activation::Relu;
             }
@@ -65,7 +65,7 @@ macro_rules! replay_algorithm {
             }
 
             fn network(&self, inputs: crate::nn::Inputs, actions: &crate::head::ActionHead) -> crate::nn::Mlp {
-                crate::nn::Mlp::new(inputs, &self.net_arch, actions.outputs(), self.activation_fn)
+                crate::nn::Mlp::new(inputs, &self.net_arch.pi, actions.outputs(), self.activation_fn)
             }
 
             fn exploration(&self, _: u64) -> crate::exploration::Exploration {

@@ -155,7 +155,7 @@ fn an_update_of_ppo_is_pytorchs() {
             normalize_advantage: case["normalize_advantage"].as_bool().unwrap(),
             ent_coef: float(&case["ent_coef"]),
             max_grad_norm: float(&case["max_grad_norm"]),
-            net_arch: sizes(&case["net_arch"]),
+            net_arch: sizes(&case["net_arch"]).into(),
             use_sde: case["use_sde"].as_bool().unwrap(),
             ..PpoConfig::default()
         };
@@ -176,7 +176,7 @@ fn updates_of_a2c_are_pytorchs() {
             normalize_advantage: case["normalize_advantage"].as_bool().unwrap(),
             ent_coef: float(&case["ent_coef"]),
             max_grad_norm: float(&case["max_grad_norm"]),
-            net_arch: sizes(&case["net_arch"]),
+            net_arch: sizes(&case["net_arch"]).into(),
             use_sde: case["use_sde"].as_bool().unwrap(),
             ..A2cConfig::default()
         };
@@ -198,7 +198,7 @@ fn updates_of_reinforce_are_pytorchs() {
             normalize_advantage: case["normalize_advantage"].as_bool().unwrap(),
             ent_coef: float(&case["ent_coef"]),
             max_grad_norm: float(&case["max_grad_norm"]),
-            net_arch: sizes(&case["net_arch"]),
+            net_arch: sizes(&case["net_arch"]).into(),
             ..ReinforceConfig::default()
         };
         learns_as_recorded(&config, &case, float(&case["n_epochs"]) as usize);
@@ -307,7 +307,7 @@ fn updates_of_sac_are_pytorchs() {
             tau: float(&case["tau"]),
             ent_coef: if automatic { EntCoef::Auto(initial) } else { EntCoef::Fixed(initial) },
             n_critics: float(&case["n_critics"]) as usize,
-            net_arch: sizes(&case["net_arch"]),
+            net_arch: sizes(&case["net_arch"]).into(),
             ..SacConfig::default()
         };
         let acting = Acting::new(&config, &observations(), &arms()).unwrap();
@@ -342,7 +342,7 @@ fn updates_of_tqc_are_pytorchs() {
             n_critics: float(&case["n_critics"]) as usize,
             n_quantiles: float(&case["n_quantiles"]) as usize,
             top_quantiles_to_drop_per_net: float(&case["dropped"]) as usize,
-            net_arch: sizes(&case["net_arch"]),
+            net_arch: sizes(&case["net_arch"]).into(),
             ..TqcConfig::default()
         };
         let acting = Acting::new(&config, &observations(), &arms()).unwrap();
@@ -378,7 +378,7 @@ fn updates_of_discrete_sac_are_pytorchs() {
             ent_coef: if automatic { EntCoef::Auto(initial) } else { EntCoef::Fixed(initial) },
             target_entropy_scale: float(&case["target_entropy_scale"]),
             n_critics: float(&case["n_critics"]) as usize,
-            net_arch: sizes(&case["net_arch"]),
+            net_arch: sizes(&case["net_arch"]).into(),
             ..DiscreteSacConfig::default()
         };
         let acting = Acting::new(&config, &observations(), &Space::discrete(4)).unwrap();
@@ -407,14 +407,14 @@ fn updates_of_td3_and_ddpg_are_pytorchs() {
         let td3 = Td3Config {
             learning_rate,
             tau,
-            net_arch: net_arch.clone(),
+            net_arch: net_arch.clone().into(),
             policy_delay: float(&case["policy_delay"]) as u64,
             target_policy_noise: float(&case["target_policy_noise"]),
             target_noise_clip: float(&case["target_noise_clip"]),
             n_critics: float(&case["n_critics"]) as usize,
             ..Td3Config::default()
         };
-        let ddpg = DdpgConfig { learning_rate, tau, net_arch, ..DdpgConfig::default() };
+        let ddpg = DdpgConfig { learning_rate, tau, net_arch: net_arch.into(), ..DdpgConfig::default() };
         let algorithm: &dyn Algorithm = if case["algo"] == "ddpg" { &ddpg } else { &td3 };
         let acting = Acting::new(algorithm, &observations(), &arms()).unwrap();
         let learner = algorithm.learner(&acting, Device::Cpu, &mut Generator::new(0)).unwrap();

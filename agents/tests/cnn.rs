@@ -124,7 +124,7 @@ fn a_ppo_update_is_pytorchs() {
             batch_size: 6,
             normalize_advantage: false,
             ent_coef: 0.01,
-            net_arch: vec![12],
+            net_arch: vec![12].into(),
             activation_fn: Activation::Tanh,
             features_extractor: extractor(case),
             ..PpoConfig::default()

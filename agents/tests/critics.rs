@@ -60,7 +60,7 @@ fn rule(policy_delay: u64, n_critics: usize) -> Rule {
 /// Means over updates are then of the policy's own steps, and the same after a run went on from between two of them.
 #[test]
 fn a_policy_that_waits_tells_no_loss() {
-    let acting = acting(&Td3Config { net_arch: vec![8], ..Td3Config::default() });
+    let acting = acting(&Td3Config { net_arch: vec![8].into(), ..Td3Config::default() });
     let mut rng = Generator::new(4);
     let mut learner = Td3::new(rule(2, 2), &acting, Device::Cpu, &mut rng).unwrap();
     for steps in [false, true, false] {
@@ -74,7 +74,7 @@ fn a_policy_that_waits_tells_no_loss() {
 #[test]
 fn targets_are_the_return_and_the_discounted_least_value() {
     for n_critics in [1, 2] {
-        let acting = acting(&Td3Config { net_arch: vec![8], ..Td3Config::default() });
+        let acting = acting(&Td3Config { net_arch: vec![8].into(), ..Td3Config::default() });
         let mut rng = Generator::new(4);
         let mut learner = Td3::new(rule(1, n_critics), &acting, Device::Cpu, &mut rng).unwrap();
         // The second time targets and trained parameters differ.
@@ -92,7 +92,7 @@ fn targets_are_the_return_and_the_discounted_least_value() {
 
 #[test]
 fn a_soft_target_counts_neither_value_nor_entropy_after_a_terminal_state() {
-    let config = SacConfig { net_arch: vec![8], ..SacConfig::default() };
+    let config = SacConfig { net_arch: vec![8].into(), ..SacConfig::default() };
     let acting = acting(&config);
     let mut rng = Generator::new(4);
     let mut learner = Sac::new(config, &acting, Device::Cpu, &mut rng).unwrap();

@@ -43,8 +43,8 @@ fn metric(learner: &dyn Learner, name: &str) -> f32 {
 fn on_policy_an_update_is_a2cs_and_off_policy_it_is_not() {
     let observation = Space::box_f32(vec![-1.0; 3], vec![1.0; 3]);
     for action in [Space::discrete(3), Space::box_f32(vec![-1.0; 2], vec![1.0; 2])] {
-        let impala = ImpalaConfig { net_arch: vec![16], ent_coef: 0.01, ..ImpalaConfig::default() };
-        let a2c = A2cConfig { net_arch: vec![16], ent_coef: 0.01, ..A2cConfig::default() };
+        let impala = ImpalaConfig { net_arch: vec![16].into(), ent_coef: 0.01, ..ImpalaConfig::default() };
+        let a2c = A2cConfig { net_arch: vec![16].into(), ent_coef: 0.01, ..A2cConfig::default() };
         let acting = Acting::new(&impala, &observation, &action).unwrap();
         let mut impala = Impala::new(impala, &acting, Device::Cpu, &mut Generator::new(3)).unwrap();
         let mut a2c = A2c::new(a2c, &acting, Device::Cpu, &mut Generator::new(3)).unwrap();
@@ -78,9 +78,10 @@ fn on_policy_an_update_is_a2cs_and_off_policy_it_is_not() {
 fn a2c_with_adam_is_ppo_of_one_pass() {
     let observation = Space::box_f32(vec![-1.0; 3], vec![1.0; 3]);
     let (net_arch, max_grad_norm) = (vec![16], 1e-6);
-    let a2c = A2cConfig { net_arch: net_arch.clone(), max_grad_norm, use_rms_prop: false, ..A2cConfig::default() };
+    let a2c =
+        A2cConfig { net_arch: net_arch.clone().into(), max_grad_norm, use_rms_prop: false, ..A2cConfig::default() };
     let ppo = PpoConfig {
-        net_arch,
+        net_arch: net_arch.into(),
         max_grad_norm,
         learning_rate: a2c.learning_rate,
         gamma: a2c.gamma,

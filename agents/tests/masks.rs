@@ -105,7 +105,7 @@ fn q_learning_bootstraps_from_valid_actions_alone() {
 /// grow for ever on the way there.
 #[test]
 fn discrete_sac_wants_no_more_entropy_than_valid_actions_have() {
-    let config = DiscreteSacConfig { net_arch: vec![16], ..DiscreteSacConfig::default() };
+    let config = DiscreteSacConfig { net_arch: vec![16].into(), ..DiscreteSacConfig::default() };
     let (acting, mut rng) = (acting(&config), Generator::new(6));
     let mut sac = DiscreteSac::new(config, &acting, Device::Cpu, &mut rng).unwrap();
     let mut batch = batch(&mut rng);
@@ -122,7 +122,7 @@ fn discrete_sac_wants_no_more_entropy_than_valid_actions_have() {
 
 #[test]
 fn discrete_sac_expects_values_of_valid_actions_alone() {
-    let config = DiscreteSacConfig { net_arch: vec![16], ..DiscreteSacConfig::default() };
+    let config = DiscreteSacConfig { net_arch: vec![16].into(), ..DiscreteSacConfig::default() };
     let (acting, mut rng) = (acting(&config), Generator::new(6));
     let mut sac = DiscreteSac::new(config, &acting, Device::Cpu, &mut rng).unwrap();
     let batch = batch(&mut rng);
@@ -219,8 +219,9 @@ fn pqn_bootstraps_from_valid_actions_alone() {
 
 #[test]
 fn policy_gradients_do_not_move_actions_that_are_never_valid() {
-    let ppo = PpoConfig { net_arch: vec![16], n_epochs: 3, batch_size: 4, ent_coef: 0.1, ..PpoConfig::default() };
-    let a2c = A2cConfig { net_arch: vec![16], ent_coef: 0.1, ..A2cConfig::default() };
+    let ppo =
+        PpoConfig { net_arch: vec![16].into(), n_epochs: 3, batch_size: 4, ent_coef: 0.1, ..PpoConfig::default() };
+    let a2c = A2cConfig { net_arch: vec![16].into(), ent_coef: 0.1, ..A2cConfig::default() };
     let mut rng = Generator::new(9);
     let of_ppo = acting(&ppo);
     let learners: [(Acting, Box<dyn OnPolicy>); 2] = [

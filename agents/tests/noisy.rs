@@ -211,7 +211,7 @@ fn what_acts_has_noise_and_goes_on_with_it() {
 
     // Weights say nothing of noise: a run that begins with them begins with as much as any.
     let mut begun = Dqn::new(&config(), 3, 4, Device::Cpu, &mut Generator::new(7)).unwrap();
-    begun.begin_with(dqn.parameters().to_vec()).unwrap();
+    begun.begin_with(dqn.parameters().to_vec(), None).unwrap();
     assert_eq!(begun.parameters(), dqn.parameters());
-    assert!(begun.begin_with(vec![0.0; 3]).is_err());
+    assert!(begun.begin_with(vec![0.0; 3], None).is_err());
 }

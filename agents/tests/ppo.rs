@@ -126,7 +126,7 @@ fn an_update_goes_down_the_slope_of_the_loss() {
             clip_range_vf,
             normalize_advantage: normalize,
             ortho_init: false,
-            net_arch: vec![6],
+            net_arch: vec![6].into(),
             activation_fn: Activation::Tanh,
             ..PpoConfig::default()
         };
@@ -186,8 +186,13 @@ fn an_update_goes_down_the_slope_of_the_loss() {
 /// A policy that has moved too far is left where it is.
 #[test]
 fn an_update_ends_once_the_policy_has_moved_too_far() {
-    let config =
-        PpoConfig { target_kl: Some(1e-6), batch_size: 4, n_epochs: 50, net_arch: vec![6], ..PpoConfig::default() };
+    let config = PpoConfig {
+        target_kl: Some(1e-6),
+        batch_size: 4,
+        n_epochs: 50,
+        net_arch: vec![6].into(),
+        ..PpoConfig::default()
+    };
     let observations = Space::box_f32(vec![-1.0; 2], vec![1.0; 2]);
     let acting = Acting::new(&config, &observations, &Space::discrete(3)).unwrap();
     let mut rng = Generator::new(2);
@@ -202,7 +207,7 @@ fn an_update_ends_once_the_policy_has_moved_too_far() {
 /// was never stopped.
 #[test]
 fn an_update_that_is_stopped_is_made_anew() {
-    let config = PpoConfig { batch_size: 4, n_epochs: 5, net_arch: vec![6], ..PpoConfig::default() };
+    let config = PpoConfig { batch_size: 4, n_epochs: 5, net_arch: vec![6].into(), ..PpoConfig::default() };
     let observations = Space::box_f32(vec![-1.0; 2], vec![1.0; 2]);
     let acting = Acting::new(&config, &observations, &Space::discrete(3)).unwrap();
     let learner = || Ppo::new(config.clone(), &acting, Device::Cpu, &mut Generator::new(2)).unwrap();

@@ -36,7 +36,7 @@ fn config(case: &Value) -> RecurrentPpoConfig {
         n_lstm_layers: number("layers"),
         shared_lstm: flag("shared_lstm"),
         enable_critic_lstm: flag("enable_critic_lstm"),
-        net_arch: sizes(&case["net_arch"]),
+        net_arch: sizes(&case["net_arch"]).into(),
         ..RecurrentPpoConfig::default()
     }
 }
@@ -86,9 +86,9 @@ fn rollout(case: &Value, acting: &Acting) -> RolloutBatch {
 fn critic(config: &RecurrentPpoConfig) -> Mlp {
     let units = config.lstm_hidden_size;
     match (config.shared_lstm, config.enable_critic_lstm) {
-        (true, _) => Mlp::new(Inputs::from(units), &config.net_arch, 1, Activation::Tanh),
-        (false, true) => Mlp::new(3, &config.net_arch, 1, Activation::Tanh).remembering(units, config.n_lstm_layers),
-        (false, false) => Mlp::new(3, &[&[units], &*config.net_arch].concat(), 1, Activation::Tanh).projecting(),
+        (true, _) => Mlp::new(Inputs::from(units), &config.net_arch.vf, 1, Activation::Tanh),
+        (false, true) => Mlp::new(3, &config.net_arch.vf, 1, Activation::Tanh).remembering(units, config.n_lstm_layers),
+        (false, false) => Mlp::new(3, &[&[units], &*config.net_arch.vf].concat(), 1, Activation::Tanh).projecting(),
     }
 }
 

@@ -34,8 +34,8 @@ fn policies_are_those_of_stable_baselines() {
     for case in cases {
         let squashed = case["squashed"].as_bool().unwrap();
         let net_arch: Vec<usize> = floats(&case["net_arch"]).iter().map(|n| *n as usize).collect();
-        let ppo = PpoConfig { use_sde: true, net_arch: net_arch.clone(), ..PpoConfig::default() };
-        let sac = SacConfig { use_sde: true, net_arch, ..SacConfig::default() };
+        let ppo = PpoConfig { use_sde: true, net_arch: net_arch.clone().into(), ..PpoConfig::default() };
+        let sac = SacConfig { use_sde: true, net_arch: net_arch.into(), ..SacConfig::default() };
         let (algorithm, what): (&dyn Algorithm, _) = if squashed { (&sac, "SAC") } else { (&ppo, "PPO") };
         let acting = Acting::new(algorithm, &observations, &arms).unwrap();
         let (mlp, parameters) = (&acting.mlp, flat(&acting.mlp, &case["parameters"]));
@@ -82,7 +82,7 @@ fn policies_are_those_of_stable_baselines() {
 #[test]
 fn matrices_make_noise_of_the_deviations_that_are_told() {
     let case = &recorded("sde/policies.json")[0];
-    let config = PpoConfig { use_sde: true, net_arch: vec![7, 5], ..PpoConfig::default() };
+    let config = PpoConfig { use_sde: true, net_arch: vec![7, 5].into(), ..PpoConfig::default() };
     let (observations, arms) =
         (Space::box_f32(vec![-9.0; 3], vec![9.0; 3]), Space::box_f32(vec![-1.0; 2], vec![1.0; 2]));
     let mlp = Acting::new(&config, &observations, &arms).unwrap().mlp;

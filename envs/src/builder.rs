@@ -7,6 +7,9 @@ use crate::{
     VectorEnv, WrapperSpec,
 };
 
+/// The time limit among keyword arguments.
+const TIME_LIMIT: &str = "max_episode_steps";
+
 /// An environment to be made, once or many times over.
 ///
 /// ```
@@ -51,7 +54,7 @@ impl EnvBuilder {
         }
     }
 
-    /// A keyword argument.
+    /// A keyword argument; `max_episode_steps` is the time limit, as `gymnasium.make`'s, of which -1 is none.
     #[must_use]
     pub fn kwarg(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
         self.kwargs.insert(name.to_owned(), value.into());
@@ -97,7 +100,8 @@ impl EnvBuilder {
         self
     }
 
-    /// Another time limit than the registered one, or none. An environment of Python keeps its own.
+    /// Another time limit than the registered one and than one among keyword arguments, or none. An environment of Python keeps its
+    /// own.
     #[must_use]
     pub fn max_episode_steps(mut self, steps: Option<u32>) -> Self {
         self.max_episode_steps = Some(steps);
@@ -111,13 +115,21 @@ impl EnvBuilder {
         self
     }
 
-    /// What is registered of it, with the time limit that it gets.
-    fn registered(&self) -> Result<EnvSpec> {
-        let mut spec = registered(&self.id)?;
+    /// What is registered of it, with the time limit that it gets, and its own keyword arguments: `max_episode_steps` is
+    /// `gymnasium.make`'s.
+    fn registered(&self) -> Result<(EnvSpec, Kwargs)> {
+        let (mut spec, mut kwargs) = (registered(&self.id)?, self.kwargs.clone());
+        let is_own = spec.kwargs.iter().any(|kwarg| kwarg.name == TIME_LIMIT);
+        if let Some(value) = (!is_own).then(|| kwargs.remove(TIME_LIMIT)).flatten() {
+            let steps = value.as_i64().filter(|steps| *steps == -1 || (1..=i64::from(u32::MAX)).contains(steps));
+            let expected = "a whole number of at least 1, or -1 for no limit";
+            let steps = steps.ok_or_else(|| EnvError::bad_argument(&self.id, TIME_LIMIT, &value, expected))?;
+            spec.max_episode_steps = u32::try_from(steps).ok();
+        }
         if let Some(steps) = self.max_episode_steps {
             spec.max_episode_steps = steps;
         }
-        Ok(spec)
+        Ok((spec, kwargs))
     }
 
     /// Whether it lives in Python, in worker processes of its own.
@@ -143,7 +155,7 @@ impl EnvBuilder {
     pub fn spec(&self) -> Result<EnvSpec> {
         match self.recipe() {
             Some(python) => python.spec(),
-            None => self.registered(),
+            None => Ok(self.registered()?.0),
         }
     }
 
@@ -161,8 +173,8 @@ impl EnvBuilder {
         if let Some(python) = self.recipe() {
             return python.build();
         }
-        let spec = self.registered()?;
-        let env = spec.build(&self.kwargs)?;
+        let (spec, kwargs) = self.registered()?;
+        let env = spec.build(&kwargs)?;
         if self.wrappers.is_empty() {
             return Ok((spec, env));
         }
@@ -195,7 +207,8 @@ impl EnvBuilder {
             return Ok(batch);
         }
         if self.wrappers.is_empty()
-            && let Some(native) = self.registered()?.build_batch(&self.kwargs, num_envs)
+            && let (spec, kwargs) = self.registered()?
+            && let Some(native) = spec.build_batch(&kwargs, num_envs)
         {
             let mut native = native?;
             if native.set_autoreset_mode(self.autoreset_mode) {

@@ -1,6 +1,8 @@
 //! What holds for every algorithm: the same bytes for any number of actors and after any interruption, sound numbers at the
 //! ends of episodes, and a simple task that it must learn.
 
+use cartwheel::agents::nn::read_header;
+
 use crate::support::{Folder, IDENTITY, SCRIPTED};
 
 /// The algorithms, and whether each takes actions that are counted.
@@ -258,6 +260,41 @@ fn recurrent_ppo_says_what_does_not_go_together() {
     for part in ["recurrent-ppo", "shared_lstm = true", "set enable_critic_lstm = false"] {
         assert!(output.stderr.contains(part), "{part}: {}", output.stderr);
     }
+}
+
+/// Policies and value functions of different sizes: as PyTorch counts their parameters, and the same after a stop.
+#[test]
+fn policy_and_values_may_have_layers_of_their_own() {
+    let folder = Folder::new();
+    for (algo, env, values, layer, reads) in [
+        ("ppo", "CartPole-v1", "vf", "value_net.0", 4),
+        ("recurrent-ppo", "CartPole-v1", "vf", "value_net.0", 16),
+        ("sac", "Pendulum-v1", "qf", "critic.qf1.0", 4),
+        ("td3", "Pendulum-v1", "qf", "critic.qf1.0", 4),
+        ("tqc", "Pendulum-v1", "qf", "critic.qf1.0", 4),
+        ("discrete-sac", "CartPole-v1", "qf", "critic.qf1.0", 4),
+    ] {
+        let arch = format!("--set {algo}.net_arch={{pi=[12,9],{values}=[20]}} --set eval.n_eval_episodes=2");
+        let line = format!("train {env} --algo {algo} {} {arch} --n-envs 4 --seed 5", small(algo));
+        folder.ok(&format!("{line} --steps 3000 --name {algo} --set train.stop_when_solved=false"));
+        let weights = read_header(&folder.run(algo).file("checkpoints/latest.safetensors")).unwrap();
+        assert_eq!(weights.shapes[&format!("{layer}.weight")], [20, reads], "{algo}");
+        assert_eq!(weights.shapes["policy_net.2.weight"], [9, 12], "{algo}");
+        // Another run begins with both: it does not learn before it ends, so that it ends with what it began with.
+        let off = !algo.contains("ppo");
+        let still = if off {
+            format!("--set {algo}.learning_starts=5000")
+        } else {
+            format!("--set {algo}.learning_rate=1e-30")
+        };
+        let from = format!("{line} {still} --init-from runs/{algo} --steps 500 --name {algo}-from");
+        let told = folder.ok(&format!("{from} --set train.stop_when_solved=false")).stderr;
+        assert!(!told.contains("begin anew"), "{told}");
+        assert!(folder.run(&format!("{algo}-from")).latest() == folder.run(algo).best(), "{algo}: other weights");
+    }
+    // Of another shape they are not.
+    let told = folder.ok(&format!("train CartPole-v1 --algo ppo --init-from runs/ppo --set ppo.net_arch={{pi=[12,9],vf=[8]}} --steps 64 --set ppo.n_steps=32")).stderr;
+    assert!(told.contains("value functions begin anew"), "{told}");
 }
 
 /// Actors that run free are behind, and the correction is at work.

@@ -149,7 +149,7 @@ fn q_learning(h: usize) -> Vec<Case> {
         ),
         (
             "discrete-sac",
-            Box::new(DiscreteSacConfig { net_arch: vec![h, h], ..Default::default() }),
+            Box::new(DiscreteSacConfig { net_arch: vec![h, h].into(), ..Default::default() }),
             // The policy, and two value functions with their targets.
             vec![passes(&[o, h, h, a], n, 1, 1), passes(&[o, h, h, a], n, 2, 1), passes(&[o, h, h, a], n, 2, 1)],
         ),
@@ -174,28 +174,28 @@ fn from_rollouts(h: usize) -> Vec<Case> {
         ),
         (
             "reinforce",
-            Box::new(ReinforceConfig { net_arch: net_arch.clone(), baseline_steps: 1, ..Default::default() }),
+            Box::new(ReinforceConfig { net_arch: net_arch.clone().into(), baseline_steps: 1, ..Default::default() }),
             vec![passes(&policy, rows, 0, 1), passes(&value, rows, 1, 1)],
         ),
         (
             "a2c",
-            Box::new(A2cConfig { net_arch: net_arch.clone(), ..Default::default() }),
+            Box::new(A2cConfig { net_arch: net_arch.clone().into(), ..Default::default() }),
             vec![passes(&policy, rows, 0, 1), passes(&value, rows, 1, 1)],
         ),
         (
             "impala",
-            Box::new(ImpalaConfig { net_arch: net_arch.clone(), ..Default::default() }),
+            Box::new(ImpalaConfig { net_arch: net_arch.clone().into(), ..Default::default() }),
             vec![passes(&policy, rows, 1, 1), passes(&value, rows, 1, 1)],
         ),
         (
             "ppo",
-            Box::new(PpoConfig { net_arch: net_arch.clone(), n_epochs: 1, batch_size: n, ..Default::default() }),
+            Box::new(PpoConfig { net_arch: net_arch.clone().into(), n_epochs: 1, batch_size: n, ..Default::default() }),
             [vec![passes(&value, rows, 1, 0)], minibatches(&policy), minibatches(&value)].concat(),
         ),
         (
             "recurrent-ppo",
             Box::new(RecurrentPpoConfig {
-                net_arch,
+                net_arch: net_arch.into(),
                 lstm_hidden_size: h,
                 n_epochs: 1,
                 batch_size: n,
@@ -223,23 +223,23 @@ fn continuous(h: usize) -> Vec<Case> {
     vec![
         (
             "sac",
-            Box::new(SacConfig { net_arch: net_arch.clone(), ..Default::default() }),
+            Box::new(SacConfig { net_arch: net_arch.clone().into(), ..Default::default() }),
             [critics(2, 1), slopes(2, 1), vec![passes(&gaussian, n, 1, 1)]].concat(),
         ),
         (
             "tqc",
-            Box::new(TqcConfig { net_arch: net_arch.clone(), ..Default::default() }),
+            Box::new(TqcConfig { net_arch: net_arch.clone().into(), ..Default::default() }),
             [critics(2, 25), slopes(2, 25), vec![passes(&gaussian, n, 1, 1)]].concat(),
         ),
         (
             "td3",
             // The policy learns in every second update: half of two.
-            Box::new(td3::Td3Config { net_arch: net_arch.clone(), policy_delay: 1, ..Default::default() }),
+            Box::new(td3::Td3Config { net_arch: net_arch.clone().into(), policy_delay: 1, ..Default::default() }),
             [critics(2, 1), slopes(1, 1), vec![passes(&deterministic, n, 1, 1)]].concat(),
         ),
         (
             "ddpg",
-            Box::new(td3::DdpgConfig { net_arch: net_arch.clone(), ..Default::default() }),
+            Box::new(td3::DdpgConfig { net_arch: net_arch.clone().into(), ..Default::default() }),
             [critics(1, 1), slopes(1, 1), vec![passes(&deterministic, n, 1, 1)]].concat(),
         ),
         (

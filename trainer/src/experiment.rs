@@ -294,7 +294,7 @@ impl<'a> Experiment<'a> {
             confirmed_at: settings.eval.confirmed_at.or(solved_at),
             replay_bytes,
             initial_statistics: statistics.unwrap_or_default(),
-            initial_weights: init.map(|policy| policy.parameters().to_vec()),
+            initial_weights: init,
             observation_space,
             action_space,
             acting,

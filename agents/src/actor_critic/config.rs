@@ -60,8 +60,8 @@ macro_rules! actor_critic {
                 /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn", "minatar_cnn", or convolutions
                 /// of one's own, as { conv_filters = [[32, 3, 1]], features_dim = 128 }.
                 features_extractor: crate::extractor::FeaturesExtractor = crate::extractor::FeaturesExtractor::Auto;
-                /// Units of each hidden layer, of the policy and of the value function.
-                net_arch: Vec<usize> = vec![64, 64], crate::config::checks::layers;
+                /// Units of each hidden layer, of the policy and of the value function, or of each: { pi = [64], vf = [64, 64] }.
+                net_arch: crate::net_arch::NetArch = vec![64, 64].into(), crate::net_arch::NetArch::check;
                 /// What follows each hidden layer: "relu" or "tanh".
                 activation_fn: crate::nn::Activation = crate::nn::Activation::Tanh;
                 /// Whether weights begin orthogonal; otherwise as PyTorch's layers do.

@@ -27,6 +27,7 @@ use crate::exploration::{Exploration, Style};
 use crate::extractor::FeaturesExtractor;
 use crate::head::{ActionHead, Head};
 use crate::learner::{Learner, LearnerState, OnPolicy, Progress, RolloutBatch, Stop};
+use crate::net_arch::NetArch;
 use crate::nn::{Activation, Device, DeviceError, Inputs, Mlp, Network, NnError};
 
 /// Metrics by name.
@@ -82,7 +83,7 @@ pub struct Beginning<'a> {
     /// What sees observations before hidden layers do.
     pub features_extractor: &'a FeaturesExtractor,
     /// Units of each hidden layer, of the policy and of the value function.
-    pub net_arch: &'a [usize],
+    pub net_arch: &'a NetArch,
     /// What follows each of these.
     pub activation_fn: Activation,
     /// Whether weights begin orthogonal; otherwise as PyTorch's layers do.
@@ -124,7 +125,7 @@ impl<R: Rule> Algorithm for R {
 
     fn network(&self, inputs: Inputs, actions: &ActionHead) -> Mlp {
         let Beginning { net_arch, activation_fn, .. } = self.beginning();
-        let network = network(inputs, actions, net_arch, activation_fn);
+        let network = network(inputs, actions, &net_arch.pi, activation_fn);
         match self.memory().0 {
             Some((units, layers)) => network.remembering(units, layers),
             None => network,
@@ -185,6 +186,10 @@ impl<R: Rule> Learner for ActorCritic<R> {
 
     fn actor_mut(&mut self) -> &mut dyn Network {
         &mut *self.networks.actor
+    }
+
+    fn value_networks(&mut self) -> &mut [Box<dyn Network>] {
+        std::slice::from_mut(&mut self.networks.critic)
     }
 
     fn critic(&self) -> Option<Critic> {

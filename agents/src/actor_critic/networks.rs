@@ -17,7 +17,7 @@ use crate::vtrace::{Thresholds, vtrace};
 pub struct Networks {
     head: ActionHead,
     pub(super) actor: Box<dyn Network>,
-    critic: Box<dyn Network>,
+    pub(super) critic: Box<dyn Network>,
     pub(super) updates: u64,
     values: Values,
     advantages: Vec<f32>,
@@ -89,7 +89,7 @@ impl Networks {
         device: Device,
         rng: &mut Generator,
     ) -> Result<Self, NnError> {
-        let critic = critic_reads.network(&acting.mlp, beginning.net_arch, beginning.activation_fn);
+        let critic = critic_reads.network(&acting.mlp, &beginning.net_arch.vf, beginning.activation_fn);
         let mut init = |mlp: &Mlp, gain| {
             if beginning.ortho_init { mlp.init_orthogonal(gain, rng) } else { mlp.init(rng) }
         };

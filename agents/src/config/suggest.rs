@@ -19,6 +19,24 @@ pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, name)| name)
 }
 
+/// What CleanRL, PyTorch and papers call keys that have another name here, by which they are looked for where they are not.
+const OTHER_NAMES: [(&str, &str); 14] = [
+    ("alpha", "ent_coef"),
+    ("clip_coef", "clip_range"),
+    ("clip_epsilon", "clip_range"),
+    ("discount", "gamma"),
+    ("end_e", "exploration_final_eps"),
+    ("hidden_sizes", "net_arch"),
+    ("lambda", "gae_lambda"),
+    ("lr", "learning_rate"),
+    ("minibatch_size", "batch_size"),
+    ("num_minibatches", "batch_size"),
+    ("num_steps", "n_steps"),
+    ("policy_frequency", "policy_delay"),
+    ("start_e", "exploration_initial_eps"),
+    ("update_epochs", "n_epochs"),
+];
+
 /// The error for a word that is none of `choices`.
 pub(super) fn unknown_choice(word: &str, choices: &[&str]) -> UnknownChoice {
     let quoted: Vec<_> = choices.iter().map(|choice| format!("{choice:?}")).collect();
@@ -62,7 +80,9 @@ pub(super) fn refusal(
             let section = &sections[index];
             // The same name elsewhere is a surer guess than a similar name here.
             let elsewhere = section_with(sections, key).map(|other| format!("{other}.{key}"));
-            let here = || nearest(key, section.keys().iter().map(|known| known.name));
+            let known_as = OTHER_NAMES.iter().find(|(other, _)| *other == key).map(|(_, own)| *own);
+            let known_as = known_as.filter(|own| has_key(&**section, own));
+            let here = || known_as.or_else(|| nearest(key, section.keys().iter().map(|known| known.name)));
             let nearest = elsewhere.or_else(|| here().map(|near| format!("{}.{near}", section.name())));
             Problem::UnknownKey { nearest }
         }

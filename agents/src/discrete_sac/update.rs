@@ -7,7 +7,8 @@ use crate::algorithm::Acting;
 use crate::critic::{Climb, Critic, ValueOf};
 use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
 use crate::mask::masked;
-use crate::nn::{Device, DeviceError, Method, Net, Network, NnError, Optimizer, TrainingState};
+use crate::net_arch::QNetArch;
+use crate::nn::{Device, DeviceError, Method, Mlp, Net, Network, NnError, Optimizer, TrainingState};
 use crate::sac::Temperature;
 
 /// A policy over discrete actions and its value functions, which learn.
@@ -38,11 +39,13 @@ impl DiscreteSac {
         device: Device,
         rng: &mut Generator,
     ) -> Result<Self, NnError> {
-        // The value functions are of the policy's shape: a number for each action.
-        let mut build = || device.build(acting.mlp.clone(), &TrainingState::new(acting.mlp.init(rng)));
+        let mut build = |mlp: &Mlp| device.build(mlp.clone(), &TrainingState::new(mlp.init(rng)));
+        // A number for each action, as the policy has.
+        let QNetArch { qf, .. } = &config.net_arch;
+        let values = Mlp::new(acting.mlp.reads(), qf, acting.mlp.outputs(), config.activation_fn);
         Ok(Self {
-            actor: build()?,
-            critics: (0..config.n_critics).map(|_| build()).collect::<Result<_, _>>()?,
+            actor: build(&acting.mlp)?,
+            critics: (0..config.n_critics).map(|_| build(&values)).collect::<Result<_, _>>()?,
             // The entropy to be reached depends on which actions are valid, and is added to what each step is told.
             temperature: Temperature::new(config.ent_coef, 0.0),
             config,
@@ -190,6 +193,10 @@ impl Learner for DiscreteSac {
 
     fn actor_mut(&mut self) -> &mut dyn Network {
         &mut *self.actor
+    }
+
+    fn value_networks(&mut self) -> &mut [Box<dyn Network>] {
+        &mut self.critics
     }
 
     fn critic(&self) -> Option<Critic> {

@@ -164,7 +164,7 @@ impl Sac {
     pub fn new(config: SacConfig, acting: &Acting, device: Device, rng: &mut Generator) -> Result<Self, NnError> {
         let (inputs, dimensions) = (acting.mlp.reads(), acting.mlp.outputs() / 2);
         let shape =
-            Shape { inputs, dimensions, net_arch: &config.net_arch, outputs: 1, activation: config.activation_fn };
+            Shape { inputs, dimensions, net_arch: &config.net_arch.qf, outputs: 1, activation: config.activation_fn };
         Self::with((&config).into(), acting, device, rng, (config.n_critics, shape), LeastCritics::default())
     }
 
@@ -291,6 +291,10 @@ impl<C: SoftCritics> Learner for Soft<C> {
 
     fn actor_mut(&mut self) -> &mut dyn Network {
         &mut *self.actor
+    }
+
+    fn value_networks(&mut self) -> &mut [Box<dyn Network>] {
+        self.critics.networks_mut()
     }
 
     fn critic(&self) -> Option<Critic> {

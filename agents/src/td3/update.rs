@@ -141,6 +141,10 @@ impl Learner for Td3 {
         &mut *self.actor
     }
 
+    fn value_networks(&mut self) -> &mut [Box<dyn Network>] {
+        self.critics.networks_mut()
+    }
+
     fn critic(&self) -> Option<Critic> {
         self.critics.copied(Climb::First)
     }

@@ -39,7 +39,7 @@ impl Tqc {
         let shape = Shape {
             inputs: acting.mlp.reads(),
             dimensions: acting.mlp.outputs() / 2,
-            net_arch: &config.net_arch,
+            net_arch: &config.net_arch.qf,
             outputs: config.n_quantiles,
             activation: config.activation_fn,
         };

@@ -98,10 +98,11 @@ mod tests {
     #[test]
     fn a_matrix_is_kept_until_it_is_drawn_anew() {
         use cartwheel_agents::nn::Activation::Tanh;
-        let ppo = |freq| PpoConfig { use_sde: true, sde_sample_freq: freq, net_arch: vec![1], ..PpoConfig::default() };
+        let ppo =
+            |freq| PpoConfig { use_sde: true, sde_sample_freq: freq, net_arch: vec![1].into(), ..PpoConfig::default() };
         let sac = SacConfig {
             use_sde: true,
-            net_arch: vec![1],
+            net_arch: vec![1].into(),
             learning_starts: 0,
             activation_fn: Tanh,
             ..SacConfig::default()

@@ -18,6 +18,10 @@ impl Sign for FewUpdates {
     fn look(&mut self, row: &MetricsRow, facts: &Facts) -> Option<String> {
         let replay = facts.replay?;
         let batch = replay.batch_size as u64;
+        // Learning has still to begin, and will.
+        if row.updates == 0 && (row.step..facts.total_timesteps).contains(&replay.learning_starts) {
+            return None;
+        }
         // What is stepped before learning begins is drawn later, if learning does begin.
         let idle = if row.updates > 0 { replay.learning_starts } else { 0 };
         let (made, drawn) = (row.step.saturating_sub(idle), row.updates * batch);
@@ -46,7 +50,9 @@ mod tests {
         }
         let late = ReplayUse { learning_starts: 300, ..facts().replay.expect("of a run with replay") };
         let late = Facts { replay: Some(late), ..facts() };
-        for (step, updates, found) in [(300, 0, true), (304, 1, false), (400, 24, true), (400, 25, false)] {
+        for (step, updates, found) in
+            [(260, 0, false), (301, 0, true), (304, 1, false), (400, 24, true), (400, 25, false)]
+        {
             assert_eq!(FewUpdates.look(&row(step, updates, &[]), &late).is_some(), found, "{step} {updates}");
         }
         let on_policy = Facts { replay: None, ..facts() };

@@ -1,8 +1,8 @@
 //! Evaluations within a run: is it solved, and which weights are kept.
 
-use cartwheel_envs::{Generator, Statistics};
+use cartwheel_envs::Statistics;
 
-use super::{End, Session, stream};
+use super::{End, Session, drawn_seed, stream};
 use crate::TrainError;
 use crate::error::EnvFault;
 use crate::evaluation::Evaluation;
@@ -92,7 +92,7 @@ impl Session<'_> {
     /// The policy on the episodes of the evaluation that comes `ahead` after the next; nothing if asked to stop.
     fn play(&mut self, ahead: u64) -> Result<Option<Evaluation>, TrainError> {
         let keys = [self.settings.train.seed, self.books.evaluations + ahead, stream::EVALUATION];
-        let seed = Generator::from_entropy(&keys).next_u64() >> 16;
+        let seed = drawn_seed(&keys);
         self.watch.doing(Activity::Evaluating);
         self.lend_replay();
         let result = self.evaluator.evaluate(&mut self.policy, seed, &|| self.watch.stopping());

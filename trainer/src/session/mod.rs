@@ -44,7 +44,7 @@ pub(crate) struct Plan {
     pub(crate) confirmed_at: Option<f64>,
     /// Nothing for an algorithm without replay.
     pub(crate) replay_bytes: Option<u64>,
-    pub(crate) initial_weights: Option<Vec<f32>>,
+    pub(crate) initial_weights: Option<Policy>,
     /// What wrappers begin with, of weights whose observations were normalized; nothing if they begin anew.
     pub(crate) initial_statistics: Vec<Statistics>,
     pub(crate) observation_space: Space,
@@ -65,6 +65,11 @@ mod stream {
     pub(super) const INITIALIZATION: u64 = 3;
     pub(super) const EVALUATION: u64 = 4;
     pub(super) const RESTART: u64 = 5;
+}
+
+/// A seed of these keys, below 2^31: what environments of Python draw with may take no larger ones.
+fn drawn_seed(keys: &[u64]) -> u64 {
+    Generator::from_entropy(keys).next_u64() >> 33
 }
 
 /// See the module's documentation.
@@ -149,8 +154,9 @@ impl<'a> Session<'a> {
             Some(recorded) => Learning::from_dataset(learner, data, recorded.replay)?,
             None => Learning::new(learner, data, observations, &actions, n_envs, plan.hindsight.take())?,
         };
-        if let Some(parameters) = plan.initial_weights.take() {
-            learning.learner_mut().begin_with(parameters)?;
+        let mut values_begin_anew = false;
+        if let Some(init) = plan.initial_weights.take() {
+            values_begin_anew = !learning.learner_mut().begin_with(init.parameters().to_vec(), init.critic())?;
         }
         let parameters = learning.learner().parameters().to_vec();
         let policy = Policy::new(observations, &plan.action_space, plan.acting.clone(), parameters);
@@ -200,6 +206,11 @@ impl<'a> Session<'a> {
         };
         if let Some(checkpoint) = checkpoint {
             session.env_states = session.restore(checkpoint)?;
+        }
+        if values_begin_anew {
+            session.tell(&Event::Notice(
+                "train.init_from: the policy is the file's, and value functions begin anew, as there are none of this shape in it",
+            ));
         }
         session.publish();
         Ok(session)
@@ -265,9 +276,7 @@ impl<'a> Session<'a> {
         };
         // Environments that cannot go on where they were begin with other episodes than the run began with.
         let seed = match (&self.env_states, self.books.steps) {
-            (None, steps) if steps > 0 => {
-                Generator::from_entropy(&[self.settings.train.seed, steps, stream::RESTART]).next_u64() >> 16
-            }
+            (None, steps) if steps > 0 => drawn_seed(&[self.settings.train.seed, steps, stream::RESTART]),
             _ => self.settings.train.seed,
         };
         let mut actors = Vec::with_capacity(count);
@@ -340,7 +349,7 @@ impl<'a> Session<'a> {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let device = self.plan.placement.device;
         let mut learner = settings.algorithm().learner(&self.plan.acting, device, &mut Generator::new(0))?;
-        learner.learner_mut().begin_with(self.learning.learner().parameters().to_vec())?;
+        learner.learner_mut().begin_with(self.learning.learner().parameters().to_vec(), None)?;
         let actor = self.actor(0, settings.env.n_envs, settings.train.seed)?;
         let (steps, updates) = (settings.rollout_steps(), settings.phase_updates());
         // An environment that fails fails again in the run, which then knows at which step.

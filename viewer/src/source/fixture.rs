@@ -139,7 +139,7 @@ fn settings(id: &str) -> Settings {
     if matches!(make(id).unwrap().action_space(), Space::Box { .. }) {
         settings.train.algo = Algo::Sac;
     }
-    (settings.dqn.net_arch, settings.sac.net_arch) = (vec![8], vec![8]);
+    (settings.dqn.net_arch, settings.sac.net_arch) = (vec![8], vec![8].into());
     settings
 }
 
