@@ -150,8 +150,8 @@ fn update(c: &mut Criterion) {
 /// The same update on pictures: MinAtar's planes, and four stacked frames of Atari.
 fn pictures(c: &mut Criterion) {
     prepare_thread();
-    let planes = Image { height: 10, width: 10, channels: 4, channels_first: false };
-    let frames = Image { height: 84, width: 84, channels: 4, channels_first: true };
+    let planes = Image { height: 10, width: 10, channels: 4, planes: 1 };
+    let frames = Image { height: 84, width: 84, channels: 4, planes: 4 };
     for (name, cnn, image) in [("minatar_cnn", Cnn::minatar(), planes), ("nature_cnn", Cnn::nature(), frames)] {
         let mut group = c.benchmark_group(format!("double dqn update, {name}"));
         let inputs = Inputs::picture(cnn, image);

@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn slopes_by_actions_are_those_of_the_least_the_first_or_the_mean() {
-        let image = Image { height: 3, width: 4, channels: 2, channels_first: false };
+        let image = Image { height: 3, width: 4, channels: 2, planes: 1 };
         slopes_by_actions(Inputs::picture(Cnn::minatar(), image));
         // Either network is the least somewhere.
         let first = slopes_by_actions(3.into());

@@ -73,7 +73,7 @@ impl FeaturesExtractor {
         };
         let Some(&Picture { image, .. }) = features.picture() else {
             return Err(format!(
-                "features_extractor = {} sees pictures, a Box of the shape (height, width, channels) or (channels, height, width) \
+                "features_extractor = {} sees pictures, a Box of the shape (height, width, channels) or (channels, height, width), or stacked ones, \
                  that is an observation or one part of it, and these observations have none, or several: \"flatten\" takes them \
                  as they are",
                 self.to_toml()
@@ -188,7 +188,10 @@ mod tests {
         // Too small for any, of four dimensions, of floats, and no picture.
         assert_eq!(auto(Space::image_u8(&[2, 10, 10])), Some(Cnn::minatar()));
         assert_eq!(auto(Space::image_u8(&[10, 2, 3])), None);
-        assert_eq!(auto(Space::image_u8(&[4, 84, 84, 3])), None);
+        assert_eq!(auto(Space::image_u8(&[4, 84, 84, 3])), Some(Cnn::nature()));
+        assert_eq!(auto(Space::image_u8(&[4, 1, 84, 84])), Some(Cnn::nature()));
+        assert_eq!(auto(Space::image_u8(&[4, 84, 84, 7])), None);
+        assert_eq!(auto(Space::image_u8(&[84, 84])), None);
         let (shape, low, high) = (vec![40, 40, 3], vec![0.0; 4800], vec![1.0; 4800]);
         let floats = Space::Box { low, high, shape, dtype: Dtype::F32 };
         assert_eq!(of(FeaturesExtractor::NatureCnn, &floats).expect("asked for").cnn(), Some(&Cnn::nature()));
@@ -200,7 +203,7 @@ mod tests {
     fn what_is_beside_a_picture_is_read_beside_it() {
         let (camera, speed) = (Space::image_u8(&[4, 10, 10]), Space::box_f32(vec![-1.0; 2], vec![1.0; 2]));
         let car = Space::dict([("camera", camera.clone()), ("speed", speed.clone())]);
-        let picture = Image { height: 10, width: 10, channels: 4, channels_first: true };
+        let picture = Image { height: 10, width: 10, channels: 4, planes: 4 };
         let inputs = of(FeaturesExtractor::Auto, &car).expect("a picture");
         assert_eq!(inputs, Inputs::picture(Cnn::minatar(), picture).beside(2));
         // Nobody knows which of two is meant; of bytes and floats it is the bytes.

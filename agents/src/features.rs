@@ -94,7 +94,7 @@ impl Features {
     }
 
     /// The picture among them, which is the first of a row, if there is one and no other: three dimensions, of which the channels
-    /// are the last, or the first if that is the smaller one. Where there are bytes of such a shape, other numbers are no pictures.
+    /// are the last, or the first if that is the smaller one, or several such pictures stacked. Where there are bytes of such a shape, other numbers are no pictures.
     pub fn picture(&self) -> Option<&Picture> {
         self.picture.as_ref()
     }
@@ -148,10 +148,18 @@ impl Part {
 /// The picture that a part of an observation is, if its shape is one's.
 fn picture(space: &Space, range: &Range<usize>) -> Option<Picture> {
     let Space::Box { dtype, shape, .. } = space else { return None };
-    let &[first, second, third] = shape.as_slice() else { return None };
-    let image = match first < third {
-        true => Image { height: second, width: third, channels: first, channels_first: true },
-        false => Image { height: first, width: second, channels: third, channels_first: false },
+    // Channels of pictures that are stacked are those of gray ones, of colors, or of colors that may be seen through.
+    let is_color = |channels: usize| [1, 3, 4].contains(&channels);
+    let image = match *shape.as_slice() {
+        [channels, height, width] if channels < width => Image { height, width, channels, planes: channels },
+        [height, width, channels] => Image { height, width, channels, planes: 1 },
+        [n, height, width, channels] if is_color(channels) => {
+            Image { height, width, channels: n * channels, planes: n }
+        }
+        [n, channels, height, width] if is_color(channels) => {
+            Image { height, width, channels: n * channels, planes: n * channels }
+        }
+        _ => return None,
     };
     Some(Picture { image, range: range.clone(), is_bytes: *dtype == Dtype::U8 })
 }

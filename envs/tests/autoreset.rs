@@ -150,7 +150,23 @@ fn a_time_limit_of_ones_own() {
     assert_eq!(out.truncated, [false, false]);
     env.step(Actions::Discrete(&[0, 1]), &mut out).unwrap();
     assert_eq!(out.truncated, [true, true]);
-    let mut env = EnvBuilder::new("MountainCar-v0").max_episode_steps(None).make().unwrap();
-    env.reset(Some(0)).unwrap();
-    assert!((0..1000).all(|_| !env.step(0).unwrap().truncated));
+    let unlimited = EnvBuilder::new("MountainCar-v0");
+    for builder in [unlimited.clone().max_episode_steps(None), unlimited.kwarg("max_episode_steps", -1)] {
+        let mut env = builder.make().unwrap();
+        env.reset(Some(0)).unwrap();
+        assert!((0..1000).all(|_| !env.step(0).unwrap().truncated));
+    }
+    // As `gymnasium.make` takes it, beside the environment's own arguments, alone and in batches.
+    let builder = EnvBuilder::new("CartPole-v1").kwarg("max_episode_steps", 2).kwarg("sutton_barto_reward", true);
+    assert_eq!(builder.spec().unwrap().max_episode_steps, Some(2));
+    let mut env = builder.make_vec(2).unwrap();
+    env.reset(Some(0), &mut out.observations).unwrap();
+    for truncated in [false, true] {
+        env.step(Actions::Discrete(&[0, 1]), &mut out).unwrap();
+        assert_eq!((&*out.truncated, &*out.rewards), (&[truncated; 2][..], &[0.0; 2][..]));
+    }
+    for wrong in [serde_json::json!(0), serde_json::json!("many"), serde_json::json!(1.5)] {
+        let error = EnvBuilder::new("CartPole-v1").kwarg("max_episode_steps", wrong).make().map(drop).unwrap_err();
+        assert!(error.to_string().contains("max_episode_steps"), "{error}");
+    }
 }

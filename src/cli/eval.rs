@@ -67,8 +67,10 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
         "latest" => run.latest_weights(),
         path => PathBuf::from(path),
     };
-    let mut policy =
-        Policy::load(&weights).map_err(|error| Failure::failed(format!("{error}{}", another(&run, &weights))))?;
+    let mut policy = Policy::load(&weights).map_err(|error| {
+        let told = format!("{error}{}", another(&run, &weights));
+        if weights.exists() { Failure::failed(told) } else { Failure::usage(told) }
+    })?;
     let env = &settings.env;
     let world = env.builder().make().map_err(Failure::usage)?;
     if (policy.observation_space(), policy.action_space()) != (world.observation_space(), world.action_space()) {

@@ -124,7 +124,10 @@ pub(crate) fn usage(error: &clap::Error, as_json: bool) -> ExitCode {
 fn below_0(error: &clap::Error) -> Option<clap::Error> {
     match error.get(ContextKind::InvalidArg)? {
         ContextValue::String(text) if text.parse::<f64>().is_ok() => {
-            Some(clap::Error::raw(error.kind(), format!("{text} is a number below 0, and no flag takes one\n")))
+            let given: Vec<_> = std::env::args().collect();
+            let pair = given.windows(2).find(|pair| pair[1] == *text && pair[0].starts_with("--"));
+            let whole = pair.map_or(text.clone(), |pair| pair.join(" "));
+            Some(clap::Error::raw(error.kind(), format!("{whole} is a number below 0, and no flag takes one\n")))
         }
         _ => None,
     }

@@ -36,10 +36,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     seeds: Option<u64>,
     /// Environment steps to train for; with --resume in all, also of a finished run.
-    #[arg(long, value_name = "N", value_parser = whole_number)]
+    #[arg(long, alias = "total-timesteps", value_name = "N", value_parser = whole_number)]
     steps: Option<u64>,
     /// Copies of the environment that are stepped together.
-    #[arg(long, value_name = "N")]
+    #[arg(long, alias = "num-envs", value_name = "N")]
     n_envs: Option<usize>,
     /// Threads that step environments, or "auto" to measure what pays.
     #[arg(long, value_name = "N|auto")]

@@ -133,6 +133,7 @@ fn policies_of_every_kind_answer_the_same_in_onnx_runtime() {
         ("squashed-sde", "sac", "Pendulum-v1", "--set sac.use_sde=true"),
         ("pictures", "dqn", "MinAtar/Breakout-v1", "--set dqn.dueling=true"),
         ("colors", "ppo", "Frames-v0", ""),
+        ("stacked-colors", "dqn", "Frames-v0", "--wrapper FrameStackObservation(2)"),
         ("timed-colors", "dqn", "Frames-v0", "--wrapper TimeAwareObservation(flatten=False)"),
         (
             "timed-memory",
@@ -157,6 +158,7 @@ fn policies_of_every_kind_answer_the_same_in_onnx_runtime() {
         let output = folder.ok(&format!("export runs/{name} --out {name}.onnx --json")).json;
         let wrappers = match name.split('-').next() {
             Some("masked") => json!(["ActionMaskObservation"]),
+            Some("stacked") => json!(["FrameStackObservation(2)"]),
             Some("timed") => json!(["TimeAwareObservation(flatten=False)"]),
             _ => json!([]),
         };

@@ -53,6 +53,9 @@ fn no_algorithm_ever_takes_an_action_that_is_not_valid() {
 #[test]
 fn environments_without_masks_and_other_actions_are_refused() {
     let folder = Folder::new();
+    // The flags are stacked, too, where wrappers stand so.
+    let order = "--wrapper ActionMaskObservation --wrapper FrameStackObservation(2)";
+    folder.refused(&format!("train Taxi-v4 --algo ppo {order}"), 2, &["put ActionMaskObservation behind wrappers"]);
     for (env, message) in [("CartPole-v1", "says which actions are valid"), ("Pendulum-v1", "actions that are counted")]
     {
         let output = folder.cartwheel(&format!("train {env} --wrapper ActionMaskObservation"));

@@ -116,6 +116,16 @@ mod tests {
     }
 
     #[test]
+    fn names_of_others_are_known_where_their_key_is() {
+        use crate::config::set;
+        let mut ppo = crate::ppo::PpoConfig::default();
+        let mut told = |given: &str| set(&mut [&mut ppo], given).unwrap_err().to_string();
+        assert!(told("ppo.clip_coef=0.1").contains("did you mean ppo.clip_range?"), "{}", told("ppo.clip_coef=0.1"));
+        assert!(told("ppo.lr=0.1").contains("ppo.learning_rate"));
+        assert!(!told("ppo.start_e=1").contains("exploration"), "there is no such key in [ppo]");
+    }
+
+    #[test]
     fn quotes_are_short_and_on_one_line() {
         let value: toml_edit::Value = "[1,\n  2]".parse().unwrap();
         assert_eq!(quote(&value), "[1, 2]");

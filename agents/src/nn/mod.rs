@@ -138,11 +138,16 @@ mod tests {
     /// Fifty steps of both forms from one start on the same batches stay together, as do their targets.
     #[test]
     fn the_fused_form_agrees_with_dfdxs_own_operations() {
-        let picture = |side, channels_first| Image { height: side, width: side + 1, channels: 2, channels_first };
-        let small = Inputs::picture(Cnn::minatar(), picture(4, false));
+        let picture = |side, [planes, depth]: [usize; 2]| Image {
+            height: side,
+            width: side + 1,
+            channels: planes * depth,
+            planes,
+        };
+        let small = Inputs::picture(Cnn::minatar(), picture(4, [1, 2]));
         // As many units as no vector has, so that what is beside them lies where these have padding.
         let own = Cnn { conv_filters: vec![[5, 2, 2], [18, 2, 1]], features_dim: 21 };
-        let own = Inputs::picture(own, picture(4, true));
+        let own = Inputs::picture(own, picture(4, [2, 3]));
         let kinds = [
             (|i, h, o, a| Mlp::new(i, h, o, a)) as fn(Inputs, &[usize], usize, Activation) -> Mlp,
             |i, h, o, a| Mlp::dueling(i, h, o, 1, a),
@@ -163,7 +168,7 @@ mod tests {
             (kinds[7], small.beside(3)),
             (kinds[5], small),
         ];
-        let nature = (kinds[3], Inputs::picture(Cnn::nature(), picture(36, true)));
+        let nature = (kinds[3], Inputs::picture(Cnn::nature(), picture(36, [2, 1])));
         let kinds = vectors.into_iter().chain(pictures).chain([nature]);
         let methods = [(Activation::Relu, Method::Adam), (Activation::Tanh, Method::RmsProp { alpha: 0.99 })];
         for ((kind, inputs), (activation, method)) in

@@ -91,8 +91,15 @@ fn features_of(
                 x = graph.op("Div", &[&x, &highest], &[]);
             }
             vec![match seen {
-                Some(Image { channels_first: true, .. }) => x,
-                Some(_) => graph.op("Transpose", &[&x], &[Attribute::Ints("perm", &[0, 3, 1, 2])]),
+                Some(Image { height, width, channels, planes }) if planes == channels => {
+                    graph.reshape(&x, &[-1, channels as i64, height as i64, width as i64])
+                }
+                Some(Image { height, width, channels, planes }) => {
+                    let sizes = [planes, height, width, channels / planes].map(|size| size as i64);
+                    let by_pixel = graph.reshape(&x, &[&[-1], &sizes[..]].concat());
+                    let by_plane = graph.op("Transpose", &[&by_pixel], &[Attribute::Ints("perm", &[0, 1, 4, 2, 3])]);
+                    graph.reshape(&by_plane, &[-1, channels as i64, sizes[1], sizes[2]])
+                }
                 None => graph.flatten(&x),
             }]
         }

@@ -18,7 +18,7 @@ use cartwheel_agents::sac::SacConfig;
 use cartwheel_agents::td3::{DdpgConfig, Td3Config};
 use cartwheel_agents::tqc::TqcConfig;
 use cartwheel_agents::{Acting, Algorithm, Data, ReplayUse};
-use cartwheel_envs::Space;
+use cartwheel_envs::{ACTION_MASK, Space};
 
 use super::her::ModelClass;
 use super::registry::{Registered, RegisteredSettings, registered, same};
@@ -178,12 +178,29 @@ impl fmt::Display for Algo {
     }
 }
 
+/// What others take for an algorithm and is a switch of one here.
+const PARTS: [(&str, &str); 6] = [
+    ("c51", "it is dqn with --set dqn.distributional=true"),
+    ("ddqn", "it is dqn, whose double_q is on"),
+    ("double-dqn", "it is dqn, whose double_q is on"),
+    ("dueling-dqn", "it is dqn with --set dqn.dueling=true"),
+    ("noisy-dqn", "it is dqn with --set dqn.noisy=true"),
+    ("maskable-ppo", "ppo takes environments that say which actions are valid"),
+];
+
 impl FromStr for Algo {
     type Err = UnknownChoice;
 
     fn from_str(word: &str) -> Result<Self, UnknownChoice> {
-        let found = Self::all().into_iter().find(|algo| algo.name() == word);
-        found.ok_or_else(|| config::support::unknown_choice(word, &Self::choices()))
+        let name = word.to_ascii_lowercase().replace('_', "-");
+        let found = Self::all().into_iter().find(|algo| algo.name() == name);
+        found.ok_or_else(|| {
+            let mut unknown = config::support::unknown_choice(&name, &Self::choices());
+            if let Some((_, advice)) = PARTS.iter().find(|(part, _)| *part == name) {
+                unknown.expected.push_str(&format!(" ({advice})"));
+            }
+            UnknownChoice { found: word.to_owned(), ..unknown }
+        })
     }
 }
 
@@ -279,7 +296,9 @@ impl Settings {
             ));
         }
         let others: Vec<_> = Algo::all().iter().filter(|algo| fits(algo)).map(Algo::to_string).collect();
-        let advice = if others.is_empty() {
+        let advice = if others.is_empty() && observations.part(ACTION_MASK).is_some() {
+            "an action_mask has a flag for each action: put ActionMaskObservation behind wrappers that change observations".into()
+        } else if others.is_empty() {
             "no algorithm here takes it: wrap the environment (`cartwheel env wrappers`)".into()
         } else {
             format!("these take it: --algo {}", others.join(", "))

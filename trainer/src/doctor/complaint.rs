@@ -11,6 +11,8 @@ pub enum Complaint {
     DeadUnits,
     /// The loss falls and the return does not change.
     FlatReturn,
+    /// The return rose and has fallen again.
+    FallenReturn,
     /// Much is still left to chance at the end.
     LateExploration,
     /// Most transitions are never learnt from.
@@ -25,10 +27,11 @@ pub enum Complaint {
 
 impl Complaint {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ValuesBeyondReach,
         Self::DeadUnits,
         Self::FlatReturn,
+        Self::FallenReturn,
         Self::LateExploration,
         Self::FewUpdates,
         Self::OutsideSpace,
@@ -63,6 +66,11 @@ impl Complaint {
                 "flat-return",
                 "the loss falls, but the return does not change",
                 "The network learns values of what it does and finds nothing better: explore more or longer, look at the rewards that it gets (cartwheel watch), or shape them",
+            ),
+            Self::FallenReturn => (
+                "fallen-return",
+                "the return has fallen to where it came from",
+                "The weights that did best in evaluation are kept (checkpoints/best.safetensors). Try a learning_rate that falls (lin_0.001), a lower one, a larger buffer_size or batch_size, or a target network that follows more slowly",
             ),
             Self::LateExploration => (
                 "late-exploration",

@@ -6,6 +6,7 @@
 mod complaint;
 mod dead_units;
 mod exploration;
+mod fallen_return;
 mod few_updates;
 mod flat_return;
 mod out_of_support;
@@ -85,6 +86,7 @@ fn signs() -> Vec<Box<dyn Sign + Send>> {
         Box::new(values::Values::default()),
         Box::new(dead_units::DeadUnits::default()),
         Box::new(flat_return::FlatReturn::default()),
+        Box::new(fallen_return::FallenReturn::default()),
         Box::new(exploration::LateExploration),
         Box::new(few_updates::FewUpdates),
         Box::new(outside_space::OutsideSpace),

@@ -15,8 +15,9 @@ pub struct Image {
     pub width: usize,
     /// Numbers of a pixel.
     pub channels: usize,
-    /// Whether it lies channel by channel (C, H, W); otherwise pixel by pixel (H, W, C).
-    pub channels_first: bool,
+    /// Pictures that lie one after the other, each pixel by pixel with its share of the channels: 1 is (H, W, C), as many as
+    /// channels (C, H, W), and what stacks n pictures (n, H, W, C).
+    pub planes: usize,
 }
 
 /// A network for pictures: convolutions without padding, and behind them a layer that reads what they make of all places; a ReLU
@@ -108,9 +109,8 @@ impl Inputs {
     pub(in crate::nn) fn layers(&self) -> (Vec<Layer>, usize) {
         let mut layers: Vec<Layer> = Vec::new();
         let Some((cnn, image)) = &self.cnn else { return (layers, self.width) };
-        let &Image { mut height, mut width, channels, channels_first } = image;
-        let (mut planes, mut depth, mut read) =
-            if channels_first { (channels, 1, channels) } else { (1, channels, channels) };
+        let &Image { mut height, mut width, channels, planes } = image;
+        let (mut planes, mut depth, mut read) = (planes, channels / planes, channels);
         for (number, &[outputs, kernel, stride]) in cnn.conv_filters.iter().enumerate() {
             let conv = Conv2d { planes, depth, height, width, outputs, kernel, stride, padding: 0 };
             let name = format!("features_extractor.cnn.{}", 2 * number);
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn pictures_are_large_enough_or_not() {
-        let of = |height, width| Image { height, width, channels: 4, channels_first: true };
+        let of = |height, width| Image { height, width, channels: 4, planes: 4 };
         let (nature, minatar) = (Cnn::nature(), Cnn::minatar());
         assert_eq!((nature.smallest_side(), minatar.smallest_side()), (36, 3));
         assert!(nature.fits(of(36, 84)) && !nature.fits(of(84, 35)));
@@ -174,7 +174,7 @@ mod tests {
     /// The sizes that PyTorch has for `NatureCNN` on 4×84×84.
     #[test]
     fn layers_are_of_the_sizes_that_are_known() {
-        let image = Image { height: 84, width: 84, channels: 4, channels_first: true };
+        let image = Image { height: 84, width: 84, channels: 4, planes: 4 };
         let (layers, width) = Inputs::picture(Cnn::nature(), image).beside(3).layers();
         let sizes: Vec<_> = layers.iter().map(|layer| (layer.inputs, layer.outputs)).collect();
         assert_eq!(sizes, [(28_227, 400 * 32), (400 * 32, 81 * 64), (81 * 64, 49 * 64), (49 * 64, 512 + 16)]);

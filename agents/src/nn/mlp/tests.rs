@@ -15,9 +15,9 @@ fn loss(mlp: &Mlp, params: &[f32], x: &[f32], batch: usize, weights: &[f32]) -> 
 #[test]
 fn gradients_agree_with_finite_differences() {
     let mut rng = Generator::new(7);
-    let picture = Inputs::picture(Cnn::minatar(), Image { height: 5, width: 4, channels: 3, channels_first: false });
+    let picture = Inputs::picture(Cnn::minatar(), Image { height: 5, width: 4, channels: 3, planes: 1 });
     let own = Cnn { conv_filters: vec![[9, 2, 2], [17, 2, 1]], features_dim: 21 };
-    let own = Inputs::picture(own, Image { height: 5, width: 4, channels: 3, channels_first: false });
+    let own = Inputs::picture(own, Image { height: 5, width: 4, channels: 3, planes: 1 });
     let kinds: [&dyn Fn(Activation) -> Mlp; 10] = [
         &|a| Mlp::new(5, &[24, 9], 3, a),
         &|a| Mlp::dueling(5, &[24, 9], 3, 1, a),
