@@ -64,7 +64,7 @@ const fn rgbs(colors: [u32; 8]) -> [Color32; 8] {
 /// On white.
 static LIGHT: Theme = Theme {
     dark: false,
-    series: rgbs([0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7, 0xb8860b, 0x56b4e9, 0x6a51a3, 0x4d4d4d]),
+    series: rgbs([0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7, 0x7a4a00, 0x56b4e9, 0x3a1f9e, 0x4d4d4d]),
     activities: rgbs([0xd8d8d8, 0x009e73, 0x56b4e9, 0xd55e00, 0xe69f00, 0xcc79a7, 0x6a51a3, 0x9a9a9a]),
     value: rgb(0x8a94a6),
     chosen: rgb(0xe07b00),
@@ -86,7 +86,7 @@ static LIGHT: Theme = Theme {
 /// On near-black.
 static DARK: Theme = Theme {
     dark: true,
-    series: rgbs([0x4aa8e0, 0xff8b3d, 0x2fc79a, 0xe69ac4, 0xf0d850, 0x9fd8ff, 0xa995e0, 0xc8c8c8]),
+    series: rgbs([0x4aa8e0, 0xff8b3d, 0x2fc79a, 0xe69ac4, 0xf0d850, 0x9fd8ff, 0x8a5cf0, 0xffffff]),
     activities: rgbs([0x3a3d42, 0x2fc79a, 0x6fc0f0, 0xff8b3d, 0xf0c040, 0xe69ac4, 0xa995e0, 0x74787f]),
     value: rgb(0x7d8799),
     chosen: rgb(0xffa033),
@@ -222,6 +222,30 @@ mod tests {
         let looks: Vec<_> = (0..24).map(|i| (DARK.series(i), dashes(i))).collect();
         for (i, look) in looks.iter().enumerate() {
             assert!(!looks[..i].contains(look), "{i}");
+        }
+    }
+
+    /// Simulated as by Machado, Oliveira and Fernandes 2009, and told apart in CIELAB, where 2 is just seen side by side.
+    #[test]
+    fn eyes_without_a_color_tell_the_first_curves_apart() {
+        const EYES: [[[f32; 3]; 3]; 3] = [
+            [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+            [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+            [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
+        ];
+        const XYZ: [[f32; 3]; 3] = [[0.434, 0.376, 0.190], [0.213, 0.715, 0.072], [0.018, 0.109, 0.873]];
+        let times = |m: &[[f32; 3]; 3], v: [f32; 3]| m.map(|row| row.iter().zip(v).map(|(a, b)| a * b).sum::<f32>());
+        let seen = |eye: &[[f32; 3]; 3], color: Color32| {
+            let linear = [color.r(), color.g(), color.b()].map(|byte| (f32::from(byte) / 255.0).powf(2.2));
+            let [x, y, z] = times(&XYZ, times(eye, linear).map(|part| part.clamp(0.0, 1.0))).map(f32::cbrt);
+            [116.0 * y, 500.0 * (x - y), 200.0 * (y - z)]
+        };
+        for (theme, eye) in [&LIGHT, &DARK].into_iter().flat_map(|theme| EYES.map(|eye| (theme, eye))) {
+            let seen: Vec<_> = (0..8).map(|i| seen(&eye, theme.series(i))).collect();
+            for (i, j) in (0..8).flat_map(|i| (0..i).map(move |j| (i, j))) {
+                let apart = seen[i].iter().zip(seen[j]).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt();
+                assert!(apart > 11.0, "{i} and {j}, dark {}: {apart}", theme.dark);
+            }
         }
     }
 
