@@ -8,8 +8,8 @@ use crate::theme::Theme;
 
 /// The share of a picture that the bells may cover, across and up.
 const SHARE: [f32; 2] = [0.4, 0.4];
-/// The height of a bell's track, in points, and what lies between two.
-const TRACK: f32 = 10.0;
+/// The height of a bell's track, as a share of the picture and in points, and what lies between two.
+const TRACK: (f32, f32) = (0.12, 10.0);
 const GAP: f32 = 2.0;
 
 /// Tracks in the lower right corner of a picture, one a number, the first at the top: a line at the mean, a band of a
@@ -42,7 +42,8 @@ pub(super) fn paint(
 }
 
 fn tracks(picture: Rect, count: usize) -> Vec<Rect> {
-    let height = TRACK.min(SHARE[1] * picture.height() / count.max(1) as f32 - GAP).max(0.5);
+    let highest = TRACK.1.min(TRACK.0 * picture.height());
+    let height = highest.min(SHARE[1] * picture.height() / count.max(1) as f32 - GAP).max(0.5);
     let (right, width) = (picture.right() - GAP, SHARE[0] * picture.width());
     let top = |i: usize| picture.bottom() - (count - i) as f32 * (height + GAP);
     (0..count).map(|i| Rect::from_min_max(pos2(right - width, top(i)), pos2(right, top(i) + height))).collect()
@@ -51,6 +52,14 @@ fn tracks(picture: Rect, count: usize) -> Vec<Rect> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As in a grid of hundreds, where they hid half of what there was to see.
+    #[test]
+    fn little_of_a_small_picture_is_covered() {
+        let picture = Rect { min: pos2(0.0, 0.0), max: pos2(28.0, 28.0) };
+        let covered: f32 = tracks(picture, 1).iter().map(Rect::area).sum();
+        assert!(covered < 0.05 * picture.area(), "{covered}");
+    }
 
     #[test]
     fn tracks_lie_within_the_picture_one_under_the_other() {
