@@ -38,7 +38,7 @@ fn benches(c: &mut Criterion) {
     c.bench_function("smooth 1e6 points", |b| {
         b.iter(|| {
             let mut smoothed = Smoothed::default();
-            black_box(smoothed.follow(&million, Axis::Steps, 1e4, usize::MAX))
+            black_box(smoothed.follow(&million, Axis::Steps, 1e4, &mut { usize::MAX }))
         });
     });
 }

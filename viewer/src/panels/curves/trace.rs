@@ -59,17 +59,8 @@ impl Trace {
             (self.smoothed, self.smooth) = Default::default();
             return true;
         }
-        let done = self.smooth_by(series, view, scale, limit);
+        let done = self.smoothed.follow(series, view.axis, scale, limit);
         self.smooth.update(self.smoothed.curve(), view);
-        done
-    }
-
-    /// Smooths the series, without a picture of it.
-    fn smooth_by(&mut self, series: &Series, view: View, scale: f64, limit: &mut usize) -> bool {
-        let before = self.smoothed.curve().version();
-        let done = self.smoothed.follow(series, view.axis, scale, *limit);
-        let after = self.smoothed.curve().version();
-        *limit -= if before.0 == after.0 { after.1 - before.1 } else { after.1 }.min(*limit);
         done
     }
 }
@@ -103,7 +94,7 @@ impl Traces {
             let trace = self.runs.entry(*run).or_default();
             (trace.raw, trace.smooth) = Default::default();
             if scale > 0.0 {
-                done &= trace.smooth_by(series, view, scale, limit);
+                done &= trace.smoothed.follow(series, view.axis, scale, limit);
             } else {
                 trace.smoothed = Smoothed::default();
             }
