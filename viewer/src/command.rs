@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use cartwheel_trainer::watch;
-use eframe::egui::{Key, KeyboardShortcut, ModifierNames, Modifiers};
+use eframe::egui::{Key, KeyboardShortcut, ModifierNames, Modifiers, Rect};
 
 use crate::model::{Driven, RunId};
 use crate::source::{Checkpoint, Contender, Question};
@@ -57,6 +57,10 @@ pub enum Command {
     Notice(String),
     /// Puts text into the clipboard.
     Copy(String),
+    /// Saves this part of the picture as a PNG.
+    SavePart(Rect),
+    /// Saves these metrics of these runs as a CSV file.
+    SaveTable(Vec<RunId>, Vec<String>),
 }
 
 /// What panels ask for.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::{Run, RunId};
+use crate::search::Search;
 use crate::text;
 
 /// Settings that say nothing of what was tried: runs that differ in these alone are repetitions of one experiment.
@@ -24,11 +25,11 @@ pub(crate) struct Group {
     pub(crate) runs: Vec<RunId>,
 }
 
-/// Whether a run fits a filter: words, of which each must be in its name, or, as `key=value`, in its configuration. A
+/// Whether a run fits a filter: words, of which each must be found in its name, or, as `key=value`, in its configuration. A
 /// key may be cut at its start (`learning_rate` for `dqn.learning_rate`), a value at its end. Capitals do not matter.
-pub(crate) fn fits(run: &Run, filter: &str) -> bool {
-    filter.split_whitespace().all(|word| match word.split_once('=') {
-        None => run.name.to_lowercase().contains(&word.to_lowercase()),
+pub(crate) fn fits(run: &Run, filter: &Search) -> bool {
+    filter.all(|word, pattern| match word.split_once('=') {
+        None => pattern.is_match(&run.name),
         Some((key, value)) => run.config.iter().any(|(name, is)| {
             let start = name.len().saturating_sub(key.len());
             let whole = start == 0 || name[..start].ends_with('.');
@@ -136,10 +137,11 @@ mod tests {
     fn filters_go_by_name_and_configuration() {
         let model = model();
         let fitting = |filter: &str| -> Vec<RunId> {
-            (0..model.runs.len()).filter(|id| fits(&model.runs[*id], filter)).collect()
+            (0..model.runs.len()).filter(|id| fits(&model.runs[*id], &Search::new(filter))).collect()
         };
         assert_eq!(fitting(""), [0, 1, 2, 3]);
         assert_eq!(fitting("run-"), [0, 1, 2]);
+        assert_eq!(fitting("run-[02]|broken"), [0, 2, 3]);
         assert_eq!(fitting("env.id=cartpole"), [0, 1, 2]);
         assert_eq!(fitting("env.id=CartPole-v1 dqn.learning_rate=0.001"), [0, 1]);
         assert_eq!(fitting("learning_rate=0.01 seed=1"), [2]);

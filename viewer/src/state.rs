@@ -3,6 +3,7 @@
 use cartwheel_envs::{KeyBindings, OwnedAction};
 
 use crate::model::RunId;
+use crate::search::Search;
 
 /// See the module's documentation. Changed by commands alone.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -12,7 +13,7 @@ pub struct State {
     /// The environment that is looked at alone.
     pub env: Option<u32>,
     /// Which runs are listed and have their curves shown: those that fit.
-    pub filter: String,
+    pub filter: Search,
     /// The environment that a person may act in.
     pub taking_over: Option<Reins>,
     /// The palette's text while it is open.

@@ -32,6 +32,7 @@ texts! {
     CHOSE_LAST = "chose last";
     CHOSE_THEN = "and then";
     TOP_LIST = "top list";
+    LAST_PICTURE = "This is the last picture that came.";
     RUN_OVER = "The run has ended. This is its last picture.";
     SHOW_LAST_EPISODE = "Show its last episode";
     NO_FRAMES = "Attached. The first picture comes with the next step.";
@@ -201,6 +202,14 @@ texts! {
     RUNS = "Runs";
     METRICS = "Metrics";
     SEARCH = "Search";
+    SEARCH_HINT = "Words in names of metrics, or regular expressions such as train/.*loss$";
+    ALL_METRICS = "all listed metrics";
+    ALL_RUNS = "all listed runs";
+    WHOLE_CURVES = "Reset zoom";
+    SAVE_PICTURE = "Save picture";
+    SAVE_PICTURE_HINT = "Of these plots, as a PNG";
+    SAVE_TABLE = "Save CSV";
+    SAVE_TABLE_HINT = "Of these curves as they are, a row a point: run, metric, step, episodes, wall_s, value";
     PLOT_OF = "Plot of";
     X_AXIS = "x axis";
     AXIS_STEPS = "Steps";
@@ -214,7 +223,7 @@ texts! {
     GROUPED_HINT = "Runs that differ in no more than their seeds: their mean, and a band from the lowest to the highest. The mean is thin and dashed where not all of the seeds have data";
     FILTER = "Filter";
     FILTER_EXAMPLE = "env.id=CartPole-v1";
-    FILTER_HINT = "Lists and plots only runs that fit: words in a run's name, or settings such as dqn.learning_rate=0.001";
+    FILTER_HINT = "Lists and plots only runs that fit: words in a run's name or regular expressions, or settings such as dqn.learning_rate=0.001";
     MAKE_LARGE = "Click to see it alone. In the plot: drag to move, Ctrl and the wheel to zoom, the right button for a box, a double click to see all";
     MAKE_SMALL = "Click to see it beside the others";
     LEFT_OUT = "left out";

@@ -10,7 +10,7 @@ mod support;
 
 use cartwheel_trainer::watch::{self, Reply, Request, Status};
 use cartwheel_viewer::panels::{self, Context, Panel};
-use cartwheel_viewer::{App, Commands, Model, Order, State, Update};
+use cartwheel_viewer::{App, Command, Commands, Model, Order, State, Update};
 use crossbeam::channel::unbounded;
 use eframe::egui::accesskit::Role;
 use eframe::egui::{CentralPanel, Event, Key, Modifiers, OutputCommand, Rect, Theme};
@@ -253,7 +253,7 @@ fn a_filter_is_for_the_list_and_the_curves() {
     drop(filters);
     window.harness.event(Event::Text("another".into()));
     window.settle();
-    assert_eq!(window.harness.state().state.filter, "another");
+    assert_eq!(window.harness.state().state.filter.text(), "another");
     assert_eq!(text(&window, "Curve of CartPole-v1-dqn-s1"), 0);
 }
 
@@ -392,4 +392,25 @@ fn picture(panel: Box<dyn Panel>, model: Model, state: State, theme: Theme) -> H
     cartwheel_viewer::Theme::dress(&harness.ctx);
     harness.run_steps(4);
     harness
+}
+
+/// Past ten, runs have no curves shown by themselves.
+#[test]
+fn curves_of_a_run_that_is_looked_at_are_shown() {
+    let mut window = Window::showing(fixture::live());
+    window.harness.state_mut().model.runs[0].shown = false;
+    window.harness.state_mut().give(Command::SelectRun(0));
+    window.settle();
+    assert!(window.harness.state().model.runs[0].shown);
+}
+
+/// Until here the status bar went on saying that the connection had ended.
+#[test]
+fn a_connection_that_is_there_again_is_not_told_to_have_ended() {
+    let mut window = Window::showing(fixture::live());
+    window.hear(Update::Detached("the tunnel is gone".into()));
+    window.harness.get_by_label("the tunnel is gone");
+    window.hear(Update::Attached(0));
+    window.hear(Update::Reply(Reply::Welcome(watch::Welcome::default())));
+    assert!(window.harness.query_by_label("the tunnel is gone").is_none());
 }

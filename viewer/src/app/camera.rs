@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, Sender, unbounded};
-use eframe::egui::{ColorImage, Context, ScreenshotCallback, ViewportCommand};
+use eframe::egui::{ColorImage, Context, Rect, ScreenshotCallback, ViewportCommand};
 
 use crate::recording::{Recorded, Recording, frame_of_rgba, write_png};
 use crate::text;
@@ -54,10 +54,14 @@ impl Default for Camera {
 }
 
 impl Camera {
-    /// Takes a picture of what is painted next. Its name begins with `about`.
-    pub(super) fn shoot(&mut self, ctx: &Context, about: &str) {
+    /// Takes a picture of what is painted next, or of a `part` of it in points. Its name begins with `about`.
+    pub(super) fn shoot(&mut self, ctx: &Context, about: &str, part: Option<Rect>) {
         let path = self.free_name(about, "png");
-        self.ask(ctx, move |image| News::Still(image, path));
+        let density = ctx.pixels_per_point();
+        self.ask(ctx, move |image| match part {
+            Some(part) => News::Still(Arc::new(image.region(&part, Some(density))), path),
+            None => News::Still(image, path),
+        });
     }
 
     /// Begins a film, or ends the one under way. What to tell about it.
@@ -134,7 +138,7 @@ impl Camera {
     }
 
     /// The first of `about-1`, `about-2`, ... that no file here has, or is about to have.
-    fn free_name(&mut self, about: &str, extension: &str) -> PathBuf {
+    pub(super) fn free_name(&mut self, about: &str, extension: &str) -> PathBuf {
         let name = |number: u64| self.folder.join(format!("{about}-{number}.{extension}"));
         let free = |path: &PathBuf| !path.exists() && !self.named.contains(path);
         let path = (1..).map(name).find(free).unwrap_or_else(|| name(0));

@@ -1,6 +1,7 @@
 //! What each command does.
 
 use cartwheel_envs::Pace;
+use cartwheel_trainer::run::write_atomic;
 use cartwheel_trainer::watch::{self, Interest, Request};
 use eframe::egui::Context;
 
@@ -8,9 +9,10 @@ use super::{App, close};
 use crate::command::{Action, Command};
 use crate::link::link;
 use crate::model::Driven;
+use crate::search::Search;
 use crate::source::Order;
 use crate::state::Reins;
-use crate::{text, transport};
+use crate::{table, text, transport};
 
 /// Frames that are asked for a second.
 const HZ: f32 = 60.0;
@@ -39,7 +41,10 @@ impl App {
             Command::Do(action) => self.act(ctx, action),
             Command::Open(path) => self.order(Order::Follow(path)),
             Command::SelectRun(run) => {
-                let Some(path) = self.model.runs.get(run).map(|run| run.path.clone()) else { return };
+                let Some(selected) = self.model.runs.get_mut(run) else { return };
+                // Past ten, runs are not shown by themselves; one that is looked at is.
+                selected.shown = true;
+                let path = selected.path.clone();
                 self.give_back();
                 self.order(Order::Attach(run, path));
                 self.state.run = Some(run);
@@ -55,7 +60,7 @@ impl App {
                     run.shown = shown;
                 }
             }
-            Command::Filter(filter) => self.state.filter = filter,
+            Command::Filter(filter) => self.state.filter = Search::new(filter),
             Command::SelectEnv(env) => {
                 if self.state.env != env {
                     self.give_back();
@@ -103,6 +108,18 @@ impl App {
             Command::PlaybackSpeed(speed) => self.model.playback_speed = speed,
             Command::Notice(notice) => self.state.notice = Some(notice),
             Command::Copy(text) => ctx.copy_text(text),
+            Command::SavePart(part) => {
+                let about = self.about().to_owned();
+                self.camera.shoot(ctx, &about, Some(part));
+            }
+            Command::SaveTable(runs, metrics) => {
+                let about = self.about().to_owned();
+                let path = self.camera.free_name(&about, "csv");
+                let runs = runs.iter().filter_map(|run| self.model.runs.get(*run));
+                let written = write_atomic(&path, |file| table::write(file, runs, &metrics));
+                self.state.notice =
+                    Some(written.map_or_else(|error| text::not_recorded(&path, &error), |_| text::saved(&path)));
+            }
         }
     }
 
@@ -129,7 +146,7 @@ impl App {
             Action::Help => self.state.help = !self.state.help,
             Action::Screenshot => {
                 let about = self.about().to_owned();
-                self.camera.shoot(ctx, &about);
+                self.camera.shoot(ctx, &about, None);
             }
             Action::Record => {
                 let about = self.about().to_owned();

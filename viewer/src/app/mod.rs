@@ -227,6 +227,8 @@ impl App {
         let welcomed = matches!(update, Update::Reply(Reply::Welcome(_)));
         self.model.apply(update);
         if welcomed {
+            // Such as that the connection had ended.
+            self.state.notice = None;
             // Before anything is asked for: a run that waits for its viewer goes on when it is.
             if let Some(speed) = self.slowing.take() {
                 let command = watch::Command::Speed(Some(speed));

@@ -4,11 +4,12 @@ use eframe::egui::{Align2, Context, Grid, Key, Modifiers, ScrollArea, Window};
 
 use super::App;
 use crate::command::{Action, Command};
+use crate::search::Search;
 use crate::text;
 use crate::transport::why_not;
 
 impl App {
-    /// All commands, found by a part of their names. Enter does the first.
+    /// All commands, found by a part of their names, those first that can be done. Enter does the first.
     pub(super) fn palette(&mut self, ctx: &Context) {
         // Taken out meanwhile: the rest of the state is looked at.
         let Some(mut query) = self.state.palette.take() else { return };
@@ -22,7 +23,8 @@ impl App {
                 let label = ui.label(text::PALETTE_HINT);
                 let field = ui.text_edit_singleline(&mut query).labelled_by(label.id);
                 field.request_focus();
-                let found = matching(&query);
+                let mut found = matching(&query);
+                found.sort_by_key(|action| why_not(&self.model, &self.state, *action).is_some());
                 let enter = ui.input_mut(|input| input.consume_key(Modifiers::NONE, Key::Enter));
                 chosen = found.first().copied().filter(|_| enter);
                 ScrollArea::vertical().max_height(360.0).show(ui, |ui| {
@@ -69,12 +71,8 @@ impl App {
 
 /// The commands whose names have every word of `query` in them.
 fn matching(query: &str) -> Vec<Action> {
-    let words: Vec<_> = query.split_whitespace().map(str::to_lowercase).collect();
-    let fits = |action: &Action| {
-        let name = action.name().to_lowercase();
-        words.iter().all(|word| name.contains(word))
-    };
-    Action::ALL.iter().copied().filter(fits).collect()
+    let search = Search::new(query);
+    Action::ALL.iter().copied().filter(|action| search.finds(action.name())).collect()
 }
 
 #[cfg(test)]

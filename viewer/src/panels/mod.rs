@@ -22,7 +22,7 @@ mod trail;
 mod value_map;
 mod what_if;
 
-use eframe::egui::{Color32, TextStyle, Ui};
+use eframe::egui::{Checkbox, Color32, TextStyle, Ui};
 
 use crate::command::Commands;
 use crate::model::{Driven, Model};
@@ -100,6 +100,14 @@ fn break_unless(ui: &mut Ui, room: f32) {
     if ui.available_size_before_wrap().x < room {
         ui.end_row();
     }
+}
+
+/// A box that checks or unchecks all of a list, of which so many are `checked`, where there are several. Answers which, where
+/// it was clicked.
+fn check_all(ui: &mut Ui, name: &str, checked: usize, of: usize) -> Option<bool> {
+    let mut all = checked == of;
+    let all = Checkbox::new(&mut all, name).indeterminate(checked > 0 && checked < of);
+    (of > 1 && ui.add(all).clicked()).then_some(checked < of)
 }
 
 /// A name, cut in its middle where it is wider than `room` in this style: what tells names apart is mostly at their ends.

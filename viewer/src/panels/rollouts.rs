@@ -16,7 +16,7 @@ use self::grid::Grid;
 use super::subject::Subject;
 use super::{Context, Panel, Place};
 use crate::command::{Action, Command, Commands};
-use crate::model::Live;
+use crate::model::{Live, Run};
 use crate::overlays::Scale;
 use crate::paint::Detail;
 use crate::source::Film;
@@ -76,19 +76,21 @@ impl Panel for Rollouts {
 impl Rollouts {
     /// A run that is not live: how it looked at last, if that was seen, and a way to its last episode.
     fn after(&self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
-        let run = context.state.run;
-        let seen = context.model.ended.as_ref().filter(|ended| Some(ended.run) == run && !ended.frames.is_empty());
-        let recorded = run.and_then(|run| context.model.runs.get(run)).is_some_and(|run| !run.episodes.is_empty());
+        let id = context.state.run;
+        let seen = context.model.ended.as_ref().filter(|ended| Some(ended.run) == id && !ended.frames.is_empty());
+        let run = id.and_then(|run| context.model.runs.get(run));
+        let recorded = run.is_some_and(|run| !run.episodes.is_empty());
+        // One on another machine may train on.
+        let unheard = run.and_then(Run::outcome) == Some(text::NOT_CONNECTED);
         if seen.is_none() {
             // In the middle, where a picture would be.
             ui.add_space(EYE * ui.available_height());
         }
         ui.vertical_centered(|ui| {
             match seen {
-                Some(_) => ui.strong(text::RUN_OVER),
+                Some(_) => ui.strong(if unheard { text::LAST_PICTURE } else { text::RUN_OVER }),
                 None => ui.weak(if recorded { text::NO_PICTURES } else { text::NOTHING_RECORDED }),
             };
-            let run = run.and_then(|run| context.model.runs.get(run));
             if let Some((run, headline)) = run.and_then(|run| Some((run, run.headline()?))) {
                 match run.went_wrong() {
                     true => ui.colored_label(Theme::of(ui).problem, headline),
@@ -124,7 +126,8 @@ impl Rollouts {
         let caption = if detail == Detail::Full { cell::CAPTION } else { 0.0 };
         let mut area = ui.available_rect_before_wrap();
         let judged = live.frames.values().any(|frame| frame.judgement != Judgement::None);
-        if judged {
+        let of = (count < live.welcome.n_envs as usize).then(|| text::environments(count, live.welcome.n_envs));
+        if judged || of.is_some() {
             area.max.y -= legend::height(area.height());
         }
         let grid = Grid::fit(count, area, aspect.clamp(0.2, 5.0), caption);
@@ -139,7 +142,12 @@ impl Rollouts {
         let whole = ui.available_rect_before_wrap();
         ui.advance_cursor_after_rect(area);
         if area.max.y < whole.max.y {
-            legend::show(ui, legend::Of::Run);
+            ui.horizontal(|ui| {
+                of.map(|of| ui.weak(of));
+                if judged {
+                    legend::show(ui, legend::Of::Run);
+                }
+            });
         }
     }
 
@@ -263,9 +271,14 @@ mod tests {
         harness.get_by_label(text::SHOW_LAST_EPISODE).click();
         harness.run();
         assert_eq!(harness.state().commands, [Command::Do(Action::PreviousEpisode)]);
+        let run = &mut harness.state_mut().model.runs[0];
+        run.mirrored = Some("--address there".to_owned());
+        run.manifest.as_mut().expect("it was told").outcome = cartwheel_trainer::run::Outcome::Running;
+        harness.run();
+        harness.get_by_label(text::LAST_PICTURE);
         harness.state_mut().state.run = Some(1);
         harness.run();
-        assert!(harness.query_by_label(text::RUN_OVER).is_none(), "it was another run");
+        assert!(harness.query_by_label(text::LAST_PICTURE).is_none(), "it was another run");
     }
 
     #[test]
@@ -326,5 +339,9 @@ mod tests {
         harness.get_by_label("Environment 255").click();
         harness.run();
         assert_eq!(harness.state().commands, [Command::SelectEnv(Some(255))]);
+        assert!(harness.query_by_label_contains("environments").is_none());
+        harness.state_mut().model.live.as_mut().expect("it is live").welcome.n_envs = 1024;
+        harness.run();
+        harness.get_by_label("256 of 1\u{202f}024 environments");
     }
 }

@@ -7,7 +7,7 @@ use eframe::egui::{
     Button, Color32, FontId, Label, Response, RichText, Role, ScrollArea, TextEdit, TextStyle, Ui, WidgetInfo,
 };
 
-use super::{Context, Panel, Place, cut};
+use super::{Context, Panel, Place, check_all, cut};
 use crate::command::{Command, Commands};
 use crate::configurations;
 use crate::model::{Model, Run, RunId};
@@ -50,13 +50,20 @@ impl Panel for Runs {
             ui.label(text::LOOKING_FOR_RUNS);
             return;
         }
+        let fits = |run: &Run| configurations::fits(run, &context.state.filter);
+        let (runs, others): (Vec<_>, Vec<_>) = context.model.runs.iter().enumerate().partition(|(_, run)| fits(run));
         let label = ui.label(text::FILTER);
-        let mut filter = context.state.filter.clone();
+        let mut filter = context.state.filter.text().to_owned();
         let field = TextEdit::singleline(&mut filter).hint_text(text::FILTER_EXAMPLE).desired_width(f32::INFINITY);
         if ui.add(field).labelled_by(label.id).on_hover_text(text::FILTER_HINT).changed() {
             commands.push(Command::Filter(filter));
         }
-        self.list(ui, context, commands);
+        let shown = runs.iter().filter(|(_, run)| run.shown).count();
+        if let Some(all) = check_all(ui, text::ALL_RUNS, shown, runs.len()) {
+            commands.extend(runs.iter().map(|(run, _)| Command::ShowCurves(*run, all)));
+        }
+        let beside = others.into_iter().find(|(run, _)| self.selected == Some(*run));
+        self.list(ui, context, &runs, beside, commands);
         if let Some(run) = self.selected.and_then(|run| context.model.runs.get(run)) {
             ScrollArea::vertical().id_salt("details").auto_shrink([false, true]).show(ui, |ui| {
                 let other = self.other(context.model).map(|other| &context.model.runs[other]);
@@ -68,16 +75,18 @@ impl Panel for Runs {
 
 impl Runs {
     /// The rows that are in sight. They take at most half of the room while a configuration is under them.
-    fn list(&self, ui: &mut Ui, context: Context<'_>, commands: &mut Commands) {
-        let fits = |run: &Run| configurations::fits(run, &context.state.filter);
-        let runs = context.model.runs.iter().enumerate();
-        let runs: Vec<_> = runs.filter(|(_, run)| fits(run)).collect();
+    fn list(
+        &self,
+        ui: &mut Ui,
+        context: Context<'_>,
+        runs: &[(RunId, &Run)],
+        beside: Option<(RunId, &Run)>,
+        commands: &mut Commands,
+    ) {
         if runs.is_empty() {
             ui.weak(text::NO_RUN_FITS);
         }
         // What is looked at all around is never out of the list.
-        let beside =
-            self.selected.and_then(|run| Some((run, context.model.runs.get(run)?))).filter(|(_, run)| !fits(run));
         if let Some((id, run)) = beside {
             ui.weak(text::SELECTED_BESIDE);
             one(ui, id, run, context, commands);
@@ -175,8 +184,9 @@ fn summary(run: &Run, step: u64) -> [String; LINES] {
     // What runs are compared by first: a narrow list shows no more.
     let came_to = run.summary.as_ref().filter(|_| !run.alive).and_then(|summary| summary.greedy_return);
     let came_to = came_to.map(|of| format!("{} {}", text::RETURN, text::mean_and_std(&of)));
+    let fitted = run.fitted.as_ref().filter(|_| !run.alive).and_then(text::measured);
     let best = || best_return(run).map(|best| format!("{} {}", text::BEST_RETURN, number::compact(best)));
-    let best = came_to.or_else(best);
+    let best = came_to.or(fitted).or_else(best);
     let findings = (!run.findings.is_empty()).then(|| format!("{}: {}", text::DOCTOR, run.findings.len()));
     let steps = format!("{} {}", number::count(step), text::STEPS);
     let went = [Some(outcome.to_owned()), best, findings, Some(steps)];
@@ -195,6 +205,7 @@ mod tests {
     use super::*;
     use crate::model::Update;
     use crate::panels::testing::{opened, settings, stage};
+    use crate::search::Search;
     use crate::state::State;
     use cartwheel_trainer::run::{Manifest, MetricsRow, Outcome};
     use cartwheel_trainer::watch::{Reply, Status};
@@ -353,7 +364,7 @@ mod tests {
         harness.event(Event::Text("seed".into()));
         harness.run();
         assert_eq!(harness.state().commands, [Command::Filter("seed".into())]);
-        harness.state_mut().state.filter = "learning_rate=0.5".to_owned();
+        harness.state_mut().state.filter = Search::new("learning_rate=0.5");
         harness.run();
         harness.get_by_label("other");
         assert!(harness.query_by_label("tested").is_none() && harness.query_by_label("broken").is_none());
@@ -363,9 +374,42 @@ mod tests {
         harness.get_by_label(text::SELECTED_BESIDE);
         harness.get_by_label("tested");
         harness.state_mut().state.run = None;
-        harness.state_mut().state.filter = "none such".to_owned();
+        harness.state_mut().state.filter = Search::new("none such");
         harness.run();
         harness.get_by_label(text::NO_RUN_FITS);
+    }
+
+    #[test]
+    fn all_runs_that_fit_are_checked_at_once() {
+        let state = State { filter: Search::new("^(tested|other)$"), ..State::default() };
+        let mut harness = stage(Runs::default(), model(), state);
+        harness.state_mut().model.runs[1].shown = false;
+        for shown in [true, false] {
+            harness.run();
+            harness.get_by_label(text::ALL_RUNS).click();
+            harness.run();
+            let asked = std::mem::take(&mut harness.state_mut().commands);
+            assert_eq!(asked, [0, 1].map(|run| Command::ShowCurves(run, shown)));
+            harness.state_mut().model.runs[1].shown = shown;
+        }
+    }
+
+    #[test]
+    fn what_a_fit_came_to_is_told() {
+        let mut model = model();
+        let mut manifest = Manifest::start("digits", "mlp", 7, "none");
+        let report = serde_json::json!({
+            "kind": "classification", "part": "test", "loss": 0.1, "accuracy": 0.95, "top5_accuracy": null,
+            "classes": [], "confusion": [],
+        });
+        let result = serde_json::json!({
+            "model": "mlp", "parameters": 9, "epochs": 8, "best_epoch": 7, "steps": 252, "samples": 1, "report": report,
+            "wall_s": 1.0, "samples_per_s": 1.0, "run": "runs/tested", "seed": 7,
+            "early_stopped": false, "interrupted": false,
+        });
+        manifest.end(Outcome::Finished, Some(result));
+        model.apply(Update::Manifest(0, Box::new(manifest)));
+        assert_eq!(summary(&model.runs[0], 252)[0], "finished \u{b7} test accuracy 95.0 % \u{b7} 252 steps");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use cartwheel_trainer::watch::{Connection, Reply, Request, WatchError, WatchFile
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError};
 
 use crate::model::{RunId, Update};
+use crate::text;
 
 /// How often it looks whether the run has become live.
 const LOOK: Duration = Duration::from_millis(200);
@@ -150,7 +151,11 @@ impl Target {
             }
             Err(WatchError::NotLive(_)) => Vec::new(),
             Err(error) => {
-                let told = error.to_string();
+                let told = match error {
+                    // How it goes on is told with what it came to, by whether it learns or fits.
+                    WatchError::Nobody { address, pid, .. } => text::nobody(address, pid),
+                    error => error.to_string(),
+                };
                 if self.told == told {
                     return Vec::new();
                 }

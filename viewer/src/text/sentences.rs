@@ -1,5 +1,6 @@
 //! Sentences with names and numbers in them.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use cartwheel_envs::{KeyBindings, panic_message};
@@ -79,6 +80,10 @@ pub(crate) fn goes_on_there(outcome: &str, step: u64, arguments: &str) -> String
     format!("{outcome}, at step {} \u{b7} `cartwheel watch {arguments}` watches it while it trains", count(step))
 }
 
+pub(crate) fn nobody(address: SocketAddr, pid: u32) -> String {
+    format!("nobody answers at {address}: the run's process {pid} was killed")
+}
+
 /// Where a run is that trains.
 pub(crate) fn trains(step: u64) -> String {
     format!("{IS_LIVE} \u{b7} {} {STEPS}", count(step))
@@ -118,17 +123,21 @@ fn time_left(status: &Status, total: u64, envs: u32) -> String {
 }
 
 /// What a model that was fitted to data came to.
-pub(crate) fn fitted(summary: &FitSummary) -> String {
-    let report = match &summary.report {
-        Some(Report::Classification(of)) => format!("{} accuracy {:.1} %", of.part, 100.0 * of.accuracy),
-        Some(Report::Translation(of)) => {
+/// How well a fitted model did on what it did not learn from.
+pub(crate) fn measured(summary: &FitSummary) -> Option<String> {
+    Some(match summary.report.as_ref()? {
+        Report::Classification(of) => format!("{} accuracy {:.1} %", of.part, 100.0 * of.accuracy),
+        Report::Translation(of) => {
             format!("{} exact match {:.1} %, BLEU {:.1}", of.part, 100.0 * of.exact_match, of.bleu)
         }
-        Some(Report::Recommendation(of)) => {
+        Report::Recommendation(of) => {
             format!("{} HR@10 {:.3}, NDCG@10 {:.3}", of.part, of.sampled.model.hit_rate, of.sampled.model.ndcg)
         }
-        None => FINISHED.to_owned(),
-    };
+    })
+}
+
+pub(crate) fn fitted(summary: &FitSummary) -> String {
+    let report = measured(summary).unwrap_or_else(|| FINISHED.to_owned());
     let (epochs, seconds) = (count(summary.epochs), crate::number::seconds(summary.wall_s));
     format!("{report} \u{b7} {epochs} epochs \u{b7} {seconds}")
 }
@@ -152,6 +161,10 @@ pub(crate) fn average(name: &str, [mean, low, high]: [&str; 3], here: usize, all
         (here, all) if here == all => format!("{name}: {mean} ({low} to {high}, {all} seeds)"),
         (here, all) => format!("{name}: {mean} ({low} to {high}), dashed: only {here} of {all} seeds have data here"),
     }
+}
+
+pub(crate) fn environments(shown: usize, of: u32) -> String {
+    format!("{shown} of {} environments", count(of.into()))
 }
 
 pub(crate) fn of_environment(env: u32) -> String {

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use eframe::egui::{ScrollArea, TextEdit, TextStyle, Ui};
 
+use crate::panels::check_all;
+use crate::search::Search;
 use crate::series::EPISODE_RETURN;
 use crate::text;
 
@@ -12,7 +14,10 @@ const FAVOURITES: &[&str] = &[
     "rollout/ep_rew_mean",
     "eval/mean_reward",
     EPISODE_RETURN,
+    "rollout/success_rate",
+    "eval/success_rate",
     "train/loss",
+    "epoch/loss",
     "val/loss",
     "val/accuracy",
     "val/exact_match",
@@ -22,7 +27,7 @@ const FAVOURITES: &[&str] = &[
 /// The metrics that the user has chosen, and the list to choose from.
 #[derive(Debug, Default)]
 pub(super) struct Choice {
-    search: String,
+    search: Search,
     /// None as long as the favourites are shown.
     chosen: Option<BTreeSet<String>>,
     /// The one that is shown alone.
@@ -49,10 +54,17 @@ impl Choice {
     /// The search box and the list under it.
     pub(super) fn ui(&mut self, ui: &mut Ui, metrics: &BTreeSet<&str>) {
         let label = ui.label(text::METRICS);
-        let search = TextEdit::singleline(&mut self.search).hint_text(text::SEARCH).desired_width(f32::INFINITY);
-        ui.add(search).labelled_by(label.id);
-        let found = found(&self.search, metrics);
+        let mut search = self.search.text().to_owned();
+        let field = TextEdit::singleline(&mut search).hint_text(text::SEARCH).desired_width(f32::INFINITY);
+        if ui.add(field).labelled_by(label.id).on_hover_text(text::SEARCH_HINT).changed() {
+            self.search = Search::new(search);
+        }
+        let found: Vec<_> = in_order(metrics).into_iter().filter(|name| self.search.finds(name)).collect();
         let before = self.chosen(metrics);
+        let checked = found.iter().filter(|name| before.contains(name)).count();
+        if let Some(all) = check_all(ui, text::ALL_METRICS, checked, found.len()) {
+            found.iter().for_each(|name| self.choose(name, all, &before));
+        }
         let height = ui.text_style_height(&TextStyle::Body).max(ui.spacing().interact_size.y);
         ScrollArea::vertical().id_salt("metrics").auto_shrink([false, false]).show_rows(
             ui,
@@ -62,18 +74,22 @@ impl Choice {
                 for name in &found[rows] {
                     let mut on = before.contains(name);
                     if ui.checkbox(&mut on, *name).changed() {
-                        let chosen =
-                            self.chosen.get_or_insert_with(|| before.iter().map(|name| (*name).to_owned()).collect());
-                        if on {
-                            chosen.insert((*name).to_owned())
-                        } else {
-                            chosen.remove(*name)
-                        };
-                        self.large = None;
+                        self.choose(name, on, &before);
                     }
                 }
             },
         );
+    }
+
+    /// Plots a metric, or no longer, beside those that were plotted `before`.
+    fn choose(&mut self, name: &str, on: bool, before: &[&str]) {
+        let chosen = self.chosen.get_or_insert_with(|| before.iter().map(|name| (*name).to_owned()).collect());
+        if on {
+            chosen.insert(name.to_owned())
+        } else {
+            chosen.remove(name)
+        };
+        self.large = None;
     }
 }
 
@@ -82,13 +98,6 @@ fn in_order<'a>(metrics: &BTreeSet<&'a str>) -> Vec<&'a str> {
     let mut names: Vec<_> = metrics.iter().copied().collect();
     names.sort_by_key(|name| FAVOURITES.iter().position(|favourite| favourite == name).unwrap_or(usize::MAX));
     names
-}
-
-/// The metrics in whose names all words of a search are.
-fn found<'a>(search: &str, metrics: &BTreeSet<&'a str>) -> Vec<&'a str> {
-    let search = search.to_lowercase();
-    let fits = |name: &&str| search.split_whitespace().all(|word| name.to_lowercase().contains(word));
-    in_order(metrics).into_iter().filter(fits).collect()
 }
 
 #[cfg(test)]
@@ -107,13 +116,5 @@ mod tests {
         assert_eq!(choice.plotted(&metrics), ["train/loss"]);
         choice.large = Some("gone".to_owned());
         assert_eq!(choice.plotted(&metrics), ["time/fps"]);
-    }
-
-    #[test]
-    fn a_search_is_for_words_in_names() {
-        let metrics: BTreeSet<_> = ["rollout/ep_rew_mean", "rollout/ep_len_mean", "train/loss"].into();
-        assert_eq!(found("MEAN roll", &metrics), ["rollout/ep_rew_mean", "rollout/ep_len_mean"]);
-        assert_eq!(found("", &metrics).len(), 3);
-        assert!(found("none", &metrics).is_empty());
     }
 }

@@ -19,6 +19,15 @@ const SHARE: f64 = 50.0;
 /// Width of the slider with its name and its value, in points.
 const SMOOTHING: f32 = 210.0;
 
+/// What may be saved of the plots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Save {
+    /// How they look.
+    Picture,
+    /// The points of their curves.
+    Table,
+}
+
 /// How all plots look.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Look {
@@ -49,8 +58,8 @@ impl Look {
         self.own_smoothing[self.scales.axis as usize] = own_smoothing(extent);
     }
 
-    /// The row of widgets. `extent` is how far curves go along the axis.
-    pub(super) fn ui(&mut self, ui: &mut Ui, extent: f64) {
+    /// The row of widgets. `extent` is how far curves go along the axis. Answers what was asked for with them.
+    pub(super) fn ui(&mut self, ui: &mut Ui, extent: f64) -> Option<Save> {
         let axis = &mut self.scales.axis;
         ComboBox::from_label(text::X_AXIS).width(COMBO).selected_text(name(*axis)).show_ui(ui, |ui| {
             for choice in Axis::ALL {
@@ -76,6 +85,13 @@ impl Look {
             self.smoothing[axis as usize] = Some(smoothing);
         }
         ui.checkbox(&mut self.grouped, text::GROUPED).on_hover_text(text::GROUPED_HINT);
+        let buttons = [
+            (Save::Picture, text::SAVE_PICTURE, text::SAVE_PICTURE_HINT),
+            (Save::Table, text::SAVE_TABLE, text::SAVE_TABLE_HINT),
+        ];
+        // All of them are painted, whichever is clicked.
+        let clicked = buttons.map(|(save, name, hint)| ui.button(name).on_hover_text(hint).clicked().then_some(save));
+        clicked.into_iter().flatten().next()
     }
 }
 

@@ -14,14 +14,14 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use eframe::egui::containers::menu::{MenuButton, MenuConfig};
-use eframe::egui::{Panel as Side, PopupCloseBehavior, ScrollArea, Ui, vec2};
+use eframe::egui::{Panel as Side, PopupCloseBehavior, Rect, ScrollArea, Ui, vec2};
 
 use self::choice::Choice;
-use self::look::Look;
+use self::look::{Look, Save};
 use self::plot::Subject;
 use self::trace::Traces;
 use super::{Context, Panel, Place};
-use crate::command::Commands;
+use crate::command::{Command, Commands};
 use crate::configurations::{self, Group};
 use crate::model::{Run, RunId};
 use crate::text;
@@ -46,6 +46,10 @@ pub(super) struct Curves {
     task: Option<(Option<RunId>, String)>,
     /// What is kept of the plots that were painted last, by their metric.
     plots: BTreeMap<String, Traces>,
+    /// Whether some of them show a part of their curves.
+    zoomed: bool,
+    /// How often they were made to show all again.
+    resets: u32,
 }
 
 impl Panel for Curves {
@@ -67,27 +71,40 @@ impl Panel for Curves {
 
         let plotted = self.choice.plotted(&metrics);
         let look = self.look.clone();
-        let subject = |metric, end| Subject { model: context.model, metric, groups: &groups, look: &look, end };
+        let resets = self.resets;
+        let subject = |metric, end| Subject { model: context.model, metric, groups: &groups, look: &look, end, resets };
         let ends = plotted.iter().filter_map(|metric| subject(metric, 0.0).extent()).map(|(_, to)| to);
         let end = ends.fold(0.0, f64::max);
         self.look.follow(end);
         // What does not fit above must not make the plots wider than the window.
         let width = ui.available_width() - ui.spacing().scroll.allocated_width();
-        if width < ROW {
-            // A click in it changes something: it stays open for the next.
-            let menu = MenuConfig::new().close_behavior(PopupCloseBehavior::CloseOnClickOutside);
-            ui.horizontal_top(|ui| {
-                MenuButton::new(text::AXES).config(menu).ui(ui, |ui| self.look.ui(ui, end));
-                ui.vertical(|ui| legend::show(ui, &groups, look.grouped));
-            });
-        } else {
-            ui.horizontal_wrapped(|ui| self.look.ui(ui, end));
-            legend::show(ui, &groups, look.grouped);
+        let mut save = None;
+        if width >= ROW {
+            ui.horizontal_wrapped(|ui| save = self.look.ui(ui, end));
         }
+        let shown = Rect::from_min_max(ui.cursor().min, ui.max_rect().max);
+        ui.horizontal_top(|ui| {
+            if width < ROW {
+                // A click in it changes something: it stays open for the next.
+                let menu = MenuConfig::new().close_behavior(PopupCloseBehavior::CloseOnClickOutside);
+                MenuButton::new(text::AXES).config(menu).ui(ui, |ui| save = self.look.ui(ui, end));
+            }
+            if self.zoomed && ui.button(text::WHOLE_CURVES).clicked() {
+                self.resets += 1;
+            }
+            ui.vertical(|ui| legend::show(ui, &groups, look.grouped));
+        });
         if plotted.is_empty() {
             ui.weak(if metrics.is_empty() { text::NO_CURVES } else { text::NO_METRICS_CHOSEN });
         }
-        self.plots(ui, width, &plotted.into_iter().map(|metric| subject(metric, end)).collect::<Vec<_>>(), commands);
+        self.plots(ui, width, &plotted.iter().map(|metric| subject(metric, end)).collect::<Vec<_>>(), commands);
+        commands.extend(save.map(|save| match save {
+            Save::Picture => Command::SavePart(shown),
+            Save::Table => {
+                let runs = groups.iter().flat_map(|group| group.runs.clone()).collect();
+                Command::SaveTable(runs, plotted.iter().map(|metric| (*metric).to_owned()).collect())
+            }
+        }));
     }
 }
 
@@ -143,6 +160,7 @@ impl Curves {
         // A row is whole where there is room for one.
         let height = (room.y / rows.max(1) as f32 - spacing.y).max(PLOT[1].min(room.y - spacing.y)).max(LEAST);
         let mut painted = BTreeSet::new();
+        self.zoomed = false;
         let mut limit = SMOOTHED;
         ScrollArea::vertical().id_salt("plots").auto_shrink([false, false]).show_rows(ui, height, rows, |ui, rows| {
             for row in rows {
@@ -152,7 +170,8 @@ impl Curves {
                             ui.vertical(|ui| {
                                 self.header(ui, *subject);
                                 let traces = self.plots.entry(subject.metric.to_owned()).or_default();
-                                subject.ui(ui, vec2(width, height - header), traces, &mut limit, commands);
+                                let size = vec2(width, height - header);
+                                self.zoomed |= subject.ui(ui, size, traces, &mut limit, commands);
                             });
                         });
                         painted.insert(subject.metric);

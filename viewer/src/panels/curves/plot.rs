@@ -1,6 +1,6 @@
 //! One plot: the curves of a metric, and what the pointer does to them.
 
-use eframe::egui::{Color32, Id, Pos2, Rangef, Response, Role, Sense, Stroke, Ui, Vec2, WidgetInfo};
+use eframe::egui::{Color32, Id, Pos2, Rangef, Role, Sense, Stroke, Ui, Vec2, WidgetInfo};
 use egui_plot::{
     AxisHints, FilledArea, Line, LineStyle, Plot, PlotPoint, PlotPoints, PlotResponse, PlotTransform, PlotUi,
 };
@@ -19,6 +19,9 @@ use crate::theme::{Theme, dashes};
 /// How near the pointer must be to a point, in points of the screen.
 const NEAR: f32 = 16.0;
 
+/// Curves whose values are told at the pointer.
+const MOST: usize = 12;
+
 /// The room of a mark's text: no two are nearer.
 const MARK: Vec2 = Vec2::new(54.0, 26.0);
 /// Marks of logarithmic axes that are nearer than this have no text.
@@ -36,6 +39,8 @@ pub(super) struct Subject<'a> {
     pub(super) look: &'a Look,
     /// How far the curves of all plots go: their axes are one.
     pub(super) end: f64,
+    /// How often all of the curves were asked for: each time it is another plot.
+    pub(super) resets: u32,
 }
 
 impl<'a> Subject<'a> {
@@ -60,7 +65,7 @@ impl<'a> Subject<'a> {
         self.runs().map(|(_, series)| series.left_out(axis, log_x, log_y)).sum()
     }
 
-    /// The plot. Smooths at most `limit` points, which are taken from it.
+    /// The plot. Smooths at most `limit` points, which are taken from it. Answers whether it shows a part of its curves.
     pub(super) fn ui(
         self,
         ui: &mut Ui,
@@ -68,14 +73,14 @@ impl<'a> Subject<'a> {
         traces: &'a mut Traces,
         limit: &'a mut usize,
         commands: &mut Commands,
-    ) {
+    ) -> bool {
         let scales = self.look.scales;
         // Plots share x, also when their axis is another.
-        let shared = Id::unique(("curves", scales.axis, scales.log_x));
+        let shared = Id::unique(("curves", self.resets, scales.axis, scales.log_x));
         let theme = Theme::of(ui);
         let density = ui.pixels_per_point();
         let marks = size / MARK;
-        let plot = Plot::new(("curve", self.metric, scales.axis, scales.log_x, scales.log_y))
+        let plot = Plot::new(("curve", self.resets, self.metric, scales.axis, scales.log_x, scales.log_y))
             .width(size.x)
             .height(size.y)
             .link_axis(shared, [true, false])
@@ -99,9 +104,10 @@ impl<'a> Subject<'a> {
             let (view, done) = self.update(plot, density, traces, limit);
             let traces: &'a Traces = traces;
             self.paint(plot, traces, theme);
-            (traces, view, done)
+            let auto = plot.auto_bounds();
+            (traces, view, done, !auto.x || !auto.y)
         });
-        let (traces, view, done) = shown.inner;
+        let (traces, view, done, zoomed) = shown.inner;
         // Another plot may have moved the axis that they share: then this one was of where it had been.
         if !done || view.is_some_and(|view| !self.is_of(&view, &shown.transform)) {
             ui.ctx().request_repaint();
@@ -109,6 +115,7 @@ impl<'a> Subject<'a> {
         let name = format!("{} {}", text::PLOT_OF, self.metric);
         shown.response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &name));
         self.point_at(ui, &shown, traces, theme, commands);
+        zoomed
     }
 
     /// Whether a view is of what the plot now shows.
@@ -186,24 +193,73 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// What is said of the point under the pointer, and what a click on it does.
+    /// What is said where the pointer is: the values of all curves there, and the point under it, on which a click acts.
     fn point_at<R>(self, ui: &Ui, shown: &PlotResponse<R>, traces: &Traces, theme: &Theme, commands: &mut Commands) {
         let Some(pointer) = shown.response.hover_pos() else { return };
-        if self.look.grouped {
-            self.tell_average(shown, traces, pointer);
-            return;
+        let (scales, at) = (self.look.scales, shown.transform.value_from_position(pointer));
+        let values = if self.look.grouped {
+            self.averages(traces, at.x)
+        } else {
+            self.values(traces, &shown.transform, pointer)
+        };
+        let nearest = if self.look.grouped { None } else { self.nearest(traces, &shown.transform, pointer) };
+        let x = scales.x_from(at.x);
+        let x = if scales.axis == Axis::WallTime { number::seconds(x) } else { number::compact(x) };
+        let mut lines = vec![format!("{} {x}", look::name(scales.axis))];
+        if let Some((run, point, at)) = nearest {
+            let painter = ui.painter().with_clip_rect(shown.response.rect);
+            painter.circle(at, 4.0, theme.series(run), Stroke::new(1.5, theme.text));
+            let episode = (self.metric == EPISODE_RETURN).then(|| point.episode());
+            lines = vec![self.model.runs[run].name.clone()];
+            lines.extend(tell(self.metric, point));
+            lines.extend(episode.map(|_| text::CLICK_TO_OPEN.to_owned()));
+            if let Some(episode) = episode.filter(|_| shown.response.clicked()) {
+                commands.push(Command::OpenEpisode(run, episode, 0));
+            }
         }
-        let Some((run, point, at)) = self.nearest(traces, &shown.transform, pointer) else { return };
-        let painter = ui.painter().with_clip_rect(shown.response.rect);
-        painter.circle(at, 4.0, theme.series(run), Stroke::new(1.5, theme.text));
-        let episode = (self.metric == EPISODE_RETURN).then(|| point.episode());
-        let mut lines = vec![self.model.runs[run].name.clone()];
-        lines.extend(tell(self.metric, point));
-        lines.extend(episode.map(|_| text::CLICK_TO_OPEN.to_owned()));
-        tooltip(&shown.response, lines);
-        if let Some(episode) = episode.filter(|_| shown.response.clicked()) {
-            commands.push(Command::OpenEpisode(run, episode, 0));
-        }
+        shown.response.clone().on_hover_ui_at_pointer(|ui| {
+            // One run's is that of the point.
+            for (run, words) in values.iter().filter(|_| nearest.is_none() || values.len() > 1) {
+                ui.colored_label(theme.series(*run), words);
+            }
+            ui.label(lines.join("\n"));
+        });
+    }
+
+    /// The curves' values at the pointer, the highest first, as far as it is over them: of many, those that are nearest to it.
+    fn values(self, traces: &Traces, transform: &PlotTransform, pointer: Pos2) -> Vec<(RunId, String)> {
+        let mut here: Vec<_> = traces
+            .runs
+            .iter()
+            .filter_map(|(run, trace)| {
+                let points = if trace.smooth.points.is_empty() { &trace.raw.points } else { &trace.smooth.points };
+                let off = |point: &PlotPoint| (transform.position_from_point(point).x - pointer.x).abs();
+                let nearest = points.iter().min_by(|a, b| off(a).total_cmp(&off(b)))?;
+                let x = |point: Option<&PlotPoint>| point.map(|point| transform.position_from_point(point).x);
+                let over = x(points.first())? - NEAR <= pointer.x && pointer.x <= x(points.last())? + NEAR;
+                over.then(|| (*run, nearest.y, transform.position_from_point(nearest).y))
+            })
+            .collect();
+        here.sort_by(|(.., a), (.., b)| (a - pointer.y).abs().total_cmp(&(b - pointer.y).abs()));
+        here.truncate(MOST);
+        here.sort_by(|(_, a, _), (_, b, _)| b.total_cmp(a));
+        let words = |(run, y, _): (RunId, f64, f32)| {
+            (run, format!("{} {}", self.model.runs[run].name, number::compact(self.look.scales.y_from(y))))
+        };
+        here.into_iter().map(words).collect()
+    }
+
+    /// The groups' means and bands at an x of the plot, each with its first run.
+    fn averages(self, traces: &Traces, x: f64) -> Vec<(RunId, String)> {
+        let scales = self.look.scales;
+        let averages = traces.groups.iter().filter_map(|(run, band)| {
+            let off = |average: &Average| (scales.x(average.x) - x).abs();
+            let average = band.averages.iter().min_by(|a, b| off(a).total_cmp(&off(b)))?;
+            let group = self.groups.iter().find(|group| group.runs.contains(run))?;
+            let [mean, low, high] = [average.mean, average.low, average.high].map(number::compact);
+            Some((*run, text::average(&group.name, [&mean, &low, &high], average.runs, band.runs)))
+        });
+        averages.collect()
     }
 
     fn nearest(self, traces: &Traces, transform: &PlotTransform, pointer: Pos2) -> Option<(RunId, &'a Point, Pos2)> {
@@ -215,23 +271,6 @@ impl<'a> Subject<'a> {
         let (run, place, at) =
             near.min_by(|(_, _, a), (_, _, b)| a.distance_sq(pointer).total_cmp(&b.distance_sq(pointer)))?;
         Some((run, self.series(run)?.points().get(place as usize)?, at))
-    }
-
-    fn tell_average<R>(self, shown: &PlotResponse<R>, traces: &Traces, pointer: Pos2) {
-        let x = shown.transform.value_from_position(pointer).x;
-        let scales = self.look.scales;
-        let lines = traces.groups.iter().filter_map(|(run, band)| {
-            let off = |average: &Average| (scales.x(average.x) - x).abs();
-            let average = band.averages.iter().min_by(|a, b| off(a).total_cmp(&off(b)))?;
-            let group = self.groups.iter().find(|group| group.runs.contains(run))?;
-            let [mean, low, high] = [average.mean, average.low, average.high].map(number::compact);
-            Some(text::average(&group.name, [&mean, &low, &high], average.runs, band.runs))
-        });
-        let axis = self.look.scales.axis;
-        let x = self.look.scales.x_from(x);
-        let x = if axis == Axis::WallTime { number::seconds(x) } else { number::compact(x) };
-        let place = format!("{} {x}", look::name(axis));
-        tooltip(&shown.response, lines.chain([place]).collect());
     }
 }
 
@@ -260,8 +299,4 @@ pub(super) fn tell(metric: &str, point: &Point) -> [String; 4] {
         episodes,
         number::seconds(point.wall_s),
     ]
-}
-
-fn tooltip(response: &Response, lines: Vec<String>) {
-    response.clone().on_hover_text_at_pointer(lines.join("\n"));
 }

@@ -31,6 +31,11 @@ impl Scales {
         if self.log_x { 10_f64.powf(x) } else { x }
     }
 
+    /// What a plot's y means.
+    pub(super) fn y_from(self, y: f64) -> f64 {
+        if self.log_y { 10_f64.powf(y) } else { y }
+    }
+
     /// A mark's text on the axis of x.
     pub(super) fn x_mark(self, mark: GridMark) -> String {
         let step = if self.log_x { f64::NAN } else { mark.step_size };
@@ -40,11 +45,8 @@ impl Scales {
 
     /// A mark's text on the axis of values.
     pub(super) fn y_mark(self, mark: GridMark) -> String {
-        if self.log_y {
-            number::compact(10_f64.powf(mark.value))
-        } else {
-            number::compact_by(mark.value, mark.step_size)
-        }
+        let step = if self.log_y { f64::NAN } else { mark.step_size };
+        number::compact_by(self.y_from(mark.value), step)
     }
 
     /// At most about so many marks on the axis of x.

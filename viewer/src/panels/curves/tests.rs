@@ -9,6 +9,7 @@ use super::*;
 use crate::command::Command;
 use crate::model::{Model, Update};
 use crate::panels::testing::{Stage, opened, settings, stage};
+use crate::search::Search;
 use crate::state::State;
 
 /// A run with some metrics and three episodes that end at steps 10, 20 and 30, the middle one with the middle return.
@@ -215,11 +216,11 @@ fn runs_are_filtered_hidden_and_averaged() {
     assert_eq!(traces.groups[&1].averages.iter().map(|average| average.runs).max(), Some(2));
 
     click(&mut harness, "Average seeds");
-    harness.state_mut().state.filter = "learning_rate=0.5 seed=2".to_owned();
+    harness.state_mut().state.filter = Search::new("learning_rate=0.5 seed=2");
     harness.run();
     harness.get_by_label("Curve of seed-2");
     assert!(harness.query_by_label("Curve of tested").is_none());
-    harness.state_mut().state.filter = String::new();
+    harness.state_mut().state.filter = Search::default();
     harness.state_mut().model.runs[2].shown = false;
     harness.run();
     assert!(harness.query_by_label("Curve of seed-2").is_none());
@@ -287,4 +288,68 @@ fn where_there_is_little_room_the_axes_are_in_a_menu() {
 fn no_runs_and_no_metrics_are_said() {
     let harness = show(Model::default());
     harness.get_by_label(text::NO_CURVES);
+}
+
+#[test]
+fn all_metrics_that_a_search_finds_are_checked_at_once() {
+    let mut harness = show(model());
+    harness.get_by_role_and_label(eframe::egui::accesskit::Role::TextInput, "Metrics").focus();
+    harness.event(Event::Text("loss|fps$".into()));
+    harness.run();
+    let shown = |harness: &Harness<'_, Stage<Curves>>| {
+        ["time/fps", "train/loss", "episode/return"]
+            .map(|metric| harness.query_by_label(&format!("Plot of {metric}")).is_some())
+    };
+    click(&mut harness, text::ALL_METRICS);
+    assert_eq!(shown(&harness), [true, true, true]);
+    click(&mut harness, text::ALL_METRICS);
+    assert_eq!(shown(&harness), [false, false, true], "those that are listed");
+}
+
+/// Between points, too, where nothing was said until here.
+#[test]
+fn the_pointer_tells_the_values_of_all_curves_above_it() {
+    let mut model = model();
+    model.apply(Update::Opened("runs/other".into()));
+    model.apply(Update::Settings(1, Box::new(settings("CartPole-v1"))));
+    let row =
+        |step, value| MetricsRow { step, metrics: [("time/fps".to_owned(), value)].into(), ..MetricsRow::default() };
+    model.apply(Update::Metrics(0, vec![row(320, 100.0)]));
+    model.apply(Update::Metrics(1, vec![row(0, 7.0), row(320, 7.0)]));
+    let mut harness = show(model);
+    check(&mut harness, "time/fps");
+    harness.hover_at(harness.get_by_label("Plot of time/fps").rect().center());
+    harness.run();
+    // Higher curves first.
+    let values = ["tested 100", "other 7"].map(|value| harness.get_by_label(value).rect().top());
+    assert!(values[0] < values[1]);
+    harness.get_by_label_contains("Steps ");
+}
+
+#[test]
+fn a_zoom_can_be_taken_back() {
+    let mut harness = show(model());
+    assert!(harness.query_by_label(text::WHOLE_CURVES).is_none());
+    harness.hover_at(harness.get_by_label("Plot of train/loss").rect().center());
+    harness.event(Event::Zoom(2.0));
+    harness.run();
+    click(&mut harness, text::WHOLE_CURVES);
+    harness.run();
+    assert!(harness.query_by_label(text::WHOLE_CURVES).is_none());
+}
+
+#[test]
+fn what_is_plotted_is_saved_as_it_looks_and_as_a_table() {
+    let mut harness = show(model());
+    check(&mut harness, "train/loss");
+    click(&mut harness, text::SAVE_TABLE);
+    let metrics = ["rollout/ep_rew_mean", "episode/return"].map(str::to_owned);
+    assert_eq!(harness.state().commands, [Command::SaveTable(vec![0], metrics.into())]);
+    harness.state_mut().commands.clear();
+    click(&mut harness, text::SAVE_PICTURE);
+    let [Command::SavePart(part)] = harness.state().commands[..] else { panic!("{:?}", harness.state().commands) };
+    for shown in ["Plot of episode/return", "Curve of tested"] {
+        assert!(part.contains_rect(harness.get_by_label(shown).rect()), "{shown} in {part:?}");
+    }
+    assert!(!part.intersects(harness.get_by_label("Log y").rect()), "{part:?}");
 }
