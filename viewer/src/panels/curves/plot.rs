@@ -204,7 +204,7 @@ impl<'a> Subject<'a> {
         };
         let nearest = if self.look.grouped { None } else { self.nearest(traces, &shown.transform, pointer) };
         let x = scales.x_from(at.x);
-        let x = if scales.axis == Axis::WallTime { number::seconds(x) } else { number::compact(x) };
+        let x = if scales.axis == Axis::WallTime { number::seconds(x) } else { number::compact(x.round()) };
         let mut lines = vec![format!("{} {x}", look::name(scales.axis))];
         if let Some((run, point, at)) = nearest {
             let painter = ui.painter().with_clip_rect(shown.response.rect);
