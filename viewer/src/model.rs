@@ -342,10 +342,9 @@ impl Model {
         self.playback.measured().filter(|_| self.playing)
     }
 
-    /// Whether the next picture may differ from this one though nobody touches anything.
+    /// Whether the next picture may differ from this one though nobody touches anything and nothing new is heard.
     pub fn is_moving(&self) -> bool {
-        let plays = self.playing || self.contest_at.playing || self.branch_at.playing;
-        plays || self.awaited.is_some() || self.live.as_ref().is_some_and(|live| !live.status.paused)
+        self.playing || self.contest_at.playing || self.branch_at.playing || self.awaited.is_some()
     }
 
     /// Waits for an episode of a run, by its place among the run's, to be shown from this step on: of others that come, none

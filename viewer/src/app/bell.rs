@@ -7,12 +7,10 @@ use eframe::egui::Context;
 
 use crate::model::Update;
 
-/// Between two rings: until then the window has taken in what there was, and a burst wakes it once.
-const REST: Duration = Duration::from_millis(30);
-
-/// Starts to ring for what comes from `sources`. To be called once the window has been painted: one that is woken while it
-/// is being made may never be shown.
-pub(super) fn hang_up(sources: Vec<Receiver<Update>>, window: Context) {
+/// Starts to ring for what comes from `sources`, with a `rest` between two rings: until then the window has taken in what there
+/// was, and a burst wakes it once. To be called once the window has been painted: one that is woken while it is being made may
+/// never be shown.
+pub(super) fn hang_up(sources: Vec<Receiver<Update>>, window: Context, rest: Duration) {
     let ring = move || {
         let mut any = Select::new();
         for source in &sources {
@@ -20,8 +18,9 @@ pub(super) fn hang_up(sources: Vec<Receiver<Update>>, window: Context) {
         }
         loop {
             any.ready();
-            window.request_repaint();
-            std::thread::sleep(REST);
+            // Not at once: egui would paint that twice.
+            window.request_repaint_after(Duration::from_millis(1));
+            std::thread::sleep(rest);
         }
     };
     if let Err(error) = std::thread::Builder::new().name("bell".to_owned()).spawn(ring) {

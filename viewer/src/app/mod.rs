@@ -188,7 +188,7 @@ impl App {
             ctx.request_repaint_after(FRAME);
             if self.last.is_some() {
                 self.bell = false;
-                bell::hang_up(self.updates.clone(), ctx.clone());
+                bell::hang_up(self.updates.clone(), ctx.clone(), self.pace());
             }
         }
         let passed = self.last.replace(now).map_or(Duration::ZERO, |last| now - last);
@@ -249,7 +249,12 @@ impl App {
     /// How long until the next picture; none is due while nothing moves: what comes in wakes the window.
     fn pause(&self) -> Option<Duration> {
         let moving = self.model.is_moving() || self.camera.is_recording();
-        moving.then(|| if self.software.is_some() { SOFTWARE_FRAME } else { FRAME })
+        moving.then_some(self.pace())
+    }
+
+    /// Between two pictures.
+    fn pace(&self) -> Duration {
+        if self.software.is_some() { SOFTWARE_FRAME } else { FRAME }
     }
 
     /// Paints everything.

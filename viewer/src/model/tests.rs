@@ -146,13 +146,11 @@ fn an_episode_that_takes_long_is_told() {
     assert!(!model.awaits_film());
 }
 
-/// Pictures of what stands still would all be the same.
+/// Pictures of what stands still would all be the same: of a live run there is a new one when it tells something.
 #[test]
-fn a_paused_run_does_not_move() {
+fn a_live_run_moves_by_what_it_tells() {
     let mut model = Model::default();
     model.apply(Update::Attached(0));
-    assert!(model.is_moving());
-    model.apply(Update::Reply(watch::Reply::Status(watch::Status { paused: true, ..watch::Status::default() })));
     assert!(!model.is_moving());
 }
 
