@@ -9,7 +9,7 @@ use crate::trainer::supervised::{Evaluation, evaluate, is_fit, weights_of};
 use crate::trainer::{Evaluator, Settings, TrainError};
 use serde_json::json;
 
-use super::output::{FAILURE, Failure, Output, digits, mean_and_std};
+use super::output::{FAILURE, Failure, Output, digits, mean_and_std, percent};
 use super::predict::all_cores;
 use super::signals::Signals;
 use super::{Result, fit_report};
@@ -91,7 +91,8 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
     let mut evaluator =
         Evaluator::new(&env.builder(), episodes, env.evaluation_envs(episodes), settings.eval.max_episode_steps)
             .map_err(TrainError::Env)?
-            .stochastic(args.stochastic);
+            .stochastic(args.stochastic)
+            .info_keywords(&env.info_keywords);
     let stop = || signals.exit_code().is_some();
     let Some(evaluation) = evaluator
         .evaluate(&mut policy, args.seed, &stop)
@@ -104,16 +105,26 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
         "run": run.path(), "checkpoint": weights, "env": env.id, "seed": args.seed, "episodes": args.episodes,
         "stochastic": args.stochastic,
         "mean": mean, "std": std, "returns": evaluation.returns, "lengths": evaluation.lengths,
+        "success_rate": evaluation.success_rate(), "infos": evaluation.infos,
     });
     output.print(&value, || {
         let least = evaluation.returns.iter().copied().fold(f64::INFINITY, f64::min);
         let most = evaluation.returns.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let kind = if args.stochastic { "stochastic" } else { "greedy" };
         let (returns, digits) = (mean_and_std(mean, std), digits(mean));
-        format!(
-            "{}: {kind} return {returns} over {} episodes (from {least:.digits$} to {most:.digits$})",
-            env.id, args.episodes
-        )
+        let success = evaluation.success_rate().map(|share| format!(", {} of them successful", percent(share)));
+        let text = format!(
+            "{}: {kind} return {returns} over {} episodes (from {least:.digits$} to {most:.digits$}){}",
+            env.id,
+            args.episodes,
+            success.unwrap_or_default()
+        );
+        let means = evaluation.info_means().into_iter();
+        let infos = means.filter_map(|(name, mean)| {
+            let mean = format!("{mean:.*}", super::output::digits(mean));
+            Some(format!("\n  mean {}  {mean}", name.strip_prefix("info/")?))
+        });
+        text + &infos.collect::<String>()
     });
     Ok(ExitCode::SUCCESS)
 }

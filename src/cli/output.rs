@@ -174,6 +174,11 @@ pub(crate) fn mean_and_std(mean: f64, std: f64) -> String {
     format!("{mean:.digits$} ± {std:.digits$}")
 }
 
+/// A share, for people.
+pub(crate) fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}
+
 /// So many of what one is called `one`.
 pub(crate) fn counted(count: u64, one: &str) -> String {
     format!("{count} {one}{}", if count == 1 { "" } else { "s" })

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::trainer::{Callback, Event, Progress};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::output::digits;
+use super::output::{digits, percent};
 
 /// Drawing takes longer than an update of a small network.
 const REDRAW: Duration = Duration::from_millis(50);
@@ -72,12 +72,14 @@ impl Display {
         self.drawn = Instant::now();
         let [steps, updates] = self.pace.at(self.drawn, [now.steps, now.updates]);
         let text = format!(
-            "{:.0} steps/s · {:.0} updates/s · {}return {} · {:.1} s of training",
+            "{:.0} steps/s · {:.0} updates/s · {}return {} · {}{:.1} s of training",
             steps,
             updates,
             // Many algorithms have none.
             if now.epsilon > 0.0 { format!("ε {:.2} · ", now.epsilon) } else { String::new() },
             now.mean_return.map_or("–".into(), |mean| format!("{mean:.*}", digits(mean))),
+            // Few environments tell.
+            now.success_rate.map_or(String::new(), |share| format!("success {} · ", percent(share))),
             now.elapsed.as_secs_f64()
         );
         if self.terminal {

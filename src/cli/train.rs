@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::Result;
 use super::env_args::EnvArgs;
-use super::output::{Failure, Output, digits, mean_and_std, utf8};
+use super::output::{Failure, Output, digits, mean_and_std, percent, utf8};
 use super::progress::Display;
 use super::signals::Signals;
 use super::view::{PATIENCE, View};
@@ -295,7 +295,8 @@ pub(super) fn called() -> String {
 pub(super) fn headline(summary: &Summary) -> String {
     let verdict = if summary.interrupted && !summary.solved { "stopped" } else { summary.verdict() };
     let returns = summary.greedy_return.map_or("no final evaluation".into(), |r| {
-        format!("greedy return {} over {} episodes", mean_and_std(r.mean, r.std), r.episodes)
+        let success = r.success_rate.map_or(String::new(), |share| format!(", {} of them successful", percent(share)));
+        format!("greedy return {} over {} episodes{success}", mean_and_std(r.mean, r.std), r.episodes)
     });
     format!("{verdict}, {returns}, {} steps, {} updates, {:.3} s", summary.steps, summary.updates, summary.wall_s)
 }

@@ -31,6 +31,7 @@
 //! | `masks` | environments that say which actions are valid |
 //! | `wrappers` | training in wrapped environments, and wrappers that do not fit |
 //! | `python` | environments that live in Python |
+//! | `infos` | success rates, and numbers of infos that are asked for |
 //! | `bad_input` | what was asked wrongly: the message names it and says what to do |
 //! | `faults` | what breaks on the way: environments, numbers, disks, files |
 //! | `support` | the folder that tests run commands in, and readers of what a run leaves |
@@ -54,6 +55,7 @@ mod fit;
 mod fit_faults;
 mod fit_texts;
 mod image_files;
+mod infos;
 mod logs;
 mod masks;
 mod mixed_precision;

@@ -5,9 +5,10 @@
 
 use cartwheel_agents::nn::Activations;
 use cartwheel_agents::{Acting, Batch, CriticMemory, Exploration, Features, NoiseState, Style, masked};
-use cartwheel_envs::{ActionRows, Generator, Rows, Statistics, VectorEnv, VectorStep};
+use cartwheel_envs::{ActionRows, Generator, Info, Rows, Statistics, VectorEnv, VectorStep};
 use serde::{Deserialize, Serialize};
 
+use crate::episode_info::{self, EpisodeInfo};
 use crate::error::EnvFault;
 use crate::replay::Replay;
 use crate::rollout::{FinishedEpisode, Rollout};
@@ -53,6 +54,8 @@ pub struct Actor {
     envs: Box<dyn VectorEnv>,
     observations: Rows,
     step: VectorStep,
+    /// What is kept of each episode's last info: see [`Self::read_infos`].
+    info_keywords: Vec<String>,
     /// Exploration's stream of each environment.
     streams: Vec<Generator>,
     episodes: Vec<Episode>,
@@ -130,6 +133,7 @@ impl Actor {
         let actor = Self {
             first_env,
             step: VectorStep::new(&space, n),
+            info_keywords: Vec::new(),
             observations,
             streams: (first_env..first_env + n)
                 .map(|env| Generator::from_entropy(&[spec.seed, env as u64, EXPLORATION]))
@@ -251,7 +255,7 @@ impl Actor {
             out.terminated[rows.clone()].copy_from_slice(&self.step.terminated);
             out.truncated[rows].copy_from_slice(&self.step.truncated);
             for e in 0..n {
-                self.follow_episode(e, t, now, weights.version, out);
+                self.follow_episode(e, t, now, weights.version, out)?;
             }
             out.steps = t + 1;
         }
@@ -358,7 +362,14 @@ impl Actor {
 
     /// Keeps the books of environment `e`'s episode after step `t` of a rollout.
     #[inline]
-    fn follow_episode(&mut self, e: usize, t: usize, now: u64, version: u64, out: &mut Rollout) {
+    fn follow_episode(
+        &mut self,
+        e: usize,
+        t: usize,
+        now: u64,
+        version: u64,
+        out: &mut Rollout,
+    ) -> Result<(), EnvFault> {
         let episode = &mut self.episodes[e];
         episode.length += 1;
         episode.return_ += f64::from(self.step.raw_rewards()[e]);
@@ -367,8 +378,10 @@ impl Actor {
         }
         let (terminated, truncated) = (self.step.terminated[e], self.step.truncated[e]);
         if !(terminated || truncated) {
-            return;
+            return Ok(());
         }
+        let info = self.last_info(e).map_err(|problem| self.fault_of(e, now, problem))?;
+        let episode = &mut self.episodes[e];
         self.noise[e].reset();
         let memory = self.spec.acting.mlp.memory_len();
         self.memories[e * memory..(e + 1) * memory].fill(0.0);
@@ -388,8 +401,29 @@ impl Actor {
             terminated,
             truncated,
             actions: ended.actions,
+            info,
         };
         out.episodes.push(FinishedEpisode { step: t, record, length: ended.length });
+        Ok(())
+    }
+
+    /// What is kept of the info with which environment `e`'s episode ended.
+    fn last_info(&self, e: usize) -> Result<EpisodeInfo, String> {
+        match &self.step.final_infos {
+            // Of an episode whose worker died nobody knows what it would have told.
+            Some(infos) if !(infos[e].is_empty() && self.envs.worker_restarts() > 0) => {
+                episode_info::read(&infos[e], &self.info_keywords)
+            }
+            _ => Ok(EpisodeInfo::new()),
+        }
+    }
+
+    /// Keeps of each episode's last info `is_success`, where it is there, and the numbers with these keys, which must be.
+    pub fn read_infos(&mut self, keywords: &[String]) {
+        if !keywords.is_empty() || self.envs.has_info() {
+            self.step.final_infos = Some(vec![Info::new(); self.num_envs()]);
+        }
+        self.info_keywords = keywords.to_vec();
     }
 
     /// So many vector steps count as done.

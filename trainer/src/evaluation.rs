@@ -1,9 +1,12 @@
 //! Evaluation: episodes on environments and seeds of their own, greedy if not asked otherwise.
 
+use std::collections::BTreeMap;
+
 use cartwheel_agents::Policy;
-use cartwheel_envs::{ActionRows, EnvBuilder, EnvError, Generator, Rows, Statistics, VectorEnv, VectorStep};
+use cartwheel_envs::{ActionRows, EnvBuilder, EnvError, Generator, Info, Rows, Statistics, VectorEnv, VectorStep};
 use serde::{Deserialize, Serialize};
 
+use crate::episode_info::{self, EpisodeInfo, means, success_rate};
 use crate::statistics::mean_std;
 
 /// Returns of greedy episodes.
@@ -13,6 +16,8 @@ pub struct Evaluation {
     pub returns: Vec<f64>,
     /// Steps of each.
     pub lengths: Vec<u64>,
+    /// What the last info of each told.
+    pub infos: Vec<EpisodeInfo>,
 }
 
 impl Evaluation {
@@ -24,6 +29,16 @@ impl Evaluation {
     /// Standard deviation of the returns.
     pub fn std(&self) -> f64 {
         mean_std(&self.returns).1
+    }
+
+    /// The share of episodes in which the task was achieved, where the environment tells (`is_success`).
+    pub fn success_rate(&self) -> Option<f64> {
+        success_rate(self.infos.iter())
+    }
+
+    /// Means of what infos told: `success_rate`, and `info/<key>` of what was asked for.
+    pub fn info_means(&self) -> BTreeMap<String, f64> {
+        means(self.infos.iter())
     }
 
     /// Mean steps of an episode.
@@ -40,6 +55,8 @@ pub struct Evaluator {
     episodes: usize,
     observations: Rows,
     step: VectorStep,
+    /// What is kept of each episode's last info beside `is_success`.
+    info_keywords: Vec<String>,
     max_episode_steps: u64,
     actions: ActionRows,
     /// Environments whose episode still runs, and their actions.
@@ -64,9 +81,11 @@ impl Evaluator {
             envs.statistics_mut(e, &mut |own| own.update_running_mean = false);
         }
         let space = envs.single_observation_space().clone();
+        let step = VectorStep::new(&space, n_envs);
         Ok(Self {
             observations: Rows::for_space(&space, n_envs),
-            step: VectorStep::new(&space, n_envs),
+            step: if envs.has_info() { step.with_final_infos() } else { step },
+            info_keywords: Vec::new(),
             actions: ActionRows::default(),
             running: Vec::with_capacity(n_envs),
             chosen: ActionRows::default(),
@@ -84,6 +103,16 @@ impl Evaluator {
     #[must_use]
     pub fn stochastic(mut self, stochastic: bool) -> Self {
         self.stochastic = stochastic;
+        self
+    }
+
+    /// Keeps the numbers with these keys in the last info of each episode, which must be there.
+    #[must_use]
+    pub fn info_keywords(mut self, keywords: &[String]) -> Self {
+        if !keywords.is_empty() {
+            self.step = self.step.with_final_infos();
+        }
+        self.info_keywords = keywords.to_vec();
         self
     }
 
@@ -108,7 +137,7 @@ impl Evaluator {
     ) -> Result<Option<Evaluation>, EnvError> {
         self.set_statistics(policy.statistics());
         let n = self.episodes;
-        let mut result = Evaluation { returns: vec![0.0; n], lengths: vec![0; n] };
+        let mut result = Evaluation { returns: vec![0.0; n], lengths: vec![0; n], infos: vec![EpisodeInfo::new(); n] };
         for first in (0..n).step_by(self.envs.num_envs()) {
             if !self.play(policy, seed, first, stop, &mut result)? {
                 return Ok(None);
@@ -156,6 +185,11 @@ impl Evaluator {
             std::mem::swap(&mut self.observations, &mut self.step.observations);
             let step = &self.step;
             let goes_on = |e: usize| !(step.terminated[e] || step.truncated[e]);
+            if let Some(infos) = &step.final_infos {
+                for &e in self.running.iter().filter(|&&e| !goes_on(e)) {
+                    result.infos[first + e] = self.told(&infos[e])?;
+                }
+            }
             policy.retain(|i| goes_on(self.running[i]));
             let mut place = self.running.iter();
             self.rngs.retain(|_| place.next().is_some_and(|&e| goes_on(e)));
@@ -166,6 +200,11 @@ impl Evaluator {
             });
             steps += 1;
         }
+        if self.step.final_infos.is_some() {
+            for &e in &self.running {
+                result.infos[first + e] = self.told(&self.envs.info(e))?;
+            }
+        }
         if !self.running.is_empty() && !std::mem::replace(&mut self.has_warned, true) {
             let limit = self.max_episode_steps;
             tracing::warn!(
@@ -174,5 +213,14 @@ impl Evaluator {
             );
         }
         Ok(true)
+    }
+
+    /// What is kept of an episode's last info.
+    fn told(&self, info: &Info) -> Result<EpisodeInfo, EnvError> {
+        // Of an episode whose worker died nobody knows what it would have told.
+        if info.is_empty() && self.envs.worker_restarts() > 0 {
+            return Ok(EpisodeInfo::new());
+        }
+        episode_info::read(info, &self.info_keywords).map_err(EnvError::failed)
     }
 }

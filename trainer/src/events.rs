@@ -65,6 +65,8 @@ pub struct Progress {
     pub epsilon: f64,
     /// Mean return of the last hundred episodes, once there is one.
     pub mean_return: Option<f64>,
+    /// The share of those in which the task was achieved, where the environment tells (`is_success`).
+    pub success_rate: Option<f64>,
     /// Time spent training, without evaluations and the time for which viewers held the run.
     pub elapsed: Duration,
 }

@@ -66,6 +66,9 @@ pub struct GreedyReturn {
     pub std: f64,
     /// How many.
     pub episodes: usize,
+    /// The share of them in which the task was achieved, where the environment tells (`is_success`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub success_rate: Option<f64>,
 }
 
 /// What a run's checkpoints cost.

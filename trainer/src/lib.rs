@@ -48,6 +48,7 @@ mod actor_count;
 mod collector;
 mod config;
 mod cpu_time;
+mod episode_info;
 mod error;
 mod evaluation;
 mod events;
@@ -71,6 +72,7 @@ pub use config::{
     OnWorkerDeath, Registered, RegisteredSettings, Registrable, RunConfig, Settings, TrainConfig, register_algorithm,
 };
 pub use cpu_time::thread_cpu_time;
+pub use episode_info::EpisodeInfo;
 pub use error::{EnvFault, TrainError};
 pub use evaluation::{Evaluation, Evaluator};
 pub use events::{Callback, Event, Progress};

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
 use crate::config::Settings;
+use crate::episode_info::{EpisodeInfo, means, success_rate};
 use crate::evaluation::Evaluation;
-use crate::run::MetricsRow;
+use crate::run::{EpisodeRecord, MetricsRow};
 use crate::watch::Intervention;
 
 /// Episodes that rollout metrics average over, as in Stable-Baselines3.
@@ -43,12 +44,20 @@ pub(crate) struct Books {
     pub(crate) best: Option<Best>,
     /// Whether they solved the task.
     pub(crate) solved: bool,
-    /// Return and length of the last episodes.
-    recent: VecDeque<(f64, u64)>,
+    /// The last episodes.
+    recent: VecDeque<Recent>,
     /// The lowest and the highest reward since the last row of metrics.
     rewards: Option<[f32; 2]>,
     /// Sums since the last row of metrics.
     sums: BTreeMap<String, (f64, u64)>,
+}
+
+/// What rollout metrics are means of.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Recent {
+    return_: f64,
+    length: u64,
+    info: EpisodeInfo,
 }
 
 /// An update that is not over.
@@ -72,9 +81,9 @@ pub(crate) struct Best {
 
 impl Books {
     /// Counts a finished episode.
-    pub(crate) fn episode(&mut self, return_: f64, length: u64) {
+    pub(crate) fn episode(&mut self, record: &EpisodeRecord, length: u64) {
         self.episodes += 1;
-        self.recent.push_back((return_, length));
+        self.recent.push_back(Recent { return_: record.return_, length, info: record.info.clone() });
         if self.recent.len() > WINDOW {
             self.recent.pop_front();
         }
@@ -82,12 +91,21 @@ impl Books {
 
     /// Mean return of the last episodes.
     pub(crate) fn mean_return(&self) -> Option<f64> {
-        let sum: f64 = self.recent.iter().map(|(return_, _)| return_).sum();
+        let sum: f64 = self.recent.iter().map(|episode| episode.return_).sum();
         (!self.recent.is_empty()).then(|| sum / self.recent.len() as f64)
     }
 
     fn mean_length(&self) -> f64 {
-        self.recent.iter().map(|(_, length)| *length as f64).sum::<f64>() / self.recent.len() as f64
+        self.recent.iter().map(|episode| episode.length as f64).sum::<f64>() / self.recent.len() as f64
+    }
+
+    /// The share of the last episodes in which the task was achieved, where the environment tells.
+    pub(crate) fn success_rate(&self) -> Option<f64> {
+        success_rate(self.infos())
+    }
+
+    fn infos(&self) -> impl Iterator<Item = &EpisodeInfo> {
+        self.recent.iter().map(|episode| &episode.info)
     }
 
     /// Counts `value` into the mean of `metric` for the next row.
@@ -132,6 +150,7 @@ impl Books {
         if let Some(mean) = self.mean_return() {
             metrics.insert("rollout/ep_rew_mean".into(), mean);
             metrics.insert("rollout/ep_len_mean".into(), self.mean_length());
+            metrics.extend(under("rollout", means(self.infos())));
         }
         if let Some([low, high]) = self.rewards.take() {
             metrics.insert("rollout/reward_min".into(), low.into());
@@ -145,11 +164,13 @@ impl Books {
 
     /// The row of an evaluation.
     pub(crate) fn evaluation_row(&self, evaluation: &Evaluation) -> MetricsRow {
-        self.with(BTreeMap::from([
+        let mut metrics = BTreeMap::from([
             ("eval/mean_reward".into(), evaluation.mean()),
             ("eval/std_reward".into(), evaluation.std()),
             ("eval/mean_ep_length".into(), evaluation.mean_length()),
-        ]))
+        ]);
+        metrics.extend(under("eval", evaluation.info_means()));
+        self.with(metrics)
     }
 
     /// The row of what people decided in the policy's place.
@@ -164,6 +185,11 @@ impl Books {
     fn with(&self, metrics: BTreeMap<String, f64>) -> MetricsRow {
         MetricsRow { step: self.steps, updates: self.updates, episodes: self.episodes, wall_s: self.wall_s, metrics }
     }
+}
+
+/// Metrics by their names below `group`.
+fn under(group: &str, metrics: BTreeMap<String, f64>) -> impl Iterator<Item = (String, f64)> {
+    metrics.into_iter().map(move |(name, value)| (format!("{group}/{name}"), value))
 }
 
 /// Whether counting from `before` to `after` passed a multiple of `interval`; never for 0.

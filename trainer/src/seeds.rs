@@ -144,7 +144,7 @@ mod tests {
         Summary {
             solved,
             solved_at: None,
-            greedy_return: mean.map(|mean| GreedyReturn { mean, std: 0.0, episodes: 10 }),
+            greedy_return: mean.map(|mean| GreedyReturn { mean, std: 0.0, episodes: 10, success_rate: None }),
             steps: 1,
             updates: 1,
             episodes: 1,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::spaces::Description;
-use crate::Step;
+use crate::{Info, Step};
 
 /// A message's length and kind.
 pub(super) const HEADER: usize = 5;
@@ -70,15 +70,18 @@ pub(super) struct Outcomes<'a> {
     raw_rewards: &'a [u8],
     terminated: &'a [u8],
     truncated: &'a [u8],
+    last_infos: &'a [u8],
 }
 
 impl<'a> Outcomes<'a> {
-    /// Rewards, what the environments paid inside of their wrappers, and the two flags, one sort after the other.
+    /// Rewards, what the environments paid inside of their wrappers, and the two flags, one sort after the other; then
+    /// the infos of those that ended, if they were asked for and any did.
     pub(super) fn of(body: &'a [u8], count: usize) -> Self {
         let (rewards, rest) = body.split_at(8 * count);
         let (raw_rewards, flags) = rest.split_at(8 * count);
-        let (terminated, truncated) = flags.split_at(count);
-        Self { rewards, raw_rewards, terminated, truncated }
+        let (terminated, rest) = flags.split_at(count);
+        let (truncated, last_infos) = rest.split_at(count);
+        Self { rewards, raw_rewards, terminated, truncated, last_infos }
     }
 
     pub(super) fn step(self, i: usize) -> Step {
@@ -87,6 +90,15 @@ impl<'a> Outcomes<'a> {
 
     pub(super) fn raw_reward(self, i: usize) -> f64 {
         number(self.raw_rewards, i)
+    }
+
+    /// The last infos of the episodes that ended, in the order of their environments.
+    pub(super) fn last_infos(self) -> Vec<Info> {
+        if self.last_infos.is_empty() {
+            Vec::new()
+        } else {
+            serde_json::from_slice(self.last_infos).unwrap_or_default()
+        }
     }
 }
 

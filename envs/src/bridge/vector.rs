@@ -149,8 +149,8 @@ impl BridgeVectorEnv {
         read.map_err(|_| Trouble::Lost(Loss::Closed))
     }
 
-    /// Tells worker `w` to step.
-    fn send_step(&mut self, w: usize, actions: Actions<'_>) {
+    /// Tells worker `w` to step, and whether to tell the infos with which episodes end.
+    fn send_step(&mut self, w: usize, actions: Actions<'_>, tell_infos: bool) {
         let envs = self.places[w].worker.envs();
         let width = self.action_space.width();
         let share = envs.start * width..envs.end * width;
@@ -160,7 +160,7 @@ impl BridgeVectorEnv {
         };
         let mut message = self.buffer.take();
         message.clear();
-        begin_message(&mut message, b's', numbers.len() + 8 * envs.len());
+        begin_message(&mut message, if tell_infos { b'S' } else { b's' }, numbers.len() + 8 * envs.len());
         message.extend_from_slice(numbers);
         for i in envs {
             // In case the episode ends. If not, the generator stays where it is.
@@ -180,6 +180,7 @@ impl BridgeVectorEnv {
         }
         let buffer = self.buffer.take();
         let outcomes = Outcomes::of(body(&buffer), envs.len());
+        let mut last_infos = outcomes.last_infos().into_iter();
         let worker = &self.places[w].worker;
         worker.read(Kept::Present, envs.clone(), &mut out.observations, envs.start).map_err(EnvError::failed)?;
         for (local, i) in envs.clone().enumerate() {
@@ -194,6 +195,9 @@ impl BridgeVectorEnv {
                 let read = self.places[w].worker.read(Kept::Final, i..i + 1, &mut out.final_observations, i);
                 read.map_err(EnvError::failed)?;
                 self.check(w, i, &out.final_observations)?;
+                if let Some(infos) = &mut out.final_infos {
+                    infos[i] = last_infos.next().unwrap_or_default();
+                }
                 self.begin(i);
             }
             self.check(w, i, &out.observations)?;
@@ -216,6 +220,9 @@ impl BridgeVectorEnv {
             }
             if let Some(last) = &self.last {
                 out.final_observations.copy_row(i, last, i);
+            }
+            if let Some(infos) = &mut out.final_infos {
+                infos[i].clear();
             }
         }
         self.revive(w, error, &mut out.observations)
@@ -368,7 +375,7 @@ impl VectorEnv for BridgeVectorEnv {
         check_actions(actions, &self.action_space, self.num_envs())?;
         self.running = false;
         for w in 0..self.places.len() {
-            self.send_step(w, actions);
+            self.send_step(w, actions, out.final_infos.is_some());
         }
         let width = self.action_space.width();
         for (i, log) in self.logs.iter_mut().enumerate() {

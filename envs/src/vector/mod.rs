@@ -137,7 +137,8 @@ pub struct VectorStep {
     /// The last observation of each episode that ended in this step. Row `i` means something only where
     /// `terminated[i] || truncated[i]`; elsewhere the step led to row `i` of `observations`.
     pub final_observations: Rows,
-    /// The [`info`](VectorEnv::info) of the same states, if it is wanted: see [`Self::with_final_infos`].
+    /// The [`info`](VectorEnv::info) of the same states, if it is wanted: see [`Self::with_final_infos`]. Empty for an
+    /// episode that ended because its worker died: see [`OnWorkerDeath`](crate::OnWorkerDeath).
     pub final_infos: Option<Vec<Info>>,
 }
 

@@ -248,6 +248,23 @@ fn arguments_info_and_pictures_come_through() {
 }
 
 #[test]
+fn infos_with_which_episodes_end_come_through() {
+    let workers = cartwheel_envs::BridgeOptions { workers: Some(2), ..options() };
+    let mut env = bad(json!({"length": 3})).bridge(workers).make_vec(3).unwrap();
+    let mut out = room(env.as_ref()).with_final_infos();
+    env.reset(Some(0), &mut out.observations).unwrap();
+    for step in 1..=6 {
+        let pids: Vec<_> = (0..3).map(|i| env.info(i)["pid"].clone()).collect();
+        env.step(Actions::Discrete(&[0; 3]), &mut out).unwrap();
+        for (i, info) in out.final_infos.as_ref().unwrap().iter().enumerate().filter(|_| step % 3 == 0) {
+            assert_eq!((&info["steps"], &info["pid"]), (&json!(3), &pids[i]), "{step}");
+            // The reset has followed.
+            assert!(env.info(i).contains_key("seed"));
+        }
+    }
+}
+
+#[test]
 fn the_contract_is_kept() {
     for id in ["py:CartPole-v1", "py:bad_envs:Bad-v0", "py:Blackjack-v1"] {
         let mut env = builder(id).build().unwrap();

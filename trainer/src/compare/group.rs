@@ -62,11 +62,12 @@ impl Group {
 /// What makes a run what it is: its settings without its seed, and without where it ran and what it kept; and when it was extended,
 /// as what depends on a run's length was another until then.
 pub(super) fn identity(Found { settings, extended_at, .. }: &Found) -> BTreeMap<String, String> {
-    const APART: [&str; 8] = [
+    const APART: [&str; 9] = [
         "train.seed",
         "train.log_interval",
         "train.actors",
         "train.device",
+        "env.info_keywords",
         "env.python",
         "env.python_workers",
         "env.python_timeout",

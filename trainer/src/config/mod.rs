@@ -10,6 +10,7 @@ use cartwheel_agents::{Data, ReplayUse, config, config_enum};
 use cartwheel_envs::{BridgeOptions, EnvBuilder, WrapperSpec};
 
 use self::shipped::SHIPPED;
+use crate::episode_info::check_keyword;
 use crate::supervised::is_fit;
 
 mod algorithms;
@@ -96,6 +97,9 @@ config! {
         /// Wrappers around it, the innermost first, as in ["NormalizeObservation", "FrameStackObservation(4)"]
         /// (`cartwheel env wrappers` lists them).
         wrappers: Vec<WrapperSpec> = Vec::new();
+        /// Numbers in the last info of an episode that are kept with it, as in ["score"]; their means are
+        /// rollout/info/score and eval/info/score. is_success needs no naming: it is rollout/success_rate.
+        info_keywords: Vec<String> = Vec::new(), each(|key: &String| check_keyword(key));
         /// Of an environment behind py: the Python that has it.
         python: String = "python3".into(), non_empty;
         /// Of an environment behind py: worker processes over which its copies are spread; "none" for one a core.

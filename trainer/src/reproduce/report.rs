@@ -76,7 +76,7 @@ mod tests {
         Summary {
             solved: false,
             solved_at: None,
-            greedy_return: Some(GreedyReturn { mean, std: 0.0, episodes: 100 }),
+            greedy_return: Some(GreedyReturn { mean, std: 0.0, episodes: 100, success_rate: None }),
             steps: 1000,
             updates: 10,
             episodes: 5,

@@ -111,7 +111,16 @@ fn read_record(from: &mut impl Read, room: u64) -> io::Result<Option<(EpisodeRec
     if crc32c::crc32c(&payload) != u32::from_le_bytes(crc) {
         return Ok(None);
     }
-    Ok(postcard::from_bytes(&payload).ok().map(|record| (record, FRAME + length)))
+    Ok(decode(&payload).ok().map(|record| (record, FRAME + length)))
+}
+
+/// A record, and what its info told if that follows it.
+fn decode(payload: &[u8]) -> postcard::Result<EpisodeRecord> {
+    let (mut record, rest) = postcard::take_from_bytes::<EpisodeRecord>(payload)?;
+    if !rest.is_empty() {
+        record.info = postcard::from_bytes(rest)?;
+    }
+    Ok(record)
 }
 
 #[cfg(test)]

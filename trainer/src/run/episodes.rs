@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::append::{AppendFile, warn_of_loss};
 use super::episode_reader::Episodes;
+use crate::episode_info::EpisodeInfo;
 
 /// The name of the log in a run's folder.
 pub(super) const LOG: &str = "episodes.bin";
@@ -45,6 +46,10 @@ pub struct EpisodeRecord {
     pub truncated: bool,
     /// What was done at each step.
     pub actions: ActionLog,
+    /// What its last info told. It follows the other fields in the log, and only where there is anything: so records
+    /// are read that were written before there was this one.
+    #[serde(skip)]
+    pub info: EpisodeInfo,
 }
 
 /// The actions of an episode.
@@ -209,6 +214,9 @@ impl EpisodeLog {
     pub fn append(&mut self, record: &EpisodeRecord) -> io::Result<()> {
         let mut bytes = vec![0; FRAME as usize];
         bytes = postcard::to_extend(record, bytes).map_err(invalid)?;
+        if !record.info.is_empty() {
+            bytes = postcard::to_extend(&record.info, bytes).map_err(invalid)?;
+        }
         let (frame, payload) = bytes.split_at_mut(FRAME as usize);
         let length = u32::try_from(payload.len()).map_err(invalid)?;
         frame[..4].copy_from_slice(&length.to_le_bytes());
@@ -266,6 +274,11 @@ pub(super) mod tests {
                 ActionLog::Discrete((0..number as i32 + 3).map(|a| a - 1).collect())
             } else {
                 ActionLog::Continuous { width: 2, values: vec![0.25; 2 * number as usize] }
+            },
+            info: if number.is_multiple_of(3) {
+                [("score".to_owned(), number as f64)].into()
+            } else {
+                EpisodeInfo::new()
             },
         }
     }

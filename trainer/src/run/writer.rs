@@ -280,6 +280,7 @@ mod tests {
             terminated: true,
             truncated: false,
             actions: ActionLog::Discrete(vec![1, 0]),
+            info: [("is_success".to_owned(), 1.0)].into(),
         }
     }
 

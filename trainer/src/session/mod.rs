@@ -174,7 +174,8 @@ impl<'a> Session<'a> {
                 eval.n_eval_episodes,
                 settings.env.evaluation_envs(eval.n_eval_episodes),
                 eval.max_episode_steps,
-            )?,
+            )?
+            .info_keywords(&settings.env.info_keywords),
             evaluated: None,
             exploration: algorithm.exploration(settings.train.total_timesteps),
             best_critic: None,
@@ -330,6 +331,7 @@ impl<'a> Session<'a> {
             }
         }
         let mut actor = Actor::new(spec, first, envs, reset_seed)?;
+        actor.read_infos(&self.settings.env.info_keywords);
         if let Data::Replay(ReplayUse { returns, prioritization: Some(prioritization), .. }) =
             self.settings.algorithm().data()
             && prioritization.by_actors

@@ -88,6 +88,7 @@ impl Session<'_> {
             episodes: self.books.episodes,
             epsilon: self.chance(self.books.steps),
             mean_return: self.books.mean_return(),
+            success_rate: self.books.success_rate(),
             elapsed: Duration::from_secs_f64(self.books.wall_s),
         }
     }
@@ -122,8 +123,12 @@ impl Session<'_> {
 
     /// What the run came to; ends its log files.
     pub(super) fn summary(mut self, end: End, evaluation: Option<Evaluation>) -> Result<Summary, TrainError> {
-        let greedy_return =
-            evaluation.map(|e| GreedyReturn { mean: e.mean(), std: e.std(), episodes: e.returns.len() });
+        let greedy_return = evaluation.map(|e| GreedyReturn {
+            mean: e.mean(),
+            std: e.std(),
+            episodes: e.returns.len(),
+            success_rate: e.success_rate(),
+        });
         let summary = Summary {
             solved: self.books.solved,
             solved_at: self.plan.solved_at,

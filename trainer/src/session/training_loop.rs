@@ -206,7 +206,7 @@ impl Session<'_> {
         let mut arrived = std::mem::take(&mut self.arrived);
         arrived.sort_by_key(|episode| (episode.step, episode.record.env));
         for episode in arrived.drain(..) {
-            self.books.episode(episode.record.return_, episode.length);
+            self.books.episode(&episode.record, episode.length);
             self.tell(&Event::EpisodeEnd(&episode.record));
             if self.settings.run.record_episodes {
                 self.writer.episode(episode.record);

@@ -154,7 +154,12 @@ pub(crate) fn summary(solved: bool) -> cartwheel_trainer::Summary {
     cartwheel_trainer::Summary {
         solved,
         solved_at: Some(475.0),
-        greedy_return: Some(cartwheel_trainer::GreedyReturn { mean: 499.5, std: 1.2, episodes: 100 }),
+        greedy_return: Some(cartwheel_trainer::GreedyReturn {
+            mean: 499.5,
+            std: 1.2,
+            episodes: 100,
+            success_rate: None,
+        }),
         steps: 12_000,
         updates: 9_000,
         episodes: 310,

@@ -78,6 +78,7 @@ fn random_episodes(settings: &Settings, steps: usize) -> Option<Vec<Recorded>> {
                 terminated,
                 truncated,
                 actions,
+                info: Default::default(),
             };
             let observations = std::mem::replace(observations, vec![observed(&out.observations, e)]);
             ended.push(Recorded { record, observations });

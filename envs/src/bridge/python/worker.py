@@ -103,9 +103,10 @@ class Worker:
             raise Failure(f"its reward is {reward}", "return a finite reward")
         return observation, reward, bool(terminated), bool(truncated)
 
-    def step_all(self):
-        """A step of every environment; one whose episode ends is reset in the same step."""
-        actions = self.actions()
+    def step_all(self, tell_infos):
+        """A step of every environment; one whose episode ends is reset in the same step. What infos said of those that
+        ended follows the answer, if it is to be told."""
+        actions, last_infos = self.actions(), []
         for i in range(self.count):
             observation, reward, terminated, truncated = self.step(i, actions[i])
             self.rewards[i], self.terminated[i], self.truncated[i] = reward, terminated, truncated
@@ -113,10 +114,15 @@ class Worker:
                 self.raw_rewards[i] = self.take_paid(i)
             if terminated or truncated:
                 self.write_final[i](observation)
+                if tell_infos:
+                    last_infos.append(self.plain_info(i))
                 self.reset(i, self.seed(i))
             else:
                 self.write[i](observation)
-        self.channel.send_whole(self.answer)
+        if last_infos:
+            self.channel.send("k", bytes(self.answer[5:]) + json.dumps(last_infos).encode())
+        else:
+            self.channel.send_whole(self.answer)
 
     def step_one(self):
         """A step of one environment, which is not reset after it."""
@@ -145,7 +151,10 @@ class Worker:
 
     def info(self):
         (i,) = struct.unpack_from("<I", self.channel.buffer, 5)
-        self.channel.send_json("k", plain(self.infos[i]))
+        self.channel.send_json("k", self.plain_info(i))
+
+    def plain_info(self, i):
+        return plain(self.infos[i]) if isinstance(self.infos[i], dict) else {}
 
     def tell_statistics(self, before):
         (i,) = struct.unpack_from("<I", self.channel.buffer, 5)
@@ -160,8 +169,8 @@ class Worker:
     def serve(self):
         while True:
             kind, length = self.channel.receive()
-            if kind == "s":
-                self.step_all()
+            if kind in "sS":
+                self.step_all(tell_infos=kind == "S")
             elif kind == "1":
                 self.step_one()
             elif kind == "r":

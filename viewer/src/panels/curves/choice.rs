@@ -13,6 +13,8 @@ use crate::text;
 const FAVOURITES: &[&str] = &[
     "rollout/ep_rew_mean",
     "eval/mean_reward",
+    "rollout/success_rate",
+    "eval/success_rate",
     EPISODE_RETURN,
     "rollout/success_rate",
     "eval/success_rate",

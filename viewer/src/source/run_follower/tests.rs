@@ -53,6 +53,7 @@ impl Fixture {
                 terminated: true,
                 truncated: false,
                 actions: ActionLog::Discrete(vec![0; 10]),
+                info: Default::default(),
             });
         }
         let positions = writer.sync().unwrap();
