@@ -321,12 +321,17 @@ fn check_moment(env: &dyn Env, space: &Space, row: &Rows, step: Option<Step>, fo
     }
 }
 
+/// Whether a step paid what its goals say it does. They may have been rounded to 32 bits where the environment shows them.
+pub fn same_reward(computed: f64, paid: f64) -> bool {
+    (computed - paid).abs() <= 1e-4 * paid.abs().max(1.0)
+}
+
 /// A step must pay what `compute_reward` says of its goals: hindsight asks that for other goals.
 fn check_goals(env: &dyn Env, space: &Space, row: Row<'_>, step: Step, found: &mut Vec<Violation>) {
     let part = |name| space.part(name).map(|(range, _)| row.part(range));
     let (Some(achieved), Some(desired)) = (part("achieved_goal"), part("desired_goal")) else { return };
     if let Some(reward) = env.compute_reward(achieved, desired)
-        && reward as f32 != step.reward as f32
+        && !same_reward(reward, step.reward)
     {
         let advice = "work both out from the numbers that are shown";
         report(found, "goals", format!("a step paid {}, and compute_reward says {reward}; {advice}", step.reward));

@@ -1,6 +1,8 @@
 //! The environment contract: what an author writes.
 
-use crate::{Action, EnvError, Generator, KeyBindings, Result, Row, RowMut, Scene, Space, StateVariable, Statistics};
+use crate::{
+    Action, EnvError, Generator, KeyBindings, Result, Row, RowMut, Rows, Scene, Space, StateVariable, Statistics,
+};
 
 /// Named values beside the observation, such as `action_mask`.
 pub type Info = serde_json::Map<String, serde_json::Value>;
@@ -147,6 +149,19 @@ pub trait Env: Send {
         self.inner()?.compute_reward(achieved_goal, desired_goal)
     }
 
+    /// [`Self::compute_reward`] of row `i` of each for reward `i`; false for an environment without goals. Written where
+    /// asking once is quicker than asking often, as of an environment in another process.
+    ///
+    /// # Errors
+    /// The environment's own.
+    fn compute_rewards(&self, achieved_goals: &Rows, desired_goals: &Rows, rewards: &mut [f64]) -> Result<bool> {
+        for (i, reward) in rewards.iter_mut().enumerate() {
+            let Some(own) = self.compute_reward(achieved_goals.row(i), desired_goals.row(i)) else { return Ok(false) };
+            *reward = own;
+        }
+        Ok(true)
+    }
+
     /// What the environment itself paid since this was last asked, where a [`Monitor`](crate::Monitor) is inside
     /// wrappers: returns are told in the environment's own rewards, whatever a learner is shown.
     fn raw_reward(&mut self) -> Option<f64> {
@@ -221,6 +236,10 @@ impl Env for Box<dyn Env> {
 
     fn step(&mut self, action: Action<'_>, rng: &mut Generator, observation: RowMut<'_>) -> Result<Step> {
         (**self).step(action, rng, observation)
+    }
+
+    fn compute_rewards(&self, achieved_goals: &Rows, desired_goals: &Rows, rewards: &mut [f64]) -> Result<bool> {
+        (**self).compute_rewards(achieved_goals, desired_goals, rewards)
     }
 
     fn inner(&self) -> Option<&dyn Env> {

@@ -143,6 +143,14 @@ impl Environment {
         self.env.compute_reward(achieved_goal, desired_goal)
     }
 
+    /// See [`Env::compute_rewards`].
+    ///
+    /// # Errors
+    /// The environment's own.
+    pub fn compute_rewards(&self, achieved_goals: &Rows, desired_goals: &Rows, rewards: &mut [f64]) -> Result<bool> {
+        self.env.compute_rewards(achieved_goals, desired_goals, rewards)
+    }
+
     /// See [`Env::raw_reward`].
     pub fn raw_reward(&mut self) -> Option<f64> {
         self.env.raw_reward()

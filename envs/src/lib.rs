@@ -75,7 +75,7 @@ pub use action::{Action, Actions, OwnedAction};
 pub use action_rows::ActionRows;
 pub use bridge::{BridgeOptions, OnWorkerDeath};
 pub use builder::EnvBuilder;
-pub use check::{Violation, check_env};
+pub use check::{Violation, check_env, same_reward};
 pub use check_vector::check_vector_env;
 pub use classic::{
     Acrobot, AcrobotState, CartPole, CartPoleConfig, CartPoleState, MaskedCartPole, MountainCar, MountainCarConfig,

@@ -371,6 +371,16 @@ impl Rows {
     }
 
     /// Some of the rows as they are in memory.
+    /// The bytes of the first so many rows.
+    pub(crate) fn first_bytes(&self, count: usize) -> &[u8] {
+        let numbers = ..count * self.width;
+        match &self.data {
+            Data::F32(data) => bytemuck::cast_slice(&data[numbers]),
+            Data::U8(data) => &data[numbers],
+            Data::I32(data) => bytemuck::cast_slice(&data[numbers]),
+        }
+    }
+
     pub(crate) fn bytes_mut(&mut self, rows: std::ops::Range<usize>) -> &mut [u8] {
         let range = rows.start * self.width..rows.end * self.width;
         each!(Data, &mut self.data, data => bytemuck::cast_slice_mut(&mut data[range]))

@@ -118,6 +118,33 @@ fn an_interrupted_run_leaves_no_worker_behind() {
     }
 }
 
+/// Without hindsight, ten bits are not found in as many steps: native or not (docs/algorithms/her.md).
+#[test]
+fn goals_are_learnt_by_hindsight() {
+    let folder = Folder::new();
+    folder.write("goal_envs.py", include_str!("../python/goal_envs.py"));
+    let settings = "--algo her --set her.model_class=dqn --set dqn.learning_rate=1e-3 --set dqn.learning_starts=500 \
+        --set dqn.batch_size=64 --set dqn.gamma=0.95 --set dqn.target_update_interval=200 --set dqn.net_arch=[64] \
+        --set dqn.exploration_fraction=0.3 --set eval.n_eval_episodes=30 --n-envs 4 --actors 1 --seed 1 --json";
+    let line = |bits: u32, steps: u32, more: &str| {
+        format!("train py:goal_envs:FlipBits-v0 --env-arg n_bits={bits} {settings} --steps {steps} {more}")
+    };
+    let trained = folder.with_python(&line(6, 6000, "--name a")).wait();
+    assert_eq!(trained.code, 0, "{}", trained.stderr);
+    assert!(trained.json["greedy_return"]["success_rate"].as_f64().unwrap() > 0.9, "{}", trained.json);
+    for (fault, words) in [
+        ("other", ["compute_reward says -2", "take away the wrappers"]),
+        ("scalar", ["compute_reward returned", "a finite reward for each row"]),
+        ("raises", ["compute_reward raised ValueError: no such goal", "goal_envs.py"]),
+    ] {
+        let refused = folder.with_python(&line(3, 600, &format!("--env-arg fault={fault}"))).wait();
+        assert!(refused.code != 0 && words.iter().all(|word| refused.stderr.contains(word)), "{}", refused.stderr);
+    }
+    let refused = folder.with_python("train py:CartPole-v1 --algo her --set her.model_class=dqn --steps 600").wait();
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.contains("achieved_goal and desired_goal"), "{}", refused.stderr);
+}
+
 /// Python's Taxi tells in `info` which actions are valid, CartPole does not.
 #[test]
 fn masks_of_info_keep_actions_valid() {

@@ -38,8 +38,13 @@ class FlipBits(gymnasium.Env):
 
     def compute_reward(self, achieved_goal, desired_goal, info):
         """Of a batch: a row for each."""
-        if self.fault == "other":
-            return np.full(len(achieved_goal), -2.0)
+        match self.fault:
+            case "other" if len(achieved_goal) > 1:
+                return np.full(len(achieved_goal), -2.0)
+            case "scalar" if len(achieved_goal) > 1:
+                return -1.0
+            case "raises" if len(achieved_goal) > 1:
+                raise ValueError("no such goal")
         return np.where((achieved_goal == desired_goal).all(axis=-1), 0.0, -1.0)
 
     def render(self):

@@ -7,7 +7,7 @@ use super::messages::{Hello, Trouble, When};
 use super::seeds::{next_seed, seeded};
 use super::worker::{Kept, Worker};
 use super::{OnWorkerDeath, picture, spaces_of};
-use crate::{Action, Env, EnvError, Generator, Info, Result, RowMut, Rows, Scene, Space, Statistics, Step};
+use crate::{Action, Env, EnvError, Generator, Info, Result, Row, RowMut, Rows, Scene, Space, Statistics, Step};
 
 /// A worker process with a single environment.
 pub(super) struct BridgeEnv {
@@ -110,6 +110,21 @@ impl Env for BridgeEnv {
 
     fn seeded(&self, seed: u64) -> Generator {
         seeded(seed)
+    }
+
+    fn compute_reward(&self, achieved_goal: Row<'_>, desired_goal: Row<'_>) -> Option<f64> {
+        let [achieved, desired] = [achieved_goal, desired_goal].map(|goal| {
+            let mut rows = Rows::new(goal.dtype(), goal.len(), 1);
+            rows.set(0, goal);
+            rows
+        });
+        let mut reward = [0.0];
+        self.compute_rewards(&achieved, &desired, &mut reward).ok()?.then_some(reward[0])
+    }
+
+    fn compute_rewards(&self, achieved_goals: &Rows, desired_goals: &Rows, rewards: &mut [f64]) -> Result<bool> {
+        let told = self.worker.rewards([achieved_goals, desired_goals], rewards, &mut self.answer.borrow_mut());
+        told.map_err(|trouble| self.worker.unanswered(trouble))
     }
 
     fn raw_reward(&mut self) -> Option<f64> {

@@ -103,7 +103,7 @@ impl<'a> Outcomes<'a> {
 }
 
 /// Float `i`; floats in messages are not aligned.
-fn number(bytes: &[u8], i: usize) -> f64 {
+pub(super) fn number(bytes: &[u8], i: usize) -> f64 {
     f64::from_le_bytes(bytes[8 * i..][..8].try_into().unwrap_or_default())
 }
 

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::json;
 
-use super::messages::{HEADER, Hello, Loss, Outcomes, Report, Trouble, When, begin_message, body, message};
+use super::messages::{HEADER, Hello, Loss, Outcomes, Report, Trouble, When, begin_message, body, message, number};
 use super::{OnWorkerDeath, Recipe};
 use crate::{Action, EnvError, Info, Result, Rows, Space, Statistics, Step};
 
@@ -232,6 +232,25 @@ impl Worker {
         }
     }
 
+    /// What steps to achieved goals pay where others are desired, the first rows of each; false if the environment does
+    /// not say.
+    pub(super) fn rewards(
+        &self,
+        goals: [&Rows; 2],
+        rewards: &mut [f64],
+        answer: &mut Vec<u8>,
+    ) -> Result<bool, Trouble> {
+        let mut request = (rewards.len() as u32).to_le_bytes().to_vec();
+        goals.iter().for_each(|goals| request.extend_from_slice(goals.first_bytes(rewards.len())));
+        self.send(&message(b'g', &request))?;
+        self.receive(answer)?;
+        let told = body(answer);
+        for (i, reward) in rewards.iter_mut().enumerate().take(told.len() / 8) {
+            *reward = number(told, i);
+        }
+        Ok(!told.is_empty())
+    }
+
     /// The running statistics of environment `i`'s wrappers, as they are now or as they were before its episode.
     pub(super) fn statistics(&self, i: usize, when: When, answer: &mut Vec<u8>) -> Result<Vec<Statistics>, Trouble> {
         self.ask(when as u8, i, answer)?;
@@ -285,6 +304,14 @@ impl Worker {
         match trouble {
             Trouble::Reported(report) => self.reported(report).to_string(),
             Trouble::Lost(_) => format!("{}: its worker process does not answer", self.recipe.id),
+        }
+    }
+
+    /// The error of a question without an answer, that is not about a step.
+    pub(super) fn unanswered(&self, trouble: Trouble) -> EnvError {
+        match trouble {
+            Trouble::Reported(report) => self.reported(report),
+            Trouble::Lost(_) => EnvError::failed(self.complaint(trouble)),
         }
     }
 

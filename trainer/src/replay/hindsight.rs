@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use cartwheel_agents::{Batch, Returns};
-use cartwheel_envs::{Environment, Generator, Row, Rows, Space};
+use cartwheel_envs::{EnvError, Environment, Generator, Row, Rows, Space, same_reward};
 
 use super::{NO_STEP, Replay, TERMINATED, TRUNCATED};
 use crate::config::{GoalSelectionStrategy, HerConfig};
@@ -28,6 +28,9 @@ pub struct Hindsight {
     desired: Range<usize>,
     /// An observation that is given another goal.
     row: Rows,
+    /// What transitions that are given other goals achieved, and those goals; and what that pays.
+    goals: [Rows; 2],
+    rewards: Vec<f64>,
 }
 
 impl Hindsight {
@@ -40,6 +43,8 @@ impl Hindsight {
         let space = env.observation_space();
         let [achieved, desired] = Self::goals(&id, space)?;
         let mut own = Self {
+            goals: [0, 1].map(|_| Rows::new(space.dtype(), achieved.len(), PROBED_STEPS)),
+            rewards: Vec::new(),
             strategy: config.goal_selection_strategy,
             her_ratio: 1.0 - 1.0 / (config.n_sampled_goal as f64 + 1.0),
             row: Rows::for_space(space, 1),
@@ -79,28 +84,50 @@ impl Hindsight {
         let space: Space = self.env.action_space().clone();
         let mut action = Rows::for_space(&space, 1);
         self.env.reset(Some(0)).map_err(|error| error.to_string())?;
-        for step in 1..=PROBED_STEPS {
+        let mut paid = Vec::new();
+        while paid.len() < PROBED_STEPS {
             space.sample(&mut rng, action.row_mut(0));
             let Some(chosen) = space.action(action.row(0)) else { return Ok(()) };
             let taken = self.env.step(chosen).map_err(|error| error.to_string())?;
             let row = self.env.observation();
-            let (achieved, desired) = (row.part(self.achieved.clone()), row.part(self.desired.clone()));
-            let Some(reward) = self.env.compute_reward(achieved, desired) else {
-                return Err(format!(
-                    "{id} does not say what a step to another goal would have paid: implement Env::compute_reward (docs/add-an-environment.md)"
-                ));
-            };
-            if reward as f32 != taken.reward as f32 {
-                return Err(format!(
-                    "step {step} of {id} paid {} and its compute_reward says {reward}: take away the wrappers that change rewards or goals",
-                    taken.reward
-                ));
+            for (goals, range) in self.goals.iter_mut().zip([&self.achieved, &self.desired]) {
+                goals.set(paid.len(), row.part(range.clone()));
             }
+            paid.push(taken.reward);
             if taken.terminated || taken.truncated {
                 break;
             }
         }
-        Ok(())
+        self.rewards.resize(paid.len(), 0.0);
+        if !self.pay().map_err(|error| error.to_string())? {
+            return Err(format!(
+                "{id} does not say what a step to another goal would have paid: implement Env::compute_reward (docs/add-an-environment.md), in Python compute_reward"
+            ));
+        }
+        let mut pairs = self.rewards.iter().zip(&paid);
+        match pairs.position(|(computed, paid)| !same_reward(*computed, *paid)) {
+            Some(at) => Err(format!(
+                "step {} of {id} paid {} and its compute_reward says {}: take away the wrappers that change rewards or goals",
+                at + 1,
+                paid[at],
+                self.rewards[at]
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// Works out as many rewards as there is room for. False if the environment does not say them.
+    fn pay(&mut self) -> Result<bool, EnvError> {
+        let [achieved, desired] = &self.goals;
+        self.env.compute_rewards(achieved, desired, &mut self.rewards)
+    }
+
+    /// Makes room for the goals of `count` transitions.
+    fn make_room(&mut self, count: usize) {
+        self.rewards.resize(count, 0.0);
+        for goals in self.goals.iter_mut().filter(|goals| goals.len() < count) {
+            *goals = Rows::new(goals.dtype(), goals.width(), count);
+        }
     }
 
     /// How many of `n` transitions are given other goals.
@@ -124,6 +151,9 @@ impl Replay {
 
     /// Fills `batch` with `n` transitions of episodes that have ended, the first of them with other goals.
     ///
+    /// # Errors
+    /// The environment's, as of Python, that is asked what these pay.
+    ///
     /// # Panics
     /// If no episode has ended yet.
     pub fn sample_hindsight(
@@ -133,40 +163,40 @@ impl Replay {
         hindsight: &mut Hindsight,
         rng: &mut Generator,
         batch: &mut Batch,
-    ) {
+    ) -> Result<(), EnvError> {
         assert!(self.has_ended_episode(), "hindsight before an episode has ended");
         batch.resize_masked(n, self.features.width(), self.features.masked());
         self.bound_rings();
         let relabelled = hindsight.relabelled(n);
+        hindsight.make_room(relabelled);
         for slot in 0..n {
             let (row, last) = self.row_of_ended_episode(rng);
             batch.rows[slot] = row;
             self.gather(row, returns, batch, slot);
             if slot < relabelled {
                 let goal = self.observations.row(self.after(self.goal_of(row, last, hindsight.strategy, rng)));
-                self.relabel(row, goal.part(hindsight.achieved.clone()), returns, hindsight, batch, slot);
+                self.relabel(row, goal.part(hindsight.achieved.clone()), hindsight, batch, slot);
             }
         }
+        // All at once, as the environment may be in another process. That it says them was seen when hindsight began.
+        if relabelled > 0 {
+            hindsight.pay()?;
+        }
+        for (paid, reward) in batch.returns.iter_mut().zip(&hindsight.rewards) {
+            *paid = *reward as f32 * returns.reward_scale;
+        }
+        Ok(())
     }
 
-    /// Gives the transition of `row`, which is in `slot` of `batch`, the goal `goal`.
-    fn relabel(
-        &self,
-        row: usize,
-        goal: Row<'_>,
-        returns: Returns,
-        hindsight: &mut Hindsight,
-        batch: &mut Batch,
-        slot: usize,
-    ) {
+    /// Gives the transition of `row`, which is in `slot` of `batch`, the goal `goal`; what that pays is worked out later.
+    fn relabel(&self, row: usize, goal: Row<'_>, hindsight: &mut Hindsight, batch: &mut Batch, slot: usize) {
         let (before, after) = (self.observations.row(row), self.observations.row(self.after(row)));
         let width = self.features.width();
         let columns = slot * width..(slot + 1) * width;
         self.features.encode(hindsight.with_goal(before, goal), &mut batch.observations[columns.clone()]);
         self.features.encode(hindsight.with_goal(after, goal), &mut batch.next_observations[columns]);
-        // That there is one was seen when hindsight began.
-        let reward = hindsight.env.compute_reward(after.part(hindsight.achieved.clone()), goal).unwrap_or_default();
-        batch.returns[slot] = reward as f32 * returns.reward_scale;
+        let achieved = after.part(hindsight.achieved.clone());
+        hindsight.goals.iter_mut().zip([achieved, goal]).for_each(|(goals, goal)| goals.set(slot, goal));
     }
 
     /// Any transition of an episode that has ended, with the episode's last.

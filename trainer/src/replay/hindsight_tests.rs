@@ -109,7 +109,7 @@ fn check(
 
 fn draw(replay: &mut Replay, n: usize, hindsight: &mut Hindsight) -> Batch {
     let mut batch = Batch::default();
-    replay.sample_hindsight(n, RETURNS, hindsight, &mut Generator::new(3), &mut batch);
+    replay.sample_hindsight(n, RETURNS, hindsight, &mut Generator::new(3), &mut batch).unwrap();
     batch
 }
 

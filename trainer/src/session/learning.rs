@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cartwheel_agents::nn::{Activations, DeviceError};
+use cartwheel_agents::nn::Activations;
 use cartwheel_agents::{
     AnyLearner, Batch, Data, DatasetUse, Features, Learner, OffPolicy, OnPolicy, PolicyError, Progress, ReplayUse,
     RolloutBatch, Stop,
@@ -190,12 +190,15 @@ impl FromReplay {
     }
 
     /// A gradient step.
-    pub(super) fn update(&mut self, now: Progress, rng: &mut Generator, watch: &Watch) -> Result<(), DeviceError> {
+    ///
+    /// # Errors
+    /// The device's, or that of the environment that says what other goals pay.
+    pub(super) fn update(&mut self, now: Progress, rng: &mut Generator, watch: &Watch) -> Result<(), TrainError> {
         watch.doing(Activity::Replay);
         let ReplayUse { batch_size, returns, prioritization, .. } = self.data;
         let beta = prioritization.map_or(0.0, |prioritization| prioritization.beta(now.steps, now.total_timesteps));
         match &mut self.hindsight {
-            Some(hindsight) => self.replay.sample_hindsight(batch_size, returns, hindsight, rng, &mut self.batch),
+            Some(hindsight) => self.replay.sample_hindsight(batch_size, returns, hindsight, rng, &mut self.batch)?,
             None => self.replay.sample(batch_size, returns, beta, rng, &mut self.batch),
         }
         watch.doing(Activity::Updating);

@@ -9,7 +9,9 @@ use super::learning::{Learning, SHORT};
 use super::{End, Session};
 use crate::TrainError;
 use crate::collector::Collector;
+use crate::config::Settings;
 use crate::cpu_time::thread_cpu_time;
+use crate::error::EnvFault;
 use crate::events::Event;
 use crate::progress::{Books, Cut, passed};
 use crate::rollout::Rollout;
@@ -31,6 +33,13 @@ impl Lap {
         books.wall_s += self.wall.elapsed().saturating_sub(watch.held() - self.held).as_secs_f64();
         books.cpu_s += thread_cpu_time() - self.cpu;
     }
+}
+
+/// Of an environment that could be made and fails now, as one that is asked what goals pay, a fault of it.
+fn while_training(error: TrainError, settings: &Settings, step: u64) -> TrainError {
+    let TrainError::Env(error) = error else { return error };
+    let (env_id, seed, what) = (settings.env.id.clone(), settings.train.seed, error.to_string());
+    EnvFault { env_id, env: None, seed, step, episode_step: None, what }.into()
 }
 
 impl Session<'_> {
@@ -160,7 +169,8 @@ impl Session<'_> {
                 let updates = owed / settings.phase_steps();
                 for k in taken + 1..=updates {
                     self.books.updated_at = before + collected * k / updates;
-                    own.update(now(self.books.updated_at), &mut self.sampler, &self.watch)?;
+                    let updated = own.update(now(self.books.updated_at), &mut self.sampler, &self.watch);
+                    updated.map_err(|error| while_training(error, settings, self.books.steps))?;
                     self.books.learnt(&*own.learner, self.settings)?;
                     if k < updates && self.watch.stopping() {
                         self.tell(&Event::Notice(&format!(

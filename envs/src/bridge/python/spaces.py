@@ -78,6 +78,13 @@ def bind_composite(space, row, name):
     return write, at
 
 
+def elements(space, rows):
+    """Rows of numbers as a batch of elements of `space`, which is not composite."""
+    if space.shape is None:
+        raise Failure(f"its goals are of {space}", "show them as a Box, MultiBinary or Discrete")
+    return rows.reshape(len(rows), *space.shape).astype(space.dtype)
+
+
 def bind_array(space, target, name):
     shape, dtype = space.shape, space.dtype
 

@@ -48,7 +48,7 @@ class Worker:
     def map(self, layout):
         """Lays out shared memory and the step messages: all views are made once."""
         env, count, width = self.envs[0], self.count, layout["width"]
-        row = np.dtype(layout["dtype"])
+        row = self.row_dtype = np.dtype(layout["dtype"])
         size = ROWS + 2 * count * width * row.itemsize
         os.ftruncate(self.memory, size)
         memory = mmap.mmap(self.memory, size)
@@ -156,6 +156,25 @@ class Worker:
     def plain_info(self, i):
         return plain(self.infos[i]) if isinstance(self.infos[i], dict) else {}
 
+    def tell_rewards(self, length):
+        """What steps to goals would have paid had others been desired; nothing if the environment does not say."""
+        self.doing, self.at, env = "compute_reward", self.first, self.envs[0]
+        try:
+            compute_reward = env.get_wrapper_attr("compute_reward")
+        except AttributeError:
+            return self.channel.send("k")
+        message = self.channel.body(length)
+        (count,) = struct.unpack_from("<I", message)
+        achieved, desired = np.frombuffer(message, self.row_dtype, offset=4).reshape(2, count, -1)
+        achieved = elements(env.observation_space["achieved_goal"], achieved)
+        desired = elements(env.observation_space["desired_goal"], desired)
+        outcome = compute_reward(achieved, desired, [{} for _ in range(count)])
+        rewards = np.asarray(outcome, "<f8")
+        if rewards.shape != (count,) or not np.isfinite(rewards).all():
+            advice = "answer a finite reward for each row, as Stable-Baselines3's HerReplayBuffer needs it, too"
+            raise Failure(f"compute_reward returned {brief(outcome)} for {count} rows of goals", advice)
+        self.channel.send("k", rewards.tobytes())
+
     def tell_statistics(self, before):
         (i,) = struct.unpack_from("<I", self.channel.buffer, 5)
         self.channel.send_json("k", self.before[i] if before else [statistics(wrapper) for wrapper in self.running[i]])
@@ -179,6 +198,8 @@ class Worker:
                 self.draw()
             elif kind == "i":
                 self.info()
+            elif kind == "g":
+                self.tell_rewards(length)
             elif kind in "nb":
                 self.tell_statistics(before=kind == "b")
             elif kind == "p":
