@@ -8,7 +8,7 @@ use cartwheel_agents::{Acting, Batch, CriticMemory, Exploration, Features, Noise
 use cartwheel_envs::{ActionRows, Generator, Info, Rows, Statistics, VectorEnv, VectorStep};
 use serde::{Deserialize, Serialize};
 
-use crate::episode_info::{self, EpisodeInfo};
+use crate::episode_info::{self, EpisodeInfo, IS_SUCCESS};
 use crate::error::EnvFault;
 use crate::replay::Replay;
 use crate::rollout::{FinishedEpisode, Rollout};
@@ -420,7 +420,7 @@ impl Actor {
 
     /// Keeps of each episode's last info `is_success`, where it is there, and the numbers with these keys, which must be.
     pub fn read_infos(&mut self, keywords: &[String]) {
-        if !keywords.is_empty() || self.envs.has_info() {
+        if !keywords.is_empty() || self.envs.has_info_of(IS_SUCCESS) {
             self.step.final_infos = Some(vec![Info::new(); self.num_envs()]);
         }
         self.info_keywords = keywords.to_vec();

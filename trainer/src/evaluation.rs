@@ -6,7 +6,7 @@ use cartwheel_agents::Policy;
 use cartwheel_envs::{ActionRows, EnvBuilder, EnvError, Generator, Info, Rows, Statistics, VectorEnv, VectorStep};
 use serde::{Deserialize, Serialize};
 
-use crate::episode_info::{self, EpisodeInfo, means, success_rate};
+use crate::episode_info::{self, EpisodeInfo, IS_SUCCESS, means, success_rate};
 use crate::statistics::mean_std;
 
 /// Returns of greedy episodes.
@@ -84,7 +84,7 @@ impl Evaluator {
         let step = VectorStep::new(&space, n_envs);
         Ok(Self {
             observations: Rows::for_space(&space, n_envs),
-            step: if envs.has_info() { step.with_final_infos() } else { step },
+            step: if envs.has_info_of(IS_SUCCESS) { step.with_final_infos() } else { step },
             info_keywords: Vec::new(),
             actions: ActionRows::default(),
             running: Vec::with_capacity(n_envs),

@@ -91,6 +91,12 @@ pub trait VectorEnv: Send {
         true
     }
 
+    /// Whether it may name `key`.
+    fn has_info_of(&self, key: &str) -> bool {
+        let _ = key;
+        self.has_info()
+    }
+
     /// Shows the running statistics of environment `i`'s wrappers: see [`Env::statistics`](crate::Env::statistics).
     fn statistics(&self, i: usize, visit: &mut dyn FnMut(&Statistics)) {
         let _ = (i, visit);

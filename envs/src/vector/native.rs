@@ -290,6 +290,10 @@ impl<E: Native<LANES>, const LANES: usize> VectorEnv for NativeVector<E, LANES> 
         !self.env.info().is_empty()
     }
 
+    fn has_info_of(&self, key: &str) -> bool {
+        self.env.info().contains_key(key)
+    }
+
     fn save(&self, i: usize) -> Option<Vec<u8>> {
         if !self.running || self.ended[i] {
             return None;
