@@ -21,10 +21,11 @@ const ARROWS: [(&str, &[&str]); 5] = [
 /// Where `dfdx` may be named.
 const NETWORKS: &[&str] = &["agents/src/nn/", "agents/src/models/"];
 
-/// Where `unsafe` may be: SIMD kernels, and where OpenGL is asked its renderer's name.
+/// Where `unsafe` may be: SIMD kernels, where functions of C are called, and where OpenGL is asked its renderer's name.
 const UNSAFE: &[&str] = &[
     "agents/src/nn/",
     "envs/src/classic/sine.rs",
+    "envs/src/shared_library/abi.rs",
     "envs/src/vector/native.rs",
     "trainer/src/data/image/augment/affine/avx2.rs",
     "trainer/src/data/image/jpeg/colour/avx2.rs",

@@ -1,10 +1,12 @@
 //! Making environments: what `gymnasium.make` and `make_vec` take.
 
+use std::path::Path;
+
 use crate::bridge::{Recipe, is_python};
 use crate::registry::registered;
 use crate::{
     AutoresetMode, BridgeOptions, Env, EnvError, EnvSpec, Environment, Kwargs, Monitor, Result, SyncVectorEnv,
-    VectorEnv, WrapperSpec,
+    VectorEnv, WrapperSpec, shared_library,
 };
 
 /// The time limit among keyword arguments.
@@ -41,7 +43,8 @@ impl EnvBuilder {
     /// The environment registered under `id`, or one of Python if it begins with `py:`, with its default arguments.
     ///
     /// Behind `py:` stands an id of Gymnasium's, with a module to import first if the environment is not Gymnasium's
-    /// own: `py:ale_py:ALE/Pong-v5`. See [`Self::bridge`].
+    /// own: `py:ale_py:ALE/Pong-v5`. See [`Self::bridge`]. Behind `c:` stands the path of a shared library that has an
+    /// environment in C, or another language that compiles to the same: `c:./libsquared.so` (`envs/c/cartwheel.h`).
     pub fn new(id: &str) -> Self {
         Self {
             id: id.to_owned(),
@@ -135,6 +138,11 @@ impl EnvBuilder {
     /// Whether it lives in Python, in worker processes of its own.
     pub fn is_python(&self) -> bool {
         is_python(&self.id)
+    }
+
+    /// The shared library that it is in, if it is in one.
+    pub fn library(&self) -> Option<&Path> {
+        shared_library::path_of(&self.id)
     }
 
     /// How to make it in Python, if it is an environment of Python.

@@ -131,6 +131,18 @@ pub enum EnvError {
         source: Box<EnvError>,
     },
 
+    // === Environments of shared libraries ===
+    /// A shared library that has no environment, or none with these arguments.
+    #[error("{env}: {problem}; {advice}")]
+    SharedLibrary {
+        /// Its id.
+        env: String,
+        /// What is wrong.
+        problem: String,
+        /// What to do about it.
+        advice: String,
+    },
+
     // === Environments of Python ===
     /// An environment of Python that cannot be made.
     #[error("{env}: {problem}; {advice}{trace}")]
@@ -249,6 +261,9 @@ struct Elsewhere<'a>(&'a str, &'a [String]);
 impl fmt::Display for Elsewhere<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.1.is_empty() {
+            if self.0.ends_with(".so") || self.0.ends_with(".dylib") {
+                write!(f, "; one in a shared library is `c:{}`", self.0)?;
+            }
             write!(f, "; one of Gymnasium in Python is `py:{}`", self.0)?;
         }
         f.write_str("; one of your own is known to the program that registers it")

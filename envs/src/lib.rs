@@ -34,7 +34,8 @@
 //! Families: Gymnasium's classic control and toy text, the same from the same seeds; MinAtar's five games
 //! (`MinAtar/Breakout-v1` and so on), frame for frame those of its `minatar` package under the same draws; tasks with
 //! goals (`BitFlip-v0`, `Reacher2D-v0`); a CartPole that hides its velocities (`MaskedCartPole-v1`); small ones for tests;
-//! and, behind `py:`, any Gymnasium environment of Python. [`list`](list()) names them all.
+//! and, behind `py:`, any Gymnasium environment of Python, and behind `c:` those of shared libraries. [`list`](list()) names
+//! all that are registered.
 
 pub mod as_bytes;
 
@@ -63,6 +64,7 @@ mod rows;
 mod saved_state;
 mod scene;
 mod seeding;
+mod shared_library;
 mod space;
 mod state_variable;
 mod statistics;

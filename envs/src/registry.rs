@@ -10,7 +10,8 @@ use serde_json::Value;
 use crate::check::refuse_bad_spaces;
 use crate::error::nearest;
 use crate::{
-    Env, EnvBuilder, EnvError, Environment, Result, TimeLimit, VectorEnv, classic, debug, goal, minatar, toy_text,
+    Env, EnvBuilder, EnvError, Environment, Result, TimeLimit, VectorEnv, classic, debug, goal, minatar,
+    shared_library, toy_text,
 };
 
 /// Keyword arguments of an environment, as in `gym.make(id, **kwargs)`.
@@ -222,15 +223,19 @@ pub fn register(spec: EnvSpec) -> Result<()> {
     Ok(())
 }
 
-/// The environment registered under `id`, or the one of Python that it names: see [`EnvBuilder::spec`].
+/// The environment registered under `id`, or the one of Python or of a shared library that it names: see
+/// [`EnvBuilder::spec`].
 ///
 /// # Errors
-/// [`EnvError::UnknownEnv`], [`EnvError::PythonStart`].
+/// [`EnvError::UnknownEnv`], [`EnvError::PythonStart`], [`EnvError::SharedLibrary`].
 pub fn spec(id: &str) -> Result<EnvSpec> {
     EnvBuilder::new(id).spec()
 }
 
 pub(crate) fn registered(id: &str) -> Result<EnvSpec> {
+    if let Some(path) = shared_library::path_of(id) {
+        return shared_library::spec(id, path);
+    }
     let registry = REGISTRY.read().unwrap_or_else(PoisonError::into_inner);
     registry.get(id).cloned().ok_or_else(|| EnvError::UnknownEnv {
         id: id.to_owned(),

@@ -41,7 +41,7 @@ pub(crate) fn check(flag: &str, out: &Path, env: &Environment) -> Result<(), Fai
                 "{id} shows no picture: metadata[\"render_modes\"] of its class must name \"rgb_array\", and its render() answer one then (if it failed, see above how)"
             )
         } else {
-            format!("{id} draws nothing: give it a `draw` to record it")
+            format!("{id} draws nothing: give it a `draw` (in C: a `render`) to record it")
         }));
     }
     Ok(())

@@ -1,0 +1,62 @@
+//! Room to write to, with more behind it: what was written there, and should not have been, is seen before it does harm.
+
+use bytemuck::Pod;
+
+/// So many bytes behind the room, which is more than a slip of an axis or two.
+const GUARD: usize = 1024;
+const UNTOUCHED: u8 = 0xa5;
+
+/// Room for numbers of one type, and a guard behind it.
+pub(super) struct Guarded<T> {
+    numbers: Vec<T>,
+    len: usize,
+}
+
+impl<T: Pod> Guarded<T> {
+    pub(super) fn new(len: usize) -> Self {
+        let mut numbers = vec![T::zeroed(); len + GUARD / size_of::<T>()];
+        bytemuck::cast_slice_mut(&mut numbers[len..]).fill(UNTOUCHED);
+        Self { numbers, len }
+    }
+
+    /// How many numbers there is room for.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Lets `write` write, and answers what it wrote; or how many numbers, where those are more than there is room for.
+    pub(super) fn written<E>(
+        &mut self,
+        write: impl FnOnce(&mut [T]) -> Result<(), E>,
+    ) -> Result<Result<&[T], usize>, E> {
+        write(&mut self.numbers)?;
+        let guard: &mut [u8] = bytemuck::cast_slice_mut(&mut self.numbers[self.len..]);
+        // Without branches, so that it vectorises.
+        if guard.iter().fold(true, |all, byte| all & (*byte == UNTOUCHED)) {
+            return Ok(Ok(&self.numbers[..self.len]));
+        }
+        let last = guard.iter().rposition(|byte| *byte != UNTOUCHED).unwrap_or_default();
+        guard.fill(UNTOUCHED);
+        Ok(Err(self.len + last / size_of::<T>() + 1))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_much_is_counted() {
+        let mut room = Guarded::<f32>::new(3);
+        let write = |count: usize| {
+            move |numbers: &mut [f32]| -> Result<(), ()> {
+                numbers[..count].fill(1.0);
+                Ok(())
+            }
+        };
+        assert_eq!(room.written(write(3)).unwrap(), Ok(&[1.0; 3][..]));
+        assert_eq!(room.written(write(5)).unwrap(), Err(5));
+        assert_eq!(room.written(write(3)).unwrap(), Ok(&[1.0; 3][..]));
+    }
+}
