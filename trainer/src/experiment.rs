@@ -15,6 +15,7 @@ use crate::config::{Algo, Settings};
 use crate::events::{Callback, Event};
 use crate::memory::{in_mib, memory_bytes};
 use crate::offline::Recorded;
+use crate::provenance::sha256;
 use crate::replay::{Hindsight, Replay};
 use crate::run::{Checkpoints, Manifest, OwnedRun, RunDir, RunError, finished, verdict};
 use crate::session::{Checkpoint, Plan, Session};
@@ -190,6 +191,8 @@ impl<'a> Experiment<'a> {
     /// Settings that do not fit, before anything is written; later, what stopped training.
     pub fn run(mut self) -> Result<Summary, TrainError> {
         prepare_thread();
+        // The run can be resumed from any folder.
+        self.settings.env.make_path_absolute();
         let plan = self.plan()?;
         // The configuration of the run says what it comes to, so that it can be gone on with for longer.
         if let (Some(n_epochs), Some(recorded)) = (self.settings.offline.n_epochs.take(), &plan.recorded) {
@@ -230,6 +233,7 @@ impl<'a> Experiment<'a> {
         }
         let mut callbacks = std::mem::take(&mut self.callbacks);
         self.warn_of_another_machine(&run.manifest, &mut callbacks);
+        self.warn_of_another_library(&run.manifest, &mut callbacks);
         let session =
             Session::new(&self.settings, plan, run.dir.clone(), checkpoints, checkpoint, callbacks, self.stop.clone())?;
         // A run that cannot go on is left as it is.
@@ -378,7 +382,26 @@ impl<'a> Experiment<'a> {
         let Settings { env, train, run, .. } = &self.settings;
         let mut manifest = Manifest::start(&env.id, &train.algo.to_string(), train.seed, &Isa::detect().to_string());
         manifest.git_revision.clone_from(&self.git_revision);
+        manifest.library = self.library_digest();
         OwnedRun::create(Path::new(&run.dir), run.name.as_deref(), manifest, &self.settings.to_toml(true))
+    }
+
+    /// Of the shared library that the environment is in.
+    fn library_digest(&self) -> Option<String> {
+        sha256(self.settings.env.builder().library()?).ok()
+    }
+
+    /// An environment may not be the one that the run began with: a run that goes on with another says so.
+    fn warn_of_another_library(&self, manifest: &Manifest, callbacks: &mut [Box<dyn Callback + 'a>]) {
+        if let (Some(here), Some(there)) = (self.library_digest(), &manifest.library)
+            && here != *there
+        {
+            let library = self.settings.env.id.trim_start_matches("c:");
+            let warning = format!(
+                "{library} has changed since the run began: it goes on, and if the environment is another one, with what was learned in the first"
+            );
+            tell(callbacks, &Event::Warning(&warning));
+        }
     }
 
     /// Bits depend on the instruction set: a run that goes on elsewhere says so.

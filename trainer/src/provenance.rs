@@ -90,7 +90,7 @@ fn printable(text: &str) -> String {
 }
 
 /// The SHA-256 of a file, in hexadecimal digits.
-fn sha256(file: &Path) -> std::io::Result<String> {
+pub(crate) fn sha256(file: &Path) -> std::io::Result<String> {
     let (mut file, mut digest, mut bytes) = (File::open(file)?, Sha256::new(), vec![0; 1 << 16]);
     loop {
         match file.read(&mut bytes)? {

@@ -88,7 +88,7 @@ impl Value for ActorCount {
 config! {
     /// The environment that is trained on.
     pub struct EnvConfig in "env" {
-        /// Its id, as `cartwheel env list` names it.
+        /// Its id, as `cartwheel env list` names it; behind py: one of Python, behind c: the path of a shared library.
         id: String = "CartPole-v1".into(), non_empty;
         /// Copies of it that are stepped together. Part of the experiment: --actors only spreads them over threads.
         n_envs: usize = 1, at_least(1);
@@ -134,6 +134,15 @@ impl EnvConfig {
             },
         };
         EnvBuilder::new(&self.id).kwargs(self.args.clone()).wrappers(self.wrappers.clone()).bridge(bridge)
+    }
+
+    /// Names the shared library that it is in, if it is in one, so that it is found from any folder.
+    pub(crate) fn make_path_absolute(&mut self) {
+        if let Some(path) = self.builder().library().and_then(|library| std::path::absolute(library).ok())
+            && let Some(path) = path.to_str()
+        {
+            self.id = format!("c:{path}");
+        }
     }
 
     /// How many environments play the `episodes` of an evaluation: one each up to ten thousand, but no more of Python than train.

@@ -215,9 +215,10 @@ impl RunDir {
 }
 
 /// The name of a run that was not given one, such as `CartPole-v1-dqn-s1-20261123-191500`. What an environment's id may
-/// hold and a folder's name may not (`/`, `:`) becomes `-`.
+/// hold and a folder's name may not (`/`, `:`) becomes `-`; of one in a shared library the file's name is enough.
 pub fn default_name(env_id: &str, algo: &str, seed: u64, now: SystemTime) -> String {
-    let env: String = env_id.chars().map(|c| if is_plain_char(c) { c } else { '-' }).collect();
+    let library = env_id.strip_prefix("c:").and_then(|path| Path::new(path).file_stem()?.to_str());
+    let env: String = library.unwrap_or(env_id).chars().map(|c| if is_plain_char(c) { c } else { '-' }).collect();
     format!("{}-{algo}-s{seed}-{}", env.trim_start_matches('.'), compact(now))
 }
 
@@ -307,6 +308,7 @@ mod tests {
     fn default_names() {
         let now = UNIX_EPOCH + Duration::from_secs(1_795_461_300);
         assert_eq!(default_name("CartPole-v1", "dqn", 1, now), "CartPole-v1-dqn-s1-20261123-191500");
+        assert_eq!(default_name("c:/a/libmaze.so", "ppo", 1, now), "libmaze-ppo-s1-20261123-191500");
         let odd = default_name("../ALE/Pong:v5", "dqn", 7, now);
         assert_eq!(odd, "-ALE-Pong-v5-dqn-s7-20261123-191500");
         assert!(is_plain(&odd));

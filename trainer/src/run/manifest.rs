@@ -36,6 +36,9 @@ pub struct Manifest {
     pub algo: String,
     /// The seed that everything random derives from.
     pub seed: u64,
+    /// The SHA-256 of the shared library that the environment is in, if it is in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub library: Option<String>,
     /// The machine that the run started on.
     pub machine: Machine,
     /// What it had done (environment steps, of a fit epochs) each time that it was told to go on for longer than it was to.
@@ -93,6 +96,7 @@ impl Manifest {
             env: env.to_owned(),
             algo: algo.to_owned(),
             seed,
+            library: None,
             machine: Machine::this(simd),
             extended_at: Vec::new(),
             outcome: Outcome::Running,

@@ -28,8 +28,13 @@ impl Finder {
     /// The answer about the run in `dir`, once: when it is there.
     pub(super) fn answer(&mut self, dir: &RunDir, alive: bool) -> Option<Answer> {
         if let Some(settings) = self.waiting.take() {
-            if !settings.env.builder().is_python() {
-                return Some(Spaces::of(&settings));
+            let env = settings.env.builder();
+            if !env.is_python() {
+                let spaces = Spaces::of(&settings);
+                // A shared library may be on another machine.
+                if spaces.is_ok() || env.library().is_none() {
+                    return Some(spaces);
+                }
             }
             if let Some(policy) = Checkpoint::Latest.load(dir.path()).transpose() {
                 return Some(policy.map(|policy| Spaces::of_policy(&policy)));
