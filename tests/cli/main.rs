@@ -32,6 +32,7 @@
 //! | `wrappers` | training in wrapped environments, and wrappers that do not fit |
 //! | `python` | environments that live in Python |
 //! | `infos` | success rates, and numbers of infos that are asked for |
+//! | `c_environments` | environments of shared libraries |
 //! | `bad_input` | what was asked wrongly: the message names it and says what to do |
 //! | `faults` | what breaks on the way: environments, numbers, disks, files |
 //! | `support` | the folder that tests run commands in, and readers of what a run leaves |
@@ -40,6 +41,7 @@
 
 mod algorithms;
 mod bad_input;
+mod c_environments;
 mod compare;
 mod compression;
 mod config;

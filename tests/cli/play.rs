@@ -14,6 +14,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Termios, Winsize, tcgetattr, tcsetwinsize};
 use serde_json::json;
 
+use crate::c_environments::squared;
 use crate::support::{Folder, Output, Running};
 
 const LEFT: &str = "\x1b[D";
@@ -143,6 +144,18 @@ fn a_game_of_turns_is_played_to_its_end_and_again() {
     let gif = fs::read(folder.path("a.gif")).unwrap();
     let frames = gif.windows(4).filter(|bytes| *bytes == [0x21, 0xf9, 4, 4]).count();
     assert_eq!(frames, 3 + 13 + 1, "three resets and all steps");
+}
+
+#[test]
+fn an_environment_in_c_is_played() {
+    let folder = Folder::new();
+    squared(&folder);
+    let mut player = Player::new(&folder, "play c:./libsquared.so --seed 5");
+    player.press(UP, "step 1 · return 0.0 · up");
+    player.press(LEFT, "The episode has ended: return 1.0.");
+    let (output, written) = player.leave("q");
+    assert!(output.stdout.contains("c:./libsquared.so: return 1.0"), "{}", output.stdout);
+    assert!(written.contains('▀') && written.contains("\x1b[38;2;"), "there is no picture");
 }
 
 #[test]
