@@ -112,6 +112,20 @@ fn a_window_of_a_resize_is_what_a_crop_of_it_gives() {
     }
 }
 
+/// A picture of one column: its shorter side made 256 long, the other one would be 1.28 billion.
+#[test]
+fn long_pictures_take_no_more_than_their_window() {
+    let image = Image::filled(1, 5_000_000, [9, 8, 7]);
+    for filter in [Filter::Bilinear, Filter::Nearest] {
+        let cropped = torchvision::resize_and_crop(&image, 256, 224, 224, filter);
+        assert!(cropped == Image::filled(224, 224, [9, 8, 7]), "{filter}");
+    }
+    let padded = torchvision::resize_and_crop(&image, 2, 4, 6, Filter::Bilinear);
+    let row = [[0; 3], [9, 8, 7], [9, 8, 7], [0; 3]].concat();
+    assert_eq!(padded, Image { width: 4, height: 6, rgb: row.repeat(6) });
+    assert!(resize(&image, 224, 224, Filter::Bilinear) == Image::filled(224, 224, [9, 8, 7]));
+}
+
 #[test]
 fn shorter_sides_are_torchvisions() {
     for Shape { from, size, to } in recorded::<Recorded>("resize.json").shorter_side {

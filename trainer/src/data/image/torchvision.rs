@@ -43,11 +43,9 @@ fn center(image_width: usize, image_height: usize, width: usize, height: usize) 
 /// `CenterCrop((height, width))(Resize(size)(image))`, without the pixels that the crop would throw away.
 pub(super) fn resize_and_crop(image: &Image, size: usize, width: usize, height: usize, filter: Filter) -> Image {
     let resized = shorter_side(image.width, image.height, size);
-    if resized.0 < width || resized.1 < height {
-        return center_crop(&resize_shorter(image, size, filter), width, height);
-    }
-    let window = center(resized.0, resized.1, width, height);
-    resize_part(image, Rectangle::all(image.width, image.height), resized, window, filter)
+    let window = center(resized.0, resized.1, width.min(resized.0), height.min(resized.1));
+    let middle = resize_part(image, Rectangle::all(image.width, image.height), resized, window, filter);
+    if (middle.width, middle.height) == (width, height) { middle } else { center_crop(&middle, width, height) }
 }
 
 /// `RandomResizedCrop`: a part of random area and aspect, to be resized to one size.

@@ -10,7 +10,7 @@ mod avx2;
 use std::f64::consts::PI;
 use std::ops::Range;
 
-use super::{CHANNELS, Image, Rectangle};
+use super::{CHANNELS, Image, MAX_PIXELS, Rectangle};
 
 /// Fractional bits of a weight.
 const PRECISION: u32 = 22;
@@ -63,16 +63,53 @@ pub fn resize(image: &Image, width: usize, height: usize, filter: Filter) -> Ima
 /// The part `window` of what comes out when the part `from` of an image is resized to `size` (width, height): a crop,
 /// a resize and a crop, without the pixels that the last one would throw away.
 pub fn resize_part(image: &Image, from: Rectangle, size: (usize, usize), window: Rectangle, filter: Filter) -> Image {
+    in_parts(image, from, size, window, filter, MAX_PIXELS as usize)
+}
+
+/// The same with at most about `most` pixels and weights at a time: a picture of one column made wide would be larger between the
+/// passes than any that is let in.
+fn in_parts(
+    image: &Image,
+    from: Rectangle,
+    size: (usize, usize),
+    window: Rectangle,
+    filter: Filter,
+    most: usize,
+) -> Image {
+    let Rectangle { left, top, width, height } = window;
+    let reach = |from: usize, to: usize, part: usize| (from as f64 / to as f64 * part as f64) as usize;
+    let [wide, high] = [reach(from.width, size.0, width), reach(from.height, size.1, height)];
+    // With up to eight weights for a pixel that is looked at.
+    if filter == Filter::Nearest || width * high + 8 * (wide + high) <= most || width * height <= 1 {
+        return at_once(image, from, size, window, filter);
+    }
+    // Halves whose values come one after the other: rows, or pixels of one row.
+    let (first, second) = match height > 1 {
+        true => (
+            Rectangle { height: height / 2, ..window },
+            Rectangle { top: top + height / 2, height: height - height / 2, ..window },
+        ),
+        false => (
+            Rectangle { width: width / 2, ..window },
+            Rectangle { left: left + width / 2, width: width - width / 2, ..window },
+        ),
+    };
+    let mut rgb = in_parts(image, from, size, first, filter, most).rgb;
+    rgb.extend(in_parts(image, from, size, second, filter, most).rgb);
+    Image { width, height, rgb }
+}
+
+fn at_once(image: &Image, from: Rectangle, size: (usize, usize), window: Rectangle, filter: Filter) -> Image {
     let (columns, rows) = (window.left..window.left + window.width, window.top..window.top + window.height);
     if filter == Filter::Nearest {
         return nearest(
             image,
             from,
-            (&nearest_of(from.width, size.0)[columns], &nearest_of(from.height, size.1)[rows]),
+            (&nearest_of(from.width, size.0, columns), &nearest_of(from.height, size.1, rows)),
         );
     }
-    let across = Taps::new(from.width, size.0, filter).part(columns.clone());
-    let down = Taps::new(from.height, size.1, filter).part(rows.clone());
+    let across = Taps::new(from.width, size.0, columns.clone(), filter);
+    let down = Taps::new(from.height, size.1, rows.clone(), filter);
     // Pillow leaves out a pass that would change nothing.
     let needed = if from.height == size.1 { rows } else { down.reach() };
     let part = Rectangle { top: from.top + needed.start, height: needed.len(), ..from };
@@ -112,12 +149,16 @@ fn second_pass(image: &Image, skipped: usize, down: &Taps) -> Image {
     Image { width, height, rgb }
 }
 
-/// Which pixel of `from` each of `to` is. Pillow adds the step up from pixel to pixel, and multiplying would round
+/// Which pixel of `from` each of `part` of `to` is. Pillow adds the step up from pixel to pixel, and multiplying would round
 /// differently.
-fn nearest_of(from: usize, to: usize) -> Vec<usize> {
+fn nearest_of(from: usize, to: usize, part: Range<usize>) -> Vec<usize> {
     let step = from as f64 / to as f64;
     let positions = std::iter::successors(Some(step * 0.5), |position| Some(position + step));
-    positions.take(to).map(|position| (position as usize).min(from.saturating_sub(1))).collect()
+    positions
+        .skip(part.start)
+        .take(part.len())
+        .map(|position| (position as usize).min(from.saturating_sub(1)))
+        .collect()
 }
 
 fn nearest(image: &Image, from: Rectangle, (columns, rows): (&[usize], &[usize])) -> Image {
@@ -129,7 +170,7 @@ fn nearest(image: &Image, from: Rectangle, (columns, rows): (&[usize], &[usize])
     Image { width: columns.len(), height: rows.len(), rgb }
 }
 
-/// For every pixel along an axis, the pixels it is made of and their weights.
+/// For pixels along an axis, the pixels each is made of and their weights.
 struct Taps {
     /// The first pixel of each, and how many there are.
     spans: Vec<(usize, usize)>,
@@ -139,15 +180,16 @@ struct Taps {
 }
 
 impl Taps {
-    fn new(from: usize, to: usize, filter: Filter) -> Self {
+    /// Those of `part` of `to` pixels, made of `from`: a window of a long side takes no more memory than its own.
+    fn new(from: usize, to: usize, part: Range<usize>, filter: Filter) -> Self {
         let (support, kernel) = filter.kernel();
         let scale = from as f64 / to as f64;
         let stretch = scale.max(1.0);
         let support = support * stretch;
         let stride = support.ceil() as usize * 2 + 1;
-        let (mut spans, mut weights) = (Vec::with_capacity(to), vec![0; to * stride]);
+        let (mut spans, mut weights) = (Vec::with_capacity(part.len()), vec![0; part.len() * stride]);
         let mut values = Vec::with_capacity(stride);
-        for (pixel, weights) in weights.chunks_exact_mut(stride).enumerate() {
+        for (pixel, weights) in part.zip(weights.chunks_exact_mut(stride)) {
             let centre = (pixel as f64 + 0.5) * scale;
             let first = (centre - support + 0.5).max(0.0) as usize;
             let end = ((centre + support + 0.5) as usize).min(from);
@@ -162,13 +204,6 @@ impl Taps {
             spans.push((first, end.saturating_sub(first)));
         }
         Self { spans, weights, stride }
-    }
-
-    /// Those of some of the pixels.
-    fn part(mut self, pixels: Range<usize>) -> Self {
-        self.weights = self.weights[pixels.start * self.stride..pixels.end * self.stride].to_vec();
-        self.spans = self.spans[pixels].to_vec();
-        self
     }
 
     /// All that are needed for any.
@@ -215,11 +250,27 @@ fn to_byte(sum: i32) -> u8 {
     (sum >> PRECISION).clamp(0, 255) as u8
 }
 
-#[cfg(all(test, target_arch = "x86_64"))]
+#[cfg(test)]
 mod tests {
     use super::super::tests::noise;
     use super::*;
 
+    #[test]
+    fn parts_of_a_picture_are_those_of_the_whole() {
+        for (width, height) in [(61, 47), (1, 500), (500, 1)] {
+            let image = noise(width, height, 5);
+            let all = Rectangle::all(width, height);
+            for filter in [Filter::Bilinear, Filter::Bicubic, Filter::Lanczos] {
+                let whole = resize(&image, 33, 21, filter);
+                for most in [0, 100, 3000] {
+                    let parts = in_parts(&image, all, (33, 21), Rectangle::all(33, 21), filter, most);
+                    assert!(parts == whole, "{filter}, {width} x {height}, {most} at a time");
+                }
+            }
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
     #[test]
     fn vectors_give_the_bytes_of_the_plain_passes() {
         if !avx2::is_available() {
@@ -227,7 +278,7 @@ mod tests {
         }
         for (seed, (from, to)) in [(40, 23), (23, 40), (7, 1), (1, 7), (300, 11), (64, 64)].into_iter().enumerate() {
             for filter in [Filter::Bilinear, Filter::Bicubic, Filter::Lanczos] {
-                let taps = Taps::new(from, to, filter);
+                let taps = Taps::new(from, to, 0..to, filter);
                 for other in [1, 2, 5, 38] {
                     let image = noise(from, other, seed as u64 + 1);
                     let rows: Vec<&[u8]> = (0..other).map(|y| image.row(y)).collect();
