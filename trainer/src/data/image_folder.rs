@@ -88,6 +88,12 @@ pub enum FolderError {
         /// The classes of that.
         of_train: Vec<String>,
     },
+    /// What is called as an image is, and is a pipe or a device, which may have no end.
+    #[error("{} is no file but a pipe or a device, or a link to one, which has no end: remove it from the images", path.display())]
+    Endless {
+        /// Where it is.
+        path: PathBuf,
+    },
     /// A link that leads to a folder it is in.
     #[error("{}: this link leads back to a folder that it is in; remove it, or do without images.follow_links", path.display())]
     Loop {
@@ -176,7 +182,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, FolderError> {
 /// The images in a folder and below it, sorted by folder and then by name. Links to folders are taken with `follow_links` alone.
 ///
 /// # Errors
-/// [`FolderError`], if one of the folders cannot be read or leads back to itself.
+/// [`FolderError`], if one of the folders cannot be read or leads back to itself, or an image is no file.
 pub fn images_below(top: &Path, follow_links: bool) -> Result<Vec<PathBuf>, FolderError> {
     let mut folders = Vec::new();
     // Each with what it really is and is in, where links may lead round in a circle.
@@ -192,11 +198,17 @@ pub fn images_below(top: &Path, follow_links: bool) -> Result<Vec<PathBuf>, Fold
         }
         let mut files = Vec::new();
         for path in entries(&folder)? {
-            match path.is_dir() {
-                true if follow_links || !path.is_symlink() => waiting.push((path, inside.clone())),
-                true => {}
-                false if is_image(path.file_name()) => files.push(path),
-                false => {}
+            // What is not there, as where a link leads nowhere, is told of when it is read.
+            let kind = fs::metadata(&path).ok().map(|found| found.file_type());
+            match kind {
+                Some(kind) if kind.is_dir() => {
+                    if follow_links || !path.is_symlink() {
+                        waiting.push((path, inside.clone()));
+                    }
+                }
+                _ if !is_image(path.file_name()) => {}
+                Some(kind) if !kind.is_file() => return Err(FolderError::Endless { path }),
+                _ => files.push(path),
             }
         }
         files.sort_by(by_text);
@@ -362,6 +374,23 @@ mod tests {
         assert_eq!(made(3, OnBroken::Skip).unwrap(), one);
         let error = made(2, OnBroken::Fail).unwrap_err();
         assert!(error.contains("a/9.png: ") || error.contains("b/0.ppm: "), "{error}");
+    }
+
+    /// Reading them would never end, or take all memory.
+    #[cfg(unix)]
+    #[test]
+    fn pipes_and_devices_are_no_images() {
+        use std::os::unix::fs::symlink;
+        let folder = folder(&["a/1.png"]);
+        let device = folder.path().join("a/endless.png");
+        symlink("/dev/zero", &device).unwrap();
+        let told = ImageFolder::open(folder.path(), false).unwrap_err().to_string();
+        assert!(told.contains("a/endless.png is no file") && told.contains("remove it"), "{told}");
+        fs::remove_file(&device).unwrap();
+        symlink("nowhere.png", &device).unwrap();
+        assert_eq!(ImageFolder::open(folder.path(), false).unwrap().files.len(), 2, "told of when it is read");
+        symlink("/dev/zero", folder.path().join("a/notes")).unwrap();
+        assert!(ImageFolder::open(folder.path(), false).is_ok());
     }
 
     #[cfg(unix)]
