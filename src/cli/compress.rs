@@ -85,7 +85,7 @@ pub(crate) fn run(args: &Args, to: Output) -> Result {
     }
     output::write(&args.out, &file)?;
     let mut value = json!(report);
-    value["out"] = json!(args.out);
+    value["out"] = json!(out.to_string());
     to.print(&value, || describe(&report, args));
     Ok(ExitCode::SUCCESS)
 }

@@ -163,13 +163,15 @@ fn stats(folder: &Path, images: ImagesConfig, augment: AugmentConfig, output: Ou
         })
     });
     let value = json!({
-        "folder": folder, "images": counts.iter().sum::<usize>(), "classes": each.collect::<Vec<_>>(), "empty_classes": empty,
+        "folder": folder.display().to_string(), "images": counts.iter().sum::<usize>(), "classes": each.collect::<Vec<_>>(), "empty_classes": empty,
         "sizes": sizes.iter().map(|((width, height), count)| {
             json!({"width": width, "height": height, "images": count})
         }).collect::<Vec<_>>(),
         "mean": normalize.map(|normalize| normalize.mean), "std": normalize.map(|normalize| normalize.std),
         "animated": animated, "turned": turned,
-        "broken": broken.iter().map(|(path, reason)| json!({"path": path, "reason": reason})).collect::<Vec<_>>(),
+        "broken": broken.iter().map(|(path, reason)| {
+            json!({"path": path.display().to_string(), "reason": reason})
+        }).collect::<Vec<_>>(),
     });
     output.print(&value, || {
         let rows = classes.iter().enumerate().map(|(label, name)| {
@@ -275,7 +277,7 @@ fn preview(
     let sheet = contact_sheet(&heads, &rows).map_err(Failure::failed)?;
     sheet.write_png(out).map_err(Failure::failed)?;
     let titles: Vec<_> = rows.iter().map(|row| &row.title).collect();
-    output.print(&json!({"picture": out, "rows": titles, "skipped": broken}), || {
+    output.print(&json!({"picture": out.display().to_string(), "rows": titles, "skipped": broken}), || {
         let (images, epochs) = (counted(rows.len() as u64, "image"), counted(args.epochs.into(), "epoch"));
         format!("{images}, {epochs} each, in {}", out.display())
     });

@@ -102,7 +102,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
     };
     let (mean, std) = (evaluation.mean(), evaluation.std());
     let value = json!({
-        "run": run.path(), "checkpoint": weights, "env": env.id, "seed": args.seed, "episodes": args.episodes,
+        "run": run.path().display().to_string(), "checkpoint": weights.display().to_string(), "env": env.id, "seed": args.seed, "episodes": args.episodes,
         "stochastic": args.stochastic,
         "mean": mean, "std": std, "returns": evaluation.returns, "lengths": evaluation.lengths,
         "success_rate": evaluation.success_rate(), "infos": evaluation.infos,
@@ -150,9 +150,9 @@ fn fitted(args: &Args, output: Output) -> Result {
     all_cores();
     let weights = weights_of(&args.run, &args.checkpoint)?;
     let Evaluation { report, broken } = evaluate(&args.run, &weights, args.labels.as_deref(), data)?;
-    output.print(&json!({"model": args.run, "checkpoint": weights, "report": report, "broken": broken}), || {
-        fit_report::of(&report, "") + &fit_report::skipped(&broken)
-    });
+    let (model, checkpoint) = (args.run.display().to_string(), weights.display().to_string());
+    let value = json!({"model": model, "checkpoint": checkpoint, "report": report, "broken": broken});
+    output.print(&value, || fit_report::of(&report, "") + &fit_report::skipped(&broken));
     Ok(if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILURE) })
 }
 

@@ -128,7 +128,8 @@ pub(crate) fn run(args: &Args, to: Output) -> Result {
     let wrappers = if let Before::Wrappers(wrappers) = &before { wrappers.as_slice() } else { &[] };
     let precision = args.precision.name();
     let value = json!({
-        "model": weights, "out": args.out, "bytes": bytes.len(), "precision": precision, "wrappers": wrappers,
+        "model": weights.display().to_string(), "out": out.to_string(), "bytes": bytes.len(), "precision": precision,
+        "wrappers": wrappers,
         "quantization": quantized, "f16": half, "provenance": provenance,
     });
     to.print(&value, || {

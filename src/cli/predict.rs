@@ -73,7 +73,10 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
         ControlFlow::Continue(())
     })?;
     if output.json {
-        output.print(&json!({"model": model.file(), "predictions": predictions, "broken": broken}), String::new);
+        output.print(
+            &json!({"model": model.file().display().to_string(), "predictions": predictions, "broken": broken}),
+            String::new,
+        );
     }
     Ok(if broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FAILURE) })
 }
@@ -92,7 +95,7 @@ fn recommend(args: &Args, top: usize, output: Output) -> Result {
         found.push((user, model.recommend(user, top)?));
     }
     let values: Vec<_> = found.iter().map(|(user, items)| json!({"user": user, "top": items})).collect();
-    output.print(&json!({"model": model.file(), "predictions": values}), || {
+    output.print(&json!({"model": model.file().display().to_string(), "predictions": values}), || {
         let lines = found.iter().map(|(user, items)| {
             let rows = items.iter().map(|item| {
                 let title = item.title.clone().unwrap_or_default();

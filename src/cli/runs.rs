@@ -44,13 +44,13 @@ fn value(run: &RunSummary) -> Value {
     let manifest = match &run.manifest {
         Ok(manifest) => manifest,
         Err(error) => {
-            return json!({"name": run.name, "path": run.path, "status": "broken", "problem": error.to_string()});
+            return json!({"name": run.name, "path": run.path.display().to_string(), "status": "broken", "problem": error.to_string()});
         }
     };
     let locked = RunDir::open(&run.path).is_ok_and(|dir| dir.is_locked());
     let result = manifest.result.as_ref();
     json!({
-        "name": run.name, "path": run.path, "env": manifest.env, "algo": manifest.algo, "seed": manifest.seed,
+        "name": run.name, "path": run.path.display().to_string(), "env": manifest.env, "algo": manifest.algo, "seed": manifest.seed,
         "status": manifest.status(locked), "solved": result.and_then(|r| r["solved"].as_bool()),
         "return": result.and_then(|r| r["greedy_return"]["mean"].as_f64()),
         "steps": result.and_then(|r| r["steps"].as_u64()),

@@ -148,7 +148,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
     }
     if output.json {
         let mut value = json!({
-            "model": args.model, "prefix": prefix, "translations": tally.translations, "tokens": tally.tokens,
+            "model": args.model.display().to_string(), "prefix": prefix, "translations": tally.translations, "tokens": tally.tokens,
             "seconds": seconds, "tokens_per_second": rate, "threads": threads, "precision": args.precision,
         });
         if let Some((bleu, chrf)) = scores {

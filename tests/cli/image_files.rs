@@ -163,3 +163,41 @@ fn grey_models_are_asked_about_the_same_kinds() {
     let text = folder.ok("predict runs/grey grey16.png").stdout;
     assert!(text.starts_with("grey16.png: "), "{text}");
 }
+
+/// Paths need not be UTF-8, and what tells of them in JSON is.
+#[cfg(target_os = "linux")]
+#[test]
+fn paths_that_are_not_utf_8_are_told_of() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::process::{Command, Stdio};
+    let folder = Folder::new();
+    write(&folder, "pets/a", ["rgb.ppm"]);
+    write(&folder, "pets/b", ["rgb16.png"]);
+    folder.ok(&format!("fit resnet8 --data pets {SMALL} --epochs 1 --set data.validation_split=0 --name a"));
+    let odd = OsStr::from_bytes(b"odd-\xff");
+    fs::rename(folder.path("pets"), folder.path("").join(odd)).unwrap();
+    fs::rename(folder.run("a").path, folder.path("runs").join(odd)).unwrap();
+    let (data, run) = (odd, folder.path("runs").join(odd));
+    let picture = folder.path("").join(odd).join("a/rgb.ppm");
+    let onnx = folder.path("").join(OsStr::from_bytes(b"\xff.onnx"));
+    let smaller = folder.path("").join(OsStr::from_bytes(b"\xff.safetensors"));
+    let sheet = folder.path("").join(OsStr::from_bytes(b"\xff.png"));
+    let os = OsStr::new;
+    let lines: [&[&OsStr]; 7] = [
+        &[os("data"), os("stats"), data],
+        &[os("data"), os("preview"), data, os("--out"), sheet.as_os_str()],
+        &[os("predict"), run.as_os_str(), picture.as_os_str()],
+        &[os("eval"), run.as_os_str(), os("--data"), data],
+        &[os("export"), run.as_os_str(), os("--out"), onnx.as_os_str()],
+        &[os("compress"), run.as_os_str(), os("--sparsity=0.5"), os("--out"), smaller.as_os_str()],
+        &[os("runs")],
+    ];
+    for line in lines {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cartwheel"));
+        let output = folder
+            .start_on(command.args(line).arg("--json"), &format!("{line:?} --json"), Stdio::null(), Stdio::piped())
+            .wait();
+        assert!(output.code == 0 && output.json.to_string().contains('\u{fffd}'), "{line:?}: {}", output.stderr);
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use cartwheel_agents::compression::{LowRank, Scope, is_prunable, low_rank, prune, rank_of};
@@ -47,8 +47,8 @@ pub struct CompressedLayer {
 /// What became of a model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CompressionReport {
-    /// The weights that were compressed.
-    pub model: PathBuf,
+    /// The file of the weights that were compressed, for people to read.
+    pub model: String,
     /// Which model they are of.
     pub architecture: String,
     /// Units of its hidden layers, of a multilayer perceptron.
@@ -112,7 +112,7 @@ pub fn compress(
         None => (None, Vec::new()),
     };
     let report = CompressionReport {
-        model: before.file().to_owned(),
+        model: before.file().display().to_string(),
         architecture: before.header.model.clone(),
         net_arch: before.header.net_arch.clone(),
         layers: compared(&before, &after),
