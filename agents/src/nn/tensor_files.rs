@@ -12,6 +12,9 @@ use safetensors::tensor::{Metadata, TensorInfo};
 use super::mlp::weights::WeightsError;
 use super::parameters::tensors_differ::TensorsDiffer;
 
+/// What PyTorch puts before the names of all tensors where a model is in another: `DistributedDataParallel`, `torch.compile`.
+const WRAPPERS: [&str; 2] = ["module.", "_orig_mod."];
+
 /// The tensors of a file, or of several.
 #[derive(Default)]
 pub(crate) struct TensorFiles {
@@ -31,13 +34,23 @@ pub(crate) struct Wanted<'a> {
 }
 
 impl TensorFiles {
-    /// All tensors of the file at `path`.
+    /// All tensors of the file at `path`, by their names without PyTorch's wrappers.
     ///
     /// # Errors
     /// If it cannot be read or is cut off.
     pub(crate) fn open(path: &Path) -> Result<Self, WeightsError> {
         let mut files = Self::default();
         files.add(path, |_| true)?;
+        let wrapper = |files: &Self| {
+            let of_all = |wrapper: &&&str| {
+                !files.tensors.is_empty() && files.tensors.keys().all(|name| name.starts_with(**wrapper))
+            };
+            WRAPPERS.iter().find(of_all).map(|wrapper| wrapper.len())
+        };
+        while let Some(length) = wrapper(&files) {
+            let tensors = std::mem::take(&mut files.tensors).into_iter();
+            files.tensors = tensors.map(|(name, tensor)| (name[length..].to_owned(), tensor)).collect();
+        }
         Ok(files)
     }
 
@@ -52,7 +65,13 @@ impl TensorFiles {
         let length = file.metadata().map_err(read)?.len();
         let mut size = [0; 8];
         file.read_exact(&mut size).map_err(|error| cut(&error))?;
+        let start = size;
         let size = u64::from_le_bytes(size);
+        // A zip archive, or a pickle of one of the protocols that hold bytes.
+        let is_pickle = start[0] == 0x80 && (2..=5).contains(&start[1]) && size > length;
+        if is_pickle || start.starts_with(b"PK\x03\x04") {
+            return Err(WeightsError::Pickle { file: path.into() });
+        }
         if size > length {
             return Err(cut(&"its header is longer than the file"));
         }

@@ -30,6 +30,16 @@ pub enum WeightsError {
         /// What the reader said.
         reason: String,
     },
+    /// It is what `torch.save` writes.
+    #[error(
+        "{} is a pickle of PyTorch's, which may run anything when it is read: make it a safetensors file with \
+         `python -c 'import torch, safetensors.torch as st; st.save_file(torch.load({:?}, \"cpu\", weights_only=True), {:?})'`",
+        file.display(), file, file.with_extension("safetensors")
+    )]
+    Pickle {
+        /// The file.
+        file: PathBuf,
+    },
     /// A tensor does not fit the network.
     #[error("{}: {source}", file.display())]
     Mismatch {
@@ -114,6 +124,37 @@ pub fn read_header(path: &Path) -> Result<WeightsHeader, WeightsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pickles_are_told_as_such() {
+        let path = std::env::temp_dir().join(format!("cartwheel-weights-{}.pt", std::process::id()));
+        // A zip archive, and what torch.save wrote before 1.6.
+        for start in [&b"PK\x03\x04\0\0\x08\x08\0\0"[..], b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."] {
+            std::fs::write(&path, start).expect("a temporary file");
+            let told = read_header(&path).expect_err("no safetensors").to_string();
+            assert!(told.contains("is a pickle") && told.contains(".safetensors\")'"), "{told}");
+        }
+        std::fs::remove_file(&path).expect("a temporary file");
+    }
+
+    /// `DistributedDataParallel` and `torch.compile` put a module into another one.
+    #[test]
+    fn what_wraps_a_model_is_no_part_of_names() {
+        let path = std::env::temp_dir().join(format!("cartwheel-wrapped-{}.safetensors", std::process::id()));
+        let names = |all: [&str; 2]| {
+            let tensor = |name: &&str| NamedTensor { name: (*name).into(), shape: vec![1], values: vec![1.5] };
+            let bytes = weights_bytes(&all.iter().map(tensor).collect::<Vec<_>>(), HashMap::new());
+            std::fs::write(&path, bytes).expect("a temporary file");
+            let mut names: Vec<_> =
+                read_weights(&path).expect("whole").0.into_iter().map(|tensor| tensor.name).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(names(["module.fc.bias", "module.fc.weight"]), ["fc.bias", "fc.weight"]);
+        assert_eq!(names(["module._orig_mod.0.bias", "module._orig_mod.0.weight"]), ["0.bias", "0.weight"]);
+        assert_eq!(names(["module.fc.bias", "other"]), ["module.fc.bias", "other"]);
+        std::fs::remove_file(&path).expect("a temporary file");
+    }
 
     #[test]
     fn a_file_cut_off_anywhere_is_refused() {

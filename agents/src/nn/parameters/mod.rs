@@ -19,6 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use dfdx::prelude::{Cpu, Tensor};
+use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 
 use crate::nn::DeviceError;
@@ -108,13 +109,16 @@ impl<E: Real> Parameter<E> {
     }
 
     /// The type of its numbers in a file.
-    fn dtype(&self) -> safetensors::Dtype {
-        if self.kind == Kind::Counter { safetensors::Dtype::I64 } else { E::DTYPE }
+    fn dtype(&self) -> Dtype {
+        if self.kind == Kind::Counter { Dtype::I64 } else { E::DTYPE }
     }
 
     /// What its numbers may be in a file that is read.
-    fn dtypes(&self) -> &'static [safetensors::Dtype] {
-        if self.kind == Kind::Counter { &[safetensors::Dtype::I64] } else { const { &[E::DTYPE] } }
+    fn dtypes(&self) -> &'static [Dtype] {
+        match self.kind {
+            Kind::Counter => &[Dtype::I64],
+            _ => &[Dtype::F32, Dtype::F64, Dtype::F16, Dtype::BF16],
+        }
     }
 
     /// How many numbers it has, wherever they are.
@@ -411,8 +415,9 @@ impl<E: Real> Parameters<E> {
     }
 
     /// Takes over the tensors of the safetensors file at `path`, and answers the metadata of its header. Nothing is changed
-    /// unless every tensor is there, of the right shape and type, and no other is. Counters alone may be missing, as in files
-    /// of before PyTorch 0.4.1: they stay as they are, which is what PyTorch does.
+    /// unless every tensor is there, of the right shape, and no other is. Numbers of f16, bf16, f32 and f64 become the nearest
+    /// of the model's. Counters alone may be missing, as in files of before PyTorch 0.4.1: they stay as they are, which is what
+    /// PyTorch does.
     ///
     /// # Errors
     /// If the file cannot be read or is cut off, or which tensors are missing, unexpected or of another shape.
@@ -442,15 +447,16 @@ impl<E: Real> Parameters<E> {
         }
         let mut read = Vec::with_capacity(own.len());
         for parameter in &own {
-            read.push(files.read(parameter.name())?.1);
+            let dtype = files.get(parameter.name()).map_or(E::DTYPE, |info| info.dtype);
+            read.push((dtype, files.read(parameter.name())?.1));
         }
-        for (parameter, bytes) in own.iter_mut().zip(read) {
+        for (parameter, (dtype, bytes)) in own.iter_mut().zip(read) {
             parameter.numbers = Numbers::here(match parameter.kind == Kind::Counter {
                 true => {
                     let counts = bytes.as_chunks::<8>().0.iter();
                     counts.map(|bytes| E::of(i64::from_le_bytes(*bytes) as f64)).collect()
                 }
-                false => E::read_le(&bytes),
+                false => real::of_file(dtype, &bytes),
             });
         }
         Ok(files.metadata().clone())
@@ -461,6 +467,30 @@ impl<E: Real> Parameters<E> {
 mod tests {
     use super::*;
     use crate::nn::Cpu;
+
+    #[test]
+    fn numbers_of_other_types_become_the_models_own() {
+        let values = [0.1, -65504.0, 0.0];
+        let of = |dtype: Dtype, bytes: Vec<u8>| {
+            let path = std::env::temp_dir().join(format!("cartwheel-{dtype:?}-{}.safetensors", std::process::id()));
+            let view = TensorView::new(dtype, vec![3], &bytes).expect("three numbers");
+            std::fs::write(&path, safetensors::serialize([("a", view)], None).expect("a file"))
+                .expect("a temporary file");
+            let mut parameters = Parameters::<f32>::default();
+            parameters.add("a", &[3], vec![7.0; 3]);
+            parameters.load_safetensors(&path).expect("numbers");
+            std::fs::remove_file(&path).expect("a temporary file");
+            parameters.named("a").expect("it is there").values().to_vec()
+        };
+        let bytes = |of: fn(f64) -> Vec<u8>| values.iter().flat_map(|value| of(*value)).collect::<Vec<u8>>();
+        let exact = [0.1_f32, -65504.0, 0.0];
+        assert_eq!(of(Dtype::F64, bytes(|value| value.to_le_bytes().to_vec())), exact);
+        assert_eq!(of(Dtype::F32, bytes(|value| (value as f32).to_le_bytes().to_vec())), exact);
+        let half = of(Dtype::F16, bytes(|value| half::f16::from_f64(value).to_le_bytes().to_vec()));
+        assert_eq!(half, [0.099_975_586, -65504.0, 0.0]);
+        let bf16 = of(Dtype::BF16, bytes(|value| half::bf16::from_f64(value).to_le_bytes().to_vec()));
+        assert_eq!(bf16, [0.100_097_656, -65536.0, 0.0]);
+    }
 
     #[test]
     fn a_table_stays_on_the_host_whether_it_is_learnt_or_not() {

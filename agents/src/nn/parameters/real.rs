@@ -1,8 +1,9 @@
 //! The number types that supervised models are computed in.
 
-use half::f16;
 use half::slice::HalfFloatSliceExt as _;
+use half::{bf16, f16};
 use num_traits::Float;
+use safetensors::Dtype;
 
 use crate::nn::kernels::linear::{Rows, products};
 use crate::nn::kernels::simd::Isa;
@@ -79,6 +80,18 @@ real!(f32, F32, 4, convert_from_f32_slice, convert_to_f32_slice, |x, w, k, y| {
     true
 });
 real!(f64, F64, 8, convert_from_f64_slice, convert_to_f64_slice, |_, _, _, _| false);
+
+/// The numbers of a tensor of the type `dtype`, in a file's `bytes`: the nearest ones that `E` has.
+pub(super) fn of_file<E: Real>(dtype: Dtype, bytes: &[u8]) -> Vec<E> {
+    let halves = bytes.as_chunks::<2>().0.iter();
+    match dtype {
+        _ if dtype == E::DTYPE => E::read_le(bytes),
+        Dtype::F16 => halves.map(|half| E::of(f16::from_le_bytes(*half).to_f64())).collect(),
+        Dtype::BF16 => halves.map(|half| E::of(bf16::from_le_bytes(*half).to_f64())).collect(),
+        Dtype::F64 => f64::read_le(bytes).into_iter().map(E::of).collect(),
+        _ => f32::read_le(bytes).into_iter().map(|value| E::of(value.wide())).collect(),
+    }
+}
 
 #[cfg(test)]
 mod tests {
