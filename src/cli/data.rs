@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::agents::config::{self, ConfigErrors};
+use crate::trainer::TrainError;
 use crate::trainer::data::image::{AugmentConfig, ImagesConfig, Pipeline};
 use crate::trainer::data::image_folder::{FolderError, ImageFolder, ImageSamples};
 use crate::trainer::data::image_parts::ImageParts;
@@ -113,13 +114,10 @@ fn open(folder: &Path, images: &ImagesConfig) -> std::result::Result<ImageParts,
             "{} holds MNIST's files, and this looks at folders of images: `cartwheel fit resnet8 --data {0}` learns from them",
             folder.display()
         )),
-        FolderError::NoClasses { .. } | FolderError::OtherClasses { .. } | FolderError::File { .. } => {
-            Failure::usage(error)
-        }
         FolderError::Unreadable { ref error, .. } if error.kind() == ErrorKind::NotFound => {
             Failure::usage(format!("{}: there is no such folder", folder.display()))
         }
-        _ => Failure::failed(error),
+        error => TrainError::from(error).into(),
     })
 }
 

@@ -10,6 +10,7 @@ use cartwheel_agents::quantization::QuantizationError;
 use cartwheel_envs::EnvError;
 
 use crate::data::image::ImageError;
+use crate::data::image_folder::FolderError;
 use crate::data::minari::MinariError;
 use crate::data::mnist::MnistError;
 use crate::data::parallel_text::TextError;
@@ -167,7 +168,7 @@ impl TrainError {
                 matches!(error, RunError::Exists { .. } | RunError::BadName { .. } | RunError::NotARun { .. })
             }
             Self::Data(error) => matches!(error, MnistError::NoFolder { .. } | MnistError::Missing { .. }),
-            Self::Texts(error) => matches!(error, TextError::Missing { .. }),
+            Self::Texts(error) => matches!(error, TextError::Missing { .. } | TextError::SamePart { .. }),
             Self::T5(error) => error.is_usage(),
             Self::Parallel(error) => matches!(error, ParallelError::Unfit(_)),
             Self::Ratings(error) => error.is_usage(),
@@ -178,6 +179,12 @@ impl TrainError {
             Self::Network(error) => matches!(error, NnError::NoCuda { .. } | NnError::NoGpu { .. }),
             _ => false,
         }
+    }
+}
+
+impl From<FolderError> for TrainError {
+    fn from(error: FolderError) -> Self {
+        if error.is_usage() { Self::Unfit(error.to_string()) } else { Self::Input(error.to_string()) }
     }
 }
 

@@ -88,6 +88,12 @@ pub enum FolderError {
         /// The classes of that.
         of_train: Vec<String>,
     },
+    /// Two parts that are the same.
+    #[error("{} and {} are for the same: keep one of them", folders[0].display(), folders[1].display())]
+    SamePart {
+        /// The folders.
+        folders: [PathBuf; 2],
+    },
     /// What is called as an image is, and is a pipe or a device, which may have no end.
     #[error("{} is no file but a pipe or a device, or a link to one, which has no end: remove it from the images", path.display())]
     Endless {
@@ -102,6 +108,16 @@ pub enum FolderError {
     },
 }
 
+impl FolderError {
+    /// Whether another folder, or another order in it, was asked for: what is there cannot be read otherwise.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Unreadable { error, .. } => error.kind() == io::ErrorKind::NotFound,
+            _ => true,
+        }
+    }
+}
+
 impl ImageFolder {
     /// Lists the images of `root`. Links to files are taken; links to folders in classes with `follow_links` alone. Classes
     /// without an image keep their number: see [`Self::complete`].
@@ -109,8 +125,7 @@ impl ImageFolder {
     /// # Errors
     /// [`FolderError`], but for classes without images.
     pub fn open(root: &Path, follow_links: bool) -> Result<Self, FolderError> {
-        let mut folders: Vec<PathBuf> = entries(root)?.into_iter().filter(|path| path.is_dir()).collect();
-        folders.sort_by(by_text);
+        let folders = folders(root)?;
         if folders.is_empty() {
             return Err(FolderError::NoClasses { path: root.to_owned() });
         }
@@ -177,6 +192,13 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, FolderError> {
     let unreadable = |error| FolderError::Unreadable { path: folder.to_owned(), error };
     let entries = fs::read_dir(folder).map_err(unreadable)?;
     entries.map(|entry| entry.map(|entry| entry.path()).map_err(unreadable)).collect()
+}
+
+/// The folders in a folder, sorted by name.
+pub(super) fn folders(root: &Path) -> Result<Vec<PathBuf>, FolderError> {
+    let mut folders: Vec<PathBuf> = entries(root)?.into_iter().filter(|path| path.is_dir()).collect();
+    folders.sort_by(by_text);
+    Ok(folders)
 }
 
 /// The images in a folder and below it, sorted by folder and then by name. Links to folders are taken with `follow_links` alone.
@@ -336,6 +358,15 @@ mod tests {
         assert_eq!(training.classes, ["a", "b"]);
         let (training, validation) = training.split(0.0);
         assert_eq!((training.files.len(), validation.files.len()), (5, 0));
+    }
+
+    #[test]
+    fn a_folder_that_may_not_be_read_is_no_wrong_question() {
+        let of = |kind: io::ErrorKind| {
+            let error = FolderError::Unreadable { path: "pets".into(), error: kind.into() };
+            crate::TrainError::from(error).is_usage()
+        };
+        assert!(!of(io::ErrorKind::PermissionDenied) && of(io::ErrorKind::NotFound));
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub mod loader;
 pub mod minari;
 pub mod mnist;
 pub mod parallel_text;
+mod part_names;
 pub mod ratings;
 pub mod sheet;
 pub mod survey;

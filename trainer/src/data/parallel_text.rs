@@ -5,9 +5,12 @@
 //! | `.tsv` | the source, a tab, the target |
 //! | `.jsonl` | `{"source": "...", "target": "..."}`; other keys are not looked at |
 
+use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+
+use super::part_names::by_part;
 
 /// A text and its translation.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -54,6 +57,12 @@ pub enum TextError {
         /// What was given.
         path: PathBuf,
     },
+    /// Two files are the same part.
+    #[error("{} and {} are for the same: keep one of them", files[0].display(), files[1].display())]
+    SamePart {
+        /// The files.
+        files: [PathBuf; 2],
+    },
     /// A file cannot be read.
     #[error("cannot read {}: {source}", file.display())]
     Read {
@@ -83,23 +92,27 @@ pub enum TextError {
 const ENDINGS: [&str; 2] = ["tsv", "jsonl"];
 
 impl ParallelText {
-    /// Reads the file `path`, or in the folder `path` the files `train`, `validation` and `test` that end in `.tsv` or `.jsonl`, of
-    /// which the first has to be there.
+    /// Reads the file `path`, or in the folder `path` the files `train`, `validation` (or `val`, `valid`, `dev`) and `test` that end in
+    /// `.tsv` or `.jsonl`, of which the first has to be there.
     ///
     /// # Errors
-    /// If there is no such file, or one that is not UTF-8, has no pair, or a line that is none.
+    /// If there is no such file, or two of the same part, or one that is not UTF-8, has no pair, or a line that is none.
     pub fn read(path: &Path) -> Result<Self, TextError> {
         let missing = || TextError::Missing { path: path.into() };
+        let known = |path: &Path| path.extension().is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known));
         if path.is_dir() {
-            let named = |name: &str| {
-                let files = ENDINGS.map(|ending| path.join(format!("{name}.{ending}")));
-                files.into_iter().find(|file| file.exists()).map(|file| TextFile::read(&file)).transpose()
-            };
-            let train = named("train")?.ok_or_else(missing)?;
-            return Ok(Self { train, validation: named("validation")?, test: named("test")? });
+            let unreadable = |source| TextError::Read { file: path.into(), source };
+            let entries =
+                std::fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>).map_err(unreadable)?;
+            let mut files: Vec<_> = entries.iter().map(DirEntry::path).filter(|file| known(file)).collect();
+            files.sort();
+            let named =
+                files.into_iter().map(|file| (file.file_stem().unwrap_or_default().to_string_lossy().into(), file));
+            let parts = by_part(named).map_err(|files| TextError::SamePart { files })?;
+            let [train, validation, test] = parts.map(|file| file.map(|file| TextFile::read(&file)).transpose());
+            return Ok(Self { train: train?.ok_or_else(missing)?, validation: validation?, test: test? });
         }
-        let known = path.extension().is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known));
-        if !known || !path.exists() {
+        if !known(path) || !path.exists() {
             return Err(missing());
         }
         Ok(Self { train: TextFile::read(path)?, validation: None, test: None })
@@ -185,6 +198,15 @@ mod tests {
         let text = ParallelText::read(folder.path()).expect("pairs");
         assert_eq!((text.train.pairs.len(), text.test.map(|test| test.pairs.len())), (1, Some(1)));
         assert!(text.validation.is_none());
+        for name in ["val", "valid", "validation", "dev"] {
+            write(&format!("{name}.tsv"), "e\tf\ng\th\n");
+            let text = ParallelText::read(folder.path()).expect("pairs");
+            assert_eq!(text.validation.expect(name).pairs.len(), 2);
+            std::fs::remove_file(folder.path().join(format!("{name}.tsv"))).expect("removed");
+        }
+        write("train.jsonl", "{\"source\":\"c\",\"target\":\"d\"}\n");
+        let told = ParallelText::read(folder.path()).expect_err("two of them").to_string();
+        assert!(told.contains("train.jsonl and ") && told.contains("train.tsv are for the same"), "{told}");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::TrainError;
 use crate::data::image::{
     CutMix, Filter, Image, ImageError, ImagesConfig, MixUp, Pipeline, Statistics, cut_mix, mix_up, one_hot, resize,
 };
-use crate::data::image_folder::{FolderError, ImageFolder, ImageSamples};
+use crate::data::image_folder::{ImageFolder, ImageSamples};
 use crate::data::image_parts::ImageParts;
 use crate::data::loader::{Batches, LoadError, LoaderOptions, OnBroken, Source as _, batches};
 use crate::data::mnist::{LabelledImages, Mnist};
@@ -285,10 +285,9 @@ impl Ahead {
 
 fn colour(settings: &FitSettings) -> Result<(Pictures, About), TrainError> {
     let (dir, images) = (Path::new(&settings.data.dir), &settings.images);
-    let told = |error: FolderError| TrainError::Unfit(error.to_string());
-    let parts = ImageParts::open(dir, images.follow_links).map_err(told)?;
-    let complete = |folder: Option<ImageFolder>| folder.map(ImageFolder::complete).transpose().map_err(told);
-    let (train, test) = (parts.train.complete().map_err(told)?, complete(parts.test)?);
+    let parts = ImageParts::open(dir, images.follow_links)?;
+    let complete = |folder: Option<ImageFolder>| folder.map(ImageFolder::complete).transpose();
+    let (train, test) = (parts.train.complete()?, complete(parts.test)?);
     let (train, validation) = match complete(parts.validation)? {
         Some(validation) => (train, validation),
         None => train.split(settings.data.validation_split),

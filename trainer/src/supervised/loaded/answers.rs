@@ -35,7 +35,7 @@ impl SavedModel {
                 files.push(input.clone());
                 continue;
             }
-            let images = images_below(input, false).map_err(|error| TrainError::Unfit(error.to_string()))?;
+            let images = images_below(input, false)?;
             if images.is_empty() {
                 return Err(TrainError::Unfit(format!(
                     "{name} is a folder without images: name one that has some, or files"

@@ -121,7 +121,7 @@ impl SavedModel {
 
     /// The same of folders of pictures.
     fn colour(&self, pipeline: &Pipeline, data: &Path, validation_split: f64) -> Result<Parts, TrainError> {
-        let parts = ImageParts::open(data, pipeline.follows_links()).map_err(unfit)?;
+        let parts = ImageParts::open(data, pipeline.follows_links())?;
         let (train, validation) = match parts.validation {
             Some(validation) => (parts.train, validation),
             None => parts.train.split(validation_split),
@@ -151,11 +151,11 @@ impl SavedModel {
                 _ => return self.colour(pipeline, data, 0.0),
             },
             Err(error @ FolderError::NoClasses { .. }) => error.to_string(),
-            Err(error) => return Err(unfit(error)),
+            Err(error) => return Err(error.into()),
         };
-        let [train, validation, test] = ImageParts::folders(data);
+        let [train, validation, test] = ImageParts::folders(data)?;
         let of = |part: Part, folder: PathBuf| {
-            let files = images_below(&folder, pipeline.follows_links()).map_err(unfit)?;
+            let files = images_below(&folder, pipeline.follows_links())?;
             let root = folder.display().to_string();
             if files.is_empty() {
                 return Err(TrainError::Unfit(format!("{root} is a folder without images: name one that has some")));
@@ -192,10 +192,6 @@ impl SavedModel {
             some(labels.iter().map(String::as_str))
         )))
     }
-}
-
-fn unfit(error: FolderError) -> TrainError {
-    TrainError::Unfit(error.to_string())
 }
 
 fn samples(pipeline: &Pipeline, files: Vec<ImageFile>) -> Arc<ImageSamples> {
