@@ -8,7 +8,7 @@ use crate::agents::nn::read_header;
 use crate::agents::quantization::Scheme;
 use crate::trainer::run::RunDir;
 use crate::trainer::supervised::{
-    HalfReport, QuantizationOptions, QuantizationReport, SavedModel, SavedRecommender, t5_folder,
+    HalfReport, QuantizationOptions, QuantizationReport, SavedModel, SavedRecommender, check_there, t5_folder,
 };
 use crate::trainer::{ExportedPolicy, Provenance, Settings, TrainError, export_policy, export_policy_alone};
 use serde_json::json;
@@ -170,6 +170,7 @@ fn exported(args: &Args, to: Output) -> std::result::Result<Exported, Failure> {
             "{called} is a recommender, whose answers are products of rows of its tables: read these from its safetensors file"
         )));
     }
+    check_there(model)?;
     let run = if model.is_dir() { Some(RunDir::open(model).map_err(TrainError::Run)?) } else { None };
     let weights = run.as_ref().map_or(model.to_owned(), RunDir::best_weights);
     if !read_header(&weights).map_err(TrainError::from)?.metadata.contains_key("policy") {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::agents::nn::{prepare_thread, set_threads};
-use crate::trainer::supervised::{Prediction, SavedModel, SavedRecommender};
+use crate::trainer::supervised::{Prediction, SavedModel, SavedRecommender, check_there};
 use serde_json::json;
 
 use super::Result;
@@ -89,6 +89,7 @@ pub(super) fn all_cores() {
 
 /// What each user would like.
 fn recommend(args: &Args, top: usize, output: Output) -> Result {
+    check_there(&args.model)?;
     let model = SavedRecommender::open(&args.model)?;
     let mut found = Vec::new();
     for user in &args.user {

@@ -120,7 +120,9 @@ fn a_picture_is_classified_and_one_of_another_size_refused() {
     folder.refused("predict runs/small c.png", 2, &["c.png"]);
     folder.write("d.txt", "no image");
     folder.refused("predict runs/small d.txt", 1, &["d.txt", "IDX", "PNG"]);
-    folder.refused("predict runs/none a.png", 1, &["runs/none"]);
+    folder.refused("predict runs/none a.png", 2, &["runs/none is not there"]);
+    folder.refused("export runs/none --out a.onnx", 2, &["runs/none is not there"]);
+    folder.refused("compress runs/none --out a.safetensors --sparsity 0.5", 2, &["runs/none is not there"]);
     folder.refused("predict runs/small /dev/zero", 2, &["/dev/zero is a device"]);
 }
 

@@ -102,7 +102,14 @@ fn folders_of_pictures_are_learnt_and_asked_by_name() {
 
     // Labels of another number.
     folder.write("labels.txt", "ants\nbees\n");
-    folder.refused("predict runs/pets bee.bmp --labels labels.txt", 2, &["2 labels", "3 classes"]);
+    folder.refused(
+        "predict runs/pets bee.bmp --labels labels.txt",
+        2,
+        &["error: labels.txt has 2 labels", "3 classes"],
+    );
+    folder.write("labels.txt", "\u{feff}Biene\r\nBiene\r\nBiene\r\n\r\n\n");
+    let text = folder.ok("predict runs/pets bee.bmp --labels labels.txt --top 1").stdout;
+    assert!(text.contains(": Biene "), "{text}");
     folder.write("labels.txt", "Ameise\nBiene\nKatze\n");
     let text = folder.ok("predict runs/pets bee.bmp --labels labels.txt --top 1").stdout;
     assert!(text.contains("Biene"), "{text}");
@@ -284,6 +291,30 @@ fn a_network_begins_with_the_weights_of_another() {
     folder.refused(&wrong, 2, &["fit.freeze", "no layer \"layer4\"", "conv1, bn1, layer1, layer2, layer3, fc"]);
 
     // What cannot be begun with.
+    let broken = a.tensors().into_iter().map(|(name, tensor)| {
+        let mut bytes = tensor.data().to_vec();
+        if name == "layer2.0.conv1.weight" {
+            bytes[..4].copy_from_slice(&f32::NAN.to_le_bytes());
+        }
+        (name, tensor.dtype(), tensor.shape().to_vec(), bytes)
+    });
+    let broken: Vec<_> = broken.collect();
+    let views = broken.iter().map(|(name, dtype, shape, bytes)| {
+        (name.as_str(), safetensors::tensor::TensorView::new(*dtype, shape.clone(), bytes).unwrap())
+    });
+    fs::write(folder.path("nan.safetensors"), safetensors::serialize(views, None).unwrap()).unwrap();
+    let line = fit("--data pets --set resnet.init=nan.safetensors");
+    folder.refused(&line, 1, &["nan.safetensors: `layer2.0.conv1.weight` has numbers that are not finite"]);
+    fs::write(folder.path("pickle.pt"), b"PK\x03\x04\0\0\x08\x08\0\0").unwrap();
+    for line in
+        [fit("--data pets --set resnet.init=pickle.pt").as_str(), "model summary pickle.pt", "predict pickle.pt pets"]
+    {
+        folder.refused(
+            line,
+            1,
+            &["pickle.pt is a pickle of PyTorch's", "torch.load(\"pickle.pt\"", "\"pickle.safetensors\""],
+        );
+    }
     folder.refused(&fit("--data pets --set resnet.init=runs/none"), 2, &["resnet.init", "runs/none is not there"]);
     let line = fit("--data pets --set resnet.init=runs/a").replace("resnet8", "resnet20");
     folder.refused(&line, 2, &["is of resnet8, and the model is resnet20", "cartwheel fit resnet8"]);

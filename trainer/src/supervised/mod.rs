@@ -58,7 +58,7 @@ pub use loaded::compress::{Compressed, CompressedLayer, Compression, Compression
 pub use loaded::evaluate::{Evaluation, evaluate, weights_of};
 pub use loaded::half::HalfReport;
 pub use loaded::quantize::{QuantizationOptions, QuantizationReport};
-pub use loaded::saved::{Prediction, SavedModel, is_fit};
+pub use loaded::saved::{Prediction, SavedModel, check_there, is_fit};
 pub use parallel::{ParallelError, World};
 pub use recommendation::{
     Loss, Ranking, RankingReport, RatingsConfig, Recommendation, RecommendationReport, RecommendationTask,

@@ -9,7 +9,7 @@ use cartwheel_agents::nn::read_header;
 use crate::TrainError;
 use crate::run::RunDir;
 use crate::supervised::config::ModelName;
-use crate::supervised::loaded::saved::Header;
+use crate::supervised::loaded::saved::{Header, check_finite};
 
 /// Weights to begin with, and what their file says of them.
 pub(in crate::supervised) struct OtherModel {
@@ -70,7 +70,7 @@ impl OtherModel {
     /// that the file names, or, of a file that names none, as torchvision's, as many of them. Answers in words what was done.
     ///
     /// # Errors
-    /// If they are of another model; nothing is changed then.
+    /// If they are of another model, and nothing is changed then; or if they are not finite.
     pub(in crate::supervised) fn load_into(
         &self,
         model: &mut dyn Classifier,
@@ -100,6 +100,7 @@ impl OtherModel {
         let left: Vec<String> = names.filter(|name| !same && name.starts_with(&last)).collect();
         let left: Vec<&str> = left.iter().map(String::as_str).collect();
         model.parameters_mut().load_safetensors_but(file, &left)?;
+        check_finite(file, model.parameters())?;
         let last = match same {
             true => "for the same classes".into(),
             false => {

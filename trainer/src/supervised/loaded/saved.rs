@@ -8,7 +8,7 @@ use cartwheel_agents::models::mlp::{Init, Mlp};
 use cartwheel_agents::models::resnet::{ResNet, ResNetConfig};
 use cartwheel_agents::models::{Classifier, Cost, Plan, Ranks};
 use cartwheel_agents::nn::ops::softmax;
-use cartwheel_agents::nn::{WeightsError, WeightsHeader, read_header};
+use cartwheel_agents::nn::{Parameters, WeightsError, WeightsHeader, read_header};
 use cartwheel_envs::Generator;
 use serde::{Deserialize, Serialize};
 
@@ -176,10 +176,12 @@ impl SavedModel {
             let run = path.display();
             return Err(TrainError::Unfit(format!("{run} is a T5: ask it by `cartwheel translate {run} TEXT`")));
         }
+        check_there(path)?;
         let file = if path.is_dir() { RunDir::open(path)?.best_weights() } else { path.to_owned() };
         let damaged = |reason: String| TrainError::Unfit(format!("{} {reason}", file.display()));
         let found = read_header(&file)?;
-        let labels = labels.map(read_labels).transpose()?;
+        let label_map = labels;
+        let labels = label_map.map(read_labels).transpose()?;
         let mut header: Header = match Header::of(&found) {
             Some(header) => header.map_err(|error| damaged(format!("says of its model what cannot be read ({error}): give a classifier that `cartwheel fit` saved")))?,
             None => Header::torchvision(&found, labels.clone()).ok_or_else(|| {
@@ -195,10 +197,15 @@ impl SavedModel {
         let last = format!("{last}{}.bias", if header.ranks.contains_key(&last) { ".1" } else { "" });
         let classes = found.shapes.get(&last).and_then(|shape| shape.first().copied()).unwrap_or(header.labels.len());
         if classes != header.labels.len() {
-            return Err(damaged(format!(
-                "names {} labels for a model of {classes} classes: give it the label map that it was trained with",
-                header.labels.len()
-            )));
+            let labels = header.labels.len();
+            return Err(match label_map {
+                Some(map) => TrainError::Unfit(format!(
+                    "{} has {labels} labels, and {} is of {classes} classes: give a line for each, in the order of their numbers",
+                    map.display(),
+                    file.display()
+                )),
+                None => damaged(format!("names {labels} labels for a model of {classes} classes: save it anew")),
+            });
         }
         if classes == 0 {
             return Err(damaged("is of a model without classes, which has no answers: give another file".into()));
@@ -253,16 +260,7 @@ impl SavedModel {
     /// # Errors
     /// Which tensor it is.
     pub fn check_finite(&self) -> Result<(), TrainError> {
-        let broken = |values: &[f32]| values.iter().any(|value| !value.is_finite());
-        match self.model.parameters().iter().find(|parameter| broken(parameter.values())) {
-            None => Ok(()),
-            Some(parameter) => {
-                let (file, name) = (self.file.display(), parameter.name());
-                Err(TrainError::Input(format!(
-                    "{file}: `{name}` has numbers that are not finite: train the model anew"
-                )))
-            }
-        }
+        check_finite(&self.file, self.model.parameters())
     }
 
     /// The names of its classes.
@@ -361,6 +359,32 @@ impl SavedModel {
     }
 }
 
+/// Refuses the weights of `file` if they are not finite: which tensor.
+pub(in crate::supervised) fn check_finite(file: &Path, parameters: &Parameters) -> Result<(), TrainError> {
+    let broken = |values: &[f32]| values.iter().any(|value| !value.is_finite());
+    match parameters.iter().find(|parameter| broken(parameter.values())) {
+        None => Ok(()),
+        Some(parameter) => Err(TrainError::Input(format!(
+            "{}: `{}` has numbers that are not finite: train the model anew",
+            file.display(),
+            parameter.name()
+        ))),
+    }
+}
+
+/// Refuses a model that is not there.
+///
+/// # Errors
+/// What was looked for.
+pub fn check_there(model: &Path) -> Result<(), TrainError> {
+    match model.try_exists() {
+        Ok(false) => {
+            Err(TrainError::Unfit(format!("{} is not there: give a run, or a file of weights", model.display())))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Layers of the model of a run that are products of two, by its weights, the latest or else the best. A run without either has
 /// none that are known: its checkpoint does not fit then if there are some.
 pub(in crate::supervised) fn ranks_of(run: &RunDir) -> Ranks {
@@ -368,12 +392,14 @@ pub(in crate::supervised) fn ranks_of(run: &RunDir) -> Ranks {
     [run.latest_weights(), run.best_weights()].into_iter().find_map(ranks).unwrap_or_default()
 }
 
-/// The lines of a file.
+/// The lines of a file, but for empty ones at its end.
 fn read_labels(file: &Path) -> Result<Vec<String>, TrainError> {
     let bytes = input::read(file)?;
     let text = String::from_utf8(bytes).map_err(|_| {
         TrainError::Unfit(format!("{} is no text: give a file with the name of a class a line", file.display()))
     })?;
+    // Editors of Windows begin with a byte-order mark.
+    let text = text.trim_start_matches('\u{feff}').trim_end();
     Ok(text.lines().map(|line| line.trim().to_owned()).collect())
 }
 
