@@ -170,10 +170,26 @@ impl Args {
                 ));
             }
             Some(file) if file.ends_with(".toml") => FitSettings::from_file(&PathBuf::from(file))?,
-            Some(model) => FitSettings::of(model.parse::<ModelName>().map_err(Failure::usage)?),
+            Some(model) => FitSettings::of(model.parse::<ModelName>().map_err(|error| {
+                Failure::usage(match PathBuf::from(model).is_file() {
+                    true => format!("{model} is no model, and a file of settings ends in .toml: rename it"),
+                    false => error.to_string(),
+                })
+            })?),
         };
+        let model = settings.fit.model;
         for assignment in &self.set {
             settings.set(assignment).map_err(TrainError::Config)?;
+        }
+        // Each model has a recipe, which was taken before.
+        let other = settings.fit.model;
+        if other != model {
+            return Err(Failure::usage(match self.what.as_deref() {
+                Some(file) if file.ends_with(".toml") => format!(
+                    "--set fit.model={other}: {file} has the settings of {model}; set fit.model in it, or name the model first: `cartwheel fit {other}`"
+                ),
+                _ => format!("--set fit.model={other} beside {model}: name the model first: `cartwheel fit {other}`"),
+            }));
         }
         let text = |flag: &str, path: &Option<PathBuf>| path.as_deref().map(|path| utf8(flag, path)).transpose();
         put(settings.data_path_mut(), text("--data", &self.data)?);

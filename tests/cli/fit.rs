@@ -260,6 +260,19 @@ fn what_was_asked_wrongly_is_told() {
     folder.refused("fit", 2, &["fit mlp --data DIR"]);
     folder.refused("fit mpl --data x", 2, &["mlp"]);
     folder.refused("fit mlp --data nowhere", 2, &["nowhere", "train-images-idx3-ubyte"]);
+    let here = folder.path("").canonicalize().unwrap();
+    let here = format!("data.dir = \"data\" is not there, seen from {}", here.display());
+    folder.refused("fit resnet18", 2, &[&here, "give --data PATH"]);
+    folder.refused("fit mlp --set fit.model=resnet8", 2, &["name the model first: `cartwheel fit resnet8`"]);
+    folder.write("of_mlp.toml", "[fit]\nmodel = \"mlp\"\n");
+    folder.refused(
+        "fit of_mlp.toml --set fit.model=t5",
+        2,
+        &["of_mlp.toml has the settings of mlp", "`cartwheel fit t5`"],
+    );
+    folder.ok("fit of_mlp.toml --set fit.model=mlp --print-config");
+    folder.write("settings.txt", "[fit]\n");
+    folder.refused("fit settings.txt", 2, &["settings.txt is no model", "ends in .toml"]);
     if cfg!(not(feature = "cuda")) {
         folder.refused(&fit("--device cuda:0"), 2, &["cuda:0", "--features cuda", "docs/cuda.md", "--device cpu"]);
     }

@@ -45,6 +45,19 @@ fn a_run_that_diverged_goes_on_from_before_with_a_lower_rate() {
     folder.ok("fit --resume runs/stopped");
 }
 
+#[test]
+fn data_that_moved_are_told_of_when_a_run_goes_on() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path("digits")).unwrap();
+    for name in ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"] {
+        fs::copy(format!("{DIGITS}/{name}"), folder.path("digits").join(name)).unwrap();
+    }
+    folder.stopped("fit mlp --data digits --set mlp.net_arch=[24]");
+    fs::rename(folder.path("digits"), folder.path("elsewhere")).unwrap();
+    let words = ["data.dir = \"digits\" is not there, seen from /", "config.toml"];
+    folder.refused("fit --resume runs/stopped", 2, &words);
+}
+
 /// Adam's first moments are signed, and RMSprop would take the root of them.
 #[test]
 fn moments_of_another_optimizer_are_not_gone_on_with() {

@@ -356,6 +356,7 @@ impl<'a> Fit<'a> {
     fn task(&self) -> Result<Box<dyn Task>, TrainError> {
         // A run with a checkpoint has weights of its own; without one it begins anew.
         let begun = self.resume.as_ref().filter(|run| run.has_checkpoint());
+        self.settings.check_data(self.resume.is_some())?;
         let purpose = Purpose::Learning(Crowd { processes: self.place().1, stages: self.stages });
         let mut settings = self.settings.clone();
         if settings.images.num_workers == 0 {

@@ -299,6 +299,28 @@ impl FitSettings {
         Ok(())
     }
 
+    /// Refuses data that are not there, of a run that is gone on with or of a new one.
+    pub(super) fn check_data(&self, resumed: bool) -> Result<(), TrainError> {
+        let path = self.data_path();
+        // What cannot be looked at is told of when it is read.
+        if Path::new(path).try_exists().unwrap_or(true) {
+            return Ok(());
+        }
+        let (key, what) = match self.fit.model {
+            ModelName::Mlp => ("data.dir", "a folder with train-images-idx3-ubyte and train-labels-idx1-ubyte"),
+            ModelName::T5 => ("data.dir", "a file of pairs of texts (.tsv or .jsonl), or a folder of such files"),
+            ModelName::Recommender => ("ratings.path", "a file of ratings, or MovieLens' folder"),
+            _ => ("data.dir", "a folder with a folder of images for each class"),
+        };
+        let to_do = match resumed {
+            true => "go on with the run from the folder that it began in, or say in its config.toml where they are now"
+                .into(),
+            false => format!("give --data PATH, {what}"),
+        };
+        let here = std::env::current_dir().map_or_else(|_| "here".into(), |folder| folder.display().to_string());
+        Err(TrainError::Unfit(format!("{key} = {path:?} is not there, seen from {here}: {to_do}")))
+    }
+
     /// Refuses what needs validation samples if the data have none.
     pub(super) fn check_validation(&self, samples: usize) -> Result<(), TrainError> {
         let is_recommender = self.fit.model == ModelName::Recommender;
