@@ -77,6 +77,9 @@ impl Texts {
             Some(folder) => {
                 let (network, tokenizer, companions) = load(&folder)?;
                 let config = network.config().clone();
+                if before.is_none() {
+                    check_sizes(t5, &config, &folder)?;
+                }
                 (Some(network), config, tokenizer, companions)
             }
             None => {
@@ -196,6 +199,33 @@ impl T5FitConfig {
             n_positions: Some(self.max_source_tokens),
             ..T5Config::default()
         }
+    }
+}
+
+/// Refuses what was set of a new model beside `config`, that of the one in `folder` which training begins with.
+fn check_sizes(t5: &T5FitConfig, config: &T5Config, folder: &Path) -> Result<(), TrainError> {
+    let usual = T5FitConfig::default();
+    let sizes = [
+        ("vocab_size", t5.vocab_size, usual.vocab_size, config.vocab_size),
+        ("d_model", t5.d_model, usual.d_model, config.d_model),
+        ("d_kv", t5.d_kv, usual.d_kv, config.d_kv),
+        ("d_ff", t5.d_ff, usual.d_ff, config.d_ff),
+        ("num_layers", t5.num_layers, usual.num_layers, config.num_layers),
+        ("num_heads", t5.num_heads, usual.num_heads, config.num_heads),
+    ];
+    let refused = |key: &str, set: &str, own: &str| {
+        let folder = folder.display();
+        Err(TrainError::Unfit(format!(
+            "t5.{key} = {set} is of a new model, and t5.init: {folder} is one of {own}: leave t5.{key} out"
+        )))
+    };
+    if let Some((key, set, _, own)) = sizes.into_iter().find(|(_, set, usual, own)| set != usual && set != own) {
+        return refused(key, &set.to_string(), &own.to_string());
+    }
+    let (set, own) = (t5.feed_forward_proj, &config.feed_forward_proj);
+    match set != usual.feed_forward_proj && set.to_string() != *own {
+        true => refused("feed_forward_proj", &format!("\"{set}\""), &format!("\"{own}\"")),
+        false => Ok(()),
     }
 }
 
@@ -429,6 +459,27 @@ mod tests {
         assert_eq!((tally.samples, tally.weight), (expected.samples, expected.weight));
         assert!((tally.mean_loss() - expected.mean_loss()).abs() < 1e-5, "{tally:?} {expected:?}");
         assert!(tally.weight > 4.0, "{tally:?}");
+    }
+
+    #[test]
+    fn sizes_of_a_new_model_beside_another_are_refused() {
+        let mut settings = FitSettings::of(ModelName::T5);
+        let own = T5Config::named("t5-small").expect("it is known");
+        let mut told = |setting: &str| {
+            settings.t5 = T5FitConfig::default();
+            settings.set(setting).expect("a setting");
+            check_sizes(&settings.t5, &own, Path::new("t5-small")).map_err(|error| error.to_string())
+        };
+        assert_eq!(told("t5.max_source_tokens=64"), Ok(()));
+        // Its own.
+        assert_eq!(told("t5.d_model=512"), Ok(()));
+        let refused = told("t5.d_model=64").expect_err("it has 512");
+        assert!(
+            refused.contains("t5.d_model = 64") && refused.contains("one of 512: leave t5.d_model out"),
+            "{refused}"
+        );
+        let refused = told("t5.feed_forward_proj=gated-gelu").expect_err("it has relu");
+        assert!(refused.contains("\"gated-gelu\"") && refused.contains("\"relu\""), "{refused}");
     }
 
     #[test]
