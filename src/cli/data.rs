@@ -15,6 +15,7 @@ use crate::trainer::data::loader::{OnBroken, shuffled};
 use crate::trainer::data::mnist::Mnist;
 use crate::trainer::data::sheet::{Row, contact_sheet};
 use crate::trainer::data::survey::{Survey, survey};
+use crate::trainer::supervised::{FitSettings, is_fit};
 use serde_json::json;
 
 use super::Result;
@@ -31,7 +32,7 @@ pub(crate) enum Command {
 
 #[derive(clap::Args)]
 struct Settings {
-    /// A TOML file with the sections images and augment.
+    /// A TOML file with the sections images and augment, or that of a fit, such as a run's config.toml.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Any setting, such as augment.rotation_range=20; repeatable.
@@ -96,7 +97,12 @@ impl Settings {
     fn read(&self) -> std::result::Result<(ImagesConfig, AugmentConfig), Failure> {
         let (mut images, mut augment) = (ImagesConfig::default(), AugmentConfig::default());
         let wrong = |error: ConfigErrors| Failure::usage(error.to_string());
-        if let Some(file) = &self.config {
+        if let Some(file) = self.config.as_ref().filter(|file| is_fit(file)) {
+            // As that fit has them, its model's recipe included.
+            let fit = FitSettings::from_file(file)?;
+            (images, augment) = (fit.images, fit.augment);
+            images.validation_split = fit.data.validation_split;
+        } else if let Some(file) = &self.config {
             let text = fs::read_to_string(file)
                 .map_err(|error| Failure::usage(format!("cannot read {}: {error}", file.display())))?;
             config::load(&mut [&mut images, &mut augment], &text, &file.display().to_string()).map_err(wrong)?;

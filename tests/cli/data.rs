@@ -133,6 +133,15 @@ fn a_preview_shows_each_epoch_anew_and_always_the_same() {
     assert_eq!(sheet.dimensions(), (10 + 4 * 154, 29 + 2 * (19 + 144 + 10)));
     assert_eq!(sheet, draw("--set images.num_workers=3"));
     assert_ne!(sheet, draw("--seed 7"));
+    // A fit's settings are its model's over the defaults, and what else it has is left out.
+    folder.write(
+        "fit.toml",
+        "[fit]\nmodel = \"resnet8\"\nepochs = 3\n[augment]\nrotation_range = 40\n[run]\nname = \"a\"\n",
+    );
+    let printed = folder.ok("data preview --print-config --config fit.toml --set augment.rotation_range=50").stdout;
+    for line in ["width = 32", "horizontal_flip = true", "rotation_range = 50.0", "validation_split = 0.1"] {
+        assert!(printed.contains(line), "{line}: {printed}");
+    }
     let picture = |column: u32| image::imageops::crop_imm(&sheet, 10 + column * 154, 48, 144, 144).to_image();
     assert!(picture(1) != picture(2) && picture(2) != picture(3) && picture(0) != picture(1));
 }
