@@ -57,6 +57,8 @@ const MODELS: &[(&str, Costing)] = &[
     ("t5-small", t5),
     ("t5-base", t5),
     ("t5-large", t5),
+    ("t5-3b", t5),
+    ("t5-11b", t5),
 ];
 
 /// The network of 784-512-256-10.
