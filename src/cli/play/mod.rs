@@ -79,7 +79,7 @@ fn in_terminal(args: &Args, seed: u64, output: Output) -> Result {
     let mut bindings = env.key_bindings();
     if bindings.keys.is_empty() {
         return Err(Failure::usage(format!(
-            "{id} has no keys to play it with: environments of Rust get them from `key_bindings`, those of Python have none"
+            "{id} has no keys to play it with: environments of Rust get them from `key_bindings`, those of C from `keys`, and those of Python have none"
         )));
     }
     let film_fps = match (&mut bindings.pace, args.fps) {

@@ -30,7 +30,7 @@ pub enum WatchError {
     },
     /// Nobody listens.
     #[error(
-        "nobody answers at {address}: the run in {run} (process {pid}) was killed; `cartwheel train --resume {run}` goes on with it",
+        "nobody answers at {address}: the run in {run} (process {pid}) was killed; `cartwheel train --resume {run}`, of a fit `cartwheel fit`, goes on with it",
         run = run.display()
     )]
     Nobody {

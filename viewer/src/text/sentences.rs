@@ -322,7 +322,7 @@ pub(crate) fn not_recorded(path: &Path, problem: &std::io::Error) -> String {
 
 pub(crate) fn nothing_to_play(env: &str) -> String {
     format!(
-        "{env} has no keys to play it with: environments of Rust get them from `key_bindings`, those of Python have none"
+        "{env} has no keys to play it with: environments of Rust get them from `key_bindings`, those of C from `keys`, and those of Python have none"
     )
 }
 
