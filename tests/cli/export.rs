@@ -364,7 +364,7 @@ fn what_cannot_be_exported_is_refused() {
     folder.ok("train CartPole-v1 --steps 300 --set dqn.learning_starts=100 --set eval.n_eval_episodes=2 --name c");
     folder.refused("export runs/c --out c.pt", 2, &["--out c.pt", ".onnx"]);
     folder.refused("export runs/c --out no/c.onnx", 2, &["no/c.onnx"]);
-    folder.refused("export runs/d --out d.onnx", 1, &["runs/d"]);
+    folder.refused("export runs/d --out d.onnx", 2, &["runs/d is not there"]);
     folder.write("ratings.csv", "userId,movieId\n1,1\n1,2\n1,3\n2,1\n2,2\n2,3\n");
     folder.ok("fit recommender --data ratings.csv --epochs 1 --name r");
     folder.refused("export runs/r --out r.onnx", 2, &["recommender", "safetensors"]);
