@@ -69,7 +69,8 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
     };
     let mut policy = Policy::load(&weights).map_err(|error| {
         let told = format!("{error}{}", another(&run, &weights));
-        if weights.exists() { Failure::failed(told) } else { Failure::usage(told) }
+        let is_named = !["best", "latest"].contains(&args.checkpoint.as_str());
+        if is_named && !weights.exists() { Failure::usage(told) } else { Failure::failed(told) }
     })?;
     let env = &settings.env;
     let world = env.builder().make().map_err(Failure::usage)?;

@@ -104,7 +104,7 @@ fn a_missing_or_cut_off_file_is_named_with_the_good_one() {
     }
     fs::remove_file(&file).unwrap();
     folder.refused("eval runs/a --json", 1, &["best.safetensors", "--checkpoint latest"]);
-    folder.refused("eval runs/a --checkpoint nothing.here --json", 1, &["nothing.here", "--checkpoint latest"]);
+    folder.refused("eval runs/a --checkpoint nothing.here --json", 2, &["nothing.here", "--checkpoint latest"]);
     folder.ok("eval runs/a --checkpoint latest --episodes 1");
     fs::remove_file(folder.run("a").file("checkpoints/latest.safetensors")).unwrap();
     folder.refused("eval runs/a --json", 1, &["best.safetensors", "no other weights", "--resume"]);
