@@ -293,7 +293,9 @@ fn policy_and_values_may_have_layers_of_their_own() {
         assert!(folder.run(&format!("{algo}-from")).latest() == folder.run(algo).best(), "{algo}: other weights");
     }
     // Of another shape they are not.
-    let told = folder.ok(&format!("train CartPole-v1 --algo ppo --init-from runs/ppo --set ppo.net_arch={{pi=[12,9],vf=[8]}} --steps 64 --set ppo.n_steps=32")).stderr;
+    let told = folder
+        .ok("train CartPole-v1 --algo ppo --init-from runs/ppo --set ppo.net_arch={pi=[12,9],vf=[8]} --steps 64 --set ppo.n_steps=32")
+        .stderr;
     assert!(told.contains("value functions begin anew"), "{told}");
 }
 

@@ -69,7 +69,7 @@ impl Complaint {
             ),
             Self::FallenReturn => (
                 "fallen-return",
-                "the return has fallen to where it came from",
+                "the return rose and has fallen again",
                 "The weights that did best in evaluation are kept (checkpoints/best.safetensors). Try a learning_rate that falls (lin_0.001), a lower one, a larger buffer_size or batch_size, or a target network that follows more slowly",
             ),
             Self::LateExploration => (
