@@ -41,7 +41,7 @@ macro_rules! replay_algorithm {
                 n_steps: usize = 1, at_least(1);
                 $($own)*
                 /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn", "minatar_cnn", or convolutions
-                /// of one's own, as { conv_filters = [[32, 3, 1]], features_dim = 128 }.
+                /// of one's own, as `{ conv_filters = [[32, 3, 1]], features_dim = 128 }`.
                 features_extractor: crate::extractor::FeaturesExtractor = crate::extractor::FeaturesExtractor::Auto;
                 #[doc = $of_net_arch]
                 net_arch: crate::net_arch::QNetArch = $net_arch.into(), crate::net_arch::QNetArch::check;

@@ -58,9 +58,9 @@ macro_rules! actor_critic {
             pub struct $config in $table {
                 $($own)*
                 /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn", "minatar_cnn", or convolutions
-                /// of one's own, as { conv_filters = [[32, 3, 1]], features_dim = 128 }.
+                /// of one's own, as `{ conv_filters = [[32, 3, 1]], features_dim = 128 }`.
                 features_extractor: crate::extractor::FeaturesExtractor = crate::extractor::FeaturesExtractor::Auto;
-                /// Units of each hidden layer, of the policy and of the value function, or of each: { pi = [64], vf = [64, 64] }.
+                /// Units of each hidden layer, of the policy and of the value function, or of each: `{ pi = [64], vf = [64, 64] }`.
                 net_arch: crate::net_arch::NetArch = vec![64, 64].into(), crate::net_arch::NetArch::check;
                 /// What follows each hidden layer: "relu" or "tanh".
                 activation_fn: crate::nn::Activation = crate::nn::Activation::Tanh;

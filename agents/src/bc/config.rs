@@ -25,7 +25,7 @@ crate::config! {
         /// Weight of half the squared norm of all parameters in the loss.
         l2_weight: f64 = 0.0, non_negative;
         /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn", "minatar_cnn", or convolutions
-        /// of one's own, as { conv_filters = [[32, 3, 1]], features_dim = 128 }.
+        /// of one's own, as `{ conv_filters = [[32, 3, 1]], features_dim = 128 }`.
         features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
         /// Units of each hidden layer.
         net_arch: Vec<usize> = vec![32, 32], layers;

@@ -50,7 +50,7 @@ crate::config! {
         /// Value functions, the least of which counts, where actions are continuous.
         n_critics: usize = 2, within(1, 100);
         /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn", "minatar_cnn", or convolutions
-        /// of one's own, as { conv_filters = [[32, 3, 1]], features_dim = 128 }.
+        /// of one's own, as `{ conv_filters = [[32, 3, 1]], features_dim = 128 }`.
         features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
         /// Units of each hidden layer, of the policy and of the value functions.
         net_arch: Vec<usize> = vec![256, 256], layers;

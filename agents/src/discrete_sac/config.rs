@@ -24,7 +24,7 @@ replay_algorithm! {
         /// Value functions, the least of which counts.
         n_critics: usize = 2, within(1, 100);
     },
-    net_arch: vec![256, 256], " Units of each hidden layer, of the policy and of the value functions, or of each: { pi = [64], qf = [64, 64] }.",
+    net_arch: vec![256, 256], " Units of each hidden layer, of the policy and of the value functions, or of each: `{ pi = [64], qf = [64, 64] }`.",
     acts: Discrete by Categorical, |_| Style::Sampled,
     learner: |config: &Self, acting, device, rng| DiscreteSac::new(config.clone(), acting, device, rng),
 }

@@ -270,7 +270,7 @@ macro_rules! q_learning {
                 /// Rewards are multiplied by this in replay, for learning only.
                 reward_scale: f64 = 1.0, positive;
                 /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn", "minatar_cnn", or convolutions
-                /// of one's own, as { conv_filters = [[32, 3, 1]], features_dim = 128 }.
+                /// of one's own, as `{ conv_filters = [[32, 3, 1]], features_dim = 128 }`.
                 features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
                 /// Units of each hidden layer.
                 net_arch: Vec<usize> = vec![64, 64], layers;

@@ -36,7 +36,7 @@ crate::config! {
         /// Gradients are scaled down to this global norm; 0 for no clipping.
         max_grad_norm: f64 = 10.0, non_negative;
         /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn", "minatar_cnn", or convolutions
-        /// of one's own, as { conv_filters = [[32, 3, 1]], features_dim = 128 }.
+        /// of one's own, as `{ conv_filters = [[32, 3, 1]], features_dim = 128 }`.
         features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
         /// Units of each hidden layer.
         net_arch: Vec<usize> = vec![120, 84], layers;

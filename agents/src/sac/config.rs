@@ -82,7 +82,7 @@ macro_rules! soft_actor_critic {
                 /// Logarithm of each unit's part in the standard deviation of actions at the beginning, where use_sde is true.
                 log_std_init: f64 = -3.0, within(-20.0, 2.0);
             },
-            net_arch: vec![256, 256], " Units of each hidden layer, of the policy and of the value functions, or of each: { pi = [64], qf = [64, 64] }.",
+            net_arch: vec![256, 256], " Units of each hidden layer, of the policy and of the value functions, or of each: `{ pi = [64], qf = [64, 64] }`.",
             acts: Box by SquashedGaussian,
             |config| crate::exploration::Style::drawn(config.use_sde, config.sde_sample_freq),
             $(check: $check,)?

@@ -26,7 +26,7 @@ replay_algorithm! {
         /// Value functions, the least of which counts.
         n_critics: usize = 2, within(1, 100);
     },
-    net_arch: vec![400, 300], " Units of each hidden layer, of the policy and of the value functions, or of each: { pi = [64], qf = [64, 64] }.",
+    net_arch: vec![400, 300], " Units of each hidden layer, of the policy and of the value functions, or of each: `{ pi = [64], qf = [64, 64] }`.",
     acts: Box by Tanh, |config| Style::Noisy(ActionNoise { kind: config.noise_type, sigma: config.noise_std }),
     learner: |config: &Self, acting, device, rng| Td3::new(Rule::from(config), acting, device, rng),
 }
@@ -45,7 +45,7 @@ replay_algorithm! {
         /// Its standard deviation, in shares of half the range.
         noise_std: f64 = 0.1, non_negative;
     },
-    net_arch: vec![400, 300], " Units of each hidden layer, of the policy and of the value function, or of each: { pi = [64], qf = [64, 64] }.",
+    net_arch: vec![400, 300], " Units of each hidden layer, of the policy and of the value function, or of each: `{ pi = [64], qf = [64, 64] }`.",
     acts: Box by Tanh, |config| Style::Noisy(ActionNoise { kind: config.noise_type, sigma: config.noise_std }),
     learner: |config: &Self, acting, device, rng| Td3::new(Rule::from(config), acting, device, rng),
 }
