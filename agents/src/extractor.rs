@@ -7,8 +7,8 @@ use crate::config::{UnknownChoice, Value, support, toml_edit};
 use crate::features::{Features, Picture};
 use crate::nn::{Cnn, Image, Inputs};
 
-/// What sees an observation before hidden layers do, as Stable-Baselines3's `features_extractor_class`. What a `Dict` or `Tuple` has beside
-/// a picture, hidden layers read beside what convolutions make of that, as of its `CombinedExtractor`.
+/// What sees an observation before hidden layers do, as Stable-Baselines3's `features_extractor_class`. What a `Dict` or `Tuple`
+/// has beside a picture, hidden layers read beside what convolutions make of that, as of its `CombinedExtractor`.
 ///
 /// In a configuration file a word, or a table that says of each convolution the channels, the pixels of its kernel's side and its
 /// stride, as RLlib's `conv_filters`, and how many units read the last one, as Stable-Baselines3's `features_dim`:

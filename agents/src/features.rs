@@ -94,7 +94,8 @@ impl Features {
     }
 
     /// The picture among them, which is the first of a row, if there is one and no other: three dimensions, of which the channels
-    /// are the last, or the first if that is the smaller one, or several such pictures stacked. Where there are bytes of such a shape, other numbers are no pictures.
+    /// are the last, or the first if that is the smaller one, or several such pictures stacked. Where there are bytes of such a
+    /// shape, other numbers are no pictures.
     pub fn picture(&self) -> Option<&Picture> {
         self.picture.as_ref()
     }
