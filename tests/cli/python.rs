@@ -71,6 +71,28 @@ fn mistakes_in_ones_own_module_are_named() {
     );
 }
 
+/// NumPy's `RandomState` takes seeds of 32 bits.
+#[test]
+fn evaluations_and_runs_that_go_on_have_seeds_that_every_generator_takes() {
+    let folder = Folder::new();
+    let old = "import gymnasium, numpy\n\nclass Old(gymnasium.Env):\n    \
+        observation_space = gymnasium.spaces.Box(0, 1, (1,))\n    action_space = gymnasium.spaces.Discrete(2)\n\n    \
+        def reset(self, seed=None, options=None):\n        \
+            self.rng = numpy.random.RandomState(seed)\n        return self.observe(), {}\n\n    \
+        def observe(self):\n        return self.rng.rand(1).astype(numpy.float32)\n\n    \
+        def step(self, action):\n        return self.observe(), 1.0, self.rng.rand() < 0.1, False, {}\n\n\
+        gymnasium.register(\"Old-v0\", Old, max_episode_steps=50)\n";
+    folder.write("old.py", old);
+    let run = folder.run("a");
+    let eval = "--set eval.eval_freq=500 --set eval.n_eval_episodes=2 --checkpoint-every 300";
+    let line = format!("train py:old:Old-v0 --python {} --n-envs 2 --clock async {eval} --name a", python());
+    let mut running = folder.with_python(&format!("{line} --steps 20000"));
+    assert!(running.until(|| run.states().len() > 1 && !run.evaluations().is_empty()));
+    assert!(running.kill(), "it was too quick to be killed");
+    let resumed = folder.with_python("train --resume runs/a").wait();
+    assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+}
+
 #[test]
 fn a_killed_run_comes_to_the_same() {
     let folder = Folder::new();

@@ -92,7 +92,7 @@ impl Session<'_> {
     /// The policy on the episodes of the evaluation that comes `ahead` after the next; nothing if asked to stop.
     fn play(&mut self, ahead: u64) -> Result<Option<Evaluation>, TrainError> {
         let keys = [self.settings.train.seed, self.books.evaluations + ahead, stream::EVALUATION];
-        let seed = drawn_seed(&keys);
+        let seed = drawn_seed(self.settings, &keys);
         self.watch.doing(Activity::Evaluating);
         self.lend_replay();
         let result = self.evaluator.evaluate(&mut self.policy, seed, &|| self.watch.stopping());

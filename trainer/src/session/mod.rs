@@ -67,9 +67,10 @@ mod stream {
     pub(super) const RESTART: u64 = 5;
 }
 
-/// A seed of these keys, below 2^31: what environments of Python draw with may take no larger ones.
-fn drawn_seed(keys: &[u64]) -> u64 {
-    Generator::from_entropy(keys).next_u64() >> 33
+/// A seed of these keys; for environments of Python below 2^31, as what they draw with may take no larger ones.
+fn drawn_seed(settings: &Settings, keys: &[u64]) -> u64 {
+    let unused = if settings.env.builder().is_python() { 33 } else { 16 };
+    Generator::from_entropy(keys).next_u64() >> unused
 }
 
 /// See the module's documentation.
@@ -277,7 +278,9 @@ impl<'a> Session<'a> {
         };
         // Environments that cannot go on where they were begin with other episodes than the run began with.
         let seed = match (&self.env_states, self.books.steps) {
-            (None, steps) if steps > 0 => drawn_seed(&[self.settings.train.seed, steps, stream::RESTART]),
+            (None, steps) if steps > 0 => {
+                drawn_seed(self.settings, &[self.settings.train.seed, steps, stream::RESTART])
+            }
             _ => self.settings.train.seed,
         };
         let mut actors = Vec::with_capacity(count);
