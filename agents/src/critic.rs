@@ -101,10 +101,9 @@ impl Critic {
         Some(Self { of, climb, reads: CriticReads::Observations, mlp, parameters })
     }
 
-    /// V(s) of a policy that may remember, as it is.
-    pub(crate) fn of_states(reads: CriticReads, network: &dyn Network) -> Self {
-        let parameters = vec![network.parameters().to_vec()];
-        Self { of: ValueOf::State, climb: Climb::Least, reads, mlp: network.mlp().clone(), parameters }
+    /// V(s) of a policy that may remember: the network of this shape with these parameters.
+    pub(crate) fn of_states(reads: CriticReads, (mlp, parameters): (Mlp, Vec<f32>)) -> Self {
+        Self { of: ValueOf::State, climb: Climb::Least, reads, mlp, parameters: vec![parameters] }
     }
 
     /// Those that a weights file describes and holds: `find` gives its tensors by name.
@@ -160,6 +159,14 @@ impl Critic {
     /// The parameters of each, flat.
     pub fn networks(&self) -> &[Vec<f32>] {
         &self.parameters
+    }
+
+    /// The parameters of a value function that shares the convolutions of a policy of these parameters, behind which its own lie;
+    /// nothing if these are of another.
+    pub(crate) fn joined(&self, policy: &[f32], own: &[f32]) -> Option<Vec<f32>> {
+        let seen = self.mlp.extractor_len();
+        let fits = seen > 0 && seen <= policy.len() && seen + own.len() == self.mlp.flat_len();
+        fits.then(|| [&policy[..seen], own].concat())
     }
 
     /// Replaces the parameters by those that `flat` begins with, network by network; false if they are of others.

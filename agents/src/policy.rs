@@ -253,6 +253,26 @@ impl Policy {
         self.parameters.extend_from_slice(parameters);
     }
 
+    /// Takes up the parameters that a learner's [state](crate::LearnerState) holds of its networks, the one that acts first; those
+    /// of value functions where they are of this policy's [critic](Self::critic), which otherwise is none. False, and nothing
+    /// changes, if they are of another policy.
+    pub fn take_up(&mut self, networks: &[&[f32]]) -> bool {
+        let count = self.parameters.len();
+        let Some((acts, others)) = networks.split_first().filter(|(acts, _)| acts.len() >= count) else { return false };
+        // Behind those that act are how noisy each of them is, or what a value function does not share with them.
+        let (own, behind) = acts.split_at(count);
+        let joined = self.critic.as_ref().and_then(|critic| critic.joined(own, behind));
+        if ![0, count].contains(&behind.len()) && joined.is_none() {
+            return false;
+        }
+        self.set_parameters(own);
+        let of_critic: Vec<&[f32]> = joined.iter().map(Vec::as_slice).chain(others.iter().copied()).collect();
+        if !self.critic.as_mut().is_some_and(|critic| critic.set_parameters(&of_critic)) {
+            self.set_critic(None);
+        }
+        true
+    }
+
     /// What the wrappers of the environment had learnt of the stream when the policy was trained (means and variances
     /// of observations): it takes observations that were normalized with these. They are saved with it.
     pub fn statistics(&self) -> &[Statistics] {

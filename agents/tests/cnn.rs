@@ -112,8 +112,11 @@ fn a_dqn_update_is_pytorchs() {
 
 #[test]
 fn a_ppo_update_is_pytorchs() {
-    for case in recorded("conv/updates.json").as_array().unwrap() {
-        let (kind, expected) = (case["kind"].as_str().unwrap(), &case["ppo"]);
+    let recorded = recorded("conv/updates.json");
+    let cases = recorded.as_array().unwrap().iter();
+    for (case, shared) in cases.flat_map(|case| [(case, false), (case, true)]) {
+        let kind = case["kind"].as_str().unwrap();
+        let expected = &case[if shared { "ppo_shared" } else { "ppo" }];
         let config = PpoConfig {
             learning_rate: Schedule::Constant(3e-4),
             adam_eps: 1e-5,
@@ -127,13 +130,15 @@ fn a_ppo_update_is_pytorchs() {
             net_arch: vec![12].into(),
             activation_fn: Activation::Tanh,
             features_extractor: extractor(case),
+            share_features_extractor: shared,
             ..PpoConfig::default()
         };
         let acting = Acting::new(&config, &space(case), &Space::discrete(4)).unwrap();
         let mut ppo = Ppo::new(config, &acting, Device::Cpu, &mut Generator::new(0)).unwrap();
         let (width, critic) = (acting.mlp.inputs(), Mlp::new(acting.mlp.reads(), &[12], 1, Activation::Tanh));
-        let networks = [(&acting.mlp, 0.2), (&critic, 0.9)];
-        let states = networks.map(|(mlp, seed)| TrainingState::new(filled(mlp, seed))).to_vec();
+        let both = acting.mlp.clone().with_value_branch(&[12]);
+        let networks = if shared { vec![(&both, 0.2)] } else { vec![(&acting.mlp, 0.2), (&critic, 0.9)] };
+        let states = networks.iter().map(|(mlp, seed)| TrainingState::new(filled(mlp, *seed))).collect();
         ppo.restore(&LearnerState { networks: states, numbers: vec![] }, 0, 0).unwrap();
         let rollout = RolloutBatch {
             steps: 6,
@@ -153,7 +158,11 @@ fn a_ppo_update_is_pytorchs() {
         };
         ppo.update(&rollout, Progress { steps: 0, total_timesteps: 1000 }, &mut Generator::new(0)).unwrap();
         let metric = |name: &str| ppo.metrics().iter().find(|(key, _)| *key == name).unwrap().1;
-        for (name, key) in [("policy_loss", "train/policy_gradient_loss"), ("value_loss", "train/value_loss")] {
+        for (name, key) in [
+            ("policy_loss", "train/policy_gradient_loss"),
+            ("value_loss", "train/value_loss"),
+            ("grad_norm", "train/grad_norm"),
+        ] {
             close(&[metric(key)], &floats(&expected[name]), 1e-5, &format!("{kind}: {name}"));
         }
         let state = ppo.state().unwrap();

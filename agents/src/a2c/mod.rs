@@ -1,6 +1,6 @@
 //! Advantage actor-critic: the synchronous form of A3C.
 //!
-//! A policy π and a value function V, each a network of its own, learn from short rollouts of the policy itself, one
+//! A policy π and a value function V learn from short rollouts of the policy itself, one
 //! gradient step from each:
 //!
 //! L = −E[A log π(a|s)] + vf_coef · E[(V − R)²] − ent_coef · E[H(π)]

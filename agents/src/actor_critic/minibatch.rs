@@ -2,6 +2,7 @@
 
 use cartwheel_envs::{ActionRows, Generator};
 
+use super::Coefficients;
 use crate::learner::RolloutBatch;
 use crate::mask::select;
 
@@ -52,6 +53,29 @@ impl Minibatch {
             let scale = 1.0 / (variance.sqrt() + 1e-8);
             self.advantages.iter_mut().for_each(|a| *a = (*a - mean) * scale);
         }
+    }
+
+    /// The mean square of how far values are from returns, and `vf_coef` times its slope by them: of rows that are `stride` apart,
+    /// the first number of each.
+    pub(super) fn value_loss(
+        &self,
+        coefficients: Coefficients,
+        stride: usize,
+        outputs: &[f32],
+        slope: &mut [f32],
+    ) -> f32 {
+        let (share, mut loss) = (1.0 / self.returns.len() as f32, 0.0);
+        for (i, goal) in self.returns.iter().enumerate() {
+            let (value, before) = (outputs[i * stride], self.values[i]);
+            let moved = value - before;
+            let (value, free) = match coefficients.clip_range_vf {
+                Some(clip) => (before + moved.clamp(-clip, clip), moved.abs() <= clip),
+                None => (value, true),
+            };
+            loss += share * (value - goal) * (value - goal);
+            slope[i * stride] = if free { coefficients.vf_coef * 2.0 * share * (value - goal) } else { 0.0 };
+        }
+        loss
     }
 }
 

@@ -42,6 +42,11 @@ pub trait Rule: ActorCriticConfig {
         (None, CriticReads::Observations)
     }
 
+    /// Whether the value function sees pictures by the policy's convolutions.
+    fn share_features_extractor(&self) -> bool {
+        false
+    }
+
     /// The rollouts that it learns from, and how often.
     fn rollouts(&self) -> RolloutUse;
 
@@ -158,7 +163,7 @@ impl<R: Rule> ActorCritic<R> {
     /// # Errors
     /// If the device is not there.
     pub fn new(rule: R, acting: &Acting, device: Device, rng: &mut Generator) -> Result<Self, NnError> {
-        let networks = Networks::new(rule.beginning(), rule.memory().1, acting, device, rng)?;
+        let networks = Networks::new(&rule, acting, device, rng)?;
         Ok(Self { rule, networks, metrics: Vec::new() })
     }
 }
@@ -188,13 +193,22 @@ impl<R: Rule> Learner for ActorCritic<R> {
         &mut *self.networks.actor
     }
 
-    fn value_networks(&mut self) -> &mut [Box<dyn Network>] {
-        std::slice::from_mut(&mut self.networks.critic)
+    fn parameters(&self) -> &[f32] {
+        self.networks.acting_parameters()
+    }
+
+    fn write_acting_parameters(&self, to: &mut Vec<f32>) {
+        to.clear();
+        to.extend_from_slice(self.parameters());
+    }
+
+    fn begin_with(&mut self, parameters: Vec<f32>, critic: Option<&Critic>) -> Result<bool, NnError> {
+        self.networks.begin_with(parameters, critic)
     }
 
     fn critic(&self) -> Option<Critic> {
         let (_, reads) = self.rule.memory();
-        self.rule.learns_values().then(|| Critic::of_states(reads, self.networks.critic()))
+        self.rule.learns_values().then(|| Critic::of_states(reads, self.networks.value_function()))
     }
 
     fn metrics(&self) -> &[(&'static str, f32)] {

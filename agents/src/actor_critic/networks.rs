@@ -1,12 +1,13 @@
-//! The two networks, what they say of a rollout, and the gradient of their loss.
+//! The policy and the value function, in two networks or one, what they say of a rollout, and the gradient of their loss.
 
 use cartwheel_envs::Generator;
 
-use super::Beginning;
+use super::Rule;
 use super::minibatch::{Minibatch, shuffle};
-use super::sequences::{CriticReads, Sequences};
+use super::sequences::Sequences;
 use crate::advantage::{Values, gae};
 use crate::algorithm::Acting;
+use crate::critic::Critic;
 use crate::head::{ActionHead, Chances};
 use crate::learner::{Brake, LearnerState, RolloutBatch, restore_networks};
 use crate::mask::masked;
@@ -17,7 +18,12 @@ use crate::vtrace::{Thresholds, vtrace};
 pub struct Networks {
     head: ActionHead,
     pub(super) actor: Box<dyn Network>,
-    pub(super) critic: Box<dyn Network>,
+    /// None where the value function is a branch of the policy's network.
+    pub(super) critic: Option<Box<dyn Network>>,
+    /// The value function as a network of its own.
+    critic_mlp: Mlp,
+    /// Parameters of the policy alone: what its network begins with.
+    acting_len: usize,
     pub(super) updates: u64,
     values: Values,
     advantages: Vec<f32>,
@@ -82,25 +88,25 @@ impl Gradient {
 }
 
 impl Networks {
-    pub(super) fn new(
-        beginning: Beginning<'_>,
-        critic_reads: CriticReads,
-        acting: &Acting,
-        device: Device,
-        rng: &mut Generator,
-    ) -> Result<Self, NnError> {
-        let critic = critic_reads.network(&acting.mlp, &beginning.net_arch.vf, beginning.activation_fn);
-        let mut init = |mlp: &Mlp, gain| {
-            if beginning.ortho_init { mlp.init_orthogonal(gain, rng) } else { mlp.init(rng) }
+    pub(super) fn new(rule: &impl Rule, acting: &Acting, device: Device, rng: &mut Generator) -> Result<Self, NnError> {
+        let (beginning, (_, critic_reads)) = (rule.beginning(), rule.memory());
+        let critic_mlp = critic_reads.network(&acting.mlp, &beginning.net_arch.vf, beginning.activation_fn);
+        let shares = rule.share_features_extractor() && acting.mlp.reads().cnn().is_some();
+        let actor =
+            if shares { acting.mlp.clone().with_value_branch(&beginning.net_arch.vf) } else { acting.mlp.clone() };
+        let mut build = |mlp: &Mlp, gain| {
+            let mut flat = if beginning.ortho_init { mlp.init_orthogonal(gain, rng) } else { mlp.init(rng) };
+            if let Some(log_std) = mlp.biases("log_std") {
+                flat[log_std].fill(beginning.log_std_init);
+            }
+            device.build(mlp.clone(), &TrainingState::new(flat))
         };
-        let (mut of_actor, of_critic) = (init(&acting.mlp, 0.01), init(&critic, 1.0));
-        if let Some(log_std) = acting.mlp.biases("log_std") {
-            of_actor[log_std].fill(beginning.log_std_init);
-        }
         Ok(Self {
             sequences: (acting.mlp.memory_len() > 0).then(|| Sequences::new(critic_reads)),
-            actor: device.build(acting.mlp.clone(), &TrainingState::new(of_actor))?,
-            critic: device.build(critic, &TrainingState::new(of_critic))?,
+            actor: build(&actor, 0.01)?,
+            critic: if shares { None } else { Some(build(&critic_mlp, 1.0)?) },
+            critic_mlp,
+            acting_len: acting.mlp.flat_len(),
             head: acting.actions.clone(),
             batch: Minibatch { actions: acting.actions.rows(0), ..Minibatch::default() },
             updates: 0,
@@ -115,17 +121,49 @@ impl Networks {
         })
     }
 
-    pub(super) fn critic(&self) -> &dyn Network {
-        &*self.critic
+    /// The parameters of the policy.
+    pub(super) fn acting_parameters(&self) -> &[f32] {
+        &self.actor.parameters()[..self.acting_len]
+    }
+
+    /// The shape of the value function as a network of its own, and its parameters.
+    pub(super) fn value_function(&self) -> (Mlp, Vec<f32>) {
+        let parameters = match &self.critic {
+            Some(critic) => critic.parameters().to_vec(),
+            None => self.actor.mlp().value_parameters(self.actor.parameters()),
+        };
+        (self.critic_mlp.clone(), parameters)
+    }
+
+    /// See [`Learner::begin_with`](crate::Learner::begin_with).
+    pub(super) fn begin_with(&mut self, acting: Vec<f32>, critic: Option<&Critic>) -> Result<bool, NnError> {
+        let value =
+            critic.filter(|critic| *critic.mlp() == self.critic_mlp).and_then(|critic| critic.networks().first());
+        match &mut self.critic {
+            Some(own) => {
+                self.actor.restore(&TrainingState::new(acting))?;
+                value.map(|value| own.restore(&TrainingState::new(value.clone()))).transpose()?;
+                Ok(value.is_some())
+            }
+            None => {
+                let joined = value.and_then(|value| self.actor.mlp().joined(&acting, value));
+                let fits = joined.is_some();
+                let flat = joined.unwrap_or_else(|| [&acting, &self.actor.parameters()[self.acting_len..]].concat());
+                self.actor.restore(&TrainingState::new(flat))?;
+                Ok(fits)
+            }
+        }
     }
 
     pub(super) fn state(&self) -> Result<LearnerState, DeviceError> {
         let numbers = self.sequences.as_ref().map_or(Vec::new(), Sequences::state);
-        Ok(LearnerState { networks: vec![self.actor.state()?, self.critic.state()?], numbers })
+        let networks = std::iter::once(&self.actor).chain(&self.critic);
+        Ok(LearnerState { networks: networks.map(|network| network.state()).collect::<Result<_, _>>()?, numbers })
     }
 
     pub(super) fn restore(&mut self, state: &LearnerState, updates: u64) -> Result<(), NnError> {
-        restore_networks(&mut [&mut self.actor, &mut self.critic], state)?;
+        let mut networks: Vec<_> = std::iter::once(&mut self.actor).chain(&mut self.critic).collect();
+        restore_networks(&mut networks, state)?;
         if let Some(sequences) = &mut self.sequences {
             sequences.restore(&state.numbers);
         }
@@ -137,22 +175,28 @@ impl Networks {
     fn value(&mut self, rollout: &RolloutBatch) -> Result<(), DeviceError> {
         if let Some(sequences) = &mut self.sequences {
             sequences.order(rollout, &mut self.order);
-            if sequences.critic_remembers() {
-                return sequences.value(rollout, &mut *self.actor, &mut *self.critic, &mut self.values);
+            if let Some(critic) = self.critic.as_mut().filter(|_| sequences.critic_remembers()) {
+                return sequences.value(rollout, &mut *self.actor, &mut **critic, &mut self.values);
             }
         } else {
             self.order.clear();
             self.order.extend(0..rollout.len());
         }
-        let (width, stride) = (self.critic.mlp().inputs(), self.critic.mlp().output_stride());
         for (x, to) in [
             (&rollout.observations, &mut self.values.rows),
             (&rollout.final_observations, &mut self.values.finals),
             (&rollout.last_observations, &mut self.values.last),
         ] {
-            let n = x.len() / width;
+            let n = x.len() / self.critic_mlp.inputs();
+            let rows = match &mut self.critic {
+                Some(critic) => critic.forward(Net::Online, x, n)?,
+                None => {
+                    let begin = n * self.actor.mlp().output_stride();
+                    &self.actor.forward(Net::Online, x, n)?[begin..]
+                }
+            };
             to.clear();
-            to.extend(self.critic.forward(Net::Online, x, n)?.chunks_exact(stride).take(n).map(|row| row[0]));
+            to.extend(rows.chunks_exact(self.critic_mlp.output_stride()).take(n).map(|row| row[0]));
         }
         Ok(())
     }
@@ -245,14 +289,13 @@ impl Networks {
         coefficients: Coefficients,
         policy: &mut dyn FnMut(Choice) -> (f32, f32),
     ) -> Result<Gradient, DeviceError> {
-        let Coefficients { ent_coef, vf_coef, clip_range_vf } = coefficients;
-        let of_policy = self.policy_gradient(ent_coef, policy)?;
-        let (of_critic, value_loss) = self.value_gradient(vf_coef, clip_range_vf)?;
+        let of_actor = self.actor_gradient(coefficients, policy)?;
+        let Some((of_critic, value_loss)) = self.value_gradient(coefficients)? else { return Ok(of_actor) };
         Ok(Gradient {
-            loss: of_policy.loss + of_critic.loss,
+            loss: of_actor.loss + of_critic.loss,
             value_loss,
-            norm: of_policy.norm.hypot(of_critic.grad_norm),
-            ..of_policy
+            norm: of_actor.norm.hypot(of_critic.grad_norm),
+            ..of_actor
         })
     }
 
@@ -262,11 +305,23 @@ impl Networks {
         ent_coef: f32,
         policy: &mut dyn FnMut(Choice) -> (f32, f32),
     ) -> Result<Gradient, DeviceError> {
+        self.actor_gradient(Coefficients { ent_coef, vf_coef: 0.0, clip_range_vf: None }, policy)
+    }
+
+    /// The gradient of the policy's network, with that of values which are a branch of it.
+    fn actor_gradient(
+        &mut self,
+        coefficients: Coefficients,
+        policy: &mut dyn FnMut(Choice) -> (f32, f32),
+    ) -> Result<Gradient, DeviceError> {
         let (head, batch, buffer, chances) = (&self.head, &self.batch, &mut self.masked, &mut self.chances);
-        let (n, stride) = (batch.returns.len(), self.actor.mlp().output_stride());
-        let share = 1.0 / n as f32;
-        let (mut policy_loss, mut entropy) = (0.0, 0.0);
+        let (n, stride, value_stride) =
+            (batch.returns.len(), self.actor.mlp().output_stride(), self.actor.mlp().value_stride());
+        let (share, ent_coef) = (1.0 / n as f32, coefficients.ent_coef);
+        let (mut policy_loss, mut value_loss, mut entropy) = (0.0, 0.0, 0.0);
         let mut loss = |outputs: &[f32], slope: &mut [f32]| {
+            let (outputs, values) = outputs.split_at(n * stride);
+            let (slope, by_values) = slope.split_at_mut(n * stride);
             let outputs = masked(&batch.masks, head.shape(stride), outputs, buffer);
             head.weigh(outputs, stride, chances);
             for (i, (outputs, slope)) in outputs.chunks_exact(stride).zip(slope.chunks_exact_mut(stride)).enumerate() {
@@ -278,35 +333,29 @@ impl Networks {
                 let by = [by_log_prob, -ent_coef * share];
                 entropy += share * head.add_slopes((chances, i), outputs, action, by, slope);
             }
-            policy_loss - ent_coef * entropy
+            if value_stride > 0 {
+                value_loss = batch.value_loss(coefficients, value_stride, values, by_values);
+            }
+            policy_loss - ent_coef * entropy + coefficients.vf_coef * value_loss
         };
         let StepStats { loss, grad_norm } = self.actor.backward(&batch.x, n, &mut loss)?;
-        Ok(Gradient { loss, policy_loss, value_loss: 0.0, entropy, norm: grad_norm })
+        Ok(Gradient { loss, policy_loss, value_loss, entropy, norm: grad_norm })
     }
 
-    /// The gradient of the value function on the minibatch, and its loss before its weight.
-    fn value_gradient(&mut self, vf_coef: f32, clip_range_vf: Option<f32>) -> Result<(StepStats, f32), DeviceError> {
-        let (batch, stride) = (&self.batch, self.critic.mlp().output_stride());
-        let (share, mut value_loss) = (1.0 / batch.returns.len() as f32, 0.0);
+    /// The gradient of a value function of its own on the minibatch, and its loss before its weight.
+    fn value_gradient(&mut self, coefficients: Coefficients) -> Result<Option<(StepStats, f32)>, DeviceError> {
+        let Some(critic) = &mut self.critic else { return Ok(None) };
+        let (batch, stride, mut value_loss) = (&self.batch, critic.mlp().output_stride(), 0.0);
         let mut loss = |outputs: &[f32], slope: &mut [f32]| {
-            for (i, goal) in batch.returns.iter().enumerate() {
-                let (value, before) = (outputs[i * stride], batch.values[i]);
-                let moved = value - before;
-                let (value, free) = match clip_range_vf {
-                    Some(clip) => (before + moved.clamp(-clip, clip), moved.abs() <= clip),
-                    None => (value, true),
-                };
-                value_loss += share * (value - goal) * (value - goal);
-                slope[i * stride] = if free { vf_coef * 2.0 * share * (value - goal) } else { 0.0 };
-            }
-            vf_coef * value_loss
+            value_loss = batch.value_loss(coefficients, stride, outputs, slope);
+            coefficients.vf_coef * value_loss
         };
         let x = match &mut self.sequences {
             Some(sequences) => sequences.critic_input(&batch.x, &*self.actor),
             None => &batch.x,
         };
-        let stats = self.critic.backward(x, batch.returns.len(), &mut loss)?;
-        Ok((stats, value_loss))
+        let stats = critic.backward(x, batch.returns.len(), &mut loss)?;
+        Ok(Some((stats, value_loss)))
     }
 
     /// A step of the policy alone down `gradient`, the last that was worked out.
@@ -316,19 +365,21 @@ impl Networks {
         Ok(())
     }
 
-    /// A step of the value function alone towards the returns of the minibatch; answers its loss before it.
+    /// A step of a value function of its own towards the returns of the minibatch; answers its loss before it.
     pub(crate) fn fit_values(&mut self, optimizer: &Optimizer) -> Result<f32, DeviceError> {
-        let (stats, loss) = self.value_gradient(1.0, None)?;
-        if stats.loss.is_finite() && stats.grad_norm.is_finite() {
-            self.critic.descend(optimizer, stats.grad_norm)?;
+        let coefficients = Coefficients { ent_coef: 0.0, vf_coef: 1.0, clip_range_vf: None };
+        let (stats, loss) = self.value_gradient(coefficients)?.unwrap_or_default();
+        if let Some(critic) = self.critic.as_mut().filter(|_| stats.loss.is_finite() && stats.grad_norm.is_finite()) {
+            critic.descend(optimizer, stats.grad_norm)?;
         }
         Ok(loss)
     }
 
-    /// A step of both networks down `gradient`, the last that was worked out.
+    /// A step of policy and value function down `gradient`, the last that was worked out.
     pub(crate) fn descend(&mut self, gradient: &Gradient, optimizer: &Optimizer) -> Result<(), DeviceError> {
-        self.actor.descend(optimizer, gradient.norm)?;
-        self.critic.descend(optimizer, gradient.norm)?;
+        for network in std::iter::once(&mut self.actor).chain(&mut self.critic) {
+            network.descend(optimizer, gradient.norm)?;
+        }
         self.updates += 1;
         Ok(())
     }

@@ -27,8 +27,11 @@ actor_critic! {
         ent_coef: f64 = 0.0, non_negative;
         /// Weight of the value function's error in the loss.
         vf_coef: f64 = 0.5, non_negative;
-        /// Gradients of both networks together are scaled down to this norm; 0 for no clipping.
+        /// Gradients of policy and value function together are scaled down to this norm; 0 for no clipping.
         max_grad_norm: f64 = 0.5, non_negative;
+        /// Whether the value function sees pictures by the policy's convolutions, which then learn of both; of all else each has
+        /// layers of its own.
+        share_features_extractor: bool = true;
     },
     ortho_init: true, log_std_init: 0.0,
 }

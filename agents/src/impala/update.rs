@@ -13,6 +13,10 @@ use crate::vtrace::Thresholds;
 pub type Impala = ActorCritic<ImpalaConfig>;
 
 impl Rule for ImpalaConfig {
+    fn share_features_extractor(&self) -> bool {
+        self.share_features_extractor
+    }
+
     fn rollouts(&self) -> RolloutUse {
         RolloutUse { n_steps: self.n_steps, epochs: 1, batch_size: None, gamma: self.gamma as f32 }
     }

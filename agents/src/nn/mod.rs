@@ -158,8 +158,10 @@ mod tests {
             |i, h, o, a| Mlp::new(i, h, o, a).remembering(11, 2),
             |i, h, _, a| Mlp::new(i, h, 4, a).state_dependent(true),
             |i, h, _, a| Mlp::gaussian(i, h, 2, a).remembering(11, 2).state_dependent(false),
+            |i, h, o, a| Mlp::gaussian(i, h, o, a).with_value_branch(&[10]),
         ];
-        let vectors = kinds.map(|kind| (kind, Inputs::from(4)));
+        // Values are a branch of what sees a picture.
+        let vectors = kinds.into_iter().take(9).map(|kind| (kind, Inputs::from(4)));
         let pictures = [
             (kinds[1], own.beside(20)),
             (kinds[4], small.beside(3)),
@@ -167,9 +169,10 @@ mod tests {
             (kinds[6], own.beside(1)),
             (kinds[7], small.beside(3)),
             (kinds[5], small),
+            (kinds[9], own.beside(3)),
         ];
         let nature = (kinds[3], Inputs::picture(Cnn::nature(), picture(36, [2, 1])));
-        let kinds = vectors.into_iter().chain(pictures).chain([nature]);
+        let kinds = vectors.chain(pictures).chain([nature]);
         let methods = [(Activation::Relu, Method::Adam), (Activation::Tanh, Method::RmsProp { alpha: 0.99 })];
         for ((kind, inputs), (activation, method)) in
             kinds.flat_map(|kind| methods.map(|method| (kind.clone(), method)))
@@ -184,7 +187,7 @@ mod tests {
             let mut fused = Fused::new(mlp.clone(), &state).expect("a state of this size");
             let mut stock = Stock::new(mlp.clone(), Cpu::default(), &state).expect("a state of this size");
             let optimizer = Optimizer { method, learning_rate: 1e-3, eps: 1e-5, max_grad_norm: 0.5 };
-            let (batch, stride) = (32, mlp.output_stride());
+            let (batch, stride, of_values) = (32, mlp.output_stride(), mlp.value_stride());
             for number in 0..steps {
                 let mut x: Vec<f32> = (0..batch * width).map(|_| rng.uniform(-1.0, 1.0) as f32).collect();
                 for length in [5, 1, 17, 9].into_iter().filter(|_| mlp.memory_len() > 0) {
@@ -195,9 +198,12 @@ mod tests {
                 let mut loss = |y: &[f32], slope: &mut [f32]| {
                     let mut sum = 0.0;
                     for (b, goal) in goals.iter().enumerate() {
-                        let error = y[b * stride + b % 3] - goal;
-                        slope[b * stride + b % 3] = 2.0 * error / batch as f32;
-                        sum += error * error / batch as f32;
+                        let value = (of_values > 0).then_some(batch * stride + b * of_values);
+                        for at in [b * stride + b % 3].into_iter().chain(value) {
+                            let error = y[at] - goal;
+                            slope[at] = 2.0 * error / batch as f32;
+                            sum += error * error / batch as f32;
+                        }
                     }
                     sum
                 };
@@ -221,7 +227,8 @@ mod tests {
                     assert_eq!(norms.len(), mlp.names().len());
                     assert!((square.sqrt() - whole).abs() < 1e-4 * whole, "{norms:?} are not of {whole}");
                 }
-                let slope: Vec<f32> = (0..batch * stride).map(|_| rng.uniform(-1.0, 1.0) as f32).collect();
+                let slope: Vec<f32> =
+                    (0..batch * (stride + of_values)).map(|_| rng.uniform(-1.0, 1.0) as f32).collect();
                 for net in [Net::Online, Net::Target] {
                     fused.forward(net, &x, batch).expect("the processor works");
                     let a =

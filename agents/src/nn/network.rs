@@ -23,7 +23,7 @@ pub enum Net {
 }
 
 /// What a gradient step reports.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct StepStats {
     /// The loss before the step.
     pub loss: f32,

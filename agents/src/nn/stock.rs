@@ -64,13 +64,13 @@ impl<D: Device<f32>> Stock<D> {
     pub fn new(mlp: Mlp, device: D, state: &TrainingState) -> Result<Self, NnError> {
         let zeros = device.try_zeros_like(&(mlp.trained_len(),)).map_err(DeviceError::new)?;
         let upload = |values, shape| device.try_tensor_from_vec(values, shape).map_err(DeviceError::new);
-        let (layers, dueling) = mlp.layers();
+        let (_, dueling) = mlp.layers();
         let mask =
             |layer: &Layer| layer.mask.clone().map(|mask| upload(mask, (layer.inputs, layer.columns))).transpose();
         let stride = mlp.output_stride();
         let mut network = Self {
-            masks: layers.iter().map(mask).collect::<Result<_, _>>()?,
-            patches: layers.iter().map(|layer| layer.conv.map(|conv| conv.places_of_patches())).collect(),
+            masks: mlp.passes().map(mask).collect::<Result<_, _>>()?,
+            patches: mlp.passes().map(|layer| layer.conv.map(|conv| conv.places_of_patches())).collect(),
             dueling: dueling.map(|dueling| upload(dueling.matrix(stride), (stride, stride))).transpose()?,
             mlp,
             online: zeros.clone(),
@@ -111,7 +111,8 @@ impl<D: Device<f32>> Stock<D> {
         mu.try_add(sigma.try_mul(epsilon.clone().try_slice((range,))?)?)
     }
 
-    /// The layers one after the other, each a slice of the flat parameters of `net`, noted on `tape`.
+    /// The layers one after the other, each a slice of the flat parameters of `net`, noted on `tape`. Where there is a value
+    /// function, what it answers lies behind all output rows, in a single row.
     fn layers<T: Tape<f32, D>>(
         &self,
         parameters: &Flat<D>,
@@ -123,8 +124,15 @@ impl<D: Device<f32>> Stock<D> {
     ) -> Result<Matrix<D, T>, D::Err> {
         let (mut batch, input) = (x.shape().0, x.clone());
         let mut x = x.put_tape(tape);
-        let (layers, _) = self.mlp.layers();
-        for (l, layer) in layers.iter().enumerate() {
+        let count = self.mlp.layers().0.len();
+        let (mut shared, mut outputs) = (None, None);
+        for (l, layer) in self.mlp.passes().enumerate() {
+            if self.mlp.parts_at(l) {
+                shared = Some(x.with_empty_tape());
+            }
+            if let Some(seen) = shared.take_if(|_| l == count) {
+                outputs = Some(std::mem::replace(&mut x, seen));
+            }
             let (i, o) = ((layer.bias - layer.weight) / layer.columns, layer.columns);
             if let Some(implicit) = self.mlp.takes_fractions().filter(|implicit| implicit.at == l) {
                 x = self.merged(implicit, parameters, net, x, behind)?;
@@ -136,7 +144,7 @@ impl<D: Device<f32>> Stock<D> {
             let weight = self.part::<T>(parameters, net, layer.weight..layer.bias)?;
             let mut weight = weight.try_reshape_like(&(i, o))?;
             let bias = self.part::<T>(parameters, net, layer.bias..layer.bias + o)?;
-            let is_last = l + 1 == layers.len();
+            let is_last = l + 1 == count;
             if let Some(mask) = &self.masks[l] {
                 weight = weight.try_mul(mask.clone())?;
             }
@@ -194,9 +202,18 @@ impl<D: Device<f32>> Stock<D> {
                 x = x.try_add(other.try_matmul(places(count, count, layer.used)?)?)?;
             }
         }
-        match self.mlp.takes_fractions() {
-            Some(implicit) => self.ordered(implicit, x, input.shape().0),
-            None => Ok(x),
+        match (self.mlp.takes_fractions(), outputs) {
+            (Some(implicit), _) => self.ordered(implicit, x, input.shape().0),
+            (None, None) => Ok(x),
+            (None, Some(outputs)) => {
+                let [outputs, values] = [outputs, x].map(|rows| {
+                    let len = rows.shape().num_elements();
+                    rows.try_reshape_like(&(len,))
+                });
+                let answers = (outputs?, values?).try_concat_along(Axis::<0>)?;
+                let len = answers.shape().0;
+                answers.try_reshape_like(&(1, len))
+            }
         }
     }
 

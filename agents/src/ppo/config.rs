@@ -1,7 +1,8 @@
 //! PPO's hyperparameters, by the names of Stable-Baselines3. The keys of all that learns by its rule are declared here, and what
 //! the rule is told of them is a [`PpoRule`](super::PpoRule).
 
-/// Declares an algorithm of PPO's rule: how long rollouts and minibatches are by default, and keys of its own. For its `memory` see
+/// Declares an algorithm of PPO's rule: how long rollouts and minibatches are by default, and keys of its own. For what it may
+/// `share` see [`Rule::share_features_extractor`](crate::actor_critic::Rule::share_features_extractor), and for its `memory`
 /// [`Rule::memory`](crate::actor_critic::Rule::memory).
 macro_rules! ppo {
     (
@@ -10,6 +11,7 @@ macro_rules! ppo {
         n_steps: $n_steps:literal,
         batch_size: $batch_size:literal,
         own: { $($own:tt)* },
+        $(share: $share:expr,)?
         $(memory: $memory:expr,)?
         $(check: $check:expr,)?
     ) => {
@@ -43,7 +45,7 @@ macro_rules! ppo {
                 ent_coef: f64 = 0.0, non_negative;
                 /// Weight of the value function's error in the loss.
                 vf_coef: f64 = 0.5, non_negative;
-                /// Gradients of both networks together are scaled down to this norm; 0 for no clipping.
+                /// Gradients of policy and value function together are scaled down to this norm; 0 for no clipping.
                 max_grad_norm: f64 = 0.5, non_negative;
                 /// An update ends once the policy has moved further than 1.5 times this (the Kullback-Leibler divergence from
                 /// what it was, about); "none" for never.
@@ -79,6 +81,11 @@ macro_rules! ppo {
             $(fn memory(&self) -> (Option<(usize, usize)>, crate::actor_critic::CriticReads) {
                 let memory: fn(&Self) -> (Option<(usize, usize)>, crate::actor_critic::CriticReads) = $memory;
                 memory(self)
+            })?
+
+            $(fn share_features_extractor(&self) -> bool {
+                let share: fn(&Self) -> bool = $share;
+                share(self)
             })?
 
             fn rollouts(&self) -> crate::algorithm::RolloutUse {
@@ -122,5 +129,10 @@ ppo! {
     PpoConfig in "ppo",
     n_steps: 2048,
     batch_size: 64,
-    own: {},
+    own: {
+        /// Whether the value function sees pictures by the policy's convolutions, which then learn of both; of all else each has
+        /// layers of its own.
+        share_features_extractor: bool = true;
+    },
+    share: |config| config.share_features_extractor,
 }

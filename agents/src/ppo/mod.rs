@@ -1,6 +1,6 @@
 //! Proximal policy optimization.
 //!
-//! A policy π and a value function V, each a network of its own, learn from rollouts of the policy itself. Over several
+//! A policy π and a value function V learn from rollouts of the policy itself. Over several
 //! passes through a rollout, in minibatches,
 //!
 //! L = −E[min(ρ A, clip(ρ, 1 − ε, 1 + ε) A)] + vf_coef · E[(V − R)²] − ent_coef · E[H(π)]

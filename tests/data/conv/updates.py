@@ -21,7 +21,7 @@ HIDDEN, ACTIONS, BATCH, BESIDE = 12, 4, 6, 3
 
 
 class Network(nn.Module):
-    def __init__(self, kind, shape, outputs):
+    def __init__(self, kind, shape, outputs, with_value=False):
         super().__init__()
         self.kind, self.shape = kind, shape
         channels, height, width = shape
@@ -39,7 +39,12 @@ class Network(nn.Module):
         self.features_extractor = nn.Module()
         self.features_extractor.cnn = cnn
         self.features_extractor.linear = nn.Sequential(nn.Linear(flat, features), nn.ReLU())
-        self.net = nn.Sequential(nn.Linear(features + self.beside, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, outputs))
+        behind = lambda count: nn.Sequential(
+            nn.Linear(features + self.beside, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, count)
+        )
+        self.net = behind(outputs)
+        if with_value:
+            self.value_net = behind(1)
 
     def fill(self, seed):
         for number, tensor in enumerate(self.parameters()):
@@ -58,7 +63,13 @@ class Network(nn.Module):
         else:  # (H, W, C)
             images = rows.view(-1, height, width, channels).permute(0, 3, 1, 2)
         seen = self.features_extractor.linear(self.features_extractor.cnn(images))
-        return self.net(torch.cat([seen, beside], 1))
+        self.seen = torch.cat([seen, beside], 1)
+        return self.net(self.seen)
+
+    def value(self, rows):
+        """Of a network that has a value function behind the same convolutions."""
+        self(rows)
+        return self.value_net(self.seen)
 
     def sample(self):
         """Every 97th number of each tensor, from a place of its own on."""
@@ -93,32 +104,44 @@ def dqn(kind, shape):
     return {"targets": targets.tolist(), "loss": loss.item(), "grad_norm": norm.item(), "after": online.sample()}
 
 
-def ppo(kind, shape):
-    """One pass over a rollout of one environment that ends nowhere, in one minibatch; advantages as they are."""
-    actor, critic = Network(kind, shape, ACTIONS).fill(0.2), Network(kind, shape, 1).fill(0.9)
+def ppo(kind, shape, shared):
+    """One pass over a rollout of one environment that ends nowhere, in one minibatch; advantages as they are. The value function has
+    convolutions of its own, or shares the policy's."""
+    actor = Network(kind, shape, ACTIONS, with_value=shared).fill(0.2)
+    critic = None if shared else Network(kind, shape, 1).fill(0.9)
+    value = actor.value if shared else critic
+    networks = [network for network in (actor, critic) if network]
+    parameters = [parameter for network in networks for parameter in network.parameters()]
     now, last = observations(kind, shape, BATCH, 0), observations(kind, shape, 1, BATCH)
     actions = torch.tensor([0, 3, 1, 2, 3, 0])
     rewards = torch.tensor([1.0, -2.0, 0.5, 4.0, 0.0, -0.25])
     with torch.no_grad():
         old = Categorical(logits=actor(now)).log_prob(actions) + torch.tensor([0.3, -0.3, 0.1, 0.0, -0.1, 0.2])
-        values = torch.cat([critic(now), critic(last)]).flatten()
+        values = torch.cat([value(now), value(last)]).flatten()
         advantages, following = torch.zeros(BATCH), 0.0
         for step in reversed(range(BATCH)):
             delta = rewards[step] + GAMMA * values[step + 1] - values[step]
             advantages[step] = following = delta + GAMMA * GAE_LAMBDA * following
         returns = advantages + values[:BATCH]
-    optimizer = torch.optim.Adam([*actor.parameters(), *critic.parameters()], lr=LEARNING_RATE, eps=1e-5)
+    optimizer = torch.optim.Adam(parameters, lr=LEARNING_RATE, eps=1e-5)
     policy = Categorical(logits=actor(now))
     ratio = (policy.log_prob(actions) - old).exp()
     policy_loss = -torch.min(advantages * ratio, advantages * ratio.clamp(0.8, 1.2)).mean()
-    value_loss = nn.functional.mse_loss(critic(now).flatten(), returns)
+    value_loss = nn.functional.mse_loss(value(now).flatten(), returns)
     loss = policy_loss + 0.5 * value_loss - 0.01 * policy.entropy().mean()
     loss.backward()
-    norm = nn.utils.clip_grad_norm_([*actor.parameters(), *critic.parameters()], 0.5)
+    norm = nn.utils.clip_grad_norm_(parameters, 0.5)
     optimizer.step()
     recorded = {"old_log_prob": old.tolist(), "policy_loss": policy_loss.item(), "value_loss": value_loss.item()}
-    return recorded | {"grad_norm": norm.item(), "after": [actor.sample(), critic.sample()]}
+    return recorded | {"grad_norm": norm.item(), "after": [network.sample() for network in networks]}
 
 
 cases = [("nature_cnn", (2, 36, 41)), ("minatar_cnn", (3, 6, 5)), ("combined", (2, 9, 8))]
-print(json.dumps([{"kind": k, "shape": s, "dqn": dqn(k, s), "ppo": ppo(k, s)} for k, s in cases]))
+print(
+    json.dumps(
+        [
+            {"kind": k, "shape": s, "dqn": dqn(k, s), "ppo": ppo(k, s, False), "ppo_shared": ppo(k, s, True)}
+            for k, s in cases
+        ]
+    )
+)

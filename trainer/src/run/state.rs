@@ -22,7 +22,7 @@ use super::error::RunError;
 
 const MAGIC: [u8; 8] = *b"CWHEEL\0\x01";
 /// The version of the format that is written and read here.
-const VERSION: u32 = 12;
+const VERSION: u32 = 13;
 const HEADER: usize = 24;
 /// Serialising goes by fields of a few bytes; checksums and the disk like blocks.
 const BLOCK: usize = 64 * 1024;

@@ -59,21 +59,10 @@ struct Start {
 pub fn policy_at(run: &RunDir, state: &Path) -> Result<Policy, TrainError> {
     let mut policy = Policy::load(&run.latest_weights())?;
     let Start { learner, .. } = read_start(state)?;
-    let mut networks = learner.networks.into_iter().map(|network| network.online);
-    let acts = networks.next();
-    // A noisy network keeps how noisy each parameter is behind them all.
-    let count = policy.parameters().len();
-    let fitting = acts.filter(|numbers| [count, 2 * count].contains(&numbers.len()));
-    let parameters = fitting.map(|numbers| numbers[..count].to_vec());
-    let mismatch = || RunError::Mismatch {
-        file: state.to_owned(),
-        problem: "its network is another than that of the run's weights".into(),
-    };
-    policy.set_parameters(&parameters.ok_or_else(mismatch)?);
-    let others: Vec<_> = networks.collect();
-    let others: Vec<_> = others.iter().map(Vec::as_slice).collect();
-    if !policy.critic_mut().is_some_and(|critic| critic.set_parameters(&others)) {
-        policy.set_critic(None);
+    let networks: Vec<&[f32]> = learner.networks.iter().map(|network| network.online.as_slice()).collect();
+    if !policy.take_up(&networks) {
+        let problem = "its network is another than that of the run's weights".into();
+        return Err(RunError::Mismatch { file: state.to_owned(), problem });
     }
     Ok(policy)
 }

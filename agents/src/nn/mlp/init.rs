@@ -36,16 +36,20 @@ impl Mlp {
     }
 
     /// Fresh parameters as Stable-Baselines3's actor-critic policies have them (`ortho_init`): orthogonal weights, scaled
-    /// by √2 in hidden layers and by `output_gain` in the last, and biases of 0 (Saxe et al. 2014). What remembers or only projects begins as in [`init`](Self::init).
+    /// by √2 in hidden layers, by `output_gain` in the last and by 1 in that of values, and biases of 0 (Saxe et al. 2014). What remembers or only projects begins as in [`init`](Self::init).
     pub fn init_orthogonal(&self, output_gain: f64, rng: &mut Generator) -> Vec<f32> {
         let mut flat = vec![0.0; self.flat_len()];
-        let (layers, _) = self.layers();
-        for (l, layer) in layers.iter().enumerate() {
+        let last = self.layers().0.len() - 1;
+        for (l, layer) in self.passes().enumerate() {
             if self.projection() == Some(l) {
                 begin(layer, None, rng, &mut flat);
                 continue;
             }
-            let gain = if l + 1 == layers.len() { output_gain } else { std::f64::consts::SQRT_2 };
+            let gain = match self.is_answer(l) {
+                true if l == last => output_gain,
+                true => 1.0,
+                false => std::f64::consts::SQRT_2,
+            };
             for linear in &layer.linears {
                 let weights = orthogonal(linear.outputs.len(), linear.inputs.len(), rng);
                 for (at, weight) in layer.weights(linear).zip(weights) {

@@ -12,6 +12,7 @@
 //! | `layer`, `dueling`, `layer_norm` | where its parameters lie and what they are called; value and advantages learnt apart; normalized layers |
 //! | `activation` | what follows a layer |
 //! | `init`, `orthogonal` | what it begins as |
+//! | `branch` | a value function behind the same convolutions |
 //! | `implicit` | quantiles of any fraction of returns |
 //! | `lstm` | what a network remembers of sequences of rows |
 //! | `noisy` | noise in its parameters, as deep as is learnt |
@@ -20,6 +21,7 @@
 //! | `weights`, `onnx` | it on disk, and as a graph of ONNX |
 
 pub(in crate::nn) mod activation;
+pub(in crate::nn) mod branch;
 pub(in crate::nn) mod dead_units;
 pub(in crate::nn) mod dueling;
 pub(in crate::nn) mod implicit;
@@ -41,6 +43,7 @@ use std::ops::Range;
 use crate::nn::kernels::matmul::pad;
 use crate::nn::kernels::simd::Isa;
 use activation::Activation;
+use branch::Branch;
 use dueling::Dueling;
 use implicit::Implicit;
 use inputs::Inputs;
@@ -58,6 +61,7 @@ pub struct Mlp {
     implicit: Option<Implicit>,
     lstm: Option<Lstm>,
     deviations: Option<StateDependent>,
+    branch: Option<Branch>,
     /// Whether nothing follows the first hidden layer.
     projects: bool,
     /// σ₀ of a network with noise.
@@ -82,6 +86,7 @@ impl Mlp {
             implicit: None,
             lstm: None,
             deviations: None,
+            branch: None,
             projects: false,
             noisy_std_init: None,
             hidden,
@@ -222,7 +227,7 @@ impl Mlp {
         &self.reads
     }
 
-    /// Values in an output row.
+    /// Values in an output row, without those of a value function.
     pub fn outputs(&self) -> usize {
         self.outputs
     }
@@ -312,7 +317,7 @@ impl Mlp {
     /// All layers, and after them what takes fractions in or remembers.
     pub(in crate::nn) fn all_layers(&self) -> impl Iterator<Item = &Layer> {
         let lstm = self.lstm.iter().flat_map(|lstm| lstm.layers.iter().flatten());
-        self.layers.iter().chain(self.implicit.as_ref().map(|implicit| &implicit.embedding)).chain(lstm)
+        self.passes().chain(self.implicit.as_ref().map(|implicit| &implicit.embedding)).chain(lstm)
     }
 
     /// What remembers, if anything does.
@@ -381,15 +386,20 @@ impl Mlp {
         self.layers.iter().any(|layer| layer.norm)
     }
 
-    /// What follows layer number `l`; nothing follows the last.
+    /// What follows layer number `l`; nothing follows the last, nor that of values.
     pub(in crate::nn) fn activation_after(&self, l: usize) -> Option<Activation> {
         let hidden = self.layers.len() - 1 - self.hidden.len();
         match l {
-            _ if l + 1 == self.layers.len() => None,
+            _ if self.is_answer(l) => None,
             _ if l == hidden && self.projects => None,
             _ if l < hidden => Some(Activation::Relu),
             _ => Some(self.activation),
         }
+    }
+
+    /// Whether what layer number `l` makes is answered and not read by another.
+    pub(in crate::nn) fn is_answer(&self, l: usize) -> bool {
+        l + 1 == self.layers.len() || l + 1 == self.passes().count()
     }
 
     /// What follows each hidden layer.

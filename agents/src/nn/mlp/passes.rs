@@ -53,6 +53,8 @@ pub struct Activations {
     by_beside: Vec<f32>,
     /// The gradient by the input rows.
     by_input: Vec<f32>,
+    /// Output rows, and behind them those of a value function.
+    answers: Vec<f32>,
     /// Of a network of implicit quantiles.
     samples: Samples,
     /// Of a network that remembers.
@@ -63,7 +65,8 @@ pub struct Activations {
 
 impl Mlp {
     /// Runs `batch` rows of [`inputs`](Self::inputs) floats through the network; returns the output rows,
-    /// [`output_stride`](Self::output_stride) apart.
+    /// [`output_stride`](Self::output_stride) apart, and behind them those of a value function,
+    /// [`value_stride`](Self::value_stride) apart.
     ///
     /// # Panics
     /// If `params` or `x` is too short.
@@ -73,10 +76,10 @@ impl Mlp {
         let fractions = implicit.map(|implicit| implicit.fractions_behind(x, batch, self.inputs()));
         scratch.samples.each = fractions.as_ref().map_or(1, |fractions| fractions.len() / batch.max(1));
         scratch.fit(self, batch);
-        for (l, layer) in layers.iter().enumerate() {
+        for (l, layer) in self.passes().enumerate() {
             let rows = scratch.rows(self, l, batch);
             let (before, rest) = scratch.outputs.split_at_mut(l);
-            let mut input = before.last().map_or(x, |o| o.as_slice());
+            let mut input = self.below(l).map_or(x, |below| before[below].as_slice());
             if let (Some(implicit), Some(fractions)) = (implicit.filter(|implicit| implicit.at == l), &fractions) {
                 implicit.merge(isa, params, input, fractions, &mut scratch.samples);
                 input = &scratch.samples.merged;
@@ -132,6 +135,13 @@ impl Mlp {
             implicit.order(outputs, stride, &mut scratch.samples);
             return &scratch.samples.ordered;
         }
+        if self.has_value_branch() {
+            let Activations { outputs, answers, .. } = scratch;
+            answers.clear();
+            answers.extend_from_slice(&outputs[layers.len() - 1][..batch * stride]);
+            answers.extend(outputs.last().iter().flat_map(|values| &values[..batch * self.value_stride()]));
+            return answers;
+        }
         outputs
     }
 
@@ -139,6 +149,9 @@ impl Mlp {
     pub fn last_outputs<'a>(&self, scratch: &'a Activations) -> &'a [f32] {
         if self.takes_fractions().is_some() {
             return &scratch.samples.ordered;
+        }
+        if self.has_value_branch() {
+            return &scratch.answers;
         }
         scratch.outputs.last().map_or(&[], Vec::as_slice)
     }
@@ -161,7 +174,7 @@ impl Mlp {
         self.propagate(params, batch, scratch, output_gradient, 0, &mut |passed| {
             let Passed { layer, number, reads, dy, outputs, normalized, conv } = passed;
             let (k, n) = (layer.inputs, layer.columns);
-            let input = reads.unwrap_or_else(|| if number == 0 { x } else { &outputs[number - 1] });
+            let input = reads.unwrap_or_else(|| self.below(number).map_or(x, |below| &outputs[below]));
             let (dw, rest) = gradient[layer.weight..layer.end()].split_at_mut(layer.bias - layer.weight);
             match &layer.conv {
                 Some(of) => of.backward(isa, input, k, batch, dy, dw, rest, conv),
@@ -305,14 +318,17 @@ impl Mlp {
             let to = &mut gradients[last][..last_rows * stride];
             head.backward(isa, &layers[last], &outputs[last], output_gradient, to, deviations);
         }
-        for (l, layer) in layers.iter().enumerate().skip(lowest).rev() {
+        for l in (lowest..self.passes().count()).rev() {
+            let layer = self.pass(l);
             let (k, n) = (layer.inputs, layer.columns);
             let (below, above) = gradients.split_at_mut(l);
-            let given = l == last && dueling.is_none() && self.deviations().is_none();
+            let of_values = l > last;
+            let given = self.is_answer(l) && (of_values || (dueling.is_none() && self.deviations().is_none()));
             let entry = implicit.filter(|implicit| implicit.at == l);
             let rows = if implicit.is_some_and(|implicit| implicit.at <= l) { batch * samples.each } else { batch };
             let own = rows * layer.own_outputs();
-            let dy = if given { &output_gradient[..own] } else { &above[0][..own] };
+            let begin = if of_values { last_rows * stride } else { 0 };
+            let dy = if given { &output_gradient[begin..begin + own] } else { &above[0][..own] };
             let lstm = self.lstm().filter(|lstm| lstm.at == l);
             let reads = entry.map(|_| &*samples.merged).or(lstm.map(|_| &*unrolled.output));
             let conv = &mut convs[l];
@@ -332,25 +348,28 @@ impl Mlp {
                     visit(Passed { layer, number: l, reads, dy, outputs, normalized, conv });
                 }
             }
-            let Some(below) = below.last_mut().filter(|_| l > lowest) else { continue };
+            let Some(number) = self.below(l).filter(|_| l > lowest) else { continue };
+            let (under, below) = (self.pass(number), &mut below[number]);
             if entry.is_some() {
                 samples.by_merged.resize(rows * k, 0.0);
             }
             let dx = if entry.is_some() { &mut samples.by_merged } else { &mut *below };
             let width = lstm.map_or(k, |lstm| lstm.layers[0][0].inputs);
             let (dx, weights) = (&mut dx[..rows * width], &params[layer.weight..layer.bias]);
-            let under = &layers[l - 1];
             let deviating = l == last && lstm.is_none() && self.deviations().is_some_and(|head| head.squashed);
             let plain = lstm.is_none() && layer.conv.is_none() && entry.is_none() && under.beside.is_empty();
-            let plain = plain && !deviating;
-            let at_once = self.activation_after(l - 1).filter(|_| plain);
+            // What the policy and the value function both read has the sum of their gradients: the latter's is there first.
+            let (of_value, of_both) = (l == layers.len(), self.parts_at(l));
+            let plain = plain && !deviating && !of_value && !of_both;
+            let at_once = self.activation_after(number).filter(|_| plain);
             match (lstm, &layer.conv) {
                 (Some(lstm), _) => lstm.backward_to_reads(isa, params, unrolled, transposed, dx),
                 (None, Some(of)) => of.backward_to_input(isa, dy, batch, weights, dx, k, conv),
                 (None, None) => {
                     transposed.resize(transposed.len().max(k * n), 0.0);
                     transpose(isa, weights, k, n, transposed);
-                    let epilogue = at_once.map_or(Epilogue::Zero, |of| Epilogue::BySlope(of, &outputs[l - 1]));
+                    let sum = if of_both { Epilogue::Accumulate } else { Epilogue::Zero };
+                    let epilogue = at_once.map_or(sum, |of| Epilogue::BySlope(of, &outputs[number]));
                     for Band { columns, rows: read, .. } in &layer.transposed_bands {
                         let (a, b) = (Strided::rows(&dy[read.start..], n), &transposed[read.start * k..]);
                         matmul_columns(isa, rows, k, columns.clone(), read.len(), a, b, dx, epilogue);
@@ -363,20 +382,20 @@ impl Mlp {
             let mut dx = dx;
             if let Some(implicit) = entry {
                 dx = &mut below[..batch * k];
-                implicit.take_apart(isa, &outputs[l - 1], samples, dx);
+                implicit.take_apart(isa, &outputs[number], samples, dx);
                 let (layer, dy, reads) = (&implicit.embedding, &*samples.by_embedded, Some(&*samples.cosines));
                 visit(Passed { layer, number: l, reads, dy, outputs, normalized: &normalized[l], conv });
             }
-            let Some(activation) = self.activation_after(l - 1) else { continue };
+            let Some(activation) = self.activation_after(number).filter(|_| !of_value) else { continue };
             if at_once.is_some() {
                 // The product has done it.
             } else if under.beside.is_empty() {
-                scale_by_slope(isa, activation, &outputs[l - 1][..dx.len()], dx);
+                scale_by_slope(isa, activation, &outputs[number][..dx.len()], dx);
             } else {
-                take_apart(isa, under, activation, &outputs[l - 1], dx, by_beside);
+                take_apart(isa, under, activation, &outputs[number], dx, by_beside);
             }
             if under.norm {
-                layer_norm::backward(isa, under, params, dx, &mut normalized[l - 1]);
+                layer_norm::backward(isa, under, params, dx, &mut normalized[number]);
             }
         }
         samples.by_outputs = by_outputs;
@@ -431,13 +450,13 @@ impl Activations {
     }
 
     fn fit(&mut self, mlp: &Mlp, batch: usize) {
-        let (layers, _) = mlp.layers();
-        let (each, at) = (self.samples.each, mlp.takes_fractions().map_or(layers.len(), |implicit| implicit.at));
-        self.outputs.resize_with(layers.len(), Vec::new);
-        self.gradients.resize_with(layers.len(), Vec::new);
-        self.normalized.resize_with(layers.len(), Normalized::default);
-        self.convs.resize_with(layers.len(), conv::Scratch::default);
-        for (l, layer) in layers.iter().enumerate() {
+        let count = mlp.passes().count();
+        let (each, at) = (self.samples.each, mlp.takes_fractions().map_or(count, |implicit| implicit.at));
+        self.outputs.resize_with(count, Vec::new);
+        self.gradients.resize_with(count, Vec::new);
+        self.normalized.resize_with(count, Normalized::default);
+        self.convs.resize_with(count, conv::Scratch::default);
+        for (l, layer) in mlp.passes().enumerate() {
             let (output, gradient) = (&mut self.outputs[l], &mut self.gradients[l]);
             let needed = if l < at { batch } else { batch * each } * layer.outputs;
             if output.len() < needed {

@@ -18,7 +18,7 @@ fn gradients_agree_with_finite_differences() {
     let picture = Inputs::picture(Cnn::minatar(), Image { height: 5, width: 4, channels: 3, planes: 1 });
     let own = Cnn { conv_filters: vec![[9, 2, 2], [17, 2, 1]], features_dim: 21 };
     let own = Inputs::picture(own, Image { height: 5, width: 4, channels: 3, planes: 1 });
-    let kinds: [&dyn Fn(Activation) -> Mlp; 10] = [
+    let kinds: [&dyn Fn(Activation) -> Mlp; 11] = [
         &|a| Mlp::new(5, &[24, 9], 3, a),
         &|a| Mlp::dueling(5, &[24, 9], 3, 1, a),
         &|a| Mlp::dueling(5, &[24, 9], 3, 4, a),
@@ -29,6 +29,7 @@ fn gradients_agree_with_finite_differences() {
         &|a| Mlp::layer_norm(picture.beside(2), &[9], 3, a),
         &|a| Mlp::new(5, &[24, 9], 4, a).state_dependent(true),
         &|a| Mlp::new(5, &[], 4, a).state_dependent(true),
+        &|a| Mlp::gaussian(own.beside(2), &[9], 3, a).with_value_branch(&[5]),
     ];
     for (isa, kind) in Isa::available().into_iter().flat_map(|isa| (0..kinds.len()).map(move |kind| (isa, kind))) {
         for activation in [Activation::Relu, Activation::Tanh] {
@@ -36,10 +37,12 @@ fn gradients_agree_with_finite_differences() {
             let params = mlp.init(&mut rng);
             let (batch, width) = (6, mlp.inputs());
             let x: Vec<f32> = (0..batch * width).map(|_| rng.uniform(-2.0, 2.0) as f32).collect();
-            let mut weights = vec![0.0; batch * mlp.output_stride()];
-            for row in weights.chunks_exact_mut(mlp.output_stride()) {
+            let mut weights = vec![0.0; batch * (mlp.output_stride() + mlp.value_stride())];
+            let (of_outputs, of_values) = weights.split_at_mut(batch * mlp.output_stride());
+            for row in of_outputs.chunks_exact_mut(mlp.output_stride()) {
                 row[..mlp.outputs()].fill_with(|| rng.uniform(-1.0, 1.0) as f32);
             }
+            of_values.iter_mut().step_by(mlp.value_stride().max(1)).for_each(|w| *w = rng.uniform(-1.0, 1.0) as f32);
             let mut scratch = Activations::default();
             mlp.forward(&params, &x, batch, &mut scratch);
             let mut gradient = vec![0.0; mlp.flat_len()];
