@@ -45,7 +45,7 @@ macro_rules! replay_algorithm {
                 features_extractor: crate::extractor::FeaturesExtractor = crate::extractor::FeaturesExtractor::Auto;
                 #[doc = $of_net_arch]
                 net_arch: crate::net_arch::QNetArch = $net_arch.into(), crate::net_arch::QNetArch::check;
-                /// What follows each hidden layer: "relu" or "tanh".
+                /// What follows each hidden layer.
                 activation_fn: crate::nn::Activation = crate::nn::Activation::Relu;
             }
         }

@@ -9,8 +9,8 @@ use cartwheel_agents::dqn::{Dqn, DqnConfig};
 use cartwheel_agents::nn::{Activation, Device, Mlp, NamedTensor, TrainingState};
 use cartwheel_agents::ppo::{Ppo, PpoConfig};
 use cartwheel_agents::{
-    Acting, Batch, FeaturesExtractor, Learner as _, LearnerState, OffPolicy as _, OnPolicy as _, Progress,
-    RolloutBatch, Schedule,
+    Acting, Batch, Critic, FeaturesExtractor, Learner as _, LearnerState, OffPolicy as _, OnPolicy as _, Policy,
+    Progress, RolloutBatch, Schedule,
 };
 use cartwheel_envs::{ActionRows, Dtype, Generator, Space};
 use serde_json::Value;
@@ -169,5 +169,45 @@ fn a_ppo_update_is_pytorchs() {
         for (i, (mlp, _)) in networks.iter().enumerate() {
             check(mlp, &state.networks[i].online, &expected["after"][i], &format!("{kind}: network {i}"));
         }
+    }
+}
+
+/// A policy whose value function sees by its convolutions is saved, taken up and begun with as one that does not.
+#[test]
+fn a_shared_extractor_is_nobodys_business() {
+    let space = Space::image_u8(&[6, 6, 2]);
+    let learner = |shared: bool, seed: u64| {
+        let config = PpoConfig { share_features_extractor: shared, ..PpoConfig::default() };
+        let acting = Acting::new(&config, &space, &Space::discrete(4)).unwrap();
+        let ppo = Ppo::new(config, &acting, Device::Cpu, &mut Generator::new(seed)).unwrap();
+        let mut policy = Policy::new(&space, &Space::discrete(4), acting, ppo.parameters().to_vec());
+        policy.set_critic(ppo.critic());
+        (ppo, policy)
+    };
+    let numbers = |critic: Option<&Critic>| critic.unwrap().networks().to_vec();
+    let own = |ppo: &Ppo| numbers(ppo.critic().as_ref());
+    for (shared, other) in [(true, true), (true, false), (false, true), (false, false)] {
+        let ((mut ppo, mut policy), (trained, of_trained)) = (learner(shared, 1), learner(other, 2));
+        assert_eq!(ppo.state().unwrap().networks.len(), if shared { 1 } else { 2 });
+        // A value function with convolutions of its own is of no use beside others.
+        let before = own(&ppo);
+        let fits = ppo.begin_with(trained.parameters().to_vec(), of_trained.critic()).unwrap();
+        assert_eq!(fits, !shared || other);
+        assert_eq!(ppo.parameters(), trained.parameters());
+        let value = own(&ppo);
+        assert_eq!(value == own(&trained), fits);
+        assert!(value != before || !fits);
+
+        let state = ppo.state().unwrap();
+        let networks: Vec<&[f32]> = state.networks.iter().map(|network| network.online.as_slice()).collect();
+        assert!(policy.take_up(&networks));
+        assert_eq!(policy.parameters(), ppo.parameters());
+        assert_eq!(numbers(policy.critic()), value);
+        let loaded = Policy::from_bytes(&policy.to_bytes()).unwrap();
+        assert_eq!((loaded.parameters(), numbers(loaded.critic())), (policy.parameters(), value));
+        // Those of another policy.
+        assert!(!policy.take_up(&[&networks[0][1..policy.parameters().len()]]));
+        let more: Vec<f32> = networks[0].iter().copied().chain([0.0; 3]).collect();
+        assert!(!policy.take_up(&[&more]));
     }
 }

@@ -62,7 +62,7 @@ macro_rules! actor_critic {
                 features_extractor: crate::extractor::FeaturesExtractor = crate::extractor::FeaturesExtractor::Auto;
                 /// Units of each hidden layer, of the policy and of the value function, or of each: `{ pi = [64], vf = [64, 64] }`.
                 net_arch: crate::net_arch::NetArch = vec![64, 64].into(), crate::net_arch::NetArch::check;
-                /// What follows each hidden layer: "relu" or "tanh".
+                /// What follows each hidden layer.
                 activation_fn: crate::nn::Activation = crate::nn::Activation::Tanh;
                 /// Whether weights begin orthogonal; otherwise as PyTorch's layers do.
                 ortho_init: bool = $ortho_init;

@@ -29,7 +29,7 @@ crate::config! {
         features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
         /// Units of each hidden layer.
         net_arch: Vec<usize> = vec![32, 32], layers;
-        /// What follows each hidden layer: "relu" or "tanh".
+        /// What follows each hidden layer.
         activation_fn: Activation = Activation::Tanh;
     }
 }

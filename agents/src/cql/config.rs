@@ -54,7 +54,7 @@ crate::config! {
         features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
         /// Units of each hidden layer, of the policy and of the value functions.
         net_arch: Vec<usize> = vec![256, 256], layers;
-        /// What follows each hidden layer: "relu" or "tanh".
+        /// What follows each hidden layer.
         activation_fn: Activation = Activation::Relu;
     }
 }

@@ -274,7 +274,7 @@ macro_rules! q_learning {
                 features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
                 /// Units of each hidden layer.
                 net_arch: Vec<usize> = vec![64, 64], layers;
-                /// What follows each hidden layer: "relu" or "tanh".
+                /// What follows each hidden layer.
                 activation_fn: Activation = Activation::Relu;
             }
         }

@@ -8,7 +8,7 @@ use dfdx::tensor_ops::Device;
 
 use super::fused::leaf_gradients;
 use super::mlp::Mlp;
-use super::mlp::activation::Activation;
+use super::mlp::activation::{Activation, LEAK};
 use super::mlp::implicit::Implicit;
 use super::mlp::layer::Layer;
 use super::mlp::layer_norm::EPSILON;
@@ -184,6 +184,15 @@ impl<D: Device<f32>> Stock<D> {
             x = match self.mlp.activation_after(l) {
                 Some(Activation::Relu) => x.try_relu()?,
                 Some(Activation::Tanh) => x.try_tanh()?,
+                // By ReLUs of x and of -x.
+                Some(other) => {
+                    let below = x.with_empty_tape().try_negate()?.try_relu()?;
+                    let above = x.try_relu()?;
+                    match other {
+                        Activation::LeakyRelu => above.try_sub(below.try_mul(LEAK)?)?,
+                        _ => above.try_add(below.try_negate()?.try_exp()?.try_sub(1.0)?)?,
+                    }
+                }
                 None => x,
             };
             if rows != batch {

@@ -42,7 +42,7 @@ crate::config! {
         net_arch: Vec<usize> = vec![120, 84], layers;
         /// Whether the outputs of each hidden layer are normalized before its activation.
         layer_norm: bool = true;
-        /// What follows each hidden layer: "relu" or "tanh".
+        /// What follows each hidden layer.
         activation_fn: Activation = Activation::Relu;
     }
 }

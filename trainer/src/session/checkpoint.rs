@@ -62,7 +62,7 @@ pub fn policy_at(run: &RunDir, state: &Path) -> Result<Policy, TrainError> {
     let networks: Vec<&[f32]> = learner.networks.iter().map(|network| network.online.as_slice()).collect();
     if !policy.take_up(&networks) {
         let problem = "its network is another than that of the run's weights".into();
-        return Err(RunError::Mismatch { file: state.to_owned(), problem });
+        return Err(RunError::Mismatch { file: state.to_owned(), problem }.into());
     }
     Ok(policy)
 }

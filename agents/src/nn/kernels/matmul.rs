@@ -10,7 +10,7 @@
 use std::ops::Range;
 
 use super::simd::{Isa, Simd};
-use crate::nn::mlp::activation::Activation;
+use crate::nn::mlp::activation::{Activation, LEAK};
 
 /// Row lengths of B and C are multiples of this: the widest vector.
 pub(in crate::nn) const PAD: usize = 16;
@@ -374,6 +374,13 @@ unsafe fn tile<S: Simd, A: Left, const R: usize, const V: usize>(
                     Activation::Relu => finish(c, n, sums, |sum, at| sum.where_positive(y(at))),
                     Activation::Tanh => {
                         finish(c, n, sums, |sum, at| sum.mul(S::splat(1.0).sub(y(at).mul(y(at)))));
+                    }
+                    Activation::Elu => {
+                        finish(c, n, sums, |sum, at| sum.mul(S::splat(1.0).sub(zero.sub(y(at)).max(zero))));
+                    }
+                    Activation::LeakyRelu => {
+                        let slope = |at| S::splat(1.0).where_positive(y(at)).max(S::splat(LEAK));
+                        finish(c, n, sums, |sum, at| sum.mul(slope(at)));
                     }
                 }
             }

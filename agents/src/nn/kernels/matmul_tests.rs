@@ -23,6 +23,8 @@ fn products_agree_with_a_plain_loop() {
                 (Epilogue::BiasRelu(&bias), true),
                 (Epilogue::BySlope(Activation::Relu, &outputs), false),
                 (Epilogue::BySlope(Activation::Tanh, &outputs), true),
+                (Epilogue::BySlope(Activation::Elu, &outputs), true),
+                (Epilogue::BySlope(Activation::LeakyRelu, &outputs), false),
             ] {
                 let a_matrix = if transposed { Strided::transposed(&a, m) } else { Strided::rows(&a, k) };
                 let mut c = before.clone();
@@ -46,6 +48,9 @@ fn products_agree_with_a_plain_loop() {
                                     Activation::Relu if y > 0.0 => product,
                                     Activation::Relu => 0.0,
                                     Activation::Tanh => product * (1.0 - y * y),
+                                    Activation::Elu => product * (1.0 + y.min(0.0)),
+                                    Activation::LeakyRelu if y > 0.0 => product,
+                                    Activation::LeakyRelu => 0.01 * product,
                                 }
                             }
                         };

@@ -10,14 +10,23 @@ crate::config_enum! {
         Relu = "relu",
         /// tanh(x), by a rational approximation good to 4e-7.
         Tanh = "tanh",
+        /// x above 0 and eˣ − 1 below (Clevert et al. 2016), by that of tanh.
+        Elu = "elu",
+        /// x above 0 and 0.01 x below.
+        LeakyRelu = "leaky_relu",
     }
 }
+
+/// The slope of a leaky ReLU below 0: PyTorch's.
+pub(in crate::nn) const LEAK: f32 = 0.01;
 
 /// Applies `activation` in place.
 pub(in crate::nn) fn activate(isa: Isa, activation: Activation, values: &mut [f32]) {
     match activation {
         Activation::Relu => relu(isa, values),
         Activation::Tanh => tanh(isa, values),
+        Activation::Elu => elu(isa, values),
+        Activation::LeakyRelu => leaky_relu(isa, values),
     }
 }
 
@@ -26,6 +35,8 @@ pub(in crate::nn) fn scale_by_slope(isa: Isa, activation: Activation, outputs: &
     match activation {
         Activation::Relu => relu_slope(isa, outputs, gradients),
         Activation::Tanh => tanh_slope(isa, outputs, gradients),
+        Activation::Elu => elu_slope(isa, outputs, gradients),
+        Activation::LeakyRelu => leaky_relu_slope(isa, outputs, gradients),
     }
 }
 
@@ -74,18 +85,60 @@ vectorized! {
     }
 }
 
+vectorized! {
+    fn elu(values: &mut [f32]) {
+        for x in values {
+            // eˣ − 1 = 2 t / (1 − t), with t = tanh(x / 2): exact where both are small.
+            let t = tanh_of(0.5 * x.min(0.0));
+            *x = x.max(0.0) + 2.0 * t / (1.0 - t);
+        }
+    }
+}
+
+vectorized! {
+    fn elu_slope(outputs: &[f32], gradients: &mut [f32]) {
+        for (y, g) in outputs.iter().zip(gradients) {
+            *g *= 1.0 + y.min(0.0);
+        }
+    }
+}
+
+vectorized! {
+    fn leaky_relu(values: &mut [f32]) {
+        for x in values {
+            *x = x.max(LEAK * *x);
+        }
+    }
+}
+
+vectorized! {
+    fn leaky_relu_slope(outputs: &[f32], gradients: &mut [f32]) {
+        for (y, g) in outputs.iter().zip(gradients) {
+            *g *= if *y > 0.0 { 1.0 } else { LEAK };
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn tanh_is_close_to_the_libraries() {
-        let xs: Vec<f32> = (-3000..=3000).map(|i| i as f32 * 0.005).collect();
-        for isa in Isa::available() {
+    fn they_are_close_to_the_libraries() {
+        let xs: Vec<f32> = (-6000..=6000).map(|i| i as f32 * 0.005).chain([-1e-5, 1e-5, -200.0, 200.0]).collect();
+        let known: [(Activation, fn(f64) -> f64); 4] = [
+            (Activation::Relu, |x| x.max(0.0)),
+            (Activation::Tanh, f64::tanh),
+            (Activation::Elu, |x| if x > 0.0 { x } else { x.exp_m1() }),
+            (Activation::LeakyRelu, |x| if x > 0.0 { x } else { 0.01 * x }),
+        ];
+        for (isa, (activation, known)) in Isa::available().into_iter().flat_map(|isa| known.map(|of| (isa, of))) {
             let mut ys = xs.clone();
-            activate(isa, Activation::Tanh, &mut ys);
+            activate(isa, activation, &mut ys);
             for (x, y) in xs.iter().zip(&ys) {
-                assert!((y - x.tanh()).abs() < 4e-7, "{isa}: tanh({x}) = {y}");
+                let expected = known(f64::from(*x)) as f32;
+                let most = 4e-7 * expected.abs().max(x.abs().min(1.0));
+                assert!((y - expected).abs() <= most, "{isa}: {activation}({x}) = {y}, not {expected}");
             }
         }
     }

@@ -104,10 +104,9 @@ mod tests {
             let flat = both.init(&mut rng);
             let (of_policy, of_values) = (&flat[..policy.flat_len()], both.value_parameters(&flat));
             assert_eq!((of_values.len(), both.joined(of_policy, &of_values)), (value.flat_len(), Some(flat.clone())));
-            assert_eq!(
-                both.num_parameters() + both.extractor_count(),
-                policy.num_parameters() + value.num_parameters()
-            );
+            let names = both.names().split_off(policy.names().len());
+            assert_eq!(names.len(), 2 * of_value.len() + 2);
+            assert!(names.iter().all(|name| name.starts_with("value_net.")), "{names:?}");
             let (batch, width) = (4, reads.width());
             let x: Vec<f32> = (0..batch * width).map(|_| rng.uniform(-1.0, 1.0) as f32).collect();
             let mut scratch = [(); 3].map(|()| Activations::default());

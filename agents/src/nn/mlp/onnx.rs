@@ -61,6 +61,8 @@ impl Mlp {
             let activation = match self.activation_after(l) {
                 Some(Activation::Relu) => "Relu",
                 Some(Activation::Tanh) => "Tanh",
+                Some(Activation::Elu) => "Elu",
+                Some(Activation::LeakyRelu) => "LeakyRelu",
                 None => continue,
             };
             streams.iter_mut().for_each(|(_, value)| *value = graph.op(activation, &[value], &[]));

@@ -127,22 +127,22 @@ impl Mlp {
         }
         let stride = layers[layers.len() - 1].outputs;
         let rows = scratch.rows(self, layers.len() - 1, batch);
-        let outputs = &mut scratch.outputs[layers.len() - 1][..rows * stride];
+        let Activations { outputs, samples, answers, .. } = scratch;
+        let own = &mut outputs[layers.len() - 1][..rows * stride];
         if let Some(dueling) = dueling {
-            dueling.combine(isa, outputs, stride);
+            dueling.combine(isa, own, stride);
         }
         if let Some(implicit) = implicit {
-            implicit.order(outputs, stride, &mut scratch.samples);
-            return &scratch.samples.ordered;
+            implicit.order(own, stride, samples);
+            return &samples.ordered;
         }
         if self.has_value_branch() {
-            let Activations { outputs, answers, .. } = scratch;
             answers.clear();
-            answers.extend_from_slice(&outputs[layers.len() - 1][..batch * stride]);
+            answers.extend_from_slice(own);
             answers.extend(outputs.last().iter().flat_map(|values| &values[..batch * self.value_stride()]));
             return answers;
         }
-        outputs
+        &outputs[layers.len() - 1][..rows * stride]
     }
 
     /// What the last [`forward`](Self::forward) with this `scratch` returned, and rows of larger batches before it.

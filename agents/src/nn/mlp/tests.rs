@@ -32,7 +32,7 @@ fn gradients_agree_with_finite_differences() {
         &|a| Mlp::gaussian(own.beside(2), &[9], 3, a).with_value_branch(&[5]),
     ];
     for (isa, kind) in Isa::available().into_iter().flat_map(|isa| (0..kinds.len()).map(move |kind| (isa, kind))) {
-        for activation in [Activation::Relu, Activation::Tanh] {
+        for activation in [Activation::Relu, Activation::Tanh, Activation::Elu, Activation::LeakyRelu] {
             let mlp = kinds[kind](activation).on(isa);
             let params = mlp.init(&mut rng);
             let (batch, width) = (6, mlp.inputs());
@@ -82,15 +82,22 @@ fn gradients_agree_with_finite_differences() {
             let mut last = Vec::new();
             mlp.backward_to_input(&params, batch, &mut scratch, &weights, width - 1..width, &mut last);
             assert!(by_input.chunks_exact(width - 2).map(|row| &row[width - 3]).eq(&last));
+            let mut kinks = 0;
             for (i, found) in by_input.iter().enumerate() {
                 let (at, step) = (i / (width - 2) * width + 2 + i % (width - 2), 3e-4);
                 let (mut up, mut down) = (x.clone(), x.clone());
                 up[at] += step;
                 down[at] -= step;
-                let slope = (loss(&mlp, &params, &up, batch, &weights) - loss(&mlp, &params, &down, batch, &weights))
-                    / (2.0 * f64::from(step));
+                let of = |x: &[f32]| loss(&mlp, &params, x, batch, &weights);
+                let (above, below) = (of(&up) - of(&x), of(&x) - of(&down));
+                let slope = (above + below) / (2.0 * f64::from(step));
+                if (above - below).abs() > 4e-3 * f64::from(step) {
+                    kinks += 1;
+                    continue;
+                }
                 assert!((slope - f64::from(*found)).abs() < 2e-2 * slope.abs().max(0.1), "{i}: {slope} {found}");
             }
+            assert!(kinks * 4 < by_input.len(), "{kinks} kinks of {}", by_input.len());
         }
     }
 }
