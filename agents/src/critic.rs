@@ -266,7 +266,6 @@ impl ValueOf {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
     use crate::algorithm::{Acting, Algorithm};

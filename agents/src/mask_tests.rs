@@ -1,7 +1,5 @@
 //! Masks against PyTorch's categorical distribution, and against what must never be chosen.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use cartwheel_envs::{Action, ActionRows, Generator, Space};
 use serde_json::Value;
 

@@ -90,7 +90,6 @@ fn changed(last: Option<&Frame>, frame: &Frame) -> [Range<usize>; 2] {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

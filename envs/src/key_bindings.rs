@@ -109,7 +109,6 @@ impl KeyBindings {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use crate::{EnvBuilder, Space, list, make};

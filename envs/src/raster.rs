@@ -146,7 +146,6 @@ fn polygon(mut points: impl Iterator<Item = Point>, closed: bool) -> PathBuilder
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

@@ -275,7 +275,6 @@ pub fn make_vec(id: &str, num_envs: usize, kwargs: &Kwargs) -> Result<Box<dyn Ve
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use serde_json::json;
 

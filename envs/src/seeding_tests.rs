@@ -1,7 +1,5 @@
 //! Bits, doubles and integers as NumPy draws them.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use rand::{Rng as _, RngExt as _};
 
 use super::*;

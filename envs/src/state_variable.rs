@@ -56,7 +56,6 @@ pub(crate) fn integers<const N: usize>(values: &[f64], ends: [i32; N]) -> Result
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use crate::{Action, Env, EnvBuilder, Generator, Rows, list, spec};

@@ -282,7 +282,6 @@ fn agree(expected: f64, found: f64) -> bool {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use serde_json::json;
 

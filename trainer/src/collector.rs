@@ -359,7 +359,6 @@ impl Free<'_> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use crate::actor::ActorSpec;

@@ -112,7 +112,6 @@ impl Recorded {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
     use crate::config::Algo;

@@ -109,7 +109,6 @@ fn called(weights: &Path) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use serde_json::json;
 

@@ -146,7 +146,6 @@ mod tests {
 
     /// tests/data/rliable/generate.py
     #[test]
-    #[allow(clippy::unwrap_used, reason = "a failed test should panic")]
     fn as_rliable() {
         let recorded = include_str!("../../tests/data/rliable/statistics.json");
         let recorded: serde_json::Value = serde_json::from_str(recorded).unwrap();

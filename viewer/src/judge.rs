@@ -254,7 +254,6 @@ fn by_number(space: &Space, inputs: &[f32], slopes: &[f32]) -> Vec<f32> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use cartwheel_agents::nn::{Activation, Mlp, NamedTensor};

@@ -119,7 +119,6 @@ fn color(Rgba([red, green, blue, alpha]): Rgba) -> Color32 {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use cartwheel_envs::Rasterizer;

@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use super::*;
 
 fn frame(width: u32, height: u32, shade: u8) -> Frame {

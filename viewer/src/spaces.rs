@@ -138,7 +138,6 @@ impl Spaces {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use cartwheel_trainer::Algo;

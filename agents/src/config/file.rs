@@ -84,7 +84,6 @@ fn syntax_error(error: &TomlError, text: &str, file: &str) -> ConfigError {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
     use crate::config::fixture::{Agent, Loss, Run};

@@ -222,7 +222,6 @@ pub mod support {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use crate::config::fixture::{Agent, Loss};
     use crate::config::{Section as _, SetError, Value as _};

@@ -71,7 +71,6 @@ fn cell(text: &str) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
     use crate::config::fixture::{Agent, Run};

@@ -54,7 +54,6 @@ pub(super) fn doc_text(lines: &[&str]) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use crate::config::Section as _;
     use crate::config::fixture::{Agent, Run};

@@ -79,7 +79,6 @@ fn example(sections: &[&mut dyn Section], path: &str, text: Option<&str>) -> Str
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
     use crate::config::fixture::{Agent, Loss, Run};

@@ -100,7 +100,6 @@ fn quote(value: &toml_edit::Value) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
 

@@ -223,7 +223,6 @@ fn from_json(value: &serde_json::Value) -> Option<toml_edit::Value> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
     use std::fmt::Debug;

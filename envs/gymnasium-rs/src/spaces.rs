@@ -49,7 +49,6 @@ fn refused(whose: &str, problem: &str) -> EnvError {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use ndarray::{Array1, array};
 

@@ -82,7 +82,6 @@ fn describe(space: &Space, row: Row<'_>, at: usize) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

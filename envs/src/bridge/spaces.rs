@@ -167,7 +167,6 @@ fn integer(description: &Description) -> Result<Space, String> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

@@ -261,7 +261,6 @@ fn turned(a: [f64; 2], b: [f64; 2], [x, sine_more, cosine_more]: [f64; 3]) -> Su
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use crate::Generator;

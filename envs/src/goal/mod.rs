@@ -22,7 +22,6 @@ fn goal_space(goal: &Space, observation: Space) -> Space {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use crate::{EnvBuilder, Environment, Generator, Row, Rows, Space, list};
 

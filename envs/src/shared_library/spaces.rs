@@ -40,7 +40,6 @@ fn bounded(setup: &SpaceSetup) -> Result<Space, String> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

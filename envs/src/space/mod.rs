@@ -278,7 +278,6 @@ fn last(n: i32, start: i32) -> f64 {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use crate::{Generator, Rows};

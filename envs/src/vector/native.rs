@@ -477,5 +477,4 @@ impl<E: Native<LANES>, const LANES: usize> Work<'_, E, LANES> {
 
 #[cfg(test)]
 #[path = "native_tests.rs"]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;

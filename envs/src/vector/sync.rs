@@ -262,7 +262,6 @@ impl VectorEnv for SyncVectorEnv {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use crate::{Action, NormalizeObservation, RowMut, Step, make};

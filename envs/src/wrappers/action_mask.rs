@@ -117,7 +117,6 @@ pub fn read_action_mask(mask: Row<'_>, valid: &mut [bool]) {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use crate::{EnvBuilder, check_env};

@@ -122,7 +122,6 @@ impl<E: Env> Env for RecordEpisodeStatistics<E> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use crate::{Rows, ScriptedConfig, ScriptedEnv};

@@ -200,7 +200,6 @@ impl<E> Drop for RecordVideo<E> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use crate::{IdentityConfig, IdentityEnv, Rows};

@@ -53,7 +53,6 @@ impl<E: Env> Env for TimeLimit<E> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use crate::{EnvError, IdentityConfig, IdentityEnv, Rows};

@@ -110,7 +110,6 @@ fn indexed(color: Rgb) -> u8 {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use crate::envs::{Rgba, Style};
 

@@ -116,7 +116,6 @@ fn wrap<'w>(words: impl Iterator<Item = &'w str>, between: &str, size: Size) -> 
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use std::time::Duration;
 

@@ -170,7 +170,6 @@ impl IdxArray {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -288,7 +288,6 @@ impl Source for ImageSamples {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
     use tempfile::TempDir;

@@ -211,7 +211,6 @@ impl<E> Drop for Batches<E> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
     use std::sync::atomic::AtomicUsize;

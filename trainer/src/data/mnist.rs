@@ -193,7 +193,6 @@ fn find(folder: &Path, part: &str, kind: &str) -> Result<PathBuf, MnistError> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
 

@@ -77,7 +77,6 @@ fn fitted(text: &str, room: f32) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
 

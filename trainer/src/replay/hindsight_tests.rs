@@ -1,7 +1,5 @@
 //! Hindsight against plain lists of episodes.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::collections::BTreeMap;
 
 use super::*;

@@ -1,7 +1,5 @@
 //! Replay against plain lists of episodes.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use super::*;
 use proptest::prelude::*;
 

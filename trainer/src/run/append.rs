@@ -79,7 +79,6 @@ pub(super) fn warn_of_loss(path: &Path, found: u64, expected: u64) {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
     use std::fs;

@@ -120,7 +120,6 @@ fn step_of(name: &str) -> Option<u64> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
     use crate::run::atomic::temporary_beside;

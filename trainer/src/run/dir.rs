@@ -231,7 +231,6 @@ fn is_plain_char(c: char) -> bool {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
     use crate::run::Outcome;

@@ -124,7 +124,6 @@ fn decode(payload: &[u8]) -> postcard::Result<EpisodeRecord> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
     use crate::run::episodes::tests::{record, write};

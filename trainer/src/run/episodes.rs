@@ -255,7 +255,6 @@ fn invalid(error: impl std::error::Error + Send + Sync + 'static) -> io::Error {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 pub(super) mod tests {
     use super::*;
     use std::fs;

@@ -220,7 +220,6 @@ impl<'de> postcard::de_flavors::Flavor<'de> for Source {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

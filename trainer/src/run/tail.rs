@@ -148,7 +148,6 @@ impl EpisodeTail {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
     use crate::run::episodes::tests::write;

@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used, reason = "a failed test should panic")]
-
 use super::*;
 use crate::run::{ExtraLogs, MetricsLog, RunDir, RunWriter};
 use std::time::Duration;

@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used, reason = "a failed test should panic")]
-
 use super::super::trials::State;
 use super::*;
 

@@ -48,7 +48,6 @@ fn path(run: &RunDir, file: RunFile) -> PathBuf {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
 

@@ -214,7 +214,6 @@ fn td_errors(acting: &Acting, parameters: &[f32], batch: &Batch) -> Vec<f32> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
     use cartwheel_agents::dqn::DqnConfig;

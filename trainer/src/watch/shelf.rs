@@ -55,7 +55,6 @@ impl Shelf {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
     use cartwheel_envs::{ActionRows, Row, Space};

@@ -170,7 +170,6 @@ pub(super) fn parse_token(text: &str) -> Option<Token> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
     use crate::watch::{Command, Interest, Reply, Request, RunFile, Status};

@@ -161,7 +161,6 @@ fn frame(image: &ColorImage) -> cartwheel_envs::Frame {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use eframe::egui::Color32;

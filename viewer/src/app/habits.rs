@@ -82,7 +82,6 @@ fn write(path: &Path, habits: &Habits) -> io::Result<()> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
 

@@ -200,7 +200,6 @@ fn best_return(run: &Run) -> Option<f64> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
     use crate::model::Update;

@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 

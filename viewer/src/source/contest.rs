@@ -154,7 +154,6 @@ fn play(contender: &Contender, seed: u64, real_time: &mut f32, overtaken: &dyn F
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use crate::source::fixture;

@@ -26,7 +26,6 @@ pub(crate) fn latest<R: Send + 'static>(
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

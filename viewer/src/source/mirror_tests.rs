@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 

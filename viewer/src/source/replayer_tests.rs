@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use super::*;
 use crate::source::fixture;
 use cartwheel_envs::{Actions, Dtype, Row, Rows, VectorStep, list};

@@ -58,7 +58,6 @@ fn start(settings: Box<Settings>) -> io::Result<JoinHandle<Answer>> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
     use crate::source::fixture;

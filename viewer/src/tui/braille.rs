@@ -52,7 +52,6 @@ fn legible([red, green, blue]: [u8; 3]) -> Color {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
     use cartwheel_envs::{Rgba, Style as Brush};

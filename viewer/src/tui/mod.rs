@@ -255,7 +255,6 @@ fn ask_for(choice: &Choice, orders: &Sender<Order>) {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
     use cartwheel_trainer::run::EpisodeEntry;

@@ -67,7 +67,6 @@ fn lines<'a>(sample: &'a Sample, answers: &'a [Answer]) -> Vec<Line<'a>> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use cartwheel_trainer::supervised::{Look, Picture, Samples};
     use ratatui::Terminal;

@@ -237,7 +237,6 @@ fn machine(frame: &mut Frame<'_>, area: Rect, run: &Run, live: Option<&Live>) {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
     use crate::model::Update;

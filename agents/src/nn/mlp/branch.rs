@@ -49,8 +49,9 @@ impl Mlp {
 
     /// Of `flat`, the parameters of the value function as of a network of its own, which begins with the convolutions.
     pub(crate) fn value_parameters(&self, flat: &[f32]) -> Vec<f32> {
-        let own = self.branch.iter().flat_map(|branch| branch.layers.first()).map(|first| &flat[first.weight..]);
-        [&flat[..self.extractor_len()], own.last().unwrap_or_default()].concat()
+        let own =
+            self.branch.as_ref().and_then(|branch| branch.layers.first()).map_or(flat.len(), |first| first.weight);
+        [&flat[..self.extractor_len()], &flat[own..]].concat()
     }
 
     /// The flat buffer of a policy's parameters and of those of a value function as [`value_parameters`](Self::value_parameters)

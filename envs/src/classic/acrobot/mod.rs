@@ -142,7 +142,6 @@ pub(super) fn spec() -> EnvSpec {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 

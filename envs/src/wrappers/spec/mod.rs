@@ -139,5 +139,4 @@ impl From<WrapperSpec> for String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests;

@@ -22,7 +22,6 @@ mod mix;
 mod pipeline;
 mod resize;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests;
 mod torchvision;
 

@@ -42,7 +42,6 @@ pub(super) fn env_spec(id: &str, kwargs: &Kwargs, spec: &EnvSpec) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
 

@@ -36,5 +36,4 @@ fn group_name(episode: usize) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests;

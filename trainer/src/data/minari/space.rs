@@ -139,7 +139,6 @@ fn flat(value: &Value, take: &mut dyn FnMut(&Value) -> bool) -> bool {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
 

@@ -89,7 +89,6 @@ impl Value for ClassWeight {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
 

@@ -81,7 +81,6 @@ fn changes(settings: &FitSettings, [height, width]: [usize; 2]) -> Result<Option
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests {
     use super::*;
     use crate::data::image::{AugmentConfig, CHANNELS, Image};

@@ -1,5 +1,3 @@
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use cartwheel_trainer::run::EpisodeEntry;
 use cartwheel_trainer::watch::{EnvFrame, Reply, Status};
 use cartwheel_trainer::{Algo, Settings};

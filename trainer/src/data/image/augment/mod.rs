@@ -6,7 +6,6 @@ mod colour;
 mod config;
 mod standardize;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a failed test should panic")]
 mod tests;
 mod transform;
 
