@@ -11,11 +11,11 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use cartwheel::agents::nn::{
-    Activation, Device, DeviceError, Inputs, Method, Mlp, Net, Network, NnError, Optimizer, TrainingState,
+    Activation, Device, DeviceError, Inputs, Mlp, Net, Network, NnError, Optimizer, TrainingState,
 };
 use cartwheel::agents::{
-    Acting, ActionHead, Algorithm, AnyLearner, Batch, Data, EpsilonSchedule, Exploration, Head, Learner, LearnerState,
-    OffPolicy, Progress, ReplayUse, Returns, config, restore_networks,
+    Acting, ActionHead, Algorithm, AnyLearner, Batch, Data, EpsilonSchedule, Exploration, Head, Learner, OffPolicy,
+    Progress, ReplayUse, Returns, config,
 };
 use cartwheel::envs::{ActionRows, Generator, Space};
 use cartwheel::trainer::{Algo, Experiment, Settings, register_algorithm};
@@ -127,12 +127,7 @@ impl OffPolicy for Munchausen {
 
         self.errors.clear();
         let mut sum_q = 0.0;
-        let optimizer = Optimizer {
-            method: Method::Adam,
-            learning_rate: self.config.learning_rate,
-            eps: 1e-8,
-            max_grad_norm: f32::INFINITY,
-        };
+        let optimizer = Optimizer::adam(self.config.learning_rate);
         let mut loss = |q: &[f32], slope: &mut [f32]| {
             let mut sum = 0.0;
             for (i, (&action, y)) in taken.iter().zip(&self.targets).enumerate() {
@@ -180,13 +175,8 @@ impl Learner for Munchausen {
         self.updates
     }
 
-    fn state(&self) -> Result<LearnerState, DeviceError> {
-        Ok(LearnerState { networks: vec![self.network.state()?], numbers: Vec::new() })
-    }
-
-    fn restore(&mut self, state: &LearnerState, updates: u64, steps: u64) -> Result<(), NnError> {
+    fn resume_at(&mut self, updates: u64, steps: u64) {
         (self.updates, self.steps) = (updates, steps);
-        restore_networks(&mut [&mut self.network], state)
     }
 }
 

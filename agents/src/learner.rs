@@ -186,7 +186,12 @@ pub trait Learner {
     }
 
     /// The value functions beside the network that acts, where there are any: those that [`critic`](Self::critic) copies.
-    fn value_networks(&mut self) -> &mut [Box<dyn Network>] {
+    fn value_networks(&self) -> &[Box<dyn Network>] {
+        &[]
+    }
+
+    /// See [`value_networks`](Self::value_networks).
+    fn value_networks_mut(&mut self) -> &mut [Box<dyn Network>] {
         &mut []
     }
 
@@ -199,7 +204,7 @@ pub trait Learner {
         let actor = self.actor_mut();
         let state = TrainingState::new(actor.mlp().with_fresh_noise(parameters));
         actor.restore(&state)?;
-        let own = self.value_networks();
+        let own = self.value_networks_mut();
         let of_critic = critic.map_or(&[][..], Critic::networks);
         let fits = critic.is_none_or(|critic| own.iter().all(|network| network.mlp() == critic.mlp()));
         if own.len() != of_critic.len() || !fits {
@@ -222,28 +227,50 @@ pub trait Learner {
     /// Gradient steps taken.
     fn updates(&self) -> u64;
 
+    /// Counts on from so many gradient steps, the last of them at `steps` environment steps.
+    fn resume_at(&mut self, updates: u64, steps: u64);
+
+    /// What a checkpoint keeps beside networks; nothing for most.
+    fn numbers(&self) -> Vec<f64> {
+        Vec::new()
+    }
+
+    /// Goes on from [`numbers`](Self::numbers).
+    ///
+    /// # Errors
+    /// If they are another learner's.
+    fn restore_numbers(&mut self, numbers: &[f64]) -> Result<(), NnError> {
+        let _ = numbers;
+        Ok(())
+    }
+
     /// What a checkpoint keeps.
     ///
     /// # Errors
     /// If the device fails.
-    fn state(&self) -> Result<LearnerState, DeviceError>;
+    fn state(&self) -> Result<LearnerState, DeviceError> {
+        let values = self.value_networks().iter().map(|network| network.state());
+        let networks = std::iter::once(self.actor().state()).chain(values).collect::<Result<_, _>>()?;
+        Ok(LearnerState { networks, numbers: self.numbers() })
+    }
 
     /// Goes on from `state` after `updates` gradient steps, the last of them at `steps` environment steps.
     ///
     /// # Errors
     /// If the state is of other networks.
-    fn restore(&mut self, state: &LearnerState, updates: u64, steps: u64) -> Result<(), NnError>;
-}
-
-/// Has `networks` go on from `state`.
-///
-/// # Errors
-/// If the state is of other networks.
-pub fn restore_networks(networks: &mut [&mut Box<dyn Network>], state: &LearnerState) -> Result<(), NnError> {
-    if networks.len() != state.networks.len() {
-        return Err(NnError::Networks { expected: networks.len(), found: state.networks.len() });
+    fn restore(&mut self, state: &LearnerState, updates: u64, steps: u64) -> Result<(), NnError> {
+        let (expected, found) = (1 + self.value_networks().len(), state.networks.len());
+        let [acts, values @ ..] = state.networks.as_slice() else { return Err(NnError::Networks { expected, found }) };
+        if found != expected {
+            return Err(NnError::Networks { expected, found });
+        }
+        self.actor_mut().restore(acts)?;
+        let own = self.value_networks_mut().iter_mut().zip(values);
+        own.into_iter().try_for_each(|(network, state)| network.restore(state))?;
+        self.restore_numbers(&state.numbers)?;
+        self.resume_at(updates, steps);
+        Ok(())
     }
-    networks.iter_mut().zip(&state.networks).try_for_each(|(network, state)| network.restore(state))
 }
 
 /// One that learns from what any policy did, drawn from replay.

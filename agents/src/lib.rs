@@ -90,7 +90,7 @@ pub use extractor::FeaturesExtractor;
 pub use features::{Features, Picture};
 pub use head::{ActionHead, Head};
 pub use judgement::Judgement;
-pub use learner::{Batch, Learner, LearnerState, OffPolicy, OnPolicy, Progress, RolloutBatch, Stop, restore_networks};
+pub use learner::{Batch, Learner, LearnerState, OffPolicy, OnPolicy, Progress, RolloutBatch, Stop};
 pub use mask::{INVALID, mask, masked};
 pub use net_arch::{NetArch, QNetArch};
 pub use policy::{Appraisal, Normalization, Policy, PolicyError, argmax};

@@ -19,6 +19,7 @@ pub(crate) use config::actor_critic;
 pub(crate) use minibatch::shuffle;
 pub use networks::{Choice, Coefficients, Gradient, Networks};
 pub use sequences::CriticReads;
+use sequences::Sequences;
 pub(crate) use whole_rollout::WholeRollout;
 
 use crate::algorithm::{Acting, Algorithm, AnyLearner, Data, RolloutUse};
@@ -26,7 +27,7 @@ use crate::critic::Critic;
 use crate::exploration::{Exploration, Style};
 use crate::extractor::FeaturesExtractor;
 use crate::head::{ActionHead, Head};
-use crate::learner::{Learner, LearnerState, OnPolicy, Progress, RolloutBatch, Stop};
+use crate::learner::{Learner, OnPolicy, Progress, RolloutBatch, Stop};
 use crate::net_arch::NetArch;
 use crate::nn::{Activation, Device, DeviceError, Inputs, Mlp, Network, NnError};
 
@@ -219,11 +220,26 @@ impl<R: Rule> Learner for ActorCritic<R> {
         self.networks.updates
     }
 
-    fn state(&self) -> Result<LearnerState, DeviceError> {
-        self.networks.state()
+    fn resume_at(&mut self, updates: u64, _: u64) {
+        self.networks.updates = updates;
     }
 
-    fn restore(&mut self, state: &LearnerState, updates: u64, _: u64) -> Result<(), NnError> {
-        self.networks.restore(state, updates)
+    fn value_networks(&self) -> &[Box<dyn Network>] {
+        self.networks.critic.as_slice()
+    }
+
+    fn value_networks_mut(&mut self) -> &mut [Box<dyn Network>] {
+        self.networks.critic.as_mut_slice()
+    }
+
+    fn numbers(&self) -> Vec<f64> {
+        self.networks.sequences.as_ref().map_or(Vec::new(), Sequences::state)
+    }
+
+    fn restore_numbers(&mut self, numbers: &[f64]) -> Result<(), NnError> {
+        if let Some(sequences) = &mut self.networks.sequences {
+            sequences.restore(numbers);
+        }
+        Ok(())
     }
 }

@@ -9,7 +9,7 @@ use crate::advantage::{Values, gae};
 use crate::algorithm::Acting;
 use crate::critic::Critic;
 use crate::head::{ActionHead, Chances};
-use crate::learner::{Brake, LearnerState, RolloutBatch, restore_networks};
+use crate::learner::{Brake, RolloutBatch};
 use crate::mask::masked;
 use crate::nn::{Device, DeviceError, Mlp, Net, Network, NnError, Optimizer, StepStats, TrainingState};
 use crate::vtrace::{Thresholds, vtrace};
@@ -34,7 +34,7 @@ pub struct Networks {
     order: Vec<usize>,
     batch: Minibatch,
     /// Of a policy that remembers, what its rollouts are as sequences.
-    sequences: Option<Sequences>,
+    pub(super) sequences: Option<Sequences>,
     /// Outputs of which those of actions that are not valid are marked, and how likely actions are by them.
     masked: Vec<f32>,
     chances: Chances,
@@ -153,22 +153,6 @@ impl Networks {
                 Ok(fits)
             }
         }
-    }
-
-    pub(super) fn state(&self) -> Result<LearnerState, DeviceError> {
-        let numbers = self.sequences.as_ref().map_or(Vec::new(), Sequences::state);
-        let networks = std::iter::once(&self.actor).chain(&self.critic);
-        Ok(LearnerState { networks: networks.map(|network| network.state()).collect::<Result<_, _>>()?, numbers })
-    }
-
-    pub(super) fn restore(&mut self, state: &LearnerState, updates: u64) -> Result<(), NnError> {
-        let mut networks: Vec<_> = std::iter::once(&mut self.actor).chain(&mut self.critic).collect();
-        restore_networks(&mut networks, state)?;
-        if let Some(sequences) = &mut self.sequences {
-            sequences.restore(&state.numbers);
-        }
-        self.updates = updates;
-        Ok(())
     }
 
     /// Works out the values of a rollout's states, and takes its rows in their order.

@@ -5,7 +5,7 @@ use cartwheel_envs::Generator;
 use super::BcConfig;
 use crate::algorithm::Acting;
 use crate::head::{ActionHead, Chances};
-use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
+use crate::learner::{Batch, Learner, OffPolicy, Progress};
 use crate::mask::masked;
 use crate::nn::{Device, DeviceError, Method, Network, NnError, Optimizer, TrainingState};
 use crate::schedule::Schedule;
@@ -48,15 +48,11 @@ impl Bc {
 impl OffPolicy for Bc {
     fn update(&mut self, batch: &Batch, now: Progress, _: &mut Generator) -> Result<(), DeviceError> {
         let (n, stride, ent_weight) = (batch.len(), self.actor.mlp().output_stride(), self.ent_weight);
-        let optimizer = Optimizer {
-            method: match self.l2_weight {
-                0.0 => Method::Adam,
-                weight_decay => Method::DecayingAdam { weight_decay },
-            },
-            learning_rate: self.learning_rate.at(now.remaining()),
-            eps: 1e-8,
-            max_grad_norm: f32::INFINITY,
+        let method = match self.l2_weight {
+            0.0 => Method::Adam,
+            weight_decay => Method::DecayingAdam { weight_decay },
         };
+        let optimizer = Optimizer { method, ..Optimizer::adam(self.learning_rate.at(now.remaining())) };
         let (head, share) = (&self.head, 1.0 / n as f32);
         let (buffer, chances) = (&mut self.masked, &mut self.chances);
         let (mut neglogp, mut entropy, mut prob_true_act) = (0.0, 0.0, 0.0);
@@ -108,13 +104,7 @@ impl Learner for Bc {
         self.updates
     }
 
-    fn state(&self) -> Result<LearnerState, DeviceError> {
-        Ok(LearnerState { networks: vec![self.actor.state()?], numbers: Vec::new() })
-    }
-
-    fn restore(&mut self, state: &LearnerState, updates: u64, _: u64) -> Result<(), NnError> {
-        restore_networks(&mut [&mut self.actor], state)?;
+    fn resume_at(&mut self, updates: u64, _: u64) {
         self.updates = updates;
-        Ok(())
     }
 }

@@ -5,10 +5,10 @@ use cartwheel_envs::{ActionRows, Generator};
 use super::DiscreteSacConfig;
 use crate::algorithm::Acting;
 use crate::critic::{Climb, Critic, ValueOf};
-use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
+use crate::learner::{Batch, Learner, OffPolicy, Progress};
 use crate::mask::masked;
 use crate::net_arch::QNetArch;
-use crate::nn::{Device, DeviceError, Method, Mlp, Net, Network, NnError, Optimizer, TrainingState};
+use crate::nn::{Device, DeviceError, Mlp, Net, Network, NnError, Optimizer, TrainingState};
 use crate::sac::Temperature;
 
 /// A policy over discrete actions and its value functions, which learn.
@@ -112,7 +112,7 @@ impl OffPolicy for DiscreteSac {
         let ActionRows::Discrete(taken) = &batch.actions else { return Ok(()) };
         let (n, stride, actions) = (batch.len(), self.actor.mlp().output_stride(), self.actor.mlp().outputs());
         let learning_rate = self.config.learning_rate.at(now.remaining());
-        let optimizer = Optimizer { method: Method::Adam, learning_rate, eps: 1e-8, max_grad_norm: f32::INFINITY };
+        let optimizer = Optimizer::adam(learning_rate);
         let (alpha, share) = (self.temperature.alpha(), 1.0 / n as f32);
 
         // y = return + discount · Σₐ π(a|s') (min Q'(s', a) − α log π(a|s')).
@@ -195,7 +195,11 @@ impl Learner for DiscreteSac {
         &mut *self.actor
     }
 
-    fn value_networks(&mut self) -> &mut [Box<dyn Network>] {
+    fn value_networks(&self) -> &[Box<dyn Network>] {
+        &self.critics
+    }
+
+    fn value_networks_mut(&mut self) -> &mut [Box<dyn Network>] {
         &mut self.critics
     }
 
@@ -212,19 +216,16 @@ impl Learner for DiscreteSac {
         self.updates
     }
 
-    fn state(&self) -> Result<LearnerState, DeviceError> {
-        let networks = std::iter::once(&self.actor).chain(&self.critics);
-        Ok(LearnerState {
-            networks: networks.map(|network| network.state()).collect::<Result<_, _>>()?,
-            numbers: self.temperature.numbers().to_vec(),
-        })
+    fn resume_at(&mut self, updates: u64, _: u64) {
+        self.updates = updates;
     }
 
-    fn restore(&mut self, state: &LearnerState, updates: u64, _: u64) -> Result<(), NnError> {
-        let mut networks: Vec<_> = std::iter::once(&mut self.actor).chain(&mut self.critics).collect();
-        restore_networks(&mut networks, state)?;
-        self.temperature.restore(&state.numbers);
-        self.updates = updates;
+    fn numbers(&self) -> Vec<f64> {
+        self.temperature.numbers().to_vec()
+    }
+
+    fn restore_numbers(&mut self, numbers: &[f64]) -> Result<(), NnError> {
+        self.temperature.restore(numbers);
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use cartwheel_envs::{ActionRows, Generator};
 use super::conservative::conservative;
 use super::model::ReturnModel;
 use super::{Loss, Rule};
-use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
+use crate::learner::{Batch, Learner, OffPolicy, Progress};
 use crate::mask::masked;
 use crate::nn::{Device, DeviceError, Inputs, Method, Mlp, Net, Network, NnError, Optimizer, TrainingState};
 
@@ -209,20 +209,20 @@ impl Learner for Dqn {
         self.updates
     }
 
-    fn state(&self) -> Result<LearnerState, DeviceError> {
-        let numbers = self.noise.iter().copied().map(f64::from).collect();
-        Ok(LearnerState { networks: vec![self.network.state()?], numbers })
+    fn resume_at(&mut self, updates: u64, steps: u64) {
+        (self.updates, self.steps) = (updates, steps);
     }
 
-    fn restore(&mut self, state: &LearnerState, updates: u64, steps: u64) -> Result<(), NnError> {
-        restore_networks(&mut [&mut self.network], state)?;
-        if state.numbers.len() != self.noise.len() {
-            return Err(NnError::StateSize { expected: self.noise.len(), found: state.numbers.len() });
+    fn numbers(&self) -> Vec<f64> {
+        self.noise.iter().copied().map(f64::from).collect()
+    }
+
+    fn restore_numbers(&mut self, numbers: &[f64]) -> Result<(), NnError> {
+        if numbers.len() != self.noise.len() {
+            return Err(NnError::StateSize { expected: self.noise.len(), found: numbers.len() });
         }
-        self.noise.iter_mut().zip(&state.numbers).for_each(|(noise, number)| *noise = *number as f32);
-        self.network.set_noise(Net::Online, &self.noise)?;
-        (self.updates, self.steps) = (updates, steps);
-        Ok(())
+        self.noise.iter_mut().zip(numbers).for_each(|(noise, number)| *noise = *number as f32);
+        Ok(self.network.set_noise(Net::Online, &self.noise)?)
     }
 }
 

@@ -50,11 +50,16 @@ pub(crate) fn clip(max_grad_norm: f64) -> f32 {
 const NO_SECOND: f64 = 1e12;
 
 impl Optimizer {
+    /// Adam with PyTorch's epsilon, 1e-8, and without clipping.
+    pub fn adam(learning_rate: f64) -> Self {
+        Self { method: Method::Adam, learning_rate, eps: 1e-8, max_grad_norm: f32::INFINITY }
+    }
+
     /// dfdx's Adam that takes step number `step`, counted from 1, as the method would.
     ///
     /// RMSprop is Adam without a first moment and without making up for a second moment that began at 0. dfdx has an
     /// RMSprop as well, but with eps inside the root, as TensorFlow.
-    pub(super) fn adam(&self, step: i32) -> AdamConfig {
+    pub(super) fn dfdx_adam(&self, step: i32) -> AdamConfig {
         let own = AdamConfig { lr: self.learning_rate, eps: self.eps, ..AdamConfig::default() };
         match self.method {
             Method::Adam => own,
@@ -95,7 +100,7 @@ impl Optimizer {
         gradient: &[f32],
         factor: f32,
     ) {
-        let AdamConfig { lr, betas, eps, .. } = self.adam(step);
+        let AdamConfig { lr, betas, eps, .. } = self.dfdx_adam(step);
         let weight_decay = match self.method {
             Method::DecayingAdam { weight_decay } => weight_decay as f32,
             _ => 0.0,
@@ -154,7 +159,7 @@ mod tests {
                 [(); 3].map(|()| device.try_alloc_len(N).expect("room for a few numbers"));
             for (step, gradient) in (1..).zip(&gradients) {
                 room.iter_mut().zip(gradient).for_each(|(to, gradient)| *to = 0.5 * gradient);
-                let adam = optimizer.adam(step);
+                let adam = optimizer.dfdx_adam(step);
                 adam.try_update(step, &mut theirs, &mut first, &mut second, &room).expect("the processor works");
             }
             for isa in Isa::available() {

@@ -349,7 +349,7 @@ impl<D: Device<f32>> Network for Stock<D> {
         let second = self.second_moment.get_or_alloc_mut(&parameters).map_err(DeviceError::new)?;
         let gradient = gradients.get_or_alloc_mut(&parameters).map_err(DeviceError::new)?;
         drop(parameters);
-        let adam = optimizer.adam(self.steps);
+        let adam = optimizer.dfdx_adam(self.steps);
         adam.try_update(self.steps, &mut self.online, first, second, gradient).map_err(DeviceError::new)?;
         self.host = self.online.as_vec();
         Ok(())

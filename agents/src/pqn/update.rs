@@ -6,7 +6,7 @@ use super::PqnConfig;
 use crate::actor_critic::shuffle;
 use crate::advantage::{Values, gae};
 use crate::algorithm::Acting;
-use crate::learner::{Brake, Learner, LearnerState, OnPolicy, Progress, RolloutBatch, Stop, restore_networks};
+use crate::learner::{Brake, Learner, OnPolicy, Progress, RolloutBatch, Stop};
 use crate::mask::masked;
 use crate::nn::{Device, DeviceError, Method, Net, Network, NnError, Optimizer, StepStats, TrainingState, clip};
 
@@ -117,9 +117,8 @@ impl OnPolicy for Pqn {
         let ActionRows::Discrete(taken) = &rollout.actions else { return Ok(()) };
         let optimizer = Optimizer {
             method: Method::RAdam,
-            learning_rate: self.config.learning_rate.at(now.remaining()),
-            eps: 1e-8,
             max_grad_norm: clip(self.config.max_grad_norm),
+            ..Optimizer::adam(self.config.learning_rate.at(now.remaining()))
         };
         self.judge(rollout)?;
         let mut order = std::mem::take(&mut self.order);
@@ -176,13 +175,7 @@ impl Learner for Pqn {
         self.updates
     }
 
-    fn state(&self) -> Result<LearnerState, DeviceError> {
-        Ok(LearnerState { networks: vec![self.network.state()?], numbers: Vec::new() })
-    }
-
-    fn restore(&mut self, state: &LearnerState, updates: u64, _: u64) -> Result<(), NnError> {
-        restore_networks(&mut [&mut self.network], state)?;
+    fn resume_at(&mut self, updates: u64, _: u64) {
         self.updates = updates;
-        Ok(())
     }
 }

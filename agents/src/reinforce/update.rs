@@ -6,7 +6,7 @@ use super::ReinforceConfig;
 use crate::actor_critic::{ActorCritic, Metrics, Networks, Rule};
 use crate::algorithm::RolloutUse;
 use crate::learner::{Progress, RolloutBatch};
-use crate::nn::{DeviceError, Method, Optimizer, clip};
+use crate::nn::{DeviceError, Optimizer, clip};
 
 /// A policy and its baseline that learn by REINFORCE.
 pub type Reinforce = ActorCritic<ReinforceConfig>;
@@ -28,12 +28,8 @@ impl Rule for ReinforceConfig {
         _: &mut Generator,
         metrics: &mut Metrics,
     ) -> Result<(), DeviceError> {
-        let optimizer = |learning_rate| Optimizer {
-            method: Method::Adam,
-            learning_rate,
-            eps: 1e-8,
-            max_grad_norm: clip(self.max_grad_norm),
-        };
+        let optimizer =
+            |learning_rate| Optimizer { max_grad_norm: clip(self.max_grad_norm), ..Optimizer::adam(learning_rate) };
         let learning_rate = self.learning_rate.at(now.remaining());
         if self.use_baseline {
             networks.judge(rollout, self.gamma as f32, 1.0)?;

@@ -9,8 +9,8 @@ use crate::algorithm::Acting;
 use crate::critic::{Climb, Critic};
 use crate::critic_ensemble::{Critics, Regression, Shape};
 use crate::head::{HALF_LN_TAU, clamp_log_std};
-use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
-use crate::nn::{Device, DeviceError, Method, Net, Network, NnError, Optimizer, TrainingState};
+use crate::learner::{Batch, Learner, OffPolicy, Progress};
+use crate::nn::{Device, DeviceError, Net, Network, NnError, Optimizer, TrainingState};
 use crate::schedule::Schedule;
 
 /// Added within logarithms, as in Stable-Baselines3.
@@ -221,12 +221,7 @@ impl<C: SoftCritics> OffPolicy for Soft<C> {
         // A policy over a Box has no actions of another kind.
         let ActionRows::Continuous { values: taken, .. } = &batch.actions else { return Ok(()) };
         let (n, stride, dimensions) = (batch.len(), self.actor.mlp().output_stride(), self.dimensions);
-        let adam = |schedule: Schedule| Optimizer {
-            method: Method::Adam,
-            learning_rate: schedule.at(now.remaining()),
-            eps: 1e-8,
-            max_grad_norm: f32::INFINITY,
-        };
+        let adam = |schedule: Schedule| Optimizer::adam(schedule.at(now.remaining()));
         let (optimizer, of_actor) = (adam(self.rule.learning_rate), adam(self.rule.actor_learning_rate));
         let alpha = self.temperature.alpha();
 
@@ -293,7 +288,11 @@ impl<C: SoftCritics> Learner for Soft<C> {
         &mut *self.actor
     }
 
-    fn value_networks(&mut self) -> &mut [Box<dyn Network>] {
+    fn value_networks(&self) -> &[Box<dyn Network>] {
+        self.critics.networks()
+    }
+
+    fn value_networks_mut(&mut self) -> &mut [Box<dyn Network>] {
         self.critics.networks_mut()
     }
 
@@ -309,22 +308,19 @@ impl<C: SoftCritics> Learner for Soft<C> {
         self.updates
     }
 
-    fn state(&self) -> Result<LearnerState, DeviceError> {
-        let networks = std::iter::once(&self.actor).chain(self.critics.networks());
-        Ok(LearnerState {
-            networks: networks.map(|network| network.state()).collect::<Result<_, _>>()?,
-            numbers: [self.temperature.numbers().to_vec(), self.learning.numbers()].concat(),
-        })
+    fn resume_at(&mut self, updates: u64, _: u64) {
+        self.updates = updates;
     }
 
-    fn restore(&mut self, state: &LearnerState, updates: u64, _: u64) -> Result<(), NnError> {
-        let mut networks: Vec<_> = std::iter::once(&mut self.actor).chain(self.critics.networks_mut()).collect();
-        restore_networks(&mut networks, state)?;
-        if let Some((temperature, others)) = state.numbers.split_at_checked(self.temperature.numbers().len()) {
+    fn numbers(&self) -> Vec<f64> {
+        [self.temperature.numbers().to_vec(), self.learning.numbers()].concat()
+    }
+
+    fn restore_numbers(&mut self, numbers: &[f64]) -> Result<(), NnError> {
+        if let Some((temperature, others)) = numbers.split_at_checked(self.temperature.numbers().len()) {
             self.temperature.restore(temperature);
             self.learning.restore(others);
         }
-        self.updates = updates;
         Ok(())
     }
 }

@@ -6,8 +6,8 @@ use rand_distr::{Distribution as _, StandardNormal};
 use crate::algorithm::Acting;
 use crate::critic::{Climb, Critic};
 use crate::critic_ensemble::{Critics, Shape};
-use crate::learner::{Batch, Learner, LearnerState, OffPolicy, Progress, restore_networks};
-use crate::nn::{Activation, Device, DeviceError, Method, Net, Network, NnError, Optimizer, TrainingState};
+use crate::learner::{Batch, Learner, OffPolicy, Progress};
+use crate::nn::{Activation, Device, DeviceError, Net, Network, NnError, Optimizer, TrainingState};
 use crate::schedule::Schedule;
 
 /// What TD3 and DDPG differ in.
@@ -90,7 +90,7 @@ impl OffPolicy for Td3 {
         let ActionRows::Continuous { values: taken, .. } = &batch.actions else { return Ok(()) };
         let (n, stride, dimensions) = (batch.len(), self.actor.mlp().output_stride(), self.dimensions);
         let learning_rate = self.rule.learning_rate.at(now.remaining());
-        let optimizer = Optimizer { method: Method::Adam, learning_rate, eps: 1e-8, max_grad_norm: f32::INFINITY };
+        let optimizer = Optimizer::adam(learning_rate);
 
         // y = return + discount · min Q'(s', π'(s') + noise).
         let outputs = self.actor.forward(Net::Target, &batch.next_observations, n)?;
@@ -141,7 +141,11 @@ impl Learner for Td3 {
         &mut *self.actor
     }
 
-    fn value_networks(&mut self) -> &mut [Box<dyn Network>] {
+    fn value_networks(&self) -> &[Box<dyn Network>] {
+        self.critics.networks()
+    }
+
+    fn value_networks_mut(&mut self) -> &mut [Box<dyn Network>] {
         self.critics.networks_mut()
     }
 
@@ -157,18 +161,7 @@ impl Learner for Td3 {
         self.updates
     }
 
-    fn state(&self) -> Result<LearnerState, DeviceError> {
-        let networks = std::iter::once(&self.actor).chain(self.critics.networks());
-        Ok(LearnerState {
-            networks: networks.map(|network| network.state()).collect::<Result<_, _>>()?,
-            numbers: Vec::new(),
-        })
-    }
-
-    fn restore(&mut self, state: &LearnerState, updates: u64, _: u64) -> Result<(), NnError> {
-        let mut networks: Vec<_> = std::iter::once(&mut self.actor).chain(self.critics.networks_mut()).collect();
-        restore_networks(&mut networks, state)?;
+    fn resume_at(&mut self, updates: u64, _: u64) {
         self.updates = updates;
-        Ok(())
     }
 }
