@@ -139,7 +139,7 @@ pub struct DatasetUse {
 /// How an algorithm uses replay.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ReplayUse {
-    /// Transitions that replay holds, over all environments.
+    /// Capacity of replay in transitions, over all environments.
     pub buffer_size: usize,
     /// Environment steps before the first update.
     pub learning_starts: u64,

@@ -51,7 +51,7 @@ pub(crate) struct Shape<'a> {
     pub(crate) net_arch: &'a [usize],
     /// What each says of a state and an action: 1 for its value.
     pub(crate) outputs: usize,
-    /// What follows each hidden layer.
+    /// Activation of hidden layers.
     pub(crate) activation: Activation,
 }
 

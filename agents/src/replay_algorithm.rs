@@ -22,7 +22,7 @@ macro_rules! replay_algorithm {
                 #[doc = $of_learning_rate]
                 learning_rate: crate::schedule::Schedule =
                     crate::schedule::Schedule::Constant($learning_rate), crate::schedule::positive_schedule;
-                /// Transitions that replay holds, over all environments.
+                /// Capacity of replay in transitions, over all environments.
                 buffer_size: usize = 1_000_000, at_least(1);
                 /// Environment steps with random actions before the first update.
                 learning_starts: u64 = 100;
@@ -30,22 +30,22 @@ macro_rules! replay_algorithm {
                 batch_size: usize = 256, within(1, 1_000_000);
                 #[doc = $of_tau]
                 tau: f64 = 0.005, within(0.0, 1.0);
-                /// Discount of future rewards.
+                /// Discount factor.
                 gamma: f64 = 0.99, within(0.0, 1.0);
                 /// Environment steps, over all environments, between updates. Rounded up to a whole step of all environments.
                 train_freq: u64 = 1, within(1, 1_000_000);
                 /// Gradient steps at each update; -1 for as many as there were environment steps.
                 gradient_steps: i64 = 1, within(-1, 1_000_000);
                 $($of_targets)*
-                /// Rewards summed before bootstrapping. Returns stop early at the end of an episode.
+                /// Steps of n-step returns, which are shorter at the end of an episode.
                 n_steps: usize = 1, at_least(1);
                 $($own)*
-                /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn", "minatar_cnn", or convolutions
-                /// of one's own, as `{ conv_filters = [[32, 3, 1]], features_dim = 128 }`.
+                /// The feature extractor in front of the hidden layers: "auto", "flatten", "nature_cnn", "minatar_cnn", or your
+                /// own convolutions, as `{ conv_filters = [[32, 3, 1]], features_dim = 128 }`.
                 features_extractor: crate::extractor::FeaturesExtractor = crate::extractor::FeaturesExtractor::Auto;
                 #[doc = $of_net_arch]
                 net_arch: crate::net_arch::QNetArch = $net_arch.into(), crate::net_arch::QNetArch::check;
-                /// What follows each hidden layer.
+                /// Activation of hidden layers.
                 activation_fn: crate::nn::Activation = crate::nn::Activation::Relu;
             }
         }

@@ -10,26 +10,25 @@ actor_critic! {
     own: {
         /// The optimizer's step size: a schedule.
         learning_rate: Schedule = Schedule::Constant(7e-4), positive_schedule;
-        /// Whether RMSprop takes the steps; otherwise Adam does.
+        /// Whether the optimizer is RMSprop; otherwise Adam.
         use_rms_prop: bool = true;
         /// RMSprop's epsilon.
         rms_prop_eps: f64 = 1e-5, positive;
         /// Steps of each environment between two updates, each of which is one gradient step on all of them.
         n_steps: usize = 5, within(1, 1_000_000);
-        /// Discount of future rewards.
+        /// Discount factor.
         gamma: f64 = 0.99, within(0.0, 1.0);
-        /// How far advantages look ahead: 0 for one step, 1 for all there are.
+        /// λ of generalized advantage estimation: 0 for one-step advantages, 1 for Monte Carlo.
         gae_lambda: f64 = 1.0, within(0.0, 1.0);
-        /// Whether the advantages of a rollout are brought to mean 0 and standard deviation 1.
+        /// Whether the advantages of a rollout are normalized to mean 0 and standard deviation 1.
         normalize_advantage: bool = false;
-        /// Weight of the policy's entropy in the loss.
+        /// Entropy coefficient of the loss.
         ent_coef: f64 = 0.0, non_negative;
-        /// Weight of the value function's error in the loss.
+        /// Coefficient of the value loss.
         vf_coef: f64 = 0.5, non_negative;
-        /// Gradients of policy and value function together are scaled down to this norm; 0 for no clipping.
+        /// Maximum norm of the gradients of policy and value function together; 0 for no clipping.
         max_grad_norm: f64 = 0.5, non_negative;
-        /// Whether the value function sees pictures by the policy's convolutions, which then learn of both; of all else each has
-        /// layers of its own.
+        /// Whether policy and value function share the convolutions of image observations, which learn from both losses.
         share_features_extractor: bool = true;
     },
     use_sde,

@@ -21,7 +21,7 @@ macro_rules! actor_critic {
         crate::actor_critic::actor_critic! {
             $(#[doc = $doc])* $config in $table, own: { $($own)* }, ortho_init: $ortho_init,
             {
-                /// Logarithm of the standard deviation of continuous actions at the beginning.
+                /// Initial log standard deviation of continuous actions.
                 log_std_init: f64 = $log_std_init, within(-20.0, 2.0);
             }
         }
@@ -35,13 +35,12 @@ macro_rules! actor_critic {
         crate::actor_critic::actor_critic! {
             $(#[doc = $doc])* $config in $table, own: { $($own)* }, ortho_init: true,
             {
-                /// Whether exploration depends on the state (gSDE), of actions that are numbers: one state is answered by one
-                /// action until its noise is drawn anew.
+                /// Generalized state-dependent exploration (gSDE) for continuous actions: noise is a function of the state,
+                /// resampled every sde_sample_freq steps.
                 use_sde: bool = false;
-                /// Steps of each environment after which that noise is drawn anew; -1 for at the beginning of each rollout only.
+                /// Steps of each environment between resamplings of gSDE noise; -1 for only at the start of each rollout.
                 sde_sample_freq: i64 = -1, crate::exploration::sde_sample_freq;
-                /// Logarithm of the standard deviation of continuous actions at the beginning; of each unit's part in it where
-                /// use_sde is true.
+                /// Initial log standard deviation of continuous actions; with use_sde, of each unit's contribution to the noise.
                 log_std_init: f64 = 0.0, within(-20.0, 2.0);
             }
         }
@@ -57,14 +56,14 @@ macro_rules! actor_critic {
             $(#[doc = $doc])*
             pub struct $config in $table {
                 $($own)*
-                /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn", "minatar_cnn", or convolutions
-                /// of one's own, as `{ conv_filters = [[32, 3, 1]], features_dim = 128 }`.
+                /// The feature extractor in front of the hidden layers: "auto", "flatten", "nature_cnn", "minatar_cnn", or your
+                /// own convolutions, as `{ conv_filters = [[32, 3, 1]], features_dim = 128 }`.
                 features_extractor: crate::extractor::FeaturesExtractor = crate::extractor::FeaturesExtractor::Auto;
-                /// Units of each hidden layer, of the policy and of the value function, or of each: `{ pi = [64], vf = [64, 64] }`.
+                /// Units of the hidden layers of policy and value function, or separately: `{ pi = [64], vf = [64, 64] }`.
                 net_arch: crate::net_arch::NetArch = vec![64, 64].into(), crate::net_arch::NetArch::check;
-                /// What follows each hidden layer.
+                /// Activation of hidden layers.
                 activation_fn: crate::nn::Activation = crate::nn::Activation::Tanh;
-                /// Whether weights begin orthogonal; otherwise as PyTorch's layers do.
+                /// Orthogonal initialization; otherwise that of PyTorch's layers.
                 ortho_init: bool = $ortho_init;
                 $($exploration)*
             }

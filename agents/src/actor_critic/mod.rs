@@ -92,7 +92,7 @@ pub struct Beginning<'a> {
     pub net_arch: &'a NetArch,
     /// What follows each of these.
     pub activation_fn: Activation,
-    /// Whether weights begin orthogonal; otherwise as PyTorch's layers do.
+    /// Orthogonal initialization; otherwise that of PyTorch's layers.
     pub ortho_init: bool,
     /// Logarithm of the standard deviation of continuous actions.
     pub log_std_init: f32,

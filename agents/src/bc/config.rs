@@ -20,16 +20,16 @@ crate::config! {
         learning_rate: Schedule = Schedule::Constant(1e-3), positive_schedule;
         /// Transitions in a gradient step.
         batch_size: usize = 32, within(1, 1_000_000);
-        /// Weight of the policy's entropy in the loss.
+        /// Entropy coefficient of the loss.
         ent_weight: f64 = 1e-3, non_negative;
-        /// Weight of half the squared norm of all parameters in the loss.
+        /// Coefficient of half the squared norm of all parameters in the loss.
         l2_weight: f64 = 0.0, non_negative;
-        /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn", "minatar_cnn", or convolutions
-        /// of one's own, as `{ conv_filters = [[32, 3, 1]], features_dim = 128 }`.
+        /// The feature extractor in front of the hidden layers: "auto", "flatten", "nature_cnn", "minatar_cnn", or your own
+        /// convolutions, as `{ conv_filters = [[32, 3, 1]], features_dim = 128 }`.
         features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
         /// Units of each hidden layer.
         net_arch: Vec<usize> = vec![32, 32], layers;
-        /// What follows each hidden layer.
+        /// Activation of hidden layers.
         activation_fn: Activation = Activation::Tanh;
     }
 }

@@ -24,37 +24,38 @@ crate::config! {
         actor_learning_rate: Schedule = Schedule::Constant(1e-4), positive_schedule;
         /// Transitions in a gradient step.
         batch_size: usize = 256, within(1, 1_000_000);
-        /// Share of the way that targets move at each gradient step.
+        /// Polyak coefficient of target updates, at each gradient step.
         tau: f64 = 0.005, within(0.0, 1.0);
-        /// Discount of future rewards.
+        /// Discount factor.
         gamma: f64 = 0.99, within(0.0, 1.0);
-        /// Rewards summed before bootstrapping. Returns stop early at the end of an episode.
+        /// Steps of n-step returns, which are shorter at the end of an episode.
         n_steps: usize = 1, at_least(1);
-        /// What thinking well of actions that were not taken costs; "none" for 5 where actions are continuous and 1 where they
-        /// are discrete.
+        /// Weight of the penalty on the values of actions that are not in the data (the paper's α); "none" for 5 with continuous
+        /// actions and 1 with discrete ones.
         conservative_weight: Option<f64> = None, if_some(non_negative);
-        /// How much conservative_weight times that may come to, for each value function, before it costs more than this weight:
-        /// then its weight is learnt. "none" for a weight that stays. Where actions are numbers.
+        /// Bound on conservative_weight times that penalty for each value function: with one, the weight is learnt (the
+        /// Lagrangian variant). "none" for a fixed weight. For continuous actions.
         alpha_threshold: Option<f64> = None, if_some(non_negative);
         /// Adam's step size for that weight.
         alpha_learning_rate: f64 = 1e-4, positive;
-        /// Actions that are drawn in each state from the policy there, from the policy in the next state, and uniformly: as many
-        /// of each. Where actions are numbers.
+        /// Actions sampled in each state from the policy there, from the policy in the next state, and uniformly: this many of
+        /// each. For continuous actions.
         n_action_samples: usize = 10, within(1, 1000);
-        /// Whether targets count the entropy of the policy, as SAC's do.
+        /// Whether targets include the policy's entropy, as SAC's do.
         soft_q_backup: bool = false;
-        /// What entropy is worth to the policy: "auto" to learn it, "auto_0.1" to learn it from 0.1 on, or a number.
+        /// Entropy coefficient (temperature) of the policy: "auto" to learn it, "auto_0.1" to learn it starting at 0.1, or a
+        /// number.
         ent_coef: EntCoef = EntCoef::Auto(1.0);
-        /// The entropy that an automatic ent_coef keeps; "none" for minus the numbers of an action.
+        /// Target entropy of an automatic ent_coef; "none" for the negative number of action dimensions.
         target_entropy: Option<f64> = None;
-        /// Value functions, the least of which counts, where actions are continuous.
+        /// Number of value functions, of which the minimum is taken, for continuous actions.
         n_critics: usize = 2, within(1, 100);
-        /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn", "minatar_cnn", or convolutions
-        /// of one's own, as `{ conv_filters = [[32, 3, 1]], features_dim = 128 }`.
+        /// The feature extractor in front of the hidden layers: "auto", "flatten", "nature_cnn", "minatar_cnn", or your own
+        /// convolutions, as `{ conv_filters = [[32, 3, 1]], features_dim = 128 }`.
         features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
-        /// Units of each hidden layer, of the policy and of the value functions.
+        /// Units of the hidden layers of policy and value functions.
         net_arch: Vec<usize> = vec![256, 256], layers;
-        /// What follows each hidden layer.
+        /// Activation of hidden layers.
         activation_fn: Activation = Activation::Relu;
     }
 }

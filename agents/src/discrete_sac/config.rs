@@ -11,20 +11,20 @@ replay_algorithm! {
     /// one that falls to 0 over the run.
     DiscreteSacConfig in "discrete-sac",
     learning_rate: 3e-4, " Adam's step size, for the policy, the value functions and the temperature: a schedule.",
-    tau: " Share of the way that targets move at each update.",
+    tau: " Polyak coefficient of target updates.",
     targets: {
         /// Gradient steps between target updates.
         target_update_interval: u64 = 1, at_least(1);
     },
     own: {
-        /// What entropy is worth: "auto" to learn it, "auto_0.1" to learn it from 0.1 on, or a number.
+        /// Entropy coefficient (temperature): "auto" to learn it, "auto_0.1" to learn it starting at 0.1, or a number.
         ent_coef: EntCoef = EntCoef::Auto(1.0);
-        /// The entropy that an automatic ent_coef keeps, as a share of that of a policy for which all valid actions are alike.
+        /// Target entropy of an automatic ent_coef, as a fraction of that of the uniform policy over valid actions.
         target_entropy_scale: f64 = 0.89, within(0.0, 1.0);
-        /// Value functions, the least of which counts.
+        /// Number of value functions, of which the minimum is taken.
         n_critics: usize = 2, within(1, 100);
     },
-    net_arch: vec![256, 256], " Units of each hidden layer, of the policy and of the value functions, or of each: `{ pi = [64], qf = [64, 64] }`.",
+    net_arch: vec![256, 256], " Units of the hidden layers of policy and value functions, or separately: `{ pi = [64], qf = [64, 64] }`.",
     acts: Discrete by Categorical, |_| Style::Sampled,
     learner: |config: &Self, acting, device, rng| DiscreteSac::new(config.clone(), acting, device, rng),
 }

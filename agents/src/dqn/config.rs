@@ -116,16 +116,16 @@ macro_rules! q_learning {
         q_learning! {
             @declare $config, $table, [$($doc)*], $defaults,
             {
-                /// How returns are distributed is learnt and not their mean alone (C51); loss is then not read.
+                /// Learns the distribution of returns and not only their mean (C51); loss is then not used.
                 distributional: bool = $distributional;
-                /// Equally spaced returns that get a chance each, with distributional.
+                /// Number of atoms: equally spaced returns between v_min and v_max, with distributional.
                 n_atoms: usize = 51, within(2, 10_000);
-                /// The least of them. Returns below count as this, so it should be as low as discounted returns get: the
+                /// Smallest atom. Returns below count as this, so it should be as low as discounted returns get: the
                 /// default is for rewards clipped to ±1, CartPole-v1 with its returns of up to 100 needs 0 to 100.
                 v_min: f64 = -10.0, within(-1e9, 1e9);
-                /// The greatest of them. Returns above count as this.
+                /// Largest atom. Returns above count as this.
                 v_max: f64 = 10.0, within(-1e9, 1e9);
-                /// What is minimized: "huber" or "mse".
+                /// The loss.
                 loss: Loss = Loss::Huber;
             }
         }
@@ -154,7 +154,7 @@ macro_rules! q_learning {
         q_learning! {
             @declare $config, $table, [$($doc)*], $defaults,
             {
-                /// Quantiles of the returns of each action that are learnt.
+                /// Quantiles of the return that are learnt for each action.
                 n_quantiles: usize = $n_quantiles, within(1, 10_000);
             }
         }
@@ -174,12 +174,11 @@ macro_rules! q_learning {
         q_learning! {
             @declare $config, $table, [$($doc)*], $defaults,
             {
-                /// Fractions that are drawn for each transition, of the quantiles that are learnt and of those that they are
-                /// learnt by.
+                /// Quantile fractions sampled for each transition, for the predictions and for their targets.
                 num_tau_samples: usize = 64, within(1, 1000);
-                /// Fractions of the quantiles whose mean an action is chosen by: drawn for targets, evenly spaced for actors.
+                /// Quantile fractions whose mean is an action's value: sampled for targets, evenly spaced for actors.
                 num_quantile_samples: usize = 32, within(1, 1000);
-                /// Cosines that tell the network of a fraction.
+                /// Size of the cosine embedding of a fraction.
                 quantile_embedding_dim: usize = 64, within(1, 10_000);
             }
         }
@@ -213,15 +212,15 @@ macro_rules! q_learning {
                 learning_rate: Schedule = Schedule::Constant($defaults.learning_rate), positive_schedule;
                 /// Adam's epsilon.
                 adam_eps: f64 = $defaults.adam_eps, positive;
-                /// Transitions that replay holds, over all environments.
+                /// Capacity of replay in transitions, over all environments.
                 buffer_size: usize = 1_000_000, at_least(1);
                 /// Environment steps with random actions before the first update.
                 learning_starts: u64 = $defaults.learning_starts;
                 /// Transitions in an update.
                 batch_size: usize = $defaults.batch_size, within(1, 1_000_000);
-                /// Share of the way that the target network moves at each target update: 1 copies, less is Polyak averaging.
+                /// Polyak coefficient of target updates: 1 copies the network.
                 tau: f64 = 1.0, within(0.0, 1.0);
-                /// Discount of future rewards.
+                /// Discount factor.
                 gamma: f64 = 0.99, within(0.0, 1.0);
                 /// Environment steps, over all environments, between updates. Rounded up to a whole step of all environments.
                 train_freq: u64 = 4, within(1, 1_000_000);
@@ -230,51 +229,51 @@ macro_rules! q_learning {
                 /// Environment steps between target updates. An update of many gradient steps spreads its environment
                 /// steps evenly over them, so 1 with train_freq = gradient_steps moves the target at each gradient step.
                 target_update_interval: u64 = $defaults.target_update_interval, at_least(1);
-                /// Rewards summed before bootstrapping. Returns stop early at the end of an episode.
+                /// Steps of n-step returns, which are shorter at the end of an episode.
                 n_steps: usize = $defaults.n_steps, at_least(1);
-                /// The online network chooses the next action and the target network values it.
+                /// Double Q-learning: the online network chooses the next action and the target network evaluates it.
                 double_q: bool = $defaults.double_q;
-                /// How good a state is and how much better each action is are learnt apart, each with a last hidden layer
-                /// of its own (dueling networks).
+                /// Dueling networks: separate streams for the state's value and the advantages of actions, each with its own last
+                /// hidden layer.
                 dueling: bool = $defaults.dueling;
                 $($of_returns)*
-                /// The last two layers have noise in their parameters, as much as is learnt, and explore by it:
-                /// exploration_* are then not read.
+                /// Noisy networks: learnt parameter noise in the last two layers takes the place of epsilon-greedy exploration;
+                /// exploration_* are then not used.
                 noisy: bool = $defaults.noisy;
-                /// How much noise there is at the beginning.
+                /// Initial scale σ₀ of the noise.
                 noisy_std_init: f64 = 0.5, positive;
                 /// Transitions are drawn in proportion to (|TD error| + eps)^alpha instead of uniformly.
                 prioritized_replay: bool = $defaults.prioritized_replay;
-                /// How much priorities count: 0 draws uniformly, 1 in full proportion.
+                /// Exponent of priorities: 0 samples uniformly, 1 in proportion to them.
                 prioritized_replay_alpha: f64 = $defaults.prioritized_replay_alpha, within(0.0, 1.0);
-                /// How much of the bias of prioritized draws their weights in the loss take back, at the beginning: 1 is all.
+                /// Initial exponent of the importance-sampling weights: 1 corrects the bias of prioritized sampling in full.
                 prioritized_replay_beta0: f64 = 0.4, within(0.0, 1.0);
-                /// Environment steps over which that share rises to 1, in a line; "none" for train.total_timesteps.
+                /// Environment steps over which that exponent rises linearly to 1; "none" for train.total_timesteps.
                 prioritized_replay_beta_iters: Option<u64> = None, if_some(at_least(1));
                 /// Added to |TD error|, so that every transition keeps a chance.
                 prioritized_replay_eps: f64 = 1e-6, positive;
                 /// With prioritized_replay, actors say what a transition begins with: its |TD error| by the network that they
                 /// act with. Otherwise it begins with the highest that there ever was.
                 worker_side_prioritization: bool = $defaults.worker_side_prioritization;
-                /// Share of total_timesteps over which exploration falls.
+                /// Fraction of total_timesteps over which the probability of a random action decays.
                 exploration_fraction: f64 = $defaults.exploration_fraction, within(0.0, 1.0);
-                /// Chance of a random action at the beginning.
+                /// Initial probability of a random action.
                 exploration_initial_eps: f64 = $defaults.exploration_initial_eps, within(0.0, 1.0);
-                /// Chance of a random action after the fall.
+                /// Final probability of a random action.
                 exploration_final_eps: f64 = $defaults.exploration_final_eps, within(0.0, 1.0);
-                /// How differently environments explore: number i of N takes that chance to the power of
-                /// 1 + alpha · i / (N − 1). 0 for all alike.
+                /// How much exploration differs between environments: environment i of N uses epsilon to the power of 1 + alpha ·
+                /// i / (N − 1). 0 for the same everywhere.
                 exploration_alpha: f64 = $defaults.exploration_alpha, non_negative;
-                /// Gradients are scaled down to this global norm; 0 for no clipping.
+                /// Maximum global norm of gradients; 0 for no clipping.
                 max_grad_norm: f64 = $defaults.max_grad_norm, non_negative;
-                /// Rewards are multiplied by this in replay, for learning only.
+                /// Factor on rewards in replay, for learning only.
                 reward_scale: f64 = 1.0, positive;
-                /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn", "minatar_cnn", or convolutions
-                /// of one's own, as `{ conv_filters = [[32, 3, 1]], features_dim = 128 }`.
+                /// The feature extractor in front of the hidden layers: "auto", "flatten", "nature_cnn", "minatar_cnn", or your
+                /// own convolutions, as `{ conv_filters = [[32, 3, 1]], features_dim = 128 }`.
                 features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
                 /// Units of each hidden layer.
                 net_arch: Vec<usize> = vec![64, 64], layers;
-                /// What follows each hidden layer.
+                /// Activation of hidden layers.
                 activation_fn: Activation = Activation::Relu;
             }
         }
@@ -362,7 +361,8 @@ q_learning! {
     /// Deep Q-network (Mnih et al. 2015), with the parts of Rainbow (Hessel et al. 2018) as switches that compose:
     /// n_steps, double_q, dueling, distributional, noisy and prioritized_replay (docs/algorithms/dqn.md).
     /// Defaults are those of Stable-Baselines3's DQN, but for double_q and net_arch's 64-64; prioritized_replay's are
-    /// those of OpenAI Baselines, distributional's and noisy's those of CleanRL. A schedule is a number, or "lin_" and a number for one
+    /// those of OpenAI Baselines, distributional's and noisy's those of CleanRL. A schedule is a number, or "lin_" and a number
+    /// for one
     /// that falls to 0 over the run.
     DqnConfig in "dqn", returns: c51(false), DQN
 }

@@ -11,26 +11,25 @@ actor_critic! {
     own: {
         /// The optimizer's step size: a schedule.
         learning_rate: Schedule = Schedule::Constant(7e-4), positive_schedule;
-        /// Whether RMSprop takes the steps; otherwise Adam does.
+        /// Whether the optimizer is RMSprop; otherwise Adam.
         use_rms_prop: bool = true;
         /// RMSprop's epsilon.
         rms_prop_eps: f64 = 1e-5, positive;
         /// Steps of each environment in a rollout, each of which is one gradient step.
         n_steps: usize = 20, within(1, 1_000_000);
-        /// Discount of future rewards.
+        /// Discount factor.
         gamma: f64 = 0.99, within(0.0, 1.0);
-        /// Up to where an action counts the more, the more likely it has become, in what values should be.
+        /// Where importance weights are truncated in value targets (the paper's ρ̄).
         clip_rho_threshold: f64 = 1.0, positive;
-        /// The same in the policy's gradient.
+        /// Where importance weights are truncated in the policy gradient.
         clip_pg_rho_threshold: f64 = 1.0, positive;
-        /// Weight of the policy's entropy in the loss.
+        /// Entropy coefficient of the loss.
         ent_coef: f64 = 0.0, non_negative;
-        /// Weight of the value function's error in the loss.
+        /// Coefficient of the value loss.
         vf_coef: f64 = 0.5, non_negative;
-        /// Gradients of policy and value function together are scaled down to this norm; 0 for no clipping.
+        /// Maximum norm of the gradients of policy and value function together; 0 for no clipping.
         max_grad_norm: f64 = 0.5, non_negative;
-        /// Whether the value function sees pictures by the policy's convolutions, which then learn of both; of all else each has
-        /// layers of its own.
+        /// Whether policy and value function share the convolutions of image observations, which learn from both losses.
         share_features_extractor: bool = true;
     },
     ortho_init: true, log_std_init: 0.0,

@@ -28,27 +28,27 @@ macro_rules! ppo {
                 n_steps: usize = $n_steps, within(1, 1_000_000);
                 /// Transitions in a gradient step.
                 batch_size: usize = $batch_size, within(1, 1_000_000);
-                /// Passes through a rollout.
+                /// Epochs over each rollout.
                 n_epochs: usize = 10, within(1, 1000);
-                /// Discount of future rewards.
+                /// Discount factor.
                 gamma: f64 = 0.99, within(0.0, 1.0);
-                /// How far advantages look ahead: 0 for one step, 1 for all there are.
+                /// λ of generalized advantage estimation: 0 for one-step advantages, 1 for Monte Carlo.
                 gae_lambda: f64 = 0.95, within(0.0, 1.0);
-                /// How far a chance may move from what it was before it stops to pay: a schedule.
+                /// Clipping range ε of the probability ratio: a schedule.
                 clip_range: crate::schedule::Schedule =
                     crate::schedule::Schedule::Constant(0.2), crate::schedule::positive_schedule;
-                /// The same for the value function, in units of returns; "none" for no such clipping.
+                /// Clipping range of the value function, in units of returns; "none" for no clipping.
                 clip_range_vf: Option<f64> = None, if_some(positive);
-                /// Whether the advantages of a minibatch are brought to mean 0 and standard deviation 1.
+                /// Whether the advantages of a minibatch are normalized to mean 0 and standard deviation 1.
                 normalize_advantage: bool = true;
-                /// Weight of the policy's entropy in the loss.
+                /// Entropy coefficient of the loss.
                 ent_coef: f64 = 0.0, non_negative;
-                /// Weight of the value function's error in the loss.
+                /// Coefficient of the value loss.
                 vf_coef: f64 = 0.5, non_negative;
-                /// Gradients of policy and value function together are scaled down to this norm; 0 for no clipping.
+                /// Maximum norm of the gradients of policy and value function together; 0 for no clipping.
                 max_grad_norm: f64 = 0.5, non_negative;
-                /// An update ends once the policy has moved further than 1.5 times this (the Kullback-Leibler divergence from
-                /// what it was, about); "none" for never.
+                /// An update stops early once the approximate KL divergence from the old policy exceeds 1.5 times this; "none"
+                /// for never.
                 target_kl: Option<f64> = None, if_some(positive);
                 $($own)*
             },
@@ -130,8 +130,7 @@ ppo! {
     n_steps: 2048,
     batch_size: 64,
     own: {
-        /// Whether the value function sees pictures by the policy's convolutions, which then learn of both; of all else each has
-        /// layers of its own.
+        /// Whether policy and value function share the convolutions of image observations, which learn from both losses.
         share_features_extractor: bool = true;
     },
     share: |config| config.share_features_extractor,

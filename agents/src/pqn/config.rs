@@ -21,28 +21,28 @@ crate::config! {
         n_steps: usize = 128, within(1, 1_000_000);
         /// Transitions in a gradient step.
         batch_size: usize = 128, within(1, 1_000_000);
-        /// Passes through a rollout.
+        /// Epochs over each rollout.
         n_epochs: usize = 4, within(1, 1000);
-        /// Discount of future rewards.
+        /// Discount factor.
         gamma: f64 = 0.99, within(0.0, 1.0);
-        /// How far returns look ahead: 0 for one step, 1 for all there are.
+        /// λ of the returns: 0 for one step, 1 for Monte Carlo.
         q_lambda: f64 = 0.65, within(0.0, 1.0);
-        /// Share of total_timesteps over which exploration falls.
+        /// Fraction of total_timesteps over which the probability of a random action decays.
         exploration_fraction: f64 = 0.5, within(0.0, 1.0);
-        /// Chance of a random action at the beginning.
+        /// Initial probability of a random action.
         exploration_initial_eps: f64 = 1.0, within(0.0, 1.0);
-        /// Chance of a random action after the fall.
+        /// Final probability of a random action.
         exploration_final_eps: f64 = 0.05, within(0.0, 1.0);
-        /// Gradients are scaled down to this global norm; 0 for no clipping.
+        /// Maximum global norm of gradients; 0 for no clipping.
         max_grad_norm: f64 = 10.0, non_negative;
-        /// What sees an observation before hidden layers do: "auto", "flatten", "nature_cnn", "minatar_cnn", or convolutions
-        /// of one's own, as `{ conv_filters = [[32, 3, 1]], features_dim = 128 }`.
+        /// The feature extractor in front of the hidden layers: "auto", "flatten", "nature_cnn", "minatar_cnn", or your own
+        /// convolutions, as `{ conv_filters = [[32, 3, 1]], features_dim = 128 }`.
         features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
         /// Units of each hidden layer.
         net_arch: Vec<usize> = vec![120, 84], layers;
-        /// Whether the outputs of each hidden layer are normalized before its activation.
+        /// Layer normalization of each hidden layer before its activation.
         layer_norm: bool = true;
-        /// What follows each hidden layer.
+        /// Activation of hidden layers.
         activation_fn: Activation = Activation::Relu;
     }
 }

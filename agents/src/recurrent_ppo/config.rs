@@ -10,13 +10,13 @@ ppo! {
     n_steps: 128,
     batch_size: 128,
     own: {
-        /// Units of each layer that remembers.
+        /// Hidden units of each LSTM layer.
         lstm_hidden_size: usize = 256, within(1, 4096);
-        /// Layers that remember, one after the other.
+        /// Stacked LSTM layers.
         n_lstm_layers: usize = 1, within(1, 16);
-        /// Whether the value function reads what the policy remembers, which it does not change.
+        /// Whether the value function reads the policy's LSTM, without training it.
         shared_lstm: bool = false;
-        /// Whether the value function has a memory of its own; with neither it sees the observation alone.
+        /// Whether the value function has an LSTM of its own; with neither it reads the observation alone.
         enable_critic_lstm: bool = true;
     },
     memory: |config| (Some((config.lstm_hidden_size, config.n_lstm_layers)), config.critic_reads()),

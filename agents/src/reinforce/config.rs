@@ -14,19 +14,19 @@ actor_critic! {
         /// More than an episode has: without the baseline nothing is learnt from episodes that a rollout does not see the
         /// end of.
         n_steps: usize = 4000, within(1, 1_000_000);
-        /// Discount of future rewards.
+        /// Discount factor.
         gamma: f64 = 0.99, within(0.0, 1.0);
-        /// Whether a value function says what was to be expected, and what is beyond the end of a rollout.
+        /// Whether a value function is the baseline of returns, and bootstraps beyond the end of a rollout.
         use_baseline: bool = true;
         /// Adam's step size for the baseline: a schedule.
         baseline_learning_rate: Schedule = Schedule::Constant(1e-3), positive_schedule;
         /// Gradient steps of the baseline on each rollout.
         baseline_steps: usize = 80, within(1, 10_000);
-        /// Whether the advantages of a rollout are brought to mean 0 and standard deviation 1.
+        /// Whether the advantages of a rollout are normalized to mean 0 and standard deviation 1.
         normalize_advantage: bool = true;
-        /// Weight of the policy's entropy in the loss.
+        /// Entropy coefficient of the loss.
         ent_coef: f64 = 0.0, non_negative;
-        /// Gradients are scaled down to this norm; 0 for no clipping.
+        /// Maximum norm of gradients; 0 for no clipping.
         max_grad_norm: f64 = 0.0, non_negative;
     },
     ortho_init: false, log_std_init: -0.5,

@@ -63,26 +63,26 @@ macro_rules! soft_actor_critic {
             $(#[doc = $doc])*
             $config in $table,
             learning_rate: 3e-4, " Adam's step size, for the policy, the value functions and the temperature: a schedule.",
-            tau: " Share of the way that targets move at each update.",
+            tau: " Polyak coefficient of target updates.",
             targets: {
                 /// Gradient steps between target updates.
                 target_update_interval: u64 = 1, at_least(1);
             },
             own: {
-                /// What entropy is worth: "auto" to learn it, "auto_0.1" to learn it from 0.1 on, or a number.
+                /// Entropy coefficient (temperature): "auto" to learn it, "auto_0.1" to learn it starting at 0.1, or a number.
                 ent_coef: crate::sac::EntCoef = crate::sac::EntCoef::Auto(1.0);
-                /// The entropy that an automatic ent_coef keeps; "none" for minus the numbers of an action.
+                /// Target entropy of an automatic ent_coef; "none" for the negative number of action dimensions.
                 target_entropy: Option<f64> = None;
                 $($of_critics)*
-                /// Whether exploration depends on the state (gSDE): one state is answered by one action until its noise is drawn
-                /// anew.
+                /// Generalized state-dependent exploration (gSDE): noise is a function of the state, resampled every
+                /// sde_sample_freq steps.
                 use_sde: bool = false;
-                /// Steps of each environment after which that noise is drawn anew; -1 for every train_freq steps.
+                /// Steps of each environment between resamplings of gSDE noise; -1 for every train_freq steps.
                 sde_sample_freq: i64 = -1, crate::exploration::sde_sample_freq;
-                /// Logarithm of each unit's part in the standard deviation of actions at the beginning, where use_sde is true.
+                /// Initial log standard deviation of each unit's contribution to the noise, where use_sde is true.
                 log_std_init: f64 = -3.0, within(-20.0, 2.0);
             },
-            net_arch: vec![256, 256], " Units of each hidden layer, of the policy and of the value functions, or of each: `{ pi = [64], qf = [64, 64] }`.",
+            net_arch: vec![256, 256], " Units of the hidden layers of policy and value functions, or separately: `{ pi = [64], qf = [64, 64] }`.",
             acts: Box by SquashedGaussian,
             |config| crate::exploration::Style::drawn(config.use_sde, config.sde_sample_freq),
             $(check: $check,)?
@@ -112,7 +112,7 @@ soft_actor_critic! {
     /// schedule is a number, or "lin_" and a number for one that falls to 0 over the run.
     SacConfig in "sac",
     critics: {
-        /// Value functions, the least of which counts.
+        /// Number of value functions, of which the minimum is taken.
         n_critics: usize = 2, within(1, 100);
     },
     learner: |config: &Self, acting, device, rng| Sac::new(config.clone(), acting, device, rng),

@@ -10,23 +10,24 @@ replay_algorithm! {
     /// falls to 0 over the run.
     Td3Config in "td3",
     learning_rate: 1e-3, " Adam's step size, for the policy and the value functions: a schedule.",
-    tau: " Share of the way that targets move each time.",
+    tau: " Polyak coefficient of target updates.",
     targets: {},
     own: {
-        /// Gradient steps of the value functions for each of the policy and the targets.
+        /// Gradient steps of the value functions per step of the policy and the targets.
         policy_delay: u64 = 2, at_least(1);
-        /// Standard deviation of the noise on the target policy's actions, in shares of half their range.
+        /// Standard deviation of the noise on the target policy's actions (target policy smoothing), as a fraction of half their
+        /// range.
         target_policy_noise: f64 = 0.2, non_negative;
         /// Where that noise is clipped.
         target_noise_clip: f64 = 0.5, non_negative;
-        /// The kind of noise on the actors' actions: "normal" or "ornstein-uhlenbeck".
+        /// The noise on the actors' actions.
         noise_type: NoiseType = NoiseType::Normal;
-        /// Its standard deviation, in shares of half the range.
+        /// Standard deviation of that noise, as a fraction of half the action range.
         noise_std: f64 = 0.1, non_negative;
-        /// Value functions, the least of which counts.
+        /// Number of value functions, of which the minimum is taken.
         n_critics: usize = 2, within(1, 100);
     },
-    net_arch: vec![400, 300], " Units of each hidden layer, of the policy and of the value functions, or of each: `{ pi = [64], qf = [64, 64] }`.",
+    net_arch: vec![400, 300], " Units of the hidden layers of policy and value functions, or separately: `{ pi = [64], qf = [64, 64] }`.",
     acts: Box by Tanh, |config| Style::Noisy(ActionNoise { kind: config.noise_type, sigma: config.noise_std }),
     learner: |config: &Self, acting, device, rng| Td3::new(Rule::from(config), acting, device, rng),
 }
@@ -37,15 +38,15 @@ replay_algorithm! {
     /// over the run.
     DdpgConfig in "ddpg",
     learning_rate: 1e-3, " Adam's step size, for the policy and the value function: a schedule.",
-    tau: " Share of the way that targets move each time.",
+    tau: " Polyak coefficient of target updates.",
     targets: {},
     own: {
-        /// The kind of noise on the actors' actions: "normal" or "ornstein-uhlenbeck".
+        /// The noise on the actors' actions.
         noise_type: NoiseType = NoiseType::Normal;
-        /// Its standard deviation, in shares of half the range.
+        /// Standard deviation of that noise, as a fraction of half the action range.
         noise_std: f64 = 0.1, non_negative;
     },
-    net_arch: vec![400, 300], " Units of each hidden layer, of the policy and of the value function, or of each: `{ pi = [64], qf = [64, 64] }`.",
+    net_arch: vec![400, 300], " Units of the hidden layers of policy and value function, or separately: `{ pi = [64], qf = [64, 64] }`.",
     acts: Box by Tanh, |config| Style::Noisy(ActionNoise { kind: config.noise_type, sigma: config.noise_std }),
     learner: |config: &Self, acting, device, rng| Td3::new(Rule::from(config), acting, device, rng),
 }

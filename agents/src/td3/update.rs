@@ -17,7 +17,7 @@ pub struct Rule {
     pub learning_rate: Schedule,
     /// Share of the way that targets move.
     pub tau: f32,
-    /// Gradient steps of the value functions for each of the policy and the targets.
+    /// Gradient steps of the value functions per step of the policy and the targets.
     pub policy_delay: u64,
     /// Standard deviation of the noise on the target policy's actions.
     pub target_policy_noise: f32,

@@ -10,9 +10,9 @@ soft_actor_critic! {
     critics: {
         /// Value functions.
         n_critics: usize = 2, within(1, 100);
-        /// Quantiles of the return that each of them has.
+        /// Quantiles of the return that each value function predicts.
         n_quantiles: usize = 25, within(1, 1000);
-        /// Of all target quantiles together, n_critics times as many of the greatest do not count: fewer than n_quantiles.
+        /// Largest quantiles dropped from the pooled targets, per value function: fewer than n_quantiles.
         top_quantiles_to_drop_per_net: usize = 2, at_most(999);
     },
     check: Self::check_quantiles,

@@ -61,9 +61,9 @@ config! {
         /// What learns from it, by the settings of its own section. Where actions are discrete it is "dqn", "qrdqn",
         /// "iqn" or "discrete-sac".
         model_class: ModelClass = ModelClass::Sac;
-        /// Transitions with another goal for each that keeps its own.
+        /// Relabelled transitions for each original one.
         n_sampled_goal: usize = 4, within(0, 1000);
-        /// Which states of the episode become goals: those to come, the last, or any.
+        /// Which states of the episode become goals: later ones, the last, or any.
         goal_selection_strategy: GoalSelectionStrategy = GoalSelectionStrategy::Future;
     }
 }

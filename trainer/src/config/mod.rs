@@ -156,7 +156,7 @@ config! {
     pub struct TrainConfig in "train" {
         /// The learning algorithm.
         algo: Algo = Algo::Dqn;
-        /// Everything random in the run follows from it.
+        /// Seed of everything random in the run.
         seed: u64 = 1;
         /// Environment steps to train for, over all environments, rounded up to whole rollouts: train_freq steps, rounded
         /// up to whole steps of all environments, or n_steps of each. Schedules go by the share of them that is done. Of

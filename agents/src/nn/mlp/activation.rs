@@ -4,7 +4,7 @@ use crate::nn::kernels::matmul::vectorized;
 use crate::nn::kernels::simd::Isa;
 
 crate::config_enum! {
-    /// What follows each hidden layer. All of them map 0 to 0, which keeps padding at zero.
+    /// Activation of hidden layers. All of them map 0 to 0, which keeps padding at zero.
     pub enum Activation {
         /// max(x, 0): the default of value networks.
         Relu = "relu",

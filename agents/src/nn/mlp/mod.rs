@@ -402,7 +402,7 @@ impl Mlp {
         l + 1 == self.layers.len() || l + 1 == self.passes().count()
     }
 
-    /// What follows each hidden layer.
+    /// Activation of hidden layers.
     pub fn activation(&self) -> Activation {
         self.activation
     }
