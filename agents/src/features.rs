@@ -123,6 +123,25 @@ impl Features {
         }
     }
 
+    /// How much depends on each number of an observation: the magnitudes of `slopes`, which are by the numbers of the `row` that it is
+    /// [encoded](Self::encode) as; of one that is the place of a 1, the most that another place would change; of one that is not
+    /// seen, nothing.
+    pub fn saliency(&self, row: &[f32], slopes: &[f32]) -> Vec<f32> {
+        let mut all = Vec::new();
+        for (part, at) in &self.parts {
+            let (row, slopes) = (&row[*at..*at + part.width()], &slopes[*at..*at + part.width()]);
+            match part {
+                Part::Scaled(..) => all.extend(slopes.iter().map(|slope| slope.abs())),
+                Part::Hidden(len) => all.resize(all.len() + len, 0.0),
+                Part::OneHot { .. } => {
+                    let here = row.iter().position(|x| *x == 1.0).map_or(0.0, |hot| slopes[hot]);
+                    all.push(slopes.iter().map(|slope| (slope - here).abs()).fold(0.0, f32::max));
+                }
+            }
+        }
+        all
+    }
+
     /// Writes what the network sees of `observation` to `to`, [`width`](Self::width) floats.
     #[inline]
     pub fn encode(&self, observation: Row<'_>, to: &mut [f32]) {
@@ -219,6 +238,24 @@ mod tests {
         let planes = Space::Box { low: vec![0.0; 3], high: vec![1.0; 3], shape, dtype: Dtype::U8 };
         Features::new(&planes).expect("a known space").encode(Row::U8(&[0, 1, 1]), &mut row);
         assert_eq!(row, [0.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn saliency_is_of_the_numbers_of_an_observation() {
+        let of = |space: &Space, observation: Row<'_>, slopes: &[f32]| {
+            let features = Features::new(space).expect("a known space");
+            let mut row = vec![9.0; features.width()];
+            features.encode(observation, &mut row);
+            features.saliency(&row, slopes)
+        };
+        assert_eq!(of(&Space::discrete(3), Row::I32(&[1]), &[1.0, 3.0, 8.0]), [5.0]);
+        // The picture is the first of a row, and the mask is not there.
+        let space = Space::dict([
+            ("a_speed", Space::discrete(2)),
+            (ACTION_MASK, Space::multi_binary(2)),
+            ("camera", Space::image_u8(&[1, 1, 2])),
+        ]);
+        assert_eq!(of(&space, Row::U8(&[0, 1, 1, 7, 9]), &[-3.0, 4.0, 0.5, -1.0]), [1.5, 0.0, 0.0, 3.0, 4.0]);
     }
 
     #[test]

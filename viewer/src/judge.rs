@@ -2,7 +2,7 @@
 
 use cartwheel_agents::nn::Activations;
 use cartwheel_agents::{Acting, Judgement, Policy, argmax};
-use cartwheel_envs::{Row, Rows, Space};
+use cartwheel_envs::{Row, Rows};
 use cartwheel_trainer::Settings;
 
 use crate::spaces::Spaces;
@@ -107,7 +107,7 @@ impl Judge {
             let by_outputs = |outputs: &[f32], slope: &mut [f32]| head.slope(outputs, action, slope);
             mlp.input_gradient(self.policy.parameters(), &self.inputs, by_outputs, &mut self.scratch)
         };
-        Ok(by_number(self.policy.observation_space(), &self.inputs, &slopes))
+        Ok(self.policy.features().saliency(&self.inputs, &slopes))
     }
 
     /// The value of the best action, and that action, counted from 0, in each of these states.
@@ -229,30 +229,6 @@ impl ValueMap {
     }
 }
 
-/// The slopes by network inputs, as slopes by the numbers of observations.
-fn by_number(space: &Space, inputs: &[f32], slopes: &[f32]) -> Vec<f32> {
-    let mut at = 0;
-    let mut all = Vec::with_capacity(space.width());
-    // An index is a one among zeros.
-    let index = |n: usize, at: &mut usize| {
-        let (inputs, slopes) = (&inputs[*at..*at + n], &slopes[*at..*at + n]);
-        *at += n;
-        let here = inputs.iter().position(|x| *x == 1.0).map_or(0.0, |hot| slopes[hot]);
-        slopes.iter().map(|slope| (slope - here).abs()).fold(0.0, f32::max)
-    };
-    for leaf in space.leaves() {
-        match leaf.space {
-            Space::Discrete { n, .. } => all.push(index(*n as usize, &mut at)),
-            Space::MultiDiscrete { nvec, .. } => all.extend(nvec.iter().map(|n| index(*n as usize, &mut at))),
-            _ => {
-                all.extend(slopes[at..at + leaf.range.len()].iter().map(|slope| slope.abs()));
-                at += leaf.range.len();
-            }
-        }
-    }
-    all
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -337,6 +313,11 @@ mod tests {
         let mut judge = Judge::with_spaces(&settings, &spaces, &mlp.init(&mut Generator::new(1))).unwrap();
         let saliency = judge.saliency(Row::I32(&[123]), 0).unwrap();
         assert!(saliency.len() == 1 && saliency[0] > 0.0, "{saliency:?}");
-        assert_eq!(by_number(&Space::discrete(3), &[0.0, 1.0, 0.0], &[1.0, 3.0, 8.0]), [5.0]);
+        // Which actions are valid is no input.
+        settings.set("env.wrappers=[\"ActionMaskObservation\"]").unwrap();
+        let spaces = Spaces::of(&settings).unwrap();
+        let mut judge = Judge::with_spaces(&settings, &spaces, &mlp.init(&mut Generator::new(1))).unwrap();
+        let saliency = judge.saliency(Row::I32(&[0, 1, 1, 0, 0, 0, 123]), 0).unwrap();
+        assert_eq!(saliency.iter().filter(|x| **x > 0.0).count(), 1, "{saliency:?}");
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::image_folder::{FolderError, ImageFolder, folders};
-use super::part_names::by_part;
+use super::part_names::{by_part, is_train};
 
 /// The images of a folder by what they are for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,10 +46,15 @@ impl ImageParts {
     /// # Errors
     /// If the folder cannot be read, or holds two of the same part.
     pub(crate) fn folders(dir: &Path) -> Result<[Option<PathBuf>; 3], FolderError> {
-        let all = folders(dir)?;
-        let alone = all.len() == 1;
+        let named = folders(dir)?;
         let named =
-            all.into_iter().map(|path| (path.file_name().unwrap_or_default().to_string_lossy().into_owned(), path));
+            named.into_iter().map(|path| (path.file_name().unwrap_or_default().to_string_lossy().into_owned(), path));
+        // What tools leave behind, such as .ipynb_checkpoints, is no part.
+        let named: Vec<_> = named.filter(|(name, _)| !name.starts_with('.')).collect();
+        if !named.iter().any(|(name, _)| is_train(name)) {
+            return Ok([None, None, None]);
+        }
+        let alone = named.len() == 1;
         let parts = by_part(named).map_err(|folders| FolderError::SamePart { folders })?;
         let are_parts = parts[0].is_some() && (alone || parts[1..].iter().any(Option::is_some));
         Ok(if are_parts { parts } else { [None, None, None] })
@@ -87,6 +92,10 @@ mod tests {
         }
         assert_eq!(found(&["Train", "Test", "notes"]), Ok((vec!["training", "test"], cats())));
         assert_eq!(found(&["train"]), Ok((vec!["training"], cats())));
+        assert_eq!(found(&["train", ".ipynb_checkpoints"]), Ok((vec!["training"], cats())));
+        // Without a part to learn from they are classes.
+        let classes = ["dev", "other", "val"].map(str::to_owned).to_vec();
+        assert_eq!(found(&["dev", "other", "val"]), Ok((vec!["training"], classes)));
         // Things on rails.
         assert_eq!(found(&["train", "tram"]), Ok((vec!["training"], vec!["train".into(), "tram".into()])));
         let told = found(&["train", "val", "valid"]).unwrap_err();

@@ -5,6 +5,11 @@ use std::path::PathBuf;
 /// The names to learn from, to validate and to test.
 const NAMES: [&[&str]; 3] = [&["train"], &["val", "valid", "validation", "dev"], &["test"]];
 
+/// Whether something of this name is to learn from.
+pub(super) fn is_train(name: &str) -> bool {
+    NAMES[0].contains(&name.to_lowercase().as_str())
+}
+
 /// Those of `named` to learn from, to validate and to test, by their names, in capitals or not; the others are left out.
 ///
 /// # Errors

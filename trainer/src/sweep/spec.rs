@@ -186,9 +186,21 @@ fn arguments<'a>(settings: impl Iterator<Item = (&'a String, &'a Value)>) -> Str
     settings.map(set).collect::<Vec<_>>().join(" ")
 }
 
-/// `--set` argument of a value: JSON's numbers, words and lists are TOML's.
+/// `--set` argument of a value.
 pub(super) fn assignment(key: &str, value: &Value) -> String {
-    format!("{key}={value}")
+    format!("{key}={}", toml(value))
+}
+
+/// A JSON value as TOML, whose numbers and words are JSON's.
+fn toml(value: &Value) -> String {
+    let list = |items: Vec<String>| items.join(",");
+    match value {
+        Value::Array(items) => format!("[{}]", list(items.iter().map(toml).collect())),
+        Value::Object(table) => {
+            format!("{{{}}}", list(table.iter().map(|(key, value)| format!("{key}={}", toml(value))).collect()))
+        }
+        other => other.to_string(),
+    }
 }
 
 /// Reads `[parameters]`.
@@ -240,7 +252,12 @@ impl Reader<'_> {
 
     /// One setting.
     fn entry(&mut self, key: &str, item: &toml_edit::Item, at: usize) {
-        let result = match item.as_table_like() {
+        // A setting may be a table itself, as `net_arch = { pi = [64], vf = [64] }`.
+        let is_value = |table: &dyn TableLike| {
+            let value = item.as_value().filter(|_| !says_values(table)).and_then(|value| json(value).ok());
+            value.is_some_and(|value| self.check(key, &value).is_ok())
+        };
+        let result = match item.as_table_like().filter(|table| !is_value(*table)) {
             Some(table) => self.distribution(key, table),
             None => item.as_value().ok_or_else(|| "expected a value".into()).and_then(|value| self.fixed(key, value)),
         };
@@ -365,7 +382,14 @@ fn json(value: &toml_edit::Value) -> Result<Value, String> {
             .ok_or_else(|| format!("expected a finite number, found {}", number.value()))?,
         toml_edit::Value::Boolean(flag) => (*flag.value()).into(),
         toml_edit::Value::Array(items) => items.iter().map(json).collect::<Result<Vec<_>, _>>()?.into(),
-        other => return Err(format!("expected a number, text, true, false or a list, found {}", config::plain(other))),
+        toml_edit::Value::InlineTable(table) => {
+            let entries = table.iter().map(|(key, value)| Ok((key.to_owned(), json(value)?)));
+            Value::Object(entries.collect::<Result<_, String>>()?)
+        }
+        other => {
+            let found = config::plain(other);
+            return Err(format!("expected a number, text, true, false, a list or a table, found {found}"));
+        }
     })
 }
 

@@ -85,6 +85,19 @@ fn a_grid_has_as_many_trials_as_points() {
 }
 
 #[test]
+fn settings_that_are_tables_are_searched() {
+    let text = "[sweep]\nenv = \"CartPole-v1\"\nalgo = \"ppo\"\nmethod = \"grid\"\n[parameters]\n\
+        ppo.net_arch = { values = [[8], { pi = [4], vf = [6, 5] }] }\nppo.gamma = { values = [0.9, 0.99] }\n\
+        ppo.features_extractor = { conv_filters = [[8, 3, 1]], features_dim = 32 }\n";
+    let spec = Spec::parse(text, "s.toml").unwrap();
+    assert_eq!(spec.n_trials(), 4);
+    let table = serde_json::json!({ "pi": [4], "vf": [6, 5] });
+    assert_eq!(assignment("ppo.net_arch", &table), "ppo.net_arch={pi=[4],vf=[6,5]}");
+    let wrong = problem(&text.replace("vf = [6, 5]", "qf = [6]"));
+    assert!(wrong.contains("s.toml:6: parameters.ppo.net_arch") && wrong.contains("vf"), "{wrong}");
+}
+
+#[test]
 fn what_is_wrong_is_told_with_its_line() {
     let with = |line: &str| problem(&format!("[sweep]\n[parameters]\n{line}\n"));
     for (line, words) in [

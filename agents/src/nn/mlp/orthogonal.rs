@@ -3,18 +3,22 @@
 use cartwheel_envs::Generator;
 use rand_distr::{Distribution as _, StandardNormal};
 
+use crate::nn::kernels::matmul::vectorized;
+use crate::nn::kernels::simd::Isa;
+
 /// A random matrix `[rows, columns]`, row-major, whose rows are orthonormal (or whose columns are, where there are fewer):
 /// what `torch.nn.init.orthogonal_` draws, by Gram and Schmidt's method where PyTorch has a QR decomposition.
 pub(in crate::nn) fn orthogonal(rows: usize, columns: usize, rng: &mut Generator) -> Vec<f64> {
     let (count, length) = (rows.min(columns), rows.max(columns));
+    let isa = Isa::detect();
     let mut vectors: Vec<Vec<f64>> = Vec::with_capacity(count);
     while vectors.len() < count {
         let mut vector: Vec<f64> = (0..length).map(|_| StandardNormal.sample(rng)).collect();
         // Twice, as once leaves rounding errors of the size of what is taken away.
         for _ in 0..2 {
             for other in &vectors {
-                let product: f64 = vector.iter().zip(other).map(|(a, b)| a * b).sum();
-                vector.iter_mut().zip(other).for_each(|(a, b)| *a -= product * b);
+                let product = dot(isa, &vector, other);
+                subtract(isa, &mut vector, product, other);
             }
         }
         let norm = vector.iter().map(|x| x * x).sum::<f64>().sqrt();
@@ -26,6 +30,27 @@ pub(in crate::nn) fn orthogonal(rows: usize, columns: usize, rng: &mut Generator
     }
     let at = |row: usize, column: usize| if rows <= columns { vectors[row][column] } else { vectors[column][row] };
     (0..rows * columns).map(|i| at(i / columns, i % columns)).collect()
+}
+
+vectorized! {
+    /// Σ a b, in eight partial sums.
+    fn dot(a: &[f64], b: &[f64]) -> f64 {
+        let mut sums = [0.0; 8];
+        let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+        for (a, b) in a.iter().zip(b) {
+            for lane in 0..8 {
+                sums[lane] += a[lane] * b[lane];
+            }
+        }
+        sums.iter().sum::<f64>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f64>()
+    }
+}
+
+vectorized! {
+    /// a − factor · b
+    fn subtract(a: &mut [f64], factor: f64, b: &[f64]) {
+        a.iter_mut().zip(b).for_each(|(a, b)| *a -= factor * b);
+    }
 }
 
 #[cfg(test)]
