@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`nn`] | networks, their kernels, devices and weights: the only place that knows dfdx |
+//! | [`nn`] | networks, their kernels, devices and weights: with [`models`] the only place that knows dfdx |
 //! | [`models`] | what learns from data instead: classifiers, T5 |
 //! | [`compression`] | smaller networks of the same function: pruning, low-rank factors |
 //! | [`Algorithm`] | what makes an algorithm: how it acts, explores, and learns from which data |

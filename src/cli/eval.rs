@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use crate::agents::Policy;
 use crate::trainer::run::RunDir;
-use crate::trainer::supervised::{Evaluation, evaluate, is_fit, weights_of};
+use crate::trainer::supervised::{Evaluation, check_there, evaluate, is_fit, weights_of};
 use crate::trainer::{Evaluator, Settings, TrainError};
 use serde_json::json;
 
@@ -47,6 +47,9 @@ pub(crate) fn run(args: &Args, output: Output) -> Result {
         return Err(Failure::usage(format!(
             "{weights} holds a policy, which does not say where it plays: give its run's folder, and --checkpoint {weights}"
         )));
+    }
+    if args.run.extension().is_some_and(|extension| extension == "safetensors") {
+        check_there(&args.run)?;
     }
     if args.run.is_file() || is_fit(&args.run.join("config.toml")) {
         return fitted(args, output);

@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `config` | the settings of a run, and the tuned ones that are shipped |
 //! | `experiment` | the front door: settings in, a run on disk and its summary out |
+//! | `seeds` | the same experiment with several seeds |
 //! | `session` | the loop of a run: collect, learn, look, checkpoint |
-//! | `collector`, `actor`, `rollout` | threads that step environments, and what they hand over |
+//! | `progress`, `events` | a run's books, kept in checkpoints; what it tells those who listen |
+//! | `collector`, `actor`, `rollout`, `actor_count` | threads that step environments, what they hand over, and how many pay |
 //! | `offline` | recorded episodes to learn from in their place |
 //! | `replay` | transitions, and how batches are drawn from them |
-//! | `evaluation` | greedy episodes |
+//! | `evaluation`, `episode_info` | greedy episodes; what environments tell beside returns |
 //! | `export` | policies of runs as files of ONNX |
 //! | `provenance` | what a file was made from |
 //! | `run` | files: configuration, metrics, TensorBoard, episodes, checkpoints |
@@ -21,6 +23,7 @@
 //! | [`data`] | where samples of supervised training come from |
 //! | [`supervised`] | models fitted to samples |
 //! | `statistics`, `plot` | numbers and pictures over runs |
+//! | `memory`, `cpu_time` | what the machine has and what a run took of it |
 //!
 //! ```no_run
 //! use cartwheel_trainer::{Algo, Experiment, Settings};

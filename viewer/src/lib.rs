@@ -8,13 +8,19 @@
 //! | `command` | what panels can ask for, with its keys and names |
 //! | `source` | threads that turn runs into updates: files, live connections, episodes played again |
 //! | `series` | curves: millions of points, smoothed and thinned honestly |
-//! | `compare` | configurations of runs: filtered, told apart, grouped |
+//! | `configurations`, `search` | configurations of runs, filtered and grouped; what is typed to find runs and metrics |
 //! | `judge` | a run's policy: the values of actions, what they depend on, and maps of them |
 //! | `observation` | observations as people read them: names and bounds of numbers, or a picture |
 //! | `spaces` | what a run's environment looks like from outside |
 //! | `panels` | one file a panel |
 //! | `overlays` | what a policy makes of a state, painted over its picture: one file a kind |
-//! | `paint`, `theme`, `text` | scenes as shapes, colors, words |
+//! | `paint`, `theme`, `text`, `number` | scenes as shapes, colors, words, numbers in words |
+//! | `history`, `playback`, `transport` | stepping back through a live run, playing episodes, and the keys of both |
+//! | `recording`, `table` | pictures, films and CSV files of what is shown |
+//! | `watch`, `opening`, `window`, `link` | from `cartwheel watch` to an open window and its episode, and the command that opens the view again |
+//! | `play` | the window in which a person plays |
+//! | `tui` | the same in a terminal |
+//! | `memory` | how much memory runs may take |
 //!
 //! Nothing here holds up training: a run is read from its folder, and what it sends live may be dropped.
 

@@ -1,4 +1,4 @@
-//! Networks and how they are trained: the only place that knows dfdx.
+//! Networks and how they are trained. With `models` the only place that knows dfdx.
 //!
 //! | file | holds |
 //! |---|---|

@@ -29,7 +29,8 @@ pub(super) const SHIPPED: &[(Algo, &str, &str)] = shipped! {
         Her in "her": "BitFlip-v0" "Reacher2D-v0";
         Impala in "impala": "CartPole-v1";
         Iqn in "iqn": "CartPole-v1";
-        Ppo in "ppo": "Acrobot-v1" "CartPole-v1" "MountainCar-v0" "MountainCarContinuous-v0" "Pendulum-v1";
+        Ppo in "ppo":
+            "Acrobot-v1" "CartPole-v1" "MinAtar/Breakout-v1" "MinAtar/Freeway-v1" "MountainCar-v0" "MountainCarContinuous-v0" "Pendulum-v1";
         Pqn in "pqn": "CartPole-v1";
         Qrdqn in "qrdqn": "Acrobot-v1" "CartPole-v1" "MountainCar-v0";
         Rainbow in "rainbow": "CartPole-v1" "MinAtar/Breakout-v1";
@@ -43,6 +44,10 @@ pub(super) const SHIPPED: &[(Algo, &str, &str)] = shipped! {
         Dqn in "dqn":
             "MinAtar/Freeway-v1" as "MinAtar/Breakout-v1"
             "MinAtar/Seaquest-v1" as "MinAtar/Asterix-v1"
+            "MinAtar/SpaceInvaders-v1" as "MinAtar/Breakout-v1";
+        Ppo in "ppo":
+            "MinAtar/Asterix-v1" as "MinAtar/Freeway-v1"
+            "MinAtar/Seaquest-v1" as "MinAtar/Freeway-v1"
             "MinAtar/SpaceInvaders-v1" as "MinAtar/Breakout-v1";
     }
 };

@@ -1,4 +1,4 @@
-//! A run being trained: the loop.
+//! A run being trained: what it is made of, how it begins and ends.
 
 mod checkpoint;
 mod curve;

@@ -3,7 +3,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `config`, `settings` | what can be set |
-//! | `fit` | the front door: settings in, a run on disk and its summary out |
+//! | `fit`, `events` | the front door: settings in, a run on disk and its summary out; what it tells meanwhile |
 //! | `summary` | what a fit comes to |
 //! | `session` | the loop, a step of it, and all that going on with it needs |
 //! | `parallel` | several processes that train one model together |

@@ -122,7 +122,6 @@ fn time_left(status: &Status, total: u64, envs: u32) -> String {
     if left.is_finite() && left > 0.0 { format!(" \u{b7} {} left", crate::number::about(left)) } else { String::new() }
 }
 
-/// What a model that was fitted to data came to.
 /// How well a fitted model did on what it did not learn from.
 pub(crate) fn measured(summary: &FitSummary) -> Option<String> {
     Some(match summary.report.as_ref()? {
@@ -136,6 +135,7 @@ pub(crate) fn measured(summary: &FitSummary) -> Option<String> {
     })
 }
 
+/// How a fit ended: what it learnt, in how long, and how well.
 pub(crate) fn fitted(summary: &FitSummary) -> String {
     let report = measured(summary).unwrap_or_else(|| FINISHED.to_owned());
     let (epochs, seconds) = (count(summary.epochs), crate::number::seconds(summary.wall_s));

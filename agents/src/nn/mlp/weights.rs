@@ -33,7 +33,8 @@ pub enum WeightsError {
     /// It is what `torch.save` writes.
     #[error(
         "{} is a pickle of PyTorch's, which may run anything when it is read: make it a safetensors file with \
-         `python -c 'import torch, safetensors.torch as st; st.save_file(torch.load({:?}, \"cpu\", weights_only=True), {:?})'`",
+         `python -c 'import sys, torch, safetensors.torch as st; st.save_file(torch.load(sys.argv[1], \"cpu\", weights_only=True), \
+         sys.argv[2])' {:?} {:?}`",
         file.display(), file, file.with_extension("safetensors")
     )]
     Pickle {
@@ -132,7 +133,7 @@ mod tests {
         for start in [&b"PK\x03\x04\0\0\x08\x08\0\0"[..], b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."] {
             std::fs::write(&path, start).expect("a temporary file");
             let told = read_header(&path).expect_err("no safetensors").to_string();
-            assert!(told.contains("is a pickle") && told.contains(".safetensors\")'"), "{told}");
+            assert!(told.contains("is a pickle") && told.contains(".safetensors\"`"), "{told}");
         }
         std::fs::remove_file(&path).expect("a temporary file");
     }
