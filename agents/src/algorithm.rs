@@ -33,6 +33,11 @@ pub trait Algorithm: Section {
     /// The network that acts. [`Acting`] has its deviations depend on the state where exploration does.
     fn network(&self, inputs: Inputs, actions: &ActionHead) -> Mlp;
 
+    /// The value functions that are learnt beside that network: how many there are, and their shape; nothing where there are none.
+    fn critics(&self, _: &Acting) -> Option<(usize, Mlp)> {
+        None
+    }
+
     /// How its actors explore in a run of so many environment steps.
     fn exploration(&self, total_timesteps: u64) -> Exploration;
 

@@ -3,8 +3,9 @@
 
 use cartwheel_envs::Generator;
 
+use crate::algorithm::Acting;
 use crate::critic::{Climb, Critic, ValueOf};
-use crate::nn::{Activation, Device, DeviceError, Inputs, Mlp, Net, Network, NnError, Optimizer, TrainingState};
+use crate::nn::{Activation, Device, DeviceError, Mlp, Net, Network, NnError, Optimizer, TrainingState};
 
 /// Several Q(s, a), each with its target, that learn the same from different beginnings: the least of them is the
 /// cautious estimate (Fujimoto et al. 2018, *Addressing function approximation error in actor-critic methods*).
@@ -40,34 +41,24 @@ pub(crate) struct Regression {
     pub(crate) mean_q: f32,
 }
 
-/// What value functions are built as.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Shape<'a> {
-    /// An observation.
-    pub(crate) inputs: &'a Inputs,
-    /// Numbers of an action.
-    pub(crate) dimensions: usize,
-    /// Units of each hidden layer.
-    pub(crate) net_arch: &'a [usize],
-    /// What each says of a state and an action: 1 for its value.
-    pub(crate) outputs: usize,
-    /// Activation of hidden layers.
-    pub(crate) activation: Activation,
+/// The shape of a value function of continuous actions beside a policy, which says so many numbers of each: 1 for its value.
+pub(crate) fn critic(acting: &Acting, net_arch: &[usize], outputs: usize, activation: Activation) -> Mlp {
+    Mlp::new(acting.mlp.reads().beside(acting.actions.choices()), net_arch, outputs, activation)
 }
 
 impl Critics {
-    /// `count` fresh networks, initialized from `rng`.
-    pub(crate) fn new(count: usize, shape: Shape<'_>, device: Device, rng: &mut Generator) -> Result<Self, NnError> {
-        let Shape { inputs, dimensions, net_arch, outputs, activation } = shape;
-        let mut build = || {
-            let mlp = Mlp::new(inputs.beside(dimensions), net_arch, outputs, activation);
-            let state = TrainingState::new(mlp.init(rng));
-            device.build(mlp, &state)
-        };
+    /// `count` fresh networks of the shape `mlp`, of actions of so many `dimensions`, initialized from `rng`.
+    pub(crate) fn new(
+        (count, mlp): (usize, Mlp),
+        dimensions: usize,
+        device: Device,
+        rng: &mut Generator,
+    ) -> Result<Self, NnError> {
+        let mut build = || device.build(mlp.clone(), &TrainingState::new(mlp.init(rng)));
         Ok(Self {
             networks: (0..count).map(|_| build()).collect::<Result<_, _>>()?,
-            outputs,
-            features: inputs.width(),
+            outputs: mlp.outputs(),
+            features: mlp.inputs() - dimensions,
             dimensions,
             x: Vec::new(),
             values: vec![Vec::new(); count],
@@ -252,10 +243,10 @@ impl Critics {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::{Cnn, Image};
+    use crate::nn::{Cnn, Image, Inputs};
 
-    fn shape(inputs: &Inputs) -> Shape<'_> {
-        Shape { inputs, dimensions: 2, net_arch: &[16, 8], outputs: 1, activation: Activation::Tanh }
+    fn mlp(inputs: &Inputs) -> Mlp {
+        Mlp::new(inputs.beside(2), &[16, 8], 1, Activation::Tanh)
     }
 
     fn mean_of(values: &[Vec<f32>]) -> Vec<f32> {
@@ -274,7 +265,7 @@ mod tests {
     /// Answers whether the first of two networks is the least, for each of some observations and actions.
     fn slopes_by_actions(inputs: Inputs) -> Vec<bool> {
         let mut rng = Generator::new(3);
-        let mut critics = Critics::new(2, shape(&inputs), Device::Cpu, &mut rng).expect("a processor");
+        let mut critics = Critics::new((2, mlp(&inputs)), 2, Device::Cpu, &mut rng).expect("a processor");
         let mut draw = |n: usize| (0..n).map(|_| rng.uniform(-3.0, 3.0) as f32).collect::<Vec<_>>();
         let (observations, actions) = (draw(inputs.width() * 64), draw(2 * 64));
         for climb in [Climb::Least, Climb::First, Climb::Mean] {

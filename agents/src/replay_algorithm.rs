@@ -13,6 +13,7 @@ macro_rules! replay_algorithm {
         own: { $($own:tt)* },
         net_arch: $net_arch:expr, $of_net_arch:literal,
         acts: $space:ident by $head:ident, $style:expr,
+        critics: $critics:expr,
         $(check: $check:expr,)?
         learner: $learner:expr,
     ) => {
@@ -66,6 +67,11 @@ macro_rules! replay_algorithm {
 
             fn network(&self, inputs: crate::nn::Inputs, actions: &crate::head::ActionHead) -> crate::nn::Mlp {
                 crate::nn::Mlp::new(inputs, &self.net_arch.pi, actions.outputs(), self.activation_fn)
+            }
+
+            fn critics(&self, acting: &crate::algorithm::Acting) -> Option<(usize, crate::nn::Mlp)> {
+                let critics: fn(&Self, &crate::algorithm::Acting) -> (usize, crate::nn::Mlp) = $critics;
+                Some(critics(self, acting))
             }
 
             fn exploration(&self, _: u64) -> crate::exploration::Exploration {

@@ -190,6 +190,15 @@ fn also_where_its_bytes_overflow() {
     refused("train CartPole-v1 --n-envs 1 --set dqn.buffer_size=737869762948382065", &["dqn.buffer_size", "lower"]);
 }
 
+/// Value functions are counted, too, all of them.
+#[test]
+fn networks_larger_than_memory_are_told() {
+    let folder = Folder::new();
+    let words = ["training networks of", "this machine has", "make the layers of [sac] smaller"];
+    let line = "train Pendulum-v1 --algo sac --set sac.net_arch={pi=[8],qf=[65536,65536]}";
+    folder.refused(&format!("{line} --set sac.n_critics=100"), 2, &words);
+}
+
 #[test]
 fn more_environments_than_memory_are_told() {
     let line = "train CartPole-v1 --n-envs 1000000000000 --json";

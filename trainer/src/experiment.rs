@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use cartwheel_agents::nn::{Isa, prepare_thread};
+use cartwheel_agents::nn::{Isa, Mlp, prepare_thread};
 use cartwheel_agents::{Acting, Data, Policy, PolicyError, ReplayUse};
 use cartwheel_envs::{ActionRows, Environment, Space, Statistics};
 use serde::{Deserialize, Serialize};
@@ -325,12 +325,14 @@ impl<'a> Experiment<'a> {
         let row = 2 * space.width() * space.dtype().size() + numbers * size_of::<f32>();
         let (needed, memory) = (row as u128 * steps as u128 * envs as u128, u128::from(memory_bytes()));
         let algorithm = self.settings.algorithm();
-        // Parameters, their gradient, two moments and a copy of those that act; a value function is no smaller.
-        let network = 2 * 5 * size_of::<f32>() as u128 * acting.mlp.flat_len() as u128;
+        let mlps: Vec<_> = std::iter::once((1, acting.mlp.clone())).chain(algorithm.critics(acting)).collect();
+        let all = |count: fn(&Mlp) -> usize| mlps.iter().map(|(n, mlp)| *n as u128 * count(mlp) as u128).sum::<u128>();
+        // Parameters, a target or a copy that acts, their gradient and its two moments, and what they begin as.
+        let network = 6 * size_of::<f32>() as u128 * all(Mlp::flat_len);
         if network > memory {
             return Err(TrainError::Unfit(format!(
                 "training networks of {} parameters takes about {}, and this machine has {}: make the layers of [{}] smaller",
-                acting.mlp.num_parameters(),
+                all(Mlp::num_parameters),
                 in_mib(network),
                 in_mib(memory),
                 algorithm.name()

@@ -138,6 +138,11 @@ impl<R: Rule> Algorithm for R {
         }
     }
 
+    fn critics(&self, acting: &Acting) -> Option<(usize, Mlp)> {
+        let Beginning { net_arch, activation_fn, .. } = self.beginning();
+        Some((1, self.memory().1.network(&acting.mlp, &net_arch.vf, activation_fn)))
+    }
+
     fn exploration(&self, _: u64) -> Exploration {
         Exploration::after_random(0, self.style())
     }

@@ -5,6 +5,7 @@ use cartwheel_envs::{Generator, Space};
 use super::ContinuousCql;
 use crate::algorithm::{Acting, Algorithm, AnyLearner, Data, DatasetUse, Returns};
 use crate::config::checks::layers;
+use crate::critic_ensemble::critic;
 use crate::dqn::{Dqn, Rule};
 use crate::exploration::{EpsilonSchedule, Exploration};
 use crate::extractor::FeaturesExtractor;
@@ -60,6 +61,13 @@ crate::config! {
     }
 }
 
+impl CqlConfig {
+    /// Beside a policy of continuous actions.
+    pub(super) fn value_functions(&self, acting: &Acting) -> (usize, Mlp) {
+        (self.n_critics, critic(acting, &self.net_arch, 1, self.activation_fn))
+    }
+}
+
 impl Algorithm for CqlConfig {
     fn head(&self, action_space: &Space) -> Option<Head> {
         match action_space {
@@ -75,6 +83,10 @@ impl Algorithm for CqlConfig {
 
     fn network(&self, inputs: Inputs, actions: &ActionHead) -> Mlp {
         Mlp::new(inputs, &self.net_arch, actions.outputs(), self.activation_fn)
+    }
+
+    fn critics(&self, acting: &Acting) -> Option<(usize, Mlp)> {
+        (acting.actions.head() != Head::QValues).then(|| self.value_functions(acting))
     }
 
     fn exploration(&self, _: u64) -> Exploration {

@@ -5,7 +5,7 @@ use rand_distr::{Distribution as _, StandardNormal};
 
 use super::CqlConfig;
 use crate::algorithm::Acting;
-use crate::critic_ensemble::{Critics, Regression, Shape};
+use crate::critic_ensemble::{Critics, Regression};
 use crate::learner::Batch;
 use crate::nn::{Device, DeviceError, Net, Network, NnError, Optimizer, ScalarAdam};
 use crate::sac::{Drawn, PolicyActions, Soft, SoftCritics, SoftRule};
@@ -60,13 +60,6 @@ impl ContinuousCql {
             target_entropy: config.target_entropy,
             log_std_init: 0.0,
         };
-        let shape = Shape {
-            inputs: acting.mlp.reads(),
-            dimensions: acting.mlp.outputs() / 2,
-            net_arch: &config.net_arch,
-            outputs: 1,
-            activation: config.activation_fn,
-        };
         let multiplier = |threshold: f64| Multiplier {
             log_alpha: ScalarAdam::new(0.0),
             threshold: threshold as f32,
@@ -83,7 +76,7 @@ impl ContinuousCql {
             actions: Vec::new(),
             metrics: Vec::new(),
         };
-        Self::with(rule, acting, device, rng, (config.n_critics, shape), learning)
+        Self::with(rule, acting, device, rng, config.value_functions(acting), learning)
     }
 
     /// y of each transition of the last batch.

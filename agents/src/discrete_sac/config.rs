@@ -1,7 +1,9 @@
 //! Discrete SAC's hyperparameters, by the names of Stable-Baselines3's SAC, and CleanRL's.
 
 use super::DiscreteSac;
+use crate::algorithm::Acting;
 use crate::exploration::Style;
+use crate::nn::Mlp;
 use crate::replay_algorithm::replay_algorithm;
 use crate::sac::EntCoef;
 
@@ -26,5 +28,14 @@ replay_algorithm! {
     },
     net_arch: vec![256, 256], " Units of the hidden layers of policy and value functions, or separately: `{ pi = [64], qf = [64, 64] }`.",
     acts: Discrete by Categorical, |_| Style::Sampled,
+    critics: Self::value_functions,
     learner: |config: &Self, acting, device, rng| DiscreteSac::new(config.clone(), acting, device, rng),
+}
+
+impl DiscreteSacConfig {
+    /// A number for each action, as the policy has.
+    pub(super) fn value_functions(&self, acting: &Acting) -> (usize, Mlp) {
+        let outputs = acting.mlp.outputs();
+        (self.n_critics, Mlp::new(acting.mlp.reads(), &self.net_arch.qf, outputs, self.activation_fn))
+    }
 }

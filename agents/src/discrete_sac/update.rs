@@ -7,7 +7,6 @@ use crate::algorithm::Acting;
 use crate::critic::{Climb, Critic, ValueOf};
 use crate::learner::{Batch, Learner, OffPolicy, Progress};
 use crate::mask::masked;
-use crate::net_arch::QNetArch;
 use crate::nn::{Device, DeviceError, Mlp, Net, Network, NnError, Optimizer, TrainingState};
 use crate::sac::Temperature;
 
@@ -40,12 +39,10 @@ impl DiscreteSac {
         rng: &mut Generator,
     ) -> Result<Self, NnError> {
         let mut build = |mlp: &Mlp| device.build(mlp.clone(), &TrainingState::new(mlp.init(rng)));
-        // A number for each action, as the policy has.
-        let QNetArch { qf, .. } = &config.net_arch;
-        let values = Mlp::new(acting.mlp.reads(), qf, acting.mlp.outputs(), config.activation_fn);
+        let (n_critics, values) = config.value_functions(acting);
         Ok(Self {
             actor: build(&acting.mlp)?,
-            critics: (0..config.n_critics).map(|_| build(&values)).collect::<Result<_, _>>()?,
+            critics: (0..n_critics).map(|_| build(&values)).collect::<Result<_, _>>()?,
             // The entropy to be reached depends on which actions are valid, and is added to what each step is told.
             temperature: Temperature::new(config.ent_coef, 0.0),
             config,

@@ -4,7 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::Sac;
+use crate::algorithm::Acting;
 use crate::config::{Value, plain, toml_edit};
+use crate::critic_ensemble::critic;
+use crate::nn::Mlp;
 
 /// What entropy is worth: a number, `"auto"` for one that is learnt from 1 on, or `"auto_0.1"` from 0.1 on.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,6 +59,7 @@ macro_rules! soft_actor_critic {
         $(#[doc = $doc:literal])*
         $config:ident in $table:literal,
         critics: { $($of_critics:tt)* },
+        value_functions: $value_functions:expr,
         $(check: $check:expr,)?
         learner: $learner:expr,
     ) => {
@@ -85,6 +89,7 @@ macro_rules! soft_actor_critic {
             net_arch: vec![256, 256], " Units of the hidden layers of policy and value functions, or separately: `{ pi = [64], qf = [64, 64] }`.",
             acts: Box by SquashedGaussian,
             |config| crate::exploration::Style::drawn(config.use_sde, config.sde_sample_freq),
+            critics: $value_functions,
             $(check: $check,)?
             learner: $learner,
         }
@@ -115,7 +120,14 @@ soft_actor_critic! {
         /// Number of value functions, of which the minimum is taken.
         n_critics: usize = 2, within(1, 100);
     },
+    value_functions: Self::value_functions,
     learner: |config: &Self, acting, device, rng| Sac::new(config.clone(), acting, device, rng),
+}
+
+impl SacConfig {
+    pub(super) fn value_functions(&self, acting: &Acting) -> (usize, Mlp) {
+        (self.n_critics, critic(acting, &self.net_arch.qf, 1, self.activation_fn))
+    }
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@ use super::temperature::Temperature;
 use super::{EntCoef, SacConfig};
 use crate::algorithm::Acting;
 use crate::critic::{Climb, Critic};
-use crate::critic_ensemble::{Critics, Regression, Shape};
+use crate::critic_ensemble::{Critics, Regression};
 use crate::head::{HALF_LN_TAU, clamp_log_std};
 use crate::learner::{Batch, Learner, OffPolicy, Progress};
-use crate::nn::{Device, DeviceError, Net, Network, NnError, Optimizer, TrainingState};
+use crate::nn::{Device, DeviceError, Mlp, Net, Network, NnError, Optimizer, TrainingState};
 use crate::schedule::Schedule;
 
 /// Added within logarithms, as in Stable-Baselines3.
@@ -162,10 +162,8 @@ impl Sac {
     /// # Errors
     /// If the device is not there.
     pub fn new(config: SacConfig, acting: &Acting, device: Device, rng: &mut Generator) -> Result<Self, NnError> {
-        let (inputs, dimensions) = (acting.mlp.reads(), acting.mlp.outputs() / 2);
-        let shape =
-            Shape { inputs, dimensions, net_arch: &config.net_arch.qf, outputs: 1, activation: config.activation_fn };
-        Self::with((&config).into(), acting, device, rng, (config.n_critics, shape), LeastCritics::default())
+        let critics = config.value_functions(acting);
+        Self::with((&config).into(), acting, device, rng, critics, LeastCritics::default())
     }
 
     /// y of each transition of the last batch.
@@ -176,13 +174,13 @@ impl Sac {
 
 #[allow(private_bounds, reason = "algorithms are named by type aliases")]
 impl<C: SoftCritics> Soft<C> {
-    /// A fresh policy, and so many value functions of a shape, all initialized from `rng`.
+    /// A fresh policy, and so many value functions of this shape, all initialized from `rng`.
     pub(crate) fn with(
         rule: SoftRule,
         acting: &Acting,
         device: Device,
         rng: &mut Generator,
-        (n_critics, shape): (usize, Shape<'_>),
+        critics: (usize, Mlp),
         learning: C,
     ) -> Result<Self, NnError> {
         let mut parameters = acting.mlp.init(rng);
@@ -192,7 +190,7 @@ impl<C: SoftCritics> Soft<C> {
         let dimensions = acting.mlp.outputs() / 2;
         Ok(Self {
             actor: device.build(acting.mlp.clone(), &TrainingState::new(parameters))?,
-            critics: Critics::new(n_critics, shape, device, rng)?,
+            critics: Critics::new(critics, dimensions, device, rng)?,
             learning,
             temperature: Temperature::new(rule.ent_coef, rule.target_entropy.unwrap_or(-(dimensions as f64))),
             rule,

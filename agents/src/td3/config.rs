@@ -29,6 +29,7 @@ replay_algorithm! {
     },
     net_arch: vec![400, 300], " Units of the hidden layers of policy and value functions, or separately: `{ pi = [64], qf = [64, 64] }`.",
     acts: Box by Tanh, |config| Style::Noisy(ActionNoise { kind: config.noise_type, sigma: config.noise_std }),
+    critics: |config, acting| Rule::from(config).critics(acting),
     learner: |config: &Self, acting, device, rng| Td3::new(Rule::from(config), acting, device, rng),
 }
 
@@ -48,6 +49,7 @@ replay_algorithm! {
     },
     net_arch: vec![400, 300], " Units of the hidden layers of policy and value function, or separately: `{ pi = [64], qf = [64, 64] }`.",
     acts: Box by Tanh, |config| Style::Noisy(ActionNoise { kind: config.noise_type, sigma: config.noise_std }),
+    critics: |config, acting| Rule::from(config).critics(acting),
     learner: |config: &Self, acting, device, rng| Td3::new(Rule::from(config), acting, device, rng),
 }
 

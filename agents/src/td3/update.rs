@@ -5,9 +5,9 @@ use rand_distr::{Distribution as _, StandardNormal};
 
 use crate::algorithm::Acting;
 use crate::critic::{Climb, Critic};
-use crate::critic_ensemble::{Critics, Shape};
+use crate::critic_ensemble::{Critics, critic};
 use crate::learner::{Batch, Learner, OffPolicy, Progress};
-use crate::nn::{Activation, Device, DeviceError, Net, Network, NnError, Optimizer, TrainingState};
+use crate::nn::{Activation, Device, DeviceError, Mlp, Net, Network, NnError, Optimizer, TrainingState};
 use crate::schedule::Schedule;
 
 /// What TD3 and DDPG differ in.
@@ -29,6 +29,13 @@ pub struct Rule {
     pub net_arch: Vec<usize>,
     /// What follows each of these.
     pub activation_fn: Activation,
+}
+
+impl Rule {
+    /// The value functions beside a policy: how many, and their shape.
+    pub(super) fn critics(&self, acting: &Acting) -> (usize, Mlp) {
+        (self.n_critics, critic(acting, &self.net_arch, 1, self.activation_fn))
+    }
 }
 
 /// A deterministic policy and its value functions, which learn.
@@ -53,16 +60,9 @@ impl Td3 {
     pub fn new(rule: Rule, acting: &Acting, device: Device, rng: &mut Generator) -> Result<Self, NnError> {
         let state = TrainingState::new(acting.mlp.init(rng));
         let dimensions = acting.mlp.outputs();
-        let shape = Shape {
-            inputs: acting.mlp.reads(),
-            dimensions,
-            net_arch: &rule.net_arch,
-            outputs: 1,
-            activation: rule.activation_fn,
-        };
         Ok(Self {
             actor: device.build(acting.mlp.clone(), &state)?,
-            critics: Critics::new(rule.n_critics, shape, device, rng)?,
+            critics: Critics::new(rule.critics(acting), dimensions, device, rng)?,
             dimensions,
             rule,
             updates: 0,

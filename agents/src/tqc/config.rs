@@ -1,6 +1,9 @@
 //! TQC's hyperparameters, by the names of sb3-contrib.
 
 use super::Tqc;
+use crate::algorithm::Acting;
+use crate::critic_ensemble::critic;
+use crate::nn::Mlp;
 use crate::sac::soft_actor_critic;
 
 soft_actor_critic! {
@@ -8,18 +11,23 @@ soft_actor_critic! {
     /// schedule is a number, or "lin_" and a number for one that falls to 0 over the run.
     TqcConfig in "tqc",
     critics: {
-        /// Value functions.
+        /// Number of value functions.
         n_critics: usize = 2, within(1, 100);
         /// Quantiles of the return that each value function predicts.
         n_quantiles: usize = 25, within(1, 1000);
         /// Largest quantiles dropped from the pooled targets, per value function: fewer than n_quantiles.
         top_quantiles_to_drop_per_net: usize = 2, at_most(999);
     },
+    value_functions: Self::value_functions,
     check: Self::check_quantiles,
     learner: Tqc::new,
 }
 
 impl TqcConfig {
+    pub(super) fn value_functions(&self, acting: &Acting) -> (usize, Mlp) {
+        (self.n_critics, critic(acting, &self.net_arch.qf, self.n_quantiles, self.activation_fn))
+    }
+
     fn check_quantiles(&self) -> Result<(), String> {
         let (dropped, quantiles) = (self.top_quantiles_to_drop_per_net, self.n_quantiles);
         if dropped < quantiles {

@@ -23,7 +23,6 @@ pub use quantiles::QuantileCritics;
 use cartwheel_envs::Generator;
 
 use crate::algorithm::Acting;
-use crate::critic_ensemble::Shape;
 use crate::nn::{Device, NnError};
 use crate::sac::Soft;
 
@@ -36,16 +35,9 @@ impl Tqc {
     /// # Errors
     /// If the device is not there.
     pub fn new(config: &TqcConfig, acting: &Acting, device: Device, rng: &mut Generator) -> Result<Self, NnError> {
-        let shape = Shape {
-            inputs: acting.mlp.reads(),
-            dimensions: acting.mlp.outputs() / 2,
-            net_arch: &config.net_arch.qf,
-            outputs: config.n_quantiles,
-            activation: config.activation_fn,
-        };
         let dropped = config.top_quantiles_to_drop_per_net;
         let learning = QuantileCritics::new(config.n_critics, config.n_quantiles, dropped);
-        Self::with(config.into(), acting, device, rng, (config.n_critics, shape), learning)
+        Self::with(config.into(), acting, device, rng, config.value_functions(acting), learning)
     }
 
     /// What the quantiles of each transition of the last batch were moved towards, in no order, transition after

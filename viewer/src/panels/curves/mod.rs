@@ -50,6 +50,8 @@ pub(super) struct Curves {
     zoomed: bool,
     /// How often they were made to show all again.
     resets: u32,
+    /// Whether a picture is saved of this frame, which is without buttons for it.
+    pictured: bool,
 }
 
 impl Panel for Curves {
@@ -78,18 +80,23 @@ impl Panel for Curves {
         self.look.follow(end);
         // What does not fit above must not make the plots wider than the window.
         let width = ui.available_width() - ui.spacing().scroll.allocated_width();
-        let mut save = None;
+        let (mut save, pictured) = (None, std::mem::take(&mut self.pictured));
         if width >= ROW {
             ui.horizontal_wrapped(|ui| save = self.look.ui(ui, end));
         }
         let shown = Rect::from_min_max(ui.cursor().min, ui.max_rect().max);
         ui.horizontal_top(|ui| {
-            if width < ROW {
-                // A click in it changes something: it stays open for the next.
+            if width < ROW && !pictured {
+                // A click in it changes something: it stays open for the next, but not for a picture.
                 let menu = MenuConfig::new().close_behavior(PopupCloseBehavior::CloseOnClickOutside);
-                MenuButton::new(text::AXES).config(menu).ui(ui, |ui| save = self.look.ui(ui, end));
+                MenuButton::new(text::AXES).config(menu).ui(ui, |ui| {
+                    save = self.look.ui(ui, end);
+                    if save.is_some() {
+                        ui.close();
+                    }
+                });
             }
-            if self.zoomed && ui.button(text::WHOLE_CURVES).clicked() {
+            if self.zoomed && !pictured && ui.button(text::WHOLE_CURVES).clicked() {
                 self.resets += 1;
             }
             ui.vertical(|ui| legend::show(ui, &groups, look.grouped));
@@ -98,13 +105,19 @@ impl Panel for Curves {
             ui.weak(if metrics.is_empty() { text::NO_CURVES } else { text::NO_METRICS_CHOSEN });
         }
         self.plots(ui, width, &plotted.iter().map(|metric| subject(metric, end)).collect::<Vec<_>>(), commands);
-        commands.extend(save.map(|save| match save {
-            Save::Picture => Command::SavePart(shown),
-            Save::Table => {
-                let runs = groups.iter().flat_map(|group| group.runs.clone()).collect();
-                Command::SaveTable(runs, plotted.iter().map(|metric| (*metric).to_owned()).collect())
+        commands.extend(pictured.then_some(Command::SavePart(shown)));
+        match save {
+            Some(Save::Picture) => {
+                self.pictured = true;
+                ui.ctx().request_repaint();
             }
-        }));
+            Some(Save::Table) => {
+                let runs = groups.iter().flat_map(|group| group.runs.clone()).collect();
+                let metrics = plotted.iter().map(|metric| (*metric).to_owned()).collect();
+                commands.push(Command::SaveTable(runs, metrics));
+            }
+            None => {}
+        }
     }
 }
 

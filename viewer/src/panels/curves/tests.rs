@@ -282,6 +282,9 @@ fn where_there_is_little_room_the_axes_are_in_a_menu() {
     click(&mut harness, "Log x");
     let scales = harness.state().panel.look.scales;
     assert!(scales.log_x && scales.log_y, "the menu stays open");
+    click(&mut harness, text::SAVE_PICTURE);
+    assert!(harness.query_by_label(text::SAVE_PICTURE).is_none(), "but not in a picture");
+    assert!(matches!(harness.state().commands[..], [Command::SavePart(_)]), "{:?}", harness.state().commands);
 }
 
 #[test]
