@@ -195,7 +195,7 @@ fn also_where_its_bytes_overflow() {
 fn networks_larger_than_memory_are_told() {
     let folder = Folder::new();
     let words = ["training networks of", "this machine has", "make the layers of [sac] smaller"];
-    let line = "train Pendulum-v1 --algo sac --set sac.net_arch={pi=[8],qf=[65536,65536]}";
+    let line = "train Pendulum-v1 --algo sac --set sac.net_arch={pi=[8],qf=[16384,16384,16384]}";
     folder.refused(&format!("{line} --set sac.n_critics=100"), 2, &words);
 }
 

@@ -312,7 +312,7 @@ fn a_network_begins_with_the_weights_of_another() {
         folder.refused(
             line,
             1,
-            &["pickle.pt is a pickle of PyTorch's", "torch.load(\"pickle.pt\"", "\"pickle.safetensors\""],
+            &["pickle.pt is a pickle of PyTorch's", "torch.load(sys.argv[1]", "\"pickle.pt\" \"pickle.safetensors\""],
         );
     }
     folder.refused(&fit("--data pets --set resnet.init=runs/none"), 2, &["resnet.init", "runs/none is not there"]);
