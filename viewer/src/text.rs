@@ -62,6 +62,7 @@ texts! {
     WEIGHTS_NOT_LIVE = "This needs the run's weights, which come from a live run.";
     NO_JUDGE = "No weights judge this episode.";
     WEIGHTS_AWAITED = "The weights are on their way.";
+    NO_VALUE = "\u{2013}";
     NO_VALUE_MAP_OF_IMAGES = "No value map here: it is drawn over two numbers of the observation, and this observation is an image. The Inspector shows the image, with the pixels that the value depends on; the time line shows the value step by step.";
     NO_REPLAY_MAP_OF_IMAGES = "No replay map here: it is drawn over two numbers of the observation, and this observation is an image. The Machine room shows how full the replay buffer is.";
     STATE_VALUES = "Value of each state";

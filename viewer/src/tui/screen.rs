@@ -147,9 +147,11 @@ fn environment(frame: &mut Frame<'_>, area: Rect, model: &Model, live: Option<&L
         let first = spaces.map_or(0, |spaces| spaces.first_action());
         let spans = q.iter().enumerate().map(|(i, q)| {
             let name = spaces.map_or_else(|| i.to_string(), |spaces| spaces.action_name(i));
-            let span = Span::raw(format!("{name}: {q:.2}  "));
             // A value that is not a number is that of an action which is not valid.
-            let span = if q.is_nan() { span.dim() } else { span };
+            let span = match q.is_nan() {
+                true => Span::raw(format!("{name}: {}  ", text::NO_VALUE)).dim(),
+                false => Span::raw(format!("{name}: {q:.2}  ")),
+            };
             if chosen == Some(i as i32 + first) { span.bold().green() } else { span }
         });
         frame.render_widget(Paragraph::new(Line::from_iter(spans)), values);

@@ -134,7 +134,9 @@ fn actions(ui: &mut Ui, subject: Subject<'_>, spaces: Option<&Spaces>) {
     in_a_row(ui, |ui| {
         for (i, value) in values.iter().enumerate() {
             let name = spaces.map_or_else(|| i.to_string(), |spaces| spaces.action_name(i));
-            let words = RichText::new(format!("{name} {}", short((*value).into())));
+            // That of an action which is not valid is no number.
+            let shown = if value.is_nan() { text::NO_VALUE.to_owned() } else { short((*value).into()) };
+            let words = RichText::new(format!("{name} {shown}"));
             let words = match value.is_nan() {
                 true => words.weak(),
                 false if i == best => words.strong(),
