@@ -117,7 +117,7 @@ fn updates_of_discrete_cql_are_pytorchs() {
             learning_rate: float(&case["learning_rate"]).into(),
             tau: float(&case["tau"]),
             conservative_weight: Some(float(&case["weight"])),
-            net_arch: sizes(&case["net_arch"]),
+            net_arch: sizes(&case["net_arch"]).into(),
             ..CqlConfig::default()
         };
         let what = format!("weight {}", case["weight"]);
@@ -178,12 +178,12 @@ fn updates_of_continuous_cql_are_pytorchs() {
             soft_q_backup: case["soft_q_backup"].as_bool().unwrap(),
             n_action_samples: float(&case["samples"]) as usize,
             ent_coef: EntCoef::Auto(0.5),
-            net_arch: sizes(&case["net_arch"]),
+            net_arch: sizes(&case["net_arch"]).into(),
             ..CqlConfig::default()
         };
         let what = format!("weight {}, threshold {}", case["weight"], case["threshold"]);
         let acting = Acting::new(&config, &boxed(3), &boxed(2)).unwrap();
-        let critic = Mlp::new(3 + 2, &config.net_arch, 1, Activation::Relu);
+        let critic = Mlp::new(3 + 2, &config.net_arch.qf, 1, Activation::Relu);
         let mut cql = ContinuousCql::new(&config, &acting, Device::Cpu, &mut Generator::new(0)).unwrap();
         let critics = |after: &str| -> Vec<TrainingState> {
             let of = |name: &str| case[format!("{name}{after}")].as_array().unwrap().clone();

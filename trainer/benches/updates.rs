@@ -155,7 +155,7 @@ fn q_learning(h: usize) -> Vec<Case> {
         ),
         (
             "cql",
-            Box::new(CqlConfig { net_arch: vec![h, h], ..Default::default() }),
+            Box::new(CqlConfig { net_arch: vec![h, h].into(), ..Default::default() }),
             vec![passes(&[o, h, h, a], n, 2, 1)],
         ),
         ("bc", Box::new(BcConfig { net_arch: vec![h, h], ..Default::default() }), vec![passes(&[o, h, h, a], n, 0, 1)]),
@@ -244,7 +244,7 @@ fn continuous(h: usize) -> Vec<Case> {
         ),
         (
             "cql-continuous",
-            Box::new(CqlConfig { net_arch, ..Default::default() }),
+            Box::new(CqlConfig { net_arch: net_arch.into(), ..Default::default() }),
             // Critics learn from what was done and from actions that are sampled by the policy, here and in the next state, and
             // uniformly.
             [

@@ -4,12 +4,12 @@ use cartwheel_envs::{Generator, Space};
 
 use super::ContinuousCql;
 use crate::algorithm::{Acting, Algorithm, AnyLearner, Data, DatasetUse, Returns};
-use crate::config::checks::layers;
 use crate::critic_ensemble::critic;
 use crate::dqn::{Dqn, Rule};
 use crate::exploration::{EpsilonSchedule, Exploration};
 use crate::extractor::FeaturesExtractor;
 use crate::head::{ActionHead, Head};
+use crate::net_arch::QNetArch;
 use crate::nn::{Activation, Device, Inputs, Mlp, NnError};
 use crate::sac::EntCoef;
 use crate::schedule::{Schedule, positive_schedule};
@@ -54,8 +54,9 @@ crate::config! {
         /// The feature extractor in front of the hidden layers: "auto", "flatten", "nature_cnn", "minatar_cnn", or your own
         /// convolutions, as `{ conv_filters = [[32, 3, 1]], features_dim = 128 }`.
         features_extractor: FeaturesExtractor = FeaturesExtractor::Auto;
-        /// Units of the hidden layers of policy and value functions.
-        net_arch: Vec<usize> = vec![256, 256], layers;
+        /// Units of the hidden layers of policy and value functions, or separately: `{ pi = [64], qf = [64, 64] }`. With discrete
+        /// actions there is no policy beside the values.
+        net_arch: QNetArch = vec![256, 256].into(), QNetArch::check;
         /// Activation of hidden layers.
         activation_fn: Activation = Activation::Relu;
     }
@@ -64,7 +65,7 @@ crate::config! {
 impl CqlConfig {
     /// Beside a policy of continuous actions.
     pub(super) fn value_functions(&self, acting: &Acting) -> (usize, Mlp) {
-        (self.n_critics, critic(acting, &self.net_arch, 1, self.activation_fn))
+        (self.n_critics, critic(acting, &self.net_arch.qf, 1, self.activation_fn))
     }
 }
 
@@ -82,7 +83,9 @@ impl Algorithm for CqlConfig {
     }
 
     fn network(&self, inputs: Inputs, actions: &ActionHead) -> Mlp {
-        Mlp::new(inputs, &self.net_arch, actions.outputs(), self.activation_fn)
+        let QNetArch { pi, qf } = &self.net_arch;
+        let hidden = if actions.head() == Head::QValues { qf } else { pi };
+        Mlp::new(inputs, hidden, actions.outputs(), self.activation_fn)
     }
 
     fn critics(&self, acting: &Acting) -> Option<(usize, Mlp)> {
@@ -105,7 +108,7 @@ impl Algorithm for CqlConfig {
         let rule = Rule::conservative(
             self.conservative_weight.unwrap_or(1.0) as f32,
             (self.learning_rate, self.tau as f32),
-            (&self.net_arch, self.activation_fn),
+            (&self.net_arch.qf, self.activation_fn),
         );
         let (inputs, actions) = (acting.mlp.reads(), acting.actions.choices());
         Ok(AnyLearner::OffPolicy(Box::new(Dqn::new(rule, inputs, actions, device, rng)?)))
