@@ -370,7 +370,6 @@ impl Rows {
         if let Data::I32(data) = &self.data { Some(data) } else { None }
     }
 
-    /// Some of the rows as they are in memory.
     /// The bytes of the first so many rows.
     pub(crate) fn first_bytes(&self, count: usize) -> &[u8] {
         let numbers = ..count * self.width;
@@ -381,6 +380,7 @@ impl Rows {
         }
     }
 
+    /// Some of the rows as they are in memory.
     pub(crate) fn bytes_mut(&mut self, rows: std::ops::Range<usize>) -> &mut [u8] {
         let range = rows.start * self.width..rows.end * self.width;
         each!(Data, &mut self.data, data => bytemuck::cast_slice_mut(&mut data[range]))

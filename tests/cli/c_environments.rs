@@ -202,7 +202,7 @@ fn a_library_that_changed_or_went_is_told() {
     assert!(output.stderr.contains("libwalk.so has changed since the run began"), "{}", output.stderr);
     let other = "STEP=step->reward*=2";
     walk(&folder, "walk", &[other, "SAVED=4"]);
-    folder.refused("train --resume runs/a --steps 2048", 1, &["12 bytes", "libwalk.so have 4", "another build"]);
+    folder.refused("train --resume runs/a --steps 2048", 2, &["12 bytes", "libwalk.so have 4", "another build"]);
     fs::remove_file(folder.path("libwalk.so")).unwrap();
     folder.refused("train --resume runs/a --steps 2048", 2, &["there is no", "libwalk.so"]);
 }
@@ -242,6 +242,8 @@ fn what_is_wrong_in_a_table_is_told() {
     refused("SPACE={.kind=CW_DISCRETE}", &["observation space", "Discrete(0)"]);
     refused("SPACE={.kind=77}", &["kind is 77"]);
     refused("MORE=.render=paint", &["picture is 0 pixels by 0", "picture_width"]);
+    refused("SPACE={.kind=CW_MULTI_BINARY,.n=2147483647}", &["n is 2147483647", "too much"]);
+    refused("MORE=.info_names=(const char*[]){\"score\",NULL}", &["`info` is missing"]);
     let id = walk(&folder, "walk", &[]);
     folder.refused(&format!("env info {id} --env-arg reach=0"), 2, &["init refused: reach must be 1 or more"]);
     folder.refused(&format!("env info {id} --env-arg reahc=3"), 2, &["no argument `reahc`", "did you mean reach"]);
@@ -262,6 +264,7 @@ fn what_breaks_the_contract_is_seen() {
     };
     seen("past", "LENGTH=3", "wrote 3 float32 numbers of an observation or more where there are 2");
     seen("less", "LENGTH=1", "NaN may be one left out");
+    seen("farther", "STEP=((float*)observation)[6]=1", "step of");
     seen("rand", "STEP=step->reward=rand()", "determinism");
     seen("wide", "STEP=((float*)observation)[0]*=9", "is not in Box(-5.0, 5.0, (2,), float32)");
     seen("nan", "STEP=step->reward=0.0/(walk->last-walk->last)", "a step's reward is");
@@ -270,4 +273,26 @@ fn what_breaks_the_contract_is_seen() {
     let id = seen("fails", "STEP=if(walk->position>2)return\"the rope broke\"", "the rope broke");
     let line = format!("{} --steps 20000 --name a --json", SQUARED.replace("c:./libsquared.so", &id));
     folder.refused(&line, 1, &["libfails.so", "the rope broke", "seed 3"]);
+}
+
+/// Of the same size are also networks of two actions and of three.
+#[test]
+fn a_run_is_not_gone_on_with_on_another_environment_and_stays_as_it_was() {
+    let folder = Folder::new();
+    let id = walk(&folder, "walk", &[]);
+    let line = "--algo ppo --n-envs 2 --seed 3 --set ppo.n_steps=64 --set eval.n_eval_episodes=2 --steps 256 --name a";
+    folder.ok(&format!("train {id} {line}"));
+    let before = [folder.run("a").file("run.json"), folder.run("a").file("config.toml")];
+    let contents = || before.iter().map(|file| fs::read_to_string(file).unwrap()).collect::<Vec<_>>();
+    let known = contents();
+    for (definition, code, words) in [
+        ("ACTIONS={.kind=CW_DISCRETE,.n=3}", 2, &["Discrete(2)", "Discrete(3)", "bring it back"][..]),
+        ("SAVED=8", 2, &["12 bytes", "have 8"]),
+    ] {
+        walk(&folder, "walk", &[definition]);
+        folder.refused("train --resume runs/a --steps 512 --json", code, words);
+        assert_eq!(contents(), known, "{definition}");
+    }
+    walk(&folder, "walk", &[]);
+    folder.ok("train --resume runs/a --steps 512");
 }

@@ -237,6 +237,7 @@ impl<'a> Experiment<'a> {
         let session =
             Session::new(&self.settings, plan, run.dir.clone(), checkpoints, checkpoint, callbacks, self.stop.clone())?;
         // A run that cannot go on is left as it is.
+        session.check_env_states()?;
         if let (Some(extended), Some(done)) = (&self.extended, done) {
             run.extend(done, &extended.to_toml(true))?;
         }
@@ -259,6 +260,19 @@ impl<'a> Experiment<'a> {
             PolicyError::Space(space) => settings.refuse_space(&space, &observation_space, &action_space),
             error => error.into(),
         })?;
+        // A network of other actions may be of the same size, padding included.
+        let latest = self.resume.as_ref().filter(|run| run.has_checkpoint()).map(RunDir::latest_weights);
+        if let Some(latest) = latest.and_then(|path| Policy::load(&path).ok())
+            && (latest.observation_space(), latest.action_space()) != (&observation_space, &action_space)
+        {
+            return Err(TrainError::Unfit(format!(
+                "the run was trained on observations {} and actions {}; {} now has {observation_space} and {action_space}: bring it \
+                 back as it was, or begin a new run",
+                latest.observation_space(),
+                latest.action_space(),
+                settings.env.id
+            )));
+        }
         let replay_bytes = match algorithm.data() {
             Data::Replay(replay) => Some(self.replay_bytes(&observation_space, &acting.actions.rows(0), &replay)?),
             Data::Rollouts(_) | Data::Dataset(_) => None,

@@ -20,7 +20,7 @@ pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Opti
 }
 
 /// What CleanRL, PyTorch and papers call keys that have another name here, by which they are looked for where they are not.
-const OTHER_NAMES: [(&str, &str); 14] = [
+const OTHER_NAMES: [(&str, &str); 17] = [
     ("alpha", "ent_coef"),
     ("clip_coef", "clip_range"),
     ("clip_epsilon", "clip_range"),
@@ -30,10 +30,13 @@ const OTHER_NAMES: [(&str, &str); 14] = [
     ("lambda", "gae_lambda"),
     ("lr", "learning_rate"),
     ("minibatch_size", "batch_size"),
-    ("num_minibatches", "batch_size"),
+    ("noise_clip", "target_noise_clip"),
+    ("num_envs", "n_envs"),
     ("num_steps", "n_steps"),
     ("policy_frequency", "policy_delay"),
+    ("policy_noise", "target_policy_noise"),
     ("start_e", "exploration_initial_eps"),
+    ("target_network_frequency", "target_update_interval"),
     ("update_epochs", "n_epochs"),
 ];
 

@@ -184,6 +184,18 @@ impl Library {
             let texts = |list: Vec<*const c_char>| -> Vec<&'static str> {
                 list.into_iter().map(|name| &*text(name).leak()).collect()
             };
+            let info_names = texts(names(raw.info_names, "info_names")?);
+            match (raw.info, info_names.is_empty()) {
+                (None, false) => return Err(missing("info")),
+                (Some(_), true) => {
+                    let problem = "it has an `info` and no info_names".into();
+                    return Err((
+                        problem,
+                        "name the values that it writes: .info_names = (const char*[]){\"score\", NULL}".into(),
+                    ));
+                }
+                _ => {}
+            }
             let args = read_list(raw.args, |arg| arg.name).ok_or_else(|| end("args"))?;
             let keys = read_list(raw.keys, |key| key.key).ok_or_else(|| end("keys"))?;
             Ok(Self {
@@ -191,7 +203,7 @@ impl Library {
                 args: args.iter().map(|arg| (text(arg.name), arg.value, text(arg.help))).collect(),
                 observation_names: texts(names(raw.observation_names, "observation_names")?),
                 action_names: texts(names(raw.action_names, "action_names")?),
-                info_names: texts(names(raw.info_names, "info_names")?),
+                info_names,
                 keys: keys.iter().map(|key| (text(key.key), key.action, text(key.meaning))).collect(),
                 raw,
                 reset,
@@ -290,6 +302,8 @@ pub(super) struct Setup {
 
 /// Larger observations are a slip of an axis.
 const MOST_NUMBERS: usize = 1 << 26;
+/// More numbers of a MultiDiscrete or MultiBinary, or actions of which each may be valid or not, are a number that was never set.
+pub(super) const MOST_PARTS: usize = 1 << 20;
 
 /// # Safety
 /// Pointers of `raw` are null or to as many numbers as it has.
@@ -298,10 +312,10 @@ unsafe fn read_space(raw: &RawSpace) -> SpaceSetup {
     let width = shape.as_ref().map_or(0, |shape| shape.iter().product());
     // SAFETY: the caller's.
     let bounds = |list: *const f32| (!list.is_null()).then(|| unsafe { copied(list, width) });
-    let parts = if raw.kind == 3 && !raw.nvec.is_null() { usize::try_from(raw.n).unwrap_or(0) } else { 0 };
+    let parts = usize::try_from(raw.n).ok().filter(|n| raw.kind == 3 && !raw.nvec.is_null() && *n <= MOST_PARTS);
     let (lows, highs) = (bounds(raw.lows), bounds(raw.highs));
     // SAFETY: the caller's.
-    let nvec = unsafe { copied(raw.nvec, parts) };
+    let nvec = unsafe { copied(raw.nvec, parts.unwrap_or(0)) };
     SpaceSetup { kind: raw.kind, dtype: raw.dtype, shape, low: raw.low, high: raw.high, lows, highs, n: raw.n, nvec }
 }
 

@@ -2,8 +2,8 @@
 
 use bytemuck::Pod;
 
-/// So many bytes behind the room, which is more than a slip of an axis or two.
-const GUARD: usize = 1024;
+/// The least and the most bytes behind the room.
+const GUARD: [usize; 2] = [1 << 10, 1 << 24];
 const UNTOUCHED: u8 = 0xa5;
 
 /// Room for numbers of one type, and a guard behind it.
@@ -14,7 +14,9 @@ pub(super) struct Guarded<T> {
 
 impl<T: Pod> Guarded<T> {
     pub(super) fn new(len: usize) -> Self {
-        let mut numbers = vec![T::zeroed(); len + GUARD / size_of::<T>()];
+        // Three times the room: floats in the place of bytes, four channels in the place of one.
+        let guard = (3 * len * size_of::<T>()).clamp(GUARD[0], GUARD[1]);
+        let mut numbers = vec![T::zeroed(); len + guard / size_of::<T>()];
         bytemuck::cast_slice_mut(&mut numbers[len..]).fill(UNTOUCHED);
         Self { numbers, len }
     }
@@ -57,5 +59,11 @@ mod tests {
         assert_eq!(room.written(write(3)).unwrap(), Ok(&[1.0; 3][..]));
         assert_eq!(room.written(write(5)).unwrap(), Err(5));
         assert_eq!(room.written(write(3)).unwrap(), Ok(&[1.0; 3][..]));
+        let mut picture = Guarded::<u8>::new(5000);
+        let four_channels = |bytes: &mut [u8]| -> Result<(), ()> {
+            bytes[..20_000].fill(1);
+            Ok(())
+        };
+        assert_eq!(picture.written(four_channels).unwrap(), Err(20_000));
     }
 }

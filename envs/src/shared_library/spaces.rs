@@ -1,6 +1,6 @@
 //! What a library says of a space, as a [`Space`].
 
-use super::abi::SpaceSetup;
+use super::abi::{MOST_PARTS, SpaceSetup};
 use crate::{Dtype, Space};
 
 /// The space, or what is wrong with it. That it has elements is for
@@ -9,6 +9,9 @@ pub(super) fn space(setup: &SpaceSetup) -> Result<Space, String> {
     match setup.kind {
         1 => bounded(setup),
         2 => Ok(Space::discrete(setup.n)),
+        3 | 4 if usize::try_from(setup.n).is_ok_and(|n| n > MOST_PARTS) => {
+            Err(format!("its n is {}, which is too much: did init leave it unset?", setup.n))
+        }
         3 if setup.nvec.is_empty() => Err("a MultiDiscrete needs n and nvec, the choices of each of n numbers".into()),
         3 => Ok(Space::multi_discrete(setup.nvec.clone())),
         4 => Ok(Space::multi_binary(usize::try_from(setup.n).unwrap_or(0))),
@@ -70,6 +73,8 @@ mod tests {
         refused(SpaceSetup { kind: 0, ..setup() }, "left it empty");
         refused(SpaceSetup { kind: 9, ..setup() }, "kind is 9");
         refused(SpaceSetup { kind: 3, ..setup() }, "nvec");
+        refused(SpaceSetup { kind: 3, n: i32::MAX, ..setup() }, "too much");
+        refused(SpaceSetup { kind: 4, n: i32::MAX, ..setup() }, "too much");
         refused(SpaceSetup { dtype: 7, ..setup() }, "dtype is 7");
         refused(SpaceSetup { high: 0.0, ..setup() }, "both 0");
         refused(SpaceSetup { high: 256.0, ..setup() }, "is 256");

@@ -179,13 +179,14 @@ impl fmt::Display for Algo {
 }
 
 /// What others take for an algorithm and is a switch of one here.
-const PARTS: [(&str, &str); 6] = [
-    ("c51", "it is dqn with --set dqn.distributional=true"),
-    ("ddqn", "it is dqn, whose double_q is on"),
-    ("double-dqn", "it is dqn, whose double_q is on"),
-    ("dueling-dqn", "it is dqn with --set dqn.dueling=true"),
-    ("noisy-dqn", "it is dqn with --set dqn.noisy=true"),
-    ("maskable-ppo", "ppo takes environments that say which actions are valid"),
+const PARTS: [(&str, &str); 7] = [
+    ("c51", "is dqn with --set dqn.distributional=true"),
+    ("ddqn", "is dqn, whose double_q is on"),
+    ("double-dqn", "is dqn, whose double_q is on"),
+    ("dueling-dqn", "is dqn with --set dqn.dueling=true"),
+    ("noisy-dqn", "is dqn with --set dqn.noisy=true"),
+    ("maskable-ppo", "is ppo, in environments that say which actions are valid"),
+    ("sac-discrete", "is discrete-sac"),
 ];
 
 impl FromStr for Algo {
@@ -193,11 +194,13 @@ impl FromStr for Algo {
 
     fn from_str(word: &str) -> Result<Self, UnknownChoice> {
         let name = word.to_ascii_lowercase().replace('_', "-");
-        let found = Self::all().into_iter().find(|algo| algo.name() == name);
+        // As sb3-contrib's MaskablePPO and others' RecurrentPPO.
+        let bare = |name: &str| name.replace('-', "");
+        let found = Self::all().into_iter().find(|algo| bare(algo.name()) == bare(&name));
         found.ok_or_else(|| {
             let mut unknown = config::support::unknown_choice(&name, &Self::choices());
-            if let Some((_, advice)) = PARTS.iter().find(|(part, _)| *part == name) {
-                unknown.expected.push_str(&format!(" ({advice})"));
+            if let Some((_, advice)) = PARTS.iter().find(|(part, _)| bare(part) == bare(&name)) {
+                unknown.expected.push_str(&format!("; {word} {advice}"));
             }
             UnknownChoice { found: word.to_owned(), ..unknown }
         })

@@ -70,7 +70,7 @@ impl Complaint {
             Self::FallenReturn => (
                 "fallen-return",
                 "the return rose and has fallen again",
-                "The weights that did best in evaluation are kept (checkpoints/best.safetensors). Try a learning_rate that falls (lin_0.001), a lower one, a larger buffer_size or batch_size, or a target network that follows more slowly",
+                "Try a learning_rate that falls (lin_0.001) or is lower, or a larger batch_size; with replay a larger buffer_size, or targets that follow more slowly (target_update_interval, tau). checkpoints/best.safetensors keeps the weights that did best, where evaluations are on",
             ),
             Self::LateExploration => (
                 "late-exploration",

@@ -317,6 +317,15 @@ impl<'a> Session<'a> {
         Ok(actors)
     }
 
+    /// Refuses environments that do not take up what the checkpoint holds of them.
+    pub(crate) fn check_env_states(&self) -> Result<(), TrainError> {
+        let Some([first, ..]) = self.env_states.as_deref() else { return Ok(()) };
+        self.actor(0, 1, self.settings.train.seed)?.restore(std::slice::from_ref(first)).map_err(|fault| {
+            let what = fault.what;
+            TrainError::Unfit(format!("{what} (bring the environment back as it was, or begin a new run)"))
+        })
+    }
+
     /// An actor for `share` environments from the run's number `first` on.
     fn actor(&self, first: usize, share: usize, reset_seed: u64) -> Result<Actor, TrainError> {
         let spec = ActorSpec {
