@@ -158,6 +158,7 @@ fn goals_are_learnt_by_hindsight() {
         ("other", ["compute_reward says -2", "take away the wrappers"]),
         ("scalar", ["compute_reward returned", "a finite reward for each row"]),
         ("raises", ["compute_reward raised ValueError: no such goal", "goal_envs.py"]),
+        ("dies", ["its worker process has died", "see above"]),
     ] {
         let refused = folder.with_python(&line(3, 600, &format!("--env-arg fault={fault}"))).wait();
         assert!(refused.code != 0 && words.iter().all(|word| refused.stderr.contains(word)), "{}", refused.stderr);

@@ -4,6 +4,8 @@
 says of an episode is in `info`, after steps alone: `is_success`, `flips`, and under `note` what is no number.
 """
 
+import os
+
 import gymnasium
 import numpy as np
 from gymnasium import spaces
@@ -45,6 +47,8 @@ class FlipBits(gymnasium.Env):
                 return -1.0
             case "raises" if len(achieved_goal) > 1:
                 raise ValueError("no such goal")
+            case "dies" if len(achieved_goal) > 1:
+                os._exit(3)
         return np.where((achieved_goal == desired_goal).all(axis=-1), 0.0, -1.0)
 
     def render(self):

@@ -303,7 +303,14 @@ impl Worker {
     pub(super) fn complaint(&self, trouble: Trouble) -> String {
         match trouble {
             Trouble::Reported(report) => self.reported(report).to_string(),
-            Trouble::Lost(_) => format!("{}: its worker process does not answer", self.recipe.id),
+            Trouble::Lost(Loss::Silent(waited)) => format!(
+                "{}: its worker process gave no answer for {} s: look for an endless loop, or raise env.python_timeout",
+                self.recipe.id,
+                waited.as_secs_f64()
+            ),
+            Trouble::Lost(Loss::Closed) => {
+                format!("{}: its worker process has died: see above for what it printed", self.recipe.id)
+            }
         }
     }
 
