@@ -3,7 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
-use crate::trainer::supervised::{SamplesSeen, Stage};
+use crate::trainer::supervised::{SamplesPhase, SamplesSeen};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Drawing takes longer than a batch of a small model.
@@ -13,8 +13,8 @@ const LINE: Duration = Duration::from_secs(10);
 
 /// A progress bar on a terminal; a line now and then elsewhere.
 pub(super) struct Display {
-    /// That of a stage.
-    bar: Option<(Stage, ProgressBar)>,
+    /// That of a phase.
+    bar: Option<(SamplesPhase, ProgressBar)>,
     terminal: bool,
     told: Instant,
 }
@@ -24,21 +24,21 @@ impl Display {
         Self { bar: None, terminal: std::io::stderr().is_terminal(), told: Instant::now() }
     }
 
-    pub(super) fn show(&mut self, SamplesSeen { stage, done, total }: SamplesSeen) {
-        let doing = match stage {
-            Stage::Calibrating => "calibrating int8",
-            Stage::Judging => "asking f32 and int8",
-            Stage::Looking => "looking whether f16 has room",
+    pub(super) fn show(&mut self, SamplesSeen { phase, done, total }: SamplesSeen) {
+        let doing = match phase {
+            SamplesPhase::Calibrating => "calibrating int8",
+            SamplesPhase::Judging => "asking f32 and int8",
+            SamplesPhase::Looking => "looking whether f16 has room",
         };
         let text = format!("{doing}: {done} of {total} samples");
-        let is_new = self.terminal && self.bar.as_ref().is_none_or(|(of, _)| *of != stage);
+        let is_new = self.terminal && self.bar.as_ref().is_none_or(|(of, _)| *of != phase);
         if !is_new && self.told.elapsed() < if self.terminal { REDRAW } else { LINE } {
             return;
         }
         self.told = Instant::now();
         if is_new {
             self.clear();
-            self.bar = Some((stage, bar(total as u64)));
+            self.bar = Some((phase, bar(total as u64)));
         }
         match &self.bar {
             Some((_, bar)) => {

@@ -488,7 +488,7 @@ fn tell(callbacks: &mut [Box<dyn Callback + '_>], event: &Event<'_>) {
 }
 
 /// The policy of a run's folder, or of a weights file.
-pub fn initial_weights(path: &Path) -> Result<Policy, TrainError> {
+pub(crate) fn initial_weights(path: &Path) -> Result<Policy, TrainError> {
     if path.is_dir() {
         let run = RunDir::open(path)?;
         return Ok(Policy::load(&run.best_weights())?);

@@ -79,7 +79,7 @@ pub use episode_info::EpisodeInfo;
 pub use error::{EnvFault, TrainError};
 pub use evaluation::{Evaluation, Evaluator};
 pub use events::{Callback, Event, Progress};
-pub use experiment::{CheckpointCosts, Experiment, GreedyReturn, Summary, initial_weights};
+pub use experiment::{CheckpointCosts, Experiment, GreedyReturn, Summary};
 pub use export::{ExportedPolicy, export_policy, export_policy_alone};
 pub use provenance::{Provenance, Step};
 pub use replay::{Hindsight, Outcome, Replay, ReplayState, ReplayView, Stored};

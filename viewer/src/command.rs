@@ -1,6 +1,7 @@
 //! What the user can ask for. Panels and keys make commands, and the app carries them out before it paints again: so
 //! that nothing changes in the middle of a picture, and a test can say what a click meant.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use cartwheel_trainer::watch;
@@ -21,6 +22,8 @@ pub enum Command {
     SelectRun(RunId),
     /// Shows or hides a run's curves.
     ShowCurves(RunId, bool),
+    /// Plots these metrics, or those of the start.
+    PlotMetrics(Option<BTreeSet<String>>),
     /// Lists and plots the runs alone that fit.
     Filter(String),
     /// Looks at one environment of the run alone, or at all.

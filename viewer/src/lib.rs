@@ -34,10 +34,11 @@ pub mod series;
 pub mod spaces;
 
 mod app;
+mod asked_speed;
 mod command;
 mod configurations;
+mod csv_export;
 mod history;
-mod link;
 mod memory;
 mod model;
 mod number;
@@ -47,18 +48,17 @@ mod playback;
 mod search;
 mod source;
 mod state;
-mod table;
 mod text;
 mod theme;
 mod transport;
 mod tui;
 mod watch;
+mod watch_command;
 mod window;
 
 pub use app::App;
 pub use command::{Action, Command, Commands};
 pub use history::History;
-pub use link::link;
 pub use model::{Driven, Mirrored, Model, RunId, Update};
 pub use play::{PlayOptions, Played, play};
 pub use playback::Reel;
@@ -67,4 +67,5 @@ pub use source::{Branch, Checkpoint, Contender, Contest, Film, Moment, Move, Ord
 pub use state::{Reins, State};
 pub use theme::Theme;
 pub use watch::{Watch, watch};
+pub use watch_command::watch_command;
 pub use window::{ViewerError, check_display};

@@ -1,5 +1,7 @@
 //! What the user has chosen to see.
 
+use std::collections::BTreeSet;
+
 use cartwheel_envs::{KeyBindings, OwnedAction};
 
 use crate::model::RunId;
@@ -14,6 +16,8 @@ pub struct State {
     pub env: Option<u32>,
     /// Which runs are listed and have their curves shown: those that fit.
     pub filter: Search,
+    /// The metrics that are plotted; none as long as the user has not chosen any.
+    pub metrics: Option<BTreeSet<String>>,
     /// The environment that a person may act in.
     pub taking_over: Option<Reins>,
     /// The palette's text while it is open.

@@ -3,10 +3,10 @@
 use cartwheel_trainer::watch;
 
 use crate::command::{Action, Command, Commands};
-use crate::link::link;
 use crate::model::{Driven, Live, Model};
 use crate::state::State;
 use crate::text;
+use crate::watch_command::watch_command;
 
 /// Vector steps a second of the slowest live run. Beyond the other end comes only as fast as it goes.
 pub(crate) const LIVE_SPEEDS: (f32, f32) = (0.5, 16_384.0);
@@ -107,7 +107,7 @@ pub(crate) fn why_not(model: &Model, state: &State, action: Action) -> Option<&'
         Action::TakeOver if state.taking_over.is_none() && (live.is_none() || state.env.is_none()) => {
             Some(text::TAKE_OVER_NEEDS_ENV)
         }
-        Action::CopyLink if link(model, state).is_none() => Some(text::NOTHING_TO_LINK),
+        Action::CopyLink if watch_command(model, state).is_none() => Some(text::NOTHING_TO_LINK),
         _ => None,
     }
 }

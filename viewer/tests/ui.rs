@@ -204,7 +204,8 @@ fn the_window_is_as_it_was_left() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("viewer.json");
     let session = || {
-        let (_, inbox) = unbounded();
+        let (told, inbox) = unbounded();
+        fixture::live().into_iter().for_each(|update| told.send(update).unwrap());
         let app = App::new(vec![inbox], unbounded().0).remembering_in(file.clone());
         let mut harness = Harness::builder().with_size([1280.0, 800.0]).with_max_steps(8).build_ui_state(
             |ui, app: &mut App| {
@@ -225,12 +226,23 @@ fn the_window_is_as_it_was_left() {
         harness.key_press(key);
         harness.run_steps(4);
     }
+    for checkbox in ["train/loss", "Show the curves of CartPole-v1-dqn-s1"] {
+        harness.get_by_role_and_label(Role::CheckBox, checkbox).click();
+        harness.run_steps(4);
+    }
+    let chosen = |harness: &Harness<'_, App>| {
+        let app = harness.state();
+        (app.state.metrics.clone(), app.model.runs[0].shown)
+    };
+    let (metrics, shown) = chosen(&harness);
+    assert!(!metrics.as_ref().unwrap().contains("train/loss") && !shown, "{metrics:?}");
     let theme = harness.ctx.theme();
     let ctx = harness.ctx.clone();
     harness.state_mut().keep(&ctx);
     let harness = session();
     assert!(!there(&harness, "Inspector"), "the right side is still hidden");
     assert_eq!((harness.ctx.theme(), top(&harness)), (theme, before));
+    assert_eq!(chosen(&harness), (metrics, shown));
     // As if the curves had been dragged to a height.
     let written = std::fs::read_to_string(&file).unwrap();
     let dragged_to = |height: &str| {
@@ -413,4 +425,25 @@ fn a_connection_that_is_there_again_is_not_told_to_have_ended() {
     window.hear(Update::Attached(0));
     window.hear(Update::Reply(Reply::Welcome(watch::Welcome::default())));
     assert!(window.harness.query_by_label("the tunnel is gone").is_none());
+}
+
+/// A run forgets a viewer's speed limit with its connection.
+#[test]
+fn a_run_that_is_attached_to_again_is_slowed_down_again() {
+    let mut window = Window::showing(fixture::live());
+    window.sent();
+    let mut welcomed_after = |command: Option<watch::Command>| {
+        command.into_iter().for_each(|command| window.harness.state_mut().give(Command::Run(command)));
+        window.settle();
+        window.sent();
+        window.hear(Update::Detached(String::new()));
+        window.hear(Update::Attached(0));
+        window.hear(Update::Reply(Reply::Welcome(watch::Welcome::default())));
+        window.commands()
+    };
+    let speed = watch::Command::Speed;
+    assert_eq!(welcomed_after(None), []);
+    assert_eq!(welcomed_after(Some(speed(Some(50.0)))), [speed(Some(50.0))]);
+    assert_eq!(welcomed_after(None), [speed(Some(50.0))]);
+    assert_eq!(welcomed_after(Some(speed(None))), []);
 }

@@ -56,7 +56,8 @@ impl Affine {
     }
 
     /// The number that an integer stands for.
-    pub fn dequantize(&self, q: i32) -> f32 {
+    #[cfg(test)]
+    pub(crate) fn dequantize(&self, q: i32) -> f32 {
         (q - self.zero_point) as f32 * self.scale
     }
 

@@ -5,12 +5,12 @@ macro_rules! bounds_serde {
         pub(super) mod $name {
             use serde::{Deserialize, Deserializer, Serialize as _, Serializer};
 
-            pub(in crate::space) fn serialize<S: Serializer>(bounds: &[f32], to: S) -> Result<S::Ok, S::Error> {
+            pub(crate) fn serialize<S: Serializer>(bounds: &[f32], to: S) -> Result<S::Ok, S::Error> {
                 let finite: Vec<_> = bounds.iter().map(|x| x.is_finite().then_some(*x)).collect();
                 finite.serialize(to)
             }
 
-            pub(in crate::space) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f32>, D::Error> {
+            pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f32>, D::Error> {
                 let finite = Vec::<Option<f32>>::deserialize(from)?;
                 Ok(finite.into_iter().map(|x| x.unwrap_or($unbounded)).collect())
             }

@@ -33,7 +33,7 @@ impl Actor {
         let mut shown = Shown { generation: self.seat.generation(), done: false };
         let mut taken = self.take_over();
         loop {
-            self.seat.offer(weights);
+            self.seat.publish(weights);
             if !shown.done && self.seat.is_asked() {
                 self.publish(weights, now, epsilon);
                 shown.done = true;

@@ -216,7 +216,7 @@ impl RunDir {
 
 /// The name of a run that was not given one, such as `CartPole-v1-dqn-s1-20261123-191500`. What an environment's id may
 /// hold and a folder's name may not (`/`, `:`) becomes `-`; of one in a shared library the file's name is enough.
-pub fn default_name(env_id: &str, algo: &str, seed: u64, now: SystemTime) -> String {
+pub(crate) fn default_name(env_id: &str, algo: &str, seed: u64, now: SystemTime) -> String {
     let library = env_id.strip_prefix("c:").and_then(|path| Path::new(path).file_stem()?.to_str());
     let env: String = library.unwrap_or(env_id).chars().map(|c| if is_plain_char(c) { c } else { '-' }).collect();
     format!("{}-{algo}-s{seed}-{}", env.trim_start_matches('.'), compact(now))

@@ -259,7 +259,7 @@ pub(super) mod tests {
     use super::*;
     use std::fs;
 
-    pub(in crate::run) fn record(number: u64) -> EpisodeRecord {
+    pub(crate) fn record(number: u64) -> EpisodeRecord {
         EpisodeRecord {
             env: number as u32 % 2,
             episode: number / 2,
@@ -282,7 +282,7 @@ pub(super) mod tests {
         }
     }
 
-    pub(in crate::run) fn write(folder: &Path, keep: Option<(u64, u64)>, numbers: std::ops::Range<u64>) -> (u64, u64) {
+    pub(crate) fn write(folder: &Path, keep: Option<(u64, u64)>, numbers: std::ops::Range<u64>) -> (u64, u64) {
         let mut log = EpisodeLog::open(folder, keep).unwrap();
         numbers.for_each(|number| log.append(&record(number)).unwrap());
         log.sync().unwrap();

@@ -12,7 +12,7 @@
 //!     ├── progress.csv, wandb/                ExtraLogs     │ (those only on demand)
 //!     ├── episodes.bin, episodes.idx          EpisodeLog    ┘ (read by Episodes)
 //!     └── checkpoints/                        Checkpoints
-//!         ├── step-000000012000.state         all that resuming needs (write_state, read_state)
+//!         ├── step-000000012000.state         all that resuming needs (state::write_state)
 //!         ├── latest.safetensors              the weights at the last checkpoint
 //!         └── best.safetensors                the weights that did best in evaluation
 //! ```
@@ -44,19 +44,16 @@ mod writer;
 pub(crate) use atomic::write_atomic_private;
 pub use atomic::{WriteCost, check_writable, write_atomic};
 pub use checkpoint::Checkpoints;
-pub use clock::rfc3339;
-pub use dir::{Fill, RunDir, RunSummary, default_name};
+pub use dir::{Fill, RunDir, RunSummary};
 pub use episode_reader::Episodes;
 pub use episodes::{ActionLog, EpisodeEntry, EpisodeLog, EpisodeRecord};
 pub use error::RunError;
-pub use lock::RunLock;
+pub(crate) use lock::RunLock;
 pub(crate) use manifest::verdict;
 pub use manifest::{Machine, Manifest, Outcome};
 pub use metrics::{MetricsLog, MetricsRow};
 pub(crate) use owned::{OwnedRun, finished};
 pub use row_log::ExtraLogs;
 pub(crate) use state::read_start;
-pub use state::{read_state, verify_state, write_state};
 pub use tail::{Added, EpisodeTail, MetricsTail};
-pub use wandb::WandbRun;
 pub use writer::{LogPositions, RunWriter};

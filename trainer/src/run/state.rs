@@ -29,7 +29,7 @@ const BLOCK: usize = 64 * 1024;
 
 /// Writes `state` to `path`, whole or not at all. Big arrays should serialise as bytes (`serde_bytes`): element by
 /// element, reading takes about twice as long.
-pub fn write_state<T: Serialize + ?Sized>(path: &Path, state: &T) -> Result<WriteCost, RunError> {
+pub(crate) fn write_state<T: Serialize + ?Sized>(path: &Path, state: &T) -> Result<WriteCost, RunError> {
     write_atomic(path, |file| {
         file.write_all(&[0; HEADER])?;
         let (length, crc) = write_payload(&mut *file, state)?;
@@ -40,7 +40,7 @@ pub fn write_state<T: Serialize + ?Sized>(path: &Path, state: &T) -> Result<Writ
 }
 
 /// Reads what [`write_state`] wrote. The checksum is verified before anything is decoded.
-pub fn read_state<T: DeserializeOwned>(path: &Path) -> Result<T, RunError> {
+pub(crate) fn read_state<T: DeserializeOwned>(path: &Path) -> Result<T, RunError> {
     let (mut file, length) = open_verified(path)?;
     file.seek(SeekFrom::Start(HEADER as u64)).map_err(RunError::io("read", path))?;
     let source = Source { file: BufReader::with_capacity(BLOCK, file), left: length, field: Vec::new() };
@@ -65,7 +65,7 @@ pub(crate) fn read_start<T: DeserializeOwned>(path: &Path) -> Result<T, RunError
 }
 
 /// Whether a file is one that [`read_state`] will decode, without decoding it.
-pub fn verify_state(path: &Path) -> Result<(), RunError> {
+pub(crate) fn verify_state(path: &Path) -> Result<(), RunError> {
     open_verified(path).map(drop)
 }
 

@@ -30,7 +30,7 @@ use crate::progress::Books;
 use crate::replay::{Hindsight, Replay};
 use crate::rollout::FinishedEpisode;
 use crate::run::{Checkpoints, ExtraLogs, MetricsRow, RunDir, RunWriter};
-use crate::watch::{Intervention, Server, Shelf, Watch};
+use crate::watch::{Intervention, LentReplay, Server, Watch};
 pub(crate) use checkpoint::Checkpoint;
 pub use checkpoint::policy_at;
 pub(crate) use curve::write_curve;
@@ -115,7 +115,7 @@ pub(crate) struct Session<'a> {
     callbacks: Vec<Box<dyn Callback + 'a>>,
     watch: Watch,
     /// Where viewers find replay while it is not needed.
-    shelf: Arc<Shelf>,
+    lent_replay: Arc<LentReplay>,
     lent: bool,
     /// What viewers had decided when that was last noted.
     noted: Intervention,
@@ -201,7 +201,7 @@ impl<'a> Session<'a> {
             policy,
             callbacks,
             watch: Watch::new(stop),
-            shelf: Arc::new(Shelf::new(stand_in.map_err(PolicyError::Space)?)),
+            lent_replay: Arc::new(LentReplay::new(stand_in.map_err(PolicyError::Space)?)),
             lent: false,
             noted: Intervention::default(),
             broken: false,

@@ -194,7 +194,7 @@ impl Session<'_> {
         }
         if self.learning.learner().updates() > made {
             if measured {
-                self.watch.gradients().leave(self.learning.learner().actor().gradient_norms());
+                self.watch.gradients().publish(self.learning.learner().actor().gradient_norms());
             }
             self.books.version += 1;
             self.publish();

@@ -30,7 +30,7 @@ impl Session<'_> {
                 acting: self.plan.acting.clone(),
                 action_space: self.plan.action_space.clone(),
                 replay_capacity: self.learning.replay().map_or(0, |replay| replay.transition_capacity() as u64),
-                shelf: self.shelf.clone(),
+                lent_replay: self.lent_replay.clone(),
                 returns: self.settings.algorithm().data().returns(),
             }),
         };
@@ -57,7 +57,7 @@ impl Session<'_> {
         if self.watch.attended()
             && let Some(replay) = self.learning.replay_mut()
         {
-            self.shelf.lend(replay);
+            self.lent_replay.lend(replay);
             self.lent = true;
         }
     }
@@ -67,7 +67,7 @@ impl Session<'_> {
         if std::mem::take(&mut self.lent)
             && let Some(replay) = self.learning.replay_mut()
         {
-            self.shelf.take_back(replay);
+            self.lent_replay.take_back(replay);
         }
     }
 

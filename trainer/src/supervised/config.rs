@@ -32,13 +32,33 @@ config_enum! {
     }
 }
 
+/// What kind of model a [`ModelName`] is: models of one kind have the same settings, data and task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// Classifies small images as vectors.
+    Mlp,
+    /// Classifies images.
+    ResNet,
+    /// Writes texts.
+    T5,
+    /// Ranks items.
+    Recommender,
+}
+
 impl ModelName {
-    /// Whether it is a residual network.
-    pub fn is_resnet(self) -> bool {
-        self.is_small_resnet() || matches!(self, Self::ResNet18 | Self::ResNet34 | Self::ResNet50 | Self::ResNet101)
+    /// What kind of model it is.
+    pub(crate) fn family(self) -> Family {
+        match self {
+            Self::Mlp => Family::Mlp,
+            Self::ResNet8 | Self::ResNet20 | Self::ResNet18 | Self::ResNet34 | Self::ResNet50 | Self::ResNet101 => {
+                Family::ResNet
+            }
+            Self::T5 => Family::T5,
+            Self::Recommender => Family::Recommender,
+        }
     }
 
-    /// Whether it is one for small pictures.
+    /// Whether it is a residual network for small images.
     pub fn is_small_resnet(self) -> bool {
         matches!(self, Self::ResNet8 | Self::ResNet20)
     }

@@ -10,7 +10,7 @@ use cartwheel_agents::nn::{Device, Isa, prepare_thread, set_threads};
 
 use super::classification::Classification;
 use super::classification::transfer::OtherModel;
-use super::config::ModelName;
+use super::config::Family;
 use super::events::FitEvent;
 use super::export::model_folder;
 use super::freeze::freeze;
@@ -362,14 +362,8 @@ impl<'a> Fit<'a> {
         if settings.images.num_workers == 0 {
             settings.images.num_workers = self.share_of_cores();
         }
-        match settings.fit.model {
-            ModelName::Mlp
-            | ModelName::ResNet8
-            | ModelName::ResNet20
-            | ModelName::ResNet18
-            | ModelName::ResNet34
-            | ModelName::ResNet50
-            | ModelName::ResNet101 => {
+        match settings.fit.model.family() {
+            Family::Mlp | Family::ResNet => {
                 let other = match (begun, settings.init()) {
                     // A run has layers as it began with.
                     (Some(run), _) => return Ok(Box::new(Classification::new(&settings, ranks_of(run), purpose)?)),
@@ -380,11 +374,11 @@ impl<'a> Fit<'a> {
                 task.begin_with(&other)?;
                 Ok(Box::new(task))
             }
-            ModelName::T5 => {
+            Family::T5 => {
                 let before = begun.map(|run| model_folder(run.path()));
                 Ok(Box::new(Texts::new(&settings, before.as_deref(), purpose)?))
             }
-            ModelName::Recommender => Ok(Box::new(RecommendationTask::new(&settings, purpose)?)),
+            Family::Recommender => Ok(Box::new(RecommendationTask::new(&settings, purpose)?)),
         }
     }
 

@@ -43,7 +43,6 @@ mod summary;
 mod task;
 mod texts;
 
-pub use classification::Classification;
 pub use classification::class_weight::ClassWeight;
 pub use config::{
     DataConfig, EpsConvention, FitConfig, FitRunConfig, LrSchedule, MixConfig, MlpConfig, MlpInit, ModelName, Monitor,
@@ -53,7 +52,7 @@ pub use events::{EpochEnd, FitEvent, FitProgress};
 pub use export::{model_folder, t5_folder};
 pub use fit::Fit;
 pub use loaded::answers::Answers;
-pub use loaded::calibration::{OnSamples, SamplesSeen, Stage};
+pub use loaded::calibration::{OnSamples, SamplesPhase, SamplesSeen};
 pub use loaded::compress::{Compressed, CompressedLayer, Compression, CompressionReport, compress};
 pub use loaded::evaluate::{Evaluation, evaluate, weights_of};
 pub use loaded::half::HalfReport;
@@ -61,13 +60,12 @@ pub use loaded::quantize::{QuantizationOptions, QuantizationReport};
 pub use loaded::saved::{Prediction, SavedModel, check_there, is_fit};
 pub use parallel::{ParallelError, World};
 pub use recommendation::{
-    Loss, Ranking, RankingReport, RatingsConfig, Recommendation, RecommendationReport, RecommendationTask,
-    RecommenderConfig, SavedRecommender,
+    Loss, Ranking, RankingReport, RatingsConfig, Recommendation, RecommendationReport, RecommenderConfig,
+    SavedRecommender,
 };
 pub use report::{ClassReport, ClassificationReport, Report, TranslationReport, TranslationSample};
 pub use samples::{Answer, Given, Look, Picture, Sample, Samples};
 pub use session::pruning::PruneConfig;
 pub use settings::FitSettings;
 pub use summary::FitSummary;
-pub use task::{Companion, Crowd, Part, Purpose, Tally, Task};
-pub use texts::Texts;
+pub use task::Tally;

@@ -16,7 +16,7 @@ use crate::run::RunDir;
 
 /// Samples by what they are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub(crate) enum Part {
     /// Learnt from.
     Train,
     /// Says which weights are the best.
@@ -27,7 +27,7 @@ pub enum Part {
 
 /// What a task is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+pub(crate) enum Purpose {
     /// To learn, where the settings say, beside others.
     Learning(Crowd),
     /// To be judged as it is, on the processor.
@@ -36,7 +36,7 @@ pub enum Purpose {
 
 /// Those that learn together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Crowd {
+pub(crate) struct Crowd {
     /// Processes on this machine.
     pub processes: usize,
     /// Stages that the model is cut into.
@@ -45,7 +45,8 @@ pub struct Crowd {
 
 impl Purpose {
     /// To learn, as the only process.
-    pub const LEARNING: Self = Self::Learning(Crowd { processes: 1, stages: 1 });
+    #[cfg(test)]
+    pub(crate) const LEARNING: Self = Self::Learning(Crowd { processes: 1, stages: 1 });
 
     /// Where the model computes.
     pub(super) fn place(self, settings: &FitSettings) -> Result<Place, TrainError> {
@@ -71,7 +72,7 @@ pub struct Tally {
 
 impl Part {
     /// Its name in reports.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Train => "train",
             Self::Validation => "validation",
@@ -114,7 +115,7 @@ impl Tally {
 
 /// A file that other programs want beside a model's weights.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Companion {
+pub(crate) struct Companion {
     /// Its name.
     pub name: &'static str,
     /// What is in it.
@@ -122,7 +123,7 @@ pub struct Companion {
 }
 
 /// A model with its data: what the loop works on.
-pub trait Task {
+pub(crate) trait Task {
     /// The model's parameters.
     fn parameters(&self) -> &Parameters;
 

@@ -43,7 +43,7 @@ struct Sample {
 }
 
 /// A T5 with its texts.
-pub struct Texts {
+pub(crate) struct Texts {
     network: T5Network,
     place: Place,
     tokenizer: Tokenizer,
@@ -67,7 +67,7 @@ impl Texts {
     ///
     /// # Errors
     /// If texts or model cannot be read, do not fit each other, or are too few to be split, or if the model has no room.
-    pub fn new(settings: &FitSettings, before: Option<&Path>, purpose: Purpose) -> Result<Self, TrainError> {
+    pub(crate) fn new(settings: &FitSettings, before: Option<&Path>, purpose: Purpose) -> Result<Self, TrainError> {
         let t5 = &settings.t5;
         let text = ParallelText::read(Path::new(&settings.data.dir))?;
         // A model of the run itself is as it was when the run began, wherever it came from.

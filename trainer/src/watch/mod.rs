@@ -3,13 +3,13 @@
 //! Training never waits for a viewer that nobody asked it to wait for, and never draws: one relaxed load a vector step
 //! says whether anybody watches at all. If so, an actor looks, between the choice of its actions and their step, what is
 //! wanted: frames of its environments, other actions, or that it waits (`Gate`). What threads do is a plain store to
-//! a cache line of their own (`Pulse`), in the midst of vector steps only while somebody watches. Everything else, encoding included, happens on the server's threads.
+//! a cache line of their own (`ThreadActivity`), in the midst of vector steps only while somebody watches. Everything else, encoding included, happens on the server's threads.
 //!
 //! | module | holds |
 //! |---|---|
 //! | `protocol`, `wire` | the messages, and how they are put on a stream |
 //! | `gate`, `overrides`, `holds` | pausing, stepping and slowing down; ε and environments that people take over; whose it is |
-//! | `pulse`, `slot`, `numbers`, `offer`, `shelf` | what threads leave for the server to look at |
+//! | `thread_activity`, `slot`, `numbers`, `published`, `lent_replay` | what threads leave for the server to look at |
 //! | `server`, `viewer`, `outbox`, `pump`, `files`, `replay_map` | the run's end of the connections |
 //! | `client` | a viewer's end |
 
@@ -17,17 +17,17 @@ mod client;
 mod files;
 mod gate;
 mod holds;
+mod lent_replay;
 mod numbers;
-mod offer;
 mod outbox;
 mod overrides;
 mod protocol;
-mod pulse;
+mod published;
 mod pump;
 mod replay_map;
 mod server;
-mod shelf;
 mod slot;
+mod thread_activity;
 mod viewer;
 mod wire;
 
@@ -38,21 +38,21 @@ use std::time::Duration;
 
 pub use client::{Connection, Receiver, Sender, WatchError};
 pub(crate) use gate::Shown;
+pub(crate) use lent_replay::LentReplay;
 pub(crate) use numbers::{Numbers, Phase};
 pub use protocol::*;
 pub(crate) use server::{Agent, Facts, Server};
-pub(crate) use shelf::Shelf;
 pub(crate) use slot::Wanted;
 
 use crate::actor::Weights;
 use cartwheel_agents::Critic;
 use gate::Gate;
 use holds::{Held, Holds};
-use offer::{GradientNorms, Offer};
 pub(crate) use overrides::Intervention;
 use overrides::Overrides;
-use pulse::Pulse;
+use published::{GradientNorms, PublishedWeights};
 use slot::Slot;
+use thread_activity::ThreadActivity;
 
 /// A run's side of being watched: a handle that its threads share. Every run has one, watched or not.
 #[derive(Clone, Debug, Default)]
@@ -63,12 +63,12 @@ pub struct Watch {
 #[derive(Debug, Default)]
 struct Hub {
     attention: Attention,
-    learner: Arc<Pulse>,
+    learner: Arc<ThreadActivity>,
     slots: Mutex<Vec<Arc<Slot>>>,
     gate: Gate,
     overrides: Overrides,
     holds: Mutex<Holds>,
-    weights: Offer,
+    weights: PublishedWeights,
     gradients: GradientNorms,
     /// The value functions that the learner last left for frames.
     critic: Mutex<Option<Arc<Critic>>>,
@@ -115,8 +115,8 @@ impl Watch {
     /// The place of an actor with the `envs` environments from the run's number `first_env` on. It runs on the
     /// learner's thread, or on one of its own.
     pub fn seat(&self, first_env: usize, envs: usize, own_thread: bool) -> Seat {
-        let pulse = if own_thread { Arc::default() } else { self.hub.learner.clone() };
-        let slot = Arc::new(Slot::new(first_env as u32, envs as u32, pulse));
+        let thread_activity = if own_thread { Arc::default() } else { self.hub.learner.clone() };
+        let slot = Arc::new(Slot::new(first_env as u32, envs as u32, thread_activity));
         self.hub.slots.lock().unwrap_or_else(PoisonError::into_inner).push(slot.clone());
         Seat { watch: self.clone(), slot }
     }
@@ -174,12 +174,12 @@ impl Watch {
 
     /// The most vector steps that an actor has done.
     fn most_steps(&self) -> u64 {
-        self.slots().iter().map(|slot| slot.pulse.steps()).max().unwrap_or_default()
+        self.slots().iter().map(|slot| slot.thread_activity.steps()).max().unwrap_or_default()
     }
 
     /// Environment steps that all actors have done; of who has no environments, its own.
     fn env_steps(&self) -> u64 {
-        self.slots().iter().map(|slot| slot.pulse.steps() * u64::from(slot.envs.max(1))).sum()
+        self.slots().iter().map(|slot| slot.thread_activity.steps() * u64::from(slot.envs.max(1))).sum()
     }
 
     /// A viewer came.
@@ -249,18 +249,18 @@ impl Seat {
     /// What the actor's thread does from now on. In every vector step it is told only while somebody watches.
     #[inline]
     pub fn doing(&self, activity: Activity) {
-        self.slot.pulse.doing(activity);
+        self.slot.thread_activity.doing(activity);
     }
 
     /// What it does by what was told.
     #[cfg(test)]
     pub(crate) fn activity(&self) -> u8 {
-        self.slot.pulse.activity()
+        self.slot.thread_activity.activity()
     }
 
     /// The actor has done so many vector steps: told after each rollout, and before each step that somebody may watch.
     pub(crate) fn has_done(&self, steps: u64) {
-        self.slot.pulse.stepped(steps);
+        self.slot.thread_activity.stepped(steps);
     }
 
     /// Asks for frames of the actor's first environments, as the server does for a viewer; they are there after the
@@ -327,9 +327,9 @@ impl Seat {
     }
 
     /// Leaves `weights` for the server, if it wants them and this is the actor that gives them.
-    pub(crate) fn offer(&self, weights: &Weights) {
+    pub(crate) fn publish(&self, weights: &Weights) {
         if self.slot.first_env == 0 {
-            self.watch.hub.weights.offer(weights);
+            self.watch.hub.weights.publish(weights);
         }
     }
 

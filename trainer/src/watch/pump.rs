@@ -175,8 +175,8 @@ impl Pump<'_> {
         };
         let looks = 1 + missed.min(100);
         self.first_look.get_or_insert(now);
-        for (seen, (_, pulse)) in self.seen.iter_mut().zip(self.inner.lanes()) {
-            seen.extend(std::iter::repeat_n(pulse.activity(), looks));
+        for (seen, (_, thread_activity)) in self.seen.iter_mut().zip(self.inner.lanes()) {
+            seen.extend(std::iter::repeat_n(thread_activity.activity(), looks));
         }
         self.next_look = (self.next_look + LOOK * looks as u32).max(now);
     }

@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 use cartwheel_agents::{Acting, EpsilonSchedule, Returns};
 use cartwheel_envs::Space;
 
+use super::lent_replay::LentReplay;
 use super::protocol::{Reply, VERSION, WatchFile, Welcome};
 use super::pump::pump;
-use super::shelf::Shelf;
 use super::slot::Slot;
 use super::viewer::{Viewer, serve};
 use super::wire::{self, Token};
-use super::{Pulse, Watch};
+use super::{ThreadActivity, Watch};
 use crate::run::{RunDir, write_atomic_private};
 
 /// So many viewers may be attached.
@@ -51,7 +51,7 @@ pub(crate) struct Agent {
     /// Transitions that replay holds at most.
     pub(crate) replay_capacity: u64,
     /// Where the learner leaves its replay, and how returns are summed that are drawn from it.
-    pub(crate) shelf: Arc<Shelf>,
+    pub(crate) lent_replay: Arc<LentReplay>,
     pub(crate) returns: Returns,
 }
 
@@ -199,9 +199,13 @@ impl Inner {
     }
 
     /// The threads that lanes are of, and their names.
-    pub(super) fn lanes(&self) -> Vec<(String, &Arc<Pulse>)> {
-        let own = self.slots.iter().enumerate().filter(|(_, slot)| !Arc::ptr_eq(&slot.pulse, &self.watch.hub.learner));
-        let actors: Vec<_> = own.map(|(i, slot)| (format!("actor {i}"), &slot.pulse)).collect();
+    pub(super) fn lanes(&self) -> Vec<(String, &Arc<ThreadActivity>)> {
+        let own = self
+            .slots
+            .iter()
+            .enumerate()
+            .filter(|(_, slot)| !Arc::ptr_eq(&slot.thread_activity, &self.watch.hub.learner));
+        let actors: Vec<_> = own.map(|(i, slot)| (format!("actor {i}"), &slot.thread_activity)).collect();
         let acts = self.facts.agent.is_some() && actors.len() < self.slots.len();
         let learner = if acts { "learner, actor 0" } else { "learner" };
         std::iter::once((learner.to_string(), &self.watch.hub.learner)).chain(actors).collect()

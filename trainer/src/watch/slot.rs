@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::protocol::EnvFrame;
-use super::pulse::Pulse;
+use super::thread_activity::ThreadActivity;
 
 /// Nobody asks.
 const IDLE: u8 = 0;
@@ -31,7 +31,7 @@ pub(crate) struct Slot {
     pub(crate) first_env: u32,
     pub(crate) envs: u32,
     /// What the actor's thread does.
-    pub(crate) pulse: Arc<Pulse>,
+    pub(crate) thread_activity: Arc<ThreadActivity>,
     turn: AtomicU8,
     /// Whether a viewer looks at any of its environments.
     pub(super) watched: AtomicBool,
@@ -45,8 +45,8 @@ struct Exchange {
 }
 
 impl Slot {
-    pub(super) fn new(first_env: u32, envs: u32, pulse: Arc<Pulse>) -> Self {
-        Self { first_env, envs, pulse, ..Self::default() }
+    pub(super) fn new(first_env: u32, envs: u32, thread_activity: Arc<ThreadActivity>) -> Self {
+        Self { first_env, envs, thread_activity, ..Self::default() }
     }
 
     #[inline]

@@ -193,7 +193,8 @@ fn carry_out(inner: &Inner, viewer: &Viewer, request: Request) {
         }
         Request::ReplayMap(query) => {
             let Some(agent) = &inner.facts().agent else { return };
-            let draft = agent.shelf.look(REPLAY, |replay| replay_map::draft(replay, query.clone(), agent.returns));
+            let draft =
+                agent.lent_replay.look(REPLAY, |replay| replay_map::draft(replay, query.clone(), agent.returns));
             let map = draft.unwrap_or_else(|| Draft::empty(query)).finish(&agent.acting, inner.parameters().as_deref());
             viewer.wishes().map = Some((map.query.clone(), map.ranges));
             viewer.reply(&Reply::ReplayMap(map));
@@ -204,7 +205,7 @@ fn carry_out(inner: &Inner, viewer: &Viewer, request: Request) {
             let same = |(of, _): &(ReplayQuery, Ranges)| (of.axes, of.bins) == (query.axes, query.bins);
             let ranges = map.filter(same).map(|(_, ranges)| ranges);
             let list = |replay: &Replay| replay_map::list(replay, query, ranges, cell, limit, agent.returns);
-            let transitions = agent.shelf.look(REPLAY, list).unwrap_or_default();
+            let transitions = agent.lent_replay.look(REPLAY, list).unwrap_or_default();
             let transitions = transitions.finish(&agent.acting, inner.parameters().as_deref());
             viewer.reply(&Reply::Transitions { cell, transitions });
         }

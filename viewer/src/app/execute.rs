@@ -7,12 +7,12 @@ use eframe::egui::Context;
 
 use super::{App, close};
 use crate::command::{Action, Command};
-use crate::link::link;
 use crate::model::Driven;
 use crate::search::Search;
 use crate::source::Order;
 use crate::state::Reins;
-use crate::{table, text, transport};
+use crate::watch_command::watch_command;
+use crate::{csv_export, text, transport};
 
 /// Frames that are asked for a second.
 const HZ: f32 = 60.0;
@@ -42,8 +42,8 @@ impl App {
             Command::Open(path) => self.order(Order::Follow(path)),
             Command::SelectRun(run) => {
                 let Some(selected) = self.model.runs.get_mut(run) else { return };
-                // Past ten, runs are not shown by themselves; one that is looked at is.
-                selected.shown = true;
+                // Past ten, runs are not shown by themselves; one that is looked at is, unless the user has hidden it.
+                selected.shown = self.preferences.shows(&selected.path).unwrap_or(true);
                 let path = selected.path.clone();
                 self.give_back();
                 self.order(Order::Attach(run, path));
@@ -58,7 +58,12 @@ impl App {
             Command::ShowCurves(run, shown) => {
                 if let Some(run) = self.model.runs.get_mut(run) {
                     run.shown = shown;
+                    self.preferences.show(&run.path, shown);
                 }
+            }
+            Command::PlotMetrics(metrics) => {
+                self.preferences.metrics.clone_from(&metrics);
+                self.state.metrics = metrics;
             }
             Command::Filter(filter) => self.state.filter = Search::new(filter),
             Command::SelectEnv(env) => {
@@ -68,7 +73,15 @@ impl App {
                 self.state.env = env;
                 self.watch();
             }
-            Command::Run(command) => self.order(Order::Send(Request::Command { id: 0, command })),
+            Command::Run(command) => {
+                // What is asked for while a person acts in an environment ends with that.
+                if let (watch::Command::Speed(limit), Some(live), None) =
+                    (&command, &self.model.live, &self.state.taking_over)
+                {
+                    self.speed.ask(live.run, *limit);
+                }
+                self.order(Order::Send(Request::Command { id: 0, command }));
+            }
             Command::Ask(request) => self.order(Order::Send(request)),
             Command::OpenEpisode(run, number, step) => {
                 let Some(path) = self.model.runs.get(run).map(|run| run.path.clone()) else { return };
@@ -116,7 +129,7 @@ impl App {
                 let about = self.about().to_owned();
                 let path = self.camera.free_name(&about, "csv");
                 let runs = runs.iter().filter_map(|run| self.model.runs.get(*run));
-                let written = write_atomic(&path, |file| table::write(file, runs, &metrics));
+                let written = write_atomic(&path, |file| csv_export::write(file, runs, &metrics));
                 self.state.notice =
                     Some(written.map_or_else(|error| text::not_recorded(&path, &error), |_| text::saved(&path)));
             }
@@ -136,7 +149,7 @@ impl App {
             }
             Action::Theme => {
                 let dark = ctx.global_style().visuals.dark_mode;
-                self.habits.dark = Some(!dark);
+                self.preferences.dark = Some(!dark);
                 ctx.set_theme(if dark { eframe::egui::Theme::Light } else { eframe::egui::Theme::Dark });
             }
             Action::LeftSide => self.toggle(0, ctx.content_rect().width()),
@@ -155,7 +168,7 @@ impl App {
                 }
             }
             Action::CopyLink => {
-                if let Some(command) = link(&self.model, &self.state) {
+                if let Some(command) = watch_command(&self.model, &self.state) {
                     self.state.notice = Some(text::copied(&command));
                     self.commands.push(Command::Copy(command));
                 }
@@ -205,7 +218,8 @@ impl App {
                 };
                 let speed_before = live.status.speed;
                 let speed = speed_before.map_or(fps, |speed| speed.min(fps));
-                self.commands.push(Command::Run(watch::Command::Speed(Some(speed))));
+                let command = watch::Command::Speed(Some(speed));
+                self.order(Order::Send(Request::Command { id: 0, command }));
                 self.state.taking_over = Some(Reins { env, bindings, action: None, speed_before });
             }
         }

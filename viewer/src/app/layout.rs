@@ -3,7 +3,7 @@
 use eframe::egui::{CentralPanel, Frame, Panel as Side, Ui, UiBuilder};
 
 use super::App;
-use super::habits::Habits;
+use super::preferences::Preferences;
 use crate::command::Command;
 use crate::panels::{Context, Panel, Place};
 
@@ -26,7 +26,7 @@ const BARS: f32 = 56.0;
 /// The least of a panel, in points, however small the window is.
 const LEAST: f32 = 80.0;
 
-impl Habits {
+impl Preferences {
     /// A panel of the size that it was dragged to in the last session, or else of this one, and of at most `most` points.
     fn panel(&self, panel: Side, name: &str, size: f32, most: f32) -> Side {
         let most = most.max(LEAST);
@@ -46,7 +46,7 @@ impl App {
     /// Whether the left and the right are shown in a window so wide: what the user asked for stays however wide it becomes,
     /// and until then it goes by its width; and a side without panels is not there.
     pub(super) fn sides(&self, width: f32) -> [bool; 2] {
-        let asked = |side: usize| self.habits.sides[side].unwrap_or(width >= WITHOUT[side]);
+        let asked = |side: usize| self.preferences.sides[side].unwrap_or(width >= WITHOUT[side]);
         [asked(0), asked(1) && self.has_right_side()]
     }
 
@@ -58,7 +58,7 @@ impl App {
 
     /// Shows or hides the left (0) or the right (1).
     pub(super) fn toggle(&mut self, side: usize, width: f32) {
-        self.habits.sides[side] = Some(!self.sides(width)[side]);
+        self.preferences.sides[side] = Some(!self.sides(width)[side]);
     }
 
     /// Whether the run that is looked at fits a model to data.
@@ -78,26 +78,26 @@ impl App {
         Side::top("toolbar").show(ui, |ui| self.toolbar(ui));
         Side::bottom("status").show(ui, |ui| self.status_bar(ui));
         if with_right {
-            let panel = self.habits.panel(Side::right(names[1]), names[1], right, most[0]);
+            let panel = self.preferences.panel(Side::right(names[1]), names[1], right, most[0]);
             let shown = panel.show(ui, |ui| self.tabs(ui, Place::Right)).response.rect.width();
-            self.habits.note(ui, names[1], shown, right);
+            self.preferences.note(ui, names[1], shown, right);
         }
         // Before the left one, so that curves have the room under it.
-        let panel = self.habits.panel(Side::bottom("bottom"), "bottom", bottom, most[1]);
+        let panel = self.preferences.panel(Side::bottom("bottom"), "bottom", bottom, most[1]);
         let shown = panel.show(ui, |ui| self.tabs(ui, Place::Bottom)).response.rect.height();
-        self.habits.note(ui, "bottom", shown, bottom);
+        self.preferences.note(ui, "bottom", shown, bottom);
         if with_left {
             let most = ui.available_width() - middle[0];
-            let panel = self.habits.panel(Side::left(names[0]), names[0], left, most);
+            let panel = self.preferences.panel(Side::left(names[0]), names[0], left, most);
             let shown = panel.show(ui, |ui| self.stacked(ui, Place::Left)).response.rect.width();
-            self.habits.note(ui, names[0], shown, left);
+            self.preferences.note(ui, names[0], shown, left);
         }
         // What is fitted to data has no episodes that time could be gone through in.
         if !self.fits() {
             let most = ui.available_height() - middle[1];
-            let panel = self.habits.panel(Side::bottom("under"), "under", under, most);
+            let panel = self.preferences.panel(Side::bottom("under"), "under", under, most);
             let shown = panel.show(ui, |ui| self.stacked(ui, Place::Under)).response.rect.height();
-            self.habits.note(ui, "under", shown, under);
+            self.preferences.note(ui, "under", shown, under);
         }
         let frame = Frame::central_panel(ui.style()).inner_margin(4);
         CentralPanel::default().frame(frame).show(ui, |ui| self.stacked(ui, Place::Center));

@@ -1,14 +1,14 @@
 //! The window: takes in updates, carries out commands, and lays out the panels.
 
-mod bell;
 mod camera;
 mod clicks;
 mod execute;
-mod habits;
 mod keys;
 mod layout;
 mod overlays;
+mod preferences;
 mod toolbar;
+mod waker;
 
 pub(crate) use keys::env_key;
 
@@ -19,6 +19,7 @@ use cartwheel_trainer::watch::{self, Reply, Request};
 use crossbeam::channel::{Receiver, Sender};
 use eframe::egui::{Context, RawInput, Ui, ViewportCommand};
 
+use crate::asked_speed::AskedSpeed;
 use crate::command::{Command, Commands};
 use crate::model::{Mirrored, Model, Update};
 use crate::opening::Opening;
@@ -28,7 +29,7 @@ use crate::state::State;
 use crate::{memory, text};
 use camera::Camera;
 use clicks::Clicks;
-use habits::{Habits, Kept};
+use preferences::{Preferences, PreferencesFile};
 
 /// How long updates are taken in before a picture is due again: the rest waits for the next.
 const INTAKE: Duration = Duration::from_millis(5);
@@ -51,9 +52,9 @@ pub struct App {
     panels: Vec<Box<dyn Panel>>,
     /// The panel in front at each place with tabs.
     front: [(Place, &'static str); 2],
-    /// What the user has made the window look like, and where that is kept.
-    habits: Habits,
-    kept: Option<Kept>,
+    preferences: Preferences,
+    /// Where they are stored.
+    preferences_file: Option<PreferencesFile>,
     commands: Commands,
     /// One of each source.
     updates: Vec<Receiver<Update>>,
@@ -72,10 +73,10 @@ pub struct App {
     software: Option<String>,
     /// An episode of the first run, to be opened once it is known.
     opening: Option<Opening>,
-    /// Vector steps a second that the first live run is slowed down to.
-    slowing: Option<f32>,
-    /// Whether there is still a bell to be hung up that wakes the window.
-    bell: bool,
+    /// What a live run is told of its speed whenever it is attached to.
+    speed: AskedSpeed,
+    /// Whether the thread that wakes the window is still to be started.
+    unwoken: bool,
 }
 
 impl App {
@@ -86,8 +87,8 @@ impl App {
             state: State::default(),
             panels: panels::all(),
             front: [(Place::Bottom, ""), (Place::Right, "")],
-            habits: Habits::default(),
-            kept: None,
+            preferences: Preferences::default(),
+            preferences_file: None,
             commands: Commands::new(),
             updates,
             orders,
@@ -99,8 +100,8 @@ impl App {
             build_s: 0.0,
             software: None,
             opening: None,
-            slowing: None,
-            bell: false,
+            speed: AskedSpeed::default(),
+            unwoken: false,
         }
     }
 
@@ -124,28 +125,29 @@ impl App {
 
     /// Slows the first live run down to so many vector steps a second.
     pub fn slowing(mut self, speed: Option<f32>) -> Self {
-        self.slowing = speed;
+        self.speed = AskedSpeed::of_first(speed);
         self
     }
 
     /// Is woken by what is new from its second picture on; else somebody has to ask it for pictures.
     pub fn woken(mut self) -> Self {
-        self.bell = true;
+        self.unwoken = true;
         self
     }
 
     /// Looks as it was left in the last session, and is kept as it is left in this one.
     pub fn remembering(self) -> Self {
-        match Habits::file() {
+        match Preferences::file() {
             Some(file) => self.remembering_in(file),
             None => self,
         }
     }
 
-    /// The same in a file of one's own.
+    /// The same with preferences in another file.
     pub fn remembering_in(mut self, file: PathBuf) -> Self {
-        let (kept, habits) = Kept::read(file);
-        (self.kept, self.habits) = (Some(kept), habits);
+        let (file, preferences) = PreferencesFile::read(file);
+        self.state.metrics = preferences.metrics.clone();
+        (self.preferences_file, self.preferences) = (Some(file), preferences);
         self
     }
 
@@ -183,12 +185,12 @@ impl App {
             self.model.own_memory = memory::of_this_process();
             self.keep(ctx);
         }
-        if self.bell {
+        if self.unwoken {
             // There has been a picture already, or there is another soon.
             ctx.request_repaint_after(FRAME);
             if self.last.is_some() {
-                self.bell = false;
-                bell::hang_up(self.updates.clone(), ctx.clone(), self.pace());
+                self.unwoken = false;
+                waker::start(self.updates.clone(), ctx.clone(), self.pace());
             }
         }
         let passed = self.last.replace(now).map_or(Duration::ZERO, |last| now - last);
@@ -225,12 +227,17 @@ impl App {
             self.state.taking_over = None;
         }
         let welcomed = matches!(update, Update::Reply(Reply::Welcome(_)));
+        let opened = matches!(update, Update::Opened(_));
         self.model.apply(update);
+        if let Some(run) = self.model.runs.last_mut().filter(|_| opened) {
+            run.shown = self.preferences.shows(&run.path).unwrap_or(run.shown);
+        }
         if welcomed {
             // Such as that the connection had ended.
             self.state.notice = None;
             // Before anything is asked for: a run that waits for its viewer goes on when it is.
-            if let Some(speed) = self.slowing.take() {
+            let speed = self.model.live.as_ref().and_then(|live| self.speed.of(live.run));
+            if let Some(speed) = speed {
                 let command = watch::Command::Speed(Some(speed));
                 self.order(Order::Send(Request::Command { id: 0, command }));
             }
@@ -267,10 +274,10 @@ impl App {
         }
     }
 
-    /// Keeps now what the window was made to look like.
+    /// Stores the user's preferences now.
     pub fn keep(&mut self, ctx: &Context) {
-        if let Some(kept) = &mut self.kept {
-            kept.follow(&mut self.habits, ctx);
+        if let Some(file) = &mut self.preferences_file {
+            file.follow(&mut self.preferences, ctx);
         }
     }
 

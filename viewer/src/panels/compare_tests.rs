@@ -4,7 +4,7 @@ use egui_kittest::kittest::Queryable as _;
 
 use super::*;
 use crate::model::Update;
-use crate::panels::testing::stage;
+use crate::panels::testing::panel_harness;
 use crate::source::fixture;
 use crate::state::State;
 
@@ -18,7 +18,7 @@ fn model() -> Model {
 
 #[test]
 fn two_policies_are_chosen_and_played() {
-    let mut harness = stage(Compare::default(), model(), State::default());
+    let mut harness = panel_harness(Compare::default(), model(), State::default());
     harness.run();
     harness.get_by_value(&text::contender("a", text::LATEST_WEIGHTS)).click();
     harness.run();
@@ -34,7 +34,7 @@ fn two_policies_are_chosen_and_played() {
 fn checkpoints_are_offered_by_their_steps() {
     let mut model = model();
     model.apply(Update::Checkpoints(1, vec![100_000, 200_000]));
-    let mut harness = stage(Compare::default(), model, State::default());
+    let mut harness = panel_harness(Compare::default(), model, State::default());
     harness.run();
     harness.get_by_value(&text::contender("a", text::LATEST_WEIGHTS)).click();
     harness.run();
@@ -52,7 +52,7 @@ fn checkpoints_are_offered_by_their_steps() {
 fn the_cursor_and_the_keys_are_asked_for() {
     let mut model = model();
     model.apply(Update::Contest(Arc::new(fixture::contest(20, 8))));
-    let mut harness = stage(Compare::default(), model, State::default());
+    let mut harness = panel_harness(Compare::default(), model, State::default());
     harness.run();
     for (label, command) in [
         (text::parting(8), Command::SeekIn(Driven::Contest, 8)),
@@ -75,7 +75,7 @@ fn both_returns_are_shown_at_every_step() {
     let mut contest = fixture::contest(20, 8);
     contest.sides[0].ended = false;
     model.apply(Update::Contest(Arc::new(contest)));
-    let mut harness = stage(Compare::default(), model, State::default());
+    let mut harness = panel_harness(Compare::default(), model, State::default());
     harness.run();
     harness.get_by_label(&text::standing("0", "20", 20, false));
     harness.get_by_label(&text::standing("0", "8", 8, true));
@@ -91,7 +91,7 @@ fn who_cannot_play_says_so() {
     let mut contest = Contest { parting: None, ..fixture::contest(3, 3) };
     (contest.sides[1].moments, contest.sides[1].note) = (Vec::new(), Some("no weights".into()));
     model.apply(Update::Contest(Arc::new(contest.clone())));
-    let mut harness = stage(Compare::default(), model, State::default());
+    let mut harness = panel_harness(Compare::default(), model, State::default());
     harness.run();
     harness.get_by_label("no weights");
     harness.get_by_label(text::NEVER_PART);

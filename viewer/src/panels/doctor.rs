@@ -62,13 +62,13 @@ mod tests {
 
     use super::*;
     use crate::model::Update;
-    use crate::panels::testing::{opened, stage};
+    use crate::panels::testing::{opened, panel_harness};
     use crate::state::State;
 
     #[test]
     fn what_is_found_is_told_with_evidence_and_advice() {
         let mut model = opened("CartPole-v1");
-        let mut harness = stage(Doctor, opened("CartPole-v1"), State::default());
+        let mut harness = panel_harness(Doctor, opened("CartPole-v1"), State::default());
         harness.run();
         harness.get_by_label(text::NOTHING_FOUND);
         let row = |step, share| {
@@ -77,7 +77,7 @@ mod tests {
         };
         model.apply(Update::Metrics(0, vec![row(1000, 0.0), row(2000, 0.25)]));
         assert_eq!(model.runs[0].findings.len(), 1);
-        let mut harness = stage(Doctor, model, State::default());
+        let mut harness = panel_harness(Doctor, model, State::default());
         harness.run();
         harness.get_by_label("observations are outside of their space (step 2000)");
         harness.get_by_label_contains("25 % of the observations");

@@ -14,7 +14,7 @@ use crate::spaces::Spaces;
 use crate::state::State;
 
 /// A panel, what it shows and what it asked for.
-pub(super) struct Stage<P> {
+pub(super) struct PanelHarness<P> {
     pub(super) panel: P,
     pub(super) model: Model,
     pub(super) state: State,
@@ -22,14 +22,14 @@ pub(super) struct Stage<P> {
 }
 
 /// The panel in a window of 900 by 600 points.
-pub(super) fn stage<'a, P: Panel + 'a>(panel: P, model: Model, state: State) -> Harness<'a, Stage<P>> {
-    let stage = Stage { panel, model, state, commands: Commands::new() };
+pub(super) fn panel_harness<'a, P: Panel + 'a>(panel: P, model: Model, state: State) -> Harness<'a, PanelHarness<P>> {
+    let shown = PanelHarness { panel, model, state, commands: Commands::new() };
     Harness::builder().with_size([900.0, 600.0]).with_max_steps(8).build_ui_state(
-        |ui, stage: &mut Stage<P>| {
-            let context = Context { model: &stage.model, state: &stage.state };
-            stage.panel.ui(ui, context, &mut stage.commands);
+        |ui, shown: &mut PanelHarness<P>| {
+            let context = Context { model: &shown.model, state: &shown.state };
+            shown.panel.ui(ui, context, &mut shown.commands);
         },
-        stage,
+        shown,
     )
 }
 

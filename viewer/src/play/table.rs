@@ -6,7 +6,7 @@ use std::time::Duration;
 use cartwheel_envs::{EnvBuilder, Environment, Frame, Game, Key, Pace, Phase, PlayedEpisode, Rasterizer, Scene, Step};
 
 use crate::recording::{Recorded, Recording};
-use crate::source::{Checkpoint, Moment, Stage, settings};
+use crate::source::{Checkpoint, Moment, Sandbox, settings};
 use crate::text;
 
 /// Steps a second of who plays on alone where the environment knows no time, and of its recordings.
@@ -243,7 +243,7 @@ impl Table {
 
 /// A run's policy, which plays the same episodes.
 pub(super) struct Rival {
-    stage: Stage,
+    sandbox: Sandbox,
     name: String,
     now: Moment,
     played: PlayedEpisode,
@@ -260,10 +260,10 @@ impl Rival {
             return Err(text::other_rival(&name, &settings.env.id, &env.spec().id));
         }
         let policy = Checkpoint::Best.load(run)?.ok_or_else(|| text::no_weights(&name))?;
-        let mut stage = Stage::new(&settings, Some(policy))?;
-        let now = stage.reset(stage.seeded(seed)).map_err(|error| error.to_string())?;
+        let mut sandbox = Sandbox::new(&settings, Some(policy))?;
+        let now = sandbox.reset(sandbox.seeded(seed)).map_err(|error| error.to_string())?;
         let played = PlayedEpisode { episode_return: 0.0, length: 0 };
-        Ok(Self { stage, name, now, played, over: false, due: None })
+        Ok(Self { sandbox, name, now, played, over: false, due: None })
     }
 
     /// The run's name.
@@ -287,16 +287,16 @@ impl Rival {
     }
 
     fn restart(&mut self, seed: u64) -> Result<(), String> {
-        self.now = self.stage.reset(self.stage.seeded(seed)).map_err(|error| error.to_string())?;
+        self.now = self.sandbox.reset(self.sandbox.seeded(seed)).map_err(|error| error.to_string())?;
         (self.played, self.over, self.due) = (PlayedEpisode { episode_return: 0.0, length: 0 }, false, None);
         Ok(())
     }
 
     /// Takes the best action; false if its episode is over.
     fn step(&mut self) -> Result<bool, String> {
-        let Some(action) = self.stage.greedy().filter(|_| !self.over) else { return Ok(false) };
+        let Some(action) = self.sandbox.greedy().filter(|_| !self.over) else { return Ok(false) };
         let mut moments = vec![self.now.clone()];
-        let stepped = self.stage.play(&action, &mut moments).map_err(|error| error.to_string())?;
+        let stepped = self.sandbox.play(&action, &mut moments).map_err(|error| error.to_string())?;
         self.now = moments.pop().unwrap_or_else(|| self.now.clone());
         self.played = PlayedEpisode { episode_return: self.now.return_, length: self.played.length + 1 };
         self.over = stepped.ended();

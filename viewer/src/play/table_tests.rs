@@ -5,7 +5,7 @@ fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-pub(in crate::play) fn options(id: &str) -> PlayOptions {
+pub(crate) fn options(id: &str) -> PlayOptions {
     PlayOptions { env: EnvBuilder::new(id), fps: None, seed: 3, against: None, record: None }
 }
 

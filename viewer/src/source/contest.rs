@@ -8,7 +8,7 @@ use cartwheel_trainer::EnvConfig;
 use super::checkpoint::Checkpoint;
 use super::film::Moment;
 use super::replayer::settings;
-use super::stage::Stage;
+use super::sandbox::Sandbox;
 use crate::model::RunId;
 use crate::{memory, text};
 
@@ -115,18 +115,18 @@ fn play(contender: &Contender, seed: u64, real_time: &mut f32, overtaken: &dyn F
     let mut side = Side::of(contender);
     let prepared = contender.checkpoint.load(&contender.folder).and_then(|policy| {
         let policy = policy.ok_or_else(|| text::no_weights(&contender.name))?;
-        let mut stage = Stage::new(&settings(&contender.folder)?, Some(policy))?;
-        let first = stage.reset(stage.seeded(seed)).map_err(|error| error.to_string())?;
-        Ok((stage, first))
+        let mut sandbox = Sandbox::new(&settings(&contender.folder)?, Some(policy))?;
+        let first = sandbox.reset(sandbox.seeded(seed)).map_err(|error| error.to_string())?;
+        Ok((sandbox, first))
     });
-    let (mut stage, first) = match prepared {
+    let (mut sandbox, first) = match prepared {
         Ok(prepared) => prepared,
         Err(problem) => {
             side.note = Some(problem);
             return Some(side);
         }
     };
-    *real_time = stage.real_time();
+    *real_time = sandbox.real_time();
     let mut bytes = first.bytes();
     side.moments.push(first);
     while !side.ended {
@@ -137,11 +137,11 @@ fn play(contender: &Contender, seed: u64, real_time: &mut f32, overtaken: &dyn F
             side.note = Some(text::contest_cut_off(side.moments.len() - 1));
             break;
         }
-        let Some(action) = stage.greedy() else {
+        let Some(action) = sandbox.greedy() else {
             side.note = Some(text::no_weights(&contender.name));
             break;
         };
-        match stage.play(&action, &mut side.moments) {
+        match sandbox.play(&action, &mut side.moments) {
             Ok(stepped) => side.ended = stepped.ended(),
             Err(error) => {
                 side.note = Some(text::branch_failed(&error.to_string()));

@@ -2,7 +2,7 @@
 
 mod checkpoint;
 mod contest;
-mod desk;
+mod dispatch;
 mod files;
 mod film;
 #[cfg(test)]
@@ -10,11 +10,11 @@ pub(crate) mod fixture;
 mod latest;
 mod live;
 mod mirror;
+mod replay_threads;
 mod replayer;
 mod run_follower;
+mod sandbox;
 mod spaces;
-mod stage;
-mod studio;
 mod what_if;
 
 use std::path::PathBuf;
@@ -25,13 +25,13 @@ use crate::model::RunId;
 
 pub use checkpoint::Checkpoint;
 pub use contest::{Contender, Contest, Side};
-pub(crate) use desk::open;
+pub(crate) use dispatch::open;
 pub(crate) use files::may_hold_runs;
 pub use film::{Film, Moment};
 pub(crate) use film::{best, scene_bytes};
 pub(crate) use mirror::Mirror;
 pub(crate) use replayer::settings;
-pub(crate) use stage::Stage;
+pub(crate) use sandbox::Sandbox;
 pub use what_if::{Branch, Move, Question};
 
 /// What the window asks of its sources.

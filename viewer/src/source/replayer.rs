@@ -13,7 +13,7 @@ use cartwheel_trainer::watch::WeightsReply;
 
 use super::checkpoint::Checkpoint;
 use super::film::{Film, Moment};
-use super::stage::{Stage, Stepped};
+use super::sandbox::{Sandbox, Stepped};
 use crate::model::RunId;
 use crate::{memory, text};
 
@@ -95,13 +95,13 @@ fn shoot(
             film.judge = wanted.judge.name();
             film.weights = Some(Arc::new(WeightsReply { version: 0, parameters: judge.parameters().to_vec() }));
         }
-        Ok((record, Stage::new(&settings(&wanted.folder)?, judge)?))
+        Ok((record, Sandbox::new(&settings(&wanted.folder)?, judge)?))
     });
     match prepared {
         Err(problem) => Some(blank(wanted, &problem)),
-        Ok((record, mut stage)) => {
-            film.real_time = stage.real_time();
-            (film.moments, film.note) = reenact(&mut stage, &record, budget, overtaken)?;
+        Ok((record, mut sandbox)) => {
+            film.real_time = sandbox.real_time();
+            (film.moments, film.note) = reenact(&mut sandbox, &record, budget, overtaken)?;
             Some(film)
         }
     }
@@ -147,12 +147,12 @@ pub(crate) fn settings(folder: &Path) -> Result<Settings, String> {
 /// Plays an episode again: its states, of which those are kept that fit into `budget` bytes, and what is amiss with
 /// them. `None` if overtaken.
 pub(crate) fn reenact(
-    stage: &mut Stage,
+    sandbox: &mut Sandbox,
     record: &EpisodeRecord,
     budget: usize,
     overtaken: &dyn Fn() -> bool,
 ) -> Option<(Vec<Moment>, Option<String>)> {
-    let mut moments = match stage.reset(Generator::from_state(record.generator)) {
+    let mut moments = match sandbox.reset(Generator::from_state(record.generator)) {
         Ok(first) => vec![first],
         Err(error) => return Some((Vec::new(), Some(text::cannot_replay(&error.to_string())))),
     };
@@ -169,9 +169,9 @@ pub(crate) fn reenact(
         }
         // What does not fit is stepped through all the same: whether it is the same episode is known at its end.
         let stepped = if bytes < budget {
-            stage.play(&action, &mut moments).inspect(|_| bytes += moments.last().map_or(0, Moment::bytes))
+            sandbox.play(&action, &mut moments).inspect(|_| bytes += moments.last().map_or(0, Moment::bytes))
         } else {
-            stage.step(action.as_action())
+            sandbox.step(action.as_action())
         };
         match stepped {
             Ok(stepped) => {

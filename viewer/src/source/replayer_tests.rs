@@ -87,8 +87,8 @@ fn random_episodes(settings: &Settings, steps: usize) -> Option<Vec<Recorded>> {
 }
 
 fn check(settings: &Settings, recorded: &Recorded) {
-    let mut stage = Stage::new(settings, None).unwrap();
-    let (moments, note) = reenact(&mut stage, &recorded.record, usize::MAX, &never).unwrap();
+    let mut sandbox = Sandbox::new(settings, None).unwrap();
+    let (moments, note) = reenact(&mut sandbox, &recorded.record, usize::MAX, &never).unwrap();
     assert_eq!(note, None, "{}", settings.env.id);
     assert_eq!(moments.len(), recorded.record.actions.len() + 1);
     for (step, (moment, observation)) in moments.iter().zip(&recorded.observations).enumerate() {
@@ -173,8 +173,8 @@ fn an_actor_critic_is_judged_by_its_critic() {
     let mut policy = cartwheel_agents::Policy::new(&spaces.observation, &spaces.action, acting, parameters);
     policy.set_critic(learner.learner().critic());
     let recorded = random_episodes(&settings, 300).unwrap();
-    let mut stage = Stage::new(&settings, Some(policy)).unwrap();
-    let (moments, note) = reenact(&mut stage, &recorded[0].record, usize::MAX, &never).unwrap();
+    let mut sandbox = Sandbox::new(&settings, Some(policy)).unwrap();
+    let (moments, note) = reenact(&mut sandbox, &recorded[0].record, usize::MAX, &never).unwrap();
     assert_eq!(note, None);
     for (t, pair) in moments.windows(2).enumerate() {
         let [here, next] = pair else { panic!("a pair") };
@@ -200,9 +200,9 @@ fn a_judge_remembers_the_episode() {
     let mut policy = cartwheel_agents::Policy::new(&spaces.observation, &spaces.action, acting, parameters);
     policy.set_critic(learner.learner().critic());
     let recorded = random_episodes(&settings, 100).unwrap();
-    let mut stage = Stage::new(&settings, Some(policy.clone())).unwrap();
+    let mut sandbox = Sandbox::new(&settings, Some(policy.clone())).unwrap();
     for round in 0..2 {
-        let (moments, note) = reenact(&mut stage, &recorded[0].record, usize::MAX, &never).unwrap();
+        let (moments, note) = reenact(&mut sandbox, &recorded[0].record, usize::MAX, &never).unwrap();
         assert_eq!(note, None);
         let mut own = policy.clone();
         for (step, moment) in moments.iter().enumerate() {
@@ -216,13 +216,13 @@ fn a_judge_remembers_the_episode() {
             assert_eq!(seen.judgement == forgetful.judgement, step == 0, "round {round}, step {step}");
         }
     }
-    let mut moments = vec![stage.reset(Generator::from_state(recorded[0].record.generator)).unwrap()];
+    let mut moments = vec![sandbox.reset(Generator::from_state(recorded[0].record.generator)).unwrap()];
     for action in actions(&recorded[0].record.actions).take(3) {
-        stage.play(&action, &mut moments).unwrap();
+        sandbox.play(&action, &mut moments).unwrap();
     }
-    let (before, values) = (moments[3].clone(), stage.state_variables());
+    let (before, values) = (moments[3].clone(), sandbox.state_variables());
     let same: Vec<f64> = values.iter().map(|variable| variable.value).collect();
-    stage.set(&same, &mut moments).unwrap();
+    sandbox.set(&same, &mut moments).unwrap();
     assert_eq!(
         (&moments[3].judgement, moments[3].value),
         (&before.judgement, before.value),
@@ -265,8 +265,8 @@ fn what_is_amiss_is_told() {
     let note = |change: &dyn Fn(&mut EpisodeRecord)| {
         let mut record = records[0].clone();
         change(&mut record);
-        let mut stage = Stage::new(&settings, None).unwrap();
-        reenact(&mut stage, &record, usize::MAX, &never).unwrap().1.unwrap()
+        let mut sandbox = Sandbox::new(&settings, None).unwrap();
+        reenact(&mut sandbox, &record, usize::MAX, &never).unwrap().1.unwrap()
     };
     let add = |actions: &[i32]| {
         let actions = actions.to_vec();

@@ -10,7 +10,7 @@ use cartwheel_trainer::run::EpisodeRecord;
 use super::checkpoint::Checkpoint;
 use super::film::Moment;
 use super::replayer::{EpisodeOf, actions, read, settings};
-use super::stage::Stage;
+use super::sandbox::Sandbox;
 use crate::model::RunId;
 use crate::{memory, text};
 
@@ -119,13 +119,13 @@ pub(crate) fn answer(
     let episode = EpisodeOf { run: question.run, folder, episode: question.episode, judge };
     let prepared = read(&episode).and_then(|(_, record)| {
         let judge = episode.judge.load(&episode.folder)?;
-        Ok((record, Stage::new(&settings(&episode.folder)?, judge)?))
+        Ok((record, Sandbox::new(&settings(&episode.folder)?, judge)?))
     });
     match prepared {
-        Ok((record, mut stage)) => {
-            let grown = catch_unwind(AssertUnwindSafe(|| grow(&mut branch, &mut stage, &record, overtaken)));
+        Ok((record, mut sandbox)) => {
+            let grown = catch_unwind(AssertUnwindSafe(|| grow(&mut branch, &mut sandbox, &record, overtaken)));
             match grown.unwrap_or_else(|panic| Err(Stop::Failed(text::panicked(&*panic)))) {
-                Ok(()) => branch.variables = stage.state_variables(),
+                Ok(()) => branch.variables = sandbox.state_variables(),
                 Err(Stop::Overtaken) => return None,
                 Err(Stop::Failed(problem)) => branch.note = Some(text::branch_failed(&problem)),
             }
@@ -149,24 +149,24 @@ impl From<EnvError> for Stop {
 
 fn grow(
     branch: &mut Branch,
-    stage: &mut Stage,
+    sandbox: &mut Sandbox,
     record: &EpisodeRecord,
     overtaken: &dyn Fn() -> bool,
 ) -> Result<(), Stop> {
-    (branch.choices, branch.real_time) = (stage.choices(), stage.real_time());
-    let mut here = vec![stage.reset(Generator::from_state(record.generator))?];
+    (branch.choices, branch.real_time) = (sandbox.choices(), sandbox.real_time());
+    let mut here = vec![sandbox.reset(Generator::from_state(record.generator))?];
     for (step, action) in actions(&record.actions).take(branch.question.from as usize).enumerate() {
         if step % LOOK_EVERY == 0 && overtaken() {
             return Err(Stop::Overtaken);
         }
-        branch.ended = stage.play(&action, &mut here)?.ended();
+        branch.ended = sandbox.play(&action, &mut here)?.ended();
         here.swap_remove(0);
     }
     branch.moments = here;
     let follow = std::mem::take(&mut branch.question.follow).min(FOLLOW);
     let mut bytes = 0;
-    let mut act = |branch: &mut Branch, stage: &mut Stage, action: &OwnedAction| -> Result<(), Stop> {
-        branch.ended = stage.play(action, &mut branch.moments)?.ended();
+    let mut act = |branch: &mut Branch, sandbox: &mut Sandbox, action: &OwnedAction| -> Result<(), Stop> {
+        branch.ended = sandbox.play(action, &mut branch.moments)?.ended();
         bytes += branch.moments.last().map_or(0, Moment::bytes);
         branch.is_full = bytes > LONGEST;
         Ok(())
@@ -176,9 +176,9 @@ fn grow(
             break;
         }
         match taken {
-            Move::Act(action) => act(branch, stage, &action)?,
+            Move::Act(action) => act(branch, sandbox, &action)?,
             Move::Set(values) => {
-                if let Err(error) = stage.set(&values, &mut branch.moments) {
+                if let Err(error) = sandbox.set(&values, &mut branch.moments) {
                     // It is as if this had not been asked for.
                     branch.question.moves.truncate(done);
                     branch.note = Some(text::state_refused(&error.to_string()));
@@ -191,14 +191,14 @@ fn grow(
         if branch.is_over() {
             break;
         }
-        let Some(action) = stage.greedy() else {
+        let Some(action) = sandbox.greedy() else {
             branch.note = Some(text::NO_JUDGE.to_owned());
             break;
         };
         if step % LOOK_EVERY == 0 && overtaken() {
             return Err(Stop::Overtaken);
         }
-        act(branch, stage, &action)?;
+        act(branch, sandbox, &action)?;
         branch.question.moves.push(Move::Act(action));
     }
     if branch.is_full {
@@ -308,8 +308,8 @@ mod tests {
     fn actions_that_are_not_counted_are_the_keys() {
         let mut settings = cartwheel_trainer::Settings::default();
         settings.env.id = "Pendulum-v1".into();
-        let stage = Stage::new(&settings, None).unwrap();
+        let sandbox = Sandbox::new(&settings, None).unwrap();
         let keys = settings.env.builder().build().unwrap().key_bindings();
-        assert_eq!(stage.choices().len(), keys.keys.len());
+        assert_eq!(sandbox.choices().len(), keys.keys.len());
     }
 }

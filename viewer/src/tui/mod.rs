@@ -11,6 +11,7 @@ use cartwheel_trainer::watch::{self, Interest, Request};
 use crossbeam::channel::{Receiver, Sender};
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, poll, read};
 
+use crate::asked_speed::AskedSpeed;
 use crate::command::{Action, Command};
 use crate::model::{Model, Update};
 use crate::opening::Opening;
@@ -31,6 +32,8 @@ struct Choice {
     sample: usize,
     /// The first of the curves that are shown.
     metric: usize,
+    /// What a live run is told of its speed whenever it is attached to.
+    speed: AskedSpeed,
     /// What is said instead of the keys, until the next is pressed.
     notice: Option<String>,
 }
@@ -68,7 +71,8 @@ pub(crate) fn run(
         ));
     }
     let mut terminal = ratatui::try_init()?;
-    let mut show = Show { model, choice: Choice::default(), opening: episode.map(Opening::new), slowing: speed };
+    let choice = Choice { speed: AskedSpeed::of_first(speed), ..Choice::default() };
+    let mut show = Show { model, choice, opening: episode.map(Opening::new) };
     let result = show.run(&mut terminal, updates, orders);
     ratatui::restore();
     result
@@ -80,8 +84,6 @@ struct Show {
     choice: Choice,
     /// An episode of the first run, to be opened once it is known.
     opening: Option<Opening>,
-    /// Vector steps a second that the first live run is slowed down to.
-    slowing: Option<f32>,
 }
 
 impl Show {
@@ -114,7 +116,7 @@ impl Show {
     }
 
     fn take_in(&mut self, update: Update, orders: &Sender<Order>) {
-        let Self { model, choice, opening, slowing } = self;
+        let Self { model, choice, opening } = self;
         let first = matches!(update, Update::Opened(_)) && model.runs.is_empty();
         let attached = matches!(update, Update::Reply(watch::Reply::Welcome(_)));
         if let Some(told) = update.told() {
@@ -126,8 +128,9 @@ impl Show {
         }
         if attached {
             // Before anything is asked for: a run that waits for its viewer goes on when it is.
-            if let Some(speed) = slowing.take() {
-                obey(Command::Run(watch::Command::Speed(Some(speed))), model, choice, orders);
+            let speed = model.live.as_ref().and_then(|live| choice.speed.of(live.run));
+            if speed.is_some() {
+                obey(Command::Run(watch::Command::Speed(speed)), model, choice, orders);
             }
             ask_for(choice, orders);
         }
@@ -228,7 +231,12 @@ fn fulfil(wish: Wish, model: &mut Model, choice: &mut Choice, orders: &Sender<Or
 
 fn obey(command: Command, model: &mut Model, choice: &mut Choice, orders: &Sender<Order>) {
     match command {
-        Command::Run(command) => drop(orders.send(Order::Send(Request::Command { id: 0, command }))),
+        Command::Run(command) => {
+            if let (watch::Command::Speed(limit), Some(live)) = (&command, &model.live) {
+                choice.speed.ask(live.run, *limit);
+            }
+            drop(orders.send(Order::Send(Request::Command { id: 0, command })));
+        }
         Command::OpenEpisode(run, number, step) => {
             let Some(opened) = model.runs.get(run) else { return };
             drop(orders.send(Order::Replay(run, opened.path.clone(), number)));
@@ -285,27 +293,35 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_slowed_down_at_once_and_what_it_says_is_told() {
+    fn a_run_is_slowed_down_at_every_welcome_and_what_it_says_is_told() {
         let (orders, asked) = unbounded();
-        let (model, choice) = (Model::default(), Choice::default());
-        let mut show = Show { model, choice, opening: None, slowing: Some(7.0) };
-        let mut tell = |update| {
+        let choice = Choice { speed: AskedSpeed::of_first(Some(7.0)), ..Choice::default() };
+        let mut show = Show { model: Model::default(), choice, opening: None };
+        let tell = |show: &mut Show, update| {
             show.take_in(update, &orders);
             show.choice.notice.clone()
         };
-        tell(Update::Opened("runs/a".into()));
-        tell(Update::Attached(0));
-        for welcomes in [1, 2] {
-            let told = tell(Update::Reply(watch::Reply::Welcome(watch::Welcome::default())));
-            let slow = Request::Command { id: 0, command: watch::Command::Speed(Some(7.0)) };
+        tell(&mut show, Update::Opened("runs/a".into()));
+        tell(&mut show, Update::Attached(0));
+        let limit = |limit| Order::Send(Request::Command { id: 0, command: watch::Command::Speed(limit) });
+        for _ in 0..2 {
+            let told = tell(&mut show, Update::Reply(watch::Reply::Welcome(watch::Welcome::default())));
             let sent: Vec<_> = asked.try_iter().filter(|order| matches!(order, Order::Send(_))).collect();
-            assert_eq!(sent.first() == Some(&Order::Send(slow)), welcomes == 1, "{sent:?}");
+            assert_eq!(sent.first(), Some(&limit(Some(7.0))), "also when the connection was lost between");
             assert!(matches!(sent.last(), Some(Order::Send(Request::Watch(_)))) && told.is_none(), "{sent:?}");
         }
+        let lift = Command::Run(watch::Command::Speed(None));
+        obey(lift, &mut show.model, &mut show.choice, &orders);
+        tell(&mut show, Update::Reply(watch::Reply::Welcome(watch::Welcome::default())));
+        let sent: Vec<_> = asked.try_iter().collect();
+        assert!(matches!(&sent[..], [lifted, Order::Send(Request::Watch(_))] if *lifted == limit(None)), "{sent:?}");
         let problem = Some("too slow".to_owned());
-        assert_eq!(tell(Update::Reply(watch::Reply::Done { id: 0, step: 1, problem: problem.clone() })), problem);
-        assert_eq!(tell(Update::Reply(watch::Reply::Done { id: 0, step: 1, problem: None })), problem);
-        assert_eq!(tell(Update::Detached(String::new())), problem, "no reason is no news");
-        assert_eq!(tell(Update::Detached("it is full".into())).as_deref(), Some("it is full"));
+        assert_eq!(
+            tell(&mut show, Update::Reply(watch::Reply::Done { id: 0, step: 1, problem: problem.clone() })),
+            problem
+        );
+        assert_eq!(tell(&mut show, Update::Reply(watch::Reply::Done { id: 0, step: 1, problem: None })), problem);
+        assert_eq!(tell(&mut show, Update::Detached(String::new())), problem, "no reason is no news");
+        assert_eq!(tell(&mut show, Update::Detached("it is full".into())).as_deref(), Some("it is full"));
     }
 }

@@ -15,7 +15,7 @@ fn recorded() -> Value {
     serde_json::from_str(include_str!("../../../../tests/data/resnet/resnet.json")).expect("JSON")
 }
 
-pub(in crate::models) fn numbers(value: &Value) -> Vec<f64> {
+pub(crate) fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().expect("a list").iter().filter_map(Value::as_f64).collect()
 }
 
@@ -31,7 +31,7 @@ pub(crate) fn uniform(seed: u64, count: usize) -> Vec<f64> {
 }
 
 /// The network of a case with weights of `seed`, and its pictures: images × channels × rows × columns in the file.
-pub(in crate::models) fn case<E: Real>(case: &Value, classes: usize, seed: u64) -> (ResNet<E>, Vec<E>) {
+pub(crate) fn case<E: Real>(case: &Value, classes: usize, seed: u64) -> (ResNet<E>, Vec<E>) {
     let name = case["model"].as_str().expect("a name");
     let shape: Vec<usize> = numbers(&case["shape"]).iter().map(|x| *x as usize).collect();
     let config = ResNetConfig::named(name, shape[1], classes).expect("a network");
@@ -42,7 +42,7 @@ pub(in crate::models) fn case<E: Real>(case: &Value, classes: usize, seed: u64) 
 }
 
 /// Draws all that is no count.
-pub(in crate::models) fn fill<E: Real>(parameters: &mut Parameters<E>, seed: u64) {
+pub(crate) fn fill<E: Real>(parameters: &mut Parameters<E>, seed: u64) {
     let drawn = |name: &str| !name.ends_with("num_batches_tracked");
     let own = |parameter: &&mut crate::nn::Parameter<E>| drawn(parameter.name());
     let all = uniform(seed, parameters.iter().filter(|p| drawn(p.name())).map(|p| p.values().len()).sum());
@@ -181,7 +181,7 @@ fn logits_are_torchvisions() {
 
 /// Holds a tensor to its norm and eight of its numbers.
 #[track_caller]
-pub(in crate::models) fn is_sample(name: &str, values: &[f64], expected: &Value, within: f64) {
+pub(crate) fn is_sample(name: &str, values: &[f64], expected: &Value, within: f64) {
     let norm = expected["norm"].as_f64().expect("a number");
     let own = values.iter().map(|x| x * x).sum::<f64>().sqrt();
     assert!((own - norm).abs() <= within * norm, "{name}: the norm is {own}, {norm} expected");

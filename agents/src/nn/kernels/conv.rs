@@ -13,26 +13,26 @@ use super::transpose::transpose;
 
 /// The geometry of a convolution with square kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::nn) struct Conv2d {
+pub(crate) struct Conv2d {
     /// Planes of an input image, and numbers in each pixel of one: their product is its channels.
-    pub(in crate::nn) planes: usize,
-    pub(in crate::nn) depth: usize,
+    pub(crate) planes: usize,
+    pub(crate) depth: usize,
     /// Pixels of a plane.
-    pub(in crate::nn) height: usize,
-    pub(in crate::nn) width: usize,
+    pub(crate) height: usize,
+    pub(crate) width: usize,
     /// Channels that come out.
-    pub(in crate::nn) outputs: usize,
+    pub(crate) outputs: usize,
     /// Pixels of the kernel in each direction.
-    pub(in crate::nn) kernel: usize,
+    pub(crate) kernel: usize,
     /// Pixels from one place of it to the next.
-    pub(in crate::nn) stride: usize,
+    pub(crate) stride: usize,
     /// Pixels of zeros around the image.
-    pub(in crate::nn) padding: usize,
+    pub(crate) padding: usize,
 }
 
 /// What passes of one convolution reuse from call to call.
 #[derive(Clone, Debug, Default)]
-pub(in crate::nn) struct Scratch {
+pub(crate) struct Scratch {
     /// Of which convolution and how far apart its images the places are.
     of: Option<(Conv2d, usize)>,
     /// Where each patch of a block of images begins, and where its numbers lie from there.
@@ -50,7 +50,7 @@ const BLOCK: usize = 8;
 
 impl Conv2d {
     /// Channels of an input image.
-    pub(in crate::nn) fn inputs(&self) -> usize {
+    pub(crate) fn inputs(&self) -> usize {
         self.planes * self.depth
     }
 
@@ -60,37 +60,37 @@ impl Conv2d {
     }
 
     /// Pixels of what comes out: height and width.
-    pub(in crate::nn) fn output_size(&self) -> (usize, usize) {
+    pub(crate) fn output_size(&self) -> (usize, usize) {
         (self.places(self.height), self.places(self.width))
     }
 
     /// Pixels of what comes out, in all.
-    pub(in crate::nn) fn positions(&self) -> usize {
+    pub(crate) fn positions(&self) -> usize {
         self.places(self.height) * self.places(self.width)
     }
 
     /// Numbers of an input image.
-    pub(in crate::nn) fn image_len(&self) -> usize {
+    pub(crate) fn image_len(&self) -> usize {
         self.planes * self.height * self.width * self.depth
     }
 
     /// Numbers in a patch: rows of the matrix of weights.
-    pub(in crate::nn) fn patch_len(&self) -> usize {
+    pub(crate) fn patch_len(&self) -> usize {
         self.planes * self.kernel * self.kernel * self.depth
     }
 
     /// Columns of the matrix of weights: channels that come out, padded.
-    pub(in crate::nn) fn columns(&self) -> usize {
+    pub(crate) fn columns(&self) -> usize {
         pad(self.outputs)
     }
 
     /// Numbers that come out of an image, padding included.
-    pub(in crate::nn) fn output_len(&self) -> usize {
+    pub(crate) fn output_len(&self) -> usize {
         self.positions() * self.columns()
     }
 
     /// The row of the matrix of weights for each input channel and place in the kernel: in the order of PyTorch's weights.
-    pub(in crate::nn) fn weight_rows(&self) -> impl Iterator<Item = usize> {
+    pub(crate) fn weight_rows(&self) -> impl Iterator<Item = usize> {
         let Self { depth, kernel, .. } = *self;
         let square = kernel * kernel;
         (0..self.inputs() * square)
@@ -121,7 +121,7 @@ impl Conv2d {
     }
 
     /// Where each number of each patch lies in an image that has no border.
-    pub(in crate::nn) fn places_of_patches(&self) -> Vec<usize> {
+    pub(crate) fn places_of_patches(&self) -> Vec<usize> {
         let run = self.kernel * self.depth;
         let numbers: Vec<usize> = self.runs().flat_map(|at| at..at + run).collect();
         self.patches().flat_map(|patch| numbers.iter().map(move |at| patch + at)).collect()
@@ -132,7 +132,7 @@ impl Conv2d {
     /// # Panics
     /// If a slice is too short.
     #[allow(clippy::too_many_arguments, reason = "three tensors, and where they lie")]
-    pub(in crate::nn) fn forward(
+    pub(crate) fn forward(
         &self,
         isa: Isa,
         x: &[f32],
@@ -158,7 +158,7 @@ impl Conv2d {
     /// # Panics
     /// If a slice is too short.
     #[allow(clippy::too_many_arguments, reason = "four tensors, and where they lie")]
-    pub(in crate::nn) fn backward(
+    pub(crate) fn backward(
         &self,
         isa: Isa,
         x: &[f32],
@@ -188,7 +188,7 @@ impl Conv2d {
     /// # Panics
     /// If a slice is too short.
     #[allow(clippy::too_many_arguments, reason = "three tensors, and where they lie")]
-    pub(in crate::nn) fn backward_to_input(
+    pub(crate) fn backward_to_input(
         &self,
         isa: Isa,
         dy: &[f32],

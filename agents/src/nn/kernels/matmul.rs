@@ -13,10 +13,10 @@ use super::simd::{Isa, Simd};
 use crate::nn::mlp::activation::{Activation, LEAK};
 
 /// Row lengths of B and C are multiples of this: the widest vector.
-pub(in crate::nn) const PAD: usize = 16;
+pub(crate) const PAD: usize = 16;
 
 /// `n` rounded up to a multiple of [`PAD`].
-pub(in crate::nn) const fn pad(n: usize) -> usize {
+pub(crate) const fn pad(n: usize) -> usize {
     n.div_ceil(PAD) * PAD
 }
 
@@ -24,7 +24,7 @@ pub(in crate::nn) const fn pad(n: usize) -> usize {
 ///
 /// # Safety
 /// For all rows below `m` and columns below `k`, that sum is at most `reach(m, k)`.
-pub(in crate::nn) unsafe trait Left: Copy {
+pub(crate) unsafe trait Left: Copy {
     /// Where the matrix lies.
     fn data(&self) -> &[f32];
     /// What row `i` adds to the place.
@@ -38,7 +38,7 @@ pub(in crate::nn) unsafe trait Left: Copy {
 
 /// A read-only matrix with a row and a column stride, in floats.
 #[derive(Clone, Copy)]
-pub(in crate::nn) struct Strided<'a> {
+pub(crate) struct Strided<'a> {
     data: &'a [f32],
     row: usize,
     column: usize,
@@ -46,12 +46,12 @@ pub(in crate::nn) struct Strided<'a> {
 
 impl<'a> Strided<'a> {
     /// Rows of `width` one after the other.
-    pub(in crate::nn) fn rows(data: &'a [f32], width: usize) -> Self {
+    pub(crate) fn rows(data: &'a [f32], width: usize) -> Self {
         Self { data, row: width, column: 1 }
     }
 
     /// Rows of `width`, of which only the first columns are used: the caller's `k` says how many.
-    pub(in crate::nn) fn transposed(data: &'a [f32], width: usize) -> Self {
+    pub(crate) fn transposed(data: &'a [f32], width: usize) -> Self {
         Self { data, row: 1, column: width }
     }
 }
@@ -77,31 +77,31 @@ unsafe impl Left for Strided<'_> {
 
 /// Places of a [`Gathered`] matrix's rows or columns, each no less than the one before.
 #[derive(Clone, Debug, Default)]
-pub(in crate::nn) struct Places(Vec<u32>);
+pub(crate) struct Places(Vec<u32>);
 
 impl Places {
     /// These.
     ///
     /// # Panics
     /// If one is less than the one before, or none of 32 bits.
-    pub(in crate::nn) fn new(places: impl Iterator<Item = usize>) -> Self {
+    pub(crate) fn new(places: impl Iterator<Item = usize>) -> Self {
         let places: Vec<u32> = places.map(|at| u32::try_from(at).expect("a place of 32 bits")).collect();
         assert!(places.is_sorted(), "places that do not rise");
         Self(places)
     }
 
     /// How many there are.
-    pub(in crate::nn) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 }
 
 /// A read-only matrix whose rows and columns lie anywhere: the patches of an image, which are never copied.
 #[derive(Clone, Copy)]
-pub(in crate::nn) struct Gathered<'a> {
-    pub(in crate::nn) data: &'a [f32],
-    pub(in crate::nn) rows: &'a Places,
-    pub(in crate::nn) columns: &'a Places,
+pub(crate) struct Gathered<'a> {
+    pub(crate) data: &'a [f32],
+    pub(crate) rows: &'a Places,
+    pub(crate) columns: &'a Places,
 }
 
 // SAFETY: places rise, so that the last are the greatest; those that are not there have no reach.
@@ -129,7 +129,7 @@ unsafe impl Left for Gathered<'_> {
 
 /// What a sum begins with and what becomes of it.
 #[derive(Clone, Copy)]
-pub(in crate::nn) enum Epilogue<'a> {
+pub(crate) enum Epilogue<'a> {
     /// C = A·B
     Zero,
     /// C += A·B
@@ -147,7 +147,7 @@ pub(in crate::nn) enum Epilogue<'a> {
 /// # Panics
 /// If a slice is shorter than its shape says or `n` is no multiple of [`PAD`].
 #[allow(clippy::too_many_arguments, reason = "three matrices, three sizes")]
-pub(in crate::nn) fn matmul(
+pub(crate) fn matmul(
     isa: Isa,
     m: usize,
     n: usize,
@@ -165,7 +165,7 @@ pub(in crate::nn) fn matmul(
 /// # Panics
 /// As [`matmul`], or if there are no such columns.
 #[allow(clippy::too_many_arguments, reason = "three matrices, their sizes")]
-pub(in crate::nn) fn matmul_columns(
+pub(crate) fn matmul_columns(
     isa: Isa,
     m: usize,
     n: usize,

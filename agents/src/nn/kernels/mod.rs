@@ -8,11 +8,11 @@
 //! | `conv` | convolutions, and their gradients |
 //! | `product`, `spread` | products of large matrices, and other work, over several threads |
 
-pub(in crate::nn) mod conv;
-pub(in crate::nn) mod linear;
-pub(in crate::nn) mod matmul;
-pub(in crate::nn) mod product;
-pub(in crate::nn) mod simd;
-pub(in crate::nn) mod spread;
-pub(in crate::nn) mod sums;
-pub(in crate::nn) mod transpose;
+pub(crate) mod conv;
+pub(crate) mod linear;
+pub(crate) mod matmul;
+pub(crate) mod product;
+pub(crate) mod simd;
+pub(crate) mod spread;
+pub(crate) mod sums;
+pub(crate) mod transpose;

@@ -11,7 +11,7 @@ use crate::nn::parameters::real::Real;
 
 /// Multiplications from which a second thread pays: a third of a millisecond. To wake it takes a tenth, so that steps of the MLP
 /// 784-512-256-10 on batches of 16 took 1.0 ms on two threads when this was 2²¹, and 0.4 on one.
-pub(in crate::nn) const WORTH_THREADS: usize = 1 << 25;
+pub(crate) const WORTH_THREADS: usize = 1 << 25;
 
 static THREADS: AtomicUsize = AtomicUsize::new(1);
 
@@ -79,13 +79,7 @@ pub fn product<E: Real>(a: Matrix<'_, E>, b: Matrix<'_, E>, to: &mut [E], add: b
 ///
 /// # Panics
 /// If the sizes do not fit.
-pub(in crate::nn) fn product_over<E: Real>(
-    a: Matrix<'_, E>,
-    b: Matrix<'_, E>,
-    to: &mut [E],
-    add: bool,
-    threads: usize,
-) {
+pub(crate) fn product_over<E: Real>(a: Matrix<'_, E>, b: Matrix<'_, E>, to: &mut [E], add: bool, threads: usize) {
     let (m, n, k) = (a.rows, b.columns, a.columns);
     assert!(k == b.rows && m.checked_mul(n) == Some(to.len()), "the sizes of a matrix product do not fit");
     let parallelism = if threads > 1 { gemm::Parallelism::Rayon(threads) } else { gemm::Parallelism::None };

@@ -8,7 +8,7 @@ use super::product::threads;
 
 /// Does `work` on each of `parts` with something of the thread's own, such as a buffer, which `own` makes. What comes out
 /// depends on neither the number of threads nor on which of them takes a part.
-pub(in crate::nn) fn spread<P: Send, O>(
+pub(crate) fn spread<P: Send, O>(
     parts: impl ExactSizeIterator<Item = P> + Send,
     own: impl Fn() -> O + Sync,
     work: impl Fn(&mut O, P) + Sync,

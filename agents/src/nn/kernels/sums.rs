@@ -5,7 +5,7 @@ use super::matmul::{PAD, vectorized};
 vectorized! {
     /// The product of each row of `a` with each row of `b`, both of `n` floats, a multiple of [`PAD`]: row after row of
     /// `a` to `to`.
-    pub(in crate::nn) fn products_of_rows(a: &[f32], b: &[f32], n: usize, to: &mut [f32]) {
+    pub(crate) fn products_of_rows(a: &[f32], b: &[f32], n: usize, to: &mut [f32]) {
         let columns = b.len() / n;
         for (a, to) in a.chunks_exact(n).zip(to.chunks_exact_mut(columns.max(1))) {
             for (b, to) in b.chunks_exact(n).zip(to) {
@@ -23,7 +23,7 @@ vectorized! {
 
 vectorized! {
     /// Adds the sum over the rows of `matrix` to `sums`, one float a column.
-    pub(in crate::nn) fn add_column_sums(matrix: &[f32], sums: &mut [f32]) {
+    pub(crate) fn add_column_sums(matrix: &[f32], sums: &mut [f32]) {
         let (n, mut at) = (sums.len(), 0);
         // As many columns at once as stay in registers.
         macro_rules! columns {

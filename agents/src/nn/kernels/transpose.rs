@@ -11,7 +11,7 @@ const BLOCK: usize = 8;
 ///
 /// # Panics
 /// If a slice is too short.
-pub(in crate::nn) fn transpose(isa: Isa, from: &[f32], rows: usize, columns: usize, to: &mut [f32]) {
+pub(crate) fn transpose(isa: Isa, from: &[f32], rows: usize, columns: usize, to: &mut [f32]) {
     let fits = rows.checked_mul(columns).is_some_and(|size| from.len() >= size && to.len() >= size);
     assert!(fits, "a matrix that is turned is too small");
     let whole = |n: usize| n / BLOCK * BLOCK;

@@ -18,10 +18,10 @@ crate::config_enum! {
 }
 
 /// The slope of a leaky ReLU below 0: PyTorch's.
-pub(in crate::nn) const LEAK: f32 = 0.01;
+pub(crate) const LEAK: f32 = 0.01;
 
 /// Applies `activation` in place.
-pub(in crate::nn) fn activate(isa: Isa, activation: Activation, values: &mut [f32]) {
+pub(crate) fn activate(isa: Isa, activation: Activation, values: &mut [f32]) {
     match activation {
         Activation::Relu => relu(isa, values),
         Activation::Tanh => tanh(isa, values),
@@ -31,7 +31,7 @@ pub(in crate::nn) fn activate(isa: Isa, activation: Activation, values: &mut [f3
 }
 
 /// Multiplies each gradient by the slope of `activation`, given the activation's `outputs`.
-pub(in crate::nn) fn scale_by_slope(isa: Isa, activation: Activation, outputs: &[f32], gradients: &mut [f32]) {
+pub(crate) fn scale_by_slope(isa: Isa, activation: Activation, outputs: &[f32], gradients: &mut [f32]) {
     match activation {
         Activation::Relu => relu_slope(isa, outputs, gradients),
         Activation::Tanh => tanh_slope(isa, outputs, gradients),
@@ -58,7 +58,7 @@ vectorized! {
 
 /// tanh of a number: the ratio of an odd and an even polynomial that Eigen uses, good to a few units in the last place.
 #[inline(always)]
-pub(in crate::nn) fn tanh_of(x: f32) -> f32 {
+pub(crate) fn tanh_of(x: f32) -> f32 {
     const ODD: [f32; 7] =
         [-2.760_768_5e-16, 2.000_188e-13, -8.604_672e-11, 5.122_297e-8, 1.485_722_4e-5, 6.372_619_4e-4, 4.893_524_6e-3];
     const EVEN: [f32; 4] = [1.198_258_4e-6, 1.185_347_1e-4, 2.268_434_6e-3, 4.893_525e-3];

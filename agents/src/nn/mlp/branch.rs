@@ -9,10 +9,10 @@ use super::layer::{Layer, sequential};
 
 /// See the module's documentation.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::nn) struct Branch {
+pub(crate) struct Branch {
     /// Layers of the policy that it reads the last of.
     shared: usize,
-    pub(in crate::nn) layers: Vec<Layer>,
+    pub(crate) layers: Vec<Layer>,
 }
 
 impl Mlp {
@@ -63,24 +63,24 @@ impl Mlp {
     }
 
     /// Layers that a pass goes through: those of the value function after all others.
-    pub(in crate::nn) fn passes(&self) -> impl Iterator<Item = &Layer> {
+    pub(crate) fn passes(&self) -> impl Iterator<Item = &Layer> {
         self.layers.iter().chain(self.branch.iter().flat_map(|branch| &branch.layers))
     }
 
     /// That of number `l`.
-    pub(in crate::nn) fn pass(&self, l: usize) -> &Layer {
+    pub(crate) fn pass(&self, l: usize) -> &Layer {
         let of_values = self.branch.as_ref().filter(|_| l >= self.layers.len());
         of_values.map_or_else(|| &self.layers[l], |branch| &branch.layers[l - self.layers.len()])
     }
 
     /// The number of the layer that number `l` of these reads; none where it reads the input.
-    pub(in crate::nn) fn below(&self, l: usize) -> Option<usize> {
+    pub(crate) fn below(&self, l: usize) -> Option<usize> {
         let shared = self.branch.as_ref().filter(|_| l == self.layers.len()).map(|branch| branch.shared);
         shared.unwrap_or(l).checked_sub(1)
     }
 
     /// Whether layer number `l` is the first of the policy, or of the value function, behind what they share.
-    pub(in crate::nn) fn parts_at(&self, l: usize) -> bool {
+    pub(crate) fn parts_at(&self, l: usize) -> bool {
         self.branch.as_ref().is_some_and(|branch| l == branch.shared)
     }
 }

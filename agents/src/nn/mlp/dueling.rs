@@ -17,14 +17,14 @@ use crate::nn::kernels::simd::Isa;
 /// What turns a value and advantages into action values: the last layer has an output for each advantage, and after
 /// them one for the value.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::nn) struct Dueling {
+pub(crate) struct Dueling {
     actions: usize,
     /// Numbers that tell of an action: each has an advantage, and a value over all actions.
     atoms: usize,
 }
 
 /// The layers of a dueling network, and how its last outputs are put together.
-pub(in crate::nn) fn layers(inputs: &Inputs, hidden: &[usize], actions: usize, atoms: usize) -> (Vec<Layer>, Dueling) {
+pub(crate) fn layers(inputs: &Inputs, hidden: &[usize], actions: usize, atoms: usize) -> (Vec<Layer>, Dueling) {
     let ((mut layers, mut width), inputs) = (inputs.layers(), inputs.width());
     let (streams, trunk) = hidden.split_last().map_or((None, hidden), |(last, trunk)| (Some(*last), trunk));
     for (l, &units) in trunk.iter().enumerate() {
@@ -50,17 +50,17 @@ pub(in crate::nn) fn layers(inputs: &Inputs, hidden: &[usize], actions: usize, a
 
 impl Dueling {
     /// Turns output rows, `stride` apart, into action values and zeros.
-    pub(in crate::nn) fn combine(&self, isa: Isa, rows: &mut [f32], stride: usize) {
+    pub(crate) fn combine(&self, isa: Isa, rows: &mut [f32], stride: usize) {
         combine(isa, self.actions, self.atoms, stride, rows);
     }
 
     /// Turns the gradients by the action values into those by the last layer's outputs.
-    pub(in crate::nn) fn spread(&self, isa: Isa, gradients: &[f32], stride: usize, outputs: &mut [f32]) {
+    pub(crate) fn spread(&self, isa: Isa, gradients: &[f32], stride: usize, outputs: &mut [f32]) {
         spread(isa, self.actions, self.atoms, stride, gradients, outputs);
     }
 
     /// [`combine`](Self::combine) as a matrix, `[stride, stride]`, that output rows are multiplied by.
-    pub(in crate::nn) fn matrix(&self, stride: usize) -> Vec<f32> {
+    pub(crate) fn matrix(&self, stride: usize) -> Vec<f32> {
         let (mut matrix, n) = (vec![0.0; stride * stride], self.atoms);
         let mean = 1.0 / self.actions as f32;
         for (action, k) in (0..self.actions).flat_map(|action| (0..n).map(move |k| (action, k))) {

@@ -18,13 +18,13 @@ use crate::nn::kernels::simd::Isa;
 
 /// Where a network takes fractions in, and how.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::nn) struct Implicit {
+pub(crate) struct Implicit {
     /// The number of the layer that reads ψ(s) ⊙ φ(τ).
-    pub(in crate::nn) at: usize,
+    pub(crate) at: usize,
     /// φ.
-    pub(in crate::nn) embedding: Layer,
+    pub(crate) embedding: Layer,
     /// Cosines that φ reads.
-    pub(in crate::nn) cosines: usize,
+    pub(crate) cosines: usize,
     /// Fractions of a row that has none behind it.
     fractions: usize,
     actions: usize,
@@ -32,20 +32,20 @@ pub(in crate::nn) struct Implicit {
 
 /// What a forward pass leaves for a backward pass.
 #[derive(Clone, Debug, Default)]
-pub(in crate::nn) struct Samples {
+pub(crate) struct Samples {
     /// Fractions of each row.
-    pub(in crate::nn) each: usize,
+    pub(crate) each: usize,
     /// `[rows · each, cosines]`, padded.
-    pub(in crate::nn) cosines: Vec<f32>,
+    pub(crate) cosines: Vec<f32>,
     /// φ(τ), and the gradient by what it is the ReLU of.
     embedded: Vec<f32>,
-    pub(in crate::nn) by_embedded: Vec<f32>,
+    pub(crate) by_embedded: Vec<f32>,
     /// ψ(s) ⊙ φ(τ), and the gradient by it.
-    pub(in crate::nn) merged: Vec<f32>,
-    pub(in crate::nn) by_merged: Vec<f32>,
+    pub(crate) merged: Vec<f32>,
+    pub(crate) by_merged: Vec<f32>,
     /// Outputs action by action, and the gradient by them fraction by fraction.
-    pub(in crate::nn) ordered: Vec<f32>,
-    pub(in crate::nn) by_outputs: Vec<f32>,
+    pub(crate) ordered: Vec<f32>,
+    pub(crate) by_outputs: Vec<f32>,
 }
 
 impl Implicit {
@@ -53,7 +53,7 @@ impl Implicit {
     ///
     /// # Panics
     /// If that has no hidden layer.
-    pub(in crate::nn) fn new(layers: &[Layer], actions: usize, cosines: usize, fractions: usize) -> Self {
+    pub(crate) fn new(layers: &[Layer], actions: usize, cosines: usize, fractions: usize) -> Self {
         assert!(layers.len() > 1, "fractions are put to a hidden layer");
         let at = (layers.len() - 2).max(1);
         let width = layers[at - 1].width();
@@ -68,17 +68,17 @@ impl Implicit {
     }
 
     /// Floats from one output row of so many fractions to the next.
-    pub(in crate::nn) fn stride(&self, fractions: usize) -> usize {
+    pub(crate) fn stride(&self, fractions: usize) -> usize {
         pad(self.actions * fractions)
     }
 
     /// Fractions that actors ask for.
-    pub(in crate::nn) fn fractions(&self) -> usize {
+    pub(crate) fn fractions(&self) -> usize {
         self.fractions
     }
 
     /// The fractions of each of `batch` rows, which lie behind the rows in `x`, or those that are meant.
-    pub(in crate::nn) fn fractions_behind<'a>(&self, x: &'a [f32], batch: usize, inputs: usize) -> Cow<'a, [f32]> {
+    pub(crate) fn fractions_behind<'a>(&self, x: &'a [f32], batch: usize, inputs: usize) -> Cow<'a, [f32]> {
         let behind = &x[batch * inputs..];
         assert!(behind.len().is_multiple_of(batch.max(1)), "as many fractions of each row");
         if !behind.is_empty() {
@@ -89,7 +89,7 @@ impl Implicit {
     }
 
     /// Writes the cosines of each fraction, a padded row each.
-    pub(in crate::nn) fn cosines(&self, fractions: &[f32], to: &mut Vec<f32>) {
+    pub(crate) fn cosines(&self, fractions: &[f32], to: &mut Vec<f32>) {
         let width = self.embedding.inputs;
         to.clear();
         to.resize(fractions.len() * width, 0.0);
@@ -100,7 +100,7 @@ impl Implicit {
     }
 
     /// Puts ψ of each row, [`at`](Self::at)'s inputs, and φ of each of its fractions together, in `merged`.
-    pub(in crate::nn) fn merge(&self, isa: Isa, params: &[f32], psi: &[f32], fractions: &[f32], samples: &mut Samples) {
+    pub(crate) fn merge(&self, isa: Isa, params: &[f32], psi: &[f32], fractions: &[f32], samples: &mut Samples) {
         let (k, n, rows) = (self.embedding.inputs, self.embedding.columns, fractions.len());
         self.cosines(fractions, &mut samples.cosines);
         let Samples { each, cosines, embedded, merged, .. } = samples;
@@ -118,7 +118,7 @@ impl Implicit {
     }
 
     /// Takes the gradient by what was merged apart: into that by ψ of each row, and that by what φ is the ReLU of.
-    pub(in crate::nn) fn take_apart(&self, isa: Isa, psi: &[f32], samples: &mut Samples, by_psi: &mut [f32]) {
+    pub(crate) fn take_apart(&self, isa: Isa, psi: &[f32], samples: &mut Samples, by_psi: &mut [f32]) {
         let n = self.embedding.columns;
         let Samples { each, embedded, by_embedded, by_merged, .. } = samples;
         by_psi.fill(0.0);
@@ -132,12 +132,12 @@ impl Implicit {
 
     /// The place among the outputs of one row, which are fraction by fraction and `stride` apart, of each number as it is told:
     /// action by action.
-    pub(in crate::nn) fn places(&self, each: usize, stride: usize) -> impl Iterator<Item = usize> + Clone {
+    pub(crate) fn places(&self, each: usize, stride: usize) -> impl Iterator<Item = usize> + Clone {
         (0..self.actions).flat_map(move |action| (0..each).map(move |sample| sample * stride + action))
     }
 
     /// Writes the outputs action by action.
-    pub(in crate::nn) fn order(&self, rows: &[f32], stride: usize, samples: &mut Samples) {
+    pub(crate) fn order(&self, rows: &[f32], stride: usize, samples: &mut Samples) {
         let (each, width) = (samples.each, self.stride(samples.each));
         samples.ordered.clear();
         samples.ordered.resize(rows.len() / (each * stride) * width, 0.0);
@@ -147,7 +147,7 @@ impl Implicit {
     }
 
     /// Writes the gradient by the outputs, action by action, as it is fraction by fraction.
-    pub(in crate::nn) fn spread(&self, gradient: &[f32], stride: usize, samples: &mut Samples) {
+    pub(crate) fn spread(&self, gradient: &[f32], stride: usize, samples: &mut Samples) {
         let (each, width) = (samples.each, self.stride(samples.each));
         samples.by_outputs.clear();
         samples.by_outputs.resize(gradient.len() / width * each * stride, 0.0);

@@ -106,7 +106,7 @@ impl Inputs {
     }
 
     /// The layers before hidden ones, by the names of Stable-Baselines3's `NatureCNN`, and how many numbers they leave.
-    pub(in crate::nn) fn layers(&self) -> (Vec<Layer>, usize) {
+    pub(crate) fn layers(&self) -> (Vec<Layer>, usize) {
         let mut layers: Vec<Layer> = Vec::new();
         let Some((cnn, image)) = &self.cnn else { return (layers, self.width) };
         let &Image { mut height, mut width, channels, planes } = image;
@@ -153,7 +153,7 @@ impl Inputs {
     }
 
     /// The numbers of a row that are the picture's; none without convolutions.
-    pub(in crate::nn) fn picture_len(&self) -> usize {
+    pub(crate) fn picture_len(&self) -> usize {
         if self.cnn.is_some() { self.width - self.beside } else { 0 }
     }
 }

@@ -10,42 +10,42 @@ use crate::nn::kernels::matmul::{PAD, pad};
 /// One matrix product: `y = x · W + b`, W stored as `[inputs, columns]`, both padded. Of a convolution each of many places in
 /// a row is such an x.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::nn) struct Layer {
+pub(crate) struct Layer {
     /// Floats from one input row to the next: the first layer reads unpadded observations.
-    pub(in crate::nn) inputs: usize,
+    pub(crate) inputs: usize,
     /// Floats from one output row to the next.
-    pub(in crate::nn) outputs: usize,
+    pub(crate) outputs: usize,
     /// Columns of W.
-    pub(in crate::nn) columns: usize,
+    pub(crate) columns: usize,
     /// Output columns that are more than padding, with any between them.
-    pub(in crate::nn) used: usize,
+    pub(crate) used: usize,
     /// Where W and b start in the flat buffer.
-    pub(in crate::nn) weight: usize,
-    pub(in crate::nn) bias: usize,
+    pub(crate) weight: usize,
+    pub(crate) bias: usize,
     /// Floats behind b: scale and shift of normalized outputs, or deviations that depend on the state.
-    pub(in crate::nn) behind: usize,
+    pub(crate) behind: usize,
     /// The blocks of W that hold parameters. Everything outside is zero and stays so.
-    pub(in crate::nn) linears: Vec<Linear>,
+    pub(crate) linears: Vec<Linear>,
     /// 1 where W has parameters and 0 elsewhere, if a column reads fewer inputs than another does.
-    pub(in crate::nn) mask: Option<Vec<f32>>,
+    pub(crate) mask: Option<Vec<f32>>,
     /// The parts of W that are more than zeros, for products with it and with its transpose.
-    pub(in crate::nn) bands: Vec<Band>,
-    pub(in crate::nn) transposed_bands: Vec<Band>,
+    pub(crate) bands: Vec<Band>,
+    pub(crate) transposed_bands: Vec<Band>,
     /// Whether its outputs are normalized.
-    pub(in crate::nn) norm: bool,
+    pub(crate) norm: bool,
     /// The convolution that it is, if it is one.
-    pub(in crate::nn) conv: Option<Conv2d>,
+    pub(crate) conv: Option<Conv2d>,
     /// Columns of the network's input rows that lie behind the `used` ones in its output rows, for the next layer to read.
-    pub(in crate::nn) beside: Range<usize>,
+    pub(crate) beside: Range<usize>,
 }
 
 /// Neighbouring columns of a matrix, by whole vectors, and the rows outside of which they are zero.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::nn) struct Band {
-    pub(in crate::nn) columns: Range<usize>,
-    pub(in crate::nn) rows: Range<usize>,
+pub(crate) struct Band {
+    pub(crate) columns: Range<usize>,
+    pub(crate) rows: Range<usize>,
     /// Whether not all of these are of the same block, so that there are zeros between them.
-    pub(in crate::nn) mixed: bool,
+    pub(crate) mixed: bool,
 }
 
 /// The bands of a matrix of so many columns with these blocks: the rows and columns of each.
@@ -74,19 +74,19 @@ fn bands(columns: usize, blocks: &[[Range<usize>; 2]]) -> Vec<Band> {
 
 /// A linear map as people and PyTorch know it, at its place in a layer's matrix.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::nn) struct Linear {
+pub(crate) struct Linear {
     /// PyTorch's name of the module.
-    pub(in crate::nn) name: String,
+    pub(crate) name: String,
     /// What follows "weight" and "bias" in the names of its parameters, where a module has several of them.
-    pub(in crate::nn) part: String,
+    pub(crate) part: String,
     /// Rows of W.
-    pub(in crate::nn) inputs: Range<usize>,
+    pub(crate) inputs: Range<usize>,
     /// Columns of W.
-    pub(in crate::nn) outputs: Range<usize>,
+    pub(crate) outputs: Range<usize>,
     /// The row of W for each input, where they are in another order than PyTorch's.
-    pub(in crate::nn) rows: Option<Arc<[usize]>>,
+    pub(crate) rows: Option<Arc<[usize]>>,
     /// Numbers in a row of a matrix that depends on no input; 0 for a vector.
-    pub(in crate::nn) row: usize,
+    pub(crate) row: usize,
 }
 
 /// A named parameter as people and PyTorch know it: without padding, weights as `[outputs, inputs]`.
@@ -116,7 +116,7 @@ pub struct TensorMismatch {
 }
 
 /// Adds a layer of these linear maps to a network of `inputs` inputs.
-pub(in crate::nn) fn add_layer(layers: &mut Vec<Layer>, inputs: usize, linears: Vec<Linear>) {
+pub(crate) fn add_layer(layers: &mut Vec<Layer>, inputs: usize, linears: Vec<Linear>) {
     let (inputs, weight) = layers.last().map_or((inputs, 0), |below| (below.outputs, below.end()));
     let used = linears.iter().map(|linear| linear.outputs.end).max().unwrap_or(0);
     let outputs = pad(used);
@@ -155,7 +155,7 @@ pub(in crate::nn) fn add_layer(layers: &mut Vec<Layer>, inputs: usize, linears: 
 }
 
 /// The layers of `torch.nn.Sequential(Linear, activation, Linear, ...)`, behind those that see a picture.
-pub(in crate::nn) fn sequential(inputs: &Inputs, hidden: &[usize], outputs: usize) -> Vec<Layer> {
+pub(crate) fn sequential(inputs: &Inputs, hidden: &[usize], outputs: usize) -> Vec<Layer> {
     let (mut layers, mut width) = inputs.layers();
     for (l, &outputs) in hidden.iter().chain([&outputs]).enumerate() {
         // The activations take every other number.
@@ -167,7 +167,7 @@ pub(in crate::nn) fn sequential(inputs: &Inputs, hidden: &[usize], outputs: usiz
 }
 
 /// The layers of `torch.nn.Sequential(Linear, LayerNorm, activation, ..., Linear)`, behind those that see a picture.
-pub(in crate::nn) fn normalized(inputs: &Inputs, hidden: &[usize], outputs: usize) -> Vec<Layer> {
+pub(crate) fn normalized(inputs: &Inputs, hidden: &[usize], outputs: usize) -> Vec<Layer> {
     let (mut layers, mut width) = inputs.layers();
     for (l, &units) in hidden.iter().chain([&outputs]).enumerate() {
         let linear = Linear::new(format!("{}", 3 * l), 0..width, 0..units);
@@ -188,32 +188,32 @@ pub(in crate::nn) fn normalized(inputs: &Inputs, hidden: &[usize], outputs: usiz
 
 impl Layer {
     /// Where the next layer begins in the flat buffer.
-    pub(in crate::nn) fn end(&self) -> usize {
+    pub(crate) fn end(&self) -> usize {
         self.bias + self.columns + self.behind
     }
 
     /// Floats of an output row before others are put beside them.
-    pub(in crate::nn) fn own_outputs(&self) -> usize {
+    pub(crate) fn own_outputs(&self) -> usize {
         if self.beside.is_empty() { self.outputs } else { self.columns }
     }
 
     /// Numbers of an output row for the next layer to read.
-    pub(in crate::nn) fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.used + self.beside.len()
     }
 
     /// Where the scale of each normalized output lies.
-    pub(in crate::nn) fn gain(&self) -> Range<usize> {
+    pub(crate) fn gain(&self) -> Range<usize> {
         self.bias + self.columns..self.bias + 2 * self.columns
     }
 
     /// Where what is added to it lies.
-    pub(in crate::nn) fn shift(&self) -> Range<usize> {
+    pub(crate) fn shift(&self) -> Range<usize> {
         self.bias + 2 * self.columns..self.bias + 3 * self.columns
     }
 
     /// Sets the gradients of what lies between blocks of W, and is no parameter, to zero.
-    pub(in crate::nn) fn clear_between_blocks(&self, gradient: &mut [f32]) {
+    pub(crate) fn clear_between_blocks(&self, gradient: &mut [f32]) {
         let Some(mask) = &self.mask else { return };
         for Band { columns, rows, .. } in self.bands.iter().filter(|band| band.mixed) {
             for row in rows.clone() {
@@ -224,18 +224,18 @@ impl Layer {
     }
 
     /// Where a linear map's weights lie in the flat buffer, output by output.
-    pub(in crate::nn) fn weights(&self, linear: &Linear) -> impl Iterator<Item = usize> + use<> {
+    pub(crate) fn weights(&self, linear: &Linear) -> impl Iterator<Item = usize> + use<> {
         let (weight, stride, rows) = (self.weight, self.columns, linear.weight_rows());
         linear.outputs.clone().flat_map(move |o| rows.clone().map(move |row| weight + row * stride + o))
     }
 
     /// Where its biases lie.
-    pub(in crate::nn) fn biases(&self, linear: &Linear) -> Range<usize> {
+    pub(crate) fn biases(&self, linear: &Linear) -> Range<usize> {
         self.bias + linear.outputs.start..self.bias + linear.outputs.end
     }
 
     /// The parameters of a linear map by name. What depends on no input has biases alone.
-    pub(in crate::nn) fn tensors(&self, linear: &Linear, flat: &[f32]) -> Vec<NamedTensor> {
+    pub(crate) fn tensors(&self, linear: &Linear, flat: &[f32]) -> Vec<NamedTensor> {
         let (outputs, inputs) = (linear.outputs.len(), linear.inputs.len());
         let weight = self.weights(linear).map(|at| flat[at]).collect();
         let bias = flat[self.biases(linear)].to_vec();
@@ -252,17 +252,17 @@ impl Layer {
 
 impl Linear {
     /// One whose inputs are in order.
-    pub(in crate::nn) fn new(name: String, inputs: Range<usize>, outputs: Range<usize>) -> Self {
+    pub(crate) fn new(name: String, inputs: Range<usize>, outputs: Range<usize>) -> Self {
         Self { name, part: String::new(), inputs, outputs, rows: None, row: 0 }
     }
 
     /// One of several of a module.
-    pub(in crate::nn) fn part(name: &str, part: String, inputs: Range<usize>, outputs: Range<usize>) -> Self {
+    pub(crate) fn part(name: &str, part: String, inputs: Range<usize>, outputs: Range<usize>) -> Self {
         Self { part, ..Self::new(name.into(), inputs, outputs) }
     }
 
     /// The rows of W, in the order of PyTorch's inputs.
-    pub(in crate::nn) fn weight_rows(&self) -> impl Iterator<Item = usize> + Clone + use<> {
+    pub(crate) fn weight_rows(&self) -> impl Iterator<Item = usize> + Clone + use<> {
         let rows = self.rows.clone();
         self.inputs.clone().map(move |i| rows.as_ref().map_or(i, |rows| rows[i]))
     }
@@ -274,7 +274,7 @@ impl Linear {
     }
 
     /// What its weights and its biases are called.
-    pub(in crate::nn) fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         if self.inputs.is_empty() {
             return vec![self.name.clone()];
         }

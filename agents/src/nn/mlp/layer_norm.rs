@@ -6,21 +6,21 @@ use crate::nn::kernels::matmul::vectorized;
 use crate::nn::kernels::simd::Isa;
 
 /// Added to the variance, as in PyTorch.
-pub(in crate::nn) const EPSILON: f32 = 1e-5;
+pub(crate) const EPSILON: f32 = 1e-5;
 
 /// What a forward pass leaves of a normalized layer for a backward pass.
 #[derive(Clone, Debug, Default)]
-pub(in crate::nn) struct Normalized {
+pub(crate) struct Normalized {
     /// The outputs with mean 0 and variance 1, `[batch, padded outputs]`.
     rows: Vec<f32>,
     /// 1 / √(variance + ε) of each row.
     scales: Vec<f32>,
     /// The gradients by scale and shift, one after the other, of the last backward pass.
-    pub(in crate::nn) gradient: Vec<f32>,
+    pub(crate) gradient: Vec<f32>,
 }
 
 /// Normalizes the rows that a layer came to, in place.
-pub(in crate::nn) fn forward(isa: Isa, layer: &Layer, params: &[f32], rows: &mut [f32], kept: &mut Normalized) {
+pub(crate) fn forward(isa: Isa, layer: &Layer, params: &[f32], rows: &mut [f32], kept: &mut Normalized) {
     kept.rows.clear();
     kept.rows.resize(rows.len(), 0.0);
     kept.scales.clear();
@@ -48,7 +48,7 @@ vectorized! {
 
 /// Turns the gradient by what [`forward`] wrote into that by what it was given, in place, and leaves the gradients by scale
 /// and shift.
-pub(in crate::nn) fn backward(isa: Isa, layer: &Layer, params: &[f32], gradient: &mut [f32], kept: &mut Normalized) {
+pub(crate) fn backward(isa: Isa, layer: &Layer, params: &[f32], gradient: &mut [f32], kept: &mut Normalized) {
     kept.gradient.clear();
     kept.gradient.resize(2 * layer.columns, 0.0);
     spread(isa, layer, params, gradient, kept);

@@ -19,31 +19,31 @@ use crate::nn::kernels::transpose::transpose;
 
 /// The layers of a network that remember.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::nn) struct Lstm {
+pub(crate) struct Lstm {
     /// The number of the layer that reads h of the last of them.
-    pub(in crate::nn) at: usize,
+    pub(crate) at: usize,
     /// Of each, what it makes of what is below it and of its own h.
-    pub(in crate::nn) layers: Vec<[Layer; 2]>,
+    pub(crate) layers: Vec<[Layer; 2]>,
     /// Units of each.
-    pub(in crate::nn) hidden_size: usize,
+    pub(crate) hidden_size: usize,
 }
 
 /// How rows lie while sequences are worked on, and what a forward pass leaves for a backward pass.
 #[derive(Clone, Debug, Default)]
-pub(in crate::nn) struct Unrolled {
+pub(crate) struct Unrolled {
     /// The rows of each sequence, the longest sequence first: its first row, how many they are, and its number.
     sequences: Vec<[usize; 3]>,
     /// The row at each place: step after step, in each the sequences that are as long.
-    pub(in crate::nn) rows: Vec<usize>,
+    pub(crate) rows: Vec<usize>,
     /// The first place of each step, and behind them the number of places.
-    pub(in crate::nn) steps: Vec<usize>,
+    pub(crate) steps: Vec<usize>,
     /// What the first layer reads, place by place.
     x: Vec<f32>,
     layers: Vec<Passage>,
     bias: Vec<f32>,
     /// h of the last layer, row by row and padded, and the gradient by it.
-    pub(in crate::nn) output: Vec<f32>,
-    pub(in crate::nn) by_output: Vec<f32>,
+    pub(crate) output: Vec<f32>,
+    pub(crate) by_output: Vec<f32>,
     /// What is remembered after each row.
     memories: Vec<f32>,
     /// The gradient by what the first layer reads.
@@ -70,7 +70,7 @@ struct Passage {
 impl Lstm {
     /// So many `layers` of `hidden_size` units, whose parameters begin at `begin` of the flat buffer. The first reads rows of
     /// `width` numbers that are `stride` apart; what reads the last is layer number `at`.
-    pub(in crate::nn) fn new(
+    pub(crate) fn new(
         [hidden_size, layers]: [usize; 2],
         [stride, width]: [usize; 2],
         at: usize,
@@ -93,7 +93,7 @@ impl Lstm {
     }
 
     /// Numbers that are remembered: h and c of each layer.
-    pub(in crate::nn) fn memory_len(&self) -> usize {
+    pub(crate) fn memory_len(&self) -> usize {
         2 * self.hidden_size * self.layers.len()
     }
 
@@ -101,7 +101,7 @@ impl Lstm {
     ///
     /// # Panics
     /// If the sequences behind them are not of so many rows.
-    pub(in crate::nn) fn forward(
+    pub(crate) fn forward(
         &self,
         isa: Isa,
         params: &[f32],
@@ -165,7 +165,7 @@ impl Lstm {
 
     /// Goes back through the sequences of the last forward pass, given the gradient by h of the last layer in
     /// [`Unrolled::by_output`]: to the gradients by what the products of each layer came to.
-    pub(in crate::nn) fn backward(&self, isa: Isa, params: &[f32], unrolled: &mut Unrolled, transposed: &mut Vec<f32>) {
+    pub(crate) fn backward(&self, isa: Isa, params: &[f32], unrolled: &mut Unrolled, transposed: &mut Vec<f32>) {
         let (units, stride) = (self.hidden_size, pad(self.hidden_size));
         let Unrolled { rows, steps, layers, by_output, .. } = unrolled;
         let n = rows.len();
@@ -211,7 +211,7 @@ impl Lstm {
     }
 
     /// Each product of the layers with what it read and the gradient by what it came to, place by place.
-    pub(in crate::nn) fn passed<'a>(
+    pub(crate) fn passed<'a>(
         &'a self,
         unrolled: &'a Unrolled,
     ) -> impl Iterator<Item = (&'a Layer, &'a [f32], &'a [f32])> {
@@ -222,7 +222,7 @@ impl Lstm {
     }
 
     /// Writes the gradient by what the first layer reads, row by row, after [`backward`](Self::backward).
-    pub(in crate::nn) fn backward_to_reads(
+    pub(crate) fn backward_to_reads(
         &self,
         isa: Isa,
         params: &[f32],
@@ -244,7 +244,7 @@ impl Lstm {
     }
 
     /// The same of those columns of what it reads, however many, for rows that are not padded.
-    pub(in crate::nn) fn backward_to_columns(
+    pub(crate) fn backward_to_columns(
         &self,
         isa: Isa,
         params: &[f32],
@@ -266,12 +266,12 @@ impl Lstm {
 
 impl Unrolled {
     /// What is remembered after each row of the last forward pass.
-    pub(in crate::nn) fn memories(&self) -> &[f32] {
+    pub(crate) fn memories(&self) -> &[f32] {
         &self.memories
     }
 
     /// Puts the sequences that lie behind `batch` rows in order.
-    pub(in crate::nn) fn order(&mut self, batch: usize, behind: &[f32], memory_len: usize) {
+    pub(crate) fn order(&mut self, batch: usize, behind: &[f32], memory_len: usize) {
         self.sequences.clear();
         if behind.is_empty() {
             self.sequences.extend((0..batch).map(|row| [row, 1, row]));
@@ -299,13 +299,13 @@ impl Unrolled {
     }
 
     /// The number of each sequence, in the order in which they lie.
-    pub(in crate::nn) fn numbers(&self) -> impl Iterator<Item = usize> {
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = usize> {
         self.sequences.iter().map(|[.., number]| *number)
     }
 }
 
 /// What layer `l` remembers at the beginning of sequence `number`; nothing if nothing lies behind the rows.
-pub(in crate::nn) fn memory_of(behind: &[f32], number: usize, memory_len: usize, l: usize, units: usize) -> &[f32] {
+pub(crate) fn memory_of(behind: &[f32], number: usize, memory_len: usize, l: usize, units: usize) -> &[f32] {
     if behind.is_empty() {
         return &[];
     }

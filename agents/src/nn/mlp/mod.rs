@@ -20,23 +20,23 @@
 //! | `dead_units` | units that never answer |
 //! | `weights`, `onnx` | it on disk, and as a graph of ONNX |
 
-pub(in crate::nn) mod activation;
-pub(in crate::nn) mod branch;
-pub(in crate::nn) mod dead_units;
-pub(in crate::nn) mod dueling;
-pub(in crate::nn) mod implicit;
-pub(in crate::nn) mod init;
-pub(in crate::nn) mod inputs;
-pub(in crate::nn) mod layer;
-pub(in crate::nn) mod layer_norm;
-pub(in crate::nn) mod lstm;
-pub(in crate::nn) mod narrow;
-pub(in crate::nn) mod noisy;
-pub(in crate::nn) mod onnx;
-pub(in crate::nn) mod orthogonal;
-pub(in crate::nn) mod passes;
-pub(in crate::nn) mod state_dependent;
-pub(in crate::nn) mod weights;
+pub(crate) mod activation;
+pub(crate) mod branch;
+pub(crate) mod dead_units;
+pub(crate) mod dueling;
+pub(crate) mod implicit;
+pub(crate) mod init;
+pub(crate) mod inputs;
+pub(crate) mod layer;
+pub(crate) mod layer_norm;
+pub(crate) mod lstm;
+pub(crate) mod narrow;
+pub(crate) mod noisy;
+pub(crate) mod onnx;
+pub(crate) mod orthogonal;
+pub(crate) mod passes;
+pub(crate) mod state_dependent;
+pub(crate) mod weights;
 
 use std::ops::Range;
 
@@ -203,17 +203,17 @@ impl Mlp {
     }
 
     /// σ₀ of the noise, if there is any.
-    pub(in crate::nn) fn noisy_std_init(&self) -> Option<f64> {
+    pub(crate) fn noisy_std_init(&self) -> Option<f64> {
         self.noisy_std_init
     }
 
     /// The same on a given instruction set, for comparing them.
     #[cfg(test)]
-    pub(in crate::nn) fn on(self, isa: Isa) -> Self {
+    pub(crate) fn on(self, isa: Isa) -> Self {
         Self { isa, ..self }
     }
 
-    pub(in crate::nn) fn last(&self) -> &Layer {
+    pub(crate) fn last(&self) -> &Layer {
         &self.layers[self.layers.len() - 1]
     }
 
@@ -315,18 +315,18 @@ impl Mlp {
     }
 
     /// All layers, and after them what takes fractions in or remembers.
-    pub(in crate::nn) fn all_layers(&self) -> impl Iterator<Item = &Layer> {
+    pub(crate) fn all_layers(&self) -> impl Iterator<Item = &Layer> {
         let lstm = self.lstm.iter().flat_map(|lstm| lstm.layers.iter().flatten());
         self.passes().chain(self.implicit.as_ref().map(|implicit| &implicit.embedding)).chain(lstm)
     }
 
     /// What remembers, if anything does.
-    pub(in crate::nn) fn lstm(&self) -> Option<&Lstm> {
+    pub(crate) fn lstm(&self) -> Option<&Lstm> {
         self.lstm.as_ref()
     }
 
     /// How deviations depend on the state, if they do.
-    pub(in crate::nn) fn deviations(&self) -> Option<StateDependent> {
+    pub(crate) fn deviations(&self) -> Option<StateDependent> {
         self.deviations
     }
 
@@ -347,7 +347,7 @@ impl Mlp {
     }
 
     /// Where fractions are taken in, if they are.
-    pub(in crate::nn) fn takes_fractions(&self) -> Option<&Implicit> {
+    pub(crate) fn takes_fractions(&self) -> Option<&Implicit> {
         self.implicit.as_ref()
     }
 
@@ -357,7 +357,7 @@ impl Mlp {
     }
 
     /// What the form of dfdx's own operations needs.
-    pub(in crate::nn) fn layers(&self) -> (&[Layer], Option<&Dueling>) {
+    pub(crate) fn layers(&self) -> (&[Layer], Option<&Dueling>) {
         (&self.layers, self.dueling.as_ref())
     }
 
@@ -377,7 +377,7 @@ impl Mlp {
     }
 
     /// The number of the first hidden layer, where that only projects.
-    pub(in crate::nn) fn projection(&self) -> Option<usize> {
+    pub(crate) fn projection(&self) -> Option<usize> {
         self.projects.then(|| self.layers.len() - 1 - self.hidden.len())
     }
 
@@ -387,7 +387,7 @@ impl Mlp {
     }
 
     /// What follows layer number `l`; nothing follows the last, nor that of values.
-    pub(in crate::nn) fn activation_after(&self, l: usize) -> Option<Activation> {
+    pub(crate) fn activation_after(&self, l: usize) -> Option<Activation> {
         let hidden = self.layers.len() - 1 - self.hidden.len();
         match l {
             _ if self.is_answer(l) => None,
@@ -398,7 +398,7 @@ impl Mlp {
     }
 
     /// Whether what layer number `l` makes is answered and not read by another.
-    pub(in crate::nn) fn is_answer(&self, l: usize) -> bool {
+    pub(crate) fn is_answer(&self, l: usize) -> bool {
         l + 1 == self.layers.len() || l + 1 == self.passes().count()
     }
 

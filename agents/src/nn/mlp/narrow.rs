@@ -12,19 +12,12 @@ use crate::nn::kernels::simd::Isa;
 const MOST: usize = 4;
 
 /// Whether a layer is worked on along its inputs.
-pub(in crate::nn) fn is_narrow(layer: &Layer) -> bool {
+pub(crate) fn is_narrow(layer: &Layer) -> bool {
     layer.columns == PAD && layer.used <= MOST && layer.inputs.is_multiple_of(PAD) && layer.inputs > PAD
 }
 
 /// Adds the gradient by the weights of a narrow `layer` to `dw`, given what it read and the gradient by its outputs.
-pub(in crate::nn) fn add_gradient(
-    isa: Isa,
-    layer: &Layer,
-    x: &[f32],
-    dy: &[f32],
-    dw: &mut [f32],
-    transposed: &mut Vec<f32>,
-) {
+pub(crate) fn add_gradient(isa: Isa, layer: &Layer, x: &[f32], dy: &[f32], dw: &mut [f32], transposed: &mut Vec<f32>) {
     let (used, k, n) = (layer.used, layer.inputs, layer.columns);
     transposed.clear();
     transposed.extend((0..used).flat_map(|output| dw.iter().skip(output).step_by(n).take(k)));

@@ -85,7 +85,7 @@ impl Mlp {
 
 /// The noise of a network's parameters, and their sum with it.
 #[derive(Clone, Debug, Default)]
-pub(in crate::nn) struct Noise {
+pub(crate) struct Noise {
     /// ε of each parameter; empty while there is none.
     epsilon: Vec<f32>,
     /// Shared with a tape for as long as that is there.
@@ -96,7 +96,7 @@ pub(in crate::nn) struct Noise {
 
 impl Noise {
     /// Other noise from now on.
-    pub(in crate::nn) fn set(&mut self, mlp: &Mlp, drawn: &[f32]) {
+    pub(crate) fn set(&mut self, mlp: &Mlp, drawn: &[f32]) {
         if mlp.noisy_std_init().is_some() {
             mlp.epsilon(drawn, &mut self.epsilon);
             self.stale = true;
@@ -104,17 +104,17 @@ impl Noise {
     }
 
     /// Says that the parameters are others now.
-    pub(in crate::nn) fn parameters_changed(&mut self) {
+    pub(crate) fn parameters_changed(&mut self) {
         self.stale = true;
     }
 
     /// ε of each parameter; empty while there is none.
-    pub(in crate::nn) fn epsilon(&self) -> &[f32] {
+    pub(crate) fn epsilon(&self) -> &[f32] {
         &self.epsilon
     }
 
     /// The parameters with noise: μ + σ ε, or μ while there is none.
-    pub(in crate::nn) fn with<'a>(&'a mut self, trained: &'a [f32]) -> &'a [f32] {
+    pub(crate) fn with<'a>(&'a mut self, trained: &'a [f32]) -> &'a [f32] {
         if self.epsilon.is_empty() {
             return trained;
         }
@@ -123,7 +123,7 @@ impl Noise {
     }
 
     /// The same, to keep.
-    pub(in crate::nn) fn shared(&mut self, trained: &Arc<Vec<f32>>) -> Arc<Vec<f32>> {
+    pub(crate) fn shared(&mut self, trained: &Arc<Vec<f32>>) -> Arc<Vec<f32>> {
         if self.epsilon.is_empty() {
             return trained.clone();
         }
@@ -140,7 +140,7 @@ impl Noise {
     }
 
     /// Writes the parameters with noise, where there is some, to `to`.
-    pub(in crate::nn) fn add(&self, trained: &[f32], to: &mut Vec<f32>) {
+    pub(crate) fn add(&self, trained: &[f32], to: &mut Vec<f32>) {
         if self.epsilon.is_empty() {
             to.clear();
             return to.extend_from_slice(trained);
@@ -151,7 +151,7 @@ impl Noise {
     }
 
     /// Makes the gradient by σ of that by μ, which is the one by the sum.
-    pub(in crate::nn) fn spread_gradient(&self, gradient: &mut [f32]) {
+    pub(crate) fn spread_gradient(&self, gradient: &mut [f32]) {
         let (mu, sigma) = gradient.split_at_mut(self.epsilon.len());
         // Of a network without noise, `mu` is empty.
         product(Isa::detect(), mu, &self.epsilon, sigma);

@@ -8,7 +8,7 @@ use crate::nn::kernels::simd::Isa;
 
 /// A random matrix `[rows, columns]`, row-major, whose rows are orthonormal (or whose columns are, where there are fewer):
 /// what `torch.nn.init.orthogonal_` draws, by Gram and Schmidt's method where PyTorch has a QR decomposition.
-pub(in crate::nn) fn orthogonal(rows: usize, columns: usize, rng: &mut Generator) -> Vec<f64> {
+pub(crate) fn orthogonal(rows: usize, columns: usize, rng: &mut Generator) -> Vec<f64> {
     let (count, length) = (rows.min(columns), rows.max(columns));
     let isa = Isa::detect();
     let mut vectors: Vec<Vec<f64>> = Vec::with_capacity(count);

@@ -58,9 +58,9 @@ pub struct Activations {
     /// Of a network of implicit quantiles.
     samples: Samples,
     /// Of a network that remembers.
-    pub(in crate::nn) unrolled: Unrolled,
+    pub(crate) unrolled: Unrolled,
     /// Of a policy of state-dependent exploration.
-    pub(in crate::nn) deviations: Deviations,
+    pub(crate) deviations: Deviations,
 }
 
 impl Mlp {
@@ -440,12 +440,12 @@ fn take_apart(isa: Isa, layer: &Layer, activation: Activation, rows: &[f32], dx:
 
 impl Activations {
     /// The outputs of each layer.
-    pub(in crate::nn) fn outputs(&self) -> &[Vec<f32>] {
+    pub(crate) fn outputs(&self) -> &[Vec<f32>] {
         &self.outputs
     }
 
     /// Rows of layer number `l` where there are `batch` input rows.
-    pub(in crate::nn) fn rows(&self, mlp: &Mlp, l: usize, batch: usize) -> usize {
+    pub(crate) fn rows(&self, mlp: &Mlp, l: usize, batch: usize) -> usize {
         if mlp.takes_fractions().is_some_and(|implicit| implicit.at <= l) { batch * self.samples.each } else { batch }
     }
 

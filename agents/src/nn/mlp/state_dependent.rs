@@ -23,24 +23,24 @@ use crate::nn::kernels::simd::Isa;
 /// What log_std is called.
 const LOG_STD: &str = "log_std";
 /// Added to variances, as in Stable-Baselines3.
-pub(in crate::nn) const EPSILON: f32 = 1e-6;
+pub(crate) const EPSILON: f32 = 1e-6;
 /// How far from 0 the means of a squashed policy may be: Stable-Baselines3's `clip_mean`.
-pub(in crate::nn) const CLIP_MEAN: f32 = 2.0;
+pub(crate) const CLIP_MEAN: f32 = 2.0;
 
 /// How the deviations of actions depend on the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::nn) struct StateDependent {
+pub(crate) struct StateDependent {
     /// Numbers that the last layer reads.
-    pub(in crate::nn) features: usize,
+    pub(crate) features: usize,
     /// Numbers of an action.
-    pub(in crate::nn) actions: usize,
+    pub(crate) actions: usize,
     /// Whether actions are squashed afterwards.
-    pub(in crate::nn) squashed: bool,
+    pub(crate) squashed: bool,
 }
 
 /// What a forward pass leaves for a backward pass, and what that leaves.
 #[derive(Clone, Debug, Default)]
-pub(in crate::nn) struct Deviations {
+pub(crate) struct Deviations {
     /// exp(2 log_std), action by action, each as long as a row of z.
     squares: Vec<f32>,
     /// z of each row.
@@ -55,7 +55,7 @@ pub(in crate::nn) struct Deviations {
 
 impl Deviations {
     /// The gradient by what the last layer read, through the deviations; empty where that is not learnt from.
-    pub(in crate::nn) fn by_features(&self) -> &[f32] {
+    pub(crate) fn by_features(&self) -> &[f32] {
         &self.by_features
     }
 }
@@ -106,7 +106,7 @@ impl Mlp {
 impl StateDependent {
     /// Makes of the `last` layer of a network, whose outputs were twice as many as an action has numbers, one of means, with
     /// log_std behind its biases.
-    pub(in crate::nn) fn of(last: &mut Layer, actions: usize, squashed: bool) -> Self {
+    pub(crate) fn of(last: &mut Layer, actions: usize, squashed: bool) -> Self {
         last.linears.truncate(1);
         last.linears[0].outputs = 0..actions;
         let features = last.linears[0].inputs.len();
@@ -117,13 +117,13 @@ impl StateDependent {
     }
 
     /// Where log_std lies in the flat buffer, feature by feature.
-    pub(in crate::nn) fn log_std(self, last: &Layer) -> Range<usize> {
+    pub(crate) fn log_std(self, last: &Layer) -> Range<usize> {
         let begin = last.bias + last.columns;
         begin..begin + self.features * self.actions
     }
 
     /// Makes of the means in `rows` means and ln σ, where the `last` layer read `features`.
-    pub(in crate::nn) fn forward(
+    pub(crate) fn forward(
         self,
         isa: Isa,
         last: &Layer,
@@ -156,7 +156,7 @@ impl StateDependent {
 
     /// Writes the gradient by the means before they were clipped to `to`, given that by the outputs `rows`, and keeps those by
     /// log_std and by what the last layer read.
-    pub(in crate::nn) fn backward(
+    pub(crate) fn backward(
         self,
         isa: Isa,
         last: &Layer,
@@ -190,7 +190,7 @@ impl StateDependent {
     }
 
     /// Adds the gradient by log_std to that by the parameters.
-    pub(in crate::nn) fn add_gradient(self, last: &Layer, kept: &Deviations, gradient: &mut [f32]) {
+    pub(crate) fn add_gradient(self, last: &Layer, kept: &Deviations, gradient: &mut [f32]) {
         for (at, sum) in gradient[self.log_std(last)].iter_mut().enumerate() {
             let place = at % self.actions * last.inputs + at / self.actions;
             *sum += 2.0 * kept.squares[place] * kept.by_squares[place];

@@ -110,7 +110,7 @@ impl<E: Real, D: Compute<E>> Row<E> for DeviceRow<E, D> {
 ///
 /// # Errors
 /// If it fails, such as when it has no room.
-pub(in crate::nn) fn uploaded<'n, E: Real, D: Compute<E>>(
+pub(crate) fn uploaded<'n, E: Real, D: Compute<E>>(
     all: impl Iterator<Item = &'n Numbers<E>>,
     accelerator: &Accelerator<D>,
 ) -> Result<Arc<dyn Row<E>>, DeviceError> {

@@ -21,13 +21,13 @@ impl Dropout {
     }
 
     /// Whether it drops anything.
-    pub fn is_on(self) -> bool {
+    pub(crate) fn is_on(self) -> bool {
         self.rate > 0.0
     }
 
     /// What the number at `place` is multiplied by: 0, or what makes up for those that are dropped.
     #[inline(always)]
-    pub(in crate::nn) fn factor<E: Real>(self, key: u64, place: u64) -> E {
+    pub(crate) fn factor<E: Real>(self, key: u64, place: u64) -> E {
         let drawn = mix(key ^ mix(place));
         // The highest 53 bits as a share of all.
         if ((drawn >> 11) as f64) < self.rate * (1_u64 << 53) as f64 {

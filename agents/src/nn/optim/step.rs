@@ -11,7 +11,7 @@ use crate::nn::{Isa, Real};
 
 /// What a [`Rule`] does in a step.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::nn) struct Step<E>(Kind<E>);
+pub(crate) struct Step<E>(Kind<E>);
 
 #[derive(Clone, Copy, Debug)]
 enum Kind<E> {
@@ -98,7 +98,7 @@ impl<E: Real> Step<E> {
     ///
     /// # Panics
     /// If the rule is Adafactor or LAMB, whose steps depend on each parameter as a whole, or if moments of the others are missing.
-    pub(in crate::nn) fn on_device<D: Compute<E>>(
+    pub(crate) fn on_device<D: Compute<E>>(
         self,
         w: Vector<E, D>,
         moments: [Option<Vector<E, D>>; 2],
@@ -116,7 +116,7 @@ impl<E: Real> Step<E> {
 }
 
 /// Parameters after a step, and what is kept of them.
-pub(in crate::nn) type Moved<E, D> = (Vector<E, D>, [Option<Vector<E, D>>; 2]);
+pub(crate) type Moved<E, D> = (Vector<E, D>, [Option<Vector<E, D>>; 2]);
 
 /// `g` and `l2` times `w`.
 pub(super) fn with_l2<E: Real, D: Compute<E>>(

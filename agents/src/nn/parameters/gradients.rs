@@ -25,11 +25,11 @@ pub struct Gradients<E: Real = f32> {
 }
 
 /// Gradients that are on a device.
-pub(in crate::nn) struct There<E: Real> {
-    pub(in crate::nn) group: Group,
+pub(crate) struct There<E: Real> {
+    pub(crate) group: Group,
     /// Of which parameters, in order.
-    pub(in crate::nn) places: Vec<usize>,
-    pub(in crate::nn) row: Arc<dyn Row<E>>,
+    pub(crate) places: Vec<usize>,
+    pub(crate) row: Arc<dyn Row<E>>,
 }
 
 impl<E: Real> Gradients<E> {
@@ -106,18 +106,18 @@ impl<E: Real> Gradients<E> {
     }
 
     /// Those of `group` that are on a device, which are none any more.
-    pub(in crate::nn) fn take_there(&mut self, group: Group) -> Option<There<E>> {
+    pub(crate) fn take_there(&mut self, group: Group) -> Option<There<E>> {
         let at = self.there.iter().position(|there| there.group == group)?;
         Some(self.there.swap_remove(at))
     }
 
     /// Puts those of a group on a device.
-    pub(in crate::nn) fn put_there(&mut self, there: There<E>) {
+    pub(crate) fn put_there(&mut self, there: There<E>) {
         self.there.push(there);
     }
 
     /// Those that are on a device.
-    pub(in crate::nn) fn there(&self) -> &[There<E>] {
+    pub(crate) fn there(&self) -> &[There<E>] {
         &self.there
     }
 
@@ -149,10 +149,7 @@ impl<E: Real> Gradients<E> {
     }
 
     /// The gradient of `parameter`, and of a table that was touched the rows that passes read.
-    pub(in crate::nn) fn of_rows(
-        &mut self,
-        parameter: &Parameter<E>,
-    ) -> Result<(&mut [E], Option<&[u32]>), DeviceError> {
+    pub(crate) fn of_rows(&mut self, parameter: &Parameter<E>) -> Result<(&mut [E], Option<&[u32]>), DeviceError> {
         let inner = self.take();
         let buffer = buffer(self.inner.insert(inner), parameter).map_err(DeviceError::new)?;
         Ok((buffer.as_mut_slice(), self.touched.rows(parameter.name())))
@@ -340,7 +337,7 @@ impl<E: Real> Gradients<E> {
 }
 
 /// The gradient of `parameter` in dfdx's collection, zeros if there is none yet: for operations' backward passes.
-pub(in crate::nn) fn buffer<'a, E: Real>(
+pub(crate) fn buffer<'a, E: Real>(
     gradients: &'a mut Inner<E>,
     parameter: &Parameter<E>,
 ) -> Result<&'a mut Vec<E>, CpuError> {

@@ -7,11 +7,11 @@
 //! | `gradients`, `touched` | what parameters follow, and which rows of tables that is for |
 //! | `tensors_differ` | what is told of files that do not fit |
 
-pub(in crate::nn) mod gradients;
-pub(in crate::nn) mod numbers;
-pub(in crate::nn) mod real;
-pub(in crate::nn) mod tensors_differ;
-pub(in crate::nn) mod touched;
+pub(crate) mod gradients;
+pub(crate) mod numbers;
+pub(crate) mod real;
+pub(crate) mod tensors_differ;
+pub(crate) mod touched;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -42,7 +42,7 @@ pub struct Parameter<E: Real = f32> {
     numbers: Numbers<E>,
     /// Stands for the parameter in dfdx's gradients, and is empty: dfdx does not lend out what is in a tensor, and kernels
     /// read the numbers where they are.
-    pub(in crate::nn) key: Tensor<(usize,), E, Cpu>,
+    pub(crate) key: Tensor<(usize,), E, Cpu>,
 }
 
 /// What a parameter is there for.
@@ -62,7 +62,7 @@ enum Kind {
 
 /// Parameters that lie in one row on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::nn) enum Group {
+pub(crate) enum Group {
     /// What is learnt and has at least two axes.
     Matrices,
     /// What else is learnt: biases, and the scales of norms.
@@ -73,7 +73,7 @@ pub(in crate::nn) enum Group {
 
 impl Group {
     /// All of them.
-    pub(in crate::nn) const ALL: [Self; 3] = [Self::Matrices, Self::Vectors, Self::Frozen];
+    pub(crate) const ALL: [Self; 3] = [Self::Matrices, Self::Vectors, Self::Frozen];
 }
 
 impl<E: Real> Parameter<E> {
@@ -99,7 +99,7 @@ impl<E: Real> Parameter<E> {
     }
 
     /// Whether averaged weights have an average of it: of all that training moves but counters.
-    pub(in crate::nn) fn is_averaged(&self) -> bool {
+    pub(crate) fn is_averaged(&self) -> bool {
         self.is_trained() || self.kind == Kind::Buffer && !self.elsewhere
     }
 
@@ -143,12 +143,12 @@ impl<E: Real> Parameter<E> {
     }
 
     /// Its numbers, wherever they are.
-    pub(in crate::nn) fn numbers(&self) -> &Numbers<E> {
+    pub(crate) fn numbers(&self) -> &Numbers<E> {
         &self.numbers
     }
 
     /// The same, to be changed.
-    pub(in crate::nn) fn numbers_mut(&mut self) -> &mut Numbers<E> {
+    pub(crate) fn numbers_mut(&mut self) -> &mut Numbers<E> {
         &mut self.numbers
     }
 
@@ -307,21 +307,18 @@ impl<E: Real> Parameters<E> {
     }
 
     /// Which parameters are in `group`, in order.
-    pub(in crate::nn) fn places(&self, group: Group) -> Vec<usize> {
+    pub(crate) fn places(&self, group: Group) -> Vec<usize> {
         let all = self.all.iter().enumerate();
         all.filter(|(_, parameter)| parameter.group() == Some(group)).map(|(place, _)| place).collect()
     }
 
     /// The numbers of the parameters at `places`.
-    pub(in crate::nn) fn numbers<'p>(&'p self, places: &'p [usize]) -> impl Iterator<Item = &'p Numbers<E>> + Clone {
+    pub(crate) fn numbers<'p>(&'p self, places: &'p [usize]) -> impl Iterator<Item = &'p Numbers<E>> + Clone {
         places.iter().map(|place| &self.all[*place].numbers)
     }
 
     /// The same, to be changed; `places` are in order.
-    pub(in crate::nn) fn numbers_mut<'p>(
-        &'p mut self,
-        places: &'p [usize],
-    ) -> impl Iterator<Item = &'p mut Numbers<E>> {
+    pub(crate) fn numbers_mut<'p>(&'p mut self, places: &'p [usize]) -> impl Iterator<Item = &'p mut Numbers<E>> {
         chosen(&mut self.all, places).map(|parameter| &mut parameter.numbers)
     }
 
@@ -336,7 +333,7 @@ impl<E: Real> Parameters<E> {
     }
 
     /// The one at a place in the order of [`iter`](Self::iter).
-    pub(in crate::nn) fn at(&self, place: usize) -> &Parameter<E> {
+    pub(crate) fn at(&self, place: usize) -> &Parameter<E> {
         &self.all[place]
     }
 

@@ -15,7 +15,7 @@ use crate::nn::{DeviceError, Real};
 
 /// Numbers of a parameter, or of something of its size.
 #[derive(Clone, Debug)]
-pub(in crate::nn) struct Numbers<E: Real>(Where<E>);
+pub(crate) struct Numbers<E: Real>(Where<E>);
 
 #[derive(Clone, Debug)]
 enum Where<E: Real> {
@@ -32,7 +32,7 @@ struct Part<E: Real> {
 }
 
 /// A row of numbers on a device. Numbers in it do not change: what is done with them makes another row.
-pub(in crate::nn) trait Row<E: Real>: Any + Debug {
+pub(crate) trait Row<E: Real>: Any + Debug {
     /// How many numbers there are.
     fn len(&self) -> usize;
 
@@ -67,23 +67,23 @@ pub(in crate::nn) trait Row<E: Real>: Any + Debug {
 }
 
 /// Parameters after a step, and what the optimizer keeps of them.
-pub(in crate::nn) type Stepped<E> = (Arc<dyn Row<E>>, [Option<Arc<dyn Row<E>>>; 2]);
+pub(crate) type Stepped<E> = (Arc<dyn Row<E>>, [Option<Arc<dyn Row<E>>>; 2]);
 
 impl<E: Real> Numbers<E> {
     /// `values` on the host.
-    pub(in crate::nn) fn here(values: Vec<E>) -> Self {
+    pub(crate) fn here(values: Vec<E>) -> Self {
         Self(Where::Here(Arc::new(values)))
     }
 
     /// Becomes `other` where these are none, as another process has them.
-    pub(in crate::nn) fn join(&mut self, other: Self) {
+    pub(crate) fn join(&mut self, other: Self) {
         if self.len() == 0 {
             *self = other;
         }
     }
 
     /// How many there are.
-    pub(in crate::nn) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match &self.0 {
             Where::Here(values) => values.len(),
             Where::There(part) => part.len,
@@ -94,7 +94,7 @@ impl<E: Real> Numbers<E> {
     ///
     /// # Panics
     /// If a device that they are on is gone.
-    pub(in crate::nn) fn values(&self) -> &[E] {
+    pub(crate) fn values(&self) -> &[E] {
         match &self.0 {
             Where::Here(values) => values,
             Where::There(Part { row, at, len }) => &row.host()[*at..][..*len],
@@ -102,7 +102,7 @@ impl<E: Real> Numbers<E> {
     }
 
     /// Their values to keep: of those on the host without a copy.
-    pub(in crate::nn) fn shared(&self) -> Arc<Vec<E>> {
+    pub(crate) fn shared(&self) -> Arc<Vec<E>> {
         match &self.0 {
             Where::Here(values) => values.clone(),
             Where::There(_) => Arc::new(self.values().to_vec()),
@@ -110,7 +110,7 @@ impl<E: Real> Numbers<E> {
     }
 
     /// Their values on the host, to be changed there. Copies them if somebody else holds them still.
-    pub(in crate::nn) fn values_mut(&mut self) -> &mut [E] {
+    pub(crate) fn values_mut(&mut self) -> &mut [E] {
         if matches!(self.0, Where::There(_)) {
             *self = Self::here(self.values().to_vec());
         }
@@ -122,7 +122,7 @@ impl<E: Real> Numbers<E> {
 }
 
 /// The row that `all` make up one after the other, if they are that.
-pub(in crate::nn) fn row_of<'n, E: Real>(all: impl Iterator<Item = &'n Numbers<E>>) -> Option<Arc<dyn Row<E>>> {
+pub(crate) fn row_of<'n, E: Real>(all: impl Iterator<Item = &'n Numbers<E>>) -> Option<Arc<dyn Row<E>>> {
     let (mut whole, mut end): (Option<&Arc<dyn Row<E>>>, usize) = (None, 0);
     for numbers in all {
         let Where::There(Part { row, at, len }) = &numbers.0 else { return None };
@@ -135,7 +135,7 @@ pub(in crate::nn) fn row_of<'n, E: Real>(all: impl Iterator<Item = &'n Numbers<E
 }
 
 /// The same, on the device of `other` if they are not on one.
-pub(in crate::nn) fn row_beside<'n, E: Real>(
+pub(crate) fn row_beside<'n, E: Real>(
     all: impl Iterator<Item = &'n Numbers<E>> + Clone,
     other: &dyn Row<E>,
 ) -> Result<Arc<dyn Row<E>>, DeviceError> {
@@ -146,7 +146,7 @@ pub(in crate::nn) fn row_beside<'n, E: Real>(
 }
 
 /// Those of `all` that are at `places`, which are in order.
-pub(in crate::nn) fn chosen<'a, T>(all: &'a mut [T], places: &'a [usize]) -> impl Iterator<Item = &'a mut T> {
+pub(crate) fn chosen<'a, T>(all: &'a mut [T], places: &'a [usize]) -> impl Iterator<Item = &'a mut T> {
     let all = all.iter_mut().enumerate();
     all.filter(|(place, _)| places.binary_search(place).is_ok()).map(|(_, one)| one)
 }
@@ -155,7 +155,7 @@ pub(in crate::nn) fn chosen<'a, T>(all: &'a mut [T], places: &'a [usize]) -> imp
 ///
 /// # Panics
 /// If they are not as many.
-pub(in crate::nn) fn spread<'n, E: Real>(row: &Arc<dyn Row<E>>, all: impl Iterator<Item = &'n mut Numbers<E>>) {
+pub(crate) fn spread<'n, E: Real>(row: &Arc<dyn Row<E>>, all: impl Iterator<Item = &'n mut Numbers<E>>) {
     let mut at = 0;
     for numbers in all {
         let len = numbers.len();

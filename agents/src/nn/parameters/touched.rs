@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// Of each table that is learnt row by row, the rows that passes read since they were cleared.
 #[derive(Default)]
-pub(in crate::nn) struct Touched {
+pub(crate) struct Touched {
     tables: BTreeMap<String, Rows>,
 }
 
@@ -17,7 +17,7 @@ struct Rows {
 
 impl Touched {
     /// Counts `rows` of the table `name`, which has `length`, in.
-    pub(in crate::nn) fn touch(&mut self, name: &str, length: usize, rows: &[u32]) {
+    pub(crate) fn touch(&mut self, name: &str, length: usize, rows: &[u32]) {
         if !self.tables.contains_key(name) {
             self.tables.insert(name.to_owned(), Rows { list: Vec::new(), marked: vec![false; length] });
         }
@@ -30,7 +30,7 @@ impl Touched {
     }
 
     /// Makes `rows` those of the table `name` that were read; there is no table that was never touched.
-    pub(in crate::nn) fn set(&mut self, name: &str, rows: impl IntoIterator<Item = u32>) {
+    pub(crate) fn set(&mut self, name: &str, rows: impl IntoIterator<Item = u32>) {
         let Some(table) = self.tables.get_mut(name) else { return };
         for row in table.list.drain(..) {
             table.marked[row as usize] = false;
@@ -43,12 +43,12 @@ impl Touched {
     }
 
     /// The rows of a table that was ever touched.
-    pub(in crate::nn) fn rows(&self, name: &str) -> Option<&[u32]> {
+    pub(crate) fn rows(&self, name: &str) -> Option<&[u32]> {
         self.tables.get(name).map(|table| table.list.as_slice())
     }
 
     /// Forgets all rows, but not which tables are learnt row by row.
-    pub(in crate::nn) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         for table in self.tables.values_mut() {
             for row in table.list.drain(..) {
                 table.marked[row as usize] = false;

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::Generator;
 
 /// The episode terminates beyond this cart position, in metres.
-pub(in crate::classic) const POSITION_LIMIT: f64 = 2.4;
+pub(crate) const POSITION_LIMIT: f64 = 2.4;
 /// The episode terminates beyond this pole angle, in radians: 12°.
-pub(in crate::classic) const ANGLE_LIMIT: f64 = 12.0 * 2.0 * std::f64::consts::PI / 360.0;
+pub(crate) const ANGLE_LIMIT: f64 = 12.0 * 2.0 * std::f64::consts::PI / 360.0;
 /// Half the pole's length, in metres.
 pub(super) const HALF_LENGTH: f64 = 0.5;
 

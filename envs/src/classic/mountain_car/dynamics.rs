@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::Generator;
 
 /// Where the valley ends, left and right.
-pub(in crate::classic) const POSITION_LIMITS: [f64; 2] = [-1.2, 0.6];
+pub(crate) const POSITION_LIMITS: [f64; 2] = [-1.2, 0.6];
 /// The greatest speed, in positions a step.
-pub(in crate::classic) const MAX_SPEED: f64 = 0.07;
+pub(crate) const MAX_SPEED: f64 = 0.07;
 /// Where the flag stands.
 pub(super) const GOAL: f64 = 0.5;
 
@@ -26,7 +26,7 @@ pub struct MountainCarState {
 impl MountainCarState {
     /// Where an episode starts: at `np_random.uniform(-0.6, -0.4)`, at rest.
     #[inline]
-    pub(in crate::classic) fn random(rng: &mut Generator) -> Self {
+    pub(crate) fn random(rng: &mut Generator) -> Self {
         Self { position: rng.uniform(-0.6, -0.4), velocity: 0.0 }
     }
 
@@ -49,7 +49,7 @@ impl MountainCarState {
 
     /// The state rounded to f32.
     #[inline(always)]
-    pub(in crate::classic) fn observation(self) -> [f32; 2] {
+    pub(crate) fn observation(self) -> [f32; 2] {
         [self.position as f32, self.velocity as f32]
     }
 }

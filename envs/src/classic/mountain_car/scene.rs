@@ -13,7 +13,7 @@ const FLAG: Rgba = Rgba::rgb(214, 170, 60);
 const PIECES: u16 = 90;
 
 /// The valley with a flag at `goal` and the car at `position`.
-pub(in crate::classic) fn draw(position: f64, goal: f64, scene: &mut Scene) {
+pub(crate) fn draw(position: f64, goal: f64, scene: &mut Scene) {
     let [left, right] = POSITION_LIMITS.map(|x| x as f32);
     scene.bounds([left, 0.0], [right, 1.2]);
     let along = |i| left + (right - left) * f32::from(i) / f32::from(PIECES);

@@ -34,7 +34,7 @@ impl ClassWeight {
     ///
     /// # Errors
     /// If a class that is named is none of them, or one has no samples to be balanced by.
-    pub(in crate::supervised) fn weights(&self, labels: &[String], counts: &[usize]) -> Result<Vec<f32>, TrainError> {
+    pub(crate) fn weights(&self, labels: &[String], counts: &[usize]) -> Result<Vec<f32>, TrainError> {
         let table = match self {
             Self::Balanced => {
                 let weights = labels.iter().zip(balanced(counts)).map(|(label, found)| {

@@ -6,7 +6,7 @@ use crate::supervised::report::{ClassReport, ClassificationReport};
 use crate::supervised::task::Tally;
 
 /// What adds up to a report.
-pub(in crate::supervised) struct Counts {
+pub(crate) struct Counts {
     confusion: Vec<Vec<u64>>,
     tally: Tally,
     top5: u64,
@@ -14,12 +14,12 @@ pub(in crate::supervised) struct Counts {
 
 impl Counts {
     /// None yet, of so many classes.
-    pub(in crate::supervised) fn new(classes: usize) -> Self {
+    pub(crate) fn new(classes: usize) -> Self {
         Self { confusion: vec![vec![0; classes]; classes], tally: Tally::default(), top5: 0 }
     }
 
     /// Adds a sample of `class` and its logits.
-    pub(in crate::supervised) fn see(&mut self, class: usize, logits: &[f32]) {
+    pub(crate) fn see(&mut self, class: usize, logits: &[f32]) {
         let taken = likeliest(logits);
         self.confusion[class][taken] += 1;
         // Where either is no number, its own has not won.
@@ -29,7 +29,7 @@ impl Counts {
     }
 
     /// What they come to, of classes of these names.
-    pub(in crate::supervised) fn report(self, part: String, labels: &[String]) -> ClassificationReport {
+    pub(crate) fn report(self, part: String, labels: &[String]) -> ClassificationReport {
         let Self { confusion, tally, top5 } = self;
         ClassificationReport {
             part,
@@ -43,12 +43,12 @@ impl Counts {
 }
 
 /// The class of the highest logit, the first of those that are as high.
-pub(in crate::supervised) fn likeliest(logits: &[f32]) -> usize {
+pub(crate) fn likeliest(logits: &[f32]) -> usize {
     (0..logits.len()).fold(0, |best, at| if logits[at] > logits[best] { at } else { best })
 }
 
 /// The cross entropy of a row of logits.
-pub(in crate::supervised) fn loss(logits: &[f32], class: usize) -> f64 {
+pub(crate) fn loss(logits: &[f32], class: usize) -> f64 {
     let mut row: Vec<f64> = logits.iter().map(|x| f64::from(*x)).collect();
     let x = row[class];
     softmax(&mut row) - x

@@ -10,18 +10,18 @@ use crate::supervised::settings::FitSettings;
 use crate::supervised::task::Part;
 
 /// Pictures of one channel.
-pub(in crate::supervised) struct Grey {
+pub(crate) struct Grey {
     parts: [Option<LabelledImages>; 3],
     /// What is changed at random while training, if anything is.
     changes: Option<Pipeline>,
     seed: u64,
     /// Samples of a batch that is only looked at.
-    pub(in crate::supervised) looked_at: usize,
+    pub(crate) looked_at: usize,
 }
 
 impl Grey {
     /// The pictures that `settings` say.
-    pub(in crate::supervised) fn open(settings: &FitSettings) -> Result<(Self, About), TrainError> {
+    pub(crate) fn open(settings: &FitSettings) -> Result<(Self, About), TrainError> {
         let data = Mnist::read(Path::new(&settings.data.dir))?;
         let (classes, size) = (data.classes(), data.train.size);
         let (train, validation) = data.train.split(settings.data.validation_split);
@@ -34,12 +34,12 @@ impl Grey {
     }
 
     /// Those of a part.
-    pub(in crate::supervised) fn part(&self, part: Part) -> Option<&LabelledImages> {
+    pub(crate) fn part(&self, part: Part) -> Option<&LabelledImages> {
         self.parts[part as usize].as_ref()
     }
 
     /// Training samples as the epoch sees them: changed as those of folders are.
-    pub(in crate::supervised) fn train(&self, epoch: u64, indices: &[usize]) -> Batch {
+    pub(crate) fn train(&self, epoch: u64, indices: &[usize]) -> Batch {
         let Some(images) = self.part(Part::Train) else { return Batch::default() };
         let Some(pipeline) = &self.changes else { return batch(images, indices) };
         let [height, width] = images.size;
@@ -56,7 +56,7 @@ impl Grey {
 }
 
 /// Samples as they are.
-pub(in crate::supervised) fn batch(images: &LabelledImages, indices: &[usize]) -> Batch {
+pub(crate) fn batch(images: &LabelledImages, indices: &[usize]) -> Batch {
     let (x, classes) = images.batch(indices);
     Batch::new(x, classes)
 }

@@ -7,11 +7,11 @@
 //! | `confusion` | what was taken for what |
 //! | `transfer` | the weights of another model that a classifier begins with |
 
-pub(in crate::supervised) mod class_weight;
-pub(in crate::supervised) mod confusion;
-pub(in crate::supervised) mod grey;
-pub(in crate::supervised) mod pictures;
-pub(in crate::supervised) mod transfer;
+pub(crate) mod class_weight;
+pub(crate) mod confusion;
+pub(crate) mod grey;
+pub(crate) mod pictures;
+pub(crate) mod transfer;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -40,14 +40,14 @@ use pictures::{About, Pictures, mix};
 use transfer::OtherModel;
 
 /// The purpose of the stream that weights are drawn from, in the key of its generator.
-pub(in crate::supervised) const WEIGHTS: u64 = 0x7765_6967;
+pub(crate) const WEIGHTS: u64 = 0x7765_6967;
 
 /// Pictures that are shown, and how many of the likeliest classes of each.
 const SHOWN: usize = 16;
 const LIKELIEST: usize = 3;
 
 /// A classifier with its images.
-pub struct Classification {
+pub(crate) struct Classification {
     model: Staged,
     header: Header,
     label_smoothing: f64,
@@ -67,7 +67,7 @@ impl Classification {
     ///
     /// # Errors
     /// If the data cannot be read, or is too little to be split.
-    pub fn new(settings: &FitSettings, ranks: Ranks, purpose: Purpose) -> Result<Self, TrainError> {
+    pub(crate) fn new(settings: &FitSettings, ranks: Ranks, purpose: Purpose) -> Result<Self, TrainError> {
         let (pictures, About { size, channels, labels, preprocessing }) = Pictures::open(settings)?;
         let class_weight = match &settings.fit.class_weight {
             Some(weight) => {
@@ -124,7 +124,7 @@ impl Classification {
     ///
     /// # Errors
     /// If they do not fit it; nothing is changed then.
-    pub(in crate::supervised) fn begin_with(&mut self, other: &OtherModel) -> Result<(), TrainError> {
+    pub(crate) fn begin_with(&mut self, other: &OtherModel) -> Result<(), TrainError> {
         self.begun = Some(other.load_into(self.model.network.as_mut(), &self.header)?);
         Ok(())
     }

@@ -23,7 +23,7 @@ use crate::supervised::settings::FitSettings;
 use crate::supervised::task::Part;
 
 /// Samples of a batch of a model that is asked about files: larger batches are hardly faster, and take more memory.
-pub(in crate::supervised) const BATCH_IN_USE: usize = 32;
+pub(crate) const BATCH_IN_USE: usize = 32;
 /// Batches that each thread is ahead.
 const AHEAD: usize = 2;
 /// The purpose of the stream that batches are mixed with, in the key of its generator.
@@ -31,21 +31,21 @@ const MIX: u64 = 0x6d69_7862;
 
 /// Pictures beside each other, and the class of each.
 #[derive(Default)]
-pub(in crate::supervised) struct Batch {
-    pub(in crate::supervised) x: Vec<f32>,
-    pub(in crate::supervised) classes: Vec<u32>,
+pub(crate) struct Batch {
+    pub(crate) x: Vec<f32>,
+    pub(crate) classes: Vec<u32>,
     /// Files that were skipped, and why.
-    pub(in crate::supervised) skipped: Vec<String>,
+    pub(crate) skipped: Vec<String>,
 }
 
 impl Batch {
-    pub(in crate::supervised) fn new(x: Vec<f32>, classes: Vec<u32>) -> Self {
+    pub(crate) fn new(x: Vec<f32>, classes: Vec<u32>) -> Self {
         Self { x, classes, skipped: Vec::new() }
     }
 }
 
 /// See the module's documentation.
-pub(in crate::supervised) enum Pictures {
+pub(crate) enum Pictures {
     /// Of one channel.
     Grey(Box<Grey>),
     /// Of three.
@@ -53,7 +53,7 @@ pub(in crate::supervised) enum Pictures {
 }
 
 /// Folders of pictures.
-pub(in crate::supervised) struct Folders {
+pub(crate) struct Folders {
     train: Arc<ImageSamples>,
     validation: Arc<ImageSamples>,
     test: Option<Arc<ImageSamples>>,
@@ -73,16 +73,16 @@ struct Ahead {
 }
 
 /// What is known of pictures before there is a model of them.
-pub(in crate::supervised) struct About {
-    pub(in crate::supervised) size: [usize; 2],
-    pub(in crate::supervised) channels: usize,
-    pub(in crate::supervised) labels: Vec<String>,
-    pub(in crate::supervised) preprocessing: Option<Preprocessing>,
+pub(crate) struct About {
+    pub(crate) size: [usize; 2],
+    pub(crate) channels: usize,
+    pub(crate) labels: Vec<String>,
+    pub(crate) preprocessing: Option<Preprocessing>,
 }
 
 impl Pictures {
     /// The pictures that `settings` say.
-    pub(in crate::supervised) fn open(settings: &FitSettings) -> Result<(Self, About), TrainError> {
+    pub(crate) fn open(settings: &FitSettings) -> Result<(Self, About), TrainError> {
         let dir = Path::new(&settings.data.dir);
         let idx = Mnist::is_in(dir);
         let is_mlp = settings.fit.model == ModelName::Mlp;
@@ -101,7 +101,7 @@ impl Pictures {
     }
 
     /// How many there are of a part.
-    pub(in crate::supervised) fn len(&self, part: Part) -> usize {
+    pub(crate) fn len(&self, part: Part) -> usize {
         match self {
             Self::Grey(grey) => grey.part(part).map_or(0, LabelledImages::len),
             Self::Colour(folders) => folders.part(part).map_or(0, |samples| samples.len()),
@@ -109,7 +109,7 @@ impl Pictures {
     }
 
     /// The class of a training sample.
-    pub(in crate::supervised) fn class(&self, index: usize) -> usize {
+    pub(crate) fn class(&self, index: usize) -> usize {
         match self {
             Self::Grey(grey) => grey.part(Part::Train).map_or(0, |images| images.labels[index].into()),
             Self::Colour(folders) => folders.train.files[index].label,
@@ -117,7 +117,7 @@ impl Pictures {
     }
 
     /// Shows `see` what tells these pictures from others: the bytes of those in memory, the names and classes of files.
-    pub(in crate::supervised) fn identify(&self, see: &mut dyn FnMut(&[u8])) {
+    pub(crate) fn identify(&self, see: &mut dyn FnMut(&[u8])) {
         for part in [Part::Train, Part::Validation, Part::Test] {
             see(&self.len(part).to_le_bytes());
             match self {
@@ -138,7 +138,7 @@ impl Pictures {
     }
 
     /// Begins to read the training samples that [`train`](Self::train) will be asked for, batch by batch in this order.
-    pub(in crate::supervised) fn expect(&mut self, epoch: u64, order: Vec<usize>) {
+    pub(crate) fn expect(&mut self, epoch: u64, order: Vec<usize>) {
         if let Self::Colour(folders) = self {
             let batches = batches(&folders.train, epoch, order.clone(), folders.options(folders.batch_size));
             folders.ahead = Some(Ahead { epoch, batches, order, next: 0 });
@@ -146,7 +146,7 @@ impl Pictures {
     }
 
     /// Training samples, as the epoch sees them. Those that are broken are left out, if settings say so.
-    pub(in crate::supervised) fn train(&mut self, epoch: u64, indices: &[usize]) -> Result<Batch, TrainError> {
+    pub(crate) fn train(&mut self, epoch: u64, indices: &[usize]) -> Result<Batch, TrainError> {
         match self {
             Self::Colour(folders) if folders.ahead.as_ref().is_some_and(|ahead| ahead.leads_to(epoch, indices)) => {
                 batch(folders.ahead.as_mut().and_then(|ahead| ahead.next(indices.len())))
@@ -156,7 +156,7 @@ impl Pictures {
     }
 
     /// The same, without working ahead.
-    pub(in crate::supervised) fn again(&self, epoch: u64, indices: &[usize]) -> Result<Batch, TrainError> {
+    pub(crate) fn again(&self, epoch: u64, indices: &[usize]) -> Result<Batch, TrainError> {
         match self {
             Self::Grey(grey) => Ok(grey.train(epoch, indices)),
             Self::Colour(folders) => {
@@ -168,7 +168,7 @@ impl Pictures {
     }
 
     /// Those of the samples `indices` of a part that can be read, for people and for the model, without anything random.
-    pub(in crate::supervised) fn some(&self, part: Part, indices: &[usize]) -> (Vec<Picture>, Batch) {
+    pub(crate) fn some(&self, part: Part, indices: &[usize]) -> (Vec<Picture>, Batch) {
         let mut pictures = Vec::new();
         let mut batch = Batch::default();
         match self {
@@ -197,7 +197,7 @@ impl Pictures {
     }
 
     /// Shows all samples of a part, without anything random, batch by batch.
-    pub(in crate::supervised) fn each(
+    pub(crate) fn each(
         &self,
         part: Part,
         see: &mut dyn FnMut(Batch) -> Result<(), TrainError>,
@@ -333,7 +333,7 @@ fn statistics(settings: &FitSettings, train: &ImageFolder) -> Result<Option<Stat
 
 /// Mixes a batch of pictures of `size` rows and columns as settings say: the shares of classes that it comes to, or none if it
 /// is left as it is.
-pub(in crate::supervised) fn mix(
+pub(crate) fn mix(
     settings: &crate::supervised::config::MixConfig,
     batch: &mut Batch,
     classes: usize,

@@ -12,7 +12,7 @@ use crate::supervised::config::ModelName;
 use crate::supervised::loaded::saved::{Header, check_finite};
 
 /// Weights to begin with, and what their file says of them.
-pub(in crate::supervised) struct OtherModel {
+pub(crate) struct OtherModel {
     /// The setting that named them.
     key: &'static str,
     file: PathBuf,
@@ -27,7 +27,7 @@ impl OtherModel {
     ///
     /// # Errors
     /// If there is none, or it is of no classifier that is known.
-    pub(in crate::supervised) fn open(key: &'static str, init: &Path) -> Result<Self, TrainError> {
+    pub(crate) fn open(key: &'static str, init: &Path) -> Result<Self, TrainError> {
         let file = if init.is_dir() { RunDir::open(init)?.best_weights() } else { init.to_owned() };
         let wrong = |reason: &str| TrainError::Unfit(format!("{key}: {} {reason}", file.display()));
         if !file.is_file() {
@@ -62,7 +62,7 @@ impl OtherModel {
     }
 
     /// Its layers that are products of two.
-    pub(in crate::supervised) fn ranks(&self) -> Ranks {
+    pub(crate) fn ranks(&self) -> Ranks {
         self.header.as_ref().map_or_else(Ranks::new, |header| header.ranks.clone())
     }
 
@@ -71,11 +71,7 @@ impl OtherModel {
     ///
     /// # Errors
     /// If they are of another model, and nothing is changed then; or if they are not finite.
-    pub(in crate::supervised) fn load_into(
-        &self,
-        model: &mut dyn Classifier,
-        header: &Header,
-    ) -> Result<String, TrainError> {
+    pub(crate) fn load_into(&self, model: &mut dyn Classifier, header: &Header) -> Result<String, TrainError> {
         let Self { key, file, classes, .. } = self;
         let wrong = |reason: String| Err(TrainError::Unfit(format!("{key}: {} {reason}", file.display())));
         if self.model != header.model {

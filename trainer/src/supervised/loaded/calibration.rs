@@ -15,7 +15,7 @@ const SEED: u64 = 0;
 
 /// What samples are shown to a model for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
+pub enum SamplesPhase {
     /// Ranges of activations are measured, for int8.
     Calibrating,
     /// The model is asked in f32 and in int8.
@@ -28,7 +28,7 @@ pub enum Stage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SamplesSeen {
     /// With what.
-    pub stage: Stage,
+    pub phase: SamplesPhase,
     /// Samples that were shown.
     pub done: usize,
     /// Samples that will be.
@@ -40,11 +40,7 @@ pub type OnSamples<'a> = &'a mut dyn FnMut(SamplesSeen);
 
 impl SavedModel {
     /// Pictures of one's own, in `data`, or else those that its `run` was trained on.
-    pub(in crate::supervised) fn calibration(
-        &self,
-        run: Option<&RunDir>,
-        data: Option<&Path>,
-    ) -> Result<Parts, TrainError> {
+    pub(crate) fn calibration(&self, run: Option<&RunDir>, data: Option<&Path>) -> Result<Parts, TrainError> {
         if let Some(data) = data {
             return self.any_pictures(data);
         }
@@ -64,12 +60,12 @@ impl SavedModel {
 
 impl Labelled {
     /// The numbers of its samples in the order in which they are taken to measure on: the same each time.
-    pub(in crate::supervised) fn in_order(&self) -> Vec<usize> {
+    pub(crate) fn in_order(&self) -> Vec<usize> {
         shuffled(self.len(), SEED, 0)
     }
 
     /// Where they are, for people.
-    pub(in crate::supervised) fn place(&self) -> String {
+    pub(crate) fn place(&self) -> String {
         match self.part {
             Part::Train => self.root.clone(),
             Part::Validation => format!("{} (validation)", self.root),

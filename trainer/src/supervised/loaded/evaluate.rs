@@ -71,10 +71,7 @@ fn texts(run: &Path, weights: &Path, data: &Path) -> Result<Report, TrainError> 
 
 impl SavedModel {
     /// How it does on the pictures in `data`, and which files gave none.
-    pub(in crate::supervised) fn evaluate(
-        &self,
-        data: &Path,
-    ) -> Result<(ClassificationReport, Vec<String>), TrainError> {
+    pub(crate) fn evaluate(&self, data: &Path) -> Result<(ClassificationReport, Vec<String>), TrainError> {
         let Parts { train, held_out, .. } = self.pictures(data, 0.0)?;
         let pictures = held_out.unwrap_or(train);
         let (labels, mut broken) = (self.labels(), Vec::new());

@@ -5,7 +5,7 @@ use std::path::Path;
 use cartwheel_agents::models::HalfRange;
 use serde::Serialize;
 
-use super::calibration::{OnSamples, SamplesSeen, Stage};
+use super::calibration::{OnSamples, SamplesPhase, SamplesSeen};
 use super::labelled::Parts;
 use super::saved::SavedModel;
 use crate::TrainError;
@@ -61,7 +61,11 @@ impl SavedModel {
             train.each(order, &mut |batch| {
                 report.broken.extend(batch.skipped);
                 report.samples += batch.classes.len();
-                on_samples(SamplesSeen { stage: Stage::Looking, done: report.samples + report.broken.len(), total });
+                on_samples(SamplesSeen {
+                    phase: SamplesPhase::Looking,
+                    done: report.samples + report.broken.len(),
+                    total,
+                });
                 outgrown = outgrown.take().or_else(|| range.see(batch.x).err());
                 Ok(())
             })

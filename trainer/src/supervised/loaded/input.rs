@@ -7,7 +7,7 @@ use crate::data::idx::IdxArray;
 use crate::data::image::{CHANNELS, MAX_PIXELS, decode};
 
 /// The grey pictures of a file, numbers from 0 to 1 one after the other: an image of the size, or IDX's.
-pub(in crate::supervised) fn grey(file: &Path, [rows, columns]: [usize; 2]) -> Result<Vec<f32>, TrainError> {
+pub(crate) fn grey(file: &Path, [rows, columns]: [usize; 2]) -> Result<Vec<f32>, TrainError> {
     let name = file.display();
     let bytes = read(file)?;
     let numbers = |bytes: &[u8]| bytes.iter().map(|byte| f32::from(*byte) / 255.0).collect();
@@ -39,7 +39,7 @@ fn luma([red, green, blue]: &[u8; CHANNELS]) -> u8 {
 }
 
 /// The bytes of a file that was named.
-pub(in crate::supervised) fn read(file: &Path) -> Result<Vec<u8>, TrainError> {
+pub(crate) fn read(file: &Path) -> Result<Vec<u8>, TrainError> {
     std::fs::read(file).map_err(|error| TrainError::Unfit(format!("cannot read {}: {error}", file.display())))
 }
 

@@ -14,11 +14,11 @@ use crate::supervised::classification::pictures::{BATCH_IN_USE, Batch};
 use crate::supervised::task::Part;
 
 /// Pictures, each with the number that its class has in the model; where these are not known, with 0.
-pub(in crate::supervised) struct Labelled {
+pub(crate) struct Labelled {
     /// Where they are.
-    pub(in crate::supervised) root: String,
+    pub(crate) root: String,
     /// What they are for.
-    pub(in crate::supervised) part: Part,
+    pub(crate) part: Part,
     pictures: Pictures,
 }
 
@@ -30,17 +30,17 @@ enum Pictures {
 }
 
 /// Pictures by what they are for.
-pub(in crate::supervised) struct Parts {
-    pub(in crate::supervised) train: Labelled,
+pub(crate) struct Parts {
+    pub(crate) train: Labelled,
     /// Those to test, or else to validate.
-    pub(in crate::supervised) held_out: Option<Labelled>,
+    pub(crate) held_out: Option<Labelled>,
     /// Why the model does not know their classes, if it does not.
-    pub(in crate::supervised) without_classes: Option<String>,
+    pub(crate) without_classes: Option<String>,
 }
 
 impl Labelled {
     /// How many there are.
-    pub(in crate::supervised) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match &self.pictures {
             Pictures::Grey(images) => images.len(),
             Pictures::Colour(samples) => samples.files.len(),
@@ -49,7 +49,7 @@ impl Labelled {
 
     /// Shows `see` those with these numbers, batch by batch. Files that give no picture are left out, and named in the batch; if
     /// none gives one that is an error.
-    pub(in crate::supervised) fn each(
+    pub(crate) fn each(
         &self,
         indices: Vec<usize>,
         see: &mut dyn FnMut(Batch) -> Result<(), TrainError>,
@@ -92,7 +92,7 @@ impl Labelled {
 impl SavedModel {
     /// The pictures in `data`, as `fit --data` takes them. Where there are none for validation, this share of those to learn from
     /// is.
-    pub(in crate::supervised) fn pictures(&self, data: &Path, validation_split: f64) -> Result<Parts, TrainError> {
+    pub(crate) fn pictures(&self, data: &Path, validation_split: f64) -> Result<Parts, TrainError> {
         match &self.pipeline {
             Some(pipeline) => self.colour(pipeline, data, validation_split),
             None => self.grey(data, validation_split),
@@ -142,7 +142,7 @@ impl SavedModel {
 
     /// The pictures in `data` as [`pictures`](Self::pictures) has them, or pictures of anything, which have ranges, too: those in a
     /// folder of images that has no folders of classes, or none of a class that the model knows.
-    pub(in crate::supervised) fn any_pictures(&self, data: &Path) -> Result<Parts, TrainError> {
+    pub(crate) fn any_pictures(&self, data: &Path) -> Result<Parts, TrainError> {
         let Some(pipeline) = &self.pipeline else { return self.grey(data, 0.0) };
         let known = |folder: &ImageFolder| folder.classes.iter().any(|name| self.labels().contains(name));
         let reason = match ImageParts::open(data, pipeline.follows_links()) {

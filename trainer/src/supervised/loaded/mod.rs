@@ -8,12 +8,12 @@
 //! | `quantize`, `half` | a model in integers of 8 bits, and what that costs it; whether it fits f16 |
 //! | `compress` | weights that become 0 at once, and layers of a lower rank |
 
-pub(in crate::supervised) mod answers;
-pub(in crate::supervised) mod calibration;
-pub(in crate::supervised) mod compress;
-pub(in crate::supervised) mod evaluate;
-pub(in crate::supervised) mod half;
-pub(in crate::supervised) mod input;
-pub(in crate::supervised) mod labelled;
-pub(in crate::supervised) mod quantize;
-pub(in crate::supervised) mod saved;
+pub(crate) mod answers;
+pub(crate) mod calibration;
+pub(crate) mod compress;
+pub(crate) mod evaluate;
+pub(crate) mod half;
+pub(crate) mod input;
+pub(crate) mod labelled;
+pub(crate) mod quantize;
+pub(crate) mod saved;

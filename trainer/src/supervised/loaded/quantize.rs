@@ -6,7 +6,7 @@ use cartwheel_agents::quantization::{Calibration, LayerReport, Quantized, Scheme
 use serde::Serialize;
 use serde_json::json;
 
-use super::calibration::{OnSamples, SamplesSeen, Stage};
+use super::calibration::{OnSamples, SamplesPhase, SamplesSeen};
 use super::labelled::Parts;
 use super::saved::SavedModel;
 use crate::run::RunDir;
@@ -90,7 +90,7 @@ impl SavedModel {
             broken.extend(batch.skipped);
             calibration_samples += batch.classes.len();
             calibration.see(batch.x)?;
-            on_samples(SamplesSeen { stage: Stage::Calibrating, done, total });
+            on_samples(SamplesSeen { phase: SamplesPhase::Calibrating, done, total });
             Ok(())
         })?;
         let quantized = calibration.quantize(options.scheme)?;
@@ -104,7 +104,7 @@ impl SavedModel {
             done += batch.classes.len() + batch.skipped.len();
             broken.extend(batch.skipped);
             comparison.see(self, &quantized, batch.x, &batch.classes)?;
-            on_samples(SamplesSeen { stage: Stage::Judging, done, total });
+            on_samples(SamplesSeen { phase: SamplesPhase::Judging, done, total });
             Ok(())
         })?;
         let symmetric = options.scheme == Scheme::Symmetric;

@@ -20,34 +20,34 @@ use crate::supervised::export::t5_folder;
 use crate::{Provenance, TrainError};
 
 /// The key of the header's entry.
-pub(in crate::supervised) const KEY: &str = "cartwheel";
+pub(crate) const KEY: &str = "cartwheel";
 
 /// What a model's file says of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(in crate::supervised) struct Header {
+pub(crate) struct Header {
     /// Which model.
-    pub(in crate::supervised) model: String,
+    pub(crate) model: String,
     /// Rows and columns of an image.
-    pub(in crate::supervised) size: [usize; 2],
+    pub(crate) size: [usize; 2],
     /// Units of the hidden layers, of a multilayer perceptron.
     #[serde(default)]
-    pub(in crate::supervised) net_arch: Vec<usize>,
+    pub(crate) net_arch: Vec<usize>,
     /// Layers that are products of two.
     #[serde(default, skip_serializing_if = "Ranks::is_empty")]
-    pub(in crate::supervised) ranks: Ranks,
+    pub(crate) ranks: Ranks,
     /// The names of the classes.
-    pub(in crate::supervised) labels: Vec<String>,
+    pub(crate) labels: Vec<String>,
     /// How image files become numbers; grey images that are only divided by 255 have none.
     #[serde(default)]
-    pub(in crate::supervised) preprocessing: Option<Preprocessing>,
+    pub(crate) preprocessing: Option<Preprocessing>,
     /// What the file was made from; nothing of what training left.
     #[serde(default, skip_serializing_if = "Provenance::is_empty")]
-    pub(in crate::supervised) provenance: Provenance,
+    pub(crate) provenance: Provenance,
 }
 
 /// How image files become numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(in crate::supervised) struct Preprocessing {
+pub(crate) struct Preprocessing {
     /// The sections `images` and `augment`, as TOML.
     settings: String,
     /// Mean and deviation of the training images, if they are used.
@@ -55,11 +55,7 @@ pub(in crate::supervised) struct Preprocessing {
 }
 
 impl Preprocessing {
-    pub(in crate::supervised) fn new(
-        images: &ImagesConfig,
-        augment: &AugmentConfig,
-        statistics: Option<Statistics>,
-    ) -> Self {
+    pub(crate) fn new(images: &ImagesConfig, augment: &AugmentConfig, statistics: Option<Statistics>) -> Self {
         // How many read them is nothing of the model's: the same seed gives the same file on every machine.
         let images = ImagesConfig { num_workers: 0, ..images.clone() };
         let sections: [&dyn Section; 2] = [&images, augment];
@@ -77,7 +73,7 @@ impl Preprocessing {
 
 impl Header {
     /// What the file that `found` is of says of its model; nothing if it says nothing.
-    pub(in crate::supervised) fn of(found: &WeightsHeader) -> Option<Result<Self, serde_json::Error>> {
+    pub(crate) fn of(found: &WeightsHeader) -> Option<Result<Self, serde_json::Error>> {
         found.metadata.get(KEY).map(|text| serde_json::from_str(text))
     }
 
@@ -95,7 +91,7 @@ impl Header {
     }
 
     /// The model, for pictures of so many channels, with weights that are to be loaded; nothing if there is no such model.
-    pub(in crate::supervised) fn model(&self, channels: usize) -> Option<Box<dyn Classifier>> {
+    pub(crate) fn model(&self, channels: usize) -> Option<Box<dyn Classifier>> {
         let (classes, ranks) = (self.labels.len(), self.ranks.clone());
         if self.model == "mlp" {
             let (inputs, rng) = (self.size[0] * self.size[1] * channels, &mut Generator::new(0));
@@ -106,7 +102,7 @@ impl Header {
     }
 
     /// Refuses layers of a low rank that the file that `found` is of does not have: before a model is made of them.
-    pub(in crate::supervised) fn check_ranks(&self, found: &WeightsHeader) -> Result<(), String> {
+    pub(crate) fn check_ranks(&self, found: &WeightsHeader) -> Result<(), String> {
         let side = |name: String, side: usize| found.shapes.get(&name).and_then(|shape| shape.get(side)).copied();
         let is_there = |name: &str, rank: usize| {
             let sides = [side(format!("{name}.0.weight"), 0), side(format!("{name}.1.weight"), 1)];
@@ -121,11 +117,11 @@ impl Header {
     }
 
     /// The last layer, which knows the classes.
-    pub(in crate::supervised) fn last_layer(&self) -> String {
+    pub(crate) fn last_layer(&self) -> String {
         if self.model == "mlp" { (2 * self.net_arch.len()).to_string() } else { "fc".into() }
     }
 
-    pub(in crate::supervised) fn to_metadata(&self) -> HashMap<String, String> {
+    pub(crate) fn to_metadata(&self) -> HashMap<String, String> {
         let text = serde_json::to_string(self).unwrap_or_default();
         HashMap::from([(KEY.to_owned(), text)])
     }
@@ -160,9 +156,9 @@ pub struct Prediction {
 /// A model that was fitted, to be asked.
 pub struct SavedModel {
     file: PathBuf,
-    pub(in crate::supervised) header: Header,
-    pub(in crate::supervised) model: Box<dyn Classifier>,
-    pub(in crate::supervised) pipeline: Option<Pipeline>,
+    pub(crate) header: Header,
+    pub(crate) model: Box<dyn Classifier>,
+    pub(crate) pipeline: Option<Pipeline>,
 }
 
 impl SavedModel {
@@ -269,17 +265,17 @@ impl SavedModel {
     }
 
     /// Rows and columns of its pictures.
-    pub(in crate::supervised) fn size(&self) -> [usize; 2] {
+    pub(crate) fn size(&self) -> [usize; 2] {
         self.header.size
     }
 
     /// Channels of its pictures.
-    pub(in crate::supervised) fn channels(&self) -> usize {
+    pub(crate) fn channels(&self) -> usize {
         if self.pipeline.is_some() { CHANNELS } else { 1 }
     }
 
     /// The logits of whole pictures.
-    pub(in crate::supervised) fn logits(&self, x: Vec<f32>) -> Result<Vec<f32>, TrainError> {
+    pub(crate) fn logits(&self, x: Vec<f32>) -> Result<Vec<f32>, TrainError> {
         Ok(self.model.logits(x)?)
     }
 
@@ -300,7 +296,7 @@ impl SavedModel {
     }
 
     /// What its file of ONNX says of itself.
-    pub(in crate::supervised) fn metadata(&self, provenance: &Provenance) -> Vec<(&'static str, String)> {
+    pub(crate) fn metadata(&self, provenance: &Provenance) -> Vec<(&'static str, String)> {
         let mut metadata = vec![("labels", serde_json::to_string(self.labels()).unwrap_or_default())];
         metadata.extend(self.header.preprocessing.iter().map(|of| ("preprocessing", of.settings.clone())));
         metadata.push(provenance.entry());
@@ -308,7 +304,7 @@ impl SavedModel {
     }
 
     /// Its layers for use.
-    pub(in crate::supervised) fn plan(&self) -> Plan {
+    pub(crate) fn plan(&self) -> Plan {
         self.model.plan()
     }
 
@@ -360,7 +356,7 @@ impl SavedModel {
 }
 
 /// Refuses the weights of `file` if they are not finite: which tensor.
-pub(in crate::supervised) fn check_finite(file: &Path, parameters: &Parameters) -> Result<(), TrainError> {
+pub(crate) fn check_finite(file: &Path, parameters: &Parameters) -> Result<(), TrainError> {
     let broken = |values: &[f32]| values.iter().any(|value| !value.is_finite());
     match parameters.iter().find(|parameter| broken(parameter.values())) {
         None => Ok(()),
@@ -387,7 +383,7 @@ pub fn check_there(model: &Path) -> Result<(), TrainError> {
 
 /// Layers of the model of a run that are products of two, by its weights, the latest or else the best. A run without either has
 /// none that are known: its checkpoint does not fit then if there are some.
-pub(in crate::supervised) fn ranks_of(run: &RunDir) -> Ranks {
+pub(crate) fn ranks_of(run: &RunDir) -> Ranks {
     let ranks = |file: PathBuf| Some(Header::of(&read_header(&file).ok()?)?.ok()?.ranks);
     [run.latest_weights(), run.best_weights()].into_iter().find_map(ranks).unwrap_or_default()
 }

@@ -12,7 +12,7 @@ const PIECE: usize = 32 << 10;
 
 impl Group {
     /// Makes each of `values` its sum over all processes, which have as many: the same bits everywhere.
-    pub(in super::super) fn all_reduce(&self, values: &mut [f32]) -> Result<(), ParallelError> {
+    pub(crate) fn all_reduce(&self, values: &mut [f32]) -> Result<(), ParallelError> {
         if self.size() == 1 {
             return Ok(());
         }

@@ -7,7 +7,7 @@ use crate::TrainError;
 
 /// Makes `gradients` their sums over all processes: the same bits everywhere. Of tables the rows that any process has read count
 /// as read by all.
-pub(in super::super) fn sum_gradients(
+pub(crate) fn sum_gradients(
     group: &Group,
     parameters: &Parameters,
     gradients: &mut Gradients,

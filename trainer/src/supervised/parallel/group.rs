@@ -18,7 +18,7 @@ const AT_ONCE: usize = 4 << 10;
 
 /// See the module's documentation. All processes call the same functions in the same order.
 #[derive(Debug)]
-pub struct Group {
+pub(crate) struct Group {
     rank: usize,
     /// By rank; none at its own.
     links: Vec<Option<Arc<Link>>>,
@@ -39,12 +39,12 @@ impl Group {
     }
 
     /// Its number, from 0.
-    pub(in super::super) fn rank(&self) -> usize {
+    pub(crate) fn rank(&self) -> usize {
         self.rank
     }
 
     /// How many processes there are.
-    pub(in super::super) fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.links.len()
     }
 
@@ -54,7 +54,7 @@ impl Group {
     }
 
     /// What each process has, by rank.
-    pub(in super::super) fn gather<T: Serialize + DeserializeOwned>(&self, own: &T) -> Result<Vec<T>, ParallelError> {
+    pub(crate) fn gather<T: Serialize + DeserializeOwned>(&self, own: &T) -> Result<Vec<T>, ParallelError> {
         let bytes = encode(own);
         let mut all = Vec::with_capacity(self.size());
         self.exchange(
@@ -74,15 +74,12 @@ impl Group {
     }
 
     /// Whether any process says so.
-    pub(in super::super) fn any(&self, own: bool) -> Result<bool, ParallelError> {
+    pub(crate) fn any(&self, own: bool) -> Result<bool, ParallelError> {
         Ok(self.gather(&own)?.contains(&true))
     }
 
     /// Sends the others what rank 0 has, which they are answered.
-    pub(in super::super) fn share<T: DeserializeOwned>(
-        &self,
-        own: &impl Serialize,
-    ) -> Result<Option<T>, ParallelError> {
+    pub(crate) fn share<T: DeserializeOwned>(&self, own: &impl Serialize) -> Result<Option<T>, ParallelError> {
         if let Some(link) = self.link(0) {
             return link.receive(Kind::Value).map(Some);
         }
@@ -96,7 +93,7 @@ impl Group {
     }
 
     /// What each of the other processes has, by rank, at rank 0, and nothing at those others.
-    pub(in super::super) fn collect<T: Serialize + DeserializeOwned>(
+    pub(crate) fn collect<T: Serialize + DeserializeOwned>(
         &self,
         own: impl FnOnce() -> T,
     ) -> Result<Vec<T>, ParallelError> {
@@ -109,7 +106,7 @@ impl Group {
     }
 
     /// Gives what the process `from` has to `to`, which is answered it.
-    pub(in super::super) fn hand<T: DeserializeOwned>(
+    pub(crate) fn hand<T: DeserializeOwned>(
         &self,
         from: usize,
         to: usize,
@@ -126,7 +123,7 @@ impl Group {
     }
 
     /// Gives numbers to the process `to`, which takes them by [`take_floats`](Self::take_floats); or none, which is another thing than 0 of them.
-    pub(in super::super) fn hand_floats(&self, to: usize, values: Option<&[f32]>) -> Result<(), ParallelError> {
+    pub(crate) fn hand_floats(&self, to: usize, values: Option<&[f32]>) -> Result<(), ParallelError> {
         let Some(link) = self.link(to) else { return Ok(()) };
         let sent = link.send(Kind::Value, &encode(&values.is_some()));
         let sent = sent.and_then(|()| link.send(Kind::Floats, bytemuck::cast_slice(values.unwrap_or_default())));
@@ -134,7 +131,7 @@ impl Group {
     }
 
     /// Takes the numbers that the process `from` gives.
-    pub(in super::super) fn take_floats(&self, from: usize) -> Result<Option<Vec<f32>>, ParallelError> {
+    pub(crate) fn take_floats(&self, from: usize) -> Result<Option<Vec<f32>>, ParallelError> {
         let Some(link) = self.link(from) else { return Ok(None) };
         let is_some: bool = link.receive(Kind::Value)?;
         let values = link.receive_floats()?;
@@ -142,7 +139,7 @@ impl Group {
     }
 
     /// Makes `values` those of rank 0, everywhere as many.
-    pub(in super::super) fn broadcast(&self, values: &mut [f32]) -> Result<(), ParallelError> {
+    pub(crate) fn broadcast(&self, values: &mut [f32]) -> Result<(), ParallelError> {
         if let Some(link) = self.link(0) {
             link.await_exactly(Kind::Floats, size_of_val(values))?;
             return link.read(bytemuck::cast_slice_mut(values));
@@ -188,7 +185,7 @@ impl Group {
     }
 
     /// Tells all others why this process ends.
-    pub(in super::super) fn fail(&self, error: &TrainError) {
+    pub(crate) fn fail(&self, error: &TrainError) {
         let cause = match error {
             TrainError::Parallel(cause) => cause.clone(),
             error => ParallelError::Failed { rank: self.rank, error: error.to_string() },
@@ -200,12 +197,12 @@ impl Group {
     }
 
     /// Fails if a process that this one has started has failed: it may have said before that it goes on.
-    pub(in super::super) fn check(&self) -> Result<(), ParallelError> {
+    pub(crate) fn check(&self) -> Result<(), ParallelError> {
         self.workers.first_failed().map_or(Ok(()), Err)
     }
 
     /// The error with what is known of a process of this machine that is gone.
-    pub(in super::super) fn explain(&self, error: TrainError) -> TrainError {
+    pub(crate) fn explain(&self, error: TrainError) -> TrainError {
         match error {
             TrainError::Parallel(ParallelError::Gone { rank, how }) => {
                 TrainError::Parallel(self.workers.fate(rank).unwrap_or(ParallelError::Gone { rank, how }))

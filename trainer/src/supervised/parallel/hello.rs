@@ -22,7 +22,7 @@ const OWN: [&str; 8] = [
 
 /// See the module's documentation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(in super::super) struct Hello {
+pub(crate) struct Hello {
     pub(super) rank: usize,
     pub(super) size: usize,
     /// Of the model.
@@ -41,7 +41,7 @@ pub(in super::super) struct Hello {
 
 impl Hello {
     /// Of a process that is to learn `task`.
-    pub(in super::super) fn new(world: &World, stages: usize, settings: &FitSettings, task: &dyn Task) -> Self {
+    pub(crate) fn new(world: &World, stages: usize, settings: &FitSettings, task: &dyn Task) -> Self {
         let is_shared = |key: &str| !key.starts_with("run.") && !OWN.contains(&key);
         let parameters = task.parameters().iter();
         Self {

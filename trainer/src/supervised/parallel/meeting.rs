@@ -43,7 +43,7 @@ struct Welcome {
 
 /// A process that is ready to meet the others.
 #[derive(Debug)]
-pub(in super::super) struct Meeting {
+pub(crate) struct Meeting {
     world: World,
     /// Of rank 0.
     listener: Option<TcpListener>,
@@ -54,7 +54,7 @@ pub(in super::super) struct Meeting {
 
 impl Meeting {
     /// Of the process at this place; rank 0 listens from now on, so that a port that is taken is told at once.
-    pub(in super::super) fn of(mut world: World, stop: Arc<AtomicBool>) -> Result<Self, ParallelError> {
+    pub(crate) fn of(mut world: World, stop: Arc<AtomicBool>) -> Result<Self, ParallelError> {
         let leads = world.size > 1 && world.rank == 0;
         let listener = leads.then(|| listen(&world)).transpose()?;
         if let Some(listener) = &listener {
@@ -66,18 +66,18 @@ impl Meeting {
 
     /// Starts all others on this machine: `program` with `args` each. One that fails makes `stop` true, for where this process
     /// waits for something else than the others.
-    pub(in super::super) fn start(&mut self, program: &Path, args: &[OsString]) -> Result<(), ParallelError> {
+    pub(crate) fn start(&mut self, program: &Path, args: &[OsString]) -> Result<(), ParallelError> {
         self.workers = Workers::start(program, args, &self.world, self.stop.clone())?;
         Ok(())
     }
 
     /// This process's place.
-    pub(in super::super) fn world(&self) -> &World {
+    pub(crate) fn world(&self) -> &World {
         &self.world
     }
 
     /// Waits for all.
-    pub(in super::super) fn meet(self, hello: &Hello) -> Result<Group, ParallelError> {
+    pub(crate) fn meet(self, hello: &Hello) -> Result<Group, ParallelError> {
         let links = match &self.listener {
             Some(listener) => receive(listener, &self.world, hello, &self.workers, &self.stop)?,
             None if self.world.size == 1 => vec![None],

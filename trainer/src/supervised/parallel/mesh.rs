@@ -7,18 +7,18 @@ use super::group::Group;
 /// See the module's documentation. Ranks go through the replicas of a stage first, so that those of a machine, which send each other
 /// more, are beside each other.
 #[derive(Debug)]
-pub(in super::super) struct Mesh {
+pub(crate) struct Mesh {
     /// Those that have the same model in stages, by stage.
-    pub(in super::super) stages: Arc<Group>,
+    pub(crate) stages: Arc<Group>,
     /// Those that have the same stage.
-    pub(in super::super) replicas: Group,
+    pub(crate) replicas: Group,
     /// All of them. Dropped last: it waits for processes, which end once no connection to them is left.
-    pub(in super::super) all: Group,
+    pub(crate) all: Group,
 }
 
 impl Mesh {
     /// `all` processes, which are a multiple of `stages`.
-    pub(in super::super) fn new(all: Group, stages: usize) -> Self {
+    pub(crate) fn new(all: Group, stages: usize) -> Self {
         let replicas = all.size() / stages;
         let (stage, replica) = (all.rank() / replicas, all.rank() % replicas);
         Self {
@@ -29,12 +29,12 @@ impl Mesh {
     }
 
     /// Whether this process owns the run.
-    pub(in super::super) fn leads(&self) -> bool {
+    pub(crate) fn leads(&self) -> bool {
         self.all.rank() == 0
     }
 
     /// Whether this process's weights are those that are looked at and saved.
-    pub(in super::super) fn is_kept(&self) -> bool {
+    pub(crate) fn is_kept(&self) -> bool {
         self.replicas.rank() == 0
     }
 }

@@ -17,7 +17,7 @@ use crate::TrainError;
 
 /// What a stage does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) enum Work {
+pub(crate) enum Work {
     /// A forward pass of the micro-batch of this number.
     Forward(usize),
     /// The way back of the oldest micro-batch that has not gone it yet.
@@ -27,7 +27,7 @@ pub(in super::super) enum Work {
 /// What the stage `stage` of `stages` does for `batches` micro-batches: as many forward passes as there are stages behind it, then a way back
 /// after each forward pass (1F1B, Narayanan et al. 2021), so that it holds activations of no more micro-batches than there are stages.
 /// Ways back are in the order of the micro-batches, as in a model that is whole.
-pub(in super::super) fn schedule(stage: usize, stages: usize, batches: usize) -> impl Iterator<Item = Work> {
+pub(crate) fn schedule(stage: usize, stages: usize, batches: usize) -> impl Iterator<Item = Work> {
     let ahead = (stages - 1 - stage).min(batches);
     let first = (0..ahead).map(Work::Forward);
     let pairs = (ahead..batches).flat_map(|batch| [Work::Forward(batch), Work::Backward]);
@@ -35,12 +35,12 @@ pub(in super::super) fn schedule(stage: usize, stages: usize, batches: usize) ->
 }
 
 /// The share of a step in which a stage waits for others, where all take as long: (p - 1) / (m + p - 1) of p stages and m micro-batches.
-pub(in super::super) fn bubble(stages: usize, batches: usize) -> f64 {
+pub(crate) fn bubble(stages: usize, batches: usize) -> f64 {
     (stages - 1) as f64 / (batches + stages - 1) as f64
 }
 
 /// The ways to the stages beside this one.
-pub(in super::super) struct Flow {
+pub(crate) struct Flow {
     to_next: Option<Sender<Message>>,
     to_previous: Option<Sender<Message>>,
     from_next: Option<Receiver<Result<Message, ParallelError>>>,
@@ -55,7 +55,7 @@ struct Message {
 
 impl Flow {
     /// Does `work`, in which `batches` messages come from each neighbour and go to it, one for each micro-batch.
-    pub(in super::super) fn run<R>(
+    pub(crate) fn run<R>(
         group: &Group,
         batches: usize,
         work: impl FnOnce(&Self) -> Result<R, TrainError>,
@@ -90,25 +90,25 @@ impl Flow {
     }
 
     /// Gives the next stage `values` of a micro-batch, and what is to be known of it.
-    pub(in super::super) fn forward(&self, about: &impl Serialize, values: Vec<f32>) {
+    pub(crate) fn forward(&self, about: &impl Serialize, values: Vec<f32>) {
         // Who sends no more says why at the end.
         self.to_next.as_ref().map(|next| next.send(Message { about: encode(about), values }));
     }
 
     /// The same of the stage before this one, as it comes.
-    pub(in super::super) fn arrived<T: DeserializeOwned>(&self) -> Result<(T, Vec<f32>), ParallelError> {
+    pub(crate) fn arrived<T: DeserializeOwned>(&self) -> Result<(T, Vec<f32>), ParallelError> {
         let Message { about, values } = next_of(self.from_previous.as_ref())?;
         let about = decode(&about).ok_or_else(|| ParallelError::Apart("a stage sent what is no message".into()))?;
         Ok((about, values))
     }
 
     /// Gives the stage before this one the slope by what came from it.
-    pub(in super::super) fn back(&self, slope: Vec<f32>) {
+    pub(crate) fn back(&self, slope: Vec<f32>) {
         self.to_previous.as_ref().map(|previous| previous.send(Message { about: Vec::new(), values: slope }));
     }
 
     /// The slope by what the next stage was given, as it comes.
-    pub(in super::super) fn slope(&self) -> Result<Vec<f32>, ParallelError> {
+    pub(crate) fn slope(&self) -> Result<Vec<f32>, ParallelError> {
         Ok(next_of(self.from_next.as_ref())?.values)
     }
 }

@@ -2,14 +2,14 @@
 
 /// What is left of an epoch's `order` after its first `done` samples, for `size` processes: filled up by samples from the front
 /// until all processes have as many. Nothing is filled up where nothing is left.
-pub(in super::super) fn rest(order: &[usize], done: usize, size: usize) -> Vec<usize> {
+pub(crate) fn rest(order: &[usize], done: usize, size: usize) -> Vec<usize> {
     let left = order.get(done..).unwrap_or_default();
     let filled = left.len().next_multiple_of(size);
     left.iter().chain(order.iter().cycle()).take(filled).copied().collect()
 }
 
 /// Those of `indices` that the process of `rank` learns from, of `size`.
-pub(in super::super) fn share(indices: &[usize], rank: usize, size: usize) -> Vec<usize> {
+pub(crate) fn share(indices: &[usize], rank: usize, size: usize) -> Vec<usize> {
     indices.iter().skip(rank).step_by(size).copied().collect()
 }
 

@@ -8,7 +8,7 @@ use super::meeting::Meeting;
 use super::world::World;
 
 /// What `work` comes to in each of `size` processes, by rank.
-pub(in super::super) fn together<T: Send>(size: usize, work: impl Fn(&Group) -> T + Sync) -> Vec<T> {
+pub(crate) fn together<T: Send>(size: usize, work: impl Fn(&Group) -> T + Sync) -> Vec<T> {
     let meeting = Meeting::of(World::local(size), Arc::default()).expect("a port");
     let port = meeting.world().port;
     std::thread::scope(|scope| {

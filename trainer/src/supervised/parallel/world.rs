@@ -40,7 +40,7 @@ impl World {
     }
 
     /// Of rank 0 of `size` processes on this machine.
-    pub(in super::super) fn local(size: usize) -> Self {
+    pub(crate) fn local(size: usize) -> Self {
         Self { rank: 0, size, local_rank: 0, local_size: size, host: "127.0.0.1".into(), port: 0, patience: PATIENCE }
     }
 

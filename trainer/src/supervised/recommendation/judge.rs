@@ -15,7 +15,7 @@ impl RecommendationTask {
     ///
     /// # Errors
     /// If they cannot be read, or nothing of them is new to it.
-    pub(in crate::supervised) fn judge(&mut self, data: &Path, columns: &Columns) -> Result<Report, TrainError> {
+    pub(crate) fn judge(&mut self, data: &Path, columns: &Columns) -> Result<Report, TrainError> {
         let ratings = Ratings::read(data, columns)?;
         let unfit = |problem: &str| Err(TrainError::Unfit(format!("{} {problem}", data.display())));
         if self.rated && !ratings.rated {

@@ -47,7 +47,7 @@ const NEGATIVES: u64 = 0x6e65_6761;
 const ASKED: u64 = 0x6173_6b65;
 
 /// A recommender with its ratings.
-pub struct RecommendationTask {
+pub(crate) struct RecommendationTask {
     model: Recommender,
     place: nn::Place,
     path: PathBuf,
@@ -68,7 +68,7 @@ impl RecommendationTask {
     ///
     /// # Errors
     /// If the ratings cannot be read, or are too few to hold any out, or if the model has no room.
-    pub fn new(settings: &FitSettings, purpose: Purpose) -> Result<Self, TrainError> {
+    pub(crate) fn new(settings: &FitSettings, purpose: Purpose) -> Result<Self, TrainError> {
         let FitSettings { ratings: RatingsConfig { path, .. }, recommender: config, .. } = settings;
         let path = PathBuf::from(path);
         let ratings = Ratings::read(&path, &settings.ratings.columns())?;

@@ -14,39 +14,39 @@ use crate::watch::Activity;
 
 /// What is counted, and summed up since the last row of metrics.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(in crate::supervised) struct Books {
+pub(crate) struct Books {
     /// Whole epochs done.
-    pub(in crate::supervised) epochs: u64,
+    pub(crate) epochs: u64,
     /// How many samples of the order of the epoch after them were gone through, by all processes.
-    pub(in crate::supervised) epoch_at: u64,
+    pub(crate) epoch_at: u64,
     /// Steps of the optimizer.
-    pub(in crate::supervised) steps: u64,
+    pub(crate) steps: u64,
     /// Samples learnt from.
-    pub(in crate::supervised) samples: u64,
+    pub(crate) samples: u64,
     /// Seconds of training, without looking at other samples.
-    pub(in crate::supervised) wall_s: f64,
+    pub(crate) wall_s: f64,
     /// Of that those of the epoch.
-    pub(in crate::supervised) epoch_s: f64,
+    pub(crate) epoch_s: f64,
     /// Over the epoch.
-    pub(in crate::supervised) epoch: Tally,
+    pub(crate) epoch: Tally,
     /// Since the last row of metrics.
-    pub(in crate::supervised) window: Tally,
+    pub(crate) window: Tally,
     /// Norms of the gradient, and how many: over the epoch, and since the last row of metrics.
-    pub(in crate::supervised) norms: [(f64, u64); 2],
+    pub(crate) norms: [(f64, u64); 2],
     /// Samples and seconds of training at the last row of metrics.
-    pub(in crate::supervised) row_at: (u64, f64),
+    pub(crate) row_at: (u64, f64),
     /// The learning rate of the last step.
-    pub(in crate::supervised) learning_rate: f64,
+    pub(crate) learning_rate: f64,
     /// The best epoch and what it came to.
-    pub(in crate::supervised) best: Option<(u64, f64)>,
+    pub(crate) best: Option<(u64, f64)>,
     /// Epochs since.
-    pub(in crate::supervised) waited: u64,
+    pub(crate) waited: u64,
     /// Files that were skipped, and why.
-    pub(in crate::supervised) skipped: BTreeSet<String>,
+    pub(crate) skipped: BTreeSet<String>,
 }
 
 /// A number that other samples do not have: the CRC-32C of what identifies them.
-pub(in crate::supervised) fn fingerprint(task: &dyn Task) -> u32 {
+pub(crate) fn fingerprint(task: &dyn Task) -> u32 {
     let mut crc = 0;
     task.identify(&mut |bytes| crc = crc32c::crc32c_append(crc, bytes));
     crc
@@ -54,16 +54,16 @@ pub(in crate::supervised) fn fingerprint(task: &dyn Task) -> u32 {
 
 /// A checkpoint, of the whole model.
 #[derive(Serialize, Deserialize)]
-pub(in crate::supervised) struct Checkpoint {
-    pub(in crate::supervised) books: Books,
+pub(crate) struct Checkpoint {
+    pub(crate) books: Books,
     /// The [`fingerprint`] of what was learnt from.
-    pub(in crate::supervised) data: u32,
-    pub(in crate::supervised) logs: LogPositions,
-    pub(in crate::supervised) parameters: Vec<f32>,
-    pub(in crate::supervised) solver: SolverState,
-    pub(in crate::supervised) ema: Option<Ema<f32>>,
+    pub(crate) data: u32,
+    pub(crate) logs: LogPositions,
+    pub(crate) parameters: Vec<f32>,
+    pub(crate) solver: SolverState,
+    pub(crate) ema: Option<Ema<f32>>,
     /// Of mixed precision.
-    pub(in crate::supervised) scaler: Option<LossScaler>,
+    pub(crate) scaler: Option<LossScaler>,
 }
 
 impl Session<'_> {
@@ -71,7 +71,7 @@ impl Session<'_> {
     ///
     /// # Errors
     /// If another stage is lost.
-    pub(in crate::supervised) fn checkpoint(&mut self) -> Result<(), TrainError> {
+    pub(crate) fn checkpoint(&mut self) -> Result<(), TrainError> {
         // The last epoch's is the last of all.
         if !self.mesh.is_kept() || self.saved_at.replace(self.books.steps) == Some(self.books.steps) {
             return Ok(());
@@ -87,7 +87,7 @@ impl Session<'_> {
     }
 
     /// Takes down which files were skipped.
-    pub(in crate::supervised) fn note_skipped(&mut self) {
+    pub(crate) fn note_skipped(&mut self) {
         self.books.skipped.extend(self.task.skipped());
     }
 

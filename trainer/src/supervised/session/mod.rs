@@ -10,14 +10,14 @@
 //! | `room` | what a device says that has no room for a batch |
 //! | `watched` | what the loop does for viewers |
 
-pub(in crate::supervised) mod checkpoint;
-pub(in crate::supervised) mod profile;
-pub(in crate::supervised) mod pruning;
-pub(in crate::supervised) mod room;
-pub(in crate::supervised) mod staged;
-pub(in crate::supervised) mod step;
-pub(in crate::supervised) mod watched;
-pub(in crate::supervised) mod whole;
+pub(crate) mod checkpoint;
+pub(crate) mod profile;
+pub(crate) mod pruning;
+pub(crate) mod room;
+pub(crate) mod staged;
+pub(crate) mod step;
+pub(crate) mod watched;
+pub(crate) mod whole;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -48,11 +48,11 @@ use staged::described;
 use step::{output_of, samples_of_a_step, steps_of_an_epoch};
 
 /// What listens to a fit.
-pub(in crate::supervised) type Listener<'a> = Box<dyn FnMut(&FitEvent<'_>) + 'a>;
+pub(crate) type Listener<'a> = Box<dyn FnMut(&FitEvent<'_>) + 'a>;
 
 /// Why the loop ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::supervised) enum End {
+pub(crate) enum End {
     /// All epochs done.
     Completed,
     /// Validation did not get better any more.
@@ -65,39 +65,39 @@ pub(in crate::supervised) enum End {
 type Looked = (Option<Tally>, Option<String>, Vec<(&'static str, f64)>, Option<(Part, Vec<(Sample, Vec<Answer>)>)>);
 
 /// See the module's documentation.
-pub(in crate::supervised) struct Session<'a> {
-    pub(in crate::supervised) settings: &'a FitSettings,
+pub(crate) struct Session<'a> {
+    pub(crate) settings: &'a FitSettings,
     /// The processes that learn together.
-    pub(in crate::supervised) mesh: &'a Mesh,
-    pub(in crate::supervised) task: Box<dyn Task>,
-    pub(in crate::supervised) run: RunDir,
-    pub(in crate::supervised) writer: RunWriter,
+    pub(crate) mesh: &'a Mesh,
+    pub(crate) task: Box<dyn Task>,
+    pub(crate) run: RunDir,
+    pub(crate) writer: RunWriter,
     checkpoints: Checkpoints,
-    pub(in crate::supervised) books: Books,
-    pub(in crate::supervised) solver: Solver,
-    pub(in crate::supervised) ema: Option<Ema<f32>>,
-    pub(in crate::supervised) scaler: Option<LossScaler>,
-    pub(in crate::supervised) gradients: Gradients,
-    pub(in crate::supervised) pruning: Option<Pruning>,
-    pub(in crate::supervised) learning_rate: LearningRate,
+    pub(crate) books: Books,
+    pub(crate) solver: Solver,
+    pub(crate) ema: Option<Ema<f32>>,
+    pub(crate) scaler: Option<LossScaler>,
+    pub(crate) gradients: Gradients,
+    pub(crate) pruning: Option<Pruning>,
+    pub(crate) learning_rate: LearningRate,
     /// Steps that a whole epoch takes.
-    pub(in crate::supervised) an_epoch: u64,
+    pub(crate) an_epoch: u64,
     samples: Samples,
     /// The fingerprint of the data.
     data: u32,
-    pub(in crate::supervised) listeners: Vec<Listener<'a>>,
-    pub(in crate::supervised) watch: Watch,
+    pub(crate) listeners: Vec<Listener<'a>>,
+    pub(crate) watch: Watch,
     /// Where it waits while viewers hold it.
-    pub(in crate::supervised) seat: Seat,
+    pub(crate) seat: Seat,
     /// Steps of the optimizer before.
-    pub(in crate::supervised) first_step: u64,
+    pub(crate) first_step: u64,
     /// At which step a checkpoint was written last, or could not be.
     saved_at: Option<u64>,
 }
 
 impl<'a> Session<'a> {
     /// A session from the beginning, or from `checkpoint`.
-    pub(in crate::supervised) fn new(
+    pub(crate) fn new(
         settings: &'a FitSettings,
         mesh: &'a Mesh,
         task: Box<dyn Task>,
@@ -180,14 +180,14 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    pub(in crate::supervised) fn tell(&mut self, event: &FitEvent<'_>) {
+    pub(crate) fn tell(&mut self, event: &FitEvent<'_>) {
         for listener in &mut self.listeners {
             listener(event);
         }
     }
 
     /// Steps and epochs until done.
-    pub(in crate::supervised) fn learn(&mut self) -> Result<End, TrainError> {
+    pub(crate) fn learn(&mut self) -> Result<End, TrainError> {
         let fit = &self.settings.fit;
         let (run, total) = (self.run.path().to_owned(), self.task.samples(Part::Train) as u64 * fit.epochs);
         let (score, scores_training) = (self.task.score(), self.task.scores_training());
@@ -268,7 +268,7 @@ impl<'a> Session<'a> {
     }
 
     /// Warns if more than a hundredth of the steps were skipped.
-    pub(in crate::supervised) fn tell_of_skipped_steps(&mut self) {
+    pub(crate) fn tell_of_skipped_steps(&mut self) {
         let (skipped, steps) = (self.scaler.as_ref().map_or(0, LossScaler::skipped), self.books.steps);
         if skipped.saturating_mul(100) > steps {
             self.tell(&FitEvent::Warning(&format!(
@@ -278,7 +278,7 @@ impl<'a> Session<'a> {
     }
 
     /// The row of metrics since the last one, if there is anything to be in it.
-    pub(in crate::supervised) fn window_row(&mut self) {
+    pub(crate) fn window_row(&mut self) {
         let books = &mut self.books;
         if books.window.samples == 0 {
             return;
@@ -429,7 +429,7 @@ impl<'a> Session<'a> {
         Ok(false)
     }
 
-    pub(in crate::supervised) fn save_best(&mut self) -> Result<(), TrainError> {
+    pub(crate) fn save_best(&mut self) -> Result<(), TrainError> {
         if self.save_weights(&self.run.best_weights())? {
             export(&self.run, self.task.companions())?;
         }

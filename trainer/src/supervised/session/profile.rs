@@ -51,10 +51,10 @@ thread_local! {
 }
 
 /// What is being done, until it is dropped; nothing while nobody wants to know.
-pub(in crate::supervised) struct Timed(Option<(&'static str, u64)>);
+pub(crate) struct Timed(Option<(&'static str, u64)>);
 
 /// Notes how long something takes that is called `name`.
-pub(in crate::supervised) fn timed(name: &'static str) -> Timed {
+pub(crate) fn timed(name: &'static str) -> Timed {
     Timed(SPANS.with_borrow(|spans| spans.as_ref().map(|spans| (name, spans.now()))))
 }
 
@@ -71,13 +71,13 @@ impl Drop for Timed {
 }
 
 /// Notes nothing any more, whatever a fit before has left.
-pub(in crate::supervised) fn forget() {
+pub(crate) fn forget() {
     SPANS.set(None);
 }
 
 impl Session<'_> {
     /// Begins to note spans if the next step is the first that is looked at.
-    pub(in crate::supervised) fn profile_step(&self) {
+    pub(crate) fn profile_step(&self) {
         if self.settings.fit.profile_steps > 0 && self.books.steps - self.first_step == WARM_UP {
             SPANS.set(Some(Spans::new()));
         }
@@ -87,7 +87,7 @@ impl Session<'_> {
     ///
     /// # Errors
     /// If another process is lost. A disk that refuses is warned of.
-    pub(in crate::supervised) fn end_profile(&mut self, is_over: bool) -> Result<(), TrainError> {
+    pub(crate) fn end_profile(&mut self, is_over: bool) -> Result<(), TrainError> {
         let done = self.books.steps - self.first_step;
         let wanted = self.settings.fit.profile_steps;
         if is_over && wanted > 0 && done <= WARM_UP {

@@ -32,7 +32,7 @@ config! {
 }
 
 /// What is pruned when.
-pub(in crate::supervised) struct Pruning {
+pub(crate) struct Pruning {
     /// None where zeros are only kept.
     schedule: Option<PruningSchedule>,
     scope: Scope,
@@ -45,7 +45,7 @@ impl PruneConfig {
     ///
     /// # Errors
     /// If the sparsity rises after the last step, or falls.
-    pub(in crate::supervised) fn pruning(&self, steps: u64) -> Result<Option<Pruning>, TrainError> {
+    pub(crate) fn pruning(&self, steps: u64) -> Result<Option<Pruning>, TrainError> {
         let Self { final_sparsity: last, initial_sparsity: initial, begin_step: begin, .. } = *self;
         if last == 0.0 {
             let alone = Self { keep_zeros: self.keep_zeros, ..Self::default() };
@@ -84,7 +84,7 @@ impl PruneConfig {
 
 impl Pruning {
     /// Prunes what is to be pruned before `step`. Once all is, answers the layers that have nothing left.
-    pub(in crate::supervised) fn before(&self, step: u64, parameters: &mut Parameters) -> Vec<String> {
+    pub(crate) fn before(&self, step: u64, parameters: &mut Parameters) -> Vec<String> {
         let Some(schedule) = self.schedule else { return Vec::new() };
         // A run that goes on with another number of processes counts other steps, and the last of these may lie behind it.
         let is_behind = self.zeros.is_none() && step > schedule.end;
@@ -95,11 +95,7 @@ impl Pruning {
     }
 
     /// Has the weights that are 0 stay it in the step that follows, to which their gradients are nothing.
-    pub(in crate::supervised) fn hold(
-        &mut self,
-        parameters: &Parameters,
-        gradients: &mut Gradients,
-    ) -> Result<(), DeviceError> {
+    pub(crate) fn hold(&mut self, parameters: &Parameters, gradients: &mut Gradients) -> Result<(), DeviceError> {
         match &mut self.zeros {
             Some(zeros) => zeros.renew(parameters),
             None => self.zeros = Some(Zeros::of(parameters)),
@@ -108,14 +104,14 @@ impl Pruning {
     }
 
     /// After the step, or to averages: what an optimizer remembers moves them, too, and averages have not forgotten what they were.
-    pub(in crate::supervised) fn keep(&self, parameters: &mut Parameters) {
+    pub(crate) fn keep(&self, parameters: &mut Parameters) {
         if let Some(zeros) = &self.zeros {
             zeros.keep(parameters);
         }
     }
 
     /// Whether all is pruned after `steps` steps.
-    pub(in crate::supervised) fn is_done(&self, steps: u64) -> bool {
+    pub(crate) fn is_done(&self, steps: u64) -> bool {
         self.schedule.is_none_or(|schedule| steps > schedule.end)
     }
 }

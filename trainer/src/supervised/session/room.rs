@@ -11,7 +11,7 @@ use crate::supervised::task::{Crowd, Part, Purpose, Tally, Task};
 
 /// Refuses what a model of this `cost` takes to learn from `samples`, if this machine has not as much memory: before the model is
 /// made, so that it is told and not tried. What a GPU has room for is seen at the first step.
-pub(in crate::supervised) fn check_memory(
+pub(crate) fn check_memory(
     settings: &FitSettings,
     purpose: Purpose,
     cost: &Cost,
@@ -50,12 +50,12 @@ pub(in crate::supervised) fn check_memory(
 }
 
 /// How the model does on validation samples.
-pub(in crate::supervised) fn look(task: &mut dyn Task, fit: &FitConfig) -> Result<Tally, TrainError> {
+pub(crate) fn look(task: &mut dyn Task, fit: &FitConfig) -> Result<Tally, TrainError> {
     task.evaluate(Part::Validation).map_err(|error| no_room(error, fit.looked_at()))
 }
 
 /// If a GPU had no room for a batch of `samples`, says what to do about it.
-pub(in crate::supervised) fn no_room(error: TrainError, samples: usize) -> TrainError {
+pub(crate) fn no_room(error: TrainError, samples: usize) -> TrainError {
     match error {
         TrainError::Device(error) if error.is_out_of_memory() => TrainError::Unfit(format!(
             "the GPU has no room for a batch of {samples} samples ({error}): lower fit.batch_size to {}, and raise fit.gradient_accumulation to make up for it",

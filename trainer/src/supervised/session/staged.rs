@@ -19,25 +19,25 @@ use crate::supervised::parallel::{Flow, Group, Work, bubble, schedule};
 use crate::supervised::settings::FitSettings;
 
 /// Samples of a micro-batch to learn from.
-pub(in crate::supervised) struct Lesson {
-    pub(in crate::supervised) x: Vec<f32>,
-    pub(in crate::supervised) answers: Answers,
+pub(crate) struct Lesson {
+    pub(crate) x: Vec<f32>,
+    pub(crate) answers: Answers,
 }
 
 /// What should come out of them.
 #[derive(Serialize, Deserialize)]
-pub(in crate::supervised) struct Answers {
+pub(crate) struct Answers {
     /// The class of each.
-    pub(in crate::supervised) classes: Vec<u32>,
+    pub(crate) classes: Vec<u32>,
     /// How likely each class of each is, where samples are mixed or classes do not count alike.
-    pub(in crate::supervised) shares: Option<Vec<f32>>,
+    pub(crate) shares: Option<Vec<f32>>,
 }
 
 /// How what comes out is judged.
-pub(in crate::supervised) struct Loss<'a> {
-    pub(in crate::supervised) class_weight: Option<&'a [f32]>,
-    pub(in crate::supervised) label_smoothing: f64,
-    pub(in crate::supervised) divisor: f64,
+pub(crate) struct Loss<'a> {
+    pub(crate) class_weight: Option<&'a [f32]>,
+    pub(crate) label_smoothing: f64,
+    pub(crate) divisor: f64,
 }
 
 impl Loss<'_> {
@@ -51,19 +51,19 @@ impl Loss<'_> {
 }
 
 /// See the module's documentation.
-pub(in crate::supervised) struct Staged {
-    pub(in crate::supervised) network: Box<dyn Classifier>,
+pub(crate) struct Staged {
+    pub(crate) network: Box<dyn Classifier>,
     stages: Option<Arc<Group>>,
 }
 
 impl Staged {
     /// A network in one stage.
-    pub(in crate::supervised) fn whole(network: Box<dyn Classifier>) -> Self {
+    pub(crate) fn whole(network: Box<dyn Classifier>) -> Self {
         Self { network, stages: None }
     }
 
     /// Keeps this process's part of the network, of those in which all have about as much to do.
-    pub(in crate::supervised) fn enter(&mut self, stages: Arc<Group>) {
+    pub(crate) fn enter(&mut self, stages: Arc<Group>) {
         if stages.size() > 1 {
             self.network.keep(cut(&self.network.pieces(), stages.size()).swap_remove(stages.rank()));
             self.stages = Some(stages);
@@ -71,13 +71,13 @@ impl Staged {
     }
 
     /// Whether samples come into this stage.
-    pub(in crate::supervised) fn is_first(&self) -> bool {
+    pub(crate) fn is_first(&self) -> bool {
         self.stages.as_ref().is_none_or(|stages| stages.rank() == 0)
     }
 
     /// Adds the gradient of the losses of `batches` micro-batches to `gradients`: those that the first stage's `next` answers for their
     /// numbers, in order, unless it has none. What came out of each, at the first stage.
-    pub(in crate::supervised) fn learn(
+    pub(crate) fn learn(
         &mut self,
         batches: usize,
         mut next: impl FnMut(usize) -> Result<Option<Lesson>, TrainError>,
@@ -151,7 +151,7 @@ impl Staged {
     }
 
     /// The logits of the samples `x`, as in use: of the first stage, while the others [`serve`](Self::serve).
-    pub(in crate::supervised) fn logits(&self, x: Vec<f32>) -> Result<Vec<f32>, TrainError> {
+    pub(crate) fn logits(&self, x: Vec<f32>) -> Result<Vec<f32>, TrainError> {
         let Some(stages) = &self.stages else { return Ok(self.network.logits(x)?) };
         let y = self.network.logits(x)?;
         stages.hand_floats(1, Some(&y))?;
@@ -159,7 +159,7 @@ impl Staged {
     }
 
     /// At stages behind the first, answers what it asks until it asks no more.
-    pub(in crate::supervised) fn serve(&self) -> Result<(), TrainError> {
+    pub(crate) fn serve(&self) -> Result<(), TrainError> {
         let Some(stages) = &self.stages else { return Ok(()) };
         let stage = stages.rank();
         let next = (stage + 1) % stages.size();
@@ -177,7 +177,7 @@ impl Staged {
     }
 
     /// At the first stage, ends the others' [`serve`](Self::serve).
-    pub(in crate::supervised) fn asked(&self) -> Result<(), TrainError> {
+    pub(crate) fn asked(&self) -> Result<(), TrainError> {
         if let Some(stages) = &self.stages {
             stages.hand_floats(1, None)?;
         }
@@ -185,13 +185,13 @@ impl Staged {
     }
 
     /// What the first stage has, at all of them.
-    pub(in crate::supervised) fn share<T: Serialize + DeserializeOwned>(&self, own: T) -> Result<T, TrainError> {
+    pub(crate) fn share<T: Serialize + DeserializeOwned>(&self, own: T) -> Result<T, TrainError> {
         let Some(stages) = &self.stages else { return Ok(own) };
         Ok(stages.share(&own)?.unwrap_or(own))
     }
 
     /// The first layer with an output that is not finite, in training, for the samples that the first stage has.
-    pub(in crate::supervised) fn not_finite(&self, x: Option<Vec<f32>>) -> Result<Option<String>, TrainError> {
+    pub(crate) fn not_finite(&self, x: Option<Vec<f32>>) -> Result<Option<String>, TrainError> {
         let Some(stages) = &self.stages else {
             return Ok(x.map(|x| self.network.not_finite(x)).transpose()?.and_then(|(_, layer)| layer));
         };
@@ -209,7 +209,7 @@ impl Staged {
 ///
 /// # Panics
 /// If there are fewer pieces than stages.
-pub(in crate::supervised) fn cut(pieces: &[Piece], stages: usize) -> Vec<Range<usize>> {
+pub(crate) fn cut(pieces: &[Piece], stages: usize) -> Vec<Range<usize>> {
     assert!(stages <= pieces.len(), "a stage has a piece");
     let cost = |range: Range<usize>| pieces[range].iter().map(|piece| piece.flops).sum::<u64>();
     // Of the first so many pieces in so many stages: what the slowest has to do, and where the last one begins.
@@ -229,7 +229,7 @@ pub(in crate::supervised) fn cut(pieces: &[Piece], stages: usize) -> Vec<Range<u
 }
 
 /// What each of so many stages has, in words, and how much they wait for each other.
-pub(in crate::supervised) fn described(pieces: &[Piece], stages: usize, settings: &FitSettings) -> Vec<String> {
+pub(crate) fn described(pieces: &[Piece], stages: usize, settings: &FitSettings) -> Vec<String> {
     let sum = |of: fn(&Piece) -> u64, pieces: &[Piece]| pieces.iter().map(of).sum::<u64>();
     let (fit, all) = (&settings.fit, sum(|piece| piece.flops, pieces).max(1));
     let batches = fit.gradient_accumulation;

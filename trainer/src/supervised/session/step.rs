@@ -14,7 +14,7 @@ use crate::supervised::task::{Part, Tally};
 impl Session<'_> {
     /// One step of the optimizer on the samples `indices`, of which each process has its share: their sums, and the norm of the
     /// gradient, or none if the step was skipped because a gradient did not fit into f16 or no sample could be read.
-    pub(in crate::supervised) fn step(&mut self, indices: &[usize]) -> Result<(Tally, Option<f64>), TrainError> {
+    pub(crate) fn step(&mut self, indices: &[usize]) -> Result<(Tally, Option<f64>), TrainError> {
         let _timed = timed("step");
         if let Some(pruning) = &self.pruning {
             let emptied = pruning.before(self.schedule(), self.task.parameters_mut());
@@ -131,30 +131,30 @@ impl Session<'_> {
     }
 
     /// The first layer that the last step of the epoch has broken. No step of the epoch follows that would find it out.
-    pub(in crate::supervised) fn broken_layer(&self) -> Result<Option<String>, TrainError> {
+    pub(crate) fn broken_layer(&self) -> Result<Option<String>, TrainError> {
         let (fit, epoch) = (&self.settings.fit, self.books.epochs);
         let order = shuffled(self.task.samples(Part::Train), fit.seed, epoch);
         let last = order.chunks(fit.batch_size).next_back().unwrap_or_default();
         self.task.not_finite(epoch, last)
     }
 
-    pub(in crate::supervised) fn diverged(&self, what: &'static str, value: f64, layer: String) -> TrainError {
+    pub(crate) fn diverged(&self, what: &'static str, value: f64, layer: String) -> TrainError {
         let (epoch, step, seed) = (self.books.epochs + 1, self.books.steps, self.settings.fit.seed);
         TrainError::LossNotFinite { what, value, layer, epoch, step, seed }
     }
 }
 
 /// Where a loss that is not finite came from, in words.
-pub(in crate::supervised) fn output_of(layer: Option<String>) -> String {
+pub(crate) fn output_of(layer: Option<String>) -> String {
     layer.map_or("the loss itself".into(), |layer| format!("the output of layer `{layer}`"))
 }
 
 /// Samples of a step of the optimizer of so many processes, at most.
-pub(in crate::supervised) fn samples_of_a_step(settings: &FitSettings, processes: usize) -> usize {
+pub(crate) fn samples_of_a_step(settings: &FitSettings, processes: usize) -> usize {
     settings.fit.batch_size.saturating_mul(settings.fit.gradient_accumulation).saturating_mul(processes)
 }
 
 /// Steps of the optimizer that an epoch of `samples` takes.
-pub(in crate::supervised) fn steps_of_an_epoch(settings: &FitSettings, samples: usize, processes: usize) -> u64 {
+pub(crate) fn steps_of_an_epoch(settings: &FitSettings, samples: usize, processes: usize) -> u64 {
     samples.div_ceil(samples_of_a_step(settings, processes)) as u64
 }

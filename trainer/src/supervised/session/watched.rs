@@ -12,7 +12,7 @@ use crate::watch::{Facts, Phase, Server};
 impl Session<'_> {
     /// Lets viewers in for as long as what this answers lives. Training needs none: where that is not possible, the run
     /// only says so.
-    pub(in crate::supervised) fn serve(&mut self) -> Option<Server> {
+    pub(crate) fn serve(&mut self) -> Option<Server> {
         // One that a killed process left. This run's lock is ours, so nobody listens there.
         let _ = std::fs::remove_file(self.run.watch());
         if !self.settings.run.watch {
@@ -38,7 +38,7 @@ impl Session<'_> {
     }
 
     /// After each step: where the run is.
-    pub(in crate::supervised) fn show(&self) {
+    pub(crate) fn show(&self) {
         let books = &self.books;
         self.seat.has_done(books.steps - self.first_step);
         let progress =

@@ -14,7 +14,7 @@ type Whole = (Parameters, SolverState, Option<Ema<f32>>);
 
 impl Session<'_> {
     /// The parameters of all stages; none but at the process that leads.
-    pub(in crate::supervised) fn whole_parameters(&self) -> Result<Option<Parameters>, TrainError> {
+    pub(crate) fn whole_parameters(&self) -> Result<Option<Parameters>, TrainError> {
         // Clones share numbers.
         let mut whole = self.task.parameters().clone();
         for numbers in self.mesh.stages.collect(|| whole.parts())? {
@@ -26,7 +26,7 @@ impl Session<'_> {
     }
 
     /// What a checkpoint keeps of all stages; nothing but at the process that leads.
-    pub(in crate::supervised) fn whole(&self) -> Result<Option<Whole>, TrainError> {
+    pub(crate) fn whole(&self) -> Result<Option<Whole>, TrainError> {
         let parameters = self.whole_parameters()?;
         let (mut solver, mut ema) = (self.solver.state().clone(), self.ema.clone());
         for (of_solver, of_ema) in self.mesh.stages.collect(|| (solver.clone(), ema.clone()))? {
@@ -39,7 +39,7 @@ impl Session<'_> {
     }
 
     /// What is left to do when learning has ended: the last checkpoint, and unless it was stopped how the best weights do.
-    pub(in crate::supervised) fn finish(&mut self, end: End) -> Result<Option<Report>, TrainError> {
+    pub(crate) fn finish(&mut self, end: End) -> Result<Option<Report>, TrainError> {
         self.end_profile(true)?;
         self.checkpoint()?;
         self.tell_of_skipped_steps();

@@ -26,11 +26,11 @@ fn beside_actors(count: u32, watch: impl FnOnce(&Gate, &[Arc<Slot>])) {
 }
 
 fn step(slot: &Slot) {
-    slot.pulse.stepped(slot.pulse.steps() + 1);
+    slot.thread_activity.stepped(slot.thread_activity.steps() + 1);
 }
 
 fn steps(slots: &[Arc<Slot>]) -> Vec<u64> {
-    slots.iter().map(|slot| slot.pulse.steps()).collect()
+    slots.iter().map(|slot| slot.thread_activity.steps()).collect()
 }
 
 fn until(holds: impl Fn() -> bool) {
@@ -43,7 +43,7 @@ fn until(holds: impl Fn() -> bool) {
 
 /// Waits until all have come to rest, and answers after how many steps.
 fn at_rest(slots: &[Arc<Slot>]) -> u64 {
-    let held = |slot: &Arc<Slot>| slot.pulse.activity() == Activity::Held as u8;
+    let held = |slot: &Arc<Slot>| slot.thread_activity.activity() == Activity::Held as u8;
     let mut rest = 0;
     for _ in 0..3 {
         until(|| slots.iter().all(held) && steps(slots).windows(2).all(|pair| pair[0] == pair[1]));
@@ -148,7 +148,7 @@ fn each_step_is_shown_where_there_is_time_for_it() {
     slot.watched.store(true, Ordering::Relaxed);
     let mut state = gate.state();
     state.hz = 60.0;
-    slot.pulse.stepped(1000);
+    slot.thread_activity.stepped(1000);
     let now = Instant::now();
     let mut wait = |shown, waited| state.wait(&slot, shown, now, waited).is_some();
     assert!(wait(UNSHOWN, Duration::ZERO));

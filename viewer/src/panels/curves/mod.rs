@@ -69,9 +69,11 @@ impl Panel for Curves {
         let runs = || groups.iter().flat_map(|group| &group.runs).map(|run| &context.model.runs[*run]);
         let metrics: BTreeSet<&str> = runs().flat_map(|run| run.metrics.keys()).map(String::as_str).collect();
         let list = LIST.0.min(LIST.1 * ui.available_width());
-        Side::left("metrics").resizable(true).default_size(list).show(ui, |ui| self.choice.ui(ui, &metrics));
+        Side::left("metrics").resizable(true).default_size(list).show(ui, |ui| {
+            self.choice.ui(ui, &metrics, context.state, commands);
+        });
 
-        let plotted = self.choice.plotted(&metrics);
+        let plotted = self.choice.plotted(&metrics, context.state);
         let look = self.look.clone();
         let resets = self.resets;
         let subject = |metric, end| Subject { model: context.model, metric, groups: &groups, look: &look, end, resets };

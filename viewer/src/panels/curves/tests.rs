@@ -8,7 +8,7 @@ use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use super::*;
 use crate::command::Command;
 use crate::model::{Model, Update};
-use crate::panels::testing::{Stage, opened, settings, stage};
+use crate::panels::testing::{PanelHarness, opened, panel_harness, settings};
 use crate::search::Search;
 use crate::state::State;
 
@@ -37,18 +37,18 @@ fn fill(model: &mut Model, run: usize) {
     model.apply(Update::Episodes(run, (0..3).map(episode).collect()));
 }
 
-fn show<'a>(model: Model) -> Harness<'a, Stage<Curves>> {
-    let mut harness = stage(Curves::default(), model, State::default());
+fn show<'a>(model: Model) -> Harness<'a, PanelHarness<Curves>> {
+    let mut harness = panel_harness(Curves::default(), model, State::default());
     harness.run();
     harness
 }
 
-fn click(harness: &mut Harness<'_, Stage<Curves>>, name: &str) {
+fn click(harness: &mut Harness<'_, PanelHarness<Curves>>, name: &str) {
     harness.get_by_label(name).click();
     harness.run();
 }
 
-fn click_into_the_middle(harness: &mut Harness<'_, Stage<Curves>>, name: &str) {
+fn click_into_the_middle(harness: &mut Harness<'_, PanelHarness<Curves>>, name: &str) {
     let at = harness.get_by_label(name).rect().center();
     harness.hover_at(at);
     harness.run();
@@ -64,11 +64,25 @@ fn click_into_the_middle(harness: &mut Harness<'_, Stage<Curves>>, name: &str) {
 }
 
 /// The checkbox of a metric; its plot has a button of the same name.
-fn check(harness: &mut Harness<'_, Stage<Curves>>, metric: &str) {
+fn check(harness: &mut Harness<'_, PanelHarness<Curves>>, metric: &str) {
     let boxes: Vec<_> =
         harness.get_all_by_label(metric).filter(|node| node.accesskit_node().toggled().is_some()).collect();
     boxes[0].click();
     drop(boxes);
+    harness.run();
+    carry_out(harness);
+}
+
+/// Plots what was chosen, as the app does.
+fn carry_out(harness: &mut Harness<'_, PanelHarness<Curves>>) {
+    let PanelHarness { commands, state, .. } = harness.state_mut();
+    commands.retain(|command| match command {
+        Command::PlotMetrics(metrics) => {
+            state.metrics.clone_from(metrics);
+            false
+        }
+        _ => true,
+    });
     harness.run();
 }
 
@@ -113,9 +127,9 @@ fn curves_of_one_environment_are_plotted_at_a_time() {
         model.apply(Update::Settings(run, Box::new(settings(env))));
         fill(&mut model, run);
     }
-    let mut harness = stage(Curves::default(), model, State { run: Some(0), ..State::default() });
+    let mut harness = panel_harness(Curves::default(), model, State { run: Some(0), ..State::default() });
     harness.run();
-    let shown = |harness: &Harness<'_, Stage<Curves>>| {
+    let shown = |harness: &Harness<'_, PanelHarness<Curves>>| {
         ["tested", "Acrobot-v1-1", "CartPole-v1-2"]
             .map(|run| harness.query_by_label(&format!("Curve of {run}")).is_some())
     };
@@ -148,9 +162,9 @@ fn curves_of_a_fit_are_not_those_of_an_environment() {
         model.apply(Update::Manifest(run, Box::new(manifest)));
         fill(&mut model, run);
     }
-    let mut harness = stage(Curves::default(), model, State { run: Some(0), ..State::default() });
+    let mut harness = panel_harness(Curves::default(), model, State { run: Some(0), ..State::default() });
     harness.run();
-    let shown = |harness: &Harness<'_, Stage<Curves>>| {
+    let shown = |harness: &Harness<'_, PanelHarness<Curves>>| {
         ["tested", "digits-1", "digits-2", "digits-3"]
             .map(|run| harness.query_by_label(&format!("Curve of {run}")).is_some())
     };
@@ -299,14 +313,19 @@ fn all_metrics_that_a_search_finds_are_checked_at_once() {
     harness.get_by_role_and_label(eframe::egui::accesskit::Role::TextInput, "Metrics").focus();
     harness.event(Event::Text("loss|fps$".into()));
     harness.run();
-    let shown = |harness: &Harness<'_, Stage<Curves>>| {
+    let shown = |harness: &Harness<'_, PanelHarness<Curves>>| {
         ["time/fps", "train/loss", "episode/return"]
             .map(|metric| harness.query_by_label(&format!("Plot of {metric}")).is_some())
     };
     click(&mut harness, text::ALL_METRICS);
+    carry_out(&mut harness);
     assert_eq!(shown(&harness), [true, true, true]);
     click(&mut harness, text::ALL_METRICS);
+    carry_out(&mut harness);
     assert_eq!(shown(&harness), [false, false, true], "those that are listed");
+    click(&mut harness, text::USUAL_METRICS);
+    carry_out(&mut harness);
+    assert_eq!(shown(&harness), [false, true, true]);
 }
 
 /// Between points, too, where nothing was said until here.

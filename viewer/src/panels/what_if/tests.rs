@@ -8,7 +8,7 @@ use egui_kittest::kittest::Queryable as _;
 use super::{FOLLOW, WhatIf};
 use crate::command::{Action, Command};
 use crate::model::{Driven, Model, Update};
-use crate::panels::testing::stage;
+use crate::panels::testing::panel_harness;
 use crate::source::fixture;
 use crate::source::{Branch, Move, Question};
 use crate::state::State;
@@ -38,7 +38,7 @@ fn model() -> Model {
 
 #[test]
 fn a_branch_begins_at_the_cursor_and_others_after_it() {
-    let mut harness = stage(WhatIf::default(), model(), State::default());
+    let mut harness = panel_harness(WhatIf::default(), model(), State::default());
     harness.run();
     harness.get_by_label(&text::branch_from(0, 5)).click();
     harness.run();
@@ -55,7 +55,7 @@ fn a_branch_begins_at_the_cursor_and_others_after_it() {
 fn a_branch_grows_and_is_taken_back_and_removed() {
     let mut model = model();
     model.apply(Update::Branch(Arc::new(branch())));
-    let mut harness = stage(WhatIf::default(), model, State::default());
+    let mut harness = panel_harness(WhatIf::default(), model, State::default());
     harness.run();
     harness.get_by_label(&text::branch_at(6, "6"));
     harness.get_by_label(&text::as_played("6"));
@@ -84,7 +84,7 @@ fn keys_of_numbers_have_no_values() {
     }
     let mut model = model();
     model.apply(Update::Branch(Arc::new(branch)));
-    let mut harness = stage(WhatIf::default(), model, State::default());
+    let mut harness = panel_harness(WhatIf::default(), model, State::default());
     for at in [1, 0] {
         harness.state_mut().model.branch_at.cursor = at;
         harness.run();
@@ -101,7 +101,7 @@ fn a_branch_is_looked_through_and_branched_off() {
     model.apply(Update::Branch(Arc::new(fixture::branch(0, 2, 3))));
     model.apply(Update::Branch(Arc::new(fixture::branch(1, 4, 2))));
     assert_eq!((model.branch, model.branch_at.cursor), (0, 3), "where it has come to");
-    let mut harness = stage(WhatIf::default(), model, State::default());
+    let mut harness = panel_harness(WhatIf::default(), model, State::default());
     harness.run();
     harness.get_by_role_and_label(Role::Image, text::BRANCH_PICTURE);
     harness.get_by_role_and_label(Role::Image, text::AS_RECORDED);
@@ -136,7 +136,7 @@ fn a_branch_is_looked_through_and_branched_off() {
 fn a_state_is_edited() {
     let mut model = model();
     model.apply(Update::Branch(Arc::new(branch())));
-    let mut harness = stage(WhatIf::default(), model, State::default());
+    let mut harness = panel_harness(WhatIf::default(), model, State::default());
     harness.run();
     harness.get_by_label(text::SET_STATE).click();
     harness.run();
@@ -164,7 +164,7 @@ fn after_the_end_nothing_can_be_done() {
     let mut model = model();
     let note = Some("worn out".to_owned());
     model.apply(Update::Branch(Arc::new(Branch { ended: true, note, ..branch() })));
-    let mut harness = stage(WhatIf::default(), model, State::default());
+    let mut harness = panel_harness(WhatIf::default(), model, State::default());
     harness.run();
     harness.get_by_label("worn out");
     harness.get_by_label(text::MENU_OVER);

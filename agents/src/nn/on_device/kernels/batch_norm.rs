@@ -9,11 +9,11 @@ use crate::nn::on_device::{Rows, Vector};
 
 /// A batch normalization, with what it was given.
 #[derive(Clone, Debug)]
-pub(in crate::nn::on_device) struct Normalization<E: Real, D: Device<E>> {
+pub(crate) struct Normalization<E: Real, D: Device<E>> {
     /// What is normalized, row after row.
     x: Rows<E, D>,
     /// The mean and the variance of each channel of it.
-    pub(in crate::nn::on_device) moments: [Vector<E, D>; 2],
+    pub(crate) moments: [Vector<E, D>; 2],
     weight: Vector<E, D>,
     bias: Vector<E, D>,
     /// Whether what comes out, and the slope by it, is of 16 bits.
@@ -31,12 +31,7 @@ impl<E: Real, D: Device<E> + Launch> Normalization<E, D> {
     ///
     /// # Panics
     /// If sizes do not fit.
-    pub(in crate::nn::on_device) fn new(
-        x: &Rows<E, D>,
-        weight: &Vector<E, D>,
-        bias: &Vector<E, D>,
-        half: bool,
-    ) -> Result<Self, D::Err> {
+    pub(crate) fn new(x: &Rows<E, D>, weight: &Vector<E, D>, bias: &Vector<E, D>, half: bool) -> Result<Self, D::Err> {
         let ((rows, channels), x) = (*x.shape(), x.clone().try_contiguous()?);
         let (weight, bias) = (weight.clone().try_contiguous()?, bias.clone().try_contiguous()?);
         assert!(weight.shape().0 == channels && bias.shape().0 == channels, "a scale and a bias a channel");
@@ -54,11 +49,7 @@ impl<E: Real, D: Device<E> + Launch> Normalization<E, D> {
     ///
     /// # Panics
     /// If the residual has another shape.
-    pub(in crate::nn::on_device) fn forward(
-        &self,
-        residual: Option<&Rows<E, D>>,
-        rectifies: bool,
-    ) -> Result<Rows<E, D>, D::Err> {
+    pub(crate) fn forward(&self, residual: Option<&Rows<E, D>>, rectifies: bool) -> Result<Rows<E, D>, D::Err> {
         let Self { x, moments: [mean, variance], weight, bias, half } = self;
         let (rows, channels) = *x.shape();
         assert!(residual.is_none_or(|residual| residual.shape() == x.shape()), "a residual of the map's shape");
@@ -91,7 +82,7 @@ impl<E: Real, D: Device<E> + Launch> Normalization<E, D> {
     ///
     /// # Panics
     /// If sizes do not fit.
-    pub(in crate::nn::on_device) fn by_parameters(
+    pub(crate) fn by_parameters(
         &self,
         slope: &Rows<E, D>,
         out: Option<&Rows<E, D>>,
@@ -125,7 +116,7 @@ impl<E: Real, D: Device<E> + Launch> Normalization<E, D> {
     ///
     /// # Panics
     /// If sizes do not fit.
-    pub(in crate::nn::on_device) fn by_inputs(
+    pub(crate) fn by_inputs(
         &self,
         slope: &Rows<E, D>,
         out: Option<&Rows<E, D>>,

@@ -9,7 +9,7 @@ mod pool;
 mod rows;
 
 pub(super) use batch_norm::Normalization;
-pub(in crate::nn) use optim::{adam, sgd};
+pub(crate) use optim::{adam, sgd};
 pub(super) use pool::{by_highest, highest};
 pub(super) use rows::{cut, gathered, joined};
 
@@ -21,9 +21,9 @@ use dfdx::prelude::HasErr;
 use crate::nn::Cpu;
 
 /// Channels of a block of threads, `ACROSS` in `kernels.cu`.
-pub(in crate::nn) const ACROSS: usize = 32;
+pub(crate) const ACROSS: usize = 32;
 /// Rows that a block has threads for at a time, `ROWS` there.
-pub(in crate::nn) const ROWS: usize = 16;
+pub(crate) const ROWS: usize = 16;
 /// So many of its rows each thread goes over, if that leaves enough blocks.
 const DEPTH: usize = 8;
 /// Blocks that fill the largest GPUs.
@@ -61,7 +61,7 @@ impl Launch for Cpu {
 }
 
 /// Whether the kernels compute with numbers of type `E` on `D`.
-pub(in crate::nn) fn compute<E: 'static, D: Launch>() -> bool {
+pub(crate) fn compute<E: 'static, D: Launch>() -> bool {
     D::LAUNCHES && TypeId::of::<E>() == TypeId::of::<f32>()
 }
 

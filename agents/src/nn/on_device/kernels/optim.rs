@@ -17,7 +17,7 @@ type BySgd<E, D> = (Vector<E, D>, Option<Vector<E, D>>);
 ///
 /// # Panics
 /// If lengths differ.
-pub(in crate::nn) fn sgd<E: Real, D: Device<E> + Launch>(
+pub(crate) fn sgd<E: Real, D: Device<E> + Launch>(
     w: &Vector<E, D>,
     v: Option<&Vector<E, D>>,
     g: &Vector<E, D>,
@@ -57,7 +57,7 @@ pub(in crate::nn) fn sgd<E: Real, D: Device<E> + Launch>(
 ///
 /// # Panics
 /// If lengths differ.
-pub(in crate::nn) fn adam<E: Real, D: Device<E> + Launch>(
+pub(crate) fn adam<E: Real, D: Device<E> + Launch>(
     w: &Vector<E, D>,
     [m, v]: [&Vector<E, D>; 2],
     g: &Vector<E, D>,

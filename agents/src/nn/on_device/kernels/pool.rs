@@ -12,7 +12,7 @@ use crate::nn::on_device::places::Places;
 ///
 /// # Errors
 /// If the device fails.
-pub(in crate::nn::on_device) fn highest<E: Real, D: Device<E> + Launch>(
+pub(crate) fn highest<E: Real, D: Device<E> + Launch>(
     x: &Rows<E, D>,
     looked_at: &Places<D>,
 ) -> Result<Rows<E, D>, D::Err> {
@@ -31,7 +31,7 @@ pub(in crate::nn::on_device) fn highest<E: Real, D: Device<E> + Launch>(
 ///
 /// # Panics
 /// If sizes do not fit.
-pub(in crate::nn::on_device) fn by_highest<E: Real, D: Device<E> + Launch>(
+pub(crate) fn by_highest<E: Real, D: Device<E> + Launch>(
     x: &Rows<E, D>,
     looked_at_by: &Places<D>,
     y: &Rows<E, D>,

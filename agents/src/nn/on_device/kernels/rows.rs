@@ -16,7 +16,7 @@ use crate::nn::on_device::{Rows, Vector};
 ///
 /// # Panics
 /// If `x` is not of 32 or 16 bits.
-pub(in crate::nn::on_device) fn gathered<E: Dtype, D: Device<E> + Launch>(
+pub(crate) fn gathered<E: Dtype, D: Device<E> + Launch>(
     x: Rows<E, D>,
     places: &Places<D>,
 ) -> Result<Rows<E, D>, D::Err> {
@@ -39,7 +39,7 @@ pub(in crate::nn::on_device) fn gathered<E: Dtype, D: Device<E> + Launch>(
 ///
 /// # Panics
 /// If `whole` is shorter than they are together.
-pub(in crate::nn::on_device) fn cut<E: Real, D: Device<E> + Launch>(
+pub(crate) fn cut<E: Real, D: Device<E> + Launch>(
     whole: &Vector<E, D>,
     parts: &[(usize, bool)],
 ) -> Result<Vec<Vector<E, D>>, D::Err> {
@@ -63,9 +63,7 @@ pub(in crate::nn::on_device) fn cut<E: Real, D: Device<E> + Launch>(
 ///
 /// # Panics
 /// If there are none.
-pub(in crate::nn::on_device) fn joined<E: Real, D: Device<E> + Launch>(
-    parts: &[(Vector<E, D>, bool)],
-) -> Result<Vector<E, D>, D::Err> {
+pub(crate) fn joined<E: Real, D: Device<E> + Launch>(parts: &[(Vector<E, D>, bool)]) -> Result<Vector<E, D>, D::Err> {
     let len = parts.iter().map(|(part, _)| part.shape().0).sum::<usize>();
     let device = parts[0].0.device();
     let whole: Vector<E, D> = device.try_zeros_like(&(len,))?;

@@ -88,12 +88,12 @@ impl Transform {
     }
 
     /// Whether at most the places of pixels change, and only by flips.
-    pub(in super::super) fn keeps_bytes(&self) -> bool {
+    pub(crate) fn keeps_bytes(&self) -> bool {
         Self { flip_horizontal: false, flip_vertical: false, ..*self } == Self::default()
     }
 
     /// Does the flips.
-    pub(in super::super) fn flip(&self, image: &mut Image) {
+    pub(crate) fn flip(&self, image: &mut Image) {
         if self.flip_horizontal {
             image.flip_horizontal();
         }

@@ -27,13 +27,13 @@ pub(super) struct Component {
 }
 
 /// What is said of the pixels.
-pub(in super::super) struct Headers<'a> {
+pub(crate) struct Headers<'a> {
     /// Columns.
-    pub(in super::super) width: usize,
+    pub(crate) width: usize,
     /// Rows.
-    pub(in super::super) height: usize,
+    pub(crate) height: usize,
     /// The data that cameras add, if they did.
-    pub(in super::super) exif: Option<&'a [u8]>,
+    pub(crate) exif: Option<&'a [u8]>,
     pub(super) components: Vec<Component>,
     pub(super) dc: [Option<Table>; 4],
     pub(super) ac: [Option<Table>; 4],
@@ -45,7 +45,7 @@ pub(in super::super) struct Headers<'a> {
 
 impl<'a> Headers<'a> {
     /// Those of a file; nothing if it is not of the plain kind.
-    pub(in super::super) fn read(file: &'a [u8]) -> Option<Self> {
+    pub(crate) fn read(file: &'a [u8]) -> Option<Self> {
         let mut headers = Self {
             width: 0,
             height: 0,

@@ -43,7 +43,7 @@ struct Plane {
 }
 
 /// The pixels of the file; nothing if it is damaged.
-pub(in super::super) fn decode(headers: &Headers<'_>) -> Option<Image> {
+pub(crate) fn decode(headers: &Headers<'_>) -> Option<Image> {
     // Memory that is asked for anew for each image is given by the system page by page, which takes as long as to fill it.
     thread_local!(static SCRATCH: RefCell<Scratch> = RefCell::default());
     SCRATCH.with_borrow_mut(|scratch| {

@@ -5,7 +5,7 @@ const END_OF_IMAGE: u8 = 0xd9;
 
 /// Whether the file has its end: the marker after the last scan. A thumbnail inside a segment has one too, so segments
 /// are walked over.
-pub(in super::super) fn is_whole(file: &[u8]) -> bool {
+pub(crate) fn is_whole(file: &[u8]) -> bool {
     // After the start of the image.
     let mut at = 2;
     loop {

@@ -234,7 +234,7 @@ mod tests {
     use super::*;
     use crate::command::Command;
     use crate::model::Update;
-    use crate::panels::testing::{frame, live, opened, settings, stage};
+    use crate::panels::testing::{frame, live, opened, panel_harness, settings};
     use crate::state::State;
     use cartwheel_trainer::watch::{Reply, Request, WeightsReply};
     use egui_kittest::kittest::Queryable as _;
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn the_map_follows_the_weights() {
-        let mut harness = stage(ValueMaps::default(), live("CartPole-v1", 1), State::default());
+        let mut harness = panel_harness(ValueMaps::default(), live("CartPole-v1", 1), State::default());
         harness.run();
         harness.get_by_label("Value map angle / angular velocity");
         let ask = Command::Ask(Request::Weights { newer_than: Some(1) });
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn other_axes_make_another_map() {
-        let mut harness = stage(ValueMaps::default(), live("CartPole-v1", 1), State::default());
+        let mut harness = panel_harness(ValueMaps::default(), live("CartPole-v1", 1), State::default());
         harness.run();
         harness.get_by_label(text::ACROSS).click();
         harness.run();
@@ -278,7 +278,7 @@ mod tests {
     /// A map that is half done does not stand in the way of another run's, nor does what went wrong.
     #[test]
     fn another_run_makes_another_map() {
-        let mut harness = stage(ValueMaps::default(), live("CartPole-v1", 1), State::default());
+        let mut harness = panel_harness(ValueMaps::default(), live("CartPole-v1", 1), State::default());
         harness.run();
         let half = Judge::begin_map([2, 3], [[0.0, 1.0]; 2], 64);
         let around = harness.state().panel.last.clone().expect("what it is around");
@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn every_state_of_a_grid_has_its_value() {
-        let mut harness = stage(ValueMaps::default(), live("FrozenLake-v1", 1), State::default());
+        let mut harness = panel_harness(ValueMaps::default(), live("FrozenLake-v1", 1), State::default());
         harness.run();
         harness.get_by_label(text::STATE_VALUES);
         let words = format!("{:?}", harness.get_by_label_contains("state 0: "));
@@ -340,7 +340,7 @@ mod tests {
             let mut model = live(env, 1);
             model.apply(Update::Settings(0, Box::new(settings)));
             model.apply(Update::Reply(Reply::Weights(WeightsReply { version: 2, parameters })));
-            let mut harness = stage(ValueMaps::default(), model, State::default());
+            let mut harness = panel_harness(ValueMaps::default(), model, State::default());
             harness.run();
             harness.get_by_label(words);
             assert!(harness.query_by_label(text::ACROSS).is_none(), "{algo} on {env}");
@@ -349,7 +349,7 @@ mod tests {
 
     #[test]
     fn absence_is_told_in_words() {
-        let mut harness = stage(ValueMaps::default(), opened("CartPole-v1"), State::default());
+        let mut harness = panel_harness(ValueMaps::default(), opened("CartPole-v1"), State::default());
         harness.run();
         harness.get_by_label(text::NOTHING_TO_INSPECT);
         assert_eq!(harness.state().commands, []);

@@ -307,5 +307,4 @@ fn runs(program: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "recording_tests.rs"]
 mod tests;

@@ -192,7 +192,7 @@ fn shares(ui: &mut Ui, live: &Live) {
 mod tests {
     use super::*;
     use crate::model::Update;
-    use crate::panels::testing::{live, opened, stage};
+    use crate::panels::testing::{live, opened, panel_harness};
     use crate::state::State;
     use cartwheel_trainer::watch::{Lanes, Reply};
     use egui_kittest::kittest::Queryable as _;
@@ -215,7 +215,7 @@ mod tests {
         let learner = [updating, updating, updating, waiting].repeat(50);
         let seen = vec![learner, vec![stepping; 200]];
         model.apply(Update::Reply(Reply::Lanes(Lanes { start: 0.0, interval: 0.005, seen })));
-        let mut harness = stage(MachineRoom, model, State::default());
+        let mut harness = panel_harness(MachineRoom, model, State::default());
         harness.run();
         harness.get_by_label("learner: updating 75 %, waiting 25 %");
         harness.get_by_label("actor 0: stepping 100 %");
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn absence_is_told_in_words() {
-        let mut harness = stage(MachineRoom, opened("CartPole-v1"), State::default());
+        let mut harness = panel_harness(MachineRoom, opened("CartPole-v1"), State::default());
         harness.run();
         harness.get_by_label(text::LANES_NOT_LIVE);
         harness.state_mut().model = live("CartPole-v1", 1);

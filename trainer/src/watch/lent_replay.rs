@@ -8,7 +8,7 @@ use crate::replay::Replay;
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(crate) struct Shelf {
+pub(crate) struct LentReplay {
     place: Mutex<Place>,
     changed: Condvar,
 }
@@ -20,7 +20,7 @@ struct Place {
     lent: bool,
 }
 
-impl Shelf {
+impl LentReplay {
     /// `stand_in` is left with the learner while its own replay is here.
     pub(crate) fn new(stand_in: Replay) -> Self {
         Self { place: Mutex::new(Place { replay: stand_in, lent: false }), changed: Condvar::new() }
@@ -62,15 +62,15 @@ mod tests {
     #[test]
     fn what_is_lent_can_be_seen_and_comes_back() {
         let new = |envs| Replay::new(&Space::discrete(3), &ActionRows::default(), envs, 10, None).unwrap();
-        let (shelf, mut own) = (Shelf::new(new(1)), new(4));
+        let (lent_replay, mut own) = (LentReplay::new(new(1)), new(4));
         own.begin(2, Row::I32(&[1]));
-        assert_eq!(shelf.look(Duration::ZERO, Replay::envs), None);
-        shelf.lend(&mut own);
-        shelf.lend(&mut own);
-        assert_eq!(shelf.look(Duration::ZERO, |replay| (replay.envs(), replay.len())), Some((4, 1)));
-        shelf.take_back(&mut own);
-        shelf.take_back(&mut own);
+        assert_eq!(lent_replay.look(Duration::ZERO, Replay::envs), None);
+        lent_replay.lend(&mut own);
+        lent_replay.lend(&mut own);
+        assert_eq!(lent_replay.look(Duration::ZERO, |replay| (replay.envs(), replay.len())), Some((4, 1)));
+        lent_replay.take_back(&mut own);
+        lent_replay.take_back(&mut own);
         assert_eq!((own.envs(), own.len()), (4, 1));
-        assert_eq!(shelf.look(Duration::ZERO, Replay::envs), None);
+        assert_eq!(lent_replay.look(Duration::ZERO, Replay::envs), None);
     }
 }

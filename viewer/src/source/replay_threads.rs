@@ -15,14 +15,14 @@ use super::what_if::{self, Question};
 use crate::model::Update;
 
 /// See the module's documentation. They end when it is dropped.
-pub(crate) struct Studio {
+pub(crate) struct ReplayThreads {
     judge: Checkpoint,
     films: Sender<EpisodeOf>,
     questions: Sender<(PathBuf, Question, Checkpoint)>,
     contests: Sender<([Contender; 2], u64)>,
 }
 
-impl Studio {
+impl ReplayThreads {
     /// Starts the threads; what they make, they `tell`.
     ///
     /// # Errors
@@ -48,13 +48,13 @@ impl Studio {
         Ok(Self { judge: Checkpoint::default(), films, questions, contests })
     }
 
-    /// Does what is asked for, if it is the studio's to do; else hands it back.
+    /// Does what is asked for, if it is the replay_threads's to do; else hands it back.
     pub(crate) fn obey(&mut self, order: Order) -> Option<Order> {
         match order {
             Order::JudgeBy(checkpoint) => self.judge = checkpoint,
             Order::Replay(run, folder, episode) => {
                 let judge = self.judge.or_best(&folder);
-                // A thread ends only with the studio.
+                // A thread ends only with the replay_threads.
                 let _ = self.films.send(EpisodeOf { run, folder, episode, judge });
             }
             Order::WhatIf(folder, question) => {

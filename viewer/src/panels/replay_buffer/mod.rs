@@ -292,7 +292,7 @@ fn color_name(color: ReplayColor) -> &'static str {
 mod tests {
     use super::*;
     use crate::model::{Model, Update};
-    use crate::panels::testing::{live, opened, settings, stage};
+    use crate::panels::testing::{live, opened, panel_harness, settings};
     use crate::state::State;
     use cartwheel_trainer::run::EpisodeEntry;
     use cartwheel_trainer::watch::Reply;
@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn a_map_is_asked_for_and_a_cell_opens_its_transitions() {
-        let mut harness = stage(ReplayBuffer::default(), mapped(9000), State::default());
+        let mut harness = panel_harness(ReplayBuffer::default(), mapped(9000), State::default());
         harness.run();
         assert_eq!(harness.state().commands[0], Command::Ask(Request::ReplayMap(query(ReplayColor::Count))));
         harness.get_by_label("9000 transitions");
@@ -381,7 +381,7 @@ mod tests {
             counts,
             values: vec![f32::NAN; 16],
         })));
-        let mut harness = stage(ReplayBuffer::default(), model, State::default());
+        let mut harness = panel_harness(ReplayBuffer::default(), model, State::default());
         harness.run();
         assert_eq!(harness.state().commands[0], Command::Ask(Request::ReplayMap(query)));
         assert!(harness.query_by_label(text::ACROSS).is_none(), "there are no two numbers to choose");
@@ -405,7 +405,7 @@ mod tests {
 
     #[test]
     fn another_color_is_asked_for_at_once() {
-        let mut harness = stage(ReplayBuffer::default(), mapped(9000), State::default());
+        let mut harness = panel_harness(ReplayBuffer::default(), mapped(9000), State::default());
         harness.run();
         harness.get_by_label(text::COLOR).click();
         harness.run();
@@ -418,7 +418,7 @@ mod tests {
 
     #[test]
     fn absence_is_told_in_words() {
-        let mut harness = stage(ReplayBuffer::default(), opened("CartPole-v1"), State::default());
+        let mut harness = panel_harness(ReplayBuffer::default(), opened("CartPole-v1"), State::default());
         harness.run();
         harness.get_by_label(text::REPLAY_NOT_LIVE);
         harness.state_mut().model = mapped(0);

@@ -205,6 +205,8 @@ texts! {
     SEARCH = "Search";
     SEARCH_HINT = "Words in names of metrics, or regular expressions such as train/.*loss$";
     ALL_METRICS = "all listed metrics";
+    USUAL_METRICS = "the usual ones";
+    USUAL_METRICS_HINT = "Checks the metrics that are checked at first: returns, losses and scores";
     ALL_RUNS = "all listed runs";
     WHOLE_CURVES = "Reset zoom";
     SAVE_PICTURE = "Save picture";

@@ -116,7 +116,7 @@ impl Gate {
                 return false;
             }
             let Some(wait) = state.wait(slot, shown, now, now - begin) else { return true };
-            slot.pulse.doing(Activity::Held);
+            slot.thread_activity.doing(Activity::Held);
             let waited = self.changed.wait_timeout(state, wait.min(LOOK));
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -240,7 +240,7 @@ impl State {
 
     /// How long the actor of `slot` waits at most before it looks again; nothing if it may go on.
     fn wait(&mut self, slot: &Slot, shown: Shown, now: Instant, waited: Duration) -> Option<Duration> {
-        let done = slot.pulse.steps();
+        let done = slot.thread_activity.steps();
         if self.paused {
             self.limit = self.limit.max(done);
             if done >= self.limit {

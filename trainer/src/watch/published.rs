@@ -7,14 +7,14 @@ use crate::actor::Weights;
 
 /// See the module's documentation.
 #[derive(Debug, Default)]
-pub(super) struct Offer {
+pub(super) struct PublishedWeights {
     asked: AtomicBool,
     latest: Mutex<Option<Arc<Weights>>>,
 }
 
-impl Offer {
+impl PublishedWeights {
     /// The actor's side: copies `weights` if they are asked for and news.
-    pub(super) fn offer(&self, weights: &Weights) {
+    pub(super) fn publish(&self, weights: &Weights) {
         if !self.asked.load(Ordering::Relaxed) {
             return;
         }
@@ -46,8 +46,8 @@ impl GradientNorms {
         self.asked.load(Ordering::Relaxed)
     }
 
-    /// The learner's side: leaves them.
-    pub(crate) fn leave(&self, norms: &[f32]) {
+    /// The learner's side: publishes them.
+    pub(crate) fn publish(&self, norms: &[f32]) {
         self.asked.store(false, Ordering::Relaxed);
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         latest.clear();
@@ -59,7 +59,7 @@ impl GradientNorms {
         self.asked.store(false, Ordering::Relaxed);
     }
 
-    /// The server's side: asks for newer ones, and answers those that were left last.
+    /// The server's side: asks for newer ones, and answers those that were published last.
     pub(super) fn latest(&self) -> Vec<f32> {
         self.asked.store(true, Ordering::Relaxed);
         self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -203,7 +203,7 @@ fn best_return(run: &Run) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::model::Update;
-    use crate::panels::testing::{opened, settings, stage};
+    use crate::panels::testing::{opened, panel_harness, settings};
     use crate::search::Search;
     use crate::state::State;
     use cartwheel_trainer::run::{Manifest, MetricsRow, Outcome};
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn runs_are_listed_and_clicked() {
-        let mut harness = stage(Runs::default(), model(), State::default());
+        let mut harness = panel_harness(Runs::default(), model(), State::default());
         harness.run();
         harness.get_by_label("finished · best evaluation 487.5 · 12\u{202f}000 steps");
         harness.get_by_label("CartPole-v1 · dqn · seed 7");
@@ -248,13 +248,13 @@ mod tests {
         let mut manifest = Manifest::start("CartPole-v1", "dqn", 7, "none");
         manifest.end(Outcome::Finished, Some(serde_json::to_value(crate::source::fixture::summary(true)).unwrap()));
         model.apply(Update::Manifest(0, Box::new(manifest.clone())));
-        let mut harness = stage(Runs::default(), model, State { run: Some(0), ..State::default() });
+        let mut harness = panel_harness(Runs::default(), model, State { run: Some(0), ..State::default() });
         harness.run();
         harness.get_by_label("solved · return 499.5 ± 1.2 · 12\u{202f}000 steps");
         for words in [text::RESULT, "solved", "499.5 ± 1.2", "12\u{202f}000", "310", "3.5 s"] {
             assert!(harness.query_all_by_label(words).count() > 0, "{words}");
         }
-        let headline = |harness: &egui_kittest::Harness<'_, crate::panels::testing::Stage<Runs>>| {
+        let headline = |harness: &egui_kittest::Harness<'_, crate::panels::testing::PanelHarness<Runs>>| {
             harness.state().model.runs[0].headline().unwrap()
         };
         let came_to = "greedy return 499.5 ± 1.2 over 100 episodes · 12\u{202f}000 steps · 3.5 s";
@@ -293,7 +293,7 @@ mod tests {
         other.dqn.net_arch = vec![1_000_000; 9];
         model.apply(Update::Opened("runs/other".into()));
         model.apply(Update::Settings(1, Box::new(other)));
-        let mut harness = stage(Runs::default(), model, State { run: Some(0), ..State::default() });
+        let mut harness = panel_harness(Runs::default(), model, State { run: Some(0), ..State::default() });
         harness.set_size(eframe::egui::vec2(200.0, 500.0));
         harness.run();
         let there = harness.get_by_label_contains("instead of [1000000").rect();
@@ -307,7 +307,7 @@ mod tests {
             model.apply(Update::Opened(format!("runs/{env}").into()));
             model.apply(Update::Settings(model.runs.len() - 1, Box::new(settings(env))));
         }
-        let mut harness = stage(Runs::default(), model, State { run: Some(0), ..State::default() });
+        let mut harness = panel_harness(Runs::default(), model, State { run: Some(0), ..State::default() });
         harness.run();
         harness.get_by_label("Differences from other");
         harness.state_mut().state.run = Some(3);
@@ -328,7 +328,7 @@ mod tests {
         let mut model = opened("CartPole-v1");
         model.apply(Update::Opened("runs/other".into()));
         model.apply(Update::Settings(1, Box::new(settings("Acrobot-v1"))));
-        let mut harness = stage(Runs::default(), model, State { run: Some(0), ..State::default() });
+        let mut harness = panel_harness(Runs::default(), model, State { run: Some(0), ..State::default() });
         harness.run();
         harness.state_mut().state.run = Some(1);
         harness.run();
@@ -337,7 +337,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_run_is_told_in_whole() {
-        let mut harness = stage(Runs::default(), model(), State { run: Some(2), ..State::default() });
+        let mut harness = panel_harness(Runs::default(), model(), State { run: Some(2), ..State::default() });
         harness.run();
         harness.get_by_label(text::NOT_READ);
         harness.get_by_label("runs/broken/run.json does not parse");
@@ -348,7 +348,7 @@ mod tests {
     fn a_deleted_run_is_told_once() {
         let mut model = model();
         model.apply(Update::Problem(0, text::deleted(&model.runs[0].path)));
-        let mut harness = stage(Runs::default(), model, State { run: Some(0), ..State::default() });
+        let mut harness = panel_harness(Runs::default(), model, State { run: Some(0), ..State::default() });
         harness.run();
         harness.get_by_label("was deleted: what was read of it is still shown");
         assert!(harness.query_by_label(text::NOT_READ).is_none());
@@ -357,7 +357,7 @@ mod tests {
 
     #[test]
     fn the_filter_goes_by_configuration() {
-        let mut harness = stage(Runs::default(), model(), State::default());
+        let mut harness = panel_harness(Runs::default(), model(), State::default());
         harness.run();
         harness.get_by_role_and_label(Role::TextInput, text::FILTER).focus();
         harness.event(Event::Text("seed".into()));
@@ -381,7 +381,7 @@ mod tests {
     #[test]
     fn all_runs_that_fit_are_checked_at_once() {
         let state = State { filter: Search::new("^(tested|other)$"), ..State::default() };
-        let mut harness = stage(Runs::default(), model(), state);
+        let mut harness = panel_harness(Runs::default(), model(), state);
         harness.state_mut().model.runs[1].shown = false;
         for shown in [true, false] {
             harness.run();
@@ -417,7 +417,7 @@ mod tests {
         model.apply(Update::Alive(0, true));
         model.apply(Update::Attached(0));
         model.apply(Update::Reply(Reply::Status(Status { step: 12_345, ..Status::default() })));
-        let mut harness = stage(Runs::default(), model, State::default());
+        let mut harness = panel_harness(Runs::default(), model, State::default());
         harness.run();
         harness.get_by_label("live · best evaluation 487.5 · 12\u{202f}345 steps");
     }
@@ -427,7 +427,7 @@ mod tests {
         let mut model = Model::default();
         model.apply(Update::Opened(format!("runs/{}", "long-name".repeat(40)).into()));
         model.apply(Update::Problem(0, "what is wrong ".repeat(40)));
-        let mut harness = stage(Runs::default(), model, State { run: Some(0), ..State::default() });
+        let mut harness = panel_harness(Runs::default(), model, State { run: Some(0), ..State::default() });
         harness.set_size(eframe::egui::vec2(230.0, 400.0));
         harness.run();
         let row = harness.get_by_label(&"long-name".repeat(40)).rect();

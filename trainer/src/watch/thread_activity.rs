@@ -7,13 +7,13 @@ use super::protocol::Activity;
 /// Written by one thread with plain stores to a cache line of its own, and looked at by others whenever they like.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-pub(crate) struct Pulse {
+pub(crate) struct ThreadActivity {
     activity: AtomicU8,
     /// Vector steps that an actor has done on this thread.
     steps: AtomicU64,
 }
 
-impl Pulse {
+impl ThreadActivity {
     #[inline]
     pub(crate) fn doing(&self, activity: Activity) {
         self.activity.store(activity as u8, Ordering::Relaxed);

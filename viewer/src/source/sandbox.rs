@@ -16,7 +16,7 @@ const TURN_BASED: f32 = 4.0;
 const WRITES_FILES: &str = "RecordVideo";
 
 /// See the module's documentation.
-pub(crate) struct Stage {
+pub(crate) struct Sandbox {
     env: Box<dyn Env>,
     action_space: Space,
     generator: Generator,
@@ -49,7 +49,7 @@ impl Stepped {
     }
 }
 
-impl Stage {
+impl Sandbox {
     /// The environment of a run, judged by a policy that is for it. Statistics of wrappers are the policy's, and are
     /// not updated.
     ///

@@ -7,7 +7,7 @@ use crossbeam::channel::{Receiver, bounded, unbounded};
 use super::Order;
 use super::files::Files;
 use super::live::{self, Message};
-use super::studio::Studio;
+use super::replay_threads::ReplayThreads;
 use crate::model::Update;
 
 /// Messages of a live run that may wait for the window; past this the oldest give way.
@@ -24,12 +24,12 @@ pub(crate) fn open(orders: Receiver<Order>) -> io::Result<Vec<Receiver<Update>>>
     let (live, inbox) = unbounded();
     std::thread::Builder::new().name("live-run".to_owned()).spawn(move || live::stay_attached(&inbox, &told))?;
     let (told, films) = unbounded();
-    let mut studio = Studio::open(move |update| drop(told.send(update)))?;
+    let mut replay_threads = ReplayThreads::open(move |update| drop(told.send(update)))?;
     // In this order: what is known of a run comes before what is asked about it.
     let updates = vec![files.updates().clone(), live_updates, films];
-    std::thread::Builder::new().name("desk".to_owned()).spawn(move || {
+    std::thread::Builder::new().name("dispatch".to_owned()).spawn(move || {
         for order in orders {
-            let Some(order) = studio.obey(order) else { continue };
+            let Some(order) = replay_threads.obey(order) else { continue };
             match order {
                 Order::Follow(folder) => files.open(folder),
                 // The threads live as long as this one.

@@ -178,7 +178,7 @@ fn empty(ui: &mut Ui, words: &str) {
 mod tests {
     use super::*;
     use crate::model::{Model, Update};
-    use crate::panels::testing::{frame, live, opened, stage};
+    use crate::panels::testing::{frame, live, opened, panel_harness};
     use crate::source::fixture;
     use crate::state::{Reins, State};
     use cartwheel_envs::{Key, KeyBindings, Scene};
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_click_selects_and_another_goes_back() {
-        let mut harness = stage(Rollouts::default(), live("CartPole-v1", 5), State::default());
+        let mut harness = panel_harness(Rollouts::default(), live("CartPole-v1", 5), State::default());
         harness.run();
         harness.get_by_label("Environment 3").click();
         harness.run();
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn one_environment_has_its_actions_by_name() {
-        let mut harness = stage(Rollouts::default(), live("CartPole-v1", 2), selected(0));
+        let mut harness = panel_harness(Rollouts::default(), live("CartPole-v1", 2), selected(0));
         harness.run();
         for words in [text::CHOSEN, text::EXPLORED, text::BY_PERSON, text::PASSED] {
             harness.get_by_label(words);
@@ -223,7 +223,7 @@ mod tests {
     /// It has room for the names of its actions.
     #[test]
     fn the_only_environment_is_large_before_it_is_selected() {
-        let mut harness = stage(Rollouts::default(), live("CartPole-v1", 1), State::default());
+        let mut harness = panel_harness(Rollouts::default(), live("CartPole-v1", 1), State::default());
         harness.run();
         harness.get_by_label_contains("push left");
         harness.get_by_label("Environment 0").click();
@@ -236,7 +236,7 @@ mod tests {
         let mut model = live("CartPole-v1", 2);
         fixture::show(&mut model, fixture::film(9));
         model.cursor = 3;
-        let mut harness = stage(Rollouts::default(), model, State::default());
+        let mut harness = panel_harness(Rollouts::default(), model, State::default());
         harness.run();
         for words in ["Episode 0, step 3", "judged by best weights", text::NOT_THE_BEST] {
             harness.get_by_label(words);
@@ -263,7 +263,7 @@ mod tests {
         let came_to = serde_json::to_value(fixture::summary(true)).expect("it serialises");
         manifest.end(cartwheel_trainer::run::Outcome::Finished, Some(came_to));
         model.apply(Update::Manifest(0, Box::new(manifest)));
-        let mut harness = stage(Rollouts::default(), model, State { run: Some(0), ..State::default() });
+        let mut harness = panel_harness(Rollouts::default(), model, State { run: Some(0), ..State::default() });
         harness.run();
         harness.get_by_label(text::RUN_OVER);
         harness.get_by_label_contains("solved · greedy return 499.5");
@@ -286,7 +286,7 @@ mod tests {
         let bindings = KeyBindings::held(10).key(Key::Left, 0, "push left").key(Key::Right, 1, "push right");
         let reins = Reins { env: 1, bindings, action: None, speed_before: None };
         let state = State { taking_over: Some(reins), ..selected(1) };
-        let mut harness = stage(Rollouts::default(), live("CartPole-v1", 2), state);
+        let mut harness = panel_harness(Rollouts::default(), live("CartPole-v1", 2), state);
         harness.run();
         let keys = format!("{:?}", harness.get_by_label_contains(text::YOU_ACT));
         assert!(keys.contains("← push left") && keys.contains("→ push right"), "{keys}");
@@ -294,7 +294,7 @@ mod tests {
 
     #[test]
     fn absence_is_told_in_words() {
-        let mut harness = stage(Rollouts::default(), Model::default(), State::default());
+        let mut harness = panel_harness(Rollouts::default(), Model::default(), State::default());
         harness.run();
         harness.get_by_label(text::NOTHING_OPEN);
         harness.state_mut().model = opened("CartPole-v1");
@@ -323,7 +323,7 @@ mod tests {
         let mut blind = frame("MinAtar/Breakout-v1", 3);
         (blind.scene, blind.observation) = (Scene::default(), None);
         model.apply(Update::Reply(Reply::Frames(vec![undrawn, broken, other, blind])));
-        let mut harness = stage(Rollouts::default(), model, State::default());
+        let mut harness = panel_harness(Rollouts::default(), model, State::default());
         harness.run();
         harness.get_by_label("Environment 3");
         for env in 0..4 {
@@ -334,7 +334,7 @@ mod tests {
 
     #[test]
     fn hundreds_of_environments_are_there() {
-        let mut harness = stage(Rollouts::default(), live("CartPole-v1", 256), State::default());
+        let mut harness = panel_harness(Rollouts::default(), live("CartPole-v1", 256), State::default());
         harness.run();
         harness.get_by_label("Environment 255").click();
         harness.run();

@@ -104,7 +104,7 @@ mod tests {
 
     use super::*;
     use crate::model::{Model, Update};
-    use crate::panels::testing::{Stage, stage};
+    use crate::panels::testing::{PanelHarness, panel_harness};
     use crate::state::State;
 
     fn answer(text: &str, score: f32) -> Answer {
@@ -131,8 +131,8 @@ mod tests {
         Sample { given: Given::Picture(picture), expected: "3".into() }
     }
 
-    fn shown<'a>(model: Model) -> Harness<'a, Stage<Samples>> {
-        let mut harness = stage(Samples::default(), model, State { run: Some(0), ..State::default() });
+    fn shown<'a>(model: Model) -> Harness<'a, PanelHarness<Samples>> {
+        let mut harness = panel_harness(Samples::default(), model, State { run: Some(0), ..State::default() });
         harness.run();
         harness
     }

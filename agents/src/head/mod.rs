@@ -375,5 +375,4 @@ pub(crate) fn clamp_log_std(log_std: f32) -> f32 {
 pub(crate) const HALF_LN_TAU: f32 = 0.918_938_5;
 
 #[cfg(test)]
-#[path = "head_tests.rs"]
 mod tests;

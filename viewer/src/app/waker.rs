@@ -7,11 +7,11 @@ use eframe::egui::Context;
 
 use crate::model::Update;
 
-/// Starts to ring for what comes from `sources`, with a `rest` between two rings: until then the window has taken in what there
-/// was, and a burst wakes it once. To be called once the window has been painted: one that is woken while it is being made may
-/// never be shown.
-pub(super) fn hang_up(sources: Vec<Receiver<Update>>, window: Context, rest: Duration) {
-    let ring = move || {
+/// Starts a thread that wakes the window for what comes from `sources`, with a `rest` between two times: until then the window
+/// has taken in what there was, and a burst wakes it once. To be called once the window has been painted: one that is woken
+/// while it is being made may never be shown.
+pub(super) fn start(sources: Vec<Receiver<Update>>, window: Context, rest: Duration) {
+    let wake = move || {
         let mut any = Select::new();
         for source in &sources {
             any.recv(source);
@@ -23,7 +23,7 @@ pub(super) fn hang_up(sources: Vec<Receiver<Update>>, window: Context, rest: Dur
             std::thread::sleep(rest);
         }
     };
-    if let Err(error) = std::thread::Builder::new().name("bell".to_owned()).spawn(ring) {
+    if let Err(error) = std::thread::Builder::new().name("waker".to_owned()).spawn(wake) {
         tracing::warn!("the window shows what is new only when it is touched: {error}");
     }
 }

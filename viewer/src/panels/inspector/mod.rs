@@ -153,7 +153,7 @@ mod tests {
     use super::*;
     use crate::command::Command;
     use crate::model::{Model, Update};
-    use crate::panels::testing::{frame, live, stage};
+    use crate::panels::testing::{frame, live, panel_harness};
     use crate::source::fixture;
     use crate::state::State;
     use cartwheel_trainer::watch::{Reply, Request, Status};
@@ -169,7 +169,7 @@ mod tests {
     fn numbers_have_ranges_and_saliency() {
         let mut model = live("CartPole-v1", 1);
         model.apply(observing([0.5, 1.0, -0.02, 0.0]));
-        let mut harness = stage(Inspector::default(), model, State::default());
+        let mut harness = panel_harness(Inspector::default(), model, State::default());
         harness.run();
         harness.state_mut().model.apply(observing([0.25, 1.0, 0.03, 0.0]));
         harness.run();
@@ -184,7 +184,7 @@ mod tests {
         let mut model = live("CartPole-v1", 1);
         model.live.as_mut().expect("live").weights = None;
         model.runs[0].spaces = None;
-        let mut harness = stage(Inspector::default(), model, State::default());
+        let mut harness = panel_harness(Inspector::default(), model, State::default());
         harness.run();
         harness.get_by_label(text::WEIGHTS_AWAITED);
         harness.get_by_label_contains("[3]");
@@ -197,7 +197,7 @@ mod tests {
         let mut film = fixture::film(2);
         film.moments.iter_mut().for_each(|moment| moment.observation = Observation::F32(vec![0.1; 4]));
         fixture::show(&mut model, film.clone());
-        let mut harness = stage(Inspector::default(), model, State::default());
+        let mut harness = panel_harness(Inspector::default(), model, State::default());
         harness.run();
         harness.get_by_label(text::NO_JUDGE);
         film.weights = harness.state().model.live.as_ref().and_then(|live| live.weights.clone());
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn an_image_is_a_picture_with_its_strongest_pixels() {
-        let mut harness = stage(Inspector::default(), live("MinAtar/Breakout-v1", 1), State::default());
+        let mut harness = panel_harness(Inspector::default(), live("MinAtar/Breakout-v1", 1), State::default());
         harness.run();
         harness.get_by_label(text::STRONGEST);
         harness.get_by_label(text::OBSERVATION);
@@ -221,7 +221,7 @@ mod tests {
         let layer = |name: &str| LayerNorms { name: name.into(), parameters: 3.5, gradient: 0.25 };
         let layers = vec![layer("0.weight"), layer("0.bias")];
         model.apply(Update::Reply(Reply::Status(Status { layers, ..Status::default() })));
-        let mut harness = stage(Inspector::default(), model, State::default());
+        let mut harness = panel_harness(Inspector::default(), model, State::default());
         harness.run();
         harness.get_by_label("0.weight");
         assert_eq!(harness.get_all_by_label("3.500").count(), 2);
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn absence_is_told_in_words() {
-        let mut harness = stage(Inspector::default(), Model::default(), State::default());
+        let mut harness = panel_harness(Inspector::default(), Model::default(), State::default());
         harness.run();
         harness.get_by_label(text::NOTHING_TO_INSPECT);
         let mut blind = live("CartPole-v1", 2);
