@@ -34,7 +34,7 @@ struct ByHand {
     mlp: Mlp,
     state: TrainingState,
     gradient: Vec<f32>,
-    slope: Vec<f32>,
+    grad: Vec<f32>,
     targets: Vec<f32>,
     scratch: [Activations; 3],
 }
@@ -43,7 +43,7 @@ impl ByHand {
     fn new(mlp: Mlp) -> Self {
         let state = TrainingState::new(mlp.init(&mut Generator::new(1)));
         let n = mlp.flat_len();
-        Self { mlp, state, gradient: vec![0.0; n], slope: vec![], targets: vec![], scratch: Default::default() }
+        Self { mlp, state, gradient: vec![0.0; n], grad: vec![], targets: vec![], scratch: Default::default() }
     }
 
     fn update(&mut self, batch: &Batch) -> f32 {
@@ -58,17 +58,17 @@ impl ByHand {
         }
         let ActionRows::Discrete(actions) = &batch.actions else { panic!("discrete actions") };
         let q = self.mlp.forward(&self.state.online, &batch.observations, n, training);
-        self.slope.clear();
-        self.slope.resize(n * stride, 0.0);
+        self.grad.clear();
+        self.grad.resize(n * stride, 0.0);
         let mut loss = 0.0;
         for (i, (action, target)) in actions.iter().zip(&self.targets).enumerate() {
             let at = i * stride + *action as usize;
             let error = q[at] - target;
             loss += if error.abs() < 1.0 { 0.5 * error * error } else { error.abs() - 0.5 };
-            self.slope[at] = error.clamp(-1.0, 1.0) / n as f32;
+            self.grad[at] = error.clamp(-1.0, 1.0) / n as f32;
         }
         self.gradient.fill(0.0);
-        self.mlp.backward(&self.state.online, &batch.observations, n, training, &self.slope, &mut self.gradient);
+        self.mlp.backward(&self.state.online, &batch.observations, n, training, &self.grad, &mut self.gradient);
         let norm = self.gradient.iter().map(|g| g * g).sum::<f32>().sqrt();
         let scale = if norm > 10.0 { 10.0 / norm } else { 1.0 };
         self.state.steps += 1;
@@ -109,13 +109,13 @@ fn stock_update(network: &mut Stock<Cpu>, batch: &Batch) -> f32 {
     let targets: Vec<f32> = (0..n).map(|i| batch.returns[i] + batch.discounts[i] * q[i * stride + greedy[i]]).collect();
     let ActionRows::Discrete(actions) = &batch.actions else { panic!("discrete actions") };
     let optimizer = Optimizer { method: Method::Adam, learning_rate: 1e-3, eps: 1e-8, max_grad_norm: 10.0 };
-    let mut loss = |q: &[f32], slope: &mut [f32]| {
+    let mut loss = |q: &[f32], grad: &mut [f32]| {
         let mut sum = 0.0;
         for (i, target) in targets.iter().enumerate() {
             let at = i * stride + actions[i] as usize;
             let error = q[at] - target;
             sum += if error.abs() < 1.0 { 0.5 * error * error } else { error.abs() - 0.5 };
-            slope[at] = error.clamp(-1.0, 1.0) / n as f32;
+            grad[at] = error.clamp(-1.0, 1.0) / n as f32;
         }
         sum / n as f32
     };

@@ -21,14 +21,14 @@ pub(crate) struct Critics {
     /// What each network says of each row, and the least value of it.
     values: Vec<Vec<f32>>,
     least: Vec<f32>,
-    slope: Vec<f32>,
+    grad: Vec<f32>,
     by_action: Vec<f32>,
 }
 
-/// Is given a row's number and what a network says of it; writes the slope by that, and answers the row's part of the loss.
+/// Is given a row's number and what a network says of it; writes the gradient by that, and answers the row's part of the loss.
 pub(crate) type RowLoss<'a> = &'a mut dyn FnMut(usize, &[f32], &mut [f32]) -> f32;
 
-/// Is given what a network says of all rows and the distance between two rows of it; writes the slope by that, and answers
+/// Is given what a network says of all rows and the distance between two rows of it; writes the gradient by that, and answers
 /// the loss.
 pub(crate) type BatchLoss<'a> = &'a mut dyn FnMut(&[f32], usize, &mut [f32]) -> f32;
 
@@ -63,7 +63,7 @@ impl Critics {
             x: Vec::new(),
             values: vec![Vec::new(); count],
             least: Vec::new(),
-            slope: Vec::new(),
+            grad: Vec::new(),
             by_action: Vec::new(),
         })
     }
@@ -143,9 +143,9 @@ impl Critics {
         optimizer: &Optimizer,
     ) -> Result<Regression, DeviceError> {
         let share = 1.0 / targets.len() as f32;
-        self.learn(now, optimizer, &mut |i, q, slope| {
+        self.learn(now, optimizer, &mut |i, q, grad| {
             let error = q[0] - targets[i];
-            slope[0] = 2.0 * scale * share * weights[i] * error;
+            grad[0] = 2.0 * scale * share * weights[i] * error;
             scale * share * weights[i] * error * error
         })
     }
@@ -163,10 +163,10 @@ impl Critics {
         let mut result = Regression::default();
         for network in &mut self.networks {
             let stride = network.mlp().output_stride();
-            let mut loss = |q: &[f32], slope: &mut [f32]| {
+            let mut loss = |q: &[f32], grad: &mut [f32]| {
                 let mut sum = 0.0;
-                for (i, (q, slope)) in q.chunks_exact(stride).zip(slope.chunks_exact_mut(stride)).take(n).enumerate() {
-                    sum += row(i, &q[..outputs], &mut slope[..outputs]);
+                for (i, (q, grad)) in q.chunks_exact(stride).zip(grad.chunks_exact_mut(stride)).take(n).enumerate() {
+                    sum += row(i, &q[..outputs], &mut grad[..outputs]);
                     result.mean_q += of_mean * q[..outputs].iter().sum::<f32>();
                 }
                 sum
@@ -186,13 +186,13 @@ impl Critics {
         let (n, mut sum) = (self.join(observations, actions), 0.0);
         for network in &mut self.networks {
             let stride = network.mlp().output_stride();
-            let mut of_rows = |values: &[f32], slope: &mut [f32]| loss(values, stride, slope);
+            let mut of_rows = |values: &[f32], grad: &mut [f32]| loss(values, stride, grad);
             sum += network.step(&self.x, n, optimizer, &mut of_rows)?.loss;
         }
         Ok(sum)
     }
 
-    /// The slope of each row's value by its action, `[n, dimensions]`, and the mean of the values.
+    /// The gradient of each row's value by its action, `[n, dimensions]`, and the mean of the values.
     pub(crate) fn by_action(
         &mut self,
         observations: &[f32],
@@ -217,19 +217,18 @@ impl Critics {
         let (mut taken, mut sum) = (vec![false; n], 0.0);
         for (network, values) in self.networks.iter_mut().zip(&self.values).take(climbed) {
             let stride = network.mlp().output_stride();
-            self.slope.clear();
-            self.slope.resize(n * stride, 0.0);
-            for (i, (values, slope)) in
-                values.chunks_exact(outputs).zip(self.slope.chunks_exact_mut(stride)).enumerate()
+            self.grad.clear();
+            self.grad.resize(n * stride, 0.0);
+            for (i, (values, grad)) in values.chunks_exact(outputs).zip(self.grad.chunks_exact_mut(stride)).enumerate()
             {
                 if climb != Climb::Least || (values[0] == self.least[i] && !taken[i]) {
                     taken[i] = true;
-                    slope[..outputs].fill(part);
+                    grad[..outputs].fill(part);
                     sum += part * values.iter().sum::<f32>();
                 }
             }
-            let slopes = network.input_gradient(Net::Online, &self.x, n, &self.slope, columns.clone())?;
-            self.by_action.iter_mut().zip(slopes).for_each(|(sum, slope)| *sum += slope);
+            let grads = network.input_gradient(Net::Online, &self.x, n, &self.grad, columns.clone())?;
+            self.by_action.iter_mut().zip(grads).for_each(|(sum, grad)| *sum += grad);
         }
         Ok((&self.by_action, sum / n as f32))
     }
@@ -254,23 +253,23 @@ mod tests {
     }
 
     #[test]
-    fn slopes_by_actions_are_those_of_the_least_the_first_or_the_mean() {
+    fn grads_by_actions_are_those_of_the_least_the_first_or_the_mean() {
         let image = Image { height: 3, width: 4, channels: 2, planes: 1 };
-        slopes_by_actions(Inputs::picture(Cnn::minatar(), image));
+        grads_by_actions(Inputs::picture(Cnn::minatar(), image));
         // Either network is the least somewhere.
-        let first = slopes_by_actions(3.into());
+        let first = grads_by_actions(3.into());
         assert!(first.iter().any(|x| *x) && first.iter().any(|x| !*x), "{first:?}");
     }
 
     /// Answers whether the first of two networks is the least, for each of some observations and actions.
-    fn slopes_by_actions(inputs: Inputs) -> Vec<bool> {
+    fn grads_by_actions(inputs: Inputs) -> Vec<bool> {
         let mut rng = Generator::new(3);
         let mut critics = Critics::new((2, mlp(&inputs)), 2, Device::Cpu, &mut rng).expect("a processor");
         let mut draw = |n: usize| (0..n).map(|_| rng.uniform(-3.0, 3.0) as f32).collect::<Vec<_>>();
         let (observations, actions) = (draw(inputs.width() * 64), draw(2 * 64));
         for climb in [Climb::Least, Climb::First, Climb::Mean] {
-            let (slopes, mean) = critics.by_action(&observations, &actions, climb).expect("a processor");
-            let (slopes, mean) = (slopes.to_vec(), mean);
+            let (grads, mean) = critics.by_action(&observations, &actions, climb).expect("a processor");
+            let (grads, mean) = (grads.to_vec(), mean);
             let mut value = |at: usize, by: f32| {
                 let mut moved = actions.clone();
                 moved[at] += by;
@@ -282,9 +281,9 @@ mod tests {
                 }
             };
             assert!((value(0, 0.0).iter().sum::<f32>() / 64.0 - mean).abs() < 1e-5);
-            for (at, slope) in slopes.iter().enumerate() {
+            for (at, grad) in grads.iter().enumerate() {
                 let expected = (value(at, 1e-2)[at / 2] - value(at, -1e-2)[at / 2]) / 2e-2;
-                assert!((slope - expected).abs() < 5e-3, "{climb:?} {at}: {slope} {expected}");
+                assert!((grad - expected).abs() < 5e-3, "{climb:?} {at}: {grad} {expected}");
             }
         }
         critics.values[0].iter().zip(&critics.values[1]).map(|(a, b)| a < b).collect()

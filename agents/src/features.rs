@@ -123,19 +123,19 @@ impl Features {
         }
     }
 
-    /// How much depends on each number of an observation: the magnitudes of `slopes`, which are by the numbers of the `row` that it is
+    /// How much depends on each number of an observation: the magnitudes of `grads`, which are by the numbers of the `row` that it is
     /// [encoded](Self::encode) as; of one that is the place of a 1, the most that another place would change; of one that is not
     /// seen, nothing.
-    pub fn saliency(&self, row: &[f32], slopes: &[f32]) -> Vec<f32> {
+    pub fn saliency(&self, row: &[f32], grads: &[f32]) -> Vec<f32> {
         let mut all = Vec::new();
         for (part, at) in &self.parts {
-            let (row, slopes) = (&row[*at..*at + part.width()], &slopes[*at..*at + part.width()]);
+            let (row, grads) = (&row[*at..*at + part.width()], &grads[*at..*at + part.width()]);
             match part {
-                Part::Scaled(..) => all.extend(slopes.iter().map(|slope| slope.abs())),
+                Part::Scaled(..) => all.extend(grads.iter().map(|grad| grad.abs())),
                 Part::Hidden(len) => all.resize(all.len() + len, 0.0),
                 Part::OneHot { .. } => {
-                    let here = row.iter().position(|x| *x == 1.0).map_or(0.0, |hot| slopes[hot]);
-                    all.push(slopes.iter().map(|slope| (slope - here).abs()).fold(0.0, f32::max));
+                    let here = row.iter().position(|x| *x == 1.0).map_or(0.0, |hot| grads[hot]);
+                    all.push(grads.iter().map(|grad| (grad - here).abs()).fold(0.0, f32::max));
                 }
             }
         }
@@ -242,11 +242,11 @@ mod tests {
 
     #[test]
     fn saliency_is_of_the_numbers_of_an_observation() {
-        let of = |space: &Space, observation: Row<'_>, slopes: &[f32]| {
+        let of = |space: &Space, observation: Row<'_>, grads: &[f32]| {
             let features = Features::new(space).expect("a known space");
             let mut row = vec![9.0; features.width()];
             features.encode(observation, &mut row);
-            features.saliency(&row, slopes)
+            features.saliency(&row, grads)
         };
         assert_eq!(of(&Space::discrete(3), Row::I32(&[1]), &[1.0, 3.0, 8.0]), [5.0]);
         // The picture is the first of a row, and the mask is not there.

@@ -1,4 +1,4 @@
-//! Actions that are not valid in a state: outputs that tell of them are marked, so that they have no chance, no slope, and are
+//! Actions that are not valid in a state: outputs that tell of them are marked, so that they have no chance, no gradient, and are
 //! never the best.
 //!
 //! Huang and Ontañón 2022, *A closer look at invalid action masking in policy gradient algorithms*; reference

@@ -33,13 +33,13 @@ fn distributions_are_pytorchs() {
             let of = |key: &str| floats(&case[key])[row];
             close(head.log_prob(outputs, action), of("log_prob"), "log_prob");
             close(head.log_prob_of(&chances, row, outputs, action), of("log_prob"), "log_prob of all rows");
-            let mut slope = vec![0.0; n];
-            let entropy = head.add_slopes((&chances, row), outputs, action, [0.7, -0.3], &mut slope);
+            let mut grad = vec![0.0; n];
+            let entropy = head.add_grads((&chances, row), outputs, action, [0.7, -0.3], &mut grad);
             close(entropy, of("entropy"), "entropy");
-            let expected = floats(&case["slope"]);
-            for (i, slope) in slope.iter().enumerate() {
-                close(*slope, expected[row * n + i], "slope");
-                assert!(valid[row * n + i] || *slope == 0.0, "an action that is not valid is not learnt of");
+            let expected = floats(&case["grad"]);
+            for (i, grad) in grad.iter().enumerate() {
+                close(*grad, expected[row * n + i], "grad");
+                assert!(valid[row * n + i] || *grad == 0.0, "an action that is not valid is not learnt of");
             }
             let mut judgement = Judgement::None;
             head.judge(outputs, &mut judgement);

@@ -14,24 +14,24 @@ pub(crate) fn mean(quantiles: &[f32]) -> f32 {
 
 /// The quantile Huber loss of `quantiles`, those of these `fractions` or else of those in the middle of equal parts, by a
 /// distribution with the quantiles `target`, κ = 1: summed over the first and averaged over the second, as in the paper's
-/// algorithm 1 and sb3-contrib. Writes its slope by each quantile.
-pub(crate) fn quantile_huber(fractions: Option<&[f32]>, quantiles: &[f32], target: &[f32], slope: &mut [f32]) -> f32 {
-    pairs(Isa::detect(), fractions, quantiles, target, slope)
+/// algorithm 1 and sb3-contrib. Writes its gradient by each quantile.
+pub(crate) fn quantile_huber(fractions: Option<&[f32]>, quantiles: &[f32], target: &[f32], grad: &mut [f32]) -> f32 {
+    pairs(Isa::detect(), fractions, quantiles, target, grad)
 }
 
 vectorized! {
-    fn pairs(fractions: Option<&[f32]>, quantiles: &[f32], target: &[f32], slope: &mut [f32]) -> f32 {
+    fn pairs(fractions: Option<&[f32]>, quantiles: &[f32], target: &[f32], grad: &mut [f32]) -> f32 {
         let (n, share) = (quantiles.len() as f32, 1.0 / target.len() as f32);
         let mut loss = [0.0f32; LANES];
         // Of so many quantiles at once each pairs with one target after the other.
-        for (chunk, (quantiles, slope)) in quantiles.chunks(LANES).zip(slope.chunks_mut(LANES)).enumerate() {
+        for (chunk, (quantiles, grad)) in quantiles.chunks(LANES).zip(grad.chunks_mut(LANES)).enumerate() {
             let (mut quantile, mut fraction) = ([0.0f32; LANES], [0.0f32; LANES]);
             quantile[..quantiles.len()].copy_from_slice(quantiles);
             for (lane, to) in fraction.iter_mut().enumerate().take(quantiles.len()) {
                 let i = chunk * LANES + lane;
                 *to = fractions.map_or((i as f32 + 0.5) / n, |fractions| fractions[i]);
             }
-            let (mut sums, mut slopes) = ([0.0f32; LANES], [0.0f32; LANES]);
+            let (mut sums, mut grads) = ([0.0f32; LANES], [0.0f32; LANES]);
             for target in target {
                 for lane in 0..LANES {
                     let error = target - quantile[lane];
@@ -39,10 +39,10 @@ vectorized! {
                     let weighted = clipped * if error < 0.0 { 1.0 - fraction[lane] } else { fraction[lane] };
                     // ½ e² within 1 and |e| − ½ beyond.
                     sums[lane] += weighted * (error - 0.5 * clipped);
-                    slopes[lane] += weighted;
+                    grads[lane] += weighted;
                 }
             }
-            slope.iter_mut().zip(slopes).for_each(|(slope, sum)| *slope = -sum * share);
+            grad.iter_mut().zip(grads).for_each(|(grad, sum)| *grad = -sum * share);
             loss.iter_mut().zip(sums).take(quantiles.len()).for_each(|(loss, sum)| *loss += sum);
         }
         loss.iter().sum::<f32>() * share
@@ -71,13 +71,13 @@ mod tests {
     }
 
     #[test]
-    fn the_loss_is_the_slow_sum_and_its_slopes_are_those() {
+    fn the_loss_is_the_slow_sum_and_its_grads_are_those() {
         let mut rng = Generator::new(1);
         for (n, m) in [(1, 1), (5, 5), (7, 3), (32, 200)] {
             let mut draw = |n: usize| (0..n).map(|_| rng.uniform(-3.0, 3.0) as f32).collect::<Vec<_>>();
             let (quantiles, target) = (draw(n), draw(m));
-            let mut slope = vec![9.0; n];
-            let loss = f64::from(quantile_huber(None, &quantiles, &target, &mut slope));
+            let mut grad = vec![9.0; n];
+            let loss = f64::from(quantile_huber(None, &quantiles, &target, &mut grad));
             assert!((loss - slow(&quantiles, &target)).abs() < 1e-5 * loss.max(1.0), "{n} {m}: {loss}");
             for i in 0..n {
                 let at = |by: f32| {
@@ -86,20 +86,20 @@ mod tests {
                     slow(&moved, &target)
                 };
                 let expected = (at(1e-3) - at(-1e-3)) / 2e-3;
-                assert!((f64::from(slope[i]) - expected).abs() < 2e-3, "{n} {m} {i}: {} {expected}", slope[i]);
+                assert!((f64::from(grad[i]) - expected).abs() < 2e-3, "{n} {m} {i}: {} {expected}", grad[i]);
             }
         }
     }
 
-    /// Following the slopes leads to the quantiles of what is drawn: without clipping these are where a share of the draws
+    /// Following the gradients leads to the quantiles of what is drawn: without clipping these are where a share of the draws
     /// is below.
     #[test]
-    fn the_slopes_lead_to_quantiles() {
-        let (mut rng, mut quantiles, mut slope) = (Generator::new(2), [0.0_f32; 4], [0.0; 4]);
+    fn the_grads_lead_to_quantiles() {
+        let (mut rng, mut quantiles, mut grad) = (Generator::new(2), [0.0_f32; 4], [0.0; 4]);
         for _ in 0..200_000 {
             // Uniform between 0 and 40: Huber's parabola is small beside that.
-            quantile_huber(None, &quantiles, &[rng.uniform(0.0, 40.0) as f32], &mut slope);
-            quantiles.iter_mut().zip(slope).for_each(|(q, slope)| *q -= 0.02 * slope);
+            quantile_huber(None, &quantiles, &[rng.uniform(0.0, 40.0) as f32], &mut grad);
+            quantiles.iter_mut().zip(grad).for_each(|(q, grad)| *q -= 0.02 * grad);
         }
         for (quantile, expected) in quantiles.iter().zip([5.0, 15.0, 25.0, 35.0]) {
             assert!((quantile - expected).abs() < 1.0, "{quantiles:?}");

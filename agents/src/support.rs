@@ -49,11 +49,11 @@ impl Support {
         self.v_min + mean_place(Isa::detect(), logits) * self.spacing() as f32
     }
 
-    /// Writes the slope of [`expectation`](Self::expectation) by each logit.
-    pub(crate) fn expectation_slope(&self, logits: &[f32], slope: &mut [f32]) {
+    /// Writes the gradient of [`expectation`](Self::expectation) by each logit.
+    pub(crate) fn expectation_grad(&self, logits: &[f32], grad: &mut [f32]) {
         let mean = self.expectation(logits);
-        softmax(logits, slope);
-        slope.iter_mut().enumerate().for_each(|(i, p)| *p *= self.atom(i) - mean);
+        softmax(logits, grad);
+        grad.iter_mut().enumerate().for_each(|(i, p)| *p *= self.atom(i) - mean);
     }
 
     /// Writes to `to` the distribution of `return_` + `discount` · Z, where Z has these logits: each chance goes to the two
@@ -62,13 +62,13 @@ impl Support {
         project(Isa::detect(), logits, *self, [return_, discount], to)
     }
 
-    /// The cross-entropy of `target` and the distribution with these logits; writes its slope by each logit.
-    pub(crate) fn cross_entropy(&self, logits: &[f32], target: &[f32], slope: &mut [f32]) -> f32 {
-        let log_sum = chances(Isa::detect(), logits, slope);
+    /// The cross-entropy of `target` and the distribution with these logits; writes its gradient by each logit.
+    pub(crate) fn cross_entropy(&self, logits: &[f32], target: &[f32], grad: &mut [f32]) -> f32 {
+        let log_sum = chances(Isa::detect(), logits, grad);
         let mut loss = 0.0;
-        for ((slope, logit), target) in slope.iter_mut().zip(logits).zip(target) {
+        for ((grad, logit), target) in grad.iter_mut().zip(logits).zip(target) {
             loss += target * (log_sum - logit);
-            *slope -= target;
+            *grad -= target;
         }
         loss
     }
@@ -318,11 +318,11 @@ mod tests {
     }
 
     #[test]
-    fn slopes_agree_with_finite_differences() {
+    fn grads_agree_with_finite_differences() {
         let (z, target) = ([0.3, -1.0, 0.5, 2.0, 0.1], [0.1, 0.0, 0.5, 0.15, 0.25]);
         let (mut of_loss, mut of_mean) = ([0.0; 5], [0.0; 5]);
         FIVE.cross_entropy(&z, &target, &mut of_loss);
-        FIVE.expectation_slope(&z, &mut of_mean);
+        FIVE.expectation_grad(&z, &mut of_mean);
         for i in 0..5 {
             let at = |by: f32| {
                 let mut z = z;

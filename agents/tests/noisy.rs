@@ -62,14 +62,14 @@ fn outputs_and_gradients_are_pytorchs() {
         };
         let mlp = mlp.noisy(0.5);
         let both = |what: &str| [flat(&mlp, &case["mu"], what), flat(&mlp, &case["sigma"], what)].concat();
-        let (x, slopes, stride) = (floats(&case["observations"]), floats(&case["slopes"]), mlp.output_stride());
+        let (x, grads, stride) = (floats(&case["observations"]), floats(&case["grads"]), mlp.output_stride());
         for mut network in forms(&mlp, both("value")) {
             network.set_noise(Net::Online, &floats(&case["drawn"])).unwrap();
             let outputs = network.forward(Net::Online, &x, 6).unwrap().to_vec();
             let rows: Vec<f32> = outputs.chunks(stride).flat_map(|row| row[..4].to_vec()).collect();
             close(&rows, &floats(&case["outputs"]), 1e-5);
-            let mut loss = |_: &[f32], slope: &mut [f32]| {
-                for (to, from) in slope.chunks_mut(stride).zip(slopes.chunks(4)) {
+            let mut loss = |_: &[f32], grad: &mut [f32]| {
+                for (to, from) in grad.chunks_mut(stride).zip(grads.chunks(4)) {
                     to[..4].copy_from_slice(from);
                 }
                 0.0
@@ -81,7 +81,7 @@ fn outputs_and_gradients_are_pytorchs() {
     }
 }
 
-/// Only the last two layers have noise, whose σ begin at σ₀/√inputs, and the gradients by all are the slopes of the loss.
+/// Only the last two layers have noise, whose σ begin at σ₀/√inputs, and the gradients by all are the gradients of the loss.
 #[test]
 fn gradients_agree_with_finite_differences() {
     let mut rng = Generator::new(3);
@@ -115,8 +115,8 @@ fn gradients_agree_with_finite_differences() {
         };
         let gradients = forms(&mlp, start.clone()).map(|mut network| {
             network.set_noise(Net::Online, &drawn).unwrap();
-            let mut loss = |_: &[f32], slope: &mut [f32]| {
-                slope.copy_from_slice(&weights);
+            let mut loss = |_: &[f32], grad: &mut [f32]| {
+                grad.copy_from_slice(&weights);
                 0.0
             };
             network.step(&x, 4, &LOOK, &mut loss).unwrap();
@@ -124,20 +124,17 @@ fn gradients_agree_with_finite_differences() {
         });
         close(&gradients[0], &gradients[1], 1e-4);
         let real = |at: &usize| start[*at] != 0.0;
-        assert!(
-            gradients[0].iter().enumerate().all(|(at, slope)| real(&at) || *slope == 0.0),
-            "padding got a gradient"
-        );
+        assert!(gradients[0].iter().enumerate().all(|(at, grad)| real(&at) || *grad == 0.0), "padding got a gradient");
         for at in (0..2 * n).filter(real).step_by(5) {
             let by = |step: f32| {
                 let mut moved = start.clone();
                 moved[at] += step;
                 moved
             };
-            let slope = (value(&by(1e-2)) - value(&by(-1e-2))) / 2e-2;
+            let grad = (value(&by(1e-2)) - value(&by(-1e-2))) / 2e-2;
             assert!(
-                (slope - f64::from(gradients[0][at])).abs() < 2e-3 * slope.abs().max(1.0),
-                "{at}: {slope} {}",
+                (grad - f64::from(gradients[0][at])).abs() < 2e-3 * grad.abs().max(1.0),
+                "{at}: {grad} {}",
                 gradients[0][at]
             );
         }

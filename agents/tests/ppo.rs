@@ -1,7 +1,7 @@
-//! One PPO update against the loss written out: its slopes by finite differences.
+//! One PPO update against the loss written out: its gradients by finite differences.
 //!
 //! Adam's first step is lr · g / (|g| + eps): with lr = eps far above the gradient it is the gradient itself, so that what
-//! parameters move by is what the update took for the slope of its loss.
+//! parameters move by is what the update took for the gradient of its loss.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -109,7 +109,7 @@ fn value_loss(
 type Trained<'a> = (&'a [f32], &'a Mlp, &'a dyn Fn(&[f32]) -> f64);
 
 #[test]
-fn an_update_goes_down_the_slope_of_the_loss() {
+fn an_update_goes_down_the_grad_of_the_loss() {
     let arms = Space::box_f32(vec![-1.0; 2], vec![1.0; 2]);
     for (actions, clip_range_vf, normalize) in [
         (Space::discrete(3), None, true),

@@ -12,15 +12,15 @@ use cartwheel_envs::{Action, Generator, Space};
 use serde_json::Value;
 use support::{close, flat, floats, recorded};
 
-/// The logarithm of the density of numbers by a Gaussian's means and ln σ, and its slope by each.
-fn log_prob(outputs: &[f32], values: &[f32], slope: &mut [f32]) -> f32 {
+/// The logarithm of the density of numbers by a Gaussian's means and ln σ, and its gradient by each.
+fn log_prob(outputs: &[f32], values: &[f32], grad: &mut [f32]) -> f32 {
     let n = values.len();
     let mut sum = 0.0;
     for (d, value) in values.iter().enumerate() {
         let (std, off) = (outputs[n + d].exp(), value - outputs[d]);
         sum += -0.5 * (off / std).powi(2) - std.ln() - 0.5 * std::f32::consts::TAU.ln();
-        slope[d] = off / (std * std);
-        slope[n + d] = (off / std).powi(2) - 1.0;
+        grad[d] = off / (std * std);
+        grad[n + d] = (off / std).powi(2) - 1.0;
     }
     sum
 }
@@ -45,18 +45,18 @@ fn policies_are_those_of_stable_baselines() {
         let mut scratch = Activations::default();
         let outputs = mlp.forward(&parameters, &x, n, &mut scratch).to_vec();
         let (by_log_prob, by_entropy) = (floats(&case["by_log_prob"]), floats(&case["by_entropy"]));
-        let (mut slope, mut means, mut stds, mut log_probs) = (vec![0.0; outputs.len()], vec![], vec![], vec![]);
-        for (i, (row, slope)) in outputs.chunks_exact(stride).zip(slope.chunks_exact_mut(stride)).enumerate() {
+        let (mut grad, mut means, mut stds, mut log_probs) = (vec![0.0; outputs.len()], vec![], vec![], vec![]);
+        for (i, (row, grad)) in outputs.chunks_exact(stride).zip(grad.chunks_exact_mut(stride)).enumerate() {
             means.extend_from_slice(&row[..2]);
             stds.extend(row[2..4].iter().map(|log_std| log_std.exp()));
             let values = &actions[2 * i..2 * i + 2];
-            let mut found = log_prob(row, values, slope);
-            slope.iter_mut().for_each(|slope| *slope *= by_log_prob[i]);
+            let mut found = log_prob(row, values, grad);
+            grad.iter_mut().for_each(|grad| *grad *= by_log_prob[i]);
             if squashed {
                 found -= values.iter().map(|value| (1.0 - value.tanh().powi(2) + 1e-6).ln()).sum::<f32>();
             } else {
                 assert!((acting.actions.log_prob(row, Action::Continuous(values)) - found).abs() < 1e-4);
-                slope[2..4].iter_mut().for_each(|slope| *slope += by_entropy[i]);
+                grad[2..4].iter_mut().for_each(|grad| *grad += by_entropy[i]);
             }
             log_probs.push(found);
         }
@@ -70,7 +70,7 @@ fn policies_are_those_of_stable_baselines() {
         assert!(squashed || std == stds[..2], "what viewers are told: {std:?} {stds:?}");
 
         let mut gradient = vec![0.0; mlp.flat_len()];
-        mlp.backward(&parameters, &x, n, &mut scratch, &slope, &mut gradient);
+        mlp.backward(&parameters, &x, n, &mut scratch, &grad, &mut gradient);
         for (name, expected) in case["gradient"].as_object().unwrap() {
             let found = mlp.tensors(&gradient).into_iter().find(|tensor| tensor.name == *name).unwrap();
             close(&found.values, &floats(expected), 1e-4, &format!("{what}: gradient by {name}"));

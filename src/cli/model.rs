@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::agents::config::nearest;
-use crate::agents::models::mlp::{Init, Mlp};
+use crate::agents::models::mlp::{Init, MlpClassifier};
 use crate::agents::models::recommender::Shape;
 use crate::agents::models::resnet::{ResNet, ResNetConfig, Stem};
 use crate::agents::models::t5::T5Config;
@@ -63,7 +63,7 @@ const MODELS: &[(&str, Costing)] = &[
 
 /// The network of 784-512-256-10.
 fn mlp(_: &Summary) -> Cost {
-    Mlp::new(784, &[512, 256], 10, &Ranks::new(), Init::Torch, &mut Generator::new(0)).cost()
+    MlpClassifier::new(784, &[512, 256], 10, &Ranks::new(), Init::Torch, &mut Generator::new(0)).cost()
 }
 
 /// The residual network of this name: of 1000 classes, or of 10 for small pictures.

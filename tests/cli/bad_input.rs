@@ -194,9 +194,12 @@ fn also_where_its_bytes_overflow() {
 #[test]
 fn networks_larger_than_memory_are_told() {
     let folder = Folder::new();
-    let words = ["training networks of", "this machine has", "make the layers of [sac] smaller"];
+    let words = ["training networks of", "this machine has", "make the layers of [sac] or its batches smaller"];
     let line = "train Pendulum-v1 --algo sac --set sac.net_arch={pi=[8],qf=[16384,16384,16384]}";
     folder.refused(&format!("{line} --set sac.n_critics=100"), 2, &words);
+    // Few parameters, and what comes out of a convolution for each sample.
+    let line = "train MinAtar/Breakout-v1 --set dqn.features_extractor={conv_filters=[[4096,3,1]],features_dim=8}";
+    folder.refused(&format!("{line} --set dqn.batch_size=900000"), 2, &["on batches of 900000", "this machine has"]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use cartwheel::agents::models::mlp::{Init, Mlp};
+use cartwheel::agents::models::mlp::{Init, MlpClassifier};
 use cartwheel::agents::models::resnet::{ResNet, ResNetConfig};
 use cartwheel::agents::models::{Classifier, Plan, Ranks};
 use cartwheel::agents::quantization::{Calibration, Scheme};
@@ -30,7 +30,7 @@ fn fitted() -> Folder {
 fn plan(folder: &Folder, name: &str) -> Plan {
     let weights = folder.run(name).file("checkpoints/best.safetensors");
     let mut model: Box<dyn Classifier> = if name == "mlp" {
-        Box::new(Mlp::new(64, &[64, 32], 10, &Ranks::new(), Init::Torch, &mut Generator::new(0)))
+        Box::new(MlpClassifier::new(64, &[64, 32], 10, &Ranks::new(), Init::Torch, &mut Generator::new(0)))
     } else {
         Box::new(ResNet::zeros(ResNetConfig::named(name, 1, 10).unwrap(), [8, 8]))
     };
@@ -289,7 +289,7 @@ fn layers_that_outgrow_f16_are_named() {
     assert!((1.0..100.0).contains(&told["largest"].as_f64().unwrap()), "{told}");
     assert!(folder.ok(&f16("runs/mlp", "")).stdout.contains("of 128 samples of"));
     // The second layer makes of a few hundreds what f16 has no room for.
-    let mut mlp = Mlp::new(64, &[16, 8], 10, &Ranks::new(), Init::Torch, &mut Generator::new(0));
+    let mut mlp = MlpClassifier::new(64, &[16, 8], 10, &Ranks::new(), Init::Torch, &mut Generator::new(0));
     let weights = folder.run("mlp").file("checkpoints/best.safetensors");
     let metadata = mlp.parameters_mut().load_safetensors(&weights).unwrap();
     for parameter in mlp.parameters_mut().iter_mut().filter(|p| ["0.weight", "2.weight"].contains(&p.name())) {
@@ -372,7 +372,7 @@ fn what_has_no_integers_is_refused() {
         (f32::INFINITY, "int8", 1, ["wrong.safetensors", "`0.weight` has numbers that are not finite"]),
         (1e5, "f16", 2, [".weight has the number 100000", "65504"]),
     ] {
-        let mut mlp = Mlp::new(64, &[8], 10, &Ranks::new(), Init::Torch, &mut Generator::new(0));
+        let mut mlp = MlpClassifier::new(64, &[8], 10, &Ranks::new(), Init::Torch, &mut Generator::new(0));
         mlp.parameters_mut().load_safetensors(&weights).unwrap();
         let old = mlp.parameters().named("0.weight").unwrap().values()[3].to_le_bytes();
         let at = bytes.windows(4).rposition(|four| four == old).unwrap();

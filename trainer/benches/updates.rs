@@ -89,7 +89,7 @@ fn above(layers: &[usize], rows: usize, forward: usize, learn: usize) -> Passes 
 }
 
 /// The gradient by what the network reads, once.
-fn slope(layers: &[usize], rows: usize) -> Passes {
+fn grad(layers: &[usize], rows: usize) -> Passes {
     Passes { layers: layers.to_vec(), rows, outputs: 1, weights: 0, inputs: 1, first_inputs: 1 }
 }
 
@@ -219,28 +219,28 @@ fn continuous(h: usize) -> Vec<Case> {
     let (gaussian, deterministic) = ([o, h, h, 2 * d], [o, h, h, d]);
     // Of each critic: what its target says and a gradient step; then the policy's way up.
     let critics = |count: usize, outputs: usize| vec![passes(&[o + d, h, h, outputs], n, 1, 1); count];
-    let slopes = |count: usize, outputs: usize| vec![slope(&[o + d, h, h, outputs], n); count];
+    let grads = |count: usize, outputs: usize| vec![grad(&[o + d, h, h, outputs], n); count];
     vec![
         (
             "sac",
             Box::new(SacConfig { net_arch: net_arch.clone().into(), ..Default::default() }),
-            [critics(2, 1), slopes(2, 1), vec![passes(&gaussian, n, 1, 1)]].concat(),
+            [critics(2, 1), grads(2, 1), vec![passes(&gaussian, n, 1, 1)]].concat(),
         ),
         (
             "tqc",
             Box::new(TqcConfig { net_arch: net_arch.clone().into(), ..Default::default() }),
-            [critics(2, 25), slopes(2, 25), vec![passes(&gaussian, n, 1, 1)]].concat(),
+            [critics(2, 25), grads(2, 25), vec![passes(&gaussian, n, 1, 1)]].concat(),
         ),
         (
             "td3",
             // The policy learns in every second update: half of two.
             Box::new(td3::Td3Config { net_arch: net_arch.clone().into(), policy_delay: 1, ..Default::default() }),
-            [critics(2, 1), slopes(1, 1), vec![passes(&deterministic, n, 1, 1)]].concat(),
+            [critics(2, 1), grads(1, 1), vec![passes(&deterministic, n, 1, 1)]].concat(),
         ),
         (
             "ddpg",
             Box::new(td3::DdpgConfig { net_arch: net_arch.clone().into(), ..Default::default() }),
-            [critics(1, 1), slopes(1, 1), vec![passes(&deterministic, n, 1, 1)]].concat(),
+            [critics(1, 1), grads(1, 1), vec![passes(&deterministic, n, 1, 1)]].concat(),
         ),
         (
             "cql-continuous",
@@ -250,7 +250,7 @@ fn continuous(h: usize) -> Vec<Case> {
             [
                 vec![passes(&[o + d, h, h, 1], n, 1, 0); 2],
                 vec![passes(&[o + d, h, h, 1], n * (1 + 3 * CqlConfig::default().n_action_samples), 0, 1); 2],
-                slopes(2, 1),
+                grads(2, 1),
                 vec![passes(&gaussian, n, 1, 1)],
             ]
             .concat(),

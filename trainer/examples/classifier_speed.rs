@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use cartwheel_agents::models::mlp::{Init, Mlp};
+use cartwheel_agents::models::mlp::{Init, MlpClassifier};
 use cartwheel_agents::models::resnet::{ResNet, ResNetConfig};
 use cartwheel_agents::models::{Classifier, Ranks};
 use cartwheel_agents::nn::ops::Targets;
@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     set_threads(threads.parse()?);
     let mut rng = Generator::new(1);
     let mut model: Box<dyn Classifier> = match *model {
-        "mlp" => Box::new(Mlp::new(784, &[512, 256], 10, &Ranks::new(), Init::Torch, &mut rng)),
+        "mlp" => Box::new(MlpClassifier::new(784, &[512, 256], 10, &Ranks::new(), Init::Torch, &mut rng)),
         name => {
             let config = ResNetConfig::named(name, 3, 1000).ok_or("no such model")?;
             Box::new(ResNet::new(config, [224, 224], &mut rng))

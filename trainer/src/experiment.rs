@@ -341,11 +341,14 @@ impl<'a> Experiment<'a> {
         let algorithm = self.settings.algorithm();
         let mlps: Vec<_> = std::iter::once((1, acting.mlp.clone())).chain(algorithm.critics(acting)).collect();
         let all = |count: fn(&Mlp) -> usize| mlps.iter().map(|(n, mlp)| *n as u128 * count(mlp) as u128).sum::<u128>();
-        // Parameters, a target or a copy that acts, their gradient and its two moments, and what they begin as.
-        let network = 6 * size_of::<f32>() as u128 * all(Mlp::flat_len);
+        // Parameters, a target or a copy that acts, their gradient and its two moments, and what they begin as; and what a
+        // pass leaves of each sample.
+        let batch_size = self.batch_size();
+        let floats = 6 * all(Mlp::flat_len) + batch_size as u128 * all(Mlp::activations_len);
+        let network = size_of::<f32>() as u128 * floats;
         if network > memory {
             return Err(TrainError::Unfit(format!(
-                "training networks of {} parameters takes about {}, and this machine has {}: make the layers of [{}] smaller",
+                "training networks of {} parameters on batches of {batch_size} takes about {}, and this machine has {}: make the layers of [{}] or its batches smaller",
                 all(Mlp::num_parameters),
                 in_mib(network),
                 in_mib(memory),

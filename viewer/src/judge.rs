@@ -103,11 +103,11 @@ impl Judge {
         }
         self.inputs.resize(mlp.inputs(), 0.0);
         self.policy.features().encode(observation, &mut self.inputs);
-        let slopes = {
-            let by_outputs = |outputs: &[f32], slope: &mut [f32]| head.slope(outputs, action, slope);
+        let grads = {
+            let by_outputs = |outputs: &[f32], grad: &mut [f32]| head.grad(outputs, action, grad);
             mlp.input_gradient(self.policy.parameters(), &self.inputs, by_outputs, &mut self.scratch)
         };
-        Ok(self.policy.features().saliency(&self.inputs, &slopes))
+        Ok(self.policy.features().saliency(&self.inputs, &grads))
     }
 
     /// The value of the best action, and that action, counted from 0, in each of these states.
@@ -303,7 +303,7 @@ mod tests {
         assert!(Judge::new(&unknown, &parameters).unwrap_err().contains("Nowhere-v0"));
     }
 
-    /// A one-hot network input has as many slopes as there are indices, and the observation one number.
+    /// A one-hot network input has as many gradients as there are indices, and the observation one number.
     #[test]
     fn an_index_is_one_number() {
         let mut settings = Settings::shipped(Algo::Dqn, "Taxi-v4").unwrap();

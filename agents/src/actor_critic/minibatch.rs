@@ -55,14 +55,14 @@ impl Minibatch {
         }
     }
 
-    /// The mean square of how far values are from returns, and `vf_coef` times its slope by them: of rows that are `stride` apart,
+    /// The mean square of how far values are from returns, and `vf_coef` times its gradient by them: of rows that are `stride` apart,
     /// the first number of each.
     pub(super) fn value_loss(
         &self,
         coefficients: Coefficients,
         stride: usize,
         outputs: &[f32],
-        slope: &mut [f32],
+        grad: &mut [f32],
     ) -> f32 {
         let (share, mut loss) = (1.0 / self.returns.len() as f32, 0.0);
         for (i, goal) in self.returns.iter().enumerate() {
@@ -73,7 +73,7 @@ impl Minibatch {
                 None => (value, true),
             };
             loss += share * (value - goal) * (value - goal);
-            slope[i * stride] = if free { coefficients.vf_coef * 2.0 * share * (value - goal) } else { 0.0 };
+            grad[i * stride] = if free { coefficients.vf_coef * 2.0 * share * (value - goal) } else { 0.0 };
         }
         loss
     }

@@ -267,7 +267,7 @@ impl Networks {
     }
 
     /// The gradient on the minibatch, which [`descend`](Self::descend) follows. `policy` answers an action's part of the
-    /// policy loss and its slope by the logarithm of the action's chance.
+    /// policy loss and its gradient by the logarithm of the action's chance.
     pub(crate) fn gradient(
         &mut self,
         coefficients: Coefficients,
@@ -303,19 +303,19 @@ impl Networks {
             (batch.returns.len(), self.actor.mlp().output_stride(), self.actor.mlp().value_stride());
         let (share, ent_coef) = (1.0 / n as f32, coefficients.ent_coef);
         let (mut policy_loss, mut value_loss, mut entropy) = (0.0, 0.0, 0.0);
-        let mut loss = |outputs: &[f32], slope: &mut [f32]| {
+        let mut loss = |outputs: &[f32], grad: &mut [f32]| {
             let (outputs, values) = outputs.split_at(n * stride);
-            let (slope, by_values) = slope.split_at_mut(n * stride);
+            let (grad, by_values) = grad.split_at_mut(n * stride);
             let outputs = masked(&batch.masks, head.shape(stride), outputs, buffer);
             head.weigh(outputs, stride, chances);
-            for (i, (outputs, slope)) in outputs.chunks_exact(stride).zip(slope.chunks_exact_mut(stride)).enumerate() {
+            for (i, (outputs, grad)) in outputs.chunks_exact(stride).zip(grad.chunks_exact_mut(stride)).enumerate() {
                 let (action, advantage, log_prob_before) =
                     (batch.actions.get(i), batch.advantages[i], batch.log_probs[i]);
                 let log_prob = head.log_prob_of(chances, i, outputs, action);
                 let (loss, by_log_prob) = policy(Choice { log_prob, log_prob_before, advantage, share });
                 policy_loss += loss;
                 let by = [by_log_prob, -ent_coef * share];
-                entropy += share * head.add_slopes((chances, i), outputs, action, by, slope);
+                entropy += share * head.add_grads((chances, i), outputs, action, by, grad);
             }
             if value_stride > 0 {
                 value_loss = batch.value_loss(coefficients, value_stride, values, by_values);
@@ -330,8 +330,8 @@ impl Networks {
     fn value_gradient(&mut self, coefficients: Coefficients) -> Result<Option<(StepStats, f32)>, DeviceError> {
         let Some(critic) = &mut self.critic else { return Ok(None) };
         let (batch, stride, mut value_loss) = (&self.batch, critic.mlp().output_stride(), 0.0);
-        let mut loss = |outputs: &[f32], slope: &mut [f32]| {
-            value_loss = batch.value_loss(coefficients, stride, outputs, slope);
+        let mut loss = |outputs: &[f32], grad: &mut [f32]| {
+            value_loss = batch.value_loss(coefficients, stride, outputs, grad);
             coefficients.vf_coef * value_loss
         };
         let x = match &mut self.sequences {

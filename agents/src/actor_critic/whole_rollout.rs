@@ -37,7 +37,7 @@ impl WholeRollout {
         let coefficients =
             Coefficients { ent_coef: self.ent_coef as f32, vf_coef: self.vf_coef as f32, clip_range_vf: None };
         networks.select(rollout, 0, rollout.len(), self.normalize_advantage);
-        // −A log π(a|s), and its slope by log π(a|s).
+        // −A log π(a|s), and its gradient by log π(a|s).
         let gradient = networks.gradient(coefficients, &mut |choice| {
             let by_log_prob = -choice.share * choice.advantage;
             (by_log_prob * choice.log_prob, by_log_prob)

@@ -56,16 +56,16 @@ impl OffPolicy for Bc {
         let (head, share) = (&self.head, 1.0 / n as f32);
         let (buffer, chances) = (&mut self.masked, &mut self.chances);
         let (mut neglogp, mut entropy, mut prob_true_act) = (0.0, 0.0, 0.0);
-        let mut loss = |outputs: &[f32], slope: &mut [f32]| {
+        let mut loss = |outputs: &[f32], grad: &mut [f32]| {
             let outputs = masked(&batch.masks, head.shape(stride), &outputs[..n * stride], buffer);
             head.weigh(outputs, stride, chances);
-            for (i, (outputs, slope)) in outputs.chunks_exact(stride).zip(slope.chunks_exact_mut(stride)).enumerate() {
+            for (i, (outputs, grad)) in outputs.chunks_exact(stride).zip(grad.chunks_exact_mut(stride)).enumerate() {
                 let action = batch.actions.get(i);
                 let log_prob = head.log_prob_of(chances, i, outputs, action);
                 neglogp -= share * log_prob;
                 prob_true_act += share * log_prob.exp();
                 let by = [-share, -ent_weight * share];
-                entropy += share * head.add_slopes((chances, i), outputs, action, by, slope);
+                entropy += share * head.add_grads((chances, i), outputs, action, by, grad);
             }
             neglogp - ent_weight * entropy
         };

@@ -171,7 +171,7 @@ impl SoftCritics for ConservativeCritics {
         let (count, share) = (critics.networks().len() as f32, 1.0 / n as f32);
         let (targets, log_probs) = (&self.targets, &self.sampled.log_probs);
         let (mut result, mut conservative) = (Regression::default(), 0.0);
-        let mut loss = |q: &[f32], stride: usize, slope: &mut [f32]| {
+        let mut loss = |q: &[f32], stride: usize, grad: &mut [f32]| {
             let (mut error_loss, mut gap) = (0.0, 0.0);
             for i in 0..n {
                 let (value, error) = (q[i * stride], q[i * stride] - targets[i]);
@@ -184,8 +184,8 @@ impl SoftCritics for ConservativeCritics {
                 let log_sum = highest + (0..each).map(|j| (weighted(j) - highest).exp()).sum::<f32>().ln();
                 gap += share * (log_sum - value);
                 let push = alpha * weight * share;
-                slope[i * stride] = 2.0 * share * batch.weights[i] * error - push;
-                (0..each).for_each(|j| slope[row(j)] = push * (weighted(j) - log_sum).exp());
+                grad[i * stride] = 2.0 * share * batch.weights[i] * error - push;
+                (0..each).for_each(|j| grad[row(j)] = push * (weighted(j) - log_sum).exp());
             }
             result.loss += error_loss;
             conservative += gap;

@@ -128,13 +128,13 @@ impl OffPolicy for DiscreteSac {
         let count = self.critics.len() as f32;
         let (mut critic_loss, mut mean_q) = (0.0, 0.0);
         for critic in &mut self.critics {
-            let mut loss = |q: &[f32], slope: &mut [f32]| {
+            let mut loss = |q: &[f32], grad: &mut [f32]| {
                 let mut sum = 0.0;
                 for (i, (action, y)) in taken.iter().zip(&self.targets).enumerate() {
                     let at = i * stride + *action as usize;
                     let (error, weight) = (q[at] - y, share * batch.weights[i]);
                     sum += weight * error * error;
-                    slope[at] = 2.0 * weight * error;
+                    grad[at] = 2.0 * weight * error;
                     mean_q += share * q[at] / count;
                 }
                 sum
@@ -145,18 +145,18 @@ impl OffPolicy for DiscreteSac {
         // The policy climbs Σₐ π(a|s) (min Q(s, a) − α log π(a|s)).
         self.value(Net::Online, &batch.observations, n)?;
         let (least, log_probs, buffer) = (&self.least, &mut self.log_probs, &mut self.masked);
-        let mut loss = |outputs: &[f32], slope: &mut [f32]| {
+        let mut loss = |outputs: &[f32], grad: &mut [f32]| {
             log_probs.clear();
             let outputs = masked(&batch.masks, [actions, 1, stride], &outputs[..n * stride], buffer);
             log_softmax(outputs, (stride, actions), log_probs);
             let mut sum = 0.0;
             let rows = log_probs.chunks_exact(actions).zip(least.chunks_exact(actions));
-            for ((log_probs, values), slope) in rows.zip(slope.chunks_exact_mut(stride)) {
+            for ((log_probs, values), grad) in rows.zip(grad.chunks_exact_mut(stride)) {
                 let value = soft_value(log_probs, values, alpha);
                 sum += value;
-                for ((slope, log_prob), q) in slope.iter_mut().zip(log_probs).zip(values) {
-                    // The entropy's own slope has the sum of the chances' slopes as a factor, which is 0.
-                    *slope = -share * log_prob.exp() * (q - alpha * log_prob - value);
+                for ((grad, log_prob), q) in grad.iter_mut().zip(log_probs).zip(values) {
+                    // The entropy's own gradient has the sum of the chances' gradients as a factor, which is 0.
+                    *grad = -share * log_prob.exp() * (q - alpha * log_prob - value);
                 }
             }
             -share * sum

@@ -73,26 +73,26 @@ impl ReturnModel {
     }
 
     /// The loss of `outputs`, those of the action that was taken (of these `fractions`, where such are drawn), and how much they
-    /// surprised: what priorities are made of. Writes the slope of the loss.
+    /// surprised: what priorities are made of. Writes the gradient of the loss.
     #[inline]
-    pub(crate) fn loss(self, outputs: &[f32], target: &[f32], fractions: &[f32], slope: &mut [f32]) -> (f32, f32) {
+    pub(crate) fn loss(self, outputs: &[f32], target: &[f32], fractions: &[f32], grad: &mut [f32]) -> (f32, f32) {
         match self {
             Self::Mean(loss) => {
                 let error = outputs[0] - target[0];
                 let (value, derivative) = loss.of(error);
-                slope[0] = derivative;
+                grad[0] = derivative;
                 (value, error.abs())
             }
             Self::Distribution(support) => {
-                let loss = support.cross_entropy(outputs, target, slope);
+                let loss = support.cross_entropy(outputs, target, grad);
                 (loss, loss)
             }
             Self::Quantiles(_) => {
-                let loss = quantile_huber(None, outputs, target, slope);
+                let loss = quantile_huber(None, outputs, target, grad);
                 (loss, loss)
             }
             Self::Implicit(_) => {
-                let loss = quantile_huber(Some(fractions), outputs, target, slope);
+                let loss = quantile_huber(Some(fractions), outputs, target, grad);
                 (loss, loss)
             }
         }

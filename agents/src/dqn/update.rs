@@ -141,23 +141,23 @@ impl OffPolicy for Dqn {
         };
         let x = asked(&batch.observations, n * model.draws(width), rng, &mut self.asked);
         let fractions = &x[batch.observations.len()..];
-        let mut loss = |q: &[f32], slope: &mut [f32]| {
+        let mut loss = |q: &[f32], grad: &mut [f32]| {
             let mut sum = 0.0;
             for (i, (&action, y)) in taken.iter().zip(self.targets.chunks_exact(width)).enumerate() {
                 let at = of(i, action as usize);
-                let slope = &mut slope[at.clone()];
+                let grad = &mut grad[at.clone()];
                 let drawn = model.draws(width);
-                let (value, error) = model.loss(&q[at.clone()], y, &fractions[i * drawn..(i + 1) * drawn], slope);
+                let (value, error) = model.loss(&q[at.clone()], y, &fractions[i * drawn..(i + 1) * drawn], grad);
                 sum += batch.weights[i] * value;
-                slope.iter_mut().for_each(|slope| *slope = batch.weights[i] * *slope / n as f32);
+                grad.iter_mut().for_each(|grad| *grad = batch.weights[i] * *grad / n as f32);
                 sum_q += head.value(&q[at]);
                 self.errors.push(error);
             }
             if weight > 0.0 {
-                let rows = q.chunks_exact(stride).zip(slope.chunks_exact_mut(stride)).zip(taken);
-                for (i, ((q, slope), &action)) in rows.enumerate() {
+                let rows = q.chunks_exact(stride).zip(grad.chunks_exact_mut(stride)).zip(taken);
+                for (i, ((q, grad), &action)) in rows.enumerate() {
                     let valid = if batch.masks.is_empty() { &[] } else { &batch.masks[i * actions..(i + 1) * actions] };
-                    sum_conservative += conservative(&q[..actions], valid, action as usize, weight / n as f32, slope);
+                    sum_conservative += conservative(&q[..actions], valid, action as usize, weight / n as f32, grad);
                 }
             }
             (sum + weight * sum_conservative) / n as f32

@@ -47,22 +47,22 @@ impl Chances {
         self.log_chances[choice * self.rows + row]
     }
 
-    /// Adds to `slope` the slopes by the logits of `by_log_prob` times the logarithm of the chance of a part's `choice` and
+    /// Adds to `grad` the gradients by the logits of `by_log_prob` times the logarithm of the chance of a part's `choice` and
     /// `by_entropy` times the part's entropy, which it answers. The part's choices are the `count` from `first` on.
     #[inline]
-    pub(super) fn add_slopes(
+    pub(super) fn add_grads(
         &self,
         row: usize,
         [part, first, count, choice]: [usize; 4],
         [by_log_prob, by_entropy]: [f32; 2],
-        slope: &mut [f32],
+        grad: &mut [f32],
     ) -> f32 {
         let entropy = self.entropies[part * self.rows + row];
-        for (at, slope) in (first..first + count).zip(&mut slope[first..]) {
+        for (at, grad) in (first..first + count).zip(&mut grad[first..]) {
             let (log_p, p) = (self.log_chance(row, at), self.chances[at * self.rows + row]);
-            *slope -= by_log_prob * p + by_entropy * p * (log_p + entropy);
+            *grad -= by_log_prob * p + by_entropy * p * (log_p + entropy);
         }
-        slope[first + choice] += by_log_prob;
+        grad[first + choice] += by_log_prob;
         entropy
     }
 }

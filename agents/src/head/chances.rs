@@ -1,4 +1,4 @@
-//! How likely actions are by outputs, and the slopes of that.
+//! How likely actions are by outputs, and the gradients of that.
 
 use cartwheel_envs::Action;
 
@@ -29,7 +29,7 @@ impl ActionHead {
     }
 
     /// Works out what is needed of rows of `outputs`, one every `stride` numbers, for [`log_prob_of`](Self::log_prob_of) and
-    /// [`add_slopes`](Self::add_slopes).
+    /// [`add_grads`](Self::add_gradients).
     pub(crate) fn weigh(&self, outputs: &[f32], stride: usize, to: &mut Chances) {
         if self.head == Head::Categorical {
             to.fill(&self.counts, outputs, stride);
@@ -49,19 +49,19 @@ impl ActionHead {
         }
     }
 
-    /// Adds to `slope` the slopes by the outputs of `by_log_prob` times the logarithm of `action`'s chance and
+    /// Adds to `grad` the gradients by the outputs of `by_log_prob` times the logarithm of `action`'s chance and
     /// `by_entropy` times the entropy, which it answers. The outputs are row number `row` of those that were weighed.
-    pub(crate) fn add_slopes(
+    pub(crate) fn add_grads(
         &self,
         (chances, row): (&Chances, usize),
         outputs: &[f32],
         action: Action<'_>,
         [by_log_prob, by_entropy]: [f32; 2],
-        slope: &mut [f32],
+        grad: &mut [f32],
     ) -> f32 {
         let of_part = |(part, ((first, logits), action)): (usize, ((usize, &[f32]), &i32))| {
             let choice = [part, first, logits.len(), *action as usize];
-            chances.add_slopes(row, choice, [by_log_prob, by_entropy], slope)
+            chances.add_grads(row, choice, [by_log_prob, by_entropy], grad)
         };
         match (self.head, action) {
             (Head::Categorical, Action::Discrete(action)) => {
@@ -76,8 +76,8 @@ impl ActionHead {
                 for (i, value) in values.iter().enumerate() {
                     let (log_std, inverse) = (outputs[d + i], (-outputs[d + i]).exp());
                     let z = (value - outputs[i]) * inverse;
-                    slope[i] += by_log_prob * z * inverse;
-                    slope[d + i] += by_log_prob * (z * z - 1.0) + by_entropy;
+                    grad[i] += by_log_prob * z * inverse;
+                    grad[d + i] += by_log_prob * (z * z - 1.0) + by_entropy;
                     entropy += log_std + 0.5 + HALF_LN_TAU;
                 }
                 entropy

@@ -174,16 +174,16 @@ impl ActionHead {
         [self.choices(), self.head.atoms(), stride]
     }
 
-    /// Writes the slope of what is told of choice `i` by the outputs: of its value, its logit or its mean.
+    /// Writes the gradient of what is told of choice `i` by the outputs: of its value, its logit or its mean.
     ///
     /// # Panics
     /// If there is no such choice.
-    pub fn slope(&self, outputs: &[f32], i: usize, slope: &mut [f32]) {
+    pub fn grad(&self, outputs: &[f32], i: usize, grad: &mut [f32]) {
         let of = i * self.head.atoms()..(i + 1) * self.head.atoms();
         match self.head {
-            Head::Distribution(support) => support.expectation_slope(&outputs[of.clone()], &mut slope[of]),
-            Head::Quantiles(n) => slope[of].fill(1.0 / n as f32),
-            _ => slope[i] = 1.0,
+            Head::Distribution(support) => support.expectation_grad(&outputs[of.clone()], &mut grad[of]),
+            Head::Quantiles(n) => grad[of].fill(1.0 / n as f32),
+            _ => grad[i] = 1.0,
         }
     }
 

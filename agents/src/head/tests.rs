@@ -100,9 +100,9 @@ fn squashed_actions_fill_the_bounds() {
     }
 }
 
-/// The slopes of log-probability and entropy against finite differences.
+/// The gradients of log-probability and entropy against finite differences.
 #[test]
-fn slopes_agree_with_finite_differences() {
+fn grads_agree_with_finite_differences() {
     let multi = Space::MultiDiscrete { nvec: vec![3, 2], start: vec![0, 5] };
     let reals = Space::box_f32(vec![-1.0; 2], vec![1.0; 2]);
     for (head, outputs, action) in [
@@ -116,15 +116,14 @@ fn slopes_agree_with_finite_differences() {
             head.weigh(&[&vec![0.7; outputs.len()], outputs].concat(), outputs.len(), &mut chances);
             chances
         };
-        let add = |outputs: &[f32], by, slope: &mut [f32]| {
-            head.add_slopes((&weighed(outputs), 1), outputs, action, by, slope)
-        };
+        let add =
+            |outputs: &[f32], by, grad: &mut [f32]| head.add_grads((&weighed(outputs), 1), outputs, action, by, grad);
         let entropy = |outputs: &[f32]| add(outputs, [0.0; 2], &mut [0.0; 8]);
-        let mut slope = vec![0.0; outputs.len()];
-        add(&outputs, [2.0, -3.0], &mut slope);
+        let mut grad = vec![0.0; outputs.len()];
+        add(&outputs, [2.0, -3.0], &mut grad);
         let log_probs = [head.log_prob(&outputs, action), head.log_prob_of(&weighed(&outputs), 1, &outputs, action)];
         assert!((log_probs[0] - log_probs[1]).abs() < 1e-6, "{log_probs:?}");
-        for (at, found) in slope.iter().enumerate() {
+        for (at, found) in grad.iter().enumerate() {
             let value = |by: f32| {
                 let mut moved = outputs.clone();
                 moved[at] += by;
@@ -169,9 +168,9 @@ fn the_best_quantiles_have_the_greatest_mean() {
     head.judge(&outputs, &mut judgement);
     let (values, quantiles) = (vec![10.0 / 3.0, 3.0], outputs[..6].to_vec());
     assert_eq!(judgement, Judgement::Quantiles { values, quantiles });
-    let mut slope = [0.0; 6];
-    head.slope(&outputs, 1, &mut slope);
-    assert_eq!(slope, [0.0, 0.0, 0.0, 1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0]);
+    let mut grad = [0.0; 6];
+    head.grad(&outputs, 1, &mut grad);
+    assert_eq!(grad, [0.0, 0.0, 0.0, 1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use cartwheel_envs::Generator;
 use serde_json::Value;
 
-use super::mlp::{Init, Mlp};
+use super::mlp::{Init, MlpClassifier};
 use super::resnet::tests::{case, fill, numbers, uniform};
 use super::{Classifier, Ranks};
 use crate::nn::on_device::Accelerator;
@@ -17,7 +17,7 @@ fn recorded(recorded: &Value) -> (Box<dyn Classifier>, Vec<f32>) {
         let (model, pictures) = case::<f32>(recorded, 10, 5);
         return (Box::new(model), pictures);
     }
-    let mut model = Mlp::new(64, &[48, 32], 10, &Ranks::new(), Init::Torch, &mut Generator::new(0));
+    let mut model = MlpClassifier::new(64, &[48, 32], 10, &Ranks::new(), Init::Torch, &mut Generator::new(0));
     fill(model.parameters_mut(), 5);
     let count = numbers(&recorded["shape"]).iter().product::<f64>() as usize;
     (Box::new(model), uniform(6, count).into_iter().map(|x| x as f32).collect())
@@ -103,7 +103,7 @@ fn five_steps_at(recording: &Value, place: &Place) {
 
 #[test]
 fn what_overflows_in_half_is_named() {
-    let mut model = Mlp::new(4, &[8], 3, &Ranks::new(), Init::Torch, &mut Generator::new(1));
+    let mut model = MlpClassifier::new(4, &[8], 3, &Ranks::new(), Init::Torch, &mut Generator::new(1));
     let large = |parameters: &mut Parameters, name: &str| {
         let parameter = parameters.iter_mut().find(|parameter| parameter.name() == name).expect("it is there");
         parameter.values_mut().fill(3e4);

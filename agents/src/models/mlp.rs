@@ -37,7 +37,7 @@ config_enum! {
 
 /// See the module's documentation.
 #[derive(Clone, Debug)]
-pub struct Mlp {
+pub struct MlpClassifier {
     parameters: Parameters,
     layers: Vec<Layer>,
     /// Those that are here.
@@ -53,7 +53,7 @@ struct Layer {
     then: Then,
 }
 
-impl Mlp {
+impl MlpClassifier {
     /// A network from `inputs` numbers over the `hidden` layers to `classes` logits, of which some layers are products of two.
     pub fn new(
         inputs: usize,
@@ -217,7 +217,7 @@ enum Begin {
     Rows(Rows<f32, NoneTape>),
 }
 
-impl Classifier for Mlp {
+impl Classifier for MlpClassifier {
     fn parameters(&self) -> &Parameters {
         &self.parameters
     }
@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn what_it_learns_on_a_device_is_what_it_learns_here() {
-        let mut here = Mlp::new(7, &[33, 12], 4, &Ranks::new(), Init::Torch, &mut Generator::new(2));
+        let mut here = MlpClassifier::new(7, &[33, 12], 4, &Ranks::new(), Init::Torch, &mut Generator::new(2));
         let accelerator = Accelerator::new(Cpu::default());
         let x: Vec<f32> = (0..5 * 7).map(|at| (at * 37 % 19) as f32 / 19.0 - 0.4).collect();
         let close = |what: &str, got: &[f32], expected: &[f32]| {
@@ -343,7 +343,7 @@ mod tests {
 
     #[test]
     fn the_articles_network_has_535818_parameters() {
-        let mlp = Mlp::new(784, &[512, 256], 10, &Ranks::new(), Init::Torch, &mut Generator::new(0));
+        let mlp = MlpClassifier::new(784, &[512, 256], 10, &Ranks::new(), Init::Torch, &mut Generator::new(0));
         let cost = mlp.cost();
         assert_eq!((cost.parameters, mlp.parameters().count()), (535_818, 535_818));
         assert_eq!(cost.bytes, 4 * 535_818);
@@ -355,7 +355,7 @@ mod tests {
     #[test]
     fn weights_begin_as_they_should() {
         let spread = |init| {
-            let mlp = Mlp::new(400, &[300], 10, &Ranks::new(), init, &mut Generator::new(1));
+            let mlp = MlpClassifier::new(400, &[300], 10, &Ranks::new(), init, &mut Generator::new(1));
             let weight = mlp.parameters().named("0.weight").expect("it is there").values().to_vec();
             let bias = mlp.parameters().named("0.bias").expect("it is there").values().to_vec();
             let square = weight.iter().map(|x| x * x).sum::<f32>() / weight.len() as f32;
@@ -370,7 +370,7 @@ mod tests {
 
     #[test]
     fn the_layer_that_is_not_finite_is_named() {
-        let mut mlp = Mlp::new(4, &[8, 8], 3, &Ranks::new(), Init::Torch, &mut Generator::new(2));
+        let mut mlp = MlpClassifier::new(4, &[8, 8], 3, &Ranks::new(), Init::Torch, &mut Generator::new(2));
         assert_eq!(mlp.not_finite(vec![0.5; 8]).expect("works").1, None);
         assert_eq!(mlp.not_finite(vec![f32::NAN; 8]).expect("works").1.as_deref(), Some("the input"));
         let weight = mlp.layers[1].linear.weight;

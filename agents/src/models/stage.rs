@@ -38,7 +38,7 @@ pub struct Forward<E: Real = f32> {
     pub outputs: Vec<E>,
     /// Samples.
     pub samples: usize,
-    /// Takes the slope of the loss by the outputs, adds that by the parameters to gradients, and answers that by what came in; of the first
+    /// Takes the gradient of the loss by the outputs, adds that by the parameters to gradients, and answers that by what came in; of the first
     /// stage, which data comes into, nothing.
     pub way_back: WayBack<E>,
 }
@@ -59,12 +59,12 @@ impl<E: Real> Forward<E> {
         label_smoothing: f64,
         divisor: f64,
     ) -> Result<Pass<E>, DeviceError> {
-        let (pass, slope) = self.judge(targets, label_smoothing, divisor)?;
-        (self.way_back)(slope, gradients)?;
+        let (pass, grad) = self.judge(targets, label_smoothing, divisor)?;
+        (self.way_back)(grad, gradients)?;
         Ok(pass)
     }
 
-    /// What that loss comes to, and the slope of it by the logits, which the way back is to be taken with.
+    /// What that loss comes to, and the gradient of it by the logits, which the way back is to be taken with.
     ///
     /// # Errors
     /// If the device fails.
@@ -79,7 +79,7 @@ impl<E: Real> Forward<E> {
     ) -> Result<(Pass<E>, Vec<E>), DeviceError> {
         let shape = (self.samples, self.outputs.len() / self.samples.max(1));
         let loss = |logits| ops::softmax_cross_entropy(logits, targets, label_smoothing, divisor);
-        let (loss, slope) = ops::slope_of(self.outputs.clone(), shape, loss)?;
-        Ok((Pass { loss, logits: self.outputs.clone() }, slope))
+        let (loss, grad) = ops::grad_of(self.outputs.clone(), shape, loss)?;
+        Ok((Pass { loss, logits: self.outputs.clone() }, grad))
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use cartwheel_envs::Generator;
 
-use super::mlp::{Init, Mlp};
+use super::mlp::{Init, MlpClassifier};
 use super::resnet::{ResNet, ResNetConfig};
 use super::{Classifier, Ranks};
 use crate::nn::on_device::Accelerator;
@@ -24,7 +24,7 @@ fn models() -> Vec<(&'static str, Box<dyn Classifier>)> {
     let low = Ranks::from([("layer2.0.conv1".into(), 3), ("fc".into(), 2)]);
     let narrow = Ranks::from([("2".into(), 4)]);
     vec![
-        ("mlp", Box::new(Mlp::new(12, &[9, 8, 7], 5, &narrow, Init::Torch, &mut Generator::new(3)))),
+        ("mlp", Box::new(MlpClassifier::new(12, &[9, 8, 7], 5, &narrow, Init::Torch, &mut Generator::new(3)))),
         ("resnet8", resnet("resnet8", [8, 9], low)),
         ("resnet50", resnet("resnet50", [33, 40], Ranks::new())),
     ]
@@ -62,25 +62,25 @@ fn check(change: &dyn Fn(&mut dyn Classifier)) {
         for (cut, piece) in pieces.iter().enumerate().skip(1) {
             let name = format!("{name} before {}", piece.name);
             let [mut first, mut second] = halves(name.split(' ').next().expect("a word"), cut, change);
-            let mut slopes = [&first, &second].map(|half| Gradients::new(half.parameters()));
+            let mut grads = [&first, &second].map(|half| Gradients::new(half.parameters()));
             let (mut held, mut got) = (VecDeque::new(), Vec::new());
             for (x, classes) in batches.iter().zip(&classes) {
                 let forward = first.forward(x.clone()).expect("works");
                 let behind = second.forward(forward.outputs).expect("works");
-                let (pass, slope) = behind.judge(Targets::Classes(classes), 0.1, 6.0).expect("works");
+                let (pass, grad) = behind.judge(Targets::Classes(classes), 0.1, 6.0).expect("works");
                 got.push(pass);
-                held.push_back((forward.way_back, behind.way_back, slope));
+                held.push_back((forward.way_back, behind.way_back, grad));
             }
-            for (first, second, slope) in held {
-                let [of_first, of_second] = &mut slopes;
-                let between = second(slope, of_second).expect("works");
+            for (first, second, grad) in held {
+                let [of_first, of_second] = &mut grads;
+                let between = second(grad, of_second).expect("works");
                 assert!(between.iter().any(|x| *x != 0.0), "{name}: nothing comes back");
-                assert_eq!(first(between, of_first).expect("works"), [0.0_f32; 0], "{name}: a slope by samples");
+                assert_eq!(first(between, of_first).expect("works"), [0.0_f32; 0], "{name}: a grad by samples");
             }
             assert_eq!(got, learnt, "{name}");
             let mut there = 0;
-            for (half, slopes) in [&first, &second].into_iter().zip(&mut slopes) {
-                slopes.bring_here(half.parameters()).expect("memory");
+            for (half, grads) in [&first, &second].into_iter().zip(&mut grads) {
+                grads.bring_here(half.parameters()).expect("memory");
                 for (own, whole) in half.parameters().iter().zip(whole.parameters().iter()) {
                     if own.is_elsewhere() {
                         assert_eq!((own.values(), own.is_trained()), (&[][..], false), "{name}");
@@ -89,8 +89,8 @@ fn check(change: &dyn Fn(&mut dyn Classifier)) {
                     there += 1;
                     assert_eq!(own.values(), whole.values(), "{name}: {}", own.name());
                     if own.is_trained() {
-                        let [own_slope, slope] = [slopes.of(own), gradients.of(whole)].map(|of| of.expect("memory"));
-                        assert_eq!(own_slope, slope, "{name}: {}", own.name());
+                        let [own_grad, grad] = [grads.of(own), gradients.of(whole)].map(|of| of.expect("memory"));
+                        assert_eq!(own_grad, grad, "{name}: {}", own.name());
                     }
                 }
             }

@@ -48,7 +48,7 @@ pub struct Fused {
 struct Workspace {
     x: Vec<f32>,
     /// The gradient of the loss by the outputs.
-    slope: Vec<f32>,
+    grad: Vec<f32>,
     activations: Activations,
 }
 
@@ -104,9 +104,9 @@ impl Fused {
         let mut workspace = std::mem::take(&mut *lock(&self.training));
         let parameters = self.noise[0].shared(&self.parameters);
         let outputs = self.mlp.forward(&parameters, x, batch, &mut workspace.activations);
-        workspace.slope.clear();
-        workspace.slope.resize(outputs.len(), 0.0);
-        let value = self.device.tensor(loss(outputs, &mut workspace.slope));
+        workspace.grad.clear();
+        workspace.grad.resize(outputs.len(), 0.0);
+        let value = self.device.tensor(loss(outputs, &mut workspace.grad));
         workspace.x.clear();
         workspace.x.extend_from_slice(x);
         let memories = self.mlp.memories(&workspace.activations);
@@ -114,10 +114,10 @@ impl Fused {
         self.memories.extend_from_slice(&memories[..batch * self.mlp.memory_len()]);
         let (of, key, mlp, pool) = (value.clone(), self.key.clone(), self.mlp.clone(), self.training.clone());
         tape.add_backward_op(move |gradients| {
-            let Workspace { x, slope, activations } = &mut workspace;
-            scale(mlp.isa(), slope, gradients.get_or_alloc_mut(&of)?[0]);
+            let Workspace { x, grad, activations } = &mut workspace;
+            scale(mlp.isa(), grad, gradients.get_or_alloc_mut(&of)?[0]);
             let gradient = buffer(gradients, &key, mlp.trained_len())?;
-            mlp.backward(&parameters, x, batch, activations, slope, gradient);
+            mlp.backward(&parameters, x, batch, activations, grad, gradient);
             *lock(&pool) = workspace;
             Ok(())
         });
@@ -183,12 +183,12 @@ impl Network for Fused {
         net: Net,
         _: &[f32],
         batch: usize,
-        slope: &[f32],
+        grad: &[f32],
         columns: Range<usize>,
     ) -> Result<&[f32], DeviceError> {
         let (mlp, mut gradient) = (self.mlp.clone(), std::mem::take(&mut self.input_gradient));
         let (parameters, scratch) = self.of(net);
-        mlp.backward_to_input(parameters, batch, scratch, slope, columns, &mut gradient);
+        mlp.backward_to_input(parameters, batch, scratch, grad, columns, &mut gradient);
         self.input_gradient = gradient;
         Ok(&self.input_gradient)
     }

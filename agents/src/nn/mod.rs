@@ -198,13 +198,13 @@ mod tests {
                     x.extend((0..mlp.memory_len()).map(|_| rng.uniform(-1.0, 1.0) as f32));
                 }
                 let goals: Vec<f32> = (0..batch).map(|_| rng.uniform(-2.0, 2.0) as f32).collect();
-                let mut loss = |y: &[f32], slope: &mut [f32]| {
+                let mut loss = |y: &[f32], grad: &mut [f32]| {
                     let mut sum = 0.0;
                     for (b, goal) in goals.iter().enumerate() {
                         let value = (of_values > 0).then_some(batch * stride + b * of_values);
                         for at in [b * stride + b % 3].into_iter().chain(value) {
                             let error = y[at] - goal;
-                            slope[at] = 2.0 * error / batch as f32;
+                            grad[at] = 2.0 * error / batch as f32;
                             sum += error * error / batch as f32;
                         }
                     }
@@ -230,13 +230,12 @@ mod tests {
                     assert_eq!(norms.len(), mlp.names().len());
                     assert!((square.sqrt() - whole).abs() < 1e-4 * whole, "{norms:?} are not of {whole}");
                 }
-                let slope: Vec<f32> =
-                    (0..batch * (stride + of_values)).map(|_| rng.uniform(-1.0, 1.0) as f32).collect();
+                let grad: Vec<f32> = (0..batch * (stride + of_values)).map(|_| rng.uniform(-1.0, 1.0) as f32).collect();
                 for net in [Net::Online, Net::Target] {
                     fused.forward(net, &x, batch).expect("the processor works");
                     let a =
-                        fused.input_gradient(net, &x, batch, &slope, 1..width).expect("the processor works").to_vec();
-                    let b = stock.input_gradient(net, &x, batch, &slope, 1..width).expect("the processor works");
+                        fused.input_gradient(net, &x, batch, &grad, 1..width).expect("the processor works").to_vec();
+                    let b = stock.input_gradient(net, &x, batch, &grad, 1..width).expect("the processor works");
                     assert_eq!((a.len(), b.len()), ((width - 1) * batch, (width - 1) * batch));
                     let far = a.iter().zip(b).position(|(a, b)| (a - b).abs() >= 1e-3 * b.abs().max(1.0));
                     assert!(
@@ -273,8 +272,8 @@ mod tests {
         let mut whole = Fused::new(mlp.clone(), &TrainingState::new(mlp.init(&mut rng))).expect("a fitting state");
         let optimizer = Optimizer { method: Method::Adam, learning_rate: 1e-2, eps: 1e-8, max_grad_norm: 10.0 };
         let x: Vec<f32> = (0..16).map(|_| rng.uniform(-1.0, 1.0) as f32).collect();
-        let mut loss = |y: &[f32], slope: &mut [f32]| {
-            slope.iter_mut().zip(y).for_each(|(s, y)| *s = *y - 1.0);
+        let mut loss = |y: &[f32], grad: &mut [f32]| {
+            grad.iter_mut().zip(y).for_each(|(s, y)| *s = *y - 1.0);
             0.0
         };
         let mut step = |network: &mut Fused| network.step(&x, 8, &optimizer, &mut loss).expect("the processor works");

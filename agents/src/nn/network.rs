@@ -108,8 +108,8 @@ pub trait Network {
         loss: TryLoss<'_>,
     ) -> Result<StepStats, DeviceError> {
         let mut failed = None;
-        let stats = self.step(x, batch, optimizer, &mut |outputs, slope| {
-            loss(outputs, slope).unwrap_or_else(|error| {
+        let stats = self.step(x, batch, optimizer, &mut |outputs, grad| {
+            loss(outputs, grad).unwrap_or_else(|error| {
                 failed = Some(error);
                 f32::NAN
             })
@@ -121,7 +121,7 @@ pub trait Network {
     /// each; nothing of one that does not.
     fn memories(&self) -> &[f32];
 
-    /// The gradient by the given `columns` of the input rows `x`, a row each, where `slope` is that by the outputs
+    /// The gradient by the given `columns` of the input rows `x`, a row each, where `grad` is that by the outputs
     /// (`[batch, stride]`). The last forward pass must have been of this `net` on this `x`. The gradient that
     /// [`backward`](Self::backward) left stays.
     ///
@@ -132,7 +132,7 @@ pub trait Network {
         net: Net,
         x: &[f32],
         batch: usize,
-        slope: &[f32],
+        grad: &[f32],
         columns: Range<usize>,
     ) -> Result<&[f32], DeviceError>;
 

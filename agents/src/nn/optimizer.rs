@@ -12,7 +12,7 @@ pub enum Method {
     #[default]
     Adam,
     /// Adam that takes the parameters, times `weight_decay`, for a part of their gradient: PyTorch's Adam with `weight_decay`. That
-    /// is the slope of so much of half their squared norm.
+    /// is the gradient of so much of half their squared norm.
     DecayingAdam {
         /// 0 or more.
         weight_decay: f64,

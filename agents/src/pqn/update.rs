@@ -95,13 +95,13 @@ impl Pqn {
         self.x.clear();
         rows.iter().for_each(|row| self.x.extend_from_slice(&rollout.observations[row * width..(row + 1) * width]));
         let (share, mut sum_q) = (1.0 / rows.len() as f32, 0.0);
-        let mut loss = |q: &[f32], slope: &mut [f32]| {
+        let mut loss = |q: &[f32], grad: &mut [f32]| {
             let mut sum = 0.0;
             for (i, row) in rows.iter().enumerate() {
                 let at = i * stride + taken[*row] as usize;
                 let error = q[at] - self.targets[*row];
                 sum += share * error * error;
-                slope[at] = 2.0 * share * error;
+                grad[at] = 2.0 * share * error;
                 sum_q += q[at];
             }
             sum

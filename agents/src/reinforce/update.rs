@@ -40,7 +40,7 @@ impl Rule for ReinforceConfig {
             // No episode ended: without a baseline nothing is known of any return.
             return Ok(());
         }
-        // −A log π(a|s), and its slope by log π(a|s).
+        // −A log π(a|s), and its gradient by log π(a|s).
         let gradient = networks.policy_gradient(self.ent_coef as f32, &mut |choice| {
             let by_log_prob = -choice.share * choice.advantage;
             (by_log_prob * choice.log_prob, by_log_prob)

@@ -235,21 +235,21 @@ impl<C: SoftCritics> OffPolicy for Soft<C> {
         // The policy climbs Q(s, a) − α log π(a|s), through the noise that a was drawn with.
         self.draw_noise(n, rng);
         let (noise, drawn, critics, share) = (&self.noise, &mut self.drawn, &mut self.critics, 1.0 / n as f32);
-        let actor = self.actor.try_step(&batch.observations, n, &of_actor, &mut |outputs, slope| {
+        let actor = self.actor.try_step(&batch.observations, n, &of_actor, &mut |outputs, grad| {
             drawn.draw(&outputs[..n * stride], stride, noise, dimensions);
             let (by_action, mean_q) = critics.by_action(&batch.observations, &drawn.actions, C::CLIMB)?;
-            for (i, (outputs, slope)) in
-                outputs.chunks_exact(stride).zip(slope.chunks_exact_mut(stride)).take(n).enumerate()
+            for (i, (outputs, grad)) in
+                outputs.chunks_exact(stride).zip(grad.chunks_exact_mut(stride)).take(n).enumerate()
             {
                 for d in 0..dimensions {
                     let (at, raw) = (i * dimensions + d, outputs[dimensions + d]);
                     let (action, log_std) = (drawn.actions[at], drawn.log_std(raw));
                     let squash = 1.0 - action * action;
                     let by_sum = share * (alpha * 2.0 * action * squash / (squash + EPSILON) - by_action[at] * squash);
-                    slope[d] = by_sum;
+                    grad[d] = by_sum;
                     // Beyond the bounds of log_std nothing moves it.
                     if raw == log_std {
-                        slope[dimensions + d] = by_sum * log_std.exp() * noise[at] - share * alpha;
+                        grad[dimensions + d] = by_sum * log_std.exp() * noise[at] - share * alpha;
                     }
                 }
             }

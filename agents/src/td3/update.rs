@@ -113,13 +113,13 @@ impl OffPolicy for Td3 {
         self.updates += 1;
         if self.updates.is_multiple_of(self.rule.policy_delay) {
             let (chosen, critics, share) = (&mut self.actions, &mut self.critics, 1.0 / n as f32);
-            let actor = self.actor.try_step(&batch.observations, n, &optimizer, &mut |outputs, slope| {
+            let actor = self.actor.try_step(&batch.observations, n, &optimizer, &mut |outputs, grad| {
                 actions(&outputs[..n * stride], stride, dimensions, chosen);
                 let (by_action, mean_q) = critics.by_action(&batch.observations, chosen, Climb::First)?;
-                for (i, slope) in slope.chunks_exact_mut(stride).take(n).enumerate() {
-                    for (d, slope) in slope.iter_mut().take(dimensions).enumerate() {
+                for (i, grad) in grad.chunks_exact_mut(stride).take(n).enumerate() {
+                    for (d, grad) in grad.iter_mut().take(dimensions).enumerate() {
                         let action = chosen[i * dimensions + d];
-                        *slope = -share * by_action[i * dimensions + d] * (1.0 - action * action);
+                        *grad = -share * by_action[i * dimensions + d] * (1.0 - action * action);
                     }
                 }
                 Ok(-mean_q)

@@ -55,11 +55,11 @@ impl SoftCritics for QuantileCritics {
         }
         let share = 1.0 / (n * critics.networks().len() * quantiles) as f32;
         let now = (batch.observations.as_slice(), taken);
-        critics.learn(now, optimizer, &mut |i, z, slope| {
+        critics.learn(now, optimizer, &mut |i, z, grad| {
             let goals = &targets[i * kept..(i + 1) * kept];
             let share = batch.weights[i] * share;
-            let loss = share * quantile_huber(None, z, goals, slope);
-            slope.iter_mut().for_each(|slope| *slope *= share);
+            let loss = share * quantile_huber(None, z, goals, grad);
+            grad.iter_mut().for_each(|grad| *grad *= share);
             loss
         })
     }

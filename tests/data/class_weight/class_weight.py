@@ -24,7 +24,7 @@ def case(targets, shares, smoothing, divisor):
     x = logits.clone().requires_grad_()
     loss = torch.nn.CrossEntropyLoss(weight=weight, label_smoothing=smoothing)(x, targets)
     loss.backward()
-    return dict(shares=shares.flatten().tolist(), smoothing=smoothing, divisor=divisor, loss=float(loss.detach()), slope=x.grad.flatten().tolist())
+    return dict(shares=shares.flatten().tolist(), smoothing=smoothing, divisor=divisor, loss=float(loss.detach()), grad=x.grad.flatten().tolist())
 
 
 of_classes = float(weight[classes].sum())

@@ -20,9 +20,9 @@ def case(batch, channels, height, width, outputs, kernel, stride, padding):
     weight = torch.randn(outputs, channels, kernel, kernel).round(decimals=3).requires_grad_()
     bias = torch.randn(outputs).round(decimals=3).requires_grad_()
     y = functional.relu(functional.conv2d(x, weight, bias, stride=stride, padding=padding))
-    slope = torch.randn_like(y).round(decimals=3)
-    y.backward(slope)
-    tensors = {"x": x, "weight": weight, "bias": bias, "y": y, "slope": slope}
+    grad = torch.randn_like(y).round(decimals=3)
+    y.backward(grad)
+    tensors = {"x": x, "weight": weight, "bias": bias, "y": y, "grad": grad}
     tensors |= {"dx": x.grad, "dweight": weight.grad, "dbias": bias.grad}
     sizes = {"batch": batch, "channels": channels, "height": height, "width": width, "outputs": outputs}
     sizes |= {"kernel": kernel, "stride": stride, "padding": padding}

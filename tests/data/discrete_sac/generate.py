@@ -1,7 +1,7 @@
 """Records updates of discrete SAC with PyTorch, for agents/tests/actor_critic.rs.
 
 The rule is that of cleanrl/sac_atari.py, with the temperature's loss as in Stable-Baselines3's sac.py: its gradient is that
-of the logarithm. Autograd works out all slopes. One of the transitions is terminal.
+of the logarithm. Autograd works out all grads. One of the transitions is terminal.
 
     pip install torch==2.15.0 numpy
     python generate.py > updates.json

@@ -63,9 +63,9 @@ class Dueling(nn.Module):
 def case(dueling):
     torch.manual_seed(1)
     net = Dueling() if dueling else Plain()
-    observations, slopes = torch.randn(BATCH, OBSERVATIONS), torch.randn(BATCH, ACTIONS)
+    observations, grads = torch.randn(BATCH, OBSERVATIONS), torch.randn(BATCH, ACTIONS)
     outputs = net(observations)
-    (outputs * slopes).sum().backward()
+    (outputs * grads).sum().backward()
     order = ["value_head.0", "advantage_head.0", "value_head.2", "advantage_head.2"] if dueling else ["layers.2", "layers.4"]
     modules = dict(net.named_modules())
     drawn = [number for name in order for number in modules[name].x.tolist() + modules[name].y.tolist()]
@@ -81,7 +81,7 @@ def case(dueling):
         zeros = torch.zeros_like(parameter).tolist()
         sigma.setdefault(name.removeprefix("layers.").removesuffix("_sigma"), {"value": zeros, "gradient": zeros})
     return {
-        "dueling": dueling, "net_arch": list(HIDDEN), "observations": observations.tolist(), "slopes": slopes.tolist(),
+        "dueling": dueling, "net_arch": list(HIDDEN), "observations": observations.tolist(), "grads": grads.tolist(),
         "drawn": drawn, "outputs": outputs.tolist(), "mu": mu, "sigma": sigma,
     }
 

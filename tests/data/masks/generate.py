@@ -33,7 +33,7 @@ def case(actions: int) -> dict:
         "probs": masked.probs.detach().flatten().tolist(),
         "log_prob": log_prob.detach().tolist(),
         "entropy": entropy.detach().tolist(),
-        "slope": logits.grad.flatten().tolist(),
+        "grad": logits.grad.flatten().tolist(),
     }
 
 

@@ -23,7 +23,7 @@ if __name__ == "__main__":
     # What is remembered at first: of each sequence h and c of each layer. The second begins with nothing.
     memories = torch.randn(len(LENGTHS), LAYERS, 2, UNITS)
     memories[1] = 0
-    slopes = torch.randn(rows, OUTPUTS)
+    grads = torch.randn(rows, OUTPUTS)
     outputs, after = [], []
     for sequence, memory in zip(x.split(LENGTHS), memories):
         state = (memory[:, 0:1].contiguous(), memory[:, 1:2].contiguous())
@@ -33,12 +33,12 @@ if __name__ == "__main__":
             outputs.append(head(y.view(UNITS)))
             after.append(torch.cat([h, c], dim=1).detach())
     outputs = torch.stack(outputs)
-    (outputs * slopes).sum().backward()
+    (outputs * grads).sum().backward()
     named = {f"lstm.{name}": p for name, p in lstm.named_parameters()}
     named |= {f"0.{name}": p for name, p in head.named_parameters()}
     print(json.dumps({
         "units": UNITS, "layers": LAYERS, "lengths": LENGTHS, "x": x.tolist(), "memories": memories.tolist(),
-        "slopes": slopes.tolist(), "outputs": outputs.tolist(), "after": [each.tolist() for each in after],
+        "grads": grads.tolist(), "outputs": outputs.tolist(), "after": [each.tolist() for each in after],
         "parameters": {name: p.tolist() for name, p in named.items()},
         "gradients": {name: p.grad.tolist() for name, p in named.items()}, "by_x": x.grad.tolist(),
     }))

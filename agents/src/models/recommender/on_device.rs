@@ -30,9 +30,9 @@ impl<E: Real> Recommender<E> {
         let (scores, tape) = self.scores_on(&mut mirror, users, items, goal).map_err(DeviceError::new)?;
         let values = scores.as_vec();
         let shape = (users.len(), values.len() / users.len().max(1));
-        let (loss, slope) = ops::slope_of(values.clone(), shape, |scores| self.loss(scores, items, goal, divisor))?;
-        let slope = mirror.rows(slope, shape).map_err(DeviceError::new)?;
-        mirror.backward(&scores, tape, slope, gradients)?;
+        let (loss, grad) = ops::grad_of(values.clone(), shape, |scores| self.loss(scores, items, goal, divisor))?;
+        let grad = mirror.rows(grad, shape).map_err(DeviceError::new)?;
+        mirror.backward(&scores, tape, grad, gradients)?;
         Ok(Pass { loss, logits: self.shown(goal, values) })
     }
 

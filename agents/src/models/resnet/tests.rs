@@ -118,9 +118,9 @@ fn a_product_of_two_is_the_layer_that_it_multiplies_to() {
                 .collect();
             (pass.expect("works"), norms)
         };
-        let ((got, slopes), (expected, expected_slopes)) = (learn(&mut low), learn(&mut dense));
+        let ((got, grads), (expected, expected_grads)) = (learn(&mut low), learn(&mut dense));
         close("learning", &got.logits, &expected.logits);
-        close("a gradient", &slopes, &expected_slopes);
+        close("a gradient", &grads, &expected_grads);
     }
 }
 

@@ -31,8 +31,8 @@ impl<E: Real> T5Network<E> {
         let logits = self.logits_on(&mirror, pairs, &mut tape, Noise::of(lesson)).map_err(DeviceError::new)?;
         let judged = cross_entropy(&logits, &targets(pairs), lesson.label_smoothing).map_err(DeviceError::new)?;
         let (loss, all) = (judged.losses.iter().map(|loss| loss.wide()).sum(), judged_there(pairs, &judged));
-        let slope = judged.slope(lesson.divisor).map_err(DeviceError::new)?;
-        mirror.backward(&logits, tape, slope, gradients)?;
+        let grad = judged.grad(lesson.divisor).map_err(DeviceError::new)?;
+        mirror.backward(&logits, tape, grad, gradients)?;
         let tokens = all.iter().map(|pair| pair.tokens).sum();
         Ok(Learnt { loss, tokens, exact: all.iter().filter(|pair| pair.exact).count() })
     }

@@ -70,8 +70,8 @@ fn convolutions_are_those_of_pytorch() {
             };
             close(&y, &planar("y"), "what comes out");
 
-            let mut dy = planar("slope");
-            dy.iter_mut().zip(&y).for_each(|(slope, y)| *slope = if *y > 0.0 { *slope } else { 0.0 });
+            let mut dy = planar("grad");
+            dy.iter_mut().zip(&y).for_each(|(grad, y)| *grad = if *y > 0.0 { *grad } else { 0.0 });
             let (mut dw, mut db) = (vec![0.0; k * n], vec![0.0; n]);
             conv.backward(isa, &x, row, batch, &dy, &mut dw, &mut db, &mut scratch);
             let of_weights: Vec<f32> = places.iter().map(|at| dw[*at]).collect();

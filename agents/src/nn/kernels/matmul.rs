@@ -138,8 +138,8 @@ pub(crate) enum Epilogue<'a> {
     Bias(&'a [f32]),
     /// C = max(A·B + bias, 0)
     BiasRelu(&'a [f32]),
-    /// C = A·B times the slope of an activation, whose outputs lie as C does
-    BySlope(Activation, &'a [f32]),
+    /// C = A·B times the gradient of an activation, whose outputs lie as C does
+    ByGrad(Activation, &'a [f32]),
 }
 
 /// Writes `A · B` with its [`Epilogue`] to the first `m · n` floats of `c`.
@@ -188,7 +188,7 @@ pub(crate) fn matmul_columns(
     if let Epilogue::Bias(bias) | Epilogue::BiasRelu(bias) = epilogue {
         assert!(bias.len() >= n, "a product's bias is too small");
     }
-    if let Epilogue::BySlope(_, outputs) = epilogue {
+    if let Epilogue::ByGrad(_, outputs) = epilogue {
         assert!(fits(outputs, m), "a product's activations are too few");
     }
     // SAFETY: the slices hold what the tiles touch (checked above), and `Isa` values come from detection.
@@ -332,7 +332,7 @@ unsafe fn tile<S: Simd, A: Left, const R: usize, const V: usize>(
         let c = c.as_mut_ptr().add(i * n + j);
         let mut sums = [[S::splat(0.0); V]; R];
         match epilogue {
-            Epilogue::Zero | Epilogue::BySlope(..) => {}
+            Epilogue::Zero | Epilogue::ByGrad(..) => {}
             Epilogue::Accumulate => {
                 for r in 0..R {
                     for v in 0..V {
@@ -368,7 +368,7 @@ unsafe fn tile<S: Simd, A: Left, const R: usize, const V: usize>(
         let zero = S::splat(0.0);
         match epilogue {
             Epilogue::BiasRelu(_) => finish(c, n, sums, |sum, _| sum.max(zero)),
-            Epilogue::BySlope(activation, outputs) => {
+            Epilogue::ByGrad(activation, outputs) => {
                 let y = |at| S::load(outputs.as_ptr().add(i * n + j + at));
                 match activation {
                     Activation::Relu => finish(c, n, sums, |sum, at| sum.where_positive(y(at))),
@@ -379,8 +379,8 @@ unsafe fn tile<S: Simd, A: Left, const R: usize, const V: usize>(
                         finish(c, n, sums, |sum, at| sum.mul(S::splat(1.0).sub(zero.sub(y(at)).max(zero))));
                     }
                     Activation::LeakyRelu => {
-                        let slope = |at| S::splat(1.0).where_positive(y(at)).max(S::splat(LEAK));
-                        finish(c, n, sums, |sum, at| sum.mul(slope(at)));
+                        let grad = |at| S::splat(1.0).where_positive(y(at)).max(S::splat(LEAK));
+                        finish(c, n, sums, |sum, at| sum.mul(grad(at)));
                     }
                 }
             }

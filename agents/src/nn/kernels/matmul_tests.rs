@@ -21,10 +21,10 @@ fn products_agree_with_a_plain_loop() {
                 (Epilogue::Accumulate, true),
                 (Epilogue::Bias(&bias), false),
                 (Epilogue::BiasRelu(&bias), true),
-                (Epilogue::BySlope(Activation::Relu, &outputs), false),
-                (Epilogue::BySlope(Activation::Tanh, &outputs), true),
-                (Epilogue::BySlope(Activation::Elu, &outputs), true),
-                (Epilogue::BySlope(Activation::LeakyRelu, &outputs), false),
+                (Epilogue::ByGrad(Activation::Relu, &outputs), false),
+                (Epilogue::ByGrad(Activation::Tanh, &outputs), true),
+                (Epilogue::ByGrad(Activation::Elu, &outputs), true),
+                (Epilogue::ByGrad(Activation::LeakyRelu, &outputs), false),
             ] {
                 let a_matrix = if transposed { Strided::transposed(&a, m) } else { Strided::rows(&a, k) };
                 let mut c = before.clone();
@@ -42,7 +42,7 @@ fn products_agree_with_a_plain_loop() {
                             Epilogue::Accumulate => product + f64::from(before[i * n + j]),
                             Epilogue::Bias(bias) => product + f64::from(bias[j]),
                             Epilogue::BiasRelu(bias) => (product + f64::from(bias[j])).max(0.0),
-                            Epilogue::BySlope(activation, outputs) => {
+                            Epilogue::ByGrad(activation, outputs) => {
                                 let y = f64::from(outputs[i * n + j]);
                                 match activation {
                                     Activation::Relu if y > 0.0 => product,

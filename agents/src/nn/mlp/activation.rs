@@ -17,7 +17,7 @@ crate::config_enum! {
     }
 }
 
-/// The slope of a leaky ReLU below 0: PyTorch's.
+/// The gradient of a leaky ReLU below 0: PyTorch's.
 pub(crate) const LEAK: f32 = 0.01;
 
 /// Applies `activation` in place.
@@ -30,13 +30,13 @@ pub(crate) fn activate(isa: Isa, activation: Activation, values: &mut [f32]) {
     }
 }
 
-/// Multiplies each gradient by the slope of `activation`, given the activation's `outputs`.
-pub(crate) fn scale_by_slope(isa: Isa, activation: Activation, outputs: &[f32], gradients: &mut [f32]) {
+/// Multiplies each gradient by the gradient of `activation`, given the activation's `outputs`.
+pub(crate) fn scale_by_grad(isa: Isa, activation: Activation, outputs: &[f32], gradients: &mut [f32]) {
     match activation {
-        Activation::Relu => relu_slope(isa, outputs, gradients),
-        Activation::Tanh => tanh_slope(isa, outputs, gradients),
-        Activation::Elu => elu_slope(isa, outputs, gradients),
-        Activation::LeakyRelu => leaky_relu_slope(isa, outputs, gradients),
+        Activation::Relu => relu_grad(isa, outputs, gradients),
+        Activation::Tanh => tanh_grad(isa, outputs, gradients),
+        Activation::Elu => elu_grad(isa, outputs, gradients),
+        Activation::LeakyRelu => leaky_relu_grad(isa, outputs, gradients),
     }
 }
 
@@ -49,7 +49,7 @@ vectorized! {
 }
 
 vectorized! {
-    fn relu_slope(outputs: &[f32], gradients: &mut [f32]) {
+    fn relu_grad(outputs: &[f32], gradients: &mut [f32]) {
         for (y, g) in outputs.iter().zip(gradients) {
             *g = if *y > 0.0 { *g } else { 0.0 };
         }
@@ -78,7 +78,7 @@ vectorized! {
 }
 
 vectorized! {
-    fn tanh_slope(outputs: &[f32], gradients: &mut [f32]) {
+    fn tanh_grad(outputs: &[f32], gradients: &mut [f32]) {
         for (y, g) in outputs.iter().zip(gradients) {
             *g *= 1.0 - y * y;
         }
@@ -96,7 +96,7 @@ vectorized! {
 }
 
 vectorized! {
-    fn elu_slope(outputs: &[f32], gradients: &mut [f32]) {
+    fn elu_grad(outputs: &[f32], gradients: &mut [f32]) {
         for (y, g) in outputs.iter().zip(gradients) {
             *g *= 1.0 + y.min(0.0);
         }
@@ -112,7 +112,7 @@ vectorized! {
 }
 
 vectorized! {
-    fn leaky_relu_slope(outputs: &[f32], gradients: &mut [f32]) {
+    fn leaky_relu_grad(outputs: &[f32], gradients: &mut [f32]) {
         for (y, g) in outputs.iter().zip(gradients) {
             *g *= if *y > 0.0 { 1.0 } else { LEAK };
         }

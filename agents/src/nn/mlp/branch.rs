@@ -116,16 +116,16 @@ mod tests {
             let apart = [policy.forward(of_policy, &x, batch, b), value.forward(&of_values, &x, batch, c)].concat();
             assert_eq!(answers, apart);
 
-            let slope: Vec<f32> = answers.iter().map(|y| if *y == 0.0 { 0.0 } else { y.sin() }).collect();
-            let (by_policy, by_values) = slope.split_at(batch * policy.output_stride());
+            let grad: Vec<f32> = answers.iter().map(|y| if *y == 0.0 { 0.0 } else { y.sin() }).collect();
+            let (by_policy, by_values) = grad.split_at(batch * policy.output_stride());
             let [mut together, mut first, mut second] = [&both, &policy, &value].map(|mlp| vec![0.0; mlp.flat_len()]);
-            both.backward(&flat, &x, batch, a, &slope, &mut together);
+            both.backward(&flat, &x, batch, a, &grad, &mut together);
             policy.backward(of_policy, &x, batch, b, by_policy, &mut first);
             value.backward(&of_values, &x, batch, c, by_values, &mut second);
             let seen = both.extractor_len();
             let close = |a: f32, b: f32| (a - b).abs() < 1e-5 * b.abs().max(1.0);
             assert!((0..seen).all(|at| close(together[at], first[at] + second[at])));
-            assert!(second[..seen].iter().any(|slope| *slope != 0.0));
+            assert!(second[..seen].iter().any(|grad| *grad != 0.0));
             assert_eq!(together[seen..], [&first[seen..], &second[seen..]].concat());
         }
     }

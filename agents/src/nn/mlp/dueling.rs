@@ -100,11 +100,11 @@ vectorized! {
             let (by_advantages, by_values) = output.split_at_mut(actions * atoms);
             let by_values = &mut by_values[..atoms];
             for of_action in gradient[..actions * atoms].chunks_exact(atoms) {
-                by_values.iter_mut().zip(of_action).for_each(|(sum, slope)| *sum += slope);
+                by_values.iter_mut().zip(of_action).for_each(|(sum, grad)| *sum += grad);
             }
             for (to, of_action) in by_advantages.chunks_exact_mut(atoms).zip(gradient.chunks_exact(atoms)) {
                 let terms = of_action.iter().zip(&*by_values);
-                to.iter_mut().zip(terms).for_each(|(to, (slope, sum))| *to = slope - share * sum);
+                to.iter_mut().zip(terms).for_each(|(to, (grad, sum))| *to = grad - share * sum);
             }
         }
     }

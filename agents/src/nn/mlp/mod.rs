@@ -253,6 +253,11 @@ impl Mlp {
         linears.map(|linear| (linear.inputs.len() + 1) * linear.outputs.len()).sum()
     }
 
+    /// Floats that a forward and a backward pass leave of each row: what the layers put out, and the gradients by it.
+    pub fn activations_len(&self) -> usize {
+        2 * self.passes().map(|layer| layer.outputs).sum::<usize>()
+    }
+
     /// The instruction set that the kernels run on.
     pub fn isa(&self) -> Isa {
         self.isa

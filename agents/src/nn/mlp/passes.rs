@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::Mlp;
-use super::activation::{Activation, activate, scale_by_slope};
+use super::activation::{Activation, activate, scale_by_grad};
 use super::implicit::Samples;
 use super::layer::{Band, Layer};
 use super::layer_norm::{self, Normalized};
@@ -369,7 +369,7 @@ impl Mlp {
                     transposed.resize(transposed.len().max(k * n), 0.0);
                     transpose(isa, weights, k, n, transposed);
                     let sum = if of_both { Epilogue::Accumulate } else { Epilogue::Zero };
-                    let epilogue = at_once.map_or(sum, |of| Epilogue::BySlope(of, &outputs[number]));
+                    let epilogue = at_once.map_or(sum, |of| Epilogue::ByGrad(of, &outputs[number]));
                     for Band { columns, rows: read, .. } in &layer.transposed_bands {
                         let (a, b) = (Strided::rows(&dy[read.start..], n), &transposed[read.start * k..]);
                         matmul_columns(isa, rows, k, columns.clone(), read.len(), a, b, dx, epilogue);
@@ -390,7 +390,7 @@ impl Mlp {
             if at_once.is_some() {
                 // The product has done it.
             } else if under.beside.is_empty() {
-                scale_by_slope(isa, activation, &outputs[number][..dx.len()], dx);
+                scale_by_grad(isa, activation, &outputs[number][..dx.len()], dx);
             } else {
                 take_apart(isa, under, activation, &outputs[number], dx, by_beside);
             }
@@ -401,8 +401,8 @@ impl Mlp {
         samples.by_outputs = by_outputs;
     }
 
-    /// The slope of a function of the outputs by each input at `x`, a single row: what it depends on. `by_outputs` is given
-    /// the outputs and zeros, for the function's slope by each output.
+    /// The gradient of a function of the outputs by each input at `x`, a single row: what it depends on. `by_outputs` is given
+    /// the outputs and zeros, for the function's gradient by each output.
     ///
     /// # Panics
     /// If `params` or `x` is too short.
@@ -413,10 +413,10 @@ impl Mlp {
         by_outputs: impl FnOnce(&[f32], &mut [f32]),
         scratch: &mut Activations,
     ) -> Vec<f32> {
-        let (mut slope, mut slopes) = (vec![0.0; self.output_stride()], Vec::new());
-        by_outputs(self.forward(params, x, 1, scratch), &mut slope);
-        self.backward_to_input(params, 1, scratch, &slope, 0..self.inputs(), &mut slopes);
-        slopes
+        let (mut grad, mut grads) = (vec![0.0; self.output_stride()], Vec::new());
+        by_outputs(self.forward(params, x, 1, scratch), &mut grad);
+        self.backward_to_input(params, 1, scratch, &grad, 0..self.inputs(), &mut grads);
+        grads
     }
 }
 
@@ -434,7 +434,7 @@ fn take_apart(isa: Isa, layer: &Layer, activation: Activation, rows: &[f32], dx:
         by_beside.extend_from_slice(&dx[from + used..][..layer.beside.len()]);
         dx.copy_within(from..from + used, to);
         dx[to + used..to + n].fill(0.0);
-        scale_by_slope(isa, activation, &rows[from..from + n], &mut dx[to..to + n]);
+        scale_by_grad(isa, activation, &rows[from..from + n], &mut dx[to..to + n]);
     }
 }
 

@@ -53,23 +53,22 @@ fn gradients_agree_with_finite_differences() {
             // Some ReLUs have theirs within any step: of the many behind a convolution more.
             let (mut kinks, mut checked) = (0, 0);
             for at in real.iter().copied().step_by(if width > 5 { 31 } else { 7 }) {
-                // A wider one reaches over the kinks of some ReLUs, where there is no slope to compare with.
+                // A wider one reaches over the kinks of some ReLUs, where there is no gradient to compare with.
                 let step = 3e-4;
                 let (mut up, mut down) = (params.clone(), params.clone());
                 up[at] += step;
                 down[at] -= step;
                 let of = |params: &[f32]| loss(&mlp, params, &x, batch, &weights);
                 let (above, below) = (of(&up) - of(&params), of(&params) - of(&down));
-                let slope = (above + below) / (2.0 * f64::from(step));
+                let grad = (above + below) / (2.0 * f64::from(step));
                 if (above - below).abs() > 4e-3 * f64::from(step) {
                     kinks += 1;
                     continue;
                 }
                 checked += 1;
                 assert!(
-                    (slope - f64::from(gradient[at])).abs()
-                        < if width > 5 { 5e-2 } else { 2e-2 } * slope.abs().max(0.1),
-                    "{isa} {activation} kind {kind} {at}: {slope} {}",
+                    (grad - f64::from(gradient[at])).abs() < if width > 5 { 5e-2 } else { 2e-2 } * grad.abs().max(0.1),
+                    "{isa} {activation} kind {kind} {at}: {grad} {}",
                     gradient[at]
                 );
             }
@@ -90,12 +89,12 @@ fn gradients_agree_with_finite_differences() {
                 down[at] -= step;
                 let of = |x: &[f32]| loss(&mlp, &params, x, batch, &weights);
                 let (above, below) = (of(&up) - of(&x), of(&x) - of(&down));
-                let slope = (above + below) / (2.0 * f64::from(step));
+                let grad = (above + below) / (2.0 * f64::from(step));
                 if (above - below).abs() > 4e-3 * f64::from(step) {
                     kinks += 1;
                     continue;
                 }
-                assert!((slope - f64::from(*found)).abs() < 2e-2 * slope.abs().max(0.1), "{i}: {slope} {found}");
+                assert!((grad - f64::from(*found)).abs() < 2e-2 * grad.abs().max(0.1), "{i}: {grad} {found}");
             }
             assert!(kinks * 4 < by_input.len(), "{kinks} kinks of {}", by_input.len());
         }
@@ -103,7 +102,7 @@ fn gradients_agree_with_finite_differences() {
 }
 
 #[test]
-fn slopes_by_the_input_agree_with_finite_differences() {
+fn grads_by_the_input_agree_with_finite_differences() {
     let mut rng = Generator::new(4);
     let (relu, tanh) = (Activation::Relu, Activation::Tanh);
     let plain = [relu, tanh].map(|activation| Mlp::new(5, &[24, 9], 3, activation));
@@ -112,16 +111,16 @@ fn slopes_by_the_input_agree_with_finite_differences() {
         let params = mlp.init(&mut rng);
         let x: Vec<f32> = (0..5).map(|_| rng.uniform(-2.0, 2.0) as f32).collect();
         let mut scratch = Activations::default();
-        let slopes = mlp.input_gradient(&params, &x, |_, slope| slope[1] = 1.0, &mut scratch);
-        assert_eq!(slopes.len(), 5);
-        for (i, slope) in slopes.iter().enumerate() {
+        let grads = mlp.input_gradient(&params, &x, |_, grad| grad[1] = 1.0, &mut scratch);
+        assert_eq!(grads.len(), 5);
+        for (i, grad) in grads.iter().enumerate() {
             let mut at = |step: f32| {
                 let mut x = x.clone();
                 x[i] += step;
                 mlp.forward(&params, &x, 1, &mut scratch)[1]
             };
             let expected = (at(1e-3) - at(-1e-3)) / 2e-3;
-            assert!((slope - expected).abs() < 2e-3, "{mlp:?} {i}: {slope} {expected}");
+            assert!((grad - expected).abs() < 2e-3, "{mlp:?} {i}: {grad} {expected}");
         }
     }
 }

@@ -37,9 +37,9 @@ pub(crate) fn relative_bias<E: Real, D: Compute<E>>(
     let places = (0..longest * longest).map(bucket).collect();
     let places = mirror.places(places, (longest, longest), table.shape().0)?;
     let bias = table.clone().try_gather(places.clone())?;
-    tape.note(&bias, move |slopes, slope| {
-        let by_table = through(&table, slope, |table| table.try_gather(places))?;
-        slopes.give(&table, by_table)
+    tape.note(&bias, move |grads, grad| {
+        let by_table = through(&table, grad, |table| table.try_gather(places))?;
+        grads.give(&table, by_table)
     });
     Ok(bias)
 }
@@ -74,21 +74,21 @@ pub(crate) fn attention<E: Real, D: Compute<E>>(
     let y = spans.queries.join(kept.try_matmul(values)?)?;
     let (q, k, v) = (q.clone(), k.clone(), v.clone());
     let (spans, bias) = (spans.clone(), bias.cloned());
-    tape.note(&y, move |slopes, slope| {
-        let slope = spans.queries.split(&slope)?;
+    tape.note(&y, move |grads, grad| {
+        let grad = spans.queries.split(&grad)?;
         let kept = dropped(shares.clone(), factors.as_ref())?.try_reshape_like(&matrices)?;
-        slopes.give(&v, spans.keys.join(turned(kept)?.try_matmul(slope.clone())?)?)?;
-        let by_kept = slope.try_matmul(turned(spans.keys.split(&v)?)?)?.try_reshape_like(&shape)?;
+        grads.give(&v, spans.keys.join(turned(kept)?.try_matmul(grad.clone())?)?)?;
+        let by_kept = grad.try_matmul(turned(spans.keys.split(&v)?)?)?.try_reshape_like(&shape)?;
         let by_share = dropped(by_kept, factors.as_ref())?;
         let mean: Cube<E, D> = shares.clone().try_mul(by_share.clone())?.try_sum::<_, Axis<3>>()?;
         let by_score = shares.try_mul(by_share.try_sub(mean.try_broadcast_like::<_, Axis<3>>(&shape)?)?)?;
         if let Some(bias) = &bias {
             let by_bias: Cube<E, D> = by_score.clone().try_sum::<_, Axis<0>>()?;
-            slopes.give(bias, by_bias.try_permute::<_, Axes3<1, 2, 0>>()?)?;
+            grads.give(bias, by_bias.try_permute::<_, Axes3<1, 2, 0>>()?)?;
         }
         let by_score = by_score.try_reshape_like(&matrices)?;
-        slopes.give(&q, spans.queries.join(by_score.clone().try_matmul(spans.keys.split(&k)?)?)?)?;
-        slopes.give(&k, spans.keys.join(turned(by_score)?.try_matmul(spans.queries.split(&q)?)?)?)
+        grads.give(&q, spans.queries.join(by_score.clone().try_matmul(spans.keys.split(&k)?)?)?)?;
+        grads.give(&k, spans.keys.join(turned(by_score)?.try_matmul(spans.queries.split(&q)?)?)?)
     });
     Ok(y)
 }

@@ -54,23 +54,23 @@ pub(crate) fn batch_norm<E: Real, D: Compute<E>>(
     let (shape, half) = (x.shape, x.half);
     let (x, weight, bias, residual, out) =
         (x.rows.clone(), weight.clone(), bias.clone(), residual.map(|map| map.rows.clone()), rows.clone());
-    tape.note(&rows, move |slopes, slope| {
-        let mut slope = rounded(slope, half)?;
+    tape.note(&rows, move |grads, grad| {
+        let mut grad = rounded(grad, half)?;
         if rectifies {
-            slope = close(slope, out)?;
+            grad = close(grad, out)?;
         }
         let normalized = x.clone().try_sub(each(mean)?)?.try_mul(each(inverse)?)?;
-        let by_bias = column_sums(slope.clone())?;
-        let by_weight = column_sums(slope.clone().try_mul(normalized.clone())?)?;
-        if slopes.wants(&x) {
+        let by_bias = column_sums(grad.clone())?;
+        let by_weight = column_sums(grad.clone().try_mul(normalized.clone())?)?;
+        if grads.wants(&x) {
             // dx = scale · (dy - mean(dy) - x̂ · mean(dy · x̂)).
             let along = normalized.try_mul(each(by_weight.clone().try_div(count)?)?)?;
-            let rest = slope.clone().try_sub(each(by_bias.clone().try_div(count)?)?)?.try_sub(along)?;
-            slopes.give(&x, rest.try_mul(each(scale)?)?)?;
+            let rest = grad.clone().try_sub(each(by_bias.clone().try_div(count)?)?)?.try_sub(along)?;
+            grads.give(&x, rest.try_mul(each(scale)?)?)?;
         }
-        slopes.give(&weight, by_weight)?;
-        slopes.give(&bias, by_bias)?;
-        residual.map_or(Ok(()), |residual| slopes.give(&residual, slope))
+        grads.give(&weight, by_weight)?;
+        grads.give(&bias, by_bias)?;
+        residual.map_or(Ok(()), |residual| grads.give(&residual, grad))
     });
     Ok((Map { rows, shape, half }, moments))
 }
@@ -89,17 +89,17 @@ fn by_kernels<E: Real, D: Compute<E>>(
     let moments = normalization.moments.clone();
     let (shape, half) = (x.shape, x.half);
     let (x, weight, bias, out) = (x.rows.clone(), weight.clone(), bias.clone(), rectifies.then(|| rows.clone()));
-    tape.note(&rows, move |slopes, slope| {
-        let [by_bias, by_weight] = normalization.by_parameters(&slope, out.as_ref())?;
-        let residual = residual.filter(|residual| slopes.wants(residual));
-        if slopes.wants(&x) || residual.is_some() {
+    tape.note(&rows, move |grads, grad| {
+        let [by_bias, by_weight] = normalization.by_parameters(&grad, out.as_ref())?;
+        let residual = residual.filter(|residual| grads.wants(residual));
+        if grads.wants(&x) || residual.is_some() {
             let sums = [&by_bias, &by_weight];
-            let (by_x, by_residual) = normalization.by_inputs(&slope, out.as_ref(), sums, residual.is_some())?;
-            slopes.give(&x, by_x)?;
-            residual.zip(by_residual).map_or(Ok(()), |(residual, slope)| slopes.give(&residual, slope))?;
+            let (by_x, by_residual) = normalization.by_inputs(&grad, out.as_ref(), sums, residual.is_some())?;
+            grads.give(&x, by_x)?;
+            residual.zip(by_residual).map_or(Ok(()), |(residual, grad)| grads.give(&residual, grad))?;
         }
-        slopes.give(&weight, by_weight)?;
-        slopes.give(&bias, by_bias)
+        grads.give(&weight, by_weight)?;
+        grads.give(&bias, by_bias)
     });
     Ok((Map { rows, shape, half }, moments))
 }
@@ -141,13 +141,13 @@ pub(crate) fn scaled<E: Real, D: Compute<E>>(
     let rows = rounded(rows, half)?;
     let (x, residual, out) = (x.rows.clone(), residual.map(|map| map.rows.clone()), rows.clone());
     if tape.wants(&x) || residual.as_ref().is_some_and(|residual| tape.wants(residual)) {
-        tape.note(&rows, move |slopes, slope| {
-            let mut slope = rounded(slope, half)?;
+        tape.note(&rows, move |grads, grad| {
+            let mut grad = rounded(grad, half)?;
             if rectifies {
-                slope = close(slope, out)?;
+                grad = close(grad, out)?;
             }
-            slopes.give(&x, slope.clone().try_mul(scale)?)?;
-            residual.map_or(Ok(()), |residual| slopes.give(&residual, slope))
+            grads.give(&x, grad.clone().try_mul(scale)?)?;
+            residual.map_or(Ok(()), |residual| grads.give(&residual, grad))
         });
     }
     Ok(Map { rows, shape, half })

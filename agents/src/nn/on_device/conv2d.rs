@@ -41,18 +41,18 @@ pub(crate) fn conv2d<E: Real, D: Compute<E>>(
     let rows = product(&x.rows, looked_at.as_ref(), turned, half)?;
     let (x, weight) = (x.rows.clone(), weight.clone());
     if tape.wants(&x) || tape.wants(&weight) {
-        tape.note(&rows, move |slopes, slope| {
+        tape.note(&rows, move |grads, grad| {
             // Products round it to 16 bits themselves.
-            if slopes.wants(&weight) {
-                let by_weight = crossed(&x, looked_at.as_ref(), slope.clone(), half)?;
+            if grads.wants(&weight) {
+                let by_weight = crossed(&x, looked_at.as_ref(), grad.clone(), half)?;
                 let by_weight =
                     by_weight.try_reshape_like(&(taps, inputs, outputs))?.try_permute::<_, Axes3<2, 1, 0>>()?;
-                slopes.give(&weight, by_weight.try_reshape_like(&(outputs * inputs * taps,))?)?;
+                grads.give(&weight, by_weight.try_reshape_like(&(outputs * inputs * taps,))?)?;
             }
-            if slopes.wants(&x) {
+            if grads.wants(&x) {
                 let turned = weight.try_reshape_like(&whole)?.try_permute::<_, Axes3<2, 0, 1>>()?;
                 let turned = turned.try_reshape_like(&(taps * outputs, inputs))?;
-                slopes.give(&x, product(&slope, looked_at_by.as_ref(), turned, half)?)?;
+                grads.give(&x, product(&grad, looked_at_by.as_ref(), turned, half)?)?;
             }
             Ok(())
         });

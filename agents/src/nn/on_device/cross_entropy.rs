@@ -15,7 +15,7 @@ pub(crate) struct Judged<E: Real, D: Compute<E>> {
     pub(crate) losses: Vec<E>,
     /// Whether no class of a row has a higher logit than its own, or it has none.
     pub(crate) likeliest: Vec<bool>,
-    /// What its slope is made of.
+    /// What its gradient is made of.
     parts: Parts<E, D>,
 }
 
@@ -85,26 +85,26 @@ pub(crate) fn cross_entropy<E: Real, D: Compute<E>>(
 }
 
 impl<E: Real, D: Compute<E>> Judged<E, D> {
-    /// The slope of the sum of all losses, divided by `divisor`, by the logits.
+    /// The gradient of the sum of all losses, divided by `divisor`, by the logits.
     ///
     /// # Errors
     /// If the device fails.
-    pub(crate) fn slope(self, divisor: f64) -> Result<Rows<E, D>, D::Err> {
+    pub(crate) fn grad(self, divisor: f64) -> Result<Rows<E, D>, D::Err> {
         let Parts { exponentials, totals, classes, counts, smoothing } = self.parts;
         let shape = *exponentials.shape();
         let (device, columns) = (exponentials.device().clone(), shape.1);
         let each = |vector: Vector<E, D>| vector.try_broadcast_like::<_, Axis<1>>(&shape);
         let counts = counts.try_div(E::of(divisor))?;
-        let mut slope = exponentials.try_mul(each(counts.clone().try_div(totals)?)?)?;
+        let mut grad = exponentials.try_mul(each(counts.clone().try_div(totals)?)?)?;
         if !smoothing.is_zero() {
             let even = counts.clone().try_mul(smoothing / E::of(columns as f64))?;
-            slope = slope.try_sub(each(even)?)?;
+            grad = grad.try_sub(each(even)?)?;
         }
         let numbered = (0..columns).map(|column| E::of(column as f64)).collect();
         let numbered: Vector<E, D> = device.try_tensor_from_vec(numbered, (columns,))?;
         let own = numbered.try_broadcast_like::<_, Axis<0>>(&shape)?.try_eq(&each(classes)?)?;
-        let expected = slope.clone().try_sub(each(counts.try_mul(E::one() - smoothing)?)?)?;
-        own.try_choose(expected, slope)
+        let expected = grad.clone().try_sub(each(counts.try_mul(E::one() - smoothing)?)?)?;
+        own.try_choose(expected, grad)
     }
 }
 
@@ -125,13 +125,13 @@ mod tests {
     use crate::nn::ops::{self, Targets};
 
     #[test]
-    fn losses_and_slopes_are_those_of_the_host() {
+    fn losses_and_grads_are_those_of_the_host() {
         let (mut rng, device) = (Generator::new(4), Cpu::default());
         let classes = [2, 0, IGNORED, 6, 6];
         let values: Vec<f64> = (0..35).map(|_| rng.uniform(-4.0, 900.0)).collect();
         for smoothing in [0.0, 0.1] {
             let loss = |logits| ops::softmax_cross_entropy(logits, Targets::Classes(&classes), smoothing, 3.0);
-            let (expected, slope) = ops::slope_of(values.clone(), (5, 7), loss).expect("works");
+            let (expected, grad) = ops::grad_of(values.clone(), (5, 7), loss).expect("works");
             let logits = device.tensor_from_vec(values.clone(), (5, 7));
             let judged = cross_entropy(&logits, &classes, smoothing).expect("works");
             let sum: f64 = judged.losses.iter().sum();
@@ -139,13 +139,13 @@ mod tests {
             let right =
                 |(row, class): (&[f64], &u32)| *class == IGNORED || row.iter().all(|x| *x <= row[*class as usize]);
             assert_eq!(judged.likeliest, values.chunks_exact(7).zip(&classes).map(right).collect::<Vec<_>>());
-            let got = judged.slope(3.0).expect("works").as_vec();
-            let worst = got.iter().zip(&slope).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+            let got = judged.grad(3.0).expect("works").as_vec();
+            let worst = got.iter().zip(&grad).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
             assert!(worst < 1e-14, "{worst}");
         }
         // A class that nobody expects may be impossible.
         let logits = device.tensor_from_vec(vec![0.0, f64::NEG_INFINITY], (1, 2));
         let judged = cross_entropy(&logits, &[0], 0.0).expect("works");
-        assert_eq!((judged.losses.clone(), judged.slope(1.0).expect("works").as_vec()), (vec![0.0], vec![0.0, 0.0]));
+        assert_eq!((judged.losses.clone(), judged.grad(1.0).expect("works").as_vec()), (vec![0.0], vec![0.0, 0.0]));
     }
 }

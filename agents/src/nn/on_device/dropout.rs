@@ -36,6 +36,6 @@ pub(crate) fn dropout<E: Real, D: Device<E>>(
     let factors: Rows<E, D> = x.device().try_tensor_from_vec(factors, (rows, columns))?;
     let y = x.clone().try_mul(factors.clone())?;
     let x = x.clone();
-    tape.note(&y, move |slopes, slope| slopes.give(&x, slope.try_mul(factors)?));
+    tape.note(&y, move |grads, grad| grads.give(&x, grad.try_mul(factors)?));
     Ok(y)
 }

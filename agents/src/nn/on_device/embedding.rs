@@ -22,9 +22,9 @@ pub(crate) fn embedding<E: Real, D: Compute<E>>(
     let table = mirror.matrix(table)?;
     let places = mirror.places(ids.iter().map(|id| *id as usize).collect(), (ids.len(),), table.shape().0)?;
     let rows = table.clone().try_gather(places.clone())?;
-    tape.note(&rows, move |slopes, slope| {
-        let by_table = through(&table, slope, |table| table.try_gather(places))?;
-        slopes.give(&table, by_table)
+    tape.note(&rows, move |grads, grad| {
+        let by_table = through(&table, grad, |table| table.try_gather(places))?;
+        grads.give(&table, by_table)
     });
     Ok(rows)
 }

@@ -22,10 +22,10 @@ pub(crate) fn gated_gelu<E: Real, D: Device<E>>(
     // dfdx's fast one is the approximation with tanh.
     let y = gate.clone().try_fast_gelu()?.try_mul(x.clone())?;
     let (gate, x) = (gate.clone(), x.clone());
-    tape.note(&y, move |slopes, slope| {
-        slopes.give(&x, slope.clone().try_mul(gate.clone().try_fast_gelu()?)?)?;
-        let by_gate = through(&gate, slope.try_mul(x)?, |gate| gate.try_fast_gelu())?;
-        slopes.give(&gate, by_gate)
+    tape.note(&y, move |grads, grad| {
+        grads.give(&x, grad.clone().try_mul(gate.clone().try_fast_gelu()?)?)?;
+        let by_gate = through(&gate, grad.try_mul(x)?, |gate| gate.try_fast_gelu())?;
+        grads.give(&gate, by_gate)
     });
     Ok(y)
 }

@@ -47,21 +47,21 @@ pub(crate) fn linear<E: Real, D: Compute<E>>(
         y = rectified(y)?;
     }
     let (x, out, weight) = (x.clone(), y.clone(), mirror.get(weight).clone());
-    tape.note(&y, move |slopes, slope| {
-        let mut slope = rounded(slope, half)?;
+    tape.note(&y, move |grads, grad| {
+        let mut grad = rounded(grad, half)?;
         if then == Then::Relu {
-            slope = close(slope, out)?;
+            grad = close(grad, out)?;
         }
-        if slopes.wants(&weight) {
+        if grads.wants(&weight) {
             // Inputs × outputs.
-            let by_weight = crossed(&x, None, slope.clone(), half)?.try_permute::<_, Axes2<1, 0>>()?;
-            slopes.give(&weight, by_weight.try_reshape_like(weight.shape())?)?;
+            let by_weight = crossed(&x, None, grad.clone(), half)?.try_permute::<_, Axes2<1, 0>>()?;
+            grads.give(&weight, by_weight.try_reshape_like(weight.shape())?)?;
         }
         if let Some(bias) = bias {
-            slopes.give(&bias, column_sums(slope.clone())?)?;
+            grads.give(&bias, column_sums(grad.clone())?)?;
         }
-        if slopes.wants(&x) {
-            slopes.give(&x, product(&slope, None, matrix, half)?)?;
+        if grads.wants(&x) {
+            grads.give(&x, product(&grad, None, matrix, half)?)?;
         }
         Ok(())
     });

@@ -2,7 +2,7 @@
 //!
 //! They mean what those of [`ops`](super::ops) mean, whose kernels are for the processor alone; tests hold each to its
 //! counterpart on dfdx's processor, values and gradients. What a model is asked and what it learns from comes from the host and
-//! goes back to it, and the host works out the loss and its slope by the outputs ([`ops::slope_of`](super::ops::slope_of)). What
+//! goes back to it, and the host works out the loss and its gradient by the outputs ([`ops::grad_of`](super::ops::gradient_of)). What
 //! is learnt stays on the device from one step to the next, in few rows ([`Parameters::send_to`]): a [`Mirror`] cuts the
 //! parameters out of them for a pass, and its backward pass leaves gradients in such rows, down which optimizers step there.
 //!
@@ -49,7 +49,7 @@ pub(crate) use pool::{average_pool, max_pool};
 pub(crate) use rms_norm::rms_norm;
 pub(super) use row::uploaded;
 pub(crate) use scores::scores;
-use tape::Slopes;
+use tape::Grads;
 pub(crate) use tape::Tape;
 
 use std::sync::Arc;
@@ -194,19 +194,19 @@ impl<E: Real, D: Compute<E>> Mirror<E, D> {
         tape
     }
 
-    /// The way back from `outputs`, which the pass from `inputs` that `tape` knows of came to. It answers the slope by `inputs`, if
+    /// The way back from `outputs`, which the pass from `inputs` that `tape` knows of came to. It answers the gradient by `inputs`, if
     /// that is wanted.
     pub(crate) fn way_back(self, inputs: Rows<E, D>, outputs: Rows<E, D>, tape: Tape<E, D>) -> WayBack<E> {
-        Box::new(move |slope, gradients| {
+        Box::new(move |grad, gradients| {
             attempt(|| {
-                let slope = self.rows(slope, *outputs.shape()).map_err(DeviceError::new)?;
-                let slopes = self.backward(&outputs, tape, slope, gradients)?;
-                Ok(slopes.of(&inputs).map_or_else(Vec::new, Tensor::as_vec))
+                let grad = self.rows(grad, *outputs.shape()).map_err(DeviceError::new)?;
+                let grads = self.backward(&outputs, tape, grad, gradients)?;
+                Ok(grads.of(&inputs).map_or_else(Vec::new, Tensor::as_vec))
             })
         })
     }
 
-    /// Goes back from `outputs`, by which the slope is `slope`, and adds what is learnt from it to `gradients`.
+    /// Goes back from `outputs`, by which the gradient is `grad`, and adds what is learnt from it to `gradients`.
     ///
     /// # Errors
     /// If the device fails.
@@ -214,41 +214,41 @@ impl<E: Real, D: Compute<E>> Mirror<E, D> {
         &self,
         outputs: &Rows<E, D>,
         tape: Tape<E, D>,
-        slope: Rows<E, D>,
+        grad: Rows<E, D>,
         gradients: &mut super::Gradients<E>,
-    ) -> Result<Slopes<E, D>, DeviceError> {
-        let slopes = tape.backward(outputs, slope).map_err(DeviceError::new)?;
+    ) -> Result<Grads<E, D>, DeviceError> {
+        let grads = tape.backward(outputs, grad).map_err(DeviceError::new)?;
         for group in [Group::Matrices, Group::Vectors] {
             let before = gradients.take_there(group);
             let places = self.parameters.places(group);
             if !places.is_empty() {
-                let row = self.slopes_of(&places, &slopes, before).map_err(DeviceError::new)?;
+                let row = self.grads_of(&places, &grads, before).map_err(DeviceError::new)?;
                 gradients.put_there(There { group, places, row });
             }
         }
         for Read { table, ids, rows } in &self.read {
             let by_table = gradients.of(self.parameters.get(*table))?;
-            let (by_rows, width) = (slopes.of(rows).map_or(Vec::new(), Tensor::as_vec), rows.shape().1);
+            let (by_rows, width) = (grads.of(rows).map_or(Vec::new(), Tensor::as_vec), rows.shape().1);
             for (id, by_row) in ids.iter().zip(by_rows.chunks_exact(width.max(1))) {
                 let to = &mut by_table[*id as usize * width..][..width];
                 to.iter_mut().zip(by_row).for_each(|(to, by_it)| *to += *by_it);
             }
         }
-        Ok(slopes)
+        Ok(grads)
     }
 
-    /// The gradients by the parameters at `places` in a row: what they were `before` and what is in `slopes`.
-    fn slopes_of(
+    /// The gradients by the parameters at `places` in a row: what they were `before` and what is in `grads`.
+    fn grads_of(
         &self,
         places: &[usize],
-        slopes: &Slopes<E, D>,
+        grads: &Grads<E, D>,
         before: Option<There<E>>,
     ) -> Result<Arc<dyn Row<E>>, D::Err> {
         let before = before.as_ref().map(|before| DeviceRow::<E, D>::of(before.row.as_ref()));
         let (mut parts, mut at) = (Vec::with_capacity(places.len()), 0);
         for place in places {
             let (parameter, tensor) = (self.parameters.at(*place), self.tensors[*place].as_ref());
-            let own = tensor.and_then(|tensor| slopes.of(tensor)).cloned();
+            let own = tensor.and_then(|tensor| grads.of(tensor)).cloned();
             let before = before.map(|before| before.clone().try_slice((at..at + parameter.len(),))).transpose()?;
             let sum = match (own, before) {
                 (Some(own), Some(before)) => own.try_add(before)?,
@@ -295,9 +295,9 @@ pub(crate) fn sum<E: Real, D: Device<E>>(
 ) -> Result<Rows<E, D>, D::Err> {
     let sum = x.clone().try_add(y.clone())?;
     let (x, y) = (x.clone(), y.clone());
-    tape.note(&sum, move |slopes, slope| {
-        slopes.give(&x, slope.clone())?;
-        slopes.give(&y, slope)
+    tape.note(&sum, move |grads, grad| {
+        grads.give(&x, grad.clone())?;
+        grads.give(&y, grad)
     });
     Ok(sum)
 }
@@ -313,7 +313,7 @@ pub(crate) fn times<E: Real, D: Device<E>>(
 ) -> Result<Rows<E, D>, D::Err> {
     let y = x.clone().try_mul(factor)?;
     let x = x.clone();
-    tape.note(&y, move |slopes, slope| slopes.give(&x, slope.try_mul(factor)?));
+    tape.note(&y, move |grads, grad| grads.give(&x, grad.try_mul(factor)?));
     Ok(y)
 }
 
@@ -322,9 +322,9 @@ fn rectified<E: Real, D: Device<E>>(x: Rows<E, D>) -> Result<Rows<E, D>, D::Err>
     x.clone().try_lt(E::zero())?.try_choose(zeros(&x)?, x)
 }
 
-/// `slope` where the rectifier's output `y` is not 0, and else 0.
-fn close<E: Real, D: Device<E>>(slope: Rows<E, D>, y: Rows<E, D>) -> Result<Rows<E, D>, D::Err> {
-    y.clone().try_le(E::zero())?.try_choose(zeros(&y)?, slope)
+/// `grad` where the rectifier's output `y` is not 0, and else 0.
+fn close<E: Real, D: Device<E>>(grad: Rows<E, D>, y: Rows<E, D>) -> Result<Rows<E, D>, D::Err> {
+    y.clone().try_le(E::zero())?.try_choose(zeros(&y)?, grad)
 }
 
 /// As many zeros as `x` has numbers, all in one place.

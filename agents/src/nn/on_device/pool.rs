@@ -29,15 +29,13 @@ pub(crate) fn max_pool<E: Real, D: Compute<E>>(
     if kernels::compute::<E, D>() {
         let rows = kernels::highest(&from, &places)?;
         let (looked_at_by, out) = (accelerator.looked_at_by(glide)?, rows.clone());
-        tape.note(&rows, move |slopes, slope| {
-            slopes.give(&from, kernels::by_highest(&from, &looked_at_by, &out, &slope)?)
-        });
+        tape.note(&rows, move |grads, grad| grads.give(&from, kernels::by_highest(&from, &looked_at_by, &out, &grad)?));
         return Ok(Map { rows, shape: [x.shape[0], height, width], half });
     }
     let rows = highest(from.clone(), &places)?;
-    tape.note(&rows, move |slopes, slope| {
-        let by_x = through(&from, slope, |x| highest(x, &places))?;
-        slopes.give(&from, by_x)
+    tape.note(&rows, move |grads, grad| {
+        let by_x = through(&from, grad, |x| highest(x, &places))?;
+        grads.give(&from, by_x)
     });
     Ok(Map { rows, shape: [x.shape[0], height, width], half })
 }
@@ -63,9 +61,9 @@ pub(crate) fn average_pool<E: Real, D: Device<E>>(x: &Map<E, D>, tape: &mut Tape
     let (pixels, shape) = ((images, height * width, x.rows.shape().1), *x.rows.shape());
     let means: Rows<E, D> = x.rows.clone().try_reshape_like(&pixels)?.try_mean::<_, Axis<1>>()?;
     let x = x.rows.clone();
-    tape.note(&means, move |slopes, slope| {
-        let share = slope.try_div(E::of(pixels.1 as f64))?.try_broadcast_like::<_, Axis<1>>(&pixels)?;
-        slopes.give(&x, share.try_reshape_like(&shape)?)
+    tape.note(&means, move |grads, grad| {
+        let share = grad.try_div(E::of(pixels.1 as f64))?.try_broadcast_like::<_, Axis<1>>(&pixels)?;
+        grads.give(&x, share.try_reshape_like(&shape)?)
     });
     Ok(means)
 }

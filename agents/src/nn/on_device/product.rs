@@ -29,18 +29,18 @@ pub(super) fn product<E: Real, D: Compute<E>>(
     gathered(x.clone(), places)?.try_matmul(matrix)
 }
 
-/// The transpose of the rows of `x` at `places` beside one another, times `slope`: likewise.
+/// The transpose of the rows of `x` at `places` beside one another, times `grad`: likewise.
 pub(super) fn crossed<E: Real, D: Compute<E>>(
     x: &Rows<E, D>,
     places: Option<&Places<D>>,
-    slope: Rows<E, D>,
+    grad: Rows<E, D>,
     half: bool,
 ) -> Result<Rows<E, D>, D::Err> {
     if half {
         let x = gathered(D::narrow(x.clone())?, places)?.try_permute::<_, Axes2<1, 0>>()?;
-        return D::widen(x.try_matmul(D::narrow(slope)?)?);
+        return D::widen(x.try_matmul(D::narrow(grad)?)?);
     }
-    gathered(x.clone(), places)?.try_permute::<_, Axes2<1, 0>>()?.try_matmul(slope)
+    gathered(x.clone(), places)?.try_permute::<_, Axes2<1, 0>>()?.try_matmul(grad)
 }
 
 /// The rows of `x` at `places` beside one another, zeros where there are none; `x` itself if no places are told.

@@ -27,15 +27,15 @@ pub(crate) fn rms_norm<E: Real, D: Device<E>>(
     let scale = square.try_add(E::of(eps))?.try_sqrt()?.try_recip()?;
     let y = x.clone().try_mul(a_row(scale.clone())?)?.try_mul(a_column(weight.clone())?)?;
     let (x, weight) = (x.clone(), weight.clone());
-    tape.note(&y, move |slopes, slope| {
+    tape.note(&y, move |grads, grad| {
         // With s the scale of a row and n = x·s: dx = s·(w·g - n·mean(w·g·n)), and dw = Σ g·n.
         let scale = a_row(scale)?;
         let normalized = x.clone().try_mul(scale.clone())?;
-        slopes.give(&weight, column_sums(slope.clone().try_mul(normalized.clone())?)?)?;
-        let weighted = slope.try_mul(a_column(weight)?)?;
+        grads.give(&weight, column_sums(grad.clone().try_mul(normalized.clone())?)?)?;
+        let weighted = grad.try_mul(a_column(weight)?)?;
         let along: Vector<E, D> = weighted.clone().try_mul(normalized.clone())?.try_mean::<_, Axis<1>>()?;
         let rest = weighted.try_sub(normalized.try_mul(a_row(along)?)?)?;
-        slopes.give(&x, rest.try_mul(scale)?)
+        grads.give(&x, rest.try_mul(scale)?)
     });
     Ok(y)
 }

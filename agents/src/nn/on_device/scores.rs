@@ -49,31 +49,31 @@ pub(crate) fn scores<E: Real, D: Device<E>>(
         };
     }
     let (a, b, biases) = (a.clone(), b.clone(), biases.map(|biases| biases.map(Clone::clone)));
-    tape.note(&y, move |slopes, slope| {
+    tape.note(&y, move |grads, grad| {
         if let Some([of_a, of_b]) = biases {
-            let by_row: Vector<E, D> = slope.clone().try_sum::<_, Axis<1>>()?;
-            slopes.give(&of_a, by_row.try_reshape_like(of_a.shape())?)?;
+            let by_row: Vector<E, D> = grad.clone().try_sum::<_, Axis<1>>()?;
+            grads.give(&of_a, by_row.try_reshape_like(of_a.shape())?)?;
             let by_b = match pairs {
-                Pairs::Own => slope.clone().try_reshape_like(of_b.shape())?,
-                Pairs::All => column_sums(slope.clone())?.try_reshape_like(of_b.shape())?,
+                Pairs::Own => grad.clone().try_reshape_like(of_b.shape())?,
+                Pairs::All => column_sums(grad.clone())?.try_reshape_like(of_b.shape())?,
             };
-            slopes.give(&of_b, by_b)?;
+            grads.give(&of_b, by_b)?;
         }
         let (by_a, by_b) = match pairs {
             Pairs::All => {
-                let turned = slope.clone().try_permute::<_, Axes2<1, 0>>()?;
-                (slope.try_matmul(b.clone())?, turned.try_matmul(a.clone())?)
+                let turned = grad.clone().try_permute::<_, Axes2<1, 0>>()?;
+                (grad.try_matmul(b.clone())?, turned.try_matmul(a.clone())?)
             }
             Pairs::Own => {
-                let by_a = slope.clone().try_reshape_like(&(rows, 1, columns))?;
+                let by_a = grad.clone().try_reshape_like(&(rows, 1, columns))?;
                 let by_a = by_a.try_matmul(b.clone().try_reshape_like(&own)?)?;
-                let by_b = slope.try_reshape_like(&(rows, columns, 1))?;
+                let by_b = grad.try_reshape_like(&(rows, columns, 1))?;
                 let by_b = by_b.try_matmul(a.clone().try_reshape_like(&(rows, 1, width))?)?;
                 (by_a.try_reshape_like(a.shape())?, by_b.try_reshape_like(b.shape())?)
             }
         };
-        slopes.give(&a, by_a)?;
-        slopes.give(&b, by_b)
+        grads.give(&a, by_a)?;
+        grads.give(&b, by_b)
     });
     Ok(y)
 }

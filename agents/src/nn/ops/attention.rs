@@ -76,7 +76,7 @@ pub fn attention<E: Real, T: Tape<E, Cpu>>(
         let out = y.clone();
         let bias = bias.map(|bias| (bias.table.clone(), bias.buckets));
         tape.add_backward_op(move |gradients| {
-            let slope = take_gradient(gradients, &out)?;
+            let grad = take_gradient(gradients, &out)?;
             let [dq, dk, dv] = [&data[0], &data[1], &data[2]].map(Vec::as_slice);
             let mut by = [&q, &k, &v].map(|x| vec![E::zero(); x.shape().0 * inner]);
             let (mut by_table, buckets) = match &bias {
@@ -84,7 +84,7 @@ pub fn attention<E: Real, T: Tape<E, Cpu>>(
                 None => (Vec::new(), &[][..]),
             };
             let table = bias.is_some().then_some((by_table.as_mut_slice(), buckets));
-            backward(Isa::detect(), dq, dk, dv, shape, &spans, dropout.as_ref(), &shares, &slope, &mut by, table);
+            backward(Isa::detect(), dq, dk, dv, shape, &spans, dropout.as_ref(), &shares, &grad, &mut by, table);
             if let Some((table, _)) = &bias {
                 *buffer(gradients, table)? = by_table;
             }
@@ -171,7 +171,7 @@ vectorized! {
         spans: &Spans,
         dropout: Option<&AttentionDropout>,
         shares: &[E],
-        slope: &[E],
+        grad: &[E],
         by: &mut [Vec<E>; 3],
         table: Option<(&mut [E], &[u32])>,
     ) {
@@ -187,7 +187,7 @@ vectorized! {
                 let drop = dropout.map(|d| (d.dropout, key(&[d.keys[text], head as u64])));
                 for i in 0..*queries {
                     let at = (first_q + i) * inner + head * width;
-                    let (query, slope) = (&q[at..at + width], &slope[at..at + width]);
+                    let (query, grad) = (&q[at..at + width], &grad[at..at + width]);
                     let row = &shares[first_share..first_share + keys];
                     first_share += keys;
                     let seen = if spans.causal { i + 1 } else { *keys };
@@ -199,11 +199,11 @@ vectorized! {
                             Some((dropout, key)) => dropout.factor(key, (i * keys + j) as u64),
                             None => E::one(),
                         };
-                        *by_share = factor * dot(slope, &v[from..from + width]);
+                        *by_share = factor * dot(grad, &v[from..from + width]);
                         mean += *share * *by_share;
                         let kept = factor * *share;
-                        for (to, slope) in by_v[from..from + width].iter_mut().zip(slope) {
-                            *to += kept * *slope;
+                        for (to, grad) in by_v[from..from + width].iter_mut().zip(grad) {
+                            *to += kept * *grad;
                         }
                     }
                     let by_query = &mut by_q[at..at + width];

@@ -90,11 +90,11 @@ pub fn batch_norm<E: Real, T: Tape<E, Cpu>>(
         let (out, key) = (if rectifies { Some(y.clone()) } else { None }, y.without_values());
         let mean = moments.mean.clone();
         tape.add_backward_op(move |gradients| {
-            let mut slope = key.take_gradient(gradients)?;
+            let mut grad = key.take_gradient(gradients)?;
             if let Some(out) = out {
-                close_all(&mut slope, &out);
+                close_all(&mut grad, &out);
             }
-            let [by_bias, by_weight] = sums_of_two(&slope, x.values(), channels, &mean, &inverse);
+            let [by_bias, by_weight] = sums_of_two(&grad, x.values(), channels, &mean, &inverse);
             let add = |to: &mut [E], sums: &[f64]| to.iter_mut().zip(sums).for_each(|(to, sum)| *to += E::of(*sum));
             add(buffer(gradients, &bias)?, &by_bias);
             add(buffer(gradients, &weight)?, &by_weight);
@@ -106,23 +106,23 @@ pub fn batch_norm<E: Real, T: Tape<E, Cpu>>(
                 let of =
                     |number: &dyn Fn(usize) -> f64| -> Vec<E> { (0..channels).map(|c| E::of(number(c))).collect() };
                 let (by_x, constant) = (of(&by_x), of(&constant));
-                let (mut by_input, part) = (vec![E::zero(); slope.len()], ROWS * channels.max(1));
+                let (mut by_input, part) = (vec![E::zero(); grad.len()], ROWS * channels.max(1));
                 let parts = by_input
                     .chunks_mut(part)
-                    .zip(slope.chunks(part))
+                    .zip(grad.chunks(part))
                     .zip(x.values().chunks(part))
-                    .map(|((to, slope), x)| (to, slope, x));
+                    .map(|((to, grad), x)| (to, grad, x));
                 spread(
                     parts,
                     || (),
-                    |(), (to, slope, x)| {
-                        slope_of_input(Isa::detect(), to, slope, x, &scale, &by_x, &constant);
+                    |(), (to, grad, x)| {
+                        grad_of_input(Isa::detect(), to, grad, x, &scale, &by_x, &constant);
                     },
                 );
                 x.give_gradient(gradients, by_input)?;
             }
             if let Some(residual) = residual {
-                residual.give_gradient(gradients, slope)?;
+                residual.give_gradient(gradients, grad)?;
             }
             Ok(())
         });
@@ -152,17 +152,17 @@ pub fn scale_and_shift<E: Real, T: Tape<E, Cpu>>(
         let (x, residual) = (x.clone(), residual.cloned());
         let (out, key) = (if then == Then::Relu { Some(y.clone()) } else { None }, y.without_values());
         tape.add_backward_op(move |gradients| {
-            let mut slope = key.take_gradient(gradients)?;
+            let mut grad = key.take_gradient(gradients)?;
             if let Some(out) = out {
-                close_all(&mut slope, &out);
+                close_all(&mut grad, &out);
             }
             if x.wants_gradient() {
-                let mut by_input = vec![E::zero(); slope.len()];
+                let mut by_input = vec![E::zero(); grad.len()];
                 let nothing = vec![E::zero(); scale.len()];
-                normalize(Isa::detect(), &mut by_input, &slope, &scale, &nothing, &[], false);
+                normalize(Isa::detect(), &mut by_input, &grad, &scale, &nothing, &[], false);
                 x.give_gradient(gradients, by_input)?;
             }
-            residual.map_or(Ok(()), |residual| residual.give_gradient(gradients, slope))
+            residual.map_or(Ok(()), |residual| residual.give_gradient(gradients, grad))
         });
     }
     y
@@ -195,11 +195,11 @@ fn normalized<E: Real>(x: &Map<E>, scale: &[E], shift: &[E], residual: Option<&M
     Map::made(y, x.shape(), half)
 }
 
-/// Lets only that of the slope through where the rectifier that made `out` was open.
-fn close_all<E: Real>(slope: &mut [E], out: &Map<E>) {
+/// Lets only that of the gradient through where the rectifier that made `out` was open.
+fn close_all<E: Real>(grad: &mut [E], out: &Map<E>) {
     let part = ROWS * out.channels().max(1);
-    let parts = slope.chunks_mut(part).zip(out.values().chunks(part));
-    spread(parts, || (), |(), (slope, y)| close(Isa::detect(), slope, y));
+    let parts = grad.chunks_mut(part).zip(out.values().chunks(part));
+    spread(parts, || (), |(), (grad, y)| close(Isa::detect(), grad, y));
 }
 
 /// The scale and shift of each channel that batch normalization in use comes to.
@@ -234,21 +234,21 @@ fn add_up(partial: &[f64], channels: usize) -> [Vec<f64>; 2] {
     [whole, second]
 }
 
-/// The sums over rows of the slope, and of the slope times what was normalized.
-fn sums_of_two<E: Real>(slope: &[E], x: &[E], channels: usize, mean: &[f64], inverse: &[f64]) -> [Vec<f64>; 2] {
+/// The sums over rows of the gradient, and of the gradient times what was normalized.
+fn sums_of_two<E: Real>(grad: &[E], x: &[E], channels: usize, mean: &[f64], inverse: &[f64]) -> [Vec<f64>; 2] {
     let part = ROWS * channels.max(1);
-    let mut partial = vec![0.0; 2 * channels * slope.len().div_ceil(part)];
+    let mut partial = vec![0.0; 2 * channels * grad.len().div_ceil(part)];
     let work = partial
         .chunks_mut((2 * channels).max(1))
-        .zip(slope.chunks(part))
+        .zip(grad.chunks(part))
         .zip(x.chunks(part))
-        .map(|((to, slope), x)| (to, slope, x));
+        .map(|((to, grad), x)| (to, grad, x));
     spread(
         work,
         || (),
-        |(), (sums, slope, x)| {
+        |(), (sums, grad, x)| {
             let (first, second) = sums.split_at_mut(channels);
-            slopes(Isa::detect(), slope, x, mean, first, second);
+            grads(Isa::detect(), grad, x, mean, first, second);
         },
     );
     let [first, mut second] = add_up(&partial, channels);
@@ -269,12 +269,12 @@ vectorized! {
 }
 
 vectorized! {
-    fn slopes<E: Real>(slope: &[E], x: &[E], mean: &[f64], sums: &mut [f64], products: &mut [f64]) {
-        for (slope, x) in slope.chunks_exact(mean.len()).zip(x.chunks_exact(mean.len())) {
+    fn grads<E: Real>(grad: &[E], x: &[E], mean: &[f64], sums: &mut [f64], products: &mut [f64]) {
+        for (grad, x) in grad.chunks_exact(mean.len()).zip(x.chunks_exact(mean.len())) {
             let sums = sums.iter_mut().zip(products.iter_mut());
-            for (((slope, x), mean), (sum, product)) in slope.iter().zip(x).zip(mean).zip(sums) {
-                *sum += slope.wide();
-                *product += slope.wide() * (x.wide() - mean);
+            for (((grad, x), mean), (sum, product)) in grad.iter().zip(x).zip(mean).zip(sums) {
+                *sum += grad.wide();
+                *product += grad.wide() * (x.wide() - mean);
             }
         }
     }
@@ -305,13 +305,13 @@ vectorized! {
 }
 
 vectorized! {
-    fn slope_of_input<E: Real>(to: &mut [E], slope: &[E], x: &[E], scale: &[E], by_x: &[E], constant: &[E]) {
+    fn grad_of_input<E: Real>(to: &mut [E], grad: &[E], x: &[E], scale: &[E], by_x: &[E], constant: &[E]) {
         let channels = scale.len();
-        let rows = to.chunks_exact_mut(channels).zip(slope.chunks_exact(channels)).zip(x.chunks_exact(channels));
-        for ((to, slope), x) in rows {
+        let rows = to.chunks_exact_mut(channels).zip(grad.chunks_exact(channels)).zip(x.chunks_exact(channels));
+        for ((to, grad), x) in rows {
             let factors = scale.iter().zip(by_x).zip(constant);
-            for (((to, slope), x), ((scale, by_x), constant)) in to.iter_mut().zip(slope).zip(x).zip(factors) {
-                *to = *slope * *scale + *x * *by_x + *constant;
+            for (((to, grad), x), ((scale, by_x), constant)) in to.iter_mut().zip(grad).zip(x).zip(factors) {
+                *to = *grad * *scale + *x * *by_x + *constant;
             }
         }
     }

@@ -57,14 +57,14 @@ pub fn softmax_cross_entropy<E: Real, T: Tape<E, Cpu>>(
     let (smoothing, narrow_divisor) = (E::of(label_smoothing), E::of(divisor));
     let even = smoothing / E::of(classes.max(1) as f64);
     let x = values(&logits);
-    let mut slope = x.clone();
+    let mut grad = x.clone();
     let mut sum = 0.0;
-    for (row, (x, slope)) in x.chunks_exact(classes.max(1)).zip(slope.chunks_exact_mut(classes.max(1))).enumerate() {
+    for (row, (x, grad)) in x.chunks_exact(classes.max(1)).zip(grad.chunks_exact_mut(classes.max(1))).enumerate() {
         if matches!(targets, Targets::Classes(of) if of[row] == IGNORED) {
-            slope.fill(E::zero());
+            grad.fill(E::zero());
             continue;
         }
-        let log_total = softmax(slope);
+        let log_total = softmax(grad);
         let target = |class: usize| {
             let target = match targets {
                 Targets::Classes(of) if of[row] as usize == class => E::one(),
@@ -77,9 +77,9 @@ pub fn softmax_cross_entropy<E: Real, T: Tape<E, Cpu>>(
             // Targets add up to 1; what weights make of that is counted from there, so that those of 1 add nothing.
             let total =
                 (0..classes).fold(E::one(), |sum, class| sum + target(class) * (class_weight[class] - E::one()));
-            slope.iter_mut().for_each(|slope| *slope *= total);
+            grad.iter_mut().for_each(|grad| *grad *= total);
         }
-        for (class, (x, slope)) in x.iter().zip(slope).enumerate() {
+        for (class, (x, grad)) in x.iter().zip(grad).enumerate() {
             let target = match targets {
                 Targets::Weighted { class_weight, .. } => target(class) * class_weight[class],
                 _ => target(class),
@@ -88,7 +88,7 @@ pub fn softmax_cross_entropy<E: Real, T: Tape<E, Cpu>>(
             if target != E::zero() {
                 sum += target.wide() * (log_total - *x).wide();
             }
-            *slope = (*slope - target) / narrow_divisor;
+            *grad = (*grad - target) / narrow_divisor;
         }
     }
     let loss: Tensor<Rank0, E, Cpu> = logits.device().tensor_from_vec(vec![E::of(sum / divisor)], ());
@@ -96,8 +96,8 @@ pub fn softmax_cross_entropy<E: Real, T: Tape<E, Cpu>>(
         let out = loss.clone();
         tape.add_backward_op(move |gradients| {
             let scale = take_gradient(gradients, &out)?[0];
-            for (by_logit, slope) in gradients.get_or_alloc_mut(&logits)?.iter_mut().zip(&slope) {
-                *by_logit += scale * *slope;
+            for (by_logit, grad) in gradients.get_or_alloc_mut(&logits)?.iter_mut().zip(&grad) {
+                *by_logit += scale * *grad;
             }
             Ok(())
         });
@@ -169,9 +169,9 @@ mod tests {
             let number = |name: &str| case[name].as_f64().expect("a number");
             let targets = Targets::Weighted { shares: &numbers(&case["shares"]), class_weight: &class_weight };
             let loss = |logits| softmax_cross_entropy(logits, targets, number("smoothing"), number("divisor"));
-            let (loss, slope) = crate::nn::ops::slope_of(numbers(&recorded["logits"]), shape, loss).expect("works");
+            let (loss, grad) = crate::nn::ops::grad_of(numbers(&recorded["logits"]), shape, loss).expect("works");
             assert!((loss - number("loss")).abs() < 1e-12, "{loss} {case}");
-            for (got, expected) in slope.iter().zip(numbers(&case["slope"])) {
+            for (got, expected) in grad.iter().zip(numbers(&case["grad"])) {
                 assert!((got - expected).abs() < 1e-12, "{got} {expected} {case}");
             }
         }
@@ -186,7 +186,7 @@ mod tests {
         for smoothing in [0.0, 0.1, 0.3] {
             let of = |targets| {
                 let loss = |logits| softmax_cross_entropy(logits, targets, smoothing, 3.0);
-                crate::nn::ops::slope_of(x.clone(), (3, 5), loss).expect("works")
+                crate::nn::ops::grad_of(x.clone(), (3, 5), loss).expect("works")
             };
             let plain = of(Targets::Classes(&[2, 0, 4]));
             assert_eq!(of(Targets::Weighted { shares: &shares, class_weight: &[1.0; 5] }), plain);

@@ -83,9 +83,9 @@ pub fn dropout<E: Real, T: Tape<E, Cpu>>(
     if T::OWNS_TAPE {
         let out = y.clone();
         tape.add_backward_op(move |gradients| {
-            let mut slope = take_gradient(gradients, &out)?;
-            drop(&mut slope, &keys);
-            gradients.get_or_alloc_mut(&x)?.iter_mut().zip(slope.iter()).for_each(|(to, slope)| *to += *slope);
+            let mut grad = take_gradient(gradients, &out)?;
+            drop(&mut grad, &keys);
+            gradients.get_or_alloc_mut(&x)?.iter_mut().zip(grad.iter()).for_each(|(to, grad)| *to += *grad);
             Ok(())
         });
     }

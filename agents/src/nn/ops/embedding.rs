@@ -32,11 +32,11 @@ pub fn embedding<E: Real, T: Tape<E, Cpu>>(
     if T::OWNS_TAPE {
         let (out, weight) = (y.clone(), weight.clone());
         tape.add_backward_op(move |gradients| {
-            let slope = take_gradient(gradients, &out)?;
+            let grad = take_gradient(gradients, &out)?;
             let by_table = buffer(gradients, &weight)?;
-            for (id, slope) in ids.iter().zip(slope.chunks_exact(width)) {
+            for (id, grad) in ids.iter().zip(grad.chunks_exact(width)) {
                 let row = &mut by_table[*id as usize * width..][..width];
-                row.iter_mut().zip(slope).for_each(|(to, slope)| *to += *slope);
+                row.iter_mut().zip(grad).for_each(|(to, grad)| *to += *grad);
             }
             Ok(())
         });

@@ -25,13 +25,13 @@ pub fn gated_gelu<E: Real, T: Tape<E, Cpu>>(
     if T::OWNS_TAPE {
         let out = y.clone();
         tape.add_backward_op(move |gradients| {
-            let slope = take_gradient(gradients, &out)?;
+            let grad = take_gradient(gradients, &out)?;
             let by_gate = gradients.get_or_alloc_mut(&gate)?.iter_mut();
-            for (((to, slope), gate), x) in by_gate.zip(slope.iter()).zip(&gates).zip(&data) {
-                *to += *slope * *x * gelu(*gate).1;
+            for (((to, grad), gate), x) in by_gate.zip(grad.iter()).zip(&gates).zip(&data) {
+                *to += *grad * *x * gelu(*gate).1;
             }
-            for ((to, slope), gate) in gradients.get_or_alloc_mut(&x)?.iter_mut().zip(slope.iter()).zip(&gates) {
-                *to += *slope * gelu(*gate).0;
+            for ((to, grad), gate) in gradients.get_or_alloc_mut(&x)?.iter_mut().zip(grad.iter()).zip(&gates) {
+                *to += *grad * gelu(*gate).0;
             }
             Ok(())
         });
@@ -39,13 +39,13 @@ pub fn gated_gelu<E: Real, T: Tape<E, Cpu>>(
     Ok(y.put_tape(tape))
 }
 
-/// The unit's output for `x`, and its slope.
+/// The unit's output for `x`, and its gradient.
 #[inline(always)]
 fn gelu<E: Real>(x: E) -> (E, E) {
     let (scale, cubic, half) = (E::of((2.0 / std::f64::consts::PI).sqrt()), E::of(0.044715), E::of(0.5));
     let bent = (scale * (x + cubic * x * x * x)).tanh();
-    let slope = scale * (E::one() + E::of(3.0) * cubic * x * x) * (E::one() - bent * bent);
-    (half * x * (E::one() + bent), half * (E::one() + bent) + half * x * slope)
+    let grad = scale * (E::one() + E::of(3.0) * cubic * x * x) * (E::one() - bent * bent);
+    (half * x * (E::one() + bent), half * (E::one() + bent) + half * x * grad)
 }
 
 #[cfg(test)]

@@ -116,19 +116,19 @@ fn layer<E: Real, T: Tape<E, Cpu>>(
     if T::OWNS_TAPE {
         let (out, weight, bias) = (y.clone(), weight.clone(), bias.cloned());
         tape.add_backward_op(move |gradients| {
-            let mut slope = take_gradient(gradients, &out)?;
+            let mut grad = take_gradient(gradients, &out)?;
             if half {
-                E::round_to_half(&mut slope);
+                E::round_to_half(&mut grad);
             }
             if then == Then::Relu {
-                close(Isa::detect(), &mut slope, &values(&out));
+                close(Isa::detect(), &mut grad, &values(&out));
             }
-            let by_output = Matrix::new(&slope, rows, outputs);
+            let by_output = Matrix::new(&grad, rows, outputs);
             if weight.is_trained() {
                 product(by_output.transposed(), Matrix::new(&data, rows, inputs), buffer(gradients, &weight)?, true);
             }
             if let Some(bias) = bias.as_ref().filter(|bias| bias.is_trained()) {
-                add_column_sums(Isa::detect(), &slope, buffer(gradients, bias)?);
+                add_column_sums(Isa::detect(), &grad, buffer(gradients, bias)?);
             }
             if let Some(x) = &x {
                 let by_input = gradients.get_or_alloc_mut(x)?;

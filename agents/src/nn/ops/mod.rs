@@ -71,22 +71,22 @@ pub fn values<E: Real, S: Shape, T>(tensor: &Tensor<S, E, Cpu, T>) -> Vec<E> {
     values
 }
 
-/// What `loss` of the rows `values` comes to, and the slope by them: for rows that were worked out elsewhere, as on a GPU.
+/// What `loss` of the rows `values` comes to, and the gradient by them: for rows that were worked out elsewhere, as on a GPU.
 ///
 /// # Errors
 /// If there is no memory for it.
-pub fn slope_of<E: Real>(
+pub fn grad_of<E: Real>(
     values: Vec<E>,
     shape: (usize, usize),
     loss: impl FnOnce(Rows<E, OwnedTape<E, Cpu>>) -> Result<Tensor<Rank0, E, Cpu, OwnedTape<E, Cpu>>, DeviceError>,
 ) -> Result<(E, Vec<E>), DeviceError> {
     let rows = Cpu::default().tensor_from_vec(values, shape);
     let mut gradients = super::Gradients::new(&Parameters::default());
-    let loss = loss(gradients.trace_with_slope(rows.clone()))?;
+    let loss = loss(gradients.trace_with_grad(rows.clone()))?;
     let value = loss.array();
     gradients.backward(loss)?;
-    let slope = gradients.slope(&rows).map_err(DeviceError::new)?.to_vec();
-    Ok((value, slope))
+    let grad = gradients.grad(&rows).map_err(DeviceError::new)?.to_vec();
+    Ok((value, grad))
 }
 
 /// Takes the gradient of `tensor` out without copying it: nothing else asks for it once its operation runs backward.
@@ -124,8 +124,8 @@ pub(crate) mod testing {
         let map = Map::made(values(x), shape, false);
         let (x, key) = (x.clone(), map.without_values());
         tape.add_backward_op(move |gradients| {
-            let slope = key.take_gradient(gradients)?;
-            gradients.get_or_alloc_mut(&x)?.iter_mut().zip(slope).for_each(|(to, slope)| *to += slope);
+            let grad = key.take_gradient(gradients)?;
+            gradients.get_or_alloc_mut(&x)?.iter_mut().zip(grad).for_each(|(to, grad)| *to += grad);
             Ok(())
         });
         map
@@ -147,13 +147,13 @@ pub(crate) mod testing {
         };
         let value = |parameters: &Parameters<f64>, x: &[f64]| {
             let x = Cpu::default().tensor_from_vec(x.to_vec(), shape);
-            graph(parameters, Gradients::new(parameters).trace_with_slope(x)).array()
+            graph(parameters, Gradients::new(parameters).trace_with_grad(x)).array()
         };
         let mut gradients = Gradients::new(parameters);
         let input = Cpu::default().tensor_from_vec(x.to_vec(), shape);
-        let loss = graph(parameters, gradients.trace_with_slope(input.clone()));
+        let loss = graph(parameters, gradients.trace_with_grad(input.clone()));
         gradients.backward(loss).expect("the processor works");
-        let by_input = gradients.slope(&input).expect("memory").to_vec();
+        let by_input = gradients.grad(&input).expect("memory").to_vec();
         let step = 1e-6;
         for at in 0..x.len() {
             let moved = |by: f64| {

@@ -42,23 +42,23 @@ pub fn max_pool<E: Real, T: Tape<E, Cpu>>(x: &Map<E>, tape: &mut T) -> Map<E> {
     if T::OWNS_TAPE {
         let (x, key) = (x.clone(), y.without_values());
         tape.add_backward_op(move |gradients| {
-            let slope = key.take_gradient(gradients)?;
+            let grad = key.take_gradient(gradients)?;
             let mut by_input = vec![E::zero(); images * image];
             let parts = by_input
                 .chunks_mut(image.max(1))
-                .zip(slope.chunks(own.max(1)))
+                .zip(grad.chunks(own.max(1)))
                 .zip(places.chunks(own.max(1)))
-                .map(|((to, slope), places)| (to, slope, places));
+                .map(|((to, grad), places)| (to, grad, places));
             spread(
                 parts,
                 || (),
-                |(), (to, slope, places)| {
+                |(), (to, grad, places)| {
                     windows(height, width, |at, from, place| {
                         let own = at * channels..(at + 1) * channels;
                         let to = &mut to[from * channels..(from + 1) * channels];
-                        for ((to, slope), chosen) in to.iter_mut().zip(&slope[own.clone()]).zip(&places[own]) {
+                        for ((to, grad), chosen) in to.iter_mut().zip(&grad[own.clone()]).zip(&places[own]) {
                             if *chosen == place {
-                                *to += *slope;
+                                *to += *grad;
                             }
                         }
                     });
@@ -114,14 +114,14 @@ pub fn average_pool<E: Real, T: Tape<E, Cpu>>(x: &Map<E>, mut tape: T) -> Rows<E
     if T::OWNS_TAPE {
         let (out, x) = (y.clone(), x.clone());
         tape.add_backward_op(move |gradients| {
-            let mut slope = take_gradient(gradients, &out)?;
+            let mut grad = take_gradient(gradients, &out)?;
             if x.is_half() {
-                E::round_to_half(&mut slope);
+                E::round_to_half(&mut grad);
             }
             let mut by_input = vec![E::zero(); x.values().len()];
-            for (to, slope) in by_input.chunks_exact_mut(image).zip(slope.chunks_exact(channels.max(1))) {
+            for (to, grad) in by_input.chunks_exact_mut(image).zip(grad.chunks_exact(channels.max(1))) {
                 for pixel in to.chunks_exact_mut(channels) {
-                    pixel.iter_mut().zip(slope).for_each(|(to, slope)| *to = *slope * share);
+                    pixel.iter_mut().zip(grad).for_each(|(to, grad)| *to = *grad * share);
                 }
             }
             x.give_gradient(gradients, by_input)
@@ -184,14 +184,14 @@ mod tests {
         let (mut parameters, x) = (Parameters::<f64>::default(), vec![1.0; 9]);
         let weight = parameters.add("weight", &[1, 1, 1, 1], vec![1.0]);
         let mut gradients = crate::nn::Gradients::new(&parameters);
-        let x = gradients.trace_with_slope(Cpu::default().tensor_from_vec(x, (9, 1)));
+        let x = gradients.trace_with_grad(Cpu::default().tensor_from_vec(x, (9, 1)));
         let (x, mut tape) = x.split_tape();
         let map = testing::map(&x, [1, 3, 3, 1], &mut tape);
         let y = average_pool(&max_pool(&map, &mut tape), tape);
         let loss = softmax_cross_entropy(y, Targets::Shares(&[2.0]), 0.0, 1.0).expect("works");
         gradients.backward(loss).expect("works");
         // Of one class: softmax - 2 = -1, a quarter for each window, of which the middle pixel is the first of none but the last.
-        assert_eq!(gradients.slope(&x).expect("memory"), [-0.25, -0.25, 0.0, -0.25, -0.25, 0.0, 0.0, 0.0, 0.0]);
+        assert_eq!(gradients.grad(&x).expect("memory"), [-0.25, -0.25, 0.0, -0.25, -0.25, 0.0, 0.0, 0.0, 0.0]);
         assert_eq!(parameters.get(weight).values(), [1.0]);
     }
 }

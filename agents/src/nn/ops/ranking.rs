@@ -21,7 +21,7 @@ pub enum Against {
 }
 
 impl Against {
-    /// The loss of a row of scores, which become its slope by each.
+    /// The loss of a row of scores, which become its gradient by each.
     pub fn row<E: Real>(self, row: &mut [E]) -> E {
         let Some(others) = row.len().checked_sub(1) else { return E::zero() };
         match self {
@@ -29,9 +29,9 @@ impl Against {
                 let share = E::one() / E::of(others.max(1) as f64);
                 let (first, mut loss, mut by_first) = (row[0], E::zero(), E::zero());
                 for x in &mut row[1..] {
-                    let (one, slope) = softplus(*x - first);
+                    let (one, grad) = softplus(*x - first);
                     loss += one * share;
-                    *x = slope * share;
+                    *x = grad * share;
                     by_first -= *x;
                 }
                 row[0] = by_first;
@@ -41,9 +41,9 @@ impl Against {
                 let share = E::one() / E::of(row.len() as f64);
                 let (mut loss, mut sign) = (E::zero(), -E::one());
                 for x in row {
-                    let (one, slope) = softplus(sign * *x);
+                    let (one, grad) = softplus(sign * *x);
                     loss += one * share;
-                    *x = sign * slope * share;
+                    *x = sign * grad * share;
                     sign = E::one();
                 }
                 loss
@@ -58,13 +58,13 @@ impl Against {
     }
 }
 
-/// ln(1 + eˣ) without overflow, and its slope σ(x).
+/// ln(1 + eˣ) without overflow, and its gradient σ(x).
 fn softplus<E: Real>(x: E) -> (E, E) {
     let small = (-x.abs()).exp();
-    let slope = if x < E::zero() { small / (E::one() + small) } else { E::one() / (E::one() + small) };
+    let grad = if x < E::zero() { small / (E::one() + small) } else { E::one() / (E::one() + small) };
     // What is no number stays one, which `max` would hide.
     let above = if x < E::zero() { E::zero() } else { x };
-    (above + small.ln_1p(), slope)
+    (above + small.ln_1p(), grad)
 }
 
 /// The losses of the rows of `scores`, summed up and divided by `divisor`.
@@ -99,7 +99,7 @@ pub fn squared_error<E: Real, T: Tape<E, Cpu>>(
     })
 }
 
-/// `scores` with other `values` of which each has the same slope: what was added to it is a constant.
+/// `scores` with other `values` of which each has the same gradient: what was added to it is a constant.
 ///
 /// # Errors
 /// If the device fails.
@@ -115,23 +115,23 @@ pub(crate) fn replaced<E: Real, T: Tape<E, Cpu>>(
     if T::OWNS_TAPE {
         let out = y.clone();
         tape.add_backward_op(move |gradients| {
-            let slope = take_gradient(gradients, &out)?;
-            add(Isa::detect(), gradients.get_or_alloc_mut(&scores)?, &slope);
+            let grad = take_gradient(gradients, &out)?;
+            add(Isa::detect(), gradients.get_or_alloc_mut(&scores)?, &grad);
             Ok(())
         });
     }
     Ok(y.put_tape(tape))
 }
 
-/// `loss` is given each row with its number, and leaves the slope in its place.
+/// `loss` is given each row with its number, and leaves the gradient in its place.
 fn of_rows<E: Real, T: Tape<E, Cpu>>(
     scores: Rows<E, T>,
     divisor: f64,
     loss: impl Fn(usize, &mut [E]) -> E,
 ) -> Result<Tensor<Rank0, E, Cpu, T>, DeviceError> {
     let (scores, mut tape) = scores.split_tape();
-    let mut slope = values(&scores);
-    let rows = slope.chunks_exact_mut(scores.shape().1.max(1)).enumerate();
+    let mut grad = values(&scores);
+    let rows = grad.chunks_exact_mut(scores.shape().1.max(1)).enumerate();
     let sum: E = rows.map(|(at, row)| loss(at, row)).sum();
     let divisor = E::of(divisor);
     let loss: Tensor<Rank0, E, Cpu> = scores.device().tensor_from_vec(vec![sum / divisor], ());
@@ -139,8 +139,8 @@ fn of_rows<E: Real, T: Tape<E, Cpu>>(
         let out = loss.clone();
         tape.add_backward_op(move |gradients| {
             let scale = take_gradient(gradients, &out)?[0] / divisor;
-            for (by_score, slope) in gradients.get_or_alloc_mut(&scores)?.iter_mut().zip(&slope) {
-                *by_score += scale * *slope;
+            for (by_score, grad) in gradients.get_or_alloc_mut(&scores)?.iter_mut().zip(&grad) {
+                *by_score += scale * *grad;
             }
             Ok(())
         });

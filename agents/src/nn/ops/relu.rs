@@ -6,7 +6,7 @@ use super::{Rows, take_gradient, values};
 use crate::nn::kernels::matmul::vectorized;
 use crate::nn::{DeviceError, Isa, Real};
 
-/// `max(x, 0)`; its slope at 0 is 0, as PyTorch's.
+/// `max(x, 0)`; its gradient at 0 is 0, as PyTorch's.
 ///
 /// # Errors
 /// If the device fails.
@@ -18,9 +18,9 @@ pub fn relu<E: Real, T: Tape<E, Cpu>>(x: Rows<E, T>) -> Result<Rows<E, T>, Devic
     if T::OWNS_TAPE {
         let out = y.clone();
         tape.add_backward_op(move |gradients| {
-            let mut slope = take_gradient(gradients, &out)?;
-            close(Isa::detect(), &mut slope, &values(&out));
-            add(Isa::detect(), gradients.get_or_alloc_mut(&x)?, &slope);
+            let mut grad = take_gradient(gradients, &out)?;
+            close(Isa::detect(), &mut grad, &values(&out));
+            add(Isa::detect(), gradients.get_or_alloc_mut(&x)?, &grad);
             Ok(())
         });
     }
@@ -37,10 +37,10 @@ vectorized! {
 }
 
 vectorized! {
-    /// Sets `slope` to 0 where the rectifier's output `y` is.
-    pub(super) fn close<E: Real>(slope: &mut [E], y: &[E]) {
-        for (slope, y) in slope.iter_mut().zip(y) {
-            *slope = if *y <= E::zero() { E::zero() } else { *slope };
+    /// Sets `grad` to 0 where the rectifier's output `y` is.
+    pub(super) fn close<E: Real>(grad: &mut [E], y: &[E]) {
+        for (grad, y) in grad.iter_mut().zip(y) {
+            *grad = if *y <= E::zero() { E::zero() } else { *grad };
         }
     }
 }
@@ -60,7 +60,7 @@ mod tests {
     use crate::nn::ops::{Targets, softmax_cross_entropy, testing};
 
     #[test]
-    fn what_is_negative_has_no_slope() {
+    fn what_is_negative_has_no_grad() {
         let x = [-2.0, -0.1, 0.3, 4.0, -0.7, 1.0];
         testing::check_gradients(&mut Parameters::default(), &x, (2, 3), &|_, x| {
             let y = relu(x).expect("the processor works");

@@ -31,10 +31,10 @@ pub fn rms_norm<E: Real, T: Tape<E, Cpu>>(
     if T::OWNS_TAPE {
         let (out, weight) = (y.clone(), weight.clone());
         tape.add_backward_op(move |gradients| {
-            let slope = take_gradient(gradients, &out)?;
+            let grad = take_gradient(gradients, &out)?;
             let mut by_weight = std::mem::take(buffer(gradients, &weight)?);
             let by_input = gradients.get_or_alloc_mut(&x)?;
-            backward(Isa::detect(), &data, weight.values(), &scales, &slope, &mut by_weight, by_input);
+            backward(Isa::detect(), &data, weight.values(), &scales, &grad, &mut by_weight, by_input);
             *buffer(gradients, &weight)? = by_weight;
             Ok(())
         });
@@ -57,14 +57,14 @@ vectorized! {
 
 vectorized! {
     /// With s the scale of a row and n = x·s: dx = s·(w·g - n·mean(w·g·n)), and dw = Σ g·n.
-    fn backward<E: Real>(x: &[E], weight: &[E], scales: &[E], slope: &[E], by_weight: &mut [E], by_input: &mut [E]) {
+    fn backward<E: Real>(x: &[E], weight: &[E], scales: &[E], grad: &[E], by_weight: &mut [E], by_input: &mut [E]) {
         let d = weight.len();
         let width = E::of(d as f64);
         let mut weighted = vec![E::zero(); d];
-        let rows = x.chunks_exact(d).zip(slope.chunks_exact(d)).zip(by_input.chunks_exact_mut(d)).zip(scales);
-        for (((x, slope), to), scale) in rows {
+        let rows = x.chunks_exact(d).zip(grad.chunks_exact(d)).zip(by_input.chunks_exact_mut(d)).zip(scales);
+        for (((x, grad), to), scale) in rows {
             for (((by_weight, g), x), (weighted, w)) in
-                by_weight.iter_mut().zip(slope).zip(x).zip(weighted.iter_mut().zip(weight))
+                by_weight.iter_mut().zip(grad).zip(x).zip(weighted.iter_mut().zip(weight))
             {
                 *by_weight += *g * (*x * *scale);
                 *weighted = *g * *w;

@@ -55,23 +55,23 @@ pub fn scores<E: Real, T: Tape<E, Cpu>>(
     if T::OWNS_TAPE {
         let out = y.clone();
         tape.add_backward_op(move |gradients| {
-            let slope = take_gradient(gradients, &out)?;
+            let grad = take_gradient(gradients, &out)?;
             if let Some([of_a, of_b]) = &biases {
                 let by_a = gradients.get_or_alloc_mut(of_a)?;
-                by_a.iter_mut().zip(slope.chunks_exact(columns.max(1))).for_each(|(by, row)| {
+                by_a.iter_mut().zip(grad.chunks_exact(columns.max(1))).for_each(|(by, row)| {
                     *by += row.iter().copied().sum::<E>();
                 });
                 let by_b = gradients.get_or_alloc_mut(of_b)?;
                 let of_b = by_b.len().max(1);
-                slope.chunks_exact(of_b).for_each(|row| by_b.iter_mut().zip(row).for_each(|(by, s)| *by += *s));
+                grad.chunks_exact(of_b).for_each(|row| by_b.iter_mut().zip(row).for_each(|(by, s)| *by += *s));
             }
             if pairs == Pairs::All {
-                let by = Matrix::new(&slope, rows, columns);
+                let by = Matrix::new(&grad, rows, columns);
                 product(by, Matrix::new(&z, others, width), gradients.get_or_alloc_mut(&a)?, true);
                 product(by.transposed(), Matrix::new(&x, rows, width), gradients.get_or_alloc_mut(&b)?, true);
             } else {
-                spread(isa, &slope, &z, gradients.get_or_alloc_mut(&a)?, width, columns);
-                hand_out(isa, &slope, &x, gradients.get_or_alloc_mut(&b)?, width, columns);
+                spread(isa, &grad, &z, gradients.get_or_alloc_mut(&a)?, width, columns);
+                hand_out(isa, &grad, &x, gradients.get_or_alloc_mut(&b)?, width, columns);
             }
             Ok::<_, CpuError>(())
         });
@@ -98,24 +98,24 @@ vectorized! {
 }
 
 vectorized! {
-    /// Adds to each row of `to` its `columns` rows of `b`, each times its slope.
-    fn spread<E: Real>(slope: &[E], b: &[E], to: &mut [E], width: usize, columns: usize) {
-        for (at, slope) in slope.iter().enumerate() {
+    /// Adds to each row of `to` its `columns` rows of `b`, each times its gradient.
+    fn spread<E: Real>(grad: &[E], b: &[E], to: &mut [E], width: usize, columns: usize) {
+        for (at, grad) in grad.iter().enumerate() {
             let (to, b) = (&mut to[at / columns * width..][..width], &b[at * width..][..width]);
             for (to, b) in to.iter_mut().zip(b) {
-                *to += *slope * *b;
+                *to += *grad * *b;
             }
         }
     }
 }
 
 vectorized! {
-    /// Adds to each row of `to` the row of `a` that it belongs to, times its slope.
-    fn hand_out<E: Real>(slope: &[E], a: &[E], to: &mut [E], width: usize, columns: usize) {
-        for (at, slope) in slope.iter().enumerate() {
+    /// Adds to each row of `to` the row of `a` that it belongs to, times its gradient.
+    fn hand_out<E: Real>(grad: &[E], a: &[E], to: &mut [E], width: usize, columns: usize) {
+        for (at, grad) in grad.iter().enumerate() {
             let (to, a) = (&mut to[at * width..][..width], &a[at / columns * width..][..width]);
             for (to, a) in to.iter_mut().zip(a) {
-                *to += *slope * *a;
+                *to += *grad * *a;
             }
         }
     }

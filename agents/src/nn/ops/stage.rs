@@ -1,4 +1,4 @@
-//! Where a pass begins and ends that is not all of a model: activations that come from elsewhere, and slopes by those that go there.
+//! Where a pass begins and ends that is not all of a model: activations that come from elsewhere, and gradients by those that go there.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -10,7 +10,7 @@ use dfdx::tensor::Merge as _;
 use super::{Map, Rows, take_gradient, values};
 use crate::nn::{DeviceError, Gradients, Parameters, Real};
 
-/// Takes the slope of a loss by what came out of a pass, adds that by the parameters to gradients, and answers that by what went in,
+/// Takes the gradient of a loss by what came out of a pass, adds that by the parameters to gradients, and answers that by what went in,
 /// where it is wanted.
 pub type WayBack<E> = Box<dyn FnOnce(Vec<E>, &mut Gradients<E>) -> Result<Vec<E>, DeviceError>>;
 
@@ -53,8 +53,8 @@ impl<E: Real> Passing<E> {
     pub(crate) fn way_back(self, outputs: Output<E>, parameters: Cow<'_, Parameters<E>>) -> WayBack<E> {
         let Self { mut tape, by_input } = self;
         let halved = if let Cow::Owned(halved) = parameters { Some(halved) } else { None };
-        Box::new(move |slope, gradients| {
-            tape.add_backward_op(move |gradients| outputs.give_gradient(gradients, slope));
+        Box::new(move |grad, gradients| {
+            tape.add_backward_op(move |gradients| outputs.give_gradient(gradients, grad));
             let device = Cpu::default();
             // The tape has no gradients of its own: those before stay.
             let tape = gradients.tape(&device).merge(tape);
@@ -83,11 +83,11 @@ impl<E: Real> Output<E> {
         }
     }
 
-    fn give_gradient(&self, gradients: &mut dfdx::prelude::Gradients<E, Cpu>, slope: Vec<E>) -> Result<(), CpuError> {
+    fn give_gradient(&self, gradients: &mut dfdx::prelude::Gradients<E, Cpu>, grad: Vec<E>) -> Result<(), CpuError> {
         match self {
-            Self::Map(map) => map.give_gradient(gradients, slope),
+            Self::Map(map) => map.give_gradient(gradients, grad),
             Self::Rows(rows) => {
-                gradients.get_or_alloc_mut(rows)?.copy_from_slice(&slope);
+                gradients.get_or_alloc_mut(rows)?.copy_from_slice(&grad);
                 Ok(())
             }
         }

@@ -25,9 +25,9 @@ pub fn add<E: Real, T: Tape<E, Cpu>>(
     if T::OWNS_TAPE {
         let out = sum.clone();
         tape.add_backward_op(move |gradients| {
-            let slope = take_gradient(gradients, &out)?;
-            add_to(Isa::detect(), gradients.get_or_alloc_mut(&x)?, &slope);
-            add_to(Isa::detect(), gradients.get_or_alloc_mut(&y)?, &slope);
+            let grad = take_gradient(gradients, &out)?;
+            add_to(Isa::detect(), gradients.get_or_alloc_mut(&x)?, &grad);
+            add_to(Isa::detect(), gradients.get_or_alloc_mut(&y)?, &grad);
             Ok(())
         });
     }
@@ -46,8 +46,8 @@ pub fn scale<E: Real, T: Tape<E, Cpu>>(x: Rows<E, T>, factor: f64) -> Result<Row
     if T::OWNS_TAPE {
         let out = y.clone();
         tape.add_backward_op(move |gradients| {
-            let slope = take_gradient(gradients, &out)?;
-            gradients.get_or_alloc_mut(&x)?.iter_mut().zip(slope.iter()).for_each(|(to, slope)| *to += *slope * factor);
+            let grad = take_gradient(gradients, &out)?;
+            gradients.get_or_alloc_mut(&x)?.iter_mut().zip(grad.iter()).for_each(|(to, grad)| *to += *grad * factor);
             Ok(())
         });
     }

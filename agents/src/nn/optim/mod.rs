@@ -9,7 +9,7 @@ mod adam;
 mod ema;
 mod lamb;
 mod loss_scaler;
-mod optimizer;
+mod solver;
 mod rms_prop;
 mod schedule;
 mod sgd;
@@ -17,6 +17,6 @@ mod step;
 
 pub use ema::Ema;
 pub use loss_scaler::LossScaler;
-pub use optimizer::{Decay, Eps, Rule, Solver, SolverState};
-pub use schedule::{LearningRate, Shape};
+pub use solver::{Decay, Eps, Rule, Solver, SolverState};
+pub use schedule::{LearningRate, LrShape};
 pub(super) use step::Step;

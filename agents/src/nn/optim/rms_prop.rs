@@ -2,7 +2,7 @@
 
 use dfdx::prelude::{TryAdd as _, TryDiv as _, TryMul as _, TrySub as _};
 
-use super::optimizer::Eps;
+use super::solver::Eps;
 use super::step::{Moved, decayed, with_l2};
 use crate::nn::Real;
 use crate::nn::kernels::matmul::vectorized;

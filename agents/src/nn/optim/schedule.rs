@@ -2,7 +2,7 @@
 
 /// How the learning rate goes on after its warm-up.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Shape {
+pub enum LrShape {
     /// As it is.
     Constant,
     /// Times `gamma` after every `every` steps: PyTorch's `StepLR`.
@@ -32,28 +32,28 @@ pub struct LearningRate {
     /// Steps in all.
     pub total: u64,
     /// What follows the warm-up.
-    pub shape: Shape,
+    pub shape: LrShape,
 }
 
 impl LearningRate {
     /// The learning rate of the step after `step` others.
     pub fn at(&self, step: u64) -> f64 {
-        if step < self.warmup && !matches!(self.shape, Shape::OneCycle { .. }) {
+        if step < self.warmup && !matches!(self.shape, LrShape::OneCycle { .. }) {
             return self.peak * step as f64 / self.warmup as f64;
         }
         let cosine =
             |from: f64, to: f64, share: f64| to + (from - to) / 2.0 * (1.0 + (std::f64::consts::PI * share).cos());
         match self.shape {
-            Shape::Constant => self.peak,
-            Shape::Step { every, gamma } => {
+            LrShape::Constant => self.peak,
+            LrShape::Step { every, gamma } => {
                 let falls = (step - self.warmup) / every.max(1);
                 self.peak * gamma.powf(falls as f64)
             }
-            Shape::Cosine => {
+            LrShape::Cosine => {
                 let share = (step - self.warmup) as f64 / self.total.saturating_sub(self.warmup).max(1) as f64;
                 cosine(self.peak, 0.0, share.min(1.0))
             }
-            Shape::OneCycle { pct_start } => {
+            LrShape::OneCycle { pct_start } => {
                 let (initial, last) = (self.peak / 25.0, self.peak / 25.0 / 1e4);
                 let top = pct_start * self.total as f64 - 1.0;
                 let end = (self.total as f64 - 1.0).max(0.0);
@@ -79,11 +79,11 @@ mod tests {
         let recorded: serde_json::Value =
             serde_json::from_str(include_str!("../../../../tests/data/optimizers/optimizers.json")).expect("JSON");
         for (name, shape, warmup) in [
-            ("step", Shape::Step { every: 4, gamma: 0.5 }, 0),
-            ("cosine", Shape::Cosine, 0),
-            ("cosine_with_warmup", Shape::Cosine, 5),
-            ("constant_with_warmup", Shape::Constant, 5),
-            ("one_cycle", Shape::OneCycle { pct_start: 0.3 }, 0),
+            ("step", LrShape::Step { every: 4, gamma: 0.5 }, 0),
+            ("cosine", LrShape::Cosine, 0),
+            ("cosine_with_warmup", LrShape::Cosine, 5),
+            ("constant_with_warmup", LrShape::Constant, 5),
+            ("one_cycle", LrShape::OneCycle { pct_start: 0.3 }, 0),
         ] {
             let rate = LearningRate { peak: 0.1, warmup, total: 20, shape };
             let expected = recorded["schedules"][name].as_array().expect("a list");
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn one_of_no_length_stays_finite() {
-        for shape in [Shape::Cosine, Shape::OneCycle { pct_start: 0.3 }, Shape::Step { every: 0, gamma: 0.1 }] {
+        for shape in [LrShape::Cosine, LrShape::OneCycle { pct_start: 0.3 }, LrShape::Step { every: 0, gamma: 0.1 }] {
             for total in [0, 1] {
                 let rate = LearningRate { peak: 0.1, warmup: 0, total, shape };
                 assert!((0..3).all(|step| rate.at(step).is_finite()), "{shape:?}");

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use dfdx::prelude::{TryAdd as _, TryMul as _};
 
-use super::optimizer::{Decay, Eps, Rule};
+use super::solver::{Decay, Eps, Rule};
 use super::{adafactor, adam, lamb, rms_prop, sgd};
 use crate::nn::on_device::{Compute, Vector};
 use crate::nn::{Isa, Real};

@@ -55,8 +55,8 @@ impl<E: Real> Gradients<E> {
         dfdx::prelude::TensorFromVec::tensor_from_vec(device, values, (rows, columns)).traced(inner)
     }
 
-    /// `tensor` on a tape that keeps the gradient by it as well, for [`slope`](Self::slope).
-    pub(crate) fn trace_with_slope<S: dfdx::prelude::Shape>(
+    /// `tensor` on a tape that keeps the gradient by it as well, for [`grad`](Self::gradient).
+    pub(crate) fn trace_with_grad<S: dfdx::prelude::Shape>(
         &mut self,
         tensor: Tensor<S, E, Cpu>,
     ) -> Tensor<S, E, Cpu, OwnedTape<E, Cpu>> {
@@ -67,8 +67,8 @@ impl<E: Real> Gradients<E> {
         tensor.traced(inner)
     }
 
-    /// The gradient by a tensor of [`trace_with_slope`](Self::trace_with_slope).
-    pub(crate) fn slope<S: dfdx::prelude::Shape>(&mut self, tensor: &Tensor<S, E, Cpu>) -> Result<&[E], CpuError> {
+    /// The gradient by a tensor of [`trace_with_grad`](Self::trace_with_gradient).
+    pub(crate) fn grad<S: dfdx::prelude::Shape>(&mut self, tensor: &Tensor<S, E, Cpu>) -> Result<&[E], CpuError> {
         let inner = self.take();
         Ok(self.inner.insert(inner).get_or_alloc_mut(tensor)?.as_slice())
     }

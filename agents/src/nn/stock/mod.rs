@@ -284,7 +284,7 @@ impl<D: Device<f32>> Stock<D> {
         self.device.try_tensor_from_vec(x[..n].to_vec(), (batch, self.mlp.inputs())).map_err(DeviceError::new)
     }
 
-    /// Gradients whose entry for `online` is `values`, by way of a sum whose slope they are: dfdx has no
+    /// Gradients whose entry for `online` is `values`, by way of a sum whose gradient they are: dfdx has no
     /// other public way to write a gradient on any device.
     fn as_gradients(&self, values: &[f32]) -> Result<Gradients<f32, D>, DeviceError> {
         let product = self.online.clone().leaky_traced().try_mul(self.upload(values)?).map_err(DeviceError::new)?;
@@ -321,10 +321,10 @@ impl<D: Device<f32>> Network for Stock<D> {
         let outputs = self.layers(&parameters, Net::Online, input, &behind, tape, &mut memories);
         let outputs = outputs.map_err(DeviceError::new)?;
         self.memories = memories;
-        let mut slope = vec![0.0; outputs.shape().num_elements()];
-        let value = loss(&outputs.as_vec(), &mut slope);
-        let slope = self.device.try_tensor_from_vec(slope, *outputs.shape()).map_err(DeviceError::new)?;
-        let surrogate = outputs.try_mul(slope).and_then(|product| product.try_sum::<Rank0, _>());
+        let mut grad = vec![0.0; outputs.shape().num_elements()];
+        let value = loss(&outputs.as_vec(), &mut grad);
+        let grad = self.device.try_tensor_from_vec(grad, *outputs.shape()).map_err(DeviceError::new)?;
+        let surrogate = outputs.try_mul(grad).and_then(|product| product.try_sum::<Rank0, _>());
         let gradients = surrogate.and_then(|sum| sum.try_backward()).map_err(DeviceError::new)?;
 
         let square = gradients.get(&self.online).try_square().and_then(|g| g.try_sum::<Rank0, _>());
@@ -364,7 +364,7 @@ impl<D: Device<f32>> Network for Stock<D> {
         net: Net,
         x: &[f32],
         batch: usize,
-        slope: &[f32],
+        grad: &[f32],
         columns: Range<usize>,
     ) -> Result<&[f32], DeviceError> {
         let parameters = match net {
@@ -376,9 +376,9 @@ impl<D: Device<f32>> Network for Stock<D> {
             let behind = self.behind(x, batch);
             let outputs = self.layers(parameters, net, input.clone(), &behind, tape, &mut Vec::new());
             let outputs = outputs.map_err(DeviceError::new)?;
-            let slope = slope[..outputs.shape().num_elements()].to_vec();
-            let slope = self.device.try_tensor_from_vec(slope, *outputs.shape()).map_err(DeviceError::new)?;
-            let surrogate = outputs.try_mul(slope).and_then(|product| product.try_sum::<Rank0, _>());
+            let grad = grad[..outputs.shape().num_elements()].to_vec();
+            let grad = self.device.try_tensor_from_vec(grad, *outputs.shape()).map_err(DeviceError::new)?;
+            let surrogate = outputs.try_mul(grad).and_then(|product| product.try_sum::<Rank0, _>());
             surrogate.and_then(|sum| sum.try_backward()).map_err(DeviceError::new)?
         };
         // The entry is there also where no output depends on the input.

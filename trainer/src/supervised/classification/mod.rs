@@ -16,7 +16,7 @@ pub(crate) mod transfer;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use cartwheel_agents::models::mlp::{Init, Mlp};
+use cartwheel_agents::models::mlp::{Init, MlpClassifier};
 use cartwheel_agents::models::resnet::{ResNet, ResNetConfig};
 use cartwheel_agents::models::{Classifier, Cost, Piece, Ranks};
 use cartwheel_agents::nn::ops::softmax;
@@ -88,10 +88,10 @@ impl Classification {
             }
             None => {
                 let (inputs, hidden) = (size[0] * size[1] * channels, &settings.mlp.net_arch);
-                room(Mlp::cost_of(inputs, hidden, labels.len(), &ranks))?;
+                room(MlpClassifier::cost_of(inputs, hidden, labels.len(), &ranks))?;
                 // Weights that training begins with take the place of those that are drawn.
                 let init = if let MlpInit::Drawn(init) = settings.mlp.init { init } else { Init::Torch };
-                Box::new(Mlp::new(inputs, hidden, labels.len(), &ranks, init, &mut rng))
+                Box::new(MlpClassifier::new(inputs, hidden, labels.len(), &ranks, init, &mut rng))
             }
         };
         if settings.fit.precision == Precision::F16O2 {
@@ -413,8 +413,8 @@ mod tests {
                 .map(|part| task.learn(0, &[part.to_vec()], divisor, &mut gradients).expect("works"))
                 .collect();
             let of = |parameter| gradients.of(parameter).expect("memory").to_vec();
-            let slopes = task.parameters().iter().flat_map(of).collect::<Vec<f32>>();
-            (divisor, tallies, slopes)
+            let grads = task.parameters().iter().flat_map(of).collect::<Vec<f32>>();
+            (divisor, tallies, grads)
         };
         for mixes in [false, true] {
             let plain = learnt(None, mixes);

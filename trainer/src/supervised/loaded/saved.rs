@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use cartwheel_agents::config::{self, Section};
-use cartwheel_agents::models::mlp::{Init, Mlp};
+use cartwheel_agents::models::mlp::{Init, MlpClassifier};
 use cartwheel_agents::models::resnet::{ResNet, ResNetConfig};
 use cartwheel_agents::models::{Classifier, Cost, Plan, Ranks};
 use cartwheel_agents::nn::ops::softmax;
@@ -95,7 +95,7 @@ impl Header {
         let (classes, ranks) = (self.labels.len(), self.ranks.clone());
         if self.model == "mlp" {
             let (inputs, rng) = (self.size[0] * self.size[1] * channels, &mut Generator::new(0));
-            return Some(Box::new(Mlp::new(inputs, &self.net_arch, classes, &ranks, Init::Torch, rng)));
+            return Some(Box::new(MlpClassifier::new(inputs, &self.net_arch, classes, &ranks, Init::Torch, rng)));
         }
         let config = ResNetConfig::named(&self.model, channels, classes)?;
         Some(Box::new(ResNet::zeros(ResNetConfig { ranks, ..config }, self.size)))

@@ -1,4 +1,4 @@
-//! What goes from stage to stage while they work: activations forward, slopes back.
+//! What goes from stage to stage while they work: activations forward, gradients back.
 //!
 //! Threads send and receive, so that no stage waits for another to listen, and what is on its way is worked on meanwhile.
 
@@ -102,13 +102,13 @@ impl Flow {
         Ok((about, values))
     }
 
-    /// Gives the stage before this one the slope by what came from it.
-    pub(crate) fn back(&self, slope: Vec<f32>) {
-        self.to_previous.as_ref().map(|previous| previous.send(Message { about: Vec::new(), values: slope }));
+    /// Gives the stage before this one the gradient by what came from it.
+    pub(crate) fn back(&self, grad: Vec<f32>) {
+        self.to_previous.as_ref().map(|previous| previous.send(Message { about: Vec::new(), values: grad }));
     }
 
-    /// The slope by what the next stage was given, as it comes.
-    pub(crate) fn slope(&self) -> Result<Vec<f32>, ParallelError> {
+    /// The gradient by what the next stage was given, as it comes.
+    pub(crate) fn grad(&self) -> Result<Vec<f32>, ParallelError> {
         Ok(next_of(self.from_next.as_ref())?.values)
     }
 }

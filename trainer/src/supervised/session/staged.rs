@@ -115,28 +115,28 @@ impl Staged {
                         let forward = self.forward(x)?;
                         if stage == last {
                             let targets = loss.targets(&answers);
-                            let (pass, slope) = forward.judge(targets, loss.label_smoothing, loss.divisor)?;
+                            let (pass, grad) = forward.judge(targets, loss.label_smoothing, loss.divisor)?;
                             passes.push(Some(pass));
-                            held.push_back(Some((forward.way_back, Some(slope))));
+                            held.push_back(Some((forward.way_back, Some(grad))));
                         } else {
                             flow.forward(&Some(answers), forward.outputs);
                             held.push_back(Some((forward.way_back, None)));
                         }
                     }
                     Work::Backward => {
-                        let slope = if stage == last {
+                        let grad = if stage == last {
                             Vec::new()
                         } else {
                             let _timed = timed("wait");
-                            flow.slope()?
+                            flow.grad()?
                         };
                         let going_back = timed("backward");
-                        let slope = match held.pop_front().flatten() {
-                            Some((way_back, own)) => way_back(own.unwrap_or(slope), gradients)?,
+                        let grad = match held.pop_front().flatten() {
+                            Some((way_back, own)) => way_back(own.unwrap_or(grad), gradients)?,
                             None => Vec::new(),
                         };
                         drop(going_back);
-                        flow.back(slope);
+                        flow.back(grad);
                     }
                 }
             }

@@ -1,6 +1,6 @@
 //! The optimizer and its schedule as settings name them.
 
-use cartwheel_agents::nn::optim::{Decay, Eps, LearningRate, Rule, Shape};
+use cartwheel_agents::nn::optim::{Decay, Eps, LearningRate, Rule, LrShape};
 
 use super::FitSettings;
 use crate::supervised::config::{EpsConvention, LrSchedule, OptimizerName, Precision};
@@ -26,10 +26,10 @@ impl FitSettings {
     pub(crate) fn learning_rate(&self, an_epoch: u64, total: u64) -> LearningRate {
         let fit = &self.fit;
         let shape = match fit.lr_schedule {
-            LrSchedule::Constant => Shape::Constant,
-            LrSchedule::Step => Shape::Step { every: fit.lr_step_size.saturating_mul(an_epoch), gamma: fit.lr_gamma },
-            LrSchedule::Cosine => Shape::Cosine,
-            LrSchedule::OneCycle => Shape::OneCycle { pct_start: 0.3 },
+            LrSchedule::Constant => LrShape::Constant,
+            LrSchedule::Step => LrShape::Step { every: fit.lr_step_size.saturating_mul(an_epoch), gamma: fit.lr_gamma },
+            LrSchedule::Cosine => LrShape::Cosine,
+            LrSchedule::OneCycle => LrShape::OneCycle { pct_start: 0.3 },
         };
         LearningRate { peak: fit.learning_rate, warmup: fit.warmup, total, shape }
     }

@@ -16,11 +16,11 @@ pub(crate) struct Normalization<E: Real, D: Device<E>> {
     pub(crate) moments: [Vector<E, D>; 2],
     weight: Vector<E, D>,
     bias: Vector<E, D>,
-    /// Whether what comes out, and the slope by it, is of 16 bits.
+    /// Whether what comes out, and the gradient by it, is of 16 bits.
     half: bool,
 }
 
-/// The slope by what was normalized, and that by what was added.
+/// The gradient by what was normalized, and that by what was added.
 type ByInputs<E, D> = (Rows<E, D>, Option<Rows<E, D>>);
 
 impl<E: Real, D: Device<E> + Launch> Normalization<E, D> {
@@ -75,7 +75,7 @@ impl<E: Real, D: Device<E> + Launch> Normalization<E, D> {
         Ok(y)
     }
 
-    /// The slopes by the bias and the weight, given that by what came of it, which was `out` if it was rectified.
+    /// The gradients by the bias and the weight, given that by what came of it, which was `out` if it was rectified.
     ///
     /// # Errors
     /// If the device fails.
@@ -84,17 +84,17 @@ impl<E: Real, D: Device<E> + Launch> Normalization<E, D> {
     /// If sizes do not fit.
     pub(crate) fn by_parameters(
         &self,
-        slope: &Rows<E, D>,
+        grad: &Rows<E, D>,
         out: Option<&Rows<E, D>>,
     ) -> Result<[Vector<E, D>; 2], D::Err> {
         let Self { x, moments: [mean, variance], half, .. } = self;
-        let (rows, channels) = self.checked(slope, out);
+        let (rows, channels) = self.checked(grad, out);
         let parts: Vector<E, D> = x.device().try_zeros_like(&(2 * chunks(rows, channels) * channels,))?;
         launch::<D>(
-            "chunk_slope_sums",
+            "chunk_grad_sums",
             [rows, channels],
             &[
-                At(slope),
+                At(grad),
                 At(x),
                 out.map_or(Nowhere, |out| At(out)),
                 At(mean),
@@ -105,10 +105,10 @@ impl<E: Real, D: Device<E> + Launch> Normalization<E, D> {
                 At(&parts),
             ],
         )?;
-        of_parts("slope_sums", &parts, chunks(rows, channels), channels)
+        of_parts("grad_sums", &parts, chunks(rows, channels), channels)
     }
 
-    /// The slope by what was normalized, given those [by the bias and the weight](Self::by_parameters); and that by what was `added`, if
+    /// The gradient by what was normalized, given those [by the bias and the weight](Self::by_parameters); and that by what was `added`, if
     /// anything was.
     ///
     /// # Errors
@@ -118,20 +118,20 @@ impl<E: Real, D: Device<E> + Launch> Normalization<E, D> {
     /// If sizes do not fit.
     pub(crate) fn by_inputs(
         &self,
-        slope: &Rows<E, D>,
+        grad: &Rows<E, D>,
         out: Option<&Rows<E, D>>,
         [by_bias, by_weight]: [&Vector<E, D>; 2],
         added: bool,
     ) -> Result<ByInputs<E, D>, D::Err> {
         let Self { x, moments: [mean, variance], weight, half, .. } = self;
-        let (rows, channels) = self.checked(slope, out);
+        let (rows, channels) = self.checked(grad, out);
         let by_x: Rows<E, D> = x.device().try_zeros_like(x.shape())?;
         let by_residual = added.then(|| x.device().try_zeros_like(x.shape())).transpose()?;
         launch::<D>(
-            "slope_by_inputs",
+            "grad_by_inputs",
             [rows, channels],
             &[
-                At(slope),
+                At(grad),
                 At(x),
                 out.map_or(Nowhere, |out| At(out)),
                 At(mean),
@@ -152,10 +152,10 @@ impl<E: Real, D: Device<E> + Launch> Normalization<E, D> {
     /// The shape of what is normalized.
     ///
     /// # Panics
-    /// If what came of it, or the slope by it, has another.
-    fn checked(&self, slope: &Rows<E, D>, out: Option<&Rows<E, D>>) -> (usize, usize) {
+    /// If what came of it, or the gradient by it, has another.
+    fn checked(&self, grad: &Rows<E, D>, out: Option<&Rows<E, D>>) -> (usize, usize) {
         let shape = *self.x.shape();
-        assert!(*slope.shape() == shape && out.is_none_or(|out| *out.shape() == shape), "a slope of the map's shape");
+        assert!(*grad.shape() == shape && out.is_none_or(|out| *out.shape() == shape), "a grad of the map's shape");
         shape
     }
 }

@@ -119,13 +119,13 @@ extern "C" __global__ void normalize(const float *x, const float *mean, const fl
     }
 }
 
-// The slope by what was there before the rectifier (of which `out` came, if it is there).
-static __device__ float passed(const float *slope, const float *out, size at, size half) {
-    return out && out[at] <= 0 ? 0 : rounded(slope[at], half);
+// The gradient by what was there before the rectifier (of which `out` came, if it is there).
+static __device__ float passed(const float *grad, const float *out, size at, size half) {
+    return out && out[at] <= 0 ? 0 : rounded(grad[at], half);
 }
 
-// What slope_sums adds up: of each chunk of rows each channel's Σ slope and Σ slope · x̂.
-extern "C" __global__ void chunk_slope_sums(const float *slope, const float *x, const float *out, const float *mean,
+// What grad_sums adds up: of each chunk of rows each channel's Σ gradient and Σ gradient · x̂.
+extern "C" __global__ void chunk_grad_sums(const float *grad, const float *x, const float *out, const float *mean,
                                             const float *variance, size rows, size channels, size half, float *parts) {
     size channel = blockIdx.x * ACROSS + threadIdx.x, end = chunk(rows, 1);
     float2 own = {0, 0};
@@ -133,7 +133,7 @@ extern "C" __global__ void chunk_slope_sums(const float *slope, const float *x, 
         float middle = mean[channel], inverse = 1 / sqrtf(variance[channel] + EPS);
         for (size row = chunk(rows, 0) + threadIdx.y; row < end; row += ROWS) {
             size at = row * channels + channel;
-            float by_y = passed(slope, out, at, half);
+            float by_y = passed(grad, out, at, half);
             own.x += by_y;
             own.y += by_y * ((x[at] - middle) * inverse);
         }
@@ -145,8 +145,8 @@ extern "C" __global__ void chunk_slope_sums(const float *slope, const float *x, 
     }
 }
 
-// The slopes by a batch normalization's bias and weight, of `chunks` parts. One chunk of blocks.
-extern "C" __global__ void slope_sums(const float *parts, size chunks, size channels, float *by_bias, float *by_weight) {
+// The gradients by a batch normalization's bias and weight, of `chunks` parts. One chunk of blocks.
+extern "C" __global__ void grad_sums(const float *parts, size chunks, size channels, float *by_bias, float *by_weight) {
     size channel = blockIdx.x * ACROSS + threadIdx.x;
     float2 own = {0, 0};
     for (size part = threadIdx.y; part < chunks && channel < channels; part += ROWS) {
@@ -157,9 +157,9 @@ extern "C" __global__ void slope_sums(const float *parts, size chunks, size chan
     if (threadIdx.y == 0 && channel < channels) by_bias[channel] = own.x, by_weight[channel] = own.y;
 }
 
-// The slope by a batch normalization's input, weight / √(variance + ε) · (slope - mean(slope) - x̂ · mean(slope · x̂)); and that by its
+// The gradient by a batch normalization's input, weight / √(variance + ε) · (gradient - mean(gradient) - x̂ · mean(gradient · x̂)); and that by its
 // residual, if there is room for it.
-extern "C" __global__ void slope_by_inputs(const float *slope, const float *x, const float *out, const float *mean,
+extern "C" __global__ void grad_by_inputs(const float *grad, const float *x, const float *out, const float *mean,
                                           const float *variance, const float *weight, const float *by_bias, const float *by_weight,
                                           size rows, size channels, size half, float *by_x, float *by_residual) {
     size channel = blockIdx.x * ACROSS + threadIdx.x, end = chunk(rows, 1);
@@ -168,7 +168,7 @@ extern "C" __global__ void slope_by_inputs(const float *slope, const float *x, c
     float level = by_bias[channel] / rows, along = by_weight[channel] / rows;
     for (size row = chunk(rows, 0) + threadIdx.y; row < end; row += ROWS) {
         size at = row * channels + channel;
-        float by_y = passed(slope, out, at, half);
+        float by_y = passed(grad, out, at, half);
         by_x[at] = scale * (by_y - level - (x[at] - middle) * inverse * along);
         if (by_residual) by_residual[at] = by_y;
     }
@@ -212,8 +212,8 @@ extern "C" __global__ void highest(const float *x, const size *places, size pixe
     }
 }
 
-// The slope by `x`: the sum of those by the numbers of `y`, at the `taps` places of each pixel, that it is as high as.
-extern "C" __global__ void slope_by_highest(const float *x, const size *places, const float *y, const float *slope, size windows,
+// The gradient by `x`: the sum of those by the numbers of `y`, at the `taps` places of each pixel, that it is as high as.
+extern "C" __global__ void grad_by_highest(const float *x, const size *places, const float *y, const float *grad, size windows,
                                             size taps, size rows, size channels, float *by_x) {
     size channel = blockIdx.x * ACROSS + threadIdx.x, end = chunk(rows, 1);
     if (channel >= channels) return;
@@ -221,7 +221,7 @@ extern "C" __global__ void slope_by_highest(const float *x, const size *places, 
         float own = x[row * channels + channel], sum = 0;
         for (size tap = 0; tap < taps; tap++) {
             size place = places[row * taps + tap];
-            if (place < windows && y[place * channels + channel] == own) sum += slope[place * channels + channel];
+            if (place < windows && y[place * channels + channel] == own) sum += grad[place * channels + channel];
         }
         by_x[row * channels + channel] = sum;
     }

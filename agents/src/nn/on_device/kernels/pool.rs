@@ -24,7 +24,7 @@ pub(crate) fn highest<E: Real, D: Device<E> + Launch>(
     Ok(y)
 }
 
-/// The slope by `x`, of which the [`highest`] are `y`, given that by these: `looked_at_by` has the windows of each pixel.
+/// The gradient by `x`, of which the [`highest`] are `y`, given that by these: `looked_at_by` has the windows of each pixel.
 ///
 /// # Errors
 /// If the device fails.
@@ -35,24 +35,24 @@ pub(crate) fn by_highest<E: Real, D: Device<E> + Launch>(
     x: &Rows<E, D>,
     looked_at_by: &Places<D>,
     y: &Rows<E, D>,
-    slope: &Rows<E, D>,
+    grad: &Rows<E, D>,
 ) -> Result<Rows<E, D>, D::Err> {
     let ((pixels, channels), x) = (*x.shape(), x.clone().try_contiguous()?);
     let taps = looked_at_by.taps;
-    assert!(slope.shape() == y.shape() && looked_at_by.all.shape().0 == pixels * taps, "the windows of the pixels");
+    assert!(grad.shape() == y.shape() && looked_at_by.all.shape().0 == pixels * taps, "the windows of the pixels");
     let by_x: Rows<E, D> = x.device().try_zeros_like(&(pixels, channels))?;
     let windows = y.shape().0;
     let arguments = [
         At(&x),
         At(&looked_at_by.all),
         At(y),
-        At(slope),
+        At(grad),
         Count(windows),
         Count(taps),
         Count(pixels),
         Count(channels),
         At(&by_x),
     ];
-    launch::<D>("slope_by_highest", [pixels, channels], &arguments)?;
+    launch::<D>("grad_by_highest", [pixels, channels], &arguments)?;
     Ok(by_x)
 }

@@ -53,13 +53,13 @@ pub(super) fn forward<E: Real>(geometry: &Geometry, x: &[E], weights: &[E], y: &
     }
 }
 
-/// The gradient by the weights, given `slope`, that by the output.
-pub(super) fn by_weights<E: Real>(geometry: &Geometry, x: &[E], slope: &[E]) -> Vec<E> {
+/// The gradient by the weights, given `grad`, that by the output.
+pub(super) fn by_weights<E: Real>(geometry: &Geometry, x: &[E], grad: &[E]) -> Vec<E> {
     let (taps, rows) = (geometry.taps(), geometry.rows());
-    let outputs = slope.len() / rows.max(1);
+    let outputs = grad.len() / rows.max(1);
     let mut sums = vec![E::zero(); taps * outputs];
     if geometry.is_pointwise() {
-        product(Matrix::new(x, rows, taps).transposed(), Matrix::new(slope, rows, outputs), &mut sums, true);
+        product(Matrix::new(x, rows, taps).transposed(), Matrix::new(grad, rows, outputs), &mut sums, true);
         return sums;
     }
     let tile = tile_rows(SHARED_TILE, taps);
@@ -76,32 +76,32 @@ pub(super) fn by_weights<E: Real>(geometry: &Geometry, x: &[E], slope: &[E]) -> 
                 geometry.gather(x, first..first + to.len() / taps, to);
             },
         );
-        let slope = &slope[from * outputs..(from + count) * outputs];
-        product(Matrix::new(columns, count, taps).transposed(), Matrix::new(slope, count, outputs), &mut sums, true);
+        let grad = &grad[from * outputs..(from + count) * outputs];
+        product(Matrix::new(columns, count, taps).transposed(), Matrix::new(grad, count, outputs), &mut sums, true);
     }
     sums
 }
 
-/// The gradient by the input, given `slope`, that by the output.
-pub(super) fn by_input<E: Real>(geometry: &Geometry, weights: &[E], slope: &[E]) -> Vec<E> {
+/// The gradient by the input, given `grad`, that by the output.
+pub(super) fn by_input<E: Real>(geometry: &Geometry, weights: &[E], grad: &[E]) -> Vec<E> {
     let (taps, rows, pixels) = (geometry.taps(), geometry.rows(), geometry.pixels());
-    let outputs = slope.len() / rows.max(1);
+    let outputs = grad.len() / rows.max(1);
     let weights = Matrix::new(weights, taps, outputs).transposed();
     let mut by_input = vec![E::zero(); geometry.input.iter().product()];
     if geometry.is_pointwise() {
-        product(Matrix::new(slope, rows, outputs), weights, &mut by_input, false);
+        product(Matrix::new(grad, rows, outputs), weights, &mut by_input, false);
         return by_input;
     }
     let image = by_input.len() / geometry.input[0].max(1);
     let tile = tile_rows(TILE, taps).min(pixels);
     let one = Geometry { input: [1, geometry.input[1], geometry.input[2], geometry.input[3]], ..*geometry };
-    let images = by_input.chunks_mut(image.max(1)).zip(slope.chunks(pixels * outputs));
-    spread(images, Vec::new, |columns: &mut Vec<E>, (by_input, slope)| {
+    let images = by_input.chunks_mut(image.max(1)).zip(grad.chunks(pixels * outputs));
+    spread(images, Vec::new, |columns: &mut Vec<E>, (by_input, grad)| {
         for from in (0..pixels).step_by(tile) {
             let count = tile.min(pixels - from);
             columns.resize(count * taps, E::zero());
-            let slope = &slope[from * outputs..(from + count) * outputs];
-            product_over(Matrix::new(slope, count, outputs), weights, columns, false, 1);
+            let grad = &grad[from * outputs..(from + count) * outputs];
+            product_over(Matrix::new(grad, count, outputs), weights, columns, false, 1);
             one.scatter(columns, from..from + count, by_input);
         }
     });

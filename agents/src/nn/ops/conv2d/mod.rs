@@ -40,13 +40,13 @@ pub fn conv2d<E: Real, T: Tape<E, Cpu>>(x: &Map<E>, weight: &Parameter<E>, windo
     if T::OWNS_TAPE {
         let (x, out, weight) = (x.clone(), y.without_values(), weight.clone());
         tape.add_backward_op(move |gradients| {
-            let slope = out.take_gradient(gradients)?;
+            let grad = out.take_gradient(gradients)?;
             if weight.is_trained() {
-                let by_weights = kernels::by_weights(&geometry, x.values(), &slope);
+                let by_weights = kernels::by_weights(&geometry, x.values(), &grad);
                 kernels::add_outputs_first(&by_weights, sizes, buffer(gradients, &weight)?);
             }
             if x.wants_gradient() {
-                x.give_gradient(gradients, kernels::by_input(&geometry, &turned, &slope))?;
+                x.give_gradient(gradients, kernels::by_input(&geometry, &turned, &grad))?;
             }
             Ok(())
         });

@@ -101,13 +101,13 @@ fn gradients_are_those_of_differences() {
     }
 }
 
-/// Squares, so that pixels differ in slope.
+/// Squares, so that pixels differ in gradient.
 fn conv2d_squares<T: Tape<f64, Cpu>>(x: &Map<f64>, tape: &mut T) -> Map<f64> {
     let y = Map::made(x.values().iter().map(|x| x * x).collect(), x.shape(), false);
     let (x, key) = (x.clone(), y.without_values());
     tape.add_backward_op(move |gradients| {
-        let slope = key.take_gradient(gradients)?;
-        x.give_gradient(gradients, slope.iter().zip(x.values()).map(|(slope, x)| 2.0 * slope * x).collect())
+        let grad = key.take_gradient(gradients)?;
+        x.give_gradient(gradients, grad.iter().zip(x.values()).map(|(grad, x)| 2.0 * grad * x).collect())
     });
     y
 }
