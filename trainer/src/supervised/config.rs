@@ -13,7 +13,7 @@ config_enum! {
     pub enum ModelName {
         /// A multilayer perceptron that classifies images of MNIST's format.
         Mlp = "mlp",
-        /// A residual network of 8 layers for small pictures.
+        /// A residual network of 8 layers for small images.
         ResNet8 = "resnet8",
         /// One of 20 layers.
         ResNet20 = "resnet20",
@@ -87,19 +87,19 @@ config_enum! {
     pub enum EpsConvention {
         /// To the root of the second moment, as PyTorch does.
         Torch = "torch",
-        /// As Keras does: Adam's before it is made up for that the moment began at 0, RMSprop's inside the root.
+        /// As Keras does: Adam's before the bias correction of the second moment, RMSprop's inside the root.
         Keras = "keras",
     }
 }
 
 config_enum! {
-    /// How the learning rate goes on.
+    /// How the learning rate changes.
     pub enum LrSchedule {
-        /// As it is.
+        /// Constant.
         Constant = "constant",
-        /// Times lr_gamma after every lr_step_size epochs.
+        /// Multiplied by lr_gamma every lr_step_size epochs (StepLR).
         Step = "step",
-        /// Down to 0 along half a cosine.
+        /// Decays to 0 along half a cosine (CosineAnnealingLR).
         Cosine = "cosine",
         /// Up and down once (OneCycleLR with cycle_momentum=False).
         OneCycle = "one_cycle",
@@ -107,31 +107,31 @@ config_enum! {
 }
 
 config_enum! {
-    /// What says which weights are the best, and when to stop early.
+    /// The metric that selects the best weights and decides early stopping.
     pub enum Monitor {
-        /// The loss on the validation samples: the lower the better.
+        /// The validation loss; lower is better.
         ValLoss = "val_loss",
-        /// The share of validation samples that come out right, of a recommender HR@10: the higher the better.
+        /// The validation accuracy, for a recommender HR@10; higher is better.
         ValAccuracy = "val_accuracy",
     }
 }
 
 config_enum! {
-    /// What is between the two matrices of a T5's feed-forward layers.
+    /// The activation between the two matrices of a T5's feed-forward layers.
     pub enum Projection {
-        /// A rectifier, as in v1.0.
+        /// ReLU, as in v1.0.
         Relu = "relu",
         /// A gated GELU, as in v1.1.
         GatedGelu = "gated-gelu",
     }
 }
 
-/// In which numbers a model is computed.
+/// The number format that a model is trained in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
     /// 32-bit floats throughout.
     F32,
-    /// Weights, activations and gradients of 16 bits; weights to learn, moments, batch norms and the loss of 32 (apex's O2).
+    /// Weights, activations and gradients in 16 bits; master weights, moments, batch norm and the loss in 32 (apex's O2).
     F16O2,
 }
 
@@ -167,80 +167,79 @@ impl Value for Precision {
 }
 
 config! {
-    /// How a model is fitted to samples.
+    /// How a model is trained.
     pub struct FitConfig in "fit" {
         /// The model.
         model: ModelName = ModelName::Mlp;
-        /// Times that every sample is learnt from.
+        /// Passes over the training samples.
         epochs: u64 = 10, at_least(1);
-        /// Samples of a batch, of each process; the last one of an epoch may have fewer.
+        /// Samples per batch and process; the last batch of an epoch may have fewer.
         batch_size: usize = 64, at_least(1);
-        /// Batches whose gradients are added up for a step, which is as one of a batch of all of them.
+        /// Batches whose gradients are accumulated before an optimizer step, which equals a step on one batch of all of them.
         gradient_accumulation: usize = 1, at_least(1);
-        /// How parameters follow a gradient.
+        /// The optimizer.
         optimizer: OptimizerName = OptimizerName::Adam;
-        /// The step size, at its highest.
+        /// The peak learning rate.
         learning_rate: f64 = 0.001, positive;
-        /// How the learning rate goes on after the warm-up.
+        /// The learning rate schedule after the warm-up.
         lr_schedule: LrSchedule = LrSchedule::Constant;
-        /// Of lr_schedule = "step": epochs between two falls.
+        /// For lr_schedule = "step": epochs between decays.
         lr_step_size: u64 = 30, at_least(1);
-        /// Of lr_schedule = "step": what a fall leaves.
+        /// For lr_schedule = "step": the factor of each decay.
         lr_gamma: f64 = 0.1, within(0.0, 1.0);
-        /// Steps of the optimizer on which the learning rate rises in a line from 0; "one_cycle" has its own.
+        /// Optimizer steps over which the learning rate rises linearly from 0; "one_cycle" has a warm-up of its own.
         warmup: u64 = 0;
-        /// Of "sgd" and "rmsprop": share of the last step's direction that is kept.
+        /// For "sgd" and "rmsprop": the momentum factor.
         momentum: f64 = 0.0, within(0.0, 1.0);
-        /// Of "sgd" with momentum: whether the gradient counts as if the momentum had been followed already.
+        /// For "sgd" with momentum: whether to use Nesterov momentum.
         nesterov: bool = false;
-        /// Of "adam", "adamw" and "lamb": what the mean of gradients keeps.
+        /// For "adam", "adamw" and "lamb": the decay rate of the first moment.
         beta1: f64 = 0.9, share;
-        /// Of "adam", "adamw" and "lamb": what the mean of their squares keeps.
+        /// For "adam", "adamw" and "lamb": the decay rate of the second moment.
         beta2: f64 = 0.999, share;
-        /// Of "rmsprop": what the mean of squares keeps.
+        /// For "rmsprop": the smoothing constant of the squared gradients.
         alpha: f64 = 0.99, within(0.0, 1.0);
-        /// Of "adam", "adamw", "rmsprop" and "lamb": keeps divisors from 0. "none" for 1e-8, or with Keras' convention 1e-7.
+        /// For "adam", "adamw", "rmsprop" and "lamb": added to the denominator. "none" for 1e-8, or 1e-7 with Keras' convention.
         eps: Option<f64> = None, if_some(positive);
-        /// Of "adam", "adamw" and "rmsprop": where eps is added.
+        /// For "adam", "adamw" and "rmsprop": where eps is added.
         eps_convention: EpsConvention = EpsConvention::Torch;
-        /// How strongly weights are kept small.
+        /// Weight decay: an L2 penalty for "sgd", "adam" and "rmsprop"; decoupled for the others.
         weight_decay: f64 = 0.0, non_negative;
-        /// Whether that holds for biases and the scales of norms too, as in PyTorch unless told otherwise.
+        /// Whether weight decay applies to biases and normalization layers too, as PyTorch's does by default.
         decay_bias_and_norm: bool = false;
-        /// Share of each target that is spread evenly over all classes.
+        /// Label smoothing: the share of each target that is spread uniformly over all classes.
         label_smoothing: f64 = 0.0, within(0.0, 1.0);
-        /// Of "mlp" and residual networks: how much each class counts in the loss that is learnt from, such as { cat = 2.0 } where
-        /// the others count 1; or "balanced", so that classes of unequal size count alike (samples / (classes × samples of the
-        /// class), as in scikit-learn); "none" for every sample alike. As in PyTorch a step's losses are divided by the sum of the
-        /// weights. The validation loss counts every sample alike.
+        /// For "mlp" and residual networks: the weight of each class in the training loss, such as { cat = 2.0 }, where the others
+        /// have 1; or "balanced", inversely proportional to class frequencies (samples / (classes × samples of the class), as in
+        /// scikit-learn); "none" to weight all samples equally. As in PyTorch a step's losses are divided by the sum of the
+        /// weights. The validation loss is not weighted.
         class_weight: Option<ClassWeight> = None;
-        /// The gradient is scaled down to this norm; "none" for as it is.
+        /// Clips the norm of the gradient to this; "none" for no clipping.
         max_grad_norm: Option<f64> = None, if_some(positive);
-        /// Every number of the gradient is brought to within this, before its norm is looked at; "none" for as it is.
+        /// Clips every element of the gradient to ± this, before its norm is clipped; "none" for no clipping.
         max_grad_value: Option<f64> = None, if_some(positive);
-        /// Evaluate and keep an exponential moving average of the weights, of which each step keeps this share; "none" for the
-        /// weights themselves.
+        /// Evaluates and saves an exponential moving average of the weights with this decay; "none" for the weights themselves.
         ema_decay: Option<f64> = None, if_some(share);
-        /// Layers that stay as they are, each with all that is in it, such as ["conv1", "bn1", "layer1"]: what a batch norm among
-        /// them knows of its channels, too.
+        /// Layers to freeze, each with all that is in it, such as ["conv1", "bn1", "layer1"]; running statistics of frozen batch
+        /// norms stay fixed too.
         freeze: Vec<String> = Vec::new(), each(non_empty);
-        /// Says which weights are the best.
+        /// The metric that selects the best weights.
         monitor: Monitor = Monitor::ValLoss;
-        /// Stop after so many epochs in a row that were not better; "none" to go on to the end.
+        /// Stops after this many epochs in a row without improvement (patience); "none" to train to the end.
         early_stopping: Option<u64> = None, if_some(at_least(1));
-        /// Everything random follows from it: weights and the order of samples.
+        /// The seed of everything random: initial weights, the order of samples, augmentation, dropout.
         seed: u64 = 1;
-        /// In which numbers the model learns: "f16-o2" is mixed precision, of "mlp" and residual networks.
+        /// The number format: "f16-o2" is mixed precision, for "mlp" and residual networks.
         precision: Precision = Precision::F32;
-        /// Where: "auto", "cpu", "cuda" or "cuda:N"; "auto" is the processor.
+        /// Where to train: "auto", "cpu", "cuda" or "cuda:N"; "auto" is the CPU.
         device: Device = Device::Auto;
-        /// Threads for matrix products; "none" for one a core, shared out among the processes of a machine. Results do not depend
+        /// Threads for matrix products; "none" for one per core, divided among the processes of a machine. Results do not depend
         /// on it.
         threads: Option<usize> = None, if_some(within(1, 1024));
-        /// Steps of the optimizer between rows of metrics.
+        /// Optimizer steps between rows of metrics.
         log_interval: u64 = 100, at_least(1);
-        /// Steps whose timeline is written to profile.json in the run's folder, which ui.perfetto.dev shows, from the fourth step on: what
-        /// each process reads, computes, waits for and sums up; 0 for none.
+        /// Steps to profile, from the fourth one on: a timeline of what each process reads, computes, waits for and reduces is
+        /// written to profile.json in the run's folder, for ui.perfetto.dev; 0 for none.
         profile_steps: u64 = 0;
     }
 }
@@ -257,23 +256,23 @@ impl FitConfig {
 }
 
 config! {
-    /// The samples.
+    /// The data set.
     pub struct DataConfig in "data" {
         /// Their folder: train-images-idx3-ubyte, train-labels-idx1-ubyte and, to test, t10k-images-idx3-ubyte and
         /// t10k-labels-idx1-ubyte, each of them plain or with .gz; or for residual networks a folder of images for each class, or
         /// such folders in train, val and test. Of "t5" a file of pairs of texts, .tsv or .jsonl, or a folder with train, and
         /// perhaps validation and test, of one of these endings.
         dir: String = "data".into(), non_empty;
-        /// The last share of the training samples, or of folders the first images of each class (Keras' rule): by them weights are
-        /// chosen, and they are not learnt from. A folder val takes their place.
+        /// The share of training samples that is held out for validation: the last ones, or in folders the first images of each
+        /// class (Keras' rule). Not used where there is a folder val.
         validation_split: f64 = 0.1, within(0.0, 0.9);
     }
 }
 
-/// What the weights of a multilayer perceptron begin as.
+/// The initial weights of a multilayer perceptron.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MlpInit {
-    /// Drawn.
+    /// Random.
     Drawn(Init),
     /// Those of a run or a file.
     Weights(String),
@@ -299,8 +298,8 @@ config! {
     pub struct MlpConfig in "mlp" {
         /// Units of every hidden layer.
         net_arch: Vec<usize> = vec![512, 256], layers;
-        /// What weights begin as: drawn as "torch" or "kaiming" draws them, or those of a run of the same layers, or of its safetensors
-        /// file; the last layer begins anew then unless it is for the same classes.
+        /// Initial weights: "torch" or "kaiming" initialization, or the weights of a run with the same layers or of its safetensors
+        /// file; the last layer is initialized again unless the classes are the same.
         init: MlpInit = MlpInit::Drawn(Init::Torch);
     }
 }
@@ -308,19 +307,19 @@ config! {
 config! {
     /// A residual network.
     pub struct ResNetFitConfig in "resnet" {
-        /// Weights that training begins with: a run of a network of the same name, or a safetensors file, such as torchvision's;
-        /// its last layer begins anew unless it is for the same classes. "none" to begin with Kaiming's.
+        /// Initial weights: a run of the same model, or a safetensors file, such as torchvision's; the last layer is initialized
+        /// again unless the classes are the same. "none" for Kaiming initialization.
         init: Option<String> = None;
     }
 }
 
 config! {
-    /// How the pictures of a batch are mixed while training, as torchvision's reference recipes have it. With both, each batch
-    /// is mixed in one of the two ways.
+    /// How the images of a batch are mixed in training, as in torchvision's reference recipes. With both, one of the two is chosen
+    /// for each batch.
     pub struct MixConfig in "mix" {
-        /// MixUp (Zhang et al. 2018): of Beta(α, α) the share of one picture; 0 for none.
+        /// MixUp (Zhang et al. 2018): the weight of an image is sampled from Beta(α, α); 0 for no MixUp.
         mixup_alpha: f64 = 0.0, non_negative;
-        /// CutMix (Yun et al. 2019): of Beta(α, α) the share of a picture that is left; 0 for none.
+        /// CutMix (Yun et al. 2019): the share of an image that is kept is sampled from Beta(α, α); 0 for no CutMix.
         cutmix_alpha: f64 = 0.0, non_negative;
     }
 }
@@ -335,32 +334,33 @@ impl MixConfig {
 config! {
     /// The T5.
     pub struct T5FitConfig in "t5" {
-        /// A T5 that training begins with, its tokenizer included: a run, or a folder of Hugging Face's files; "none" for a new one
-        /// of the sizes below.
+        /// A T5 to fine-tune, with its tokenizer: a run, or a folder of Hugging Face's files; "none" for a new one of the sizes
+        /// below.
         init: Option<String> = None;
-        /// Put before each text that is read, such as "translate English to German: ".
+        /// Prepended to each source text, such as "translate English to German: ".
         prefix: String = String::new();
-        /// The most tokens of a text that is read, its end included; a longer one is refused.
+        /// The maximum length of a source text in tokens, </s> included; longer ones are refused.
         max_source_tokens: usize = 128, at_least(1);
-        /// The most tokens of a text that is written, its end included; a longer one is refused.
+        /// The maximum length of a target text in tokens, </s> included; longer ones are refused.
         max_target_tokens: usize = 128, at_least(1);
-        /// Share of numbers that is dropped in training; "none" for what the model's config.json says, 0.1 of a new one.
+        /// Dropout in training; "none" for that of the model's config.json, 0.1 for a new model.
         dropout_rate: Option<f64> = None, if_some(within(0.0, 0.9));
-        /// Epochs between looks at BLEU and chrF of the validation texts, for which they are written; 0 for at the end only.
+        /// Epochs between measurements of BLEU and chrF on the validation texts, which are decoded for it; 0 for at the end only.
         bleu_every: u64 = 0;
-        /// Of a new one: tokens of its tokenizer at most, but all characters of the texts are among them; 0 for these alone.
+        /// For a new model: the vocabulary size of its tokenizer, which has all characters of the texts whatever this is; 0 for
+        /// these alone.
         vocab_size: usize = 1000, at_most(1000000);
-        /// Of a new one: width of what layers hand to each other.
+        /// For a new model: the hidden size.
         d_model: usize = 128, within(1, 65_536);
-        /// Of a new one: width of a head of attention.
+        /// For a new model: the size of keys and values per head.
         d_kv: usize = 32, within(1, 16_384);
-        /// Of a new one: width inside a feed-forward layer.
+        /// For a new model: the size of feed-forward layers.
         d_ff: usize = 256, within(1, 1_048_576);
-        /// Of a new one: blocks of the encoder, and as many of the decoder.
+        /// For a new model: the layers of the encoder, and of the decoder.
         num_layers: usize = 2, within(1, 4_096);
-        /// Of a new one: heads of an attention.
+        /// For a new model: attention heads per layer.
         num_heads: usize = 4, within(1, 16_384);
-        /// Of a new one: what is between the two matrices of a feed-forward layer.
+        /// For a new model: the activation of feed-forward layers.
         feed_forward_proj: Projection = Projection::Relu;
     }
 }

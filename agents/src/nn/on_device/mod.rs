@@ -2,7 +2,7 @@
 //!
 //! They mean what those of [`ops`](super::ops) mean, whose kernels are for the processor alone; tests hold each to its
 //! counterpart on dfdx's processor, values and gradients. What a model is asked and what it learns from comes from the host and
-//! goes back to it, and the host works out the loss and its gradient by the outputs ([`ops::grad_of`](super::ops::gradient_of)). What
+//! goes back to it, and the host works out the loss and its gradient by the outputs ([`ops::grad_of`](super::ops::grad_of)). What
 //! is learnt stays on the device from one step to the next, in few rows ([`Parameters::send_to`]): a [`Mirror`] cuts the
 //! parameters out of them for a pass, and its backward pass leaves gradients in such rows, down which optimizers step there.
 //!

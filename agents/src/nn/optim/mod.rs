@@ -9,14 +9,14 @@ mod adam;
 mod ema;
 mod lamb;
 mod loss_scaler;
-mod solver;
 mod rms_prop;
 mod schedule;
 mod sgd;
+mod solver;
 mod step;
 
 pub use ema::Ema;
 pub use loss_scaler::LossScaler;
-pub use solver::{Decay, Eps, Rule, Solver, SolverState};
 pub use schedule::{LearningRate, LrShape};
+pub use solver::{Decay, Eps, Rule, Solver, SolverState};
 pub(super) use step::Step;

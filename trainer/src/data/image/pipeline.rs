@@ -1,4 +1,4 @@
-//! The way of an image file to the numbers of a sample: decode, resize, augment, normalize.
+//! From an image file to the numbers of a sample: decode, resize, augment, normalize.
 
 use cartwheel_envs::Generator;
 
@@ -10,41 +10,40 @@ use super::{
 };
 
 cartwheel_agents::config! {
-    /// How images become numbers (docs/data.md).
+    /// How image files are preprocessed (docs/data.md).
     pub struct ImagesConfig in "images" {
-        /// Columns of a sample.
+        /// The width of samples in pixels.
         width: usize = 224, within(1, 16_384);
-        /// Rows of a sample.
+        /// The height of samples in pixels.
         height: usize = 224, within(1, 16_384);
-        /// How images come to that size: "shorter-side" (torchvision's Resize(shorter_side) and CenterCrop), "stretch" (Keras'
+        /// How images are resized: "shorter-side" (torchvision's Resize(shorter_side) and CenterCrop), "stretch" (Keras'
         /// target_size, the aspect is not kept), or "random-resized-crop" (torchvision's for training; validation takes
         /// "shorter-side").
         resize: Resizing = Resizing::ShorterSide;
-        /// The length of the shorter side before the middle is cut out.
+        /// The length of the shorter side before the centre crop.
         shorter_side: usize = 256, within(1, 16_384);
-        /// Least and greatest share of an image's area in a random crop.
+        /// Range of the share of an image's area in a random crop.
         crop_scale: Vec<f64> = vec![0.08, 1.0], |range| ascending(range, 1.0);
-        /// Least and greatest width over height of a random crop.
+        /// Range of the aspect ratio (width / height) of a random crop.
         crop_ratio: Vec<f64> = vec![0.75, 4.0 / 3.0], |range| ascending(range, f64::MAX);
-        /// How pixels are made up, as Pillow does: "nearest", "bilinear", "bicubic" or "lanczos". Shrinking never aliases, but
-        /// with "nearest".
+        /// The resampling filter, as Pillow's: "nearest", "bilinear", "bicubic" or "lanczos". All but "nearest" are antialiased.
         interpolation: Filter = Filter::Bilinear;
-        /// "torchvision" for (value / 255 - mean) / std, "keras" for what the section augment says of rescaling, centres and
-        /// deviations.
+        /// "torchvision" for (value / 255 - mean) / std, "keras" for the rescale, samplewise_* and featurewise_* settings of the
+        /// section augment.
         normalize: Normalization = Normalization::Torchvision;
-        /// What is taken off red, green and blue, of 0 to 1.
+        /// The mean of red, green and blue, of values from 0 to 1.
         mean: Vec<f64> = vec![0.485, 0.456, 0.406], |mean| three(mean);
-        /// What red, green and blue are then divided by.
+        /// The standard deviation of red, green and blue.
         std: Vec<f64> = vec![0.229, 0.224, 0.225], |std| three(std).and_then(|()| each(positive)(std));
-        /// Files of more pixels are taken for decompression bombs.
+        /// Files of more pixels are refused as decompression bombs.
         max_pixels: u64 = super::MAX_PIXELS, at_least(1);
-        /// Whether links to folders are followed inside of classes.
+        /// Whether to follow links to folders within classes.
         follow_links: bool = false;
-        /// The share of each class that is kept for validation: its first files.
+        /// The share of each class that is held out for validation: its first files.
         validation_split: f64 = 0.0, |share| if (0.0..1.0).contains(share) { Ok(()) } else { Err("a number from 0 to below 1".into()) };
-        /// What follows when a file gives no image: "fail", or "skip" to go on without it.
+        /// What to do when a file cannot be decoded: "fail", or "skip" it.
         on_broken: OnBroken = OnBroken::Fail;
-        /// Threads that decode and augment; 0 for one a core. Nothing that is random depends on it.
+        /// Threads that decode and augment; 0 for one per core. Random augmentation does not depend on it.
         num_workers: usize = 0, at_most(1024);
     }
 }

@@ -6,15 +6,15 @@ use cartwheel_agents::{config, config_enum};
 use crate::data::ratings::Columns;
 
 config_enum! {
-    /// What a recommender learns from who chose or rated what.
+    /// The loss of a recommender.
     pub enum Loss {
-        /// Bayesian personalized ranking: what was chosen above what was not, pair by pair.
+        /// Bayesian personalized ranking: pairs of a chosen item and one that was not (Rendle et al. 2009).
         Bpr = "bpr",
-        /// Binary cross entropy of what was chosen and what was not (He et al. 2017).
+        /// Binary cross-entropy of chosen and sampled negative items (He et al. 2017).
         Bce = "bce",
-        /// Softmax over what was chosen and a few others.
+        /// Softmax over the chosen item and sampled negatives.
         Softmax = "softmax",
-        /// Softmax over what was chosen by all users of the batch, popular items made up for (Yi et al. 2019).
+        /// Softmax over the items of the batch, corrected for their popularity (Yi et al. 2019).
         InBatch = "in_batch",
         /// Squared error of ratings.
         Mse = "mse",
@@ -24,15 +24,15 @@ config_enum! {
 config! {
     /// A recommender.
     pub struct RecommenderConfig in "recommender" {
-        /// What makes a score of a user and an item.
+        /// The model that scores a user and an item.
         architecture: Architecture = Architecture::Mf;
-        /// What is learnt.
+        /// The loss.
         loss: Loss = Loss::Bpr;
-        /// Numbers of an embedding.
+        /// The size of embeddings.
         embedding_dim: usize = 32, within(1, 65_536);
-        /// Of "two_tower": outputs of every layer after the embedding, with ReLU between two.
+        /// For "two_tower": units of each layer after the embedding, with ReLU in between.
         layers: Vec<usize> = vec![64, 32], cartwheel_agents::config::checks::layers;
-        /// Of "bpr", "bce" and "softmax": items that a user did not choose, drawn anew for each one that was chosen.
+        /// For "bpr", "bce" and "softmax": negative items sampled for each chosen one.
         negatives: usize = 4, within(1, 10_000);
     }
 }

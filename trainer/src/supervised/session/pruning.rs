@@ -10,23 +10,24 @@ config! {
     /// Pruning: the smallest weights of convolutions and linear layers become 0 (Zhu & Gupta 2017). Keys are those of
     /// TensorFlow's PolynomialDecay; a step is one of the optimizer.
     pub struct PruneConfig in "prune" {
-        /// The share of weights that are 0 in the end; 0 to prune nothing.
+        /// The final share of weights that are 0; 0 to prune nothing.
         final_sparsity: f64 = 0.0, share;
-        /// That at begin_step.
+        /// The share at begin_step.
         initial_sparsity: f64 = 0.0, share;
-        /// The first step before which weights are pruned, counted from 0.
+        /// The step before which pruning starts, counted from 0.
         begin_step: u64 = 0;
-        /// The last one, from which on only what is left learns; "none" for the middle of all steps. Weights are the best only after it.
+        /// The step at which pruning stops and the remaining weights are fine-tuned; "none" for half of all steps. Best weights are
+        /// selected only after it.
         end_step: Option<u64> = None;
-        /// Steps from one pruning to the next.
+        /// Steps between prunings.
         frequency: u64 = 100, at_least(1);
-        /// How much faster weights go at first than at the end.
+        /// The exponent of the polynomial schedule: the higher, the more is pruned early.
         power: f64 = 3.0, positive;
-        /// Among which weights the smallest are looked for: "global", all of them, or those of each "layer", so that each loses the
-        /// same share.
+        /// Whether the smallest weights are chosen among all ("global") or within each "layer", so that every layer loses the same
+        /// share.
         scope: Scope = Scope::Global;
-        /// Whether weights that are 0 already stay it, as they do anyhow where weights are pruned: to go on learning with a network
-        /// that `cartwheel compress` has pruned.
+        /// Whether weights that are 0 already stay 0, as they always do while pruning: for fine-tuning a network that `cartwheel
+        /// compress` has pruned.
         keep_zeros: bool = false;
     }
 }

@@ -1,6 +1,6 @@
 //! The optimizer and its schedule as settings name them.
 
-use cartwheel_agents::nn::optim::{Decay, Eps, LearningRate, Rule, LrShape};
+use cartwheel_agents::nn::optim::{Decay, Eps, LearningRate, LrShape, Rule};
 
 use super::FitSettings;
 use crate::supervised::config::{EpsConvention, LrSchedule, OptimizerName, Precision};

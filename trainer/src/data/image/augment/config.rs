@@ -5,46 +5,46 @@ use cartwheel_agents::config::{Value, toml_edit};
 use super::FillMode;
 
 cartwheel_agents::config! {
-    /// Random changes to images while training, as Keras' ImageDataGenerator makes them (docs/data.md). Each image is changed
-    /// anew in each epoch. Nothing is changed by default, and never in validation.
+    /// Random augmentation of training images, as by Keras' ImageDataGenerator (docs/data.md): other values for each image and
+    /// epoch. Off by default, and never applied in validation.
     pub struct AugmentConfig in "augment" {
-        /// Degrees: images are turned by up to this much, either way.
+        /// Rotation: up to this many degrees, either way.
         rotation_range: f64 = 0.0, non_negative;
-        /// How far images move sideways: a share of the width below 1.0, pixels from 1.0 on; a whole number n for one of
-        /// 0 to n-1 pixels; a list for one of its items. Either way.
+        /// Horizontal shift, either way: a float is the largest, below 1.0 as a share of the width and from 1.0 on in pixels; an
+        /// integer n means 0 to n-1 whole pixels; a list, one of its items.
         width_shift_range: Shift = Shift::Upto(0.0), Shift::check;
-        /// How far images move up or down, in the same forms.
+        /// Vertical shift, in the same forms.
         height_shift_range: Shift = Shift::Upto(0.0), Shift::check;
-        /// Degrees (not radians, and no share): images are sheared by up to this angle, either way.
+        /// Shear: up to this angle, in degrees, either way.
         shear_range: f64 = 0.0, within(0.0, 89.0);
-        /// A number z for zooms from 1-z to 1+z, or [low, high]; of each axis by itself. Above 1 images get smaller.
+        /// Zoom: z for factors from 1-z to 1+z, or [low, high], independently for both axes. Above 1 images get smaller.
         zoom_range: ZoomRange = ZoomRange([1.0, 1.0]), ZoomRange::check;
-        /// Mirror half of the images, left to right.
+        /// Flips half of the images left to right.
         horizontal_flip: bool = false;
-        /// Mirror half of the images, top to bottom.
+        /// Flips half of the images top to bottom.
         vertical_flip: bool = false;
-        /// All channels are moved by up to this much of 0 to 255, and kept between the image's least and greatest value.
+        /// Adds up to this much (of 0 to 255), either way, to all channels, clipped to the image's own range of values.
         channel_shift_range: f64 = 0.0, non_negative;
-        /// [low, high]: brightness is multiplied by a number between, then rounded down to whole values.
+        /// [low, high]: multiplies brightness by a factor from this range, then rounds down to whole values.
         brightness_range: Option<Vec<f64>> = None, if_some(|range: &Vec<f64>| pair(range));
-        /// What lies beyond an image's edge: "nearest" (its last pixel), "constant" (cval), "reflect" or "wrap".
+        /// How points beyond an image's edge are filled: "nearest" (its last pixel), "constant" (cval), "reflect" or "wrap".
         fill_mode: FillMode = FillMode::Nearest;
-        /// The value beyond the edge with fill_mode = "constant", of 0 to 255.
+        /// For fill_mode = "constant": the fill value, of 0 to 255.
         cval: f64 = 0.0;
-        /// 1 blends the four pixels around a place, 0 takes the nearest.
+        /// 1 for bilinear interpolation, 0 for nearest neighbour.
         interpolation_order: usize = 1, within(0, 1);
-        /// "fixed", or "keras3" for Keras 3's ways with images that are not square: it turns them about another point than
-        /// their middle, and moves them sideways by height_shift_range.
+        /// "fixed", or "keras3" to reproduce Keras 3's bugs on images that are not square: it rotates about a point off the
+        /// centre, and shifts horizontally by height_shift_range.
         compat: Compat = Compat::Fixed;
-        /// Values are multiplied by it, before all that follows: 0.00392156862745098 for values from 0 to 1.
+        /// Multiplies values, before what follows: 0.00392156862745098 for values from 0 to 1.
         rescale: Option<f64> = None;
-        /// Take off each image's own mean.
+        /// Subtracts each image's mean.
         samplewise_center: bool = false;
-        /// Divide by each image's own standard deviation; takes off the mean, too.
+        /// Divides by each image's standard deviation; subtracts the mean, too.
         samplewise_std_normalization: bool = false;
-        /// Take off the mean of each channel over the training images.
+        /// Subtracts each channel's mean over the training images.
         featurewise_center: bool = false;
-        /// Divide by the standard deviation of each channel over the training images; takes off the mean, too.
+        /// Divides by each channel's standard deviation over the training images; subtracts the mean, too.
         featurewise_std_normalization: bool = false;
     }
 }
@@ -87,11 +87,11 @@ fn pair(numbers: &[f64]) -> Result<(), String> {
 }
 
 cartwheel_agents::config_enum! {
-    /// Which of two ways is gone where Keras 3 is at fault.
+    /// What happens where Keras 3 has a bug.
     pub enum Compat {
-        /// The documented way: shifts move along their own axis, and images turn about their middle.
+        /// What is documented: shifts along their own axis, rotation about the centre.
         Fixed = "fixed",
-        /// Keras 3.15's way; the two differ on images that are not square alone, but for which shift is which.
+        /// As Keras 3.15; apart from the axes of shifts the two differ only on images that are not square.
         Keras3 = "keras3",
     }
 }
@@ -99,7 +99,7 @@ cartwheel_agents::config_enum! {
 /// How far images are shifted, in one of Keras' three forms.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Shift {
-    /// Evenly from -r to r: a share of the side below 1, pixels from 1 on.
+    /// Uniform from -r to r: a share of the side below 1, pixels from 1 on.
     Upto(f64),
     /// A whole number of pixels below this, either way.
     Pixels(u32),
