@@ -10,7 +10,7 @@ use serde_json::Value;
 pub type EpisodeInfo = BTreeMap<String, f64>;
 
 /// Whether the task was achieved, as Gymnasium-Robotics calls it and Stable-Baselines3 looks for it.
-pub(crate) const IS_SUCCESS: &str = "is_success";
+pub const IS_SUCCESS: &str = "is_success";
 
 /// Reads `is_success`, if it is a number there, and all of `keywords`. True is 1 and false 0.
 ///

@@ -6,7 +6,7 @@
 //! | `experiment` | the front door: settings in, a run on disk and its summary out |
 //! | `seeds` | the same experiment with several seeds |
 //! | `session` | the loop of a run: collect, learn, look, checkpoint |
-//! | `progress`, `events` | a run's books, kept in checkpoints; what it tells those who listen |
+//! | `counters`, `events` | what is counted over a run, kept in checkpoints; what it tells those who listen |
 //! | `collector`, `actor`, `rollout`, `actor_count` | threads that step environments, what they hand over, and how many pay |
 //! | `offline` | recorded episodes to learn from in their place |
 //! | `replay` | transitions, and how batches are drawn from them |
@@ -50,6 +50,7 @@ mod actor;
 mod actor_count;
 mod collector;
 mod config;
+mod counters;
 mod cpu_time;
 mod episode_info;
 mod error;
@@ -59,7 +60,6 @@ mod experiment;
 mod export;
 mod memory;
 mod offline;
-mod progress;
 mod provenance;
 #[cfg(test)]
 mod reference_tests;
@@ -75,7 +75,7 @@ pub use config::{
     OnWorkerDeath, Registered, RegisteredSettings, Registrable, RunConfig, Settings, TrainConfig, register_algorithm,
 };
 pub use cpu_time::thread_cpu_time;
-pub use episode_info::EpisodeInfo;
+pub use episode_info::{EpisodeInfo, IS_SUCCESS};
 pub use error::{EnvFault, TrainError};
 pub use evaluation::{Evaluation, Evaluator};
 pub use events::{Callback, Event, Progress};

@@ -34,6 +34,8 @@ pub enum Command {
     Ask(watch::Request),
     /// Shows an episode again from this step on: its place among the run's.
     OpenEpisode(RunId, usize, u32),
+    /// Learns what the environment told of these episodes of a run, by their places among its own.
+    ReadInfos(RunId, Vec<usize>),
     /// Goes to a step of the episode that is shown.
     Seek(u32),
     /// Gives the keys of a player to a view.

@@ -360,7 +360,7 @@ impl Actor {
         }
     }
 
-    /// Keeps the books of environment `e`'s episode after step `t` of a rollout.
+    /// Counts the steps and rewards of environment `e`'s episode after step `t` of a rollout.
     #[inline]
     fn follow_episode(
         &mut self,

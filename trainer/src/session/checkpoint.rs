@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::Session;
 use crate::TrainError;
 use crate::actor::EnvState;
+use crate::counters::Counters;
 use crate::events::Event;
-use crate::progress::Books;
 use crate::replay::{Replay, ReplayState, ReplayView};
 use crate::run::{LogPositions, MetricsLog, RunDir, RunError, WriteCost, read_start, write_atomic};
 use crate::watch::Activity;
@@ -19,7 +19,7 @@ use crate::watch::Activity;
 /// A checkpoint as it is read.
 #[derive(Deserialize)]
 pub(crate) struct Checkpoint {
-    pub(super) books: Books,
+    pub(super) counters: Counters,
     pub(super) logs: LogPositions,
     pub(super) sampler: Generator,
     pub(super) learner: LearnerState,
@@ -33,19 +33,19 @@ pub(crate) struct Checkpoint {
 impl Checkpoint {
     /// Environment steps that were done by then.
     pub(crate) fn steps(&self) -> u64 {
-        self.books.steps
+        self.counters.steps
     }
 
     /// Whether the task was solved by then.
     pub(crate) fn is_solved(&self) -> bool {
-        self.books.solved
+        self.counters.solved
     }
 }
 
 /// The fields at its beginning.
 #[derive(Deserialize)]
 struct Start {
-    _books: Books,
+    _counters: Counters,
     _logs: LogPositions,
     _sampler: Generator,
     learner: LearnerState,
@@ -70,7 +70,7 @@ pub fn policy_at(run: &RunDir, state: &Path) -> Result<Policy, TrainError> {
 /// The same as it is written: field for field, with what is large borrowed.
 #[derive(Serialize)]
 struct CheckpointView<'a> {
-    books: &'a Books,
+    counters: &'a Counters,
     logs: LogPositions,
     sampler: &'a Generator,
     learner: LearnerState,
@@ -83,19 +83,19 @@ struct CheckpointView<'a> {
 impl Session<'_> {
     /// Goes on from `checkpoint`; answers the states of the environments, which their actors take up.
     pub(super) fn restore(&mut self, checkpoint: Checkpoint) -> Result<Option<Vec<EnvState>>, TrainError> {
-        let Checkpoint { books, sampler, learner, envs, replay, dataset_checksum, rollouts, .. } = checkpoint;
+        let Checkpoint { counters, sampler, learner, envs, replay, dataset_checksum, rollouts, .. } = checkpoint;
         if dataset_checksum != self.dataset_checksum {
             return Err(TrainError::Unfit(
                 "offline.datasets hold other episodes than those that this run learnt from: bring these back, or begin a new run".into(),
             ));
         }
-        self.learning.learner_mut().restore(&learner, books.updates, books.updated_at)?;
+        self.learning.learner_mut().restore(&learner, counters.updates, counters.updated_at)?;
         let fits = replay.is_none_or(|replay| self.learning.replay_mut().is_some_and(|own| own.restore(replay)))
             && rollouts.is_none_or(|rollouts| self.learning.take_up(rollouts));
         let envs_fit = envs.as_ref().is_none_or(|envs| envs.len() == self.settings.env.n_envs);
         if !fits || !envs_fit {
             return Err(RunError::Mismatch {
-                file: self.checkpoints.path(books.steps),
+                file: self.checkpoints.path(counters.steps),
                 problem: "its replay or its environments are of another shape than config.toml's".into(),
             }
             .into());
@@ -104,13 +104,13 @@ impl Session<'_> {
             self.tell(&Event::Notice("the checkpoint holds no environment states: episodes begin anew, so the run does not go on bit for bit"));
         }
         if let Some(replay) = self.learning.replay_mut().filter(|_| !self.settings.is_offline()) {
-            replay.count_from(books.steps / self.settings.env.n_envs as u64);
+            replay.count_from(counters.steps / self.settings.env.n_envs as u64);
         }
-        (self.books, self.sampler) = (books, sampler);
+        (self.counters, self.sampler) = (counters, sampler);
         // The state keeps no critic of the best weights: it is in their file, unless that is newer than the state.
         let best = Policy::load(&self.run.best_weights()).ok();
         let kept =
-            best.filter(|best| self.books.best.as_ref().is_some_and(|kept| kept.parameters == best.parameters()));
+            best.filter(|best| self.counters.best.as_ref().is_some_and(|kept| kept.parameters == best.parameters()));
         self.best_critic = kept.and_then(|best| best.critic().cloned());
         // What was found before is not told again.
         for row in MetricsLog::read(&self.run.metrics()).unwrap_or_default() {
@@ -143,7 +143,7 @@ impl Session<'_> {
                 self.costs.bytes = cost.bytes;
                 self.costs.write_s += cost.write.as_secs_f64();
                 self.costs.fsync_s += cost.fsync.as_secs_f64();
-                self.tell(&Event::Checkpoint { steps: self.books.steps, cost });
+                self.tell(&Event::Checkpoint { steps: self.counters.steps, cost });
             }
             Err(error) => {
                 let kept = self.checkpoints.list().ok().and_then(|list| list.last().map(|(step, _)| *step));
@@ -151,7 +151,7 @@ impl Session<'_> {
                     kept.map_or("there is none before it".into(), |step| format!("the one at step {step} is kept"));
                 let notice = format!(
                     "the checkpoint at step {} could not be written: {error}; {kept}; training goes on",
-                    self.books.steps
+                    self.counters.steps
                 );
                 self.tell(&Event::Warning(&notice));
             }
@@ -164,7 +164,7 @@ impl Session<'_> {
         self.policy.set_statistics(Statistics::merged(&self.statistics));
         self.policy.set_critic(self.learning.learner().critic());
         write_weights(&self.run.latest_weights(), &self.policy.to_bytes())?;
-        if let Some(best) = &self.books.best {
+        if let Some(best) = &self.counters.best {
             self.policy.set_parameters(&best.parameters);
             self.policy.set_statistics(best.statistics.clone());
             self.policy.set_critic(self.best_critic.clone());
@@ -173,16 +173,16 @@ impl Session<'_> {
         write_weights(&self.run.best_weights(), &self.policy.to_bytes())?;
         let (replay, trimmed) = (self.replay_to_keep(), self.replay_to_keep().and_then(Replay::trimmed));
         let state = CheckpointView {
-            books: &self.books,
+            counters: &self.counters,
             logs: self.writer.sync()?,
             sampler: &self.sampler,
             learner: self.learning.learner().state()?,
             envs,
             replay: trimmed.as_ref().or(replay).map(Replay::view),
             dataset_checksum: self.dataset_checksum,
-            rollouts: self.learning.rollouts().filter(|_| self.books.cut.is_some()),
+            rollouts: self.learning.rollouts().filter(|_| self.counters.cut.is_some()),
         };
-        Ok(self.checkpoints.save(self.books.steps, &state)?)
+        Ok(self.checkpoints.save(self.counters.steps, &state)?)
     }
 }
 

@@ -4,10 +4,10 @@ use cartwheel_envs::Statistics;
 
 use super::{End, Session, drawn_seed, stream};
 use crate::TrainError;
+use crate::counters::Best;
 use crate::error::EnvFault;
 use crate::evaluation::Evaluation;
 use crate::events::Event;
-use crate::progress::Best;
 use crate::watch::Activity;
 
 impl Session<'_> {
@@ -33,17 +33,17 @@ impl Session<'_> {
             self.report(&second);
             if self.plan.confirmed_at.is_some_and(|threshold| second.mean() >= threshold) {
                 // Of weights that solved the task the best stay, and of equals the later, which learnt from more.
-                let before = self.books.best.as_ref().filter(|_| self.books.solved);
+                let before = self.counters.best.as_ref().filter(|_| self.counters.solved);
                 if before.is_none_or(|before| second.mean() >= before.evaluation.mean()) {
                     self.keep(second);
                 }
-                self.books.solved = true;
+                self.counters.solved = true;
                 return Ok(Some(true));
             }
         }
         // Weights that solved the task stay the kept ones until others solve it too.
-        let better = self.books.best.as_ref().is_none_or(|best| mean > best.evaluation.mean());
-        if better && !self.books.solved {
+        let better = self.counters.best.as_ref().is_none_or(|best| mean > best.evaluation.mean());
+        if better && !self.counters.solved {
             self.keep(first);
         }
         Ok(Some(false))
@@ -52,11 +52,11 @@ impl Session<'_> {
     /// The evaluation that is due within training: why the run ends with it, if it does. One that is interrupted
     /// is done by the resumed run before anything else.
     pub(super) fn evaluate_now(&mut self) -> Result<Option<End>, TrainError> {
-        self.books.evaluation_due = true;
+        self.counters.evaluation_due = true;
         let Some(solved) = self.evaluate()? else { return Ok(Some(End::Stopped)) };
-        self.books.evaluation_due = false;
+        self.counters.evaluation_due = false;
         let ends = solved && self.settings.train.stop_when_solved;
-        if !ends && self.books.steps < self.settings.train.total_timesteps {
+        if !ends && self.counters.steps < self.settings.train.total_timesteps {
             self.write_evaluation();
         }
         Ok(ends.then_some(End::Solved))
@@ -66,11 +66,11 @@ impl Session<'_> {
     /// a second time then, on episodes that had not chosen them. One that goes on keeps the best of many second looks, which
     /// flatters, and looks again.
     pub(super) fn final_evaluation(&mut self) -> Result<Option<Evaluation>, TrainError> {
-        if !self.books.solved && self.evaluate()?.is_none() {
+        if !self.counters.solved && self.evaluate()?.is_none() {
             return Ok(None);
         }
-        let Some(best) = self.books.best.clone() else { return Ok(None) };
-        if self.books.solved && self.settings.train.stop_when_solved {
+        let Some(best) = self.counters.best.clone() else { return Ok(None) };
+        if self.counters.solved && self.settings.train.stop_when_solved {
             return Ok(Some(best.evaluation));
         }
         self.policy.set_parameters(&best.parameters);
@@ -86,12 +86,12 @@ impl Session<'_> {
         let parameters = self.learning.learner().parameters().to_vec();
         let statistics = Statistics::merged(&self.statistics);
         self.best_critic = self.learning.learner().critic();
-        self.books.best = Some(Best { evaluation, steps: self.books.steps, parameters, statistics });
+        self.counters.best = Some(Best { evaluation, steps: self.counters.steps, parameters, statistics });
     }
 
     /// The policy on the episodes of the evaluation that comes `ahead` after the next; nothing if asked to stop.
     fn play(&mut self, ahead: u64) -> Result<Option<Evaluation>, TrainError> {
-        let keys = [self.settings.train.seed, self.books.evaluations + ahead, stream::EVALUATION];
+        let keys = [self.settings.train.seed, self.counters.evaluations + ahead, stream::EVALUATION];
         let seed = drawn_seed(self.settings, &keys);
         self.watch.doing(Activity::Evaluating);
         self.lend_replay();
@@ -99,7 +99,7 @@ impl Session<'_> {
         self.take_replay_back();
         result.map_err(|error| {
             let what = format!("in an evaluation from seed {seed}: {error}");
-            let (env_id, step) = (self.settings.env.id.clone(), self.books.steps);
+            let (env_id, step) = (self.settings.env.id.clone(), self.counters.steps);
             EnvFault { env_id, env: None, seed: self.settings.train.seed, step, episode_step: None, what }.into()
         })
     }
@@ -114,8 +114,8 @@ impl Session<'_> {
 
     /// Counts and tells of an evaluation.
     fn report(&mut self, evaluation: &Evaluation) {
-        self.books.evaluations += 1;
-        self.evaluated = Some(self.books.evaluation_row(evaluation));
-        self.tell(&Event::Evaluation { steps: self.books.steps, evaluation });
+        self.counters.evaluations += 1;
+        self.evaluated = Some(self.counters.evaluation_row(evaluation));
+        self.tell(&Event::Evaluation { steps: self.counters.steps, evaluation });
     }
 }

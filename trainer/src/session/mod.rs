@@ -21,12 +21,12 @@ use crate::actor::{Actor, ActorSpec, EnvState, Weights};
 use crate::actor_count::{choose_actors, measure};
 use crate::collector::Collector;
 use crate::config::{ActorCount, Clock, Settings};
+use crate::counters::Counters;
 use crate::doctor::Doctor;
 use crate::evaluation::Evaluator;
 use crate::events::{Callback, Event};
 use crate::experiment::{CheckpointCosts, Summary};
 use crate::offline::Recorded;
-use crate::progress::Books;
 use crate::replay::{Hindsight, Replay};
 use crate::rollout::FinishedEpisode;
 use crate::run::{Checkpoints, ExtraLogs, MetricsRow, RunDir, RunWriter};
@@ -81,7 +81,7 @@ pub(crate) struct Session<'a> {
     writer: RunWriter,
     checkpoints: Checkpoints,
     costs: CheckpointCosts,
-    books: Books,
+    counters: Counters,
     doctor: Doctor,
     learning: Learning,
     /// Episodes of the datasets that are learnt from, where there are such.
@@ -168,7 +168,7 @@ impl<'a> Session<'a> {
         let mut session = Self {
             writer: match &checkpoint {
                 None => RunWriter::start(&run, &logs)?,
-                Some(checkpoint) => RunWriter::resume(&run, checkpoint.books.steps, checkpoint.logs, &logs)?,
+                Some(checkpoint) => RunWriter::resume(&run, checkpoint.counters.steps, checkpoint.logs, &logs)?,
             },
             evaluator: Evaluator::new(
                 &settings.env.builder(),
@@ -184,7 +184,7 @@ impl<'a> Session<'a> {
             learning,
             sampler: Generator::from_entropy(&[seed, stream::SAMPLING]),
             weights: Arc::default(),
-            books: Books::default(),
+            counters: Counters::default(),
             doctor: Doctor::new(settings),
             recorded_episodes: episodes,
             dataset_checksum,
@@ -221,7 +221,7 @@ impl<'a> Session<'a> {
     /// Trains to the end, leaves the last checkpoint, and says what it came to. What serves viewers is left in `server`.
     pub(crate) fn train(mut self, server: &mut Option<Server>) -> Result<Summary, TrainError> {
         let (run, total) = (self.run.path().to_owned(), self.settings.train.total_timesteps);
-        let steps = self.books.steps;
+        let steps = self.counters.steps;
         self.tell(&Event::Started { run: &run, steps, total_timesteps: total });
         self.announce()?;
         let actors = self.actors()?;
@@ -238,20 +238,20 @@ impl<'a> Session<'a> {
             self.watch.open();
             (result, collector.finish())
         });
-        self.books.cpu_s += finished.cpu_s;
+        self.counters.cpu_s += finished.cpu_s;
         let envs = self.before_cut.take().or(finished.envs);
         let evaluated = result.and_then(|end| match end {
             End::Stopped => Ok((end, None)),
             End::Completed | End::Solved => Ok((end, self.final_evaluation()?)),
         });
         // Stopped within the last evaluation, the resumed run makes it anew, and writes it.
-        if self.books.steps < total || !matches!(evaluated, Ok((_, None))) {
+        if self.counters.steps < total || !matches!(evaluated, Ok((_, None))) {
             self.write_evaluation();
         }
         match evaluated {
             Ok((end, evaluation)) => {
                 if evaluation.is_some() {
-                    let row = self.books.row(self.chance(self.books.steps));
+                    let row = self.counters.row(self.chance(self.counters.steps));
                     self.write_row(row);
                 }
                 self.checkpoint(envs);
@@ -260,7 +260,7 @@ impl<'a> Session<'a> {
             }
             Err(error) => {
                 // Environments that failed, or were left between two steps, begin anew on resume.
-                if self.books.steps > 0 {
+                if self.counters.steps > 0 {
                     self.checkpoint(envs.filter(|_| !matches!(error, TrainError::EnvFault(_))));
                 }
                 Err(error)
@@ -277,7 +277,7 @@ impl<'a> Session<'a> {
             ActorCount::Auto => self.measured_actors()?,
         };
         // Environments that cannot go on where they were begin with other episodes than the run began with.
-        let seed = match (&self.env_states, self.books.steps) {
+        let seed = match (&self.env_states, self.counters.steps) {
             (None, steps) if steps > 0 => {
                 drawn_seed(self.settings, &[self.settings.train.seed, steps, stream::RESTART])
             }
@@ -298,7 +298,7 @@ impl<'a> Session<'a> {
                         actor.begin_in(replay);
                     }
                 }
-                None if self.books.steps > 0 && !self.settings.is_offline() => {
+                None if self.counters.steps > 0 && !self.settings.is_offline() => {
                     if let Some(replay) = self.learning.replay_mut() {
                         actor.begin_in(replay);
                     }
@@ -337,7 +337,7 @@ impl<'a> Session<'a> {
             record_episodes: self.settings.run.record_episodes && !self.settings.is_offline(),
         };
         let mut envs = self.settings.env.builder_for(share).make_vec(share)?;
-        if self.books.steps == 0 {
+        if self.counters.steps == 0 {
             for env in 0..share {
                 envs.statistics_mut(env, &mut Statistics::put(&self.plan.initial_statistics));
             }

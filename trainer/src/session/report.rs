@@ -83,13 +83,13 @@ impl Session<'_> {
 
     pub(super) fn progress(&self) -> Progress {
         Progress {
-            steps: self.books.steps,
-            updates: self.books.updates,
-            episodes: self.books.episodes,
-            epsilon: self.chance(self.books.steps),
-            mean_return: self.books.mean_return(),
-            success_rate: self.books.success_rate(),
-            elapsed: Duration::from_secs_f64(self.books.wall_s),
+            steps: self.counters.steps,
+            updates: self.counters.updates,
+            episodes: self.counters.episodes,
+            epsilon: self.chance(self.counters.steps),
+            mean_return: self.counters.mean_return(),
+            success_rate: self.counters.success_rate(),
+            elapsed: Duration::from_secs_f64(self.counters.wall_s),
         }
     }
 
@@ -105,7 +105,7 @@ impl Session<'_> {
     /// Notes for the next row of metrics what the doctor asks about rollouts that were collected together.
     pub(super) fn look_at(&mut self, rollouts: &[Rollout]) {
         for rollout in rollouts {
-            self.books.rewards(&rollout.rewards[..rollout.transitions()]);
+            self.counters.rewards(&rollout.rewards[..rollout.transitions()]);
         }
         let space = &self.plan.observation_space;
         if space.width() > MOST_CHECKED {
@@ -118,7 +118,7 @@ impl Session<'_> {
         if seen == 0 {
             return;
         }
-        self.books.average("rollout/outside_space", f64::from(outside as u32) / f64::from(seen));
+        self.counters.average("rollout/outside_space", f64::from(outside as u32) / f64::from(seen));
     }
 
     /// What the run came to; ends its log files.
@@ -130,14 +130,14 @@ impl Session<'_> {
             success_rate: e.success_rate(),
         });
         let summary = Summary {
-            solved: self.books.solved,
+            solved: self.counters.solved,
             solved_at: self.plan.solved_at,
             greedy_return,
-            steps: self.books.steps,
-            updates: self.books.updates,
-            episodes: self.books.episodes,
-            wall_s: self.books.wall_s,
-            cpu_s: self.books.cpu_s,
+            steps: self.counters.steps,
+            updates: self.counters.updates,
+            episodes: self.counters.episodes,
+            wall_s: self.counters.wall_s,
+            cpu_s: self.counters.cpu_s,
             run: self.run.path().to_owned(),
             seed: self.settings.train.seed,
             interrupted: end == End::Stopped,

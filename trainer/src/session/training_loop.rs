@@ -10,10 +10,10 @@ use super::{End, Session};
 use crate::TrainError;
 use crate::collector::Collector;
 use crate::config::Settings;
+use crate::counters::{Counters, Cut, passed};
 use crate::cpu_time::thread_cpu_time;
 use crate::error::EnvFault;
 use crate::events::Event;
-use crate::progress::{Books, Cut, passed};
 use crate::rollout::Rollout;
 use crate::watch::{Activity, Watch};
 
@@ -29,9 +29,9 @@ impl Lap {
         Self { wall: Instant::now(), held: watch.held(), cpu: thread_cpu_time() }
     }
 
-    fn end(&self, watch: &Watch, books: &mut Books) {
-        books.wall_s += self.wall.elapsed().saturating_sub(watch.held() - self.held).as_secs_f64();
-        books.cpu_s += thread_cpu_time() - self.cpu;
+    fn end(&self, watch: &Watch, counters: &mut Counters) {
+        counters.wall_s += self.wall.elapsed().saturating_sub(watch.held() - self.held).as_secs_f64();
+        counters.cpu_s += thread_cpu_time() - self.cpu;
     }
 }
 
@@ -47,24 +47,24 @@ impl Session<'_> {
     pub(super) fn learn(&mut self, collector: &mut Collector<'_>) -> Result<End, TrainError> {
         let settings = self.settings;
         let total = settings.train.total_timesteps;
-        if self.books.evaluation_due
+        if self.counters.evaluation_due
             && let Some(end) = self.evaluate_now()?
         {
             return Ok(end);
         }
-        if self.books.solved && settings.train.stop_when_solved {
+        if self.counters.solved && settings.train.stop_when_solved {
             return Ok(End::Solved);
         }
         self.leave_critic();
         let mut lap = Lap::begin(&self.watch);
-        while self.books.steps < total || self.books.cut.is_some() {
+        while self.counters.steps < total || self.counters.cut.is_some() {
             let mut policy_lag = 0;
-            let begun = match self.books.cut.take() {
+            let begun = match self.counters.cut.take() {
                 Some(cut) => cut,
                 None => {
-                    let before = self.books.steps;
+                    let before = self.counters.steps;
                     let Some(lag) = self.collect(collector)? else {
-                        lap.end(&self.watch, &mut self.books);
+                        lap.end(&self.watch, &mut self.counters);
                         return Ok(End::Stopped);
                     };
                     policy_lag = lag;
@@ -72,16 +72,16 @@ impl Session<'_> {
                 }
             };
             let before = begun.before;
-            self.books.cut = self.update(begun)?;
-            lap.end(&self.watch, &mut self.books);
-            if self.books.cut.is_some() {
+            self.counters.cut = self.update(begun)?;
+            lap.end(&self.watch, &mut self.counters);
+            if self.counters.cut.is_some() {
                 return Ok(End::Stopped);
             }
 
-            let after = self.books.steps;
+            let after = self.counters.steps;
             if passed(before, after, settings.train.log_interval) {
-                let mut row = self.books.row(self.chance(after));
-                if self.books.updates > 0 {
+                let mut row = self.counters.row(self.chance(after));
+                if self.counters.updates > 0 {
                     row.metrics.extend(self.learning.vitals().map(|(name, value)| (name.to_owned(), value)));
                 }
                 self.write_row(row);
@@ -89,7 +89,7 @@ impl Session<'_> {
             let progress = self.progress();
             self.show(&progress, policy_lag, collector.queue());
             self.tell(&Event::Progress(progress));
-            let due = self.books.updates > 0 && passed(before, after, settings.eval.eval_freq);
+            let due = self.counters.updates > 0 && passed(before, after, settings.eval.eval_freq);
             if due && let Some(end) = self.evaluate_now()? {
                 return Ok(end);
             }
@@ -115,7 +115,7 @@ impl Session<'_> {
         let before = if may_stop { collector.env_states() } else { None };
         self.lend_replay();
         let begun = Instant::now();
-        let rollouts = collector.collect(&self.weights, self.books.steps, may_stop);
+        let rollouts = collector.collect(&self.weights, self.counters.steps, may_stop);
         self.long_rollouts = begun.elapsed() > SHORT;
         self.take_replay_back();
         let rollouts = rollouts?;
@@ -129,16 +129,16 @@ impl Session<'_> {
         self.learning.take_in(rollouts);
         self.look_at(rollouts);
         for rollout in rollouts {
-            self.books.steps += rollout.transitions() as u64;
+            self.counters.steps += rollout.transitions() as u64;
             policy_lag = self.weights.version - rollout.version;
-            self.books.average("time/policy_lag", policy_lag as f64);
+            self.counters.average("time/policy_lag", policy_lag as f64);
             self.arrived.append(&mut rollout.episodes);
             for (e, statistics) in rollout.statistics.iter().enumerate() {
                 self.statistics[rollout.first_env + e].clone_from(statistics);
             }
         }
         if self.settings.is_offline() {
-            self.books.steps += self.settings.phase_steps();
+            self.counters.steps += self.settings.phase_steps();
         }
         self.end_episodes();
         Ok(Some(policy_lag))
@@ -147,7 +147,7 @@ impl Session<'_> {
     /// The gradient steps that are owed for what was collected last. Answers how far that is if the run is asked to stop within
     /// them.
     fn update(&mut self, Cut { before, taken }: Cut) -> Result<Option<Cut>, TrainError> {
-        let (settings, collected) = (self.settings, self.books.steps - before);
+        let (settings, collected) = (self.settings, self.counters.steps - before);
         let now = |steps| Progress { steps, total_timesteps: settings.train.total_timesteps };
         let measured = self.watch.gradients().asked();
         if measured {
@@ -156,22 +156,22 @@ impl Session<'_> {
         let made = self.learning.learner().updates();
         match &mut self.learning {
             Learning::Replay(own) => {
-                if !own.is_ready(self.books.steps) {
+                if !own.is_ready(self.counters.steps) {
                     if taken > 0 {
                         // Replay that was not kept is filled first: what is left of the update is owed until then.
-                        self.books.owed += collected * settings.phase_updates();
-                        self.books.owed -= taken * settings.phase_steps();
+                        self.counters.owed += collected * settings.phase_updates();
+                        self.counters.owed -= taken * settings.phase_steps();
                     }
                     return Ok(None);
                 }
                 // What is left over of a phase is owed in the next.
-                let owed = self.books.owed + collected * settings.phase_updates();
+                let owed = self.counters.owed + collected * settings.phase_updates();
                 let updates = owed / settings.phase_steps();
                 for k in taken + 1..=updates {
-                    self.books.updated_at = before + collected * k / updates;
-                    let updated = own.update(now(self.books.updated_at), &mut self.sampler, &self.watch);
-                    updated.map_err(|error| while_training(error, settings, self.books.steps))?;
-                    self.books.learnt(&*own.learner, self.settings)?;
+                    self.counters.updated_at = before + collected * k / updates;
+                    let updated = own.update(now(self.counters.updated_at), &mut self.sampler, &self.watch);
+                    updated.map_err(|error| while_training(error, settings, self.counters.steps))?;
+                    self.counters.learnt(&*own.learner, self.settings)?;
                     if k < updates && self.watch.stopping() {
                         self.tell(&Event::Notice(&format!(
                             "stopped after {k} of {updates} gradient steps of an update: the others are taken when the run goes on"
@@ -179,24 +179,24 @@ impl Session<'_> {
                         return Ok(Some(Cut { before, taken: k }));
                     }
                 }
-                self.books.owed = owed % settings.phase_steps();
+                self.counters.owed = owed % settings.phase_steps();
             }
             Learning::Rollouts(own) => {
-                self.books.updated_at = self.books.steps;
-                if !own.update(now(self.books.steps), &mut self.sampler, &self.watch)? {
+                self.counters.updated_at = self.counters.steps;
+                if !own.update(now(self.counters.steps), &mut self.sampler, &self.watch)? {
                     self.tell(&Event::Notice(
                         "stopped within an update: it is made anew when the run goes on, from what was collected for it",
                     ));
                     return Ok(Some(Cut { before, taken: 0 }));
                 }
-                self.books.learnt(self.learning.learner(), self.settings)?;
+                self.counters.learnt(self.learning.learner(), self.settings)?;
             }
         }
         if self.learning.learner().updates() > made {
             if measured {
                 self.watch.gradients().publish(self.learning.learner().actor().gradient_norms());
             }
-            self.books.version += 1;
+            self.counters.version += 1;
             self.publish();
         }
         Ok(None)
@@ -206,7 +206,7 @@ impl Session<'_> {
     pub(super) fn publish(&mut self) {
         // The buffer of the version before is used again once no actor holds it.
         let mut weights = Arc::try_unwrap(std::mem::take(&mut self.weights)).unwrap_or_default();
-        weights.version = self.books.version;
+        weights.version = self.counters.version;
         self.learning.learner().write_acting_parameters(&mut weights.parameters);
         self.weights = Arc::new(weights);
     }
@@ -216,7 +216,7 @@ impl Session<'_> {
         let mut arrived = std::mem::take(&mut self.arrived);
         arrived.sort_by_key(|episode| (episode.step, episode.record.env));
         for episode in arrived.drain(..) {
-            self.books.episode(&episode.record, episode.length);
+            self.counters.episode(&episode.record, episode.length);
             self.tell(&Event::EpisodeEnd(&episode.record));
             if self.settings.run.record_episodes {
                 self.writer.episode(episode.record);

@@ -23,7 +23,7 @@ impl Session<'_> {
             run: self.run.clone(),
             n_envs: self.settings.env.n_envs as u32,
             total_timesteps: self.settings.train.total_timesteps,
-            first_step: self.books.steps,
+            first_step: self.counters.steps,
             device: self.plan.placement.device.to_string(),
             agent: Some(Agent {
                 epsilon: self.exploration.epsilon,
@@ -103,7 +103,7 @@ impl Session<'_> {
         if (now.taken_over > 0 || now.person_steps > 0) && before.person_steps == 0 && before.taken_over == 0 {
             self.tell(&Event::Warning("a viewer took over an environment: the run is no longer what its seed gives"));
         }
-        let row = self.books.intervention_row(self.chance(self.books.steps), &now);
+        let row = self.counters.intervention_row(self.chance(self.counters.steps), &now);
         self.write_row(row);
     }
 }

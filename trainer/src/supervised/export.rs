@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::task::Companion;
+use super::task::ExtraFile;
 use crate::run::{RunDir, RunError, write_atomic};
 
 /// The folder of a run that holds its best weights with all that belongs to them, as Hugging Face's `save_pretrained` has it.
@@ -17,17 +17,17 @@ pub fn t5_folder(path: &Path) -> PathBuf {
     if own.is_dir() { own } else { path.to_owned() }
 }
 
-/// Writes `companions` and the best weights to the run's model folder; nothing if a model has no companions.
+/// Writes `extra_files` and the best weights to the run's model folder; nothing if a model has no extra_files.
 ///
 /// # Errors
 /// If a file cannot be written.
-pub(super) fn export(run: &RunDir, companions: &[Companion]) -> Result<(), RunError> {
-    if companions.is_empty() {
+pub(super) fn export(run: &RunDir, extra_files: &[ExtraFile]) -> Result<(), RunError> {
+    if extra_files.is_empty() {
         return Ok(());
     }
     let folder = model_folder(run.path());
     std::fs::create_dir_all(&folder).map_err(RunError::io("make", &folder))?;
-    for Companion { name, bytes } in companions {
+    for ExtraFile { name, bytes } in extra_files {
         let file = folder.join(name);
         write_atomic(&file, |out| out.write_all(bytes)).map(drop).map_err(RunError::io("write", &file))?;
     }

@@ -22,7 +22,7 @@ use super::session::step::steps_of_an_epoch;
 use super::session::{End, Listener, Session};
 use super::settings::FitSettings;
 use super::summary::FitSummary;
-use super::task::{Crowd, Part, Purpose, Task};
+use super::task::{Parallelism, Part, Purpose, Task};
 use super::texts::Texts;
 use super::{curve, is_fit};
 use crate::TrainError;
@@ -324,13 +324,13 @@ impl<'a> Fit<'a> {
     ) -> Result<FitSummary, TrainError> {
         let checkpoints = Checkpoints::new(run.dir.checkpoints(), self.settings.run.keep_checkpoints);
         let mut checkpoint = checkpoints.load_latest::<Checkpoint>()?.map(|(_, checkpoint)| checkpoint);
-        let done = checkpoint.as_ref().map(|checkpoint| checkpoint.books.epochs);
+        let done = checkpoint.as_ref().map(|checkpoint| checkpoint.counters.epochs);
         if self.extended.is_some() {
             check_extension(&run.dir, "epochs", done, self.settings.fit.epochs)?;
-            if let Some(checkpoint) = checkpoint.as_mut().filter(|checkpoint| checkpoint.books.waited > 0) {
+            if let Some(checkpoint) = checkpoint.as_mut().filter(|checkpoint| checkpoint.counters.waited > 0) {
                 // Patience begins anew, also where the run is killed before its next checkpoint.
-                checkpoint.books.waited = 0;
-                checkpoints.save(checkpoint.books.steps, checkpoint)?;
+                checkpoint.counters.waited = 0;
+                checkpoints.save(checkpoint.counters.steps, checkpoint)?;
             }
         }
         let (listeners, settings) = (std::mem::take(&mut self.listeners), &self.settings);
@@ -338,7 +338,7 @@ impl<'a> Fit<'a> {
         let logs = ExtraLogs::of(&run.dir, settings.run.csv, wandb, &settings.to_toml(false))?;
         let writer = match &checkpoint {
             None => RunWriter::start(&run.dir, &logs)?,
-            Some(checkpoint) => RunWriter::resume(&run.dir, checkpoint.books.steps, checkpoint.logs, &logs)?,
+            Some(checkpoint) => RunWriter::resume(&run.dir, checkpoint.counters.steps, checkpoint.logs, &logs)?,
         };
         let files = (run.dir.clone(), writer, checkpoints);
         mesh.all.share::<Option<Checkpoint>>(&checkpoint)?;
@@ -357,7 +357,7 @@ impl<'a> Fit<'a> {
         // A run with a checkpoint has weights of its own; without one it begins anew.
         let begun = self.resume.as_ref().filter(|run| run.has_checkpoint());
         self.settings.check_data(self.resume.is_some())?;
-        let purpose = Purpose::Learning(Crowd { processes: self.place().1, stages: self.stages });
+        let purpose = Purpose::Learning(Parallelism { processes: self.place().1, stages: self.stages });
         let mut settings = self.settings.clone();
         if settings.images.num_workers == 0 {
             settings.images.num_workers = self.share_of_cores();
@@ -415,7 +415,7 @@ fn train(
             match error {
                 TrainError::LossNotFinite { .. } => session.window_row(),
                 // What other stages have is out of reach.
-                _ if session.books.steps > 0 && session.mesh.stages.size() == 1 => session.checkpoint()?,
+                _ if session.counters.steps > 0 && session.mesh.stages.size() == 1 => session.checkpoint()?,
                 _ => {}
             }
             return Err(error);
@@ -423,7 +423,7 @@ fn train(
     };
     let report = session.finish(end)?;
     session.note_skipped();
-    let (books, cost, score) = (session.books.clone(), session.task.cost(), session.task.score());
+    let (counters, cost, score) = (session.counters.clone(), session.task.cost(), session.task.score());
     let parameters = session.task.parameters().count() as u64;
     session.tell(&FitEvent::Ended);
     let run = session.run.clone();
@@ -436,14 +436,14 @@ fn train(
     Ok(FitSummary {
         model: cost.model,
         parameters,
-        epochs: books.epochs,
-        best_epoch: books.best.map(|(epoch, _)| epoch),
-        steps: books.steps,
-        samples: books.samples,
+        epochs: counters.epochs,
+        best_epoch: counters.best.map(|(epoch, _)| epoch),
+        steps: counters.steps,
+        samples: counters.samples,
         report,
-        skipped: books.skipped.into_iter().collect(),
-        wall_s: books.wall_s,
-        samples_per_s: books.samples as f64 / books.wall_s.max(1e-9),
+        skipped: counters.skipped.into_iter().collect(),
+        wall_s: counters.wall_s,
+        samples_per_s: counters.samples as f64 / counters.wall_s.max(1e-9),
         processes: session.mesh.all.size(),
         stages: session.mesh.stages.size(),
         run: run.path().to_owned(),

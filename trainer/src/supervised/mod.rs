@@ -8,6 +8,10 @@
 //! | `session` | the loop, a step of it, and all that going on with it needs |
 //! | `parallel` | several processes that train one model together |
 //! | `task`, `classification`, `recommendation`, `texts` | what is fitted: a model with its data |
+//! | `staged` | a classifier in stages, one in each process |
+//! | `pruning` | weights that become 0 while a network learns |
+//! | `memory` | whether there is memory to learn, and what is said where there is not |
+//! | `profile` | where the time of steps goes |
 //! | `freeze` | layers that stay as they are |
 //! | `report`, `curve`, `samples` | how a model does, in detail; what it makes of a few samples, epoch by epoch |
 //! | `export` | a model's folder for other programs |
@@ -33,12 +37,16 @@ mod export;
 mod fit;
 mod freeze;
 mod loaded;
+mod memory;
 mod parallel;
+mod profile;
+mod pruning;
 mod recommendation;
 mod report;
 mod samples;
 mod session;
 mod settings;
+mod staged;
 mod summary;
 mod task;
 mod texts;
@@ -59,13 +67,13 @@ pub use loaded::half::HalfReport;
 pub use loaded::quantize::{QuantizationOptions, QuantizationReport};
 pub use loaded::saved::{Prediction, SavedModel, check_there, is_fit};
 pub use parallel::{ParallelError, World};
+pub use pruning::PruneConfig;
 pub use recommendation::{
     Loss, Ranking, RankingReport, RatingsConfig, Recommendation, RecommendationReport, RecommenderConfig,
     SavedRecommender,
 };
 pub use report::{ClassReport, ClassificationReport, Report, TranslationReport, TranslationSample};
 pub use samples::{Answer, Given, Look, Picture, Sample, Samples};
-pub use session::pruning::PruneConfig;
 pub use settings::FitSettings;
 pub use summary::FitSummary;
 pub use task::Tally;

@@ -29,14 +29,14 @@ pub(crate) enum Part {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// To learn, where the settings say, beside others.
-    Learning(Crowd),
+    Learning(Parallelism),
     /// To be judged as it is, on the processor.
     Judging,
 }
 
 /// Those that learn together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Crowd {
+pub(crate) struct Parallelism {
     /// Processes on this machine.
     pub processes: usize,
     /// Stages that the model is cut into.
@@ -46,7 +46,7 @@ pub(crate) struct Crowd {
 impl Purpose {
     /// To learn, as the only process.
     #[cfg(test)]
-    pub(crate) const LEARNING: Self = Self::Learning(Crowd { processes: 1, stages: 1 });
+    pub(crate) const LEARNING: Self = Self::Learning(Parallelism { processes: 1, stages: 1 });
 
     /// Where the model computes.
     pub(super) fn place(self, settings: &FitSettings) -> Result<Place, TrainError> {
@@ -115,7 +115,7 @@ impl Tally {
 
 /// A file that other programs want beside a model's weights.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Companion {
+pub(crate) struct ExtraFile {
     /// Its name.
     pub name: &'static str,
     /// What is in it.
@@ -226,7 +226,7 @@ pub(crate) trait Task {
     fn metadata(&self) -> HashMap<String, String>;
 
     /// What makes a folder of its weights that other programs load; nothing if there is no such folder.
-    fn companions(&self) -> &[Companion] {
+    fn extra_files(&self) -> &[ExtraFile] {
         &[]
     }
 

@@ -12,12 +12,12 @@ use cartwheel_envs::Generator;
 
 use super::config::T5FitConfig;
 use super::export::t5_folder;
+use super::memory::check_memory;
+use super::profile::timed;
 use super::report::{Report, TranslationReport, TranslationSample};
 use super::samples::{Answer, Given, Sample as Shown, spread};
-use super::session::profile::timed;
-use super::session::room::check_memory;
 use super::settings::FitSettings;
-use super::task::{Companion, Part, Purpose, Tally, Task};
+use super::task::{ExtraFile, Part, Purpose, Tally, Task};
 use crate::TrainError;
 use crate::data::parallel_text::{ParallelText, TextError, TextFile, TextPair};
 use crate::translation::{bleu, chrf};
@@ -47,7 +47,7 @@ pub(crate) struct Texts {
     network: T5Network,
     place: Place,
     tokenizer: Tokenizer,
-    companions: Vec<Companion>,
+    extra_files: Vec<ExtraFile>,
     label_smoothing: f64,
     /// Pairs of a batch that is only looked at.
     looked_at: usize,
@@ -73,18 +73,18 @@ impl Texts {
         // A model of the run itself is as it was when the run began, wherever it came from.
         let from = before.map(Path::to_path_buf).filter(|folder| folder.join("model.safetensors").exists());
         let init = || t5.init.as_ref().map(|init| t5_folder(Path::new(init)));
-        let (there, config, tokenizer, companions) = match from.or_else(init) {
+        let (there, config, tokenizer, extra_files) = match from.or_else(init) {
             Some(folder) => {
-                let (network, tokenizer, companions) = load(&folder)?;
+                let (network, tokenizer, extra_files) = load(&folder)?;
                 let config = network.config().clone();
                 if before.is_none() {
                     check_sizes(t5, &config, &folder)?;
                 }
-                (Some(network), config, tokenizer, companions)
+                (Some(network), config, tokenizer, extra_files)
             }
             None => {
-                let (config, tokenizer, companions) = begin(t5, &text.train.pairs)?;
-                (None, config, tokenizer, companions)
+                let (config, tokenizer, extra_files) = begin(t5, &text.train.pairs)?;
+                (None, config, tokenizer, extra_files)
             }
         };
         let mut longest = [0; 2];
@@ -112,7 +112,7 @@ impl Texts {
             network,
             place: purpose.place(settings)?,
             tokenizer,
-            companions,
+            extra_files,
             train,
             validation,
             test,
@@ -151,7 +151,7 @@ impl Texts {
 }
 
 /// The model in `folder` with its tokenizer, and what of it stays as it is.
-fn load(folder: &Path) -> Result<(T5Network, Tokenizer, Vec<Companion>), TrainError> {
+fn load(folder: &Path) -> Result<(T5Network, Tokenizer, Vec<ExtraFile>), TrainError> {
     if !folder.join("config.json").exists() {
         let missing = vec!["config.json".to_owned()];
         return Err(T5Error::MissingFiles { folder: folder.into(), missing, hint: "" }.into());
@@ -163,13 +163,13 @@ fn load(folder: &Path) -> Result<(T5Network, Tokenizer, Vec<Companion>), TrainEr
         std::fs::read(&file).map_err(|source| T5Error::Read { file, source })
     };
     let config = String::from_utf8_lossy(&read("config.json")?).into_owned();
-    let mut companions = vec![Companion { name: "config.json", bytes: in_f32(&config).into_bytes() }];
+    let mut extra_files = vec![ExtraFile { name: "config.json", bytes: in_f32(&config).into_bytes() }];
     for name in TOKENIZER_FILES {
         if folder.join(name).exists() {
-            companions.push(Companion { name, bytes: read(name)? });
+            extra_files.push(ExtraFile { name, bytes: read(name)? });
         }
     }
-    Ok((network, tokenizer, companions))
+    Ok((network, tokenizer, extra_files))
 }
 
 /// The same `config.json`, of weights that are f32.
@@ -235,7 +235,7 @@ fn unfit(reason: String) -> TrainError {
 }
 
 /// What a new model of the sizes that are set is, with a tokenizer of the texts to learn from.
-fn begin(t5: &T5FitConfig, pairs: &[TextPair]) -> Result<(T5Config, Tokenizer, Vec<Companion>), TrainError> {
+fn begin(t5: &T5FitConfig, pairs: &[TextPair]) -> Result<(T5Config, Tokenizer, Vec<ExtraFile>), TrainError> {
     let texts = pairs.iter().flat_map(|pair| [pair.source.as_str(), pair.target.as_str()]).chain([t5.prefix.as_str()]);
     let bytes = learn_tokenizer(texts, t5.vocab_size);
     let tokenizer = Tokenizer::from_json(&bytes, SpecialTokens::AsText).map_err(unfit)?;
@@ -244,12 +244,12 @@ fn begin(t5: &T5FitConfig, pairs: &[TextPair]) -> Result<(T5Config, Tokenizer, V
         "tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>",
         "model_max_length": t5.max_source_tokens, "clean_up_tokenization_spaces": false,
     });
-    let companions = vec![
-        Companion { name: "config.json", bytes: config.to_json().into_bytes() },
-        Companion { name: "tokenizer.json", bytes },
-        Companion { name: "tokenizer_config.json", bytes: of_tokenizer.to_string().into_bytes() },
+    let extra_files = vec![
+        ExtraFile { name: "config.json", bytes: config.to_json().into_bytes() },
+        ExtraFile { name: "tokenizer.json", bytes },
+        ExtraFile { name: "tokenizer_config.json", bytes: of_tokenizer.to_string().into_bytes() },
     ];
-    Ok((config, tokenizer, companions))
+    Ok((config, tokenizer, extra_files))
 }
 
 /// The tokens of a file's pairs.
@@ -417,8 +417,8 @@ impl Task for Texts {
         HashMap::from([("format".to_owned(), "pt".to_owned())])
     }
 
-    fn companions(&self) -> &[Companion] {
-        &self.companions
+    fn extra_files(&self) -> &[ExtraFile] {
+        &self.extra_files
     }
 
     fn cost(&self) -> Cost {

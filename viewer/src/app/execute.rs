@@ -89,6 +89,11 @@ impl App {
                 self.order(Order::Replay(run, path, number));
                 self.model.await_film(run, number, step);
             }
+            Command::ReadInfos(run, episodes) => {
+                if let Some(path) = self.model.runs.get(run).map(|run| run.path.clone()) {
+                    self.order(Order::ReadInfos(run, path, episodes));
+                }
+            }
             Command::Seek(step) => self.model.seek(step),
             Command::Drive(_) => {}
             Command::ActIn(_, action) => self.act(ctx, action),

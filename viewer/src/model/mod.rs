@@ -10,7 +10,7 @@ use std::time::Duration;
 use cartwheel_trainer::doctor::Doctor;
 use cartwheel_trainer::run::{EpisodeEntry, Manifest, MetricsRow};
 use cartwheel_trainer::supervised::Samples;
-use cartwheel_trainer::{Settings, watch};
+use cartwheel_trainer::{EpisodeInfo, Settings, watch};
 
 use crate::history::History;
 use crate::memory;
@@ -149,6 +149,8 @@ pub enum Update {
     Metrics(RunId, Vec<MetricsRow>),
     /// More episodes.
     Episodes(RunId, Vec<EpisodeEntry>),
+    /// What its environment told of some episodes, by their places among its own.
+    Infos(RunId, Vec<(usize, EpisodeInfo)>),
     /// Its logs were cut, as by a resume: what was known of them is forgotten.
     Restarted(RunId),
     /// All was read that was there when it was opened.
@@ -221,6 +223,7 @@ impl Model {
                 self.forget_episodes(EPISODES);
                 self.thin(BUDGET);
             }
+            Update::Infos(run, infos) => self.with(run, |run| run.add_infos(infos)),
             Update::Restarted(run) => self.with(run, Run::forget),
             Update::Checkpoints(run, steps) => self.with(run, |run| run.checkpoints = steps),
             Update::Read(run) => self.with(run, |run| run.read = true),

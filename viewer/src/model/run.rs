@@ -7,12 +7,14 @@ use std::sync::Arc;
 use cartwheel_trainer::doctor::{Doctor, Finding};
 use cartwheel_trainer::run::{EpisodeEntry, Manifest, MetricsRow, Outcome};
 use cartwheel_trainer::supervised::{FitSummary, Samples};
-use cartwheel_trainer::{Settings, Summary};
+use cartwheel_trainer::{EpisodeInfo, Settings, Summary};
 
 use crate::series::{Clock, EPISODE_RETURN, Point, Series};
 use crate::spaces::Spaces;
 use crate::text;
 
+/// Episodes whose infos are kept.
+const INFOS: usize = 1000;
 /// How far out of order episodes may be that ended on threads that run free.
 const FREE: usize = 256;
 
@@ -62,6 +64,8 @@ pub struct Run {
     pub episodes: Vec<EpisodeEntry>,
     /// The place of the first of them among the run's.
     pub first_episode: usize,
+    /// What the environment told of some of them, by their places among the run's: of those that were looked at last.
+    pub infos: BTreeMap<usize, EpisodeInfo>,
     /// Whether all was read that was there when it was opened.
     pub read: bool,
     /// What could not be read, and why.
@@ -95,6 +99,7 @@ impl Run {
             clock: Clock::default(),
             episodes: Vec::new(),
             first_episode: 0,
+            infos: BTreeMap::new(),
             read: false,
             problem: None,
             shown: true,
@@ -189,9 +194,22 @@ impl Run {
         }
     }
 
+    /// Whether its environment tells of episodes more than returns.
+    pub fn has_infos(&self) -> bool {
+        self.metrics.keys().any(|name| name == "rollout/success_rate" || name.starts_with("rollout/info/"))
+    }
+
+    pub(super) fn add_infos(&mut self, infos: Vec<(usize, EpisodeInfo)>) {
+        if self.infos.len() + infos.len() > INFOS {
+            self.infos.clear();
+        }
+        self.infos.extend(infos);
+    }
+
     pub(super) fn forget(&mut self) {
         self.metrics.clear();
         self.episodes.clear();
+        self.infos.clear();
         self.findings.clear();
         self.doctor = self.settings.as_ref().map(Doctor::new);
         (self.step, self.clock, self.first_episode) = (0, Clock::default(), 0);

@@ -5,6 +5,7 @@ use std::io;
 use crossbeam::channel::{Receiver, bounded, unbounded};
 
 use super::Order;
+use super::episode_infos::{self, InfosOf};
 use super::files::Files;
 use super::live::{self, Message};
 use super::replay_threads::ReplayThreads;
@@ -24,6 +25,10 @@ pub(crate) fn open(orders: Receiver<Order>) -> io::Result<Vec<Receiver<Update>>>
     let (live, inbox) = unbounded();
     std::thread::Builder::new().name("live-run".to_owned()).spawn(move || live::stay_attached(&inbox, &told))?;
     let (told, films) = unbounded();
+    let infos = {
+        let told = told.clone();
+        episode_infos::start(move |update| drop(told.send(update)))?
+    };
     let mut replay_threads = ReplayThreads::open(move |update| drop(told.send(update)))?;
     // In this order: what is known of a run comes before what is asked about it.
     let updates = vec![files.updates().clone(), live_updates, films];
@@ -35,6 +40,7 @@ pub(crate) fn open(orders: Receiver<Order>) -> io::Result<Vec<Receiver<Update>>>
                 // The threads live as long as this one.
                 Order::Attach(run, folder) => drop(live.send(Message::Attach(run, folder))),
                 Order::Send(request) => drop(live.send(Message::Send(request))),
+                Order::ReadInfos(run, folder, episodes) => drop(infos.send(InfosOf { run, folder, episodes })),
                 Order::Replay(..) | Order::JudgeBy(_) | Order::WhatIf(..) | Order::Compare(..) => {}
                 Order::End => return,
             }

@@ -3,6 +3,7 @@
 mod checkpoint;
 mod contest;
 mod dispatch;
+mod episode_infos;
 mod files;
 mod film;
 #[cfg(test)]
@@ -45,6 +46,8 @@ pub enum Order {
     Send(watch::Request),
     /// Plays an episode of a run again: its place among the run's.
     Replay(RunId, PathBuf, usize),
+    /// Reads what the environment told of these episodes of a run, by their places among its own.
+    ReadInfos(RunId, PathBuf, Vec<usize>),
     /// Whose weights judge episodes that are played again from now on.
     JudgeBy(Checkpoint),
     /// Plays an episode of the run in a folder otherwise than it went.

@@ -48,13 +48,13 @@ impl ReplayThreads {
         Ok(Self { judge: Checkpoint::default(), films, questions, contests })
     }
 
-    /// Does what is asked for, if it is the replay_threads's to do; else hands it back.
+    /// Does what is asked for, if it is a replay; else hands it back.
     pub(crate) fn obey(&mut self, order: Order) -> Option<Order> {
         match order {
             Order::JudgeBy(checkpoint) => self.judge = checkpoint,
             Order::Replay(run, folder, episode) => {
                 let judge = self.judge.or_best(&folder);
-                // A thread ends only with the replay_threads.
+                // A thread ends only with these.
                 let _ = self.films.send(EpisodeOf { run, folder, episode, judge });
             }
             Order::WhatIf(folder, question) => {

@@ -1,8 +1,10 @@
-//! Every word that the window and the terminal show, in one place: here what is always the same, and in `sentences` what has
-//! names and numbers in it.
+//! Every word that the window and the terminal show, in one place: here what is always the same, and in `sentences` and
+//! `episodes` what has names and numbers in it.
 
+mod episodes;
 mod sentences;
 
+pub(crate) use episodes::*;
 pub(crate) use sentences::*;
 
 macro_rules! texts {
@@ -204,8 +206,8 @@ texts! {
     METRICS = "Metrics";
     SEARCH = "Search";
     SEARCH_HINT = "Words in names of metrics, or regular expressions such as train/.*loss$";
-    ALL_METRICS = "all listed metrics";
-    USUAL_METRICS = "the usual ones";
+    ALL_METRICS = "all listed";
+    USUAL_METRICS = "reset";
     USUAL_METRICS_HINT = "Checks the metrics that are checked at first: returns, losses and scores";
     ALL_RUNS = "all listed runs";
     WHOLE_CURVES = "Reset zoom";

@@ -9,8 +9,8 @@ use cartwheel_trainer::watch::{Activity, Status};
 use cartwheel_trainer::{GreedyReturn, Summary};
 
 use super::{
-    ENVIRONMENT, EPISODE, EPISODES, FINISHED, GIVES_BACK, GREEDY_RETURN, IS_LIVE, NO_EVALUATION, NONE_YET, PAUSED,
-    RETURN, SHORT_FLAT_OUT, STEP, STEPS, UPDATES, YOU_ACT,
+    EPISODE, EPISODES, FINISHED, GIVES_BACK, GREEDY_RETURN, IS_LIVE, NO_EVALUATION, NONE_YET, PAUSED, SHORT_FLAT_OUT,
+    STEPS, UPDATES, YOU_ACT,
 };
 use crate::number::{compact, count, short};
 
@@ -255,16 +255,6 @@ pub(crate) fn cut_off(shown: usize, total: usize) -> String {
 
 pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> String {
     format!("the environment panicked: {}", panic_message(panic))
-}
-
-pub(crate) fn episode(number: usize, return_: f64, length: u32) -> String {
-    format!("{number}: return {} in {length}", short(return_))
-}
-
-/// The same where there is room for all words.
-pub(crate) fn episode_of(env: u32, return_: f64, length: u32) -> String {
-    let steps = if length == 1 { STEP } else { STEPS };
-    format!("{ENVIRONMENT} {env}: {RETURN} {} in {length} {steps}", short(return_))
 }
 
 pub(crate) fn step_of(step: u32, last: u32) -> String {

@@ -22,10 +22,10 @@ use cartwheel_agents::nn::{self, DeviceError, Gradients, Matrix, Parameters, pro
 use cartwheel_envs::Generator;
 
 use super::classification::WEIGHTS;
+use super::memory::check_memory;
+use super::profile::timed;
 use super::report::Report;
 use super::samples::{Answer, Given, Sample, spread};
-use super::session::profile::timed;
-use super::session::room::check_memory;
 use super::settings::FitSettings;
 use super::task::{Part, Purpose, Tally, Task};
 use crate::TrainError;

@@ -14,7 +14,7 @@ use crate::watch::Activity;
 
 /// What is counted, and summed up since the last row of metrics.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Books {
+pub(crate) struct Counters {
     /// Whole epochs done.
     pub(crate) epochs: u64,
     /// How many samples of the order of the epoch after them were gone through, by all processes.
@@ -55,7 +55,7 @@ pub(crate) fn fingerprint(task: &dyn Task) -> u32 {
 /// A checkpoint, of the whole model.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Checkpoint {
-    pub(crate) books: Books,
+    pub(crate) counters: Counters,
     /// The [`fingerprint`] of what was learnt from.
     pub(crate) data: u32,
     pub(crate) logs: LogPositions,
@@ -73,14 +73,16 @@ impl Session<'_> {
     /// If another stage is lost.
     pub(crate) fn checkpoint(&mut self) -> Result<(), TrainError> {
         // The last epoch's is the last of all.
-        if !self.mesh.is_kept() || self.saved_at.replace(self.books.steps) == Some(self.books.steps) {
+        if !self.mesh.is_kept() || self.saved_at.replace(self.counters.steps) == Some(self.counters.steps) {
             return Ok(());
         }
         self.watch.doing(Activity::Writing);
         self.note_skipped();
         if let Some(error) = tolerated(self.try_checkpoint())? {
-            let notice =
-                format!("the checkpoint at step {} could not be written: {error}; training goes on", self.books.steps);
+            let notice = format!(
+                "the checkpoint at step {} could not be written: {error}; training goes on",
+                self.counters.steps
+            );
             self.tell(&FitEvent::Warning(&notice));
         }
         Ok(())
@@ -88,7 +90,7 @@ impl Session<'_> {
 
     /// Takes down which files were skipped.
     pub(crate) fn note_skipped(&mut self) {
-        self.books.skipped.extend(self.task.skipped());
+        self.counters.skipped.extend(self.task.skipped());
     }
 
     fn try_checkpoint(&mut self) -> Result<(), TrainError> {
@@ -96,7 +98,7 @@ impl Session<'_> {
         let whole = self.whole()?;
         let latest = self.save_weights(&self.run.latest_weights()).map(drop);
         let refused = tolerated(latest)?;
-        let has_no_best = self.books.best.is_none();
+        let has_no_best = self.counters.best.is_none();
         if self.mesh.stages.share(&has_no_best)?.unwrap_or(has_no_best) {
             self.save_best()?;
         }
@@ -105,7 +107,7 @@ impl Session<'_> {
         }
         if let Some((parameters, solver, ema)) = whole {
             let state = Checkpoint {
-                books: self.books.clone(),
+                counters: self.counters.clone(),
                 data: self.data,
                 logs: self.writer.sync()?,
                 parameters: parameters.to_flat(),
@@ -113,7 +115,7 @@ impl Session<'_> {
                 ema,
                 scaler: self.scaler.clone(),
             };
-            self.checkpoints.save(self.books.steps, &state)?;
+            self.checkpoints.save(self.counters.steps, &state)?;
         }
         Ok(())
     }

@@ -4,17 +4,10 @@
 //! |---|---|
 //! | `step` | a step of the optimizer |
 //! | `checkpoint` | all that going on needs |
-//! | `staged`, `whole` | a model in stages, and what they have as one |
-//! | `pruning` | weights that become 0 while a network learns |
-//! | `profile` | where the time of steps goes |
-//! | `room` | what a device says that has no room for a batch |
+//! | `whole` | what a model in stages has as one |
 //! | `watched` | what the loop does for viewers |
 
 pub(crate) mod checkpoint;
-pub(crate) mod profile;
-pub(crate) mod pruning;
-pub(crate) mod room;
-pub(crate) mod staged;
 pub(crate) mod step;
 pub(crate) mod watched;
 pub(crate) mod whole;
@@ -36,15 +29,16 @@ use crate::run::{Checkpoints, MetricsRow, RunDir, RunError, RunWriter, write_ato
 use crate::supervised::config::{Monitor, Precision};
 use crate::supervised::events::{EpochEnd, FitEvent, FitProgress};
 use crate::supervised::export::export;
+use crate::supervised::memory::{look, no_room};
 use crate::supervised::parallel::{Mesh, rest, share};
+use crate::supervised::profile;
+use crate::supervised::pruning::Pruning;
 use crate::supervised::samples::{Answer, Sample, Samples};
 use crate::supervised::settings::FitSettings;
+use crate::supervised::staged::described;
 use crate::supervised::task::{Part, Tally, Task};
 use crate::watch::{Activity, Seat, Watch};
-use checkpoint::{Books, Checkpoint, fingerprint};
-use pruning::Pruning;
-use room::{look, no_room};
-use staged::described;
+use checkpoint::{Checkpoint, Counters, fingerprint};
 use step::{output_of, samples_of_a_step, steps_of_an_epoch};
 
 /// What listens to a fit.
@@ -73,7 +67,7 @@ pub(crate) struct Session<'a> {
     pub(crate) run: RunDir,
     pub(crate) writer: RunWriter,
     checkpoints: Checkpoints,
-    pub(crate) books: Books,
+    pub(crate) counters: Counters,
     pub(crate) solver: Solver,
     pub(crate) ema: Option<Ema<f32>>,
     pub(crate) scaler: Option<LossScaler>,
@@ -125,7 +119,7 @@ impl<'a> Session<'a> {
             gradients: Gradients::new(parameters),
             pruning: settings.prune.pruning(total)?,
             learning_rate: settings.learning_rate(an_epoch, total),
-            books: Books::default(),
+            counters: Counters::default(),
             an_epoch,
             mesh,
             settings,
@@ -140,13 +134,13 @@ impl<'a> Session<'a> {
         };
         if let Some(checkpoint) = checkpoint {
             session.restore(checkpoint)?;
-            session.first_step = session.books.steps;
+            session.first_step = session.counters.steps;
         }
         Ok(session)
     }
 
     fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), TrainError> {
-        let Checkpoint { books, data, parameters, mut solver, mut ema, scaler, .. } = checkpoint;
+        let Checkpoint { counters, data, parameters, mut solver, mut ema, scaler, .. } = checkpoint;
         // What others have is not for this process.
         solver.keep(self.task.parameters());
         if let Some(ema) = &mut ema {
@@ -155,7 +149,7 @@ impl<'a> Session<'a> {
         let (kept, wanted) = (solver.rule().to_owned(), self.solver.state().rule());
         if kept != wanted {
             let problem = format!("its optimizer keeps the moments of {kept:?}, and config.toml's those of {wanted:?}");
-            return Err(RunError::Mismatch { file: self.checkpoints.path(books.steps), problem }.into());
+            return Err(RunError::Mismatch { file: self.checkpoints.path(counters.steps), problem }.into());
         }
         let averages = match (&mut self.ema, ema) {
             (Some(own), Some(saved)) => own.restore(saved),
@@ -167,7 +161,7 @@ impl<'a> Session<'a> {
             && self.solver.restore(solver);
         if !fits {
             let problem = "its parameters are of another model, optimizer or precision than config.toml's".into();
-            return Err(RunError::Mismatch { file: self.checkpoints.path(books.steps), problem }.into());
+            return Err(RunError::Mismatch { file: self.checkpoints.path(counters.steps), problem }.into());
         }
         if data != self.data {
             return Err(TrainError::Unfit(format!(
@@ -176,7 +170,7 @@ impl<'a> Session<'a> {
                 self.run.path().display()
             )));
         }
-        (self.books, self.scaler) = (books, scaler);
+        (self.counters, self.scaler) = (counters, scaler);
         Ok(())
     }
 
@@ -191,7 +185,7 @@ impl<'a> Session<'a> {
         let fit = &self.settings.fit;
         let (run, total) = (self.run.path().to_owned(), self.task.samples(Part::Train) as u64 * fit.epochs);
         let (score, scores_training) = (self.task.score(), self.task.scores_training());
-        self.tell(&FitEvent::Started { run: &run, samples: self.books.samples, total, score, scores_training });
+        self.tell(&FitEvent::Started { run: &run, samples: self.counters.samples, total, score, scores_training });
         for notice in self.task.notices() {
             self.tell(&FitEvent::Notice(&notice));
         }
@@ -203,10 +197,14 @@ impl<'a> Session<'a> {
             let (learnt, all) = (self.task.parameters().count(), self.task.cost().parameters);
             self.tell(&FitEvent::Notice(&format!("{learnt} of {all} parameters are learnt, the others are frozen")));
         }
-        while self.books.epochs < fit.epochs {
+        while self.counters.epochs < fit.epochs {
             // Only who owns the run knows.
             let leads = self.mesh.leads();
-            if self.mesh.all.any(leads && fit.early_stopping.is_some_and(|patience| self.books.waited >= patience))? {
+            if self
+                .mesh
+                .all
+                .any(leads && fit.early_stopping.is_some_and(|patience| self.counters.waited >= patience))?
+            {
                 return Ok(End::EarlyStopped);
             }
             if !self.epoch()? {
@@ -214,7 +212,7 @@ impl<'a> Session<'a> {
             }
             self.end_epoch()?;
             let every = self.settings.run.checkpoint_every;
-            let is_due = every > 0 && self.books.epochs.is_multiple_of(every);
+            let is_due = every > 0 && self.counters.epochs.is_multiple_of(every);
             // Settings of the run may differ from process to process.
             if self.mesh.stages.share(&is_due)?.unwrap_or(is_due) {
                 self.checkpoint()?;
@@ -227,9 +225,9 @@ impl<'a> Session<'a> {
     fn epoch(&mut self) -> Result<bool, TrainError> {
         let fit = &self.settings.fit;
         let (rank, size) = (self.mesh.replicas.rank(), self.mesh.replicas.size());
-        let order = shuffled(self.task.samples(Part::Train), fit.seed, self.books.epochs);
-        let order = rest(&order, self.books.epoch_at as usize, size);
-        self.task.expect(self.books.epochs, share(&order, rank, size));
+        let order = shuffled(self.task.samples(Part::Train), fit.seed, self.counters.epochs);
+        let order = rest(&order, self.counters.epoch_at as usize, size);
+        self.task.expect(self.counters.epochs, share(&order, rank, size));
         for indices in order.chunks(samples_of_a_step(self.settings, size)) {
             self.seat.wait();
             if self.mesh.all.any(self.watch.stopping())? {
@@ -241,23 +239,23 @@ impl<'a> Session<'a> {
             let begun = Instant::now();
             let step = self.step(indices);
             let (tally, norm) = step.map_err(|error| no_room(error, indices.len().min(fit.batch_size)))?;
-            let books = &mut self.books;
-            books.epoch_at += indices.len() as u64;
-            books.steps += 1;
-            books.samples += tally.samples;
-            books.epoch.add(tally);
-            books.window.add(tally);
+            let counters = &mut self.counters;
+            counters.epoch_at += indices.len() as u64;
+            counters.steps += 1;
+            counters.samples += tally.samples;
+            counters.epoch.add(tally);
+            counters.window.add(tally);
             if let Some(norm) = norm {
-                for (sum, count) in &mut books.norms {
+                for (sum, count) in &mut counters.norms {
                     *sum += norm;
                     *count += 1;
                 }
             }
             let took = begun.elapsed().as_secs_f64();
-            books.wall_s += took;
-            books.epoch_s += took;
-            let (epoch, samples, tally) = (books.epochs + 1, books.samples, books.epoch);
-            if books.steps.is_multiple_of(fit.log_interval) {
+            counters.wall_s += took;
+            counters.epoch_s += took;
+            let (epoch, samples, tally) = (counters.epochs + 1, counters.samples, counters.epoch);
+            if counters.steps.is_multiple_of(fit.log_interval) {
                 self.window_row();
             }
             self.end_profile(false)?;
@@ -269,7 +267,7 @@ impl<'a> Session<'a> {
 
     /// Warns if more than a hundredth of the steps were skipped.
     pub(crate) fn tell_of_skipped_steps(&mut self) {
-        let (skipped, steps) = (self.scaler.as_ref().map_or(0, LossScaler::skipped), self.books.steps);
+        let (skipped, steps) = (self.scaler.as_ref().map_or(0, LossScaler::skipped), self.counters.steps);
         if skipped.saturating_mul(100) > steps {
             self.tell(&FitEvent::Warning(&format!(
                 "{skipped} of {steps} steps were skipped because a gradient did not fit into f16: a lower fit.learning_rate may help, or fit.precision = \"f32\""
@@ -279,19 +277,19 @@ impl<'a> Session<'a> {
 
     /// The row of metrics since the last one, if there is anything to be in it.
     pub(crate) fn window_row(&mut self) {
-        let books = &mut self.books;
-        if books.window.samples == 0 {
+        let counters = &mut self.counters;
+        if counters.window.samples == 0 {
             return;
         }
-        let (window, (norms, count)) = (std::mem::take(&mut books.window), std::mem::take(&mut books.norms[1]));
-        let (samples, wall_s) = books.row_at;
-        let speed = (books.samples - samples) as f64 / (books.wall_s - wall_s).max(1e-9);
-        books.row_at = (books.samples, books.wall_s);
+        let (window, (norms, count)) = (std::mem::take(&mut counters.window), std::mem::take(&mut counters.norms[1]));
+        let (samples, wall_s) = counters.row_at;
+        let speed = (counters.samples - samples) as f64 / (counters.wall_s - wall_s).max(1e-9);
+        counters.row_at = (counters.samples, counters.wall_s);
         let score = format!("train/{}", self.task.score());
         let mut metrics = vec![
             ("train/loss", window.mean_loss()),
             ("train/grad_norm", norms / count.max(1) as f64),
-            ("train/learning_rate", books.learning_rate),
+            ("train/learning_rate", counters.learning_rate),
             ("time/samples_per_s", speed),
         ];
         if self.task.scores_training() {
@@ -307,18 +305,18 @@ impl<'a> Session<'a> {
     }
 
     fn write_row(&self, metrics: &[(&str, f64)]) {
-        let books = &self.books;
+        let counters = &self.counters;
         let metrics = metrics.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect::<BTreeMap<_, _>>();
-        let (step, updates, episodes, wall_s) = (books.steps, books.steps, books.epochs, books.wall_s);
+        let (step, updates, episodes, wall_s) = (counters.steps, counters.steps, counters.epochs, counters.wall_s);
         self.writer.metrics(MetricsRow { step, updates, episodes, wall_s, metrics });
     }
 
     /// Looks at validation samples, keeps the weights if they are the best, and begins the next epoch.
     fn end_epoch(&mut self) -> Result<(), TrainError> {
-        self.books.skipped.extend(self.mesh.all.gather(&self.task.skipped())?.concat());
+        self.counters.skipped.extend(self.mesh.all.gather(&self.task.skipped())?.concat());
         if !self.mesh.is_kept() {
             // The others wait for it in the next epoch.
-            (self.books.epochs, self.books.epoch_at) = (self.books.epochs + 1, 0);
+            (self.counters.epochs, self.counters.epoch_at) = (self.counters.epochs + 1, 0);
             return Ok(());
         }
         self.watch.doing(Activity::Evaluating);
@@ -335,7 +333,7 @@ impl<'a> Session<'a> {
             _ => {}
         }
         if let Some((part, shown)) = shown {
-            self.samples.add(part, self.books.epochs + 1, shown);
+            self.samples.add(part, self.counters.epochs + 1, shown);
             if self.mesh.leads()
                 && let Err(error) = self.samples.write(&self.run.samples())
             {
@@ -343,29 +341,29 @@ impl<'a> Session<'a> {
             }
         }
         // No more steps will fill the window.
-        if self.books.epochs + 1 == self.settings.fit.epochs {
+        if self.counters.epochs + 1 == self.settings.fit.epochs {
             self.window_row();
         }
-        let books = &mut self.books;
-        books.epochs += 1;
-        let (train, (norms, count)) = (std::mem::take(&mut books.epoch), std::mem::take(&mut books.norms[0]));
-        let time = Duration::from_secs_f64(std::mem::take(&mut books.epoch_s));
-        books.epoch_at = 0;
+        let counters = &mut self.counters;
+        counters.epochs += 1;
+        let (train, (norms, count)) = (std::mem::take(&mut counters.epoch), std::mem::take(&mut counters.norms[0]));
+        let time = Duration::from_secs_f64(std::mem::take(&mut counters.epoch_s));
+        counters.epoch_at = 0;
         let value = match (&validation, self.settings.fit.monitor) {
             (Some(tally), Monitor::ValLoss) => -tally.mean_loss(),
             (Some(tally), Monitor::ValAccuracy) => tally.accuracy(),
             // Without validation samples the newest weights are the best there are.
-            (None, _) => books.epochs as f64,
+            (None, _) => counters.epochs as f64,
         };
-        let before = books.best;
+        let before = counters.best;
         // Weights of which some are still to go are no candidates.
-        let steps = books.epochs * self.an_epoch;
+        let steps = counters.epochs * self.an_epoch;
         let is_candidate = self.pruning.as_ref().is_none_or(|pruning| pruning.is_done(steps));
         let best = is_candidate && before.is_none_or(|(_, before)| value > before);
-        books.waited += u64::from(is_candidate);
+        counters.waited += u64::from(is_candidate);
         if best {
-            books.best = Some((books.epochs, value));
-            books.waited = 0;
+            counters.best = Some((counters.epochs, value));
+            counters.waited = 0;
         }
         let score = self.task.score();
         let (learnt, judged) = (format!("epoch/{score}"), format!("val/{score}"));
@@ -379,7 +377,8 @@ impl<'a> Session<'a> {
         metrics.extend(more);
         self.write_row(&metrics);
         let best = self.keep_best(best, before)?;
-        let (epoch, epochs, learning_rate) = (self.books.epochs, self.settings.fit.epochs, self.books.learning_rate);
+        let (epoch, epochs, learning_rate) =
+            (self.counters.epochs, self.settings.fit.epochs, self.counters.learning_rate);
         let grad_norm = norms / count.max(1) as f64;
         self.tell(&FitEvent::Epoch(&EpochEnd {
             epoch,
@@ -400,7 +399,7 @@ impl<'a> Session<'a> {
         let validation = if validates { Some(look(self.task.as_mut(), &self.settings.fit)?) } else { None };
         let is_sound = validation.as_ref().is_some_and(|tally| tally.loss.is_finite());
         let broken = if is_sound { None } else { self.broken_layer()? };
-        let more = if validates { self.task.measure(self.books.epochs + 1)? } else { Vec::new() };
+        let more = if validates { self.task.measure(self.counters.epochs + 1)? } else { Vec::new() };
         let held_out = [Part::Validation, Part::Test].into_iter().find(|part| self.task.samples(*part) > 0);
         let shown = held_out.map(|part| self.task.show(part).map(|shown| (part, shown))).transpose()?;
         Ok((validation, broken, more, shown))
@@ -421,17 +420,17 @@ impl<'a> Session<'a> {
         }
         let Some(error) = tolerated(self.save_best())? else { return Ok(true) };
         let stays = before.map_or(String::new(), |(epoch, _)| format!(", and those of epoch {epoch} stay the best"));
-        let epoch = self.books.epochs;
+        let epoch = self.counters.epochs;
         self.tell(&FitEvent::Warning(&format!(
             "the weights of epoch {epoch} are the best, and {error}; training goes on{stays}"
         )));
-        self.books.best = before;
+        self.counters.best = before;
         Ok(false)
     }
 
     pub(crate) fn save_best(&mut self) -> Result<(), TrainError> {
         if self.save_weights(&self.run.best_weights())? {
-            export(&self.run, self.task.companions())?;
+            export(&self.run, self.task.extra_files())?;
         }
         Ok(())
     }

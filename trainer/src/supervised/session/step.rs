@@ -3,11 +3,11 @@
 use cartwheel_agents::nn::optim::LossScaler;
 
 use super::Session;
-use super::profile::timed;
 use crate::TrainError;
 use crate::data::loader::shuffled;
 use crate::supervised::events::FitEvent;
 use crate::supervised::parallel::{share, sum_gradients};
+use crate::supervised::profile::timed;
 use crate::supervised::settings::FitSettings;
 use crate::supervised::task::{Part, Tally};
 
@@ -25,7 +25,7 @@ impl Session<'_> {
                 )));
             }
         }
-        let (fit, epoch) = (&self.settings.fit, self.books.epochs);
+        let (fit, epoch) = (&self.settings.fit, self.counters.epochs);
         self.gradients.zero(self.task.parameters())?;
         let scale = self.scaler.as_ref().map_or(1.0, LossScaler::scale);
         // Of all processes: the sum of what each adds up is the gradient of the mean.
@@ -88,14 +88,14 @@ impl Session<'_> {
                 ema.swap(self.task.parameters_mut());
             }
         }
-        self.books.learning_rate = learning_rate;
+        self.counters.learning_rate = learning_rate;
         Ok((tally, Some(norm)))
     }
 
     /// Steps of the whole schedule before: those of the run, unless it went on with another number of processes.
     fn schedule(&self) -> u64 {
         let a_step = samples_of_a_step(self.settings, self.mesh.replicas.size()) as u64;
-        self.books.epochs * self.an_epoch + self.books.epoch_at / a_step
+        self.counters.epochs * self.an_epoch + self.counters.epoch_at / a_step
     }
 
     /// The first parameter, of all stages, whose gradient has a number that is not finite.
@@ -107,7 +107,7 @@ impl Session<'_> {
     /// The first layer whose output for one of these batches is not finite.
     fn first_broken(&self, batches: &[Vec<usize>]) -> Result<Option<String>, TrainError> {
         for batch in batches {
-            if let Some(layer) = self.task.not_finite(self.books.epochs, batch)? {
+            if let Some(layer) = self.task.not_finite(self.counters.epochs, batch)? {
                 return Ok(Some(layer));
             }
         }
@@ -132,14 +132,14 @@ impl Session<'_> {
 
     /// The first layer that the last step of the epoch has broken. No step of the epoch follows that would find it out.
     pub(crate) fn broken_layer(&self) -> Result<Option<String>, TrainError> {
-        let (fit, epoch) = (&self.settings.fit, self.books.epochs);
+        let (fit, epoch) = (&self.settings.fit, self.counters.epochs);
         let order = shuffled(self.task.samples(Part::Train), fit.seed, epoch);
         let last = order.chunks(fit.batch_size).next_back().unwrap_or_default();
         self.task.not_finite(epoch, last)
     }
 
     pub(crate) fn diverged(&self, what: &'static str, value: f64, layer: String) -> TrainError {
-        let (epoch, step, seed) = (self.books.epochs + 1, self.books.steps, self.settings.fit.seed);
+        let (epoch, step, seed) = (self.counters.epochs + 1, self.counters.steps, self.settings.fit.seed);
         TrainError::LossNotFinite { what, value, layer, epoch, step, seed }
     }
 }

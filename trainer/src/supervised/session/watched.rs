@@ -39,10 +39,14 @@ impl Session<'_> {
 
     /// After each step: where the run is.
     pub(crate) fn show(&self) {
-        let books = &self.books;
-        self.seat.has_done(books.steps - self.first_step);
-        let progress =
-            Progress { steps: books.steps, updates: books.steps, episodes: books.epochs, ..Progress::default() };
+        let counters = &self.counters;
+        self.seat.has_done(counters.steps - self.first_step);
+        let progress = Progress {
+            steps: counters.steps,
+            updates: counters.steps,
+            episodes: counters.epochs,
+            ..Progress::default()
+        };
         self.watch.numbers().store(&progress, Phase::default());
         self.writer.hurry(self.watch.attended());
     }

@@ -46,7 +46,7 @@ impl Session<'_> {
         if end == End::Stopped || !self.mesh.is_kept() {
             return Ok(None);
         }
-        let has_no_best = self.books.best.is_none();
+        let has_no_best = self.counters.best.is_none();
         if self.mesh.stages.share(&has_no_best)?.unwrap_or(has_no_best) {
             self.save_best()?;
         }

@@ -20,8 +20,8 @@ use cartwheel_agents::config::{self, ConfigErrors, Section, toml_edit};
 use super::config::{
     DataConfig, Family, FitConfig, FitRunConfig, MixConfig, MlpConfig, MlpInit, ModelName, ResNetFitConfig, T5FitConfig,
 };
+use super::pruning::PruneConfig;
 use super::recommendation::{RatingsConfig, RecommenderConfig};
-use super::session::pruning::PruneConfig;
 use crate::TrainError;
 use crate::data::image::{AugmentConfig, ImagesConfig};
 

@@ -55,13 +55,17 @@ impl Choice {
         let before = checked(metrics, state);
         let mut changed = BTreeMap::new();
         let of_found = found.iter().filter(|name| before.contains(name)).count();
-        if let Some(all) = check_all(ui, text::ALL_METRICS, of_found, found.len()) {
-            changed.extend(found.iter().map(|name| (*name, all)));
-        }
-        if state.metrics.is_some() && ui.link(text::USUAL_METRICS).on_hover_text(text::USUAL_METRICS_HINT).clicked() {
-            self.large = None;
-            commands.push(Command::PlotMetrics(None));
-        }
+        // In one row: others must not move under the pointer.
+        ui.horizontal(|ui| {
+            if let Some(all) = check_all(ui, text::ALL_METRICS, of_found, found.len()) {
+                changed.extend(found.iter().map(|name| (*name, all)));
+            }
+            if state.metrics.is_some() && ui.link(text::USUAL_METRICS).on_hover_text(text::USUAL_METRICS_HINT).clicked()
+            {
+                self.large = None;
+                commands.push(Command::PlotMetrics(None));
+            }
+        });
         let height = ui.text_style_height(&TextStyle::Body).max(ui.spacing().interact_size.y);
         ScrollArea::vertical().id_salt("metrics").auto_shrink([false, false]).show_rows(
             ui,

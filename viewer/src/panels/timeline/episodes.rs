@@ -18,6 +18,8 @@ pub(super) struct Episodes {
     listed: Listed,
     /// How many were listed when the pointer came: as long as it stays, none is added, which would move the others.
     held: Option<usize>,
+    /// The episodes whose infos were asked for last.
+    asked: Vec<usize>,
     /// The episode that was shown again in the last frame.
     opened: Option<usize>,
     /// Frames until the episode that was opened is scrolled to, that one included.
@@ -50,6 +52,7 @@ impl Episodes {
         let of = of.filter(|_| !self.all);
         if self.listed.follow(id, run, of) {
             (self.held, self.last) = (None, (0.0, 0));
+            self.asked.clear();
         }
         let count = self.held.unwrap_or(usize::MAX).min(self.listed.numbers.len());
         if count == 0 {
@@ -109,17 +112,26 @@ impl Episodes {
             // New ones come above: what is looked at stays where it is.
             area = area.vertical_scroll_offset(offset + (count - before) as f32 * pitch);
         }
+        let mut unread = Vec::new();
         let shown = area.show_rows(ui, row, count, |ui, rows| {
             for number in numbers.iter().rev().skip(rows.start).take(rows.len()).map(|number| *number as usize) {
                 let Some(entry) = run.episode(number) else { continue };
-                let label = text::episode(number, entry.return_, entry.length);
+                let info = run.infos.get(&number);
+                if info.is_none() && run.has_infos() {
+                    unread.push(number);
+                }
+                let label = text::episode(number, entry.return_, entry.length, info);
                 let selected = film.is_some_and(|film| film.episode == number);
                 let response = ui.add(Button::selectable(selected, label).truncate());
-                if response.on_hover_text(text::episode_of(entry.env, entry.return_, entry.length)).clicked() {
+                if response.on_hover_text(text::episode_of(entry.env, entry.return_, entry.length, info)).clicked() {
                     commands.push(Command::OpenEpisode(id, number, 0));
                 }
             }
         });
+        if !unread.is_empty() && unread != self.asked {
+            self.asked.clone_from(&unread);
+            commands.push(Command::ReadInfos(id, unread));
+        }
         self.last = (shown.state.clamped_offset().y, count);
         self.held = ui.rect_contains_pointer(shown.inner_rect).then_some(count);
     }

@@ -1,6 +1,6 @@
-use cartwheel_trainer::run::EpisodeEntry;
+use cartwheel_trainer::run::{EpisodeEntry, MetricsRow};
 use cartwheel_trainer::watch::{EnvFrame, Reply, Status};
-use cartwheel_trainer::{Algo, Settings};
+use cartwheel_trainer::{Algo, IS_SUCCESS, Settings};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable as _;
 
@@ -46,10 +46,32 @@ fn a_click_on_an_episode_opens_it() {
     state.env = Some(1);
     let mut harness = show(model, state);
     harness.run();
-    assert!(harness.query_by_label(&text::episode(4, 4.0, 14)).is_none(), "of another environment");
-    harness.get_by_label(&text::episode(3, 3.0, 13)).click();
+    assert!(harness.query_by_label(&text::episode(4, 4.0, 14, None)).is_none(), "of another environment");
+    harness.get_by_label(&text::episode(3, 3.0, 13, None)).click();
     harness.run();
     assert_eq!(commands(&mut harness), [Command::OpenEpisode(0, 3, 0)]);
+}
+
+#[test]
+fn what_the_environment_told_of_episodes_is_read_once_and_listed() {
+    let (model, state) = opened();
+    let mut harness = show(model, state);
+    harness.run();
+    assert_eq!(commands(&mut harness), [], "it tells nothing");
+    let metrics = [("rollout/success_rate".to_owned(), 0.5)].into();
+    harness.state_mut().model.apply(Update::Metrics(0, vec![MetricsRow { metrics, ..MetricsRow::default() }]));
+    harness.run_steps(2);
+    let [Command::ReadInfos(0, episodes)] = &commands(&mut harness)[..] else { panic!("read once") };
+    assert!(episodes.contains(&5) && episodes.len() > 1, "those that are seen: {episodes:?}");
+    let success = |success| [(IS_SUCCESS.to_owned(), success)].into();
+    let infos = episodes.iter().map(|number| (*number, success((number % 2) as f64)));
+    harness.state_mut().model.apply(Update::Infos(0, infos.collect()));
+    harness.run();
+    harness.get_by_label("5: return 5 in 15, success");
+    harness.get_by_label("4: return 4 in 14, failure");
+    assert_eq!(commands(&mut harness), []);
+    harness.state_mut().model.apply(Update::Restarted(0));
+    assert!(harness.state().model.runs[0].infos.is_empty(), "a resumed run may play other episodes");
 }
 
 #[test]
@@ -64,10 +86,10 @@ fn it_says_whose_episodes_are_listed_and_lists_all() {
     harness.get_by_label(&text::of_environment(1));
     harness.get_by_label(text::ALL_ENVIRONMENTS).click();
     harness.run();
-    harness.get_by_label(&text::episode(4, 4.0, 14));
+    harness.get_by_label(&text::episode(4, 4.0, 14, None));
     harness.get_by_label(&text::only_environment(1)).click();
     harness.run();
-    assert!(harness.query_by_label(&text::episode(4, 4.0, 14)).is_none());
+    assert!(harness.query_by_label(&text::episode(4, 4.0, 14, None)).is_none());
     harness.state_mut().state.env = Some(7);
     harness.run();
     harness.get_by_label(&text::none_of_environment(7));
@@ -125,7 +147,7 @@ fn the_episode_that_is_opened_is_scrolled_to() {
     fixture::show(&mut harness.state_mut().model, film(700));
     // The bar beside the list fades for a while.
     harness.run_steps(8);
-    let row = |harness: &Harness<'static, Shown>| harness.get_by_label(&text::episode(700, 0.0, 10)).rect();
+    let row = |harness: &Harness<'static, Shown>| harness.get_by_label(&text::episode(700, 0.0, 10, None)).rect();
     let before = row(&harness);
     assert!(before.top() > 0.0 && before.bottom() < 200.0, "{before:?}");
     grow(&mut harness.state_mut().model, 2050);
@@ -139,17 +161,17 @@ fn the_list_stays_where_it_is_under_the_pointer() {
     grow(&mut model, 50);
     let mut harness = show(model, state);
     harness.run();
-    let row = harness.get_by_label(&text::episode(49, 0.0, 10)).rect();
+    let row = harness.get_by_label(&text::episode(49, 0.0, 10, None)).rect();
     harness.hover_at(row.center());
     harness.run();
     grow(&mut harness.state_mut().model, 53);
     harness.run();
-    assert_eq!(harness.get_by_label(&text::episode(49, 0.0, 10)).rect(), row);
-    assert!(harness.query_by_label(&text::episode(52, 0.0, 10)).is_none());
+    assert_eq!(harness.get_by_label(&text::episode(49, 0.0, 10, None)).rect(), row);
+    assert!(harness.query_by_label(&text::episode(52, 0.0, 10, None)).is_none());
     harness.hover_at([1000.0, 10.0].into());
     harness.run();
     harness.run();
-    assert_eq!(harness.get_by_label(&text::episode(52, 0.0, 10)).rect().top(), row.top());
+    assert_eq!(harness.get_by_label(&text::episode(52, 0.0, 10, None)).rect().top(), row.top());
 }
 
 #[test]

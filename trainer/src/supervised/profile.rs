@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::Session;
+use super::session::Session;
 use crate::TrainError;
 use crate::run::{RunError, write_atomic};
 use crate::supervised::events::FitEvent;
@@ -78,7 +78,7 @@ pub(crate) fn forget() {
 impl Session<'_> {
     /// Begins to note spans if the next step is the first that is looked at.
     pub(crate) fn profile_step(&self) {
-        if self.settings.fit.profile_steps > 0 && self.books.steps - self.first_step == WARM_UP {
+        if self.settings.fit.profile_steps > 0 && self.counters.steps - self.first_step == WARM_UP {
             SPANS.set(Some(Spans::new()));
         }
     }
@@ -88,7 +88,7 @@ impl Session<'_> {
     /// # Errors
     /// If another process is lost. A disk that refuses is warned of.
     pub(crate) fn end_profile(&mut self, is_over: bool) -> Result<(), TrainError> {
-        let done = self.books.steps - self.first_step;
+        let done = self.counters.steps - self.first_step;
         let wanted = self.settings.fit.profile_steps;
         if is_over && wanted > 0 && done <= WARM_UP {
             self.tell(&FitEvent::Notice(&format!(

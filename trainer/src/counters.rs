@@ -1,4 +1,4 @@
-//! A run's books: what is counted and averaged, kept in checkpoints so that a resumed run writes the same rows.
+//! What is counted and averaged over a run, kept in checkpoints so that a resumed run writes the same rows.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -18,7 +18,7 @@ const WINDOW: usize = 100;
 
 /// See the module's documentation.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Books {
+pub(crate) struct Counters {
     /// Environment steps.
     pub(crate) steps: u64,
     /// Gradient steps.
@@ -79,7 +79,7 @@ pub(crate) struct Best {
     pub(crate) statistics: Vec<Statistics>,
 }
 
-impl Books {
+impl Counters {
     /// Counts a finished episode.
     pub(crate) fn episode(&mut self, record: &EpisodeRecord, length: u64) {
         self.episodes += 1;

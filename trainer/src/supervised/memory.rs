@@ -7,7 +7,7 @@ use crate::TrainError;
 use crate::memory::{in_mib, memory_bytes};
 use crate::supervised::config::FitConfig;
 use crate::supervised::settings::FitSettings;
-use crate::supervised::task::{Crowd, Part, Purpose, Tally, Task};
+use crate::supervised::task::{Parallelism, Part, Purpose, Tally, Task};
 
 /// Refuses what a model of this `cost` takes to learn from `samples`, if this machine has not as much memory: before the model is
 /// made, so that it is told and not tried. What a GPU has room for is seen at the first step.
@@ -17,7 +17,7 @@ pub(crate) fn check_memory(
     cost: &Cost,
     samples: usize,
 ) -> Result<(), TrainError> {
-    let Purpose::Learning(Crowd { processes, stages }) = purpose else { return Ok(()) };
+    let Purpose::Learning(Parallelism { processes, stages }) = purpose else { return Ok(()) };
     if matches!(settings.fit.device, Device::Cuda(_)) {
         return Ok(());
     }
@@ -120,7 +120,7 @@ mod tests {
         let settings = FitSettings::default();
         let cost = |bytes: u64| Cost { bytes, held: 0, ..Cost::new("huge", Vec::new(), Vec::new()) };
         let fits = |bytes, processes, stages| {
-            check_memory(&settings, Purpose::Learning(Crowd { processes, stages }), &cost(bytes), 8)
+            check_memory(&settings, Purpose::Learning(Parallelism { processes, stages }), &cost(bytes), 8)
         };
         // Each number that is learnt has a gradient and moments.
         let most = memory_bytes() / (2 + settings.moments());
