@@ -1,11 +1,12 @@
 //! `cartwheel compress`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::agents::compression::Scope;
 use crate::trainer::supervised::{
-    Compressed, CompressedLayer, Compression, CompressionReport, SavedRecommender, compress, t5_folder,
+    Compressed, CompressedLayer, Compression, CompressionReport, SavedRecommender, Scan, SensitivityReport, compress,
+    sensitivity, t5_folder,
 };
 use serde_json::json;
 
@@ -13,12 +14,14 @@ use super::fit_report::skipped;
 use super::model::{BYTES, scaled};
 use super::output::{self, Failure, Output, table};
 use super::predict::all_cores;
+use super::samples_progress::Display;
 use super::train::{called, quoted};
 use super::{Result, accuracy};
 
 #[derive(clap::Args)]
 #[command(
     group(clap::ArgGroup::new("how").required(true).multiple(true)),
+    override_usage = "cartwheel compress MODEL --out FILE [--low-rank SHARE] [--sparsity SHARE]\n       cartwheel compress MODEL --sensitivity --data PATH [--low-rank SHARE] [--sparsity SHARE]",
     after_help = "What is lost is learnt again by `cartwheel fit`, which begins with the file: docs/compression.md shows how."
 )]
 pub(crate) struct Args {
@@ -26,8 +29,12 @@ pub(crate) struct Args {
     #[arg(value_name = "MODEL")]
     model: PathBuf,
     /// The file to write: a .safetensors file that is not there yet.
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "sensitivity", conflicts_with = "sensitivity")]
+    out: Option<PathBuf>,
+    /// Write nothing, but tell the accuracy with each layer alone compressed: at the share of --sparsity and of --low-rank, or at
+    /// several.
+    #[arg(long, group = "how", requires = "data", conflicts_with_all = ["max_drop", "scope"])]
+    sensitivity: bool,
     /// Make layers, but for the last, products of two that have this share of a full rank.
     #[arg(long, value_name = "SHARE", value_parser = share, group = "how", allow_hyphen_values = true)]
     low_rank: Option<f64>,
@@ -57,18 +64,65 @@ fn share(text: &str) -> std::result::Result<f64, String> {
 }
 
 pub(crate) fn run(args: &Args, to: Output) -> Result {
-    let out = args.out.display();
-    if args.out.extension().is_none_or(|extension| extension != "safetensors") {
-        return Err(Failure::usage(format!("--out {out} is no .safetensors file: give one")));
-    }
-    if args.out.exists() {
-        return Err(Failure::usage(format!("--out {out} is there already: give another name, or remove it")));
-    }
-    output::check_out("--out", &args.out)?;
     let called = args.model.display();
     if t5_folder(&args.model).join("config.json").is_file() || SavedRecommender::is_one(&args.model) {
         return Err(Failure::usage(format!("{called} is no classifier, and only these are compressed")));
     }
+    match (&args.out, &args.data) {
+        (Some(out), _) => write(out, args, to),
+        (None, Some(data)) => scan(data, args, to),
+        (None, None) => Err(Failure::usage("give --out FILE, or --sensitivity and --data PATH".to_owned())),
+    }
+}
+
+/// Tells what each layer loses by itself.
+fn scan(data: &Path, args: &Args, to: Output) -> Result {
+    all_cores();
+    let scan = match (args.sparsity, args.low_rank) {
+        (None, None) => Scan::default(),
+        (sparsity, low_rank) => {
+            Scan { sparsities: sparsity.into_iter().collect(), low_ranks: low_rank.into_iter().collect() }
+        }
+    };
+    let mut display = Display::new();
+    let report = sensitivity(&args.model, args.labels.as_deref(), scan, data, &mut |seen| display.show(seen))?;
+    drop(display);
+    to.print(&json!(report), || describe_scan(&report));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn describe_scan(report: &SensitivityReport) -> String {
+    let percent = |share: f64| format!("{:.2} %", 100.0 * share);
+    let Scan { sparsities, low_ranks } = &report.scan;
+    let head: Vec<String> = ["LAYER".to_owned(), "WEIGHTS".to_owned()]
+        .into_iter()
+        .chain(sparsities.iter().map(|share| format!("ZEROS {share}")))
+        .chain(low_ranks.iter().map(|share| format!("RANK {share}")))
+        .collect();
+    let rows = report.layers.iter().map(|layer| {
+        let pruned = layer.pruned.iter().map(|accuracy| percent(*accuracy));
+        let factorized = layer.factorized.iter().map(|accuracy| accuracy.map_or("-".to_owned(), percent));
+        [layer.name.clone(), layer.weights.to_string()].into_iter().chain(pruned).chain(factorized).collect()
+    });
+    format!(
+        "{}\n\naccuracy with that layer alone compressed; {} as it is, on {} samples of {}{}",
+        table(&head.iter().map(String::as_str).collect::<Vec<_>>(), rows),
+        percent(report.accuracy),
+        report.samples,
+        report.data,
+        skipped(&report.broken)
+    )
+}
+
+fn write(path: &Path, args: &Args, to: Output) -> Result {
+    let out = path.display();
+    if path.extension().is_none_or(|extension| extension != "safetensors") {
+        return Err(Failure::usage(format!("--out {out} is no .safetensors file: give one")));
+    }
+    if path.exists() {
+        return Err(Failure::usage(format!("--out {out} is there already: give another name, or remove it")));
+    }
+    output::check_out("--out", path)?;
     all_cores();
     let compression = Compression { low_rank: args.low_rank, sparsity: args.sparsity, scope: args.scope };
     let Compressed { file, report } =
@@ -83,14 +137,14 @@ pub(crate) fn run(args: &Args, to: Output) -> Result {
             100.0 * after
         )));
     }
-    output::write(&args.out, &file)?;
+    output::write(path, &file)?;
     let mut value = json!(report);
     value["out"] = json!(out.to_string());
-    to.print(&value, || describe(&report, args));
+    to.print(&value, || describe(&report, path, args));
     Ok(ExitCode::SUCCESS)
 }
 
-fn describe(report: &CompressionReport, args: &Args) -> String {
+fn describe(report: &CompressionReport, out: &Path, args: &Args) -> String {
     let percent = |part: u64, whole: u64| format!("{:.1} %", 100.0 * part as f64 / whole.max(1) as f64);
     let rows = report.layers.iter().map(|layer| {
         vec![
@@ -124,7 +178,7 @@ fn describe(report: &CompressionReport, args: &Args) -> String {
         "mlp" => format!("--set mlp.net_arch={} --set mlp.init=", format!("{:?}", report.net_arch).replace(' ', "")),
         _ => "--set resnet.init=".to_owned(),
     };
-    let (cartwheel, out) = (called(), quoted(&args.out));
+    let (cartwheel, out) = (called(), quoted(out));
     let data = args.data.as_deref().map_or("DIR".into(), quoted);
     let zeros = if args.sparsity.is_some() { " --set prune.keep_zeros=true" } else { "" };
     text + &format!("\n\n  learn on          {cartwheel} fit {model} --data {data} {init}{out}{zeros}")

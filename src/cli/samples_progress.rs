@@ -29,6 +29,7 @@ impl Display {
             SamplesPhase::Calibrating => "calibrating int8",
             SamplesPhase::Judging => "asking f32 and int8",
             SamplesPhase::Looking => "looking whether f16 has room",
+            SamplesPhase::Scanning => "compressing one layer after the other",
         };
         let text = format!("{doing}: {done} of {total} samples");
         let is_new = self.terminal && self.bar.as_ref().is_none_or(|(of, _)| *of != phase);

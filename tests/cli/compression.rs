@@ -100,6 +100,46 @@ fn a_model_is_made_smaller_and_learns_again() {
     assert!(judged["report"]["accuracy"].as_f64().unwrap() > after + 0.02, "{judged}");
 }
 
+/// Where `compress` changes one layer alone, the scan says of it what `compress` does.
+#[test]
+fn what_each_layer_loses_is_told_and_nothing_is_written() {
+    let folder = Folder::new();
+    for (name, layers) in [("one", "[]"), ("two", "[48]")] {
+        let fit = format!("fit mlp --data {DIGITS} --batch-size 32 --epochs 8 --set mlp.net_arch={layers}");
+        folder.ok(&format!("{fit} --name {name}"));
+    }
+    let scan = |model: &str, how: &str| {
+        folder.ok(&format!("compress runs/{model} --sensitivity --data {DIGITS} {how} --json")).json
+    };
+    let compressed = |model: &str, how: &str| {
+        let line = format!("compress runs/{model} --data {DIGITS} {how} --out {model}.safetensors --json");
+        folder.ok(&line).json["accuracy"].clone()
+    };
+    let report = scan("one", "--sparsity 0.8");
+    let accuracy = compressed("one", "--sparsity 0.8");
+    assert_eq!([&report["accuracy"], &report["layers"][0]["pruned"][0]], [&accuracy[0], &accuracy[1]]);
+    assert!(accuracy[1].as_f64() < accuracy[0].as_f64(), "{accuracy}");
+
+    // The last layer keeps its rank.
+    let report = scan("two", "--low-rank 0.1");
+    let accuracy = compressed("two", "--low-rank 0.1");
+    let factorized = report["layers"][0]["factorized"][0].as_f64().unwrap();
+    assert!((factorized - accuracy[1].as_f64().unwrap()).abs() < 1.5 / 360.0, "{factorized} {accuracy}");
+    assert!(report["layers"][1]["factorized"][0].is_null() && factorized < accuracy[0].as_f64().unwrap());
+
+    // What one layer lost, it has again when it is the next one's turn.
+    let report = scan("two", "--sparsity 1e-9");
+    let layers = report["layers"].as_array().unwrap();
+    assert!(layers.len() == 2 && layers.iter().all(|layer| layer["pruned"][0] == report["accuracy"]), "{report}");
+    let report = scan("two", "");
+    assert_eq!([&report["sparsities"], &report["low_ranks"]].map(|shares| shares.as_array().unwrap().len()), [3, 3]);
+
+    folder.refused("compress runs/two --sensitivity", 2, &["--data"]);
+    let both = format!("compress runs/two --sensitivity --data {DIGITS} --out a.safetensors");
+    folder.refused(&both, 2, &["--sensitivity", "--out"]);
+    assert!(!folder.path("a.safetensors").exists());
+}
+
 #[test]
 fn a_residual_network_of_a_low_rank_learns() {
     let folder = Folder::new();

@@ -4,4 +4,4 @@ mod low_rank;
 mod pruning;
 
 pub use low_rank::{LowRank, low_rank, rank_of};
-pub use pruning::{PruningSchedule, Scope, Zeros, emptied, is_prunable, prune, sparsity};
+pub use pruning::{PruningSchedule, Scope, Zeros, emptied, is_prunable, prune, prune_one, sparsity};

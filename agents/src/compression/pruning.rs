@@ -54,6 +54,15 @@ pub fn prune(parameters: &mut Parameters, sparsity: f64, scope: Scope) {
     }
 }
 
+/// Makes the smallest weights of one parameter 0, so many that `sparsity` of them are, as [`prune`] does.
+///
+/// # Panics
+/// If `sparsity` is not from 0 to 1.
+pub fn prune_one(parameters: &mut Parameters, id: ParameterId, sparsity: f64) {
+    assert!((0.0..=1.0).contains(&sparsity), "a share of the weights");
+    prune_together(parameters, &[id], sparsity);
+}
+
 fn prune_together(parameters: &mut Parameters, places: &[ParameterId], sparsity: f64) {
     let weights = places.iter().flat_map(|id| parameters.get(*id).values());
     // Magnitudes in the order of their bits, which for numbers above 0 is that of the numbers.

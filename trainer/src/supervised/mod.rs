@@ -66,6 +66,7 @@ pub use loaded::evaluate::{Evaluation, evaluate, weights_of};
 pub use loaded::half::HalfReport;
 pub use loaded::quantize::{QuantizationOptions, QuantizationReport};
 pub use loaded::saved::{Prediction, SavedModel, check_there, is_fit};
+pub use loaded::sensitivity::{LayerSensitivity, Scan, SensitivityReport, sensitivity};
 pub use parallel::{ParallelError, World};
 pub use pruning::PruneConfig;
 pub use recommendation::{

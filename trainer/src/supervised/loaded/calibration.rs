@@ -22,6 +22,8 @@ pub enum SamplesPhase {
     Judging,
     /// Activations that f16 has no room for are looked for.
     Looking,
+    /// The model is asked with one layer compressed, layer by layer.
+    Scanning,
 }
 
 /// How far it is.

@@ -168,13 +168,13 @@ impl SavedModel {
 }
 
 /// Names and weights of layers that can be made smaller.
-fn layers(parameters: &Parameters) -> impl Iterator<Item = (&str, &Parameter)> {
+pub(super) fn layers(parameters: &Parameters) -> impl Iterator<Item = (&str, &Parameter)> {
     let weights = parameters.iter().filter(|parameter| is_prunable(parameter));
     weights.filter_map(|weight| Some((weight.name().strip_suffix(".weight")?, weight)))
 }
 
 /// Rows and columns of a weight as a matrix: a convolution's outputs, and all that each of them reads.
-fn sides(weight: &Parameter) -> (usize, usize) {
+pub(super) fn sides(weight: &Parameter) -> (usize, usize) {
     let rows = weight.shape()[0];
     (rows, weight.len() / rows)
 }

@@ -6,7 +6,7 @@
 //! | `evaluate`, `labelled` | how a model does on other samples, and where these come from |
 //! | `calibration` | samples that show what layers make of pictures |
 //! | `quantize`, `half` | a model in integers of 8 bits, and what that costs it; whether it fits f16 |
-//! | `compress` | weights that become 0 at once, and layers of a lower rank |
+//! | `compress`, `sensitivity` | weights that become 0 at once, and layers of a lower rank; what each layer loses by them |
 
 pub(crate) mod answers;
 pub(crate) mod calibration;
@@ -17,3 +17,4 @@ pub(crate) mod input;
 pub(crate) mod labelled;
 pub(crate) mod quantize;
 pub(crate) mod saved;
+pub(crate) mod sensitivity;
