@@ -1,10 +1,12 @@
-//! Every word that the window and the terminal show, in one place: here what is always the same, and in `sentences` and
-//! `episodes` what has names and numbers in it.
+//! Every word that the window and the terminal show, in one place: here what is always the same, and in the other files what
+//! has names and numbers in it.
 
 mod episodes;
+mod samples;
 mod sentences;
 
 pub(crate) use episodes::*;
+pub(crate) use samples::*;
 pub(crate) use sentences::*;
 
 macro_rules! texts {
