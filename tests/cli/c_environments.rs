@@ -33,6 +33,9 @@ const WALK: &str = r#"
 #ifndef SAVED
 #define SAVED sizeof(Walk)
 #endif
+#ifndef ARGS
+#define ARGS {"reach", 5, "how far"}
+#endif
 #ifndef MORE
 #define MORE
 #endif
@@ -83,7 +86,7 @@ __attribute__((unused)) static void mask(const void *env, uint8_t *valid) {
     valid[0] = 1, valid[1] = ((const Walk *)env)->position < 3;
 }
 
-static const cw_arg args[] = {{"reach", 5, "how far"}, {0}};
+static const cw_arg args[] = {ARGS, {0}};
 
 CW_EXPORT const cw_env cartwheel_env = {
     .abi_version = VERSION, .env_size = sizeof(Walk), .state_size = SAVED, .args = args, .init = init,
@@ -244,6 +247,8 @@ fn what_is_wrong_in_a_table_is_told() {
     refused("MORE=.render=paint", &["picture is 0 pixels by 0", "picture_width"]);
     refused("SPACE={.kind=CW_MULTI_BINARY,.n=2147483647}", &["n is 2147483647", "too much"]);
     refused("MORE=.info_names=(const char*[]){\"score\",NULL}", &["`info` is missing"]);
+    refused("ARGS={\"a\",1,0},{\"a\",2,0}", &["its args have the name `a` twice", ".args"]);
+    refused("ARGS={\"\",1,0}", &["its args have the name ``", "a name"]);
     let id = walk(&folder, "walk", &[]);
     folder.refused(&format!("env info {id} --env-arg reach=0"), 2, &["init refused: reach must be 1 or more"]);
     folder.refused(&format!("env info {id} --env-arg reahc=3"), 2, &["no argument `reahc`", "did you mean reach"]);

@@ -12,7 +12,7 @@ mod env;
 mod guarded;
 mod spaces;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -68,9 +68,23 @@ fn loaded(path: &Path) -> Result<&'static Loaded, Refusal> {
         return Ok(loaded);
     }
     let library = Library::load(&file)?;
+    check_names("args", library.args.iter().map(|(name, ..)| &**name))?;
+    check_names("info_names", library.info_names.iter().copied())?;
     let loaded = &*Box::leak(Box::new(Loaded { keys: keys(&library)?, library, path: file.clone() }));
     all.insert(file, loaded);
     Ok(loaded)
+}
+
+/// Refuses names that do not say which one is meant.
+fn check_names<'a>(what: &str, names: impl Iterator<Item = &'a str>) -> Result<(), Refusal> {
+    let mut seen = BTreeSet::new();
+    for name in names {
+        if name.is_empty() || !seen.insert(name) {
+            let problem = format!("its {what} have the name `{name}` {}", if name.is_empty() { "" } else { "twice" });
+            return Err((problem.trim_end().to_owned(), format!("give each of .{what} a name, and no two the same")));
+        }
+    }
+    Ok(())
 }
 
 /// The keys with which a person plays it.
