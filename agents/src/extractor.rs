@@ -8,7 +8,7 @@ use crate::features::{Features, Picture};
 use crate::nn::{Cnn, Image, Inputs};
 
 /// What sees an observation before hidden layers do, as Stable-Baselines3's `features_extractor_class`. What a `Dict` or `Tuple`
-/// has beside a picture, hidden layers read beside what convolutions make of that, as of its `CombinedExtractor`.
+/// has beside an image, hidden layers read beside what convolutions make of that, as of its `CombinedExtractor`.
 ///
 /// In a configuration file a word, or a table that says of each convolution the channels, the pixels of its kernel's side and its
 /// stride, as RLlib's `conv_filters`, and how many units read the last one, as Stable-Baselines3's `features_dim`:
@@ -23,7 +23,7 @@ use crate::nn::{Cnn, Image, Inputs};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum FeaturesExtractor {
-    /// Of bytes that are a picture "nature_cnn" where it is large enough and otherwise "minatar_cnn"; of all else "flatten".
+    /// Of bytes that are an image "nature_cnn" where it is large enough and otherwise "minatar_cnn"; of all else "flatten".
     #[default]
     Auto,
     /// Hidden layers read the numbers as they are.
@@ -73,7 +73,7 @@ impl FeaturesExtractor {
         };
         let Some(&Picture { image, .. }) = features.picture() else {
             return Err(format!(
-                "features_extractor = {} sees pictures, a Box of the shape (height, width, channels) or (channels, height, width), or stacked ones, \
+                "features_extractor = {} sees images, a Box of the shape (height, width, channels) or (channels, height, width), or stacked ones, \
                  that is an observation or one part of it, and these observations have none, or several: \"flatten\" takes them \
                  as they are",
                 self.to_toml()
@@ -89,7 +89,7 @@ impl FeaturesExtractor {
             _ => "\"flatten\" takes any",
         };
         Err(format!(
-            "features_extractor = {} sees pictures of {side}×{side} pixels or more, as its convolutions have no place in smaller \
+            "features_extractor = {} sees images of {side}×{side} pixels or more, as its convolutions have no place in smaller \
              ones, and these are of {height}×{width}: {other}",
             self.to_toml()
         ))
@@ -185,7 +185,7 @@ mod tests {
         assert_eq!(auto(Space::image_u8(&[84, 84, 4])), Some(Cnn::nature()));
         assert_eq!(auto(Space::image_u8(&[4, 84, 84])), Some(Cnn::nature()));
         assert_eq!(auto(Space::image_u8(&[10, 10, 10])), Some(Cnn::minatar()));
-        // Too small for any, of four dimensions, of floats, and no picture.
+        // Too small for any, of four dimensions, of floats, and no image.
         assert_eq!(auto(Space::image_u8(&[2, 10, 10])), Some(Cnn::minatar()));
         assert_eq!(auto(Space::image_u8(&[10, 2, 3])), None);
         assert_eq!(auto(Space::image_u8(&[4, 84, 84, 3])), Some(Cnn::nature()));
@@ -204,12 +204,12 @@ mod tests {
         let (camera, speed) = (Space::image_u8(&[4, 10, 10]), Space::box_f32(vec![-1.0; 2], vec![1.0; 2]));
         let car = Space::dict([("camera", camera.clone()), ("speed", speed.clone())]);
         let picture = Image { height: 10, width: 10, channels: 4, planes: 4 };
-        let inputs = of(FeaturesExtractor::Auto, &car).expect("a picture");
+        let inputs = of(FeaturesExtractor::Auto, &car).expect("an image");
         assert_eq!(inputs, Inputs::picture(Cnn::minatar(), picture).beside(2));
         // Nobody knows which of two is meant; of bytes and floats it is the bytes.
         let both = Space::dict([("left", camera.clone()), ("right", camera.clone())]);
         assert_eq!(of(FeaturesExtractor::Auto, &both), Ok(Inputs::from(800)));
-        let refused = of(FeaturesExtractor::MinatarCnn, &both).expect_err("two pictures");
+        let refused = of(FeaturesExtractor::MinatarCnn, &both).expect_err("two images");
         assert!(refused.contains("or several"), "{refused}");
         let (shape, low, high) = (vec![3, 3, 2], vec![0.0; 18], vec![1.0; 18]);
         let depth = Space::Box { low, high, shape, dtype: Dtype::F32 };
@@ -247,7 +247,7 @@ mod tests {
     fn what_does_not_fit_is_refused_with_the_reason() {
         let small = of(FeaturesExtractor::NatureCnn, &Space::image_u8(&[10, 10, 4])).expect_err("too small");
         assert!(small.contains("36×36") && small.contains("10×10") && small.contains("minatar_cnn"), "{small}");
-        let none = of(FeaturesExtractor::MinatarCnn, &Space::discrete(4)).expect_err("no picture");
+        let none = of(FeaturesExtractor::MinatarCnn, &Space::discrete(4)).expect_err("no image");
         assert!(none.contains("none") && none.contains("flatten"), "{none}");
         assert!(of(FeaturesExtractor::MinatarCnn, &Space::image_u8(&[84, 84, 4])).is_ok());
     }

@@ -9,7 +9,7 @@ use crate::nn::Image;
 /// Turns observations of a space into rows of floats: boxes of floats as they are, bytes divided by their
 /// highest bound (255 of an image, 1 of planes),
 /// discrete observations as one-hot rows, several integers as one such row after the other, zeros and ones as they
-/// are, and composites part by part, but for a picture, which is the first of a row. The part `action_mask` of a `Dict` is not
+/// are, and composites part by part, but for an image, which is the first of a row. The part `action_mask` of a `Dict` is not
 /// seen: it tells which actions are valid. This is `preprocess_obs` of Stable-Baselines3, with the parts of a `Dict` in one row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Features {
@@ -21,7 +21,7 @@ pub struct Features {
     picture: Option<Picture>,
 }
 
-/// The picture that an observation is or has.
+/// The image that an observation is or has.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Picture {
     /// Its size.
@@ -75,7 +75,7 @@ impl Features {
                 _ => return Err(space.to_string()),
             }
         }
-        // Bytes are pictures before other numbers are; of several nobody knows which one is meant.
+        // Bytes are images before other numbers are; of several nobody knows which one is meant.
         if pictures.iter().any(|(picture, _)| picture.is_bytes) {
             pictures.retain(|(picture, _)| picture.is_bytes);
         }
@@ -93,9 +93,9 @@ impl Features {
         Ok(Self { width, parts: parts.into_iter().zip(places).collect(), mask, picture })
     }
 
-    /// The picture among them, which is the first of a row, if there is one and no other: three dimensions, of which the channels
-    /// are the last, or the first if that is the smaller one, or several such pictures stacked. Where there are bytes of such a
-    /// shape, other numbers are no pictures.
+    /// The image among them, which is the first of a row, if there is one and no other: three dimensions, of which the channels
+    /// are the last, or the first if that is the smaller one, or several such images stacked. Where there are bytes of such a
+    /// shape, other numbers are no images.
     pub fn picture(&self) -> Option<&Picture> {
         self.picture.as_ref()
     }
@@ -165,10 +165,10 @@ impl Part {
     }
 }
 
-/// The picture that a part of an observation is, if its shape is one's.
+/// The image that a part of an observation is, if its shape is one's.
 fn picture(space: &Space, range: &Range<usize>) -> Option<Picture> {
     let Space::Box { dtype, shape, .. } = space else { return None };
-    // Channels of pictures that are stacked are those of gray ones, of colors, or of colors that may be seen through.
+    // Channels of images that are stacked are those of gray ones, of colors, or of colors that may be seen through.
     let is_color = |channels: usize| [1, 3, 4].contains(&channels);
     let image = match *shape.as_slice() {
         [channels, height, width] if channels < width => Image { height, width, channels, planes: channels },
@@ -249,7 +249,7 @@ mod tests {
             features.saliency(&row, grads)
         };
         assert_eq!(of(&Space::discrete(3), Row::I32(&[1]), &[1.0, 3.0, 8.0]), [5.0]);
-        // The picture is the first of a row, and the mask is not there.
+        // The image is the first of a row, and the mask is not there.
         let space = Space::dict([
             ("a_speed", Space::discrete(2)),
             (ACTION_MASK, Space::multi_binary(2)),

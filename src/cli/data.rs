@@ -57,7 +57,7 @@ pub(crate) struct Preview {
     /// A folder with a folder of images for each class, or with such folders in train, val and test.
     #[arg(value_name = "DIR", required_unless_present = "print_config")]
     folder: Option<PathBuf>,
-    /// Where the picture goes.
+    /// Where the image goes.
     #[arg(long, value_name = "FILE.png", required_unless_present = "print_config")]
     out: Option<PathBuf>,
     /// Images to be shown, a row each.
@@ -127,7 +127,7 @@ fn open(folder: &Path, images: &ImagesConfig) -> std::result::Result<ImageParts,
     })
 }
 
-/// A pipeline for pictures: what normalizes has no part in them.
+/// A pipeline for images: what normalizes has no part in them.
 fn pipeline(images: &ImagesConfig, mut augment: AugmentConfig) -> std::result::Result<Pipeline, Failure> {
     (augment.featurewise_center, augment.featurewise_std_normalization) = (false, false);
     Pipeline::new(images.clone(), augment, None).map_err(Failure::usage)

@@ -35,7 +35,7 @@ pub(crate) struct Args {
     /// The numbers in the file: of a classifier also f16, which is half as large, or int8, a quarter, calibrated on samples.
     #[arg(long, value_enum, default_value_t = Precision::F32)]
     precision: Precision,
-    /// For int8: the samples to calibrate and judge on, as `fit --data` takes them, or any folder of pictures. Those that the run
+    /// For int8: the samples to calibrate and judge on, as `fit --data` takes them, or any folder of images. Those that the run
     /// was trained on and left out, unless told; a file of weights needs some. For f16: those to look for numbers that it has no
     /// room for.
     #[arg(long, value_name = "PATH")]

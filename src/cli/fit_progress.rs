@@ -1,21 +1,17 @@
 //! What a person sees while a model is fitted, all on stderr.
 
-use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
 use crate::trainer::supervised::{EpochEnd, FitEvent, FitProgress};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Drawing takes longer than a step of a small model.
-const REDRAW: Duration = Duration::from_millis(50);
-/// How often a log file, which cannot be redrawn, gets a line within an epoch.
+use super::progress_line::ProgressLine;
+
+/// How often a log file gets a line within an epoch.
 const LINE: Duration = Duration::from_secs(10);
 
 /// A progress bar on a terminal, and a line an epoch everywhere.
 pub(crate) struct Display {
-    bar: ProgressBar,
-    terminal: bool,
-    drawn: Instant,
+    bar: ProgressLine,
     /// When this process began, and how many samples had been learnt from then; and how many there are in all.
     begun: (Instant, u64),
     total: u64,
@@ -27,46 +23,32 @@ pub(crate) struct Display {
 
 impl Display {
     pub(crate) fn new() -> Self {
-        let style = "{bar:24.cyan/blue} {msg}";
-        let style = ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar =
-            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(style.progress_chars("━╸─"));
-        let terminal = std::io::stderr().is_terminal();
-        let (drawn, begun) = (Instant::now(), (Instant::now(), 0));
-        Self { bar, terminal, drawn, begun, total: 0, headed: false, score: "accuracy", scores_training: true }
+        let (bar, begun) = (ProgressLine::new(LINE), (Instant::now(), 0));
+        Self { bar, begun, total: 0, headed: false, score: "accuracy", scores_training: true }
     }
 
     pub(crate) fn show(&mut self, event: &FitEvent<'_>) {
         match event {
             FitEvent::Started { run, samples, total, score, scores_training } => {
                 (self.score, self.scores_training) = (score, *scores_training);
-                self.line(&format!("run: {}", run.display()));
+                self.bar.line(&format!("run: {}", run.display()));
                 self.begun = (Instant::now(), *samples);
                 self.total = *total;
-                self.bar.set_length(*total);
-                self.bar.set_position(*samples);
+                self.bar.begin(*samples, *total);
             }
-            FitEvent::Notice(text) => self.line(text),
-            FitEvent::Warning(text) => self.line(&format!("warning: {text}")),
+            FitEvent::Notice(text) => self.bar.line(text),
+            FitEvent::Warning(text) => self.bar.line(&format!("warning: {text}")),
             FitEvent::Progress(now) => self.progress(now),
             FitEvent::Epoch(end) => self.epoch(end),
-            FitEvent::Ended => self.bar.finish_and_clear(),
+            FitEvent::Ended => self.bar.end(),
             _ => {}
         }
     }
 
-    fn line(&self, text: &str) {
-        self.bar.suspend(|| {
-            let _ = writeln!(std::io::stderr(), "{text}");
-        });
-    }
-
     fn progress(&mut self, now: &FitProgress) {
-        let wait = if self.terminal { REDRAW } else { LINE };
-        if self.drawn.elapsed() < wait {
+        if !self.bar.is_due() {
             return;
         }
-        self.drawn = Instant::now();
         let (begun, before) = self.begun;
         let speed = now.samples.saturating_sub(before) as f64 / begun.elapsed().as_secs_f64().max(1e-9);
         let left = self.total.saturating_sub(now.samples) as f64 / speed.max(1e-9);
@@ -76,12 +58,7 @@ impl Display {
         };
         let (epoch, loss) = (now.epoch, now.tally.mean_loss());
         let text = format!("epoch {epoch} · loss {loss:.4}{score} · {speed:.0} samples/s · {} left", clock(left));
-        if self.terminal {
-            self.bar.set_position(now.samples);
-            self.bar.set_message(text);
-        } else {
-            self.line(&text);
-        }
+        self.bar.show(now.samples, text);
     }
 
     fn epoch(&mut self, end: &EpochEnd) {
@@ -90,13 +67,13 @@ impl Display {
         let judged = if score == "accuracy" { "val acc".into() } else { format!("val {score}") };
         let (wide, wider) = (score.len().max(10), judged.len().max(10));
         if !std::mem::replace(&mut self.headed, true) {
-            self.line(&format!(
+            self.bar.line(&format!(
                 "   epoch       loss {score:>wide$}   val loss {judged:>wider$}         lr  grad norm    seconds"
             ));
         }
         let optional = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.4}"));
         let epoch = format!("{}/{}", end.epoch, end.epochs);
-        self.line(&format!(
+        self.bar.line(&format!(
             "{epoch:>8} {:>10.4} {:>wide$} {:>10} {:>wider$} {:>10.3e} {:>10.4} {:>10.2}{}",
             end.train.mean_loss(),
             optional(self.scores_training.then(|| end.train.accuracy())),

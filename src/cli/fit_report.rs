@@ -66,7 +66,7 @@ pub(super) fn of(report: &Report, which: &str) -> String {
     }
 }
 
-/// Which files gave no picture.
+/// Which files gave no image.
 pub(super) fn skipped(files: &[String]) -> String {
     if files.is_empty() {
         return String::new();

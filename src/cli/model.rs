@@ -32,7 +32,7 @@ pub(crate) struct Summary {
     /// Samples of a batch.
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     batch_size: u32,
-    /// Of a residual network by its name: rows and columns of a picture; 224, or 32 for resnet8 and resnet20, unless told.
+    /// Of a residual network by its name: rows and columns of an image; 224, or 32 for resnet8 and resnet20, unless told.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16384))]
     image_size: Option<u32>,
     /// Of models of texts: tokens that are read, and as many that are written; 512, or 128 for t5, unless told.
@@ -66,7 +66,7 @@ fn mlp(_: &Summary) -> Cost {
     MlpClassifier::new(784, &[512, 256], 10, &Ranks::new(), Init::Torch, &mut Generator::new(0)).cost()
 }
 
-/// The residual network of this name: of 1000 classes, or of 10 for small pictures.
+/// The residual network of this name: of 1000 classes, or of 10 for small images.
 fn resnet(args: &Summary) -> Cost {
     let Some(config) = ResNetConfig::named(&args.model, 3, 1000) else { return mlp(args) };
     let (side, classes) = if config.stem == Stem::Cifar { (32, 10) } else { (224, 1000) };

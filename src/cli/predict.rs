@@ -14,7 +14,7 @@ use super::output::{self, FAILURE, Failure, Output, table};
 
 #[derive(clap::Args)]
 #[command(
-    after_help = "A file that gives no picture is told on stderr, the others are answered, and the exit code is 1."
+    after_help = "A file that gives no image is told on stderr, the others are answered, and the exit code is 1."
 )]
 pub(crate) struct Args {
     /// A run of `cartwheel fit` (its best weights are taken), a safetensors file that it wrote, or torchvision's of a resnet.
@@ -111,7 +111,7 @@ fn recommend(args: &Args, top: usize, output: Output) -> Result {
 }
 
 fn one(prediction: &Prediction) -> String {
-    // A line is a picture's, and stays one.
+    // A line is an image's, and stays one.
     let label = prediction.label.replace(char::is_control, "\u{fffd}");
     format!("{label} {:.2} %", 100.0 * prediction.probability)
 }

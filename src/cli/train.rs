@@ -13,8 +13,8 @@ use serde_json::json;
 use super::Result;
 use super::env_args::EnvArgs;
 use super::output::{Failure, Output, digits, mean_and_std, percent, utf8};
-use super::progress::Display;
 use super::signals::Signals;
+use super::train_progress::Display;
 use super::view::{PATIENCE, View};
 
 /// The git revision this was built from.

@@ -138,7 +138,7 @@ fn where_no_picture_can_be_read_nothing_is_the_best() {
         write(&folder, &format!("pets/{part}/bees"), if part == "train" { [SOUND[1]] } else { [BROKEN[6].0] });
     }
     let fit = format!("fit resnet8 --data pets {SMALL} --epochs 2 --set images.on_broken=skip");
-    folder.refused(&format!("{fit} --name a"), 1, &["none of the 2 pictures to validate", "pets/val/"]);
+    folder.refused(&format!("{fit} --name a"), 1, &["none of the 2 images to validate", "pets/val/"]);
     let rows = folder.run("a").rows();
     assert!(rows.iter().all(|row| row["metrics"].get("val/loss").is_none()), "it was judged by nothing");
     fs::remove_dir_all(folder.path("pets/val")).unwrap();

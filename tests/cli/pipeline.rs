@@ -99,7 +99,7 @@ fn a_picture_to_validate_that_cannot_be_read_ends_all_stages() {
     folder.refused(
         &format!("{line} --set images.on_broken=skip"),
         1,
-        &["none of the 2 pictures to validate can be read"],
+        &["none of the 2 images to validate can be read"],
     );
 }
 

@@ -333,3 +333,14 @@ fn a_step_has_one_evaluation() {
         assert_eq!(values.count(), 2, "{csv}");
     }
 }
+
+/// CartPole's threshold of 475 is out of reach in 200 steps.
+#[test]
+fn a_time_limit_that_keeps_a_run_from_being_solved_is_told() {
+    let folder = Folder::new();
+    let warns =
+        |line: &str| folder.ok(&format!("train CartPole-v1 --steps 64 {line}")).stderr.contains("eval.solved_at");
+    assert!(warns("--env-arg max_episode_steps=200"));
+    assert!(!warns("--env-arg max_episode_steps=200 --set eval.solved_at=195"));
+    assert!(!warns("--env-arg max_episode_steps=1000") && !warns(""));
+}

@@ -11,7 +11,7 @@ use crate::nn::ops::Targets;
 use crate::nn::optim::{Decay, LossScaler, Rule, Solver};
 use crate::nn::{Cpu, Gradients, Parameter, Parameters, Place};
 
-/// The classifier of a case, and its pictures.
+/// The classifier of a case, and its images.
 fn recorded(recorded: &Value) -> (Box<dyn Classifier>, Vec<f32>) {
     if recorded["model"] == "resnet8" {
         let (model, pictures) = case::<f32>(recorded, 10, 5);

@@ -160,7 +160,7 @@ mod tests {
             |i, h, _, a| Mlp::gaussian(i, h, 2, a).remembering(11, 2).state_dependent(false),
             |i, h, o, a| Mlp::gaussian(i, h, o, a).with_value_branch(&[10]),
         ];
-        // Values are a branch of what sees a picture.
+        // Values are a branch of what sees an image.
         let vectors: Vec<_> = kinds.into_iter().take(9).map(|kind| (kind, Inputs::from(4))).collect();
         let pictures = [
             (kinds[1], own.beside(20)),

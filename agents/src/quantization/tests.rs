@@ -121,7 +121,7 @@ fn network() -> Plan {
     plan
 }
 
-/// Pictures of the script, which has them channel by channel, pixel by pixel.
+/// Images of the script, which has them channel by channel, pixel by pixel.
 fn pictures(seed: u64, count: usize) -> Vec<f32> {
     let x = uniform_f32(seed, count * 3 * 64, 2.0);
     by_pixel(&x, 3, 64)

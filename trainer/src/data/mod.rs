@@ -12,7 +12,7 @@
 //! | [`ratings`] | who chose or rated what: MovieLens' files and CSV |
 //! | [`survey`] | what is in a folder: classes, sizes, mean and deviation, broken files |
 //! | [`parallel_text`] | pairs of texts: TSV and JSONL |
-//! | [`sheet`] | a picture of what augmentation does |
+//! | [`sheet`] | an image of what augmentation does |
 
 pub mod idx;
 pub mod image;

@@ -4,7 +4,7 @@ use cartwheel_envs::{Frame, Rasterizer, Rgba, Scene};
 
 use super::image::Image;
 
-/// The longer side of a picture, in pixels.
+/// The longer side of an image, in pixels.
 const SIDE: usize = 144;
 const GAP: f32 = 10.0;
 /// Of a line of text.
@@ -12,16 +12,16 @@ const TEXT: f32 = 9.0;
 /// Pixels from one character to the next.
 const ADVANCE: f32 = TEXT * 6.0 / 7.0;
 
-/// Pictures of one image beside each other, all of one size.
+/// Images of one image beside each other, all of one size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// What stands above it.
     pub title: String,
-    /// The pictures.
+    /// The images.
     pub pictures: Vec<Image>,
 }
 
-/// Draws rows of pictures below the `heads` of the columns.
+/// Draws rows of images below the `heads` of the columns.
 ///
 /// # Errors
 /// A sheet that is too large to draw.
@@ -62,7 +62,7 @@ pub fn contact_sheet(heads: &[String], rows: &[Row]) -> Result<Frame, String> {
     Ok(rasterizer.draw(&scene))
 }
 
-/// The text in the letters that pictures are labelled with: what is not ASCII is spelled out, as "Süß" by "Suss".
+/// The text in the letters that images are labelled with: what is not ASCII is spelled out, as "Süß" by "Suss".
 fn in_ascii(text: &str) -> String {
     deunicode::deunicode(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,4 +1,4 @@
-//! The pictures that a fit leaves of itself.
+//! The plots that a fit leaves of itself.
 
 use crate::plot::Series;
 use crate::run::{MetricsLog, RunDir, RunError};
@@ -8,7 +8,7 @@ use crate::session::write_curve;
 /// metrics.
 ///
 /// # Errors
-/// If the metrics cannot be read or a picture not written.
+/// If the metrics cannot be read or a plot not written.
 pub(super) fn draw(run: &RunDir, title: &str, score: &str) -> Result<(), RunError> {
     let rows = MetricsLog::read(&run.metrics())?;
     let scores = format!("{}_curve.svg", score.replace('@', "_at_"));

@@ -16,7 +16,7 @@ const FORMAT: u32 = 1;
 const LARGEST: u64 = 16 << 20;
 /// Epochs that are kept; of more, the older ones are thinned.
 const MOST: usize = 100;
-/// The longest side of a picture, in pixels: larger ones are shrunk.
+/// The longest side of an image, in pixels: larger ones are shrunk.
 pub(super) const LONGEST: usize = 80;
 
 /// `samples.bin` in a run's folder.
@@ -42,7 +42,7 @@ pub struct Sample {
 /// What a model sees.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Given {
-    /// A picture, as the model sees it, but shrunk where it is large.
+    /// An image, as the model sees it, but shrunk where it is large.
     Picture(Picture),
     /// A text.
     Text(String),
@@ -55,7 +55,7 @@ pub enum Given {
     },
 }
 
-/// A small picture.
+/// A small image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Picture {
     /// Columns.
@@ -145,7 +145,7 @@ impl Samples {
         samples + bytes(answers.map(|answer| &answer.text))
     }
 
-    /// Whether there are answers for each sample, and pictures are rectangles.
+    /// Whether there are answers for each sample, and images are rectangles.
     fn is_sound(&self) -> bool {
         let whole = |sample: &Sample| match &sample.given {
             Given::Picture(Picture { width, channels, pixels }) => {

@@ -12,7 +12,7 @@ use crate::nn::ops::Window;
 /// See the module's documentation. Values are known by numbers: 0 is the input, and each layer's output the next one.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Of a sample: `[inputs]`, or `[rows, columns, channels]` of a picture.
+    /// Of a sample: `[inputs]`, or `[rows, columns, channels]` of an image.
     pub(crate) input: Vec<usize>,
     pub(crate) layers: Vec<Layer>,
 }

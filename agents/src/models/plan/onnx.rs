@@ -15,7 +15,7 @@ enum Numbers<'a> {
 
 impl Plan {
     /// The model as a file of ONNX, with `metadata` by its keys: from `input`, a batch of float32 samples as the model sees them
-    /// (pictures channel by channel, `[batch, channels, rows, columns]`), to `logits`, `[batch, classes]`.
+    /// (images channel by channel, `[batch, channels, rows, columns]`), to `logits`, `[batch, classes]`.
     pub fn to_onnx(&self, metadata: &[(&str, String)]) -> Vec<u8> {
         self.file(metadata, &Numbers::F32)
     }

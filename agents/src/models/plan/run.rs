@@ -12,7 +12,7 @@ impl Plan {
         self.input.iter().product()
     }
 
-    /// The logits of the samples `x`, one after the other; pictures are NHWC. Before a value that [`is_rounded`](Self::is_rounded) is
+    /// The logits of the samples `x`, one after the other; images are NHWC. Before a value that [`is_rounded`](Self::is_rounded) is
     /// read, `look` is shown its number and may change it.
     pub(crate) fn run(&self, x: Vec<f32>, look: &mut dyn FnMut(usize, &mut [f32])) -> Vec<f32> {
         let samples = x.len() / self.inputs().max(1);

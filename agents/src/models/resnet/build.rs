@@ -12,7 +12,7 @@ use crate::nn::ops::Window;
 use crate::nn::{Parameters, Place, Real};
 
 impl<E: Real> ResNet<E> {
-    /// A network for pictures of `size` rows and columns. Convolutions begin as Kaiming's (normal, of a variance of 2 over the
+    /// A network for images of `size` rows and columns. Convolutions begin as Kaiming's (normal, of a variance of 2 over the
     /// outputs times the kernel), batch norms as the identity, and the last layer as PyTorch's `Linear`.
     pub fn new(config: ResNetConfig, size: [usize; 2], rng: &mut Generator) -> Self {
         Self::build(config, size, Some(rng))

@@ -6,7 +6,7 @@ use super::ResNet;
 use crate::models::{Classifier, Cost, Forward, Piece, Plan};
 use crate::nn::{DeviceError, Parameters, Place};
 
-/// Pictures that are looked at together: what they become has to fit into memory.
+/// Images that are looked at together: what they become has to fit into memory.
 const TOGETHER: usize = 8;
 
 impl Classifier for ResNet {
@@ -45,7 +45,7 @@ impl Classifier for ResNet {
     fn logits(&self, x: Vec<f32>) -> Result<Vec<f32>, DeviceError> {
         match &self.place {
             Place::Processor => {
-                // Small pictures go in larger numbers, or threads would wait for each other all the time.
+                // Small images go in larger numbers, or threads would wait for each other all the time.
                 let together = (TOGETHER * 224 * 224 * 3).div_ceil(self.inputs().max(1)).max(1);
                 let own: usize = self.input_shape().iter().product();
                 let parts = x.chunks((together * own).max(1));

@@ -17,9 +17,9 @@ pub enum Block {
 /// What the network begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stem {
-    /// A convolution of 7 × 7 with stride 2, and a max pool with stride 2: for pictures of about 224 × 224.
+    /// A convolution of 7 × 7 with stride 2, and a max pool with stride 2: for images of about 224 × 224.
     ImageNet,
-    /// A convolution of 3 × 3: for pictures of about 32 × 32.
+    /// A convolution of 3 × 3: for images of about 32 × 32.
     Cifar,
 }
 
@@ -36,7 +36,7 @@ pub struct ResNetConfig {
     pub width: usize,
     /// What comes before the blocks.
     pub stem: Stem,
-    /// Channels of a picture.
+    /// Channels of an image.
     pub channels: usize,
     /// Classes.
     pub classes: usize,
@@ -65,7 +65,7 @@ const NETWORKS: [(&str, Block, &[usize], usize, Stem); 6] = [
 ];
 
 impl ResNetConfig {
-    /// The network of this name, for pictures of so many channels; nothing if there is none.
+    /// The network of this name, for images of so many channels; nothing if there is none.
     pub fn named(name: &str, channels: usize, classes: usize) -> Option<Self> {
         let found = NETWORKS.iter().find(|(known, ..)| *known == name);
         found.map(|(name, block, layers, width, stem)| Self {

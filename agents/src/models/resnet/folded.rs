@@ -66,7 +66,7 @@ impl<E: Real> ResNet<E> {
         }
     }
 
-    /// The logits of pictures, in use: with the running statistics. Of a stage what comes out of it.
+    /// The logits of images, in use: with the running statistics. Of a stage what comes out of it.
     pub fn logits_of(&self, x: Vec<E>) -> Vec<E> {
         let folded = self.folded.get_or_init(|| Folded {
             stem: self.begins().then(|| self.fold(&self.layout.stem)),

@@ -3,9 +3,9 @@
 //! | | |
 //! |---|---|
 //! | `resnet18`, `resnet34`, `resnet50`, `resnet101` | torchvision's, tensor for tensor: its files load as they are |
-//! | `resnet8`, `resnet20` | the paper's §4.2 for small pictures: three stages of 16, 32 and 64 channels after a convolution of 3 × 3; where a block changes size its shortcut is a convolution of 1 × 1 (the paper's B) |
+//! | `resnet8`, `resnet20` | the paper's §4.2 for small images: three stages of 16, 32 and 64 channels after a convolution of 3 × 3; where a block changes size its shortcut is a convolution of 1 × 1 (the paper's B) |
 //!
-//! Pictures are NHWC. In training batch norms take the moments of the batch and move the running ones, unless they are frozen; in use they are folded into
+//! Images are NHWC. In training batch norms take the moments of the batch and move the running ones, unless they are frozen; in use they are folded into
 //! the convolutions, and biases, shortcuts and rectifiers into their products.
 
 mod build;
@@ -40,7 +40,7 @@ pub struct ResNet<E: Real = f32> {
     layout: Layout,
     /// The pieces that are here: the stem is the first, each block one, and the last layer the last.
     stage: Range<usize>,
-    /// Rows and columns of a picture; any will do, but for the smallest.
+    /// Rows and columns of an image; any will do, but for the smallest.
     size: [usize; 2],
     learns_in_half: bool,
     place: Place,
@@ -93,7 +93,7 @@ impl<E: Real> ResNet<E> {
         &self.config
     }
 
-    /// Rows and columns of the pictures it is shown.
+    /// Rows and columns of the images it is shown.
     pub fn size(&self) -> [usize; 2] {
         self.size
     }

@@ -145,7 +145,7 @@ mod tests {
     use crate::nn::Gradients;
     use crate::nn::ops::Targets;
 
-    /// Logits, loss, gradients and statistics are those of our kernels: every kind of layer, on pictures of odd sides.
+    /// Logits, loss, gradients and statistics are those of our kernels: every kind of layer, on images of odd sides.
     #[test]
     fn what_it_learns_there_is_what_it_learns_here() {
         let networks = [("resnet8", [9, 7]), ("resnet18", [37, 33]), ("resnet50", [33, 35])];
@@ -199,7 +199,7 @@ mod tests {
         }
     }
 
-    /// Of one picture the last layers' maps are one pixel, of which no variance is known.
+    /// Of one image the last layers' maps are one pixel, of which no variance is known.
     #[test]
     fn a_batch_of_one_pixel_leaves_statistics_alone() {
         let mut config = ResNetConfig::named("resnet18", 3, 5).expect("a network");

@@ -4,7 +4,7 @@ use super::{Conv, ResNet, Stem, Unit};
 use crate::models::{Op, Plan, Weighted};
 
 impl ResNet {
-    /// From pictures to logits.
+    /// From images to logits.
     pub(super) fn to_plan(&self) -> Plan {
         let [rows, columns] = self.size;
         let mut plan = Plan::new(&[rows, columns, self.config.channels]);

@@ -44,7 +44,7 @@ impl<E: Real> ResNet<E> {
         self.folded = OnceLock::new();
     }
 
-    /// Whether pictures come into it.
+    /// Whether images come into it.
     pub(super) fn begins(&self) -> bool {
         self.stage.start == 0
     }

@@ -30,7 +30,7 @@ pub(crate) fn uniform(seed: u64, count: usize) -> Vec<f64> {
     (0..count as u64).map(draw).collect()
 }
 
-/// The network of a case with weights of `seed`, and its pictures: images × channels × rows × columns in the file.
+/// The network of a case with weights of `seed`, and its images: images × channels × rows × columns in the file.
 pub(crate) fn case<E: Real>(case: &Value, classes: usize, seed: u64) -> (ResNet<E>, Vec<E>) {
     let name = case["model"].as_str().expect("a name");
     let shape: Vec<usize> = numbers(&case["shape"]).iter().map(|x| *x as usize).collect();

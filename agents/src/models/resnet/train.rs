@@ -109,7 +109,7 @@ impl<E: Real> ResNet<E> {
         Ok(Forward { outputs, samples: shape[0], way_back })
     }
 
-    /// Moves running means and variances, and counts the batch. A batch of one pixel a channel, such as the last picture of an
+    /// Moves running means and variances, and counts the batch. A batch of one pixel a channel, such as the last image of an
     /// epoch where maps are 1 × 1, has no variance to tell of and is left out; PyTorch stops there.
     pub(super) fn move_statistics(&mut self, moved: Vec<([ParameterId; 3], Moments)>) {
         for ([mean, variance, count], moments) in moved.into_iter().filter(|(_, moments)| moments.count > 1) {

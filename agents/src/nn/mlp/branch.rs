@@ -1,4 +1,4 @@
-//! A value function that sees pictures by the convolutions of the policy beside it, as Stable-Baselines3's
+//! A value function that sees images by the convolutions of the policy beside it, as Stable-Baselines3's
 //! `share_features_extractor` and CleanRL's Atari agents have it: convolutions are most of the work, and are done once.
 //!
 //! In a flat buffer its layers come after all of the policy's, so that a policy without it is the beginning of the buffer. What
@@ -42,7 +42,7 @@ impl Mlp {
         self.branch.as_ref().and_then(|branch| branch.layers.last()).map_or(0, |last| last.outputs)
     }
 
-    /// Parameters of what sees a picture, with which the flat buffer begins.
+    /// Parameters of what sees an image, with which the flat buffer begins.
     pub(crate) fn extractor_len(&self) -> usize {
         self.layers[..self.layers.len() - 1 - self.hidden.len()].last().map_or(0, Layer::end)
     }

@@ -3,7 +3,7 @@
 //!
 //! Z_τ(s, a) = f(ψ(s) ⊙ φ(τ))ₐ with φ(τ) = ReLU(W · (cos(π i τ))ᵢ + b), i from 0 to below the number of cosines.
 //!
-//! f is the last hidden layer and the outputs (of a network with a single hidden layer and no picture: the outputs alone), and
+//! f is the last hidden layer and the outputs (of a network with a single hidden layer and no image: the outputs alone), and
 //! ψ what is before it: convolutions and first layers see a row once, however many fractions are asked of it.
 //!
 //! Fractions lie behind the input rows, as many of each row as of the others. Where there are none behind, those in the middle

@@ -6,7 +6,7 @@ use super::layer::{Layer, Linear, add_layer};
 use crate::nn::kernels::conv::Conv2d;
 use crate::nn::kernels::matmul::pad;
 
-/// A picture as it lies in a row of numbers.
+/// An image as it lies in a row of numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Image {
     /// Pixels from top to bottom.
@@ -15,12 +15,12 @@ pub struct Image {
     pub width: usize,
     /// Numbers of a pixel.
     pub channels: usize,
-    /// Pictures that lie one after the other, each pixel by pixel with its share of the channels: 1 is (H, W, C), as many as
-    /// channels (C, H, W), and what stacks n pictures (n, H, W, C).
+    /// Images that lie one after the other, each pixel by pixel with its share of the channels: 1 is (H, W, C), as many as
+    /// channels (C, H, W), and what stacks n images (n, H, W, C).
     pub planes: usize,
 }
 
-/// A network for pictures: convolutions without padding, and behind them a layer that reads what they make of all places; a ReLU
+/// A network for images: convolutions without padding, and behind them a layer that reads what they make of all places; a ReLU
 /// follows each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cnn {
@@ -30,17 +30,17 @@ pub struct Cnn {
     pub features_dim: usize,
 }
 
-/// What a network reads: a row of numbers, of which a picture may be seen by convolutions.
+/// What a network reads: a row of numbers, of which an image may be seen by convolutions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inputs {
     width: usize,
     cnn: Option<(Cnn, Image)>,
-    /// Numbers behind the picture.
+    /// Numbers behind the image.
     beside: usize,
 }
 
 impl Cnn {
-    /// Three convolutions and 512 units, for pictures of 36×36 pixels or more: 32 channels of 8×8 every 4 pixels, 64 of 4×4
+    /// Three convolutions and 512 units, for images of 36×36 pixels or more: 32 channels of 8×8 every 4 pixels, 64 of 4×4
     /// every 2, 64 of 3×3 (Mnih et al. 2015).
     pub fn nature() -> Self {
         Self { conv_filters: vec![[32, 8, 4], [64, 4, 2], [64, 3, 1]], features_dim: 512 }
@@ -51,7 +51,7 @@ impl Cnn {
         Self { conv_filters: vec![[16, 3, 1]], features_dim: 128 }
     }
 
-    /// Pixels of the smallest side of a picture whose convolutions all have a place.
+    /// Pixels of the smallest side of an image whose convolutions all have a place.
     pub fn smallest_side(&self) -> usize {
         self.conv_filters
             .iter()
@@ -79,7 +79,7 @@ impl From<&Inputs> for Inputs {
 }
 
 impl Inputs {
-    /// A picture.
+    /// An image.
     ///
     /// # Panics
     /// If it is too small for the network: see [`Cnn::fits`].
@@ -89,7 +89,7 @@ impl Inputs {
     }
 
     /// The same with so many more numbers behind, which the first hidden layer reads beside what convolutions make of the
-    /// picture: the other parts of an observation, the action of which a value is asked.
+    /// image: the other parts of an observation, the action of which a value is asked.
     pub fn beside(&self, numbers: usize) -> Self {
         let beside = if self.cnn.is_some() { self.beside + numbers } else { 0 };
         Self { width: self.width + numbers, beside, cnn: self.cnn.clone() }
@@ -100,7 +100,7 @@ impl Inputs {
         self.width
     }
 
-    /// Which network sees the picture, if any does.
+    /// Which network sees the image, if any does.
     pub fn cnn(&self) -> Option<&Cnn> {
         self.cnn.as_ref().map(|(cnn, _)| cnn)
     }
@@ -152,7 +152,7 @@ impl Inputs {
         (layers, cnn.features_dim + self.beside)
     }
 
-    /// The numbers of a row that are the picture's; none without convolutions.
+    /// The numbers of a row that are the image's; none without convolutions.
     pub(crate) fn picture_len(&self) -> usize {
         if self.cnn.is_some() { self.width - self.beside } else { 0 }
     }

@@ -93,7 +93,7 @@ pub(crate) struct Linear {
 #[derive(Clone, Debug, PartialEq)]
 pub struct NamedTensor {
     /// `0.weight`, `0.bias`, `2.weight`, ...: the names of `torch.nn.Sequential(Linear, ReLU, Linear, ...)`. What sees a
-    /// picture before them is called as in Stable-Baselines3: `features_extractor.cnn.0.weight`, ... Of a dueling network `network.0.weight`, ..., `value_head.0.weight`, ..., `advantage_head.0.weight`, ... Of what
+    /// image before them is called as in Stable-Baselines3: `features_extractor.cnn.0.weight`, ... Of a dueling network `network.0.weight`, ..., `value_head.0.weight`, ..., `advantage_head.0.weight`, ... Of what
     /// remembers `lstm.weight_ih_l0`, ... as of `torch.nn.LSTM`. What depends on no input, such as `log_std`, has its own name.
     pub name: String,
     /// `[outputs, inputs]` or `[outputs]`; of a convolution `[outputs, inputs, height, width]`; of a `log_std` that depends on the
@@ -154,7 +154,7 @@ pub(crate) fn add_layer(layers: &mut Vec<Layer>, inputs: usize, linears: Vec<Lin
     layers.push(layer);
 }
 
-/// The layers of `torch.nn.Sequential(Linear, activation, Linear, ...)`, behind those that see a picture.
+/// The layers of `torch.nn.Sequential(Linear, activation, Linear, ...)`, behind those that see an image.
 pub(crate) fn sequential(inputs: &Inputs, hidden: &[usize], outputs: usize) -> Vec<Layer> {
     let (mut layers, mut width) = inputs.layers();
     for (l, &outputs) in hidden.iter().chain([&outputs]).enumerate() {
@@ -166,7 +166,7 @@ pub(crate) fn sequential(inputs: &Inputs, hidden: &[usize], outputs: usize) -> V
     layers
 }
 
-/// The layers of `torch.nn.Sequential(Linear, LayerNorm, activation, ..., Linear)`, behind those that see a picture.
+/// The layers of `torch.nn.Sequential(Linear, LayerNorm, activation, ..., Linear)`, behind those that see an image.
 pub(crate) fn normalized(inputs: &Inputs, hidden: &[usize], outputs: usize) -> Vec<Layer> {
     let (mut layers, mut width) = inputs.layers();
     for (l, &units) in hidden.iter().chain([&outputs]).enumerate() {

@@ -1,5 +1,5 @@
 //! The network that acts and learns, over one flat buffer of parameters: a multilayer perceptron, with convolutions before its
-//! hidden layers where it sees a picture.
+//! hidden layers where it sees an image.
 //!
 //! All weights live in one `[f32]`: copying them to an actor, averaging a target network, clipping a
 //! gradient and stepping Adam are each one pass over one slice. Every layer's outputs are padded with zeros
@@ -8,7 +8,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `passes`, `narrow` | forward and backward; what actors run |
-//! | `inputs` | what it reads, and the convolutions that see a picture |
+//! | `inputs` | what it reads, and the convolutions that see an image |
 //! | `layer`, `dueling`, `layer_norm` | where its parameters lie and what they are called; value and advantages learnt apart; normalized layers |
 //! | `activation` | what follows a layer |
 //! | `init`, `orthogonal` | what it begins as |
@@ -74,7 +74,7 @@ pub struct Mlp {
 
 impl Mlp {
     /// A network from `inputs`, a number of them or [`Inputs`], through the `hidden` layers, each followed by `activation`,
-    /// to `outputs` linear values. What sees a picture before hidden layers is followed by ReLUs.
+    /// to `outputs` linear values. What sees an image before hidden layers is followed by ReLUs.
     pub fn new(inputs: impl Into<Inputs>, hidden: &[usize], outputs: usize, activation: Activation) -> Self {
         let reads = inputs.into();
         let layers = sequential(&reads, hidden, outputs);

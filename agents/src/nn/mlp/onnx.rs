@@ -28,7 +28,7 @@ type Streams = Vec<(Range<usize>, String)>;
 
 impl Mlp {
     /// Adds the network with the parameters `flat` to a graph: `x` are values of `[batch, numbers]` that are its inputs, one after
-    /// the other, of which the first is a picture channel by channel, `[batch, channels, height, width]`, where it sees one;
+    /// the other, of which the first is an image channel by channel, `[batch, channels, height, width]`, where it sees one;
     /// `memories` are h and c of what remembers. Parameters are called as in
     /// weights files, behind `prefix`.
     pub(crate) fn to_graph(

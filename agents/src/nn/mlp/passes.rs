@@ -249,7 +249,7 @@ impl Mlp {
             }
             return;
         }
-        // What lies beside the picture depends on no convolution.
+        // What lies beside the image depends on no convolution.
         let behind = layers.iter().position(|layer| layer.conv.is_none()).unwrap_or(0);
         let lowest = if columns.start < picture { 0 } else { behind };
         let mut by_input = std::mem::take(&mut scratch.by_input);

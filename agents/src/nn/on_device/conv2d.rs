@@ -17,7 +17,7 @@ use crate::nn::{ParameterId, Real};
 /// If the device fails.
 ///
 /// # Panics
-/// If the weight is none of a convolution, of other channels than the map, or larger than the padded picture.
+/// If the weight is none of a convolution, of other channels than the map, or larger than the padded image.
 pub(crate) fn conv2d<E: Real, D: Compute<E>>(
     mirror: &Mirror<E, D>,
     x: &Map<E, D>,

@@ -1,4 +1,4 @@
-//! Pictures and what layers make of them.
+//! Images and what layers make of them.
 
 use dfdx::prelude::HasShape as _;
 use dfdx::tensor_ops::Device;
@@ -40,12 +40,12 @@ impl<E: Real, D: Compute<E>> Map<E, D> {
         &self.rows
     }
 
-    /// How many pixels there are, of all pictures.
+    /// How many pixels there are, of all images.
     pub(crate) fn pixels(&self) -> usize {
         self.rows.shape().0
     }
 
-    /// How many pictures there are.
+    /// How many images there are.
     pub(crate) fn images(&self) -> usize {
         self.shape[0]
     }

@@ -1,4 +1,4 @@
-//! Where windows over pictures find what they look at.
+//! Where windows over images find what they look at.
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use dfdx::prelude::{HasErr, Storage, Tensor, TensorFromVec};
 
 use crate::nn::DeviceError;
 
-/// For each row of one matrix, which rows of another belong to it; the one after the last stands for what lies beside the picture.
+/// For each row of one matrix, which rows of another belong to it; the one after the last stands for what lies beside the image.
 #[derive(Clone, Debug)]
 pub(super) struct Places<D: Storage<usize>> {
     /// Row after row. Of places in rows and columns dfdx's GPUs would number what they read by both, in 32 bits.
@@ -18,7 +18,7 @@ pub(super) struct Places<D: Storage<usize>> {
     pub(super) taps: usize,
 }
 
-/// A window that goes over a batch of pictures.
+/// A window that goes over a batch of images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Glide {
     /// Images, rows and columns.
@@ -33,7 +33,7 @@ pub(super) struct Glide {
 type Kept<D> = HashMap<(Glide, bool), Places<D>>;
 
 /// A device, with what is kept on it from one pass to the next: the places that convolutions and pooling read, which depend on
-/// the sizes of pictures alone. A clone shares them.
+/// the sizes of images alone. A clone shares them.
 #[derive(Clone, Debug)]
 pub struct Accelerator<D: Storage<usize>> {
     pub(crate) device: D,
@@ -121,7 +121,7 @@ impl Glide {
     /// Rows and columns of what comes out.
     ///
     /// # Panics
-    /// If the window is larger than the padded picture.
+    /// If the window is larger than the padded image.
     pub(super) fn output(&self) -> [usize; 2] {
         let side = |size: usize| {
             let room = (size + 2 * self.padding).checked_sub(self.kernel);

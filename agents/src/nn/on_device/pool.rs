@@ -52,7 +52,7 @@ fn highest<E: Real, D: Device<E>, T: DfdxTape<E, D> + Merge<NoneTape>>(
     pixels.try_reshape_like(&windows)?.try_max::<_, Axis<1>>()
 }
 
-/// [`ops::average_pool`](crate::nn::ops::average_pool): the mean of each channel of each picture.
+/// [`ops::average_pool`](crate::nn::ops::average_pool): the mean of each channel of each image.
 ///
 /// # Errors
 /// If the device fails.

@@ -28,7 +28,7 @@ pub(super) fn base64(text: &str) -> Vec<u8> {
     digits.chunks(4).flat_map(group).collect()
 }
 
-/// The picture that `noise` of resize.py makes.
+/// The image that `noise` of resize.py makes.
 pub(super) fn noise(width: usize, height: usize, seed: u64) -> Image {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let value = |i: usize| {
@@ -112,7 +112,7 @@ fn a_window_of_a_resize_is_what_a_crop_of_it_gives() {
     }
 }
 
-/// A picture of one column: its shorter side made 256 long, the other one would be 1.28 billion.
+/// An image of one column: its shorter side made 256 long, the other one would be 1.28 billion.
 #[test]
 fn long_pictures_take_no_more_than_their_window() {
     let image = Image::filled(1, 5_000_000, [9, 8, 7]);
@@ -210,7 +210,7 @@ fn files_of_all_kinds_decode_as_pillow_decodes_them() {
         assert_eq!(decoded.animated, name.starts_with("animated"), "{name}");
         assert_eq!(decoded.turned, name.starts_with("turned"), "{name}");
         if entry["mode"] == "I;16" {
-            // Pillow 13 clips 16 bits of gray to 255 instead of taking the upper eight, which loses the picture.
+            // Pillow 13 clips 16 bits of gray to 255 instead of taking the upper eight, which loses the image.
             assert_eq!(decoded.image.rgb, noise(17, 13, 7).rgb.chunks(3).flat_map(|p| [p[0]; 3]).collect::<Vec<_>>());
             continue;
         }

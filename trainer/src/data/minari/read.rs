@@ -147,7 +147,7 @@ impl Dataset {
         let jpeg = self.metadata.get("jpeg_encoding").and_then(Value::as_bool).unwrap_or(true);
         if jpeg && observations.leaves().iter().any(|leaf| is_picture(leaf.space)) {
             return Err(self.bad_metadata(
-                "jpeg_encoding is true, and pictures are read as they are alone: write the dataset anew in Python, with jpeg_encoding=False",
+                "jpeg_encoding is true, and images are read as they are alone: write the dataset anew in Python, with jpeg_encoding=False",
             ));
         }
         Ok(())

@@ -12,8 +12,8 @@ use crate::data::survey::balanced;
 ///
 /// A sample's loss is multiplied by the weight of its class, and a step's sum is divided by the sum of its samples' weights: the
 /// mean of PyTorch's `CrossEntropyLoss(weight=...)`. Keras divides by their number instead, which makes the learning rate another
-/// one with each scale of the weights; this way twice the weights are the same step. Label smoothing and mixed pictures are
-/// PyTorch's too: each class's part of a target has that class's weight, and of mixed pictures, which are of no one class, the
+/// one with each scale of the weights; this way twice the weights are the same step. Label smoothing and mixed images are
+/// PyTorch's too: each class's part of a target has that class's weight, and of mixed images, which are of no one class, the
 /// sum is divided by their number.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ClassWeight {

@@ -1,4 +1,4 @@
-//! Pictures of MNIST's files, which are kept in memory.
+//! Images of MNIST's files, which are kept in memory.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::data::mnist::{LabelledImages, Mnist};
 use crate::supervised::settings::FitSettings;
 use crate::supervised::task::Part;
 
-/// Pictures of one channel.
+/// Images of one channel.
 pub(crate) struct Grey {
     parts: [Option<LabelledImages>; 3],
     /// What is changed at random while training, if anything is.
@@ -20,7 +20,7 @@ pub(crate) struct Grey {
 }
 
 impl Grey {
-    /// The pictures that `settings` say.
+    /// The images that `settings` say.
     pub(crate) fn open(settings: &FitSettings) -> Result<(Self, About), TrainError> {
         let data = Mnist::read(Path::new(&settings.data.dir))?;
         let (classes, size) = (data.classes(), data.train.size);
@@ -61,12 +61,12 @@ pub(crate) fn batch(images: &LabelledImages, indices: &[usize]) -> Batch {
     Batch::new(x, classes)
 }
 
-/// The pipeline of random changes to pictures of `size` rows and columns, from 0 to 1.
+/// The pipeline of random changes to images of `size` rows and columns, from 0 to 1.
 fn changes(settings: &FitSettings, [height, width]: [usize; 2]) -> Result<Option<Pipeline>, TrainError> {
     let augment = settings.augment.clone();
     if augment.standardizes() {
         return Err(TrainError::Unfit(
-            "augment.rescale, samplewise_* and featurewise_* are for folders of pictures: images of MNIST's format are \
+            "augment.rescale, samplewise_* and featurewise_* are for folders of images: images of MNIST's format are \
             divided by 255 and no more, so leave them out"
                 .into(),
         ));

@@ -1,8 +1,8 @@
-//! Classifying images: MNIST's files, or folders of pictures.
+//! Classifying images: MNIST's files, or folders of images.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `pictures`, `grey` | where pictures come from: folders, or MNIST's files |
+//! | `pictures`, `grey` | where images come from: folders, or MNIST's files |
 //! | `class_weight` | classes of unequal size that count alike |
 //! | `confusion` | what was taken for what |
 //! | `transfer` | the weights of another model that a classifier begins with |
@@ -42,7 +42,7 @@ use transfer::OtherModel;
 /// The purpose of the stream that weights are drawn from, in the key of its generator.
 pub(crate) const WEIGHTS: u64 = 0x7765_6967;
 
-/// Pictures that are shown, and how many of the likeliest classes of each.
+/// Images that are shown, and how many of the likeliest classes of each.
 const SHOWN: usize = 16;
 const LIKELIEST: usize = 3;
 
@@ -56,7 +56,7 @@ pub(crate) struct Classification {
     mix: MixConfig,
     seed: u64,
     pictures: Pictures,
-    /// Files that gave no picture, and why.
+    /// Files that gave no image, and why.
     skipped: BTreeSet<String>,
     /// What it began with, in words, if not with weights of its own.
     begun: Option<String>,
@@ -278,7 +278,7 @@ impl Task for Classification {
         })?;
         match (tally.samples, self.skipped.first()) {
             (0, Some(first)) if self.model.is_first() => Err(TrainError::Input(format!(
-                "none of the {} pictures to validate can be read, such as {first}: mend the files",
+                "none of the {} images to validate can be read, such as {first}: mend the files",
                 self.samples(part)
             ))),
             _ => self.model.share(tally),
@@ -419,7 +419,7 @@ mod tests {
         for mixes in [false, true] {
             let plain = learnt(None, mixes);
             assert_eq!(learnt(Some(vec![1.0; 10]), mixes), plain);
-            // Of mixed pictures PyTorch's mean is over their number, so that weights of 2 count twice there.
+            // Of mixed images PyTorch's mean is over their number, so that weights of 2 count twice there.
             let twice = learnt(Some(vec![2.0; 10]), mixes);
             let (divisor, times) = if mixes { (29.0, 2.0) } else { (58.0, 1.0) };
             assert_eq!(twice.0, divisor);
@@ -475,7 +475,7 @@ mod tests {
             assert_eq!((&sample.expected, &answers[0].text), (&class.to_string(), &taken.to_string()));
             let scores: Vec<f32> = answers.iter().filter_map(|answer| answer.score).collect();
             assert!(scores.len() == LIKELIEST && scores.is_sorted_by(|a, b| a >= b), "{scores:?}");
-            let Given::Picture(picture) = &sample.given else { panic!("a picture") };
+            let Given::Picture(picture) = &sample.given else { panic!("an image") };
             assert_eq!((picture.width, picture.channels, picture.pixels.len()), (8, 1, 64));
             let seen = &batch.x[64 * i..64 * (i + 1)];
             assert!(picture.pixels.iter().zip(seen).all(|(byte, x)| f32::from(*byte) / 255.0 == *x));

@@ -1,4 +1,4 @@
-//! Where the pictures of a classifier come from: MNIST's files, or folders, which are read as they are
+//! Where the images of a classifier come from: MNIST's files, or folders, which are read as they are
 //! needed, by threads that work ahead.
 
 use std::path::Path;
@@ -29,7 +29,7 @@ const AHEAD: usize = 2;
 /// The purpose of the stream that batches are mixed with, in the key of its generator.
 const MIX: u64 = 0x6d69_7862;
 
-/// Pictures beside each other, and the class of each.
+/// Images beside each other, and the class of each.
 #[derive(Default)]
 pub(crate) struct Batch {
     pub(crate) x: Vec<f32>,
@@ -52,7 +52,7 @@ pub(crate) enum Pictures {
     Colour(Box<Folders>),
 }
 
-/// Folders of pictures.
+/// Folders of images.
 pub(crate) struct Folders {
     train: Arc<ImageSamples>,
     validation: Arc<ImageSamples>,
@@ -72,7 +72,7 @@ struct Ahead {
     next: usize,
 }
 
-/// What is known of pictures before there is a model of them.
+/// What is known of images before there is a model of them.
 pub(crate) struct About {
     pub(crate) size: [usize; 2],
     pub(crate) channels: usize,
@@ -81,7 +81,7 @@ pub(crate) struct About {
 }
 
 impl Pictures {
-    /// The pictures that `settings` say.
+    /// The images that `settings` say.
     pub(crate) fn open(settings: &FitSettings) -> Result<(Self, About), TrainError> {
         let dir = Path::new(&settings.data.dir);
         let idx = Mnist::is_in(dir);
@@ -89,7 +89,7 @@ impl Pictures {
         if is_mlp && !idx && ImageFolder::open(dir, false).is_ok_and(|folder| !folder.files.is_empty()) {
             let dir = dir.display();
             return Err(TrainError::Unfit(format!(
-                "{dir} holds folders of pictures, and an mlp learns from MNIST's files (train-images-idx3-ubyte and so on): \
+                "{dir} holds folders of images, and an mlp learns from MNIST's files (train-images-idx3-ubyte and so on): \
                  fit a residual network to it, such as `cartwheel fit resnet8 --data {dir}`"
             )));
         }
@@ -116,7 +116,7 @@ impl Pictures {
         }
     }
 
-    /// Shows `see` what tells these pictures from others: the bytes of those in memory, the names and classes of files.
+    /// Shows `see` what tells these images from others: the bytes of those in memory, the names and classes of files.
     pub(crate) fn identify(&self, see: &mut dyn FnMut(&[u8])) {
         for part in [Part::Train, Part::Validation, Part::Test] {
             see(&self.len(part).to_le_bytes());
@@ -219,7 +219,7 @@ impl Pictures {
     }
 }
 
-/// A picture for people: no larger than they need it.
+/// An image for people: no larger than they need it.
 fn small(image: &Image) -> Picture {
     let longest = image.width.max(image.height);
     let shrunk = |side: usize| (side * LONGEST / longest.max(1)).max(1);
@@ -331,7 +331,7 @@ fn statistics(settings: &FitSettings, train: &ImageFolder) -> Result<Option<Stat
     Ok(seen.values.finish(settings.augment.rescale.unwrap_or(1.0)))
 }
 
-/// Mixes a batch of pictures of `size` rows and columns as settings say: the shares of classes that it comes to, or none if it
+/// Mixes a batch of images of `size` rows and columns as settings say: the shares of classes that it comes to, or none if it
 /// is left as it is.
 pub(crate) fn mix(
     settings: &crate::supervised::config::MixConfig,

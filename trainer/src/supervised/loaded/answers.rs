@@ -11,7 +11,7 @@ use crate::data::image_folder::{ImageFile, ImageSamples, images_below};
 use crate::data::loader::{LoaderOptions, OnBroken, batches};
 use crate::supervised::classification::pictures::BATCH_IN_USE;
 
-/// What a model makes of a file: the likeliest classes of each picture in it, or why there is no picture.
+/// What a model makes of a file: the likeliest classes of each image in it, or why there is no image.
 pub type Answers = Result<Vec<Vec<Prediction>>, TrainError>;
 
 impl SavedModel {

@@ -1,4 +1,4 @@
-//! Samples that show what a classifier's layers make of pictures, and how far the look at them is.
+//! Samples that show what a classifier's layers make of images, and how far the look at them is.
 
 use std::path::Path;
 
@@ -41,13 +41,13 @@ pub struct SamplesSeen {
 pub type OnSamples<'a> = &'a mut dyn FnMut(SamplesSeen);
 
 impl SavedModel {
-    /// Pictures of one's own, in `data`, or else those that its `run` was trained on.
+    /// Images of one's own, in `data`, or else those that its `run` was trained on.
     pub(crate) fn calibration(&self, run: Option<&RunDir>, data: Option<&Path>) -> Result<Parts, TrainError> {
         if let Some(data) = data {
             return self.any_pictures(data);
         }
         let Some(run) = run else {
-            let such = if self.pipeline.is_some() { "a folder of pictures" } else { "a folder of MNIST's format" };
+            let such = if self.pipeline.is_some() { "a folder of images" } else { "a folder of MNIST's format" };
             return Err(TrainError::Unfit(format!(
                 "{} does not say what it was trained on: name samples by --data PATH, such as {such}",
                 self.file().display()

@@ -63,7 +63,7 @@ pub struct CompressionReport {
     pub gzip_bytes: [u64; 2],
     /// The share of samples that come out right, before and after, where samples were given.
     pub accuracy: Option<[f64; 2]>,
-    /// Files of samples that gave no picture, and why.
+    /// Files of samples that gave no image, and why.
     pub broken: Vec<String>,
     /// What the file says that it was made from.
     pub provenance: Provenance,

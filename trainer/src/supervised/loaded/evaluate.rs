@@ -19,7 +19,7 @@ use crate::supervised::texts::Texts;
 pub struct Evaluation {
     /// How it does.
     pub report: Report,
-    /// Files that gave no picture, and why.
+    /// Files that gave no image, and why.
     pub broken: Vec<String>,
 }
 
@@ -70,7 +70,7 @@ fn texts(run: &Path, weights: &Path, data: &Path) -> Result<Report, TrainError> 
 }
 
 impl SavedModel {
-    /// How it does on the pictures in `data`, and which files gave none.
+    /// How it does on the images in `data`, and which files gave none.
     pub(crate) fn evaluate(&self, data: &Path) -> Result<(ClassificationReport, Vec<String>), TrainError> {
         let Parts { train, held_out, .. } = self.pictures(data, 0.0)?;
         let pictures = held_out.unwrap_or(train);

@@ -27,7 +27,7 @@ pub struct HalfReport {
     pub layer: Option<String>,
     /// Why there were none to look at.
     pub not_looked_at: Option<String>,
-    /// Files that gave no picture, and why.
+    /// Files that gave no image, and why.
     pub broken: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Pictures for a model to be asked about.
+//! Images for a model to be asked about.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use crate::TrainError;
 use crate::data::idx::IdxArray;
 use crate::data::image::{CHANNELS, MAX_PIXELS, decode};
 
-/// The grey pictures of a file, numbers from 0 to 1 one after the other: an image of the size, or IDX's.
+/// The grey images of a file, numbers from 0 to 1 one after the other: an image of the size, or IDX's.
 pub(crate) fn grey(file: &Path, [rows, columns]: [usize; 2]) -> Result<Vec<f32>, TrainError> {
     let name = file.display();
     let bytes = read(file)?;

@@ -1,4 +1,4 @@
-//! Pictures that a model which is there is shown, as they are: to judge it, or to measure what its layers make of them.
+//! Images that a model which is there is shown, as they are: to judge it, or to measure what its layers make of them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::data::mnist::{LabelledImages, Mnist};
 use crate::supervised::classification::pictures::{BATCH_IN_USE, Batch};
 use crate::supervised::task::Part;
 
-/// Pictures, each with the number that its class has in the model; where these are not known, with 0.
+/// Images, each with the number that its class has in the model; where these are not known, with 0.
 pub(crate) struct Labelled {
     /// Where they are.
     pub(crate) root: String,
@@ -29,7 +29,7 @@ enum Pictures {
     Colour(Arc<ImageSamples>),
 }
 
-/// Pictures by what they are for.
+/// Images by what they are for.
 pub(crate) struct Parts {
     pub(crate) train: Labelled,
     /// Those to test, or else to validate.
@@ -47,7 +47,7 @@ impl Labelled {
         }
     }
 
-    /// Shows `see` those with these numbers, batch by batch. Files that give no picture are left out, and named in the batch; if
+    /// Shows `see` those with these numbers, batch by batch. Files that give no image are left out, and named in the batch; if
     /// none gives one that is an error.
     pub(crate) fn each(
         &self,
@@ -90,7 +90,7 @@ impl Labelled {
 }
 
 impl SavedModel {
-    /// The pictures in `data`, as `fit --data` takes them. Where there are none for validation, this share of those to learn from
+    /// The images in `data`, as `fit --data` takes them. Where there are none for validation, this share of those to learn from
     /// is.
     pub(crate) fn pictures(&self, data: &Path, validation_split: f64) -> Result<Parts, TrainError> {
         match &self.pipeline {
@@ -119,7 +119,7 @@ impl SavedModel {
         Ok(Parts { train: of(Part::Train, train), held_out, without_classes: None })
     }
 
-    /// The same of folders of pictures.
+    /// The same of folders of images.
     fn colour(&self, pipeline: &Pipeline, data: &Path, validation_split: f64) -> Result<Parts, TrainError> {
         let parts = ImageParts::open(data, pipeline.follows_links())?;
         let (train, validation) = match parts.validation {
@@ -140,7 +140,7 @@ impl SavedModel {
         Ok(Parts { train: of(Part::Train, train)?, held_out, without_classes: None })
     }
 
-    /// The pictures in `data` as [`pictures`](Self::pictures) has them, or pictures of anything, which have ranges, too: those in a
+    /// The images in `data` as [`pictures`](Self::pictures) has them, or images of anything, which have ranges, too: those in a
     /// folder of images that has no folders of classes, or none of a class that the model knows.
     pub(crate) fn any_pictures(&self, data: &Path) -> Result<Parts, TrainError> {
         let Some(pipeline) = &self.pipeline else { return self.grey(data, 0.0) };

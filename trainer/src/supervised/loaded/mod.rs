@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `saved`, `input`, `answers` | a model's file, and models made from one, which are asked about files |
 //! | `evaluate`, `labelled` | how a model does on other samples, and where these come from |
-//! | `calibration` | samples that show what layers make of pictures |
+//! | `calibration` | samples that show what layers make of images |
 //! | `quantize`, `half` | a model in integers of 8 bits, and what that costs it; whether it fits f16 |
 //! | `compress`, `sensitivity` | weights that become 0 at once, and layers of a lower rank; what each layer loses by them |
 

@@ -16,7 +16,7 @@ use crate::{Provenance, TrainError};
 /// How a classifier is quantized.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuantizationOptions {
-    /// Samples of one's own in the place of those of the run: what `fit --data` takes, or any folder of pictures.
+    /// Samples of one's own in the place of those of the run: what `fit --data` takes, or any folder of images.
     pub data: Option<PathBuf>,
     /// The most samples that ranges are measured on.
     pub calibration_samples: usize,
@@ -53,7 +53,7 @@ pub struct QuantizationReport {
     pub int8_bytes: usize,
     /// Layer by layer.
     pub layers: Vec<LayerReport>,
-    /// Files that gave no picture, and why.
+    /// Files that gave no image, and why.
     pub broken: Vec<String>,
     /// What the file says that it was made from.
     pub provenance: Provenance,

@@ -90,7 +90,7 @@ impl Header {
         })
     }
 
-    /// The model, for pictures of so many channels, with weights that are to be loaded; nothing if there is no such model.
+    /// The model, for images of so many channels, with weights that are to be loaded; nothing if there is no such model.
     pub(crate) fn model(&self, channels: usize) -> Option<Box<dyn Classifier>> {
         let (classes, ranks) = (self.labels.len(), self.ranks.clone());
         if self.model == "mlp" {
@@ -126,7 +126,7 @@ impl Header {
         HashMap::from([(KEY.to_owned(), text)])
     }
 
-    /// What a file of torchvision's is taken for, which says nothing of itself: pictures as for its first ImageNet weights.
+    /// What a file of torchvision's is taken for, which says nothing of itself: images as for its first ImageNet weights.
     fn torchvision(found: &WeightsHeader, labels: Option<Vec<String>>) -> Option<Self> {
         let config = ResNetConfig::of_tensors(&found.shapes).filter(|config| config.channels == 3)?;
         let images = ImagesConfig::default();
@@ -264,24 +264,24 @@ impl SavedModel {
         &self.header.labels
     }
 
-    /// Rows and columns of its pictures.
+    /// Rows and columns of its images.
     pub(crate) fn size(&self) -> [usize; 2] {
         self.header.size
     }
 
-    /// Channels of its pictures.
+    /// Channels of its images.
     pub(crate) fn channels(&self) -> usize {
         if self.pipeline.is_some() { CHANNELS } else { 1 }
     }
 
-    /// The logits of whole pictures.
+    /// The logits of whole images.
     pub(crate) fn logits(&self, x: Vec<f32>) -> Result<Vec<f32>, TrainError> {
         Ok(self.model.logits(x)?)
     }
 
-    /// The model as a file of ONNX, from pictures as [`read`](Self::read) prepares them, but channel by channel where they have
+    /// The model as a file of ONNX, from images as [`read`](Self::read) prepares them, but channel by channel where they have
     /// colors, to logits. Its metadata are `labels`, the names of the classes in JSON, `preprocessing`, the settings by which
-    /// image files become pictures, in TOML, and `provenance`.
+    /// image files become images, in TOML, and `provenance`.
     pub fn to_onnx(&self, provenance: &Provenance) -> Vec<u8> {
         self.model.plan().to_onnx(&self.metadata(provenance))
     }
@@ -313,7 +313,7 @@ impl SavedModel {
         self.model.cost()
     }
 
-    /// The pictures in a file, as the model sees them: an image, or for a model of grey images IDX's of any number. Numbers one
+    /// The images in a file, as the model sees them: an image, or for a model of grey images IDX's of any number. Numbers one
     /// after the other, for [`predict`](Self::predict).
     ///
     /// # Errors
@@ -328,16 +328,16 @@ impl SavedModel {
         Ok(x)
     }
 
-    /// The likeliest `top` classes of each picture of `x`, the likeliest first.
+    /// The likeliest `top` classes of each image of `x`, the likeliest first.
     ///
     /// # Errors
     /// If the device fails.
     ///
     /// # Panics
-    /// If there are not as many numbers as whole pictures have.
+    /// If there are not as many numbers as whole images have.
     pub fn predict(&self, x: &[f32], top: usize) -> Result<Vec<Vec<Prediction>>, TrainError> {
         let (length, classes) = (self.model.inputs(), self.model.classes());
-        assert!(x.len().is_multiple_of(length), "pictures of {length} numbers each");
+        assert!(x.len().is_multiple_of(length), "images of {length} numbers each");
         let mut predictions = Vec::with_capacity(x.len() / length);
         for batch in x.chunks(length * LOOKED_AT) {
             for row in self.model.logits(batch.to_vec())?.chunks_exact_mut(classes) {

@@ -34,7 +34,7 @@ pub struct FitSettings {
     pub data: DataConfig,
     /// What.
     pub mlp: MlpConfig,
-    /// How pictures of folders become numbers.
+    /// How images of folders become numbers.
     pub images: ImagesConfig,
     /// How they are changed while training,
     pub augment: AugmentConfig,

@@ -30,7 +30,7 @@ impl FitSettings {
         settings
     }
 
-    /// PyTorch's reference recipe of ImageNet; for small pictures that of the paper's §4.2, with a cosine.
+    /// PyTorch's reference recipe of ImageNet; for small images that of the paper's §4.2, with a cosine.
     fn resnet(&mut self) {
         let small = self.fit.model.is_small_resnet();
         let fit = &mut self.fit;

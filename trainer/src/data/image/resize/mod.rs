@@ -66,7 +66,7 @@ pub fn resize_part(image: &Image, from: Rectangle, size: (usize, usize), window:
     in_parts(image, from, size, window, filter, MAX_PIXELS as usize)
 }
 
-/// The same with at most about `most` pixels and weights at a time: a picture of one column made wide would be larger between the
+/// The same with at most about `most` pixels and weights at a time: an image of one column made wide would be larger between the
 /// passes than any that is let in.
 fn in_parts(
     image: &Image,

@@ -1,18 +1,15 @@
 //! What a person sees while a run trains, all on stderr.
 
 use std::collections::VecDeque;
-use std::io::{IsTerminal as _, Write as _};
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use crate::trainer::{Callback, Event, Progress};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::output::{digits, percent};
+use super::progress_line::ProgressLine;
 
-/// Drawing takes longer than an update of a small network.
-const REDRAW: Duration = Duration::from_millis(50);
-/// How often a log file, which cannot be redrawn, gets a line.
+/// How often a log file gets a line.
 const LINE: Duration = Duration::from_secs(5);
 
 /// What speeds are measured over: a viewer that slows a run down is soon seen in them.
@@ -20,9 +17,8 @@ const WINDOW: Duration = Duration::from_secs(2);
 
 /// A progress bar on a terminal; a line now and then elsewhere.
 pub(crate) struct Display {
-    bar: ProgressBar,
-    terminal: bool,
-    drawn: Instant,
+    bar: ProgressLine,
+    total: u64,
     pace: Pace,
 }
 
@@ -48,31 +44,21 @@ impl Pace {
 
 impl Display {
     pub(crate) fn new() -> Self {
-        let style = "{bar:24.cyan/blue} {pos}/{len} steps · {msg}";
-        let style = ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar =
-            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(style.progress_chars("━╸─"));
-        Self { bar, terminal: std::io::stderr().is_terminal(), drawn: Instant::now(), pace: Pace::default() }
-    }
-
-    fn line(&self, text: &str) {
-        self.bar.suspend(|| {
-            let _ = writeln!(std::io::stderr(), "{text}");
-        });
+        Self { bar: ProgressLine::new(LINE), total: 0, pace: Pace::default() }
     }
 
     fn progress(&mut self, now: &Progress) {
         if self.pace.seen.is_empty() {
             self.pace.at(Instant::now(), [now.steps, now.updates]);
         }
-        let wait = if self.terminal { REDRAW } else { LINE };
-        if self.drawn.elapsed() < wait {
+        if !self.bar.is_due() {
             return;
         }
-        self.drawn = Instant::now();
-        let [steps, updates] = self.pace.at(self.drawn, [now.steps, now.updates]);
+        let [steps, updates] = self.pace.at(Instant::now(), [now.steps, now.updates]);
         let text = format!(
-            "{:.0} steps/s · {:.0} updates/s · {}return {} · {}{:.1} s of training",
+            "{}/{} steps · {:.0} steps/s · {:.0} updates/s · {}return {} · {}{:.1} s of training",
+            now.steps,
+            self.total,
             steps,
             updates,
             // Many algorithms have none.
@@ -82,12 +68,7 @@ impl Display {
             now.success_rate.map_or(String::new(), |share| format!("success {} · ", percent(share))),
             now.elapsed.as_secs_f64()
         );
-        if self.terminal {
-            self.bar.set_position(now.steps);
-            self.bar.set_message(text);
-        } else {
-            self.line(&format!("{} steps · {text}", now.steps));
-        }
+        self.bar.show(now.steps, text);
     }
 }
 
@@ -95,15 +76,15 @@ impl Callback for Display {
     fn on_event(&mut self, event: &Event<'_>) -> ControlFlow<()> {
         match event {
             Event::Started { steps, total_timesteps, run } => {
-                self.line(&format!("run: {}", run.display()));
-                self.bar.set_length(*total_timesteps);
-                self.bar.set_position(*steps);
+                self.bar.line(&format!("run: {}", run.display()));
+                self.total = *total_timesteps;
+                self.bar.begin(*steps, self.total);
             }
-            Event::Notice(text) => self.line(text),
-            Event::Warning(text) => self.line(&format!("warning: {text}")),
-            Event::Finding(finding) => self.line(&format!("doctor: {finding}")),
+            Event::Notice(text) => self.bar.line(text),
+            Event::Warning(text) => self.bar.line(&format!("warning: {text}")),
+            Event::Finding(finding) => self.bar.line(&format!("doctor: {finding}")),
             Event::Progress(now) => self.progress(now),
-            Event::Ended(_) => self.bar.finish_and_clear(),
+            Event::Ended(_) => self.bar.end(),
             _ => {}
         }
         ControlFlow::Continue(())
