@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::{
-    Env, EnvError, Generator, Key, Pace, Result, Row, RowMut, Rows, Scene, Shape, Space, Statistics, Step,
+    Env, EnvError, Generator, Info, Key, Pace, Result, Row, RowMut, Rows, Scene, Shape, Space, Statistics, Step,
     panic_message,
 };
 
@@ -138,6 +138,15 @@ fn check_names(env: &dyn Env, found: &mut Vec<Violation>) {
     {
         let message = format!("grid_shape gives {rows} by {columns} cells, which do not divide {observation}");
         report(found, "grid", message);
+    }
+}
+
+/// Success rates are means of `is_success`.
+fn check_success(info: &Info, found: &mut Vec<Violation>) {
+    let Some(value) = info.get("is_success") else { return };
+    if !value.is_boolean() && !value.as_f64().is_some_and(|share| (0.0..=1.0).contains(&share)) {
+        let message = format!("is_success of info is {value}; make it true or false, or a number from 0 to 1");
+        report(found, "info", message);
     }
 }
 
@@ -301,7 +310,7 @@ fn check_moment(env: &dyn Env, space: &Space, row: &Rows, step: Option<Step>, fo
     if let (Some(step), true) = (step, is_bare) {
         check_goals(env, space, row.row(0), step, found);
     }
-    env.info();
+    check_success(&env.info(), found);
     if let Space::Discrete { n: n @ ..1_000_000, .. } = env.action_space() {
         env.action_mask(&mut vec![true; n as usize]);
     }

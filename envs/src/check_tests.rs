@@ -89,7 +89,12 @@ impl Env for Broken {
 
     fn info(&self) -> crate::Info {
         assert_ne!(self.flaw, "info");
-        crate::Info::new()
+        let success = match self.flaw {
+            "success" => serde_json::json!(7),
+            "unknown success" => serde_json::json!(f64::NAN),
+            _ => serde_json::json!(self.elapsed >= 7.0),
+        };
+        [("is_success".to_owned(), success)].into_iter().collect()
     }
 
     fn action_mask(&self, _valid: &mut [bool]) -> bool {
@@ -175,6 +180,8 @@ fn every_broken_promise_is_found() {
         ("capital key", "keys"),
         ("standstill", "keys"),
         ("info", "panic"),
+        ("success", "info"),
+        ("unknown success", "info"),
         ("mask", "panic"),
         ("action kind", "action space"),
         ("names", "names"),
