@@ -33,6 +33,11 @@ impl ProgressLine {
         self.bar.set_position(done);
     }
 
+    /// Whether it is on a terminal.
+    pub(super) fn is_redrawn(&self) -> bool {
+        self.terminal
+    }
+
     /// Whether it is time to show how far it is.
     pub(super) fn is_due(&self) -> bool {
         self.last.elapsed() >= if self.terminal { REDRAW } else { self.every }

@@ -27,10 +27,11 @@ impl Display {
             SamplesPhase::Looking => "looking whether f16 has room",
             SamplesPhase::Scanning => "compressing one layer after the other",
         };
-        if self.phase.replace(phase) != Some(phase) {
+        let is_new = self.phase.replace(phase) != Some(phase);
+        if is_new {
             self.bar.begin(0, total as u64);
         }
-        if self.bar.is_due() {
+        if self.bar.is_due() || is_new && self.bar.is_redrawn() {
             self.bar.show(done as u64, format!("{doing}: {done} of {total} samples"));
         }
     }

@@ -29,13 +29,14 @@ impl<'a> Experiment<'a> {
     /// The return from which an environment counts as solved is for episodes as long as it is registered with.
     pub(super) fn warn_of_short_episodes(&self, callbacks: &mut [Box<dyn Callback + 'a>]) {
         let (env, builder) = (&self.settings.env, self.settings.env.builder());
-        if builder.is_python() || self.settings.eval.solved_at.is_some() {
+        if builder.is_python() {
             return;
         }
         let (Ok(registered), Ok(own)) = (cartwheel_envs::spec(&env.id), builder.spec()) else { return };
         if let (Some(threshold), Some(usual), Some(limit)) =
             (registered.reward_threshold, registered.max_episode_steps, own.max_episode_steps)
             && limit < usual
+            && self.settings.eval.solved_at.is_none_or(|solved_at| solved_at >= threshold)
         {
             let warning = format!(
                 "{} is solved from a return of {threshold} on, in episodes of up to {usual} steps, and these end after {limit}: set eval.solved_at to what they can reach",
